@@ -1,0 +1,37 @@
+import { type ReactNode, useEffect } from "react";
+import { Frame } from "./parts/Frame.tsx";
+import { Guard } from "./parts/Guard.tsx";
+import { useRoute } from "./routing.ts";
+import { Catalogue } from "./screens/Catalogue.tsx";
+import { Lists } from "./screens/Lists.tsx";
+import { LogIn } from "./screens/LogIn.tsx";
+import { NotFound } from "./screens/NotFound.tsx";
+import { Posts } from "./screens/Posts.tsx";
+import { Profile } from "./screens/Profile.tsx";
+import { SignUp } from "./screens/SignUp.tsx";
+
+interface Screen {
+  readonly title: string;
+  readonly draw: (next: string | null) => ReactNode;
+}
+
+const SCREENS: Readonly<Record<string, Screen>> = {
+  "/": { title: "Catalogue", draw: () => <Catalogue /> },
+  "/posts": { title: "Posts", draw: () => <Posts /> },
+  "/lists": { title: "Shopping list", draw: () => <Guard>{(user) => <Lists user={user} />}</Guard> },
+  "/profile": { title: "Profile", draw: () => <Guard>{(user) => <Profile user={user} />}</Guard> },
+  "/login": { title: "Log in", draw: (next) => <LogIn next={next} /> },
+  "/register": { title: "Sign up", draw: (next) => <SignUp next={next} /> },
+};
+
+const MISSING: Screen = { title: "Not found", draw: () => <NotFound /> };
+
+export function App() {
+  const route = useRoute();
+  const screen = SCREENS[route.path] ?? MISSING;
+  useEffect(() => {
+    document.title = `${screen.title} · Hinterland Shop`;
+    window.scrollTo(0, 0);
+  }, [screen]);
+  return <Frame path={route.path}>{screen.draw(route.next)}</Frame>;
+}

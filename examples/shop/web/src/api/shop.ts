@@ -1,0 +1,91 @@
+/** The calls that this page makes, with the shapes of what they send and answer. */
+
+import { request, requestAnswer, type TokenAnswer } from "./http.ts";
+
+export type Id = string | number;
+
+interface Stored {
+  readonly id: Id;
+  readonly created_at: string;
+  readonly updated_at: string;
+}
+
+export interface User {
+  readonly id: Id;
+  readonly name: string;
+  readonly email: string;
+  readonly created_at?: string;
+}
+
+export interface SignedIn extends TokenAnswer {
+  readonly user: User;
+}
+
+export interface Product extends Stored {
+  readonly name: string;
+  readonly price: number | null;
+  readonly category: string | null;
+  readonly stock: number | null;
+}
+
+export interface Post extends Stored {
+  readonly title: string;
+  readonly body: string | null;
+  readonly author: string | null;
+}
+
+export interface Entry extends Stored {
+  readonly title: string;
+  readonly owner: string;
+  readonly members: readonly string[];
+  readonly done: boolean | null;
+}
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly next: string | null;
+  readonly total?: number;
+}
+
+export interface PostList {
+  readonly posts: readonly Post[];
+  readonly total: number;
+}
+
+export type PostDraft = Pick<Post, "title" | "body" | "author">;
+export type EntryDraft = Pick<Entry, "title" | "owner" | "members" | "done">;
+
+const at = (path: string, id: Id): string => `${path}/${encodeURIComponent(id)}`;
+
+export const account = {
+  signUp: (form: { name: string; email: string; password: string }) =>
+    request<SignedIn>("/api/signup", { method: "POST", body: form, open: true }),
+  logIn: (form: { email: string; password: string }) =>
+    request<SignedIn>("/api/login", { method: "POST", body: form, open: true }),
+  logOut: () => request<void>("/auth/logout", { method: "POST" }),
+  me: (signal?: AbortSignal) => request<User>("/api/user", signal ? { signal } : {}),
+};
+
+export const products = {
+  list: (query: { limit: number; cursor?: string | undefined; filter?: string | undefined }, signal: AbortSignal) =>
+    request<Page<Product>>("/v1/records/products", { query: { ...query, sort: "name", total: "true" }, signal }),
+};
+
+export const posts = {
+  async list(signal: AbortSignal): Promise<PostList> {
+    const { body, headers } = await requestAnswer<Post[]>("/posts", { signal });
+    return { posts: body, total: Number(headers.get("X-Total-Count") ?? body.length) };
+  },
+  create: (draft: PostDraft) => request<Post>("/posts", { method: "POST", body: draft }),
+  change: (id: Id, change: Partial<PostDraft>) => request<Post>(at("/posts", id), { method: "PATCH", body: change }),
+  delete: (id: Id) => request<void>(at("/posts", id), { method: "DELETE" }),
+};
+
+const LISTS = "/v1/records/lists";
+
+export const entries = {
+  list: (signal: AbortSignal) => request<Page<Entry>>(LISTS, { query: { limit: 100 }, signal }),
+  create: (draft: EntryDraft) => request<Entry>(LISTS, { method: "POST", body: draft }),
+  change: (id: Id, change: Partial<EntryDraft>) => request<Entry>(at(LISTS, id), { method: "PATCH", body: change }),
+  delete: (id: Id) => request<void>(at(LISTS, id), { method: "DELETE" }),
+};

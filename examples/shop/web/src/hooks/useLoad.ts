@@ -1,0 +1,45 @@
+import { useCallback, useEffect, useRef, useState } from "react";
+
+export interface Loaded<T> {
+  /** The newest data, kept while it is loaded again or when that fails. */
+  readonly data: T | null;
+  readonly failure: unknown;
+  readonly isLoading: boolean;
+  readonly reload: () => Promise<boolean>;
+  readonly change: (edit: (data: T) => T) => void;
+}
+
+/** Loads at once and whenever `load` changes; an outdated answer never overwrites a newer one. */
+export function useLoad<T>(load: (signal: AbortSignal) => Promise<T>): Loaded<T> {
+  const [data, setData] = useState<T | null>(null);
+  const [failure, setFailure] = useState<unknown>(null);
+  const [isLoading, setLoading] = useState(true);
+  const running = useRef<AbortController | null>(null);
+
+  const reload = useCallback(async (): Promise<boolean> => {
+    running.current?.abort();
+    const mine = new AbortController();
+    running.current = mine;
+    setLoading(true);
+    try {
+      const loaded = await load(mine.signal);
+      if (mine.signal.aborted) return false;
+      setData(loaded);
+      setFailure(null);
+      return true;
+    } catch (error) {
+      if (!mine.signal.aborted) setFailure(error);
+      return false;
+    } finally {
+      if (running.current === mine) setLoading(false);
+    }
+  }, [load]);
+
+  useEffect(() => {
+    void reload();
+    return () => running.current?.abort();
+  }, [reload]);
+
+  const change = useCallback((edit: (data: T) => T) => setData((old) => (old === null ? old : edit(old))), []);
+  return { data, failure, isLoading, reload, change };
+}

@@ -1,0 +1,43 @@
+/** The message after every act: the newest one replaces the one before. */
+
+import { useSyncExternalStore } from "react";
+
+export interface Notice {
+  readonly id: number;
+  readonly kind: "success" | "failure";
+  readonly text: string;
+}
+
+const SUCCESS_MS = 6000;
+
+let notice: Notice | null = null;
+let timer: ReturnType<typeof setTimeout> | undefined;
+const listeners = new Set<() => void>();
+
+function show(next: Notice | null): void {
+  clearTimeout(timer);
+  notice = next;
+  if (next?.kind === "success") timer = setTimeout(closeNotice, SUCCESS_MS);
+  for (const listener of listeners) listener();
+}
+
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+export function useNotice(): Notice | null {
+  return useSyncExternalStore(subscribe, () => notice);
+}
+
+export function closeNotice(): void {
+  show(null);
+}
+
+export function tellSuccess(text: string): void {
+  show({ id: Date.now(), kind: "success", text });
+}
+
+export function tellFailure(text: string): void {
+  show({ id: Date.now(), kind: "failure", text });
+}

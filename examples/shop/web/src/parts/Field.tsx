@@ -1,0 +1,88 @@
+import { type InputHTMLAttributes, type ReactNode, useId, useState } from "react";
+import type { FieldProps } from "../hooks/useForm.ts";
+import { Icon } from "./Icon.tsx";
+
+type Native = Omit<InputHTMLAttributes<HTMLInputElement>, keyof FieldProps>;
+
+interface Labelled {
+  readonly label: string;
+  readonly hint?: string | undefined;
+}
+
+interface ShellProps extends Labelled {
+  readonly id: string;
+  readonly errors: readonly string[];
+  readonly children: ReactNode;
+}
+
+function Shell({ id, label, hint, errors, children }: ShellProps) {
+  return (
+    <div className="field">
+      <label htmlFor={id}>{label}</label>
+      {children}
+      {hint && errors.length === 0 && (
+        <p className="hint" id={`${id}-note`}>
+          {hint}
+        </p>
+      )}
+      {errors.length > 0 && (
+        <p className="field-error" id={`${id}-note`}>
+          {errors.join(" ")}
+        </p>
+      )}
+    </div>
+  );
+}
+
+function described(id: string, errors: readonly string[], hint: string | undefined) {
+  const hasNote = errors.length > 0 || hint !== undefined;
+  return { "aria-invalid": errors.length > 0, ...(hasNote && { "aria-describedby": `${id}-note` }) };
+}
+
+export function TextField({ label, hint, errors, onChange, ...native }: FieldProps & Labelled & Native) {
+  const id = useId();
+  return (
+    <Shell id={id} label={label} hint={hint} errors={errors}>
+      <input id={id} onChange={(event) => onChange(event.target.value)} {...described(id, errors, hint)} {...native} />
+    </Shell>
+  );
+}
+
+export function TextArea({ label, hint, errors, onChange, name, value }: FieldProps & Labelled) {
+  const id = useId();
+  return (
+    <Shell id={id} label={label} hint={hint} errors={errors}>
+      <textarea
+        id={id}
+        name={name}
+        value={value}
+        rows={3}
+        onChange={(event) => onChange(event.target.value)}
+        {...described(id, errors, hint)}
+      />
+    </Shell>
+  );
+}
+
+export function PasswordField({ label, hint, errors, onChange, ...native }: FieldProps & Labelled & Native) {
+  const id = useId();
+  const [isShown, setShown] = useState(false);
+  return (
+    <Shell id={id} label={label} hint={hint} errors={errors}>
+      <div className="password">
+        <input
+          id={id}
+          type={isShown ? "text" : "password"}
+          spellCheck={false}
+          autoCapitalize="none"
+          onChange={(event) => onChange(event.target.value)}
+          {...described(id, errors, hint)}
+          {...native}
+        />
+        <button type="button" aria-label={isShown ? "Hide password" : "Show password"} onClick={() => setShown(!isShown)}>
+          <Icon name={isShown ? "eyeOff" : "eye"} />
+        </button>
+      </div>
+    </Shell>
+  );
+}

@@ -1,0 +1,75 @@
+import type { ReactNode } from "react";
+import { tellFailure, tellSuccess } from "../notices.ts";
+import { go } from "../routing.ts";
+import { signOut, useSession } from "../session.ts";
+import { Button } from "./Button.tsx";
+import { Icon, type IconName } from "./Icon.tsx";
+import { NoticeBar } from "./NoticeBar.tsx";
+
+const PLACES: readonly { path: string; label: string; icon: IconName }[] = [
+  { path: "/", label: "Catalogue", icon: "catalogue" },
+  { path: "/posts", label: "Posts", icon: "posts" },
+  { path: "/lists", label: "List", icon: "lists" },
+  { path: "/profile", label: "Profile", icon: "profile" },
+];
+
+export async function logOut(): Promise<void> {
+  go("/login");
+  if (await signOut()) tellSuccess("You are logged out.");
+  else tellFailure("You are logged out here, but the server could not be told.");
+}
+
+function Places({ path }: { path: string }) {
+  return (
+    <nav className="places" aria-label="Main">
+      {PLACES.map((place) => (
+        <a key={place.path} href={`#${place.path}`} aria-current={place.path === path ? "page" : undefined}>
+          <Icon name={place.icon} />
+          {place.label}
+        </a>
+      ))}
+    </nav>
+  );
+}
+
+function Account() {
+  const session = useSession();
+  if (session.state === "signed-out") {
+    return (
+      <div className="account">
+        <a className="button quiet" href="#/login">
+          Log in
+        </a>
+        <a className="button primary" href="#/register">
+          Sign up
+        </a>
+      </div>
+    );
+  }
+  return (
+    <div className="account">
+      {session.state === "signed-in" && <span className="account-name">{session.user.name}</span>}
+      <Button onClick={() => void logOut()}>Log out</Button>
+    </div>
+  );
+}
+
+export function Frame({ path, children }: { path: string; children: ReactNode }) {
+  return (
+    <>
+      <header className="top">
+        <a className="brand" href="#/" aria-label="Hinterland Shop, home">
+          <svg viewBox="0 0 32 32" aria-hidden="true">
+            <rect width="32" height="32" rx="8" />
+            <path d="M5 24 13 10l5 8 3-4 6 10" />
+          </svg>
+          <span>Hinterland Shop</span>
+        </a>
+        <Places path={path} />
+        <Account />
+      </header>
+      <main>{children}</main>
+      <NoticeBar />
+    </>
+  );
+}

@@ -1,0 +1,19 @@
+import type { ReactNode } from "react";
+
+interface Props {
+  readonly title: string;
+  readonly intro: ReactNode;
+  readonly children?: ReactNode;
+}
+
+export function PageHead({ title, intro, children }: Props) {
+  return (
+    <div className="page-head">
+      <div>
+        <h1>{title}</h1>
+        <p className="muted">{intro}</p>
+      </div>
+      {children}
+    </div>
+  );
+}
