@@ -1,0 +1,96 @@
+# Everything a person does with the project. `make help` explains; nothing but Python >= 3.11 and make is needed.
+
+PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/bin
+WEB := examples/shop/web
+
+# The first interpreter that is new enough; PYTHON=/path/to/python chooses another.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
+
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+INSTALL := $(PIP) install --quiet --require-hashes
+SELF := $(PIP) install --quiet --no-deps --no-build-isolation --editable .
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check coverage bench lock clean
+
+help: ## what can be done here
+	@echo "Hinterland. Needs Python >= 3.11, make and a package index."
+	@echo
+	@awk -F ' *## ' '/^[a-z]+:.*## / {sub(/:.*/, "", $$1); printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+run: $(VENV)/.run ## serve the example shop on SQLite at http://127.0.0.1:8000 (PORT= changes it)
+	$(BIN)/hinterland serve examples/shop/app.py --data .data/shop --port $(PORT)
+
+# COVERAGE=1 measures, FAST=1 leaves the slow tests out, ARGS= goes to pytest.
+test: $(VENV)/.dev web ## run every test (ARGS='tests/kit -x' chooses, FAST=1 leaves the slow ones out)
+	$(if $(COVERAGE),rm -rf .coverage.d && mkdir .coverage.d)
+	$(BIN)/python -m $(if $(COVERAGE),coverage run -m )pytest $(if $(FAST),-m 'not slow') $(ARGS)
+
+check: $(VENV)/.dev ## lint, format, types and the rules between the floors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+coverage: ## run every test and gate the coverage of lines and branches
+	$(MAKE) test COVERAGE=1
+	$(MAKE) coverage-report
+
+.PHONY: coverage-report
+coverage-report: $(VENV)/.dev
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+bench: $(VENV)/.dev ## measure beside PocketBase (OUT=file.json keeps the figures)
+	$(BIN)/python -m benchmarks $(if $(OUT),--out $(OUT))
+
+lock: $(VENV)/.lock ## pin the dependencies anew (UPGRADE=1 takes the newest)
+	sh requirements/lock.sh $(BIN)/../lock/bin/pip-compile $(if $(UPGRADE),--upgrade)
+
+clean: ## remove the environment, caches and the example's data
+	rm -rf $(VENV) .data .coverage.d .coverage htmlcov build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis \
+		.import_linter_cache $(WEB)/node_modules $(WEB)/dist
+	find src tests examples -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# ---- the environment; a stamp says what is in it, so that the second call starts at once
+
+$(VENV)/.made:
+	@test -n "$(PYTHON)" || { echo "Hinterland needs Python 3.11 or newer, and none is on the path." >&2; \
+		echo "Install it, or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Hinterland needs Python 3.11 or newer; $(PYTHON) is older or does not start." >&2; exit 1; }
+	@"$(PYTHON)" -m venv $(VENV) || { echo "No environment could be made: is Python's venv package installed?" >&2; \
+		echo "(on Debian and Ubuntu: apt-get install python3-venv)" >&2; exit 1; }
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.made requirements/run.txt pyproject.toml
+	@echo "Installing what the server needs (the first time only) ..."
+	@$(INSTALL) -r requirements/run.txt
+	@$(SELF)
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements/dev.txt requirements/data.txt
+	@echo "Installing what tests and checks need (the first time only) ..."
+	@$(INSTALL) -r requirements/dev.txt
+	@$(INSTALL) --no-deps -r requirements/data.txt
+	@touch $@
+
+$(VENV)/.lock: $(VENV)/.made
+	@"$(PYTHON)" -m venv $(VENV)/lock
+	@$(VENV)/lock/bin/python -m pip install --quiet 'pip-tools>=7.5'
+	@touch $@
+
+# ---- the web example: only where Node is; its tests say that they were skipped otherwise
+
+.PHONY: web
+ifneq ($(and $(shell command -v npm 2>/dev/null),$(wildcard $(WEB)/package-lock.json)),)
+web: $(WEB)/node_modules/.installed
+$(WEB)/node_modules/.installed: $(WEB)/package-lock.json
+	cd $(WEB) && npm ci --no-audit --no-fund
+	@touch $@
+else
+web: ;
+endif

@@ -1,0 +1,1 @@
+"""The words that the server and the client both speak."""

@@ -1,0 +1,1 @@
+"""The backend: one process, one write path, one log."""
