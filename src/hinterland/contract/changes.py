@@ -1,0 +1,142 @@
+"""What a write does to a document: pure, so that the client's optimistic view and the server agree.
+
+A write names one record and an act: create, replace, patch or delete. In a patch a value may be a transform
+`{"$increment": n}`, `{"$add": [..]}`, `{"$remove": [..]}` or `{"$now": true}`; a user's own object with a single
+key that starts with `$` is written with one more `$`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from hinterland.contract.errors import Refusal, invalid
+from hinterland.contract.fields import Instant, Int64, Integer, List, Merge, Number
+from hinterland.contract.identity import RecordId
+from hinterland.contract.records import Document, Shape
+
+Act = Literal["create", "replace", "patch", "delete"]
+
+
+class Write(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One act on one record, with its preconditions.
+
+    `revision`: the record must be at it (If-Match). `exists`: the record must (not) be there; None asks nothing.
+    An `id` of "" lets the server make one (create only).
+    """
+
+    act: Act
+    collection: str
+    id: RecordId = ""
+    parent: str = ""
+    body: Document = {}
+    revision: int | None = None
+    exists: bool | None = None
+
+
+def key_of(write: Write) -> tuple[str, str, RecordId]:
+    """The record's key: collection, parent, id."""
+    return write.collection, write.parent, write.id
+
+
+_TRANSFORMS = ("$increment", "$add", "$remove", "$now")
+
+
+def resolve(shape: Shape, document: Mapping[str, Any], body: Mapping[str, Any], now: str) -> Document:
+    """`body` with its transforms replaced by the values that they give on `document` at the instant `now`."""
+    resolved: Document = {}
+    errors: dict[str, list[str]] = {}
+    for name, value in body.items():
+        if type(value) is dict and len(value) == 1 and (tag := next(iter(value)))[:1] == "$":
+            try:
+                resolved[name] = _transform(shape, name, document.get(name), tag, value[tag], now)
+            except ValueError as error:
+                errors[name] = [str(error)]
+        else:
+            resolved[name] = value
+    if errors:
+        raise invalid(errors)
+    return resolved
+
+
+def _transform(shape: Shape, name: str, old: Any, tag: str, operand: Any, now: str) -> Any:
+    if tag.startswith("$$"):
+        return {tag[1:]: operand}
+    field = shape.collection.fields.get(name)
+    if tag == "$increment" and isinstance(field, Integer | Number | Int64):
+        return _increment(old, operand, is_text=isinstance(field, Int64))
+    if tag in ("$add", "$remove") and isinstance(field, List) and isinstance(operand, list):
+        return add(old or [], operand) if tag == "$add" else remove(old or [], operand)
+    if tag == "$now" and isinstance(field, Instant):
+        return now
+    if tag in _TRANSFORMS:
+        raise ValueError(f"{tag} can't be used on this field")
+    raise ValueError(f"{tag} is no transform; there are {', '.join(_TRANSFORMS)}")
+
+
+def _increment(old: Any, operand: Any, *, is_text: bool) -> Any:
+    if type(operand) not in (int, float):
+        raise ValueError("$increment takes a number")
+    return str(int(old or 0) + int(operand)) if is_text else (old or 0) + operand
+
+
+def add(old: list[Any], items: list[Any]) -> list[Any]:
+    """`old` and those `items` that it lacks, in order."""
+    result = list(old)
+    result.extend(item for item in items if item not in result)
+    return result
+
+
+def remove(old: list[Any], items: list[Any]) -> list[Any]:
+    """`old` without `items`."""
+    return [item for item in old if item not in items]
+
+
+def apply(shape: Shape, write: Write, document: Document | None, now: str, caller: object = None) -> Document | None:
+    """The document after `write` (None: deleted), given the one before it (None: there is none).
+
+    Raises the refusals `conflict`, `not_found` and `validation`. Fields that the caller may not see are the
+    server's business: it passes them to `Shape.replaced` itself.
+    """
+    if write.act == "create":
+        if document is not None:
+            raise Refusal("conflict", f"{write.collection}/{write.id} exists already")
+        return shape.new(resolve(shape, {}, write.body, now), caller)
+    if document is None:
+        raise Refusal("not_found", f"there is no {write.collection}/{write.id}")
+    if write.act == "delete":
+        return None
+    body = resolve(shape, document, write.body, now)
+    return shape.patched(document, body) if write.act == "patch" else shape.replaced(body, {})
+
+
+class Merged(msgspec.Struct, frozen=True):
+    """The outcome of merging a field: its value and whether the device's own edit was lost."""
+
+    value: Any
+    is_lost: bool = False
+
+
+def merge(policy: Merge, base: Any, server: Any, device: Any, *, is_device_newer: bool) -> Merged:
+    """Merge one field that both sides changed since `base`.
+
+    `newest`: the later stamp wins. `server`: the server's value stays. `counter`: both differences count.
+    `set`: what either side added is in, what either side removed is out.
+    """
+    if server == device:
+        return Merged(server)
+    if policy == "counter" and all(isinstance(v, int | float) for v in (server, device)):
+        return Merged(server + device - (base or 0))
+    if policy == "set":
+        return Merged(_merge_lists(base or [], server or [], device or []))
+    if policy == "newest" and is_device_newer:
+        return Merged(device)
+    return Merged(server, is_lost=True)
+
+
+def _merge_lists(base: list[Any], server: list[Any], device: list[Any]) -> list[Any]:
+    gone = [item for item in base if item not in device]
+    new = [item for item in device if item not in base]
+    return add(remove(server, gone), new)

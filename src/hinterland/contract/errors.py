@@ -1,0 +1,116 @@
+"""Every error that an operation can answer with: its code, HTTP status and what it means.
+
+The table is the only list: the server answers from it, the client builds its error tree from it, OpenAPI prints it.
+The body is RFC 9457 problem+json: `{type, title, status, code, message, errors?, request_id?, …}`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class ErrorCode(msgspec.Struct, frozen=True):
+    """A row of the table: the stable `code`, the HTTP `status` and a `title` that never varies."""
+
+    code: str
+    status: int
+    title: str
+
+
+def _table(*rows: tuple[str, int, str]) -> dict[str, ErrorCode]:
+    return {code: ErrorCode(code, status, title) for code, status, title in rows}
+
+
+CODES = _table(
+    ("invalid_body", 400, "The body was not understood"),
+    ("validation", 400, "Some fields are not valid"),
+    ("invalid_query", 400, "A query parameter is not valid"),
+    ("invalid_cursor", 400, "The cursor is not one of this server's"),
+    ("invalid_grant", 400, "The refresh token is not valid any more"),
+    ("unauthorized", 401, "Sign in first"),
+    ("invalid_credentials", 401, "The e-mail or the password is wrong"),
+    ("forbidden", 403, "The rules do not allow this"),
+    ("not_found", 404, "There is no such thing"),
+    ("unknown_collection", 404, "There is no such collection"),
+    ("method_not_allowed", 405, "This path does not take that method"),
+    ("timeout", 408, "The request took too long"),
+    ("conflict", 409, "The record already exists"),
+    ("in_progress", 409, "A request with this idempotency key is still running"),
+    ("fork", 409, "Another store already uses this device id"),
+    ("gap", 409, "A mutation before this one is missing"),
+    ("stale", 412, "The record was changed meanwhile"),
+    ("too_large", 413, "The body is too large"),
+    ("unsupported_media_type", 415, "The body's content type is not understood"),
+    ("key_reused", 422, "The idempotency key was used for another request"),
+    ("password_policy", 422, "The password can't be used"),
+    ("rate_limited", 429, "Too many requests"),
+    ("headers_too_large", 431, "The request's headers are too large"),
+    ("internal", 500, "The server made a mistake"),
+    ("unavailable", 503, "The server can't do this now"),
+    ("storage_full", 507, "The server's disk is full"),
+)
+
+
+class Problem(msgspec.Struct, omit_defaults=True):
+    """The body of an error answer (RFC 9457 §3), media type `application/problem+json`."""
+
+    title: str
+    status: int
+    code: str
+    message: str
+    type: str = "about:blank"
+    errors: dict[str, list[str]] = {}
+    request_id: str = ""
+    retry_after: float | None = None
+    details: dict[str, Any] = {}
+
+
+class Refusal(Exception):
+    """An operation's refusal: `code` from the table, a `message` for people, `errors` by field.
+
+    `retry_after` is in seconds; `details` holds what a program may want besides (JSON values); `headers` are sent
+    with the answer.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str = "",
+        *,
+        errors: dict[str, list[str]] | None = None,
+        retry_after: float | None = None,
+        details: dict[str, Any] | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        row = CODES[code]
+        self.code = code
+        self.status = row.status
+        self.message = message or row.title
+        self.errors = errors or {}
+        self.retry_after = retry_after
+        self.details = details or {}
+        self.headers = headers
+        super().__init__(f"{code}: {self.message}")
+
+    def problem(self, request_id: str = "") -> Problem:
+        """The answer's body."""
+        return Problem(
+            title=CODES[self.code].title,
+            status=self.status,
+            code=self.code,
+            message=self.message,
+            errors=self.errors,
+            request_id=request_id,
+            retry_after=self.retry_after,
+            details=self.details,
+        )
+
+
+def invalid(errors: dict[str, list[str]], message: str = "") -> Refusal:
+    """The refusal of a body whose fields are not valid; `errors` maps a field's name to its messages."""
+    if not message:
+        name, messages = next(iter(errors.items()))
+        message = f"{name}: {messages[0]}"
+    return Refusal("validation", message, errors=errors)

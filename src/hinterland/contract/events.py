@@ -1,0 +1,48 @@
+"""What a subscription delivers.
+
+A stream (`/v1/events`, Server-sent events) carries, in order: `ready` (the cursor it starts from), then a `commit` for each
+commit in which something visible to the caller changed, `position` now and then (a later cursor without news), and, where
+the cursor can't be continued, `resync`. Each carries its cursor as the event's id; a client that comes back
+with `Last-Event-ID` gets what it missed.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from hinterland.contract.identity import RecordId
+
+ChangeKind = Literal["create", "update", "delete", "left"]
+
+
+class ChangeEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One record's change as the caller sees it. `record` is the whole record after it; a delete, and a record that
+    *left* the caller's view, carry the id alone."""
+
+    kind: ChangeKind
+    collection: str
+    id: RecordId
+    parent: str = ""
+    revision: int = 0
+    record: dict[str, Any] | None = None
+
+
+class Commit(msgspec.Struct, frozen=True, kw_only=True):
+    """The data of a `commit` event: its visible changes in the order in which they were written."""
+
+    changes: list[ChangeEvent]
+
+
+class Resync(msgspec.Struct, frozen=True, kw_only=True):
+    """The data of a `resync` event: why the cursor can't be continued; read the collections again."""
+
+    reason: str
+
+
+class Ticket(msgspec.Struct, frozen=True, kw_only=True):
+    """Lets a browser open one stream, since it can't send a header: single use, `expires_in` seconds."""
+
+    ticket: str
+    expires_in: int

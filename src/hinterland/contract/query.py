@@ -1,0 +1,85 @@
+"""A question to a collection: which records, in which order, how many, from where.
+
+On the wire it is the query string of a list: `page`, `limit`, `cursor`, `filter` (CEL over `record`), `sort`
+(`-created_at,name`), `total` (`true` counts), and any `field=value` for equality.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from hinterland.contract.errors import Refusal
+
+MAX_LIMIT = 1_000
+DEFAULT_LIMIT = 20
+_WORDS = frozenset({"page", "limit", "cursor", "filter", "sort", "total"})
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a list asks for. `page` counts from 1; `cursor` is the `next` of the answer before; `equals` maps a
+    field to the text or value that it must have; `sort` holds field names, `-` before one for descending."""
+
+    page: int | None = None
+    limit: int = DEFAULT_LIMIT
+    cursor: str = ""
+    filter: str = ""
+    sort: tuple[str, ...] = ()
+    total: bool = False
+    equals: dict[str, Any] = {}
+
+
+def parse(parameters: Iterable[tuple[str, str]]) -> Query:
+    """The query of a decoded query string. Raises the refusal `invalid_query`."""
+    words: dict[str, str] = {}
+    equals: dict[str, Any] = {}
+    for name, value in parameters:
+        target = words if name in _WORDS else equals
+        if name in target:
+            raise Refusal("invalid_query", f"the parameter {name} appears twice")
+        target[name] = value
+    return Query(
+        page=_number(words, "page", 1_000_000) if "page" in words else None,
+        limit=_number(words, "limit", MAX_LIMIT) if "limit" in words else DEFAULT_LIMIT,
+        cursor=words.get("cursor", ""),
+        filter=words.get("filter", ""),
+        sort=tuple(name.strip() for name in words["sort"].split(",") if name.strip()) if "sort" in words else (),
+        total=_flag(words.get("total", "false")),
+        equals=equals,
+    )
+
+
+def parameters(query: Query) -> list[tuple[str, str]]:
+    """The query string's pairs for `query`: the opposite of `parse`."""
+    pairs = [(name, _text(value)) for name, value in query.equals.items()]
+    if query.page is not None:
+        pairs.append(("page", str(query.page)))
+    if query.limit != DEFAULT_LIMIT:
+        pairs.append(("limit", str(query.limit)))
+    for name, text in (("cursor", query.cursor), ("filter", query.filter), ("sort", ",".join(query.sort))):
+        if text:
+            pairs.append((name, text))
+    if query.total:
+        pairs.append(("total", "true"))
+    return pairs
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def _number(words: dict[str, str], name: str, highest: int) -> int:
+    text = words[name]
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= highest):
+        raise Refusal("invalid_query", f"{name} must be a whole number from 1 to {highest}, is {text[:40]!r}")
+    return int(text)
+
+
+def _flag(text: str) -> bool:
+    if text not in ("true", "false", "1", "0"):
+        raise Refusal("invalid_query", f"total must be true or false, is {text[:40]!r}")
+    return text in ("true", "1")

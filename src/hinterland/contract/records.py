@@ -1,0 +1,136 @@
+"""Collections and their records: what is declared, and how a body becomes a record's document.
+
+A document is an object with every declared field in declared order; a field without a value is null. `id`,
+`created_at`, `updated_at` and `revision` are kept beside it and come first on the wire.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from hinterland.contract.errors import invalid
+from hinterland.contract.fields import AnyField, Check, Text, checker
+
+Document = dict[str, Any]
+RESERVED = ("id", "created_at", "updated_at", "revision", "parent")
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """CEL expressions that say who may do what; an empty one allows administrators only.
+
+    `list` and `view` read `record` and `auth`; `create` the new `record`; `update` the new `record` and the `old`;
+    `delete` the `record` as it is.
+    """
+
+    list: str = ""
+    view: str = ""
+    create: str = ""
+    update: str = ""
+    delete: str = ""
+
+
+EVERYBODY = Rules(list="true", view="true", create="true", update="true", delete="true")
+
+
+class Collection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A named set of records with `fields` and `rules`.
+
+    `ids`: "string" (made by client or server, sortable) or "integer" (given by the server). `parent`: the collection
+    whose records own these; they go when their owner goes.
+    """
+
+    name: str
+    fields: dict[str, AnyField]
+    rules: Rules = Rules()
+    ids: Literal["string", "integer"] = "string"
+    parent: str = ""
+
+    def __post_init__(self) -> None:
+        if _NAME.fullmatch(self.name) is None:
+            raise ValueError(f"collection {self.name!r}: a name has a–z, 0–9 and _, and starts with a letter")
+        for name in self.fields:
+            if name in RESERVED or _NAME.fullmatch(name) is None:
+                raise ValueError(f"{self.name}.{name}: this name can't be used; reserved are {', '.join(RESERVED)}")
+
+
+def users(
+    *,
+    fields: Mapping[str, AnyField] | None = None,
+    rules: Rules | None = None,
+    ids: Literal["string", "integer"] = "string",
+    email_read: str = "auth.id == record.id",
+) -> Collection:
+    """The collection of people who sign up: `name`, `email`, and the `fields` that an app adds.
+
+    By default a person sees and changes only the own record; `email_read` is the rule of who sees an e-mail.
+    """
+    own = Rules(list="auth.id == record.id", view="auth.id == record.id", update="auth.id == record.id")
+    basic: dict[str, AnyField] = {
+        "name": Text(required=True, max_length=200),
+        "email": Text(required=True, max_length=254, format="email", unique=True, read=email_read),
+    }
+    return Collection(name="users", fields=basic | dict(fields or {}), rules=rules or own, ids=ids)
+
+
+class Shape:
+    """The compiled declaration of one collection: turns bodies into documents, with all errors by field."""
+
+    def __init__(self, collection: Collection) -> None:
+        self.collection = collection
+        self.names = tuple(collection.fields)
+        self._checks: dict[str, Check] = {name: checker(field) for name, field in collection.fields.items()}
+        self._required = frozenset(name for name, field in collection.fields.items() if field.required)
+        self._defaults = {n: f.default for n, f in collection.fields.items() if f.default is not None}
+        self._filled = tuple(n for n, f in collection.fields.items() if f.fill == "auth.id")
+        self._empty: Document = dict.fromkeys(self.names)
+
+    def new(self, body: Mapping[str, Any], caller: object = None) -> Document:
+        """The document of a record that is created from `body`; `caller` fills the fields that ask for it.
+
+        Raises the `validation` refusal with the messages of every field that is not valid.
+        """
+        document = self._empty | self._defaults
+        if caller:
+            for name in self._filled:
+                document[name] = caller
+        return self._finish(document, body)
+
+    def replaced(self, body: Mapping[str, Any], hidden: Mapping[str, Any]) -> Document:
+        """The document after a PUT of `body`; fields that are `hidden` from the caller keep their values."""
+        return self._finish(self._empty | self._defaults | dict(hidden), body)
+
+    def patched(self, document: Document, body: Mapping[str, Any]) -> Document:
+        """The document after a PATCH: the fields of `body` change, null clears one, the others stay (RFC 7396)."""
+        return self._finish(self._empty | document, body)
+
+    def check(self, name: str, value: Any) -> Any:
+        """The store's form of one field's value. Raises ValueError."""
+        return self._checks[name](value)
+
+    def _finish(self, document: Document, body: Mapping[str, Any]) -> Document:
+        errors: dict[str, list[str]] = {}
+        for name, value in body.items():
+            if name in document:
+                if value is None:
+                    document[name] = None
+                    continue
+                try:
+                    document[name] = self._checks[name](value)
+                except ValueError as error:
+                    errors[name] = [str(error)]
+            elif name not in RESERVED:
+                errors[name] = [self._unknown(name)]
+        for name in self._required:
+            if name not in errors and document[name] in (None, ""):
+                errors[name] = ["is required"]
+        if errors:
+            raise invalid({name: errors[name] for name in (*self.names, *errors) if name in errors})
+        return document
+
+    def _unknown(self, name: str) -> str:
+        return f"is not a field of {self.collection.name}; it has {', '.join(self.names)}"

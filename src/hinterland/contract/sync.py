@@ -1,0 +1,97 @@
+"""The messages of synchronisation: what a device pushes, and what it pulls."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from hinterland.contract.changes import Write
+from hinterland.contract.errors import Problem
+from hinterland.contract.events import ChangeEvent
+from hinterland.contract.identity import RecordId
+
+MAX_MUTATIONS = 200
+MAX_WRITES = 500
+FUTURE_SECONDS = 60.0
+
+
+class Mutation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A local transaction: `writes` that happen together or not at all.
+
+    `seq` counts a device's mutations from 1 without gaps; `id` is the client's own, for its log; `base` is the
+    revision that the device had seen of each written record (by position; 0: none); `stamp` is hybrid time in
+    seconds since 1970 (a stamp beyond the server's time + 60 s is clamped).
+    """
+
+    seq: int
+    id: str
+    writes: list[Write]
+    base: list[int] = []
+    stamp: float = 0.0
+
+
+class Push(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The device's next mutations; `acknowledged` is the seq up to which it has kept the results."""
+
+    device: str
+    mutations: list[Mutation]
+    acknowledged: int = 0
+
+
+class Lost(msgspec.Struct, frozen=True):
+    """A field's edit that the merge policy did not take: what the device wrote and what stands."""
+
+    field: str
+    mine: Any
+    theirs: Any
+
+
+class Settled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The fate of one mutation, kept by the server until acknowledged.
+
+    `applied` with the new `revision` and the `ids` given to creations (temporary id → id), `lost` edits of a merge; or `refused`
+    with the `problem`: nothing of it was applied, and the mutations after it go on.
+    """
+
+    seq: int
+    status: Literal["applied", "refused"]
+    revision: int = 0
+    ids: dict[str, RecordId] = {}
+    lost: list[Lost] = []
+    problem: Problem | None = None
+
+
+class PushResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The fates in order of seq; `settled` is the last seq that the server has decided for this device."""
+
+    results: list[Settled]
+    settled: int
+
+
+class Pull(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A wish for what changed in `collections` since `cursor` ("" : everything); at most about `limit` changes.
+
+    `device` asks for the last settled seq too, so that the client knows which own writes the answer contains.
+    """
+
+    collections: list[str]
+    cursor: str = ""
+    limit: int = 500
+    device: str = ""
+
+
+class PullResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Changes up to `cursor`, which ends at a commit's end; `more` says that the next pull goes on at once.
+
+    `restart` names the collections that are now sent whole: mark what arrives, and sweep the rest when `complete`
+    names them. `reason` says why. `settled`: the device's last settled seq that the answer contains.
+    """
+
+    changes: list[ChangeEvent]
+    cursor: str
+    more: bool = False
+    restart: list[str] = []
+    complete: list[str] = []
+    reason: str = ""
+    settled: int = 0

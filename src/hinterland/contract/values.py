@@ -1,0 +1,66 @@
+"""The forms of values on the wire and in the store.
+
+An instant is RFC 3339 in UTC with six digits and `Z`, so that text order is time order; an int64 is a decimal string,
+since JavaScript's numbers are exact to 2^53 only (RFC 8259 §6); bytes are base64 (RFC 4648 §4).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from datetime import UTC, datetime
+
+MAX_SAFE_INTEGER = 2**53 - 1
+MAX_INT64 = 2**63 - 1
+MIN_INT64 = -(2**63)
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d([.,]\d+)?)?([Zz]|[+-]\d\d:?\d\d)?")
+_CANONICAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+
+
+def instant(seconds: float) -> str:
+    """The wire form of `seconds` since 1970-01-01 UTC, cut to microseconds."""
+    return format_instant(datetime.fromtimestamp(seconds, UTC))
+
+
+def format_instant(value: datetime) -> str:
+    """The wire form of an aware datetime; a naive one counts as UTC."""
+    aware = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    return aware.strftime("%Y").zfill(4) + aware.strftime("-%m-%dT%H:%M:%S.%fZ")
+
+
+def parse_instant(text: str) -> str:
+    """The wire form of an ISO 8601 instant; one without a zone counts as UTC. Raises ValueError with a hint."""
+    hint = "use an instant such as 2026-01-31T12:00:00Z"
+    if _INSTANT.fullmatch(text) is None:
+        raise ValueError(hint)
+    try:
+        return format_instant(datetime.fromisoformat(text.upper().replace(",", ".")))
+    except (ValueError, OverflowError):
+        raise ValueError(hint) from None
+
+
+def instant_seconds(text: str) -> float:
+    """Seconds since 1970-01-01 UTC of an instant in wire form."""
+    if _CANONICAL.fullmatch(text) is None:
+        raise ValueError("not an instant in wire form")
+    return datetime.fromisoformat(text).timestamp()
+
+
+def parse_base64(text: str) -> str:
+    """The canonical base64 of `text`. Raises ValueError."""
+    try:
+        return base64.b64encode(base64.b64decode(text, validate=True)).decode()
+    except (binascii.Error, ValueError):
+        raise ValueError("use base64 text (RFC 4648 §4)") from None
+
+
+def parse_int64(text: str) -> str:
+    """The canonical decimal form of a 64-bit integer given as text. Raises ValueError."""
+    hint = "use a 64-bit integer as a decimal string"
+    if not re.fullmatch(r"-?\d{1,19}", text, re.ASCII):
+        raise ValueError(hint)
+    number = int(text)
+    if not MIN_INT64 <= number <= MAX_INT64:
+        raise ValueError(hint)
+    return str(number)

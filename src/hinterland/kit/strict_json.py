@@ -1,0 +1,117 @@
+"""JSON as a store must read it: what two readers could understand differently is refused.
+
+RFC 8259 leaves duplicate names, lone surrogates, huge numbers and depth to the reader; I-JSON (RFC 7493 §2) forbids the
+first three. `decode` accepts exactly one meaning for a text or raises `StrictJsonError`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+MAX_DEPTH = 64
+_INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+
+
+class StrictJsonError(ValueError):
+    """The text is not JSON, or JSON that readers disagree about. The message says what was found."""
+
+
+def decode(data: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
+    """Decode UTF-8 JSON text to Python objects.
+
+    Raises `StrictJsonError` for malformed text, duplicate names, NUL characters, lone surrogates, integers beyond
+    64 bits, numbers beyond a double and nesting deeper than `max_depth`.
+    """
+    if data.count(b"[") + data.count(b"{") > max_depth:
+        _check_depth(data, max_depth)
+    try:
+        value = _decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise StrictJsonError(_reason(error)) from None
+    if b"\\u0000" in data:
+        _refuse_nul(value)
+    if b"\\u0022" in data or _encode(value).count(b'"') != data.count(b'"'):
+        json.loads(data, object_pairs_hook=_unique_names)
+    _check_integers(data, value)
+    return value
+
+
+def encode(value: Any) -> bytes:
+    """Encode plain objects to compact UTF-8 JSON."""
+    return _encode(value)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return f"the text is not UTF-8 (byte {error.start})"
+    text = str(error)
+    if "surrogate" in text or "truncated" in text:
+        return "the JSON is cut off or holds half of a surrogate pair"
+    return text or "the JSON is malformed"
+
+
+def _check_depth(data: bytes, max_depth: int) -> None:
+    depth, is_string, is_escaped = 0, False, False
+    for byte in data:
+        if is_escaped:
+            is_escaped = False
+        elif is_string:
+            is_escaped, is_string = byte == 0x5C, byte != 0x22
+        elif byte == 0x22:
+            is_string = True
+        elif byte in b"[{":
+            depth += 1
+            if depth > max_depth:
+                raise StrictJsonError(f"the JSON is nested deeper than {max_depth} levels")
+        elif byte in b"]}":
+            depth -= 1
+
+
+def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise StrictJsonError(f"the name {name!r} appears twice in one object")
+            seen.add(name)
+    return result
+
+
+def _children(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        yield from value.keys()
+        yield from value.values()
+    elif isinstance(value, list):
+        yield from value
+
+
+def _refuse_nul(value: Any) -> None:
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str) and "\0" in item:
+            raise StrictJsonError("a text holds the character NUL (U+0000)")
+        waiting.extend(_children(item))
+
+
+def _check_integers(data: bytes, value: Any) -> None:
+    # An integer beyond 64 bits needs 19 digits in a row: a text shorter than that can't hold one.
+    if len(data) < 19:
+        return
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if type(item) is int:
+            if not _INT_MIN <= item <= _INT_MAX:
+                raise StrictJsonError("an integer is beyond 64 bits: send it as a string")
+        elif type(item) is dict:
+            waiting.extend(item.values())
+        elif type(item) is list:
+            waiting.extend(item)
