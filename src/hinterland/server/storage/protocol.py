@@ -1,0 +1,158 @@
+"""What every storage does. `hinterland.testing.storage_suite` is the suite that each must pass.
+
+All methods are async; SQLite's never wait, since its statements are short and run where they are called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Literal, NamedTuple, Protocol
+
+from hinterland.contract.identity import RecordId
+from hinterland.contract.records import Collection
+from hinterland.server.storage.system import Row, RowAct
+
+
+class StoredRecord(NamedTuple):
+    """A record as it is kept: `body` and `private` are JSON text (the second of the fields with their own read rule)."""
+
+    parent: str
+    id: RecordId
+    revision: int
+    created: str
+    updated: str
+    body: str
+    private: str | None
+
+
+class Change(NamedTuple):
+    """A record's change as it is written. `columns` are the values of the declared fields' columns, in order."""
+
+    collection: str
+    kind: Literal["create", "update", "delete"]
+    before: StoredRecord | None
+    after: StoredRecord | None
+    columns: Sequence[Any]
+    stamp: float
+
+
+class LogEntry(NamedTuple):
+    """A change as the log tells it. `commit` is the last revision of its commit; `after` is the record right after it
+    (None: deleted), or None with `is_after_known` False where the log alone can't tell."""
+
+    revision: int
+    commit: int
+    check: int
+    at: float
+    stamp: float
+    kind: Literal["create", "update", "delete"]
+    collection: str
+    parent: str
+    id: RecordId
+    before: StoredRecord | None
+    after: StoredRecord | None
+
+
+class Head(NamedTuple):
+    """Where the log ends: the last revision, its commit's check value, and the oldest revision still kept."""
+
+    revision: int
+    check: int
+    horizon: int
+
+
+class Dialect(Protocol):
+    """What differs between the databases' SQL."""
+
+    name: Literal["sqlite", "postgres"]
+
+
+class Snapshot(Protocol):
+    """Reads that see one state of the database."""
+
+    async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Sequence[Any]]:
+        """The rows of one SELECT; parameters stand as `$1`, `$2` … in order of first use."""
+        ...
+
+    async def record(self, collection: str, parent: str, id: RecordId) -> StoredRecord | None:
+        """One record by its key."""
+        ...
+
+    async def row(self, table: str, key: Row) -> Row | None:
+        """One system row by its key or a unique column."""
+        ...
+
+    async def rows(self, table: str, where: Row) -> list[Row]:
+        """The system rows whose columns equal `where`, in the order of their keys."""
+        ...
+
+    async def head(self) -> Head:
+        """The end of the log."""
+        ...
+
+    async def check_at(self, revision: int) -> int | None:
+        """The check value of the commit that ended at `revision`; None where the log has no such commit end."""
+        ...
+
+    async def log(self, after: int, limit: int, through: int | None = None) -> list[LogEntry]:
+        """Changes with a revision beyond `after` (and not beyond `through`), about `limit` of them, ending at a
+        commit's end."""
+        ...
+
+    async def history(self, collection: str, parent: str, id: RecordId, after: int) -> list[LogEntry]:
+        """The changes of one record beyond revision `after`, in order."""
+        ...
+
+
+class Transaction(Snapshot, Protocol):
+    """One write transaction. Nothing of it is seen by others until it is durable."""
+
+    async def lock(self, collection: str, parent: str, id: RecordId) -> StoredRecord | None:
+        """Read a record that is about to be written, so that no other writer changes it meanwhile."""
+        ...
+
+    async def next_id(self, collection: str) -> int:
+        """A new integer id; never one that was given before."""
+        ...
+
+    async def reserve(self, count: int) -> int:
+        """Take `count` revisions; returns the first. The log is locked for others until the transaction ends, so
+        that the order of revisions is the order in which they become visible."""
+        ...
+
+    async def write(self, changes: Sequence[Change], commit: int, check: int, at: float) -> None:
+        """Write the changes of one commit to their tables and the log. Raises the `conflict` refusal for a unique
+        field."""
+        ...
+
+    async def act(self, acts: Sequence[RowAct]) -> None:
+        """Do what is asked to system rows, in order. Raises `LostRace`."""
+        ...
+
+
+class Storage(Protocol):
+    """A database that holds records, log and system rows."""
+
+    dialect: Dialect
+    lineage: str
+
+    async def open(self) -> None:
+        """Connect, and bring the system's tables to this version. Raises `StorageError` with what to do."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what is under way and let go of the database."""
+        ...
+
+    def snapshot(self) -> AbstractAsyncContextManager[Snapshot]:
+        """Reads that all see the same state."""
+        ...
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        """A write transaction: committed and durable when the block ends, undone when it raises."""
+        ...
+
+    async def declare(self, collections: Sequence[Collection]) -> None:
+        """Make tables and columns for `collections` where they are missing; adds only, never drops."""
+        ...

@@ -1,0 +1,119 @@
+"""The system's own tables, and the rows in them: accounts, sessions, keys, answers, devices.
+
+Rows are plain dicts. What a write does to them is data (`Put`, `Drop`, `Expect`) that travels with the records' writes and
+happens in the same transaction. None of this is ever a record, in the log, or in an export.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+ColumnType = Literal["text", "integer", "real", "boolean", "blob"]
+Row = dict[str, Any]
+
+
+class SystemTable(msgspec.Struct, frozen=True):
+    """A table of the system: its columns, its key, and the columns that are looked up or unique."""
+
+    name: str
+    columns: dict[str, ColumnType]
+    key: tuple[str, ...]
+    unique: tuple[str, ...] = ()
+    index: tuple[str, ...] = ()
+
+
+class Put(msgspec.Struct, frozen=True):
+    """Insert the row, or replace the one with the same key."""
+
+    table: str
+    row: Row
+
+
+class Drop(msgspec.Struct, frozen=True):
+    """Delete every row whose columns equal `where`."""
+
+    table: str
+    where: Row
+
+
+class Expect(msgspec.Struct, frozen=True):
+    """A precondition: the row with this key has these `columns`; None: there is no such row.
+
+    Where it does not hold, the write is refused with `LostRace`, and whoever asked looks again.
+    """
+
+    table: str
+    key: Row
+    columns: Row | None
+
+
+RowAct = Put | Drop | Expect
+
+
+class LostRace(Exception):
+    """An `Expect` did not hold: somebody else wrote in between."""
+
+
+META = SystemTable("_meta", {"name": "text", "value": "text"}, ("name",))
+COLLECTIONS = SystemTable("_collections", {"name": "text", "definition": "text", "last_id": "integer"}, ("name",))
+ACCOUNTS = SystemTable(
+    "_accounts",
+    {
+        "id": "text",  # the users record's id as text; administrators: "admin:" and an id
+        "email": "text",  # casefolded: what signs in
+        "password": "text",  # the encoded hash
+        "roles": "text",  # JSON list
+        "is_admin": "boolean",
+        "is_disabled": "boolean",
+        "created": "real",
+    },
+    ("id",),
+    unique=("email",),
+)
+SESSIONS = SystemTable(
+    "_sessions",
+    {"id": "text", "account": "text", "created": "real", "expires": "real", "ended": "real", "label": "text"},
+    ("id",),
+    index=("account",),
+)
+REFRESH_TOKENS = SystemTable(
+    "_refresh_tokens",
+    {
+        "hash": "text",  # SHA-256 of the token, hexadecimal
+        "session": "text",
+        "parent": "text",  # hash of the token that it replaced, "" for the first
+        "issued": "real",
+        "used": "real",  # null until it was exchanged
+        "successor": "blob",  # the token that replaced it, sealed under a key derived from this token
+    },
+    ("hash",),
+    index=("session",),
+)
+KEYS = SystemTable(
+    "_keys",
+    {"id": "text", "purpose": "text", "secret": "text", "created": "real", "retired": "real"},
+    ("id",),
+)
+TICKETS = SystemTable(
+    "_tickets", {"hash": "text", "session": "text", "account": "text", "stream": "text", "expires": "real"}, ("hash",)
+)
+ANSWERS = SystemTable(
+    "_answers",
+    {"caller": "text", "key": "text", "fingerprint": "text", "status": "integer", "body": "blob", "revision": "integer",
+     "at": "real"},
+    ("caller", "key"),
+)  # fmt: skip
+DEVICES = SystemTable(
+    "_devices", {"account": "text", "device": "text", "settled": "integer", "at": "real"}, ("account", "device")
+)
+RESULTS = SystemTable(
+    "_results",
+    {"account": "text", "device": "text", "seq": "integer", "fingerprint": "text", "result": "blob"},
+    ("account", "device", "seq"),
+)
+
+SYSTEM_TABLES: tuple[SystemTable, ...] = (
+    META, COLLECTIONS, ACCOUNTS, SESSIONS, REFRESH_TOKENS, KEYS, TICKETS, ANSWERS, DEVICES, RESULTS,
+)  # fmt: skip
