@@ -1,0 +1,1 @@
+"""What several folders of tests share: a real PostgreSQL, a real server process, and what a machine may lack."""
