@@ -113,7 +113,7 @@ class ServerProcess:
         return self.process.wait(within)
 
     def terminate(self, within: float = READY_WITHIN) -> int:
-        """SIGTERM, then waits for the clean end; answers the exit code. One that hangs is killed, and that is an error."""
+        """SIGTERM, then waits for the clean end; answers the exit code. One that hangs is killed: an error."""
         self.process.send_signal(signal.SIGTERM)
         try:
             return self.process.wait(within)

@@ -1,0 +1,59 @@
+"""What an app carries when it imports the client."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.house.tree import ROOT, is_module
+from tests.support.required import require
+
+LIMIT = 0.150  # seconds of CPU
+SERVER_MODULES = {"apsw", "argon2", "asyncpg", "joserfc", "starlette", "typer", "uvicorn", "uvloop", "httptools"}
+FACES = ["hinterland", *(f"hinterland.{floor}" for floor in ("kit", "contract", "client", "server", "testing", "cli"))]
+MEASURE = "import time; start = time.process_time(); {statement}; print(time.process_time() - start)"
+LOADED = "import json, sys; {statement}; print(json.dumps(sorted(sys.modules)))"
+
+
+def run(code: str) -> str:
+    """What a fresh interpreter, unmeasured by coverage, prints for the code."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+    done = subprocess.run([sys.executable, "-c", code], env=env, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def loaded_by(statement: str) -> set[str]:
+    """The modules that a fresh interpreter holds after the statement."""
+    return set(json.loads(run(LOADED.format(statement=statement))))
+
+
+@pytest.fixture
+def client_statement() -> str:
+    """The import that every app makes."""
+    require("the client", is_module("hinterland.client.client"))
+    return "from hinterland.client import Client"
+
+
+def test_the_client_is_imported_fast(client_statement: str) -> None:
+    """Importing the client takes under 150 ms of CPU, the best of five."""
+    best = min(float(run(MEASURE.format(statement=client_statement))) for _ in range(5))
+    assert best < LIMIT
+
+
+def test_the_client_loads_no_server_module(client_statement: str) -> None:
+    """Importing the client loads no module of the server and no library of it."""
+    loaded = loaded_by(client_statement)
+    assert SERVER_MODULES & {name.partition(".")[0] for name in loaded} == set()
+    assert {name for name in loaded if name.startswith("hinterland.server")} == set()
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_a_face_loads_lazily(face: str) -> None:
+    """Importing a package alone loads none of its modules: its names are fetched when they are first used."""
+    inner = {name for name in loaded_by(f"import {face}") if name.startswith("hinterland.")}
+    assert inner <= {face}
