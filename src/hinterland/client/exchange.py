@@ -1,0 +1,148 @@
+"""The one verb of the client: a request goes in, a response comes out.
+
+Transports and layers are interchangeable because all speak it: a transport is a `Send`; a layer takes a request and the
+`Send` below it. `stack` puts layers over a transport.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import msgspec
+
+from hinterland.kit.clock import Clock
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class Phase(msgspec.Struct, frozen=True):
+    """A part of a request's time: its name (`connect`, `wait`, `retry after 503` …) and its length in seconds."""
+
+    name: str
+    seconds: float
+
+
+class Journal:
+    """What happened to one request on its way, written by every layer and read by the trace."""
+
+    __slots__ = ("phases",)
+
+    def __init__(self) -> None:
+        self.phases: list[Phase] = []
+
+    def note(self, name: str, seconds: float = 0.0) -> None:
+        """Add a phase."""
+        self.phases.append(Phase(name, seconds))
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked: `url` is absolute, header names are in lower case, `content` is the whole body.
+
+    `operation` names the row of the contract's table ("" for a foreign call). `deadline` is an instant of the client's
+    monotonic clock by which the answer must be there, over all attempts. `connect` and `read` are the timeouts of one
+    attempt in seconds. `has_auth`: the session's access token goes with it. `is_stream`: the answer's body is read
+    piece by piece.
+    """
+
+    method: str
+    url: str
+    headers: dict[str, str] = {}
+    content: bytes = b""
+    operation: str = ""
+    deadline: float | None = None
+    connect: float = 10.0
+    read: float = 30.0
+    has_auth: bool = True
+    is_stream: bool = False
+    journal: Journal = msgspec.field(default_factory=Journal)
+
+    def replaced(self, **changes: Any) -> Request:
+        """This request with some of its parts changed."""
+        return msgspec.structs.replace(self, **changes)
+
+    def with_headers(self, headers: Mapping[str, str]) -> Request:
+        """This request with more headers, or with others of the same names."""
+        return self.replaced(headers={**self.headers, **headers})
+
+
+async def _nothing() -> None:
+    return None
+
+
+class Response(msgspec.Struct, kw_only=True):
+    """What came back: header names are in lower case, `content` is the whole body, empty where it is a `stream`.
+
+    `attempts` counts the requests that it took and `waited` the seconds between them. A stream must be ended with
+    `close`, which may be called at any time and more than once.
+    """
+
+    status: int
+    headers: dict[str, str] = {}
+    content: bytes = b""
+    stream: AsyncIterator[bytes] | None = None
+    close: Callable[[], Awaitable[None]] = _nothing
+    attempts: int = 1
+    waited: float = 0.0
+
+    @property
+    def is_error(self) -> bool:
+        """Whether the status says that the request did not succeed (RFC 9110 §15.5, §15.6)."""
+        return self.status >= 400
+
+    async def read(self) -> bytes:
+        """The whole body, whether it was a stream or not; the stream is closed."""
+        if self.stream is not None:
+            try:
+                self.content = b"".join([piece async for piece in self.stream])
+            finally:
+                self.stream = None
+                await self.close()
+        return self.content
+
+
+Send = Callable[[Request], Awaitable[Response]]
+Layer = Callable[[Request, Send], Awaitable[Response]]
+
+
+class Transport(Protocol):
+    """A `Send` at the bottom of the stack that may hold connections; `close` lets them go."""
+
+    async def __call__(self, request: Request) -> Response:
+        """Send the request once. Raises the errors of `client.errors` only."""
+        ...
+
+    async def close(self) -> None:
+        """Let connections go; another request opens new ones."""
+        ...
+
+
+def stack(layers: Sequence[Layer], transport: Send) -> Send:
+    """The way of a request: the first layer sees it first, the transport last."""
+    send = transport
+    for layer in reversed(layers):
+        send = _over(layer, send)
+    return send
+
+
+def _over(layer: Layer, below: Send) -> Send:
+    async def send(request: Request) -> Response:
+        return await layer(request, below)
+
+    return send
+
+
+def remaining(request: Request, clock: Clock) -> float | None:
+    """The seconds until the request's deadline, below zero once it has passed; None: there is none."""
+    return None if request.deadline is None else request.deadline - clock.monotonic()
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port of a URL in one form (RFC 6454 §4); raises ValueError where it has none."""
+    parts = urlsplit(url)
+    if not parts.hostname:
+        raise ValueError(f"{url!r} is no absolute URL")
+    port = parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}:{port}"
