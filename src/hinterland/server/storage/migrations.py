@@ -1,0 +1,19 @@
+"""The system's own schema, in numbered steps. A step is applied in one transaction with its number, or not at all."""
+
+from __future__ import annotations
+
+from hinterland.server.storage import statements
+from hinterland.server.storage.statements import DialectName
+from hinterland.server.storage.system import SYSTEM_TABLES
+
+
+def steps(dialect: DialectName) -> list[list[str]]:
+    """The statements of each step; step n of the list brings the schema to version n + 1. Steps are only appended."""
+    first = [statement for table in SYSTEM_TABLES for statement in statements.system_ddl(table, dialect)]
+    first += statements.log_ddl(dialect)
+    if dialect == "postgres":
+        first += [
+            "CREATE TABLE _head (one integer PRIMARY KEY CHECK (one = 1), revision bigint NOT NULL)",
+            "INSERT INTO _head VALUES (1, 0)",
+        ]
+    return [first]

@@ -1,0 +1,212 @@
+"""Records and log in PostgreSQL (asyncpg), for any number of server processes on one database.
+
+The revision comes from a one-row counter that a transaction takes last and holds until it ends: the order of revisions is
+the order in which they become visible, which a sequence would not give.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import lru_cache
+from typing import Any
+
+import asyncpg
+
+from hinterland.contract.identity import RecordId
+from hinterland.contract.records import Collection
+from hinterland.server.storage import failures, migrations, statements
+from hinterland.server.storage.failures import Deadlock, StorageError
+from hinterland.server.storage.protocol import StoredRecord
+from hinterland.server.storage.reading import Reads
+from hinterland.server.storage.statements import CollectionTable
+from hinterland.server.storage.writing import Writes
+
+log = logging.getLogger("hinterland.storage")
+_MIGRATION_LOCK = 0x68696E74  # an advisory lock's number: one process at a time changes the schema
+
+
+@lru_cache(maxsize=2_000)
+def numbered(sql: str) -> str:
+    """`sql` with its `?` marks as `$1`, `$2` …; a mark inside a string literal or a quoted name is text."""
+    parts, number, quoted = [], 0, ""
+    for char in sql:
+        if quoted:
+            quoted = "" if char == quoted else quoted
+        elif char in "'\"":
+            quoted = char
+        elif char == "?":
+            number += 1
+            char = f"${number}"
+        parts.append(char)
+    return "".join(parts)
+
+
+class PostgresReads(Reads):
+    """Reads on one connection."""
+
+    def __init__(self, connection: asyncpg.Connection, storage: PostgresStorage) -> None:
+        self.connection = connection
+        self.tables = storage.tables
+
+    async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Sequence[Any]]:
+        """The rows of one SELECT."""
+        with translated():
+            return list(await self.connection.fetch(numbered(sql), *parameters))
+
+
+class PostgresTransaction(PostgresReads, Writes):
+    """A write transaction."""
+
+    async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        """Run one statement."""
+        with translated():
+            await self.connection.fetch(numbered(sql), *parameters)
+
+    async def lock(self, collection: str, parent: str, id: RecordId) -> StoredRecord | None:
+        """Read a record that is about to be written, so that no other writer changes it meanwhile."""
+        rows = await self.fetch(self.table(collection).get + " FOR UPDATE", (parent, id))
+        return StoredRecord(*rows[0]) if rows else None
+
+    async def next_id(self, collection: str) -> int:
+        """A new integer id."""
+        sql = "UPDATE _collections SET last_id = last_id + 1 WHERE name = ? RETURNING last_id"
+        return int((await self.fetch(sql, (collection,)))[0][0])
+
+    async def reserve(self, count: int) -> int:
+        """Take `count` revisions; returns the first. Others wait here until this transaction has ended."""
+        rows = await self.fetch("UPDATE _head SET revision = revision + ? RETURNING revision", (count,))
+        return int(rows[0][0]) - count + 1
+
+
+class PostgresStorage(Reads):
+    """A PostgreSQL database, named by its DSN."""
+
+    dialect: statements.DialectName = "postgres"
+
+    def __init__(self, dsn: str, *, connections: int = 10) -> None:
+        self.dsn = dsn
+        self.connections = connections
+        self.tables: dict[str, CollectionTable] = {}
+        self.lineage = ""
+        self._pool: asyncpg.Pool | None = None
+        self._durability = ""
+
+    async def open(self) -> None:
+        """Connect, and bring the system's tables to this version."""
+        try:
+            self._pool = await asyncpg.create_pool(self.dsn, min_size=1, max_size=self.connections)
+        except (OSError, asyncpg.PostgresError, ValueError) as error:
+            raise StorageError(f"PostgreSQL can't be reached: {error}; check HINTERLAND_DATABASE_URL") from error
+        async with self._connected().acquire() as connection:
+            await self._migrate(connection)
+            rows = await connection.fetch("SELECT value FROM _meta WHERE name = 'lineage'")
+            self.lineage = rows[0][0]
+            await self._check_durability(connection)
+
+    async def _migrate(self, connection: asyncpg.Connection) -> None:
+        async with connection.transaction():
+            await connection.execute(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
+            version = await self._version(connection)
+            steps = migrations.steps("postgres")
+            if version > len(steps):
+                raise StorageError("the database was written by a newer version of Hinterland: update this one")
+            for step in steps[version:]:
+                for statement in step:
+                    await connection.execute(statement)
+            await connection.execute(
+                "INSERT INTO _meta VALUES ('version', $1) ON CONFLICT (name) DO UPDATE SET value = $1", str(len(steps))
+            )
+            await connection.execute(
+                "INSERT INTO _meta VALUES ('lineage', $1) ON CONFLICT DO NOTHING", secrets.token_hex(8)
+            )
+
+    async def _version(self, connection: asyncpg.Connection) -> int:
+        if await connection.fetchval("SELECT to_regclass('_meta')") is None:
+            return 0
+        return int(await connection.fetchval("SELECT value FROM _meta WHERE name = 'version'"))
+
+    async def _check_durability(self, connection: asyncpg.Connection) -> None:
+        found = {name: await connection.fetchval(f"SHOW {name}") for name in ("fsync", "synchronous_commit")}
+        self._durability = ", ".join(f"{name}={value}" for name, value in found.items())
+        if found["fsync"] != "on" or found["synchronous_commit"] == "off":
+            log.warning("PostgreSQL may lose acknowledged writes (%s): turn both on", self._durability)
+
+    def durability(self) -> str:
+        """What a commit waits for, in a word for people."""
+        return self._durability
+
+    async def close(self) -> None:
+        """Finish what is under way and disconnect."""
+        if self._pool is not None:
+            await self._pool.close()
+            self._pool = None
+
+    def _connected(self) -> asyncpg.Pool:
+        if self._pool is None:
+            raise StorageError("the storage is not open")
+        return self._pool
+
+    async def declare(self, collections: Sequence[Collection]) -> None:
+        """Make tables and columns for `collections` where they are missing."""
+        async with self._connected().acquire() as connection, connection.transaction():
+            await connection.execute(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
+            for collection in collections:
+                await self._declare(connection, CollectionTable(collection, "postgres"))
+
+    async def _declare(self, connection: asyncpg.Connection, table: CollectionTable) -> None:
+        name = table.collection.name
+        await connection.execute("INSERT INTO _collections (name, last_id) VALUES ($1, 0) ON CONFLICT DO NOTHING", name)
+        rows = await connection.fetch("SELECT attname FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 "
+                                      "AND NOT attisdropped", table.name)  # fmt: skip
+        if rows:
+            wanted = table.missing_ddl({row[0] for row in rows})
+        else:
+            wanted = table.ddl()
+        for statement in wanted:
+            await connection.execute(statement)
+        self.tables[name] = table
+
+    async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Sequence[Any]]:
+        """The rows of one SELECT."""
+        with translated():
+            return list(await self._connected().fetch(numbered(sql), *parameters))
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[PostgresReads]:
+        """Reads that all see the same state."""
+        async with self._connected().acquire() as connection:
+            async with connection.transaction(isolation="repeatable_read", readonly=True):
+                yield PostgresReads(connection, self)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[PostgresTransaction]:
+        """A write transaction. One of several processes that lock each other out is refused and may try again."""
+        with translated():
+            async with self._connected().acquire() as connection, connection.transaction():
+                yield PostgresTransaction(connection, self)
+
+    async def prune(self, before: float) -> None:
+        """Forget log entries older than `before` (seconds since 1970), but for the last commit."""
+        await self._connected().execute(numbered(statements.PRUNE), before)
+
+
+class translated:  # noqa: N801 - reads as a word in a with statement
+    """PostgreSQL's errors as what the caller is told; the one table of this edge."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, asyncpg.UniqueViolationError):
+            name = str(error.constraint_name)
+            raise failures.unique(name.partition("__")[2] if "__" in name else "") from error
+        if isinstance(error, asyncpg.DiskFullError):
+            raise failures.full() from error
+        if isinstance(error, asyncpg.DeadlockDetectedError | asyncpg.SerializationError):
+            raise Deadlock from error
+        if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError | OSError | asyncio.TimeoutError):
+            raise failures.unavailable() from error

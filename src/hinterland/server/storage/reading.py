@@ -1,0 +1,116 @@
+"""The reads that both storages share, over a driver's `fetch`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hinterland.contract.errors import Refusal
+from hinterland.contract.identity import RecordId
+from hinterland.server.storage import statements
+from hinterland.server.storage.protocol import Head, LogEntry, StoredRecord
+from hinterland.server.storage.statements import CollectionTable
+from hinterland.server.storage.system import SYSTEM_TABLES, Row
+
+_SYSTEM = {table.name: table for table in SYSTEM_TABLES}
+_LAST = 2**62
+
+
+class Reads:
+    """What a snapshot and a transaction can read. `tables` are the declared collections' tables."""
+
+    tables: Mapping[str, CollectionTable]
+
+    async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Sequence[Any]]:
+        """The rows of one SELECT; parameters stand as `?`."""
+        raise AssertionError("a driver reads")  # pragma: no cover
+
+    def table(self, collection: str) -> CollectionTable:
+        """The table of a declared collection. Raises the `unknown_collection` refusal."""
+        table = self.tables.get(collection)
+        if table is None:
+            raise Refusal("unknown_collection", f"there is no collection {collection!r}")
+        return table
+
+    async def record(self, collection: str, parent: str, id: RecordId) -> StoredRecord | None:
+        """One record by its key."""
+        rows = await self.fetch(self.table(collection).get, (parent, id))
+        return StoredRecord(*rows[0]) if rows else None
+
+    async def row(self, table: str, key: Row) -> Row | None:
+        """One system row by its key or a unique column."""
+        found = await self.rows(table, key)
+        return found[0] if found else None
+
+    async def rows(self, table: str, where: Row) -> list[Row]:
+        """The system rows whose columns equal `where`, in the order of their keys."""
+        known = _SYSTEM[table]
+        clause, parameters = statements.equals(where)
+        columns = ", ".join(map(statements.quote, known.columns))
+        order = ", ".join(map(statements.quote, known.key))
+        found = await self.fetch(f"SELECT {columns} FROM {table}{clause} ORDER BY {order}", parameters)
+        return [_row(known.columns, values) for values in found]
+
+    async def head(self) -> Head:
+        """The end of the log."""
+        last = await self.fetch(statements.HEAD)
+        if not last:
+            return Head(0, 0, 0)
+        oldest = await self.fetch(statements.OLDEST)
+        return Head(last[0][0], last[0][1], oldest[0][0] - 1)
+
+    async def check_at(self, revision: int) -> int | None:
+        """The check value of the commit that ended at `revision`; None where the log has no such commit end."""
+        if revision == 0:
+            return 0 if (await self.head()).horizon == 0 else None
+        rows = await self.fetch(statements.CHECK_AT, (revision,))
+        return rows[0][0] if rows else None
+
+    async def log(self, after: int, limit: int, through: int | None = None) -> list[LogEntry]:
+        """Changes beyond revision `after` (and not beyond `through`), about `limit`, ending at a commit's end."""
+        end = _LAST if through is None else through
+        rows = await self.fetch(statements.LOG_AFTER, (after, end, limit))
+        if len(rows) == limit and rows[-1][0] != rows[-1][1]:
+            rows += await self.fetch(statements.LOG_AFTER, (rows[-1][0], rows[-1][1], _LAST))
+        return await self._with_after([self._entry(row) for row in rows if row[6] in self.tables])
+
+    async def history(self, collection: str, parent: str, id: RecordId, after: int) -> list[LogEntry]:
+        """The changes of one record beyond revision `after`, in order."""
+        rows = await self.fetch(statements.LOG_OF_RECORD, (collection, parent, str(id), after))
+        return await self._with_after([self._entry(row) for row in rows])
+
+    def _entry(self, row: Sequence[Any]) -> LogEntry:
+        is_integer = self.tables[row[6]].is_integer
+        return statements.log_entry(row, statements.record_id(row[8], is_integer=is_integer))
+
+    async def _with_after(self, entries: list[LogEntry]) -> list[LogEntry]:
+        """Give each entry its `after`: the next change's before, or the record as it stands."""
+        following: dict[tuple[str, str, RecordId], StoredRecord | None] = {}
+        result: list[LogEntry] = []
+        for entry in reversed(entries):
+            key = (entry.collection, entry.parent, entry.id)
+            if entry.kind == "delete":
+                after = None
+            elif key in following:
+                after = following[key]
+            else:
+                after = await self._after(entry)
+            following[key] = entry.before
+            result.append(entry._replace(after=after))
+        result.reverse()
+        return result
+
+    async def _after(self, entry: LogEntry) -> StoredRecord | None:
+        key = (entry.collection, entry.parent, str(entry.id), entry.revision)
+        later = await self.fetch(statements.NEXT_BEFORE, key)
+        if later:
+            return None if later[0][0] is None else StoredRecord(entry.parent, entry.id, *later[0])
+        return await self.record(entry.collection, entry.parent, entry.id)
+
+
+def _row(columns: Mapping[str, str], values: Sequence[Any]) -> Row:
+    row = dict(zip(columns, values, strict=True))
+    for name, kind in columns.items():
+        if kind == "boolean" and row[name] is not None:
+            row[name] = bool(row[name])
+    return row

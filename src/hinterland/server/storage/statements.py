@@ -1,0 +1,221 @@
+"""The SQL that both databases speak, built once for each declared collection.
+
+Parameters stand as `?`; the PostgreSQL driver numbers them. A collection's table has the record's own columns first, then
+one for each declared field, in declared order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from hinterland.contract.fields import AnyField, Boolean, Int64, Integer, Json, List, Number
+from hinterland.contract.identity import RecordId
+from hinterland.contract.records import Collection, Document
+from hinterland.server.storage.protocol import Change, LogEntry, StoredRecord
+from hinterland.server.storage.system import ColumnType, SystemTable
+
+DialectName = Literal["sqlite", "postgres"]
+_encode = msgspec.json.Encoder().encode
+
+_TYPES: dict[DialectName, dict[str, str]] = {
+    "sqlite": {"text": "TEXT", "integer": "INTEGER", "real": "REAL", "boolean": "INTEGER", "blob": "BLOB",
+               "json": "TEXT"},
+    "postgres": {"text": 'text COLLATE "C"', "integer": "bigint", "real": "double precision", "boolean": "boolean",
+                 "blob": "bytea", "json": "jsonb"},
+}  # fmt: skip
+
+RECORD_COLUMNS = "_parent, id, _revision, _created, _updated, _body, _private"
+LOG_COLUMNS = (
+    'revision, "commit", "check", at, stamp, kind, collection, parent, id, '
+    "before_revision, before_created, before_updated, before_body, before_private"
+)
+_LOG_TYPES: tuple[tuple[str, ColumnType], ...] = (
+    ("revision", "integer"), ("commit", "integer"), ("check", "integer"), ("at", "real"), ("stamp", "real"),
+    ("kind", "text"), ("collection", "text"), ("parent", "text"), ("id", "text"), ("before_revision", "integer"),
+    ("before_created", "text"), ("before_updated", "text"), ("before_body", "text"), ("before_private", "text"),
+)  # fmt: skip
+
+
+def quote(name: str) -> str:
+    """An SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def field_type(field: AnyField) -> str:
+    """The storage class of a field's column."""
+    if isinstance(field, Integer | Int64):
+        return "integer"
+    if isinstance(field, Number):
+        return "real"
+    if isinstance(field, Boolean):
+        return "boolean"
+    return "json" if isinstance(field, Json | List) else "text"
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _as_json(value: Any) -> Any:
+    return None if value is None else _encode(value).decode()
+
+
+def _as_int(value: Any) -> Any:
+    return None if value is None else int(value)
+
+
+def column_writer(field: AnyField) -> Callable[[Any], Any]:
+    """What turns a document's value into its column's."""
+    if isinstance(field, Json | List):
+        return _as_json
+    return _as_int if isinstance(field, Int64) else _same
+
+
+def system_ddl(table: SystemTable, dialect: DialectName) -> list[str]:
+    """The statements that make a system table."""
+    types = _TYPES[dialect]
+    columns = ", ".join(f"{quote(name)} {types[kind]}" for name, kind in table.columns.items())
+    key = ", ".join(quote(name) for name in table.key)
+    tail = " WITHOUT ROWID" if dialect == "sqlite" and len(table.key) > 1 else ""
+    made = [f"CREATE TABLE {table.name} ({columns}, PRIMARY KEY ({key})){tail}"]
+    made += [f"CREATE UNIQUE INDEX {table.name}_{name} ON {table.name} ({name})" for name in table.unique]
+    made += [f"CREATE INDEX {table.name}_{name} ON {table.name} ({name})" for name in table.index]
+    return made
+
+
+def log_ddl(dialect: DialectName) -> list[str]:
+    """The statements that make the log."""
+    types = _TYPES[dialect]
+    columns = ", ".join(
+        f"{quote(name)} {types[kind]}" + (" PRIMARY KEY" if name == "revision" else "") for name, kind in _LOG_TYPES
+    )
+    return [
+        f"CREATE TABLE _log ({columns})",
+        "CREATE INDEX _log_by_record ON _log (collection, parent, id, revision)",
+    ]
+
+
+class CollectionTable:
+    """One collection's table: its names, its statements, and how a record becomes a row."""
+
+    def __init__(self, collection: Collection, dialect: DialectName) -> None:
+        self.collection = collection
+        self.dialect: DialectName = dialect
+        self.name = quote(collection.name)
+        self.is_integer = collection.ids == "integer"
+        self.fields = tuple(collection.fields)
+        self._writers = tuple((name, column_writer(field)) for name, field in collection.fields.items())
+        columns = ["_parent", "id", "_revision", "_created", "_updated", "_body", "_private"]
+        columns += [quote(name) for name in self.fields]
+        marks = ", ".join("?" * len(columns))
+        changed = ", ".join(f"{name} = ?" for name in columns[2:])
+        where = "WHERE _parent = ? AND id = ?"
+        self.insert = f"INSERT INTO {self.name} ({', '.join(columns)}) VALUES ({marks})"
+        self.update = f"UPDATE {self.name} SET {changed} {where}"
+        self.delete = f"DELETE FROM {self.name} {where}"
+        self.get = f"SELECT {RECORD_COLUMNS} FROM {self.name} {where}"
+
+    def columns(self, document: Document) -> list[Any]:
+        """The values of the declared fields' columns."""
+        return [write(document.get(name)) for name, write in self._writers]
+
+    def statement(self, change: Change) -> tuple[str, Sequence[Any]]:
+        """The statement that writes `change`'s record."""
+        after = change.after
+        if after is None:
+            assert change.before is not None
+            return self.delete, change.before[:2]
+        if change.before is None:
+            return self.insert, (*after, *change.columns)
+        return self.update, (*after[2:], *change.columns, after.parent, after.id)
+
+    def ddl(self) -> list[str]:
+        """The statements that make the table and its indexes."""
+        types = _TYPES[self.dialect]
+        id_type = types["integer" if self.is_integer else "text"]
+        columns = [
+            f"_parent {types['text']} NOT NULL", f"id {id_type} NOT NULL", f"_revision {types['integer']} NOT NULL",
+            f"_created {types['text']} NOT NULL", f"_updated {types['text']} NOT NULL",
+            f"_body {types['text']} NOT NULL", f"_private {types['text']}",
+        ]  # fmt: skip
+        columns += [self.column_ddl(name) for name in self.fields]
+        made = [f"CREATE TABLE {self.name} ({', '.join(columns)}, PRIMARY KEY (_parent, id))"]
+        made += [f"CREATE INDEX {quote(f'{self.collection.name}__id')} ON {self.name} (id)"]
+        return made + [statement for name in self.fields for statement in self.index_ddl(name)]
+
+    def column_ddl(self, name: str) -> str:
+        """A field's column in CREATE TABLE and ALTER TABLE."""
+        return f"{quote(name)} {_TYPES[self.dialect][field_type(self.collection.fields[name])]}"
+
+    def index_ddl(self, name: str) -> list[str]:
+        """The index of a field that is declared unique or indexed."""
+        field = self.collection.fields[name]
+        index = quote(f"{self.collection.name}__{name}")
+        if field.unique:
+            return [f"CREATE UNIQUE INDEX {index} ON {self.name} ({quote(name)})"]
+        return [f"CREATE INDEX {index} ON {self.name} ({quote(name)}, id)"] if field.index else []
+
+    def missing_ddl(self, there: Container[str]) -> list[str]:
+        """The statements that add the declared columns and indexes beyond the columns that are `there`."""
+        made = [
+            f"ALTER TABLE {self.name} ADD COLUMN {self.column_ddl(name)}" for name in self.fields if name not in there
+        ]
+        indexes = (statement for name in self.fields for statement in self.index_ddl(name))
+        return made + [statement.replace("INDEX ", "INDEX IF NOT EXISTS ", 1) for statement in indexes]
+
+
+def log_row(change: Change, revision: int, commit: int, check: int, at: float) -> tuple[Any, ...]:
+    """The log's row for `change`, in the order of `LOG_COLUMNS`."""
+    before = change.before
+    record = change.after or before
+    assert record is not None
+    head = (revision, commit, check, at, change.stamp, change.kind, change.collection, record.parent, str(record.id))
+    return (*head, None, None, None, None, None) if before is None else (*head, *before[2:])
+
+
+INSERT_LOG = f"INSERT INTO _log ({LOG_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+LOG_AFTER = f"SELECT {LOG_COLUMNS} FROM _log WHERE revision > ? AND revision <= ? ORDER BY revision LIMIT ?"
+LOG_OF_RECORD = (
+    f"SELECT {LOG_COLUMNS} FROM _log WHERE collection = ? AND parent = ? AND id = ? AND revision > ? ORDER BY revision"
+)
+NEXT_BEFORE = (
+    "SELECT before_revision, before_created, before_updated, before_body, before_private FROM _log "
+    "WHERE collection = ? AND parent = ? AND id = ? AND revision > ? ORDER BY revision LIMIT 1"
+)
+HEAD = 'SELECT revision, "check" FROM _log ORDER BY revision DESC LIMIT 1'
+OLDEST = "SELECT revision FROM _log ORDER BY revision LIMIT 1"
+CHECK_AT = 'SELECT "check" FROM _log WHERE revision = ? AND "commit" = revision'
+PRUNE = 'DELETE FROM _log WHERE at < ? AND revision < (SELECT max("commit") FROM _log)'
+
+
+def record_id(text: str, *, is_integer: bool) -> RecordId:
+    """The id as the collection has it, from the log's text."""
+    return int(text) if is_integer else text
+
+
+def log_entry(row: Sequence[Any], id: RecordId) -> LogEntry:
+    """A row of `LOG_COLUMNS` as an entry; its `after` is yet to be found."""
+    parent = row[7]
+    before = None if row[9] is None else StoredRecord(parent, id, *row[9:14])
+    return LogEntry(row[0], row[1], row[2], row[3], row[4], row[5], row[6], parent, id, before, None)
+
+
+def equals(where: dict[str, Any]) -> tuple[str, list[Any]]:
+    """A WHERE clause of equalities (null is a value), and its parameters."""
+    if not where:
+        return "", []
+    terms = [f"{quote(name)} IS NULL" if value is None else f"{quote(name)} = ?" for name, value in where.items()]
+    return " WHERE " + " AND ".join(terms), [value for value in where.values() if value is not None]
+
+
+def upsert(table: SystemTable, names: Iterable[str]) -> str:
+    """Insert a system row, or replace the one with the same key."""
+    listed = list(names)
+    marks = ", ".join("?" * len(listed))
+    rest = [name for name in listed if name not in table.key]
+    act = "UPDATE SET " + ", ".join(f"{quote(n)} = excluded.{quote(n)}" for n in rest) if rest else "NOTHING"
+    columns, key = ", ".join(map(quote, listed)), ", ".join(map(quote, table.key))
+    return f"INSERT INTO {table.name} ({columns}) VALUES ({marks}) ON CONFLICT ({key}) DO {act}"

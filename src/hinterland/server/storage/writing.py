@@ -1,0 +1,48 @@
+"""The writes that both storages share, over a driver's `execute`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from hinterland.server.storage import statements
+from hinterland.server.storage.protocol import Change
+from hinterland.server.storage.reading import Reads
+from hinterland.server.storage.system import SYSTEM_TABLES, Drop, Expect, LostRace, Put, RowAct
+
+_SYSTEM = {table.name: table for table in SYSTEM_TABLES}
+
+
+class Writes(Reads):
+    """What a transaction can write."""
+
+    async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        """Run one statement."""
+        raise AssertionError("a driver writes")  # pragma: no cover
+
+    async def write(self, changes: Sequence[Change], commit: int, check: int, at: float) -> None:
+        """Write the changes of one commit to their tables and the log; the last one's revision is `commit`."""
+        revision = commit - len(changes)
+        for change in changes:
+            revision += 1
+            await self.execute(*self.tables[change.collection].statement(change))
+            await self.execute(statements.INSERT_LOG, statements.log_row(change, revision, commit, check, at))
+
+    async def act(self, acts: Sequence[RowAct]) -> None:
+        """Do what is asked to system rows, in order. Raises `LostRace`."""
+        for act in acts:
+            match act:
+                case Put(table, row):
+                    await self.execute(statements.upsert(_SYSTEM[table], row), tuple(row.values()))
+                case Drop(table, where):
+                    clause, parameters = statements.equals(where)
+                    await self.execute(f"DELETE FROM {table}{clause}", parameters)
+                case Expect():
+                    await self._expect(act)
+
+    async def _expect(self, act: Expect) -> None:
+        row = await self.row(act.table, act.key)
+        wanted = act.columns
+        holds = row is None if wanted is None else row is not None and all(row[k] == v for k, v in wanted.items())
+        if not holds:
+            raise LostRace(f"{act.table} {act.key} changed meanwhile")
