@@ -1,5 +1,6 @@
 import { type FormEvent, useRef, useState } from "react";
 import { ApiError, messageOf } from "../api/errors.ts";
+import { closeNotice } from "../notices.ts";
 
 export type Messages<V> = { readonly [K in keyof V]?: readonly string[] | undefined };
 
@@ -59,6 +60,7 @@ export function useForm<V extends Record<keyof V, string>>({ initial, check, sen
   };
 
   const run = async (form: HTMLFormElement) => {
+    closeNotice();
     const wrong = check(values);
     if (!isEmpty(wrong)) return refuse(form, wrong, null);
     isSending.current = true;

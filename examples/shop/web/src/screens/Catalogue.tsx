@@ -1,4 +1,4 @@
-import { useCallback, useDeferredValue, useState } from "react";
+import { type CSSProperties, useCallback, useDeferredValue, useState } from "react";
 import { entries, type Product, products, type User } from "../api/shop.ts";
 import { useAct } from "../hooks/useAct.ts";
 import { useLoad } from "../hooks/useLoad.ts";
@@ -14,6 +14,11 @@ import { go, logInPath } from "../routing.ts";
 import { useSession } from "../session.ts";
 
 const PAGE_SIZE = 100;
+const HUES = [152, 36, 204, 12, 84, 262, 330, 180, 55];
+
+function hueOf(category: string | null): number {
+  return HUES[hashOf(category ?? "") % HUES.length] ?? 0;
+}
 
 function matches(product: Product, search: string): boolean {
   const text = `${product.name} ${product.category ?? ""}`.toLocaleLowerCase();
@@ -51,7 +56,7 @@ function ProductCard({ product, user }: { product: Product; user: User | null })
     }, `${product.name} is on your list.`);
   };
   return (
-    <li className="product" style={{ "--hue": hashOf(product.category ?? "") % 360 } as React.CSSProperties}>
+    <li className="product" style={{ "--hue": hueOf(product.category) } as CSSProperties}>
       <Contours seed={product.name} />
       <div className="product-text">
         <p className="eyebrow">{product.category}</p>
@@ -88,7 +93,7 @@ export function Catalogue() {
       {data?.items.length === 0 && <Empty title="The shelves are empty">An administrator can add products.</Empty>}
       {data !== null && data.items.length > 0 && shown.length === 0 && (
         <Empty title="Nothing found">
-          No product matches “{wanted}”.{" "}
+          No product matches “{wanted}”.
           <Button look="quiet" onClick={() => setSearch("")}>
             Show all
           </Button>

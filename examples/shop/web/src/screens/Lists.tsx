@@ -136,6 +136,12 @@ function openFirst(list: readonly Entry[]): Entry[] {
   return [...list].sort((a, b) => rank(a) - rank(b) || b.created_at.localeCompare(a.created_at));
 }
 
+function introOf(list: readonly Entry[] | null): string {
+  if (!list?.length) return "Yours alone until you share it.";
+  const open = list.filter((entry) => !entry.done).length;
+  return `${open} of ${count(list.length, "entry", "entries")} open`;
+}
+
 export function Lists({ user }: { user: User }) {
   const me = String(user.id);
   const { data, failure, isLoading, reload, add, replace, remove } = useEntries();
@@ -143,10 +149,9 @@ export function Lists({ user }: { user: User }) {
     if (await reload()) tellSuccess("Your list is up to date.");
     else tellFailure("Your list could not be refreshed.");
   };
-  const open = data?.filter((entry) => !entry.done).length ?? 0;
   return (
     <div className="reading">
-      <PageHead title="Shopping list" intro={data ? `${open} of ${count(data.length, "entry", "entries")} open` : "Yours alone until you share it."}>
+      <PageHead title="Shopping list" intro={introOf(data)}>
         <Button icon="refresh" isBusy={isLoading} onClick={() => void refresh()}>
           Refresh
         </Button>

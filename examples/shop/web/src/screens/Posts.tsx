@@ -160,7 +160,7 @@ export function Posts() {
   };
   return (
     <>
-      <PageHead title="Posts" intro={data ? count(data.total, "post") : "News from the trail."}>
+      <PageHead title="Posts" intro={data?.total ? count(data.total, "post") : "News from the trail."}>
         <Button icon="refresh" isBusy={isLoading} onClick={() => void refresh()}>
           Refresh
         </Button>

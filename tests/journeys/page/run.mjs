@@ -1,0 +1,24 @@
+/** node run.mjs SCENARIO '{"page": …, "api": …, "web": …, "chromium": …, "screenshots": …}'. Exit 0: every step passed. */
+
+import { expiredToken } from "./expired_token.mjs";
+import { happyWay } from "./happy_way.mjs";
+import { renewal } from "./renewal.mjs";
+import { serverDown } from "./server_down.mjs";
+import { Stage, StepFailed } from "./stage.mjs";
+import { unlistedOrigin } from "./unlisted_origin.mjs";
+import { wrongInput } from "./wrong_input.mjs";
+
+const SCENARIOS = { happyWay, wrongInput, serverDown, expiredToken, renewal, unlistedOrigin };
+
+const [name, setting] = process.argv.slice(2);
+const stage = new Stage(JSON.parse(setting));
+try {
+  await stage.open();
+  await SCENARIOS[name](stage);
+  await stage.checkNoPageError();
+} catch (error) {
+  if (!(error instanceof StepFailed)) console.error(error);
+  process.exitCode = 1;
+} finally {
+  await stage.close();
+}

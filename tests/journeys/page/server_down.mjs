@@ -1,0 +1,77 @@
+import { same } from "./stage.mjs";
+
+const IDA = { name: "Ida Ridge", email: "ida@example.org", password: "no signal up here" };
+
+export async function serverDown(stage) {
+  const step = stage.step.bind(stage);
+  const ida = await stage.visitor();
+  const guest = await stage.visitor();
+  const helpful = `Can't reach ${stage.setting.api}: is the server running?`;
+
+  await step("a signed-in person reads posts while the server runs", async () => {
+    await ida.signUp(IDA);
+    await ida.go("/posts");
+    await ida.fill({ Title: "Before the outage", Text: "All is well." });
+    await ida.button("Publish").click();
+    await ida.told("Your post is published.");
+  });
+
+  await stage.ask("stop the server");
+
+  await step("a refresh tells what to check, and what was loaded stays", async () => {
+    await ida.button("Refresh").click();
+    await ida.banner(helpful);
+    await ida.told("The list could not be refreshed.");
+    await ida.sees("Before the outage");
+    await ida.pictures("posts-server-down");
+  });
+
+  await step("a post that could not be sent keeps its text", async () => {
+    await ida.fill({ Title: "During the outage", Text: "Nobody hears this yet." });
+    await ida.button("Publish").click();
+    await ida.page.locator("form .banner", { hasText: helpful }).waitFor();
+    same(await ida.field("Title").inputValue(), "During the outage");
+  });
+
+  await step("log in and sign up tell what to check", async () => {
+    await guest.logIn(IDA);
+    await guest.banner(helpful);
+    await guest.pictures("log-in-server-down");
+    await guest.go("/register");
+    await guest.fill({ Name: "Guest", "E-mail": "guest@example.org", Password: IDA.password });
+    await guest.button("Create account").click();
+    await guest.banner(helpful);
+  });
+
+  await step("the catalogue tells what to check", async () => {
+    await guest.go("/");
+    await guest.banner(helpful);
+    await guest.pictures("catalogue-server-down");
+  });
+
+  await step("a reload during the outage doesn't sign out", async () => {
+    await ida.go("/profile");
+    await ida.page.reload();
+    await ida.banner(helpful);
+    await ida.isAt("/profile");
+    same((await ida.tokens()) === null, false);
+    await ida.pictures("guard-server-down");
+  });
+
+  await stage.ask("start the server");
+
+  await step("trying again works once the server is back", async () => {
+    await ida.button("Try again").click();
+    await ida.heading(IDA.name).waitFor();
+    await guest.button("Try again").click();
+    await guest.heading("Wool blanket").waitFor();
+  });
+
+  await step("writing works again with the same session", async () => {
+    await ida.go("/posts");
+    await ida.sees("Before the outage");
+    await ida.fill({ Title: "After the outage", Text: "" });
+    await ida.button("Publish").click();
+    await ida.told("Your post is published.");
+  });
+}

@@ -1,0 +1,224 @@
+/** What every scenario stands on: the browser, named steps as JSON lines, and questions to the test that runs it. */
+
+import { createRequire } from "node:module";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+const PHONE = { width: 375, height: 740 };
+const DESK = { width: 1280, height: 800 };
+const PATIENCE_MS = 15_000;
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+function report(line) {
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+}
+
+export class Stage {
+  #browser;
+  #answers;
+  #pages = [];
+
+  /** `setting`: {page, api, web, chromium, screenshots}, addresses and folders as text. */
+  constructor(setting) {
+    this.setting = setting;
+    this.#answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+  }
+
+  async open() {
+    const require = createRequire(join(this.setting.web, "package.json"));
+    const { chromium } = require("playwright-core");
+    await mkdir(this.setting.screenshots, { recursive: true });
+    this.#browser = await chromium.launch({ executablePath: this.setting.chromium, args: FLAGS });
+  }
+
+  async close() {
+    await this.#browser?.close();
+    this.#answers.return?.();
+    process.stdin.destroy();
+  }
+
+  /** A visitor with storage of their own. */
+  async visitor() {
+    const context = await this.#browser.newContext({ viewport: DESK, reducedMotion: "reduce" });
+    context.setDefaultTimeout(PATIENCE_MS);
+    const page = await context.newPage();
+    return this.#watch(page);
+  }
+
+  #watch(page) {
+    const visitor = new Visitor(page, this.setting);
+    this.#pages.push(visitor);
+    return visitor;
+  }
+
+  /** Runs one named step; the first that fails ends the scenario, with a picture of what stood there. */
+  async step(name, act) {
+    const started = performance.now();
+    try {
+      await act();
+      report({ step: name, ok: true, ms: Math.round(performance.now() - started) });
+    } catch (error) {
+      const pictures = await this.#picturesOf("failed");
+      report({ step: name, ok: false, detail: String(error?.stack ?? error), pictures });
+      throw new StepFailed(name);
+    }
+  }
+
+  async #picturesOf(name) {
+    const pictures = this.#pages.map((visitor, index) => visitor.picture(`${name}-${index + 1}`).catch(String));
+    return Promise.all(pictures);
+  }
+
+  /** Asks the test to do something that only it can, and waits until it is done. */
+  async ask(what) {
+    report({ ask: what });
+    await this.#answers.next();
+  }
+
+  async checkNoPageError() {
+    await this.step("the page threw no error of its own", () => {
+      same(this.#pages.flatMap((visitor) => visitor.errors), []);
+    });
+  }
+}
+
+export class StepFailed extends Error {}
+
+export class Visitor {
+  errors = [];
+  requests = [];
+
+  constructor(page, setting) {
+    this.page = page;
+    this.setting = setting;
+    page.on("pageerror", (error) => this.errors.push(String(error)));
+    page.on("request", (request) => {
+      if (request.url().startsWith(setting.api)) this.requests.push(request);
+    });
+  }
+
+  /** How many requests to this path the page sent since the list was last emptied. */
+  sent(path, method = "POST") {
+    const isIt = (request) => new URL(request.url()).pathname === path && request.method() === method;
+    return this.requests.filter(isIt).length;
+  }
+
+  async go(route) {
+    await this.page.goto(`${this.setting.page}/#${route}`);
+  }
+
+  button(name) {
+    return this.page.getByRole("button", { name, exact: true });
+  }
+
+  link(name) {
+    return this.page.getByRole("link", { name, exact: true });
+  }
+
+  heading(name) {
+    return this.page.getByRole("heading", { name, exact: true });
+  }
+
+  field(label) {
+    return this.page.getByLabel(label, { exact: true });
+  }
+
+  async fill(values) {
+    for (const [label, value] of Object.entries(values)) await this.field(label).fill(value);
+  }
+
+  /** The message after an act. */
+  async told(text) {
+    await this.page.locator(".notice", { hasText: text }).waitFor();
+  }
+
+  /** The error banner. */
+  async banner(text) {
+    await this.page.locator(".banner", { hasText: text }).first().waitFor();
+  }
+
+  async fieldError(label, text) {
+    const input = this.field(label);
+    await this.page.locator(".field", { has: input }).locator(".field-error", { hasText: text }).waitFor();
+    same(await input.getAttribute("aria-invalid"), "true");
+  }
+
+  async sees(text) {
+    await this.page.getByText(text).first().waitFor();
+  }
+
+  async seesNot(text) {
+    await this.page.getByText(text).first().waitFor({ state: "detached" });
+  }
+
+  async isAt(route) {
+    await this.page.waitForURL((url) => url.hash.split("?")[0] === `#${route}`);
+  }
+
+  async signUp({ name, email, password }) {
+    await this.go("/register");
+    await this.fill({ Name: name, "E-mail": email, Password: password });
+    await this.button("Create account").click();
+    await this.told(`Welcome, ${name}`);
+  }
+
+  async logIn({ email, password }) {
+    await this.go("/login");
+    await this.fill({ "E-mail": email, Password: password });
+    await this.page.locator("main").getByRole("button", { name: "Log in" }).click();
+  }
+
+  tokens() {
+    return this.page.evaluate(() => JSON.parse(sessionStorage.getItem("hinterland-shop.tokens")));
+  }
+
+  async replaceTokens(change) {
+    const tokens = { ...(await this.tokens()), ...change };
+    await this.page.evaluate((text) => sessionStorage.setItem("hinterland-shop.tokens", text), JSON.stringify(tokens));
+    await this.page.reload();
+  }
+
+  async picture(name) {
+    const path = join(this.setting.screenshots, `${name}.png`);
+    await this.page.screenshot({ path });
+    return path;
+  }
+
+  /** Pictures on a desk and on a phone, light and dark; nothing may stand out of a phone's width. */
+  async pictures(name) {
+    for (const [size, viewport] of Object.entries({ desk: DESK, phone: PHONE })) {
+      await this.page.setViewportSize(viewport);
+      for (const colorScheme of ["light", "dark"]) {
+        await this.page.emulateMedia({ colorScheme });
+        await this.picture(`${name}-${size}-${colorScheme}`);
+      }
+      const excess = await this.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+      if (excess > 0) throw new Error(`${name} is ${excess} px too wide at ${viewport.width} px`);
+    }
+    await this.page.setViewportSize(DESK);
+    await this.page.emulateMedia({ colorScheme: "light" });
+  }
+}
+
+export function same(found, wanted) {
+  const [a, b] = [JSON.stringify(found), JSON.stringify(wanted)];
+  if (a !== b) throw new Error(`found ${a}, wanted ${b}`);
+}
+
+/** Waits until the function answers true. */
+export async function until(holds, what) {
+  const end = performance.now() + PATIENCE_MS;
+  while (!(await holds())) {
+    if (performance.now() > end) throw new Error(`never happened: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}

@@ -1,0 +1,129 @@
+import { same } from "./stage.mjs";
+
+const EVE = { name: "Eve Crag", email: "eve@example.org", password: "over the second pass" };
+
+export async function wrongInput(stage) {
+  const step = stage.step.bind(stage);
+  const eve = await stage.visitor();
+  const guest = await stage.visitor();
+
+  await step("sign up: empty fields are named, the first gets the focus, nothing is sent", async () => {
+    await guest.go("/register");
+    await guest.button("Create account").click();
+    await guest.fieldError("Name", "Please enter your name.");
+    await guest.fieldError("E-mail", "Please enter your e-mail address.");
+    await guest.fieldError("Password", "Please enter a password.");
+    await guest.page.locator("input[name=name]:focus").waitFor();
+    same(guest.sent("/api/signup"), 0);
+    await guest.pictures("sign-up-empty-fields");
+  });
+
+  await step("sign up: an e-mail without @ and a password under 6 are refused by the form", async () => {
+    await guest.fill({ Name: "Guest", "E-mail": "guest.example.org", Password: "five5" });
+    await guest.button("Create account").click();
+    await guest.fieldError("E-mail", "An e-mail address contains an @.");
+    await guest.fieldError("Password", "At least 6 characters, please.");
+    same(guest.sent("/api/signup"), 0);
+  });
+
+  await step("sign up: the server's own rule for passwords stands beside the field", async () => {
+    await guest.fill({ Name: "Guest", "E-mail": "guest@example.org", Password: "sixsix" });
+    await guest.button("Create account").click();
+    await guest.fieldError("Password", "");
+    same(guest.sent("/api/signup"), 1);
+    await guest.isAt("/register");
+    await guest.pictures("sign-up-server-rule");
+  });
+
+  await step("sign up: an e-mail that the server doesn't accept stands beside the field", async () => {
+    await guest.fill({ "E-mail": "guest@", Password: EVE.password });
+    await guest.button("Create account").click();
+    await guest.fieldError("E-mail", "");
+  });
+
+  await step("sign up: a taken e-mail is told beside the field", async () => {
+    await eve.signUp(EVE);
+    await guest.fill({ Name: "Guest", "E-mail": EVE.email, Password: EVE.password });
+    await guest.button("Create account").click();
+    await guest.fieldError("E-mail", "");
+    await guest.page.locator(".banner").waitFor();
+    await guest.pictures("sign-up-taken");
+    await guest.isAt("/register");
+  });
+
+  await step("log in: the form's own rules send nothing", async () => {
+    await guest.logIn({ email: "", password: "" });
+    await guest.fieldError("E-mail", "Please enter your e-mail address.");
+    await guest.fieldError("Password", "Please enter a password.");
+    await guest.logIn({ email: "eve.example.org", password: "five5" });
+    await guest.fieldError("E-mail", "An e-mail address contains an @.");
+    await guest.fieldError("Password", "At least 6 characters, please.");
+    same(guest.sent("/api/login"), 0);
+  });
+
+  let refusal = "";
+  await step("log in: a wrong password is refused and nothing is renewed", async () => {
+    await guest.logIn({ email: EVE.email, password: "not her password" });
+    await guest.page.locator(".banner").waitFor();
+    refusal = await guest.page.locator(".banner").innerText();
+    await guest.pictures("log-in-wrong-password");
+    await guest.isAt("/login");
+    same([guest.sent("/api/login"), guest.sent("/auth/refresh"), await guest.tokens()], [1, 0, null]);
+  });
+
+  await step("log in: an unknown e-mail gets the same words", async () => {
+    await guest.page.reload();
+    await guest.logIn({ email: "nobody@example.org", password: "not her password" });
+    await guest.page.locator(".banner").waitFor();
+    same(await guest.page.locator(".banner").innerText(), refusal);
+  });
+
+  await step("posts: a post without a title is not sent", async () => {
+    await eve.go("/posts");
+    await eve.fill({ Title: "   ", Text: "Only text" });
+    await eve.button("Publish").click();
+    await eve.fieldError("Title", "Please enter a title.");
+    same(eve.sent("/posts"), 0);
+  });
+
+  await step("posts: what the server refuses stands beside the field and keeps the text", async () => {
+    const long = "long ".repeat(60);
+    await eve.fill({ Title: long, Text: "Only text" });
+    await eve.button("Publish").click();
+    await eve.fieldError("Title", "");
+    same(await eve.field("Text").inputValue(), "Only text");
+    await eve.pictures("posts-server-rule");
+  });
+
+  await step("posts: deleting what another tab deleted tells that it failed", async () => {
+    await eve.fill({ Title: "Twice deleted", Text: "" });
+    await eve.button("Publish").click();
+    await eve.told("Your post is published.");
+    const { access } = await eve.tokens();
+    const bearer = { headers: { Authorization: `Bearer ${access}` } };
+    const posts = await (await fetch(`${stage.setting.api}/posts`)).json();
+    const { id } = posts.find((post) => post.title === "Twice deleted");
+    await fetch(`${stage.setting.api}/posts/${id}`, { method: "DELETE", ...bearer });
+    const mine = eve.page.locator(".post", { hasText: "Twice deleted" });
+    await mine.getByRole("button", { name: "Delete" }).click();
+    await mine.getByRole("button", { name: "Yes, delete" }).click();
+    await eve.page.locator(".notice.failure").waitFor();
+    await eve.pictures("posts-delete-failed");
+    await eve.button("Refresh").click();
+    await mine.waitFor({ state: "detached" });
+  });
+
+  await step("list: an empty entry and an empty share are not sent", async () => {
+    await eve.go("/lists");
+    await eve.button("Add").click();
+    await eve.fieldError("What do you need?", "Please enter what you need.");
+    await eve.fill({ "What do you need?": "Matches" });
+    await eve.button("Add").click();
+    await eve.told("“Matches” is on your list.");
+    await eve.button("Share").click();
+    await eve.page.locator(".share").getByRole("button", { name: "Share" }).click();
+    await eve.fieldError("Share with", "Please enter the id of the other person.");
+    same(eve.sent("/v1/records/lists"), 1);
+    await eve.pictures("list-empty-share");
+  });
+}
