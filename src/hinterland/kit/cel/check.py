@@ -1,0 +1,312 @@
+"""The checker: resolves names, chooses operations, and refuses what cannot be the same everywhere.
+
+What it lets through means the same in Python, in SQLite and in PostgreSQL; what cannot, is refused here, when the
+expression is declared, with what to write instead. Deviations from the language's specification:
+
+- null and missing are one: ``has(x)`` and ``x != null`` are the same, and any other read of such a field is an error;
+- double arithmetic with an operand beyond 1e-150 … 1e150, and a division of doubles by zero, are errors;
+- a comparison of an integer with a double must be exact: literals are converted, an Integer field is, the rest is
+  refused;
+- refused: regular expressions, maps, durations, unsigned integers, ordering of bytes, equality of lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hinterland.kit.cel import operations
+from hinterland.kit.cel.errors import nearest
+from hinterland.kit.cel.functions import call
+from hinterland.kit.cel.numbers import are_numbers, comparable, element
+from hinterland.kit.cel.tree import Call, Index, Literal, Name, Node, Select, Sequence, fail
+from hinterland.kit.cel.typed import Apply, Choice, Constant, HasValue, Item, Items, Logic, Member, Path, Typed
+from hinterland.kit.cel.types import (
+    BOOL,
+    BYTES,
+    DOUBLE,
+    DYN,
+    INT,
+    INT64,
+    NULL,
+    STRING,
+    TIMESTAMP,
+    Environment,
+    ListType,
+    ObjectType,
+    Type,
+    is_integer,
+)
+
+SAFE = 2**53 - 1
+_LITERALS = {"bool": BOOL, "double": DOUBLE, "string": STRING, "bytes": BYTES, "null": NULL}
+
+
+def check(node: Node, environment: Environment, expected: Type = BOOL) -> Typed:
+    """The checked tree of an expression whose value is a ``expected``; ``CelError`` if it is not or cannot be exact."""
+    tree = Checker(environment).value(node)
+    if tree.type is not expected and not (is_integer(tree.type) and is_integer(expected)):
+        raise fail(node, f"this is {tree.type.phrase}, but {expected.phrase} is needed", _condition_hint(tree))
+    return tree
+
+
+def _condition_hint(tree: Typed) -> str:
+    if isinstance(tree, Path) and tree.type is not BOOL:
+        return f"compare it, or write {tree.text} != null"
+    return ""
+
+
+class Checker:
+    """Checks the nodes of one expression; ``scope`` holds the variables of the macros around."""
+
+    def __init__(self, environment: Environment) -> None:
+        self.environment = environment
+        self.scope: dict[str, Type] = {}
+
+    # ------------------------------------------------------------------ values
+
+    def value(self, node: Node) -> Typed:
+        """A node that is a scalar or a list."""
+        tree = self.any(node)
+        if tree.type is NULL:
+            raise fail(node, "null can only be compared with == and !=")
+        if isinstance(tree.type, ObjectType):
+            hint = f"name one of its fields: {', '.join(sorted(tree.type.fields)[:10])}"
+            raise fail(node, f"{tree.text} is an object and has no value of its own", hint)
+        if tree.type is DYN:
+            hint = "declare a field of a definite kind for what a rule must read"
+            raise fail(node, f"{tree.text} may hold anything; only has() and comparison with null are possible", hint)
+        return tree
+
+    def scalar(self, node: Node) -> Typed:
+        """A node that is a scalar."""
+        tree = self.value(node)
+        if isinstance(tree.type, ListType):
+            hint = 'use "in", size(), exists() or all()'
+            raise fail(node, f"{tree.text} is a list and cannot be compared or computed with", hint)
+        return tree
+
+    def boolean(self, node: Node) -> Typed:
+        """A node that is a bool."""
+        tree = self.any(node)
+        if tree.type is not BOOL:
+            raise fail(node, f"{node.text} is {tree.type.phrase}, but a bool is needed", _condition_hint(tree))
+        return tree
+
+    def any(self, node: Node) -> Typed:
+        """Any node."""
+        if isinstance(node, Call):
+            operator = _OPERATORS.get(node.function)
+            return operator(self, node) if operator and not node.is_method else call(self, node)
+        if isinstance(node, Select):
+            return self.select(node, node.operand, node.field)
+        if isinstance(node, Literal):
+            return _literal(node)
+        if isinstance(node, Name):
+            return self.name(node)
+        if isinstance(node, Index):
+            return self.index(node)
+        assert isinstance(node, Sequence)
+        return self.sequence(node)
+
+    def name(self, node: Name) -> Typed:
+        kind = self.scope.get(node.name) or self.environment.variables.get(node.name)
+        if kind is not None:
+            return Path(node, kind, node.name, ())
+        for variable, owner in self.environment.variables.items():
+            if isinstance(owner, ObjectType) and node.name in owner.fields:
+                raise fail(node, f'there is no variable "{node.name}"', f"write {variable}.{node.name}")
+        known = [*self.environment.variables, *self.scope]
+        raise fail(node, f'there is no variable "{node.name}"', nearest(node.name, known))
+
+    def select(self, node: Node, operand: Node, field: str) -> Path:
+        """A field of an object."""
+        owner = self.any(operand)
+        if not isinstance(owner, Path) or not isinstance(owner.type, ObjectType):
+            if owner.type is DYN:
+                hint = "declare a field of a definite kind for what a rule must read"
+                raise fail(node, f"{owner.text} may hold anything; what is inside cannot be read", hint)
+            hint = f"a method is called with brackets: {field}()" if field in _METHOD_NAMES else ""
+            raise fail(node, f"{owner.text} is {owner.type.phrase} and has no field {field!r}", hint)
+        kind = owner.type.fields.get(field)
+        if kind is None:
+            hint = nearest(field, list(owner.type.fields))
+            raise fail(node, f'{owner.text} has no field "{field}"', hint)
+        return Path(node, kind, owner.variable, (*owner.fields, field))
+
+    def index(self, node: Index) -> Typed:
+        owner, index = self.any(node.operand), node.index
+        if isinstance(owner.type, ObjectType) and isinstance(index, Literal) and isinstance(index.value, str):
+            return self.select(node, node.operand, index.value)
+        owner = self.value(node.operand)
+        if not isinstance(owner.type, ListType):
+            raise fail(node, f"{owner.text} is {owner.type.phrase} and has no elements")
+        if not isinstance(index, Literal) or index.kind != "int" or not isinstance(index.value, int):
+            raise fail(index, "an index must be a literal integer", 'use "in", exists() or all()')
+        if not 0 <= index.value < 2**31:
+            raise fail(index, "an index counts from 0", "")
+        return Item(node, owner.type.element, owner, index.value)
+
+    def sequence(self, node: Sequence) -> Typed:
+        """A written list: of literals, it is a constant; else it may only stand on the right of ``in``."""
+        items = self.elements(node)
+        if not all(isinstance(item, Constant) for item in items):
+            raise fail(node, 'a list of anything but literals can only stand on the right of "in"')
+        if not items:
+            raise fail(node, "an empty list holds nothing to compare with")
+        return _constant_list(node, items)
+
+    def elements(self, node: Sequence) -> tuple[Typed, ...]:
+        items = tuple(self.scalar(item) for item in node.items)
+        if items and any(is_integer(item.type) for item in items) and any(item.type is DOUBLE for item in items):
+            items = tuple(element(item, DOUBLE) for item in items)
+        for item in items[1:]:
+            if item.type is not items[0].type and not (is_integer(item.type) and is_integer(items[0].type)):
+                raise fail(item.origin, f"this is {item.type.phrase} in a list of {items[0].type}")
+        return items
+
+    # ------------------------------------------------------------------ operators
+
+    def logic(self, node: Call) -> Typed:
+        return Logic(node, node.function == "&&", tuple(self.boolean(term) for term in node.arguments))
+
+    def negate(self, node: Call) -> Typed:
+        return Apply(node, BOOL, operations.NOT, (self.boolean(node.arguments[0]),))
+
+    def choice(self, node: Call) -> Typed:
+        condition = self.boolean(node.arguments[0])
+        then, otherwise = (self.scalar(branch) for branch in node.arguments[1:])
+        kind = then.type
+        if is_integer(kind) and is_integer(otherwise.type):
+            kind = kind if kind is otherwise.type else INT64
+        elif kind is not otherwise.type:
+            raise fail(node, f"the branches are {kind.phrase} and {otherwise.type.phrase}; they must be of one type")
+        return Choice(node, kind, condition, then, otherwise)
+
+    def compare(self, node: Call) -> Typed:
+        for side, other in (node.arguments, node.arguments[::-1]):
+            if isinstance(other, Literal) and other.kind == "null":
+                return self.null_test(node, side)
+        left, right = (self.scalar(side) for side in node.arguments)
+        operator = node.function
+        if are_numbers(left, right):
+            left, right, operator = comparable(node, left, operator, right)
+        elif left.type is not right.type:
+            raise fail(node, f"{left.type.phrase} is never compared with {right.type.phrase}", _mixed_hint(left, right.type) or _mixed_hint(right, left.type))
+        if left.type is BYTES and operator not in ("==", "!="):
+            raise fail(node, "bytes have no order here", 'compare them with "==" and "!="')
+        is_text = not are_numbers(left, right) and left.type is not BOOL
+        table = operations.TEXT_COMPARISONS if is_text else operations.COMPARISONS
+        return Apply(node, BOOL, table[operator], (left, right))
+
+    def null_test(self, node: Call, side: Node) -> Typed:
+        path = self.any(side)
+        if node.function not in ("==", "!="):
+            raise fail(node, 'null can only be compared with "==" and "!="')
+        if not isinstance(path, Path) or path.variable in self.scope:
+            raise fail(side, "only a field or a variable can be null")
+        return HasValue(node, path, is_negated=node.function == "==")
+
+    def arithmetic(self, node: Call) -> Typed:
+        left, right = (self.scalar(side) for side in node.arguments)
+        operator = node.function
+        if is_integer(left.type) and is_integer(right.type):
+            return Apply(node, INT64, operations.INTEGER_ARITHMETIC[operator], (left, right))
+        if left.type is DOUBLE and right.type is DOUBLE and operator in operations.DOUBLE_ARITHMETIC:
+            operation = operations.DOUBLE_ARITHMETIC[operator]
+            return Apply(node, DOUBLE, operation, (factor(left), factor(right)))
+        if operator == "+" and left.type is STRING and right.type is STRING:
+            return Apply(node, STRING, operations.CONCATENATE, (left, right))
+        hint = ""
+        if are_numbers(left, right):
+            hint = "write 2.0 for 2, or convert with double()" if operator != "%" else "% takes integers"
+        elif STRING in (left.type, right.type) and operator == "+":
+            hint = "convert with string()"
+        raise fail(node, f"{left.type} {operator} {right.type} is not possible", hint)
+
+    def minus(self, node: Call) -> Typed:
+        operand = self.scalar(node.arguments[0])
+        if operand.type is DOUBLE:
+            return Apply(node, DOUBLE, operations.NEGATE_DOUBLE, (operand,))
+        if is_integer(operand.type):
+            return Apply(node, INT64, operations.NEGATE_INTEGER, (operand,))
+        raise fail(node, f"{operand.type.phrase} has no negative", 'use "!"' if operand.type is BOOL else "")
+
+    def member(self, node: Call) -> Typed:
+        left, right = node.arguments
+        item = self.scalar(left)
+        if isinstance(right, Sequence):
+            return self.member_of_written(node, item, right)
+        container = self.any(right)
+        if isinstance(container.type, ObjectType):
+            raise fail(node, f"{container.text} is an object, not a list", "use has() for a field")
+        if container.type is STRING:
+            raise fail(node, f"{container.text} is a string, not a list", f"write {container.text}.contains({item.text})")
+        container = self.value(right)
+        if not isinstance(container.type, ListType):
+            raise fail(right, f"this is {container.type.phrase}, but a list is needed")
+        return Member(node, _as_element(item, container.type.element), container)
+
+    def member_of_written(self, node: Call, item: Typed, right: Sequence) -> Typed:
+        items = self.elements(right)
+        if items:
+            if item.type is DOUBLE and is_integer(items[0].type):
+                items = tuple(element(one, DOUBLE) for one in items)
+            item = _as_element(item, items[0].type)
+        if all(isinstance(one, Constant) for one in items):
+            return Member(node, item, _constant_list(right, items, item.type))
+        return Member(node, item, Items(right, ListType(items[0].type), items))
+
+
+def _literal(node: Literal) -> Typed:
+    if isinstance(node.value, int) and node.kind == "int":
+        return Constant(node, INT if abs(node.value) <= SAFE else INT64, node.value)
+    return Constant(node, _LITERALS[node.kind], node.value)
+
+
+def _constant_list(node: Node, items: tuple[Typed, ...], fallback: Type = STRING) -> Constant:
+    kinds = {item.type for item in items}
+    kind = fallback if not kinds else INT64 if len(kinds) > 1 else kinds.pop()
+    return Constant(node, ListType(kind), tuple(_value(item) for item in items))
+
+
+def _value(item: Typed) -> object:
+    assert isinstance(item, Constant)
+    return item.value
+
+
+def _as_element(item: Typed, wanted: Type) -> Typed:
+    if item.type is wanted or (is_integer(item.type) and is_integer(wanted)):
+        return item
+    if wanted is DOUBLE and is_integer(item.type):
+        return element(item, DOUBLE)
+    raise fail(item.origin, f"{item.type.phrase} is never in a list of {wanted}", _mixed_hint(item, wanted))
+
+
+def _mixed_hint(tree: Typed, other: Type) -> str:
+    """What to try where ``tree`` meets a value of another type."""
+    if tree.type is STRING and other is TIMESTAMP:
+        return 'write a moment as timestamp("2026-01-02T03:04:05Z")'
+    if tree.type is STRING and isinstance(tree, Constant):
+        return f"write it without quotes if {other.phrase} is meant" if other is not BYTES else 'write bytes as b"…"'
+    if is_integer(tree.type) and other is STRING:
+        return f"write string({tree.text}) to compare as strings"
+    return ""
+
+
+def factor(tree: Typed) -> Typed:
+    """An operand of double arithmetic, kept within the magnitudes that are exact everywhere."""
+    if not isinstance(tree, Constant):
+        return Apply(tree.origin, DOUBLE, operations.FACTOR, (tree,))
+    if isinstance(tree.value, float) and not operations.is_factor(tree.value):
+        raise fail(tree.origin, "arithmetic takes doubles of magnitude 1e-150 to 1e150, and 0")
+    return tree
+
+
+_Operator = Callable[[Checker, Call], Typed]
+_OPERATORS: dict[str, _Operator] = {
+    "&&": Checker.logic, "||": Checker.logic, "!_": Checker.negate, "?:": Checker.choice, "in": Checker.member,
+    "-_": Checker.minus,
+    **dict.fromkeys(operations.COMPARISONS, Checker.compare),
+    **dict.fromkeys(operations.INTEGER_ARITHMETIC, Checker.arithmetic),
+}  # fmt: skip
+_METHOD_NAMES = ("size", "contains", "startsWith", "endsWith", "lowerAscii", "upperAscii")

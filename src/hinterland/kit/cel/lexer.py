@@ -1,0 +1,122 @@
+"""From text to tokens (the language's specification, "Syntax": lexis)."""
+
+from __future__ import annotations
+
+import re
+
+from hinterland.kit.cel.errors import CelError
+from hinterland.kit.cel.literals import unescape
+
+MAX_LENGTH = 8192
+"""Characters that an expression may have."""
+
+END, NAME, INTEGER, DOUBLE, TEXT, BYTES, SIGN = "end", "name", "integer", "double", "string", "bytes", "sign"
+
+
+class Token:
+    """One token: its kind, its value (decoded for literals) and where it stands."""
+
+    __slots__ = ("end", "kind", "start", "value")
+
+    def __init__(self, kind: str, value: object, start: int, end: int) -> None:
+        self.kind = kind
+        self.value = value
+        self.start = start
+        self.end = end
+
+
+_TOKEN = re.compile(
+    r"""(?P<space>(?:[ \t\r\n\f]+|//[^\n]*)+)
+    |(?P<string>(?P<prefix>[rRbB]{0,2})(?P<quote>\"\"\"|'''|"|'))
+    |(?P<name>[A-Za-z_][A-Za-z0-9_]*)
+    |(?P<number>0[xX][0-9A-Fa-f]+|(?:[0-9]+\.[0-9]+|\.[0-9]+|[0-9]+)(?:[eE][+-]?[0-9]+)?)(?P<suffix>[A-Za-z0-9_]*)
+    |(?P<sign>&&|\|\||==|!=|<=|>=|[-+*/%!<>?:.,()\[\]{}])""",
+    re.VERBOSE,
+)
+_BODY = {
+    (quote, raw): re.compile(
+        ("[^" + quote[0] + r"\\\n\r]" if len(quote) == 1 else r"(?!" + quote + r")[^\\]")
+        + (r"|\\" if raw else r"|\\[\s\S]"),
+    )
+    for quote in ('"', "'", '"""', "'''")
+    for raw in (False, True)
+}
+_HINTS = {
+    "=": 'use "==" to compare',
+    "&": 'use "&&" for and',
+    "|": 'use "||" for or',
+    "~": 'regular expressions are not part of rules; use startsWith(), endsWith() or contains()',
+    "^": 'there is no power or exclusive or; use "!=" between two booleans',
+    ";": "an expression has no statements; leave it out",
+    "`": "write a field with an unusual name as record[\"the name\"]",
+    "@": "names have no prefix; write auth.id or record.field",
+    "$": "names have no prefix; write auth.id or record.field",
+    "#": 'a comment begins with "//"',
+    "“": 'use straight quotes: "',
+    "”": 'use straight quotes: "',
+    "‘": "use straight quotes: '",
+    "’": "use straight quotes: '",
+}
+
+
+def tokens(source: str) -> list[Token]:
+    """All tokens of ``source`` and an end token; ``CelError`` where something is none."""
+    if len(source) > MAX_LENGTH:
+        message = f"the expression has {len(source):,} characters, at most {MAX_LENGTH:,} are possible"
+        raise CelError(message, source, MAX_LENGTH)
+    found: list[Token] = []
+    at = 0
+    while at < len(source):
+        match = _TOKEN.match(source, at)
+        if match is None:
+            raise _strange(source, at)
+        at = match.end()
+        if match["string"] is not None:
+            found.append(_string(source, match))
+            at = found[-1].end
+        elif match["number"] is not None:
+            found.append(_number(source, match))
+        elif match["space"] is None:
+            found.append(Token(NAME if match["name"] else SIGN, match[0], match.start(), at))
+    found.append(Token(END, "", len(source), len(source)))
+    return found
+
+
+def _strange(source: str, at: int) -> CelError:
+    sign = source[at]
+    end = at + 1
+    while end < len(source) and source[end] == sign:
+        end += 1
+    return CelError(f'"{source[at:end]}" is not part of the language', source, at, end, _HINTS.get(sign, ""))
+
+
+def _number(source: str, match: re.Match[str]) -> Token:
+    text, start, end = match["number"], match.start(), match.end()
+    if match["suffix"]:
+        hint = "write it without u; there are no unsigned integers" if match["suffix"] in "uU" else ""
+        raise CelError(f'"{match[0]}" is not a number', source, start, end, hint)
+    if text[:2] in ("0x", "0X"):
+        return Token(INTEGER, int(text, 16), start, end)
+    if text.isdigit():
+        if len(text) > 30:
+            raise CelError("this number is too big for a 64-bit integer", source, start, end)
+        return Token(INTEGER, int(text), start, end)
+    value = float(text)
+    if value == float("inf"):
+        raise CelError("this number is too big for a double", source, start, end)
+    return Token(DOUBLE, value, start, end)
+
+
+def _string(source: str, match: re.Match[str]) -> Token:
+    prefix, quote, start = match["prefix"].lower(), match["quote"], match.start()
+    if prefix in ("rr", "bb"):
+        raise CelError(f'"{match["prefix"]}" is not a prefix of strings', source, start, match.end())
+    body, at = _BODY[quote, "r" in prefix], match.end()
+    while not source.startswith(quote, at):
+        part = body.match(source, at)
+        if part is None:
+            raise CelError(f"the string that begins here is not closed with {quote}", source, start, match.end())
+        at = part.end()
+    raw = source[match.end() : at]
+    value = unescape(raw, source, match.end(), is_raw="r" in prefix, is_bytes="b" in prefix)
+    return Token(BYTES if "b" in prefix else TEXT, value, start, at + len(quote))

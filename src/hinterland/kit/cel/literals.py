@@ -1,0 +1,81 @@
+"""The values that literals stand for: escapes in strings, bytes as base64, timestamps in their one written form."""
+
+from __future__ import annotations
+
+import re
+
+from hinterland.kit.cel.errors import CelError
+
+_ESCAPE = re.compile(
+    r"\\(?:(?P<plain>[abfnrtv\\?\"'`])|[xX](?P<x>[0-9A-Fa-f]{2})|u(?P<u>[0-9A-Fa-f]{4})|U(?P<U>[0-9A-Fa-f]{8})"
+    r"|(?P<octal>[0-3][0-7]{2}))"
+)
+_PLAIN = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+_TIMESTAMP = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:([Zz])|([+-])(\d\d):(\d\d))", re.ASCII
+)
+
+
+def unescape(raw: str, source: str, offset: int, *, is_raw: bool, is_bytes: bool) -> str:
+    """The text (for bytes: base64) of what stands between the quotes at ``offset`` of ``source``."""
+    pieces: list[str | int] = []
+    at = 0
+    while at < len(raw):
+        step = 1 if is_raw or raw[at] != "\\" else _escape(raw, at, pieces, source, offset, is_bytes)
+        if step == 1:
+            pieces.append(raw[at])
+        at += step
+    if is_bytes:
+        return _base64(pieces)
+    text = "".join(piece if isinstance(piece, str) else chr(piece) for piece in pieces)
+    for position, sign in enumerate(text):
+        if sign == "\0" or "\ud800" <= sign <= "\udfff":
+            at = min(offset + position, offset + len(raw))
+            raise CelError("no stored text holds U+0000 or half a surrogate pair", source, at)
+    return text
+
+
+def _escape(raw: str, at: int, pieces: list[str | int], source: str, offset: int, is_bytes: bool) -> int:
+    """Append what the escape at ``at`` stands for; the characters it takes."""
+    match = _ESCAPE.match(raw, at)
+    if match is None or (is_bytes and (match["u"] or match["U"])):
+        hint = r'write "\\" for a backslash, or a raw string r"…"'
+        raise CelError("this escape is not known", source, offset + at, offset + at + 2, hint)
+    if match["plain"]:
+        pieces.append(_PLAIN.get(match["plain"], match["plain"]))
+        return 2
+    code = int(match["octal"], 8) if match["octal"] else int(match["x"] or match["u"] or match["U"], 16)
+    if code > 0x10FFFF:
+        raise CelError("no character has this number", source, offset + at, offset + match.end())
+    pieces.append(code)
+    return match.end() - at
+
+
+def _base64(pieces: list[str | int]) -> str:
+    from base64 import b64encode  # noqa: PLC0415  few expressions hold bytes
+
+    octets = b"".join(bytes([piece]) if isinstance(piece, int) else piece.encode() for piece in pieces)
+    return b64encode(octets).decode()
+
+
+def timestamp(text: str) -> str | None:
+    """An RFC 3339 §5.6 date-time in the fixed form ``2026-01-02T03:04:05.000006Z``; None if it is none.
+
+    Finer than a microsecond, a leap second, and a moment outside the years 1 to 9999 are none.
+    """
+    from datetime import UTC, datetime, timedelta, timezone  # noqa: PLC0415  few expressions hold a timestamp
+
+    match = _TIMESTAMP.fullmatch(text)
+    if match is None:
+        return None
+    fraction = (match[7] or "").ljust(6, "0")
+    if fraction[6:].strip("0") or (match[9] and (int(match[10]) > 23 or int(match[11]) > 59)):
+        return None
+    try:
+        offset = timedelta(hours=int(match[10]), minutes=int(match[11])) if match[9] else timedelta()
+        zone = timezone(-offset if match[9] == "-" else offset)
+        parts = [int(match[index]) for index in range(1, 7)]
+        moment = datetime(*parts, int(fraction[:6]), zone).astimezone(UTC)  # type: ignore[arg-type, misc]
+    except (ValueError, OverflowError):
+        return None
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06d}Z".rjust(27, "0")

@@ -1,0 +1,174 @@
+"""The strict operations: for each, a Python function and the same in the SQL of both databases.
+
+A Python function gets values (never None) and answers a value, or None for *error*; it never raises. An SQL template
+answers NULL where the function answers None, never fails the statement, and names its operands ``{0}``, ``{1}``.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+
+LOWEST, HIGHEST = -(2**63), 2**63 - 1
+SMALLEST_FACTOR, GREATEST_FACTOR = 1e-150, 1e150
+"""Doubles that arithmetic accepts, by magnitude (and zero): whatever it answers is then finite and no underflow."""
+
+# The SQL of both databases splits where only one has the function or a cast must be named.
+_IN_RANGE = f"BETWEEN {LOWEST} AND {HIGHEST}"
+_LOWEST_BY_MINUS_ONE = f"({{0}} = {LOWEST} AND {{1}} = -1)"
+
+
+class Operation:
+    """A strict operation: its Python function and its SQL templates."""
+
+    __slots__ = ("name", "postgres", "python", "sqlite")
+
+    def __init__(self, name: str, python: Callable[..., object], sqlite: str, postgres: str | None = None) -> None:
+        self.name = name
+        self.python = python
+        self.sqlite = sqlite
+        self.postgres = sqlite if postgres is None else postgres
+
+
+# ---------------------------------------------------------------- comparison, logic
+
+EQUAL = Operation("==", operator.eq, "{0} = {1}")
+UNEQUAL = Operation("!=", operator.ne, "{0} <> {1}")
+LESS = Operation("<", operator.lt, "{0} < {1}")
+LESS_EQUAL = Operation("<=", operator.le, "{0} <= {1}")
+GREATER = Operation(">", operator.gt, "{0} > {1}")
+GREATER_EQUAL = Operation(">=", operator.ge, "{0} >= {1}")
+NOT = Operation("!", operator.not_, "NOT {0}")
+
+COMPARISONS = {o.name: o for o in (EQUAL, UNEQUAL, LESS, LESS_EQUAL, GREATER, GREATER_EQUAL)}
+TEXT_COMPARISONS = {
+    o.name: o
+    if o in (EQUAL, UNEQUAL)
+    else Operation(o.name, o.python, o.sqlite, f'{{0}} {o.name} {{1}} COLLATE "C"')
+    for o in COMPARISONS.values()
+}
+"""Text is ordered by code point: SQLite's BINARY and PostgreSQL's "C" compare UTF-8 octets, which is the same order."""
+
+MIRRORED = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+
+
+# ---------------------------------------------------------------- 64-bit integers
+
+
+def _bounded_integer(result: int) -> int | None:
+    return result if LOWEST <= result <= HIGHEST else None
+
+
+def _integer(name: str, python: Callable[[int, int], int]) -> Operation:
+    # SQLite answers a real where an integer would overflow; PostgreSQL fails, so it is asked in numeric first.
+    return Operation(
+        name,
+        lambda a, b: _bounded_integer(python(a, b)),
+        f"CASE WHEN typeof({{0}} {name} {{1}}) = 'integer' THEN {{0}} {name} {{1}} END",
+        f"CASE WHEN {{0}}::numeric {name} {{1}}::numeric {_IN_RANGE} THEN {{0}} {name} {{1}} END",
+    )
+
+
+def _divide(a: int, b: int) -> int | None:
+    if b == 0:
+        return None
+    quotient = abs(a) // abs(b)
+    return _bounded_integer(quotient if (a < 0) == (b < 0) else -quotient)
+
+
+def _remainder(a: int, b: int) -> int | None:
+    if b == 0 or (a == LOWEST and b == -1):
+        return None
+    return -(-a % abs(b)) if a < 0 else a % abs(b)
+
+
+_DIVIDING = f"CASE WHEN {{1}} = 0 OR {_LOWEST_BY_MINUS_ONE} THEN NULL ELSE {{0}} %s {{1}} END"
+
+INTEGER_ARITHMETIC = {
+    "+": _integer("+", operator.add),
+    "-": _integer("-", operator.sub),
+    "*": _integer("*", operator.mul),
+    "/": Operation("/", _divide, _DIVIDING % "/"),
+    "%": Operation("%", _remainder, _DIVIDING % "%"),
+}
+NEGATE_INTEGER = Operation(
+    "-", lambda a: _bounded_integer(-a), f"CASE WHEN {{0}} <> {LOWEST} THEN -{{0}} END"
+)
+
+
+# ---------------------------------------------------------------- doubles
+
+
+def is_factor(value: float) -> bool:
+    """Whether arithmetic accepts a double."""
+    return value == 0 or SMALLEST_FACTOR <= abs(value) <= GREATEST_FACTOR
+
+
+FACTOR = Operation(
+    "double",
+    lambda a: a if is_factor(a) else None,
+    f"CASE WHEN {{0}} = 0 OR abs({{0}}) BETWEEN {SMALLEST_FACTOR} AND {GREATEST_FACTOR} THEN {{0}} END",
+)
+"""Wraps every operand of double arithmetic: PostgreSQL fails a statement on overflow and underflow, SQLite answers
+infinity and zero. Beyond these magnitudes, and for a division by zero, the answer is an error everywhere."""
+
+DOUBLE_ARITHMETIC = {
+    "+": Operation("+", operator.add, "{0} + {1}"),
+    "-": Operation("-", operator.sub, "{0} - {1}"),
+    "*": Operation("*", operator.mul, "{0} * {1}"),
+    "/": Operation("/", lambda a, b: a / b if b else None, "{0} / NULLIF({1}, 0)"),
+}
+NEGATE_DOUBLE = Operation("-", operator.neg, "-{0}")
+
+
+# ---------------------------------------------------------------- conversion
+
+
+def _truncate(value: float) -> int | None:
+    return int(value) if -(2.0**63) < value < 2.0**63 else None
+
+
+_TRUNCATING = "CASE WHEN {0} > -9223372036854775808.0 AND {0} < 9223372036854775808.0 THEN %s END"
+
+TO_DOUBLE = Operation("double", float, "CAST({0} AS REAL)", "CAST({0} AS double precision)")
+TO_INTEGER = Operation("int", _truncate, _TRUNCATING % "CAST({0} AS INTEGER)", _TRUNCATING % "trunc({0})::bigint")
+INTEGER_TEXT = Operation("string", str, "CAST({0} AS TEXT)")
+BOOLEAN_TEXT = Operation(
+    "string", lambda a: "true" if a else "false", "CASE {0} WHEN TRUE THEN 'true' WHEN FALSE THEN 'false' END"
+)
+
+
+# ---------------------------------------------------------------- strings and lists
+
+_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
+_UPPER = {code: code - 32 for code in range(ord("a"), ord("z") + 1)}
+_ENDS = "length({0}) >= length({1}) AND substr({0}, length({0}) - length({1}) + 1) = {1}"
+
+CONCATENATE = Operation("+", operator.add, "{0} || {1}")
+CONTAINS = Operation("contains", operator.contains, "instr({0}, {1}) > 0", "strpos({0}, {1}) > 0")
+STARTS = Operation("startsWith", str.startswith, "substr({0}, 1, length({1})) = {1}", "starts_with({0}, {1})")
+ENDS = Operation("endsWith", str.endswith, _ENDS, "right({0}, length({1})) = {1}")
+LOWER = Operation("lowerAscii", lambda a: a.translate(_LOWER), "lower({0})", 'lower({0} COLLATE "C")')
+UPPER = Operation("upperAscii", lambda a: a.translate(_UPPER), "upper({0})", 'upper({0} COLLATE "C")')
+TEXT_SIZE = Operation("size", len, "length({0})")
+LIST_SIZE = Operation("size", len, "json_array_length({0})", "jsonb_array_length({0})")
+BETWEEN = Operation(
+    "startsWith",
+    lambda a, low, high: low <= a < high,
+    "{0} >= {1} AND {0} < {2}",
+    '{0} >= {1} COLLATE "C" AND {0} < {2} COLLATE "C"',
+)
+"""``startsWith`` of a literal: a range, which an index answers."""
+
+
+def prefix_end(prefix: str) -> str | None:
+    """The least text that is greater than all that begin with ``prefix``; None if there is none."""
+    for at in range(len(prefix) - 1, -1, -1):
+        code = ord(prefix[at]) + 1
+        if code <= 0x10FFFF:
+            return prefix[:at] + chr(0xE000 if 0xD800 <= code <= 0xDFFF else code)
+    return None
+
+
+METHODS = {"contains": CONTAINS, "startsWith": STARTS, "endsWith": ENDS}
+CASES = {"lowerAscii": LOWER, "upperAscii": UPPER}

@@ -1,0 +1,298 @@
+"""From a checked tree to a Python function.
+
+Every node becomes a closure from the variables to its value, made once; what the checker knows is not asked again
+while it runs. None is *error*, from the leaves to the top.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from hinterland.kit.cel import operations
+from hinterland.kit.cel.typed import (
+    Apply,
+    Choice,
+    Constant,
+    HasValue,
+    Item,
+    Items,
+    Logic,
+    Macro,
+    Member,
+    Path,
+    Typed,
+    walk,
+)
+from hinterland.kit.cel.types import BOOL, DOUBLE, DYN, INT64, ListType, ObjectType, is_integer
+from hinterland.kit.cel.values import EXACT, read_object, reader
+
+Variables = Mapping[str, object]
+Evaluate = Callable[[Variables], object]
+Predicate = Callable[[Variables], bool | None]
+
+
+def predicate(tree: Typed) -> Predicate:
+    """A function from the variables (``{"record": {…}, "old": None, "auth": {…}}``) to true, false or None for error.
+
+    Variables that are left out are null. It never raises; only True allows.
+    """
+    if tree.type is not BOOL:
+        raise ValueError(f"a predicate is a bool, this is {tree.type.phrase}")
+    return evaluator(tree)  # type: ignore[return-value]
+
+
+def allows(test: Predicate, variables: Variables) -> bool:
+    """Whether a rule allows: false and error both deny."""
+    return test(variables) is True
+
+
+def evaluator(tree: Typed) -> Evaluate:
+    """A function from the variables to the value of any tree; None for error."""
+    return _MAKERS[type(tree)](tree)
+
+
+def read_key(tree: Typed, variable: str) -> Callable[[Variables], tuple[object, ...]]:
+    """A function from the variables to a hashable tuple of all that the tree reads of one variable.
+
+    Where two callers have equal tuples, the tree answers the same for both: a rule is evaluated once for each.
+    """
+    paths = {part.fields: part for part in walk(tree) if isinstance(part, Path) and part.variable == variable}
+    getters = [_raw(paths[fields]) for fields in sorted(paths)]
+    return lambda variables: tuple(_hashable(get(variables)) for get in getters)
+
+
+def _hashable(value: object) -> object:
+    if isinstance(value, list | tuple):
+        return ("list", *map(_hashable, value))
+    if isinstance(value, Mapping):
+        return "object"
+    # 1, 1.0 and true are equal in Python and not the same here.
+    return (value.__class__, value)
+
+
+# ---------------------------------------------------------------- leaves
+
+
+def _constant(tree: Constant) -> Evaluate:
+    value = tree.value
+    return lambda variables: value
+
+
+def _raw(tree: Path) -> Evaluate:
+    """What stands at a path: None if there is nothing, whatever the reason."""
+    variable, fields = tree.variable, tree.fields
+
+    def get(variables: Variables) -> object:
+        value = variables.get(variable)
+        for field in fields:
+            owner = value if value.__class__ is dict else read_object(value)
+            if owner is None:
+                return None
+            value = owner.get(field)  # type: ignore[union-attr, attr-defined]
+        return value
+
+    return get
+
+
+def _path(tree: Path) -> Evaluate:
+    wanted = EXACT.get(tree.type)
+    if len(tree.fields) == 1 and wanted is not None:
+        return _field(tree.variable, tree.fields[0], wanted)
+    get, read = _raw(tree), reader(tree.type)
+    return lambda variables: read(get(variables))
+
+
+def _field(variable: str, field: str, wanted: type) -> Evaluate:
+    """The commonest leaf, on its own because it is half of the time of most rules."""
+
+    def get(variables: Variables) -> object:
+        owner = variables.get(variable)
+        if owner.__class__ is not dict:
+            owner = read_object(owner)
+            if owner is None:
+                return None
+        value = owner.get(field)  # type: ignore[union-attr, attr-defined]
+        return value if value.__class__ is wanted else None
+
+    return get
+
+
+def _item(tree: Item) -> Evaluate:
+    get, index, read = evaluator(tree.operand), tree.index, reader(tree.type)
+
+    def item(variables: Variables) -> object:
+        values = get(variables)
+        return read(values[index]) if values is not None and index < len(values) else None  # type: ignore[arg-type, index]
+
+    return item
+
+
+def _has_value(tree: HasValue) -> Evaluate:
+    get, is_negated = _raw(tree.path), tree.is_negated
+    if not tree.path.fields:
+        return lambda variables: (get(variables) is None) is is_negated
+    parent = _raw(Path(tree.origin, DYN, tree.path.variable, tree.path.fields[:-1]))
+
+    def has_value(variables: Variables) -> object:
+        if read_object(parent(variables)) is None:
+            return None
+        return (get(variables) is None) is is_negated
+
+    return has_value
+
+
+# ---------------------------------------------------------------- operations
+
+
+def _apply(tree: Apply) -> Evaluate:
+    function = tree.operation.python
+    arguments = tree.arguments
+    if len(arguments) == 1:
+        return _unary(function, evaluator(arguments[0]))
+    if all(isinstance(argument, Constant) for argument in arguments[1:]):
+        rest = tuple(argument.value for argument in arguments[1:] if isinstance(argument, Constant))
+        return _with_constants(function, evaluator(arguments[0]), rest)
+    if len(arguments) == 2:
+        return _binary(function, evaluator(arguments[0]), evaluator(arguments[1]))
+    raise AssertionError("operations of three take two constants")
+
+
+def _unary(function: Callable[..., object], get: Evaluate) -> Evaluate:
+    def unary(variables: Variables) -> object:
+        value = get(variables)
+        return None if value is None else function(value)
+
+    return unary
+
+
+def _binary(function: Callable[..., object], left: Evaluate, right: Evaluate) -> Evaluate:
+    def binary(variables: Variables) -> object:
+        a = left(variables)
+        if a is None:
+            return None
+        b = right(variables)
+        return None if b is None else function(a, b)
+
+    return binary
+
+
+def _with_constants(function: Callable[..., object], get: Evaluate, rest: tuple[object, ...]) -> Evaluate:
+    if len(rest) == 2:
+        low, high = rest
+        return _unary(lambda value: function(value, low, high), get)
+    constant = rest[0]
+
+    def compare(variables: Variables) -> object:
+        value = get(variables)
+        return None if value is None else function(value, constant)
+
+    return compare
+
+
+def _logic(tree: Logic) -> Evaluate:
+    terms = tuple(evaluator(term) for term in tree.terms)
+    decisive, other = not tree.is_and, tree.is_and
+    if len(terms) == 2:
+        return _logic_of_two(*terms, decisive)
+
+    def logic(variables: Variables) -> object:
+        result: object = other
+        for term in terms:
+            value = term(variables)
+            if value is decisive:
+                return decisive
+            if value is None:
+                result = None
+        return result
+
+    return logic
+
+
+def _logic_of_two(left: Evaluate, right: Evaluate, decisive: bool) -> Evaluate:
+    def logic(variables: Variables) -> object:
+        a = left(variables)
+        if a is decisive:
+            return decisive
+        b = right(variables)
+        return b if a is not None or b is decisive else None
+
+    return logic
+
+
+def _choice(tree: Choice) -> Evaluate:
+    condition, then, otherwise = (evaluator(part) for part in tree.parts())
+
+    def choice(variables: Variables) -> object:
+        value = condition(variables)
+        if value is None:
+            return None
+        return then(variables) if value else otherwise(variables)
+
+    return choice
+
+
+# ---------------------------------------------------------------- lists
+
+
+def _items(tree: Items) -> Evaluate:
+    getters = tuple(evaluator(element) for element in tree.elements)
+
+    def items(variables: Variables) -> object:
+        values = [get(variables) for get in getters]
+        return None if None in values else values
+
+    return items
+
+
+def _member(tree: Member) -> Evaluate:
+    return _binary(_finder(tree), evaluator(tree.item), evaluator(tree.container))
+
+
+def _finder(tree: Member) -> Callable[[object, Sequence[object]], bool]:
+    """How to look for an item; its order of arguments is that of ``in``."""
+    assert isinstance(tree.container.type, ListType)
+    kind = tree.container.type.element
+    if kind in EXACT and kind is not BOOL:
+        return lambda item, values: item in values
+    if isinstance(tree.container, Constant | Items) and (is_integer(kind) or kind is DOUBLE):
+        return lambda item, values: item in values
+    # A document's list may hold true where 1 is looked for, and 64-bit integers as text.
+    read = reader(kind)
+    return lambda item, values: any(read(value) == item for value in values)
+
+
+def _macro(tree: Macro) -> Evaluate:
+    assert isinstance(tree.container.type, ListType)
+    get, body, name = evaluator(tree.container), evaluator(tree.body), tree.name
+    decisive, other = not tree.is_all, tree.is_all
+
+    def macro(variables: Variables) -> object:
+        values = get(variables)
+        if values is None:
+            return None
+        result: object = other
+        scope = {**variables}
+        for value in values:  # type: ignore[attr-defined]
+            scope[name] = value
+            found = body(scope)
+            if found is decisive:
+                return decisive
+            if found is None:
+                result = None
+        return result
+
+    return macro
+
+
+_MAKERS: dict[type[Typed], Callable[..., Evaluate]] = {
+    Constant: _constant,
+    Path: _path,
+    Item: _item,
+    HasValue: _has_value,
+    Apply: _apply,
+    Logic: _logic,
+    Choice: _choice,
+    Items: _items,
+    Member: _member,
+    Macro: _macro,
+}

@@ -1,0 +1,286 @@
+"""From a checked tree to an SQL condition over the columns of a record.
+
+NULL is *error*, in SQL's own three-valued logic. What does not read the record (literals, ``auth``, ``old``) is
+evaluated in Python when the parameters are bound, so that the statement's text is made once for a rule; what does, is
+compiled, with the column bare on one side of a comparison, so that indexes serve.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from hinterland.kit.cel import operations
+from hinterland.kit.cel.dialects import Dialect
+from hinterland.kit.cel.predicate import Evaluate, Variables, evaluator
+from hinterland.kit.cel.tree import fail
+from hinterland.kit.cel.typed import (
+    Apply,
+    Choice,
+    Constant,
+    HasValue,
+    Item,
+    Items,
+    Logic,
+    Macro,
+    Member,
+    Path,
+    Typed,
+)
+from hinterland.kit.cel.types import BOOL, INT64, ListType, Type
+from hinterland.kit.cel.values import reader
+
+Resolver = Callable[[str], str]
+"""From a field's name to its column, qualified by its table (``r."title"``) since a subquery has columns of its own."""
+
+_OPERAND = re.compile(r"\{(\d)\}")
+_QUALIFIED = re.compile(r'(?:[A-Za-z_][\w$]*|"[^"]+")(?:\.(?:[A-Za-z_][\w$]*|"[^"]+"))+')
+
+
+class Hole:
+    """A parameter: what is evaluated for it, and its type."""
+
+    __slots__ = ("evaluate", "kind", "read")
+
+    def __init__(self, evaluate: Evaluate, kind: Type) -> None:
+        self.evaluate = evaluate
+        self.kind = kind
+        self.read = reader(kind.element) if isinstance(kind, ListType) else None
+
+
+Piece = str | Hole
+Fragment = tuple[Piece, ...]
+
+
+class Sql:
+    """An SQL condition: ``text``, and ``bind`` for its parameters in order.
+
+    ``next_number`` is the number that the next parameter of the statement has (PostgreSQL). True allows; false and
+    NULL deny.
+    """
+
+    __slots__ = ("_bind_list", "holes", "next_number", "text")
+
+    def __init__(self, text: str, holes: Sequence[Hole], next_number: int, dialect: Dialect) -> None:
+        self.text = text
+        self.holes = tuple(holes)
+        self.next_number = next_number
+        self._bind_list = dialect.bind_list
+
+    def bind(self, variables: Variables | None = None) -> list[object]:
+        """The parameters for given variables (``{"auth": …}``; the record is not needed); None is NULL."""
+        values = variables or {}
+        return [self._bound(hole, hole.evaluate(values)) for hole in self.holes]
+
+    def _bound(self, hole: Hole, value: object) -> object:
+        if hole.read is None or value is None:
+            return value
+        return self._bind_list([hole.read(element) for element in value])  # type: ignore[attr-defined]
+
+
+def to_sql(
+    tree: Typed,
+    dialect: Dialect,
+    resolver: Resolver,
+    *,
+    start: int = 1,
+    variable: str = "record",
+    is_exact: bool = False,
+) -> Sql:
+    """The condition of a checked tree over the columns of ``variable``.
+
+    Parameters are numbered from ``start`` (PostgreSQL). As a condition of WHERE, false and NULL need no distinction,
+    and indexes serve best without; with ``is_exact`` the value is false or NULL as the predicate's is false or None.
+    """
+    fragment = _Writer(dialect, resolver, variable).write(tree, is_exact)
+    return _render(fragment, dialect, start)
+
+
+def _render(fragment: Fragment, dialect: Dialect, start: int) -> Sql:
+    pieces: list[str] = []
+    holes: list[Hole] = []
+    is_numbered = dialect.placeholder(1, BOOL) != dialect.placeholder(2, BOOL)
+    numbers: dict[Hole, int] = {}
+    for piece in fragment:
+        if isinstance(piece, str):
+            pieces.append(piece)
+            continue
+        if not is_numbered or piece not in numbers:
+            numbers[piece] = start + len(holes)
+            holes.append(piece)
+        pieces.append(dialect.placeholder(numbers[piece], piece.kind))
+    return Sql("".join(pieces), holes, start + len(holes), dialect)
+
+
+def _fill(template: str, arguments: Sequence[Fragment]) -> Fragment:
+    """A template with its operands in place."""
+    pieces: list[Piece] = []
+    for index, part in enumerate(_OPERAND.split(template)):
+        if index % 2:
+            pieces.extend(arguments[int(part)])
+        elif part:
+            pieces.append(part)
+    return tuple(pieces)
+
+
+def _is_atom(fragment: Fragment) -> bool:
+    return len(fragment) == 1 and (isinstance(fragment[0], Hole) or bool(_QUALIFIED.fullmatch(fragment[0])))
+
+
+def _apply(template: str, arguments: Sequence[Fragment]) -> Fragment:
+    """A template filled, in brackets. An operand that it names twice is computed once, in a subquery."""
+    used = [int(number) for number in _OPERAND.findall(template)]
+    if all(used.count(number) == 1 or _is_atom(arguments[number]) for number in used):
+        return ("(", *_fill(template, arguments), ")")
+    names: list[Fragment] = [(f"_v{number}",) for number in range(len(arguments))]
+    defined: list[Piece] = []
+    for number, argument in enumerate(arguments):
+        defined += [", " if number else "", *argument, f" AS _v{number}"]
+    return ("(SELECT ", *_fill(template, names), " FROM (SELECT ", *defined, ") AS _t)")
+
+
+class _Writer:
+    def __init__(self, dialect: Dialect, resolver: Resolver, variable: str) -> None:
+        self.dialect = dialect
+        self.resolver = resolver
+        self.variable = variable
+        self.element: str | None = None
+        self.holes: dict[tuple[object, ...], Hole] = {}
+
+    def write(self, tree: Typed, is_exact: bool) -> Fragment:
+        """A tree; if not ``is_exact``, false and NULL may stand for one another."""
+        if self.variable not in tree.variables and self.element not in tree.variables:
+            return self.hole(tree)
+        return _WRITERS[type(tree)](self, tree, is_exact)
+
+    def exact(self, tree: Typed) -> Fragment:
+        return self.write(tree, True)
+
+    def hole(self, tree: Typed) -> Fragment:
+        """What does not read the record: a parameter, or a literal boolean as such."""
+        if isinstance(tree, Constant):
+            if tree.type is BOOL:
+                return ("TRUE" if tree.value else "FALSE",)
+            return (self.shared((tree.type, repr(tree.value)), tree),)
+        if isinstance(tree, Path):
+            return (self.shared((tree.type, tree.variable, tree.fields), tree),)
+        return (Hole(evaluator(tree), tree.type),)
+
+    def shared(self, key: tuple[object, ...], tree: Typed) -> Hole:
+        """One parameter for the same literal or path, however often it is read."""
+        if key not in self.holes:
+            self.holes[key] = Hole(evaluator(tree), tree.type)
+        return self.holes[key]
+
+    # ------------------------------------------------------------------ leaves
+
+    def path(self, tree: Path, is_exact: bool) -> Fragment:
+        if tree.variable == self.element:
+            return (self.of_element("_e.value", tree.type),)
+        if len(tree.fields) != 1:
+            raise fail(tree.origin, f"{tree.text} has no column of its own, so no database can search by it")
+        column = self.resolver(tree.fields[0])
+        if not _QUALIFIED.fullmatch(column):
+            raise ValueError(f'a column must be qualified by its table, as r."title"; this is {column}')
+        return (column,)
+
+    def of_element(self, sql: str, kind: Type) -> str:
+        return self.dialect.elements.get(kind, "{0}").replace("{0}", sql)
+
+    def item(self, tree: Item, is_exact: bool) -> Fragment:
+        unpacked = _apply(self.dialect.templates["item"] % tree.index, [self.exact(tree.operand)])
+        return _fill(self.of_element("{0}", tree.type), [unpacked])
+
+    def has_value(self, tree: HasValue, is_exact: bool) -> Fragment:
+        if not tree.path.fields:
+            return ("FALSE" if tree.is_negated else "TRUE",)
+        return _apply("{0} IS NULL" if tree.is_negated else "{0} IS NOT NULL", [self.path(tree.path, True)])
+
+    # ------------------------------------------------------------------ operations
+
+    def apply(self, tree: Apply, is_exact: bool) -> Fragment:
+        operation, arguments = tree.operation, [self.exact(argument) for argument in tree.arguments]
+        if operation.name in operations.MIRRORED and isinstance(arguments[0][0], Hole) and len(arguments[0]) == 1:
+            table = operations.TEXT_COMPARISONS if operation in _TEXT else operations.COMPARISONS
+            operation, arguments = table[operations.MIRRORED[operation.name]], arguments[::-1]
+        return _apply(self.dialect.operation(operation), arguments)
+
+    def logic(self, tree: Logic, is_exact: bool) -> Fragment:
+        return _joined([self.write(term, is_exact) for term in tree.terms], " AND " if tree.is_and else " OR ")
+
+    def choice(self, tree: Choice, is_exact: bool) -> Fragment:
+        condition = self.exact(tree.condition)
+        branches = [self.write(branch, is_exact or tree.type is not BOOL) for branch in (tree.then, tree.otherwise)]
+        return _apply("CASE {0} WHEN TRUE THEN {1} WHEN FALSE THEN {2} END", [condition, *branches])
+
+    # ------------------------------------------------------------------ lists
+
+    def member(self, tree: Member, is_exact: bool) -> Fragment:
+        item, container = self.exact(tree.item), tree.container
+        if isinstance(container, Items):
+            return self.member_of_items(item, container, is_exact)
+        if isinstance(container, Constant):
+            return self.member_of_constant(item, container, is_exact)
+        assert isinstance(container.type, ListType)
+        place = "bound" if self.variable not in container.variables else "column"
+        if place == "column" and container.type.element is INT64:
+            place = "text column"
+        test = self.dialect.templates[f"in {place}"]
+        if is_exact:
+            test = f"CASE WHEN {{0}} IS NULL OR {{1}} IS NULL THEN NULL ELSE {test} END"
+        return _apply(test, [item, self.exact(container)])
+
+    def member_of_constant(self, item: Fragment, container: Constant, is_exact: bool) -> Fragment:
+        assert isinstance(container.type, ListType)
+        kind, values = container.type.element, container.value
+        assert isinstance(values, tuple)
+        if not values:
+            return _apply("CASE WHEN {0} IS NOT NULL THEN FALSE END", [item])
+        holes = [self.hole(Constant(container.origin, kind, value)) for value in values]
+        return _listed(item, holes)
+
+    def member_of_items(self, item: Fragment, container: Items, is_exact: bool) -> Fragment:
+        elements = [self.exact(element) for element in container.elements]
+        missing = [
+            _apply("{0} IS NOT NULL", [fragment])
+            for fragment, element in zip(elements, container.elements, strict=True)
+            if not isinstance(element, Constant)
+        ]
+        are_there = _joined(missing, " AND ")
+        return _apply("CASE WHEN {0} THEN {1} END", [are_there, _listed(item, elements)])
+
+    def macro(self, tree: Macro, is_exact: bool) -> Fragment:
+        place = "bound" if self.variable not in tree.container.variables else "column"
+        container = self.exact(tree.container)
+        self.element = tree.name
+        body = self.exact(tree.body)
+        self.element = None
+        return _fill(self.dialect.templates[f"{'all' if tree.is_all else 'exists'} {place}"], [container, body])
+
+
+def _listed(item: Fragment, elements: Sequence[Fragment]) -> Fragment:
+    pieces: list[Piece] = ["(", *item, " IN ("]
+    for number, element in enumerate(elements):
+        pieces += [", " if number else "", *element]
+    return (*pieces, "))")
+
+
+def _joined(terms: Sequence[Fragment], operator: str) -> Fragment:
+    """Terms in brackets, halved and halved again, since databases limit how deep a chain may be."""
+    if len(terms) == 1:
+        return terms[0]
+    middle = len(terms) // 2
+    return ("(", *_joined(terms[:middle], operator), operator, *_joined(terms[middle:], operator), ")")
+
+
+_TEXT = frozenset(operations.TEXT_COMPARISONS.values())
+_WRITERS: dict[type[Typed], Callable[..., Fragment]] = {
+    Path: _Writer.path,
+    Item: _Writer.item,
+    HasValue: _Writer.has_value,
+    Apply: _Writer.apply,
+    Logic: _Writer.logic,
+    Choice: _Writer.choice,
+    Member: _Writer.member,
+    Macro: _Writer.macro,
+}
