@@ -1,0 +1,60 @@
+"""What a user can set or say is written down."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.house.tree import PACKAGE, ROOT, is_module, modules
+from tests.support.required import require
+
+
+@pytest.fixture(scope="module")
+def documentation() -> str:
+    """The README and every page of the documentation."""
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    return "\n".join(page.read_text() for page in pages if page.exists())
+
+
+def setting_names() -> list[str]:
+    """The names of all settings of a server."""
+    settings = importlib.import_module("hinterland.server.settings").Settings
+    if dataclasses.is_dataclass(settings):
+        return [field.name for field in dataclasses.fields(settings)]
+    return list(settings.__struct_fields__)
+
+
+def command_names() -> list[str]:
+    """The names of all commands and subcommands of `hinterland`."""
+    typer = importlib.import_module("typer")
+    rooms = [importlib.import_module(dotted(file)) for file in modules(PACKAGE / "cli")]
+    apps = [value for room in rooms for value in vars(room).values() if isinstance(value, typer.Typer)]
+    commands = [command for app in apps for command in app.registered_commands]
+    return sorted({command.name or command.callback.__name__.replace("_", "-") for command in commands})
+
+
+def dotted(file: Path) -> str:
+    """A file's module name."""
+    return ".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+def test_every_setting_is_documented(documentation: str) -> None:
+    """An undocumented setting fails: each is named in the README or the docs, by its own name or its variable's."""
+    require("the server's settings", is_module("hinterland.server.settings"))
+    names = setting_names()
+    missing = [name for name in names if f"`{name}" not in documentation and name.upper() not in documentation]
+    assert names
+    assert missing == []
+
+
+def test_every_command_is_documented(documentation: str) -> None:
+    """An undocumented command fails: each is shown in the README or the docs as one types it."""
+    require("the command line", is_module("hinterland.cli.main"))
+    names = command_names()
+    missing = [name for name in names if not re.search(rf"hinterland [a-z -]*\b{re.escape(name)}\b", documentation)]
+    assert names
+    assert missing == []
