@@ -1,4 +1,4 @@
-"""Rules and filters: a small, typed Common Expression Language (CEL) that means the same in Python, SQLite and PostgreSQL.
+"""Rules and filters: a small, typed Common Expression Language (CEL) with one meaning in Python and both databases.
 
 ``check(parse('auth.id == record.author'), Environment({...}))`` gives a checked tree; ``predicate(tree)`` makes a
 Python function of it, ``to_sql(tree, SQLITE, …)`` an SQL condition, ``explain(tree, variables)`` says which part
@@ -20,6 +20,7 @@ _HOMES = {
     "SQLITE": "dialects",
     "POSTGRES": "dialects",
     "explain": "explain",
+    "refusing": "explain",
     "Environment": "types",
     "ObjectType": "types",
     "ListType": "types",
@@ -33,14 +34,14 @@ _HOMES = {
     "DYN": "types",
 }
 
-__all__ = [*_HOMES]  # noqa: PLE0604
+__all__ = [*_HOMES]
 
 
 def __getattr__(name: str) -> object:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module  # noqa: PLC0415
+    from importlib import import_module
 
     return getattr(import_module(f"{__name__}.{home}"), name)
 

@@ -191,7 +191,8 @@ class Checker:
         if are_numbers(left, right):
             left, right, operator = comparable(node, left, operator, right)
         elif left.type is not right.type:
-            raise fail(node, f"{left.type.phrase} is never compared with {right.type.phrase}", _mixed_hint(left, right.type) or _mixed_hint(right, left.type))
+            hint = _mixed_hint(left, right.type) or _mixed_hint(right, left.type)
+            raise fail(node, f"{left.type.phrase} is never compared with {right.type.phrase}", hint)
         if left.type is BYTES and operator not in ("==", "!="):
             raise fail(node, "bytes have no order here", 'compare them with "==" and "!="')
         is_text = not are_numbers(left, right) and left.type is not BOOL
@@ -240,7 +241,8 @@ class Checker:
         if isinstance(container.type, ObjectType):
             raise fail(node, f"{container.text} is an object, not a list", "use has() for a field")
         if container.type is STRING:
-            raise fail(node, f"{container.text} is a string, not a list", f"write {container.text}.contains({item.text})")
+            hint = f"write {container.text}.contains({item.text})"
+            raise fail(node, f"{container.text} is a string, not a list", hint)
         container = self.value(right)
         if not isinstance(container.type, ListType):
             raise fail(right, f"this is {container.type.phrase}, but a list is needed")

@@ -42,7 +42,7 @@ def _question_mark(number: int, kind: Type) -> str:
 
 
 def _json(values: list[object]) -> str:
-    import json  # noqa: PLC0415  only lists that are bound need it
+    import json  # only lists that are bound need it
 
     return json.dumps(values, ensure_ascii=False)
 

@@ -46,7 +46,7 @@ class CelError(ValueError):
 
 def nearest(word: str, known: list[str]) -> str:
     """A hint that names the known word most like ``word``, or lists the known words if none is near."""
-    from difflib import get_close_matches  # noqa: PLC0415  only an error pays for this import
+    from difflib import get_close_matches  # only an error pays for this import
 
     found = get_close_matches(word, known, 1) or get_close_matches(word.lower(), known, 1)
     if found:

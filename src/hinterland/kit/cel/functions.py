@@ -116,7 +116,8 @@ def _macro(checker: Checker, node: Call) -> Typed:
     if not isinstance(container.type, ListType):
         raise fail(node, f"{node.function}() is for lists, this is {container.type.phrase}")
     if not isinstance(name, Name):
-        raise fail(name, f"the first argument of {node.function}() names the element", f"write {_EXAMPLES[node.function]}")
+        hint = f"write {_EXAMPLES[node.function]}"
+        raise fail(name, f"the first argument of {node.function}() names the element", hint)
     if checker.scope:
         raise fail(node, "exists() and all() cannot be nested")
     if name.name in checker.environment.variables:

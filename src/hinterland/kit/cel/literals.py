@@ -52,7 +52,7 @@ def _escape(raw: str, at: int, pieces: list[str | int], source: str, offset: int
 
 
 def _base64(pieces: list[str | int]) -> str:
-    from base64 import b64encode  # noqa: PLC0415  few expressions hold bytes
+    from base64 import b64encode  # few expressions hold bytes
 
     octets = b"".join(bytes([piece]) if isinstance(piece, int) else piece.encode() for piece in pieces)
     return b64encode(octets).decode()
@@ -63,7 +63,7 @@ def timestamp(text: str) -> str | None:
 
     Finer than a microsecond, a leap second, and a moment outside the years 1 to 9999 are none.
     """
-    from datetime import UTC, datetime, timedelta, timezone  # noqa: PLC0415  few expressions hold a timestamp
+    from datetime import UTC, datetime, timedelta, timezone  # few expressions hold a timestamp
 
     match = _TIMESTAMP.fullmatch(text)
     if match is None:
@@ -74,8 +74,8 @@ def timestamp(text: str) -> str | None:
     try:
         offset = timedelta(hours=int(match[10]), minutes=int(match[11])) if match[9] else timedelta()
         zone = timezone(-offset if match[9] == "-" else offset)
-        parts = [int(match[index]) for index in range(1, 7)]
-        moment = datetime(*parts, int(fraction[:6]), zone).astimezone(UTC)  # type: ignore[arg-type, misc]
+        year, month, day, hour, minute, second = (int(match[index]) for index in range(1, 7))
+        moment = datetime(year, month, day, hour, minute, second, int(fraction[:6]), zone).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06d}Z".rjust(27, "0")

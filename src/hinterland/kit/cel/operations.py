@@ -42,9 +42,7 @@ NOT = Operation("!", operator.not_, "NOT {0}")
 
 COMPARISONS = {o.name: o for o in (EQUAL, UNEQUAL, LESS, LESS_EQUAL, GREATER, GREATER_EQUAL)}
 TEXT_COMPARISONS = {
-    o.name: o
-    if o in (EQUAL, UNEQUAL)
-    else Operation(o.name, o.python, o.sqlite, f'{{0}} {o.name} {{1}} COLLATE "C"')
+    o.name: o if o in (EQUAL, UNEQUAL) else Operation(o.name, o.python, o.sqlite, f'{{0}} {o.name} {{1}} COLLATE "C"')
     for o in COMPARISONS.values()
 }
 """Text is ordered by code point: SQLite's BINARY and PostgreSQL's "C" compare UTF-8 octets, which is the same order."""
@@ -91,9 +89,7 @@ INTEGER_ARITHMETIC = {
     "/": Operation("/", _divide, _DIVIDING % "/"),
     "%": Operation("%", _remainder, _DIVIDING % "%"),
 }
-NEGATE_INTEGER = Operation(
-    "-", lambda a: _bounded_integer(-a), f"CASE WHEN {{0}} <> {LOWEST} THEN -{{0}} END"
-)
+NEGATE_INTEGER = Operation("-", lambda a: _bounded_integer(-a), f"CASE WHEN {{0}} <> {LOWEST} THEN -{{0}} END")
 
 
 # ---------------------------------------------------------------- doubles

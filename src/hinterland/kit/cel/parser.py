@@ -17,13 +17,14 @@ _BINARY = {
     "+": 5, "-": 5, "*": 6, "/": 6, "%": 6,
 }  # fmt: skip
 _CONSTANTS = {"true": True, "false": False, "null": None}
-_RESERVED = frozenset(
-    "as break const continue else for function if import let loop package namespace return var void while".split()
-)
+_RESERVED = frozenset({
+    "as", "break", "const", "continue", "else", "for", "function", "if", "import", "let", "loop", "namespace",
+    "package", "return", "var", "void", "while",
+})  # fmt: skip
 _OTHER_LANGUAGES = {
     "and": 'use "&&"', "or": 'use "||"', "not": 'use "!"', "is": 'use "=="', "AND": 'use "&&"', "OR": 'use "||"',
-    "NOT": 'use "!"', "IN": 'use "in"', "LIKE": "use contains(), startsWith() or endsWith()", "contains": "write a.contains(b)",
-    "like": "use contains(), startsWith() or endsWith()", "between": 'use "a <= x && x <= b"',
+    "NOT": 'use "!"', "IN": 'use "in"', "contains": "write a.contains(b)", "between": 'use "a <= x && x <= b"',
+    "LIKE": "use contains(), startsWith() or endsWith()", "like": "use contains(), startsWith() or endsWith()",
 }  # fmt: skip
 
 

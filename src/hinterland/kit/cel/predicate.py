@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from hinterland.kit.cel import operations
 from hinterland.kit.cel.typed import (
     Apply,
     Choice,
@@ -23,7 +22,7 @@ from hinterland.kit.cel.typed import (
     Typed,
     walk,
 )
-from hinterland.kit.cel.types import BOOL, DOUBLE, DYN, INT64, ListType, ObjectType, is_integer
+from hinterland.kit.cel.types import BOOL, DOUBLE, DYN, ListType, is_integer
 from hinterland.kit.cel.values import EXACT, read_object, reader
 
 Variables = Mapping[str, object]
@@ -88,7 +87,7 @@ def _raw(tree: Path) -> Evaluate:
             owner = value if value.__class__ is dict else read_object(value)
             if owner is None:
                 return None
-            value = owner.get(field)  # type: ignore[union-attr, attr-defined]
+            value = owner.get(field)
         return value
 
     return get
@@ -111,7 +110,7 @@ def _field(variable: str, field: str, wanted: type) -> Evaluate:
             owner = read_object(owner)
             if owner is None:
                 return None
-        value = owner.get(field)  # type: ignore[union-attr, attr-defined]
+        value = owner.get(field)
         return value if value.__class__ is wanted else None
 
     return get

@@ -75,7 +75,7 @@ class Item(Typed):
 
 
 class HasValue(Typed):
-    """``has(path)``, ``path != null`` and, negated, ``path == null``. An error only if the path's parent has no value."""
+    """``has(path)``, ``path != null`` and, negated, ``path == null``: an error only if its parent has no value."""
 
     __slots__ = ("is_negated", "path")
 

@@ -14,7 +14,6 @@ from hinterland.kit.cel.types import (
     STRING,
     TIMESTAMP,
     ListType,
-    ObjectType,
     Type,
 )
 
@@ -31,8 +30,6 @@ def reader(kind: Type) -> _Reader:
     """A function from what a document holds to the value, or None if that is no such value."""
     if isinstance(kind, ListType):
         return read_list
-    if isinstance(kind, ObjectType):
-        return read_object
     wanted = EXACT.get(kind)
     if wanted is not None:
         return lambda value: value if value.__class__ is wanted else None
@@ -49,27 +46,30 @@ def read_list(value: object) -> object:
     return value if isinstance(value, list | tuple) else None
 
 
-def _read_int(value: object) -> object:
-    return value if value.__class__ is int and -SAFE <= value <= SAFE else None  # type: ignore[operator]
+def _read_int(value: object) -> int | None:
+    return value if value.__class__ is int and -SAFE <= value <= SAFE else None
 
 
 def _read_int64(value: object) -> int | None:
+    """Text must be as the number is written: no sign or zeros before it, since lists are searched by text in SQL."""
     if isinstance(value, str):
-        digits = value.removeprefix("-")
-        if len(digits) > 19 or not (digits.isascii() and digits.isdigit()):
+        if len(value) > 20 or not value.isascii() or not value.removeprefix("-").isdigit():
             return None
-        value = int(value)
-    return value if value.__class__ is int and LOWEST <= value <= HIGHEST else None  # type: ignore[operator, return-value]
+        number = int(value)
+        if str(number) != value:
+            return None
+        value = number
+    return value if value.__class__ is int and LOWEST <= value <= HIGHEST else None
 
 
 def _read_double(value: object) -> float | None:
     if value.__class__ is int:
         try:
-            value = float(value)  # type: ignore[arg-type]
+            value = float(value)
         except OverflowError:
             return None
     # Not-a-number fails both comparisons.
-    return value if value.__class__ is float and -_FINITE <= value <= _FINITE else None  # type: ignore[operator, return-value]
+    return value if value.__class__ is float and -_FINITE <= value <= _FINITE else None
 
 
 _NUMBERS: dict[Type, _Reader] = {INT: _read_int, INT64: _read_int64, DOUBLE: _read_double}
