@@ -79,10 +79,10 @@ export async function happyWay(stage) {
   });
 
   await step("an entry is added, ticked and deleted, each with a message", async () => {
-    await ada.fill({ "What do you need?": "Tent pegs" });
+    await ada.fill({ "New entry": "Tent pegs" });
     await ada.button("Add").click();
     await ada.told("“Tent pegs” is on your list.");
-    same(await ada.field("What do you need?").inputValue(), "");
+    same(await ada.field("New entry").inputValue(), "");
     await entry(ada, "Tent pegs").getByRole("checkbox").click();
     await ada.told("“Tent pegs” is done.");
     same(await entry(ada, "Tent pegs").getByRole("checkbox").isChecked(), true);
@@ -136,7 +136,7 @@ export async function happyWay(stage) {
     const benId = await ben.page.locator("dd code").innerText();
     await ada.go("/lists");
     await entry(ada, "Enamel mug").getByRole("button", { name: "Share" }).click();
-    await ada.fill({ "Share with": benId });
+    await ada.fill({ "Their id": benId });
     await ada.pictures("list-sharing");
     await ada.page.locator(".share").getByRole("button", { name: "Share" }).click();
     await ada.told("“Enamel mug” is shared.");

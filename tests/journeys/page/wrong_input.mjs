@@ -116,13 +116,13 @@ export async function wrongInput(stage) {
   await step("list: an empty entry and an empty share are not sent", async () => {
     await eve.go("/lists");
     await eve.button("Add").click();
-    await eve.fieldError("What do you need?", "Please enter what you need.");
-    await eve.fill({ "What do you need?": "Matches" });
+    await eve.fieldError("New entry", "Please enter what you need.");
+    await eve.fill({ "New entry": "Matches" });
     await eve.button("Add").click();
     await eve.told("“Matches” is on your list.");
     await eve.button("Share").click();
     await eve.page.locator(".share").getByRole("button", { name: "Share" }).click();
-    await eve.fieldError("Share with", "Please enter the id of the other person.");
+    await eve.fieldError("Their id", "Please enter the id of the other person.");
     same(eve.sent("/v1/records/lists"), 1);
     await eve.pictures("list-empty-share");
   });

@@ -66,9 +66,25 @@ export const account = {
   me: (signal?: AbortSignal) => request<User>("/api/user", signal ? { signal } : {}),
 };
 
+/** CEL: every word stands in the name or the category, whatever its case. The words become string literals. */
+function searchFilter(search: string): string {
+  const words = search.toLowerCase().split(/\s+/).filter(Boolean);
+  const holds = (field: string, word: string) => `record.${field}.lowerAscii().contains(${JSON.stringify(word)})`;
+  return words.map((word) => `(${holds("name", word)} || ${holds("category", word)})`).join(" && ");
+}
+
+export interface ProductQuery {
+  readonly search: string;
+  /** The `next` of the page before. */
+  readonly cursor?: string;
+}
+
 export const products = {
-  list: (query: { limit: number; cursor?: string | undefined; filter?: string | undefined }, signal: AbortSignal) =>
-    request<Page<Product>>("/v1/records/products", { query: { ...query, sort: "name", total: "true" }, signal }),
+  list: ({ search, cursor }: ProductQuery, signal?: AbortSignal) =>
+    request<Page<Product>>("/v1/records/products", {
+      query: { limit: 24, sort: "name", total: "true", filter: searchFilter(search), cursor },
+      ...(signal && { signal }),
+    }),
 };
 
 export const posts = {

@@ -2,14 +2,14 @@ import { useState } from "react";
 import { messageOf } from "../api/errors.ts";
 import { tellFailure, tellSuccess } from "../notices.ts";
 
-/** Runs one act at a time and tells how it ended: `run(act, "Saved.")`. */
+/** Runs one act at a time and tells how it ended: `run(act, "Saved.")`. What shows by itself needs no text. */
 export function useAct() {
   const [isBusy, setBusy] = useState(false);
-  const run = async (act: () => Promise<void>, success: string): Promise<boolean> => {
+  const run = async (act: () => Promise<void>, success?: string): Promise<boolean> => {
     setBusy(true);
     try {
       await act();
-      tellSuccess(success);
+      if (success !== undefined) tellSuccess(success);
       return true;
     } catch (error) {
       tellFailure(messageOf(error));

@@ -43,7 +43,9 @@ function place<V extends object>(error: unknown, values: V): { errors: Messages<
   const known = Object.entries(error.fields).filter(([name]) => name in values);
   const unplaced = Object.entries(error.fields).filter(([name]) => !(name in values));
   const extra = unplaced.map(([name, messages]) => `${name}: ${messages.join(" ")}`);
-  return { errors: Object.fromEntries(known) as Messages<V>, failure: [error.message, ...extra].join(" ") };
+  const isPlaced = error.code === "validation" && extra.length === 0;
+  const failure = isPlaced ? "Please check the marked fields." : [error.message, ...extra].join(" ");
+  return { errors: Object.fromEntries(known) as Messages<V>, failure };
 }
 
 export function useForm<V extends Record<keyof V, string>>({ initial, check, send }: Options<V>): Form<V> {

@@ -15,6 +15,11 @@ interface ShellProps extends Labelled {
   readonly children: ReactNode;
 }
 
+/** The server's messages go on from the field's name: "must have at most 200 characters". */
+function sentence(label: string, message: string): string {
+  return /^\p{Ll}/u.test(message) ? `${label} ${message}` : message;
+}
+
 function Shell({ id, label, hint, errors, children }: ShellProps) {
   return (
     <div className="field">
@@ -27,7 +32,7 @@ function Shell({ id, label, hint, errors, children }: ShellProps) {
       )}
       {errors.length > 0 && (
         <p className="field-error" id={`${id}-note`}>
-          {errors.join(" ")}
+          {errors.map((message) => sentence(label, message)).join(" ")}
         </p>
       )}
     </div>

@@ -1,4 +1,4 @@
-import { type CSSProperties, useCallback, useDeferredValue, useState } from "react";
+import { type CSSProperties, useCallback, useEffect, useState } from "react";
 import { entries, type Product, products, type User } from "../api/shop.ts";
 import { useAct } from "../hooks/useAct.ts";
 import { useLoad } from "../hooks/useLoad.ts";
@@ -13,16 +13,11 @@ import { count, price } from "../parts/words.ts";
 import { go, logInPath } from "../routing.ts";
 import { useSession } from "../session.ts";
 
-const PAGE_SIZE = 100;
+const SEARCH_PAUSE_MS = 250;
 const HUES = [152, 36, 204, 12, 84, 262, 330, 180, 55];
 
 function hueOf(category: string | null): number {
   return HUES[hashOf(category ?? "") % HUES.length] ?? 0;
-}
-
-function matches(product: Product, search: string): boolean {
-  const text = `${product.name} ${product.category ?? ""}`.toLocaleLowerCase();
-  return search.toLocaleLowerCase().split(/\s+/).every((word) => text.includes(word));
 }
 
 function stockWords(stock: number | null): string {
@@ -73,25 +68,48 @@ function ProductCard({ product, user }: { product: Product; user: User | null })
   );
 }
 
+/** The newest value once it has rested for a while, so that not every key asks the server. */
+function useRested<T>(value: T, ms: number): T {
+  const [rested, setRested] = useState(value);
+  useEffect(() => {
+    const timer = setTimeout(() => setRested(value), ms);
+    return () => clearTimeout(timer);
+  }, [value, ms]);
+  return rested;
+}
+
+function useProducts(search: string, isSignedOut: boolean) {
+  // Signing out changes what may be read, so it loads again.
+  const load = useCallback((signal: AbortSignal) => products.list({ search }, signal), [search, isSignedOut]);
+  const loaded = useLoad(load);
+  const adding = useAct();
+  const { data, change } = loaded;
+  const more = () =>
+    adding.run(async () => {
+      if (!data?.next) return;
+      const page = await products.list({ search, cursor: data.next });
+      // Another search may have taken the list's place meanwhile.
+      change((old) => (old.next === data.next ? { ...page, items: [...old.items, ...page.items] } : old));
+    });
+  return { ...loaded, more, isAdding: adding.isBusy };
+}
+
 export function Catalogue() {
   const session = useSession();
   const user = session.state === "signed-in" ? session.user : null;
-  const isSignedOut = session.state === "signed-out";
-  // Signing out changes what may be read, so it loads again.
-  const load = useCallback((signal: AbortSignal) => products.list({ limit: PAGE_SIZE }, signal), [isSignedOut]);
-  const { data, failure, isLoading, reload } = useLoad(load);
   const [search, setSearch] = useState("");
-  const wanted = useDeferredValue(search.trim());
-  const shown = data?.items.filter((product) => matches(product, wanted)) ?? [];
+  const wanted = useRested(search.trim(), SEARCH_PAUSE_MS);
+  const { data, failure, isLoading, reload, more, isAdding } = useProducts(wanted, session.state === "signed-out");
+  const isEmpty = data?.items.length === 0 && !isLoading;
   return (
     <>
-      <PageHead title="Catalogue" intro={data ? count(shown.length, "product") : "Provisions for the way out."}>
+      <PageHead title="Catalogue" intro={data ? count(data.total ?? data.items.length, "product") : "Provisions for the way out."}>
         <SearchBox value={search} onChange={setSearch} />
       </PageHead>
       <Banner failure={failure} onRetry={() => void reload()} isBusy={isLoading} />
-      {data === null && isLoading && failure === null && <Spinner label="Loading the catalogue…" />}
-      {data?.items.length === 0 && <Empty title="The shelves are empty">An administrator can add products.</Empty>}
-      {data !== null && data.items.length > 0 && shown.length === 0 && (
+      {data === null && failure === null && <Spinner label="Loading the catalogue…" />}
+      {isEmpty && wanted === "" && <Empty title="The shelves are empty">An administrator can add products.</Empty>}
+      {isEmpty && wanted !== "" && (
         <Empty title="Nothing found">
           No product matches “{wanted}”.
           <Button look="quiet" onClick={() => setSearch("")}>
@@ -99,11 +117,18 @@ export function Catalogue() {
           </Button>
         </Empty>
       )}
-      <ul className="products">
-        {shown.map((product) => (
+      <ul className="products" aria-busy={isLoading}>
+        {data?.items.map((product) => (
           <ProductCard key={product.id} product={product} user={user} />
         ))}
       </ul>
+      {data?.next && (
+        <p className="more">
+          <Button isBusy={isAdding} onClick={() => void more()}>
+            Show more
+          </Button>
+        </p>
+      )}
     </>
   );
 }

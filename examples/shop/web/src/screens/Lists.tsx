@@ -31,9 +31,9 @@ function NewEntry({ me, onAdded }: { me: string; onAdded: (entry: Entry) => void
     },
   });
   return (
-    <form className="card one-line" onSubmit={form.submit} noValidate aria-label="New entry">
+    <form className="card one-line" onSubmit={form.submit} noValidate aria-label="Add to the list">
       <Banner failure={form.failure} />
-      <TextField label="What do you need?" autoComplete="off" {...form.field("title")} />
+      <TextField label="New entry" autoComplete="off" {...form.field("title")} />
       <Button type="submit" look="primary" isBusy={form.isBusy}>
         Add
       </Button>
@@ -59,8 +59,8 @@ function Share({ entry, onChanged, onClose }: ShareProps) {
     <form className="one-line share" onSubmit={form.submit} noValidate aria-label={`Share “${entry.title}”`}>
       <Banner failure={form.failure} />
       <TextField
-        label="Share with"
-        hint="The other person's id: it stands on their profile."
+        label="Their id"
+        hint="It stands on the other person's profile."
         autoComplete="off"
         {...form.field("members")}
       />

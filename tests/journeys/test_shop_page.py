@@ -1,0 +1,153 @@
+"""The shop's page in a real browser, from another origin, against a real server process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.journeys.page.driver import PASSED, require_browser, run_scenario
+from tests.journeys.page.host import ROOT, build_page, served_page
+from tests.support.server import ServerProcess
+
+pytestmark = pytest.mark.slow
+
+APP = ROOT / "examples" / "shop" / "app.py"
+PRODUCTS = Path(__file__).parent / "page" / "products.json"
+NO_PAGE_ERROR = "the page threw no error of its own"
+
+HAPPY_WAY = (
+    "the catalogue is read without an account",
+    "the search box narrows the catalogue",
+    "an empty list of posts says so",
+    "a protected screen sends to log in, which links to register",
+    "the password is shown and hidden",
+    "the button is off while busy, and one press sends one request",
+    "signing up signs in and leads back to the protected screen",
+    "an entry is added, ticked and deleted, each with a message",
+    "a product is put on the list from the catalogue",
+    "a post is published, edited and the list refreshed, each with a message",
+    "another person reads the post and can't change it",
+    "a list is the owner's alone until it is shared",
+    "a post is deleted after asking once more",
+    "the profile shows the account",
+    "a reload stays signed in",
+    "logging out ends the session and the guard stands again",
+    "logging in leads back to the screen that was asked for",
+    "an unknown page says so",
+)
+WRONG_INPUT = (
+    "sign up: empty fields are named, the first gets the focus, nothing is sent",
+    "sign up: an e-mail without @ and a password under 6 are refused by the form",
+    "sign up: the server's own rule for passwords stands beside the field",
+    "sign up: an e-mail that the server doesn't accept stands beside the field",
+    "sign up: a taken e-mail is told beside the field",
+    "log in: the form's own rules send nothing",
+    "log in: a wrong password is refused and nothing is renewed",
+    "log in: an unknown e-mail gets the same words",
+    "posts: a post without a title is not sent",
+    "posts: what the server refuses stands beside the field and keeps the text",
+    "posts: deleting what another tab deleted tells that it failed",
+    "list: an empty entry and an empty share are not sent",
+)
+SERVER_DOWN = (
+    "a signed-in person reads posts while the server runs",
+    "a refresh tells what to check, and what was loaded stays",
+    "a post that could not be sent keeps its text",
+    "log in and sign up tell what to check",
+    "the catalogue tells what to check",
+    "a reload during the outage doesn't sign out",
+    "trying again works once the server is back",
+    "writing works again with the same session",
+)
+RENEWAL = (
+    "two calls that meet a bad token share one refresh, and both are answered",
+    "a dead refresh token signs out and says so",
+    "what everybody may read is still read after that",
+    "a session that was ended elsewhere signs out at the next act",
+    "logging in again works",
+)
+EXPIRED_TOKEN = (
+    "a token that ran out is renewed, and the act is done",
+    "the post is there once",
+)
+UNLISTED_ORIGIN = (
+    "the catalogue names the server, the origin and the setting",
+    "log in names the server, the origin and the setting",
+)
+
+ServerMaker = Callable[..., ServerProcess]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page, built once for every address."""
+    require_browser()
+    return build_page(tmp_path_factory.mktemp("page"))
+
+
+@pytest.fixture
+def shop(server_process: ServerMaker) -> ServerProcess:
+    """A running shop with products on its shelves."""
+    server = server_process(APP)
+    fill_shelves(server)
+    return server
+
+
+def fill_shelves(server: ServerProcess) -> None:
+    words = [sys.executable, "-m", "hinterland", "import", "products", str(PRODUCTS), "--data", str(server.data)]
+    subprocess.run(words, check=True, capture_output=True)
+
+
+def all_passed(steps: tuple[str, ...]) -> dict[str, str]:
+    return dict.fromkeys((*steps, NO_PAGE_ERROR), PASSED)
+
+
+def test_the_happy_way(built: Path, shop: ServerProcess, tmp_path: Path) -> None:
+    """Every screen does what it says for a person who makes no mistake."""
+    with served_page(built, shop.url) as page:
+        outcomes = run_scenario("happyWay", page=page, api=shop.url, screenshots=tmp_path)
+    assert outcomes == all_passed(HAPPY_WAY)
+
+
+def test_wrong_input(built: Path, shop: ServerProcess, tmp_path: Path) -> None:
+    """Each wrong input is named beside its field, and nothing that was typed is lost."""
+    with served_page(built, shop.url) as page:
+        outcomes = run_scenario("wrongInput", page=page, api=shop.url, screenshots=tmp_path)
+    assert outcomes == all_passed(WRONG_INPUT)
+
+
+def test_a_server_that_is_down(built: Path, shop: ServerProcess, tmp_path: Path) -> None:
+    """An outage is told with what to check, signs nobody out, and ends by trying again."""
+    asked = {"stop the server": shop.terminate, "start the server": shop.start}
+    with served_page(built, shop.url) as page:
+        outcomes = run_scenario("serverDown", page=page, api=shop.url, screenshots=tmp_path, asked=asked)
+    assert outcomes == all_passed(SERVER_DOWN)
+
+
+def test_a_token_that_the_server_refuses(built: Path, shop: ServerProcess, tmp_path: Path) -> None:
+    """A refused token is renewed once for all; a dead session signs out with a text."""
+    with served_page(built, shop.url) as page:
+        outcomes = run_scenario("renewal", page=page, api=shop.url, screenshots=tmp_path)
+    assert outcomes == all_passed(RENEWAL)
+
+
+def test_an_expired_token(built: Path, server_process: ServerMaker, tmp_path: Path) -> None:
+    """A token that ran out while a person wrote doesn't cost what was written."""
+    server = server_process(APP, env={"HINTERLAND_ACCESS_TOKEN_SECONDS": "2"})
+    with served_page(built, server.url) as page:
+        outcomes = run_scenario("expiredToken", page=page, api=server.url, screenshots=tmp_path)
+    assert outcomes == all_passed(EXPIRED_TOKEN)
+
+
+def test_an_origin_that_is_not_listed(built: Path, server_process: ServerMaker, tmp_path: Path) -> None:
+    """The page tells what to look for, and the server's log names the origin and the setting that would allow it."""
+    server = server_process(APP, env={"HINTERLAND_CORS_ORIGINS": "http://allowed.example"})
+    with served_page(built, server.url) as page:
+        outcomes = run_scenario("unlistedOrigin", page=page, api=server.url, screenshots=tmp_path)
+    assert outcomes == all_passed(UNLISTED_ORIGIN)
+    refusals = [line for line in server.log.splitlines() if "cors_origins" in line]
+    assert [line for line in refusals if page in line], server.log
