@@ -1,14 +1,18 @@
 import { same } from "./stage.mjs";
 
+const BO = { name: "Bo Scree", email: "bo@example.org", password: "battery at two percent" };
 const IDA = { name: "Ida Ridge", email: "ida@example.org", password: "no signal up here" };
 
 export async function serverDown(stage) {
   const step = stage.step.bind(stage);
   const ida = await stage.visitor();
+  const bo = await stage.visitor();
   const guest = await stage.visitor();
   const helpful = `Can't reach ${stage.setting.api}: is the server running?`;
 
   await step("a signed-in person reads posts while the server runs", async () => {
+    await bo.signUp(BO);
+    await bo.isAt("/posts");
     await ida.signUp(IDA);
     await ida.go("/posts");
     await ida.fill({ Title: "Before the outage", Text: "All is well." });
@@ -56,6 +60,9 @@ export async function serverDown(stage) {
     await ida.isAt("/profile");
     same((await ida.tokens()) === null, false);
     await ida.pictures("guard-server-down");
+    await bo.page.reload();
+    await bo.banner(helpful);
+    await bo.isAt("/posts");
   });
 
   await stage.ask("start the server");
@@ -65,6 +72,10 @@ export async function serverDown(stage) {
     await ida.heading(IDA.name).waitFor();
     await guest.button("Try again").click();
     await guest.heading("Wool blanket").waitFor();
+    await bo.button("Try again").click();
+    await bo.sees("Before the outage");
+    await bo.page.locator(".account-name", { hasText: BO.name }).waitFor();
+    await bo.button("Publish").waitFor();
   });
 
   await step("writing works again with the same session", async () => {

@@ -34,9 +34,12 @@ export function useSession(): Session {
   return useSyncExternalStore(subscribe, () => session);
 }
 
-/** Asks the server who the stored tokens belong to. Only a definitive refusal signs out; a server that is away doesn't. */
+/**
+ * Asks the server who the stored tokens belong to, unless that is known. Only a definitive refusal signs out; a server
+ * that is away doesn't.
+ */
 export async function restoreSession(): Promise<void> {
-  if (getTokens() === null) return;
+  if (session.state !== "restoring") return;
   become({ state: "restoring", failure: null });
   try {
     become({ state: "signed-in", user: await account.me() });

@@ -1,10 +1,12 @@
 import { useCallback, useEffect, useRef, useState } from "react";
+import { restoreSession } from "../session.ts";
 
 export interface Loaded<T> {
   /** The newest data, kept while it is loaded again or when that fails. */
   readonly data: T | null;
   readonly failure: unknown;
   readonly isLoading: boolean;
+  /** Loads again, and restores a session that an outage kept from being restored; answers whether it loaded. */
   readonly reload: () => Promise<boolean>;
   readonly change: (edit: (data: T) => T) => void;
 }
@@ -16,7 +18,7 @@ export function useLoad<T>(load: (signal: AbortSignal) => Promise<T>): Loaded<T>
   const [isLoading, setLoading] = useState(true);
   const running = useRef<AbortController | null>(null);
 
-  const reload = useCallback(async (): Promise<boolean> => {
+  const start = useCallback(async (): Promise<boolean> => {
     running.current?.abort();
     const mine = new AbortController();
     running.current = mine;
@@ -36,9 +38,14 @@ export function useLoad<T>(load: (signal: AbortSignal) => Promise<T>): Loaded<T>
   }, [load]);
 
   useEffect(() => {
-    void reload();
+    void start();
     return () => running.current?.abort();
-  }, [reload]);
+  }, [start]);
+
+  const reload = useCallback(() => {
+    void restoreSession();
+    return start();
+  }, [start]);
 
   const change = useCallback((edit: (data: T) => T) => setData((old) => (old === null ? old : edit(old))), []);
   return { data, failure, isLoading, reload, change };

@@ -167,13 +167,14 @@ export function Posts() {
       </PageHead>
       <Banner failure={failure} onRetry={() => void reload()} isBusy={isLoading} />
       <div className="columns">
-        {user === null ? (
-          <p className="card hint-card">
-            <a href={`#${logInPath("/posts")}`}>Log in</a> to write a post.
-          </p>
-        ) : (
-          <NewPost user={user} onAdded={add} />
-        )}
+        <aside>
+          {user !== null && <NewPost user={user} onAdded={add} />}
+          {session.state === "signed-out" && (
+            <p className="card">
+              <a href={`#${logInPath("/posts")}`}>Log in</a> to write a post.
+            </p>
+          )}
+        </aside>
         <div>
           {data === null && failure === null && <Spinner label="Loading posts…" />}
           {data?.posts.length === 0 && <Empty title="No posts yet">Be the first to write one.</Empty>}
