@@ -35,6 +35,7 @@ class Change(NamedTuple):
     after: StoredRecord | None
     columns: Sequence[Any]
     stamp: float
+    origin: str = ""
 
 
 class LogEntry(NamedTuple):
@@ -52,6 +53,7 @@ class LogEntry(NamedTuple):
     id: RecordId
     before: StoredRecord | None
     after: StoredRecord | None
+    origin: str = ""
 
 
 class Head(NamedTuple):

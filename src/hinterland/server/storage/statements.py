@@ -30,12 +30,13 @@ _TYPES: dict[DialectName, dict[str, str]] = {
 RECORD_COLUMNS = "_parent, id, _revision, _created, _updated, _body, _private"
 LOG_COLUMNS = (
     'revision, "commit", "check", at, stamp, kind, collection, parent, id, '
-    "before_revision, before_created, before_updated, before_body, before_private"
+    "before_revision, before_created, before_updated, before_body, before_private, origin"
 )
 _LOG_TYPES: tuple[tuple[str, ColumnType], ...] = (
     ("revision", "integer"), ("commit", "integer"), ("check", "integer"), ("at", "real"), ("stamp", "real"),
     ("kind", "text"), ("collection", "text"), ("parent", "text"), ("id", "text"), ("before_revision", "integer"),
     ("before_created", "text"), ("before_updated", "text"), ("before_body", "text"), ("before_private", "text"),
+    ("origin", "text"),
 )  # fmt: skip
 
 
@@ -173,10 +174,11 @@ def log_row(change: Change, revision: int, commit: int, check: int, at: float) -
     record = change.after or before
     assert record is not None
     head = (revision, commit, check, at, change.stamp, change.kind, change.collection, record.parent, str(record.id))
-    return (*head, None, None, None, None, None) if before is None else (*head, *before[2:])
+    tail = (None, None, None, None, None) if before is None else before[2:]
+    return (*head, *tail, change.origin)
 
 
-INSERT_LOG = f"INSERT INTO _log ({LOG_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT_LOG = f"INSERT INTO _log ({LOG_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 LOG_AFTER = f"SELECT {LOG_COLUMNS} FROM _log WHERE revision > ? AND revision <= ? ORDER BY revision LIMIT ?"
 LOG_OF_RECORD = (
     f"SELECT {LOG_COLUMNS} FROM _log WHERE collection = ? AND parent = ? AND id = ? AND revision > ? ORDER BY revision"
@@ -200,7 +202,7 @@ def log_entry(row: Sequence[Any], id: RecordId) -> LogEntry:
     """A row of `LOG_COLUMNS` as an entry; its `after` is yet to be found."""
     parent = row[7]
     before = None if row[9] is None else StoredRecord(parent, id, *row[9:14])
-    return LogEntry(row[0], row[1], row[2], row[3], row[4], row[5], row[6], parent, id, before, None)
+    return LogEntry(row[0], row[1], row[2], row[3], row[4], row[5], row[6], parent, id, before, None, row[14])
 
 
 def equals(where: dict[str, Any]) -> tuple[str, list[Any]]:
