@@ -24,6 +24,13 @@ class SystemTable(msgspec.Struct, frozen=True):
     index: tuple[str, ...] = ()
 
 
+class Assigned(msgspec.Struct, frozen=True):
+    """Stands in a row for the id, as text, that the request's first record is given when it is written."""
+
+
+ASSIGNED = Assigned()
+
+
 class Put(msgspec.Struct, frozen=True):
     """Insert the row, or replace the one with the same key."""
 

@@ -1,0 +1,170 @@
+"""What an app declares, compiled: for each collection its shape, table, rules and private fields."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from hinterland.contract.errors import Refusal
+from hinterland.contract.identity import Principal, RecordId, is_record_id
+from hinterland.contract.records import Collection, Shape
+from hinterland.kit.cel.errors import CelError
+from hinterland.server.data import documents
+from hinterland.server.data.rules import Rule, RuleBook, auth_type
+from hinterland.server.storage.protocol import StoredRecord
+from hinterland.server.storage.statements import CollectionTable, DialectName
+
+ACTIONS = ("list", "view", "create", "update", "delete")
+
+
+class DeclarationError(Exception):
+    """An app's declaration can't be used; the message names the place and says what to do."""
+
+
+class Entry:
+    """One compiled collection."""
+
+    def __init__(self, collection: Collection, users_are_integer: bool, dialect: DialectName) -> None:
+        self.collection = collection
+        self.name = collection.name
+        self.shape = Shape(collection)
+        self.table = CollectionTable(collection, dialect)
+        self.is_integer = collection.ids == "integer"
+        self.book = RuleBook(collection, auth_type(is_integer=users_are_integer), dialect)
+        self.rules = {action: self._rule(action, getattr(collection.rules, action)) for action in ACTIONS}
+        self.private = {
+            name: self._rule(f"fields.{name}.read", field.read)
+            for name, field in collection.fields.items()
+            if field.read
+        }
+        self.unique = tuple(name for name, field in collection.fields.items() if field.unique)
+        self.children: tuple[str, ...] = ()
+        self._check_old()
+
+    def _rule(self, place: str, text: str) -> Rule | None:
+        try:
+            rule = self.book.rule(text)
+            if rule is not None and place in ("list", "view"):
+                assert rule.sql is not None  # a list is one statement: what SQL can't say exactly is refused now
+        except CelError as error:
+            raise DeclarationError(f"collection {self.name!r}, rule {place}: {error}") from None
+        return rule
+
+    def _check_old(self) -> None:
+        for action in ("list", "view", "create", "delete"):
+            rule = self.rules[action]
+            if rule is not None and rule.reads_old:
+                raise DeclarationError(f"collection {self.name!r}, rule {action}: only the update rule has `old`")
+
+    def allows(
+        self, action: str, caller: Principal, record: StoredRecord | None, document: Mapping[str, Any] | None = None
+    ) -> bool:
+        """Whether the rule of `action` lets `caller` do it to `record` (its whole `document`, where it is at hand)."""
+        rule = self.rules[action]
+        if caller.is_admin or (rule is not None and rule.is_true):
+            return True
+        if rule is None:
+            return False
+        return rule.allows(self.variable(record, rule, document), caller.as_auth())
+
+    def variable(
+        self, record: StoredRecord | None, rule: Rule, document: Mapping[str, Any] | None = None
+    ) -> dict[str, Any] | None:
+        """The variable `record` for `rule`; the document is decoded only where the rule reads it."""
+        if record is None:
+            return None
+        if not rule.needs_document:
+            return documents.meta_of(record)
+        return documents.with_meta(record, dict(document) if document is not None else documents.document_of(record))
+
+    def shown(self, caller: Principal, record: StoredRecord | None) -> frozenset[str] | None:
+        """The private fields that `caller` sees of `record` (of every record, where it is None); None: all."""
+        if caller.is_admin or not self.private:
+            return None
+        auth = caller.as_auth()
+        seen = frozenset(
+            name
+            for name, rule in self.private.items()
+            if rule is not None and rule.allows(self.variable(record, rule), auth)
+        )
+        return None if len(seen) == len(self.private) else seen
+
+    def hidden(self, caller: Principal) -> frozenset[str]:
+        """The fields that `caller` may not filter or sort by: those that are not shown of every record."""
+        seen = self.shown(caller, None)
+        return frozenset() if seen is None else frozenset(self.private) - seen
+
+    def wire(self, caller: Principal, record: StoredRecord) -> str:
+        """The record as `caller` sees it: JSON text."""
+        return documents.wire(record, self.shown(caller, record) if self.private else None)
+
+    def parse_id(self, text: str) -> RecordId:
+        """The id that a path names. Raises the `not_found` refusal for one that no record can have."""
+        if not self.is_integer and is_record_id(text):
+            return text
+        if self.is_integer and text.isascii() and text.isdigit() and 0 < int(text[:20]) < 2**53:
+            return int(text)
+        raise Refusal("not_found", f"there is no {self.name}/{text[:64]}")
+
+
+class Catalogue:
+    """All compiled collections; `version` changes whenever a declaration does."""
+
+    def __init__(self, collections: Sequence[Collection], dialect: DialectName) -> None:
+        users = next((c for c in collections if c.name == "users"), None)
+        self.users_are_integer = users is not None and users.ids == "integer"
+        self.entries: dict[str, Entry] = {}
+        for collection in collections:
+            if collection.name in self.entries:
+                raise DeclarationError(f"collection {collection.name!r} is declared twice")
+            self.entries[collection.name] = Entry(collection, self.users_are_integer, dialect)
+        self._link()
+        self.version = hashlib.sha256(msgspec.json.encode(list(collections), order="sorted")).hexdigest()[:16]
+
+    def _link(self) -> None:
+        for entry in self.entries.values():
+            parent = entry.collection.parent
+            if parent and parent not in self.entries:
+                raise DeclarationError(f"collection {entry.name!r}: its parent {parent!r} is not declared")
+            if parent:
+                self.entries[parent].children += (entry.name,)
+
+    def __getitem__(self, name: str) -> Entry:
+        entry = self.entries.get(name)
+        if entry is None:
+            raise Refusal("unknown_collection", f"there is no collection {name[:64]!r}; {self._hint()}")
+        return entry
+
+    def _hint(self) -> str:
+        return f"declared are {', '.join(self.entries)}" if self.entries else "declare it in the app file"
+
+    def collections(self) -> Iterable[Collection]:
+        """The declarations."""
+        return (entry.collection for entry in self.entries.values())
+
+    def locate(self, path: Sequence[str]) -> tuple[Entry, str, str]:
+        """The collection, the parent's path and the id's text ("" for the collection) that a path names.
+
+        `("posts", "42", "comments")` is the collection comments below posts/42. Raises `unknown_collection`
+        where a collection isn't declared below that parent.
+        """
+        entry = self[path[0] if len(path) < 3 else path[-1 if len(path) % 2 else -2]]
+        parent = "/".join(path[: len(path) - (1 if len(path) % 2 else 2)])
+        id = "" if len(path) % 2 else path[-1]
+        self.check_parent(entry, parent)
+        return entry, parent, id
+
+    def check_parent(self, entry: Entry, parent: str) -> None:
+        """Whether records of `entry` may live below the record path `parent`. Raises `unknown_collection`."""
+        names = parent.split("/")[::2] if parent else []
+        wanted: list[str] = []
+        above = entry.collection.parent
+        while above and len(wanted) <= len(names):
+            wanted.insert(0, above)
+            above = self[above].collection.parent
+        if names != wanted:
+            where = "/{id}/".join([*wanted, entry.name])
+            raise Refusal("unknown_collection", f"records of {entry.name!r} are found under {where}")

@@ -1,0 +1,71 @@
+"""A record's document as text: the server's own encoding, its document of private fields, and the wire's form."""
+
+from __future__ import annotations
+
+from collections.abc import Collection as AnyCollection
+from typing import Any
+
+import msgspec
+
+from hinterland.contract.records import Document
+from hinterland.server.storage.protocol import StoredRecord
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+
+
+def split(document: Document, private: AnyCollection[str]) -> tuple[str, str | None]:
+    """The texts of the public and the private fields."""
+    if not private:
+        return _encode(document).decode(), None
+    public = {name: value for name, value in document.items() if name not in private}
+    hidden = {name: value for name, value in document.items() if name in private}
+    return _encode(public).decode(), _encode(hidden).decode()
+
+
+def document_of(record: StoredRecord) -> Document:
+    """The whole document, private fields included."""
+    document: Document = _decode(record.body)
+    if record.private is not None:
+        document.update(_decode(record.private))
+    return document
+
+
+def with_meta(record: StoredRecord, document: Document) -> dict[str, Any]:
+    """The variable `record` of rules: the document with id, times, revision and parent."""
+    return {
+        **document,
+        "id": record.id,
+        "parent": record.parent,
+        "created_at": record.created,
+        "updated_at": record.updated,
+        "revision": record.revision,
+    }
+
+
+def meta_of(record: StoredRecord) -> dict[str, Any]:
+    """The variable `record` for rules that read none of the document."""
+    return with_meta(record, {})
+
+
+def wire(record: StoredRecord, shown: AnyCollection[str] | None) -> str:
+    """The record as the wire has it: JSON text, id, times and revision spliced in front of the stored text.
+
+    `shown`: which private fields the caller sees; None: all.
+    """
+    _, id, revision, created, updated, body, private = record
+    name = f'"{id}"' if type(id) is str else id
+    rest = f",{body[1:]}" if len(body) > 2 else "}"
+    if private is not None:
+        rest = _with_private(rest, private, shown)
+    return f'{{"id":{name},"created_at":"{created}","updated_at":"{updated}","revision":{revision}{rest}'
+
+
+def _with_private(rest: str, private: str, shown: AnyCollection[str] | None) -> str:
+    if shown is not None:
+        hidden: Document = _decode(private)
+        kept = {name: value for name, value in hidden.items() if name in shown}
+        if not kept:
+            return rest
+        private = _encode(kept).decode()
+    return f"{rest[:-1]},{private[1:]}"

@@ -1,0 +1,328 @@
+"""What a request will do, decided against the state that it will be written to.
+
+`State` is that state: the transaction, and over it what earlier requests of the same group are about to write. `Plan`
+checks preconditions, merges, validates and asks the rules; it changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+from hinterland.contract import changes, values
+from hinterland.contract.changes import Write
+from hinterland.contract.errors import Refusal, invalid
+from hinterland.contract.identity import RecordId, is_record_id, is_temporary, new_id
+from hinterland.contract.records import Document
+from hinterland.contract.sync import FUTURE_SECONDS, Lost
+from hinterland.server.data import documents
+from hinterland.server.data.catalogue import Catalogue, Entry
+from hinterland.server.data.requests import WriteRequest, Written
+from hinterland.server.storage import statements
+from hinterland.server.storage.failures import unique
+from hinterland.server.storage.protocol import Change, LogEntry, StoredRecord, Transaction
+from hinterland.server.storage.system import SYSTEM_TABLES, Put, Row, RowAct
+
+Kind = Literal["create", "update", "delete"]
+RecordKey = tuple[str, str, RecordId]
+KEYS_OF = {table.name: table.key for table in SYSTEM_TABLES}
+UNWRITTEN = 0  # the revision of a record whose commit has not been given one yet
+
+
+class Deferred(Exception):
+    """The request must see an earlier one's change in the log first: it goes into the next group."""
+
+
+class State:
+    """The database as the next request of the group will find it."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self.transaction = transaction
+        self._records: dict[RecordKey, StoredRecord | None] = {}
+        self._rows: dict[tuple[str, tuple[Any, ...]], Row | None] = {}
+
+    async def record(self, collection: str, parent: str, id: RecordId) -> StoredRecord | None:
+        """A record, locked for this transaction."""
+        key = (collection, parent, id)
+        if key not in self._records:
+            self._records[key] = await self.transaction.lock(collection, parent, id)
+        return self._records[key]
+
+    async def row(self, table: str, key: Row) -> Row | None:
+        """A system row by its key."""
+        staged = (table, tuple(key.values()))
+        if staged not in self._rows:
+            self._rows[staged] = await self.transaction.row(table, key)
+        return self._rows[staged]
+
+    def stage(self, written: Mapping[RecordKey, StoredRecord | None], acts: Sequence[RowAct]) -> None:
+        """Show later requests what this one is about to write."""
+        self._records.update(written)
+        for act in acts:
+            if isinstance(act, Put):
+                key = tuple(act.row[name] for name in KEYS_OF[act.table])
+                self._rows[act.table, key] = act.row
+
+
+class Plan:
+    """One request's changes so far, seen by its own later writes."""
+
+    def __init__(self, request: WriteRequest, state: State, catalogue: Catalogue, now: float) -> None:
+        self.request = request
+        self.state = state
+        self.catalogue = catalogue
+        self.now = now
+        self.instant = values.instant(now)
+        self.stamp = min(request.stamp if request.stamp is not None else now, now + FUTURE_SECONDS)
+        self.origin = f"{request.step.account}/{request.step.device}" if request.step is not None else ""
+        self.changes: list[Change] = []
+        self.written: list[Written] = []
+        self.ids: dict[str, RecordId] = {}
+        self.lost: list[Lost] = []
+        self._mine: dict[RecordKey, StoredRecord | None] = {}
+
+    @property
+    def records(self) -> Mapping[RecordKey, StoredRecord | None]:
+        """The records that the request writes, as they will be."""
+        return self._mine
+
+    async def run(self) -> Plan:
+        """Decide every write of the request. Raises the refusal that ends it."""
+        for index, write in enumerate(self.request.writes):
+            base = self.request.base[index] if index < len(self.request.base) else None
+            await self._decide(write, base)
+        return self
+
+    async def _record(self, key: RecordKey) -> StoredRecord | None:
+        return self._mine[key] if key in self._mine else await self.state.record(*key)
+
+    async def _decide(self, write: Write, base: int | None) -> None:
+        entry = self.catalogue[write.collection]
+        self.catalogue.check_parent(entry, write.parent)
+        id = await self._id(entry, write)
+        key = (entry.name, write.parent, id)
+        before = await self._record(key)
+        self._check_preconditions(write, before)
+        if write.act == "create":
+            await self._create(entry, write, key, before)
+        elif before is None or not self._can_view(entry, before):
+            raise Refusal("not_found", f"there is no {entry.name}/{id}")
+        elif write.act == "delete":
+            await self._delete(entry, key, before, await self._is_outdated(key, before, base))
+        else:
+            await self._change(entry, write, key, before, base)
+
+    # ------------------------------------------------------------ ids and preconditions
+
+    async def _id(self, entry: Entry, write: Write) -> RecordId:
+        id = self.ids.get(write.id, write.id) if isinstance(write.id, str) else write.id
+        if write.act != "create":
+            if isinstance(id, int) is not entry.is_integer or is_temporary(id):
+                raise Refusal("not_found", f"there is no {entry.name}/{id}")
+            return id
+        if entry.is_integer:
+            return await self._integer_id(entry, write, id)
+        if id == "":
+            return new_id(self.now)
+        if not is_record_id(id):
+            raise invalid({"id": ["must be 1 to 64 of A–Z a–z 0–9 _ -"]})
+        return id
+
+    async def _integer_id(self, entry: Entry, write: Write, id: RecordId) -> RecordId:
+        if isinstance(id, int) and id > 0 and self.request.is_trusted:
+            return id
+        if id != "" and not is_temporary(id):
+            raise invalid({"id": [f"is given by the server in {entry.name}: leave it out"]})
+        given = await self.state.transaction.next_id(entry.name)
+        if id != "":
+            self.ids[str(id)] = given
+        return given
+
+    def _check_preconditions(self, write: Write, before: StoredRecord | None) -> None:
+        if write.exists is True and before is None:
+            raise Refusal("stale", f"{write.collection}/{write.id} does not exist any more")
+        if write.exists is False and before is not None:
+            raise Refusal("stale", f"{write.collection}/{write.id} exists already")
+        if write.revision is not None and (before is None or before.revision != write.revision):
+            raise Refusal("stale", f"{write.collection}/{write.id} was changed meanwhile: read it again")
+
+    # ------------------------------------------------------------ the four acts
+
+    async def _create(self, entry: Entry, write: Write, key: RecordKey, before: StoredRecord | None) -> None:
+        if before is not None:
+            raise Refusal("conflict", f"{entry.name}/{key[2]} exists already")
+        await self._check_parent_exists(entry, write.parent)
+        body = changes.resolve(entry.shape, {}, write.body, self.instant)
+        document = entry.shape.new(body, self.request.caller.id)
+        after = self._stored(entry, key, document, self.instant)
+        self._ask(entry, "create", after, document)
+        await self._stage(entry, key, None, after, document)
+
+    async def _check_parent_exists(self, entry: Entry, parent: str) -> None:
+        if not parent:
+            return
+        above, grandparent, id = self.catalogue.locate(parent.split("/"))
+        if await self._record((above.name, grandparent, above.parse_id(id))) is None:
+            raise Refusal("not_found", f"there is no {parent} to hold a record of {entry.name}")
+
+    async def _change(self, entry: Entry, write: Write, key: RecordKey, before: StoredRecord, base: int | None) -> None:
+        old = documents.document_of(before)
+        body = changes.resolve(entry.shape, old, write.body, self.instant)
+        if write.act == "patch":
+            body = await self._merged(entry, key, before, old, body, base)
+            document = entry.shape.patched(old, body)
+        else:
+            document = entry.shape.replaced(body, self._unseen(entry, before, old))
+        after = self._stored(entry, key, document, before.created)
+        self._ask(entry, "update", after, document, documents.with_meta(before, old))
+        await self._stage(entry, key, before, after, document)
+
+    def _unseen(self, entry: Entry, before: StoredRecord, old: Document) -> Document:
+        shown = None if self.request.is_trusted else entry.shown(self.request.caller, before)
+        return {} if shown is None else {name: old.get(name) for name in entry.private if name not in shown}
+
+    async def _delete(self, entry: Entry, key: RecordKey, before: StoredRecord, is_outdated: bool) -> None:
+        self._ask(entry, "delete", before, None)
+        if is_outdated:
+            self.lost.append(Lost("", None, before.revision))
+            self.written.append(Written(entry.name, key[2], key[1], before, before))
+            return
+        for child in entry.children:
+            await self._delete_children(self.catalogue[child], f"{key[1]}/{entry.name}/{key[2]}".lstrip("/"))
+        await self._stage(entry, key, before, None, {})
+
+    async def _delete_children(self, entry: Entry, parent: str) -> None:
+        sql = f"SELECT id FROM {entry.table.name} WHERE _parent = ? ORDER BY id"
+        stored = {row[0] for row in await self.state.transaction.fetch(sql, (parent,))}
+        mine = {key[2] for key in self._mine if key[:2] == (entry.name, parent)}
+        for id in sorted(stored | mine):
+            key = (entry.name, parent, id)
+            before = await self._record(key)
+            if before is not None:
+                for child in entry.children:
+                    await self._delete_children(self.catalogue[child], f"{parent}/{entry.name}/{id}")
+                await self._stage(entry, key, before, None, {}, is_cascade=True)
+
+    # ------------------------------------------------------------ rules
+
+    def _can_view(self, entry: Entry, record: StoredRecord) -> bool:
+        return self.request.is_trusted or entry.allows("view", self.request.caller, record)
+
+    def _ask(
+        self,
+        entry: Entry,
+        action: str,
+        record: StoredRecord,
+        document: Document | None,
+        old: Mapping[str, Any] | None = None,
+    ) -> None:
+        caller = self.request.caller
+        rule = entry.rules[action]
+        if self.request.is_trusted or caller.is_admin or (rule is not None and rule.is_true):
+            return
+        if rule is None or not rule.allows(entry.variable(record, rule, document), caller.as_auth(), old):
+            raise denied(entry.name, action, is_signed_in=caller.is_signed_in)
+
+    # ------------------------------------------------------------ merging a device's edits
+
+    async def _history(self, key: RecordKey, before: StoredRecord, base: int | None) -> list[LogEntry]:
+        """What others and this device did to the record since `base`; empty where the device had seen it all.
+
+        Raises `Deferred` while an earlier request of the same group is about to change the record.
+        """
+        if not base or key in self._mine or base == before.revision:
+            return []
+        if before.revision == UNWRITTEN:
+            raise Deferred
+        entries = await self.state.transaction.history(*key, base)
+        return entries if any(entry.origin != self.origin for entry in entries) else []
+
+    async def _is_outdated(self, key: RecordKey, before: StoredRecord, base: int | None) -> bool:
+        """Whether an edit that the device had not seen is newer than its delete: then the edit stands."""
+        entries = await self._history(key, before, base)
+        return any(entry.stamp > self.stamp for entry in entries if entry.origin != self.origin)
+
+    async def _merged(
+        self, entry: Entry, key: RecordKey, before: StoredRecord, old: Document, body: Document, base: int | None
+    ) -> Document:
+        """`body` after its fields met what others changed since `base`, by each field's policy."""
+        history = await self._history(key, before, base)
+        if not history or history[0].before is None:
+            return body
+        steps = [_Step.of(item) for item in history]
+        return {name: self._merge(entry, name, steps, old, value) for name, value in body.items()}
+
+    def _merge(self, entry: Entry, name: str, steps: list[_Step], old: Document, value: Any) -> Any:
+        field = entry.collection.fields.get(name)
+        mine = [step for step in steps if step.origin == self.origin and step.changes(name)]
+        seen = mine[-1].after.get(name) if mine else steps[0].before.get(name)
+        theirs = [step.stamp for step in steps if step.origin != self.origin and step.changes(name)]
+        if field is None or not theirs or seen == old.get(name):
+            return value
+        is_newer = self.stamp >= max(theirs)
+        merged = changes.merge(field.merge, seen, old.get(name), value, is_device_newer=is_newer)
+        if merged.is_lost:
+            self.lost.append(Lost(name, value, merged.value))
+        return merged.value
+
+    # ------------------------------------------------------------ staging
+
+    def _stored(self, entry: Entry, key: RecordKey, document: Document, created: str) -> StoredRecord:
+        body, private = documents.split(document, entry.private)
+        return StoredRecord(key[1], key[2], UNWRITTEN, created, self.instant, body, private)
+
+    async def _stage(
+        self,
+        entry: Entry,
+        key: RecordKey,
+        before: StoredRecord | None,
+        after: StoredRecord | None,
+        document: Document,
+        *,
+        is_cascade: bool = False,
+    ) -> None:
+        if after is not None and entry.unique:
+            await self._check_unique(entry, key, document)
+        kind: Kind = "delete" if after is None else "create" if before is None else "update"
+        columns = entry.table.columns(document) if after is not None else ()
+        self.changes.append(Change(entry.name, kind, before, after, columns, self.stamp, self.origin))
+        self._mine[key] = after
+        if not is_cascade:
+            self.written.append(Written(entry.name, key[2], key[1], before, after))
+
+    async def _check_unique(self, entry: Entry, key: RecordKey, document: Document) -> None:
+        for name in entry.unique:
+            value = document[name]
+            if value is None:
+                continue
+            sql = f"SELECT _parent, id FROM {entry.table.name} WHERE {statements.quote(name)} = ?"
+            for parent, id in await self.state.transaction.fetch(sql, (value,)):
+                if (parent, id) != key[1:]:
+                    raise unique(name)
+
+
+class _Step(NamedTuple):
+    """A change of the log with its documents."""
+
+    origin: str
+    stamp: float
+    before: Document
+    after: Document
+
+    @classmethod
+    def of(cls, entry: LogEntry) -> _Step:
+        before = documents.document_of(entry.before) if entry.before is not None else {}
+        after = documents.document_of(entry.after) if entry.after is not None else {}
+        return cls(entry.origin, entry.stamp, before, after)
+
+    def changes(self, name: str) -> bool:
+        return bool(self.before.get(name) != self.after.get(name))
+
+
+def denied(collection: str, action: str, *, is_signed_in: bool) -> Refusal:
+    """The refusal of a rule: signed-out callers are asked to sign in."""
+    if is_signed_in:
+        return Refusal("forbidden", f"the {action} rule of {collection} does not allow this")
+    return Refusal(
+        "unauthorized", f"sign in to {action} records of {collection}", headers=(("WWW-Authenticate", "Bearer"),)
+    )

@@ -1,0 +1,79 @@
+"""What is handed to the writer, and what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
+
+from hinterland.contract.changes import Write
+from hinterland.contract.identity import SIGNED_OUT, Principal, RecordId
+from hinterland.contract.sync import Lost, Settled
+from hinterland.server.storage.protocol import StoredRecord
+from hinterland.server.storage.system import RowAct
+
+
+class Written(NamedTuple):
+    """One record after the write that names it: None where it was deleted."""
+
+    collection: str
+    id: RecordId
+    parent: str
+    before: StoredRecord | None
+    after: StoredRecord | None
+
+
+class Answer(NamedTuple):
+    """The stored answer of a keyed request: status and body."""
+
+    status: int
+    body: bytes
+
+
+class Outcome(NamedTuple):
+    """What a request did: its records in the order of its writes, the commit's `revision`, ids for temporary ids,
+    lost edits, the `answer` that its key keeps, and whether this is such an answer `replayed`."""
+
+    records: tuple[Written, ...] = ()
+    revision: int = 0
+    ids: Mapping[str, RecordId] = MappingProxyType({})
+    lost: tuple[Lost, ...] = ()
+    answer: Answer | None = None
+    replayed: bool = False
+    settled: Settled | None = None
+
+
+class Key(NamedTuple):
+    """An idempotency key: whose it is, the key, and a digest of the request that it names."""
+
+    caller: str
+    key: str
+    fingerprint: str
+
+
+class Step(NamedTuple):
+    """A device's next mutation: its place in the queue, and a digest of its content."""
+
+    account: str
+    device: str
+    seq: int
+    fingerprint: str
+
+
+class WriteRequest(NamedTuple):
+    """Ordered writes that happen together or not at all, with everything that they depend on.
+
+    `acts` are the system rows that change with them. `is_trusted` skips rules and allows given integer ids: for the
+    account operations and imports. `stamp` and `base` come from a device. `answer` makes the body that `key` keeps: it
+    is pure and short, since it runs in the writer.
+    """
+
+    writes: Sequence[Write]
+    caller: Principal = SIGNED_OUT
+    acts: Sequence[RowAct] = ()
+    is_trusted: bool = False
+    key: Key | None = None
+    step: Step | None = None
+    stamp: float | None = None
+    base: Sequence[int] = ()
+    answer: Callable[[Outcome], Answer] | None = None

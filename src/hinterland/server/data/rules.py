@@ -1,0 +1,137 @@
+"""A collection's rules, compiled once: as a predicate for one record and as SQL for a list of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from hinterland.contract.fields import AnyField, Boolean, Bytes, Instant, Int64, Integer, Json, List, Number
+from hinterland.contract.records import Collection
+from hinterland.kit.cel.check import check
+from hinterland.kit.cel.dialects import POSTGRES, SQLITE, Dialect
+from hinterland.kit.cel.parser import parse
+from hinterland.kit.cel.predicate import Variables, predicate, read_key
+from hinterland.kit.cel.sql import Sql, to_sql
+from hinterland.kit.cel.typed import Typed, reads
+from hinterland.kit.cel.types import (
+    BOOL,
+    BYTES,
+    DOUBLE,
+    DYN,
+    INT,
+    INT64,
+    STRING,
+    TIMESTAMP,
+    Environment,
+    ListType,
+    ObjectType,
+    Type,
+)  # fmt: skip
+
+META_COLUMNS = {"id": "id", "parent": "_parent", "created_at": "_created", "updated_at": "_updated",
+                "revision": "_revision"}  # fmt: skip
+
+# The statements of this program carry `?` on both databases; the PostgreSQL driver numbers them.
+_POSTGRES = Dialect(
+    POSTGRES.name,
+    POSTGRES.operation,
+    lambda number, kind: POSTGRES.placeholder(number, kind).replace(f"${number}", "?", 1),
+    POSTGRES.bind_list,
+    POSTGRES.templates,
+    POSTGRES.elements,
+)
+DIALECTS = {"sqlite": SQLITE, "postgres": _POSTGRES}
+
+
+def field_type(field: AnyField) -> Type:
+    """The CEL type of a declared field."""
+    match field:
+        case Integer():
+            return INT
+        case Int64():
+            return INT64
+        case Number():
+            return DOUBLE
+        case Boolean():
+            return BOOL
+        case Instant():
+            return TIMESTAMP
+        case Bytes():
+            return BYTES
+        case Json():
+            return DYN
+        case List():
+            return ListType(field_type(field.of))
+        case _:
+            return STRING
+
+
+def record_type(collection: Collection, *, nullable: bool = False) -> ObjectType:
+    """The CEL type of a collection's records."""
+    fields: dict[str, Type] = {
+        "id": INT if collection.ids == "integer" else STRING,
+        "parent": STRING,
+        "created_at": TIMESTAMP,
+        "updated_at": TIMESTAMP,
+        "revision": INT,
+    }
+    return ObjectType(fields | {name: field_type(field) for name, field in collection.fields.items()}, nullable)
+
+
+def auth_type(*, is_integer: bool) -> ObjectType:
+    """The CEL type of `auth`: null when signed out."""
+    return ObjectType({"id": INT if is_integer else STRING, "roles": ListType(STRING)}, nullable=True)
+
+
+def column(name: str) -> str:
+    """The column of a field, qualified by the alias `r` of the record's table."""
+    return f'r."{META_COLUMNS.get(name, name)}"'
+
+
+class Rule:
+    """One compiled expression. `reads_record`: the record's fields that it reads; `is_true`: it is just `true`."""
+
+    def __init__(self, text: str, tree: Typed, dialect: Dialect) -> None:
+        self.text = text
+        self.tree = tree
+        self.test = predicate(tree)
+        self.reads_record = reads(tree, "record")
+        self.reads_auth = reads(tree, "auth")
+        self.reads_old = bool(reads(tree, "old"))
+        self.needs_document = bool(self.reads_record - META_COLUMNS.keys())
+        self.is_true = text.strip() == "true"
+        self.auth_key: Callable[[Variables], tuple[object, ...]] = read_key(tree, "auth")
+        self._dialect = dialect
+        self._sql: Sql | None = None
+
+    @property
+    def sql(self) -> Sql:
+        """The condition over the columns of the table `r`."""
+        if self._sql is None:
+            self._sql = to_sql(self.tree, self._dialect, column)
+        return self._sql
+
+    def allows(self, record: Mapping[str, Any] | None, auth: object, old: Mapping[str, Any] | None = None) -> bool:
+        """Whether the rule is true; false and error deny."""
+        return self.test({"record": record, "old": old, "auth": auth}) is True
+
+
+class RuleBook:
+    """The compiler for one collection's expressions; filters are kept in a bounded cache."""
+
+    def __init__(self, collection: Collection, auth: ObjectType, dialect_name: str) -> None:
+        self._dialect = DIALECTS[dialect_name]
+        record, old = record_type(collection), record_type(collection, nullable=True)
+        self._rule = Environment({"record": record, "old": old, "auth": auth})
+        self._filter = Environment({"record": record, "auth": auth})
+        self.filter = lru_cache(maxsize=256)(self._compile_filter)
+
+    def rule(self, text: str) -> Rule | None:
+        """A declared rule; None (administrators only) for an empty one. Raises `CelError`."""
+        return Rule(text, check(parse(text), self._rule), self._dialect) if text.strip() else None
+
+    def _compile_filter(self, text: str) -> Rule:
+        rule = Rule(text, check(parse(text), self._filter), self._dialect)
+        assert rule.sql is not None  # what SQL can't say exactly is refused here
+        return rule

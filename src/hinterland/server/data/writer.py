@@ -1,0 +1,279 @@
+"""The one write path: concurrent requests share a transaction, each is answered only after it is durable.
+
+Whoever writes calls `Writer.submit`. Requests that arrive while a commit waits for the disk form the next group;
+a lone one is committed at once. A refusal ends its own request only. Where the database itself refuses the group (a race between
+processes, a full disk), each request is tried again alone, so that one's error never fails another's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from hinterland.contract.errors import Refusal
+from hinterland.contract.sync import Settled
+from hinterland.kit.clock import Clock
+from hinterland.server.data.catalogue import Catalogue
+from hinterland.server.data.plan import UNWRITTEN, Deferred, Plan, RecordKey, State
+from hinterland.server.data.requests import Answer, Outcome, Step, WriteRequest, Written
+from hinterland.server.storage.failures import Deadlock
+from hinterland.server.storage.protocol import Change, Storage, StoredRecord, Transaction
+from hinterland.server.storage.system import Assigned, LostRace, Put, Row, RowAct
+
+log = logging.getLogger("hinterland.writer")
+MAX_GROUP = 256
+_ALONE_TRIES = 5
+
+Waiting = tuple[WriteRequest, "asyncio.Future[Outcome]"]
+
+
+class Decided(NamedTuple):
+    """A request of the group that is about to be written."""
+
+    request: WriteRequest
+    answer: asyncio.Future[Outcome]
+    changes: list[Change]
+    acts: list[RowAct]
+    plan: Plan | None
+    outcome: Outcome | None
+
+
+class Writer:
+    """The single writer of this process. `wake` is called after each durable group with its last revision."""
+
+    def __init__(self, storage: Storage, catalogue: Catalogue, clock: Clock) -> None:
+        self.storage = storage
+        self.catalogue = catalogue
+        self.clock = clock
+        self.wake: Callable[[], None] = lambda: None
+        self._waiting: list[Waiting] = []
+        self._task: asyncio.Task[None] | None = None
+        self._running_keys: set[tuple[str, str]] = set()
+
+    async def submit(self, request: WriteRequest) -> Outcome:
+        """Write `request`; returns when it is durable. Raises the `Refusal` that ended it, or `LostRace`."""
+        if request.key is None:
+            return await self._enqueue(request)
+        name = (request.key.caller, request.key.key)
+        if name in self._running_keys:
+            raise Refusal(
+                "in_progress", "a request with this idempotency key is still running: ask again", retry_after=1
+            )
+        self._running_keys.add(name)
+        try:
+            return await self._enqueue(request)
+        finally:
+            self._running_keys.discard(name)
+
+    def submit_all(self, requests: Sequence[WriteRequest]) -> list[asyncio.Future[Outcome]]:
+        """Queue several requests in order; each settles on its own."""
+        return [self._enqueue(request) for request in requests]
+
+    def _enqueue(self, request: WriteRequest) -> asyncio.Future[Outcome]:
+        answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting.append((request, answer))
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._work())
+        return answer
+
+    async def drain(self) -> None:
+        """Wait until everything that was submitted is settled."""
+        while self._task is not None and not self._task.done():
+            await asyncio.wait([self._task])
+
+    async def _work(self) -> None:
+        while self._waiting:
+            group, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
+            try:
+                await self._write_group(group)
+            except Exception as error:  # whatever it was, nobody may wait for ever
+                log.exception("a group of writes failed")
+                for _, answer in group:
+                    _fail(answer, error if len(group) == 1 else Refusal("internal"))
+
+    async def _write_group(self, group: list[Waiting]) -> None:
+        try:
+            decided = await self._try(group)
+        except (Refusal, LostRace, Deadlock) as error:
+            if len(group) == 1:
+                await self._retry_alone(group[0], error)
+            else:
+                for waiting in group:
+                    await self._write_group([waiting])
+            return
+        if any(item.changes for item in decided):
+            self.wake()
+
+    async def _retry_alone(self, waiting: Waiting, error: Exception) -> None:
+        for _ in range(_ALONE_TRIES if isinstance(error, Deadlock) else 0):
+            try:
+                await self._try([waiting])
+            except Deadlock:
+                continue
+            except (Refusal, LostRace) as refused:
+                _fail(waiting[1], refused)
+            return
+        _fail(waiting[1], Refusal("unavailable", retry_after=1) if isinstance(error, Deadlock) else error)
+
+    async def _try(self, group: list[Waiting]) -> list[Decided]:
+        """Decide and write the group in one transaction; a request's own refusal is set on its future."""
+        now = self.clock.now()
+        async with self.storage.transaction() as transaction:
+            decided, refused, deferred = await self._decide(group, State(transaction), now)
+            outcomes = await self._write(transaction, decided, now)
+        for item, outcome in zip(decided, outcomes, strict=True):
+            if not item.answer.done():
+                item.answer.set_result(outcome)
+        for answer, error in refused:
+            _fail(answer, error)
+        self._waiting[:0] = deferred
+        return decided
+
+    async def _decide(
+        self, group: list[Waiting], state: State, now: float
+    ) -> tuple[list[Decided], list[tuple[asyncio.Future[Outcome], Exception]], list[Waiting]]:
+        decided: list[Decided] = []
+        refused: list[tuple[asyncio.Future[Outcome], Exception]] = []
+        for index, (request, answer) in enumerate(group):
+            try:
+                item = await self._decide_one(request, answer, state, now)
+            except Deferred:
+                return decided, refused, group[index:]
+            except Refusal as error:
+                refused.append((answer, error))
+            else:
+                decided.append(item)
+                state.stage(item.plan.records if item.plan is not None else {}, item.acts)
+        return decided, refused, []
+
+    async def _decide_one(
+        self, request: WriteRequest, answer: asyncio.Future[Outcome], state: State, now: float
+    ) -> Decided:
+        known = await self._known(request, state)
+        if known is not None:
+            return Decided(request, answer, [], [], None, known)
+        try:
+            plan = await Plan(request, state, self.catalogue, now).run()
+        except Refusal as error:
+            if request.step is None:
+                raise
+            settled = Settled(seq=request.step.seq, status="refused", problem=error.problem())
+            acts = _settle(request.step, settled, now)
+            return Decided(request, answer, [], acts, None, Outcome(settled=settled))
+        acts = [_assigned(act, plan.written) for act in request.acts]
+        return Decided(request, answer, plan.changes, acts, plan, None)
+
+    async def _known(self, request: WriteRequest, state: State) -> Outcome | None:
+        """The answer that was given before, where the request is a repetition."""
+        if request.key is not None:
+            caller, key, fingerprint = request.key
+            row = await state.row("_answers", {"caller": caller, "key": key})
+            if row is not None:
+                return _replay(row, fingerprint)
+        return await _known_step(request.step, state) if request.step is not None else None
+
+    async def _write(self, transaction: Transaction, decided: list[Decided], now: float) -> list[Outcome]:
+        count = sum(len(item.changes) for item in decided)
+        revision = await transaction.reserve(count) - 1 if count else 0
+        latest: dict[RecordKey, StoredRecord] = {}
+        outcomes: list[Outcome] = []
+        for item in decided:
+            changes = _number(item.changes, revision, latest)
+            revision += len(changes)
+            if changes:
+                await transaction.write(changes, revision, random.getrandbits(53), now)
+            outcome = item.outcome or _outcome(item, changes, revision if changes else 0)
+            outcome, acts = _finish(item, outcome, now)
+            if acts:
+                await transaction.act(acts)
+            outcomes.append(outcome)
+        return outcomes
+
+
+def _fail(answer: asyncio.Future[Outcome], error: Exception) -> None:
+    if not answer.done():
+        answer.set_exception(error)
+
+
+def _assigned(act: RowAct, written: Sequence[Written]) -> RowAct:
+    """`act` with the id of the first written record where it asks for it."""
+    if isinstance(act, Put) and any(isinstance(value, Assigned) for value in act.row.values()):
+        id = str(written[0].id)
+        return Put(act.table, {name: id if isinstance(v, Assigned) else v for name, v in act.row.items()})
+    return act
+
+
+def _replay(row: Row, fingerprint: str) -> Outcome:
+    if row["fingerprint"] != fingerprint:
+        raise Refusal("key_reused", "this idempotency key was used for another request: take a new one")
+    return Outcome(revision=row["revision"], answer=Answer(row["status"], bytes(row["body"])), replayed=True)
+
+
+async def _known_step(step: Step, state: State) -> Outcome | None:
+    device = await state.row("_devices", {"account": step.account, "device": step.device})
+    settled = device["settled"] if device is not None else 0
+    if step.seq == settled + 1:
+        return None
+    if step.seq > settled:
+        raise Refusal("gap", f"mutation {settled + 1} comes first", details={"expected": settled + 1})
+    row = await state.row("_results", {"account": step.account, "device": step.device, "seq": step.seq})
+    if row is None or row["fingerprint"] != step.fingerprint:
+        raise Refusal("fork", "another store used this device id: take a new one", details={"settled": settled})
+    return Outcome(settled=msgspec.json.decode(row["result"], type=Settled), replayed=True)
+
+
+def _settle(step: Step, settled: Settled, now: float) -> list[RowAct]:
+    name = {"account": step.account, "device": step.device}
+    return [
+        Put("_results", {**name, "seq": step.seq, "fingerprint": step.fingerprint,
+                         "result": msgspec.json.encode(settled)}),
+        Put("_devices", {**name, "settled": step.seq, "at": now}),
+    ]  # fmt: skip
+
+
+def _number(changes: Sequence[Change], last: int, latest: dict[RecordKey, StoredRecord]) -> list[Change]:
+    """`changes` with their revisions, from `last` + 1; `latest` holds what the group has written before."""
+    numbered: list[Change] = []
+    for revision, change in enumerate(changes, last + 1):
+        before, after = change.before, change.after
+        key = (change.collection, *(after or before)[:2])  # type: ignore[index]
+        if before is not None and before.revision == UNWRITTEN:
+            before = latest[key]
+        if after is not None:
+            after = latest[key] = after._replace(revision=revision)
+        numbered.append(change._replace(before=before, after=after))
+    return numbered
+
+
+def _outcome(item: Decided, changes: Sequence[Change], revision: int) -> Outcome:
+    assert item.plan is not None
+    plan = item.plan
+    final = {(change.collection, *(change.after or change.before)[:2]): change.after for change in changes}  # type: ignore[index]
+    records = tuple(
+        written._replace(after=final.get((written.collection, written.parent, written.id), written.after))
+        for written in plan.written
+    )
+    return Outcome(records, revision, plan.ids, tuple(plan.lost))
+
+
+def _finish(item: Decided, outcome: Outcome, now: float) -> tuple[Outcome, list[RowAct]]:
+    """The outcome with what is kept for its key or step, and the system rows to write."""
+    request, acts = item.request, item.acts
+    if item.plan is None:
+        return outcome, acts
+    if request.answer is not None:
+        outcome = outcome._replace(answer=request.answer(outcome))
+    if request.step is not None:
+        settled = Settled(seq=request.step.seq, status="applied", revision=outcome.revision, ids=dict(outcome.ids),
+                          lost=list(outcome.lost))  # fmt: skip
+        outcome = outcome._replace(settled=settled)
+        return outcome, [*acts, *_settle(request.step, settled, now)]
+    if request.key is not None and outcome.answer is not None:
+        row = {**request.key._asdict(), **outcome.answer._asdict(), "revision": outcome.revision, "at": now}
+        return outcome, [*acts, Put("_answers", row)]
+    return outcome, acts
