@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from hinterland.client.errors import Sent
 from hinterland.kit.clock import Clock
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -25,12 +26,18 @@ class Phase(msgspec.Struct, frozen=True):
 
 
 class Journal:
-    """What happened to one request on its way, written by every layer and read by the trace."""
+    """What happened to one request on its way: written by the layers and the transport, read by whoever must tell it.
 
-    __slots__ = ("phases",)
+    `sent` says whether the server may have got the request, were it given up now.
+    """
+
+    __slots__ = ("attempts", "phases", "sent", "waited")
 
     def __init__(self) -> None:
         self.phases: list[Phase] = []
+        self.attempts = 0
+        self.waited = 0.0
+        self.sent: Sent = "no"
 
     def note(self, name: str, seconds: float = 0.0) -> None:
         """Add a phase."""
@@ -42,8 +49,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     `operation` names the row of the contract's table ("" for a foreign call). `deadline` is an instant of the client's
     monotonic clock by which the answer must be there, over all attempts. `connect` and `read` are the timeouts of one
-    attempt in seconds. `has_auth`: the session's access token goes with it. `is_stream`: the answer's body is read
-    piece by piece.
+    attempt in seconds. `retries` may follow the first attempt; `is_repeatable`: the server carries it out once, however
+    often it comes, though its method does not say so. `has_auth`: the session's access token goes with it. `is_stream`:
+    the answer's body is read piece by piece.
     """
 
     method: str
@@ -54,6 +62,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     deadline: float | None = None
     connect: float = 10.0
     read: float = 30.0
+    retries: int = 3
+    is_repeatable: bool = False
     has_auth: bool = True
     is_stream: bool = False
     journal: Journal = msgspec.field(default_factory=Journal)

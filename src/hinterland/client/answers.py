@@ -1,0 +1,204 @@
+"""Reading what a server answered: its error as an exception, its document as a typed value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from hinterland.client import errors
+from hinterland.client.errors import InvalidResponse, StatusError
+from hinterland.client.exchange import Response
+from hinterland.contract.errors import Problem
+
+T = TypeVar("T")
+
+# Codes of the contract's table.
+BY_CODE: dict[str, type[StatusError]] = {
+    "invalid_body": errors.BadRequest,
+    "validation": errors.ValidationFailed,
+    "invalid_query": errors.BadRequest,
+    "invalid_cursor": errors.InvalidCursor,
+    "invalid_grant": errors.InvalidGrant,
+    "unauthorized": errors.Unauthorized,
+    "invalid_credentials": errors.InvalidCredentials,
+    "forbidden": errors.Forbidden,
+    "not_found": errors.NotFound,
+    "unknown_collection": errors.UnknownCollection,
+    "method_not_allowed": errors.MethodNotAllowed,
+    "timeout": errors.RequestTimeout,
+    "conflict": errors.Conflict,
+    "in_progress": errors.InProgress,
+    "fork": errors.Fork,
+    "gap": errors.Gap,
+    "stale": errors.Stale,
+    "too_large": errors.TooLarge,
+    "unsupported_media_type": errors.UnsupportedMediaType,
+    "key_reused": errors.KeyReused,
+    "password_policy": errors.PasswordRefused,
+    "rate_limited": errors.RateLimited,
+    "headers_too_large": errors.TooLarge,
+    "internal": errors.ServerError,
+    "unavailable": errors.ServiceUnavailable,
+    "storage_full": errors.StorageFull,
+}
+# What other servers mean by a status alone.
+BY_STATUS: dict[int, type[StatusError]] = {
+    401: errors.Unauthorized,
+    403: errors.Forbidden,
+    404: errors.NotFound,
+    405: errors.MethodNotAllowed,
+    408: errors.RequestTimeout,
+    409: errors.Conflict,
+    410: errors.NotFound,
+    412: errors.Stale,
+    413: errors.TooLarge,
+    415: errors.UnsupportedMediaType,
+    422: errors.ValidationFailed,
+    429: errors.RateLimited,
+    431: errors.TooLarge,
+    502: errors.ServiceUnavailable,
+    503: errors.ServiceUnavailable,
+    504: errors.ServiceUnavailable,
+    507: errors.StorageFull,
+}
+_MESSAGE_KEYS = ("message", "detail", "error_description", "msg", "error", "title")
+_LONGEST_MESSAGE = 300
+_PATH = re.compile(r" - at `([^`]*)`")
+_GOT = re.compile(r"got `([^`]*)`")
+
+
+def class_of(code: str, status: int) -> type[StatusError]:
+    """The class of an error answer: by its code where our table knows it, else by its status."""
+    known = BY_CODE.get(code) or BY_STATUS.get(status)
+    if known is not None:
+        return known
+    if status >= 500:
+        return errors.ServerError
+    return errors.BadRequest if 400 <= status < 500 else StatusError
+
+
+def error_of(problem: Problem) -> StatusError:
+    """The exception for a problem of the contract, such as the reason why a mutation was refused."""
+    kind = class_of(problem.code, problem.status)
+    return kind(
+        problem.message,
+        status=problem.status,
+        code=problem.code,
+        errors=problem.errors,
+        details=problem.details,
+        retry_after=problem.retry_after,
+        request_id=problem.request_id,
+    )
+
+
+def error_in(response: Response, *, operation: str = "", now: float = 0.0) -> StatusError:
+    """The exception for an answer that says no, ours (RFC 9457) or another server's. `now`: seconds since 1970."""
+    body = _object_in(response.content)
+    code = body["code"] if isinstance(body.get("code"), str) else _oauth_code(body)
+    kind = class_of(code, response.status)
+    error = kind(
+        _message_in(body),
+        status=response.status,
+        code=code if code in BY_CODE else kind.code,
+        errors=_field_errors(body.get("errors")),
+        details=body["details"] if isinstance(body.get("details"), dict) else None,
+        retry_after=_wait_asked(response, body, now),
+        request_id=response.headers.get("x-request-id") or _text(body.get("request_id")),
+        operation=operation,
+        detail="" if code in BY_CODE else code,
+    )
+    error.attempts, error.waited = response.attempts, response.waited
+    return error
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """The seconds that Retry-After asks to wait, given as seconds or as a date (RFC 9110 §10.2.3); None: it does not.
+
+    A date is compared with the answer's own Date, since this machine's clock (`now`) may be wrong.
+    """
+    text = headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    until = _http_date(text)
+    if until is None:
+        return None
+    return max(0.0, until - (_http_date(headers.get("date", "")) or now))
+
+
+def decoded(content: bytes, kind: type[T], *, operation: str = "", request_id: str = "") -> T:
+    """The document in `content` as a `kind`. Raises InvalidResponse, which names the path and what was found."""
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise _misfit(str(error), content, operation, request_id) from None
+
+
+def _misfit(text: str, content: bytes, operation: str, request_id: str) -> InvalidResponse:
+    path, got = _PATH.search(text), _GOT.search(text)
+    found = got[1] if got else _looks_like(content)
+    return InvalidResponse(
+        path=path[1] if path else "$", found=found, detail=text, operation=operation, request_id=request_id
+    )
+
+
+def _looks_like(content: bytes) -> str:
+    start = content.lstrip()[:1]
+    if not start:
+        return "an empty body"
+    if start == b"<":
+        return "HTML or XML"
+    return "" if start in b'{["' else "text that is not JSON"
+
+
+def _object_in(content: bytes) -> dict[str, Any]:
+    try:
+        value = msgspec.json.decode(content)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _oauth_code(body: dict[str, Any]) -> str:
+    return _text(body.get("error")) if _text(body.get("error")) in ("invalid_grant", "invalid_token") else ""
+
+
+def _message_in(body: dict[str, Any]) -> str:
+    for key in _MESSAGE_KEYS:
+        if text := _text(body.get(key)):
+            return text[:_LONGEST_MESSAGE]
+    return ""
+
+
+def _field_errors(value: object) -> dict[str, list[str]]:
+    if not isinstance(value, dict):
+        return {}
+    return {str(name): _messages(given) for name, given in value.items()}
+
+
+def _messages(given: object) -> list[str]:
+    return [str(item) for item in given] if isinstance(given, list) else [str(given)]
+
+
+def _wait_asked(response: Response, body: dict[str, Any], now: float) -> float | None:
+    asked = retry_after(response.headers, now)
+    if asked is None and isinstance(body.get("retry_after"), int | float):
+        return float(body["retry_after"])
+    return asked
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _http_date(text: str) -> float | None:
+    if not text:
+        return None
+    from email.utils import parsedate_to_datetime  # 10 ms that most apps never need
+
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,68 @@
+"""The session's access token goes with each request to the session's server, and to no other (RFC 6750 §2.1)."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from hinterland.client.exchange import Layer, Request, Response, Send, origin_of
+
+MOST_RENEWALS = 2
+
+
+class Token(msgspec.Struct, frozen=True):
+    """An access token: `value`, the `user` whose it is, and whether the server gave it on this very question."""
+
+    value: str
+    user: str | int
+    is_fresh: bool = False
+
+
+class TokenSource(Protocol):
+    """Where access tokens come from."""
+
+    async def current(self) -> Token | None:
+        """The token to use, renewed if it is about to end; None: signed out."""
+        ...
+
+    async def renewed(self, used: Token) -> Token | None:
+        """Another token of the same user after the server refused `used`; None: there is none."""
+        ...
+
+    async def refused(self, token: Token) -> None:
+        """The server refused a token that it had just given: the session is over."""
+        ...
+
+
+def bearer(source: TokenSource, origin: str) -> Layer:
+    """Adds the token; a 401 renews it and sends the request again, and a second 401 ends the session.
+
+    A token that another call had renewed meanwhile may have aged too, so that two renewals are made at most.
+    """
+
+    async def layer(request: Request, send: Send) -> Response:
+        if not request.has_auth or origin_of(request.url) != origin:
+            return await send(request)
+        token = await source.current()
+        if token is None:
+            return await send(request)
+        response = await send(_with(request, token))
+        for _ in range(MOST_RENEWALS):
+            if response.status != 401:
+                break
+            renewed = await source.renewed(token)
+            if renewed is None:
+                break
+            token = renewed
+            response = await send(_with(request, token))
+            if response.status == 401 and token.is_fresh:
+                await source.refused(token)
+                break
+        return response
+
+    return layer
+
+
+def _with(request: Request, token: Token) -> Request:
+    return request.with_headers({"authorization": f"Bearer {token.value}"})

@@ -1,0 +1,1 @@
+"""Where the session is kept between runs of an app."""
