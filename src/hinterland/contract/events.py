@@ -1,8 +1,8 @@
 """What a subscription delivers.
 
-A stream (`/v1/events`, Server-sent events) carries, in order: `ready` (the cursor it starts from), then a `commit` for each
-commit in which something visible to the caller changed, `position` now and then (a later cursor without news), and, where
-the cursor can't be continued, `resync`. Each carries its cursor as the event's id; a client that comes back
+A stream (`/v1/events`, Server-sent events) carries, in order: `ready` (the cursor it starts from), then a `commit` for
+each commit in which something visible to the caller changed, `position` now and then (a later cursor without news),
+and, where the cursor can't be continued, `resync`. Each carries its cursor as the event's id; a client that comes back
 with `Last-Event-ID` gets what it missed.
 """
 

@@ -1,7 +1,7 @@
 """The table of every operation: the server mounts it, the client calls it, `/openapi.json` is printed from it.
 
-A path's `{name}` is one segment; `{key:path}` is a record's path below its collection. An alias is a further path with its
-own view, the shape of the answer. Views: `list` is `{items, next, total?}`, `array` a bare array (or
+A path's `{name}` is one segment; `{key:path}` is a record's path below its collection. An alias is a further path with
+its own view, the shape of the answer. Views: `list` is `{items, next, total?}`, `array` a bare array (or
 `{data, page, limit, total}` when paged), `record` the record, `session` log-in's answer, `profile` the record.
 """
 

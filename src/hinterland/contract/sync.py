@@ -50,8 +50,8 @@ class Lost(msgspec.Struct, frozen=True):
 class Settled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The fate of one mutation, kept by the server until acknowledged.
 
-    `applied` with the new `revision` and the `ids` given to creations (temporary id → id), `lost` edits of a merge; or `refused`
-    with the `problem`: nothing of it was applied, and the mutations after it go on.
+    `applied` with the new `revision` and the `ids` given to creations (temporary id → id), `lost` edits of a merge; or
+    `refused` with the `problem`: nothing of it was applied, and the mutations after it go on.
     """
 
     seq: int

@@ -1,7 +1,7 @@
 """Records and log in PostgreSQL (asyncpg), for any number of server processes on one database.
 
-The revision comes from a one-row counter that a transaction takes last and holds until it ends: the order of revisions is
-the order in which they become visible, which a sequence would not give.
+The revision comes from a one-row counter that a transaction takes last and holds until it ends: the order of revisions
+is the order in which they become visible, which a sequence would not give.
 """
 
 from __future__ import annotations

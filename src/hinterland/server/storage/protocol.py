@@ -15,7 +15,7 @@ from hinterland.server.storage.system import Row, RowAct
 
 
 class StoredRecord(NamedTuple):
-    """A record as it is kept: `body` and `private` are JSON text (the second of the fields with their own read rule)."""
+    """A record as it is kept: `body` and `private` are JSON text, the second of the fields with their own read rule."""
 
     parent: str
     id: RecordId

@@ -1,7 +1,7 @@
 """Records and log in one SQLite file (apsw), in WAL mode with `synchronous=FULL`.
 
-Reads and the statements of a write run on the event loop, since a thread hop costs more than they do; only COMMIT, which
-waits for the disk, runs in a thread. A read that exceeds its share of work is interrupted and started again in a
+Reads and the statements of a write run on the event loop, since a thread hop costs more than they do; only COMMIT,
+which waits for the disk, runs in a thread. A read that exceeds its share of work is interrupted and started again in a
 reader thread, so that one bad filter doesn't stall the others.
 """
 

@@ -1,7 +1,7 @@
 """The SQL that both databases speak, built once for each declared collection.
 
-Parameters stand as `?`; the PostgreSQL driver numbers them. A collection's table has the record's own columns first, then
-one for each declared field, in declared order.
+Parameters stand as `?`; the PostgreSQL driver numbers them. A collection's table has the record's own columns first,
+then one for each declared field, in declared order.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The system's own tables, and the rows in them: accounts, sessions, keys, answers, devices.
 
-Rows are plain dicts. What a write does to them is data (`Put`, `Drop`, `Expect`) that travels with the records' writes and
-happens in the same transaction. None of this is ever a record, in the log, or in an export.
+Rows are plain dicts. What a write does to them is data (`Put`, `Drop`, `Expect`) that travels with the records' writes
+and happens in the same transaction. None of this is ever a record, in the log, or in an export.
 """
 
 from __future__ import annotations
