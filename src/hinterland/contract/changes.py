@@ -16,6 +16,7 @@ from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.fields import Instant, Int64, Integer, List, Merge, Number
 from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Document, Shape
+from hinterland.contract.values import parse_int64
 
 Act = Literal["create", "replace", "patch", "delete"]
 
@@ -52,7 +53,7 @@ def resolve(shape: Shape, document: Mapping[str, Any], body: Mapping[str, Any], 
         if type(value) is dict and len(value) == 1 and (tag := next(iter(value)))[:1] == "$":
             try:
                 resolved[name] = _transform(shape, name, document.get(name), tag, value[tag], now)
-            except ValueError as error:
+            except (ValueError, OverflowError) as error:
                 errors[name] = [str(error)]
         else:
             resolved[name] = value
@@ -67,8 +68,9 @@ def _transform(shape: Shape, name: str, old: Any, tag: str, operand: Any, now: s
     field = shape.collection.fields.get(name)
     if tag == "$increment" and isinstance(field, Integer | Number | Int64):
         return _increment(old, operand, is_text=isinstance(field, Int64))
-    if tag in ("$add", "$remove") and isinstance(field, List) and isinstance(operand, list):
-        return add(old or [], operand) if tag == "$add" else remove(old or [], operand)
+    if tag in ("$add", "$remove") and isinstance(field, List):
+        items = shape.check(name, operand)  # in the store's form, since they are compared with what is stored
+        return add(old or [], items) if tag == "$add" else remove(old or [], items)
     if tag == "$now" and isinstance(field, Instant):
         return now
     if tag in _TRANSFORMS:
@@ -77,9 +79,11 @@ def _transform(shape: Shape, name: str, old: Any, tag: str, operand: Any, now: s
 
 
 def _increment(old: Any, operand: Any, *, is_text: bool) -> Any:
-    if type(operand) not in (int, float):
-        raise ValueError("$increment takes a number")
-    return str(int(old or 0) + int(operand)) if is_text else (old or 0) + operand
+    if is_text and type(operand) in (int, str):
+        return str(int(old or 0) + int(parse_int64(str(operand))))
+    if is_text or type(operand) not in (int, float):
+        raise ValueError("$increment takes a whole number" if is_text else "$increment takes a number")
+    return (old or 0) + operand
 
 
 def add(old: list[Any], items: list[Any]) -> list[Any]:

@@ -193,7 +193,7 @@ def _number(field: Number) -> Check:
     def check(value: Any) -> float:
         if type(value) is not float and type(value) is not int:
             raise ValueError("must be a number")
-        number = float(value)
+        number = _double(value)
         if not math.isfinite(number):
             raise ValueError("must be a finite number")
         if (low is not None and number < low) or (high is not None and number > high):
@@ -201,6 +201,13 @@ def _number(field: Number) -> Check:
         return number
 
     return check
+
+
+def _double(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # an int beyond a double
+        return math.inf
 
 
 def _range_message(low: float | None, high: float | None) -> str:

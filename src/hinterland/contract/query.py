@@ -36,6 +36,8 @@ def parse(parameters: Iterable[tuple[str, str]]) -> Query:
     words: dict[str, str] = {}
     equals: dict[str, Any] = {}
     for name, value in parameters:
+        if "\0" in name or "\0" in value:
+            raise Refusal("invalid_query", "a parameter holds the character NUL")
         target = words if name in _WORDS else equals
         if name in target:
             raise Refusal("invalid_query", f"the parameter {name} appears twice")

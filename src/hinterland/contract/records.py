@@ -17,6 +17,7 @@ from hinterland.contract.fields import AnyField, Check, Text, checker
 
 Document = dict[str, Any]
 RESERVED = ("id", "created_at", "updated_at", "revision", "parent")
+_POSTGRES_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})  # every table there has them
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
@@ -53,9 +54,24 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def __post_init__(self) -> None:
         if _NAME.fullmatch(self.name) is None:
             raise ValueError(f"collection {self.name!r}: a name has a–z, 0–9 and _, and starts with a letter")
-        for name in self.fields:
-            if name in RESERVED or _NAME.fullmatch(name) is None:
+        if self.name.startswith("sqlite_"):
+            raise ValueError(f"collection {self.name!r}: SQLite keeps names that start with sqlite_ for itself")
+        for name, field in self.fields.items():
+            if name in RESERVED or name in _POSTGRES_COLUMNS or _NAME.fullmatch(name) is None:
                 raise ValueError(f"{self.name}.{name}: this name can't be used; reserved are {', '.join(RESERVED)}")
+            _check_declaration(f"{self.name}.{name}", field)
+
+
+def _check_declaration(place: str, field: AnyField) -> None:
+    try:
+        check = checker(field)
+    except re.error as error:
+        raise ValueError(f"{place}: its pattern is no regular expression: {error}") from None
+    if field.default is not None:
+        try:
+            check(field.default)
+        except ValueError as error:
+            raise ValueError(f"{place}: its default {error}") from None
 
 
 def users(
@@ -85,7 +101,7 @@ class Shape:
         self.names = tuple(collection.fields)
         self._checks: dict[str, Check] = {name: checker(field) for name, field in collection.fields.items()}
         self._required = frozenset(name for name, field in collection.fields.items() if field.required)
-        self._defaults = {n: f.default for n, f in collection.fields.items() if f.default is not None}
+        self._defaults = {n: self.check(n, f.default) for n, f in collection.fields.items() if f.default is not None}
         self._filled = tuple(n for n, f in collection.fields.items() if f.fill == "auth.id")
         self._empty: Document = dict.fromkeys(self.names)
 
@@ -94,11 +110,8 @@ class Shape:
 
         Raises the `validation` refusal with the messages of every field that is not valid.
         """
-        document = self._empty | self._defaults
-        if caller:
-            for name in self._filled:
-                document[name] = caller
-        return self._finish(document, body)
+        filled = dict.fromkeys(self._filled, caller) if caller else {}
+        return self._finish(self._empty | self._defaults, {**filled, **body})
 
     def replaced(self, body: Mapping[str, Any], hidden: Mapping[str, Any]) -> Document:
         """The document after a PUT of `body`; fields that are `hidden` from the caller keep their values."""
@@ -106,7 +119,7 @@ class Shape:
 
     def patched(self, document: Document, body: Mapping[str, Any]) -> Document:
         """The document after a PATCH: the fields of `body` change, null clears one, the others stay (RFC 7396)."""
-        return self._finish(self._empty | document, body)
+        return self._finish({name: document.get(name) for name in self.names}, body)
 
     def check(self, name: str, value: Any) -> Any:
         """The store's form of one field's value. Raises ValueError."""

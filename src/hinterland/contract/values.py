@@ -19,7 +19,7 @@ _CANONICAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
 def instant(seconds: float) -> str:
-    """The wire form of `seconds` since 1970-01-01 UTC, cut to microseconds."""
+    """The wire form of `seconds` since 1970-01-01 UTC, to the nearest microsecond."""
     return format_instant(datetime.fromtimestamp(seconds, UTC))
 
 
