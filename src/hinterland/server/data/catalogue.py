@@ -14,8 +14,8 @@ from hinterland.contract.records import Collection, Shape
 from hinterland.kit.cel.errors import CelError
 from hinterland.server.data import documents
 from hinterland.server.data.rules import Rule, RuleBook, auth_type
-from hinterland.server.storage.protocol import StoredRecord
-from hinterland.server.storage.statements import CollectionTable, DialectName
+from hinterland.server.storage.protocol import DialectName, StoredRecord
+from hinterland.server.storage.statements import CollectionTable
 
 ACTIONS = ("list", "view", "create", "update", "delete")
 

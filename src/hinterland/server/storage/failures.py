@@ -13,11 +13,34 @@ class Deadlock(Exception):
     """Two writers waited for each other; this one was undone and may run again."""
 
 
+class FateUnknown(Refusal):
+    """The database went away while it committed: the write may have happened, so nobody may repeat it blindly."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "unavailable",
+            "the database went away during the write: look whether it was kept before you repeat it",
+            retry_after=1.0,
+        )
+
+
 def unique(field: str) -> Refusal:
     """The refusal of a value that another record has already; "" for the id."""
-    if field in ("", "id", "_parent"):
+    if field in ("", "id"):
         return Refusal("conflict", "a record with this id exists already")
     return Refusal("conflict", f"{field} is taken already", errors={field: ["is taken already"]})
+
+
+def too_long(field: str) -> Refusal:
+    """The refusal of a value that an index can't hold."""
+    if not field:
+        return Refusal("validation", "a value is too long for its index")
+    return Refusal("validation", f"{field} is too long for its index", errors={field: ["is too long for its index"]})
+
+
+def unfit() -> Refusal:
+    """The refusal of a value that the database can't hold or compare: NUL in a text, a number out of range."""
+    return Refusal("validation", "the database can't hold or compare one of these values")
 
 
 def full() -> Refusal:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hinterland.server.storage import statements
-from hinterland.server.storage.statements import DialectName
+from hinterland.server.storage.protocol import DialectName
 from hinterland.server.storage.system import SYSTEM_TABLES
 
 

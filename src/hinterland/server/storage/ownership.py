@@ -24,14 +24,18 @@ class Ownership:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             file = (self.folder / "lock").open("a+", encoding="utf-8")
         except OSError as error:
-            raise StorageError(f"the data folder {self.folder} can't be used: {error.strerror}; choose another with --data "
-                               "or mend its permissions") from None  # fmt: skip
+            raise StorageError(
+                f"the data folder {self.folder} can't be used: {error.strerror}; choose another with --data "
+                "or mend its permissions"
+            ) from None
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             file.close()
-            raise StorageError(f"the data folder {self.folder} is in use by {_who(holder(self.folder))}; stop it, or choose "
-                               "another folder with --data") from None  # fmt: skip
+            raise StorageError(
+                f"the data folder {self.folder} is in use by {_who(holder(self.folder))}; stop it, or choose "
+                "another folder with --data"
+            ) from None
         self._file = file
         self.announce()
 

@@ -9,20 +9,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import Any
 
 import asyncpg
 
+from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Collection
-from hinterland.server.storage import failures, migrations, statements
-from hinterland.server.storage.failures import Deadlock, StorageError
-from hinterland.server.storage.protocol import StoredRecord
+from hinterland.server.storage import failures, migrations
+from hinterland.server.storage.database import Database
+from hinterland.server.storage.failures import Deadlock, FateUnknown, StorageError
+from hinterland.server.storage.protocol import DialectName, StoredRecord
 from hinterland.server.storage.reading import Reads
 from hinterland.server.storage.statements import CollectionTable
+from hinterland.server.storage.system import SYSTEM_TABLES
 from hinterland.server.storage.writing import Writes
 
 log = logging.getLogger("hinterland.storage")
@@ -48,13 +51,13 @@ def numbered(sql: str) -> str:
 class PostgresReads(Reads):
     """Reads on one connection."""
 
-    def __init__(self, connection: asyncpg.Connection, storage: PostgresStorage) -> None:
+    def __init__(self, connection: asyncpg.Connection, tables: dict[str, CollectionTable]) -> None:
         self.connection = connection
-        self.tables = storage.tables
+        self.tables = tables
 
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Sequence[Any]]:
-        """The rows of one SELECT."""
-        with translated():
+        """The rows of one statement."""
+        with translated(self.tables):
             return list(await self.connection.fetch(numbered(sql), *parameters))
 
 
@@ -63,7 +66,7 @@ class PostgresTransaction(PostgresReads, Writes):
 
     async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Run one statement."""
-        with translated():
+        with translated(self.tables):
             await self.connection.fetch(numbered(sql), *parameters)
 
     async def lock(self, collection: str, parent: str, id: RecordId) -> StoredRecord | None:
@@ -71,21 +74,16 @@ class PostgresTransaction(PostgresReads, Writes):
         rows = await self.fetch(self.table(collection).get + " FOR UPDATE", (parent, id))
         return StoredRecord(*rows[0]) if rows else None
 
-    async def next_id(self, collection: str) -> int:
-        """A new integer id."""
-        sql = "UPDATE _collections SET last_id = last_id + 1 WHERE name = ? RETURNING last_id"
-        return int((await self.fetch(sql, (collection,)))[0][0])
-
     async def reserve(self, count: int) -> int:
         """Take `count` revisions; returns the first. Others wait here until this transaction has ended."""
         rows = await self.fetch("UPDATE _head SET revision = revision + ? RETURNING revision", (count,))
         return int(rows[0][0]) - count + 1
 
 
-class PostgresStorage(Reads):
+class PostgresStorage(Database):
     """A PostgreSQL database, named by its DSN."""
 
-    dialect: statements.DialectName = "postgres"
+    dialect: DialectName = "postgres"
 
     def __init__(self, dsn: str, *, connections: int = 10) -> None:
         self.dsn = dsn
@@ -101,11 +99,16 @@ class PostgresStorage(Reads):
             self._pool = await asyncpg.create_pool(self.dsn, min_size=1, max_size=self.connections)
         except (OSError, asyncpg.PostgresError, ValueError) as error:
             raise StorageError(f"PostgreSQL can't be reached: {error}; check HINTERLAND_DATABASE_URL") from error
-        async with self._connected().acquire() as connection:
-            await self._migrate(connection)
-            rows = await connection.fetch("SELECT value FROM _meta WHERE name = 'lineage'")
-            self.lineage = rows[0][0]
-            await self._check_durability(connection)
+        try:
+            async with self._pool.acquire() as connection:
+                await self._migrate(connection)
+                self.lineage = await connection.fetchval("SELECT value FROM _meta WHERE name = 'lineage'")
+                await self._check_durability(connection)
+        except BaseException as error:
+            await self.close()
+            if isinstance(error, _ERRORS):
+                raise StorageError(f"the system's tables can't be made in PostgreSQL: {error}") from error
+            raise
 
     async def _migrate(self, connection: asyncpg.Connection) -> None:
         async with connection.transaction():
@@ -152,61 +155,90 @@ class PostgresStorage(Reads):
 
     async def declare(self, collections: Sequence[Collection]) -> None:
         """Make tables and columns for `collections` where they are missing."""
-        async with self._connected().acquire() as connection, connection.transaction():
-            await connection.execute(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
-            for collection in collections:
-                await self._declare(connection, CollectionTable(collection, "postgres"))
+        tables = [CollectionTable(collection, "postgres") for collection in collections]
+        try:
+            async with self._connected().acquire() as connection, connection.transaction():
+                await connection.execute(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
+                for table in tables:
+                    await self._declare(connection, table)
+        except asyncpg.UniqueViolationError as error:
+            field = _field_of(error, {table.collection.name: table for table in tables})
+            raise StorageError(
+                f"{error.table_name}.{field} can't be made unique: some records have the same value"
+            ) from error
+        except _ERRORS as error:
+            raise StorageError(f"the declared collections can't be made in PostgreSQL: {error}") from error
+        self.tables.update((table.collection.name, table) for table in tables)
 
     async def _declare(self, connection: asyncpg.Connection, table: CollectionTable) -> None:
         name = table.collection.name
         await connection.execute("INSERT INTO _collections (name, last_id) VALUES ($1, 0) ON CONFLICT DO NOTHING", name)
-        rows = await connection.fetch("SELECT attname FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 "
-                                      "AND NOT attisdropped", table.name)  # fmt: skip
-        if rows:
-            wanted = table.missing_ddl({row[0] for row in rows})
-        else:
-            wanted = table.ddl()
-        for statement in wanted:
+        sql = "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped"
+        there = {row[0] for row in await connection.fetch(sql, table.name)}
+        for statement in table.missing_ddl(there) if there else table.ddl():
             await connection.execute(statement)
-        self.tables[name] = table
 
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Sequence[Any]]:
         """The rows of one SELECT."""
-        with translated():
+        with translated(self.tables):
             return list(await self._connected().fetch(numbered(sql), *parameters))
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[PostgresReads]:
         """Reads that all see the same state."""
-        async with self._connected().acquire() as connection:
-            async with connection.transaction(isolation="repeatable_read", readonly=True):
-                yield PostgresReads(connection, self)
+        with translated(self.tables):
+            async with (
+                self._connected().acquire() as connection,
+                connection.transaction(isolation="repeatable_read", readonly=True),
+            ):
+                yield PostgresReads(connection, self.tables)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[PostgresTransaction]:
-        """A write transaction. One of several processes that lock each other out is refused and may try again."""
-        with translated():
-            async with self._connected().acquire() as connection, connection.transaction():
-                yield PostgresTransaction(connection, self)
+        """A write transaction. One of several processes that lock each other out is refused and may try again.
 
-    async def prune(self, before: float) -> None:
-        """Forget log entries older than `before` (seconds since 1970), but for the last commit."""
-        await self._connected().execute(numbered(statements.PRUNE), before)
+        Raises `FateUnknown` where the database goes away while it commits.
+        """
+        is_ending = False
+        try:
+            with translated(self.tables):
+                async with self._connected().acquire() as connection, connection.transaction():
+                    yield PostgresTransaction(connection, self.tables)
+                    is_ending = True
+        except Refusal as error:
+            if is_ending and error.code == "unavailable":
+                raise FateUnknown from error
+            raise
+
+
+_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, asyncio.TimeoutError)
+_SYSTEM_UNIQUE = {f"{table.name}_{name}": name for table in SYSTEM_TABLES for name in table.unique}
 
 
 class translated:  # noqa: N801 - reads as a word in a with statement
     """PostgreSQL's errors as what the caller is told; the one table of this edge."""
+
+    def __init__(self, tables: Mapping[str, CollectionTable]) -> None:
+        self._tables = tables
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, asyncpg.UniqueViolationError):
-            name = str(error.constraint_name)
-            raise failures.unique(name.partition("__")[2] if "__" in name else "") from error
+            raise failures.unique(_field_of(error, self._tables)) from error
+        if isinstance(error, asyncpg.ProgramLimitExceededError):
+            raise failures.too_long(_field_of(error, self._tables)) from error
+        if isinstance(error, asyncpg.DataError):
+            raise failures.unfit() from error
         if isinstance(error, asyncpg.DiskFullError):
             raise failures.full() from error
         if isinstance(error, asyncpg.DeadlockDetectedError | asyncpg.SerializationError):
             raise Deadlock from error
-        if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError | OSError | asyncio.TimeoutError):
+        if isinstance(error, _ERRORS):
             raise failures.unavailable() from error
+
+
+def _field_of(error: asyncpg.PostgresError, tables: Mapping[str, CollectionTable]) -> str:
+    table, index = tables.get(error.table_name or ""), str(error.constraint_name)
+    return _SYSTEM_UNIQUE.get(index, "") if table is None else table.field_of(index)

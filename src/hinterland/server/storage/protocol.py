@@ -13,6 +13,8 @@ from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Collection
 from hinterland.server.storage.system import Row, RowAct
 
+DialectName = Literal["sqlite", "postgres"]
+
 
 class StoredRecord(NamedTuple):
     """A record as it is kept: `body` and `private` are JSON text, the second of the fields with their own read rule."""
@@ -40,7 +42,7 @@ class Change(NamedTuple):
 
 class LogEntry(NamedTuple):
     """A change as the log tells it. `commit` is the last revision of its commit; `after` is the record right after it
-    (None: deleted), or None with `is_after_known` False where the log alone can't tell."""
+    (None: deleted)."""
 
     revision: int
     commit: int
@@ -57,24 +59,18 @@ class LogEntry(NamedTuple):
 
 
 class Head(NamedTuple):
-    """Where the log ends: the last revision, its commit's check value, and the oldest revision still kept."""
+    """Where the log ends: the last revision and its commit's check value; what came after `horizon` is kept."""
 
     revision: int
     check: int
     horizon: int
 
 
-class Dialect(Protocol):
-    """What differs between the databases' SQL."""
-
-    name: Literal["sqlite", "postgres"]
-
-
 class Snapshot(Protocol):
     """Reads that see one state of the database."""
 
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Sequence[Any]]:
-        """The rows of one SELECT; parameters stand as `$1`, `$2` … in order of first use."""
+        """The rows of one SELECT; parameters stand as `?`."""
         ...
 
     async def record(self, collection: str, parent: str, id: RecordId) -> StoredRecord | None:
@@ -118,6 +114,10 @@ class Transaction(Snapshot, Protocol):
         """A new integer id; never one that was given before."""
         ...
 
+    async def claim_id(self, collection: str, id: int) -> None:
+        """Take a given integer id, so that `next_id` never gives it."""
+        ...
+
     async def reserve(self, count: int) -> int:
         """Take `count` revisions; returns the first. The log is locked for others until the transaction ends, so
         that the order of revisions is the order in which they become visible."""
@@ -133,10 +133,10 @@ class Transaction(Snapshot, Protocol):
         ...
 
 
-class Storage(Protocol):
+class Storage(Snapshot, Protocol):
     """A database that holds records, log and system rows."""
 
-    dialect: Dialect
+    dialect: DialectName
     lineage: str
 
     async def open(self) -> None:
@@ -156,5 +156,14 @@ class Storage(Protocol):
         ...
 
     async def declare(self, collections: Sequence[Collection]) -> None:
-        """Make tables and columns for `collections` where they are missing; adds only, never drops."""
+        """Make tables, columns and indexes for `collections` where they are missing; adds only, never drops. All or
+        nothing. Raises `StorageError`."""
+        ...
+
+    async def prune(self, before: float) -> None:
+        """Forget the log's entries older than `before` (seconds since 1970), but never the last commit."""
+        ...
+
+    def durability(self) -> str:
+        """What a commit waits for, in a word for people."""
         ...

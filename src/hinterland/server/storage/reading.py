@@ -69,10 +69,15 @@ class Reads:
     async def log(self, after: int, limit: int, through: int | None = None) -> list[LogEntry]:
         """Changes beyond revision `after` (and not beyond `through`), about `limit`, ending at a commit's end."""
         end = _LAST if through is None else through
-        rows = await self.fetch(statements.LOG_AFTER, (after, end, limit))
-        if len(rows) == limit and rows[-1][0] != rows[-1][1]:
-            rows += await self.fetch(statements.LOG_AFTER, (rows[-1][0], rows[-1][1], _LAST))
-        return await self._with_after([self._entry(row) for row in rows if row[6] in self.tables])
+        while True:
+            rows = await self.fetch(statements.LOG_AFTER, (after, end, limit))
+            is_last = len(rows) < limit
+            if not is_last and rows[-1][0] != rows[-1][1]:
+                rows += await self.fetch(statements.LOG_AFTER, (rows[-1][0], rows[-1][1], _LAST))
+            entries = [self._entry(row) for row in rows if row[6] in self.tables]
+            if entries or is_last:
+                return await self._with_after(entries)
+            after = rows[-1][0]  # all were of collections that are not declared any more: nothing isn't the end
 
     async def history(self, collection: str, parent: str, id: RecordId, after: int) -> list[LogEntry]:
         """The changes of one record beyond revision `after`, in order."""

@@ -6,18 +6,19 @@ then one for each declared field, in declared order.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Container, Iterable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from hinterland.contract.fields import AnyField, Boolean, Int64, Integer, Json, List, Number
 from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Collection, Document
-from hinterland.server.storage.protocol import Change, LogEntry, StoredRecord
+from hinterland.server.storage.protocol import Change, DialectName, LogEntry, StoredRecord
 from hinterland.server.storage.system import ColumnType, SystemTable
 
-DialectName = Literal["sqlite", "postgres"]
+_LONGEST_NAME = 63  # what PostgreSQL keeps of a name
 _encode = msgspec.json.Encoder().encode
 
 _TYPES: dict[DialectName, dict[str, str]] = {
@@ -143,8 +144,9 @@ class CollectionTable:
             f"_body {types['text']} NOT NULL", f"_private {types['text']}",
         ]  # fmt: skip
         columns += [self.column_ddl(name) for name in self.fields]
-        made = [f"CREATE TABLE {self.name} ({', '.join(columns)}, PRIMARY KEY (_parent, id))"]
-        made += [f"CREATE INDEX {quote(f'{self.collection.name}__id')} ON {self.name} (id)"]
+        columns += [f"CONSTRAINT {quote(self._index('', 'key'))} PRIMARY KEY (_parent, id)"]
+        made = [f"CREATE TABLE {self.name} ({', '.join(columns)})"]
+        made += [f"CREATE INDEX {quote(self._index('', 'id'))} ON {self.name} (id)"]
         return made + [statement for name in self.fields for statement in self.index_ddl(name)]
 
     def column_ddl(self, name: str) -> str:
@@ -154,10 +156,22 @@ class CollectionTable:
     def index_ddl(self, name: str) -> list[str]:
         """The index of a field that is declared unique or indexed."""
         field = self.collection.fields[name]
-        index = quote(f"{self.collection.name}__{name}")
         if field.unique:
+            index = quote(self._index(name, "unique"))
             return [f"CREATE UNIQUE INDEX {index} ON {self.name} ({quote(name)})"]
+        index = quote(self._index(name, "index"))
         return [f"CREATE INDEX {index} ON {self.name} ({quote(name)}, id)"] if field.index else []
+
+    def field_of(self, index: str) -> str:
+        """The field that an index is of; "" for the key's."""
+        return next((n for n in self.fields if index in (self._index(n, "unique"), self._index(n, "index"))), "")
+
+    def _index(self, field: str, kind: str) -> str:
+        # A dot is in no name of ours, so that no two collections' indexes are called alike.
+        name = f"{self.collection.name}.{field}.{kind}"
+        if len(name) <= _LONGEST_NAME:
+            return name
+        return f"{name[:30]}.{hashlib.sha256(name.encode()).hexdigest()[:20]}.{kind}"
 
     def missing_ddl(self, there: Container[str]) -> list[str]:
         """The statements that add the declared columns and indexes beyond the columns that are `there`."""
@@ -190,7 +204,11 @@ NEXT_BEFORE = (
 HEAD = 'SELECT revision, "check" FROM _log ORDER BY revision DESC LIMIT 1'
 OLDEST = "SELECT revision FROM _log ORDER BY revision LIMIT 1"
 CHECK_AT = 'SELECT "check" FROM _log WHERE revision = ? AND "commit" = revision'
-PRUNE = 'DELETE FROM _log WHERE at < ? AND revision < (SELECT max("commit") FROM _log)'
+# What stays begins at the first entry that is young enough, even where the clock went back later: no holes.
+FIRST_KEPT = (
+    'SELECT revision FROM _log WHERE at >= ? OR "commit" = (SELECT max(revision) FROM _log) ORDER BY revision LIMIT 1'
+)
+PRUNE = "DELETE FROM _log WHERE revision < ?"
 
 
 def record_id(text: str, *, is_integer: bool) -> RecordId:

@@ -32,7 +32,7 @@ ASSIGNED = Assigned()
 
 
 class Put(msgspec.Struct, frozen=True):
-    """Insert the row, or replace the one with the same key."""
+    """Insert the row, or change the one with the same key; columns that `row` leaves out stay as they are."""
 
     table: str
     row: Row

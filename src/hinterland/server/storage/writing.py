@@ -28,6 +28,15 @@ class Writes(Reads):
             await self.execute(*self.tables[change.collection].statement(change))
             await self.execute(statements.INSERT_LOG, statements.log_row(change, revision, commit, check, at))
 
+    async def next_id(self, collection: str) -> int:
+        """A new integer id; never one that was given before."""
+        sql = "UPDATE _collections SET last_id = last_id + 1 WHERE name = ? RETURNING last_id"
+        return int((await self.fetch(sql, (collection,)))[0][0])
+
+    async def claim_id(self, collection: str, id: int) -> None:
+        """Take a given integer id, so that `next_id` never gives it."""
+        await self.execute("UPDATE _collections SET last_id = ? WHERE name = ? AND last_id < ?", (id, collection, id))
+
     async def act(self, acts: Sequence[RowAct]) -> None:
         """Do what is asked to system rows, in order. Raises `LostRace`."""
         for act in acts:

@@ -1,0 +1,55 @@
+"""What both storages share above their snapshots and transactions."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+
+from hinterland.contract.identity import RecordId
+from hinterland.server.storage import statements
+from hinterland.server.storage.protocol import Head, LogEntry
+from hinterland.server.storage.reading import Reads
+from hinterland.server.storage.writing import Writes
+
+_PRUNED_AT_ONCE = 1_000
+
+
+class Database(Reads):
+    """Reads of several statements see one state here too; pruning goes in small steps, and writers get their turn."""
+
+    def snapshot(self) -> AbstractAsyncContextManager[Reads]:
+        """Reads that all see the same state."""
+        raise AssertionError("a driver reads")  # pragma: no cover
+
+    def transaction(self) -> AbstractAsyncContextManager[Writes]:
+        """A write transaction."""
+        raise AssertionError("a driver writes")  # pragma: no cover
+
+    async def head(self) -> Head:
+        """The end of the log."""
+        async with self.snapshot() as snapshot:
+            return await snapshot.head()
+
+    async def check_at(self, revision: int) -> int | None:
+        """The check value of the commit that ended at `revision`; None where the log has no such commit end."""
+        async with self.snapshot() as snapshot:
+            return await snapshot.check_at(revision)
+
+    async def log(self, after: int, limit: int, through: int | None = None) -> list[LogEntry]:
+        """Changes beyond revision `after` (and not beyond `through`), about `limit`, ending at a commit's end."""
+        async with self.snapshot() as snapshot:
+            return await snapshot.log(after, limit, through)
+
+    async def history(self, collection: str, parent: str, id: RecordId, after: int) -> list[LogEntry]:
+        """The changes of one record beyond revision `after`, in order."""
+        async with self.snapshot() as snapshot:
+            return await snapshot.history(collection, parent, id, after)
+
+    async def prune(self, before: float) -> None:
+        """Forget the log's entries older than `before` (seconds since 1970), but never the last commit."""
+        kept = await self.fetch(statements.FIRST_KEPT, (before,))
+        oldest = await self.fetch(statements.OLDEST)
+        if not kept or not oldest:
+            return
+        for end in (*range(oldest[0][0] + _PRUNED_AT_ONCE, kept[0][0], _PRUNED_AT_ONCE), kept[0][0]):
+            async with self.transaction() as transaction:
+                await transaction.execute(statements.PRUNE, (end,))

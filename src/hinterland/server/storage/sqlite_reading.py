@@ -1,0 +1,116 @@
+"""Reading from SQLite: on the event loop for as long as a read is short, in a thread once it isn't."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import apsw
+
+from hinterland.contract.errors import Refusal
+from hinterland.server.storage import failures
+from hinterland.server.storage.reading import Reads
+from hinterland.server.storage.statements import CollectionTable
+
+_STEPS = 50_000  # virtual machine steps between two looks at a running read, about 1 ms
+_SHARE = 4  # looks that a read may have on the event loop before it goes on in a thread
+_CLASHES = (apsw.SQLITE_CONSTRAINT_UNIQUE, apsw.SQLITE_CONSTRAINT_PRIMARYKEY)
+
+T = TypeVar("T")
+
+
+def connect(path: Path) -> apsw.Connection:
+    """A connection with the pragmas that durability and speed ask for."""
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
+    connection.set_busy_timeout(5_000)
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-16000", "temp_store=MEMORY"):
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+def refusal(error: Exception) -> Refusal:
+    """SQLite's error as what the caller is told; the one table of this edge."""
+    if isinstance(error, apsw.ConstraintError) and getattr(error, "extendedresult", 0) in _CLASHES:
+        return failures.unique(str(error).rpartition(".")[2])
+    if isinstance(error, apsw.FullError):
+        return failures.full()
+    if isinstance(error, apsw.TooBigError | OverflowError | UnicodeError):
+        return failures.unfit()
+    return failures.unavailable()
+
+
+ERRORS = (apsw.Error, OverflowError, UnicodeError)
+
+
+async def finished(work: asyncio.Future[T], stop: Callable[[], object] = lambda: None) -> T:
+    """What a thread's `work` gives. A cancelled caller asks it to `stop` and still waits: its connection is in use."""
+    is_cancelled = False
+    while not work.done():
+        try:
+            await asyncio.wait([work])
+        except asyncio.CancelledError:
+            is_cancelled = True
+            stop()
+    if is_cancelled:
+        if not work.cancelled():
+            work.exception()  # looked at, so that nobody reports it as lost
+        raise asyncio.CancelledError
+    return work.result()
+
+
+class Reader:
+    """A connection for reads, which looks up from time to time whether the running read may go on."""
+
+    def __init__(self, path: Path) -> None:
+        self.connection = connect(path)
+        self.connection.execute("PRAGMA query_only=ON")
+        self.connection.set_progress_handler(self._is_over, _STEPS)
+        self._looks = 0
+
+    def _is_over(self) -> bool:
+        self._looks -= 1
+        return self._looks < 0
+
+    def fetch(self, sql: str, parameters: Sequence[Any]) -> list[Sequence[Any]] | None:
+        """The rows; None where they take longer than the event loop can wait."""
+        self._looks = _SHARE  # SQLite counts the steps of a cached statement on from its last run
+        try:
+            return [*self.connection.execute(sql, parameters)]
+        except apsw.InterruptError:
+            return None
+        except ERRORS as error:
+            raise refusal(error) from error
+
+    async def fetch_slowly(self, sql: str, parameters: Sequence[Any], threads: Executor) -> list[Sequence[Any]]:
+        """The rows, read in one of `threads`; a cancelled caller ends the read."""
+
+        def fetch() -> list[Sequence[Any]]:
+            return [*self.connection.execute(sql, parameters)]
+
+        def stop() -> None:
+            self._looks = 0
+            job.cancel()
+
+        self._looks = 2**62
+        job = threads.submit(fetch)
+        try:
+            return await finished(asyncio.wrap_future(job), stop)
+        except ERRORS as error:
+            raise refusal(error) from error
+
+
+class SqliteReads(Reads):
+    """Reads on one connection, which nobody else uses meanwhile."""
+
+    def __init__(self, reader: Reader, tables: dict[str, CollectionTable], threads: Executor) -> None:
+        self.reader = reader
+        self.tables = tables
+        self._threads = threads
+
+    async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Sequence[Any]]:
+        """The rows of one SELECT."""
+        rows = self.reader.fetch(sql, parameters)
+        return rows if rows is not None else await self.reader.fetch_slowly(sql, parameters, self._threads)
