@@ -1,0 +1,25 @@
+"""The two databases, with a table of records each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.kit.cel.engines import PostgresRecords, SqliteRecords
+from tests.support.postgres import PostgresCluster
+
+
+@pytest.fixture(scope="session")
+def sqlite_records() -> SqliteRecords:
+    """Records in SQLite."""
+    return SqliteRecords()
+
+
+@pytest.fixture(scope="session")
+def postgres_records(postgres_cluster: PostgresCluster) -> Iterator[PostgresRecords]:
+    """Records in PostgreSQL."""
+    with postgres_cluster.database() as dsn:
+        records = PostgresRecords(dsn)
+        yield records
+        records.close()
