@@ -21,7 +21,7 @@ from hinterland.kit.clock import Clock
 from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.data.plan import UNWRITTEN, Deferred, Plan, RecordKey, State
 from hinterland.server.data.requests import Answer, Outcome, Step, WriteRequest, Written
-from hinterland.server.storage.failures import Deadlock
+from hinterland.server.storage.failures import Deadlock, FateUnknown
 from hinterland.server.storage.protocol import Change, Storage, StoredRecord, Transaction
 from hinterland.server.storage.system import Assigned, LostRace, Put, Row, RowAct
 
@@ -100,7 +100,10 @@ class Writer:
         try:
             decided = await self._try(group)
         except (Refusal, LostRace, Deadlock) as error:
-            if len(group) == 1:
+            if isinstance(error, FateUnknown):  # to try again would be to write twice
+                for _, answer in group:
+                    _fail(answer, error)
+            elif len(group) == 1:
                 await self._retry_alone(group[0], error)
             else:
                 for waiting in group:
