@@ -6,6 +6,7 @@ filled in the form. The same checks run on the server and in forms of the client
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Callable
@@ -121,6 +122,17 @@ def checker(field: AnyField) -> Check:
             return _list(field)
         case _:
             assert_never(field)
+
+
+def from_text(field: AnyField, text: str) -> Any:
+    """The JSON value that a text stands for where only texts can be said: query strings, CSV. May raise ValueError."""
+    if isinstance(field, Boolean):
+        return {"true": True, "false": False}.get(text.lower(), text)
+    if isinstance(field, Integer):
+        return int(text)
+    if isinstance(field, Number):
+        return float(text)
+    return json.loads(text) if isinstance(field, Json | List) else text
 
 
 def _text(field: Text) -> Check:

@@ -1,8 +1,22 @@
-"""What whoever runs a server may set."""
+"""The server's settings: given in the app file, and over it by the environment (`HINTERLAND_` and the name in capitals).
+
+A nested setting's variable joins both names: `HINTERLAND_AUTH_PASSWORD_MIN_LENGTH`. Lists are separated by commas.
+"""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+from typing import Any, get_type_hints
+
 import msgspec
+
+LOOPBACK = "loopback"
+PREFIX = "HINTERLAND_"
+
+
+class SettingsError(Exception):
+    """A setting has a value that can't be used; the message names it and says what would do."""
 
 
 class AuthSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,3 +44,58 @@ class AuthSettings(msgspec.Struct, frozen=True, kw_only=True):
     address_guess_seconds: float = 5.0
     address_signups: int = 100
     address_signup_seconds: float = 1.0
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that can be set.
+
+    `cors_origins`: the origins whose pages may call, such as `https://shop.example`; `loopback` stands for every
+    port of this machine. `database_url`: a PostgreSQL DSN; without one, a SQLite file in the data folder.
+    `request_seconds`: the time a request may take. `max_body_bytes`: the largest body. `log_days`: how long the log
+    keeps changes, so how long a device may be away without reading everything again. `answer_days`: how long the
+    answers of idempotency keys are kept. `tutorial_paths`: whether `/{collection}`, `/auth/register` and their like
+    answer. `trusted_proxies`: addresses whose X-Forwarded-For is believed. `stream_buffer`: how many events a slow
+    subscriber may be behind. `keep_alive_seconds`: the longest silence on a stream.
+    """
+
+    cors_origins: tuple[str, ...] = (LOOPBACK,)
+    database_url: str = ""
+    request_seconds: float = 30.0
+    max_body_bytes: int = 10 * 1024 * 1024
+    log_days: float = 30.0
+    answer_days: float = 7.0
+    tutorial_paths: bool = True
+    trusted_proxies: tuple[str, ...] = ()
+    stream_buffer: int = 1_000
+    keep_alive_seconds: float = 15.0
+    auth: AuthSettings = AuthSettings()
+
+
+def from_environment(settings: Settings, environment: Mapping[str, str] = os.environ) -> Settings:
+    """`settings` with what the environment sets over it. Raises `SettingsError`."""
+    return _over(settings, PREFIX, environment)  # type: ignore[no-any-return]
+
+
+def _over(settings: Any, prefix: str, environment: Mapping[str, str]) -> Any:
+    changed: dict[str, Any] = {}
+    for name, kind in get_type_hints(type(settings)).items():
+        value = getattr(settings, name)
+        variable = prefix + name.upper()
+        if isinstance(value, msgspec.Struct):
+            changed[name] = _over(value, f"{variable}_", environment)
+        elif variable in environment:
+            changed[name] = _parsed(variable, environment[variable], kind)
+    return msgspec.structs.replace(settings, **changed)
+
+
+def _parsed(variable: str, text: str, kind: Any) -> Any:
+    value: Any = text
+    if kind == tuple[str, ...]:
+        value = tuple(part.strip() for part in text.split(",") if part.strip())
+    elif kind is bool:
+        value = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}.get(text.lower(), text)
+    try:
+        return msgspec.convert(value, kind, strict=kind is bool)
+    except msgspec.ValidationError:
+        name = getattr(kind, "__name__", str(kind))
+        raise SettingsError(f"{variable}={text!r} can't be used: it takes a value of the kind {name}") from None

@@ -129,7 +129,8 @@ class Plan:
         return id
 
     async def _integer_id(self, entry: Entry, write: Write, id: RecordId) -> RecordId:
-        if isinstance(id, int) and id > 0 and self.request.is_trusted:
+        if isinstance(id, int) and 0 < id < 2**53 and self.request.is_trusted:
+            await self.state.transaction.claim_id(entry.name, id)
             return id
         if id != "" and not is_temporary(id):
             raise invalid({"id": [f"is given by the server in {entry.name}: leave it out"]})

@@ -1,0 +1,57 @@
+"""What an app file declares, and how it is read."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from hinterland.contract.records import Collection, users
+from hinterland.server.settings import Settings
+
+
+class AppFileError(Exception):
+    """The app file can't be used; the message says where and why."""
+
+
+class App:
+    """An app's backend: its collections with their rules, and its settings.
+
+    `users` is declared for you where `collections` does not hold it.
+    """
+
+    def __init__(
+        self, *, name: str = "hinterland", collections: Sequence[Collection] = (), settings: Settings | None = None
+    ) -> None:
+        self.name = name
+        self.settings = settings or Settings()
+        has_users = any(collection.name == "users" for collection in collections)
+        self.collections: tuple[Collection, ...] = (*collections,) if has_users else (users(), *collections)
+
+
+def load(path: Path) -> App:
+    """The `app` that a Python file declares. Raises `AppFileError` with the line at fault."""
+    if not path.is_file():
+        raise AppFileError(f"there is no app file {path}; `hinterland serve` without one starts an empty backend")
+    spec = importlib.util.spec_from_file_location("hinterland_app", path)
+    if spec is None or spec.loader is None:
+        raise AppFileError(f"{path} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise AppFileError(f"{path}{_line(path, error)}: {type(error).__name__}: {error}") from error
+    app = getattr(module, "app", None)
+    if not isinstance(app, App):
+        raise AppFileError(f"{path} declares no app: it must hold `app = App(...)`, from `hinterland.server`")
+    return app
+
+
+def _line(path: Path, error: Exception) -> str:
+    if isinstance(error, SyntaxError) and error.lineno:
+        return f", line {error.lineno}"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return f", line {frames[-1].lineno}" if frames else ""

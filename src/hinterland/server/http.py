@@ -1,0 +1,141 @@
+"""A request and an answer as handlers see them: a thin reading of ASGI's scope, without a framework's objects.
+
+Handlers are `async (request) -> HttpAnswer`; they raise `Refusal` for everything that is not an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from hinterland.contract.errors import Problem, Refusal
+from hinterland.contract.identity import SIGNED_OUT, Principal
+from hinterland.kit import strict_json
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+JSON = (b"content-type", b"application/json; charset=utf-8")
+PROBLEM = (b"content-type", b"application/problem+json; charset=utf-8")
+NO_STORE = (b"cache-control", b"no-store")
+_encode = msgspec.json.Encoder().encode
+
+
+class HttpAnswer(NamedTuple):
+    """Status, headers (without content-length) and body."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+
+class HttpRequest:
+    """One request. `segments` are what the path's placeholders matched; `caller` is who asks."""
+
+    __slots__ = ("caller", "headers", "is_alias", "method", "path", "receive", "scope", "segments", "view")
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self.scope = scope
+        self.receive = receive
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.segments: dict[str, str] = scope.get("path_params") or {}
+        self.caller: Principal = SIGNED_OUT
+        self.is_alias = False
+        self.view = ""
+
+    def header(self, name: bytes) -> str:
+        """A header's value by its lower-case name; "" where it is missing."""
+        return self.headers.get(name, b"").decode("latin-1")
+
+    def query(self) -> list[tuple[str, str]]:
+        """The query string's pairs. Raises `invalid_query`."""
+        raw = self.scope.get("query_string", b"")
+        if not raw:
+            return []
+        try:
+            return parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=100)
+        except (ValueError, UnicodeError):
+            raise Refusal("invalid_query", "the query string is not UTF-8, or has over 100 parameters") from None
+
+    async def body(self, limit: int) -> bytes:
+        """The whole body. Raises `too_large` beyond `limit` bytes."""
+        declared = self.headers.get(b"content-length", b"0")
+        if not declared.isdigit() or int(declared[:20]) > limit:
+            raise _too_large(limit)
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise Disconnected
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size > limit:
+                raise _too_large(limit)
+            chunks.append(chunk)
+            if not message.get("more_body", False):
+                return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    async def json_object(self, limit: int, *, may_be_empty: bool = False) -> tuple[dict[str, Any], bytes]:
+        """The body as a JSON object, and its bytes. Raises `invalid_body`, `unsupported_media_type`, `too_large`."""
+        data = await self.body(limit)
+        if not data.strip() and may_be_empty:
+            return {}, data
+        self._check_type()
+        if not data.strip():
+            raise Refusal("invalid_body", "the body is empty: send a JSON object")
+        try:
+            value = strict_json.decode(data)
+        except strict_json.StrictJsonError as error:
+            raise Refusal("invalid_body", f"the body is not JSON that can be kept: {error}") from None
+        if not isinstance(value, dict):
+            raise Refusal("invalid_body", "the body must be a JSON object")
+        return value, data
+
+    def _check_type(self) -> None:
+        given = self.headers.get(b"content-type", b"application/json").split(b";")[0].strip().lower()
+        if given != b"application/json" and not given.endswith(b"+json"):
+            name = given.decode("latin-1")[:80]
+            raise Refusal("unsupported_media_type", f"send application/json, not {name or 'nothing'}")
+        if self.headers.get(b"content-encoding", b"identity").lower() != b"identity":
+            raise Refusal("unsupported_media_type", "send the body without a content-encoding")
+
+
+class Disconnected(Exception):
+    """The caller went away before the request was read."""
+
+
+def _too_large(limit: int) -> Refusal:
+    return Refusal("too_large", f"the body is larger than {limit:,} bytes (setting max_body_bytes)")
+
+
+def json_answer(value: Any, status: int = 200, headers: Headers | None = None) -> HttpAnswer:
+    """An answer with `value` (plain objects or structs) as JSON."""
+    return HttpAnswer(status, [JSON, *(headers or ())], _encode(value))
+
+
+def problem_answer(refusal: Refusal, request_id: str = "") -> HttpAnswer:
+    """A refusal as problem+json (RFC 9457)."""
+    problem: Problem = refusal.problem(request_id)
+    headers: Headers = [PROBLEM, NO_STORE]
+    if refusal.retry_after is not None:
+        headers.append((b"retry-after", str(max(1, round(refusal.retry_after))).encode()))
+    headers += [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in refusal.headers]
+    return HttpAnswer(refusal.status, headers, _encode(problem))
+
+
+async def send_answer(send: Send, answer: HttpAnswer, *, without_body: bool = False) -> None:
+    """Send `answer`; `without_body` for HEAD."""
+    headers = answer.headers
+    if answer.status not in (204, 304):
+        headers = [*headers, (b"content-length", str(len(answer.body)).encode())]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if without_body else answer.body})

@@ -1,0 +1,92 @@
+"""The outermost bound of a request: its id, its time, and what becomes of an error.
+
+Whatever goes wrong inside leaves here as problem+json, without a stack trace, SQL or path in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import secrets
+from collections.abc import Awaitable, Callable
+
+from hinterland.contract.errors import Refusal
+from hinterland.server.http import (
+    Disconnected,
+    HttpAnswer,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    problem_answer,
+    send_answer,
+)
+
+log = logging.getLogger("hinterland.requests")
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+STREAMS = ("/v1/events",)
+
+
+class Boundary:
+    """Gives each request an id (its own `X-Request-Id`, or a new one) and at most `seconds` (streams: no bound)."""
+
+    def __init__(self, app: App, seconds: float) -> None:
+        self.app = app
+        self.seconds = seconds
+        self.running = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        marked = _Marked(scope, send)
+        self.running += 1
+        try:
+            if scope["path"] in STREAMS:
+                await self.app(scope, receive, marked)
+            else:
+                async with asyncio.timeout(self.seconds):
+                    await self.app(scope, receive, marked)
+        except Disconnected:
+            pass
+        except Exception as error:
+            await self._answer(scope, marked, error)
+        finally:
+            self.running -= 1
+
+    async def _answer(self, scope: Scope, send: _Marked, error: Exception) -> None:
+        request_id = send.id.decode()
+        refusal = self._refusal(error)
+        if refusal.status >= 500:
+            log.error("%s %s failed, request %s", scope["method"], scope["path"], request_id, exc_info=error)
+        if not send.is_started:
+            answer: HttpAnswer = problem_answer(refusal, request_id)
+            await send_answer(send, answer, without_body=scope["method"] == "HEAD")
+
+    def _refusal(self, error: Exception) -> Refusal:
+        if isinstance(error, Refusal):
+            return error
+        if isinstance(error, TimeoutError):
+            return Refusal("timeout", f"the request took longer than {self.seconds:g} s (setting request_seconds)")
+        return Refusal("internal", "the server made a mistake; its log has the request id")
+
+
+class _Marked:
+    """ASGI's `send` that puts the request id on the answer and knows whether it has begun."""
+
+    __slots__ = ("id", "is_started", "send")
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+        self.id: bytes = given if given and _REQUEST_ID.fullmatch(given) else secrets.token_hex(8).encode()
+        self.send = send
+        self.is_started = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.is_started = True
+            message["headers"] = [*message["headers"], (b"x-request-id", self.id)]
+        await self.send(message)

@@ -1,0 +1,1 @@
+"""How operations are reached: HTTP with JSON, and Server-sent events."""

@@ -1,0 +1,1 @@
+"""Plain HTTP: the table of operations, mounted."""

@@ -1,0 +1,208 @@
+"""Records over HTTP: list, create, view, replace, patch, delete."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+
+from hinterland.contract.changes import Act, Write
+from hinterland.contract.errors import Refusal
+from hinterland.contract.query import MAX_LIMIT, parse
+from hinterland.server.backend import Backend
+from hinterland.server.data.catalogue import Entry
+from hinterland.server.data.reader import Page
+from hinterland.server.data.requests import Answer, Key, Outcome, WriteRequest
+from hinterland.server.http import JSON, Headers, HttpAnswer, HttpRequest, json_answer
+from hinterland.server.storage.protocol import StoredRecord
+
+RECORDS = "/v1/records/"
+_encode = msgspec.json.Encoder().encode
+_DELETED = b'{"message":"Deleted successfully"}'
+
+
+def path_of(request: HttpRequest) -> tuple[str, ...]:
+    """The collection, ids and nested collections that the request's path names."""
+    return tuple(request.segments.values()) if request.is_alias else tuple(request.path[len(RECORDS) :].split("/"))
+
+
+def etag(record: StoredRecord) -> tuple[bytes, bytes]:
+    """The ETag header of a record: its revision (RFC 9110 §8.8.3)."""
+    return b"etag", b'"%d"' % record.revision
+
+
+def join(texts: list[str]) -> str:
+    """JSON texts as one JSON array."""
+    return f"[{','.join(texts)}]"
+
+
+async def list_records(backend: Backend, request: HttpRequest) -> HttpAnswer:
+    """A page of a collection: `{items, next, total?}`, or the tutorial's bare array."""
+    entry, parent, _ = backend.catalogue.locate(path_of(request))
+    pairs = request.query()
+    query = parse(pairs)
+    if request.view == "array":
+        is_paged = any(name in ("page", "limit") for name, _ in pairs)
+        query = msgspec.structs.replace(query, total=True, limit=query.limit if is_paged else MAX_LIMIT)
+        page = await backend.reader.page(request.caller, entry, parent, query)
+        return _array(backend, request, entry, page, (query.page or 1, query.limit) if is_paged else None)
+    page = await backend.reader.page(request.caller, entry, parent, query)
+    body = f'{{"items":{_items(request, entry, page)},"next":"{page.next}"'
+    body += f',"total":{page.total}}}' if page.total is not None else "}"
+    return HttpAnswer(200, [JSON, *_link(request, pairs, page)], body.encode())
+
+
+def _items(request: HttpRequest, entry: Entry, page: Page) -> str:
+    caller = request.caller
+    return join([entry.wire(caller, record) for record in page.records])
+
+
+def _array(
+    backend: Backend, request: HttpRequest, entry: Entry, page: Page, paged: tuple[int, int] | None
+) -> HttpAnswer:
+    items = _items(request, entry, page)
+    headers = [JSON, (b"x-total-count", str(page.total).encode()), *_link(request, request.query(), page)]
+    if paged is None:
+        return HttpAnswer(200, headers, items.encode())
+    number, limit = paged
+    body = f'{{"data":{items},"page":{number},"limit":{limit},"total":{page.total}}}'
+    return HttpAnswer(200, headers, body.encode())
+
+
+def _link(request: HttpRequest, pairs: list[tuple[str, str]], page: Page) -> Headers:
+    """The `Link: …; rel="next"` header (RFC 8288), where there is more."""
+    if not page.next:
+        return []
+    kept = [(name, value) for name, value in pairs if name not in ("cursor", "page")]
+    query = urlencode([*kept, ("cursor", page.next)])
+    return [(b"link", f'<{request.path}?{query}>; rel="next"'.encode())]
+
+
+async def view_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
+    """One record, with its ETag; 304 where the caller has it already."""
+    entry, parent, id = backend.catalogue.locate(path_of(request))
+    record = await backend.reader.view(request.caller, entry, parent, entry.parse_id(id))
+    tag = etag(record)
+    if request.headers.get(b"if-none-match", b"").removeprefix(b"W/") == tag[1]:
+        return HttpAnswer(304, [tag], b"")
+    return HttpAnswer(200, [JSON, tag], entry.wire(request.caller, record).encode())
+
+
+async def create_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
+    """Create a record; a string id may come with the body."""
+    entry, parent, _ = backend.catalogue.locate(path_of(request))
+    body, raw = await request.json_object(backend.settings.max_body_bytes, may_be_empty=True)
+    given = body.get("id")
+    if given is not None and not isinstance(given, str | int):
+        raise Refusal("validation", "id must be text or a number", errors={"id": ["must be text or a number"]})
+    id = "" if given is None or (request.is_alias and entry.is_integer) else given
+    write = Write(act="create", collection=entry.name, parent=parent, id=id, body=body)
+    return await _write(backend, request, entry, write, raw, 201)
+
+
+async def replace_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
+    """Replace a record's fields as a whole; with `If-None-Match: *`, create it under this id."""
+    if request.headers.get(b"if-none-match") == b"*":
+        return await _change(backend, request, "create")
+    return await _change(backend, request, "replace")
+
+
+async def patch_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
+    """Change some fields (RFC 7396)."""
+    return await _change(backend, request, "patch")
+
+
+async def delete_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
+    """Delete a record."""
+    return await _change(backend, request, "delete")
+
+
+async def _change(backend: Backend, request: HttpRequest, act: Act) -> HttpAnswer:
+    entry, parent, text = backend.catalogue.locate(path_of(request))
+    is_delete = act == "delete"
+    limit = backend.settings.max_body_bytes
+    body, raw = ({}, b"") if is_delete else await request.json_object(limit, may_be_empty=act == "patch")
+    write = Write(
+        act=act,
+        collection=entry.name,
+        parent=parent,
+        id=entry.parse_id(text),
+        body=body,
+        revision=_expected_revision(request),
+        exists=False if act == "create" else None,
+    )
+    return await _write(backend, request, entry, write, raw, 201 if act == "create" else 200)
+
+
+def _expected_revision(request: HttpRequest) -> int | None:
+    given = request.headers.get(b"if-match")
+    if given is None or given == b"*":
+        return None
+    text = given.removeprefix(b"W/").strip(b'"')
+    return int(text) if text.isdigit() and len(text) < 19 else -1
+
+
+async def _write(
+    backend: Backend, request: HttpRequest, entry: Entry, write: Write, raw: bytes, status: int
+) -> HttpAnswer:
+    key = _key(request, raw)
+    answer = _answerer(request, entry, write, status)
+    wanted = WriteRequest((write,), request.caller, key=key, answer=answer if key is not None else None)
+    outcome = await backend.writer.submit(wanted)
+    stored = outcome.answer if outcome.answer is not None else answer(outcome)
+    headers: Headers = [JSON] if stored.body else []
+    if outcome.replayed:
+        headers.append((b"idempotency-replayed", b"true"))
+    elif outcome.records and (record := outcome.records[0].after) is not None:
+        headers.append(etag(record))
+        if stored.status == 201:
+            headers.append((b"location", f"{request.path.rstrip('/')}/{record.id}".encode()))
+    return HttpAnswer(stored.status, headers, stored.body)
+
+
+def _answerer(request: HttpRequest, entry: Entry, write: Write, status: int) -> Callable[[Outcome], Answer]:
+    caller, is_deleted_view = request.caller, request.view == "deleted"
+
+    def answer(outcome: Outcome) -> Answer:
+        record = outcome.records[0].after
+        if write.act == "delete":
+            return Answer(200, _DELETED) if is_deleted_view else Answer(204, b"")
+        assert record is not None
+        return Answer(status, entry.wire(caller, record).encode())
+
+    return answer
+
+
+def _key(request: HttpRequest, raw: bytes) -> Key | None:
+    """The idempotency key of the request, with a digest of all that makes it this request."""
+    given = request.headers.get(b"idempotency-key")
+    if given is None:
+        return None
+    key = given.decode("latin-1").strip().strip('"')
+    if not 1 <= len(key) <= 200 or not key.isprintable():
+        raise Refusal("invalid_query", "an Idempotency-Key has 1 to 200 printable characters")
+    condition = request.headers.get(b"if-match", b"") + b"\0" + request.headers.get(b"if-none-match", b"")
+    parts = (request.method.encode(), request.path.encode(), condition, raw)
+    digest = hashlib.sha256(b"\0".join(parts)).hexdigest()
+    caller = f"admin:{request.caller.id}" if request.caller.is_admin else str(request.caller.id)
+    return Key(caller, key, digest)
+
+
+async def import_records(backend: Backend, request: HttpRequest) -> HttpAnswer:
+    """Create many records as administrator: `{"rows": [...], "is_text"?: true}` gives `{"created": n, "refused": [...]}`.
+
+    Each refused row is `{"row": index, "message": …, "errors": {…}}`; the others are created.
+    """
+    if not request.caller.is_admin:
+        raise Refusal("forbidden", "only an administrator imports: log in at /v1/admin/login")
+    body, _ = await request.json_object(backend.settings.max_body_bytes)
+    rows = body.get("rows")
+    if not isinstance(rows, list) or len(rows) > MAX_LIMIT:
+        raise Refusal("invalid_body", f'send {{"rows": [...]}} with at most {MAX_LIMIT} records')
+    result: dict[str, Any] = await backend.importer.rows(
+        request.segments["collection"], rows, is_text=body.get("is_text") is True
+    )
+    return json_answer(result)

@@ -1,0 +1,146 @@
+"""The table of operations, mounted: each path once, each method its handler, aliases with their view."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from starlette.routing import Route, Router
+
+from hinterland.contract.errors import Refusal
+from hinterland.contract.identity import SIGNED_OUT
+from hinterland.contract.operations import OPERATIONS, Operation
+from hinterland.server.backend import Backend
+from hinterland.server.http import HttpAnswer, HttpRequest, Receive, Scope, Send, send_answer
+from hinterland.server.protocols.rest.records import RECORDS
+
+Handler = Callable[[Backend, HttpRequest], Awaitable[HttpAnswer]]
+_RECORD_OPERATIONS = ("records.list", "records.create", "records.view", "records.replace", "records.patch",
+                      "records.delete")  # fmt: skip
+_RESERVED = frozenset({"v1", "api", "auth", "health", "healthz", "readyz", "metrics", "graphql", "favicon"})
+
+
+class Mounted:
+    """One operation at one path: who may call, which view answers, and the handler."""
+
+    __slots__ = ("auth", "handler", "is_alias", "view")
+
+    def __init__(self, operation: Operation, handler: Handler, view: str, *, is_alias: bool) -> None:
+        self.auth = operation.auth
+        self.handler = handler
+        self.view = view
+        self.is_alias = is_alias
+
+
+class Endpoint:
+    """The operations of one path, by method, as an ASGI application."""
+
+    def __init__(self, backend: Backend, methods: Mapping[str, Mounted]) -> None:
+        self.backend = backend
+        self.methods = dict(methods)
+        if "GET" in self.methods:
+            self.methods["HEAD"] = self.methods["GET"]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        mounted = self.methods.get(scope["method"])
+        if mounted is None:
+            raise _not_allowed(scope, self.methods)
+        request = HttpRequest(scope, receive)
+        request.view, request.is_alias = mounted.view, mounted.is_alias
+        await authenticate(self.backend, request, mounted)
+        answer = await mounted.handler(self.backend, request)
+        await send_answer(send, answer, without_body=scope["method"] == "HEAD")
+
+
+async def authenticate(backend: Backend, request: HttpRequest, mounted: Mounted) -> None:
+    """Set the request's caller from its bearer token (RFC 6750 §2.1). Raises `unauthorized`."""
+    if mounted.auth == "ignored":
+        return
+    given = request.headers.get(b"authorization")
+    if given is not None:
+        request.caller = await backend.tokens.caller(bearer(given, is_alias=mounted.is_alias))
+    if mounted.auth == "required" and request.caller is SIGNED_OUT:
+        raise Refusal("unauthorized", "sign in first", headers=(("WWW-Authenticate", "Bearer"),))
+
+
+def bearer(given: bytes, *, is_alias: bool) -> str:
+    """The token of an Authorization header; a tutorial path takes one without the word Bearer too."""
+    scheme, _, token = given.partition(b" ")
+    if scheme.lower() == b"bearer" and token:
+        return token.strip().decode("latin-1")
+    if is_alias and not token:
+        return scheme.decode("latin-1")
+    raise Refusal(
+        "unauthorized",
+        "the Authorization header must be: Bearer, a space, the access token",
+        headers=(("WWW-Authenticate", 'Bearer error="invalid_token"'),),
+    )
+
+
+def _not_allowed(scope: Scope, methods: Mapping[str, Mounted]) -> Refusal:
+    allowed = ", ".join(methods)
+    message = f"{scope['path'][:100]} takes {allowed}, not {scope['method'][:20]}"
+    return Refusal("method_not_allowed", message, headers=(("Allow", allowed),))
+
+
+class Records:
+    """Every path below `/v1/records/`: an odd number of names is a collection, an even one a record."""
+
+    def __init__(self, collection: Endpoint, record: Endpoint) -> None:
+        self.collection = collection
+        self.record = record
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        is_record = scope["path"].count("/", len(RECORDS)) % 2
+        await (self.record if is_record else self.collection)(scope, receive, send)
+
+
+class Dispatcher:
+    """The way to an endpoint: records first, since they are asked for most."""
+
+    def __init__(self, records: Records, router: Router) -> None:
+        self.records = records
+        self.router = router
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] == "http" and scope["path"].startswith(RECORDS):
+            await self.records(scope, receive, send)
+        else:
+            await self.router(scope, receive, send)
+
+
+async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "http":
+        raise Refusal("not_found", f"there is nothing at {scope['path'][:100]}; /openapi.json lists what there is")
+
+
+def mount(backend: Backend, handlers: Mapping[str, Handler], streams: Sequence[Route]) -> Dispatcher:
+    """The server's paths. `handlers` by operation name; `streams` are mounted as they are."""
+    paths: dict[str, dict[str, Mounted]] = {}
+    aliases: dict[str, dict[str, Mounted]] = {}
+    for name, handler in handlers.items():
+        operation = OPERATIONS[name]
+        if name not in _RECORD_OPERATIONS:
+            canonical = Mounted(operation, handler, operation.view, is_alias=False)
+            paths.setdefault(operation.path, {})[operation.method] = canonical
+        for alias in operation.aliases if backend.settings.tutorial_paths or name == "health" else ():
+            mounted = Mounted(operation, handler, alias.view, is_alias=True)
+            target = aliases if alias.path.startswith("/{") else paths
+            target.setdefault(alias.path, {})[operation.method] = mounted
+    routes = [Route(path, Endpoint(backend, methods)) for path, methods in [*paths.items(), *aliases.items()]]
+    return Dispatcher(_records(backend, handlers), Router([*streams, *routes], default=_not_found))
+
+
+def _records(backend: Backend, handlers: Mapping[str, Handler]) -> Records:
+    def endpoint(*names: str) -> Endpoint:
+        operations = [OPERATIONS[name] for name in names]
+        return Endpoint(backend, {o.method: Mounted(o, handlers[o.name], o.view, is_alias=False) for o in operations})
+
+    return Records(endpoint(*_RECORD_OPERATIONS[:2]), endpoint(*_RECORD_OPERATIONS[2:]))
+
+
+def taken_aliases(names: Sequence[str]) -> list[str]:
+    """Those collections whose tutorial path `/{collection}` belongs to the server itself."""
+    return [name for name in names if name in _RESERVED]
