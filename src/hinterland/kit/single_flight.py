@@ -27,6 +27,10 @@ class SingleFlight(Generic[T]):
             task.add_done_callback(lambda done: self._land(key, done))
         return await asyncio.shield(task)
 
+    async def finish(self) -> None:
+        """Return when every run that is under way has ended, whatever its outcome."""
+        await asyncio.gather(*self._runs.values(), return_exceptions=True)
+
     def _land(self, key: object, done: asyncio.Task[T]) -> None:
         del self._runs[key]
         if not done.cancelled():

@@ -1,0 +1,105 @@
+"""Signing up, in and out, and who one is."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
+
+from hinterland.client.answers import decoded
+from hinterland.client.calls import Call, Calls
+from hinterland.client.errors import NetworkError, ServerError, Unauthorized
+from hinterland.client.session import Listener, SignedIn, SigningIn, State
+from hinterland.client.tokens import Refresh, Tokens
+from hinterland.contract.accounts import Credentials, RefreshRequest, Session
+from hinterland.kit.clock import Clock
+
+# For 10 s the server answers the same successor to a refresh token whose answer was lost: all tries end before.
+REFRESH_SECONDS, REFRESH_READ, REFRESH_RETRIES = 9.0, 4.0, 8
+_log = logging.getLogger("hinterland.client")
+
+
+def refresher(calls: Calls, clock: Clock) -> Refresh:
+    """How the server is asked for a new session; `calls` goes without an access token."""
+
+    async def refresh(refresh_token: str) -> Session:
+        request = calls.request("auth.refresh", body=RefreshRequest(refresh_token=refresh_token)).replaced(
+            deadline=clock.monotonic() + REFRESH_SECONDS, read=REFRESH_READ, retries=REFRESH_RETRIES
+        )
+        response = await calls.perform(request)
+        return decoded(response.content, Session, operation="auth.refresh")
+
+    return refresh
+
+
+class Auth:
+    """The account operations of a client, and the session's state."""
+
+    def __init__(self, call: Call, tokens: Tokens) -> None:
+        self._call = call
+        self._tokens = tokens
+
+    @property
+    def state(self) -> State:
+        """SignedOut, SigningIn or SignedIn. The first question reads the vault."""
+        return self._tokens.state
+
+    @property
+    def user(self) -> dict[str, Any] | None:
+        """The own record as it was at the last log-in, renewal or `me`; None: signed out."""
+        state = self.state
+        return state.user if isinstance(state, SignedIn) else None
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` with each new state, in the event loop's thread; the returned function ends that."""
+        return self._tokens.holder.listen(listener)
+
+    def states(self) -> AsyncGenerator[State, None]:
+        """The state now, and then each new one."""
+        return self._tokens.holder.states()
+
+    async def sign_up(self, *, name: str, email: str, password: str, **fields: Any) -> dict[str, Any]:
+        """Make a user with the `fields` that the app declares besides, and sign in. The user's record.
+
+        Raises ValidationFailed (by field), Conflict (the e-mail is taken), PasswordRefused.
+        """
+        body = {**fields, "name": name, "email": email, "password": password}
+        return await self._enter("auth.signup", body)
+
+    async def log_in(self, *, email: str, password: str) -> dict[str, Any]:
+        """Sign in; whoever was signed in before is not any more. The user's record. Raises InvalidCredentials."""
+        return await self._enter("auth.login", Credentials(email=email, password=password))
+
+    async def log_out(self) -> None:
+        """End the session, here in any case, and on the server if it can be reached."""
+        if isinstance(self.state, SignedIn):
+            try:
+                await self._call("auth.logout", output=type(None))
+            except (NetworkError, ServerError, Unauthorized) as error:
+                _log.warning("signed out here only; the session ends on the server by its age: %s", error)
+        await self._tokens.sign_out("log_out")
+
+    async def refresh(self) -> dict[str, Any]:
+        """Renew the session now. The user's record. Raises Unauthorized where there is none any more."""
+        token = await self._tokens.current()
+        renewed = None if token is None else await self._tokens.renewed(token)
+        user = self.user
+        if renewed is None or user is None:
+            raise Unauthorized(sent="no")
+        return user
+
+    async def me(self) -> dict[str, Any]:
+        """The own record, as the server has it now. Raises Unauthorized."""
+        user = await self._call("auth.me", output=dict[str, Any])
+        self._tokens.know(user)
+        return user
+
+    async def _enter(self, operation: str, body: object) -> dict[str, Any]:
+        before = self.state
+        self._tokens.holder.move(SigningIn())
+        try:
+            session = await self._call(operation, body=body, output=Session)
+            return (await self._tokens.sign_in(session)).user
+        finally:
+            if isinstance(self.state, SigningIn):
+                self._tokens.holder.move(before)

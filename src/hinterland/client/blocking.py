@@ -1,0 +1,210 @@
+"""A small door for scripts, threads and GUIs: the same client without `await`, run by one loop in the background."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar, overload
+
+from hinterland.client import client as awaited
+from hinterland.client.errors import ClientClosed
+from hinterland.client.events import Event
+from hinterland.client.exchange import Response
+from hinterland.client.repository import Body, Page, RemoteRepository
+from hinterland.client.session import State
+from hinterland.contract.identity import RecordId
+
+T = TypeVar("T")
+
+
+class Door:
+    """An event loop in a thread of its own; any thread may call."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="hinterland-client", daemon=True)
+        self._thread.start()
+
+    def run(self, act: Coroutine[Any, Any, T]) -> T:
+        """The outcome of `act`. Where the caller is interrupted, `act` is cancelled."""
+        if not self._thread.is_alive():
+            act.close()
+            raise ClientClosed
+        future: Future[T] = asyncio.run_coroutine_threadsafe(act, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def iterate(self, items: AsyncIterator[T]) -> Iterator[T]:
+        """The items one by one; the source is closed when the caller stops."""
+        try:
+            while True:
+                try:
+                    yield self.run(_next(items))
+                except StopAsyncIteration:
+                    return
+        finally:
+            self.run(_closed(items))
+
+    def close(self) -> None:
+        """End the loop and its thread."""
+        if self._thread.is_alive():
+            self.run(_cancelled())
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+
+
+class Auth:
+    """The account operations; see `hinterland.client.auth.Auth`."""
+
+    def __init__(self, door: Door, client: awaited.Client) -> None:
+        self._door = door
+        self._auth = client.auth
+
+    @property
+    def state(self) -> State:
+        """SignedOut, SigningIn or SignedIn."""
+        return self._auth.state
+
+    @property
+    def user(self) -> dict[str, Any] | None:
+        """The own record; None: signed out."""
+        return self._auth.user
+
+    def sign_up(self, *, name: str, email: str, password: str, **fields: Any) -> dict[str, Any]:
+        """Make a user and sign in. The user's record."""
+        return self._door.run(self._auth.sign_up(name=name, email=email, password=password, **fields))
+
+    def log_in(self, *, email: str, password: str) -> dict[str, Any]:
+        """Sign in. The user's record."""
+        return self._door.run(self._auth.log_in(email=email, password=password))
+
+    def log_out(self) -> None:
+        """End the session."""
+        self._door.run(self._auth.log_out())
+
+    def refresh(self) -> dict[str, Any]:
+        """Renew the session now. The user's record."""
+        return self._door.run(self._auth.refresh())
+
+    def me(self) -> dict[str, Any]:
+        """The own record, as the server has it now."""
+        return self._door.run(self._auth.me())
+
+
+class Repository(Generic[T]):
+    """The records of one collection; see `hinterland.client.repository.Repository`."""
+
+    def __init__(self, door: Door, repository: RemoteRepository[T]) -> None:
+        self._door = door
+        self._repository = repository
+
+    def get(self, record_id: RecordId) -> T:
+        """One record."""
+        return self._door.run(self._repository.get(record_id))
+
+    def list(self, **question: Any) -> Page[T]:
+        """A page of the records that the question finds."""
+        return self._door.run(self._repository.list(**question))
+
+    def iterate(self, **question: Any) -> Iterator[T]:
+        """All records that the question finds."""
+        return self._door.iterate(self._repository.iterate(**question))
+
+    def create(self, body: Body, *, key: str = "") -> T:
+        """Create a record."""
+        return self._door.run(self._repository.create(body, key=key))
+
+    def replace(self, record_id: RecordId, body: Body, *, revision: int | None = None, key: str = "") -> T:
+        """Replace all fields."""
+        return self._door.run(self._repository.replace(record_id, body, revision=revision, key=key))
+
+    def update(self, record_id: RecordId, patch: Body, *, revision: int | None = None, key: str = "") -> T:
+        """Change the given fields."""
+        return self._door.run(self._repository.update(record_id, patch, revision=revision, key=key))
+
+    def delete(self, record_id: RecordId, *, revision: int | None = None, key: str = "") -> None:
+        """Delete the record."""
+        self._door.run(self._repository.delete(record_id, revision=revision, key=key))
+
+
+class Client:
+    """`hinterland.client.Client` without `await`; takes the same arguments. Any thread may use it."""
+
+    def __init__(self, url: str | None = None, *, store: str | os.PathLike[str] | None = None, **settings: Any) -> None:
+        self.client = awaited.Client(url, store=store, **settings)
+        self._door = Door()
+        self.auth = Auth(self._door, self.client)
+
+    @property
+    def url(self) -> str:
+        """The backend's address."""
+        return self.client.url
+
+    def run(self, act: Coroutine[Any, Any, T]) -> T:
+        """The outcome of anything that `self.client` offers with `await`: `run(client.client.auth.me())`."""
+        return self._door.run(act)
+
+    @overload
+    def collection(self, name: str, *, parent: str = "") -> Repository[dict[str, Any]]: ...
+    @overload
+    def collection(self, name: str, kind: type[T], *, parent: str = "") -> Repository[T]: ...
+    def collection(self, name: str, kind: Any = dict, *, parent: str = "") -> Any:
+        """The records of a collection as `kind`, a msgspec.Struct or dict."""
+        return Repository(self._door, self.client.collection(name, kind, parent=parent))
+
+    def events(self, collections: Sequence[str], *, cursor: str = "", filter: str = "") -> Iterator[Event]:
+        """The live events of `collections` after `cursor`."""
+        return self._door.iterate(self.client.events(collections, cursor=cursor, filter=filter))
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: object = None,
+        query: Sequence[tuple[str, str]] = (),
+        headers: Mapping[str, str] = {},
+    ) -> Response:
+        """Call any path of the backend."""
+        return self._door.run(self.client.request(method, path, json=json, query=query, headers=headers))
+
+    def close(self) -> None:
+        """End what is under way, let connections go, and end the thread."""
+        try:
+            self._door.run(self.client.close())
+        except ClientClosed:
+            return
+        self._door.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+async def _next(items: AsyncIterator[T]) -> T:
+    return await anext(items)
+
+
+async def _closed(items: AsyncIterator[T]) -> None:
+    close = getattr(items, "aclose", None)
+    if close is not None:
+        await close()
+
+
+async def _cancelled() -> None:
+    others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)

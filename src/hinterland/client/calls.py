@@ -1,0 +1,135 @@
+"""Calling the operations of the contract's table: from a name to a request, from an answer to a typed value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol, TypeVar
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from hinterland.client.answers import decoded, error_in
+from hinterland.client.exchange import Request, Response, Send
+from hinterland.client.options import Options
+from hinterland.contract.identity import new_id
+from hinterland.contract.operations import OPERATIONS, Operation, path_of
+from hinterland.kit.clock import Clock
+
+T = TypeVar("T")
+Pairs = Sequence[tuple[str, str]]
+# Carried out once however often they come, though they are POSTs: the server counts mutations, answers the same
+# successor to a refresh token whose answer was lost, and can't end a session twice.
+REPEATABLE = frozenset({"auth.refresh", "auth.logout", "sync.push", "sync.pull"})
+
+
+class Call(Protocol):
+    """What parts of the client use to reach the server."""
+
+    async def __call__(
+        self,
+        operation: str,
+        *,
+        segments: Mapping[str, object] = ...,
+        query: Pairs = ...,
+        body: object = ...,
+        output: type[T],
+        key: str = ...,
+        headers: Mapping[str, str] = ...,
+        deadline: float | None = ...,
+    ) -> T:
+        """The answer of an operation as an `output`; see `Calls.__call__`."""
+        ...
+
+
+class Calls:
+    """Reaches the server at `base` over `send`."""
+
+    def __init__(self, send: Send, base: str, clock: Clock, options: Options) -> None:
+        self._send = send
+        self._base = base.rstrip("/")
+        self._clock = clock
+        self._options = options
+
+    async def __call__(
+        self,
+        operation: str,
+        *,
+        segments: Mapping[str, object] = {},
+        query: Pairs = (),
+        body: object = None,
+        output: type[T],
+        key: str = "",
+        headers: Mapping[str, str] = {},
+        deadline: float | None = None,
+    ) -> T:
+        """The answer of an operation as an `output` (`type(None)`: there is none).
+
+        `segments` fill the path, `body` becomes JSON, `key` is the Idempotency-Key of a write (made where it is
+        missing), `deadline` are the seconds for the whole call. Raises the errors of `client.errors`.
+        """
+        request = self.request(operation, segments=segments, query=query, body=body, key=key, headers=headers)
+        if deadline is not None:
+            request = request.replaced(deadline=self._clock.monotonic() + deadline)
+        response = await self.perform(request)
+        if output is type(None):
+            return output()
+        request_id = response.headers.get("x-request-id", "")
+        return decoded(response.content, output, operation=operation, request_id=request_id)
+
+    def request(
+        self,
+        operation: str,
+        *,
+        segments: Mapping[str, object] = {},
+        query: Pairs = (),
+        body: object = None,
+        key: str = "",
+        headers: Mapping[str, str] = {},
+    ) -> Request:
+        """The request of an operation of the contract's table."""
+        row = OPERATIONS[operation]
+        path = path_of(operation, **{name: segment(name, value) for name, value in segments.items()})
+        request = self.foreign(
+            row.method, path, query=query, body=body, headers={**_key(row, key, self._clock), **headers}
+        )
+        return request.replaced(
+            operation=operation, has_auth=row.auth != "ignored", is_repeatable=operation in REPEATABLE
+        )
+
+    def foreign(
+        self, method: str, path: str, *, query: Pairs = (), body: object = None, headers: Mapping[str, str] = {}
+    ) -> Request:
+        """The request of a call that is not in the table; `path` begins with `/` or is a whole URL."""
+        options = self._options
+        url = path if "://" in path else f"{self._base}{path}"
+        content = b"" if body is None else msgspec.json.encode(body)
+        kind = {"content-type": "application/json"} if content else {}
+        named = {name.lower(): value for name, value in {**options.headers, **headers}.items()}
+        return Request(
+            method=method,
+            url=f"{url}?{urlencode(query)}" if query else url,
+            headers={"accept": "application/json", **kind, **named},
+            content=content,
+            connect=options.connect,
+            read=options.read,
+            retries=options.retries,
+        )
+
+    async def perform(self, request: Request) -> Response:
+        """The answer, whatever it holds; one that says no is raised as a StatusError."""
+        response = await self._send(request)
+        if response.is_error:
+            raise error_in(response, operation=request.operation, now=self._clock.now())
+        return response
+
+
+def segment(name: str, value: object) -> str:
+    """A value as one segment of a path; a collection's may be the path of a nested one. Raises ValueError."""
+    parts = str(value).split("/") if name == "collection" else [str(value)]
+    if any(part in ("", ".", "..") for part in parts):
+        raise ValueError(f"{value!r} can't be the {name} in a path")
+    return "/".join(quote(part, safe="~") for part in parts)
+
+
+def _key(row: Operation, key: str, clock: Clock) -> dict[str, str]:
+    return {"idempotency-key": key or new_id(clock.now())} if row.is_idempotent_by_key else {}

@@ -1,0 +1,140 @@
+"""The client: one object that reaches a backend."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from random import random as system_random
+from types import TracebackType
+from typing import Any, Self, TypeVar, overload
+
+from hinterland.client.auth import Auth, refresher
+from hinterland.client.calls import Calls
+from hinterland.client.errors import ClientClosed
+from hinterland.client.events import Event, Feed
+from hinterland.client.exchange import Layer, Request, Response, Send, Transport, origin_of, stack
+from hinterland.client.layers.bearer import bearer
+from hinterland.client.layers.deadline import deadline
+from hinterland.client.layers.redirect import check_address, redirect
+from hinterland.client.layers.retry import Retry
+from hinterland.client.layers.trace import OnTrace, is_debugging, print_trace, trace
+from hinterland.client.options import Options
+from hinterland.client.repository import RemoteRepository
+from hinterland.client.tokens import Tokens
+from hinterland.client.transports.network import Network
+from hinterland.client.vault.file import FileVault
+from hinterland.client.vault.memory import MemoryVault
+from hinterland.client.vault.protocol import Vault
+from hinterland.kit.backoff import Random
+from hinterland.kit.clock import Clock, SystemClock
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+T = TypeVar("T")
+
+
+class Client:
+    """Reaches the backend at `url`; without one at the environment's `API_URL`, else at http://127.0.0.1:8000.
+
+    `store` is the file of the local store; the session is kept sealed beside it, or in the `vault` that is given, or,
+    with neither, in memory. `on_trace` is told of every call, `layers` are put over retrying and see each call once.
+    `transport`, `clock` and `random` are replaced in tests. Plain http beyond this machine is refused unless
+    `allow_http`. A client belongs to one event loop; `hinterland.client.blocking` serves those who have none. Close
+    it, or use it with `async with`.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        store: str | os.PathLike[str] | None = None,
+        vault: Vault | None = None,
+        transport: Transport | None = None,
+        clock: Clock | None = None,
+        options: Options | None = None,
+        on_trace: OnTrace | None = None,
+        layers: Sequence[Layer] = (),
+        allow_http: bool = False,
+        random: Random = system_random,
+    ) -> None:
+        self.url = (url or os.environ.get("API_URL") or DEFAULT_URL).rstrip("/")
+        check_address(self.url, allow_http=allow_http)
+        self.options = options or Options()
+        self.clock = clock or SystemClock()
+        self.transport = transport or Network(self.options, clock=self.clock)
+        self._is_closed = False
+
+        listeners = [*([on_trace] if on_trace else []), *([print_trace] if is_debugging() else [])]
+        limit = deadline(self.clock, self.options.deadline)
+        above: list[Layer] = [
+            trace(self.clock, listeners),
+            self._while_open,
+            limit,
+            *layers,
+            Retry(self.clock, self.options, random),
+        ]
+        below: list[Layer] = [redirect(allow_http=allow_http)]
+        origin = origin_of(self.url)
+        unsigned = self._calls(stack([*above, *below], self.transport))
+        self._tokens = Tokens(vault or _vault_beside(store), self.clock, origin, refresher(unsigned, self.clock))
+        self.calls = self._calls(stack([*above, bearer(self._tokens, origin), *below], self.transport))
+        self.auth = Auth(self.calls, self._tokens)
+        self._feed = Feed(self.calls, self.clock, random)
+
+    @overload
+    def collection(self, name: str, *, parent: str = "") -> RemoteRepository[dict[str, Any]]: ...
+    @overload
+    def collection(self, name: str, kind: type[T], *, parent: str = "") -> RemoteRepository[T]: ...
+    def collection(self, name: str, kind: Any = dict, *, parent: str = "") -> Any:
+        """The records of a collection as `kind`, a msgspec.Struct or dict; `parent` is the owner's path, "posts/42"."""
+        return RemoteRepository(self.calls, name, dict[str, Any] if kind is dict else kind, parent)
+
+    def events(self, collections: Sequence[str], *, cursor: str = "", filter: str = "") -> AsyncGenerator[Event, None]:
+        """The live events of `collections` after `cursor` ("": from now on), for which the CEL `filter` is true.
+
+        A stream that breaks off is taken up again without gap or repetition. Raises Unauthorized, Forbidden, NotFound.
+        """
+        return self._feed.events(
+            [collections] if isinstance(collections, str) else collections, cursor=cursor, filter=filter
+        )
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: object = None,
+        query: Sequence[tuple[str, str]] = (),
+        headers: Mapping[str, str] = {},
+    ) -> Response:
+        """Call any path of the backend, or a whole URL of another server, which does not get the session's token.
+
+        Raises StatusError for an answer from 400 on.
+        """
+        return await self.calls.perform(self.calls.foreign(method, path, query=query, body=json, headers=headers))
+
+    async def close(self) -> None:
+        """End what is under way and let connections go. The session stays in its vault."""
+        if not self._is_closed:
+            self._is_closed = True
+            await self._tokens.close()
+            await self.transport.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def _calls(self, send: Send) -> Calls:
+        return Calls(send, self.url, self.clock, self.options)
+
+    async def _while_open(self, request: Request, send: Send) -> Response:
+        if self._is_closed:
+            raise ClientClosed(operation=request.operation)
+        return await send(request)
+
+
+def _vault_beside(store: str | os.PathLike[str] | None) -> Vault:
+    return MemoryVault() if store is None else FileVault(f"{os.fspath(store)}.vault")

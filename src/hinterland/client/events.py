@@ -1,0 +1,158 @@
+"""The live events of collections: a stream that is taken up again where it broke off, without gap or repetition."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from random import random as system_random
+from typing import Any, Literal
+
+import msgspec
+
+from hinterland.client.answers import decoded
+from hinterland.client.calls import Calls
+from hinterland.client.errors import (
+    ConnectionLost,
+    HinterlandError,
+    InvalidCursor,
+    NetworkError,
+    RateLimited,
+    ReadTimeout,
+    RequestTimeout,
+    ServerError,
+)
+from hinterland.client.exchange import Response
+from hinterland.contract.events import ChangeEvent, Commit, Resync
+from hinterland.kit.backoff import Random, full_jitter
+from hinterland.kit.clock import Clock
+from hinterland.kit.event_stream import EventStreamParser, Message
+from hinterland.kit.time_limit import within
+
+SILENCE = 40.0  # seconds; the server says something at least every 15
+WAIT_BASE, WAIT_CAP = 0.25, 4.0  # seconds between tries: back within 5 s of the network's return
+_PASSING = (NetworkError, ServerError, RateLimited, RequestTimeout)
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """What a subscriber is told. `cursor` is where to go on from once this event was dealt with.
+
+    `ready`: the stream stands. `commit`: `changes` that were made together. `position`: nothing new until here.
+    `resync`: the cursor can't be continued (`reason`): read the collections again. `offline`: the stream broke off
+    (`reason`), and is being taken up again; `ready` follows when that succeeded.
+    """
+
+    kind: Literal["ready", "commit", "position", "resync", "offline"]
+    cursor: str
+    changes: list[ChangeEvent] = []
+    reason: str = ""
+
+
+class Feed:
+    """Opens the streams of a client."""
+
+    def __init__(self, calls: Calls, clock: Clock, random: Random = system_random) -> None:
+        self._calls = calls
+        self._clock = clock
+        self._random = random
+
+    async def events(
+        self,
+        collections: Sequence[str],
+        *,
+        cursor: str = "",
+        filter: str = "",
+    ) -> AsyncGenerator[Event, None]:
+        """The events of `collections` after `cursor` ("": from now on), until the server ends it with a 204.
+
+        Raises Unauthorized, Forbidden, NotFound and other definite refusals; what may pass is waited for.
+        """
+        subscription = _Subscription(self._calls, self._clock, collections, filter, cursor)
+        failures = 0
+        while True:
+            try:
+                async with aclosing(subscription.connection()) as events:
+                    async for event in events:
+                        failures = 0
+                        yield event
+                return
+            except InvalidCursor as error:
+                if not subscription.cursor:
+                    raise
+                subscription.cursor = ""
+                yield Event(kind="resync", cursor="", reason=error.message)
+            except _PASSING as error:
+                if failures == 0:
+                    yield Event(kind="offline", cursor=subscription.cursor, reason=error.message)
+                wait = self._wait(failures, error, subscription)
+                failures += 1
+                await self._clock.sleep(wait)
+
+    def _wait(self, failures: int, error: HinterlandError, subscription: _Subscription) -> float:
+        jittered = full_jitter(failures, WAIT_BASE, WAIT_CAP, self._random)
+        return max(jittered, error.retry_after or 0.0, subscription.retry or 0.0)
+
+
+class _Subscription:
+    """Where a stream stands: the newest cursor, and the wait that the server asks for between connections."""
+
+    def __init__(self, calls: Calls, clock: Clock, collections: Sequence[str], filter_: str, cursor: str) -> None:
+        self._calls = calls
+        self._clock = clock
+        self._pairs = [("collection", name) for name in collections] + ([("filter", filter_)] if filter_ else [])
+        self._is_new = True
+        self.cursor = cursor
+        self.retry: float | None = None
+
+    async def connection(self) -> AsyncGenerator[Event, None]:
+        """The events of one connection; ends with a 204, raises ConnectionLost at any other end."""
+        response = await self._open()
+        try:
+            if response.status == 204:
+                return
+            parser = EventStreamParser()
+            while True:
+                for message in parser.feed(await self._piece(response)):
+                    self.cursor = message.id or self.cursor
+                    if (event := _event(message, self.cursor)) is not None:
+                        yield event
+                self.retry = parser.retry
+        finally:
+            await response.close()
+
+    async def _open(self) -> Response:
+        is_first, self._is_new = self._is_new, False
+        pairs, headers = list(self._pairs), {"accept": "text/event-stream", "cache-control": "no-store"}
+        if self.cursor and is_first:
+            pairs.append(("cursor", self.cursor))
+        elif self.cursor:
+            headers["last-event-id"] = self.cursor
+        request = self._calls.request("events.stream", query=pairs, headers=headers)
+        return await self._calls.perform(request.replaced(is_stream=True, retries=0, read=SILENCE))
+
+    async def _piece(self, response: Response) -> bytes:
+        async def act() -> bytes:
+            return await anext(response.stream, b"") if response.stream is not None else b""
+
+        try:
+            piece = await within(self._clock, SILENCE, act)
+        except TimeoutError:
+            raise ReadTimeout(detail=f"nothing came for {SILENCE:g} s", operation="events.stream") from None
+        if not piece:
+            raise ConnectionLost(detail="the stream ended", operation="events.stream")
+        return piece
+
+
+def _event(message: Message, cursor: str) -> Event | None:
+    data: Any = message.data.encode()
+    match message.event:
+        case "commit":
+            commit = decoded(data, Commit, operation="events.stream")
+            return Event(kind="commit", cursor=cursor, changes=commit.changes)
+        case "resync":
+            return Event(kind="resync", cursor=cursor, reason=decoded(data, Resync, operation="events.stream").reason)
+        case "ready":
+            return Event(kind="ready", cursor=cursor)
+        case "position":
+            return Event(kind="position", cursor=cursor)
+        case _:
+            return None  # a newer server tells more

@@ -1,0 +1,167 @@
+"""Typed access to the records of one collection."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeVar
+
+import msgspec
+
+from hinterland.client.calls import Call
+from hinterland.contract import query as queries
+from hinterland.contract.identity import RecordId
+from hinterland.contract.query import Query
+
+T = TypeVar("T")
+R = TypeVar("R")
+Body = Mapping[str, Any] | msgspec.Struct
+
+
+class Page(msgspec.Struct, Generic[T], frozen=True):
+    """Some records in order. `next` is the cursor of the page after this one, None at the end; `total` counts all that
+    the question finds, where it was asked for."""
+
+    items: list[T]
+    next: str | None = None
+    total: int | None = None
+
+
+class Repository(Protocol[T]):
+    """The records of one collection as `T`, a msgspec.Struct or dict. A test's fake is any class with these methods.
+
+    All raise the errors of `client.errors`: NotFound, Forbidden, Unauthorized, NetworkError, InvalidResponse …
+    """
+
+    async def get(self, record_id: RecordId) -> T:
+        """One record."""
+        ...
+
+    async def list(
+        self,
+        *,
+        page: int = 1,
+        limit: int = queries.DEFAULT_LIMIT,
+        cursor: str = "",
+        filter: str = "",
+        sort: Sequence[str] = (),
+        total: bool = False,
+        **equals: Any,
+    ) -> Page[T]:
+        """A page of the records for which the CEL expression `filter` over `record` is true.
+
+        `equals` are fields and the values that they must have. `sort` names fields, `-` before one for descending.
+        `cursor` is the `next` of the page before, and goes without `page`.
+        """
+        ...
+
+    def iterate(
+        self,
+        *,
+        filter: str = "",
+        sort: Sequence[str] = (),
+        limit: int = 100,
+        **equals: Any,
+    ) -> AsyncIterator[T]:
+        """All records that the question finds; `limit` are fetched at once."""
+        ...
+
+    async def create(self, body: Body, *, key: str = "") -> T:
+        """Create a record. Raises ValidationFailed (by field), Conflict."""
+        ...
+
+    async def replace(self, record_id: RecordId, body: Body, *, revision: int | None = None, key: str = "") -> T:
+        """Replace all fields. With a `revision` only if the record is still at it, else Stale is raised."""
+        ...
+
+    async def update(self, record_id: RecordId, patch: Body, *, revision: int | None = None, key: str = "") -> T:
+        """Change the given fields (RFC 7396). With a `revision` only if the record is still at it, else Stale."""
+        ...
+
+    async def delete(self, record_id: RecordId, *, revision: int | None = None, key: str = "") -> None:
+        """Delete the record. With a `revision` only if the record is still at it, else Stale is raised."""
+        ...
+
+
+class RemoteRepository(Generic[T]):
+    """The repository that asks the server. Every write carries an idempotency key, so that it may be repeated."""
+
+    def __init__(self, call: Call, collection: str, kind: type[T], parent: str = "") -> None:
+        self.collection = f"{parent}/{collection}" if parent else collection
+        self._call = call
+        self._kind = kind
+
+    async def get(self, record_id: RecordId) -> T:
+        """One record."""
+        return await self._call("records.view", segments=self._at(record_id), output=self._kind)
+
+    async def list(
+        self,
+        *,
+        page: int = 1,
+        limit: int = queries.DEFAULT_LIMIT,
+        cursor: str = "",
+        filter: str = "",
+        sort: Sequence[str] = (),
+        total: bool = False,
+        **equals: Any,
+    ) -> Page[T]:
+        """A page of the records that the question finds."""
+        query = Query(
+            page=page if page != 1 else None,
+            limit=limit,
+            cursor=cursor,
+            filter=filter,
+            sort=(sort,) if isinstance(sort, str) else tuple(sort),
+            total=total,
+            equals=equals,
+        )
+        return await self._call(
+            "records.list",
+            segments={"collection": self.collection},
+            query=queries.parameters(query),
+            output=Page[self._kind],  # type: ignore[name-defined]
+        )
+
+    async def iterate(
+        self,
+        *,
+        filter: str = "",
+        sort: Sequence[str] = (),
+        limit: int = 100,
+        **equals: Any,
+    ) -> AsyncIterator[T]:
+        """All records that the question finds; `limit` are fetched at once."""
+        cursor: str | None = ""
+        while cursor is not None:
+            page = await self.list(limit=limit, cursor=cursor, filter=filter, sort=sort, **equals)
+            for item in page.items:
+                yield item
+            cursor = page.next or None
+
+    async def create(self, body: Body, *, key: str = "") -> T:
+        """Create a record."""
+        at = {"collection": self.collection}
+        return await self._call("records.create", segments=at, body=body, key=key, output=self._kind)
+
+    async def replace(self, record_id: RecordId, body: Body, *, revision: int | None = None, key: str = "") -> T:
+        """Replace all fields."""
+        return await self._write("records.replace", record_id, body, self._kind, revision, key)
+
+    async def update(self, record_id: RecordId, patch: Body, *, revision: int | None = None, key: str = "") -> T:
+        """Change the given fields."""
+        return await self._write("records.patch", record_id, patch, self._kind, revision, key)
+
+    async def delete(self, record_id: RecordId, *, revision: int | None = None, key: str = "") -> None:
+        """Delete the record."""
+        await self._write("records.delete", record_id, None, type(None), revision, key)
+
+    async def _write(
+        self, operation: str, record_id: RecordId, body: Body | None, output: type[R], revision: int | None, key: str
+    ) -> R:
+        headers = {} if revision is None else {"if-match": f'"{revision}"'}
+        return await self._call(
+            operation, segments=self._at(record_id), body=body, output=output, key=key, headers=headers
+        )
+
+    def _at(self, record_id: RecordId) -> dict[str, object]:
+        return {"collection": self.collection, "id": record_id}

@@ -1,0 +1,165 @@
+"""The transport straight into an ASGI app in this process: no socket, no port, the same bytes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from hinterland.client.errors import ConnectionLost
+from hinterland.client.exchange import Request, Response
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+SendMessage = Callable[[Message], Awaitable[None]]
+App = Callable[[MutableMapping[str, Any], Receive, SendMessage], Awaitable[None]]
+_END = None
+
+
+class InProcess:
+    """Sends requests to `app`. Its lifespan begins with the first request and ends with `close`."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._life: _Lifespan | None = None
+        self._calls: set[_AppCall] = set()
+
+    async def __call__(self, request: Request) -> Response:
+        """Send the request once, following no redirect."""
+        if self._life is None:
+            self._life = _Lifespan(self._app)
+        await self._life.started()
+        call = _AppCall(self._app, request)
+        self._calls.add(call)
+        try:
+            response = await call.response()
+        except BaseException:
+            await self._end(call)
+            raise
+        if request.is_stream and not response.is_error:
+            response.stream, response.close = call.pieces(), lambda: self._end(call)
+            return response
+        try:
+            response.content = b"".join([piece async for piece in call.pieces()])
+        finally:
+            await self._end(call)
+        return response
+
+    async def close(self) -> None:
+        """End what still runs, and the app's lifespan."""
+        for call in tuple(self._calls):
+            await self._end(call)
+        life, self._life = self._life, None
+        if life is not None:
+            await life.end()
+
+    async def _end(self, call: _AppCall) -> None:
+        self._calls.discard(call)
+        await call.end()
+
+
+class _AppCall:
+    """One run of the app: what it sends waits in a short queue, so that a slow reader slows the app."""
+
+    def __init__(self, app: App, request: Request) -> None:
+        self._request = request
+        self._is_body_read = False
+        self._gone = asyncio.Event()
+        self._sent: asyncio.Queue[Message | None] = asyncio.Queue(16)
+        self._task = asyncio.create_task(self._run(app))
+
+    async def response(self) -> Response:
+        message = await self._sent.get()
+        if message is _END:
+            raise ConnectionLost(detail=self._failure())
+        headers: dict[str, str] = {}
+        for raw_name, raw_value in message.get("headers", ()):
+            name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        return Response(status=message["status"], headers=headers)
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        while True:
+            message = await self._sent.get()
+            if message is _END:
+                raise ConnectionLost(detail=self._failure())
+            if body := message.get("body", b""):
+                yield body
+            if not message.get("more_body", False):
+                return
+
+    async def end(self) -> None:
+        self._gone.set()
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self, app: App) -> None:
+        try:
+            await app(_scope(self._request), self._receive, self._sent.put)
+        finally:
+            if not self._gone.is_set():
+                await self._sent.put(_END)
+
+    async def _receive(self) -> Message:
+        if not self._is_body_read:
+            self._is_body_read = True
+            return {"type": "http.request", "body": self._request.content, "more_body": False}
+        await self._gone.wait()
+        return {"type": "http.disconnect"}
+
+    def _failure(self) -> str:
+        error = self._task.exception() if self._task.done() and not self._task.cancelled() else None
+        return f"the app failed: {error!r}" if error else "the app ended before its answer did"
+
+
+class _Lifespan:
+    """The app's start and end (ASGI lifespan protocol 2.0); an app that knows none is served all the same."""
+
+    def __init__(self, app: App) -> None:
+        self._messages: asyncio.Queue[Message] = asyncio.Queue()
+        self._messages.put_nowait({"type": "lifespan.startup"})
+        self._started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._task = asyncio.create_task(self._run(app))
+
+    async def started(self) -> None:
+        await asyncio.shield(self._started)
+
+    async def end(self) -> None:
+        self._messages.put_nowait({"type": "lifespan.shutdown"})
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self, app: App) -> None:
+        try:
+            await app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, self._messages.get, self._heard)
+        except Exception:
+            if self._started.done():
+                raise
+        if not self._started.done():
+            self._started.set_result(None)
+
+    async def _heard(self, message: Message) -> None:
+        if message["type"] == "lifespan.startup.complete":
+            self._started.set_result(None)
+        elif message["type"] == "lifespan.startup.failed":
+            self._started.set_exception(ConnectionLost(detail=f"the app can't start: {message.get('message', '')}"))
+
+
+def _scope(request: Request) -> dict[str, Any]:
+    parts = urlsplit(request.url)
+    headers = {"host": parts.netloc.rpartition("@")[2], "content-length": str(len(request.content)), **request.headers}
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": request.method,
+        "scheme": parts.scheme,
+        "path": unquote(parts.path),
+        "raw_path": parts.path.encode("ascii"),
+        "query_string": parts.query.encode("ascii"),
+        "root_path": "",
+        "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()],
+        "client": ("127.0.0.1", 0),
+        "server": (parts.hostname, parts.port or 80),
+        "state": {},
+    }

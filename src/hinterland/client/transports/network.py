@@ -1,0 +1,167 @@
+"""The transport over the network: httpx2, whose names and errors stay in this file."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from hinterland.client import errors
+from hinterland.client.errors import HinterlandError
+from hinterland.client.exchange import Journal, Request, Response
+from hinterland.client.options import Options
+from hinterland.kit.clock import Clock, SystemClock
+
+if TYPE_CHECKING:
+    import httpx2
+
+AGENT = "hinterland-python"
+KEEP_ALIVE = 4.0  # seconds; under the 5 after which many servers close an idle connection
+_PHASES = {
+    "connect_tcp": "connect",
+    "start_tls": "tls",
+    "send_request_headers": "send",
+    "receive_response_headers": "wait",
+    "receive_response_body": "receive",
+}
+# The library's errors by name, so that it need not be loaded to be known; the most exact first.
+_TABLE: tuple[tuple[str, type[HinterlandError]], ...] = (
+    ("ConnectTimeout", errors.ConnectTimeout),
+    ("PoolTimeout", errors.PoolTimeout),
+    ("WriteTimeout", errors.WriteTimeout),
+    ("ReadTimeout", errors.ReadTimeout),
+    ("TimeoutException", errors.Timeout),
+    ("ConnectError", errors.ConnectError),
+    ("ProxyError", errors.ConnectError),
+    ("UnsupportedProtocol", errors.UnsafeRequest),
+    ("LocalProtocolError", errors.UnsafeRequest),
+    ("DecodingError", errors.InvalidResponse),
+    ("InvalidURL", errors.UnsafeRequest),
+    ("HTTPError", errors.ConnectionLost),
+    ("StreamError", errors.ConnectionLost),
+)
+
+
+class Network:
+    """Sends requests over the network. The library is loaded and connections are made with the first request.
+
+    `verify` is the TLS context, or a file of certificates to trust instead of the system's.
+    """
+
+    def __init__(
+        self, options: Options | None = None, *, verify: ssl.SSLContext | str | None = None, clock: Clock | None = None
+    ) -> None:
+        self._options = options or Options()
+        self._verify = verify
+        self._clock = clock or SystemClock()
+        self._client: httpx2.AsyncClient | None = None
+
+    async def __call__(self, request: Request) -> Response:
+        """Send the request once, following no redirect."""
+        client = self._client or self._open()
+        with translated():
+            sent = client.build_request(
+                request.method,
+                request.url,
+                headers=request.headers,
+                content=request.content or None,
+                timeout=self._timeout(request),
+                extensions={"trace": _watch(request.journal, self._clock)},
+            )
+            answer = await client.send(sent, stream=True)
+            response = Response(status=answer.status_code, headers=dict(answer.headers.items()))
+            if request.is_stream and not response.is_error:
+                response.stream, response.close = _pieces(answer), answer.aclose
+                return response
+            try:
+                response.content = await answer.aread()
+            finally:
+                await answer.aclose()
+            return response
+
+    async def close(self) -> None:
+        """Let connections go; another request opens new ones."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    def _open(self) -> httpx2.AsyncClient:
+        import httpx2
+
+        most, verify = self._options.max_connections, self._verify
+        self._client = httpx2.AsyncClient(
+            verify=ssl.create_default_context(cafile=verify) if isinstance(verify, str) else verify or True,
+            http2=self._options.http2,
+            limits=httpx2.Limits(max_connections=most, max_keepalive_connections=most, keepalive_expiry=KEEP_ALIVE),
+            headers={"user-agent": AGENT},
+            follow_redirects=False,
+        )
+        return self._client
+
+    def _timeout(self, request: Request) -> tuple[float, float, float, float]:
+        return request.connect, request.read, self._options.write, self._options.pool
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raises the library's errors as the client's own."""
+    try:
+        yield
+    except Exception as error:
+        own = _own(error)
+        if own is None:
+            raise
+        raise own from error
+
+
+def _own(error: Exception) -> HinterlandError | None:
+    names = {kind.__name__ for kind in type(error).__mro__ if kind.__module__.startswith("httpx2")}
+    kind = next((kind for name, kind in _TABLE if name in names), None)
+    if kind is errors.ConnectError:
+        kind = _connect_error(error)
+    return None if kind is None else kind(detail=_reason(error))
+
+
+def _connect_error(error: BaseException) -> type[HinterlandError]:
+    for cause in _causes(error):
+        if isinstance(cause, socket.gaierror):
+            return errors.NameNotFound
+        # A connection that ends during the handshake may stand at the next try; a refused certificate will not.
+        if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+            return errors.TlsError
+    return errors.ConnectError
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _reason(error: Exception) -> str:
+    return str(error) or type(error).__name__
+
+
+async def _pieces(answer: httpx2.Response) -> AsyncIterator[bytes]:
+    with translated():
+        async for piece in answer.aiter_bytes():
+            yield piece
+
+
+def _watch(journal: Journal, clock: Clock) -> Callable[[str, dict[str, Any]], Awaitable[None]]:
+    started: dict[str, float] = {}
+
+    async def watch(event: str, details: dict[str, Any]) -> None:
+        name, _, moment = event.rpartition(".")
+        phase = _PHASES.get(name.rpartition(".")[2])
+        if phase is None:
+            return
+        if moment == "started":
+            started[phase] = clock.monotonic()
+        else:
+            failed = " (failed)" if moment == "failed" else ""
+            journal.note(phase + failed, clock.monotonic() - started.get(phase, clock.monotonic()))
+
+    return watch

@@ -1,0 +1,67 @@
+"""A lock between processes that the system lets go when its holder dies."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+_POLL_EVERY = 0.02
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _take(descriptor: int) -> None:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _take(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+class FileLock:
+    """A lock on the file at `path`, which is made where it is missing and never removed.
+
+    Each holder uses an object of its own; two objects exclude one another, in one process too.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor: int | None = None
+
+    def try_take(self) -> bool:
+        """Whether the lock was free and is now held. Raises OSError where the file can't be opened."""
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+        try:
+            _take(descriptor)
+        except OSError:
+            os.close(descriptor)
+            return False
+        self._descriptor = descriptor
+        return True
+
+    def release(self) -> None:
+        """Let the lock go."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    @asynccontextmanager
+    async def held(self, seconds: float) -> AsyncIterator[None]:
+        """Hold the lock; raises TimeoutError when another holder kept it for `seconds`."""
+        # Real time: whoever holds it lives in another process, which no clock of ours can turn.
+        end = time.monotonic() + seconds
+        while not self.try_take():
+            if time.monotonic() >= end:
+                raise TimeoutError
+            await asyncio.sleep(_POLL_EVERY)
+        try:
+            yield
+        finally:
+            self.release()
