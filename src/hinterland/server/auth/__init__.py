@@ -1,0 +1,1 @@
+"""The account operations, one file each; they know nothing of HTTP."""

@@ -1,0 +1,48 @@
+"""Administrators: accounts without a record, who pass every rule. The command line makes them; they log in here."""
+
+from __future__ import annotations
+
+from hinterland.contract.accounts import Session
+from hinterland.contract.errors import Refusal, invalid
+from hinterland.contract.fields import Text, checker
+from hinterland.contract.identity import new_id
+from hinterland.server.auth.accounts import Accounts, new_account
+from hinterland.server.auth.forms import comparable
+from hinterland.server.auth.login import authenticate, begin
+from hinterland.server.auth.opening import admin_profile, answer
+from hinterland.server.storage.system import Expect, LostRace, Put
+
+_check_email = checker(Text(format="email", max_length=254))
+
+
+async def log_in(accounts: Accounts, body: object, address: str) -> Session:
+    """Check an administrator's `{email, password}` and begin a session. Raises what a user's log-in does."""
+    account, password = await authenticate(accounts, body, address, is_admin=True)
+    opening = await begin(accounts, account, password)
+    principal = accounts.sessions.principal(account, opening.session)
+    return answer(accounts, principal, opening.refresh_token, admin_profile(account))
+
+
+async def create_admin(accounts: Accounts, email: str, password: str) -> str:
+    """Make an administrator; returns the id.
+
+    Raises `validation`, `password_policy`, and `conflict` for a taken e-mail.
+    """
+    errors: dict[str, list[str]] = {}
+    try:
+        _check_email(email.strip())
+    except ValueError as error:
+        errors["email"] = [str(error)]
+    if problems := accounts.passwords.problems(password):
+        errors["password"] = problems
+    if errors:
+        raise invalid(errors)
+    encoded = await accounts.passwords.encode(password)
+    now = accounts.clock.now()
+    row = new_account(f"admin:{new_id(now)}", comparable(email), encoded, now, is_admin=True)
+    try:
+        await accounts.submit([], [Expect("_accounts", {"email": row["email"]}, None), Put("_accounts", row)])
+    except LostRace:
+        errors = {"email": ["is taken already"]}
+        raise Refusal("conflict", "an account has this e-mail address already", errors=errors) from None
+    return str(row["id"])

@@ -1,0 +1,44 @@
+"""What a form must hold, and how an e-mail address is compared."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from hinterland.contract.errors import Refusal, invalid
+
+ALL_REQUIRED = "All fields are required"
+
+
+def form(body: object) -> Mapping[str, Any]:
+    """The body as an object. Raises the `invalid_body` refusal."""
+    if not isinstance(body, Mapping):
+        raise Refusal("invalid_body", "the body must be a JSON object")
+    return body
+
+
+def require(body: Mapping[str, Any], names: Iterable[str], *, text: Iterable[str]) -> None:
+    """Raises the `validation` refusal where a field is missing, null or empty, or one of `text` is not text."""
+    missing = {name: ["is required"] for name in names if _is_empty(body.get(name))}
+    if missing:
+        raise invalid(missing, ALL_REQUIRED)
+    wrong = {name: ["must be text"] for name in text if not isinstance(body[name], str)}
+    if wrong:
+        raise invalid(wrong)
+
+
+def _is_empty(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def credentials(body: object) -> tuple[str, str]:
+    """The e-mail, as it is compared, and the password of a log-in form."""
+    fields = form(body)
+    require(fields, ("email", "password"), text=("email", "password"))
+    return comparable(fields["email"]), fields["password"]
+
+
+def comparable(email: str) -> str:
+    """An e-mail address as accounts are told apart by it: letters' case and surrounding space don't count."""
+    return unicodedata.normalize("NFC", email.strip()).casefold()

@@ -1,0 +1,35 @@
+"""What is forgotten in time: ended sessions, refresh tokens that would not count any more, retired keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from hinterland.server.auth.accounts import Accounts
+from hinterland.server.storage.system import Drop, RowAct
+
+_BATCH = 200
+_SESSIONS = "SELECT id FROM _sessions WHERE expires < ? OR ended < ? LIMIT ?"
+# A used token is kept for as long as it would have lived, so that its reuse is noticed until then.
+_TOKENS = "SELECT hash FROM _refresh_tokens WHERE issued < ? LIMIT ?"
+
+
+async def tidy(accounts: Accounts) -> None:
+    """Forget what no longer counts, a few rows at a time; run it at the start and every hour."""
+    now = accounts.clock.now()
+    await accounts.keys.tidy()
+    while rows := await _fetch(accounts, _SESSIONS, (now, now, _BATCH)):
+        await _drop(accounts, [Drop(table, {column: row[0]}) for row in rows
+                               for table, column in (("_refresh_tokens", "session"), ("_sessions", "id"))])  # fmt: skip
+    oldest = now - accounts.settings.session_seconds
+    while rows := await _fetch(accounts, _TOKENS, (oldest, _BATCH)):
+        await _drop(accounts, [Drop("_refresh_tokens", {"hash": row[0]}) for row in rows])
+
+
+async def _fetch(accounts: Accounts, sql: str, parameters: Sequence[Any]) -> list[Sequence[Any]]:
+    async with accounts.storage.snapshot() as snapshot:
+        return await snapshot.fetch(sql, parameters)
+
+
+async def _drop(accounts: Accounts, acts: Sequence[RowAct]) -> None:
+    await accounts.submit([], acts)

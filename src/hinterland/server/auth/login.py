@@ -1,0 +1,67 @@
+"""Log in with e-mail and password. A wrong password and an unknown user are answered alike, and in the same time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hinterland.contract.accounts import Session
+from hinterland.contract.errors import Refusal
+from hinterland.server.auth.accounts import Accounts, record_of
+from hinterland.server.auth.forms import credentials
+from hinterland.server.auth.opening import Opening, answer, open_session, profile
+from hinterland.server.storage.system import Expect, LostRace, Put, Row, RowAct
+
+
+async def log_in(accounts: Accounts, body: object, address: str) -> Session:
+    """Check `{email, password}` and begin a session.
+
+    Raises `validation` for a missing field, `invalid_credentials`, `rate_limited`. Administrators sign in elsewhere.
+    """
+    account, password = await authenticate(accounts, body, address, is_admin=False)
+    async with accounts.storage.snapshot() as snapshot:
+        record = await record_of(accounts, snapshot, account)
+    if record is None:
+        raise wrong()
+    opening = await begin(accounts, account, password)
+    principal = accounts.sessions.principal(account, opening.session)
+    return answer(accounts, principal, opening.refresh_token, profile(accounts, principal, record))
+
+
+async def authenticate(accounts: Accounts, body: object, address: str, *, is_admin: bool) -> tuple[Row, str]:
+    """The account whose credentials these are, and the password."""
+    email, password = credentials(body)
+    guess = accounts.limits.attempt(email, address)
+    async with accounts.storage.snapshot() as snapshot:
+        account = await snapshot.row("_accounts", {"email": email})
+    is_right = await accounts.passwords.verify(account["password"] if account else None, password)
+    if account is None or not is_right or account["is_disabled"] or account["is_admin"] is not is_admin:
+        raise wrong()
+    accounts.limits.succeeded(guess)
+    return account, password
+
+
+async def begin(accounts: Accounts, account: Row, password: str) -> Opening:
+    """Write a new session of the account; its hash too, where today's parameters are others.
+
+    Raises `invalid_credentials` where the password was changed or the account deleted meanwhile.
+    """
+    opening = open_session(accounts, account["id"])
+    unchanged = Expect("_accounts", {"id": account["id"]}, {"password": account["password"], "is_disabled": False})
+    acts: list[RowAct] = [unchanged, *await _rehash(accounts, account, password), *opening.acts]
+    try:
+        await accounts.submit([], acts)
+    except LostRace:
+        raise wrong() from None
+    return opening
+
+
+async def _rehash(accounts: Accounts, account: Row, password: str) -> list[RowAct]:
+    if not accounts.passwords.needs_rehash(account["password"]):
+        return []
+    changed: dict[str, Any] = {"password": await accounts.passwords.encode_again(password)}
+    return [Put("_accounts", account | changed)]
+
+
+def wrong() -> Refusal:
+    """The one answer to whoever may not come in."""
+    return Refusal("invalid_credentials")

@@ -1,0 +1,55 @@
+"""How a session begins, and what whoever signs in is told."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+from hinterland.contract.accounts import Session
+from hinterland.contract.identity import Principal, new_id
+from hinterland.server.auth.accounts import Accounts
+from hinterland.server.security import refresh
+from hinterland.server.storage.protocol import StoredRecord
+from hinterland.server.storage.system import Assigned, Row, RowAct
+
+
+class Opening(NamedTuple):
+    """A session that begins: its id, its first refresh token, and the rows to be written."""
+
+    session: str
+    refresh_token: str
+    acts: list[RowAct]
+
+
+def open_session(accounts: Accounts, account: str | Assigned) -> Opening:
+    """A new session of an account."""
+    now = accounts.clock.now()
+    session, token = new_id(now), refresh.new_token()
+    return Opening(session, token, refresh.opened(account, session, token, now, accounts.settings.session_seconds))
+
+
+def answer(
+    accounts: Accounts, principal: Principal, refresh_token: str, user: dict[str, Any], message: str = ""
+) -> Session:
+    """What log-in, sign-up and refresh answer."""
+    token = accounts.tokens.issue(principal)
+    return Session(
+        token=token,
+        access_token=token,
+        refresh_token=refresh_token,
+        token_type="Bearer",
+        expires_in=accounts.settings.access_token_seconds,
+        user=user,
+        message=message,
+    )
+
+
+def profile(accounts: Accounts, principal: Principal, record: StoredRecord) -> dict[str, Any]:
+    """The user's own record, as the owner sees it."""
+    shown: dict[str, Any] = json.loads(accounts.wire(principal, record))
+    return shown
+
+
+def admin_profile(account: Row) -> dict[str, Any]:
+    """What an administrator is, who has no record."""
+    return {"id": account["id"], "email": account["email"], "roles": json.loads(account["roles"]), "is_admin": True}

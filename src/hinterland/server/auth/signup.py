@@ -1,0 +1,103 @@
+"""Sign up: a user's record, the account and its first session, in one write.
+
+Open sign-up can't hide who has an account: a taken e-mail is answered with 409.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hinterland.contract.accounts import Session
+from hinterland.contract.changes import Write
+from hinterland.contract.errors import Refusal, invalid
+from hinterland.contract.identity import RecordId, new_id
+from hinterland.server.auth.accounts import Accounts, erasing, new_account
+from hinterland.server.auth.forms import comparable, form, require
+from hinterland.server.auth.opening import answer, open_session, profile
+from hinterland.server.storage.protocol import StoredRecord
+from hinterland.server.storage.system import ASSIGNED, Assigned, Expect, LostRace, Put, RowAct
+
+REGISTERED = "User registered successfully"
+
+
+async def sign_up(accounts: Accounts, body: object, address: str) -> Session:
+    """Register `{name, email, password, …fields of users}`.
+
+    Raises `validation` with all errors by field, `conflict` for a taken e-mail, `password_policy`, `rate_limited`.
+    """
+    accounts.limits.signup(address)
+    fields, password = _checked(accounts, body)
+    email = comparable(fields["email"])
+    stale = await _leftovers(accounts, email)
+    encoded = await accounts.passwords.encode(password)
+    id, mark = _id(accounts)
+    opening = open_session(accounts, mark)
+    row = new_account(mark, email, encoded, accounts.clock.now())
+    acts = [*stale, Expect("_accounts", {"email": email}, None), Put("_accounts", row), *opening.acts]
+    record = await _write(accounts, Write(act="create", collection="users", id=id, body=fields), acts)
+    principal = accounts.sessions.principal({**row, "id": str(record.id)}, opening.session)
+    return answer(accounts, principal, opening.refresh_token, profile(accounts, principal, record), REGISTERED)
+
+
+def _checked(accounts: Accounts, body: object) -> tuple[dict[str, Any], str]:
+    """The fields of the user's record, and the password."""
+    given = form(body)
+    needed = [name for name, field in accounts.users.collection.fields.items() if field.required]
+    require(given, dict.fromkeys([*needed, "email", "password"]), text=("email", "password"))
+    fields = {name: value for name, value in given.items() if name != "password"}
+    fields["email"] = fields["email"].strip()
+    errors = _field_errors(accounts, fields)
+    if problems := accounts.passwords.problems(given["password"]):
+        errors["password"] = problems
+    if errors:
+        raise invalid(errors)
+    return fields, given["password"]
+
+
+def _field_errors(accounts: Accounts, fields: Mapping[str, Any]) -> dict[str, list[str]]:
+    try:
+        accounts.users.new(fields)
+    except Refusal as refusal:
+        return dict(refusal.errors)
+    return {}
+
+
+async def _leftovers(accounts: Accounts, email: str) -> list[RowAct]:
+    """What a deleted user of this e-mail left behind. Raises `conflict` where the user is there."""
+    async with accounts.storage.snapshot() as snapshot:
+        account = await snapshot.row("_accounts", {"email": email})
+        if account is None:
+            return []
+        is_user_there = account["is_admin"] or await snapshot.record(
+            "users", "", accounts.sessions.user_id(account["id"])
+        )
+    if is_user_there:
+        raise _taken()
+    return erasing(account["id"])
+
+
+def _id(accounts: Accounts) -> tuple[RecordId, str | Assigned]:
+    """The record's id and what stands for it in other rows: an integer one is given when it is written."""
+    if accounts.users.collection.ids == "integer":
+        return "", ASSIGNED
+    id = new_id(accounts.clock.now())
+    return id, id
+
+
+async def _write(accounts: Accounts, write: Write, acts: list[RowAct]) -> StoredRecord:
+    try:
+        records = await accounts.submit([write], acts)
+    except LostRace:
+        raise _taken() from None
+    except Refusal as refusal:
+        if refusal.code == "conflict" and "email" in refusal.errors:
+            raise _taken() from None
+        raise
+    record = records[0]
+    assert record is not None
+    return record
+
+
+def _taken() -> Refusal:
+    return Refusal("conflict", "this e-mail address is taken: log in instead", errors={"email": ["is taken already"]})

@@ -1,0 +1,1 @@
+"""Passwords, signing keys, tokens, sessions and rate limits; nothing here knows of HTTP."""

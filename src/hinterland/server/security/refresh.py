@@ -1,0 +1,133 @@
+"""Refresh tokens: single use, rotated, and what a repeated one means (RFC 6749 §10.4, RFC 9700 §4.14).
+
+A token is 256 random bits; only its SHA-256 is stored. Exchanging it makes a successor. Shown again it means either a
+lost answer or a thief. A lost answer: its successor was never used, and only seconds have passed; then the same
+successor is answered, which is kept sealed under a key that only the token itself gives. Else a thief: the whole
+family, the session, ends. `decide` judges rows; the other functions say what is to be written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from typing import NamedTuple
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from hinterland.server.security.sessions import is_live
+from hinterland.server.storage.system import Assigned, Drop, Expect, Put, Row, RowAct
+
+_NONCE = 12  # bytes
+
+
+class Facts(NamedTuple):
+    """What the storage knows of a token: its row, its successor (the token and its row), its session's row."""
+
+    row: Row | None = None
+    successor: str = ""
+    child: Row | None = None
+    session: Row | None = None
+
+
+class Rotate(NamedTuple):
+    """The token is good: exchange it."""
+
+    row: Row
+    session: Row
+
+
+class Repeat(NamedTuple):
+    """The answer was lost: give the same successor again."""
+
+    successor: str
+    session: Row
+
+
+class Reuse(NamedTuple):
+    """Somebody has a copy: end the session."""
+
+    session: Row
+
+
+class Invalid(NamedTuple):
+    """Unknown, or of a session that has ended: nothing happens."""
+
+
+Decision = Rotate | Repeat | Reuse | Invalid
+
+
+def decide(facts: Facts, now: float, *, grace: float, lifetime: float) -> Decision:
+    """What becomes of a token that is shown at `now`; `grace` and `lifetime` in seconds."""
+    row, session = facts.row, facts.session
+    if row is None or session is None or not is_live(session, now) or now >= row["issued"] + lifetime:
+        return Invalid()
+    if row["used"] is None:
+        return Rotate(row, session)
+    is_answer_lost = facts.child is not None and facts.child["used"] is None and now - row["used"] <= grace
+    return Repeat(facts.successor, session) if is_answer_lost else Reuse(session)
+
+
+def opened(account: str | Assigned, session: str, token: str, now: float, lifetime: float) -> list[RowAct]:
+    """The rows of a new session with its first token."""
+    row = {"id": session, "account": account, "created": now, "expires": now + lifetime, "ended": None, "label": ""}
+    return [Put("_sessions", row), Put("_refresh_tokens", _token_row(token, session, "", now))]
+
+
+def rotated(decision: Rotate, token: str, successor: str, now: float, lifetime: float) -> list[RowAct]:
+    """The rows of an exchange; it loses the race where somebody exchanged the token or ended the session meanwhile."""
+    row, session = decision
+    sealed = seal(token, successor, session["id"])
+    return [
+        Expect("_sessions", {"id": session["id"]}, {"ended": None}),
+        Expect("_refresh_tokens", {"hash": row["hash"]}, {"used": None}),
+        Put("_sessions", {**session, "expires": now + lifetime}),
+        Put("_refresh_tokens", {**row, "used": now, "successor": sealed}),
+        Put("_refresh_tokens", _token_row(successor, session["id"], row["hash"], now)),
+    ]
+
+
+def ended(session: Row, now: float) -> list[RowAct]:
+    """The rows of a session that ends: its tokens are unknown from then on."""
+    return [
+        Put("_sessions", {**session, "ended": now}),
+        Drop("_refresh_tokens", {"session": session["id"]}),
+    ]
+
+
+def new_token() -> str:
+    """A refresh token: 256 random bits, base64url."""
+    return secrets.token_urlsafe(32)
+
+
+def hash_of(token: str) -> str:
+    """What a token is stored as. It is random, so that a fast hash does."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def seal(token: str, successor: str, session: str) -> bytes:
+    """`successor`, readable only with `token`: AES-256-GCM bound to the session."""
+    nonce = secrets.token_bytes(_NONCE)
+    return nonce + _cipher(token).encrypt(nonce, successor.encode(), session.encode())
+
+
+def unseal(token: str, sealed: bytes | None, session: str) -> str:
+    """The successor that was sealed; "" where there is none."""
+    if not sealed:
+        return ""
+    try:
+        return _cipher(token).decrypt(sealed[:_NONCE], sealed[_NONCE:], session.encode()).decode()
+    except InvalidTag:
+        return ""
+
+
+def _cipher(token: str) -> AESGCM:
+    return AESGCM(HKDF(hashes.SHA256(), 32, salt=None, info=b"hinterland/refresh").derive(token.encode()))
+
+
+def _token_row(token: str, session: str, parent: str, now: float) -> Row:
+    return {
+        "hash": hash_of(token), "session": session, "parent": parent, "issued": now, "used": None, "successor": None,
+    }  # fmt: skip

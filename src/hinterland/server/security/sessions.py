@@ -1,0 +1,51 @@
+"""Who is behind a session now: asked of the storage, never taken from a token's word."""
+
+from __future__ import annotations
+
+import json
+
+from hinterland.contract.identity import Principal, RecordId
+from hinterland.contract.records import Collection
+from hinterland.kit.clock import Clock
+from hinterland.server.storage.protocol import Snapshot, Storage
+from hinterland.server.storage.system import Row
+
+
+class Sessions:
+    """Looks sessions up. A session counts while it has not ended or expired and its account may sign in."""
+
+    def __init__(self, storage: Storage, users: Collection, clock: Clock) -> None:
+        self._storage = storage
+        self._has_integer_ids = users.ids == "integer"
+        self._clock = clock
+
+    async def find(self, session: str) -> Principal | None:
+        """The caller whose session this is; None where it has ended."""
+        async with self._storage.snapshot() as snapshot:
+            row = await snapshot.row("_sessions", {"id": session})
+            if row is None or not is_live(row, self._clock.now()):
+                return None
+            account = await snapshot.row("_accounts", {"id": row["account"]})
+            if account is None or not await self.may_sign_in(snapshot, account):
+                return None
+        return self.principal(account, session)
+
+    async def may_sign_in(self, snapshot: Snapshot, account: Row) -> bool:
+        """Whether the account is not disabled and, unless an administrator's, still has its record."""
+        if account["is_disabled"]:
+            return False
+        return account["is_admin"] or await snapshot.record("users", "", self.user_id(account["id"])) is not None
+
+    def user_id(self, account: str) -> RecordId:
+        """The id of the user's record that an account belongs to."""
+        return int(account) if self._has_integer_ids and account.isdigit() else account
+
+    def principal(self, account: Row, session: str) -> Principal:
+        """The caller that an account is."""
+        roles = tuple(json.loads(account["roles"]))
+        return Principal(self.user_id(account["id"]), roles, session, account["is_admin"])
+
+
+def is_live(session: Row | None, now: float) -> bool:
+    """Whether a session has neither ended nor expired."""
+    return session is not None and session["ended"] is None and now < session["expires"]
