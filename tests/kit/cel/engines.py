@@ -13,6 +13,8 @@ import apsw
 import asyncpg
 import celpy
 from celpy import celtypes
+from celpy.adapter import json_to_cel
+from celpy.evaluation import CELEvalError
 
 from hinterland.kit.cel.dialects import POSTGRES, SQLITE, Dialect
 from hinterland.kit.cel.sql import Sql, to_sql
@@ -44,7 +46,8 @@ def stored(value: object, kind: Type) -> object:
 
 def _statement(trees: Sequence[Typed], dialect: Dialect, variables: Record) -> tuple[str, list[object]]:
     """One statement that asks for the exact value of every tree and whether WHERE would let a row through."""
-    columns, parameters = [], []
+    columns: list[str] = []
+    parameters: list[object] = []
     for tree in trees:
         for is_exact in (True, False):
             sql: Sql = to_sql(tree, dialect, column, start=len(parameters) + 1, is_exact=is_exact)
@@ -126,7 +129,7 @@ def ask_oracle(program: celpy.Runner, variables: Mapping[str, Any]) -> Answer:
     """Its answer; None for error."""
     try:
         return bool(program.evaluate(dict(variables)))
-    except celpy.CELEvalError:
+    except CELEvalError:
         return None
 
 
@@ -147,4 +150,4 @@ def _oracle_value(value: Any, kind: Type) -> Any:
         return celtypes.TimestampType(datetime.datetime.fromisoformat(value))
     if kind is BYTES:
         return celtypes.BytesType(base64.b64decode(value))
-    return celpy.json_to_cel(value)
+    return json_to_cel(value)

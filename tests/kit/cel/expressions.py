@@ -175,14 +175,15 @@ class Writer:
         options += [self.null_test, self.presence]
         if depth <= 0:
             return self.one(options)
-        options = [lambda: self.one(leaves) for leaves in [options]]
         compound = [
             self.logic, self.logic, self.comparison, self.comparison, self.comparison, self.mixed, self.search,
             self.membership, self.membership, self.written_membership, self.macro, self.negation,
         ]  # fmt: skip
-        options += [lambda make=make: make(depth) for make in compound]  # type: ignore[misc]
-        options.append(lambda: self.choice(depth, self.boolean))
-        return self.one(options)
+        if self.draw(st.integers(0, 15)) == 15:
+            return self.one(options)
+        if self.draw(st.integers(0, 15)) == 15:
+            return self.choice(depth, self.boolean)
+        return self.draw(st.sampled_from(compound))(depth)
 
     def null_test(self) -> Expression:
         owner, name = self.pick(("record", "old", "auth")), self.pick(list(AUTH_FIELDS))

@@ -49,7 +49,7 @@ def test_all_agree(
     trees = [tree for _, tree in pairs]
     tests = [predicate(tree) for tree in trees]
     programs = [oracle(rule.oracle) if rule.oracle is not None else None for rule, _ in pairs]
-    engines = {"SQLite": sqlite_records, "PostgreSQL": postgres_records}
+    engines: dict[str, SqliteRecords | PostgresRecords] = {"SQLite": sqlite_records, "PostgreSQL": postgres_records}
     for engine in engines.values():
         engine.fill(records)
     for auth, old in others:

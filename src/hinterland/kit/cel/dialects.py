@@ -71,7 +71,7 @@ SQLITE = Dialect(
     _json,
     {
         "in column": "EXISTS (SELECT 1 FROM json_each({1}) AS _m WHERE _m.value = {0})",
-        "in text column": "EXISTS (SELECT 1 FROM json_each({1}) AS _m WHERE _m.value = CAST({0} AS TEXT))",
+        "in column of int64": "EXISTS (SELECT 1 FROM json_each({1}) AS _m WHERE _m.value = CAST({0} AS TEXT))",
         "in bound": "{0} IN (SELECT value FROM json_each({1}))",
         "exists column": _FOLD % ("max(_b)", "TRUE", "FALSE", "json_each({0}) AS _e"),
         "exists bound": _FOLD % ("max(_b)", "TRUE", "FALSE", "json_each({0}) AS _e"),
@@ -88,7 +88,12 @@ POSTGRES = Dialect(
     lambda values: values,
     {
         "in column": "{1} @> to_jsonb({0})",
-        "in text column": "{1} @> to_jsonb(CAST({0} AS TEXT))",
+        "in column of int64": "{1} @> to_jsonb(CAST({0} AS TEXT))",
+        # Not @>, which compares decimal digits: PostgreSQL writes some great doubles with others than Python does.
+        "in column of double": (
+            "EXISTS (SELECT 1 FROM jsonb_array_elements_text({1}) AS _m(value) "
+            "WHERE (_m.value)::double precision = {0})"
+        ),
         "in bound": "{0} = ANY({1})",
         "exists column": _FOLD % ("bool_or(_b)", "TRUE", "FALSE", "jsonb_array_elements_text({0}) AS _e(value)"),
         "exists bound": _FOLD % ("bool_or(_b)", "TRUE", "FALSE", "unnest({0}) AS _e(value)"),

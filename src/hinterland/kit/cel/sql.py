@@ -27,7 +27,7 @@ from hinterland.kit.cel.typed import (
     Path,
     Typed,
 )
-from hinterland.kit.cel.types import BOOL, INT64, ListType, Type
+from hinterland.kit.cel.types import BOOL, ListType, Type
 from hinterland.kit.cel.values import reader
 
 Resolver = Callable[[str], str]
@@ -222,10 +222,11 @@ class _Writer:
         if isinstance(container, Constant):
             return self.member_of_constant(item, container, is_exact)
         assert isinstance(container.type, ListType)
-        place = "bound" if self.variable not in container.variables else "column"
-        if place == "column" and container.type.element is INT64:
-            place = "text column"
-        test = self.dialect.templates[f"in {place}"]
+        templates = self.dialect.templates
+        if self.variable not in container.variables:
+            test = templates["in bound"]
+        else:
+            test = templates.get(f"in column of {container.type.element}", templates["in column"])
         if is_exact:
             test = f"CASE WHEN {{0}} IS NULL OR {{1}} IS NULL THEN NULL ELSE {test} END"
         return _apply(test, [item, self.exact(container)])
