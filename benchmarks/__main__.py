@@ -1,0 +1,114 @@
+"""`python -m benchmarks [--out file.json] [--quick]`: both servers, every work, interleaved rounds, checked answers."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import FrameType
+
+import uvloop
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from benchmarks import report
+from benchmarks.ours import Hinterland
+from benchmarks.peers import Peer
+from benchmarks.pocketbase import PocketBase
+from benchmarks.report import Result
+from benchmarks.rules import check_rules
+from benchmarks.works import Sample, Scale, Work, WrongAnswer, works
+
+QUICK = Scale(seconds=0.3, warm_up=0.1, clients=8, subscribers=8)
+
+
+def main() -> int:
+    """Measures and prints. 0, however fast it is; 1 where a server gave a wrong answer."""
+    options = _options()
+    signal.signal(signal.SIGTERM, _end)
+    console = Console()
+    console = console if console.is_terminal else Console(width=150)
+    with tempfile.TemporaryDirectory(prefix="hinterland-bench-") as folder:
+        ours, peer = Hinterland(Path(folder) / "ours"), PocketBase(Path(folder) / "peer")
+        try:
+            results = _measure(ours, peer, options, console)
+        except WrongAnswer as error:
+            console.print(f"A wrong answer, so the figures mean nothing: {error}", style="bold red", markup=False)
+            return 1
+        finally:
+            ours.stop()
+            peer.stop()
+    if options.out is not None:
+        report.write(options.out, results, peer)
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--out", type=Path, help="keep the figures as JSON")
+    parser.add_argument("--quick", action="store_true", help="a short run that shows that everything works")
+    parser.add_argument("--rounds", type=int, default=None, help="rounds of both servers in turn (default: 3)")
+    parser.add_argument("--rows", type=int, default=None, help="records to read and list (default: 100,000)")
+    parser.add_argument("--only", action="append", default=[], metavar="WORK", help="this work alone; may be repeated")
+    options = parser.parse_args()
+    options.rounds = options.rounds or (1 if options.quick else 3)
+    options.rows = options.rows or (2_000 if options.quick else 100_000)
+    options.scale = QUICK if options.quick else Scale()
+    options.works = [work for work in works() if work.name in (options.only or [work.name])]
+    if not options.works:
+        parser.error(f"--only takes one of: {', '.join(work.name for work in works())}")
+    return options
+
+
+def _measure(ours: Peer, peer: Peer, options: argparse.Namespace, console: Console) -> list[Result]:
+    began = time.perf_counter()
+    for server in (ours, peer):
+        console.print(f"Preparing {server.label} with {options.rows:,} records ...")
+        server.prepare(options.rows)
+        check_rules(server)
+        console.print(f"  {server.label} {server.version}: {server.settings}")
+        console.print(f"  writes: {server.durability()}", markup=False, highlight=False)
+    scale: Scale = options.scale
+    console.print(
+        f"{scale.clients} clients, {scale.subscribers} subscribers, {scale.seconds:g} s each", highlight=False
+    )
+    results = _rounds(ours, peer, options, console)
+    console.print(report.table(results, ours, peer))
+    for missed in report.misses(results):
+        console.print(f"Missed: {missed}", highlight=False)
+    others, seconds = report.disturbance(results), time.perf_counter() - began
+    console.print(
+        f"All answers were right. Others took {others:.0%} of the machine meanwhile. {seconds:.0f} s.", highlight=False
+    )
+    return results
+
+
+def _rounds(ours: Peer, peer: Peer, options: argparse.Namespace, console: Console) -> list[Result]:
+    results = [Result(work, [], []) for work in options.works]
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, auto_refresh=False, transient=True) as progress:
+        task = progress.add_task("", total=options.rounds * len(results) * 2)
+        for number in range(options.rounds):
+            for result in results:
+                for server, samples in ((ours, result.ours), (peer, result.peer)):
+                    progress.update(task, description=f"{result.work.name}, {server.label}", refresh=True)
+                    samples.append(_sample(result.work, server, options.scale))
+                    progress.update(task, advance=1)
+                line = report.line(result.work, result.ours[-1], result.peer[-1])
+                progress.console.print(f"round {number + 1}, {line}", highlight=False)
+    return results
+
+
+def _sample(work: Work, server: Peer, scale: Scale) -> Sample:
+    return uvloop.run(work.measure(server, scale))
+
+
+def _end(signum: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + signum)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

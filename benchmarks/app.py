@@ -1,0 +1,30 @@
+"""The app file that the measured server runs: two collections with the same fields.
+
+`notes` is written and listened to, `articles` is read and listed.
+"""
+
+from __future__ import annotations
+
+from hinterland.contract.fields import AnyField, Boolean, Instant, List, Number, Text
+from hinterland.contract.records import Collection, Rules
+from hinterland.server import App
+
+MEMBER = "auth.id in record.members"
+SIGNED_IN = "auth != null"
+
+FIELDS: dict[str, AnyField] = {
+    "members": List(of=Text(max_length=64), max_items=10),
+    "title": Text(max_length=200),
+    "rank": Number(index=True),
+    "category": Text(max_length=40, index=True),
+    "done": Boolean(),
+    "due": Instant(),
+}
+
+app = App(
+    name="benchmark",
+    collections=[
+        Collection(name="notes", fields=FIELDS, rules=Rules(list=MEMBER, view=MEMBER, create=MEMBER)),
+        Collection(name="articles", fields=FIELDS, rules=Rules(list=SIGNED_IN, view=MEMBER, create=MEMBER)),
+    ],
+)

@@ -1,0 +1,109 @@
+"""Hinterland as it is served: `hinterland serve benchmarks/app.py` on SQLite, durable."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import version
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from benchmarks.dataset import MEMBERS
+from benchmarks.http1 import call, request
+from benchmarks.peers import ADMINISTRATOR, PASSWORD, Page, Peer, User
+from benchmarks.process import ServerProcess
+from benchmarks.streams import Event, Subscriber, subscribe
+from hinterland.server.storage.sqlite import FILE_NAME
+from hinterland.server.storage.sqlite_reading import connect
+
+APP = Path(__file__).with_name("app.py")
+_IMPORTED_AT_ONCE = 500
+_PROGRAM = [sys.executable, "-m", "hinterland"]
+
+
+class Hinterland(Peer):
+    """The server of this project."""
+
+    label = "Hinterland"
+    version = version("hinterland")
+    settings = "as it comes"
+
+    def make_process(self) -> ServerProcess:
+        """`hinterland serve` with the benchmark's app file."""
+        place = ["--data", str(self.folder / "data"), "--host", "127.0.0.1", "--port", str(self.port)]
+        return ServerProcess([*_PROGRAM, "serve", str(APP), *place], self.port, "/readyz", self.folder / "log")
+
+    def prepare(self, rows: int) -> None:
+        """Everything through the API, the articles by the administrator's import."""
+        create = ["admin", "create", ADMINISTRATOR, "--password", PASSWORD, "--data", str(self.folder / "data")]
+        subprocess.run([*_PROGRAM, *create], capture_output=True, check=True)
+        self.start()
+        self.users = [self._sign_up(number) for number in range(MEMBERS + 1)]
+        self.hold(rows)
+        answer = call(self.port, "POST", "/v1/admin/login", {"email": ADMINISTRATOR, "password": PASSWORD})
+        headers = self.authorization(User("", answer["token"]))
+        for chunk in _chunks(self.dataset.seeds()):
+            report = call(self.port, "POST", "/v1/admin/import/articles", {"rows": chunk}, headers)
+            assert report["created"] == len(chunk), report["refused"][:3]
+
+    def durability(self) -> str:
+        """What the server's own connections say."""
+        connection = connect(self.folder / "data" / FILE_NAME)
+        names = ("OFF", "NORMAL", "FULL", "EXTRA")
+        level, journal = (connection.pragma(name) for name in ("synchronous", "journal_mode"))
+        connection.close()
+        return (
+            f"synchronous={names[int(level)]}, journal_mode={str(journal).upper()}"
+            " (asked of a connection that the server's own code opens on its database)"
+        )
+
+    def authorization(self, user: User) -> dict[str, str]:
+        """A bearer token (RFC 6750 §2.1)."""
+        return {"Authorization": f"Bearer {user.token}"}
+
+    def records_path(self, collection: str) -> str:
+        """`/v1/records/{collection}`."""
+        return f"/v1/records/{collection}"
+
+    def list_path(self, category: str, limit: int, *, total: bool) -> str:
+        """Filtered by equality."""
+        asked = f"category={category}&sort=rank&limit={limit}"
+        return f"{self.records_path('articles')}?{asked}" + ("&total=true" if total else "")
+
+    def page(self, answer: Any) -> Page:
+        """`{items, next, total?}`."""
+        return Page(answer["items"], answer.get("total"))
+
+    def count_notes(self) -> int:
+        """Asked as the first member."""
+        path = f"{self.records_path('notes')}?limit=1&total=true"
+        total: int = call(self.port, "GET", path, headers=self.authorization(self.users[0]))["total"]
+        return total
+
+    async def subscribe(self, user: User) -> Subscriber:
+        """The stream says `ready` first."""
+        headers = {"Accept": "text/event-stream", **self.authorization(user)}
+        opening = request("GET", "/v1/events?collection=notes", headers)
+        stream, _ = await subscribe(self.port, opening, lambda event: event.name == "ready")
+        return stream
+
+    def changed(self, event: Event) -> list[dict[str, Any]]:
+        """The created records of a `commit`."""
+        if event.name != "commit":
+            return []
+        changes = msgspec.json.decode(event.data)["changes"]
+        return [change["record"] for change in changes if change["kind"] == "create"]
+
+    def _sign_up(self, number: int) -> User:
+        body = {"email": f"user{number}@example.org", "password": PASSWORD, "name": f"User {number}"}
+        answer = call(self.port, "POST", "/v1/auth/signup", body)
+        return User(answer["user"]["id"], answer["token"])
+
+
+def _chunks(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    while chunk := list(islice(rows, _IMPORTED_AT_ONCE)):
+        yield chunk

