@@ -6,10 +6,11 @@ from hinterland.contract.accounts import Session
 from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.fields import Text, checker
 from hinterland.contract.identity import new_id
-from hinterland.server.auth.accounts import Accounts, new_account
+from hinterland.server.auth.accounts import new_account
 from hinterland.server.auth.forms import comparable
 from hinterland.server.auth.login import authenticate, begin
 from hinterland.server.auth.opening import admin_profile, answer
+from hinterland.server.auth.parts import Accounts
 from hinterland.server.storage.system import Expect, LostRace, Put
 
 _check_email = checker(Text(format="email", max_length=254))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hinterland.server.auth.accounts import Accounts
+from hinterland.server.auth.parts import Accounts
 from hinterland.server.storage.system import Drop, RowAct
 
 _BATCH = 200

@@ -6,9 +6,10 @@ from typing import Any
 
 from hinterland.contract.accounts import Session
 from hinterland.contract.errors import Refusal
-from hinterland.server.auth.accounts import Accounts, record_of
+from hinterland.server.auth.accounts import record_of
 from hinterland.server.auth.forms import credentials
 from hinterland.server.auth.opening import Opening, answer, open_session, profile
+from hinterland.server.auth.parts import Accounts
 from hinterland.server.storage.system import Expect, LostRace, Put, Row, RowAct
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal
-from hinterland.server.auth.accounts import Accounts
+from hinterland.server.auth.parts import Accounts
 from hinterland.server.security.refresh import ended
 
 

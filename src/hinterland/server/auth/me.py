@@ -6,8 +6,8 @@ import json
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal
-from hinterland.server.auth.accounts import Accounts
 from hinterland.server.auth.opening import admin_profile
+from hinterland.server.auth.parts import Accounts
 
 
 async def me(accounts: Accounts, principal: Principal) -> str:

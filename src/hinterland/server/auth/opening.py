@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from hinterland.contract.accounts import Session
 from hinterland.contract.identity import Principal, new_id
-from hinterland.server.auth.accounts import Accounts
+from hinterland.server.auth.parts import Accounts
 from hinterland.server.security import refresh
 from hinterland.server.storage.protocol import StoredRecord
 from hinterland.server.storage.system import Assigned, Row, RowAct

@@ -9,9 +9,10 @@ import logging
 
 from hinterland.contract.accounts import Session
 from hinterland.contract.errors import Refusal
-from hinterland.server.auth.accounts import Accounts, record_of
+from hinterland.server.auth.accounts import record_of
 from hinterland.server.auth.forms import form, require
 from hinterland.server.auth.opening import admin_profile, answer, profile
+from hinterland.server.auth.parts import Accounts
 from hinterland.server.security import refresh as tokens
 from hinterland.server.security.refresh import Facts, Repeat, Reuse, Rotate
 from hinterland.server.storage.system import LostRace, Row

@@ -19,13 +19,13 @@ import asyncpg
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Collection
-from hinterland.server.storage import failures, migrations
+from hinterland.server.storage import failures, migrations, statements
 from hinterland.server.storage.database import Database
 from hinterland.server.storage.failures import Deadlock, FateUnknown, StorageError
 from hinterland.server.storage.protocol import DialectName, StoredRecord
 from hinterland.server.storage.reading import Reads
 from hinterland.server.storage.statements import CollectionTable
-from hinterland.server.storage.system import SYSTEM_TABLES
+from hinterland.server.storage.system import SYSTEM_TABLES, Expect, Row
 from hinterland.server.storage.writing import Writes
 
 log = logging.getLogger("hinterland.storage")
@@ -73,6 +73,16 @@ class PostgresTransaction(PostgresReads, Writes):
         """Read a record that is about to be written, so that no other writer changes it meanwhile."""
         rows = await self.fetch(self.table(collection).get + " FOR UPDATE", (parent, id))
         return StoredRecord(*rows[0]) if rows else None
+
+    async def hold(self, act: Expect) -> Row | None:
+        """The row, locked; for one that must not be there a lock by its name, since there is nothing else to lock."""
+        if act.columns is None:
+            name = f"{act.table} {act.key}"
+            await self.fetch("SELECT pg_advisory_xact_lock(hashtextextended(?, 0))", (name,))
+        else:
+            clause, parameters = statements.equals(act.key)
+            await self.fetch(f"SELECT 1 FROM {act.table}{clause} FOR UPDATE", parameters)
+        return await self.row(act.table, act.key)
 
     async def reserve(self, count: int) -> int:
         """Take `count` revisions; returns the first. Others wait here until this transaction has ended."""

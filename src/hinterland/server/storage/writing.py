@@ -8,7 +8,7 @@ from typing import Any
 from hinterland.server.storage import statements
 from hinterland.server.storage.protocol import Change
 from hinterland.server.storage.reading import Reads
-from hinterland.server.storage.system import SYSTEM_TABLES, Drop, Expect, LostRace, Put, RowAct
+from hinterland.server.storage.system import SYSTEM_TABLES, Drop, Expect, LostRace, Put, Row, RowAct
 
 _SYSTEM = {table.name: table for table in SYSTEM_TABLES}
 
@@ -49,8 +49,12 @@ class Writes(Reads):
                 case Expect():
                     await self._expect(act)
 
+    async def hold(self, act: Expect) -> Row | None:
+        """The row that an `Expect` names, or its absence, which no other writer changes until this transaction ends."""
+        return await self.row(act.table, act.key)
+
     async def _expect(self, act: Expect) -> None:
-        row = await self.row(act.table, act.key)
+        row = await self.hold(act)
         wanted = act.columns
         holds = row is None if wanted is None else row is not None and all(row[k] == v for k, v in wanted.items())
         if not holds:

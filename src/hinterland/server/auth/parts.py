@@ -1,0 +1,65 @@
+"""The parts that the account operations work with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from hinterland.contract.changes import Write
+from hinterland.contract.identity import Principal
+from hinterland.contract.records import Collection, Shape
+from hinterland.kit.clock import Clock
+from hinterland.server.security.keys import Keys
+from hinterland.server.security.limits import LoginLimits
+from hinterland.server.security.passwords import Passwords
+from hinterland.server.security.sessions import Sessions
+from hinterland.server.security.tokens import Tokens
+from hinterland.server.settings import AuthSettings
+from hinterland.server.storage.protocol import Storage, StoredRecord
+from hinterland.server.storage.system import RowAct
+
+
+class Submit(Protocol):
+    """The write path, for writes that no rule judges: all of it happens, or nothing. Raises `LostRace`."""
+
+    async def __call__(self, writes: Sequence[Write], acts: Sequence[RowAct]) -> Sequence[StoredRecord | None]:
+        """The records after the writes, in order, once they are durable."""
+        ...
+
+
+Wire = Callable[[Principal, StoredRecord], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """What is needed to sign people up, in and out. `wire` gives a record's JSON text as a caller sees it."""
+
+    storage: Storage
+    users: Shape
+    submit: Submit
+    wire: Wire
+    clock: Clock
+    settings: AuthSettings
+    keys: Keys
+    passwords: Passwords
+    sessions: Sessions
+    tokens: Tokens
+    limits: LoginLimits
+
+    @classmethod
+    async def open(
+        cls, storage: Storage, users: Collection, submit: Submit, wire: Wire, clock: Clock, settings: AuthSettings
+    ) -> Accounts:
+        """The parts, with the keys of this database loaded or made."""
+        keys = Keys(storage, clock, settings)
+        await keys.load()
+        sessions = Sessions(storage, users, clock)
+        return cls(
+            storage, Shape(users), submit, wire, clock, settings, keys, Passwords(settings), sessions,
+            Tokens(keys, sessions.find, clock, settings), LoginLimits(settings, clock),
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """Stop the threads that hash passwords."""
+        self.passwords.close()
