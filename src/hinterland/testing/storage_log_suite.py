@@ -1,0 +1,170 @@
+"""The part of the storage suite about the log: order, commits, befores and afters, the horizon."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from hinterland.contract.records import Collection
+from hinterland.server.storage.protocol import Head, LogEntry, Storage
+from hinterland.testing.storage_scribe import Edit, commit, tables, write
+
+
+async def _three_commits(storage: Storage) -> None:
+    """Commits of one, three and two changes: revisions 1, 2–4, 5–6."""
+    await commit(storage, Edit("posts", "a", {"title": "1"}), at=10)
+    await commit(
+        storage, Edit("posts", "a", {"title": "2"}), Edit("posts", "b", {}), Edit("posts", "c", {"slug": "c"}), at=20
+    )
+    await commit(storage, Edit("posts", "a", None), Edit("tasks", 5, {"name": "five"}), at=30)
+
+
+def _bodies(entry: LogEntry) -> tuple[str | None, str | None]:
+    return entry.before and entry.before.body, entry.after and entry.after.body
+
+
+class LogSuite:
+    """The log."""
+
+    async def test_log_tells_each_change(self, storage: Storage) -> None:
+        """An entry says what happened to which record, when, in which commit, and where it came from."""
+        async with storage.transaction() as transaction:
+            await write(
+                transaction,
+                Edit("tasks", 5, {"name": "x"}),
+                Edit("comments", "k", {}, "posts/a"),
+                tables=tables(storage),
+                at=12.5,
+                origin="phone",
+            )
+        first, second = await storage.log(0, 10)
+        assert (first.revision, first.commit, first.check, first.at, first.stamp) == (1, 2, 4, 12.5, 12.5)
+        assert (first.kind, first.collection, first.parent, first.id, first.origin) == (
+            "create",
+            "tasks",
+            "",
+            5,
+            "phone",
+        )
+        assert (second.collection, second.parent, second.id) == ("comments", "posts/a", "k")
+        assert first.after == await storage.record("tasks", "", 5)
+
+    async def test_befores_and_afters(self, storage: Storage) -> None:
+        """An entry's after is the next change's before, or the record as it stands; a deletion has none."""
+        await _three_commits(storage)
+        await commit(storage, Edit("posts", "a", {"title": "again"}))
+        entries = await storage.log(0, 100)
+        assert [entry.revision for entry in entries] == [1, 2, 3, 4, 5, 6, 7]
+        assert [_bodies(entry) for entry in entries if entry.id == "a"] == [
+            (None, '{"title": "1"}'),
+            ('{"title": "1"}', '{"title": "2"}'),
+            ('{"title": "2"}', None),
+            (None, '{"title": "again"}'),
+        ]
+        assert [entry.kind for entry in entries if entry.id == "a"] == ["create", "update", "delete", "create"]
+        for entry in entries:
+            (alone,) = await storage.log(entry.revision - 1, 100, through=entry.revision)
+            assert alone == entry
+
+    @pytest.mark.parametrize("limit", range(1, 8))
+    async def test_commits_stay_whole(self, storage: Storage, limit: int) -> None:
+        """A page of the log ends at a commit's end, whatever its limit, and the pages together are the log."""
+        await _three_commits(storage)
+        seen: list[LogEntry] = []
+        while page := await storage.log(seen[-1].revision if seen else 0, limit):
+            assert page[-1].revision == page[-1].commit
+            assert len(page) <= limit + 2
+            seen += page
+        assert seen == await storage.log(0, 100)
+
+    async def test_log_of_collections_that_are_gone(self, storage: Storage) -> None:
+        """Changes of a collection that isn't declared any more are left out, and don't hide those behind them."""
+        await commit(storage, *(Edit("comments", f"c{n}", {}, "posts/a") for n in range(5)))
+        for n in range(5):
+            await commit(storage, Edit("comments", f"d{n}", {}, "posts/a"))
+        await commit(storage, Edit("posts", "a", {}))
+        storage.tables.pop("comments")  # type: ignore[attr-defined]
+        (entry,) = await storage.log(0, 2)
+        assert (entry.collection, entry.revision) == ("posts", 11)
+        assert await storage.log(11, 2) == []
+
+    async def test_history(self, storage: Storage) -> None:
+        """A record's own changes, in order, also those before it was deleted; nobody else's."""
+        await _three_commits(storage)
+        assert [entry.revision for entry in await storage.history("posts", "", "a", 0)] == [1, 2, 5]
+        assert [_bodies(entry) for entry in await storage.history("posts", "", "a", 1)] == [
+            ('{"title": "1"}', '{"title": "2"}'),
+            ('{"title": "2"}', None),
+        ]
+        assert [entry.id for entry in await storage.history("tasks", "", 5, 0)] == [5]
+        assert await storage.history("posts", "posts/x", "a", 0) == []
+
+    async def test_head(self, storage: Storage) -> None:
+        """The head is the last revision, its commit's check value, and what the log reaches back to."""
+        assert await storage.head() == Head(0, 0, 0)
+        await _three_commits(storage)
+        assert await storage.head() == Head(6, 12, 0)
+
+    async def test_check_values(self, storage: Storage) -> None:
+        """Only a commit's end has a check value; the beginning has one as long as nothing was forgotten."""
+        assert await storage.check_at(0) == 0
+        await _three_commits(storage)
+        assert [await storage.check_at(revision) for revision in range(8)] == [0, 2, None, None, 8, None, 12, None]
+        await storage.prune(25)
+        assert [await storage.check_at(revision) for revision in range(8)] == [None] * 6 + [12, None]
+
+    async def test_prune(self, storage: Storage) -> None:
+        """What is older goes, commit by commit; the records stay."""
+        await _three_commits(storage)
+        await storage.prune(20)
+        assert [entry.revision for entry in await storage.log(0, 100)] == [2, 3, 4, 5, 6]
+        assert await storage.head() == Head(6, 12, 1)
+        assert await storage.record("posts", "", "b") is not None
+
+    async def test_prune_keeps_the_last_commit(self, storage: Storage) -> None:
+        """The last commit is never forgotten, and whole; an empty log has nothing to forget."""
+        await storage.prune(1e9)
+        await _three_commits(storage)
+        await storage.prune(1e9)
+        assert [entry.revision for entry in await storage.log(0, 100)] == [5, 6]
+        assert await storage.head() == Head(6, 12, 4)
+        assert await commit(storage, Edit("posts", "z", {})) == 7
+
+    async def test_prune_leaves_no_holes(self, storage: Storage) -> None:
+        """Where the clock went back, what is newer than a kept entry is kept."""
+        for revision, at in enumerate([50, 60, 10, 70, 80], 1):
+            await commit(storage, Edit("posts", f"p{revision}", {}), at=at)
+        await storage.prune(55)
+        assert [entry.revision for entry in await storage.log(0, 100)] == [2, 3, 4, 5]
+
+    async def test_prune_a_long_log(self, storage: Storage) -> None:
+        """A long log is forgotten in steps, to the same end."""
+        for at in (10, 20):
+            await commit(storage, *(Edit("comments", f"c{n}", {}, f"posts/{at}") for n in range(1_300)), at=at)
+        await commit(storage, Edit("posts", "a", {}), at=30)
+        await storage.prune(25)
+        assert (await storage.head()).horizon == 2_600
+
+    async def test_revisions_become_visible_in_order(self, storage: Storage) -> None:
+        """A reader of the log never sees a revision appear after a later one."""
+        is_over = False
+
+        async def read() -> list[int]:
+            seen: list[int] = []
+            while True:
+                was_over = is_over
+                seen += [entry.revision for entry in await storage.log(seen[-1] if seen else 0, 50)]
+                if was_over:
+                    return seen
+                await asyncio.sleep(0)
+
+        reader = asyncio.create_task(read())
+        await asyncio.gather(*(commit(storage, Edit("posts", f"p{n}", {}), Edit("tasks", n, {})) for n in range(1, 31)))
+        is_over = True
+        assert await reader == list(range(1, 61))
+
+    async def test_declared_while_read(self, storage: Storage) -> None:
+        """A collection declared while the storage is in use can be written and read at once."""
+        await storage.declare([Collection(name="late", fields={})])
+        assert await storage.record("late", "", "x") is None

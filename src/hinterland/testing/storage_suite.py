@@ -1,0 +1,259 @@
+"""The suite that every storage must pass.
+
+Subclass `StorageSuite` and give it the fixture `make`: a function whose every call returns a new, unopened storage on
+the same empty database. The tests are coroutines: pytest-asyncio in its auto mode runs them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from hinterland.contract.errors import Refusal
+from hinterland.contract.fields import Integer, Text
+from hinterland.contract.records import Collection
+from hinterland.server.storage.failures import StorageError
+from hinterland.server.storage.protocol import Storage
+from hinterland.testing.storage_log_suite import LogSuite
+from hinterland.testing.storage_scribe import COLLECTIONS, POSTS, Edit, commit, documents, opened, tables, write
+from hinterland.testing.storage_system_suite import SystemSuite
+from hinterland.testing.storage_values_suite import ValuesSuite
+
+Make = Callable[[], Storage]
+
+
+class OpeningSuite:
+    """Opening, declaring, and what stays."""
+
+    async def test_open_again(self, make: Make) -> None:
+        """A storage opened again is the same database: lineage, records and revisions go on."""
+        async with opened(make()) as storage:
+            lineage = storage.lineage
+            await commit(storage, Edit("posts", "a", {"title": "one"}))
+        async with opened(make()) as storage:
+            assert storage.lineage == lineage != ""
+            assert await documents(storage, "posts") == {"a": {"title": "one"}}
+            assert await commit(storage, Edit("posts", "b", {"title": "two"})) == 2
+
+    async def test_lineages_differ_from_nothing(self, storage: Storage) -> None:
+        """A database has a lineage, and says what a commit waits for."""
+        assert len(storage.lineage) == 16
+        assert storage.durability()
+
+    async def test_declare_is_idempotent(self, storage: Storage) -> None:
+        """What is declared already stays as it is, with its records."""
+        await commit(storage, Edit("posts", "a", {"title": "one"}))
+        await storage.declare(COLLECTIONS)
+        assert await documents(storage, "posts") == {"a": {"title": "one"}}
+
+    async def test_declare_adds_columns_and_indexes(self, storage: Storage) -> None:
+        """A field declared later gets its column and index beside the records that are there."""
+        await commit(storage, Edit("posts", "a", {"title": "one", "slug": "s"}))
+        grown = Collection(
+            name="posts", fields={**POSTS.fields, "rank": Integer(index=True), "code": Text(unique=True)}
+        )
+        await storage.declare([grown])
+        assert [tuple(row) for row in await storage.fetch("SELECT title, slug, rank, code FROM posts")] == [
+            ("one", "s", None, None)
+        ]
+        await storage.declare([grown])
+
+    async def test_declare_makes_a_field_unique_later(self, storage: Storage) -> None:
+        """A field that was indexed and is declared unique is unique from then on."""
+        await storage.declare([_posts(title=Text(unique=True), slug=Text(unique=True))])
+        await commit(storage, Edit("posts", "a", {"title": "one"}))
+        with pytest.raises(Refusal) as refused:
+            await commit(storage, Edit("posts", "b", {"title": "one"}))
+        assert refused.value.errors.keys() == {"title"}
+
+    async def test_declare_all_or_nothing(self, storage: Storage) -> None:
+        """A declaration that the records contradict is refused by name, and nothing of it is done."""
+        await commit(storage, Edit("posts", "a", {"title": "one"}), Edit("posts", "b", {"title": "one"}))
+        with pytest.raises(StorageError, match=r"posts\.title can't be made unique"):
+            await storage.declare([Collection(name="extra", fields={"x": Text()}), _posts(title=Text(unique=True))])
+        with pytest.raises(Refusal) as refused:
+            await storage.record("extra", "", "a")
+        assert refused.value.code == "unknown_collection"
+        await storage.declare([Collection(name="extra", fields={"y": Text()})])
+        assert await storage.fetch("SELECT y FROM extra") == []
+
+    async def test_not_open(self, make: Make) -> None:
+        """A storage that is not open says so, and closing it is nothing."""
+        storage = make()
+        with pytest.raises(StorageError, match="not open"):
+            async with storage.transaction():
+                raise AssertionError("never reached")
+        with pytest.raises(StorageError, match="not open"):
+            await storage.fetch("SELECT 1")
+        await storage.close()
+
+    @pytest.mark.parametrize(
+        ("first", "second"),
+        [
+            (("a__b", "c"), ("a", "b__c")),
+            (("a", "key"), ("a_pkey", "id_")),
+            (("n" * 62 + "a", "f" * 63), ("n" * 62 + "b", "f" * 63)),
+            (("select", "group"), ("order", "check")),
+            (("user", "commit"), ("table", "oid")),
+        ],
+    )
+    async def test_names(self, storage: Storage, first: tuple[str, str], second: tuple[str, str]) -> None:
+        """Any two collections and fields live side by side, however long or reserved their names are."""
+        declared = [Collection(name=name, fields={field: Text(unique=True)}) for name, field in (first, second)]
+        await storage.declare(declared)
+        await storage.declare(declared)
+        for name, field in (first, second):
+            statement = f'INSERT INTO "{name}" (_parent, id, _revision, _created, _updated, _body, "{field}") VALUES '
+            async with storage.transaction() as transaction:
+                await transaction.execute(statement + "('', 'a', 1, '', '', '{}', 'x')")  # type: ignore[attr-defined]
+            with pytest.raises(Refusal) as refused:
+                async with storage.transaction() as transaction:
+                    await transaction.execute(statement + "('', 'b', 1, '', '', '{}', 'x')")  # type: ignore[attr-defined]
+            assert refused.value.errors.keys() == {field}
+
+
+def _posts(**fields: Text) -> Collection:
+    return Collection(name="posts", fields={**POSTS.fields, **fields})
+
+
+class RecordSuite:
+    """Records by their keys, and transactions."""
+
+    async def test_keys(self, storage: Storage) -> None:
+        """A record is known by its collection, parent and id together."""
+        await commit(
+            storage,
+            Edit("posts", "a", {"title": "post"}),
+            Edit("comments", "a", {"text": "of a"}, "posts/a"),
+            Edit("comments", "a", {"text": "of b"}, "posts/b"),
+            Edit("tasks", 7, {"name": "seven"}),
+        )
+        of_b = await storage.record("comments", "posts/b", "a")
+        assert of_b is not None
+        assert of_b == ("posts/b", "a", 3, "1970-01-01T00:16:40.000000Z", of_b.updated, '{"text": "of b"}', None)
+        seven = await storage.record("tasks", "", 7)
+        assert seven is not None
+        assert seven.id == 7
+        assert await storage.record("comments", "", "a") is None
+        assert await storage.record("posts", "", "A") is None
+
+    async def test_unknown_collection(self, storage: Storage) -> None:
+        """A collection that is not declared is refused by name."""
+        with pytest.raises(Refusal, match="'nothing'") as refused:
+            await storage.record("nothing", "", "a")
+        assert refused.value.code == "unknown_collection"
+
+    async def test_unique(self, storage: Storage) -> None:
+        """A taken value is the refusal `conflict` by its field; no value is never taken."""
+        await commit(storage, Edit("posts", "a", {"slug": "s"}), Edit("posts", "b", {}), Edit("posts", "c", {}))
+        with pytest.raises(Refusal) as refused:
+            await commit(storage, Edit("posts", "d", {"slug": "s"}))
+        assert (refused.value.code, refused.value.errors) == ("conflict", {"slug": ["is taken already"]})
+        await commit(storage, Edit("posts", "a", {"slug": "s", "title": "kept its own"}))
+        await commit(storage, Edit("posts", "a", {"slug": "free"}))
+        await commit(storage, Edit("posts", "d", {"slug": "s"}))
+
+    async def test_taken_id(self, storage: Storage) -> None:
+        """Two records of one key can't be; the refusal speaks of the id, not of a field."""
+        await commit(storage, Edit("posts", "a", {}))
+        table = tables(storage)["posts"]
+        with pytest.raises(Refusal, match="this id") as refused:
+            async with storage.transaction() as transaction:
+                await transaction.execute(table.insert, ("", "a", 1, "", "", "{}", None, None, None))  # type: ignore[attr-defined]
+        assert (refused.value.code, refused.value.errors) == ("conflict", {})
+
+    async def test_undone(self, storage: Storage) -> None:
+        """A transaction whose block raises leaves nothing behind: no record, no log, no system row."""
+        await commit(storage, Edit("posts", "a", {"title": "before"}))
+        with pytest.raises(ZeroDivisionError):
+            async with storage.transaction() as transaction:
+                await write(transaction, Edit("posts", "a", {"title": "after"}), tables=tables(storage))
+                await write(transaction, Edit("posts", "b", {}), tables=tables(storage))
+                raise ZeroDivisionError
+        assert await documents(storage, "posts") == {"a": {"title": "before"}}
+        assert (await storage.head()).revision == 1
+        assert await commit(storage, Edit("posts", "b", {})) == 2
+
+    async def test_unseen_until_the_end(self, storage: Storage) -> None:
+        """Others see nothing of a transaction before it ends; the transaction itself sees all of it."""
+        async with storage.transaction() as transaction:
+            await write(transaction, Edit("posts", "a", {}), tables=tables(storage))
+            assert await storage.record("posts", "", "a") is None
+            assert (await storage.head()).revision == 0
+            assert await storage.log(0, 10) == []
+            assert await transaction.record("posts", "", "a") is not None
+            assert (await transaction.head()).revision == 1
+        assert await storage.record("posts", "", "a") is not None
+
+    async def test_snapshot(self, storage: Storage) -> None:
+        """A snapshot sees one state of everything while writers go on; the next one sees the next."""
+        await commit(storage, Edit("posts", "a", {"title": "old"}))
+        async with storage.snapshot() as snapshot:
+            assert (await snapshot.head()).revision == 1
+            await commit(storage, Edit("posts", "a", {"title": "new"}), Edit("posts", "b", {}))
+            record = await snapshot.record("posts", "", "a")
+            assert record is not None
+            assert record.body == '{"title": "old"}'
+            assert [entry.revision for entry in await snapshot.log(0, 10)] == [1]
+            assert await snapshot.record("posts", "", "b") is None
+        async with storage.snapshot() as snapshot:
+            assert (await snapshot.head()).revision == 3
+
+    async def test_many_snapshots(self, storage: Storage) -> None:
+        """Readers at the same time, each at its own state, don't disturb each other."""
+
+        async def read(n: int) -> int:
+            async with storage.snapshot() as snapshot:
+                before = (await snapshot.head()).revision
+                await commit(storage, Edit("posts", f"p{n}", {}))
+                assert (await snapshot.head()).revision == before
+                return before
+
+        seen = await asyncio.gather(*(read(n) for n in range(6)))
+        assert all(revision <= 6 for revision in seen)
+        assert (await storage.head()).revision == 6
+
+    async def test_no_lost_update(self, storage: Storage) -> None:
+        """Writers that lock a record before they change it never overwrite each other's change."""
+        await commit(storage, Edit("tasks", 1, {"name": "0"}))
+
+        async def increment() -> None:
+            async with storage.transaction() as transaction:
+                found = await transaction.lock("tasks", "", 1)
+                assert found is not None
+                count = int(found.body.split('"')[3]) + 1
+                await write(transaction, Edit("tasks", 1, {"name": str(count)}), tables=tables(storage))
+
+        await asyncio.gather(*(increment() for _ in range(8)))
+        assert await documents(storage, "tasks") == {1: {"name": "8"}}
+
+    async def test_integer_ids(self, storage: Storage, make: Make) -> None:
+        """An integer id is given once: not again after a deletion, nor after a restart, nor where it was claimed."""
+        async with storage.transaction() as transaction:
+            assert [await transaction.next_id("tasks") for _ in range(3)] == [1, 2, 3]
+            await write(transaction, Edit("tasks", 3, {}), tables=tables(storage))
+        await commit(storage, Edit("tasks", 3, None))
+        await storage.declare(COLLECTIONS)
+        async with storage.transaction() as transaction:
+            await transaction.claim_id("tasks", 40)
+            await transaction.claim_id("tasks", 9)
+        await storage.close()
+        async with opened(make()) as again, again.transaction() as transaction:
+            assert await transaction.next_id("tasks") == 41
+
+
+class StorageSuite(OpeningSuite, RecordSuite, LogSuite, SystemSuite, ValuesSuite):
+    """Everything that a storage keeps; a subclass gives the fixture `make`."""
+
+    @pytest.fixture
+    def make(self) -> Make:
+        """A function whose every call returns a new, unopened storage on the same empty database."""
+        raise AssertionError("a subclass says how its storage is made")
+
+    @pytest.fixture
+    async def storage(self, make: Make) -> AsyncIterator[Storage]:
+        """An open storage with the suite's collections declared."""
+        async with opened(make()) as storage:
+            yield storage

@@ -1,0 +1,111 @@
+"""The part of the storage suite about the system's own rows."""
+
+from __future__ import annotations
+
+import pytest
+
+from hinterland.contract.errors import Refusal
+from hinterland.server.storage.protocol import Storage
+from hinterland.server.storage.system import Drop, Expect, LostRace, Put, Row, RowAct
+from hinterland.testing.storage_scribe import Edit, tables, write
+
+ADA: Row = {
+    "id": "1", "email": "ada@example.org", "password": "hash", "roles": "[]", "is_admin": True, "is_disabled": False,
+    "created": 1.5,
+}  # fmt: skip
+TOKEN: Row = {"hash": "h", "session": "s", "parent": "", "issued": 1.0, "used": None, "successor": None}
+
+
+async def act(storage: Storage, *acts: RowAct) -> None:
+    """Do `acts` in a transaction of their own."""
+    async with storage.transaction() as transaction:
+        await transaction.act(acts)
+
+
+class SystemSuite:
+    """System rows."""
+
+    async def test_put(self, storage: Storage) -> None:
+        """A row comes back as it was put, each value in its type; a column that is left out is null."""
+        await act(storage, Put("_accounts", ADA), Put("_refresh_tokens", TOKEN | {"successor": b"\0\xff"}))
+        assert await storage.row("_accounts", {"id": "1"}) == ADA
+        assert await storage.row("_refresh_tokens", {"hash": "h"}) == TOKEN | {"successor": b"\0\xff"}
+        await act(storage, Put("_sessions", {"id": "s"}))
+        assert await storage.row("_sessions", {"id": "s"}) == {
+            "id": "s", "account": None, "created": None, "expires": None, "ended": None, "label": None,
+        }  # fmt: skip
+        await act(storage, Put("_accounts", {"id": "2", "email": "none@example.org"}))
+        assert (await storage.rows("_accounts", {"id": "2"}))[0]["is_admin"] is None
+
+    async def test_put_again(self, storage: Storage) -> None:
+        """A second row with the key changes the named columns of the first; one of nothing but its key changes none."""
+        await act(storage, Put("_accounts", ADA), Put("_accounts", {"id": "1", "email": "new@example.org"}))
+        await act(storage, Put("_accounts", {"id": "1"}))
+        assert await storage.row("_accounts", {"email": "new@example.org"}) == ADA | {"email": "new@example.org"}
+
+    async def test_rows(self, storage: Storage) -> None:
+        """Rows are found by equality, null too, in the order of their keys."""
+        for name, used in (("c", None), ("a", None), ("b", 2.0)):
+            await act(storage, Put("_refresh_tokens", TOKEN | {"hash": name, "used": used}))
+        assert [row["hash"] for row in await storage.rows("_refresh_tokens", {"session": "s"})] == ["a", "b", "c"]
+        assert [row["hash"] for row in await storage.rows("_refresh_tokens", {"used": None})] == ["a", "c"]
+        assert [row["hash"] for row in await storage.rows("_refresh_tokens", {})] == ["a", "b", "c"]
+        assert await storage.rows("_refresh_tokens", {"session": "t"}) == []
+        assert await storage.row("_refresh_tokens", {"hash": "z"}) is None
+
+    async def test_drop(self, storage: Storage) -> None:
+        """Every row that fits is gone, and no other."""
+        for seq in (1, 2, 3):
+            row = {"account": "1", "device": "d", "seq": seq, "fingerprint": "", "result": b"{}"}
+            await act(storage, Put("_results", row), Put("_results", row | {"device": "e"}))
+        await act(storage, Drop("_results", {"account": "1", "device": "d"}), Drop("_results", {"seq": 2}))
+        assert [(row["device"], row["seq"]) for row in await storage.rows("_results", {})] == [("e", 1), ("e", 3)]
+
+    @pytest.mark.parametrize(
+        "expected",
+        [
+            Expect("_accounts", {"id": "1"}, {"email": "ada@example.org", "is_admin": True}),
+            Expect("_accounts", {"id": "1"}, {}),
+            Expect("_accounts", {"id": "2"}, None),
+        ],
+    )
+    async def test_expect(self, storage: Storage, expected: Expect) -> None:
+        """A precondition that holds lets the rest happen."""
+        await act(storage, Put("_accounts", ADA))
+        await act(storage, expected, Put("_meta", {"name": "x", "value": "y"}))
+        assert await storage.row("_meta", {"name": "x"}) is not None
+
+    @pytest.mark.parametrize(
+        "expected",
+        [
+            Expect("_accounts", {"id": "1"}, {"email": "other@example.org"}),
+            Expect("_accounts", {"id": "1"}, None),
+            Expect("_accounts", {"id": "2"}, {}),
+        ],
+    )
+    async def test_lost_race(self, storage: Storage, expected: Expect) -> None:
+        """A precondition that doesn't hold undoes the whole transaction, records too."""
+        await act(storage, Put("_accounts", ADA))
+        with pytest.raises(LostRace, match="_accounts"):
+            async with storage.transaction() as transaction:
+                await write(transaction, Edit("posts", "a", {}), tables=tables(storage))
+                await transaction.act([Put("_meta", {"name": "x", "value": "y"}), expected])
+        assert await storage.row("_meta", {"name": "x"}) is None
+        assert (await storage.head()).revision == 0
+
+    async def test_acts_in_order(self, storage: Storage) -> None:
+        """Each act sees what those before it did."""
+        await act(
+            storage,
+            Put("_accounts", ADA),
+            Expect("_accounts", {"id": "1"}, {"email": "ada@example.org"}),
+            Drop("_accounts", {"id": "1"}),
+            Expect("_accounts", {"id": "1"}, None),
+        )
+
+    async def test_taken_email(self, storage: Storage) -> None:
+        """Two accounts can't have one e-mail; the refusal names the field."""
+        await act(storage, Put("_accounts", ADA))
+        with pytest.raises(Refusal) as refused:
+            await act(storage, Put("_accounts", ADA | {"id": "2"}))
+        assert (refused.value.code, refused.value.errors.keys()) == ("conflict", {"email"})
