@@ -53,3 +53,8 @@ class Database(Reads):
         for end in (*range(oldest[0][0] + _PRUNED_AT_ONCE, kept[0][0], _PRUNED_AT_ONCE), kept[0][0]):
             async with self.transaction() as transaction:
                 await transaction.execute(statements.PRUNE, (end,))
+
+    async def forget_answers(self, before: float) -> None:
+        """Forget the answers of idempotency keys older than `before` (seconds since 1970)."""
+        async with self.transaction() as transaction:
+            await transaction.execute(statements.FORGET_ANSWERS, (before,))

@@ -164,6 +164,10 @@ class Storage(Snapshot, Protocol):
         """Forget the log's entries older than `before` (seconds since 1970), but never the last commit."""
         ...
 
+    async def forget_answers(self, before: float) -> None:
+        """Forget answers of idempotency keys older than `before` (seconds since 1970)."""
+        ...
+
     def durability(self) -> str:
-        """What a commit waits for, in a word for people."""
+        """What a commit waits for, in words for people."""
         ...

@@ -192,6 +192,7 @@ def log_row(change: Change, revision: int, commit: int, check: int, at: float) -
     return (*head, *tail, change.origin)
 
 
+FORGET_ANSWERS = "DELETE FROM _answers WHERE at < ?"
 INSERT_LOG = f"INSERT INTO _log ({LOG_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 LOG_AFTER = f"SELECT {LOG_COLUMNS} FROM _log WHERE revision > ? AND revision <= ? ORDER BY revision LIMIT ?"
 LOG_OF_RECORD = (

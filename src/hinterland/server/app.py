@@ -1,0 +1,152 @@
+"""The server: its parts opened in order, and the ASGI application over them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from starlette.routing import Route
+
+from hinterland.contract.changes import Write
+from hinterland.kit.clock import Clock, SystemClock
+from hinterland.server.auth.housekeeping import tidy
+from hinterland.server.auth.accounts import Accounts
+from hinterland.server.backend import Backend
+from hinterland.server.data import schema
+from hinterland.server.data.catalogue import Catalogue
+from hinterland.server.data.importer import Importer
+from hinterland.server.data.reader import Reader
+from hinterland.server.data.requests import WriteRequest
+from hinterland.server.data.writer import Writer
+from hinterland.server.declaration import App
+from hinterland.server.http import Receive, Scope, Send
+from hinterland.server.middleware.boundary import Boundary
+from hinterland.server.middleware.cors import Cors
+from hinterland.server.operations import HANDLERS
+from hinterland.server.protocols.rest.routes import mount, taken_aliases
+from hinterland.server.settings import Settings
+from hinterland.server.storage.protocol import Storage, StoredRecord
+from hinterland.server.storage.system import RowAct
+
+log = logging.getLogger("hinterland")
+HOUSEKEEPING_SECONDS = 3_600.0
+_DAY = 86_400.0
+
+
+def storage_for(settings: Settings, folder: Path | None) -> Storage:
+    """The storage that the settings ask for: PostgreSQL by `database_url`, else SQLite in `folder`."""
+    if settings.database_url:
+        from hinterland.server.storage.postgres import PostgresStorage  # noqa: PLC0415 - an extra
+
+        return PostgresStorage(settings.database_url)
+    from hinterland.server.storage.sqlite import SqliteStorage  # noqa: PLC0415 - the other storage needs no apsw
+
+    return SqliteStorage(folder or Path("data"))
+
+
+@asynccontextmanager
+async def opened(app: App, storage: Storage, clock: Clock | None = None) -> AsyncIterator[Backend]:
+    """The backend of `app` on `storage`, from open to close. Raises `StorageError`, `SchemaChange` and
+    `DeclarationError`, each with what to do."""
+    clock = clock or SystemClock()
+    catalogue = Catalogue(app.collections, storage.dialect)
+    await storage.open()
+    try:
+        await _declare(app, storage)
+        writer = Writer(storage, catalogue, clock)
+        accounts = await _accounts(app, storage, writer, catalogue, clock)
+        backend = Backend(
+            app, app.settings, clock, storage, catalogue, writer, Reader(storage, catalogue),
+            Importer(writer, catalogue), accounts,
+        )  # fmt: skip
+        try:
+            yield backend
+        finally:
+            await writer.drain()
+            accounts.close()
+    finally:
+        await storage.close()
+
+
+async def _declare(app: App, storage: Storage) -> None:
+    reasons = schema.breaking(await schema.stored(storage), app.collections)
+    if reasons:
+        raise schema.SchemaChange(reasons)
+    await storage.declare(app.collections)
+    await schema.remember(storage, app.collections)
+
+
+async def _accounts(app: App, storage: Storage, writer: Writer, catalogue: Catalogue, clock: Clock) -> Accounts:
+    async def submit(writes: Sequence[Write], acts: Sequence[RowAct]) -> Sequence[StoredRecord | None]:
+        outcome = await writer.submit(WriteRequest(writes, acts=acts, is_trusted=True))
+        return [written.after for written in outcome.records]
+
+    users = catalogue["users"]
+    return await Accounts.open(storage, users.collection, submit, users.wire, clock, app.settings.auth)
+
+
+class Server:
+    """The ASGI application. It opens the backend with the lifespan and closes it with it."""
+
+    def __init__(self, app: App, storage: Storage, clock: Clock | None = None) -> None:
+        self.app = app
+        self.storage = storage
+        self.clock = clock or SystemClock()
+        self.backend: Backend | None = None
+        self._serve: Boundary | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or the lifespan."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif self._serve is not None:
+            await self._serve(scope, receive, send)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Backend]:
+        """The opened backend; requests are served while the block lasts."""
+        async with opened(self.app, self.storage, self.clock) as backend:
+            self.backend = backend
+            self._serve = _stack(backend)
+            keeper = asyncio.create_task(_keep_house(backend))
+            try:
+                yield backend
+            finally:
+                keeper.cancel()
+                self._serve = None
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            async with self.running():
+                await send({"type": "lifespan.startup.complete"})
+                await receive()
+        except Exception as error:
+            if self.backend is None:
+                await send({"type": "lifespan.startup.failed", "message": str(error)})
+            raise
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def _stack(backend: Backend) -> Boundary:
+    for name in taken_aliases(list(backend.catalogue.entries)):
+        log.warning("the path /%s belongs to the server: the collection is found at /v1/records/%s only", name, name)
+    streams: list[Route] = []
+    inner = mount(backend, HANDLERS, streams)
+    return Boundary(Cors(inner, backend.settings.cors_origins), backend.settings.request_seconds)
+
+
+async def _keep_house(backend: Backend) -> None:
+    """Forget what is past its time: log entries, answers, ended sessions."""
+    while True:
+        now = backend.clock.now()
+        try:
+            await backend.storage.prune(now - backend.settings.log_days * _DAY)
+            await backend.storage.forget_answers(now - backend.settings.answer_days * _DAY)
+            await tidy(backend.accounts)
+        except Exception:
+            log.exception("housekeeping failed; it is tried again in an hour")
+        await backend.clock.sleep(HOUSEKEEPING_SECONDS)

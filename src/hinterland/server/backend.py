@@ -1,0 +1,41 @@
+"""The parts of a running server, put together. It holds them; it does nothing itself."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from hinterland.kit.clock import Clock
+from hinterland.server.auth.accounts import Accounts
+from hinterland.server.data.catalogue import Catalogue
+from hinterland.server.data.importer import Importer
+from hinterland.server.data.reader import Reader
+from hinterland.server.data.writer import Writer
+from hinterland.server.declaration import App
+from hinterland.server.security.keys import Keys
+from hinterland.server.security.tokens import Tokens
+from hinterland.server.settings import Settings
+from hinterland.server.storage.protocol import Storage
+
+
+class Backend(NamedTuple):
+    """What handlers reach: the declaration, its settings and clock, and the rooms' doors."""
+
+    app: App
+    settings: Settings
+    clock: Clock
+    storage: Storage
+    catalogue: Catalogue
+    writer: Writer
+    reader: Reader
+    importer: Importer
+    accounts: Accounts
+
+    @property
+    def keys(self) -> Keys:
+        """The signing keys and the secret."""
+        return self.accounts.keys
+
+    @property
+    def tokens(self) -> Tokens:
+        """What verifies access tokens."""
+        return self.accounts.tokens

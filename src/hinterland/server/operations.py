@@ -1,0 +1,27 @@
+"""What carries out each row of the table of operations."""
+
+from __future__ import annotations
+
+from hinterland.server.protocols.rest import accounts, records, service
+from hinterland.server.protocols.rest.routes import Handler
+
+HANDLERS: dict[str, Handler] = {
+    "auth.signup": accounts.sign_up,
+    "auth.login": accounts.log_in,
+    "auth.refresh": accounts.renew,
+    "auth.logout": accounts.log_out,
+    "auth.me": accounts.who_am_i,
+    "admin.login": accounts.admin_log_in,
+    "admin.import": records.import_records,
+    "records.list": records.list_records,
+    "records.create": records.create_record,
+    "records.view": records.view_record,
+    "records.replace": records.replace_record,
+    "records.patch": records.patch_record,
+    "records.delete": records.delete_record,
+    "health": service.health,
+    "ready": service.ready,
+    "openapi": service.openapi,
+    "jwks": service.jwks,
+}
+"""All but `events.stream`, which is an ASGI application of its own."""
