@@ -1,0 +1,1 @@
+"""The local store: an app's records on the device, its outbox of unsent writes, and their synchronisation."""

@@ -1,0 +1,84 @@
+"""What the local store can raise.
+
+HinterlandError
+└── StoreError               the local store can't do this
+    ├── StoreFull            the device has no room left; nothing was kept
+    ├── StoreBusy            another process holds the store
+    ├── StoreDamaged         the file is no store, or is broken
+    ├── StoreTooNew          the file was written by a newer version of the app
+    └── OnItsWay             a write that is being sent can't be changed any more
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from hinterland.client.errors import HinterlandError
+from hinterland.kit.sqlite import TooNew
+
+
+class StoreError(HinterlandError):
+    """The local store can't do this; nothing was changed."""
+
+    code = "store"
+    message = "This can't be kept on this device."
+    advice = "Check the app's data folder."
+
+
+class StoreFull(StoreError):
+    """The device has no room left; nothing was kept, and what was kept before can be read."""
+
+    code = "store_full"
+    message = "This device has no room left, so nothing was kept."
+    advice = "Free some space and try again."
+
+
+class StoreBusy(StoreError):
+    """Another process of this app holds the store."""
+
+    code = "store_busy"
+    message = "Another window of this app is using its data."
+    advice = "Try again, or close the other one."
+
+
+class StoreDamaged(StoreError):
+    """The file is no store, or is broken."""
+
+    code = "store_damaged"
+    message = "The app's data on this device can't be read."
+    advice = "Move the file away; the app fetches its data anew from the server."
+
+
+class StoreTooNew(StoreError):
+    """The file was written by a newer version of the app."""
+
+    code = "store_too_new"
+    message = "The app's data was written by a newer version."
+    advice = "Update the app."
+
+
+class OnItsWay(StoreError):
+    """A write that is being sent can't be changed any more."""
+
+    code = "on_its_way"
+    message = "This change is being sent."
+    advice = "Wait for its fate, then change the record again."
+
+
+# By primary result code (sqlite.org: "Result and Error Codes").
+_BY_CODE: dict[int, type[StoreError]] = {
+    sqlite3.SQLITE_FULL: StoreFull,
+    sqlite3.SQLITE_BUSY: StoreBusy,
+    sqlite3.SQLITE_LOCKED: StoreBusy,
+    sqlite3.SQLITE_CORRUPT: StoreDamaged,
+    sqlite3.SQLITE_NOTADB: StoreDamaged,
+}
+
+
+def translated(error: sqlite3.Error | TooNew) -> StoreError:
+    """The client's error for one of SQLite's or of the migrations."""
+    if isinstance(error, TooNew):
+        return StoreTooNew(detail=str(error))
+    code = getattr(error, "sqlite_errorcode", None)
+    kind = _BY_CODE.get(code & 0xFF, StoreError) if code is not None else StoreError
+    return kind(detail=f"{type(error).__name__}: {error}")

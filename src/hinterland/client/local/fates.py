@@ -1,0 +1,59 @@
+"""What becomes of a write made on this device."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from hinterland.contract.changes import Write
+from hinterland.contract.errors import Problem
+from hinterland.contract.identity import RecordId
+from hinterland.contract.sync import Lost
+
+State = Literal["pending", "sent", "applied", "refused", "conflicted"]
+
+
+class Fate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The end of the mutation `mutation`.
+
+    `applied` at the database's `revision`, with the `ids` that the server gave for temporary ones and the edits that a
+    merge `lost`; `refused` with its `problem`, and parked; or `discarded` on this device.
+    """
+
+    mutation: str
+    status: Literal["applied", "refused", "discarded"]
+    revision: int = 0
+    ids: dict[str, RecordId] = {}
+    lost: list[Lost] = []
+    problem: Problem | None = None
+
+    @property
+    def is_applied(self) -> bool:
+        """Whether the server has taken it."""
+        return self.status == "applied"
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """A mutation in the outbox.
+
+    `pending`: not sent yet. `sent`: under way, its fate unknown. `applied`: the server has it, and the next pull will
+    show it. `refused`: parked with its `problem`. `conflicted`: applied, but the edits in `lost` gave way to others.
+    `seq` is its number for the server once it was sent; `stamp` is in seconds since 1970.
+    """
+
+    id: str
+    state: State
+    seq: int | None
+    stamp: float
+    writes: list[Write]
+    problem: Problem | None = None
+    lost: list[Lost] = []
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """How many mutations are `waiting` for their fate, and how many are `parked` because they were refused or lost an
+    edit."""
+
+    waiting: int = 0
+    parked: int = 0

@@ -1,0 +1,116 @@
+"""Filters over local records: the same expressions as on the server, evaluated in Python.
+
+The types of fields come from the collection's declaration, else from the app's record type, else from the records.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from hinterland.client.errors import BadRequest
+from hinterland.client.local.question import Test
+from hinterland.contract.fields import AnyField, Boolean, Bytes, Instant, Int64, Integer, Json, List, Number, Text
+from hinterland.contract.records import Collection, Document
+from hinterland.kit.cel.check import check
+from hinterland.kit.cel.errors import CelError
+from hinterland.kit.cel.parser import parse
+from hinterland.kit.cel.predicate import predicate
+from hinterland.kit.cel.types import (
+    BOOL,
+    BYTES,
+    DOUBLE,
+    DYN,
+    INT,
+    INT64,
+    STRING,
+    TIMESTAMP,
+    Environment,
+    ListType,
+    ObjectType,
+    Type,
+)  # fmt: skip
+
+Types = dict[str, Type]
+_META: Types = {"parent": STRING, "created_at": TIMESTAMP, "updated_at": TIMESTAMP, "revision": INT}
+_OF_FIELD: dict[type[AnyField], Type] = {
+    Text: STRING, Integer: INT, Number: DOUBLE, Boolean: BOOL, Instant: TIMESTAMP, Int64: INT64, Bytes: BYTES,
+    Json: DYN,
+}  # fmt: skip
+_OF_PYTHON: dict[Any, Type] = {str: STRING, int: INT, float: DOUBLE, bool: BOOL, bytes: BYTES, datetime: TIMESTAMP}
+
+
+def declared(collection: Collection) -> Types:
+    """The types of a declared collection's fields."""
+    own = {name: _of_field(field) for name, field in collection.fields.items()}
+    return {"id": INT if collection.ids == "integer" else STRING, **_META, **own}
+
+
+def _of_field(field: AnyField) -> Type:
+    return ListType(_OF_FIELD[type(field.of)]) if isinstance(field, List) else _OF_FIELD[type(field)]
+
+
+def annotated(kind: type[Any]) -> Types | None:
+    """The types of a msgspec.Struct's fields; None: it tells nothing, as a dict."""
+    if not issubclass(kind, msgspec.Struct):
+        return None
+    own = {field.encode_name: _of_python(field.type) for field in msgspec.structs.fields(kind)}
+    return {"id": STRING, **own, **_META}
+
+
+def _of_python(hint: Any) -> Type:
+    origin, arguments = typing.get_origin(hint), [a for a in typing.get_args(hint) if a is not type(None)]
+    if origin in (typing.Union, types.UnionType):
+        # An id that may still be a temporary one counts as the text that it then is.
+        return _of_python(str if set(arguments) == {int, str} else arguments[0]) if arguments else DYN
+    if origin in (list, tuple) and arguments and arguments[0] in _OF_PYTHON:
+        return ListType(_OF_PYTHON[arguments[0]])
+    return _OF_PYTHON.get(hint, DYN)
+
+
+def guessed(documents: Iterable[Document]) -> Types:
+    """The types that the values of these records have; a field with several has none that a filter could use."""
+    found: Types = {}
+    for document in documents:
+        for name, value in document.items():
+            if value is not None:
+                kind = _of_value(value)
+                found[name] = kind if name not in found else _common(found[name], kind)
+    return {"id": STRING, **found, **_META}
+
+
+def _of_value(value: Any) -> Type:
+    if isinstance(value, list):
+        kinds = {_of_value(item) for item in value} or {STRING}
+        kind = next(iter(kinds)) if len(kinds) == 1 else DYN
+        return ListType(kind) if kind in _OF_PYTHON.values() else DYN
+    return _OF_PYTHON.get(type(value), DYN)
+
+
+def _common(first: Type, second: Type) -> Type:
+    if first == second:
+        return first
+    return DOUBLE if {first, second} == {INT, DOUBLE} else DYN
+
+
+def compiled(filter: str, fields: Mapping[str, Type]) -> Test:
+    """The filter as a test of a document. Raises BadRequest (`invalid_query`) with what is wrong and where."""
+    try:
+        return _compiled(filter, tuple(sorted(fields.items(), key=lambda item: item[0])))
+    except CelError as error:
+        raise BadRequest(f"The filter can't be used: {error}", code="invalid_query", status=400) from None
+
+
+@lru_cache(maxsize=256)
+def _compiled(filter: str, fields: tuple[tuple[str, Type], ...]) -> Test:
+    tree = check(parse(filter), Environment({"record": ObjectType(dict(fields))}))
+    if tree.type is not BOOL:
+        raise BadRequest(f"The filter {filter!r} is {tree.type.phrase}, not true or false", code="invalid_query")
+    test = predicate(tree)
+    return lambda document: test({"record": document}) is True

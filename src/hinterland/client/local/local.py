@@ -1,0 +1,159 @@
+"""The local side of a client: holds its parts, and says whose data they work on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from random import random as system_random
+from typing import Any, Literal, TypeVar, overload
+
+from hinterland.client.local.connection import Connection, News, Scope
+from hinterland.client.local.outbox import Handle, Outbox
+from hinterland.client.local.remote import Remote
+from hinterland.client.local.repository import LocalRepository
+from hinterland.client.local.status import Bell, Status
+from hinterland.client.local.store import Store
+from hinterland.client.local.sync import Sync
+from hinterland.contract.changes import Write
+from hinterland.contract.identity import RecordId, new_id
+from hinterland.contract.records import Collection, Shape
+from hinterland.kit.backoff import Random
+from hinterland.kit.clock import Clock
+
+T = TypeVar("T")
+
+
+class Local:
+    """The records on this device, the `outbox` of writes, and `sync`, which keeps them in step with the server.
+
+    `path` is the store's file. `server` tells the data of several servers in one file apart. `collections` are the
+    contract's declarations where the app knows them: writes are then checked and completed here as on the server.
+    Between `open` and `close` it can be used; `switch` says who is signed in, and nobody else's data is then seen or
+    sent.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        remote: Remote,
+        clock: Clock,
+        *,
+        server: str = "",
+        collections: Iterable[Collection] = (),
+        random: Random = system_random,
+    ) -> None:
+        self.clock = clock
+        self.store = Store(path)
+        self._server = server
+        self._shapes = {collection.name: Shape(collection) for collection in collections}
+        self._names: set[str] = set()
+        self._bells: dict[str, Bell] = {}
+        self.scope = Scope(0, "", self._shapes)
+        self.sync = Sync(self.store, remote, clock, random, self._where, lambda: self.subscription)
+        self.outbox = Outbox(self.store, clock, self._where, self.sync.work)
+        self.store.listen(self._hear)
+
+    async def open(self) -> None:
+        """Open the store for somebody who is signed out. Raises StoreError's kinds."""
+        await self.store.open()
+        self.scope = await self._scope_of(self.scope.account)
+
+    async def close(self) -> None:
+        """End synchronisation and close the file; what waits in the outbox waits there."""
+        await self.sync.stop()
+        await self.store.close()
+
+    # ------------------------------------------------------------ whose data
+
+    async def switch(self, account: RecordId) -> None:
+        """From now on `account` is signed in ("": nobody). Returns when nothing for the one before is under way.
+
+        Also ends a pause that began because the server wanted the same user to sign in again.
+        """
+        if account != self.scope.account:
+            is_running = self.sync.is_running
+            await self.sync.stop()
+            self.scope = await self._scope_of(account)
+            self._ring_all()
+            if is_running:
+                self.sync.start()
+        self.sync.nudge()
+
+    async def _scope_of(self, account: RecordId) -> Scope:
+        device = new_id(self.clock.now())
+        space = await self.store.write(lambda c: _space(c, self._server, account, device))
+        return Scope(space, account, self._shapes)
+
+    def _where(self) -> Scope:
+        return self.scope
+
+    # ------------------------------------------------------------ records
+
+    @overload
+    def collection(
+        self, name: str, *, ids: Literal["string", "integer"] = ..., parent: str = ...
+    ) -> LocalRepository[dict[str, Any]]: ...
+
+    @overload
+    def collection(
+        self, name: str, kind: type[T], *, ids: Literal["string", "integer"] = ..., parent: str = ...
+    ) -> LocalRepository[T]: ...
+
+    def collection(
+        self, name: str, kind: type[Any] = dict, *, ids: Literal["string", "integer"] = "string", parent: str = ""
+    ) -> LocalRepository[Any]:
+        """The records of a collection as `kind`, which are kept in step with the server from now on.
+
+        `ids` as the collection declares them; `parent` is the path of the record that owns these, `posts/42`.
+        """
+        if name not in self._names:
+            self._names.add(name)
+            self.sync.work()
+        shape = self._shapes.get(name)
+        return LocalRepository(self, name, kind, ids=ids if shape is None else shape.collection.ids, parent=parent)
+
+    async def write(self, *writes: Write) -> Handle:
+        """Keep several writes that happen together or not at all."""
+        handle, _ = await self.outbox.add(writes)
+        return handle
+
+    # ------------------------------------------------------------ for its parts
+
+    @property
+    def subscription(self) -> str:
+        """The collections that are kept in step."""
+        return ",".join(sorted(self._names))
+
+    @property
+    def status(self) -> Status:
+        """How synchronisation is doing."""
+        return self.sync.status
+
+    @property
+    def status_bell(self) -> Bell:
+        """Rings when the status is another."""
+        return self.sync.bell
+
+    def bell(self, collection: str) -> Bell:
+        """Rings when records of the collection look different."""
+        return self._bells.setdefault(collection, Bell())
+
+    def _hear(self, news: News) -> None:
+        if news.is_foreign:
+            self._ring_all()
+        for collection in news.collections:
+            self.bell(collection).ring()
+
+    def _ring_all(self) -> None:
+        for bell in (*self._bells.values(), self.outbox.bell):
+            bell.ring()
+
+
+def _space(connection: Connection, server: str, account: RecordId, device: str) -> int:
+    connection.execute(
+        "INSERT OR IGNORE INTO spaces (server, account, device) VALUES (?, ?, ?)", (server, account, device)
+    )
+    [space] = connection.execute(
+        "SELECT space FROM spaces WHERE server = ? AND account = ?", (server, account)
+    ).fetchone()
+    return int(space)

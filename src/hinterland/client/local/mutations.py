@@ -1,0 +1,295 @@
+"""The outbox's mutations on this device: making them, choosing what is sent next, and changing those that are parked.
+
+Moves of a mutation's state::
+
+    pending ── first send ──> sent ──> applied ── a pull holds it ──> gone (conflicted: stays until discarded)
+       ^                       └─────> refused ── retried or edited ──> pending, as a new mutation at the end
+       └── fork, or a push that the server could not read ── sent
+
+A seq is given at the first send, in the transaction before it, so that seqs have no gaps whatever is discarded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from hinterland.client.local.connection import Connection, Key, Scope
+from hinterland.client.local.errors import OnItsWay
+from hinterland.client.local.fates import Counts, Entry, Fate
+from hinterland.client.local.overlay import after
+from hinterland.client.local.records import lift, real_id, refresh, revision_seen, seen, text, touch, writes_in
+from hinterland.client.local.temporary import created, references, renamed
+from hinterland.contract.changes import Write, key_of
+from hinterland.contract.errors import Problem, Refusal
+from hinterland.contract.identity import RecordId
+from hinterland.contract.records import Document
+from hinterland.contract.sync import MAX_WRITES, Mutation, Push
+
+_STEP = 1e-6  # seconds between two stamps of one instant
+_KEPT_FATES = 1_000
+_COLUMNS = "id, state, seq, stamp, writes, fate"
+_fates = msgspec.json.Decoder(Fate)
+_bases = msgspec.json.Decoder(list[int])
+
+
+def stamp(connection: Connection, now: float) -> float:
+    """The next hybrid time: the wall clock's `now`, or just after the last stamp where the clock went back."""
+    row = connection.execute("SELECT stamp FROM clock").fetchone()
+    value = now if row is None else max(now, float(row[0]) + _STEP)
+    connection.execute("INSERT INTO clock VALUES (1, ?) ON CONFLICT DO UPDATE SET stamp = excluded.stamp", (value,))
+    return value
+
+
+def enqueue(connection: Connection, scope: Scope, mutation: str, writes: Sequence[Write], now: float) -> list[Write]:
+    """Keep a mutation at the outbox's end and show its writes at once; answers them with the ids that are known by now.
+
+    Raises the refusals that these checks find here already: `conflict`, `not_found`, `validation`, `too_large`.
+    """
+    if len(writes) > MAX_WRITES:
+        raise Refusal("too_large", f"one change has at most {MAX_WRITES} writes, this one {len(writes)}")
+    known = [renamed(write, _known(connection, scope, [write])) for write in writes]
+    moment = stamp(connection, now)
+    _check(connection, scope, known, moment)
+    _insert(connection, scope, mutation, known, moment)
+    return known
+
+
+def _check(connection: Connection, scope: Scope, writes: Sequence[Write], moment: float) -> None:
+    records: dict[Key, Document | None] = {}
+    for write in writes:
+        key = key_of(write)
+        record = records[key] if key in records else seen(connection, scope, key)
+        records[key] = after(record, write, moment, scope.shapes.get(write.collection), scope.account)
+
+
+def _insert(connection: Connection, scope: Scope, mutation: str, writes: Sequence[Write], moment: float) -> None:
+    bases = [revision_seen(connection, scope, key_of(write)) for write in writes]
+    number = connection.execute(
+        "INSERT INTO mutations (space, id, state, stamp, base, writes) VALUES (?, ?, 'pending', ?, ?, ?)",
+        (scope.space, mutation, moment, text(bases), text(writes)),
+    ).lastrowid
+    assert number is not None
+    connection.executemany(
+        "INSERT OR IGNORE INTO temporaries (space, temporary, collection) VALUES (?, ?, ?)",
+        [(scope.space, created(write), write.collection) for write in writes if created(write)],
+    )
+    refresh(connection, scope, touch(connection, scope, number, writes))
+    connection.news.is_outbox_changed = True
+
+
+def _known(connection: Connection, scope: Scope, writes: Iterable[Write]) -> dict[str, RecordId]:
+    wanted = {name for write in writes for name in references(write)}
+    found = {name: real_id(connection, scope, name) for name in wanted}
+    return {name: record_id for name, record_id in found.items() if record_id != name}
+
+
+# ---------------------------------------------------------------- sending
+
+
+def next_push(connection: Connection, scope: Scope, limit: int) -> Push | None:
+    """The next at most `limit` mutations in order, each with its seq; None: there is nothing to send.
+
+    Those of which the fate is unknown come first, as they were. The batch ends before a mutation that refers to a
+    temporary id whose real one is not known yet.
+    """
+    device, next_seq, acknowledged = connection.execute(
+        "SELECT device, next_seq, acknowledged FROM spaces WHERE space = ?", (scope.space,)
+    ).fetchone()
+    batch: list[Mutation] = []
+    for row in _unsettled(connection, scope, limit):
+        number, name, seq, moment, bases, writes = row
+        mutation = _mutation(name, seq or next_seq, moment, bases, writes)
+        if batch and not _fits(connection, scope, batch, mutation):
+            break
+        if seq is None:
+            next_seq += 1
+            connection.execute("UPDATE mutations SET state = 'sent', seq = ? WHERE number = ?", (mutation.seq, number))
+        batch.append(mutation)
+    if not batch:
+        return None
+    connection.execute("UPDATE spaces SET next_seq = ? WHERE space = ?", (next_seq, scope.space))
+    connection.news.is_outbox_changed = True
+    return Push(device=device, mutations=batch, acknowledged=acknowledged)
+
+
+def _unsettled(connection: Connection, scope: Scope, limit: int) -> list[tuple[int, str, int | None, float, str, str]]:
+    return connection.execute(
+        "SELECT number, id, seq, stamp, base, writes FROM mutations WHERE space = ? AND state IN ('pending', 'sent')"
+        " ORDER BY seq IS NULL, seq, number LIMIT ?",
+        (scope.space, limit),
+    ).fetchall()
+
+
+def _mutation(mutation: str, seq: int, moment: float, bases: str, writes: str) -> Mutation:
+    return Mutation(seq=seq, id=mutation, base=_bases.decode(bases), stamp=moment, writes=writes_in(writes))
+
+
+def _fits(connection: Connection, scope: Scope, batch: Sequence[Mutation], mutation: Mutation) -> bool:
+    if sum(len(each.writes) for each in batch) + len(mutation.writes) > MAX_WRITES:
+        return False
+    wanted = {name for write in mutation.writes for name in references(write)}
+    made_before = {created(write) for each in batch for write in each.writes}
+    return not wanted & made_before
+
+
+# ---------------------------------------------------------------- parked ones
+
+
+def park(connection: Connection, scope: Scope, number: int, fate: Fate) -> None:
+    """Set a mutation aside with its reason: its writes are undone here, and with it go the unsent ones that need what
+    it would have created."""
+    row = connection.execute("SELECT writes FROM mutations WHERE number = ?", (number,)).fetchone()
+    connection.execute(
+        "UPDATE mutations SET state = 'refused', seq = NULL, fate = ? WHERE number = ?", (text(fate), number)
+    )
+    keys = lift(connection, number)
+    settle_as(connection, fate)
+    assert fate.problem is not None
+    for dependent, mutation in _dependents(connection, scope, number, writes_in(row[0])):
+        if not _is_pending(connection, mutation):
+            continue
+        problem = _depends(fate.mutation, fate.problem)
+        park(connection, scope, dependent, Fate(mutation=mutation, status="refused", problem=problem))
+    refresh(connection, scope, keys)
+
+
+def _depends(mutation: str, problem: Problem) -> Problem:
+    message = f"it builds on a record whose creation was refused: {problem.message}"
+    return Refusal("not_found", message, details={"after": mutation}).problem()
+
+
+def _dependents(connection: Connection, scope: Scope, number: int, writes: Sequence[Write]) -> list[tuple[int, str]]:
+    """The unsent mutations after `number` that touch, or refer to, a record that `writes` create."""
+    keys = {key_of(write) for write in writes if write.act == "create"}
+    names = {created(write) for write in writes} - {""}
+    found = []
+    for later, mutation, text_of_writes in connection.execute(
+        "SELECT number, id, writes FROM mutations WHERE space = ? AND state = 'pending' AND number > ?",
+        (scope.space, number),
+    ).fetchall():
+        others = writes_in(text_of_writes)
+        if any(key_of(write) in keys or references(write) & names for write in others):
+            found.append((later, mutation))
+    return found
+
+
+def retry(connection: Connection, scope: Scope, mutation: str, new_ids: Iterable[str], now: float) -> list[str]:
+    """Send a refused mutation, and those parked because of it, once more as new ones; answers their ids in order."""
+    number, state, writes = _row(connection, scope, mutation)
+    if state != "refused":
+        raise OnItsWay
+    later = [row[0] for row in _parked_after(connection, scope, mutation)]
+    ids = iter(new_ids)
+    again = next(ids)
+    _remove(connection, scope, number)
+    _insert(connection, scope, again, writes_in(writes), stamp(connection, now))
+    return [again, *(id_ for each in later for id_ in retry(connection, scope, each, ids, now))]
+
+
+def _parked_after(connection: Connection, scope: Scope, mutation: str) -> list[tuple[str]]:
+    rows = connection.execute(
+        "SELECT id, fate FROM mutations WHERE space = ? AND state = 'refused' ORDER BY number", (scope.space,)
+    ).fetchall()
+    problems = [(row[0], _fates.decode(row[1]).problem) for row in rows]
+    return [(id_,) for id_, problem in problems if problem is not None and problem.details.get("after") == mutation]
+
+
+def edit(connection: Connection, scope: Scope, mutation: str, body: Document, position: int) -> None:
+    """Change the body of a write that was not sent or was refused. A refused one stays parked until it is retried."""
+    number, state, writes = _row(connection, scope, mutation)
+    if state not in ("pending", "refused"):
+        raise OnItsWay
+    changed = writes_in(writes)
+    changed[position] = msgspec.structs.replace(changed[position], body=body)
+    connection.execute("UPDATE mutations SET writes = ? WHERE number = ?", (text(changed), number))
+    if state == "pending":
+        refresh(connection, scope, [key_of(write) for write in changed])
+    connection.news.is_outbox_changed = True
+
+
+def discard(connection: Connection, scope: Scope, mutation: str) -> None:
+    """Forget a mutation that was not sent or is parked; unsent ones that need what it creates go with it."""
+    number, state, writes = _row(connection, scope, mutation)
+    if state not in ("pending", "refused", "conflicted"):
+        raise OnItsWay
+    dependents = [] if state == "conflicted" else _dependents(connection, scope, number, writes_in(writes))
+    for _, dependent in dependents:
+        if _is_pending(connection, dependent):  # one that built on another dependent went with that
+            discard(connection, scope, dependent)
+    if state == "pending":
+        settle_as(connection, Fate(mutation=mutation, status="discarded"))
+    _remove(connection, scope, number)
+
+
+def _is_pending(connection: Connection, mutation: str) -> bool:
+    row = connection.execute("SELECT 1 FROM mutations WHERE id = ? AND state = 'pending'", (mutation,)).fetchone()
+    return row is not None
+
+
+def _remove(connection: Connection, scope: Scope, number: int) -> None:
+    keys = lift(connection, number)
+    connection.execute("DELETE FROM mutations WHERE number = ?", (number,))
+    refresh(connection, scope, keys)
+    connection.news.is_outbox_changed = True
+
+
+def _row(connection: Connection, scope: Scope, mutation: str) -> tuple[int, str, str]:
+    row: tuple[int, str, str] | None = connection.execute(
+        "SELECT number, state, writes FROM mutations WHERE space = ? AND id = ?", (scope.space, mutation)
+    ).fetchone()
+    if row is None:
+        raise Refusal("not_found", f"the outbox has no {mutation}")
+    return row
+
+
+# ---------------------------------------------------------------- fates
+
+
+def settle_as(connection: Connection, fate: Fate) -> None:
+    """Tell a mutation's fate to whoever waits for it, in this process or another."""
+    connection.execute(
+        "INSERT INTO fates (id, fate) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET fate = excluded.fate",
+        (fate.mutation, text(fate)),
+    )
+    connection.execute("DELETE FROM fates WHERE number <= (SELECT max(number) FROM fates) - ?", (_KEPT_FATES,))
+    connection.news.fates.append(fate)
+    connection.news.is_outbox_changed = True
+
+
+def fate_of(connection: Connection, mutation: str) -> Fate | None:
+    """The fate of one of the last thousand settled mutations; None: it is not known (yet)."""
+    row = connection.execute("SELECT fate FROM fates WHERE id = ?", (mutation,)).fetchone()
+    return None if row is None else _fates.decode(row[0])
+
+
+def entries(connection: Connection, scope: Scope) -> list[Entry]:
+    """All that is in the outbox, in the order in which it was written."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM mutations WHERE space = ? ORDER BY number", (scope.space,)
+    ).fetchall()
+    return [_entry(*row) for row in rows]
+
+
+def _entry(mutation: str, state: str, seq: int | None, moment: float, writes: str, fate: str | None) -> Entry:
+    known = None if fate is None else _fates.decode(fate)
+    return Entry(
+        id=mutation,
+        state=state,  # type: ignore[arg-type]
+        seq=seq,
+        stamp=moment,
+        writes=writes_in(writes),
+        problem=None if known is None else known.problem,
+        lost=[] if known is None else known.lost,
+    )
+
+
+def counts(connection: Connection, scope: Scope) -> Counts:
+    """How many mutations wait and how many are parked."""
+    rows = dict(
+        connection.execute("SELECT state, count(*) FROM mutations WHERE space = ? GROUP BY state", (scope.space,))
+    )
+    return Counts(
+        waiting=rows.get("pending", 0) + rows.get("sent", 0), parked=rows.get("refused", 0) + rows.get("conflicted", 0)
+    )

@@ -1,0 +1,139 @@
+"""The writes that wait for the server, and what became of the others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any
+
+from hinterland.client.errors import Unauthorized
+from hinterland.client.local import mutations
+from hinterland.client.local.connection import News, Scope
+from hinterland.client.local.fates import Counts, Entry, Fate
+from hinterland.client.local.status import Bell
+from hinterland.client.local.store import Store
+from hinterland.contract.changes import Write
+from hinterland.contract.identity import new_id
+from hinterland.kit.clock import Clock
+
+
+class Handle:
+    """A write that was made here: `mutation` is its id in the outbox."""
+
+    def __init__(self, outbox: Outbox, mutation: str) -> None:
+        self._outbox = outbox
+        self.mutation = mutation
+
+    async def settled(self) -> Fate:
+        """Its fate, as soon as it is known: the server has applied or refused it, or it was discarded here."""
+        return await self._outbox.settled(self.mutation)
+
+
+class Outbox:
+    """The signed-in user's writes, in order. Refused ones stay, with the reason, until they are retried or discarded.
+
+    `on_change` is called after each write, retry or edit, when there is something to send.
+    """
+
+    def __init__(self, store: Store, clock: Clock, where: Callable[[], Scope], on_change: Callable[[], None]) -> None:
+        self._store = store
+        self._clock = clock
+        self._where = where
+        self._on_change = on_change
+        self._waiting: dict[str, asyncio.Future[Fate]] = {}
+        self._looking: set[asyncio.Task[None]] = set()
+        self.bell = Bell()
+        store.listen(self._hear)
+
+    async def list(self) -> list[Entry]:
+        """All that is in the outbox, in the order in which it was written."""
+        scope = self._where()
+        return await self._store.read(lambda c: mutations.entries(c, scope))
+
+    async def watch(self) -> AsyncIterator[Sequence[Entry]]:
+        """The outbox now and after each change."""
+        with self.bell.heard() as rung:
+            last = None
+            while True:
+                rung.clear()
+                entries = await self.list()
+                if entries != last:
+                    last = entries
+                    yield entries
+                await rung.wait()
+
+    async def counts(self) -> Counts:
+        """How many wait for their fate, and how many are parked."""
+        scope = self._where()
+        return await self._store.read(lambda c: mutations.counts(c, scope))
+
+    async def add(self, writes: Sequence[Write]) -> tuple[Handle, Sequence[Write]]:
+        """Keep writes that happen together or not at all; they show at once. Answers them with the ids known by now.
+
+        Raises Unauthorized where nobody is signed in: what nobody owns could never be sent.
+        """
+        scope, now = self._where(), self._clock.now()
+        if scope.account == "":
+            raise Unauthorized("Nobody is signed in, so nothing was kept.", code="unauthorized")
+        mutation = new_id(now)
+        known = await self._store.write(lambda c: mutations.enqueue(c, scope, mutation, writes, now))
+        self._on_change()
+        return Handle(self, mutation), known
+
+    async def retry(self, mutation: str) -> Handle:
+        """Send a refused write once more, at the outbox's end and as a new one, with those that were parked because of
+        it. Raises NotFound, and OnItsWay where it was not refused."""
+        scope, now = self._where(), self._clock.now()
+        ids = (new_id(now) for _ in iter(int, 1))
+        [again, *_] = await self._store.write(lambda c: mutations.retry(c, scope, mutation, ids, now))
+        self._on_change()
+        return Handle(self, again)
+
+    async def edit(self, mutation: str, body: Mapping[str, Any], *, position: int = 0) -> None:
+        """Give a write that was not sent yet, or was refused, another body; a refused one then wants a `retry`.
+
+        `position` counts the mutation's writes from 0. Raises NotFound and OnItsWay.
+        """
+        scope = self._where()
+        await self._store.write(lambda c: mutations.edit(c, scope, mutation, dict(body), position))
+        self._on_change()
+
+    async def discard(self, mutation: str) -> None:
+        """Forget a write that was not sent or is parked, and unsent ones that need what it would have created.
+
+        Raises NotFound and OnItsWay.
+        """
+        scope = self._where()
+        await self._store.write(lambda c: mutations.discard(c, scope, mutation))
+
+    async def fate(self, mutation: str) -> Fate | None:
+        """The fate of one of the last thousand settled writes; None: not known (yet)."""
+        return await self._store.read(lambda c: mutations.fate_of(c, mutation))
+
+    async def settled(self, mutation: str) -> Fate:
+        """The fate of a write as soon as it is known."""
+        future = self._waiting.get(mutation)
+        if future is None:
+            future = self._waiting[mutation] = asyncio.get_running_loop().create_future()
+        self._settle(await self.fate(mutation))
+        return await asyncio.shield(future)
+
+    def _hear(self, news: News) -> None:
+        for fate in news.fates:
+            self._settle(fate)
+        if news.is_foreign and self._waiting:
+            task = asyncio.ensure_future(self._look())
+            self._looking.add(task)
+            task.add_done_callback(self._looking.discard)
+        if news.is_outbox_changed or news.is_foreign:
+            self.bell.ring()
+
+    async def _look(self) -> None:
+        """Another process may have settled what is waited for here."""
+        for mutation in tuple(self._waiting):
+            self._settle(await self.fate(mutation))
+
+    def _settle(self, fate: Fate | None) -> None:
+        future = self._waiting.pop(fate.mutation, None) if fate is not None else None
+        if future is not None and fate is not None and not future.done():
+            future.set_result(fate)

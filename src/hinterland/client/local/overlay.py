@@ -1,0 +1,90 @@
+"""The optimistic view: what a record looks like with the writes on top that the server has not answered for yet.
+
+Pure. Where the collection's declaration is known the contract's own rules apply; without it a body is taken as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from hinterland.contract import changes
+from hinterland.contract.changes import Write
+from hinterland.contract.errors import Refusal
+from hinterland.contract.identity import RecordId
+from hinterland.contract.records import Document, Shape
+from hinterland.contract.values import instant
+
+_HEAD = ("id", "created_at", "updated_at", "revision")
+
+
+def replay(
+    base: Document | None, writes: Iterable[tuple[Write, float]], shape: Shape | None = None, caller: object = None
+) -> Document | None:
+    """The record after `writes`, each with its stamp in seconds, on top of `base` (None: there is none).
+
+    A write that can't be done any more, because the server's state has moved on, leaves the record as it is.
+    """
+    record = base
+    for write, stamp in writes:
+        try:
+            record = after(record, write, stamp, shape, caller)
+        except Refusal:
+            continue
+    return record
+
+
+def after(
+    record: Document | None, write: Write, stamp: float, shape: Shape | None = None, caller: object = None
+) -> Document | None:
+    """The record after one write. Raises the contract's refusals `conflict`, `not_found` and `validation`."""
+    now = instant(stamp)
+    document = None if record is None else {name: value for name, value in record.items() if name not in _HEAD}
+    if shape is not None:
+        result = changes.apply(shape, write, document, now, caller)
+    else:
+        result = _apply_loosely(write, document, now)
+    return None if result is None else _head(record, write.id, now) | result
+
+
+def _head(record: Document | None, record_id: RecordId, now: str) -> Document:
+    if record is None:
+        return {"id": record_id, "created_at": now, "updated_at": now, "revision": 0}
+    return {name: record.get(name) for name in _HEAD} | {"updated_at": now}
+
+
+def _apply_loosely(write: Write, document: Document | None, now: str) -> Document | None:
+    if write.act == "create":
+        if document is not None:
+            raise Refusal("conflict", f"{write.collection}/{write.id} exists already")
+        return _resolved({}, write.body, now)
+    if document is None:
+        raise Refusal("not_found", f"there is no {write.collection}/{write.id}")
+    if write.act == "delete":
+        return None
+    kept = document if write.act == "patch" else dict.fromkeys(document)
+    return kept | _resolved(document, write.body, now)
+
+
+def _resolved(document: Mapping[str, Any], body: Mapping[str, Any], now: str) -> Document:
+    try:
+        return {name: _value(document.get(name), value, now) for name, value in body.items() if name not in _HEAD}
+    except (TypeError, ValueError) as error:
+        raise Refusal("validation", f"a transform does not fit its field: {error}") from None
+
+
+def _value(old: Any, value: Any, now: str) -> Any:
+    if not isinstance(value, dict) or len(value) != 1:
+        return value
+    [(tag, operand)] = value.items()
+    match tag:
+        case "$increment":
+            return str(int(old) + int(operand)) if isinstance(old, str) else (old or 0) + operand
+        case "$add":
+            return changes.add(old or [], operand)
+        case "$remove":
+            return changes.remove(old or [], operand)
+        case "$now":
+            return now
+        case _:
+            return {tag[1:]: operand} if tag.startswith("$$") else value

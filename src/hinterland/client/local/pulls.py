@@ -1,0 +1,171 @@
+"""Taking the server's word: pulls and live commits, each in one transaction with the cursor behind it.
+
+A cursor belongs to a set of collections (the *subscription*, their names in order, comma between). Its *horizon* is the
+highest revision that came with it: a live commit at or below it is in the store already.
+
+A collection that is sent whole gets a new *generation*; what arrives carries it, and at the end what carries an older
+one is swept. Marks are in the store, so that an app that ends in between goes on where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from hinterland.client.local.connection import Connection, Key, Scope
+from hinterland.client.local.records import refresh, set_base, text
+from hinterland.client.local.results import contain_until
+from hinterland.contract.events import ChangeEvent
+from hinterland.contract.sync import PullResult
+
+
+class Position(msgspec.Struct, frozen=True):
+    """How far a subscription has come. `is_current`: at its last pull nothing was left to fetch."""
+
+    cursor: str = ""
+    horizon: int = 0
+    is_current: bool = False
+
+
+def position(connection: Connection, scope: Scope, subscription: str) -> Position:
+    """How far the subscription has come; a new one begins with the cursor ""."""
+    row = connection.execute(
+        "SELECT cursor, horizon, is_current FROM cursors WHERE space = ? AND collections = ?",
+        (scope.space, subscription),
+    ).fetchone()
+    return Position() if row is None else Position(row[0], row[1], bool(row[2]))
+
+
+def start_again(connection: Connection, scope: Scope, subscription: str) -> None:
+    """Forget the cursor: the next pull fetches everything; what is in the store stays until it was replaced."""
+    connection.execute("DELETE FROM cursors WHERE space = ? AND collections = ?", (scope.space, subscription))
+
+
+def take_pull(connection: Connection, scope: Scope, subscription: str, asked: str, result: PullResult) -> bool:
+    """Apply the answer to a pull from the cursor `asked`; False: it is outdated, and nothing was done."""
+    before = position(connection, scope, subscription)
+    if before.cursor != asked:
+        return False
+    whole = subscription.split(",") if asked == "" else result.restart
+    generations = _open(connection, scope, subscription, whole)
+    stale = _take(connection, scope, result.changes, generations)
+    done = generations if not result.more else result.complete
+    for collection in done:
+        stale += _sweep(connection, scope, collection)
+    if not result.more:
+        stale += contain_until(connection, scope, result.settled)
+    refresh(connection, scope, stale)
+    horizon = _highest(result.changes, 0 if whole else before.horizon)
+    _keep(connection, scope, subscription, Position(result.cursor, horizon, not result.more))
+    return True
+
+
+def take_commit(
+    connection: Connection, scope: Scope, subscription: str, cursor: str, changes: Sequence[ChangeEvent]
+) -> bool:
+    """Apply a live commit; False: it has to be pulled.
+
+    So it is where the store is not up to date, and where own writes are under way: only a pull tells which of them an
+    answer contains. Without `changes` just the cursor moves.
+    """
+    before = position(connection, scope, subscription)
+    if not before.is_current or _has_own_under_way(connection, scope):
+        return False
+    if changes and _highest(changes, 0) <= before.horizon:
+        return True
+    refresh(connection, scope, _take(connection, scope, changes, _open(connection, scope, subscription, ())))
+    _keep(connection, scope, subscription, Position(cursor, _highest(changes, before.horizon), True))
+    return True
+
+
+def _has_own_under_way(connection: Connection, scope: Scope) -> bool:
+    row = connection.execute(
+        "SELECT 1 FROM mutations WHERE space = ? AND state IN ('sent', 'applied') LIMIT 1", (scope.space,)
+    ).fetchone()
+    return row is not None
+
+
+def _highest(changes: Iterable[ChangeEvent], horizon: int) -> int:
+    return max(horizon, max((change.revision for change in changes), default=0))
+
+
+def _keep(connection: Connection, scope: Scope, subscription: str, new: Position) -> None:
+    connection.execute(
+        "INSERT INTO cursors (space, collections, cursor, horizon, is_current) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET cursor = excluded.cursor, horizon = excluded.horizon,"
+        " is_current = excluded.is_current",
+        (scope.space, subscription, new.cursor, new.horizon, new.is_current),
+    )
+
+
+# ---------------------------------------------------------------- records
+
+_Generations = dict[str, tuple[int, bool]]
+
+
+def _open(connection: Connection, scope: Scope, subscription: str, whole: Iterable[str]) -> _Generations:
+    """The generation of each collection and whether it is being sent whole, after beginning that for `whole`."""
+    connection.executemany(
+        "INSERT INTO generations (space, collection, generation, is_open) VALUES (?, ?, 1, 1)"
+        " ON CONFLICT DO UPDATE SET generation = generation + 1, is_open = 1",
+        [(scope.space, collection) for collection in whole],
+    )
+    names = set(subscription.split(","))
+    rows = connection.execute("SELECT collection, generation, is_open FROM generations WHERE space = ?", (scope.space,))
+    return {name: (generation, bool(is_open)) for name, generation, is_open in rows if name in names}
+
+
+def _take(connection: Connection, scope: Scope, changes: Iterable[ChangeEvent], generations: _Generations) -> list[Key]:
+    """Keep the changes; answers the keys whose views must be made anew because unsent writes lie on them."""
+    touched = set(
+        connection.execute("SELECT collection, parent, id FROM touches WHERE space = ?", (scope.space,)).fetchall()
+    )
+    stale: list[Key] = []
+    for change in changes:
+        key = (change.collection, change.parent, change.id)
+        generation, is_open = generations.get(change.collection, (0, False))
+        if _is_outdated(connection, scope, key, change.revision, generation if is_open else 0):
+            continue
+        base = text(change.record) if change.kind in ("create", "update") else None
+        if base is None and key not in touched:
+            _forget(connection, scope, key)
+        else:
+            set_base(connection, scope, key, base, change.revision, generation)
+        connection.news.collections.add(change.collection)
+        if key in touched:
+            stale.append(key)
+    return stale
+
+
+def _is_outdated(connection: Connection, scope: Scope, key: Key, revision: int, opened: int) -> bool:
+    """Whether the store holds a later state. Not so for what a new generation has not replaced yet: a server that was
+    restored from a backup counts revisions from an earlier number."""
+    row = connection.execute(
+        "SELECT revision, generation FROM records WHERE space = ? AND collection = ? AND parent = ? AND id = ?",
+        (scope.space, *key),
+    ).fetchone()
+    return row is not None and row[1] >= opened and row[0] > revision > 0
+
+
+def _forget(connection: Connection, scope: Scope, key: Key) -> None:
+    connection.execute(
+        "DELETE FROM records WHERE space = ? AND collection = ? AND parent = ? AND id = ?", (scope.space, *key)
+    )
+
+
+def _sweep(connection: Connection, scope: Scope, collection: str) -> list[Key]:
+    """End a generation: what did not arrive in it is gone."""
+    where = (
+        "space = ? AND collection = ? AND base IS NOT NULL AND generation <"
+        " (SELECT generation FROM generations g WHERE g.space = records.space AND g.collection = records.collection"
+        " AND is_open)"
+    )
+    gone: list[Key] = connection.execute(
+        f"SELECT collection, parent, id FROM records WHERE {where}", (scope.space, collection)
+    ).fetchall()
+    connection.execute(f"UPDATE records SET base = NULL, revision = 0 WHERE {where}", (scope.space, collection))
+    connection.execute(
+        "UPDATE generations SET is_open = 0 WHERE space = ? AND collection = ?", (scope.space, collection)
+    )
+    return gone

@@ -1,0 +1,135 @@
+"""The records of a space as the app sees them: the server's word with the unsent writes on top."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from hinterland.client.local.connection import Connection, Key, Scope
+from hinterland.client.local.overlay import replay
+from hinterland.contract.changes import Write, key_of
+from hinterland.contract.identity import RecordId
+from hinterland.contract.records import Document
+
+_KEY = "space = ? AND collection = ? AND parent = ? AND id = ?"
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+_decode_writes = msgspec.json.Decoder(list[Write]).decode
+
+
+def text(value: object) -> str:
+    """A value as the JSON that the store keeps."""
+    return _encode(value).decode()
+
+
+def writes_in(column: str) -> list[Write]:
+    """The writes of a mutation's column."""
+    return _decode_writes(column)
+
+
+def seen(connection: Connection, scope: Scope, key: Key) -> Document | None:
+    """The record as the app sees it; None: it is not there."""
+    row = connection.execute(f"SELECT coalesce(view, base) FROM records WHERE {_KEY}", (scope.space, *key)).fetchone()
+    return _decode(row[0]) if row is not None and row[0] else None
+
+
+def texts(connection: Connection, scope: Scope, collection: str, parent: str | None = "") -> list[str]:
+    """The JSON of every record of a collection below `parent` (None: wherever it is)."""
+    where, values = ("", ()) if parent is None else (" AND parent = ?", (parent,))
+    rows = connection.execute(
+        f"SELECT coalesce(view, base) FROM records WHERE space = ? AND collection = ?{where}"
+        " AND coalesce(view, base) <> ''",
+        (scope.space, collection, *values),
+    )
+    return [row[0] for row in rows]
+
+
+def revision_seen(connection: Connection, scope: Scope, key: Key) -> int:
+    """The record's last revision that this device knows of, from the server's word or an own write's answer."""
+    row = connection.execute(f"SELECT revision FROM records WHERE {_KEY}", (scope.space, *key)).fetchone()
+    own = connection.execute(
+        "SELECT max(m.revision) FROM touches t JOIN mutations m USING (number)"
+        " WHERE t.space = ? AND t.collection = ? AND t.parent = ? AND t.id = ?",
+        (scope.space, *key),
+    ).fetchone()
+    return max(row[0] if row else 0, own[0] or 0)
+
+
+def refresh(connection: Connection, scope: Scope, keys: Iterable[Key]) -> None:
+    """Make the views of these records anew from their bases and the writes that lie on them."""
+    for key in dict.fromkeys(keys):
+        _refresh(connection, scope, key)
+        connection.news.collections.add(key[0])
+
+
+def _refresh(connection: Connection, scope: Scope, key: Key) -> None:
+    place = (scope.space, *key)
+    row = connection.execute(f"SELECT base, revision FROM records WHERE {_KEY}", place).fetchone()
+    base, revision = row or (None, 0)
+    overlays = _overlays(connection, scope, key)
+    if overlays:
+        # An applied write whose revision the base has reached is in the base already.
+        waiting = [(write, stamp) for write, stamp, applied in overlays if not 0 < applied <= revision]
+        view = _view(scope, key, base, waiting) if waiting else None
+        connection.execute(
+            "INSERT INTO records (space, collection, parent, id, view) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET view = excluded.view",
+            (*place, view),
+        )
+    elif base is None:
+        connection.execute(f"DELETE FROM records WHERE {_KEY}", place)
+    else:
+        connection.execute(f"UPDATE records SET view = NULL WHERE {_KEY}", place)
+
+
+def _view(scope: Scope, key: Key, base: str | None, writes: list[tuple[Write, float]]) -> str:
+    document = replay(None if base is None else _decode(base), writes, scope.shapes.get(key[0]), scope.account)
+    return "" if document is None else text(document)
+
+
+def _overlays(connection: Connection, scope: Scope, key: Key) -> list[tuple[Write, float, int]]:
+    rows = connection.execute(
+        "SELECT m.writes, m.stamp, m.revision FROM touches t JOIN mutations m USING (number)"
+        " WHERE t.space = ? AND t.collection = ? AND t.parent = ? AND t.id = ? ORDER BY t.number",
+        (scope.space, *key),
+    ).fetchall()
+    return [(write, row[1], row[2]) for row in rows for write in writes_in(row[0]) if key_of(write) == key]
+
+
+def touch(connection: Connection, scope: Scope, number: int, writes: Iterable[Write]) -> list[Key]:
+    """Lay a mutation's writes on their records; answers the keys, which want a `refresh`."""
+    keys = list(dict.fromkeys(key_of(write) for write in writes))
+    connection.executemany(
+        "INSERT INTO touches (space, collection, parent, id, number) VALUES (?, ?, ?, ?, ?)",
+        [(scope.space, *key, number) for key in keys],
+    )
+    return keys
+
+
+def lift(connection: Connection, number: int) -> list[Key]:
+    """Take a mutation's writes off their records; answers the keys, which want a `refresh`."""
+    rows = connection.execute("SELECT collection, parent, id FROM touches WHERE number = ?", (number,)).fetchall()
+    connection.execute("DELETE FROM touches WHERE number = ?", (number,))
+    return [(collection, parent, record_id) for collection, parent, record_id in rows]
+
+
+def set_base(connection: Connection, scope: Scope, key: Key, base: str | None, revision: int, generation: int) -> None:
+    """Keep what the server says of a record; wants a `refresh` where writes lie on it."""
+    connection.execute(
+        "INSERT INTO records (space, collection, parent, id, base, revision, generation) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET base = excluded.base, revision = excluded.revision,"
+        " generation = excluded.generation",
+        (scope.space, *key, base, revision, generation),
+    )
+
+
+def real_id(connection: Connection, scope: Scope, record_id: RecordId) -> RecordId:
+    """The id that the server gave for a temporary one, where it is known; any other as it is."""
+    if isinstance(record_id, int) or not record_id.startswith("~"):
+        return record_id
+    row = connection.execute(
+        "SELECT id FROM temporaries WHERE space = ? AND temporary = ?", (scope.space, record_id)
+    ).fetchone()
+    return record_id if row is None or row[0] is None else row[0]

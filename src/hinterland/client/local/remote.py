@@ -1,0 +1,65 @@
+"""The server as synchronisation sees it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Protocol
+
+from hinterland.client.calls import Call
+from hinterland.client.errors import Unauthorized
+from hinterland.client.events import Event
+from hinterland.contract.identity import RecordId
+from hinterland.contract.sync import Pull, PullResult, Push, PushResult
+
+
+class Remote(Protocol):
+    """Raises the client's errors only. `account` is whose data is meant: a request for one account must never go out
+    with another's credentials, which raises Unauthorized."""
+
+    async def push(self, account: RecordId, push: Push) -> PushResult:
+        """Hand in mutations; safe to repeat."""
+        ...
+
+    async def pull(self, account: RecordId, pull: Pull) -> PullResult:
+        """What changed since the pull's cursor."""
+        ...
+
+    def events(self, account: RecordId, collections: Sequence[str], cursor: str) -> AsyncIterator[Event]:
+        """What changes from `cursor` on; reconnects by itself, and says `offline` and `ready` meanwhile."""
+        ...
+
+
+class Events(Protocol):
+    """The client's live events."""
+
+    def __call__(self, collections: Sequence[str], *, cursor: str = "") -> AsyncIterator[Event]:
+        """Events of the collections from `cursor` on."""
+        ...
+
+
+class ServerRemote:
+    """The server behind a client's `call` and `events`; `signed_in` says whose token requests carry now ("": none)."""
+
+    def __init__(self, call: Call, events: Events, signed_in: Callable[[], RecordId]) -> None:
+        self._call = call
+        self._events = events
+        self._signed_in = signed_in
+
+    async def push(self, account: RecordId, push: Push) -> PushResult:
+        """Hand in mutations; safe to repeat."""
+        self._check(account)
+        return await self._call("sync.push", body=push, output=PushResult)
+
+    async def pull(self, account: RecordId, pull: Pull) -> PullResult:
+        """What changed since the pull's cursor."""
+        self._check(account)
+        return await self._call("sync.pull", body=pull, output=PullResult)
+
+    def events(self, account: RecordId, collections: Sequence[str], cursor: str) -> AsyncIterator[Event]:
+        """What changes from `cursor` on."""
+        self._check(account)
+        return self._events(collections, cursor=cursor)
+
+    def _check(self, account: RecordId) -> None:
+        if self._signed_in() != account:
+            raise Unauthorized("Somebody else is signed in.", advice="Sign in again.")

@@ -1,0 +1,296 @@
+"""One collection of the local store as typed records: the network repository's questions and writes, kept here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
+from typing import Any, Generic, Literal, Protocol, TypeVar
+
+import msgspec
+
+from hinterland.client.errors import HinterlandError, InvalidResponse, NotFound
+from hinterland.client.local import filters, pulls, records
+from hinterland.client.local.connection import Connection, Scope
+from hinterland.client.local.outbox import Handle, Outbox
+from hinterland.client.local.question import Question, answers
+from hinterland.client.local.status import Bell, Status
+from hinterland.client.local.store import Store
+from hinterland.client.repository import Body, Page
+from hinterland.contract.changes import Write
+from hinterland.contract.identity import TEMPORARY_PREFIX, RecordId, new_id
+from hinterland.contract.query import DEFAULT_LIMIT
+from hinterland.contract.records import Document
+from hinterland.kit.clock import Clock
+
+T = TypeVar("T")
+Documents = list[Document]
+_documents = msgspec.json.Decoder(list[dict[str, Any]])
+
+
+class Parts(Protocol):
+    """What a repository uses of the local client."""
+
+    store: Store
+    outbox: Outbox
+    clock: Clock
+
+    @property
+    def scope(self) -> Scope:
+        """Whose data is meant."""
+        ...
+
+    @property
+    def subscription(self) -> str:
+        """The collections that are kept in step."""
+        ...
+
+    @property
+    def status(self) -> Status:
+        """How synchronisation is doing."""
+        ...
+
+    @property
+    def status_bell(self) -> Bell:
+        """Rings when the status is another."""
+        ...
+
+    def bell(self, collection: str) -> Bell:
+        """Rings when records of the collection look different."""
+        ...
+
+
+class Written(Handle, Generic[T]):
+    """A write as it is kept on this device: the record's `id`, at once, and the `record` as it looks with it (None:
+    deleted). `await settled()` gives its fate."""
+
+    def __init__(self, handle: Handle, record_id: RecordId, record: T | None) -> None:
+        super().__init__(handle._outbox, handle.mutation)
+        self.id = record_id
+        self.record = record
+
+
+class QueryState(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """A live query as a screen shows it: `data`, or None while it is `is_loading` for the first time; `is_stale`: the
+    server's news does not come in at the moment, for the reason `error` where there is one."""
+
+    data: Sequence[T] | None
+    is_loading: bool
+    is_stale: bool
+    error: HinterlandError | None
+
+
+class LocalRepository(Generic[T]):
+    """The records of one collection below one parent ("" at the top) as `T`, a msgspec.Struct or dict.
+
+    Questions and writes are those of the network's Repository. A write answers at once with a `Written`; it raises
+    what can be found here: NotFound, Conflict, and ValidationFailed where the collection's declaration is known.
+    """
+
+    def __init__(
+        self, parts: Parts, collection: str, kind: type[T], *, ids: Literal["string", "integer"], parent: str
+    ) -> None:
+        self.collection = collection
+        self.parent = parent
+        self._parts = parts
+        self._kind = kind
+        self._ids = ids
+
+    # ------------------------------------------------------------ questions
+
+    async def get(self, record_id: RecordId) -> T:
+        """One record. Raises NotFound."""
+        return self._typed(await self._seen(record_id))
+
+    async def _seen(self, record_id: RecordId) -> Document:
+        scope = self._parts.scope
+
+        def act(connection: Connection) -> Document | None:
+            known = records.real_id(connection, scope, record_id)
+            return records.seen(connection, scope, (self.collection, self.parent, known))
+
+        document = await self._parts.store.read(act)
+        if document is None:
+            raise NotFound(detail=f"{self.collection}/{record_id}", code="not_found", status=404)
+        return document
+
+    async def list(
+        self,
+        *,
+        page: int = 1,
+        limit: int = DEFAULT_LIMIT,
+        cursor: str = "",
+        filter: str = "",
+        sort: Sequence[str] = (),
+        total: bool = False,
+        **equals: Any,
+    ) -> Page[T]:
+        """A page of the records for which the CEL expression `filter` over `record` is true and that have these values.
+
+        `sort` names fields, `-` before one for descending; without it the newest come first.
+        """
+        found = await self._ask(_question(filter, sort, equals))
+        start = int(cursor) if cursor else (page - 1) * limit
+        following = str(start + limit) if start + limit < len(found) else None
+        items = [self._typed(document) for document in found[start : start + limit]]
+        return Page(items, following, len(found) if total else None)
+
+    async def iterate(
+        self, *, filter: str = "", sort: Sequence[str] = (), limit: int = 100, **equals: Any
+    ) -> AsyncIterator[T]:
+        """All records that the question finds, as they are now."""
+        for document in await self._ask(_question(filter, sort, equals)):
+            yield self._typed(document)
+
+    async def search(self, text: str, fields: Sequence[str], *, limit: int | None = None) -> Sequence[T]:
+        """The records in one of whose `fields` the text occurs, whatever its case, ordered by the first of them; all,
+        the newest first, where it is empty."""
+        found = await self._ask(Question(search=text, fields=tuple(fields)))
+        return [self._typed(document) for document in found[:limit]]
+
+    async def watch(
+        self,
+        *,
+        filter: str = "",
+        sort: Sequence[str] = (),
+        search: str = "",
+        fields: Sequence[str] = (),
+        limit: int | None = None,
+        **equals: Any,
+    ) -> AsyncIterator[Sequence[T]]:
+        """The records that the question finds: as they are now, and again after each change that alters the answer."""
+        question = _question(filter, sort, equals, search, fields)
+        last = None
+        with self._parts.bell(self.collection).heard() as rung:
+            while True:
+                rung.clear()
+                found = (await self._ask(question))[:limit]
+                if found != last:
+                    last = found
+                    yield [self._typed(document) for document in found]
+                await rung.wait()
+
+    async def states(
+        self,
+        *,
+        filter: str = "",
+        sort: Sequence[str] = (),
+        search: str = "",
+        fields: Sequence[str] = (),
+        limit: int | None = None,
+        **equals: Any,
+    ) -> AsyncIterator[QueryState[T]]:
+        """The same as `watch`, as the state that a screen shows, which also changes with the connection."""
+        question = _question(filter, sort, equals, search, fields)
+        last = None
+        with self._parts.bell(self.collection).heard() as rung, self._parts.status_bell.heard() as changed:
+            while True:
+                rung.clear()
+                changed.clear()
+                state = await self._state(question, limit)
+                if state != last:
+                    last = state
+                    yield state
+                await _either(rung, changed)
+
+    async def _state(self, question: Question, limit: int | None) -> QueryState[T]:
+        status, scope, subscription = self._parts.status, self._parts.scope, self._parts.subscription
+        try:
+            found = (await self._ask(question))[:limit]
+        except HinterlandError as error:
+            return QueryState(data=None, is_loading=False, is_stale=True, error=error)
+        at = await self._parts.store.read(partial(pulls.position, scope=scope, subscription=subscription))
+        is_loading = not (found or at.is_current)
+        data = None if is_loading else [self._typed(document) for document in found]
+        is_stale = status.state not in ("online", "following")
+        return QueryState(data=data, is_loading=is_loading, is_stale=is_stale, error=status.error)
+
+    async def _ask(self, question: Question) -> Documents:
+        scope = self._parts.scope
+        return await self._parts.store.read(lambda connection: self._found(connection, scope, question))
+
+    def _found(self, connection: Connection, scope: Scope, question: Question) -> Documents:
+        texts = records.texts(connection, scope, self.collection, self.parent)
+        documents = _documents.decode(f"[{','.join(texts)}]")
+        test = filters.compiled(question.filter, self._types(scope, documents)) if question.filter else None
+        return answers(question, documents, test)
+
+    def _types(self, scope: Scope, documents: Sequence[Document]) -> filters.Types:
+        shape = scope.shapes.get(self.collection)
+        if shape is not None:
+            return filters.declared(shape.collection)
+        return filters.annotated(self._kind) or filters.guessed(documents)
+
+    def _typed(self, document: Document) -> T:
+        if self._kind is dict:
+            return document  # type: ignore[return-value]
+        try:
+            return msgspec.convert(document, self._kind)
+        except msgspec.ValidationError as error:
+            path = f"{self.collection}/{document.get('id')}"
+            raise InvalidResponse(path=path, detail=str(error)) from None
+
+    # ------------------------------------------------------------ writes
+
+    async def create(self, body: Body, *, replace_on: str = "") -> Written[T]:
+        """Create a record; its id is known at once, a temporary one where the server gives the ids.
+
+        `replace_on` names a field: where a record with the same value in it is here already, it is replaced instead.
+        """
+        document = _body(body)
+        if replace_on and (clash := await self._clash(replace_on, document.get(replace_on))) is not None:
+            return await self.replace(clash["id"], document)
+        given = document.pop("id", None)
+        return await self._write(Write(**self._at(given or self._new_id()), act="create", body=document))
+
+    async def _clash(self, field: str, value: Any) -> Document | None:
+        found = await self._ask(Question(equals={field: value})) if value is not None else []
+        return found[0] if found else None
+
+    def _new_id(self) -> str:
+        fresh = new_id(self._parts.clock.now())
+        return f"{TEMPORARY_PREFIX}{fresh}" if self._ids == "integer" else fresh
+
+    async def update(self, record_id: RecordId, patch: Body) -> Written[T]:
+        """Change the given fields (RFC 7396); a value may be a transform such as `{"$increment": 1}`."""
+        return await self._write(Write(**self._at(record_id), act="patch", body=_body(patch)))
+
+    async def replace(self, record_id: RecordId, body: Body) -> Written[T]:
+        """Replace all fields."""
+        return await self._write(Write(**self._at(record_id), act="replace", body=_body(body)))
+
+    async def delete(self, record_id: RecordId) -> Written[T]:
+        """Delete the record."""
+        return await self._write(Write(**self._at(record_id), act="delete"))
+
+    def _at(self, record_id: RecordId) -> dict[str, Any]:
+        return {"collection": self.collection, "parent": self.parent, "id": record_id}
+
+    async def _write(self, write: Write) -> Written[T]:
+        handle, [known] = await self._parts.outbox.add([write])
+        try:
+            record = None if write.act == "delete" else await self.get(known.id)
+        except NotFound:  # something that was written meanwhile has deleted it
+            record = None
+        return Written(handle, known.id, record)
+
+
+def _question(
+    filter: str, sort: Sequence[str], equals: Mapping[str, Any], search: str = "", fields: Sequence[str] = ()
+) -> Question:
+    order = (sort,) if isinstance(sort, str) else tuple(sort)
+    return Question(filter=filter, sort=order, equals=equals, search=search, fields=tuple(fields))
+
+
+def _body(body: Body) -> Document:
+    plain = msgspec.to_builtins(body)
+    return {name: value for name, value in plain.items() if name not in ("created_at", "updated_at", "revision")}
+
+
+async def _either(*events: asyncio.Event) -> None:
+    tasks = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()

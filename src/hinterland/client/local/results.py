@@ -1,0 +1,160 @@
+"""What the server's answers to pushes do to the outbox."""
+
+from __future__ import annotations
+
+import msgspec
+
+from hinterland.client.local.connection import Connection, Key, Scope
+from hinterland.client.local.fates import Fate
+from hinterland.client.local.mutations import park, settle_as
+from hinterland.client.local.records import lift, refresh, text, touch, writes_in
+from hinterland.client.local.temporary import parent_of, renamed
+from hinterland.contract.errors import Problem
+from hinterland.contract.identity import RecordId
+from hinterland.contract.sync import Push, PushResult, Settled
+
+_fates = msgspec.json.Decoder(Fate)
+
+
+def settle(connection: Connection, scope: Scope, push: Push, result: PushResult) -> None:
+    """Record the fates in a push's answer, once each; a second answer to the same push changes nothing."""
+    # A seq that was asked for and decided, and has no result: this store is an older copy of one that acknowledged it.
+    known = {each.seq: Settled(seq=each.seq, status="applied") for each in push.mutations}
+    known.update({each.seq: each for each in result.results})
+    rows = connection.execute(
+        "SELECT number, id, seq FROM mutations WHERE space = ? AND state = 'sent' AND seq <= ? ORDER BY seq",
+        (scope.space, result.settled),
+    ).fetchall()
+    for number, mutation, seq in rows:
+        settled = known.get(seq)
+        if settled is None:
+            continue
+        if settled.status == "applied":
+            _apply(connection, scope, number, mutation, settled)
+        else:
+            park(connection, scope, number, _refusal(mutation, settled))
+    connection.execute(
+        "UPDATE spaces SET acknowledged = coalesce("
+        " (SELECT min(seq) - 1 FROM mutations WHERE space = spaces.space AND state = 'sent'), next_seq - 1)"
+        " WHERE space = ?",
+        (scope.space,),
+    )
+
+
+def _refusal(mutation: str, settled: Settled) -> Fate:
+    unsaid = Problem(title="", status=409, code="conflict", message="the server gave no reason")
+    return Fate(mutation=mutation, status="refused", problem=settled.problem or unsaid)
+
+
+def _apply(connection: Connection, scope: Scope, number: int, mutation: str, settled: Settled) -> None:
+    for temporary, record_id in settled.ids.items():
+        _give_id(connection, scope, temporary, record_id)
+    fate = Fate(mutation=mutation, status="applied", revision=settled.revision, ids=settled.ids, lost=settled.lost)
+    connection.execute(
+        "UPDATE mutations SET state = 'applied', revision = ?, fate = ? WHERE number = ?",
+        (settled.revision, text(fate), number),
+    )
+    settle_as(connection, fate)
+    row = connection.execute("SELECT is_contained FROM mutations WHERE number = ?", (number,)).fetchone()
+    if row[0]:
+        contain(connection, number)
+    else:
+        refresh(connection, scope, _keys(connection, number))
+
+
+def _keys(connection: Connection, number: int) -> list[Key]:
+    return connection.execute("SELECT collection, parent, id FROM touches WHERE number = ?", (number,)).fetchall()
+
+
+def contain(connection: Connection, number: int) -> list[Key]:
+    """The server's word now holds this mutation: its writes come off the records (the keys are answered, for a
+    `refresh`), and once its fate is known it leaves the outbox, unless an edit of it was lost."""
+    keys = lift(connection, number)
+    state, fate = connection.execute("SELECT state, fate FROM mutations WHERE number = ?", (number,)).fetchone()
+    if state == "sent":
+        connection.execute("UPDATE mutations SET is_contained = 1 WHERE number = ?", (number,))
+    elif fate is not None and _fates.decode(fate).lost:
+        connection.execute("UPDATE mutations SET state = 'conflicted', seq = NULL WHERE number = ?", (number,))
+    else:
+        connection.execute("DELETE FROM mutations WHERE number = ?", (number,))
+    connection.news.is_outbox_changed = True
+    return keys
+
+
+def contain_until(connection: Connection, scope: Scope, seq: int) -> list[Key]:
+    """Contain every mutation up to the device's last settled `seq`, and applied ones that a former device id sent."""
+    rows = connection.execute(
+        "SELECT number FROM mutations WHERE space = ? AND is_contained = 0"
+        " AND (state IN ('sent', 'applied') AND seq <= ? OR state = 'applied' AND seq IS NULL)",
+        (scope.space, seq),
+    ).fetchall()
+    return [key for row in rows for key in contain(connection, row[0])]
+
+
+def _give_id(connection: Connection, scope: Scope, temporary: str, record_id: RecordId) -> None:
+    """Put the real id in the place of a temporary one, in the outbox and in the records that only this device has."""
+    given = {temporary: record_id}
+    connection.execute(
+        "UPDATE temporaries SET id = ? WHERE space = ? AND temporary = ?", (record_id, scope.space, temporary)
+    )
+    stale: list[Key] = []
+    for number, column in connection.execute(
+        "SELECT number, writes FROM mutations WHERE space = ? AND instr(writes, ?)", (scope.space, temporary)
+    ).fetchall():
+        writes = [renamed(write, given) for write in writes_in(column)]
+        connection.execute("UPDATE mutations SET writes = ? WHERE number = ?", (text(writes), number))
+        if keys := lift(connection, number):
+            touch(connection, scope, number, writes)
+            stale += keys
+    fresh = [(name, parent_of(parent, given), given.get(str(id_), id_)) for name, parent, id_ in stale]
+    refresh(connection, scope, [*stale, *fresh])
+
+
+# ---------------------------------------------------------------- pushes that the server could not take
+
+
+def fork(connection: Connection, scope: Scope, device: str, lost_from: int | None = None) -> None:
+    """Go on as another device: what is under way will be sent anew under its first seqs.
+
+    `lost_from`: the server has forgotten what this device sent from that seq on, so that goes along.
+    """
+    if lost_from is not None:
+        _send_again(connection, scope, lost_from)
+    connection.execute("UPDATE mutations SET state = 'pending' WHERE space = ? AND state = 'sent'", (scope.space,))
+    connection.execute("UPDATE mutations SET seq = NULL, is_contained = 0 WHERE space = ?", (scope.space,))
+    connection.execute(
+        "UPDATE spaces SET device = ?, next_seq = 1, acknowledged = 0 WHERE space = ?", (device, scope.space)
+    )
+    connection.news.is_outbox_changed = True
+
+
+def gap(connection: Connection, scope: Scope, expected: int, device: str) -> None:
+    """The server asks for seq `expected`: send from there, or go on as another device where that is gone from here."""
+    row = connection.execute(
+        "SELECT 1 FROM mutations WHERE space = ? AND seq = ? AND state IN ('sent', 'applied')", (scope.space, expected)
+    ).fetchone()
+    if row is None:
+        fork(connection, scope, device, expected)
+    else:
+        _send_again(connection, scope, expected)
+
+
+def _send_again(connection: Connection, scope: Scope, seq: int) -> None:
+    connection.execute(
+        "UPDATE mutations SET state = 'sent', revision = 0, fate = NULL"
+        " WHERE space = ? AND state = 'applied' AND seq >= ?",
+        (scope.space, seq),
+    )
+
+
+def poison(connection: Connection, scope: Scope, seq: int, problem: Problem) -> None:
+    """Park the mutation `seq` that the server can't even read. It took nothing of it, so the seq goes to the next."""
+    number, mutation = connection.execute(
+        "SELECT number, id FROM mutations WHERE space = ? AND seq = ?", (scope.space, seq)
+    ).fetchone()
+    connection.execute(
+        "UPDATE mutations SET state = 'pending', seq = NULL WHERE space = ? AND state = 'sent' AND seq > ?",
+        (scope.space, seq),
+    )
+    park(connection, scope, number, Fate(mutation=mutation, status="refused", problem=problem))
+    connection.execute("UPDATE spaces SET next_seq = ? WHERE space = ?", (seq, scope.space))

@@ -1,0 +1,90 @@
+"""The tables of the local store, as numbered migrations: a released one is never changed.
+
+A *space* is one account on one server; everything belongs to one, so that people who share a device share nothing.
+A record's `base` is what the server said last, its `view` the same with unsent writes on top: NULL where they are the
+same, '' where the unsent writes delete it. Ids have no declared type, so that 5 and '5' stay two.
+"""
+
+from __future__ import annotations
+
+MIGRATIONS = (
+    """
+    CREATE TABLE spaces (
+        space INTEGER PRIMARY KEY,
+        server TEXT NOT NULL,
+        account NOT NULL,
+        device TEXT NOT NULL,
+        next_seq INTEGER NOT NULL DEFAULT 1,
+        acknowledged INTEGER NOT NULL DEFAULT 0,
+        UNIQUE (server, account)
+    );
+
+    CREATE TABLE clock (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), stamp REAL NOT NULL);
+
+    CREATE TABLE records (
+        space INTEGER NOT NULL,
+        collection TEXT NOT NULL,
+        parent TEXT NOT NULL,
+        id NOT NULL,
+        revision INTEGER NOT NULL DEFAULT 0,
+        generation INTEGER NOT NULL DEFAULT 0,
+        base TEXT,
+        view TEXT,
+        PRIMARY KEY (space, collection, parent, id)
+    ) WITHOUT ROWID;
+
+    CREATE TABLE mutations (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        space INTEGER NOT NULL,
+        id TEXT NOT NULL UNIQUE,
+        state TEXT NOT NULL,
+        seq INTEGER,
+        revision INTEGER NOT NULL DEFAULT 0,
+        is_contained INTEGER NOT NULL DEFAULT 0,
+        stamp REAL NOT NULL,
+        base TEXT NOT NULL,
+        writes TEXT NOT NULL,
+        fate TEXT
+    );
+    CREATE UNIQUE INDEX mutations_by_seq ON mutations (space, seq) WHERE seq IS NOT NULL;
+    CREATE INDEX mutations_by_state ON mutations (space, state, number);
+
+    -- The records on whose base a mutation's writes lie: as long as no answer of the server holds them.
+    CREATE TABLE touches (
+        space INTEGER NOT NULL,
+        collection TEXT NOT NULL,
+        parent TEXT NOT NULL,
+        id NOT NULL,
+        number INTEGER NOT NULL REFERENCES mutations (number) ON DELETE CASCADE,
+        PRIMARY KEY (space, collection, parent, id, number)
+    ) WITHOUT ROWID;
+    CREATE INDEX touches_by_number ON touches (number);
+
+    CREATE TABLE fates (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, fate TEXT NOT NULL);
+
+    CREATE TABLE temporaries (
+        space INTEGER NOT NULL,
+        temporary TEXT NOT NULL,
+        collection TEXT NOT NULL,
+        id,
+        PRIMARY KEY (space, temporary)
+    ) WITHOUT ROWID;
+
+    CREATE TABLE cursors (
+        space INTEGER NOT NULL,
+        collections TEXT NOT NULL,
+        cursor TEXT NOT NULL,
+        horizon INTEGER NOT NULL DEFAULT 0,
+        is_current INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (space, collections)
+    ) WITHOUT ROWID;
+
+    CREATE TABLE generations (
+        space INTEGER NOT NULL,
+        collection TEXT NOT NULL,
+        generation INTEGER NOT NULL,
+        is_open INTEGER NOT NULL,
+        PRIMARY KEY (space, collection)
+    ) WITHOUT ROWID;
+    """,
+)

@@ -1,0 +1,141 @@
+"""The store's file and the one thread that works on it, so that the app's loop never waits for a disk."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hinterland.client.answers import error_of
+from hinterland.client.errors import ClientClosed
+from hinterland.client.local.connection import Connection, News
+from hinterland.client.local.errors import translated
+from hinterland.client.local.schema import MIGRATIONS
+from hinterland.contract.errors import Refusal
+from hinterland.kit.file_lock import FileLock
+from hinterland.kit.sqlite import TooNew, connect, migrate, transaction
+
+T = TypeVar("T")
+Act = Callable[[Connection], T]
+Listener = Callable[[News], None]
+
+
+class Store:
+    """One SQLite file. `read` and `write` run a function on its connection, one after another, in the order of calls.
+
+    Several processes may read and write one file; one of them at a time owns its synchronisation. `listen` is told the
+    news of this process's writes, in the loop, also of those whose caller was cancelled meanwhile.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._lock = FileLock(self.path.with_name(f"{self.path.name}-sync"))
+        self._is_owner = False
+        self._executor: ThreadPoolExecutor | None = None
+        self._connection: Connection | None = None
+        self._listeners: list[Listener] = []
+        self._version = 0
+
+    async def open(self) -> None:
+        """Open the file, made where it is missing, and bring its schema up to date. Raises StoreError's kinds."""
+        if self._executor is None:
+            self._executor = ThreadPoolExecutor(1, thread_name_prefix="hinterland-store")
+            try:
+                await self._run(self._open)
+            except BaseException:
+                await self.close()
+                raise
+
+    def _open(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._connection = connect(self.path, Connection)
+        migrate(self._connection, MIGRATIONS)
+
+    async def close(self) -> None:
+        """Close the file after what is under way; opening again is possible."""
+        executor, self._executor = self._executor, None
+        if executor is not None:
+            await asyncio.get_running_loop().run_in_executor(executor, self._close)
+            executor.shutdown()
+        self.disown()
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    async def read(self, act: Act[T]) -> T:
+        """The outcome of `act`, which only reads. Raises StoreError's kinds and what the contract's checks refuse."""
+        return await self._run(lambda: act(self._held()))
+
+    async def write(self, act: Act[T]) -> T:
+        """The outcome of `act` once all that it wrote is durable; nothing of it is kept when it raises."""
+        outcome, _ = await self._run(lambda: self._transact(act))
+        return outcome
+
+    def _transact(self, act: Act[T]) -> tuple[T, News]:
+        connection = self._held()
+        connection.news = News()
+        with transaction(connection):
+            outcome = act(connection)
+        return outcome, connection.news
+
+    def _held(self) -> Connection:
+        if self._connection is None:
+            raise ClientClosed
+        return self._connection
+
+    async def _run(self, act: Callable[[], T]) -> T:
+        if self._executor is None:
+            raise ClientClosed
+        future = asyncio.get_running_loop().run_in_executor(self._executor, act)
+        future.add_done_callback(self._tell)
+        try:
+            # A cancelled caller does not undo what the thread does: the news must come all the same.
+            return await asyncio.shield(future)
+        except (sqlite3.Error, TooNew) as error:
+            raise translated(error) from error
+        except OSError as error:
+            raise translated(sqlite3.OperationalError(str(error))) from error
+        except Refusal as error:
+            raise error_of(error.problem()) from None
+
+    def _tell(self, future: asyncio.Future[Any]) -> None:
+        outcome = None if future.cancelled() or future.exception() is not None else future.result()
+        if isinstance(outcome, tuple) and len(outcome) == 2 and isinstance(outcome[1], News) and outcome[1]:
+            self._announce(outcome[1])
+
+    def _announce(self, news: News) -> None:
+        for listener in tuple(self._listeners):
+            listener(news)
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` with the news of every write that had some; answers how to stop it."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    # ------------------------------------------------------------ several processes
+
+    def own(self) -> bool:
+        """Whether this process is the one that synchronises the store; it stays so until `disown` or its end."""
+        if not self._is_owner:
+            self._is_owner = self._lock.try_take()
+        return self._is_owner
+
+    def disown(self) -> None:
+        """Let another process synchronise."""
+        if self._is_owner:
+            self._lock.release()
+            self._is_owner = False
+
+    async def look(self) -> bool:
+        """Whether another process has written since the last look; listeners are told."""
+        before = self._version
+        self._version = await self.read(lambda c: int(c.execute("PRAGMA data_version").fetchone()[0]))
+        is_changed = before not in (0, self._version)
+        if is_changed:
+            self._announce(News(is_foreign=True))
+        return is_changed

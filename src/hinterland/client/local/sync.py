@@ -1,0 +1,215 @@
+"""Keeping the store and the server in step: rounds while there is something to do, live events in between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, suppress
+from functools import partial
+
+import msgspec
+
+from hinterland.client.errors import HinterlandError, InvalidGrant, Unauthorized
+from hinterland.client.events import Event
+from hinterland.client.local import pulls
+from hinterland.client.local.connection import Scope
+from hinterland.client.local.errors import StoreBusy
+from hinterland.client.local.remote import Remote
+from hinterland.client.local.rounds import Rounds
+from hinterland.client.local.status import Bell, Mode, Status
+from hinterland.client.local.store import Store
+from hinterland.kit.backoff import Random, full_jitter
+from hinterland.kit.clock import Clock
+
+# Seconds. The cap keeps the way back after an outage under five.
+_BASE, _CAP = 0.25, 4.0
+_LONGEST_WAIT = 60.0  # however long the server asks to stay away
+_EVERY = 30.0  # a round without any news, in case the live events are held back on their way
+_LOOK = 2.0  # how often another process's doings are looked for
+
+
+class Sync:
+    """`start` and `stop` it, or ask for one round `now`. `status` and `watch` say how it is doing.
+
+    `where` gives the scope that is in force, `what` the subscription.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        remote: Remote,
+        clock: Clock,
+        random: Random,
+        where: Callable[[], Scope],
+        what: Callable[[], str],
+    ) -> None:
+        self._store = store
+        self._remote = remote
+        self._clock = clock
+        self._random = random
+        self._where = where
+        self._what = what
+        self._rounds = Rounds(store, remote, clock)
+        self._lock = asyncio.Lock()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._live: asyncio.Task[None] | None = None
+        self._nudged = asyncio.Event()
+        self._has_work = asyncio.Event()
+        self.status = Status()
+        self.bell = Bell()
+
+    # ------------------------------------------------------------ for the app
+
+    def start(self) -> None:
+        """Synchronise from now on, until `stop`; a second call changes nothing."""
+        if not self._tasks:
+            self._say("connecting")
+            self._tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._look_for_others())]
+
+    async def stop(self) -> None:
+        """End it after the local transaction that is under way; nothing is lost."""
+        tasks, self._tasks = self._tasks, []
+        for task in (*tasks, *([self._live] if self._live else [])):
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        self._live = None
+        self._store.disown()
+        self._say("stopped")
+
+    async def now(self) -> None:
+        """One round: everything that waits is handed in, everything new is fetched. Raises the client's errors, and
+        StoreBusy where another process synchronises the store."""
+        if not self._store.own():
+            raise StoreBusy(detail="another process synchronises this store")
+        await self._round()
+        if not self._tasks:
+            self._store.disown()
+
+    def nudge(self) -> None:
+        """Try at once: the network is said to be back, or somebody has signed in."""
+        self._nudged.set()
+
+    async def watch(self) -> AsyncIterator[Status]:
+        """The status now and after each change."""
+        with self.bell.heard() as rung:
+            last = None
+            while True:
+                rung.clear()
+                if self.status != last:
+                    last = self.status
+                    yield last
+                else:
+                    await rung.wait()
+
+    # ------------------------------------------------------------ for the other parts of the store
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started."""
+        return bool(self._tasks)
+
+    def work(self) -> None:
+        """There is something to hand in or fetch; during an outage it waits for the next try."""
+        self._has_work.set()
+
+    # ------------------------------------------------------------ the loop
+
+    async def _run(self) -> None:
+        failures = 0
+        while True:
+            self._nudged.clear()
+            self._has_work.clear()
+            if not self._store.own():
+                self._say("following")
+                await self._wait(_LOOK, self._nudged)
+                continue
+            try:
+                await self._round()
+            except (Unauthorized, InvalidGrant) as error:
+                self._say("paused", error)
+                await self._nudged.wait()
+            except HinterlandError as error:
+                self._say("offline", error)
+                wait = max(full_jitter(failures, _BASE, _CAP, self._random), error.retry_after or 0.0)
+                failures += 1
+                await self._wait(min(wait, _LONGEST_WAIT), self._nudged)
+            else:
+                failures = 0
+                self._listen()
+                await self._wait(_EVERY, self._nudged, self._has_work)
+
+    async def _round(self) -> None:
+        async with self._lock:
+            await self._rounds.run(self._where(), self._what())
+        self._say("online" if self._tasks else "stopped", synced_at=self._clock.now())
+
+    async def _wait(self, seconds: float, *events: asyncio.Event) -> None:
+        """Until one of the events is set, or the time is over."""
+        tasks = [asyncio.ensure_future(self._clock.sleep(seconds))]
+        tasks += [asyncio.ensure_future(_set(event)) for event in events]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    def _say(self, state: Mode, error: HinterlandError | None = None, synced_at: float | None = None) -> None:
+        status = Status(state=state, error=error, synced_at=synced_at or self.status.synced_at)
+        if status != self.status:
+            self.status = status
+            self.bell.ring()
+
+    async def _look_for_others(self) -> None:
+        """Notice what other processes write: the store tells its listeners, and an owner hands it in."""
+        while True:
+            await self._clock.sleep(_LOOK)
+            if await self._store.look():
+                self.work()
+
+    # ------------------------------------------------------------ live events
+
+    def _listen(self) -> None:
+        if self._what() and (self._live is None or self._live.done()):
+            self._live = asyncio.create_task(self._follow(self._where(), self._what()))
+
+    async def _follow(self, scope: Scope, subscription: str) -> None:
+        """Take live events until the stream ends for good or the subscription is another; a round then begins anew."""
+        at = await self._store.read(partial(pulls.position, scope=scope, subscription=subscription))
+        try:
+            async with aclosing(
+                self._remote.events(scope.account, subscription.split(","), at.cursor)  # type: ignore[type-var]
+            ) as events:
+                async for event in events:
+                    await self._on(scope, subscription, event)
+                    if subscription != self._what():
+                        return
+        except HinterlandError:
+            pass  # the next round meets the same refusal, and says so
+        await self._clock.sleep(_CAP)
+        self.work()
+
+    async def _on(self, scope: Scope, subscription: str, event: Event) -> None:
+        if event.kind == "offline":
+            self._say("offline", HinterlandError(event.reason, code="connection_lost"))
+        elif event.kind == "resync":
+            self.work()
+        elif event.kind == "ready":
+            if self.status.state != "online":
+                self.nudge()
+        else:
+            await self._take(scope, subscription, event)
+
+    async def _take(self, scope: Scope, subscription: str, event: Event) -> None:
+        async with self._lock:
+            is_taken = await self._store.write(
+                lambda c: pulls.take_commit(c, scope, subscription, event.cursor, event.changes)
+            )
+        if not is_taken:
+            self.work()
+        elif event.changes:
+            self.status = msgspec.structs.replace(self.status, synced_at=self._clock.now())
+
+
+async def _set(event: asyncio.Event) -> None:
+    await event.wait()
