@@ -77,6 +77,11 @@ _TABLE: tuple[Operation, ...] = (
         summary="Log in as administrator", input=accounts.Credentials, output=accounts.Session, errors=_SIGN_IN,
     ),
     Operation(
+        name="admin.create", method="POST", path="/v1/admin/admins", view="plain", status=201, auth="required",
+        summary="Make another administrator", input=accounts.Credentials,
+        errors=("invalid_body", "validation", "unauthorized", "forbidden", "conflict", "password_policy"),
+    ),
+    Operation(
         name="admin.import", method="POST", path="/v1/admin/import/{collection}", view="plain", auth="required",
         summary="Create many records, each refused row reported", errors=_WRITE,
     ),

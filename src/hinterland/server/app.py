@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from starlette.routing import Route
 from hinterland.contract.changes import Write
 from hinterland.kit.clock import Clock, SystemClock
 from hinterland.server.auth.housekeeping import tidy
-from hinterland.server.auth.accounts import Accounts
+from hinterland.server.auth.parts import Accounts
 from hinterland.server.backend import Backend
 from hinterland.server.data import schema
 from hinterland.server.data.catalogue import Catalogue
@@ -39,10 +40,10 @@ _DAY = 86_400.0
 def storage_for(settings: Settings, folder: Path | None) -> Storage:
     """The storage that the settings ask for: PostgreSQL by `database_url`, else SQLite in `folder`."""
     if settings.database_url:
-        from hinterland.server.storage.postgres import PostgresStorage  # noqa: PLC0415 - an extra
+        from hinterland.server.storage.postgres import PostgresStorage
 
         return PostgresStorage(settings.database_url)
-    from hinterland.server.storage.sqlite import SqliteStorage  # noqa: PLC0415 - the other storage needs no apsw
+    from hinterland.server.storage.sqlite import SqliteStorage
 
     return SqliteStorage(folder or Path("data"))
 
@@ -60,7 +61,7 @@ async def opened(app: App, storage: Storage, clock: Clock | None = None) -> Asyn
         accounts = await _accounts(app, storage, writer, catalogue, clock)
         backend = Backend(
             app, app.settings, clock, storage, catalogue, writer, Reader(storage, catalogue),
-            Importer(writer, catalogue), accounts,
+            Importer(writer, catalogue), accounts, secrets.token_urlsafe(32).encode(),
         )  # fmt: skip
         try:
             yield backend
@@ -117,6 +118,9 @@ class Server:
             finally:
                 keeper.cancel()
                 self._serve = None
+
+    def close_streams(self) -> None:
+        """End every stream, so that their connections don't keep the server from ending."""
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()

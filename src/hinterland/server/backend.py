@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from hinterland.kit.clock import Clock
-from hinterland.server.auth.accounts import Accounts
+from hinterland.server.auth.parts import Accounts
 from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.data.importer import Importer
 from hinterland.server.data.reader import Reader
@@ -18,7 +18,11 @@ from hinterland.server.storage.protocol import Storage
 
 
 class Backend(NamedTuple):
-    """What handlers reach: the declaration, its settings and clock, and the rooms' doors."""
+    """What handlers reach: the declaration, its settings and clock, and the rooms' doors.
+
+    `control` is the bearer token of commands on this machine: made anew at each start, readable by the owner of the
+    data folder alone.
+    """
 
     app: App
     settings: Settings
@@ -29,6 +33,7 @@ class Backend(NamedTuple):
     reader: Reader
     importer: Importer
     accounts: Accounts
+    control: bytes
 
     @property
     def keys(self) -> Keys:

@@ -12,6 +12,7 @@ HANDLERS: dict[str, Handler] = {
     "auth.logout": accounts.log_out,
     "auth.me": accounts.who_am_i,
     "admin.login": accounts.admin_log_in,
+    "admin.create": accounts.create_admin,
     "admin.import": records.import_records,
     "records.list": records.list_records,
     "records.create": records.create_record,

@@ -70,7 +70,9 @@ class Reader:
             terms.append((f"({rule.sql.text})", rule.sql.bind(variables)))
         return terms
 
-    async def _select(self, snapshot: Snapshot, entry: Entry, query: Query, order: _Order, terms: Sequence[Term]) -> Page:
+    async def _select(
+        self, snapshot: Snapshot, entry: Entry, query: Query, order: _Order, terms: Sequence[Term]
+    ) -> Page:
         terms = [*terms, order.after(query.cursor)] if query.cursor else terms
         where, parameters = _where(terms)
         offset = (query.page - 1) * query.limit if query.page and not query.cursor else 0

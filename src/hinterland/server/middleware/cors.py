@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 
 from hinterland.contract.errors import Refusal
-from hinterland.server.middleware.boundary import App
 from hinterland.server.http import Headers, HttpAnswer, Message, Receive, Scope, Send, problem_answer, send_answer
+from hinterland.server.middleware.boundary import App
 from hinterland.server.settings import LOOPBACK
 
 log = logging.getLogger("hinterland.cors")
@@ -58,10 +58,14 @@ class Cors:
     def _preflight(self, scope: Scope, origin: bytes, is_allowed: bool, method: bytes) -> HttpAnswer:
         if not is_allowed:
             self._tell(scope, origin)
-            refusal = Refusal("forbidden", "this origin is not in the setting cors_origins", headers=(("Vary", "Origin"),))
+            refusal = Refusal(
+                "forbidden", "this origin is not in the setting cors_origins", headers=(("Vary", "Origin"),)
+            )
             return problem_answer(refusal)
         if method not in _METHODS.split(b", "):
-            log.warning("refused a preflight of %s: the method %s is not one of %s", *map(_shown, (origin, method, _METHODS)))
+            log.warning(
+                "refused a preflight of %s: the method %s is not one of %s", *map(_shown, (origin, method, _METHODS))
+            )
             return problem_answer(Refusal("forbidden", "this method is not allowed from a page"))
         asked = _header(scope, b"access-control-request-headers")
         headers = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hinterland.contract.accounts import Session
+from hinterland.contract.errors import Refusal
 from hinterland.server.auth import admin_login, login, logout, me, refresh, signup
 from hinterland.server.backend import Backend
 from hinterland.server.http import JSON, NO_STORE, HttpAnswer, HttpRequest, json_answer
@@ -26,6 +27,18 @@ async def log_in(backend: Backend, request: HttpRequest) -> HttpAnswer:
 async def admin_log_in(backend: Backend, request: HttpRequest) -> HttpAnswer:
     """Log in as administrator."""
     return _session(await admin_login.log_in(backend.accounts, await _body(request), address(backend, request)))
+
+
+async def create_admin(backend: Backend, request: HttpRequest) -> HttpAnswer:
+    """Make another administrator."""
+    if not request.caller.is_admin:
+        raise Refusal("forbidden", "only an administrator makes another")
+    body = await _body(request)
+    email, password = body.get("email"), body.get("password")
+    if not isinstance(email, str) or not isinstance(password, str):
+        raise Refusal("invalid_body", "send {email, password}")
+    id = await admin_login.create_admin(backend.accounts, email, password)
+    return json_answer({"id": id, "email": email}, 201)
 
 
 async def renew(backend: Backend, request: HttpRequest) -> HttpAnswer:

@@ -1,0 +1,74 @@
+"""What the command line offers; each command's work is in a file of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+cli = typer.Typer(
+    name="hinterland",
+    help="A backend that one command starts.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+admin = typer.Typer(help="Administrators: who passes every rule.", no_args_is_help=True)
+cli.add_typer(admin, name="admin")
+
+AppFile = Annotated[Path | None, typer.Argument(help="The app file: Python that declares `app = App(...)`.")]
+AppOption = Annotated[Path | None, typer.Option("--app", help="The app file that the data was made with.")]
+Data = Annotated[Path, typer.Option("--data", help="The folder that holds the database.", file_okay=False)]
+DATA = Path("data")
+
+
+@cli.command()
+def serve(
+    app: AppFile = None,
+    data: Data = DATA,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen on.", min=1, max=65535)] = 8000,
+) -> None:
+    """Serve an app's backend; without an app file, an empty one.
+
+    Example: hinterland serve app.py --data data --port 8000
+    """
+    from hinterland.cli.serving import serve as run
+
+    run(app, data, host, port)
+
+
+@admin.command("create")
+def admin_create(
+    email: Annotated[str, typer.Argument(help="The administrator's e-mail.")],
+    data: Data = DATA,
+    app: AppOption = None,
+    password: Annotated[
+        str, typer.Option(prompt=True, confirmation_prompt=True, hide_input=True, help="Asked for when left out.")
+    ] = "",
+) -> None:
+    """Make an administrator, whether or not the server runs.
+
+    Example: hinterland admin create me@example.org --data data
+    """
+    from hinterland.cli.admins import create
+
+    asyncio.run(create(email, password, data, app))
+
+
+@cli.command("import")
+def import_file(
+    collection: Annotated[str, typer.Argument(help="The collection that gets the records.")],
+    file: Annotated[Path, typer.Argument(help="A .json (array), .jsonl/.ndjson or .csv file.", dir_okay=False)],
+    data: Data = DATA,
+    app: AppOption = None,
+) -> None:
+    """Create a record from each row of a file, through the running server or, where none runs, directly.
+
+    Rows that are refused are listed with the reason; the others are created. Example: hinterland import cars cars.json
+    """
+    from hinterland.cli.importing import import_file as run
+
+    asyncio.run(run(collection, file, data, app))

@@ -1,0 +1,114 @@
+"""`hinterland serve`: one process, from the app file to a clean end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+
+from hinterland.cli.output import fail, out
+from hinterland.cli.reaching import TROUBLES, app_of
+from hinterland.server.app import Server, storage_for
+from hinterland.server.backend import Backend
+from hinterland.server.declaration import App
+
+DRAIN_SECONDS = 10
+
+
+class _Uvicorn(uvicorn.Server):
+    """Ends on SIGTERM or SIGINT with code 0: streams are closed, requests in flight finish, then the loop goes on."""
+
+    def __init__(self, config: uvicorn.Config, server: Server) -> None:
+        super().__init__(config)
+        self.hinterland = server
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.hinterland.close_streams()
+        await super().shutdown(sockets)
+
+
+def serve(path: Path | None, data: Path, host: str, port: int) -> None:
+    """Serve until told to stop. Troubles at the start are one clear line and exit code 1."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
+    try:
+        app = app_of(path)
+        listener = _listen(host, port)
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_serve(app, data, listener, path))
+    except TROUBLES as error:
+        fail(str(error))
+
+
+def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.Loop
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError as error:
+        fail(f"{host}:{port} can't be listened on: {error.strerror}; take another with --port or --host")
+    listener.setblocking(False)
+    return listener
+
+
+async def _serve(app: App, data: Path, listener: socket.socket, path: Path | None) -> None:
+    storage = storage_for(app.settings, data)
+    server = Server(app, storage)
+    config = uvicorn.Config(
+        server, lifespan="off", access_log=False, log_config=None, log_level="warning", server_header=False,
+        timeout_graceful_shutdown=DRAIN_SECONDS, timeout_keep_alive=75, h11_max_incomplete_event_size=64 * 1024,
+    )  # fmt: skip
+    async with server.running() as backend:
+        url = _url(listener)
+        announce = getattr(getattr(storage, "ownership", None), "announce", None)
+        if announce is not None:
+            announce(url=url, control=backend.control.decode())
+        _greet(backend, url, data, path)
+        await _Uvicorn(config, server).serve([listener])
+        await backend.writer.drain()
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    return f"http://{shown}:{port}"
+
+
+def _greet(backend: Backend, url: str, data: Path, path: Path | None) -> None:
+    place = "PostgreSQL" if backend.settings.database_url else f"SQLite in {data}/"
+    names = ", ".join(backend.catalogue.entries)
+    option = f" --app {path}" if path is not None and backend.settings.database_url else ""
+    out.print(f"[bold]{backend.app.name}[/] is served at [bold]{url}[/]")
+    out.print(f"  data         {place} ({backend.storage.durability()})", markup=False, soft_wrap=True)
+    out.print(f"  collections  {names}", markup=False, soft_wrap=True)
+    out.print(f"  try          curl {url}/openapi.json", markup=False, soft_wrap=True)
+    out.print(
+        f"  administer   hinterland admin create you@example.org --data {data}{option}", markup=False, soft_wrap=True
+    )
+    out.print("  stop         Ctrl+C", markup=False, soft_wrap=True)
