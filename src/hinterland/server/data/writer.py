@@ -151,7 +151,7 @@ class Writer:
                 refused.append((answer, error))
             else:
                 decided.append(item)
-                state.stage(item.plan.records if item.plan is not None else {}, item.acts)
+                state.stage(item.plan.records if item.plan is not None else {}, [*item.acts, *_taken(item)])
         return decided, refused, []
 
     async def _decide_one(
@@ -163,7 +163,7 @@ class Writer:
         try:
             plan = await Plan(request, state, self.catalogue, now).run()
         except Refusal as error:
-            if request.step is None:
+            if request.step is None or error.status >= 500:  # the server's own trouble is nobody's fate
                 raise
             settled = Settled(seq=request.step.seq, status="refused", problem=error.problem())
             acts = _settle(request.step, settled, now)
@@ -227,7 +227,21 @@ async def _known_step(step: Step, state: State) -> Outcome | None:
     row = await state.row("_results", {"account": step.account, "device": step.device, "seq": step.seq})
     if row is None or row["fingerprint"] != step.fingerprint:
         raise Refusal("fork", "another store used this device id: take a new one", details={"settled": settled})
+    if row["result"] is None:
+        raise Deferred
     return Outcome(settled=msgspec.json.decode(row["result"], type=Settled), replayed=True)
+
+
+def _taken(item: Decided) -> list[RowAct]:
+    """What later requests of the group must know of a device's step before its fate can be written."""
+    step = item.request.step
+    if step is None or item.plan is None:
+        return []
+    name = {"account": step.account, "device": step.device}
+    return [
+        Put("_results", {**name, "seq": step.seq, "fingerprint": step.fingerprint, "result": None}),
+        Put("_devices", {**name, "settled": step.seq}),
+    ]
 
 
 def _settle(step: Step, settled: Settled, now: float) -> list[RowAct]:

@@ -1,0 +1,83 @@
+"""A place in the log, as text that only this server can make: signed, and worthless to another database.
+
+A cursor names the end of a commit with that commit's check value, so that a database which was restored from a backup
+is noticed; and for each collection the fingerprint of the view that was sent, so that changed rules and rights are.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+
+import msgspec
+
+from hinterland.contract.errors import Refusal
+from hinterland.contract.identity import RecordId
+from hinterland.server.storage.protocol import Head, Snapshot
+
+_MAC_BYTES = 16
+_LONGEST = 8_192
+EXPIRED = "expired"  # the log does not reach back to it
+RESTORED = "restored"  # the database has another history than the one it was made for
+CHANGED = "changed"  # fields, rules or the caller's rights are not those it was made for
+UNFINISHED = "unfinished"  # of a pull that has not sent everything yet
+
+
+class Cursor(msgspec.Struct, frozen=True, array_like=True):
+    """What a cursor says: `views` are fingerprints by collection.
+
+    While collections are being sent whole, `pending` are those still to come, the first from the record key `after`.
+    """
+
+    lineage: str
+    revision: int
+    check: int
+    views: dict[str, bytes]
+    pending: tuple[str, ...] = ()
+    after: tuple[str, RecordId] | None = None
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Cursor).decode
+
+
+class Cursors:
+    """Writes and reads cursors of the database `lineage`; HMAC-SHA256 (RFC 2104), cut to 128 bits."""
+
+    def __init__(self, key: bytes, lineage: str) -> None:
+        self._key = key
+        self.lineage = lineage
+
+    def at(self, revision: int, check: int, views: dict[str, bytes]) -> str:
+        """The cursor at the end of a commit."""
+        return self.write(Cursor(self.lineage, revision, check, views))
+
+    def write(self, cursor: Cursor) -> str:
+        """The text of a cursor: A–Z a–z 0–9 _ -."""
+        data = _encode(cursor)
+        return base64.urlsafe_b64encode(self._mac(data) + data).decode().rstrip("=")
+
+    def read(self, text: str) -> Cursor:
+        """The cursor of a text. Raises `invalid_cursor` for one that this server did not write."""
+        try:
+            raw = base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
+            if len(text) <= _LONGEST and hmac.compare_digest(raw[:_MAC_BYTES], self._mac(raw[_MAC_BYTES:])):
+                return _decode(raw[_MAC_BYTES:])
+        except (UnicodeEncodeError, binascii.Error, msgspec.MsgspecError):
+            pass
+        raise Refusal("invalid_cursor", "the cursor was not made by this server: start again without one")
+
+    async def lost(self, snapshot: Snapshot, head: Head, cursor: Cursor) -> str:
+        """Why the log can't be read on from `cursor`; "" where it can."""
+        if cursor.lineage != self.lineage or cursor.revision > head.revision:
+            return RESTORED
+        if cursor.revision < head.horizon:
+            return EXPIRED
+        check = await snapshot.check_at(cursor.revision)
+        if check is None:
+            return EXPIRED if cursor.revision == head.horizon else RESTORED
+        return "" if check == cursor.check else RESTORED
+
+    def _mac(self, data: bytes) -> bytes:
+        return hmac.digest(self._key, data, "sha256")[:_MAC_BYTES]

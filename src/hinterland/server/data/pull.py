@@ -1,0 +1,211 @@
+"""What a device lacks: whole collections first, then the changes of the log, a page at a time, each page one snapshot.
+
+A collection is sent whole in the order of its keys, as it was at the cursor's revision: a record that was changed since
+is told as it was then, from the log, so that the log can be read on from there and no state appears twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from hinterland.contract.errors import Refusal
+from hinterland.contract.identity import Principal, RecordId
+from hinterland.contract.query import MAX_LIMIT
+from hinterland.contract.sync import Pull, PullResult, Settled
+from hinterland.server.data.catalogue import Catalogue
+from hinterland.server.data.cursors import CHANGED, Cursor, Cursors
+from hinterland.server.data.views import Delta, Version, View, Views, change_text, version
+from hinterland.server.storage.protocol import Head, LogEntry, Snapshot, Storage, StoredRecord
+from hinterland.server.storage.statements import RECORD_COLUMNS
+
+MAX_COLLECTIONS = 100
+_LOG_PAGE = 500
+_LOG_READ = 5_000  # changes that one pull looks at, whether or not they concern the caller
+_COLUMNS = ", ".join(f"r.{name}" for name in RECORD_COLUMNS.split(", "))
+_encode = msgspec.json.Encoder().encode
+_decode_settled = msgspec.json.Decoder(Settled).decode
+_EMPTY = b'{"changes":['
+
+
+class Start(NamedTuple):
+    """Where a pull begins: the cursor, the collections that are sent whole from now on, and why."""
+
+    cursor: Cursor
+    restart: list[str]
+    reason: str
+
+
+class Puller:
+    """Answers pulls."""
+
+    def __init__(self, storage: Storage, catalogue: Catalogue, cursors: Cursors) -> None:
+        self._storage = storage
+        self._views = Views(catalogue)
+        self._cursors = cursors
+
+    async def pull(self, caller: Principal, wish: Pull) -> bytes:
+        """A PullResult as JSON. Raises `invalid_body`, `invalid_cursor` and `unknown_collection`."""
+        _check(wish)
+        views = {name: self._views.of(caller, name) for name in wish.collections}
+        cursor = self._cursors.read(wish.cursor) if wish.cursor else None
+        async with self._storage.snapshot() as snapshot:
+            head = await snapshot.head()
+            start = await self._start(snapshot, head, views, cursor)
+            page = Page(snapshot, head, views, start.cursor, min(wish.limit, MAX_LIMIT))
+            await page.fill()
+            settled = await _settled(snapshot, caller, wish.device, page)
+        rest = PullResult(
+            changes=[],
+            cursor=self._cursors.write(page.cursor),
+            more=page.has_more,
+            restart=start.restart,
+            complete=page.complete,
+            reason=start.reason,
+            settled=settled,
+        )
+        return _EMPTY + ",".join(page.changes).encode() + _encode(rest)[len(_EMPTY) :]
+
+    async def _start(self, snapshot: Snapshot, head: Head, views: dict[str, View], cursor: Cursor | None) -> Start:
+        prints = {name: view.fingerprint for name, view in views.items()}
+        names = [*views]
+        anew = Cursor(self._cursors.lineage, head.revision, head.check, prints, tuple(names))
+        if cursor is None:
+            return Start(anew, names, "")
+        if reason := await self._cursors.lost(snapshot, head, cursor):
+            return Start(anew, names, reason)
+        changed = [name for name in names if cursor.views.get(name) != prints[name]]
+        reason = CHANGED if any(name in cursor.views for name in changed) else ""
+        if len(changed) == len(names):
+            return Start(anew, names, reason)
+        pending = [name for name in cursor.pending if name in views and name not in changed]
+        is_same = pending[:1] == [*cursor.pending[:1]]
+        going_on = Cursor(cursor.lineage, cursor.revision, cursor.check, prints, (*pending, *changed),
+                          cursor.after if is_same else None)  # fmt: skip
+        return Start(going_on, changed, reason)
+
+
+def _check(wish: Pull) -> None:
+    if not 1 <= len(wish.collections) <= MAX_COLLECTIONS:
+        raise Refusal("invalid_body", f"collections: name 1 to {MAX_COLLECTIONS} collections")
+    if wish.limit < 1:
+        raise Refusal("invalid_body", f"limit: must be from 1 to {MAX_LIMIT}")
+
+
+class Page:
+    """One answer while it grows: `changes` as JSON texts up to `cursor`."""
+
+    def __init__(self, snapshot: Snapshot, head: Head, views: dict[str, View], cursor: Cursor, limit: int) -> None:
+        self.snapshot = snapshot
+        self.head = head
+        self.views = views
+        self.cursor = cursor
+        self.limit = limit
+        self.changes: list[str] = []
+        self.complete: list[str] = []
+
+    @property
+    def has_more(self) -> bool:
+        """Whether the next pull goes on at once."""
+        return bool(self.cursor.pending) or self.cursor.revision < self.head.revision
+
+    async def fill(self) -> None:
+        """Read until the limit or the end of the log."""
+        while self.cursor.pending and len(self.changes) < self.limit:
+            await self._send_whole(self.views[self.cursor.pending[0]])
+        if not self.cursor.pending and len(self.changes) < self.limit:
+            await self._follow()
+
+    # ------------------------------------------------------------ whole collections
+
+    async def _send_whole(self, view: View) -> None:
+        room = self.limit - len(self.changes)
+        records = await self._records(view, self.cursor.after, room + 1)
+        for record in records[:room]:
+            seen = await self._as_it_was(view, record)
+            if seen is not None:
+                delta = Delta(seen.parent, seen.id, seen.revision, None, None)
+                self.changes.append(change_text("create", view.name, delta, view.wire(Version(seen))))
+        if len(records) > room:
+            self._move(after=(records[room - 1].parent, records[room - 1].id))
+        else:
+            self.complete.append(view.name)
+            self._move(pending=self.cursor.pending[1:], after=None)
+
+    def _move(self, **changes: Any) -> None:
+        self.cursor = msgspec.structs.replace(self.cursor, **changes)
+
+    async def _records(self, view: View, after: tuple[str, RecordId] | None, count: int) -> list[StoredRecord]:
+        """The next records by key that are in the view, or were changed since the cursor's revision."""
+        condition = view.condition()
+        if condition is None:
+            return []
+        sql, parameters = condition
+        sql = f"({sql} OR r._revision > ?)"
+        parameters = [*parameters, self.cursor.revision]
+        if after is not None:
+            sql, parameters = f"(r._parent, r.id) > (?, ?) AND {sql}", [*after, *parameters]
+        sql = f"SELECT {_COLUMNS} FROM {view.entry.table.name} r WHERE {sql} ORDER BY r._parent, r.id LIMIT ?"
+        return [StoredRecord(*row) for row in await self.snapshot.fetch(sql, [*parameters, count])]
+
+    async def _as_it_was(self, view: View, record: StoredRecord) -> StoredRecord | None:
+        """The record at the cursor's revision, if it was in the view."""
+        if record.revision <= self.cursor.revision:
+            return record
+        history = await self.snapshot.history(view.name, record.parent, record.id, self.cursor.revision)
+        before = history[0].before
+        return before if before is not None and view.sees(Version(before)) else None
+
+    # ------------------------------------------------------------ the log
+
+    async def _follow(self) -> None:
+        touched: dict[tuple[str, str, RecordId], Delta] = {}
+        room, read = self.limit - len(self.changes), 0
+        size = room
+        while self.cursor.revision < self.head.revision and len(touched) < room and read < _LOG_READ:
+            entries = await self.snapshot.log(self.cursor.revision, min(size, _LOG_PAGE))
+            last = (entries[-1].commit, entries[-1].check) if entries else self.head[:2]
+            self._move(revision=last[0], check=last[1])
+            read += len(entries)
+            size = room - len(touched) if self._gather(entries, touched) else size * 2
+        for (collection, _, _), delta in touched.items():
+            if (text := self.views[collection].change(delta)) is not None:
+                self.changes.append(text)
+
+    def _gather(self, entries: Sequence[LogEntry], touched: dict[tuple[str, str, RecordId], Delta]) -> bool:
+        """Join each record's changes to one, in the order of the last of them; tells whether there were any."""
+        count = 0
+        for entry in entries:
+            if entry.collection in self.views:
+                key = (entry.collection, entry.parent, entry.id)
+                earlier = touched.pop(key, None)
+                before = version(entry.before) if earlier is None else earlier.before
+                touched[key] = Delta(entry.parent, entry.id, entry.revision, before, version(entry.after))
+                count += 1
+        return count > 0
+
+
+async def _settled(snapshot: Snapshot, caller: Principal, device: str, page: Page) -> int:
+    """The last seq of the device all of whose mutations, up to it, the answer contains; 0 where that is not certain."""
+    if not device or page.cursor.pending:
+        return 0
+    name = {"account": str(caller.id), "device": device}
+    row = await snapshot.row("_devices", name)
+    if row is None or not page.has_more:
+        return row["settled"] if row is not None else 0
+    results = [_decode_settled(kept["result"]) for kept in await snapshot.rows("_results", name)]
+    return contained(results, row["settled"], page.cursor.revision)
+
+
+def contained(results: Sequence[Settled], settled: int, end: int) -> int:
+    """The last seq that is settled by revision `end`, told from the results that the device has not acknowledged.
+
+    Revisions rise with seq: one result within `end` vouches for those before it that are forgotten.
+    """
+    later = [result.seq for result in results if result.revision > end]
+    is_certain = any(0 < result.revision <= end or result.seq == 1 for result in results)
+    if not is_certain:
+        return 0
+    return min(later) - 1 if later else settled

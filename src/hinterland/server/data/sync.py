@@ -1,0 +1,28 @@
+"""Synchronisation: what a device pushes, and what it pulls."""
+
+from __future__ import annotations
+
+from hinterland.contract.identity import Principal
+from hinterland.contract.sync import Pull, Push, PushResult
+from hinterland.server.data.catalogue import Catalogue
+from hinterland.server.data.cursors import Cursors
+from hinterland.server.data.pull import Puller
+from hinterland.server.data.push import Pusher
+from hinterland.server.data.writer import Writer
+from hinterland.server.storage.protocol import Storage
+
+
+class Sync:
+    """The door to both halves."""
+
+    def __init__(self, storage: Storage, catalogue: Catalogue, writer: Writer, cursors: Cursors) -> None:
+        self._pusher = Pusher(storage, writer)
+        self._puller = Puller(storage, catalogue, cursors)
+
+    async def push(self, caller: Principal, push: Push) -> PushResult:
+        """Settle a device's mutations, each exactly once and in order."""
+        return await self._pusher.push(caller, push)
+
+    async def pull(self, caller: Principal, wish: Pull) -> bytes:
+        """What changed since the wish's cursor: a PullResult as JSON."""
+        return await self._puller.pull(caller, wish)

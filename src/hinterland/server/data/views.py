@@ -1,0 +1,221 @@
+"""What a caller sees of a collection, decided the same for lists, events and pulls: by the list rule.
+
+The view rule decides over single reads. Callers for whom rules, filter and private fields depend on the same values of
+`auth` share one view, so that a change is judged and encoded once for all of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
+
+import msgspec
+
+from hinterland.contract.errors import Refusal
+from hinterland.contract.events import ChangeKind
+from hinterland.contract.identity import Principal, RecordId
+from hinterland.kit.cel.errors import CelError
+from hinterland.kit.cel.predicate import Predicate, predicate
+from hinterland.kit.cel.typed import Logic
+from hinterland.server.data import documents
+from hinterland.server.data.catalogue import Catalogue, Entry
+from hinterland.server.data.rules import Rule
+from hinterland.server.storage.protocol import StoredRecord
+
+_LONGEST_FILTER = 4_000
+
+
+class Version:
+    """One state of a record, decoded, judged and encoded at most once, however many views look at it."""
+
+    __slots__ = ("_full", "_meta", "_passed", "_wire", "record")
+
+    def __init__(self, record: StoredRecord) -> None:
+        self.record = record
+        self._full: dict[str, Any] | None = None
+        self._meta: dict[str, Any] | None = None
+        self._passed: dict[Predicate, bool] = {}
+        self._wire = ""
+
+    def variable(self, rule: Rule) -> dict[str, Any]:
+        """The variable `record` for `rule`."""
+        if not rule.needs_document:
+            if self._meta is None:
+                self._meta = documents.meta_of(self.record)
+            return self._meta
+        if self._full is None:
+            self._full = documents.with_meta(self.record, documents.document_of(self.record))
+        return self._full
+
+    def passes(self, test: Predicate, rule: Rule) -> bool:
+        """Whether a part of `rule` that reads nothing but the record is true."""
+        passed = self._passed.get(test)
+        if passed is None:
+            passed = self._passed[test] = test({"record": self.variable(rule)}) is True
+        return passed
+
+    @property
+    def wire(self) -> str:
+        """The whole record as JSON text."""
+        if not self._wire:
+            self._wire = documents.wire(self.record, None)
+        return self._wire
+
+
+def version(record: StoredRecord | None) -> Version | None:
+    """The version that a record is; None stays None."""
+    return None if record is None else Version(record)
+
+
+class Delta(NamedTuple):
+    """What happened to one record: its state before and after, None where it did not exist."""
+
+    parent: str
+    id: RecordId
+    revision: int
+    before: Version | None
+    after: Version | None
+
+
+class Parts(NamedTuple):
+    """The operands of a rule's outermost `&&`, by what they read."""
+
+    of_record: tuple[Predicate, ...]
+    of_auth: tuple[Predicate, ...]
+    of_both: tuple[Predicate, ...]
+
+
+@lru_cache(maxsize=2_000)
+def parts_of(rule: Rule) -> Parts:
+    """The parts of `rule`: it is true just where each part is."""
+    tree = rule.tree
+    terms = tree.terms if isinstance(tree, Logic) and tree.is_and else (tree,)
+    sorted_terms: tuple[list[Predicate], ...] = ([], [], [])
+    for term in terms:
+        reads_record, reads_auth = "record" in term.variables, "auth" in term.variables
+        sorted_terms[1 if not reads_record else 2 if reads_auth else 0].append(predicate(term))
+    return Parts(*(tuple(tests) for tests in sorted_terms))
+
+
+class View:
+    """A collection as those callers see it whose `auth` has the same values where it matters."""
+
+    def __init__(self, entry: Entry, caller: Principal, filter: Rule | None, key: tuple[object, ...]) -> None:
+        self.entry = entry
+        self.name = entry.name
+        self.key = key
+        self.fingerprint = hashlib.sha256(repr((definition(entry), key)).encode()).digest()[:8]
+        self._auth = caller.as_auth()
+        listing = entry.rules["list"]
+        self._rules = [rule for rule in (None if caller.is_admin else listing, filter) if rule and not rule.is_true]
+        self._tests = [(rule, parts_of(rule)) for rule in self._rules]
+        self._is_empty = (listing is None and not caller.is_admin) or not self._passes_auth()
+        self._private: Mapping[str, Rule | None] = {} if caller.is_admin else entry.private
+
+    def _passes_auth(self) -> bool:
+        variables = {"auth": self._auth}
+        return all(test(variables) is True for _, parts in self._tests for test in parts.of_auth)
+
+    def sees(self, version: Version) -> bool:
+        """Whether the record is in the view."""
+        if self._is_empty:
+            return False
+        for rule, (of_record, _, of_both) in self._tests:
+            for test in of_record:
+                if not version.passes(test, rule):
+                    return False
+            if of_both:
+                variables = {"record": version.variable(rule), "auth": self._auth}
+                for test in of_both:
+                    if test(variables) is not True:
+                        return False
+        return True
+
+    def wire(self, version: Version) -> str:
+        """The record without the fields that are hidden: JSON text."""
+        return documents.wire(version.record, self._shown(version)) if self._private else version.wire
+
+    def _shown(self, version: Version) -> frozenset[str]:
+        return frozenset(
+            name
+            for name, rule in self._private.items()
+            if rule is not None and rule.allows(version.variable(rule), self._auth)
+        )
+
+    def change(self, delta: Delta) -> str | None:
+        """What the view tells of a change: a ChangeEvent as JSON text; None where it concerns nobody here.
+
+        A record that comes into view is created and one that goes out has left, whatever happened to it; the latter
+        and a deletion tell the id alone, and only where the record was seen before.
+        """
+        was_seen = delta.before is not None and self.sees(delta.before)
+        if delta.after is not None and self.sees(delta.after):
+            return change_text("update" if was_seen else "create", self.name, delta, self.wire(delta.after))
+        if was_seen:
+            return change_text("delete" if delta.after is None else "left", self.name, delta)
+        return None
+
+    def condition(self) -> tuple[str, list[Any]] | None:
+        """The view as an SQL condition over the table `r`, with its parameters; None where it holds no record."""
+        if self._is_empty:
+            return None
+        variables = {"auth": self._auth}
+        sql = " AND ".join(f"({rule.sql.text})" for rule in self._rules)
+        return sql or "TRUE", [value for rule in self._rules for value in rule.sql.bind(variables)]
+
+
+def change_text(kind: ChangeKind, collection: str, delta: Delta, record: str = "") -> str:
+    """A ChangeEvent as JSON text; ids, names and parents have no character that JSON would escape."""
+    id = f'"{delta.id}"' if type(delta.id) is str else delta.id
+    parent = f'"parent":"{delta.parent}",' if delta.parent else ""
+    tail = f',"record":{record}' if record else ""
+    return f'{{"kind":"{kind}","collection":"{collection}","id":{id},{parent}"revision":{delta.revision}{tail}}}'
+
+
+@lru_cache(maxsize=2_000)
+def definition(entry: Entry) -> str:
+    """A digest of all that a collection's views are made of."""
+    declared = entry.collection
+    parts = [declared.name, declared.fields, declared.rules.list, declared.ids, declared.parent]
+    return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
+
+
+class Views:
+    """The views of an app's collections; equal ones are the same object for as long as somebody uses it."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._views: WeakValueDictionary[tuple[object, ...], View] = WeakValueDictionary()
+
+    def of(self, caller: Principal, collection: str, filter: str = "") -> View:
+        """The view of `caller`. Raises `unknown_collection`, `invalid_query` and, for hidden fields, `forbidden`."""
+        entry = self._catalogue[collection]
+        rule = filter_rule(entry, caller, filter) if filter.strip() else None
+        key = self._key(entry, caller, rule)
+        view = self._views.get(key)
+        if view is None:
+            view = self._views[key] = View(entry, caller, rule, key)
+        return view
+
+    def _key(self, entry: Entry, caller: Principal, filter: Rule | None) -> tuple[object, ...]:
+        own = () if caller.is_admin else (entry.rules["list"], *entry.private.values())
+        variables = {"auth": caller.as_auth()}
+        read = tuple(rule.auth_key(variables) for rule in (*own, filter) if rule is not None)
+        return (entry.name, filter.text if filter is not None else "", caller.is_admin, read)
+
+
+def filter_rule(entry: Entry, caller: Principal, text: str) -> Rule:
+    """A caller's filter, compiled. Raises `invalid_query`, and `forbidden` where it reads a field hidden from them."""
+    if len(text) > _LONGEST_FILTER:
+        raise Refusal("invalid_query", f"the filter is longer than {_LONGEST_FILTER:,} characters")
+    try:
+        rule = entry.book.filter(text)
+    except CelError as error:
+        raise Refusal("invalid_query", f"filter: {error}") from None
+    names = rule.reads_record & entry.hidden(caller)
+    if names:
+        raise Refusal("forbidden", f"{', '.join(sorted(names))} of {entry.name} can't be used to filter or sort")
+    return rule
