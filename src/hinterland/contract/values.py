@@ -26,7 +26,7 @@ def instant(seconds: float) -> str:
 def format_instant(value: datetime) -> str:
     """The wire form of an aware datetime; a naive one counts as UTC."""
     aware = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    return aware.strftime("%Y").zfill(4) + aware.strftime("-%m-%dT%H:%M:%S.%fZ")
+    return aware.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def parse_instant(text: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from hinterland.contract import changes, values
+from hinterland.contract import changes
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.identity import RecordId, is_record_id, is_temporary, new_id
@@ -67,12 +67,12 @@ class State:
 class Plan:
     """One request's changes so far, seen by its own later writes."""
 
-    def __init__(self, request: WriteRequest, state: State, catalogue: Catalogue, now: float) -> None:
+    def __init__(self, request: WriteRequest, state: State, catalogue: Catalogue, now: float, instant: str) -> None:
         self.request = request
         self.state = state
         self.catalogue = catalogue
         self.now = now
-        self.instant = values.instant(now)
+        self.instant = instant
         self.stamp = min(request.stamp if request.stamp is not None else now, now + FUTURE_SECONDS)
         self.origin = f"{request.step.account}/{request.step.device}" if request.step is not None else ""
         self.changes: list[Change] = []

@@ -1,8 +1,8 @@
 """The one write path: concurrent requests share a transaction, each is answered only after it is durable.
 
-Whoever writes calls `Writer.submit`. Requests that arrive while a commit waits for the disk form the next group;
-a lone one is committed at once. A refusal ends its own request only. Where the database itself refuses the group (a race between
-processes, a full disk), each request is tried again alone, so that one's error never fails another's.
+Whoever writes calls `Writer.submit`. Requests that arrive while a commit waits for the disk form the next group; a
+lone one is committed at once. A refusal ends its own request only. Where the database itself refuses the group (a race
+between processes, a full disk), each request is tried again alone, so that one's error never fails another's.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from hinterland.contract import values
 from hinterland.contract.errors import Refusal
 from hinterland.contract.sync import Settled
 from hinterland.kit.clock import Clock
@@ -142,9 +143,10 @@ class Writer:
     ) -> tuple[list[Decided], list[tuple[asyncio.Future[Outcome], Exception]], list[Waiting]]:
         decided: list[Decided] = []
         refused: list[tuple[asyncio.Future[Outcome], Exception]] = []
+        instant = values.instant(now)
         for index, (request, answer) in enumerate(group):
             try:
-                item = await self._decide_one(request, answer, state, now)
+                item = await self._decide_one(request, answer, state, now, instant)
             except Deferred:
                 return decided, refused, group[index:]
             except Refusal as error:
@@ -155,13 +157,13 @@ class Writer:
         return decided, refused, []
 
     async def _decide_one(
-        self, request: WriteRequest, answer: asyncio.Future[Outcome], state: State, now: float
+        self, request: WriteRequest, answer: asyncio.Future[Outcome], state: State, now: float, instant: str
     ) -> Decided:
         known = await self._known(request, state)
         if known is not None:
             return Decided(request, answer, [], [], None, known)
         try:
-            plan = await Plan(request, state, self.catalogue, now).run()
+            plan = await Plan(request, state, self.catalogue, now, instant).run()
         except Refusal as error:
             if request.step is None or error.status >= 500:  # the server's own trouble is nobody's fate
                 raise
