@@ -1,0 +1,146 @@
+"""How often somebody may guess, by account and by address."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hinterland.contract.errors import Refusal
+from hinterland.kit.clock import ManualClock
+from hinterland.server.security import limits
+from hinterland.server.security.limits import LoginLimits, Quota, network_of
+from hinterland.server.settings import AuthSettings
+
+
+@pytest.fixture
+def guessing(settings: AuthSettings, clock: ManualClock) -> LoginLimits:
+    return LoginLimits(settings, clock)
+
+
+def refused(guessing: LoginLimits, email: str, address: str) -> float | None:
+    """Seconds to wait where the attempt is refused; None where it may be made."""
+    try:
+        guessing.attempt(email, address)
+    except Refusal as refusal:
+        return refusal.retry_after if refusal.status == 429 else float("nan")
+    return None
+
+
+def test_a_thousand_guesses_on_one_account_are_limited(guessing: LoginLimits) -> None:
+    """1,000 guesses on one account, from as many addresses → 429 with Retry-After, by account."""
+    waits = [refused(guessing, "ada@example.org", f"10.0.{n // 250}.{n % 250}") for n in range(1_000)]
+    assert waits[:10] == [None] * 10
+    assert all(wait is not None and 1 <= wait <= 30 for wait in waits[10:])
+
+
+def test_one_guess_on_a_thousand_accounts_is_limited(guessing: LoginLimits) -> None:
+    """One guess on each of 1,000 accounts → 429 with Retry-After, by address."""
+    waits = [refused(guessing, f"user{n}@example.org", "10.0.0.1") for n in range(1_000)]
+    assert waits[:50] == [None] * 50
+    assert all(wait is not None and 1 <= wait <= 5 for wait in waits[50:])
+    assert refused(guessing, "user0@example.org", "10.0.0.2") is None
+
+
+async def test_who_waits_as_told_may_try_again(guessing: LoginLimits, clock: ManualClock) -> None:
+    """The owner is never locked out for good: after Retry-After the next attempt is made."""
+    while (wait := refused(guessing, "ada@example.org", "10.0.0.1")) is None:
+        pass
+    await clock.advance(wait)
+    assert refused(guessing, "ada@example.org", "10.0.0.9") is None
+    assert refused(guessing, "ada@example.org", "10.0.0.9") is not None
+    await clock.advance(10 * 30)
+    assert [refused(guessing, "ada@example.org", "10.0.0.9") for _ in range(10)] == [None] * 10
+
+
+async def test_guesses_from_elsewhere_do_not_keep_the_owner_out(guessing: LoginLimits) -> None:
+    """An address that the owner signed in from has its own quota, which a guesser elsewhere can't use up."""
+    guessing.succeeded(guessing.attempt("ada@example.org", "192.0.2.7"))
+    for n in range(500):
+        refused(guessing, "ada@example.org", f"10.0.{n // 250}.{n % 250}")
+    assert refused(guessing, "ada@example.org", "192.0.2.7") is None
+    assert refused(guessing, "ada@example.org", "192.0.2.8") is not None
+
+
+def test_a_success_does_not_count(guessing: LoginLimits) -> None:
+    """Only failed attempts use a quota up: many people may sign in from one office."""
+    for n in range(1_000):
+        guessing.succeeded(guessing.attempt(f"user{n % 20}@example.org", "10.0.0.1"))
+
+
+def test_a_refused_attempt_does_not_count(guessing: LoginLimits, clock: ManualClock) -> None:
+    """Trying while one has to wait does not make the wait longer."""
+    while refused(guessing, "ada@example.org", "10.0.0.1") is None:
+        pass
+    assert {refused(guessing, "ada@example.org", "10.0.0.1") for _ in range(50)} == {30.0}
+
+
+async def test_sign_ups_are_limited_by_address(guessing: LoginLimits, clock: ManualClock) -> None:
+    """Sign-ups are limited by address, and go on after the wait."""
+    for _ in range(100):
+        guessing.signup("10.0.0.1")
+    with pytest.raises(Refusal) as refusal:
+        guessing.signup("10.0.0.1")
+    assert refusal.value.retry_after == 1.0
+    guessing.signup("10.0.0.2")
+    await clock.advance(1)
+    guessing.signup("10.0.0.1")
+
+
+def test_what_is_remembered_is_bounded(
+    settings: AuthSettings, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any number of accounts and addresses takes a bounded amount of memory, huge names included."""
+    quota = Quota(2, 1.0, remembered=100)
+    for n in range(1_000):
+        quota.take(f"key {n}", 0.0)
+    assert len(quota._full_at) == 100
+    monkeypatch.setattr(limits, "REMEMBERED", 10)
+    guessing = LoginLimits(settings, clock)
+    for n in range(40):
+        guessing.succeeded(guessing.attempt(f"{n}" + "x" * 100_000, "y" * 100_000))
+    assert len(guessing._known) == 10
+    assert all(len(pair) < 400 for pair in guessing._known)
+
+
+@given(
+    burst=st.integers(1, 5),
+    interval=st.sampled_from([0.5, 1.0, 7.0]),
+    pauses=st.lists(st.sampled_from([0.0, 0.1, 0.5, 1.0, 3.0, 20.0]), max_size=60),
+)
+def test_a_quota_holds_in_every_stretch_of_time(burst: int, interval: float, pauses: list[float]) -> None:
+    """In any stretch of time at most `burst` tries and one more for every interval are made."""
+    quota, now, made = Quota(burst, interval), 0.0, []
+    for pause in pauses:
+        now += pause
+        if quota.wait("key", now) == 0:
+            quota.take("key", now)
+            made.append(now)
+    for first, start in enumerate(made):
+        for last, end in enumerate(made[first:], first):
+            assert last - first + 1 <= burst + (end - start) / interval + 1e-6
+
+
+def test_giving_back_what_was_forgotten_does_nothing() -> None:
+    """A try whose key was forgotten meanwhile can be given back."""
+    quota = Quota(1, 1.0, remembered=1)
+    quota.take("a", 0.0)
+    quota.take("b", 0.0)
+    quota.give_back("a")
+    assert quota.wait("a", 0.0) == 0
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+        ("not an address", "not an address"),
+    ],
+)
+def test_addresses_of_one_customer_are_one(address: str, network: str) -> None:
+    """An IPv6 customer holds a /64 network, which counts as one address, as does an IPv4 address however written."""
+    assert network_of(address) == network
