@@ -110,11 +110,12 @@ class SqliteStorage(Database):
 
     def _let_go(self) -> None:
         shared = [] if self._shared is None else [self._shared]
-        for reader in (*self._idle, *shared):
-            reader.connection.close()
+        connections = [reader.connection for reader in (*self._idle, *shared)]
+        connections += [] if self._writer is None else [self._writer]
+        for connection in connections:
+            with suppress(apsw.Error):  # what can't be folded into the file now stays in its log beside it
+                connection.close()
         self._idle.clear()
-        if self._writer is not None:
-            self._writer.close()
         self._writer = self._shared = None
         self.ownership.release()
 

@@ -12,6 +12,7 @@ import apsw
 
 from hinterland.contract.errors import Refusal
 from hinterland.server.storage import failures
+from hinterland.server.storage.failures import StorageError
 from hinterland.server.storage.reading import Reads
 from hinterland.server.storage.statements import CollectionTable
 
@@ -26,7 +27,10 @@ def connect(path: Path) -> apsw.Connection:
     """A connection with the pragmas that durability and speed ask for."""
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
     connection.set_busy_timeout(5_000)
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-16000", "temp_store=MEMORY"):
+    if connection.execute("PRAGMA journal_mode=WAL").fetchone() != ("wal",):  # SQLite tells a failure only so
+        connection.close()
+        raise StorageError(f"{path} can't be kept in WAL mode: is the disk full, or the folder on a network drive?")
+    for pragma in ("synchronous=FULL", "cache_size=-16000", "temp_store=MEMORY"):
         connection.execute(f"PRAGMA {pragma}")
     return connection
 
