@@ -1,0 +1,90 @@
+"""Who holds a data folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hinterland.server.storage.failures import StorageError
+from hinterland.server.storage.ownership import Ownership, holder
+from hinterland.server.storage.sqlite import SqliteStorage
+from hinterland.testing.storage_scribe import opened
+
+HOLD = """
+import sys
+from pathlib import Path
+from hinterland.server.storage.ownership import Ownership
+ownership = Ownership(Path(sys.argv[1]))
+ownership.take()
+ownership.announce(url="http://127.0.0.1:8123")
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+async def test_the_second_owner_is_told(tmp_path: Path) -> None:
+    """A second storage on the folder is told which process holds it; once that ends, the folder is free."""
+    async with opened(SqliteStorage(tmp_path)):
+        with pytest.raises(StorageError, match=rf"in use by process {os.getpid()}; stop it, or choose another"):
+            await SqliteStorage(tmp_path).open()
+    async with opened(SqliteStorage(tmp_path)):
+        pass
+
+
+def test_another_process(tmp_path: Path) -> None:
+    """A holder in another process is named with its address; a killed one holds nothing."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        assert holder(tmp_path) == {"pid": process.pid, "url": "http://127.0.0.1:8123"}
+        with pytest.raises(StorageError, match=rf"process {process.pid} at http://127\.0\.0\.1:8123"):
+            Ownership(tmp_path).take()
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert holder(tmp_path) == {}
+    ownership = Ownership(tmp_path)
+    ownership.take()
+    ownership.release()
+
+
+def test_release(tmp_path: Path) -> None:
+    """Who let go holds nothing, announces nothing, and may let go again."""
+    ownership = Ownership(tmp_path / "new")
+    ownership.announce(url="x")
+    ownership.take()
+    assert holder(tmp_path / "new") == {"pid": os.getpid()}
+    ownership.announce(url="x")
+    assert holder(tmp_path / "new") == {"pid": os.getpid(), "url": "x"}
+    ownership.release()
+    ownership.release()
+    assert holder(tmp_path / "new") == {}
+
+
+def test_a_folder_that_is_none(tmp_path: Path) -> None:
+    """A folder that can't be made or used is refused with what to do."""
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(StorageError, match="choose another with --data"):
+            Ownership(folder).take()
+    assert holder(tmp_path / "file") == {}
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", json.dumps({"pid": 1})])
+def test_an_unreadable_announcement(tmp_path: Path, text: str) -> None:
+    """Whatever the lock file says, a held folder is held, and one that nobody holds has no holder."""
+    (tmp_path / "lock").write_text(text)
+    assert holder(tmp_path) == {}
+    ownership = Ownership(tmp_path)
+    ownership.take()
+    (tmp_path / "lock").write_text(text)
+    with pytest.raises(StorageError, match="in use by process"):
+        Ownership(tmp_path).take()
+    ownership.release()
