@@ -97,7 +97,7 @@ class Server:
         self.storage = storage
         self.clock = clock or SystemClock()
         self.backend: Backend | None = None
-        self._serve: Boundary | None = None
+        self._serve: Cors | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or the lifespan."""
@@ -135,12 +135,13 @@ class Server:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-def _stack(backend: Backend) -> Boundary:
+def _stack(backend: Backend) -> Cors:
     for name in taken_aliases(list(backend.catalogue.entries)):
         log.warning("the path /%s belongs to the server: the collection is found at /v1/records/%s only", name, name)
     streams: list[Route] = []
     inner = mount(backend, HANDLERS, streams)
-    return Boundary(Cors(inner, backend.settings.cors_origins), backend.settings.request_seconds)
+    # The origins outermost: a page must be able to read errors too, and those are answered by the boundary.
+    return Cors(Boundary(inner, backend.settings.request_seconds), backend.settings.cors_origins)
 
 
 async def _keep_house(backend: Backend) -> None:
