@@ -40,7 +40,7 @@ class _Uvicorn(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self.hinterland.close_streams()
+        await self.hinterland.close_streams()
         await super().shutdown(sockets)
 
 

@@ -12,15 +12,25 @@ from pathlib import Path
 from starlette.routing import Route
 
 from hinterland.contract.changes import Write
+from hinterland.contract.operations import OPERATIONS
+from hinterland.contract.operations import OPERATIONS
 from hinterland.kit.clock import Clock, SystemClock
 from hinterland.server.auth.housekeeping import tidy
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.backend import Backend
 from hinterland.server.data import schema
 from hinterland.server.data.catalogue import Catalogue
+from hinterland.server.data.cursors import Cursors
+from hinterland.server.data.feed import Feed
+from hinterland.server.data.cursors import Cursors
+from hinterland.server.data.feed import Feed
 from hinterland.server.data.importer import Importer
 from hinterland.server.data.reader import Reader
 from hinterland.server.data.requests import WriteRequest
+from hinterland.server.data.sync import Sync
+from hinterland.server.data.tickets import Tickets
+from hinterland.server.data.sync import Sync
+from hinterland.server.data.tickets import Tickets
 from hinterland.server.data.writer import Writer
 from hinterland.server.declaration import App
 from hinterland.server.http import Receive, Scope, Send
@@ -28,6 +38,8 @@ from hinterland.server.middleware.boundary import Boundary
 from hinterland.server.middleware.cors import Cors
 from hinterland.server.operations import HANDLERS
 from hinterland.server.protocols.rest.routes import mount, taken_aliases
+from hinterland.server.protocols.sse import EventStream
+from hinterland.server.protocols.sse import EventStream
 from hinterland.server.settings import Settings
 from hinterland.server.storage.protocol import Storage, StoredRecord
 from hinterland.server.storage.system import RowAct
@@ -59,17 +71,54 @@ async def opened(app: App, storage: Storage, clock: Clock | None = None) -> Asyn
         await _declare(app, storage)
         writer = Writer(storage, catalogue, clock)
         accounts = await _accounts(app, storage, writer, catalogue, clock)
-        backend = Backend(
-            app, app.settings, clock, storage, catalogue, writer, Reader(storage, catalogue),
-            Importer(writer, catalogue), accounts, secrets.token_urlsafe(32).encode(),
-        )  # fmt: skip
+        backend = _backend(app, storage, clock, writer, accounts)
+        await backend.feed.start()
         try:
             yield backend
         finally:
+            await backend.feed.close()
             await writer.drain()
             accounts.close()
     finally:
         await storage.close()
+
+
+def _backend(app: App, storage: Storage, clock: Clock, writer: Writer, accounts: Accounts) -> Backend:
+    settings, catalogue = app.settings, writer.catalogue
+    cursors = Cursors(accounts.keys.secret("cursor"), storage.lineage)
+    feed = Feed(
+        storage, catalogue, cursors, clock, buffer=settings.stream_buffer, keep_alive=settings.keep_alive_seconds
+    )
+    writer.wake = feed.wake
+    accounts.tokens.on_end.append(feed.session_ended)
+    return Backend(
+        app=app,
+        settings=settings,
+        clock=clock,
+        storage=storage,
+        catalogue=catalogue,
+        writer=writer,
+        reader=Reader(storage, catalogue),
+        importer=Importer(writer, catalogue),
+        accounts=accounts,
+        feed=feed,
+        sync=Sync(storage, catalogue, writer, cursors),
+        tickets=Tickets(storage, writer, clock, accounts.sessions.find),
+        control=secrets.token_urlsafe(32).encode(),
+    )
+
+
+async def _feed(
+    app: App, storage: Storage, catalogue: Catalogue, cursors: Cursors, clock: Clock, writer: Writer, accounts: Accounts
+) -> Feed:
+    settings = app.settings
+    feed = Feed(
+        storage, catalogue, cursors, clock, buffer=settings.stream_buffer, keep_alive=settings.keep_alive_seconds
+    )
+    writer.wake = feed.wake
+    accounts.tokens.on_end.append(feed.session_ended)
+    await feed.start()
+    return feed
 
 
 async def _declare(app: App, storage: Storage) -> None:
@@ -119,8 +168,12 @@ class Server:
                 keeper.cancel()
                 self._serve = None
 
-    def close_streams(self) -> None:
+    async def close_streams(self) -> None:
         """End every stream, so that their connections don't keep the server from ending."""
+        if self.backend is not None:
+            self.backend.feed.end_streams()
+        if self.backend is not None:
+            await self.backend.feed.close()
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -138,7 +191,7 @@ class Server:
 def _stack(backend: Backend) -> Cors:
     for name in taken_aliases(list(backend.catalogue.entries)):
         log.warning("the path /%s belongs to the server: the collection is found at /v1/records/%s only", name, name)
-    streams: list[Route] = []
+    streams = [Route(OPERATIONS["events.stream"].path, EventStream(backend))]
     inner = mount(backend, HANDLERS, streams)
     # The origins outermost: a page must be able to read errors too, and those are answered by the boundary.
     return Cors(Boundary(inner, backend.settings.request_seconds), backend.settings.cors_origins)

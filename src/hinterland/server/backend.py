@@ -7,8 +7,14 @@ from typing import NamedTuple
 from hinterland.kit.clock import Clock
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.data.catalogue import Catalogue
+from hinterland.server.data.feed import Feed
+from hinterland.server.data.feed import Feed
 from hinterland.server.data.importer import Importer
 from hinterland.server.data.reader import Reader
+from hinterland.server.data.sync import Sync
+from hinterland.server.data.tickets import Tickets
+from hinterland.server.data.sync import Sync
+from hinterland.server.data.tickets import Tickets
 from hinterland.server.data.writer import Writer
 from hinterland.server.declaration import App
 from hinterland.server.security.keys import Keys
@@ -33,6 +39,9 @@ class Backend(NamedTuple):
     reader: Reader
     importer: Importer
     accounts: Accounts
+    feed: Feed
+    sync: Sync
+    tickets: Tickets
     control: bytes
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hinterland.server.protocols.rest import accounts, records, service
+from hinterland.server.protocols.rest import accounts, records, service, sync
 from hinterland.server.protocols.rest.routes import Handler
 
 HANDLERS: dict[str, Handler] = {
@@ -20,6 +20,12 @@ HANDLERS: dict[str, Handler] = {
     "records.replace": records.replace_record,
     "records.patch": records.patch_record,
     "records.delete": records.delete_record,
+    "events.ticket": sync.issue_ticket,
+    "sync.push": sync.push,
+    "sync.pull": sync.pull,
+    "events.ticket": sync.issue_ticket,
+    "sync.push": sync.push,
+    "sync.pull": sync.pull,
     "health": service.health,
     "ready": service.ready,
     "openapi": service.openapi,

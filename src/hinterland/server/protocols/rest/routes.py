@@ -62,10 +62,15 @@ async def authenticate(backend: Backend, request: HttpRequest, mounted: Mounted)
         return
     given = request.headers.get(b"authorization")
     if given is not None:
-        token = bearer(given, is_alias=mounted.is_alias)
-        request.caller = backend.tokens.cached(token) or await _verified(backend, token)
+        request.caller = await caller_of(backend, given, is_alias=mounted.is_alias)
     if mounted.auth == "required" and request.caller is SIGNED_OUT:
         raise Refusal("unauthorized", "sign in first", headers=(("WWW-Authenticate", "Bearer"),))
+
+
+async def caller_of(backend: Backend, given: bytes, *, is_alias: bool = False) -> Principal:
+    """Who is behind an Authorization header. Raises `unauthorized`."""
+    token = bearer(given, is_alias=is_alias)
+    return backend.tokens.cached(token) or await _verified(backend, token)
 
 
 async def _verified(backend: Backend, token: bytes) -> Principal:

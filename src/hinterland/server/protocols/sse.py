@@ -1,0 +1,142 @@
+"""`GET /v1/events`: the feed as Server-sent events (WHATWG HTML §9.2), a raw ASGI application.
+
+`collection=a&collection=b`, and for a single one `filter=` (CEL); `cursor=`, or the header Last-Event-ID, which wins
+since a browser that comes back repeats the URL. The caller is told by a bearer header, or by a `ticket=`. A stream
+lives as long as the session of its caller: the access token that opened it may expire meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from hinterland.contract.errors import Refusal
+from hinterland.contract.identity import SIGNED_OUT, Principal
+from hinterland.contract.operations import path_of
+from hinterland.kit.clock import Clock
+from hinterland.kit.time_limit import within
+from hinterland.server.backend import Backend
+from hinterland.server.data.subscription import Subscription
+from hinterland.server.http import HttpRequest, Message, Receive, Scope, Send
+from hinterland.server.protocols.rest.routes import caller_of
+
+_SECRETS = frozenset({"access_token", "token", "authorization", "bearer", "jwt"})
+_WORDS = frozenset({"collection", "filter", "cursor", "ticket"})
+_MAX_COLLECTIONS = 100
+_FAREWELL_SECONDS = 1.0  # for a reader to take what was still on its way
+_COMMENT = b":\n\n"
+_HEAD: Message = {
+    "type": "http.response.start",
+    "status": 200,
+    "headers": [
+        (b"content-type", b"text/event-stream; charset=utf-8"),
+        (b"cache-control", b"no-store"),
+        (b"x-accel-buffering", b"no"),
+    ],
+}
+
+
+class Wish(NamedTuple):
+    """What the query string asks for."""
+
+    collections: list[str]
+    filter: str
+    cursor: str
+    ticket: str
+
+
+def read_wish(pairs: Sequence[tuple[str, str]], last_event_id: str = "") -> Wish:
+    """The wish of a decoded query string. Raises `invalid_query`."""
+    words = {"filter": "", "cursor": "", "ticket": ""}
+    collections: list[str] = []
+    for name, value in pairs:
+        if name.lower() in _SECRETS:
+            raise _token_in_url(name)
+        if name not in _WORDS:
+            raise Refusal("invalid_query", f"{name[:64]!r} is not known here; there are {', '.join(sorted(_WORDS))}")
+        if name == "collection":
+            collections.append(value)
+        elif words[name]:
+            raise Refusal("invalid_query", f"the parameter {name} appears twice")
+        else:
+            words[name] = value
+    if not 1 <= len(collections) <= _MAX_COLLECTIONS:
+        raise Refusal("invalid_query", f"name what to follow: collection=posts, 1 to {_MAX_COLLECTIONS} of them")
+    if words["filter"] and len(collections) > 1:
+        raise Refusal("invalid_query", "filter: open one stream for each collection that is filtered")
+    return Wish(collections, words["filter"], last_event_id or words["cursor"], words["ticket"])
+
+
+def _token_in_url(name: str) -> Refusal:
+    return Refusal(
+        "invalid_query",
+        f"{name}: a token must not stand in a URL, which is logged; send the header Authorization: Bearer, "
+        f"or from a browser get a ticket at {path_of('events.ticket')}",
+    )
+
+
+class EventStream:
+    """The ASGI application of the operation `events.stream`."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one stream. Raises the refusal that prevents it, before anything is sent."""
+        if scope["method"] != "GET":
+            raise Refusal("method_not_allowed", "a stream takes GET", headers=(("Allow", "GET"),))
+        request = HttpRequest(scope, receive)
+        wish = read_wish(request.query(), request.header(b"last-event-id"))
+        caller = await self._caller(request, wish)
+        feed = self._backend.feed
+        subscription = await feed.subscribe(caller, wish.collections, filter=wish.filter, cursor=wish.cursor)
+        try:
+            await serve(subscription, receive, send, self._backend.clock)
+        finally:
+            subscription.end()
+
+    async def _caller(self, request: HttpRequest, wish: Wish) -> Principal:
+        given = request.headers.get(b"authorization")
+        if given is not None:
+            return await caller_of(self._backend, given)
+        return await self._backend.tickets.redeem(wish.ticket) if wish.ticket else SIGNED_OUT
+
+
+async def serve(subscription: Subscription, receive: Receive, send: Send, clock: Clock) -> None:
+    """Send a subscription's events until it ends or the reader goes away. One that does not read at all is let go."""
+    await send({**_HEAD, "headers": [*_HEAD["headers"]]})
+    sending = asyncio.create_task(_send_all(subscription, send))
+    leaving = asyncio.create_task(_disconnected(receive))
+    try:
+        await asyncio.wait({sending, leaving, subscription.ended}, return_when=asyncio.FIRST_COMPLETED)
+        if not sending.done() and not leaving.done() and not subscription.is_slow:
+            await _farewell({sending, leaving}, clock)
+        if sending.done():
+            sending.result()
+    finally:
+        sending.cancel()
+        leaving.cancel()
+        await asyncio.wait({sending, leaving})
+
+
+async def _send_all(subscription: Subscription, send: Send) -> None:
+    await send({"type": "http.response.body", "body": _COMMENT, "more_body": True})
+    while data := await subscription.next():
+        await send({"type": "http.response.body", "body": data, "more_body": True})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _farewell(tasks: set[asyncio.Task[None]], clock: Clock) -> None:
+    async def first() -> None:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+
+    try:
+        await within(clock, _FAREWELL_SECONDS, first)
+    except TimeoutError:
+        return
