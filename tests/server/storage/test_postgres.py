@@ -1,17 +1,236 @@
-"""PostgreSQL passes the suite."""
+"""PostgreSQL passes the suite, and what only PostgreSQL does."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
 
+import asyncpg
 import pytest
 
-from hinterland.server.storage.postgres import PostgresStorage
+from hinterland.contract.errors import Refusal
+from hinterland.contract.fields import Text
+from hinterland.contract.records import Collection
+from hinterland.server.storage.failures import Deadlock, FateUnknown, StorageError
+from hinterland.server.storage.postgres import PostgresStorage, numbered
 from hinterland.server.storage.protocol import Storage
+from hinterland.testing.storage_scribe import Edit, commit, documents, opened, tables, write
 from hinterland.testing.storage_suite import StorageSuite
+
+# Run before the n-th statement that changes the schema or, as a trigger, before a commit: ends the connection.
+DROP_CONNECTION = "PERFORM pg_terminate_backend(pg_backend_pid(), 1000);"
 
 
 class TestPostgres(StorageSuite):
     @pytest.fixture
     def make(self, postgres_dsn: str) -> Callable[[], Storage]:
         return lambda: PostgresStorage(postgres_dsn)
+
+
+@pytest.fixture
+async def storage(postgres_dsn: str) -> AsyncIterator[PostgresStorage]:
+    """An open storage."""
+    made = PostgresStorage(postgres_dsn)
+    async with opened(made):
+        yield made
+
+
+@pytest.fixture
+async def database(postgres_dsn: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection of the test's own to the same database."""
+    connection = await asyncpg.connect(postgres_dsn)
+    yield connection
+    await connection.close()
+
+
+# ---------------------------------------------------------------- opening
+
+
+@pytest.mark.parametrize("dsn", ["postgresql://postgres@/x?host=/nowhere", "nonsense", "postgresql://u@127.0.0.1:1/x"])
+async def test_no_database(dsn: str) -> None:
+    """A database that can't be reached is named by the setting that says where it is."""
+    with pytest.raises(StorageError, match="HINTERLAND_DATABASE_URL"):
+        await PostgresStorage(dsn).open()
+
+
+async def test_a_newer_database(storage: PostgresStorage, database: asyncpg.Connection) -> None:
+    """A database written by a newer version is not touched; the message says what to do."""
+    await database.execute("UPDATE _meta SET value = '99' WHERE name = 'version'")
+    with pytest.raises(StorageError, match="newer version of Hinterland: update"):
+        await PostgresStorage(storage.dsn).open()
+
+
+async def test_durability(
+    storage: PostgresStorage, database: asyncpg.Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A database that may lose acknowledged writes is warned of, loudly; a sound one is not."""
+    assert storage.durability() == "fsync=on, synchronous_commit=on"
+    assert caplog.text == ""
+    name = await database.fetchval("SELECT current_database()")
+    await database.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
+    async with opened(PostgresStorage(storage.dsn)) as careless:
+        assert careless.durability() == "fsync=on, synchronous_commit=off"
+    assert "may lose acknowledged writes (fsync=on, synchronous_commit=off): turn both on" in caplog.text
+    await database.execute(f"ALTER DATABASE {name} RESET synchronous_commit")
+
+
+async def _schema(database: asyncpg.Connection) -> list[str]:
+    sql = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relname <> 'steps' ORDER BY 1"
+    return [row[0] for row in await database.fetch(sql)]
+
+
+@pytest.mark.parametrize("act", ["RAISE 'stopped';", DROP_CONNECTION])
+async def test_a_migration_stopped(postgres_database: Callable[[], str], act: str) -> None:
+    """A migration stopped at any statement → the old schema or the new, never between."""
+    async with opened(PostgresStorage(postgres_database()), []) as whole:
+        new = [row[0] for row in await whole.fetch("SELECT relname FROM pg_class WHERE relnamespace = "
+                                                   "'public'::regnamespace ORDER BY 1")]  # fmt: skip
+    dsn = postgres_database()
+    database = await asyncpg.connect(dsn)
+    await database.execute("CREATE SEQUENCE steps")
+    await database.execute(
+        "CREATE FUNCTION stop() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN "
+        f"IF nextval('steps') = current_setting('test.stop', true)::int THEN {act} END IF; END $$"
+    )
+    await database.execute("CREATE EVENT TRIGGER stop ON ddl_command_start EXECUTE FUNCTION stop()")
+    name, number = await database.fetchval("SELECT current_database()"), 0
+    storage = PostgresStorage(dsn)
+    while True:
+        number += 1
+        await database.execute("SET test.stop = 0")
+        await database.execute(f"ALTER DATABASE {name} SET test.stop = {number}")
+        await database.execute("ALTER SEQUENCE steps RESTART")
+        try:
+            await storage.open()
+        except StorageError:
+            assert await _schema(database) == []
+        else:
+            break
+    await storage.close()
+    assert number > len(new) / 3
+    assert await _schema(database) == new
+    await database.execute("DROP EVENT TRIGGER stop")
+    await database.execute(f"ALTER DATABASE {name} RESET test.stop")
+    await database.close()
+
+
+async def test_declare_refused(storage: PostgresStorage, database: asyncpg.Connection) -> None:
+    """Where the database refuses a declaration, the message says which and why."""
+    await database.execute("CREATE VIEW posts_of_today AS SELECT 1 AS x")
+    with pytest.raises(StorageError, match="posts_of_today"):
+        await storage.declare([_collection("posts_of_today")])
+
+
+def _collection(name: str) -> Collection:
+    return Collection(name=name, fields={"y": Text()})
+
+
+# ---------------------------------------------------------------- errors
+
+
+async def _on_log(database: asyncpg.Connection, act: str, *, at_commit: bool = False) -> None:
+    """Do `act` whenever something is written to the log, or when that is committed."""
+    await database.execute(
+        f"CREATE FUNCTION act() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {act} RETURN NULL; END $$"
+    )
+    when = "CONSTRAINT TRIGGER act AFTER INSERT ON _log DEFERRABLE INITIALLY DEFERRED" if at_commit else (
+        "TRIGGER act AFTER INSERT ON _log"
+    )  # fmt: skip
+    await database.execute(f"CREATE {when} FOR EACH ROW EXECUTE FUNCTION act()")
+
+
+@pytest.mark.parametrize(
+    ("act", "code"),
+    [
+        ("RAISE 'no room' USING ERRCODE = '53100';", "storage_full"),
+        ("RAISE 'what' USING ERRCODE = 'XX000';", "unavailable"),
+        (DROP_CONNECTION, "unavailable"),
+    ],
+)
+async def test_errors_while_writing(
+    storage: PostgresStorage, database: asyncpg.Connection, act: str, code: str
+) -> None:
+    """A full disk, a failing database or a lost connection → a typed error, nothing written, and reads go on."""
+    await _on_log(database, act)
+    with pytest.raises(Refusal) as refused:
+        await commit(storage, Edit("posts", "a", {}))
+    assert refused.value.code == code
+    assert not isinstance(refused.value, FateUnknown)
+    assert await documents(storage, "posts") == {}
+    await database.execute("DROP FUNCTION act CASCADE")
+    await commit(storage, Edit("posts", "a", {}))
+
+
+async def test_a_connection_lost_at_the_commit(storage: PostgresStorage, database: asyncpg.Connection) -> None:
+    """Where the database goes away while it commits, nobody claims to know what became of the write."""
+    await _on_log(database, DROP_CONNECTION, at_commit=True)
+    with pytest.raises(FateUnknown) as refused:
+        await commit(storage, Edit("posts", "a", {}))
+    assert (refused.value.code, refused.value.retry_after) == ("unavailable", 1.0)
+    assert "nothing was written" not in refused.value.message
+
+
+async def test_a_full_disk_at_the_commit(storage: PostgresStorage, database: asyncpg.Connection) -> None:
+    """A commit that the database itself refused is known not to have happened."""
+    await _on_log(database, "RAISE 'no room' USING ERRCODE = '53100';", at_commit=True)
+    with pytest.raises(Refusal) as refused:
+        await commit(storage, Edit("posts", "a", {}))
+    assert refused.value.code == "storage_full"
+
+
+async def test_a_deadlock(storage: PostgresStorage, database: asyncpg.Connection) -> None:
+    """Of two writers that wait for each other one is undone and told so; the other goes on."""
+    await commit(storage, Edit("posts", "a", {}), Edit("posts", "b", {}))
+    both = asyncio.Barrier(2)
+
+    async def change(first: str, second: str) -> None:
+        async with storage.transaction() as transaction:
+            await transaction.execute("SET LOCAL deadlock_timeout = '10ms'")
+            await transaction.lock("posts", "", first)
+            await both.wait()
+            await transaction.lock("posts", "", second)
+            await write(transaction, Edit("posts", first, {"title": second}), tables=tables(storage))
+
+    results = await asyncio.gather(change("a", "b"), change("b", "a"), return_exceptions=True)
+    assert sorted(type(result).__name__ for result in results) == ["Deadlock", "NoneType"]
+    assert any(isinstance(result, Deadlock) for result in results)
+
+
+async def test_a_text_too_long_for_its_index(storage: PostgresStorage) -> None:
+    """A text that the index of its field can't hold is refused by the field, not by a code of the database."""
+    text = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=9_000))
+    for name in ("title", "slug"):
+        with pytest.raises(Refusal) as refused:
+            await commit(storage, Edit("posts", "a", {name: text}))
+        assert (refused.value.code, list(refused.value.errors)) == ("validation", [name])
+    await commit(storage, Edit("comments", "a", {"text": text}, "posts/a"))
+
+
+async def test_nul(storage: PostgresStorage) -> None:
+    """A text with NUL, which PostgreSQL can't hold, is the caller's mistake."""
+    with pytest.raises(Refusal) as refused:
+        await storage.fetch("SELECT id FROM posts WHERE title = ?", ("a\0b",))
+    assert (refused.value.code, refused.value.errors) == ("validation", {})
+
+
+async def test_closed(storage: PostgresStorage) -> None:
+    """Closing twice is nothing; a closed storage says that it is."""
+    await storage.close()
+    await storage.close()
+    with pytest.raises(StorageError, match="not open"):
+        await storage.declare([])
+
+
+@pytest.mark.parametrize(
+    ("sql", "result"),
+    [
+        ("SELECT ?, ?", "SELECT $1, $2"),
+        ("SELECT '?', \"?\", ?", "SELECT '?', \"?\", $1"),
+        ("SELECT 'it''s ?', ?", "SELECT 'it''s ?', $1"),
+        ('SELECT "a""?" = ?', 'SELECT "a""?" = $1'),
+    ],
+)
+def test_numbered(sql: str, result: str) -> None:
+    """Marks become numbers, but not those inside a literal or a name."""
+    assert numbered(sql) == result

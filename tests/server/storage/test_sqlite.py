@@ -80,7 +80,7 @@ async def test_declare_refused(storage: SqliteStorage) -> None:
     """Where the database refuses a declaration, the message says which and why."""
     async with storage.transaction() as transaction:
         await transaction.execute("CREATE VIEW late AS SELECT 1 AS x")
-    with pytest.raises(StorageError, match="can't be made in .*view"):
+    with pytest.raises(StorageError, match=r"can't be made in .*view"):
         await storage.declare([Collection(name="late", fields={"y": Text()})])
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -238,7 +239,7 @@ class translated:  # noqa: N801 - reads as a word in a with statement
         if isinstance(error, asyncpg.UniqueViolationError):
             raise failures.unique(_field_of(error, self._tables)) from error
         if isinstance(error, asyncpg.ProgramLimitExceededError):
-            raise failures.too_long(_field_of(error, self._tables)) from error
+            raise failures.too_long(_indexed_field(error, self._tables)) from error
         if isinstance(error, asyncpg.DataError):
             raise failures.unfit() from error
         if isinstance(error, asyncpg.DiskFullError):
@@ -247,6 +248,13 @@ class translated:  # noqa: N801 - reads as a word in a with statement
             raise Deadlock from error
         if isinstance(error, _ERRORS):
             raise failures.unavailable() from error
+
+
+def _indexed_field(error: asyncpg.PostgresError, tables: Mapping[str, CollectionTable]) -> str:
+    # This error names its index in the message only, in every language between quotes.
+    names = re.findall(r'"([^"]+)"', str(error))
+    found = (table.field_of(name) for name in names for table in tables.values())
+    return next(filter(None, found), "")
 
 
 def _field_of(error: asyncpg.PostgresError, tables: Mapping[str, CollectionTable]) -> str:
