@@ -13,7 +13,6 @@ from starlette.routing import Route
 
 from hinterland.contract.changes import Write
 from hinterland.contract.operations import OPERATIONS
-from hinterland.contract.operations import OPERATIONS
 from hinterland.kit.clock import Clock, SystemClock
 from hinterland.server.auth.housekeeping import tidy
 from hinterland.server.auth.parts import Accounts
@@ -22,13 +21,9 @@ from hinterland.server.data import schema
 from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.data.cursors import Cursors
 from hinterland.server.data.feed import Feed
-from hinterland.server.data.cursors import Cursors
-from hinterland.server.data.feed import Feed
 from hinterland.server.data.importer import Importer
 from hinterland.server.data.reader import Reader
 from hinterland.server.data.requests import WriteRequest
-from hinterland.server.data.sync import Sync
-from hinterland.server.data.tickets import Tickets
 from hinterland.server.data.sync import Sync
 from hinterland.server.data.tickets import Tickets
 from hinterland.server.data.writer import Writer
@@ -38,7 +33,6 @@ from hinterland.server.middleware.boundary import Boundary
 from hinterland.server.middleware.cors import Cors
 from hinterland.server.operations import HANDLERS
 from hinterland.server.protocols.rest.routes import mount, taken_aliases
-from hinterland.server.protocols.sse import EventStream
 from hinterland.server.protocols.sse import EventStream
 from hinterland.server.settings import Settings
 from hinterland.server.storage.protocol import Storage, StoredRecord
@@ -106,19 +100,6 @@ def _backend(app: App, storage: Storage, clock: Clock, writer: Writer, accounts:
         tickets=Tickets(storage, writer, clock, accounts.sessions.find),
         control=secrets.token_urlsafe(32).encode(),
     )
-
-
-async def _feed(
-    app: App, storage: Storage, catalogue: Catalogue, cursors: Cursors, clock: Clock, writer: Writer, accounts: Accounts
-) -> Feed:
-    settings = app.settings
-    feed = Feed(
-        storage, catalogue, cursors, clock, buffer=settings.stream_buffer, keep_alive=settings.keep_alive_seconds
-    )
-    writer.wake = feed.wake
-    accounts.tokens.on_end.append(feed.session_ended)
-    await feed.start()
-    return feed
 
 
 async def _declare(app: App, storage: Storage) -> None:

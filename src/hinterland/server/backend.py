@@ -8,11 +8,8 @@ from hinterland.kit.clock import Clock
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.data.feed import Feed
-from hinterland.server.data.feed import Feed
 from hinterland.server.data.importer import Importer
 from hinterland.server.data.reader import Reader
-from hinterland.server.data.sync import Sync
-from hinterland.server.data.tickets import Tickets
 from hinterland.server.data.sync import Sync
 from hinterland.server.data.tickets import Tickets
 from hinterland.server.data.writer import Writer

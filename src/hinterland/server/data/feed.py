@@ -1,0 +1,243 @@
+"""The live reader of the log: one task that reads each change once and serves all subscribers of this process.
+
+A wake-up says "look", never what happened; on PostgreSQL, where other processes write too, the feed looks every second
+besides. Whoever subscribes with a cursor reads the log alone until nothing is missing, and is live from there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Sequence
+from weakref import WeakValueDictionary
+
+import msgspec
+
+from hinterland.contract.errors import Refusal
+from hinterland.contract.events import Resync
+from hinterland.contract.identity import Principal
+from hinterland.kit.clock import Clock
+from hinterland.server.data.catalogue import Catalogue
+from hinterland.server.data.commits import Channel, LogCommit, commits, event
+from hinterland.server.data.cursors import CHANGED, UNFINISHED, Cursor, Cursors
+from hinterland.server.data.plan import denied
+from hinterland.server.data.rights import Rights
+from hinterland.server.data.subscription import Subscription
+from hinterland.server.data.views import View, Views
+from hinterland.server.storage.protocol import Head, Snapshot, Storage
+
+log = logging.getLogger("hinterland.feed")
+_PAGE = 500
+_LOOK_SECONDS = 1.0
+_JUDGED_AT_ONCE = 500  # channels, before others get their turn on the loop
+KEEP_ALIVE = b":\n\n"
+
+
+class Feed:
+    """Serves subscriptions. `buffer`: how many events may wait for a subscriber; `keep_alive`: seconds of silence."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        catalogue: Catalogue,
+        cursors: Cursors,
+        clock: Clock,
+        *,
+        buffer: int = 1_000,
+        keep_alive: float = 15.0,
+    ) -> None:
+        self._storage = storage
+        self._catalogue = catalogue
+        self._cursors = cursors
+        self._clock = clock
+        self._buffer = buffer
+        self._keep_alive = keep_alive
+        self._views = Views(catalogue)
+        self._rights = Rights(storage, clock)
+        self._channels: WeakValueDictionary[tuple[View, ...], Channel] = WeakValueDictionary()
+        self._subscriptions: set[Subscription] = set()
+        self._live: dict[Channel, set[Subscription]] = {}
+        self._watching: dict[str, set[Channel]] = {}
+        self._position = (0, 0)
+        self._is_behind = False
+        self._woken = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._is_closed = False
+
+    async def start(self) -> None:
+        """Begin to read."""
+        self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._watch())]
+
+    async def close(self) -> None:
+        """End every stream, and reading."""
+        self.end_streams()
+        for task in self._tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    def end_streams(self) -> None:
+        """End every stream. Whoever comes from now on is told to come again."""
+        self._is_closed = True
+        for subscription in [*self._subscriptions]:
+            subscription.end()
+
+    def wake(self) -> None:
+        """Something may have been written."""
+        self._woken.set()
+
+    def session_ended(self, session: str) -> None:
+        """End the streams of a session."""
+        for subscription in [*self._subscriptions]:
+            if subscription.caller.session == session:
+                subscription.end()
+
+    # ------------------------------------------------------------ subscribing
+
+    async def subscribe(
+        self, caller: Principal, collections: Sequence[str], *, filter: str = "", cursor: str = ""
+    ) -> Subscription:
+        """A subscription to the changes of `collections` after `cursor` ("": from now on). End it when it is left.
+
+        Raises `unknown_collection`, `invalid_cursor`, `invalid_query`; `unauthorized` and `forbidden` for collections
+        of which the caller can't see anything.
+        """
+        if self._is_closed:
+            raise Refusal("unavailable", "the server is going down: come again", retry_after=1)
+        channel = self._channel([self._view(caller, name, filter) for name in sorted(set(collections))])
+        known = self._cursors.read(cursor) if cursor else None
+        async with self._storage.snapshot() as snapshot:
+            head = await snapshot.head()
+            reason = await self._lost(snapshot, head, channel, known) if known is not None else ""
+        position = (head.revision, head.check)
+        if known is None:
+            opening = event("ready", channel.cursor(*position))
+        elif reason:
+            # Ready with the old cursor: should the stream be cut before the next event, that one is not missed.
+            told = msgspec.json.encode(Resync(reason=reason)).decode()
+            opening = event("ready", self._cursors.write(known)) + event("resync", channel.cursor(*position), told)
+        else:
+            position = (known.revision, known.check)
+            opening = event("ready", channel.cursor(*position))
+        subscription = Subscription(self, channel, caller, position, opening, self._buffer)
+        self._subscriptions.add(subscription)
+        return subscription
+
+    def _view(self, caller: Principal, name: str, filter: str) -> View:
+        if self._catalogue[name].rules["list"] is None and not caller.is_admin:
+            raise denied(name, "list", is_signed_in=caller.is_signed_in)
+        return self._views.of(caller, name, filter)
+
+    def _channel(self, views: Sequence[View]) -> Channel:
+        key = tuple(views)
+        channel = self._channels.get(key)
+        if channel is None:
+            channel = self._channels[key] = Channel({view.name: view for view in views}, self._cursors)
+        return channel
+
+    async def _lost(self, snapshot: Snapshot, head: Head, channel: Channel, cursor: Cursor) -> str:
+        if reason := await self._cursors.lost(snapshot, head, cursor):
+            return reason
+        if any(cursor.views.get(name) != fingerprint for name, fingerprint in channel.fingerprints.items()):
+            return CHANGED
+        return UNFINISHED if cursor.pending else ""
+
+    async def catch_up(self, subscription: Subscription) -> None:
+        """Serve the next page of the log to a subscription, or make it live where nothing is missing."""
+        entries = await self._storage.log(subscription.revision, _PAGE)
+        for commit in commits(entries):
+            subscription.replay(subscription.channel.event(commit), commit.revision, commit.check)
+        if not entries and not subscription.has_ended:
+            self._join(subscription)
+
+    def _join(self, subscription: Subscription) -> None:
+        """Serve it from now on. What the feed has yet to read and the subscription has seen, it is not sent again."""
+        if not self._live:
+            self._position = (subscription.revision, subscription.check)
+        elif subscription.revision < self._position[0]:
+            return  # written and served to others since the page was read: read on
+        channel = subscription.channel
+        self._live.setdefault(channel, set()).add(subscription)
+        for name in channel.views:
+            self._watching.setdefault(name, set()).add(channel)
+        subscription.go_live()
+        self.wake()
+
+    def leave(self, subscription: Subscription) -> None:
+        """Serve it no longer."""
+        self._subscriptions.discard(subscription)
+        channel = subscription.channel
+        subscribers = self._live.get(channel, set())
+        subscribers.discard(subscription)
+        if not subscribers and self._live.pop(channel, None) is not None:
+            for name in channel.views:
+                self._watching[name].discard(channel)
+
+    # ------------------------------------------------------------ reading
+
+    async def _read(self) -> None:
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            try:
+                while self._live and await self._look():
+                    pass
+                self._is_behind = False
+            except Exception as error:  # whatever it was, the next look begins where this one ended
+                self._is_behind = True
+                log.warning("the log can't be read now, streams wait: %s", error)
+
+    async def _look(self) -> bool:
+        """Serve the next page of the log; False at its end."""
+        judged = 0
+        entries = await self._storage.log(self._position[0], _PAGE)
+        for commit in commits(entries):
+            judged += self._serve(commit)
+            self._position = (commit.revision, commit.check)
+            if judged > _JUDGED_AT_ONCE:
+                judged = await asyncio.sleep(0, 0)
+        return len(entries) >= _PAGE
+
+    def _serve(self, commit: LogCommit) -> int:
+        channels = {channel for name in commit.collections for channel in self._watching.get(name, ())}
+        for channel in channels:
+            data = channel.event(commit)
+            if data is not None:
+                for subscription in [*self._live[channel]]:
+                    subscription.push(data, commit.revision)
+        return len(channels)
+
+    # ------------------------------------------------------------ time
+
+    async def _watch(self) -> None:
+        """Each second: look for others' writes, end streams whose right has ended, and break a long silence."""
+        due = self._clock.monotonic() + self._keep_alive
+        while True:
+            await self._clock.sleep(_LOOK_SECONDS)
+            if self._is_behind or self._storage.dialect == "postgres":
+                self.wake()
+            await self._end_lost()
+            if self._clock.monotonic() >= due:
+                due = self._clock.monotonic() + self._keep_alive
+                self._break_silence()
+
+    async def _end_lost(self) -> None:
+        try:
+            lost = await self._rights.lost(subscription.caller for subscription in self._subscriptions)
+        except Exception as error:  # what can't be asked now is asked again in a second
+            log.warning("sessions of streams can't be checked now: %s", error)
+            return
+        for subscription in [*self._subscriptions] if lost else ():
+            if subscription.caller in lost:
+                subscription.end()
+
+    def _break_silence(self) -> None:
+        revision, check = self._position
+        for channel, subscribers in [*self._live.items()]:
+            data = event("position", channel.cursor(revision, check))
+            for subscription in [*subscribers]:
+                if revision > subscription.revision:
+                    subscription.push(data, revision)
+                else:
+                    subscription.send(KEEP_ALIVE)

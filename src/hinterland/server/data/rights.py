@@ -1,0 +1,67 @@
+"""Whether those who listen still may: asked of the storage for all of them at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from hinterland.contract.identity import Principal, RecordId
+from hinterland.kit.clock import Clock
+from hinterland.server.storage.protocol import Snapshot, Storage
+
+_AT_ONCE = 500
+_SESSIONS = (
+    "SELECT s.id, a.roles, a.is_admin FROM _sessions s JOIN _accounts a ON a.id = s.account "
+    "WHERE s.id IN ({marks}) AND s.ended IS NULL AND s.expires > ? AND NOT a.is_disabled"
+)
+_USERS = "SELECT id FROM \"users\" WHERE _parent = '' AND id IN ({marks})"
+
+
+class Rights:
+    """Knows sessions that ended, accounts that were disabled or erased, and roles that changed."""
+
+    def __init__(self, storage: Storage, clock: Clock) -> None:
+        self._storage = storage
+        self._clock = clock
+
+    async def lost(self, callers: Iterable[Principal]) -> set[Principal]:
+        """Those of `callers` who are not what they were. Callers without a session never lose anything."""
+        asked = {caller for caller in callers if caller.session}
+        if not asked:
+            return set()
+        async with self._storage.snapshot() as snapshot:
+            live = await self._sessions(snapshot, {caller.session for caller in asked})
+            users = await _users(snapshot, {caller.id for caller in asked if not caller.is_admin})
+        return {
+            caller
+            for caller in asked
+            if live.get(caller.session) != (caller.roles, caller.is_admin)
+            or not (caller.is_admin or caller.id in users)
+        }
+
+    async def _sessions(self, snapshot: Snapshot, ids: Iterable[str]) -> dict[str, tuple[tuple[str, ...], bool]]:
+        now = self._clock.now()
+        live: dict[str, tuple[tuple[str, ...], bool]] = {}
+        for some in _batches(ids):
+            rows = await snapshot.fetch(_SESSIONS.format(marks=_marks(some)), [*some, now])
+            live.update((id, (tuple(json.loads(roles)), bool(is_admin))) for id, roles, is_admin in rows)
+        return live
+
+
+async def _users(snapshot: Snapshot, ids: Iterable[RecordId]) -> set[RecordId]:
+    found: set[RecordId] = set()
+    for some in _batches(ids):
+        found.update(row[0] for row in await snapshot.fetch(_USERS.format(marks=_marks(some)), some))
+    return found
+
+
+def _marks(values: Sequence[Any]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _batches(values: Iterable[Any]) -> Iterator[list[Any]]:
+    rest = iter(values)
+    while some := [*islice(rest, _AT_ONCE)]:
+        yield some

@@ -1,0 +1,112 @@
+"""One subscriber of the feed: first what it missed, read from the log, then what happens."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from hinterland.contract.identity import Principal
+from hinterland.server.data.commits import Channel, event
+
+_LONGEST_WAIT_BYTES = 8 * 1024 * 1024
+
+
+class Source(Protocol):
+    """What a subscription needs of the feed."""
+
+    async def catch_up(self, subscription: Subscription) -> None:
+        """Give it the next page of what it missed, or make it live."""
+        ...
+
+    def leave(self, subscription: Subscription) -> None:
+        """It has ended."""
+        ...
+
+
+class Subscription:
+    """What waits to be sent to one subscriber.
+
+    `revision` and `check` are the commit's end up to which it was served. One that takes its events too slowly is cut
+    (`is_slow`): it comes back with its cursor and reads the log at its own speed.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        channel: Channel,
+        caller: Principal,
+        position: tuple[int, int],
+        opening: bytes,
+        buffer: int,
+    ) -> None:
+        self.channel = channel
+        self.caller = caller
+        self.revision, self.check = position
+        self.is_live = False
+        self.is_slow = False
+        self._source = source
+        self._buffer = buffer
+        self._pending = [opening]
+        self._size = 0
+        self._told = position[0]
+        self._waiter: asyncio.Future[None] | None = None
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more is served; what waits is still sent."""
+        return self.ended.done()
+
+    async def next(self) -> bytes:
+        """What is to be sent now, one event or several; b"" when the stream has ended."""
+        while not self._pending and not self.has_ended:
+            if self.is_live:
+                self._waiter = asyncio.get_running_loop().create_future()
+                await self._waiter
+            else:
+                await self._source.catch_up(self)
+        pending = self._pending
+        self._pending, self._size = [], 0
+        return pending[0] if len(pending) == 1 else b"".join(pending)
+
+    def replay(self, data: bytes | None, revision: int, check: int) -> None:
+        """Serve a commit from the log, at the subscriber's own speed; None: nothing of it is visible."""
+        self.revision, self.check = revision, check
+        if data is not None:
+            self._pending.append(data)
+            self._told = revision
+
+    def go_live(self) -> None:
+        """Everything before was served. A cursor that saw no event for long is brought up to date."""
+        self.is_live = True
+        if self._told < self.revision:
+            self._pending.append(event("position", self.channel.cursor(self.revision, self.check)))
+
+    def push(self, data: bytes, revision: int) -> None:
+        """Serve what ends at `revision`, unless it was served before."""
+        if revision > self.revision:
+            self.revision = revision
+            self.send(data)
+
+    def send(self, data: bytes) -> None:
+        """Add to what waits; cuts a subscriber for whom too much waits already."""
+        if len(self._pending) >= self._buffer or self._size > _LONGEST_WAIT_BYTES:
+            self.is_slow = True
+            self._pending = []
+            self.end()
+            return
+        self._pending.append(data)
+        self._size += len(data)
+        self._wake()
+
+    def end(self) -> None:
+        """End the stream: what waits is still sent."""
+        if not self.has_ended:
+            self.ended.set_result(None)
+            self._source.leave(self)
+            self._wake()
+
+    def _wake(self) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
