@@ -8,13 +8,14 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 from types import FrameType
 
 import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks import report
+from benchmarks import floor, report
 from benchmarks.ours import Hinterland
 from benchmarks.peers import Peer
 from benchmarks.pocketbase import PocketBase
@@ -35,8 +36,8 @@ def main() -> int:
         ours, peer = Hinterland(Path(folder) / "ours"), PocketBase(Path(folder) / "peer")
         try:
             results = _measure(ours, peer, options, console)
-        except WrongAnswer as error:
-            console.print(f"A wrong answer, so the figures mean nothing: {error}", style="bold red", markup=False)
+        except (WrongAnswer, OSError, RuntimeError) as error:
+            console.print(f"No figures: {error}", style="bold red", markup=False)
             return 1
         finally:
             ours.stop()
@@ -75,8 +76,9 @@ def _measure(ours: Peer, peer: Peer, options: argparse.Namespace, console: Conso
     console.print(
         f"{scale.clients} clients, {scale.subscribers} subscribers, {scale.seconds:g} s each", highlight=False
     )
-    results = _rounds(ours, peer, options, console)
+    results, floors = _rounds(ours, peer, options, console)
     console.print(report.table(results, ours, peer))
+    console.print(f"A bare handler under the same HTTP server: {median(floors):.3f} ms of CPU.", highlight=False)
     for missed in report.misses(results):
         console.print(f"Missed: {missed}", highlight=False)
     others, seconds = report.disturbance(results), time.perf_counter() - began
@@ -86,12 +88,14 @@ def _measure(ours: Peer, peer: Peer, options: argparse.Namespace, console: Conso
     return results
 
 
-def _rounds(ours: Peer, peer: Peer, options: argparse.Namespace, console: Console) -> list[Result]:
+def _rounds(ours: Peer, peer: Peer, options: argparse.Namespace, console: Console) -> tuple[list[Result], list[float]]:
+    floors: list[float] = []
     results = [Result(work, [], []) for work in options.works]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, auto_refresh=False, transient=True) as progress:
         task = progress.add_task("", total=options.rounds * len(results) * 2)
         for number in range(options.rounds):
+            floors.append(uvloop.run(floor.measure(ours.folder, options.scale.clients)))
             for result in results:
                 for server, samples in ((ours, result.ours), (peer, result.peer)):
                     progress.update(task, description=f"{result.work.name}, {server.label}", refresh=True)
@@ -99,7 +103,7 @@ def _rounds(ours: Peer, peer: Peer, options: argparse.Namespace, console: Consol
                     progress.update(task, advance=1)
                 line = report.line(result.work, result.ours[-1], result.peer[-1])
                 progress.console.print(f"round {number + 1}, {line}", highlight=False)
-    return results
+    return results, floors
 
 
 def _sample(work: Work, server: Peer, scale: Scale) -> Sample:

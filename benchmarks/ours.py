@@ -39,9 +39,9 @@ class Hinterland(Peer):
 
     def prepare(self, rows: int) -> None:
         """Everything through the API, the articles by the administrator's import."""
+        self.start()
         create = ["admin", "create", ADMINISTRATOR, "--password", PASSWORD, "--data", str(self.folder / "data")]
         subprocess.run([*_PROGRAM, *create], capture_output=True, check=True)
-        self.start()
         self.users = [self._sign_up(number) for number in range(MEMBERS + 1)]
         self.hold(rows)
         answer = call(self.port, "POST", "/v1/admin/login", {"email": ADMINISTRATOR, "password": PASSWORD})
