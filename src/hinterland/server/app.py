@@ -152,8 +152,6 @@ class Server:
     async def close_streams(self) -> None:
         """End every stream, so that their connections don't keep the server from ending."""
         if self.backend is not None:
-            self.backend.feed.end_streams()
-        if self.backend is not None:
             await self.backend.feed.close()
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
