@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from hinterland.server.security.tokens import LEEWAY
 from tests.journeys.page.driver import PASSED, require_browser, run_scenario
 from tests.journeys.page.host import ROOT, build_page, served_page
 from tests.support.server import ServerProcess
@@ -98,7 +99,7 @@ def shop(server_process: ServerMaker) -> ServerProcess:
 
 
 def fill_shelves(server: ServerProcess) -> None:
-    words = [sys.executable, "-m", "hinterland", "import", "products", str(PRODUCTS), "--data", str(server.data)]
+    words = [sys.executable, "-m", "hinterland", "import", "products", str(PRODUCTS), "--data", str(server.data), "--app", str(APP)]
     subprocess.run(words, check=True, capture_output=True)
 
 
@@ -137,7 +138,8 @@ def test_a_token_that_the_server_refuses(built: Path, shop: ServerProcess, tmp_p
 
 def test_an_expired_token(built: Path, server_process: ServerMaker, tmp_path: Path) -> None:
     """A token that ran out while a person wrote doesn't cost what was written."""
-    server = server_process(APP, env={"HINTERLAND_ACCESS_TOKEN_SECONDS": "2"})
+    # The server gives clocks that differ some time over a token's own: what is left of both is a few seconds.
+    server = server_process(APP, env={"HINTERLAND_AUTH_ACCESS_TOKEN_SECONDS": str(5 - LEEWAY)})
     with served_page(built, server.url) as page:
         outcomes = run_scenario("expiredToken", page=page, api=server.url, screenshots=tmp_path)
     assert outcomes == all_passed(EXPIRED_TOKEN)
