@@ -13,7 +13,7 @@ TASKS = 4
 
 
 async def main(dsn: str, name: str, commits: int) -> None:
-    """Write `commits` commits of two new records, several at once, and after each change a record that all fight for."""
+    """Write `commits` commits of two new records, several at once; after each, change a record that all fight for."""
     async with opened(PostgresStorage(dsn)) as storage:
         print("ready", flush=True)
         sys.stdin.readline()
