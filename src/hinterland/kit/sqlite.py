@@ -94,10 +94,9 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[str]) -> int:
 def statements(script: str) -> Iterator[str]:
     """The statements of an SQL script, one by one (`executescript` would commit before it runs)."""
     buffer = ""
-    for line in script.splitlines(keepends=True):
-        buffer += line
+    for piece in script.split(";"):
+        buffer += f"{piece};"
         if sqlite3.complete_statement(buffer):
-            yield buffer.strip()
+            if buffer.strip("; \n"):
+                yield buffer.strip()
             buffer = ""
-    if buffer.strip():
-        yield buffer.strip()

@@ -1,0 +1,250 @@
+"""Several devices, one server, and everything that can go wrong between them."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hinterland.client.errors import NetworkError
+from hinterland.client.local import pulls
+from hinterland.client.local.connection import Connection
+from hinterland.client.local.local import Local
+from hinterland.client.local.store import Act
+from hinterland.contract.fields import Integer, List, Text
+from hinterland.contract.identity import RecordId
+from hinterland.contract.records import Collection
+from hinterland.kit.clock import ManualClock
+from tests.support.model_server import FaultyNetwork, ModelServer
+
+NOTES = Collection(name="notes", fields={"text": Text(), "count": Integer(), "tags": List()})
+ORDERS = Collection(name="orders", fields={"note": Text(), "amount": Integer()}, ids="integer")
+LINES = Collection(name="lines", fields={"text": Text(), "order": Integer()}, parent="orders")
+
+
+class Killed(BaseException):
+    """The app's process ended."""
+
+
+class Device:
+    """An app that may be killed before or after any of its local transactions, and started again on the same file."""
+
+    def __init__(self, world: World, name: str, account: str) -> None:
+        self.world = world
+        self.path = world.folder / f"{name}.db"
+        self.account = account
+        self.network = FaultyNetwork(world.server, world.random, limit=world.random.choice([1, 3, 500]))
+        self.transactions_left: int | None = None
+        self.increments: dict[RecordId, int] = {}
+        self.acknowledged: list[str] = []
+        self.local: Local
+
+    async def start(self) -> None:
+        self.local = Local(self.path, self.network, self.world.clock, random=self.world.random.random)
+        await self.local.open()
+        await self.local.switch(self.account)
+        self.notes = self.local.collection("notes")
+        self.orders = self.local.collection("orders", ids="integer")
+        self.local.collection("lines")
+        self._arm()
+
+    def _arm(self) -> None:
+        store, write = self.local.store, self.local.store.write
+
+        async def fragile(act: Act[Any]) -> Any:
+            if self.transactions_left is not None:
+                self.transactions_left -= 1
+                if self.transactions_left < 0:
+                    raise Killed
+            before = await self._own_counts()
+            done = await write(act)
+            await self._check_no_flicker(before)
+            if self.transactions_left == 0:
+                raise Killed
+            return done
+
+        store.write = fragile  # type: ignore[method-assign]
+
+    async def _own_counts(self) -> dict[RecordId, int]:
+        notes = await self.notes.list(limit=1000) if self.increments else None
+        return {note["id"]: note["count"] for note in notes.items if note["id"] in self.increments} if notes else {}
+
+    async def _check_no_flicker(self, before: dict[RecordId, int]) -> None:
+        """No transaction takes an own increment away or shows it twice, unless the server has refused one."""
+        refused = {write.id for entry in await self.local.outbox.list() if entry.problem for write in entry.writes}
+        for record_id, count in (await self._own_counts()).items():
+            assert record_id in refused or count - before.get(record_id, count) in (0, 1)
+
+    async def kill(self) -> None:
+        self.transactions_left = None
+        await self.local.store.close()
+        await self.start()
+        for note in (await self.notes.list(limit=1000)).items:
+            if note["id"] in self.increments and note["count"] == self.increments[note["id"]] + 1:
+                self.increments[note["id"]] += 1  # kept, though nobody was told any more
+
+    async def step(self) -> None:
+        """One thing that a person, the app or fate does; a kill on the way is survived."""
+        random = self.world.random
+        if random.random() < 0.2:
+            self.transactions_left = random.randrange(6)
+        try:
+            await random.choice([self.create, self.edit, self.edit, self.count, self.delete, self.order, self.sync])()
+        except Killed:
+            await self.kill()
+        self.transactions_left = None
+
+    async def create(self) -> None:
+        written = await self.notes.create({"text": self.world.word(), "count": 0, "tags": []})
+        self.increments[written.id] = 0
+        self.acknowledged.append(written.mutation)
+        assert (await self.notes.get(written.id))["text"], "an own write is seen at once"
+
+    async def edit(self) -> None:
+        note = await self._any()
+        if note is not None:
+            text = self.world.word()
+            written = await self.notes.update(note["id"], {"text": text})
+            self.acknowledged.append(written.mutation)
+            assert (await self.notes.get(note["id"]))["text"] == text
+
+    async def count(self) -> None:
+        """Adds one to a counter of the device's own notes, whose value the device can tell."""
+        mine = [id for id in self.increments if await self._is_here(id)]
+        if mine:
+            record_id = self.world.random.choice(mine)
+            before = (await self.notes.get(record_id))["count"]
+            written = await self.notes.update(record_id, {"count": {"$increment": 1}})
+            self.increments[record_id] += 1
+            self.acknowledged.append(written.mutation)
+            assert (await self.notes.get(record_id))["count"] == before + 1
+
+    async def delete(self) -> None:
+        note = await self._any()
+        if note is not None and note["id"] not in self.increments:
+            self.acknowledged.append((await self.notes.delete(note["id"])).mutation)
+            assert not await self._is_here(note["id"])
+
+    async def order(self) -> None:
+        """A record to which only the server gives an id, and another that refers to it at once."""
+        order = await self.orders.create({"amount": 1})
+        self.acknowledged.append(order.mutation)
+        lines = self.local.collection("lines", parent=f"orders/{order.id}")
+        self.acknowledged.append((await lines.create({"text": "line", "order": order.id})).mutation)
+        self.acknowledged.append((await self.orders.update(order.id, {"amount": 2})).mutation)
+
+    async def sync(self) -> None:
+        try:
+            await self.local.sync.now()
+        except NetworkError:
+            return
+
+    async def hear(self) -> None:
+        """Live events come in, if the store is up to date."""
+        scope, subscription = self.local.scope, self.local.subscription
+        at = await self.local.store.read(lambda c: pulls.position(c, scope, subscription))
+        if at.cursor:
+            for event in self.world.server._since(self.account, subscription.split(","), at.cursor):
+                take = partial(
+                    pulls.take_commit,
+                    scope=scope,
+                    subscription=subscription,
+                    cursor=event.cursor,
+                    changes=event.changes,
+                )
+                await self.local.store.write(take)
+
+    async def _any(self) -> dict[str, Any] | None:
+        notes = (await self.notes.list(limit=1000)).items
+        return self.world.random.choice(notes) if notes else None
+
+    async def _is_here(self, record_id: RecordId) -> bool:
+        return any(note["id"] == record_id for note in (await self.notes.list(limit=1000)).items)
+
+    async def view(self) -> dict[str, list[dict[str, Any]]]:
+        def act(connection: Connection) -> dict[str, list[dict[str, Any]]]:
+            rows = connection.execute(
+                "SELECT collection, coalesce(view, base) FROM records WHERE space = ? AND coalesce(view, base) <> ''"
+                " ORDER BY collection, parent, id",
+                (self.local.scope.space,),
+            ).fetchall()
+            return {name: [text for other, text in rows if other == name] for name in ("notes", "orders", "lines")}
+
+        return await self.local.store.read(act)
+
+
+class World:
+    """A server, its clock, and devices."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self.folder = folder
+        self.random = Random(seed)
+        self.clock = ManualClock()
+        self.server = ModelServer(self.clock, [NOTES, ORDERS, LINES])
+        self.words = 0
+
+    def word(self) -> str:
+        self.words += 1
+        return f"word {self.words}"
+
+    def expected(self, account: str) -> dict[str, int]:
+        names = ("notes", "orders", "lines")
+        seen = [key for key, record in self.server.state.records.items() if self.server.may_see(account, record)]
+        return {name: sum(1 for key in seen if key[0] == name) for name in names}
+
+
+async def run(folder: Path, seed: int, steps: int, devices: int) -> None:
+    world = World(folder, seed)
+    fleet = [Device(world, f"device{number}", f"user{number % 2}") for number in range(devices)]
+    for device in fleet:
+        await device.start()
+    for _ in range(steps):
+        device = world.random.choice(fleet)
+        await device.step()
+        if world.random.random() < 0.1:
+            await device.hear()
+        if world.random.random() < 0.05:
+            world.clock.jump(world.random.choice([-86_400 * 365, 3_600, 86_400 * 365]))
+    for device in fleet:
+        device.network.share = 0
+    for _ in range(2):
+        for device in fleet:
+            await device.sync()
+    await check(world, fleet)
+    for device in fleet:
+        await device.local.close()
+
+
+async def check(world: World, fleet: list[Device]) -> None:
+    taken = [mutation.id for _, _, mutation in world.server.taken]
+    assert len(taken) == len(set(taken)), "no mutation is applied twice"
+    views = [await device.view() for device in fleet]
+    for device, view in zip(fleet, views, strict=True):
+        assert view == views[0]
+        assert {name: len(rows) for name, rows in view.items()} == world.expected(device.account)
+        entries = await device.local.outbox.list()
+        assert {entry.state for entry in entries} <= {"refused", "conflicted"}
+        parked = {entry.id for entry in entries if entry.state == "refused"}
+        for mutation in device.acknowledged:
+            assert (mutation in taken) is not (mutation in parked), "each write has one fate"
+        for entry in entries:
+            assert entry.state == "conflicted" or (entry.problem and entry.problem.code == "not_found")
+        for record_id, number in device.increments.items():
+            record = world.server.state.records.get(("notes", "", record_id))
+            assert record is None or record["count"] == number
+
+
+@pytest.mark.parametrize("devices", [2, 3])
+@settings(max_examples=25)
+@given(seed=st.integers(0, 2**32))
+async def test_all_replicas_are_equal_in_the_end(devices: int, seed: int) -> None:
+    """Duplicated, lost and late pushes and pulls, kills between any two local transactions, clock jumps: in the end all
+    replicas are equal, every acknowledged write was applied exactly once or is parked, and own writes were always seen."""
+    with TemporaryDirectory() as folder:
+        await run(Path(folder), seed, steps=40, devices=devices)
