@@ -99,8 +99,10 @@ def shop(server_process: ServerMaker) -> ServerProcess:
 
 
 def fill_shelves(server: ServerProcess) -> None:
-    words = [sys.executable, "-m", "hinterland", "import", "products", str(PRODUCTS), "--data", str(server.data), "--app", str(APP)]
-    subprocess.run(words, check=True, capture_output=True)
+    place = ("--data", str(server.data), "--app", str(APP))
+    words = [sys.executable, "-m", "hinterland", "import", "products", str(PRODUCTS), *place]
+    done = subprocess.run(words, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def all_passed(steps: tuple[str, ...]) -> dict[str, str]:

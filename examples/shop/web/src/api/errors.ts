@@ -76,6 +76,13 @@ export function problemToError(status: number, body: unknown): ApiError {
   return new ApiError(status, firstText(problem.code) ?? "unknown", message, fieldErrors(problem.errors));
 }
 
+/** The server's messages are phrases: this makes one stand alone. */
+export function sentence(text: string): string {
+  const end = /[.!?…]$/.test(text) ? "" : ".";
+  return text.charAt(0).toUpperCase() + text.slice(1) + end;
+}
+
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (error instanceof ApiError && error.code === "not_found") return "This is not there any more. Refresh to see what is.";
+  return sentence(error instanceof Error ? error.message : String(error));
 }

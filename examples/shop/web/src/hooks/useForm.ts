@@ -44,7 +44,7 @@ function place<V extends object>(error: unknown, values: V): { errors: Messages<
   const unplaced = Object.entries(error.fields).filter(([name]) => !(name in values));
   const extra = unplaced.map(([name, messages]) => `${name}: ${messages.join(" ")}`);
   const isPlaced = error.code === "validation" && extra.length === 0;
-  const failure = isPlaced ? "Please check the marked fields." : [error.message, ...extra].join(" ");
+  const failure = isPlaced ? "Please check the marked fields." : [messageOf(error), ...extra].join(" ");
   return { errors: Object.fromEntries(known) as Messages<V>, failure };
 }
 

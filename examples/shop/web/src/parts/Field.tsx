@@ -1,4 +1,5 @@
 import { type InputHTMLAttributes, type ReactNode, useId, useState } from "react";
+import { sentence } from "../api/errors.ts";
 import type { FieldProps } from "../hooks/useForm.ts";
 import { Icon } from "./Icon.tsx";
 
@@ -16,8 +17,8 @@ interface ShellProps extends Labelled {
 }
 
 /** The server's messages go on from the field's name: "must have at most 200 characters". */
-function sentence(label: string, message: string): string {
-  return /^\p{Ll}/u.test(message) ? `${label} ${message}` : message;
+function aboutField(label: string, message: string): string {
+  return sentence(/^\p{Ll}/u.test(message) ? `${label} ${message}` : message);
 }
 
 function Shell({ id, label, hint, errors, children }: ShellProps) {
@@ -32,7 +33,7 @@ function Shell({ id, label, hint, errors, children }: ShellProps) {
       )}
       {errors.length > 0 && (
         <p className="field-error" id={`${id}-note`}>
-          {errors.map((message) => sentence(label, message)).join(" ")}
+          {errors.map((message) => aboutField(label, message)).join(" ")}
         </p>
       )}
     </div>
