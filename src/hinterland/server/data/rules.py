@@ -34,7 +34,6 @@ META_COLUMNS = {"id": "id", "parent": "_parent", "created_at": "_created", "upda
 
 # The statements of this program carry `?` on both databases; the PostgreSQL driver numbers them.
 _POSTGRES = Dialect(
-    POSTGRES.name,
     POSTGRES.operation,
     lambda number, kind: POSTGRES.placeholder(number, kind).replace(f"${number}", "?", 1),
     POSTGRES.bind_list,
