@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.kit.cel.engines import PostgresRecords, SqliteRecords
 from tests.support.postgres import PostgresCluster
+
+# `pytest tests/kit/cel --hypothesis-profile=thorough` looks for long.
+settings.register_profile("thorough", settings.get_profile("house"), max_examples=5000)
 
 
 @pytest.fixture(scope="session")

@@ -90,7 +90,9 @@ class PostgresRecords:
 
     def __init__(self, dsn: str) -> None:
         self.runner = asyncio.Runner()
-        self.connection = self.runner.run(asyncpg.connect(dsn, statement_cache_size=0))
+        # A statement that takes longer than the longest rule should fails, rather than the machine.
+        settings = {"statement_timeout": "20s"}
+        self.connection = self.runner.run(asyncpg.connect(dsn, statement_cache_size=0, server_settings=settings))
         columns = ", ".join(f'"{name}" {_POSTGRES_TYPES.get(kind, "jsonb")}' for name, kind in FIELDS.items())
         self.runner.run(self.connection.execute(f"CREATE TEMP TABLE r (_n bigint PRIMARY KEY, {columns})"))
 
@@ -113,6 +115,16 @@ class PostgresRecords:
         """For each record, for each tree: its value, and whether WHERE lets the row through."""
         text, parameters = _statement(trees, POSTGRES, variables)
         return _answers(self.runner.run(self.connection.fetch(text, *parameters)))
+
+    def plan(self, index: str, text: str, parameters: Sequence[object]) -> str:
+        """How a statement would run with an index, and with whole scans as the last resort."""
+        return self.runner.run(self._plan(index, text, parameters))
+
+    async def _plan(self, index: str, text: str, parameters: Sequence[object]) -> str:
+        await self.connection.execute(f"SET enable_seqscan = off; CREATE INDEX _i ON r {index}")
+        rows = await self.connection.fetch(f"EXPLAIN {text}", *parameters)
+        await self.connection.execute("DROP INDEX _i; RESET enable_seqscan")
+        return "\n".join(row[0] for row in rows)
 
 
 # ---------------------------------------------------------------- the oracle

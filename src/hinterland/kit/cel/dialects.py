@@ -15,26 +15,21 @@ from hinterland.kit.cel.types import BOOL, BYTES, DOUBLE, INT, INT64, STRING, TI
 class Dialect:
     """A database's SQL. Templates name their operands ``{0}`` and ``{1}``."""
 
-    __slots__ = ("bind_list", "elements", "name", "operation", "placeholder", "templates")
+    __slots__ = ("bind_list", "elements", "operation", "placeholder", "templates")
 
     def __init__(
         self,
-        name: str,
         operation: Callable[[Operation], str],
         placeholder: Callable[[int, Type], str],
         bind_list: Callable[[list[object]], object],
         templates: Mapping[str, str],
         elements: Mapping[Type, str],
     ) -> None:
-        self.name = name
         self.operation = operation
         self.placeholder = placeholder
         self.bind_list = bind_list
         self.templates = templates
         self.elements = elements
-
-    def __repr__(self) -> str:
-        return self.name
 
 
 def _question_mark(number: int, kind: Type) -> str:
@@ -59,13 +54,15 @@ _POSTGRES_NAMES = {
 }  # fmt: skip
 
 # exists and all: whether any element decides, else whether any is an error. An aggregate never sees NULL.
+# A subquery with LIMIT or OFFSET is not drawn into the outer one, where its value would be computed three times.
 _FOLD = (
     "(SELECT CASE WHEN {0} IS NULL THEN NULL WHEN %s THEN %s WHEN count(*) > count(_b) THEN NULL ELSE %s END "
     "FROM (SELECT {1} AS _b FROM %s) AS _f)"
 )
 
+_ELEMENTS = "jsonb_array_elements_text({0}) AS _e(value) OFFSET 0"
+
 SQLITE = Dialect(
-    "SQLite",
     lambda operation: operation.sqlite,
     _question_mark,
     _json,
@@ -73,16 +70,15 @@ SQLITE = Dialect(
         "in column": "EXISTS (SELECT 1 FROM json_each({1}) AS _m WHERE _m.value = {0})",
         "in column of int64": "EXISTS (SELECT 1 FROM json_each({1}) AS _m WHERE _m.value = CAST({0} AS TEXT))",
         "in bound": "{0} IN (SELECT value FROM json_each({1}))",
-        "exists column": _FOLD % ("max(_b)", "TRUE", "FALSE", "json_each({0}) AS _e"),
-        "exists bound": _FOLD % ("max(_b)", "TRUE", "FALSE", "json_each({0}) AS _e"),
-        "all column": _FOLD % ("min(_b) = 0", "FALSE", "TRUE", "json_each({0}) AS _e"),
-        "all bound": _FOLD % ("min(_b) = 0", "FALSE", "TRUE", "json_each({0}) AS _e"),
+        "exists column": _FOLD % ("max(_b)", "TRUE", "FALSE", "json_each({0}) AS _e LIMIT -1"),
+        "exists bound": _FOLD % ("max(_b)", "TRUE", "FALSE", "json_each({0}) AS _e LIMIT -1"),
+        "all column": _FOLD % ("min(_b) = 0", "FALSE", "TRUE", "json_each({0}) AS _e LIMIT -1"),
+        "all bound": _FOLD % ("min(_b) = 0", "FALSE", "TRUE", "json_each({0}) AS _e LIMIT -1"),
         "item": "json_extract({0}, '$[%d]')",
     },
     {DOUBLE: "CAST({0} AS REAL)", INT64: "CAST({0} AS INTEGER)"},
 )
 POSTGRES = Dialect(
-    "PostgreSQL",
     lambda operation: operation.postgres,
     _numbered,
     lambda values: values,
@@ -95,10 +91,10 @@ POSTGRES = Dialect(
             "WHERE (_m.value)::double precision = {0})"
         ),
         "in bound": "{0} = ANY({1})",
-        "exists column": _FOLD % ("bool_or(_b)", "TRUE", "FALSE", "jsonb_array_elements_text({0}) AS _e(value)"),
-        "exists bound": _FOLD % ("bool_or(_b)", "TRUE", "FALSE", "unnest({0}) AS _e(value)"),
-        "all column": _FOLD % ("NOT bool_and(_b)", "FALSE", "TRUE", "jsonb_array_elements_text({0}) AS _e(value)"),
-        "all bound": _FOLD % ("NOT bool_and(_b)", "FALSE", "TRUE", "unnest({0}) AS _e(value)"),
+        "exists column": _FOLD % ("bool_or(_b)", "TRUE", "FALSE", _ELEMENTS),
+        "exists bound": _FOLD % ("bool_or(_b)", "TRUE", "FALSE", "unnest({0}) AS _e(value) OFFSET 0"),
+        "all column": _FOLD % ("NOT bool_and(_b)", "FALSE", "TRUE", _ELEMENTS),
+        "all bound": _FOLD % ("NOT bool_and(_b)", "FALSE", "TRUE", "unnest({0}) AS _e(value) OFFSET 0"),
         "item": "{0} ->> %d",
     },
     {

@@ -66,13 +66,11 @@ def _parts(tree: Typed, variables: Variables, depth: int) -> Iterator[Part]:
 
 
 def _decisive(tree: Typed, variables: Variables, value: object) -> Typed:
-    if not isinstance(tree, Logic):
-        return tree
-    for wanted in (False, None):
+    """The part that made a rule false or an error: of ``||`` that is false, all of them did."""
+    if isinstance(tree, Logic) and (tree.is_and or value is None):
         for term in tree.terms:
-            found = evaluator(term)(variables)
-            if found is wanted and (tree.is_and or value is None):
-                return _decisive(term, variables, found)
+            if evaluator(term)(variables) is value:
+                return _decisive(term, variables, value)
     return tree
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from hinterland.kit.cel.errors import CelError
 from hinterland.kit.cel.literals import unescape
@@ -33,14 +34,6 @@ _TOKEN = re.compile(
     |(?P<sign>&&|\|\||==|!=|<=|>=|[-+*/%!<>?:.,()\[\]{}])""",
     re.VERBOSE,
 )
-_BODY = {
-    (quote, raw): re.compile(
-        ("[^" + quote[0] + r"\\\n\r]" if len(quote) == 1 else r"(?!" + quote + r")[^\\]")
-        + (r"|\\" if raw else r"|\\[\s\S]"),
-    )
-    for quote in ('"', "'", '"""', "'''")
-    for raw in (False, True)
-}
 _HINTS = {
     "=": 'use "==" to compare',
     "&": 'use "&&" for and',
@@ -107,16 +100,22 @@ def _number(source: str, match: re.Match[str]) -> Token:
     return Token(DOUBLE, value, start, end)
 
 
+@cache
+def _inside(quote: str, is_raw: bool) -> re.Pattern[str]:
+    """What may stand between the quotes: anything but them, a backslash with what it escapes, and, in one, a line."""
+    escape = r"\\" if is_raw else r"\\[\s\S]"
+    plain = rf"[^{quote}\\\n\r]" if len(quote) == 1 else rf"(?!{quote})[^\\]"
+    return re.compile(f"(?:{plain}|{escape})*")
+
+
 def _string(source: str, match: re.Match[str]) -> Token:
     prefix, quote, start = match["prefix"].lower(), match["quote"], match.start()
     if prefix in ("rr", "bb"):
         raise CelError(f'"{match["prefix"]}" is not a prefix of strings', source, start, match.end())
-    body, at = _BODY[quote, "r" in prefix], match.end()
-    while not source.startswith(quote, at):
-        part = body.match(source, at)
-        if part is None:
-            raise CelError(f"the string that begins here is not closed with {quote}", source, start, match.end())
-        at = part.end()
+    inside = _inside(quote, "r" in prefix).match(source, match.end())
+    at = inside.end() if inside else match.end()
+    if not source.startswith(quote, at):
+        raise CelError(f"the string that begins here is not closed with {quote}", source, start, match.end())
     raw = source[match.end() : at]
     value = unescape(raw, source, match.end(), is_raw="r" in prefix, is_bytes="b" in prefix)
     return Token(BYTES if "b" in prefix else TEXT, value, start, at + len(quote))

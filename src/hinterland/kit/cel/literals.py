@@ -6,13 +6,14 @@ import re
 
 from hinterland.kit.cel.errors import CelError
 
-_ESCAPE = re.compile(
+_ESCAPE = (
     r"\\(?:(?P<plain>[abfnrtv\\?\"'`])|[xX](?P<x>[0-9A-Fa-f]{2})|u(?P<u>[0-9A-Fa-f]{4})|U(?P<U>[0-9A-Fa-f]{8})"
     r"|(?P<octal>[0-3][0-7]{2}))"
 )
 _PLAIN = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
-_TIMESTAMP = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:([Zz])|([+-])(\d\d):(\d\d))", re.ASCII
+_TIMESTAMP = (
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?"
+    r"(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))"
 )
 
 
@@ -37,7 +38,7 @@ def unescape(raw: str, source: str, offset: int, *, is_raw: bool, is_bytes: bool
 
 def _escape(raw: str, at: int, pieces: list[str | int], source: str, offset: int, is_bytes: bool) -> int:
     """Append what the escape at ``at`` stands for; the characters it takes."""
-    match = _ESCAPE.match(raw, at)
+    match = re.compile(_ESCAPE).match(raw, at)
     if match is None or (is_bytes and (match["u"] or match["U"])):
         hint = r'write "\\" for a backslash, or a raw string r"…"'
         raise CelError("this escape is not known", source, offset + at, offset + at + 2, hint)
@@ -65,15 +66,15 @@ def timestamp(text: str) -> str | None:
     """
     from datetime import UTC, datetime, timedelta, timezone  # few expressions hold a timestamp
 
-    match = _TIMESTAMP.fullmatch(text)
+    match = re.fullmatch(_TIMESTAMP, text)
     if match is None:
         return None
     fraction = (match[7] or "").ljust(6, "0")
-    if fraction[6:].strip("0") or (match[9] and (int(match[10]) > 23 or int(match[11]) > 59)):
+    if fraction[6:].strip("0") or (match[8] and (int(match[9]) > 23 or int(match[10]) > 59)):
         return None
     try:
-        offset = timedelta(hours=int(match[10]), minutes=int(match[11])) if match[9] else timedelta()
-        zone = timezone(-offset if match[9] == "-" else offset)
+        offset = timedelta(hours=int(match[9]), minutes=int(match[10])) if match[8] else timedelta()
+        zone = timezone(-offset if match[8] == "-" else offset)
         year, month, day, hour, minute, second = (int(match[index]) for index in range(1, 7))
         moment = datetime(year, month, day, hour, minute, second, int(fraction[:6]), zone).astimezone(UTC)
     except (ValueError, OverflowError):

@@ -23,7 +23,7 @@ _RESERVED = frozenset({
 })  # fmt: skip
 _OTHER_LANGUAGES = {
     "and": 'use "&&"', "or": 'use "||"', "not": 'use "!"', "is": 'use "=="', "AND": 'use "&&"', "OR": 'use "||"',
-    "NOT": 'use "!"', "IN": 'use "in"', "contains": "write a.contains(b)", "between": 'use "a <= x && x <= b"',
+    "NOT": 'use "!"', "IN": 'use "in"', "between": 'use "a <= x && x <= b"',
     "LIKE": "use contains(), startsWith() or endsWith()", "like": "use contains(), startsWith() or endsWith()",
 }  # fmt: skip
 
@@ -74,7 +74,7 @@ class _Parser:
                 return CelError("the expression is empty", self.source, 0, hint='write "true" to allow everybody')
             return CelError(f"the expression ends where {wanted} should follow", self.source, token.start)
         text = self.source[token.start : token.end]
-        hint = _OTHER_LANGUAGES.get(text, "")
+        hint = "write a.contains(b)" if text == "contains" else _OTHER_LANGUAGES.get(text, "")
         return CelError(f'"{text}" stands where {wanted} should', self.source, token.start, token.end, hint)
 
     # ------------------------------------------------------------------ nodes

@@ -153,9 +153,8 @@ def _apply(tree: Apply) -> Evaluate:
     if all(isinstance(argument, Constant) for argument in arguments[1:]):
         rest = tuple(argument.value for argument in arguments[1:] if isinstance(argument, Constant))
         return _with_constants(function, evaluator(arguments[0]), rest)
-    if len(arguments) == 2:
-        return _binary(function, evaluator(arguments[0]), evaluator(arguments[1]))
-    raise AssertionError("operations of three take two constants")
+    left, right = arguments
+    return _binary(function, evaluator(left), evaluator(right))
 
 
 def _unary(function: Callable[..., object], get: Evaluate) -> Evaluate:
@@ -178,9 +177,8 @@ def _binary(function: Callable[..., object], left: Evaluate, right: Evaluate) ->
 
 
 def _with_constants(function: Callable[..., object], get: Evaluate, rest: tuple[object, ...]) -> Evaluate:
-    if len(rest) == 2:
-        low, high = rest
-        return _unary(lambda value: function(value, low, high), get)
+    if len(rest) > 1:
+        return _unary(lambda value: function(value, *rest), get)
     constant = rest[0]
 
     def compare(variables: Variables) -> object:

@@ -128,7 +128,11 @@ def _is_atom(fragment: Fragment) -> bool:
 
 
 def _apply(template: str, arguments: Sequence[Fragment]) -> Fragment:
-    """A template filled, in brackets. An operand that it names twice is computed once, in a subquery."""
+    """A template filled, in brackets. An operand that it names twice is computed once, in a subquery.
+
+    LIMIT keeps PostgreSQL from drawing the subquery into the outer query: it would write the operand out twice after
+    all, and a chain of such would double with every link.
+    """
     used = [int(number) for number in _OPERAND.findall(template)]
     if all(used.count(number) == 1 or _is_atom(arguments[number]) for number in used):
         return ("(", *_fill(template, arguments), ")")
@@ -136,7 +140,7 @@ def _apply(template: str, arguments: Sequence[Fragment]) -> Fragment:
     defined: list[Piece] = []
     for number, argument in enumerate(arguments):
         defined += [", " if number else "", *argument, f" AS _v{number}"]
-    return ("(SELECT ", *_fill(template, names), " FROM (SELECT ", *defined, ") AS _t)")
+    return ("(SELECT ", *_fill(template, names), " FROM (SELECT ", *defined, " LIMIT 1) AS _t)")
 
 
 class _Writer:
