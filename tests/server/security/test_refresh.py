@@ -228,4 +228,4 @@ class Families(RuleBasedStateMachine):
 
 def test_any_order_of_tokens_ends_as_the_rules_say() -> None:
     """A family has one newest token; tokens shown in any order and at any time end as the rules say."""
-    run_state_machine_as_test(Families)  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(Families)

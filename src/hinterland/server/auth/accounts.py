@@ -1,9 +1,7 @@
-"""Accounts: their rows, and the records that belong to them."""
+"""The rows of accounts."""
 
 from __future__ import annotations
 
-from hinterland.server.auth.parts import Accounts
-from hinterland.server.storage.protocol import Snapshot, StoredRecord
 from hinterland.server.storage.system import Assigned, Drop, Row, RowAct
 
 
@@ -16,8 +14,3 @@ def new_account(id: str | Assigned, email: str, encoded: str, now: float, *, is_
 def erasing(account: str) -> list[RowAct]:
     """What goes with a user's record when it is deleted: the account and its sessions."""
     return [Drop("_accounts", {"id": account}), Drop("_sessions", {"account": account})]
-
-
-async def record_of(accounts: Accounts, snapshot: Snapshot, account: Row) -> StoredRecord | None:
-    """The user's record of an account."""
-    return await snapshot.record("users", "", accounts.sessions.user_id(account["id"]))

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from hinterland.contract.accounts import Session
 from hinterland.contract.errors import Refusal, invalid
-from hinterland.contract.fields import Text, checker
 from hinterland.contract.identity import new_id
 from hinterland.server.auth.accounts import new_account
-from hinterland.server.auth.forms import comparable
+from hinterland.server.auth.forms import comparable, email_problems
 from hinterland.server.auth.login import authenticate, begin
 from hinterland.server.auth.opening import admin_profile, answer
 from hinterland.server.auth.parts import Accounts
+from hinterland.server.security.sessions import ADMIN
 from hinterland.server.storage.system import Expect, LostRace, Put
-
-_check_email = checker(Text(format="email", max_length=254))
 
 
 async def log_in(accounts: Accounts, body: object, address: str) -> Session:
@@ -29,18 +27,12 @@ async def create_admin(accounts: Accounts, email: str, password: str) -> str:
 
     Raises `validation`, `password_policy`, and `conflict` for a taken e-mail.
     """
-    errors: dict[str, list[str]] = {}
-    try:
-        _check_email(email.strip())
-    except ValueError as error:
-        errors["email"] = [str(error)]
-    if problems := accounts.passwords.problems(password):
-        errors["password"] = problems
-    if errors:
+    problems = {"email": email_problems(email), "password": accounts.passwords.problems(password)}
+    if errors := {name: messages for name, messages in problems.items() if messages}:
         raise invalid(errors)
     encoded = await accounts.passwords.encode(password)
     now = accounts.clock.now()
-    row = new_account(f"admin:{new_id(now)}", comparable(email), encoded, now, is_admin=True)
+    row = new_account(f"{ADMIN}{new_id(now)}", comparable(email), encoded, now, is_admin=True)
     try:
         await accounts.submit([], [Expect("_accounts", {"email": row["email"]}, None), Put("_accounts", row)])
     except LostRace:

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hinterland.contract.errors import Refusal, invalid
+from hinterland.contract.fields import Text, checker
 
 ALL_REQUIRED = "All fields are required"
+_check_email = checker(Text(format="email", min_length=3, max_length=254))
 
 
 def form(body: object) -> Mapping[str, Any]:
@@ -37,6 +39,15 @@ def credentials(body: object) -> tuple[str, str]:
     fields = form(body)
     require(fields, ("email", "password"), text=("email", "password"))
     return comparable(fields["email"]), fields["password"]
+
+
+def email_problems(email: str) -> list[str]:
+    """What is wrong with an e-mail address."""
+    try:
+        _check_email(email.strip())
+    except ValueError as error:
+        return [str(error)]
+    return []
 
 
 def comparable(email: str) -> str:

@@ -9,9 +9,9 @@ from hinterland.server.auth.parts import Accounts
 from hinterland.server.storage.system import Drop, RowAct
 
 _BATCH = 200
-_SESSIONS = "SELECT id FROM _sessions WHERE expires < ? OR ended < ? LIMIT ?"
+_SESSIONS = "SELECT id FROM _sessions WHERE expires <= ? OR ended <= ? LIMIT ?"
 # A used token is kept for as long as it would have lived, so that its reuse is noticed until then.
-_TOKENS = "SELECT hash FROM _refresh_tokens WHERE issued < ? LIMIT ?"
+_TOKENS = "SELECT hash FROM _refresh_tokens WHERE issued <= ? LIMIT ?"
 
 
 async def tidy(accounts: Accounts) -> None:

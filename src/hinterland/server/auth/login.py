@@ -6,7 +6,6 @@ from typing import Any
 
 from hinterland.contract.accounts import Session
 from hinterland.contract.errors import Refusal
-from hinterland.server.auth.accounts import record_of
 from hinterland.server.auth.forms import credentials
 from hinterland.server.auth.opening import Opening, answer, open_session, profile
 from hinterland.server.auth.parts import Accounts
@@ -20,7 +19,7 @@ async def log_in(accounts: Accounts, body: object, address: str) -> Session:
     """
     account, password = await authenticate(accounts, body, address, is_admin=False)
     async with accounts.storage.snapshot() as snapshot:
-        record = await record_of(accounts, snapshot, account)
+        record = await accounts.sessions.record(snapshot, account)
     if record is None:
         raise wrong()
     opening = await begin(accounts, account, password)
@@ -34,7 +33,11 @@ async def authenticate(accounts: Accounts, body: object, address: str, *, is_adm
     guess = accounts.limits.attempt(email, address)
     async with accounts.storage.snapshot() as snapshot:
         account = await snapshot.row("_accounts", {"email": email})
-    is_right = await accounts.passwords.verify(account["password"] if account else None, password)
+    try:
+        is_right = await accounts.passwords.verify(account["password"] if account else None, password)
+    except Refusal:  # too busy to tell
+        accounts.limits.undo(guess)
+        raise
     if account is None or not is_right or account["is_disabled"] or account["is_admin"] is not is_admin:
         raise wrong()
     accounts.limits.succeeded(guess)

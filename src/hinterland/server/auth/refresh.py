@@ -9,7 +9,6 @@ import logging
 
 from hinterland.contract.accounts import Session
 from hinterland.contract.errors import Refusal
-from hinterland.server.auth.accounts import record_of
 from hinterland.server.auth.forms import form, require
 from hinterland.server.auth.opening import admin_profile, answer, profile
 from hinterland.server.auth.parts import Accounts
@@ -74,7 +73,7 @@ async def _owner(accounts: Accounts, session: Row) -> tuple[Row, dict[str, objec
             raise _invalid()
         if account["is_admin"]:
             return account, admin_profile(account)
-        record = await record_of(accounts, snapshot, account)
+        record = await accounts.sessions.record(snapshot, account)
     if record is None:
         raise _invalid()
     return account, profile(accounts, accounts.sessions.principal(account, session["id"]), record)

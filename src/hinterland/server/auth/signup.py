@@ -13,7 +13,7 @@ from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.identity import RecordId, new_id
 from hinterland.server.auth.accounts import erasing, new_account
-from hinterland.server.auth.forms import comparable, form, require
+from hinterland.server.auth.forms import comparable, email_problems, form, require
 from hinterland.server.auth.opening import answer, open_session, profile
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.storage.protocol import StoredRecord
@@ -28,10 +28,11 @@ async def sign_up(accounts: Accounts, body: object, address: str) -> Session:
     Raises `validation` with all errors by field, `conflict` for a taken e-mail, `password_policy`, `rate_limited`.
     """
     accounts.limits.signup(address)
-    fields, password = _checked(accounts, body)
-    email = comparable(fields["email"])
+    given = form(body)
+    fields = _checked(accounts, given)
+    email = comparable(given["email"])
     stale = await _leftovers(accounts, email)
-    encoded = await accounts.passwords.encode(password)
+    encoded = await accounts.passwords.encode(given["password"])
     id, mark = _id(accounts)
     opening = open_session(accounts, mark)
     row = new_account(mark, email, encoded, accounts.clock.now())
@@ -41,26 +42,25 @@ async def sign_up(accounts: Accounts, body: object, address: str) -> Session:
     return answer(accounts, principal, opening.refresh_token, profile(accounts, principal, record), REGISTERED)
 
 
-def _checked(accounts: Accounts, body: object) -> tuple[dict[str, Any], str]:
-    """The fields of the user's record, and the password."""
-    given = form(body)
+def _checked(accounts: Accounts, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of the user's record; the password is none."""
     needed = [name for name, field in accounts.users.collection.fields.items() if field.required]
     require(given, dict.fromkeys([*needed, "email", "password"]), text=("email", "password"))
-    fields = {name: value for name, value in given.items() if name != "password"}
-    fields["email"] = fields["email"].strip()
-    errors = _field_errors(accounts, fields)
-    if problems := accounts.passwords.problems(given["password"]):
-        errors["password"] = problems
-    if errors:
+    fields = {name: value for name, value in given.items() if name not in ("email", "password")}
+    if "email" in accounts.users.names:
+        fields["email"] = given["email"].strip()
+    email = {"email": email_problems(given["email"])}
+    problems = email | _field_problems(accounts, fields) | {"password": accounts.passwords.problems(given["password"])}
+    if errors := {name: messages for name, messages in problems.items() if messages}:
         raise invalid(errors)
-    return fields, given["password"]
+    return fields
 
 
-def _field_errors(accounts: Accounts, fields: Mapping[str, Any]) -> dict[str, list[str]]:
+def _field_problems(accounts: Accounts, fields: Mapping[str, Any]) -> dict[str, list[str]]:
     try:
         accounts.users.new(fields)
     except Refusal as refusal:
-        return dict(refusal.errors)
+        return refusal.errors
     return {}
 
 
@@ -70,9 +70,7 @@ async def _leftovers(accounts: Accounts, email: str) -> list[RowAct]:
         account = await snapshot.row("_accounts", {"email": email})
         if account is None:
             return []
-        is_user_there = account["is_admin"] or await snapshot.record(
-            "users", "", accounts.sessions.user_id(account["id"])
-        )
+        is_user_there = account["is_admin"] or await accounts.sessions.record(snapshot, account)
     if is_user_there:
         raise _taken()
     return erasing(account["id"])

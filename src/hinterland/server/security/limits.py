@@ -77,10 +77,14 @@ class LoginLimits:
         self._addresses.take(network, now)
         return guess
 
-    def succeeded(self, guess: Guess) -> None:
-        """The attempt was the owner's: it does not count."""
+    def undo(self, guess: Guess) -> None:
+        """The attempt was not judged: it does not count."""
         self._accounts.give_back(guess.account)
         self._addresses.give_back(guess.address)
+
+    def succeeded(self, guess: Guess) -> None:
+        """The attempt was the owner's: it does not count."""
+        self.undo(guess)
         self._known[guess.pair] = None
         self._known.move_to_end(guess.pair)
         if len(self._known) > REMEMBERED:

@@ -7,8 +7,10 @@ import json
 from hinterland.contract.identity import Principal, RecordId
 from hinterland.contract.records import Collection
 from hinterland.kit.clock import Clock
-from hinterland.server.storage.protocol import Snapshot, Storage
+from hinterland.server.storage.protocol import Snapshot, Storage, StoredRecord
 from hinterland.server.storage.system import Row
+
+ADMIN = "admin:"  # begins the id of an account without a record
 
 
 class Sessions:
@@ -34,16 +36,21 @@ class Sessions:
         """Whether the account is not disabled and, unless an administrator's, still has its record."""
         if account["is_disabled"]:
             return False
-        return account["is_admin"] or await snapshot.record("users", "", self.user_id(account["id"])) is not None
+        return account["is_admin"] or await self.record(snapshot, account) is not None
 
-    def user_id(self, account: str) -> RecordId:
-        """The id of the user's record that an account belongs to."""
-        return int(account) if self._has_integer_ids and account.isdigit() else account
+    async def record(self, snapshot: Snapshot, account: Row) -> StoredRecord | None:
+        """The user's record of an account; administrators have none."""
+        if account["id"].startswith(ADMIN):
+            return None
+        return await snapshot.record("users", "", self._user_id(account["id"]))
+
+    def _user_id(self, account: str) -> RecordId:
+        return int(account) if self._has_integer_ids and not account.startswith(ADMIN) else account
 
     def principal(self, account: Row, session: str) -> Principal:
         """The caller that an account is."""
         roles = tuple(json.loads(account["roles"]))
-        return Principal(self.user_id(account["id"]), roles, session, account["is_admin"])
+        return Principal(self._user_id(account["id"]), roles, session, account["is_admin"])
 
 
 def is_live(session: Row | None, now: float) -> bool:

@@ -1,0 +1,92 @@
+"""The accounts of an app over the real write path, and what tests look at."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from hinterland.contract.changes import Write
+from hinterland.contract.errors import Refusal
+from hinterland.contract.fields import Integer, Text
+from hinterland.contract.records import Collection, users
+from hinterland.kit.clock import ManualClock
+from hinterland.server.auth.parts import Accounts
+from hinterland.server.data.catalogue import Catalogue
+from hinterland.server.data.requests import WriteRequest
+from hinterland.server.data.writer import Writer
+from hinterland.server.settings import AuthSettings
+from hinterland.server.storage.protocol import Storage, StoredRecord
+from hinterland.server.storage.system import SYSTEM_TABLES, Put, RowAct
+
+ADA = {"name": "Ada", "email": "Ada@Example.org", "password": "correct horse battery"}
+CREDENTIALS = {"email": "ada@example.org", "password": "correct horse battery"}
+FAST = AuthSettings(hash_memory_kib=8, hash_passes=1)
+HERE = "192.0.2.1"
+
+
+def people(ids: str) -> Collection:
+    """The users of the app: with a field that need not be filled in and one that has its own check."""
+    return users(ids=ids, fields={"age": Integer(minimum=0), "motto": Text(max_length=20)})  # type: ignore[arg-type]
+
+
+@asynccontextmanager
+async def opened(
+    storage: Storage,
+    clock: ManualClock,
+    settings: AuthSettings = FAST,
+    ids: str = "integer",
+    collection: Collection | None = None,
+) -> AsyncIterator[Accounts]:
+    """The accounts of one server process on `storage`."""
+    collection = collection or people(ids)
+    await storage.open()
+    await storage.declare([collection])
+    catalogue = Catalogue([collection], storage.dialect)
+    writer = Writer(storage, catalogue, clock)
+
+    async def submit(writes: Sequence[Write], acts: Sequence[RowAct]) -> Sequence[StoredRecord | None]:
+        outcome = await writer.submit(WriteRequest(writes, acts=acts, is_trusted=True))
+        return [written.after for written in outcome.records]
+
+    wire = catalogue["users"].wire
+    accounts = await Accounts.open(storage, collection, submit, wire, clock, settings)
+    try:
+        yield accounts
+    finally:
+        await writer.drain()
+        accounts.close()
+        await storage.close()
+
+
+async def refusal(answer: Awaitable[object]) -> Refusal:
+    """The refusal that an operation ends with."""
+    with pytest.raises(Refusal) as refused:
+        await answer
+    return refused.value
+
+
+async def rows(accounts: Accounts, table: str) -> list[dict[str, Any]]:
+    """Every row of a system table."""
+    async with accounts.storage.snapshot() as snapshot:
+        return await snapshot.rows(table, {})
+
+
+async def everything(accounts: Accounts) -> str:
+    """Every system row, record and log entry, as text."""
+    async with accounts.storage.snapshot() as snapshot:
+        system = [await snapshot.rows(table.name, {}) for table in SYSTEM_TABLES]
+        return repr((system, await snapshot.fetch("SELECT * FROM users"), await snapshot.log(0, 1_000)))
+
+
+async def change_account(accounts: Accounts, **columns: Any) -> None:
+    """Change the columns of the only account."""
+    [row] = await rows(accounts, "_accounts")
+    await accounts.submit([], [Put("_accounts", row | columns)])
+
+
+async def delete_user(accounts: Accounts, user: object) -> None:
+    """Delete a user's record, as the REST interface does."""
+    await accounts.submit([Write(act="delete", collection="users", id=user)], [])  # type: ignore[arg-type]
