@@ -14,7 +14,7 @@ INSTALL := $(PIP) install --quiet --require-hashes
 SELF := $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check coverage bench lock clean
+.PHONY: crash help run test check coverage bench lock clean
 
 help: ## what can be done here
 	@echo "Hinterland. Needs Python >= 3.11, make and a package index."
@@ -28,6 +28,9 @@ run: $(VENV)/.run ## serve the example shop on SQLite at http://127.0.0.1:8000 (
 test: $(VENV)/.dev web ## run every test (ARGS='tests/kit -x' chooses, FAST=1 leaves the slow ones out)
 	$(if $(COVERAGE),rm -rf .coverage.d && mkdir .coverage.d)
 	$(BIN)/python -m $(if $(COVERAGE),coverage run -m )pytest $(if $(FAST),-m 'not slow') $(ARGS)
+
+crash: $(VENV)/.dev ## kill the server 50 times under load, on each database (KILLS=, SEED=)
+	KILLS=$(or $(KILLS),50) $(BIN)/python -m pytest -s tests/journeys/test_crash.py
 
 check: $(VENV)/.dev ## lint, format, types and the rules between the floors
 	$(BIN)/ruff check .

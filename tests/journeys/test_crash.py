@@ -34,11 +34,12 @@ app = App(collections=[Collection(name="marks", fields={"mark": Text(required=Tr
 class Writer(threading.Thread):
     """Posts marks, each with its own idempotency key, and asks again with the same key until it is answered."""
 
-    def __init__(self, name: str, url: str, progress: threading.Semaphore, stop: threading.Event) -> None:
+    def __init__(self, name: str, url: str, progress: threading.Semaphore, up: threading.Event) -> None:
         super().__init__(name=name, daemon=True)
         self.url = url
         self.progress = progress
-        self.stop = stop
+        self.up = up
+        self.stop = threading.Event()
         self.acknowledged: dict[str, str] = {}
         self.repeated = 0
 
@@ -58,6 +59,7 @@ class Writer(threading.Thread):
                 answer = client.post("/v1/records/marks", json={"mark": mark}, headers={"Idempotency-Key": mark})
             except httpx2.TransportError:
                 self.repeated += 1
+                self.up.wait(30)
                 continue
             if answer.status_code == 201:
                 return str(answer.json()["id"])
@@ -67,17 +69,21 @@ class Writer(threading.Thread):
 def kill_and_restart(server: ServerProcess, kills: int) -> list[Writer]:
     """Kill the server `kills` times, each after a random number of answers, while the writers go on."""
     chance = random.Random(SEED)
-    progress, stop = threading.Semaphore(0), threading.Event()
-    writers = [Writer(f"w{number}", server.url, progress, stop) for number in range(WRITERS)]
+    progress, up = threading.Semaphore(0), threading.Event()
+    up.set()
+    writers = [Writer(f"w{number}", server.url, progress, up) for number in range(WRITERS)]
     for writer in writers:
         writer.start()
     for number in range(kills):
         for _ in range(chance.randrange(1, 60)):
             assert progress.acquire(timeout=30), f"no answer for 30 s\n{server.log}"
+        up.clear()
         server.kill()
         server.start()
+        up.set()
         print(f"kill {number + 1} of {kills}: {sum(len(w.acknowledged) for w in writers)} acknowledged")
-    stop.set()
+    for writer in writers:
+        writer.stop.set()
     for writer in writers:
         writer.join(30)
         assert not writer.is_alive()
