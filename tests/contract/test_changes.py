@@ -1,0 +1,264 @@
+"""What a write does to a document."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hinterland.contract.changes import Merged, Write, add, apply, key_of, merge, remove, resolve
+from hinterland.contract.errors import Refusal
+from hinterland.contract.fields import Instant, Int64, Integer, Json, List, Number, Text
+from hinterland.contract.records import Collection, Shape
+
+SHAPE = Shape(
+    Collection(
+        name="posts",
+        fields={
+            "title": Text(), "count": Integer(), "price": Number(), "big": Int64(), "at": Instant(),
+            "tags": List(), "times": List(of=Instant()), "any": Json(),
+        },
+    )
+)  # fmt: skip
+NOW = "2026-01-02T03:04:05.000006Z"
+ITEMS = st.lists(st.sampled_from("abcdef"), max_size=6)
+UNIQUE = st.lists(st.sampled_from("abcdef"), max_size=6, unique=True)
+SMALL = st.integers(-1_000, 1_000)
+
+
+def patched(document: dict[str, Any], **body: Any) -> dict[str, Any]:
+    """The document after a patch, without the fields that have no value."""
+    after = apply(SHAPE, Write(act="patch", collection="posts", id="a", body=body), SHAPE.new(document), NOW)
+    assert after is not None
+    return {name: value for name, value in after.items() if value is not None}
+
+
+def errors_of(**body: Any) -> dict[str, list[str]]:
+    """The errors by field of a patch of an empty document."""
+    with pytest.raises(Refusal) as refused:
+        patched({}, **body)
+    assert refused.value.code == "validation"
+    return refused.value.errors
+
+
+# ---------------------------------------------------------------- acts
+
+
+def test_acts() -> None:
+    """Create, replace, patch and delete, each on what it needs."""
+    write = Write(act="create", collection="posts", id="a", body={"title": "x"})
+    created = apply(SHAPE, write, None, NOW)
+    assert created is not None
+    assert created["title"] == "x"
+    assert apply(SHAPE, Write(act="replace", collection="posts", id="a", body={"count": 1}), created, NOW) == {
+        **dict.fromkeys(SHAPE.names), "count": 1,
+    }  # fmt: skip
+    assert apply(SHAPE, Write(act="delete", collection="posts", id="a"), created, NOW) is None
+    with pytest.raises(Refusal, match="posts/a exists already") as refused:
+        apply(SHAPE, write, created, NOW)
+    assert refused.value.code == "conflict"
+
+
+@pytest.mark.parametrize("act", ["replace", "patch", "delete"])
+def test_nothing_there(act: Any) -> None:
+    """What isn't there can't be changed."""
+    with pytest.raises(Refusal, match="there is no posts/a") as refused:
+        apply(SHAPE, Write(act=act, collection="posts", id="a"), None, NOW)
+    assert refused.value.code == "not_found"
+
+
+def test_writes_travel() -> None:
+    """A write comes back from JSON as it was, small where little was said; its key is collection, parent and id."""
+    write = Write(act="patch", collection="comments", id=7, parent="posts/a", body={"x": None}, revision=3, exists=True)
+    assert msgspec.json.decode(msgspec.json.encode(write), type=Write) == write
+    assert (
+        msgspec.json.encode(Write(act="delete", collection="a", id="b"))
+        == b'{"act":"delete","collection":"a","id":"b"}'
+    )
+    assert key_of(write) == ("comments", "posts/a", 7)
+
+
+# ---------------------------------------------------------------- transforms
+
+
+@given(st.dictionaries(st.sampled_from(SHAPE.names), st.none() | st.text() | st.lists(st.text())))
+def test_plain_bodies_stay(body: dict[str, Any]) -> None:
+    """A body without transforms is the body."""
+    assert resolve(SHAPE, {}, body, NOW) == body
+
+
+@given(SMALL, st.lists(SMALL, max_size=5).flatmap(lambda ns: st.tuples(st.just(ns), st.permutations(ns))))
+def test_increments_commute(start: int, orders: tuple[list[int], list[int]]) -> None:
+    """Increments give the same in any order, for each kind of number."""
+    for name, first in (("count", start), ("price", float(start)), ("big", str(start))):
+        results = []
+        for order in orders:
+            document = {name: first}
+            for step in order:
+                document = patched(document, **{name: {"$increment": step}})
+            results.append(document[name])
+        assert results[0] == results[1]
+        assert float(results[0]) == start + sum(orders[0])
+
+
+def test_increment() -> None:
+    """An increment of no value starts at 0; an int64 is exact, its step may be text too."""
+    assert patched({}, count={"$increment": -2}, price={"$increment": 0.5}, big={"$increment": 2}) == {
+        "count": -2, "price": 0.5, "big": "2",
+    }  # fmt: skip
+    assert patched({"big": "9007199254740993"}, big={"$increment": 1})["big"] == "9007199254740994"
+    assert patched({"big": "1"}, big={"$increment": "9007199254740993"})["big"] == "9007199254740994"
+    assert patched({"price": 1.5}, price={"$increment": 1})["price"] == 2.5
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("count", {"$increment": "1"}, "takes a number"),
+        ("count", {"$increment": True}, "takes a number"),
+        ("count", {"$increment": None}, "takes a number"),
+        ("count", {"$increment": 0.5}, "must be a whole number"),
+        ("count", {"$increment": 2**53}, "must be between"),
+        ("price", {"$increment": 10**400}, "must be a finite number"),
+        ("big", {"$increment": 1.5}, "takes a whole number"),
+        ("big", {"$increment": "x"}, "64-bit integer"),
+        ("big", {"$increment": 2**63}, "64-bit integer"),
+        ("title", {"$increment": 1}, "can't be used on this field"),
+        ("title", {"$now": True}, "can't be used on this field"),
+        ("title", {"$add": ["x"]}, "can't be used on this field"),
+        ("tags", {"$add": "x"}, "must be a list"),
+        ("tags", {"$remove": [1]}, "item 0: must be text"),
+        ("any", {"$max": 3}, r"\$max is no transform; there are \$increment, \$add, \$remove, \$now"),
+        ("any", {"$": 3}, "is no transform"),
+        ("unknown", {"$add": []}, "can't be used on this field"),
+    ],
+)
+def test_wrong_transforms(name: str, value: dict[str, Any], message: str) -> None:
+    """A transform that doesn't fit is refused by its field, with what would."""
+    (found,) = errors_of(**{name: value})[name]
+    assert re.search(message, found)
+
+
+def test_an_increment_beyond_a_double() -> None:
+    """A sum that no double can hold is an error of its field, not a crash."""
+    for step in (10**400, 1e308):
+        with pytest.raises(Refusal) as refused:
+            patched({"price": 1.7e308}, price={"$increment": step})
+        assert list(refused.value.errors) == ["price"]
+
+
+def test_all_errors_of_transforms() -> None:
+    """Every transform that doesn't fit is told at once."""
+    assert errors_of(title={"$now": True}, tags={"$add": 1}, count={"$increment": ""}).keys() == {
+        "title",
+        "tags",
+        "count",
+    }
+
+
+def test_now() -> None:
+    """`$now` is the instant of the write."""
+    assert patched({}, at={"$now": True}) == {"at": NOW}
+
+
+@given(st.dictionaries(st.from_regex(r"\$[a-z]{1,5}", fullmatch=True), st.integers(), min_size=1, max_size=1))
+def test_an_object_of_ones_own(value: dict[str, int]) -> None:
+    """An own object whose single key starts with $ is written with one more $, and kept as it was meant."""
+    ((key, inner),) = value.items()
+    assert patched({}, any={"$" + key: inner}) == {"any": value}
+
+
+def test_objects_that_are_no_transforms() -> None:
+    """An object with two keys, a nested one, or one without $ is a value."""
+    for value in ({"$a": 1, "b": 2}, {"a": {"$now": True}}, {"a": 1}, {}):
+        assert patched({}, any=value) == {"any": value}
+
+
+@given(ITEMS, ITEMS)
+def test_add(old: list[str], items: list[str]) -> None:
+    """Adding keeps what is there and in its order, adds each new item once, and again changes nothing."""
+    result = add(old, items)
+    assert result[: len(old)] == old
+    assert set(result) == {*old, *items}
+    assert len(result) == len(old) + len({*items} - {*old})
+    assert add(result, items) == result
+
+
+@given(ITEMS, ITEMS, ITEMS)
+def test_adds_commute(old: list[str], one: list[str], other: list[str]) -> None:
+    """Additions give the same set in any order, and so do removals."""
+    assert sorted(add(add(old, one), other)) == sorted(add(add(old, other), one))
+    assert remove(remove(old, one), other) == remove(remove(old, other), one) == remove(old, one + other)
+
+
+@given(ITEMS, ITEMS)
+def test_remove(old: list[str], items: list[str]) -> None:
+    """Removing takes every such item and leaves the others in order; arguments stay as they were."""
+    before = list(old)
+    assert remove(old, items) == [item for item in old if item not in set(items)]
+    assert old == before
+
+
+def test_items_are_compared_in_the_stores_form() -> None:
+    """An item that is written otherwise is the same item."""
+    stored = patched({}, times=["2026-01-02T03:04:05Z"])
+    assert patched(stored, times={"$add": ["2026-01-02T04:04:05+01:00"]}) == stored
+    assert patched(stored, times={"$remove": ["2026-01-02T04:04:05+01:00"]}) == {"times": []}
+    assert patched({}, tags={"$add": ["a", "a"]}) == {"tags": ["a"]}
+    assert patched({}, tags={"$remove": ["a"]}) == {"tags": []}
+
+
+# ---------------------------------------------------------------- merging
+
+
+@given(SMALL, SMALL, SMALL)
+def test_counters(base: int, server: int, device: int) -> None:
+    """A counter counts both differences, whoever comes first."""
+    merged = merge("counter", base, server, device, is_device_newer=False)
+    if server != device:
+        assert merged == merge("counter", base, device, server, is_device_newer=True)
+        assert merged == Merged(base + (server - base) + (device - base))
+
+
+def test_counters_without_numbers() -> None:
+    """A counter that began without a value counts from 0; where a side has no number, the server's stays."""
+    assert merge("counter", None, 2, 3, is_device_newer=True) == Merged(5)
+    assert merge("counter", 1, 2, None, is_device_newer=True) == Merged(2, is_lost=True)
+
+
+@given(UNIQUE, UNIQUE, UNIQUE)
+def test_sets(base: list[str], server: list[str], device: list[str]) -> None:
+    """What either side added is in, what either side removed is out, what neither touched stays; nothing is lost."""
+    merged = merge("set", base, server, device, is_device_newer=False)
+    added = ({*server} | {*device}) - {*base}
+    kept = {*base} & {*server} & {*device}
+    assert not merged.is_lost
+    assert set(merged.value) == added | kept
+    assert len(merged.value) == len(set(merged.value))
+    assert set(merge("set", base, device, server, is_device_newer=True).value) == set(merged.value)
+
+
+def test_sets_without_values() -> None:
+    """No value is the empty set."""
+    assert merge("set", None, None, ["a"], is_device_newer=False) == Merged(["a"])
+    assert merge("set", ["a"], None, ["a", "b"], is_device_newer=False) == Merged(["b"])
+
+
+@given(st.sampled_from(["newest", "server", "counter", "set"]), ITEMS, st.booleans())
+def test_agreement(policy: Any, value: list[str], is_device_newer: bool) -> None:
+    """Where both sides came to the same, that stands and nothing is lost."""
+    assert merge(policy, [], value, list(value), is_device_newer=is_device_newer) == Merged(value)
+
+
+@given(st.text(), st.text(), st.text(), st.booleans())
+def test_newest_and_server(base: str, server: str, device: str, is_device_newer: bool) -> None:
+    """The newest takes the later stamp, the server keeps its own; the device's edit that didn't stand is lost."""
+    newest = merge("newest", base, server, device, is_device_newer=is_device_newer)
+    kept = merge("server", base, server, device, is_device_newer=is_device_newer)
+    assert newest.value == (device if is_device_newer else server)
+    assert newest.is_lost == (newest.value != device)
+    assert kept == Merged(server, is_lost=server != device)

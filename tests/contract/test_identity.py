@@ -1,0 +1,55 @@
+"""Ids and callers."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hinterland.contract.identity import SIGNED_OUT, Principal, is_record_id, is_temporary, new_id
+
+TIMES = st.floats(0, 2**50 / 1000 - 1)
+
+
+@given(TIMES, TIMES)
+def test_ids_sort_by_time(one: float, other: float) -> None:
+    """Ids made at different milliseconds sort as the times do."""
+    if int(one * 1000) != int(other * 1000):
+        assert (new_id(one) < new_id(other)) == (one < other)
+
+
+@given(TIMES)
+def test_ids_are_ids(now: float) -> None:
+    """A made id has 26 characters and may be one; two of the same moment differ."""
+    made = new_id(now)
+    assert re.fullmatch("[0-9a-hjkmnp-tv-z]{26}", made)
+    assert is_record_id(made)
+    assert new_id(now) != made
+    assert new_id(now)[:10] == made[:10]
+
+
+@pytest.mark.parametrize("value", ["a", "A-z_09", "x" * 64, "-", "0"])
+def test_record_ids(value: str) -> None:
+    """1 to 64 of A–Z a–z 0–9 _ - are an id; with ~ before it, a stand-in."""
+    assert is_record_id(value)
+    assert is_temporary("~" + value)
+    assert not is_temporary(value)
+
+
+@pytest.mark.parametrize("value", ["", "x" * 65, "a/b", "é", "a b", "a\n", "~a", "..", "١", None, 1, 1.5, ["a"], b"a"])
+def test_no_record_ids(value: object) -> None:
+    """Anything else is no id, and with ~ before it no stand-in."""
+    assert not is_record_id(value)
+    assert not is_temporary(value) or value == "~a"
+    assert not is_temporary(f"~{value}") or value in (None, 1)
+
+
+def test_principals() -> None:
+    """A caller who is signed out has no `auth`; one who is has an id and roles there."""
+    assert not SIGNED_OUT.is_signed_in
+    assert SIGNED_OUT.as_auth() is None
+    ada = Principal(id=7, roles=("editor",), session="s")
+    assert ada.is_signed_in
+    assert ada.as_auth() == {"id": 7, "roles": ["editor"]}

@@ -1,0 +1,193 @@
+"""Collections, and how a body becomes a document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hinterland.contract.errors import Refusal
+from hinterland.contract.fields import AnyField, Boolean, Instant, Integer, Json, List, Number, Text
+from hinterland.contract.records import EVERYBODY, RESERVED, Collection, Rules, Shape, users
+
+POSTS = Collection(
+    name="posts",
+    fields={
+        "title": Text(required=True, max_length=10),
+        "rank": Integer(default=1, minimum=0),
+        "at": Instant(default="2026-01-02T03:04:05+01:00"),
+        "author": Text(fill="auth.id"),
+        "tags": List(),
+        "done": Boolean(),
+    },
+)
+SHAPE = Shape(POSTS)
+VALUES = st.none() | st.booleans() | st.integers() | st.text(max_size=12) | st.lists(st.text(max_size=3), max_size=3)
+BODIES = st.dictionaries(st.sampled_from([*POSTS.fields, *RESERVED, "unknown", "colour"]), VALUES)
+
+
+def errors_of(body: dict[str, Any], document: dict[str, Any] | None = None) -> dict[str, list[str]]:
+    """The errors by field that a creation (or, of a `document`, a patch) is refused with."""
+    with pytest.raises(Refusal) as refused:
+        SHAPE.new(body) if document is None else SHAPE.patched(document, body)
+    assert refused.value.code == "validation"
+    return refused.value.errors
+
+
+@given(BODIES, st.sampled_from([None, "ada"]))
+def test_a_document(body: dict[str, Any], caller: str | None) -> None:
+    """A body becomes a document with every declared field in order, which is a body of itself; or every wrong field is
+    named, in declared order, and no other."""
+    wrong = {
+        name for name, value in body.items() if name not in RESERVED and value is not None and not _fits(name, value)
+    }
+    if body.get("title") in (None, ""):
+        wrong.add("title")
+    if wrong := wrong | {name for name in body if name in ("unknown", "colour")}:
+        with pytest.raises(Refusal) as refused:
+            SHAPE.new(body, caller)
+        assert refused.value.errors.keys() == wrong
+        known = [name for name in refused.value.errors if name in POSTS.fields]
+        assert known == [name for name in POSTS.fields if name in wrong]
+    else:
+        document = SHAPE.new(body, caller)
+        assert list(document) == list(POSTS.fields)
+        assert SHAPE.new(document, caller) == document == SHAPE.replaced(document, {}) == SHAPE.patched(document, {})
+
+
+def _fits(name: str, value: Any) -> bool:
+    if name not in POSTS.fields:
+        return False
+    try:
+        SHAPE.check(name, value)
+    except ValueError:
+        return False
+    return True
+
+
+def test_new() -> None:
+    """Defaults and the caller fill what the body leaves out, in the store's form; null is no value."""
+    assert SHAPE.new({"title": "a"}, "ada") == {
+        "title": "a", "rank": 1, "at": "2026-01-02T02:04:05.000000Z", "author": "ada", "tags": None, "done": None,
+    }  # fmt: skip
+    assert SHAPE.new({"title": "a", "author": "bob", "rank": None}, "ada")["author"] == "bob"
+    assert SHAPE.new({"title": "a", "rank": None})["rank"] is None
+    assert SHAPE.new({"title": "a", "author": None}, "ada")["author"] is None
+    assert SHAPE.new({"title": "a"})["author"] is None
+
+
+def test_a_fill_is_checked() -> None:
+    """What the caller's id is filled into is checked like a value: an integer is no text."""
+    with pytest.raises(Refusal) as refused:
+        SHAPE.new({"title": "a"}, 7)
+    assert refused.value.errors == {"author": ["must be text"]}
+
+
+def test_all_errors_at_once() -> None:
+    """Every wrong field is told at once, in declared order, unknown ones last with what there is; reserved ones don't
+    count."""
+    errors = errors_of({"colour": "red", "rank": -1, "id": "x", "revision": 3, "title": "far too long a title"})
+    assert errors == {
+        "title": ["must have at most 10 characters, has 20"],
+        "rank": ["must be between 0 and 9007199254740991"],
+        "colour": ["is not a field of posts; it has title, rank, at, author, tags, done"],
+    }
+    assert list(errors) == ["title", "rank", "colour"]
+
+
+@pytest.mark.parametrize("body", [{}, {"title": None}, {"title": ""}])
+def test_required(body: dict[str, Any]) -> None:
+    """A required field must be there, and as text not be empty."""
+    assert errors_of(body) == {"title": ["is required"]}
+    if body:
+        assert errors_of(body, SHAPE.new({"title": "a"})) == {"title": ["is required"]}
+
+
+def test_a_required_field_that_is_wrong() -> None:
+    """A required field with a wrong value is told its own mistake, not that it is missing."""
+    assert errors_of({"title": 3}) == {"title": ["must be text"]}
+
+
+def test_patched() -> None:
+    """A patch changes its fields alone, and null clears one (RFC 7396 §2)."""
+    old = SHAPE.new({"title": "a", "tags": ["x"], "done": True})
+    assert SHAPE.patched(old, {"done": None, "rank": 7}) == old | {"done": None, "rank": 7}
+    assert old["done"] is True
+
+
+def test_a_field_that_is_gone() -> None:
+    """A stored field that isn't declared any more is left out, and can't be patched."""
+    old = {"colour": "red", "title": "a"}
+    assert SHAPE.patched(old, {"rank": 2}) == dict.fromkeys(POSTS.fields) | {"title": "a", "rank": 2}
+    assert "is not a field" in errors_of({"colour": "blue"}, old)["colour"][0]
+
+
+def test_replaced() -> None:
+    """A replacement starts from the defaults; what is hidden from the caller stays."""
+    assert SHAPE.replaced({"title": "b"}, {})["rank"] == 1
+    assert SHAPE.replaced({"title": "b"}, {"author": "eve"})["author"] == "eve"
+
+
+@given(st.lists(st.text(max_size=3), max_size=3))
+def test_defaults_are_not_shared(tags: list[str]) -> None:
+    """Two records with the same default are two."""
+    shape = Shape(Collection(name="a", fields={"tags": List(default=["x"])}))
+    first = shape.new({"tags": tags})
+    assert first["tags"] == tags
+    assert shape.new({})["tags"] == ["x"]
+
+
+@pytest.mark.parametrize("name", ["", "Posts", "1a", "_a", "a-b", "a.b", "é", "a" * 64, "a b", "a\n", 'a"', "sqlite_x"])
+def test_names_of_collections(name: str) -> None:
+    """A collection's name has a–z, 0–9 and _ and starts with a letter; the database's own are taken."""
+    with pytest.raises(ValueError, match="collection"):
+        Collection(name=name, fields={})
+
+
+@pytest.mark.parametrize(
+    "name", [*RESERVED, "", "Title", "1a", "_a", "a-b", "a" * 64, "a\n", "xmin", "ctid", "tableoid"]
+)
+def test_names_of_fields(name: str) -> None:
+    """A field can't be called as a record's own values, nor as a column that a database keeps for itself."""
+    with pytest.raises(ValueError, match="this name can't be used; reserved are id"):
+        Collection(name="posts", fields={name: Text()})
+
+
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        (Text(default=3), r"posts\.x: its default must be text"),
+        (Integer(minimum=1, default=0), "its default must be between"),
+        (Text(pattern="("), "its pattern is no regular expression"),
+        (List(of=Integer(), default=[1, "2"]), "its default item 1"),
+    ],
+)
+def test_declarations(field: AnyField, message: str) -> None:
+    """A declaration that contradicts itself is refused where it is made, by its place."""
+    with pytest.raises(ValueError, match=message):
+        Collection(name="posts", fields={"x": field})
+
+
+def test_users() -> None:
+    """People see and change only their own record, and an app adds fields and rules of its own."""
+    plain = users()
+    assert list(plain.fields) == ["name", "email"]
+    assert plain.fields["email"].unique
+    assert (plain.rules.view, plain.rules.create, plain.rules.delete) == ("auth.id == record.id", "", "")
+    own = users(fields={"score": Number()}, rules=EVERYBODY, ids="integer", email_read="true")
+    assert list(own.fields) == ["name", "email", "score"]
+    assert (own.rules, own.ids, own.fields["email"].read) == (EVERYBODY, "integer", "true")
+
+
+def test_the_default_is_deny() -> None:
+    """A collection without rules lets nobody do anything."""
+    assert Collection(name="a", fields={}).rules == Rules(list="", view="", create="", update="", delete="")
+
+
+def test_declarations_travel() -> None:
+    """A collection comes back from JSON as it was."""
+    declared = Collection(name="a", fields={"x": Json(), "y": List(of=Instant())}, rules=EVERYBODY, parent="posts")
+    assert msgspec.json.decode(msgspec.json.encode(declared), type=Collection) == declared

@@ -1,0 +1,145 @@
+"""JSON as a store must read it."""
+
+from __future__ import annotations
+
+import json
+import math
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hinterland.kit.strict_json import MAX_DEPTH, StrictJsonError, decode, encode
+
+# Every text that may be in JSON: no lone surrogates, no NUL.
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | TEXTS
+    | st.floats(allow_nan=False).filter(math.isfinite)
+)
+DOCUMENTS = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner), max_leaves=30)
+
+
+def is_same(one: Any, other: Any) -> bool:
+    """Whether two decoded documents are equal in value, type and the order of names; 0.0 isn't -0.0."""
+    return repr(one) == repr(other)
+
+
+@given(DOCUMENTS, st.booleans(), st.sampled_from([None, 1, "\t"]))
+def test_agrees_with_the_standard_reader(value: Any, ensure_ascii: bool, indent: int | str | None) -> None:
+    """A document that is fine is read as Python's own reader does, however it is spaced and escaped."""
+    data = json.dumps(value, ensure_ascii=ensure_ascii, indent=indent).encode()
+    assert is_same(decode(data), json.loads(data))
+
+
+@given(DOCUMENTS)
+def test_comes_back(value: Any) -> None:
+    """What was encoded is decoded as it was; the text is compact."""
+    data = encode(value)
+    assert is_same(decode(data), value)
+    assert len(data) <= len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()) + 400
+
+
+@given(st.text(alphabet='{}[]",:\\u0022\\ud83 \t-+.0123456789eEtrufalsn\0é😀', max_size=40) | st.text(max_size=40))
+def test_never_more_lenient(text: str) -> None:
+    """Whatever Python's own reader refuses is refused here; nothing but `StrictJsonError` is ever raised."""
+    data = text.encode("utf-8", "surrogatepass")
+    with suppress(StrictJsonError):
+        value = decode(data)
+        assert is_same(value, json.loads(data)) or b"-0" in data  # the minus of an integer zero is lost
+
+
+@given(st.binary(max_size=30))
+def test_any_bytes(data: bytes) -> None:
+    """Whatever the bytes are, the answer is a value or `StrictJsonError`."""
+    with suppress(StrictJsonError):
+        decode(data)
+
+
+@given(DOCUMENTS, DOCUMENTS, TEXTS, st.booleans())
+def test_duplicate_names(one: Any, other: Any, name: str, is_nested: bool) -> None:
+    """The same name twice in one object is refused, however it is escaped, and in two objects it is not."""
+    plain, escaped = json.dumps(name, ensure_ascii=False), json.dumps(name)
+    text = f"{{{plain}: {json.dumps(one)}, {escaped}: {json.dumps(other)}}}"
+    with pytest.raises(StrictJsonError, match="appears twice"):
+        decode((f'[{{"x": {text}}}]' if is_nested else text).encode())
+    decode(f"[{{{plain}: 1}}, {{{escaped}: 1}}]".encode())
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b'{"a": 1, "b": 2, "a": 3}', "the name 'a' appears twice"),
+        (b'{"\\u0022": 1, "\\"": 2}', "appears twice"),
+        (b'{"a\\u0022b": "\\u0022", "c": 2, "c": "\\u0022"}', "'c' appears twice"),
+        (b'"a\\u0000b"', "NUL"),
+        (b'{"a\\u0000": 1}', "NUL"),
+        (b'[{"x": ["\\u0000"]}]', "NUL"),
+        (b'"a\0b"', "invalid character"),
+        (b'"\\ud800"', "surrogate"),
+        (b'"\\udc00"', "surrogate"),
+        (b'"\\ud83d\\u0041"', "surrogate"),
+        (b'{"\\ud800": 1}', "surrogate"),
+        (b'"\xed\xa0\x80"', "not UTF-8"),
+        (b'"\xff"', "not UTF-8"),
+        (b"9223372036854775808", "64 bits"),
+        (b"[-9223372036854775809]", "64 bits"),
+        (b'{"a": {"b": [18446744073709551615]}}', "64 bits"),
+        (b"[" + b"9" * 5_000 + b"]", "out of range"),
+        (b"1e400", "out of range"),
+        (b"[NaN]", "malformed"),
+        (b"[Infinity]", "malformed"),
+        (b"", "cut off"),
+        (b"[1,]", "trailing comma"),
+        (b"{} {}", "trailing"),
+        (b"\xef\xbb\xbf{}", "invalid character"),
+        (b"[01]", "invalid number"),
+        (b"'a'", "invalid character"),
+    ],
+)
+def test_refused(data: bytes, message: str) -> None:
+    """Duplicate keys, NUL, lone surrogates, integers beyond 64 bits and what isn't JSON are refused with the reason."""
+    with pytest.raises(StrictJsonError, match=message):
+        decode(data)
+
+
+@pytest.mark.parametrize("data", [b"[" * 1_000 + b"]" * 1_000, b'{"a":' * 1_000 + b"1" + b"}" * 1_000, b"[" * 100_000])
+def test_nested_brackets(data: bytes) -> None:
+    """1,000 nested brackets in a body → refused, and so is a body of nothing else."""
+    with pytest.raises(StrictJsonError, match="nested deeper than 64"):
+        decode(data)
+
+
+@given(st.integers(1, MAX_DEPTH + 20), st.integers(0, 100))
+def test_depth(depth: int, width: int) -> None:
+    """Depth is what counts, not the number of brackets, and none inside a text count."""
+    inner = "[" * (depth - 1) + json.dumps('[{"\\') + "]" * (depth - 1)
+    data = f"[{', '.join([*['[]'] * width, inner])}]".encode()
+    if depth <= MAX_DEPTH:
+        assert decode(data) == json.loads(data)
+    else:
+        with pytest.raises(StrictJsonError, match="nested deeper"):
+            decode(data)
+
+
+def test_depth_of_ones_own() -> None:
+    """The depth is the caller's to say."""
+    with pytest.raises(StrictJsonError, match="deeper than 2 levels"):
+        decode(b"[[[]]]", max_depth=2)
+    assert decode(b"[[]]", max_depth=2) == [[]]
+
+
+@pytest.mark.parametrize("number", [2**63 - 1, -(2**63), 2**53 + 1, 0])
+def test_the_widest_integers(number: int) -> None:
+    """Integers within 64 bits are exact."""
+    assert decode(json.dumps({"number": number, "more": [number]}).encode()) == {"number": number, "more": [number]}
+
+
+def test_a_decimal_is_a_double() -> None:
+    """A number with a point or exponent is a double, however many digits it has."""
+    assert decode(b"[12345678901234567890.5, 1e2]") == [1.2345678901234567e19, 100.0]
