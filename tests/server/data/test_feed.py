@@ -1,0 +1,397 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from hinterland.contract.changes import Write
+from hinterland.contract.errors import Refusal
+from hinterland.contract.identity import SIGNED_OUT, Principal
+from hinterland.contract.records import Rules
+from hinterland.kit.clock import ManualClock
+from hinterland.kit.event_stream import EventStreamParser, Message
+from hinterland.server.data.feed import KEEP_ALIVE
+from hinterland.server.data.requests import WriteRequest
+from hinterland.server.storage.postgres import PostgresStorage
+from hinterland.server.storage.protocol import LogEntry
+from hinterland.server.storage.sqlite import SqliteStorage
+from hinterland.server.storage.system import Drop, Put, RowAct
+from tests.server.data.world import (
+    ADA,
+    ADA_SIGNED_IN,
+    ADMIN,
+    BEN,
+    COLLECTIONS,
+    NOTES,
+    Listener,
+    World,
+    delete,
+    listen,
+    note,
+    opened,
+    patch,
+    told,
+)  # fmt: skip
+
+
+def post(title: str, draft: str = "") -> Write:
+    return Write(act="create", collection="posts", body={"title": title, "draft": draft})
+
+
+async def drained(listener: Listener) -> bytes:
+    """What waits for a listener now."""
+    return await asyncio.wait_for(listener.subscription.next(), 5)
+
+
+# ------------------------------------------------------------------ what is told
+
+
+async def test_one_event_for_one_commit(world: World) -> None:
+    """One event is one commit with all its changes, in order, and its cursor as the id."""
+    ada = await listen(world, ADA, "notes")
+    outcome = await world.write(note("a", "ada", title="A"), note("b", "ada"), patch("notes", "a", title="B"))
+    message = await ada.next()
+    changes = json.loads(message.data)["changes"]
+    assert [(c["kind"], c["id"], c["revision"]) for c in changes] == [
+        ("create", "a", 1),
+        ("create", "b", 2),
+        ("update", "a", 3),
+    ]
+    assert changes[2]["record"] == json.loads(world.catalogue["notes"].wire(ADA, outcome.records[2].after))  # type: ignore[arg-type]
+    assert world.cursors.read(message.id).revision == 3
+
+
+async def test_only_what_is_visible(world: World) -> None:
+    """Each caller is told of what the list rule shows, and of nothing else."""
+    ada, ben = await listen(world, ADA, "notes"), await listen(world, BEN, "notes")
+    await world.write(note("a", "ada"), note("b", "ben"), note("ab", "ada", "ben"))
+    await world.write(note("x", "ada"))
+    assert told(await ada.changes()) == [("create", "a"), ("create", "ab")]
+    assert told(await ben.changes()) == [("create", "b"), ("create", "ab")]
+    assert told(await ada.changes()) == [("create", "x")]
+
+
+async def test_left_and_joined(world: World) -> None:
+    """Who is taken off a record's list is told that it left, with the id alone; who joins is told of a creation; who
+    saw it neither before nor after hears nothing."""
+    await world.write(note("a", "ada", title="secret"))
+    ada, ben, root = [await listen(world, caller, "notes") for caller in (ADA, BEN, ADMIN)]
+    await world.write(patch("notes", "a", members=["ben"], title="deeper secret"))
+    (left,) = await ada.changes()
+    assert msgspec.to_builtins(left) == {"kind": "left", "collection": "notes", "id": "a", "revision": 2}
+    (joined,) = await ben.changes()
+    assert (joined.kind, joined.record and joined.record["title"]) == ("create", "deeper secret")
+    assert told(await root.changes()) == [("update", "a")]
+    await world.write(delete("notes", "a"))
+    await world.write(note("b", "ada", "ben"))
+    assert told(await ada.changes()) == [("create", "b")]
+    (deleted,) = await ben.changes()
+    assert msgspec.to_builtins(deleted) == {"kind": "delete", "collection": "notes", "id": "a", "revision": 3}
+
+
+async def test_nested(world: World) -> None:
+    """A nested collection is followed below all its parents; what goes with its parent is told too."""
+    anybody = await listen(world, SIGNED_OUT, "posts", "comments")
+    await world.write(post("one"))
+    (made,) = await anybody.changes()
+    await world.write(
+        Write(act="create", collection="comments", parent=f"posts/{made.id}", id="c", body={"text": "hi"})
+    )
+    (comment,) = await anybody.changes()
+    assert (comment.parent, comment.id) == ("posts/1", "c")
+    await world.write(patch("comments", "c", "posts/1", hidden=True))
+    assert told(await anybody.changes()) == [("left", "c")]
+    await world.write(patch("comments", "c", "posts/1", hidden=False))
+    assert told(await anybody.changes()) == [("create", "c")]
+    await world.write(delete("posts", 1))
+    assert told(await anybody.changes()) == [("delete", "c"), ("delete", 1)]
+
+
+async def test_private_fields(world: World) -> None:
+    """A field with its own read rule is in the events of those who may read it only."""
+    ada, ben = await listen(world, ADA, "posts"), await listen(world, BEN, "posts")
+    await world.write(post("one", "hush"))
+    (seen,), (cut,) = await ada.changes(), await ben.changes()
+    assert seen.record is not None
+    assert cut.record is not None
+    assert (seen.record["draft"], "draft" in cut.record) == ("hush", False)
+
+
+async def test_filter(world: World) -> None:
+    """A filter narrows a stream to what it holds for; a record that no longer fits has left."""
+    ada = await listen(world, ADA, "notes", filter="record.count > 3")
+    await world.write(note("a", "ada", count=1), note("b", "ada", count=5))
+    assert told(await ada.changes()) == [("create", "b")]
+    await world.write(patch("notes", "b", count=2), patch("notes", "a", count=9))
+    assert told(await ada.changes()) == [("left", "b"), ("create", "a")]
+
+
+async def test_same_bytes(lite: World) -> None:
+    """Subscribers of one view are sent the very same bytes, made once; the public collection is one view for all."""
+    await lite.write(post("one"))
+    callers = [SIGNED_OUT, BEN, Principal(id="cleo")]
+    listeners = [await listen(lite, caller, "comments") for caller in callers]
+    await lite.write(Write(act="create", collection="comments", parent="posts/1", body={"text": "hi"}))
+    chunks = [await drained(listener) for listener in listeners]
+    assert b'"hi"' in chunks[0]
+    assert chunks[0] is chunks[1] is chunks[2]
+
+
+# ------------------------------------------------------------------ where a stream begins
+
+
+@pytest.mark.parametrize(
+    ("caller", "names", "filter", "code"),
+    [
+        (ADA, ["nowhere"], "", "unknown_collection"),
+        (ADA, ["notes", "closed"], "", "forbidden"),
+        (SIGNED_OUT, ["closed"], "", "unauthorized"),
+        (ADA, ["notes"], "record.count >", "invalid_query"),
+        (ADA, ["notes"], "record.nothing == 1", "invalid_query"),
+        (ADA, ["notes"], "true || " * 600 + "true", "invalid_query"),
+        (BEN, ["posts"], "record.draft == 'x'", "forbidden"),
+    ],
+)
+async def test_refused(lite: World, caller: Principal, names: list[str], filter: str, code: str) -> None:
+    """What can't be followed is refused before the stream begins; a filter over a hidden field is refused."""
+    with pytest.raises(Refusal) as caught:
+        await lite.feed.subscribe(caller, names, filter=filter)
+    assert caught.value.code == code
+
+
+async def test_administrator(lite: World) -> None:
+    """An administrator follows collections without rules too, hidden fields included."""
+    root = await listen(lite, ADMIN, "closed", "posts", filter="")
+    await lite.write(Write(act="create", collection="closed", body={"text": "x"}), post("one", "hush"))
+    closed, posted = await root.changes()
+    assert closed.collection == "closed"
+    assert posted.record is not None
+    assert posted.record["draft"] == "hush"
+
+
+async def test_replay(world: World) -> None:
+    """A stream begins at its cursor: what happened since is told first, then what happens."""
+    ready = (await listen(world, ADA, "notes")).subscription
+    cursor = ready.channel.cursor(ready.revision, ready.check)
+    await world.write(note("a", "ada"))
+    await world.write(note("b", "ben"))
+    await world.write(note("c", "ada"))
+    again = await listen(world, ADA, "notes", cursor=cursor)
+    await world.write(note("d", "ada"))
+    assert [told(await again.changes()) for _ in range(3)] == [[("create", name)] for name in "acd"]
+
+
+async def test_replay_brings_the_cursor_up_to_date(world: World) -> None:
+    """After a replay without news the cursor is a later one, so that the next replay is shorter."""
+    first = await listen(world, ADA, "notes")
+    cursor = first.subscription.channel.cursor(0, 0)
+    await world.write(note("b", "ben"))
+    again = await listen(world, ADA, "notes", cursor=cursor)
+    message = await again.next()
+    assert (message.event, world.cursors.read(message.id).revision) == ("position", 1)
+
+
+async def resynced(world: World, caller: Principal, name: str, cursor: str, filter: str = "") -> str:
+    """The reason of the resync with which a stream begins; its cursor goes on from there."""
+    listener = Listener(await world.feed.subscribe(caller, [name], filter=filter, cursor=cursor))
+    ready, resync = await listener.next(), await listener.next()
+    assert (ready.event, resync.event) == ("ready", "resync")
+    assert world.cursors.read(ready.id) == world.cursors.read(cursor)  # cut here, it would come back to the resync
+    while not listener.subscription.is_live:
+        await world.feed.catch_up(listener.subscription)
+    await world.write(note("", str(caller.id)))
+    assert [change.kind for change in await listener.changes()] == ["create"]
+    return str(json.loads(resync.data)["reason"])
+
+
+async def test_resync(world: World, clock: ManualClock) -> None:
+    """cursor too old, server restored from a backup, schema changed → *resync*, then the stream goes on from now."""
+    views = (await listen(world, ADA, "notes")).subscription.channel.fingerprints
+    await world.write(note("a", "ada"))
+    await clock.advance(100)
+    await world.write(note("b", "ada"))
+    head = await world.storage.head()
+    assert await resynced(world, ADA, "notes", world.cursors.at(head.revision, head.check + 1, views)) == "restored"
+    assert await resynced(world, BEN, "notes", world.cursors.at(head.revision, head.check, views)) == "changed"
+    assert await resynced(world, ADA, "notes", world.cursors.at(head.revision, head.check, views), "true") == "changed"
+    page = await world.pull(ADA, "notes", limit=1)
+    assert await resynced(world, ADA, "notes", page.cursor) == "unfinished"
+    await world.storage.prune(clock.now() - 50)
+    assert await resynced(world, ADA, "notes", world.cursors.at(0, 0, views)) == "expired"
+
+
+async def test_changed_rules(tmp_path: Path, clock: ManualClock) -> None:
+    """A changed rule or field makes a cursor of before worthless; a change elsewhere doesn't."""
+
+    async def first_events(rules: Rules, cursor: str) -> list[Message]:
+        notes = msgspec.structs.replace(NOTES, rules=rules)
+        declared = [notes if collection is NOTES else collection for collection in COLLECTIONS]
+        async with opened(SqliteStorage(tmp_path), clock, declared) as world:
+            subscription = await world.feed.subscribe(ADA, ["notes"], cursor=cursor)
+            return EventStreamParser().feed(await subscription.next())
+
+    rules = NOTES.rules
+    (ready,) = await first_events(rules, "")
+    (again,) = await first_events(msgspec.structs.replace(rules, delete=""), ready.id)
+    events = await first_events(msgspec.structs.replace(rules, list="true"), again.id)
+    assert [event.event for event in events] == ["ready", "resync"]
+
+
+async def test_pull_cursor(world: World) -> None:
+    """A stream goes on from a pull's cursor, and a pull from a stream's."""
+    await world.write(note("a", "ada"))
+    page = await world.pull(ADA, "notes")
+    await world.write(note("b", "ada"))
+    ada = await listen(world, ADA, "notes", cursor=page.cursor)
+    message = await ada.next()
+    assert [change["id"] for change in json.loads(message.data)["changes"]] == ["b"]
+    await world.write(note("c", "ada"))
+    after = await world.pull(ADA, "notes", cursor=message.id)
+    assert (told(after.changes), after.restart) == ([("create", "c")], [])
+
+
+# ------------------------------------------------------------------ how a stream ends
+
+
+async def ended(listener: Listener) -> bool:
+    """Whether a stream has ended in order."""
+    return listener.subscription.has_ended and await drained(listener) == b""
+
+
+async def test_slow(tmp_path: Path, clock: ManualClock) -> None:
+    """A subscriber that does not take its events is cut, the others are served; it resumes from its cursor."""
+    async with opened(SqliteStorage(tmp_path), clock, buffer=2) as world:
+        slow, quick = await listen(world, ADA, "notes"), await listen(world, ADA, "notes")
+        seen = []
+        for name in "abcd":
+            await world.write(note(name, "ada"))
+            seen += told(await quick.changes())
+        assert [id for _, id in seen] == [*"abcd"]
+        assert slow.subscription.is_slow
+        assert await ended(slow)
+        cursor = slow.subscription.channel.cursor(0, 0)
+        again = await listen(world, ADA, "notes", cursor=cursor)
+        assert [told(await again.changes()) for _ in range(4)] == [[("create", name)] for name in "abcd"]
+
+
+async def test_keep_alive(world: World, clock: ManualClock) -> None:
+    """Every fifteen seconds there is a later cursor where the log went on without news, else a comment."""
+    ada = await listen(world, ADA, "notes")
+    await clock.advance(16)
+    assert await drained(ada) == KEEP_ALIVE
+    await world.write(note("b", "ben"))
+    ben = await listen(world, BEN, "notes")
+    await world.write(note("c", "ben"))
+    await ben.changes()
+    await clock.advance(15)
+    message = await ada.next()
+    assert (message.event, world.cursors.read(message.id).revision) == ("position", 2)
+
+
+def acting(act: RowAct) -> WriteRequest:
+    return WriteRequest((), acts=[act], is_trusted=True)
+
+
+async def end_session(world: World) -> None:
+    await world.writer.submit(acting(Put("_sessions", {"id": "ada1", "ended": world.clock.now()})))
+
+
+async def expire(world: World) -> None:
+    world.clock.jump(90_000)
+
+
+async def disable(world: World) -> None:
+    await world.writer.submit(acting(Put("_accounts", {"id": "ada", "is_disabled": True})))
+
+
+async def promote(world: World) -> None:
+    await world.writer.submit(acting(Put("_accounts", {"id": "ada", "roles": '["staff"]'})))
+
+
+async def erase(world: World) -> None:
+    await world.writer.submit(acting(Drop("_accounts", {"id": "ada"})))
+
+
+async def remove_user(world: World) -> None:
+    await world.write(delete("users", "ada"))
+
+
+@pytest.mark.parametrize("act", [end_session, expire, disable, promote, erase, remove_user])
+async def test_right_ends(world: World, clock: ManualClock, act: Callable[[World], Awaitable[None]]) -> None:
+    """A stream ends within a second when its session or its right ends, wherever that happened; others go on."""
+    await world.sign_in(ADA_SIGNED_IN)
+    ada, anybody = await listen(world, ADA_SIGNED_IN, "notes"), await listen(world, SIGNED_OUT, "posts")
+    await clock.advance(2)
+    while not clock.waiting:  # the check of the second that has passed
+        await asyncio.sleep(0)
+    assert not ada.subscription.has_ended
+    await act(world)
+    await clock.advance(1)
+    await asyncio.wait_for(ada.subscription.ended, 5)
+    assert await ended(ada)
+    assert not anybody.subscription.has_ended
+
+
+async def test_session_ended(lite: World) -> None:
+    """A log-out in this process ends the session's streams at once."""
+    ada, other = await listen(lite, ADA_SIGNED_IN, "notes"), await listen(lite, BEN, "notes")
+    lite.feed.session_ended("ada1")
+    assert await ended(ada)
+    assert not other.subscription.has_ended
+
+
+async def test_close(lite: World) -> None:
+    """A server that goes down ends every stream, and lets nobody begin another."""
+    streams = [await listen(lite, ADA, "notes"), Listener(await lite.feed.subscribe(BEN, ["notes"]))]
+    waiting = asyncio.create_task(streams[0].subscription.next())
+    await asyncio.sleep(0)
+    await lite.feed.close()
+    assert await waiting == b""
+    assert all(stream.subscription.has_ended for stream in streams)
+    with pytest.raises(Refusal) as caught:
+        await lite.feed.subscribe(ADA, ["notes"])
+    assert caught.value.code == "unavailable"
+
+
+# ------------------------------------------------------------------ trouble, and other processes
+
+
+class Failing(SqliteStorage):
+    """A database that can't be read for a while."""
+
+    is_down = False
+
+    async def log(self, after: int, limit: int, through: int | None = None) -> list[LogEntry]:
+        if self.is_down:
+            raise Refusal("unavailable")
+        return await super().log(after, limit, through)
+
+
+async def test_outage(tmp_path: Path, clock: ManualClock, caplog: pytest.LogCaptureFixture) -> None:
+    """While the log can't be read, streams wait; then they are told everything, without a gap."""
+    storage = Failing(tmp_path)
+    async with opened(storage, clock) as world:
+        ada = await listen(world, ADA, "notes")
+        storage.is_down = True
+        with caplog.at_level(logging.WARNING):
+            await world.write(note("a", "ada"))
+            await clock.advance(3)
+        assert "streams wait" in caplog.text
+        storage.is_down = False
+        await clock.advance(1)
+        assert told(await ada.changes()) == [("create", "a")]
+
+
+async def test_other_process(postgres_dsn: str, clock: ManualClock) -> None:
+    """What another process writes to the same PostgreSQL is told within a second."""
+    storages = [PostgresStorage(postgres_dsn, connections=3) for _ in range(2)]
+    async with opened(storages[0], clock) as here, opened(storages[1], clock) as there:
+        ada = await listen(here, ADA, "notes")
+        await there.write(note("a", "ada"))
+        await clock.advance(1)
+        assert told(await ada.changes()) == [("create", "a")]
