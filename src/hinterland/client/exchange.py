@@ -68,6 +68,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     is_stream: bool = False
     journal: Journal = msgspec.field(default_factory=Journal)
 
+    def __repr__(self) -> str:
+        # Neither headers nor body nor query: what is printed ends up in logs, and they hold secrets.
+        return f"Request({self.method} {self.url.partition('?')[0]})"
+
     def replaced(self, **changes: Any) -> Request:
         """This request with some of its parts changed."""
         return msgspec.structs.replace(self, **changes)
@@ -95,6 +99,9 @@ class Response(msgspec.Struct, kw_only=True):
     close: Callable[[], Awaitable[None]] = _nothing
     attempts: int = 1
     waited: float = 0.0
+
+    def __repr__(self) -> str:
+        return f"Response({self.status})"
 
     @property
     def is_error(self) -> bool:

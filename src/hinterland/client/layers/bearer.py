@@ -18,6 +18,9 @@ class Token(msgspec.Struct, frozen=True):
     user: str | int
     is_fresh: bool = False
 
+    def __repr__(self) -> str:
+        return f"Token(user={self.user!r}, is_fresh={self.is_fresh})"
+
 
 class TokenSource(Protocol):
     """Where access tokens come from."""

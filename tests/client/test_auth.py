@@ -1,0 +1,155 @@
+"""Signing up, in and out."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from hinterland.client.client import Client
+from hinterland.client.errors import (
+    Conflict,
+    ConnectionLost,
+    InvalidCredentials,
+    InvalidResponse,
+    Unauthorized,
+)
+from hinterland.client.session import SignedIn, SignedOut, SigningIn, State, unsealed
+from hinterland.client.transports.scripted import Scripted
+from hinterland.kit.clock import ManualClock
+from hinterland.testing.clock import play
+from tests.client.conftest import log_in, session
+
+ADA = {"name": "Ada", "email": "ada@example.org", "password": "a good password"}
+USER = session()["user"]
+
+
+async def test_signing_up_signs_in(client: Client, script: Scripted) -> None:
+    """Signing up sends the account and the app's own fields, and signs in."""
+    body = {**ADA, "city": "London"}
+    script.expect("POST", "/v1/auth/signup", json=body, headers={"authorization": None}).answer(201, json=session())
+    assert await client.auth.sign_up(**ADA, city="London") == USER
+    assert client.auth.user == USER
+
+
+async def test_a_taken_address_is_a_conflict(client: Client, script: Scripted) -> None:
+    """A refused sign-up tells why by field, is not sent twice, and leaves the session as it was."""
+    refused = {"code": "conflict", "message": "taken", "errors": {"email": ["is taken"]}}
+    script.expect("POST", "/v1/auth/signup").answer(409, json=refused)
+    with pytest.raises(Conflict) as caught:
+        await client.auth.sign_up(**ADA)
+    assert caught.value.errors == {"email": ["is taken"]}
+    script.expect("POST", "/v1/auth/signup").fail(ConnectionLost())
+    with pytest.raises(ConnectionLost):
+        await client.auth.sign_up(**ADA)
+    assert client.auth.state == SignedOut()
+
+
+async def test_the_states_can_be_observed(client: Client, script: Scripted) -> None:
+    """An app sees signed out, signing in, signed in and signed out, as a stream and by a listener; a listener that
+    fails harms nothing, and one that was ended hears nothing more."""
+    heard: list[State] = []
+    ended: list[State] = []
+    client.auth.listen(lambda state: 1 / 0)  # type: ignore[arg-type, return-value]
+    client.auth.listen(heard.append)
+    stop = client.auth.listen(ended.append)
+    stop()
+    stop()
+    states = client.auth.states()
+    assert await anext(states) == SignedOut()
+    await log_in(client, script)
+    script.expect("POST", "/v1/auth/logout", headers={"authorization": "Bearer access-1"}).answer(204)
+    await client.auth.log_out()
+    seen = [await anext(states) for _ in range(3)]
+    await states.aclose()
+    assert [type(state) for state in seen] == [SigningIn, SignedIn, SignedOut]
+    assert heard == seen
+    assert ended == []
+    assert seen[2] == SignedOut("log_out")
+
+
+async def test_a_failed_log_in_leaves_the_session_as_it_was(client: Client, script: Scripted) -> None:
+    """Who fails to log in stays who one was; the wrong password is told apart from a missing sign-in."""
+    await log_in(client, script)
+    script.expect("POST", "/v1/auth/login").answer(401, json={"code": "invalid_credentials", "message": "wrong"})
+    with pytest.raises(InvalidCredentials, match="wrong"):
+        await client.auth.log_in(email="ada@example.org", password="x")
+    assert client.auth.user == USER
+
+
+async def test_an_answer_that_is_no_session_is_an_error(client: Client, script: Scripted) -> None:
+    """A log-in's answer that does not fit names the path, never a token."""
+    script.expect("POST", "/v1/auth/login").answer(json={**session(), "expires_in": "planted"})
+    with pytest.raises(InvalidResponse) as caught:
+        await client.auth.log_in(email="a@b.c", password="x")
+    assert (caught.value.path, caught.value.found) == ("$.expires_in", "str")
+    assert "planted" not in str(caught.value)
+
+
+@pytest.mark.parametrize("failure", [ConnectionLost(), None])
+async def test_logging_out_always_works_here(
+    client: Client,
+    script: Scripted,
+    clock: ManualClock,
+    caplog: pytest.LogCaptureFixture,
+    failure: ConnectionLost | None,
+) -> None:
+    """Where the server can't be reached, or knows the session no more, one is signed out here all the same."""
+    await log_in(client, script)
+    if failure:
+        script.expect("POST", "/v1/auth/logout", times=4).fail(failure)
+    else:
+        script.expect("POST", "/v1/auth/logout").answer(401)
+        script.expect("POST", "/v1/auth/refresh").answer(400, json={"code": "invalid_grant"})
+    await play(clock, client.auth.log_out())
+    assert client.auth.state == SignedOut("log_out")
+    assert "signed out here only" in caplog.text
+    await client.auth.log_out()
+
+
+async def test_who_am_i(client: Client, script: Scripted) -> None:
+    """`me` asks the server and keeps the newer record; signed out it is refused."""
+    script.expect("GET", "/v1/auth/me", headers={"authorization": None}).answer(401, json={"code": "unauthorized"})
+    with pytest.raises(Unauthorized):
+        await client.auth.me()
+    await log_in(client, script)
+    newer = {**USER, "name": "Ada L."}
+    script.expect("GET", "/v1/auth/me").answer(json=newer)
+    assert await client.auth.me() == newer
+    assert client.auth.user == newer
+
+
+async def test_renewing_by_wish(client: Client, script: Scripted) -> None:
+    """A session can be renewed at any time; without one that is Unauthorized and nothing is sent."""
+    with pytest.raises(Unauthorized) as caught:
+        await client.auth.refresh()
+    assert caught.value.sent == "no"
+    await log_in(client, script)
+    script.expect("POST", "/v1/auth/refresh").answer(json=session(2))
+    assert await client.auth.refresh() == USER
+    script.expect("POST", "/v1/auth/refresh").answer(400, json={"code": "invalid_grant"})
+    with pytest.raises(Unauthorized):
+        await client.auth.refresh()
+    assert client.auth.state == SignedOut("refused")
+
+
+async def test_closing_waits_for_a_renewal(client: Client, script: Scripted) -> None:
+    """A renewal that is under way when the client is closed ends first: its answer would be lost."""
+    await log_in(client, script)
+    script.expect("POST", "/v1/auth/refresh").answer(json=session(2))
+    caller = asyncio.create_task(client.auth.refresh())
+    for _ in range(2):
+        await asyncio.sleep(0)
+    await client.close()
+    await caller
+    state = client.auth.state
+    assert isinstance(state, SignedIn)
+    assert state.access_token == "access-2"
+
+
+def test_a_state_is_printed_without_its_tokens() -> None:
+    """A signed-in state that reaches a log shows whose it is and no token; what is no session is an error."""
+    state = SignedIn(user={"id": 7}, access_token="planted", refresh_token="planted", expires_at=0)
+    assert repr(state) == "SignedIn(user_id=7)"
+    with pytest.raises(ValueError, match="JSON is malformed"):
+        unsealed(b"oops", "http://h:80")

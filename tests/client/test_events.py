@@ -1,0 +1,180 @@
+"""Streams that are taken up again."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+
+import msgspec
+import pytest
+
+from hinterland.client.client import Client
+from hinterland.client.errors import (
+    ConnectError,
+    ConnectionLost,
+    Forbidden,
+    HinterlandError,
+    InvalidCursor,
+    InvalidResponse,
+    Unauthorized,
+)
+from hinterland.client.events import Event
+from hinterland.client.exchange import Request, Response
+from hinterland.client.transports.scripted import SILENCE, Scripted
+from hinterland.kit.clock import ManualClock
+from hinterland.testing.clock import play
+from tests.client.conftest import log_in, session
+
+PATH = "/v1/events"
+
+
+def said(kind: str, cursor: str, data: object = None) -> bytes:
+    """One event on the wire."""
+    text = msgspec.json.encode({} if data is None else data).decode()
+    return f"id: {cursor}\nevent: {kind}\ndata: {text}\n\n".encode()
+
+
+def commit(cursor: str, *ids: str) -> bytes:
+    """A commit that created these records."""
+    return said("commit", cursor, {"changes": [{"kind": "create", "collection": "posts", "id": i} for i in ids]})
+
+
+async def first(events: AsyncIterator[Event], count: int) -> list[Event]:
+    """The first events."""
+    return [await anext(events) for _ in range(count)]
+
+
+async def test_a_stream_tells_its_events(client: Client, script: Scripted) -> None:
+    """Ready, commit, position and resync come with their cursors; comments and unknown events are passed over."""
+    pieces = [said("ready", "c0"), b": still here\n\n", commit("c1", "a", "b"), said("news", "c1"), said("position", "c2"),
+              said("resync", "c3", {"reason": "restored"})]  # fmt: skip
+    query = [("collection", "posts"), ("collection", "users"), ("filter", "true"), ("cursor", "c0")]
+    script.expect("GET", PATH, query=query, headers={"accept": "text/event-stream"}).stream(pieces)
+    async with aclosing(client.events(["posts", "users"], cursor="c0", filter="true")) as events:
+        seen = await first(events, 4)
+    assert [(event.kind, event.cursor, event.reason) for event in seen] == [
+        ("ready", "c0", ""), ("commit", "c1", ""), ("position", "c2", ""), ("resync", "c3", "restored")
+    ]  # fmt: skip
+    assert [change.id for change in seen[1].changes] == ["a", "b"]
+
+
+@pytest.mark.parametrize("place", range(1, len(commit("c1", "a"))))
+async def test_a_stream_that_is_cut_anywhere_is_resumed(
+    client: Client, script: Scripted, clock: ManualClock, place: int
+) -> None:
+    """An SSE stream cut at any event → resumed, no gap, no duplicate; at any byte, too."""
+    whole = commit("c1", "a")
+    script.expect("GET", PATH, headers={"last-event-id": None}).stream(
+        [said("ready", "c0"), whole[:place], ConnectionLost()]
+    )
+    script.expect("GET", PATH, query=[("collection", "posts")], headers={"last-event-id": "c0"}).stream(
+        [said("ready", "c0"), whole + commit("c2", "b"), SILENCE]
+    )
+    async with aclosing(client.events("posts")) as events:
+        seen = await play(clock, first(events, 5))
+    assert [event.kind for event in seen] == ["ready", "offline", "ready", "commit", "commit"]
+    assert [change.id for event in seen for change in event.changes] == ["a", "b"]
+
+
+async def test_204_ends_a_stream(client: Client, script: Scripted) -> None:
+    """204 stops SSE."""
+    script.expect("GET", PATH).answer(204)
+    assert [event async for event in client.events("posts")] == []
+
+
+@pytest.mark.parametrize("pieces", [[said("ready", "c0"), SILENCE], [SILENCE]])
+async def test_a_dead_peer_is_noticed(
+    client: Client, script: Scripted, clock: ManualClock, pieces: list[bytes]
+) -> None:
+    """A dead peer is noticed within two ping periods and a little: no byte for 40 s → the stream is taken up again."""
+    script.expect("GET", PATH).stream(pieces)
+    script.expect("GET", PATH).answer(204)
+    seen = await play(clock, collect(client.events("posts")))
+    assert seen[-1].kind == "offline"
+    assert 40 <= clock.monotonic() < 41
+
+
+async def collect(events: AsyncIterator[Event]) -> list[Event]:
+    """All events until the end."""
+    return [event async for event in events]
+
+
+async def test_an_outage_is_waited_for(client: Client, script: Scripted, clock: ManualClock) -> None:
+    """However long the server is away, the stream stands again within 5 s of its return; it is told offline once."""
+    script.expect("GET", PATH, times=30).fail(ConnectError())
+    script.expect("GET", PATH).answer(503, headers={"retry-after": "20"})
+    script.expect("GET", PATH).stream([b"retry: 7000\n\n", said("ready", "c0"), ConnectionLost()])
+    script.expect("GET", PATH).answer(204)
+    seen = await play(clock, collect(client.events("posts")))
+    assert [event.kind for event in seen] == ["offline", "ready", "offline"]
+    assert clock.monotonic() < 30 * 4 + 20 + 7 + 4
+
+
+@pytest.mark.parametrize(("status", "kind"), [(403, Forbidden), (401, Unauthorized)])
+async def test_a_definite_refusal_is_raised(
+    client: Client, script: Scripted, status: int, kind: type[HinterlandError]
+) -> None:
+    """Who may not listen is told, and nothing is tried again."""
+    script.expect("GET", PATH).answer(status)
+    with pytest.raises(kind):
+        await collect(client.events("posts"))
+
+
+async def test_a_stream_renews_its_session(client: Client, script: Scripted, clock: ManualClock) -> None:
+    """A stream that ended with its access token comes back with a new one."""
+    await log_in(client, script)
+    script.expect("GET", PATH, headers={"authorization": "Bearer access-1"}).stream([commit("c1", "a")])
+    script.expect("GET", PATH, headers={"authorization": "Bearer access-1"}).answer(401)
+    script.expect("POST", "/v1/auth/refresh").answer(json=session(2))
+    script.expect("GET", PATH, headers={"authorization": "Bearer access-2", "last-event-id": "c1"}).answer(204)
+    assert [event.kind for event in await play(clock, collect(client.events("posts")))] == ["commit", "offline"]
+
+
+async def test_a_foreign_cursor_means_resync(client: Client, script: Scripted) -> None:
+    """A cursor that the server does not know is told as resync, and the stream begins anew; without one it is an
+    error."""
+    refused = {"code": "invalid_cursor", "message": "not mine"}
+    script.expect("GET", PATH).answer(400, json=refused)
+    script.expect("GET", PATH, query=[("collection", "posts")], headers={"last-event-id": None}).answer(
+        400, json=refused
+    )
+    events = client.events("posts", cursor="old")
+    assert await anext(events) == Event(kind="resync", cursor="", reason="not mine")
+    with pytest.raises(InvalidCursor):
+        await anext(events)
+
+
+async def test_an_event_that_does_not_fit_is_an_error(client: Client, script: Scripted) -> None:
+    """A commit that is none names the path, and the stream is closed."""
+    script.expect("GET", PATH).stream([said("commit", "c1", {"changes": [{"kind": "gone"}]})])
+    with pytest.raises(InvalidResponse, match=r"\$\.changes\[0\]"):
+        await collect(client.events("posts"))
+
+
+class Watched:
+    """A transport that tells whether its stream was closed."""
+
+    def __init__(self) -> None:
+        self.closed = 0
+
+    async def __call__(self, request: Request) -> Response:
+        """A stream that is ready."""
+
+        async def pieces() -> AsyncIterator[bytes]:
+            yield said("ready", "c0")
+
+        async def close() -> None:
+            self.closed += 1
+
+        return Response(status=200, stream=pieces(), close=close)
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+async def test_a_stream_that_is_left_is_closed(make: Callable[..., Client]) -> None:
+    """Whoever stops listening lets the connection go."""
+    transport = Watched()
+    async with aclosing(make(transport).events("posts")) as events:
+        await anext(events)
+    assert transport.closed == 1

@@ -1,0 +1,121 @@
+"""Typed access to records."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from hinterland.client.client import Client
+from hinterland.client.errors import InvalidResponse, Stale, ValidationFailed
+from hinterland.client.repository import Page, RemoteRepository, Repository
+from hinterland.client.transports.scripted import Scripted
+
+PATH = "/v1/records/posts"
+
+
+class Post(msgspec.Struct):
+    """A post as an app sees it."""
+
+    title: str
+    id: str = ""
+    revision: int = 0
+
+
+@pytest.fixture
+def posts(client: Client) -> Repository[Post]:
+    """The posts, behind the protocol that fakes implement too."""
+    return client.collection("posts", Post)
+
+
+async def test_a_record_is_got_by_its_id(posts: Repository[Post], script: Scripted) -> None:
+    """One record is fetched and typed; what the type does not name is left out."""
+    script.expect("GET", f"{PATH}/a-1").answer(json={"id": "a-1", "title": "Hello", "revision": 3, "more": []})
+    assert await posts.get("a-1") == Post("Hello", "a-1", 3)
+
+
+async def test_a_page_is_asked_in_the_contracts_words(posts: Repository[Post], script: Scripted) -> None:
+    """page, limit, cursor, filter, sort, total and equality go as the contract says, and only what differs."""
+    script.expect("GET", PATH, query={}).answer(json={"items": [{"title": "a"}]})
+    assert await posts.list() == Page([Post("a")])
+    asked = {"page": "2", "limit": "50", "filter": 'record.title == "ä&b"', "sort": "-title,id", "total": "true",
+             "author": "u 1", "draft": "false"}  # fmt: skip
+    script.expect("GET", PATH, query=asked).answer(json={"items": [], "next": None, "total": 7})
+    filter_ = 'record.title == "ä&b"'
+    page = await posts.list(
+        page=2, limit=50, filter=filter_, sort=["-title", "id"], total=True, author="u 1", draft=False
+    )
+    assert page == Page([], None, 7)
+    script.expect("GET", PATH, query={"cursor": "c", "sort": "title"}).answer(json={"items": []})
+    await posts.list(cursor="c", sort="title")
+
+
+async def test_all_pages_are_walked(posts: Repository[Post], script: Scripted) -> None:
+    """`iterate` fetches page after page by the cursor, and only as far as it is used."""
+    script.expect("GET", PATH, query={"limit": "2", "author": "u"}).answer(
+        json={"items": [{"title": "a"}, {"title": "b"}], "next": "c1"}
+    )
+    script.expect("GET", PATH, query={"limit": "2", "author": "u", "cursor": "c1"}).answer(
+        json={"items": [{"title": "c"}], "next": ""}
+    )
+    assert [post.title async for post in posts.iterate(limit=2, author="u")] == ["a", "b", "c"]
+
+
+async def test_every_write_carries_a_key(posts: Repository[Post], script: Scripted) -> None:
+    """Create, replace, update and delete carry an idempotency key, their own or the caller's; a revision goes as
+    If-Match."""
+    answer = {"id": "1", "title": "t", "revision": 1}
+    kept = {"idempotency-key": "mine", "if-match": '"1"', "content-type": "application/json"}
+    script.expect("POST", PATH, json={"title": "t", "id": "", "revision": 0}).answer(201, json=answer)
+    assert await posts.create(Post("t")) == Post("t", "1", 1)
+    script.expect("PUT", f"{PATH}/1", json={"title": "t"}, headers=kept).answer(json=answer)
+    await posts.replace("1", {"title": "t"}, revision=1, key="mine")
+    script.expect("PATCH", f"{PATH}/1", json={"title": "t"}, headers={"if-match": None}).answer(json=answer)
+    await posts.update("1", {"title": "t"})
+    script.expect("DELETE", f"{PATH}/1", headers={"if-match": '"1"', "content-type": None}).answer(204)
+    await posts.delete("1", revision=1)
+    keys = [request.headers["idempotency-key"] for request in script.requests]
+    assert len(set(keys)) == 4
+
+
+async def test_refusals_are_typed(posts: Repository[Post], script: Scripted) -> None:
+    """A stale record and invalid fields are errors of their own, with the messages by field."""
+    script.expect("PATCH", f"{PATH}/1").answer(412, json={"code": "stale", "message": "changed"})
+    with pytest.raises(Stale, match="changed"):
+        await posts.update("1", {}, revision=1)
+    script.expect("POST", PATH).answer(400, json={"code": "validation", "errors": {"title": ["is required"]}})
+    with pytest.raises(ValidationFailed) as caught:
+        await posts.create({})
+    assert caught.value.errors == {"title": ["is required"]}
+
+
+async def test_a_page_that_does_not_fit_is_an_error(posts: Repository[Post], script: Scripted) -> None:
+    """An answer that does not fit names the path in the document and what was found."""
+    script.expect("GET", PATH).answer(json={"items": [{"title": "a"}, {"title": None}]}, headers={"x-request-id": "r"})
+    with pytest.raises(InvalidResponse) as caught:
+        await posts.list()
+    assert (caught.value.path, caught.value.found) == ("$.items[1].title", "null")
+    assert (caught.value.operation, caught.value.request_id) == ("records.list", "r")
+
+
+async def test_records_of_a_record(client: Client, script: Scripted) -> None:
+    """A nested collection's path is its owner's and its name; integer ids and odd ones are quoted."""
+    comments = client.collection("comments", parent="posts/42")
+    script.expect("GET", "/v1/records/posts/42/comments/7").answer(json={"id": 7})
+    assert await comments.get(7) == {"id": 7}
+    script.expect("GET", "/v1/records/posts/42/comments/a%2Fb%20c").answer(json={})
+    await comments.get("a/b c")
+
+
+@pytest.mark.parametrize("record_id", ["", ".", ".."])
+async def test_an_id_never_leads_elsewhere(posts: Repository[Post], record_id: str) -> None:
+    """An id that would change the path is refused before anything is sent."""
+    with pytest.raises(ValueError, match="can't be the id in a path"):
+        await posts.get(record_id)
+
+
+def test_the_remote_repository_fits_the_protocol(client: Client) -> None:
+    """What the client gives has every method of the protocol that fakes implement."""
+    methods = [name for name in vars(Repository) if not name.startswith("_")]
+    assert methods == ["get", "list", "iterate", "create", "replace", "update", "delete"]
+    assert all(hasattr(RemoteRepository, name) for name in methods)
+    assert client.collection("posts", parent="users/1").collection == "users/1/posts"
