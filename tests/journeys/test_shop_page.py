@@ -21,7 +21,8 @@ PRODUCTS = Path(__file__).parent / "page" / "products.json"
 NO_PAGE_ERROR = "the page threw no error of its own"
 
 HAPPY_WAY = (
-    "the catalogue is read without an account",
+    "a spinner turns until the first answer",
+    "the catalogue is read without an account, page by page",
     "the search box narrows the catalogue",
     "an empty list of posts says so",
     "a protected screen sends to log in, which links to register",

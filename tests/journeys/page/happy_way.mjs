@@ -10,15 +10,32 @@ export async function happyWay(stage) {
   const entry = (visitor, title) => visitor.page.locator(".entry", { hasText: title });
   const post = (visitor, title) => visitor.page.locator(".post", { hasText: title });
 
-  await step("the catalogue is read without an account", async () => {
+  await step("a spinner turns until the first answer", async () => {
+    const letGo = await ada.hold("**/v1/records/products**");
     await ada.go("/");
-    await ada.heading("Wool blanket").waitFor();
+    await ada.page.getByRole("status").getByText("Loading the catalogue…").waitFor();
+    await ada.picture("catalogue-loading");
+    letGo();
+    await ada.seesNot("Loading the catalogue…");
+  });
+
+  await step("the catalogue is read without an account, page by page", async () => {
+    await ada.heading("Alpine cheese").waitFor();
+    await ada.sees("26 products");
     await ada.pictures("catalogue");
+    same(await ada.page.locator(".product").count(), 24);
+    await ada.button("Show more").click();
+    await ada.heading("Wool blanket").waitFor();
+    same(await ada.page.locator(".product").count(), 26);
+    same(await ada.button("Show more").count(), 0);
   });
 
   await step("the search box narrows the catalogue", async () => {
     await ada.field("Search products").fill("wool");
     await ada.heading("Enamel mug").waitFor({ state: "detached" });
+    same(await ada.page.locator(".product").count(), 1);
+    await ada.field("Search products").fill("GEAR mug");
+    await ada.heading("Enamel mug").waitFor();
     same(await ada.page.locator(".product").count(), 1);
     await ada.field("Search products").fill("there is none of this");
     await ada.heading("Nothing found").waitFor();
@@ -53,14 +70,7 @@ export async function happyWay(stage) {
   });
 
   await step("the button is off while busy, and one press sends one request", async () => {
-    let letGo;
-    const gate = new Promise((resolve) => {
-      letGo = resolve;
-    });
-    await ada.page.route("**/api/signup", async (route) => {
-      await gate;
-      await route.continue();
-    });
+    const letGo = await ada.hold("**/api/signup");
     await ada.fill({ Name: ADA.name, "E-mail": ADA.email, Password: ADA.password });
     await ada.field("Password").press("Enter");
     await ada.field("Password").press("Enter");
@@ -69,7 +79,6 @@ export async function happyWay(stage) {
     letGo();
     await ada.told("Welcome, Ada Marsh");
     same(ada.sent("/api/signup"), 1);
-    await ada.page.unroute("**/api/signup");
   });
 
   await step("signing up signs in and leads back to the protected screen", async () => {

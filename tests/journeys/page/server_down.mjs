@@ -71,7 +71,7 @@ export async function serverDown(stage) {
     await ida.button("Try again").click();
     await ida.heading(IDA.name).waitFor();
     await guest.button("Try again").click();
-    await guest.heading("Wool blanket").waitFor();
+    await guest.heading("Alpine cheese").waitFor();
     await bo.button("Try again").click();
     await bo.sees("Before the outage");
     await bo.page.locator(".account-name", { hasText: BO.name }).waitFor();

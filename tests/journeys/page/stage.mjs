@@ -187,6 +187,19 @@ export class Visitor {
     await this.page.reload();
   }
 
+  /** Holds the requests that match until the function that it answers is called. */
+  async hold(pattern) {
+    let letGo;
+    const gate = new Promise((resolve) => {
+      letGo = resolve;
+    });
+    await this.page.route(pattern, async (route) => {
+      await gate;
+      await route.continue();
+    });
+    return letGo;
+  }
+
   async picture(name) {
     const path = join(this.setting.screenshots, `${name}.png`);
     await this.page.screenshot({ path });
