@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from random import Random
@@ -57,11 +57,12 @@ class State(msgspec.Struct):
 
 
 class Cursor(msgspec.Struct, array_like=True):
-    """A place in the log, and while collections are sent whole, how many of their records were sent."""
+    """A place in the log for some collections, and while some are sent whole, how many of their records were sent."""
 
     lineage: int
     view: int
     revision: int
+    names: list[str]
     whole: list[str] = []
     sent: int = 0
 
@@ -237,12 +238,13 @@ class ModelServer:
                 break
             found += self.visible(account, commit, pull.collections)
             end = commit[-1].revision
-        position = Cursor(self.lineage, self.view, end)
+        position = Cursor(self.lineage, self.view, end, pull.collections)
         more = end < self.revision
         return PullResult(changes=found, cursor=_text(position), more=more, settled=_settled(device, end))
 
     def _read(self, pull: Pull) -> tuple[Cursor, str]:
-        fresh = Cursor(self.lineage, self.view, self.revision, pull.collections)
+        names = pull.collections
+        fresh = Cursor(self.lineage, self.view, self.revision, names, names)
         if pull.cursor == "":
             return fresh, ""
         try:
@@ -251,7 +253,10 @@ class ModelServer:
             raise error_of(Refusal("invalid_cursor").problem()) from None
         if cursor.lineage != self.lineage:
             return fresh, "the database was restored"
-        return (cursor, "") if cursor.view == self.view else (fresh, "the rules are others")
+        if cursor.view != self.view:
+            return fresh, "the rules are others"
+        added = [name for name in names if name not in cursor.names]
+        return (Cursor(self.lineage, self.view, cursor.revision, names, added) if added else cursor), ""
 
     def _whole(self, account: RecordId, pull: Pull, cursor: Cursor, reason: str, device: Device) -> PullResult:
         """A page of the collections as they are now, in the order of keys; afterwards the log from where it began."""
@@ -260,9 +265,8 @@ class ModelServer:
         page = records[cursor.sent : cursor.sent + pull.limit]
         found = [_event("update", key, record["revision"], record) for key, record in page]
         is_last = cursor.sent + pull.limit >= len(records)
-        following = Cursor(cursor.lineage, cursor.view, cursor.revision)
-        if not is_last:
-            following = Cursor(cursor.lineage, cursor.view, cursor.revision, cursor.whole, cursor.sent + pull.limit)
+        place = (cursor.lineage, cursor.view, cursor.revision, pull.collections)
+        following = Cursor(*place) if is_last else Cursor(*place, cursor.whole, cursor.sent + pull.limit)
         more = not is_last or cursor.revision < self.revision
         return PullResult(
             changes=found,
@@ -291,7 +295,7 @@ class ModelServer:
 
     # ------------------------------------------------------------ events
 
-    async def events(self, account: RecordId, collections: Sequence[str], cursor: str) -> AsyncIterator[Event]:
+    async def events(self, account: RecordId, collections: Sequence[str], cursor: str) -> AsyncGenerator[Event, None]:
         """The client's live events: `offline` while the server is down, `ready` when it is back."""
         at, is_up = cursor, False
         while True:
@@ -312,12 +316,12 @@ class ModelServer:
     def _since(self, account: RecordId, collections: Sequence[str], cursor: str) -> Iterator[Event]:
         place = msgspec.json.decode(cursor, type=Cursor)
         if (place.lineage, place.view) != (self.lineage, self.view):
-            now = Cursor(self.lineage, self.view, self.revision)
+            now = Cursor(self.lineage, self.view, self.revision, [*collections])
             yield Event(kind="resync", cursor=_text(now), reason="the cursor can't be continued")
             return
         for commit in self.state.log:
             if commit[-1].revision > place.revision:
-                at = _text(Cursor(self.lineage, self.view, commit[-1].revision))
+                at = _text(Cursor(self.lineage, self.view, commit[-1].revision, [*collections]))
                 found = self.visible(account, commit, collections)
                 yield Event(kind="commit" if found else "position", cursor=at, changes=found)
 
@@ -368,7 +372,7 @@ class FaultyNetwork:
         smaller = msgspec.structs.replace(pull, limit=self.limit)
         return await self._carry(lambda: self.server.pull(account, smaller))  # type: ignore[no-any-return]
 
-    def events(self, account: RecordId, collections: Sequence[str], cursor: str) -> AsyncIterator[Event]:
+    def events(self, account: RecordId, collections: Sequence[str], cursor: str) -> AsyncGenerator[Event, None]:
         """The server's events."""
         return self.server.events(account, collections, cursor)
 

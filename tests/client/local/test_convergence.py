@@ -244,7 +244,10 @@ async def check(world: World, fleet: list[Device]) -> None:
 @settings(max_examples=25)
 @given(seed=st.integers(0, 2**32))
 async def test_all_replicas_are_equal_in_the_end(devices: int, seed: int) -> None:
-    """Duplicated, lost and late pushes and pulls, kills between any two local transactions, clock jumps: in the end all
-    replicas are equal, every acknowledged write was applied exactly once or is parked, and own writes were always seen."""
+    """Duplicated, reordered, delayed, partly applied pushes: as if exactly once and in order.
+
+    With kills between any two local transactions and clocks that jump: all replicas are equal in the end, every write
+    is applied once or parked, own writes are seen all the time.
+    """
     with TemporaryDirectory() as folder:
         await run(Path(folder), seed, steps=40, devices=devices)

@@ -7,6 +7,7 @@ from pathlib import Path
 from random import random as system_random
 from typing import Any, Literal, TypeVar, overload
 
+from hinterland.client.local.accounts import AccountFollower
 from hinterland.client.local.connection import Connection, News, Scope
 from hinterland.client.local.outbox import Handle, Outbox
 from hinterland.client.local.remote import Remote
@@ -29,7 +30,7 @@ class Local:
     `path` is the store's file. `server` tells the data of several servers in one file apart. `collections` are the
     contract's declarations where the app knows them: writes are then checked and completed here as on the server.
     Between `open` and `close` it can be used; `switch` says who is signed in, and nobody else's data is then seen or
-    sent.
+    sent. `follower` is a listener of the session's state that calls it.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Local:
         self.sync = Sync(self.store, remote, clock, random, self._where, lambda: self.subscription)
         self.outbox = Outbox(self.store, clock, self._where, self.sync.work)
         self.store.listen(self._hear)
+        self.follower = AccountFollower(self.switch)
 
     async def open(self) -> None:
         """Open the store for somebody who is signed out. Raises StoreError's kinds."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any
 
 from hinterland.client.errors import Unauthorized
@@ -50,7 +50,7 @@ class Outbox:
         scope = self._where()
         return await self._store.read(lambda c: mutations.entries(c, scope))
 
-    async def watch(self) -> AsyncIterator[Sequence[Entry]]:
+    async def watch(self) -> AsyncGenerator[Sequence[Entry], None]:
         """The outbox now and after each change."""
         with self.bell.heard() as rung:
             last = None

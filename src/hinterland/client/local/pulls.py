@@ -1,7 +1,8 @@
 """Taking the server's word: pulls and live commits, each in one transaction with the cursor behind it.
 
-A cursor belongs to a set of collections (the *subscription*, their names in order, comma between). Its *horizon* is the
-highest revision that came with it: a live commit at or below it is in the store already.
+A space has one cursor for its *subscription*, the names of the collections that it keeps, in order, comma between. When
+that grows, the server sends the new ones whole. The cursor's *horizon* is the highest revision that came with it: a
+live commit at or below it is in the store already.
 
 A collection that is sent whole gets a new *generation*; what arrives carries it, and at the end what carries an older
 one is swept. Marks are in the store, so that an app that ends in between goes on where it was.
@@ -29,17 +30,17 @@ class Position(msgspec.Struct, frozen=True):
 
 
 def position(connection: Connection, scope: Scope, subscription: str) -> Position:
-    """How far the subscription has come; a new one begins with the cursor ""."""
+    """How far the subscription has come; a new one begins with the cursor "", one that has changed goes on."""
     row = connection.execute(
-        "SELECT cursor, horizon, is_current FROM cursors WHERE space = ? AND collections = ?",
-        (scope.space, subscription),
+        "SELECT cursor, horizon, is_current AND collections = ? FROM cursors WHERE space = ?",
+        (subscription, scope.space),
     ).fetchone()
     return Position() if row is None else Position(row[0], row[1], bool(row[2]))
 
 
-def start_again(connection: Connection, scope: Scope, subscription: str) -> None:
+def start_again(connection: Connection, scope: Scope) -> None:
     """Forget the cursor: the next pull fetches everything; what is in the store stays until it was replaced."""
-    connection.execute("DELETE FROM cursors WHERE space = ? AND collections = ?", (scope.space, subscription))
+    connection.execute("DELETE FROM cursors WHERE space = ?", (scope.space,))
 
 
 def take_pull(connection: Connection, scope: Scope, subscription: str, asked: str, result: PullResult) -> bool:
@@ -92,9 +93,7 @@ def _highest(changes: Iterable[ChangeEvent], horizon: int) -> int:
 
 def _keep(connection: Connection, scope: Scope, subscription: str, new: Position) -> None:
     connection.execute(
-        "INSERT INTO cursors (space, collections, cursor, horizon, is_current) VALUES (?, ?, ?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET cursor = excluded.cursor, horizon = excluded.horizon,"
-        " is_current = excluded.is_current",
+        "INSERT OR REPLACE INTO cursors (space, collections, cursor, horizon, is_current) VALUES (?, ?, ?, ?, ?)",
         (scope.space, subscription, new.cursor, new.horizon, new.is_current),
     )
 

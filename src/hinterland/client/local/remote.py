@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Protocol
 
 from hinterland.client.calls import Call
@@ -24,7 +24,7 @@ class Remote(Protocol):
         """What changed since the pull's cursor."""
         ...
 
-    def events(self, account: RecordId, collections: Sequence[str], cursor: str) -> AsyncIterator[Event]:
+    def events(self, account: RecordId, collections: Sequence[str], cursor: str) -> AsyncGenerator[Event, None]:
         """What changes from `cursor` on; reconnects by itself, and says `offline` and `ready` meanwhile."""
         ...
 
@@ -32,7 +32,7 @@ class Remote(Protocol):
 class Events(Protocol):
     """The client's live events."""
 
-    def __call__(self, collections: Sequence[str], *, cursor: str = "") -> AsyncIterator[Event]:
+    def __call__(self, collections: Sequence[str], *, cursor: str = "") -> AsyncGenerator[Event, None]:
         """Events of the collections from `cursor` on."""
         ...
 
@@ -55,7 +55,7 @@ class ServerRemote:
         self._check(account)
         return await self._call("sync.pull", body=pull, output=PullResult)
 
-    def events(self, account: RecordId, collections: Sequence[str], cursor: str) -> AsyncIterator[Event]:
+    def events(self, account: RecordId, collections: Sequence[str], cursor: str) -> AsyncGenerator[Event, None]:
         """What changes from `cursor` on."""
         self._check(account)
         return self._events(collections, cursor=cursor)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from functools import partial
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
@@ -137,7 +137,7 @@ class LocalRepository(Generic[T]):
 
     async def iterate(
         self, *, filter: str = "", sort: Sequence[str] = (), limit: int = 100, **equals: Any
-    ) -> AsyncIterator[T]:
+    ) -> AsyncGenerator[T, None]:
         """All records that the question finds, as they are now."""
         for document in await self._ask(_question(filter, sort, equals)):
             yield self._typed(document)
@@ -157,7 +157,7 @@ class LocalRepository(Generic[T]):
         fields: Sequence[str] = (),
         limit: int | None = None,
         **equals: Any,
-    ) -> AsyncIterator[Sequence[T]]:
+    ) -> AsyncGenerator[Sequence[T], None]:
         """The records that the question finds: as they are now, and again after each change that alters the answer."""
         question = _question(filter, sort, equals, search, fields)
         last = None
@@ -179,7 +179,7 @@ class LocalRepository(Generic[T]):
         fields: Sequence[str] = (),
         limit: int | None = None,
         **equals: Any,
-    ) -> AsyncIterator[QueryState[T]]:
+    ) -> AsyncGenerator[QueryState[T], None]:
         """The same as `watch`, as the state that a screen shows, which also changes with the connection."""
         question = _question(filter, sort, equals, search, fields)
         last = None

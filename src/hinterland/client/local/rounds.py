@@ -96,7 +96,7 @@ class Rounds:
         except InvalidCursor:
             if not pull.cursor:
                 raise
-            await self._store.write(lambda c: pulls.start_again(c, scope, subscription))
+            await self._store.write(lambda c: pulls.start_again(c, scope))
             return True
         is_taken = await self._store.write(lambda c: pulls.take_pull(c, scope, subscription, pull.cursor, result))
         return result.more or not is_taken

@@ -71,13 +71,12 @@ MIGRATIONS = (
     ) WITHOUT ROWID;
 
     CREATE TABLE cursors (
-        space INTEGER NOT NULL,
+        space INTEGER PRIMARY KEY,
         collections TEXT NOT NULL,
         cursor TEXT NOT NULL,
-        horizon INTEGER NOT NULL DEFAULT 0,
-        is_current INTEGER NOT NULL DEFAULT 0,
-        PRIMARY KEY (space, collections)
-    ) WITHOUT ROWID;
+        horizon INTEGER NOT NULL,
+        is_current INTEGER NOT NULL
+    );
 
     CREATE TABLE generations (
         space INTEGER NOT NULL,

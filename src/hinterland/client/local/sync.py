@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 from functools import partial
 
@@ -53,6 +53,7 @@ class Sync:
         self._lock = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
         self._live: asyncio.Task[None] | None = None
+        self._listening = ""
         self._nudged = asyncio.Event()
         self._has_work = asyncio.Event()
         self.status = Status()
@@ -90,7 +91,7 @@ class Sync:
         """Try at once: the network is said to be back, or somebody has signed in."""
         self._nudged.set()
 
-    async def watch(self) -> AsyncIterator[Status]:
+    async def watch(self) -> AsyncGenerator[Status, None]:
         """The status now and after each change."""
         with self.bell.heard() as rung:
             last = None
@@ -170,20 +171,21 @@ class Sync:
     # ------------------------------------------------------------ live events
 
     def _listen(self) -> None:
-        if self._what() and (self._live is None or self._live.done()):
-            self._live = asyncio.create_task(self._follow(self._where(), self._what()))
+        subscription = self._what()
+        if self._live is not None and subscription != self._listening:
+            self._live.cancel()
+            self._live = None
+        if subscription and (self._live is None or self._live.done()):
+            self._listening = subscription
+            self._live = asyncio.create_task(self._follow(self._where(), subscription))
 
     async def _follow(self, scope: Scope, subscription: str) -> None:
-        """Take live events until the stream ends for good or the subscription is another; a round then begins anew."""
+        """Take live events until the stream ends for good; a round then begins anew."""
         at = await self._store.read(partial(pulls.position, scope=scope, subscription=subscription))
         try:
-            async with aclosing(
-                self._remote.events(scope.account, subscription.split(","), at.cursor)  # type: ignore[type-var]
-            ) as events:
+            async with aclosing(self._remote.events(scope.account, subscription.split(","), at.cursor)) as events:
                 async for event in events:
                     await self._on(scope, subscription, event)
-                    if subscription != self._what():
-                        return
         except HinterlandError:
             pass  # the next round meets the same refusal, and says so
         await self._clock.sleep(_CAP)
