@@ -14,10 +14,10 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.fields import Text
 from hinterland.contract.records import Collection
 from hinterland.kit.clock import ManualClock
-from hinterland.server.auth.accounts import erasing
 from hinterland.server.auth.login import log_in
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.auth.signup import sign_up
+from hinterland.server.security.sessions import erasing
 from hinterland.server.storage.sqlite import SqliteStorage
 from tests.server.auth.process import ADA, CREDENTIALS, FAST, HERE, delete_user, everything, opened, refusal, rows
 

@@ -1,4 +1,4 @@
-"""How a session begins, and what whoever signs in is told."""
+"""How an account and a session begin, and what whoever signs in is told."""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ from hinterland.server.auth.parts import Accounts
 from hinterland.server.security import refresh
 from hinterland.server.storage.protocol import StoredRecord
 from hinterland.server.storage.system import Assigned, Row, RowAct
+
+
+def new_account(id: str | Assigned, email: str, encoded: str, now: float, *, is_admin: bool = False) -> Row:
+    """The row of an account; `email` is comparable."""
+    return {"id": id, "email": email, "password": encoded, "roles": "[]", "is_admin": is_admin, "is_disabled": False,
+            "created": now}  # fmt: skip
 
 
 class Opening(NamedTuple):

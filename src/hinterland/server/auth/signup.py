@@ -12,10 +12,10 @@ from hinterland.contract.accounts import Session
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.identity import RecordId, new_id
-from hinterland.server.auth.accounts import erasing, new_account
 from hinterland.server.auth.forms import comparable, email_problems, form, require
-from hinterland.server.auth.opening import answer, open_session, profile
+from hinterland.server.auth.opening import answer, new_account, open_session, profile
 from hinterland.server.auth.parts import Accounts
+from hinterland.server.security.sessions import erasing
 from hinterland.server.storage.protocol import StoredRecord
 from hinterland.server.storage.system import ASSIGNED, Assigned, Expect, LostRace, Put, RowAct
 

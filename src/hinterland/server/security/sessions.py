@@ -8,7 +8,7 @@ from hinterland.contract.identity import Principal, RecordId
 from hinterland.contract.records import Collection
 from hinterland.kit.clock import Clock
 from hinterland.server.storage.protocol import Snapshot, Storage, StoredRecord
-from hinterland.server.storage.system import Row
+from hinterland.server.storage.system import Drop, Row, RowAct
 
 ADMIN = "admin:"  # begins the id of an account without a record
 
@@ -51,6 +51,11 @@ class Sessions:
         """The caller that an account is."""
         roles = tuple(json.loads(account["roles"]))
         return Principal(self._user_id(account["id"]), roles, session, account["is_admin"])
+
+
+def erasing(account: str) -> list[RowAct]:
+    """What goes with a user's record when it is deleted: the account and its sessions."""
+    return [Drop("_accounts", {"id": account}), Drop("_sessions", {"account": account})]
 
 
 def is_live(session: Row | None, now: float) -> bool:
