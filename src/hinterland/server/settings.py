@@ -19,6 +19,15 @@ class SettingsError(Exception):
     """A setting has a value that can't be used; the message names it and says what would do."""
 
 
+# Argon2 itself asks for 8 KiB; a time of nothing would end what has just begun.
+_LEAST_AUTH = {
+    "access_token_seconds": 1, "session_seconds": 1, "refresh_grace_seconds": 0, "password_min_length": 1,
+    "hash_memory_kib": 8, "hash_passes": 1, "hash_threads": 1, "hash_queue": 0, "account_guesses": 1,
+    "account_guess_seconds": 0, "address_guesses": 1, "address_guess_seconds": 0, "address_signups": 1,
+    "address_signup_seconds": 0,
+}  # fmt: skip
+
+
 class AuthSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Accounts, tokens and passwords. Times are in seconds.
 
@@ -44,6 +53,11 @@ class AuthSettings(msgspec.Struct, frozen=True, kw_only=True):
     address_guess_seconds: float = 5.0
     address_signups: int = 100
     address_signup_seconds: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name, least in _LEAST_AUTH.items():
+            if not getattr(self, name) >= least:
+                raise SettingsError(f"auth.{name} is {getattr(self, name)}: it is at least {least}")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
