@@ -1,4 +1,4 @@
-"""The server's settings: given in the app file, and over it by the environment (`HINTERLAND_` and the name in capitals).
+"""The settings: given in the app file, and over it by the environment (`HINTERLAND_` and the name in capitals).
 
 A nested setting's variable joins both names: `HINTERLAND_AUTH_PASSWORD_MIN_LENGTH`. Lists are separated by commas.
 """

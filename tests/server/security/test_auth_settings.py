@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from hinterland.server.settings import AuthSettings, Settings, SettingsError, from_environment
@@ -13,6 +14,6 @@ NUMBERS = [name for name in AuthSettings.__struct_fields__ if type(getattr(AuthS
 def test_a_value_that_makes_no_sense_is_refused(name: str) -> None:
     """A number below its least is refused with the setting's name, in an app file and in the environment."""
     with pytest.raises(SettingsError, match=f"auth.{name} is -1: it is at least"):
-        AuthSettings(**{name: -1})
+        msgspec.structs.replace(AuthSettings(), **{name: -1})
     with pytest.raises(SettingsError, match=f"auth.{name} "):
         from_environment(Settings(), {f"HINTERLAND_AUTH_{name.upper()}": "-1"})
