@@ -20,7 +20,7 @@ from hinterland.kit.cel.dialects import POSTGRES, SQLITE, Dialect
 from hinterland.kit.cel.sql import Sql, to_sql
 from hinterland.kit.cel.typed import Typed
 from hinterland.kit.cel.types import BOOL, BYTES, DOUBLE, DYN, INT, INT64, STRING, TIMESTAMP, ListType, Type
-from tests.kit.cel.schema import FIELDS
+from tests.kit.cel.schema import AUTH_FIELDS, FIELDS
 
 Record = Mapping[str, Any]
 Answer = bool | None
@@ -145,8 +145,15 @@ def ask_oracle(program: celpy.Runner, variables: Mapping[str, Any]) -> Answer:
         return None
 
 
-def for_oracle(value: Record | None, fields: Mapping[str, Type]) -> Any:
-    """An object as the oracle takes it: typed, and without the fields that have no value."""
+def for_oracle(variables: Mapping[str, Record | None]) -> dict[str, Any]:
+    """Variables as the oracle takes them, and for each a boolean that says whether it is null."""
+    fields = {"record": FIELDS, "old": FIELDS, "auth": AUTH_FIELDS}
+    found = {name: _oracle_object(value, fields[name]) for name, value in variables.items()}
+    return found | {f"{name}_is_null": celtypes.BoolType(value is None) for name, value in variables.items()}
+
+
+def _oracle_object(value: Record | None, fields: Mapping[str, Type]) -> Any:
+    """An object, typed, and without the fields that have no value."""
     if value is None:
         return None
     items = {name: _oracle_value(value[name], kind) for name, kind in fields.items() if value.get(name) is not None}

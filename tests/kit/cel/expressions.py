@@ -254,6 +254,10 @@ class Writer:
             return self.negation(depth)
         kind, _ = self.element(depth)
         container = self.path(ListType(kind))
+        if kind is STRING and self.draw(st.booleans()):
+            container = _same(f"[{quoted(self.pick(STRINGS))}, {quoted(self.pick(STRINGS))}]")
+        if kind is INT64 and self.draw(st.booleans()):
+            container = _same(f"[{self.draw(st.sampled_from(BIG_INTEGERS))}, 9007199254740993]")
         self.local = ("e", kind)
         body = self.boolean(depth - 1)
         self.local = None

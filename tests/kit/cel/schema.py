@@ -47,6 +47,7 @@ FIELDS: dict[str, Type] = {
     "flags": ListType(BOOL),
     "times": ListType(TIMESTAMP),
 }
+LISTS = [name for name, kind in FIELDS.items() if isinstance(kind, ListType)]
 AUTH_FIELDS: dict[str, Type] = {
     "id": STRING,
     "roles": ListType(STRING),

@@ -38,13 +38,17 @@ _QUALIFIED = re.compile(r'(?:[A-Za-z_][\w$]*|"[^"]+")(?:\.(?:[A-Za-z_][\w$]*|"[^
 
 
 class Hole:
-    """A parameter: what is evaluated for it, and its type."""
+    """A parameter: what is evaluated for it, and its type.
 
-    __slots__ = ("evaluate", "kind", "read")
+    Elements of another kind than a list's are NULL, and left out where the list ``is_searched``: nothing equals them.
+    """
 
-    def __init__(self, evaluate: Evaluate, kind: Type) -> None:
+    __slots__ = ("evaluate", "is_searched", "kind", "read")
+
+    def __init__(self, evaluate: Evaluate, kind: Type, is_searched: bool = False) -> None:
         self.evaluate = evaluate
         self.kind = kind
+        self.is_searched = is_searched
         self.read = reader(kind.element) if isinstance(kind, ListType) else None
 
 
@@ -75,7 +79,10 @@ class Sql:
     def _bound(self, hole: Hole, value: object) -> object:
         if hole.read is None or value is None:
             return value
-        return self._bind_list([hole.read(element) for element in value])  # type: ignore[attr-defined]
+        elements = [hole.read(element) for element in value]  # type: ignore[attr-defined]
+        if hole.is_searched:
+            elements = [element for element in elements if element is not None]
+        return self._bind_list(elements)
 
 
 def to_sql(
@@ -227,13 +234,15 @@ class _Writer:
             return self.member_of_constant(item, container, is_exact)
         assert isinstance(container.type, ListType)
         templates = self.dialect.templates
-        if self.variable not in container.variables:
-            test = templates["in bound"]
-        else:
+        if self.variable in container.variables:
+            searched = self.exact(container)
             test = templates.get(f"in column of {container.type.element}", templates["in column"])
+        else:
+            searched = (Hole(evaluator(container), container.type, is_searched=True),)
+            test = templates["in bound"]
         if is_exact:
             test = f"CASE WHEN {{0}} IS NULL OR {{1}} IS NULL THEN NULL ELSE {test} END"
-        return _apply(test, [item, self.exact(container)])
+        return _apply(test, [item, searched])
 
     def member_of_constant(self, item: Fragment, container: Constant, is_exact: bool) -> Fragment:
         assert isinstance(container.type, ListType)

@@ -13,6 +13,8 @@ from hinterland.kit.cel.operations import Operation
 from hinterland.kit.cel.tree import Node
 from hinterland.kit.cel.types import BOOL, Type
 
+_NONE: frozenset[str] = frozenset()
+
 
 class Typed:
     """A checked part of an expression.
@@ -25,7 +27,9 @@ class Typed:
     def __init__(self, origin: Node, kind: Type, *parts: Typed) -> None:
         self.origin = origin
         self.type = kind
-        self.variables: frozenset[str] = frozenset().union(*(part.variables for part in parts))
+        self.variables: frozenset[str] = _NONE
+        for part in parts:
+            self.variables = self.variables | part.variables if self.variables else part.variables
 
     @property
     def text(self) -> str:
