@@ -327,7 +327,7 @@ async def test_right_ends(world: World, clock: ManualClock, act: Callable[[World
     await world.sign_in(ADA_SIGNED_IN)
     ada, anybody = await listen(world, ADA_SIGNED_IN, "notes"), await listen(world, SIGNED_OUT, "posts")
     await clock.advance(2)
-    while not clock.waiting:  # the check of the second that has passed
+    while not clock.waiting:  # noqa: ASYNC110 - the check of the second that has passed
         await asyncio.sleep(0)
     assert not ada.subscription.has_ended
     await act(world)
