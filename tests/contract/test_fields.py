@@ -28,7 +28,8 @@ from hinterland.contract.fields import (
 FIELDS: list[AnyField] = [
     Text(), Text(min_length=2, max_length=5), Text(format="email"), Text(format="url"), Text(choices=("a", "b")),
     Text(pattern="[a-c]+"), Integer(), Integer(minimum=-3, maximum=3), Number(), Number(minimum=-1.5),
-    Number(maximum=2), Number(minimum=0, maximum=1), Boolean(), Instant(), Int64(), Bytes(), Bytes(max_length=3), Json(), List(),
+    Number(maximum=2), Number(minimum=0, maximum=1), Boolean(), Instant(), Int64(), Bytes(), Bytes(max_length=3),
+    Json(), List(),
     List(of=Integer(), max_items=3), List(of=Instant()), List(of=Boolean()), List(of=Number()),
 ]  # fmt: skip
 SCALARS = (
@@ -81,6 +82,7 @@ def test_stored_values_are_json(field: AnyField, value: Any) -> None:
         (Instant(), "2026-01-02T03:04:05+01:00", "2026-01-02T02:04:05.000000Z"),
         (Bytes(max_length=3), "AAAA", "AAAA"),
         (Bytes(max_length=1), "AA==", "AA=="),
+        (Text(choices=("red", "blue")), "red", "red"),
         (Json(), {"$any": [None]}, {"$any": [None]}),
         (List(of=Integer()), [1.0, 2], [1, 2]),
         (List(of=Instant()), ["2026-01-02T03:04:05Z"], ["2026-01-02T03:04:05.000000Z"]),

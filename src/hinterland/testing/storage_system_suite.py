@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from hinterland.contract.errors import Refusal
@@ -92,6 +94,33 @@ class SystemSuite:
                 await transaction.act([Put("_meta", {"name": "x", "value": "y"}), expected])
         assert await storage.row("_meta", {"name": "x"}) is None
         assert (await storage.head()).revision == 0
+
+    @pytest.mark.parametrize("used", [None, 2.0])
+    async def test_a_race(self, storage: Storage, used: float | None) -> None:
+        """Of writers that expect the same row as it is, or that there is none, one finds it so."""
+        if used is None:
+            expected = Expect("_refresh_tokens", {"hash": "h"}, {"used": None})
+            await act(storage, Put("_refresh_tokens", TOKEN))
+        else:
+            expected = Expect("_refresh_tokens", {"hash": "h"}, None)
+
+        async def spend(n: int) -> int:
+            await act(storage, expected, Put("_refresh_tokens", {"hash": "h", "used": float(n)}))
+            return n
+
+        results = await asyncio.gather(*(spend(n) for n in range(1, 7)), return_exceptions=True)
+        won = [result for result in results if isinstance(result, int)]
+        assert [type(result) for result in results if result not in won] == [LostRace] * 5
+        row = await storage.row("_refresh_tokens", {"hash": "h"})
+        assert row is not None
+        assert [row["used"]] == won
+
+    async def test_forgotten_answers(self, storage: Storage) -> None:
+        """Answers of idempotency keys are kept until they are old enough."""
+        row = {"caller": "1", "fingerprint": "f", "status": 201, "body": b"{}", "revision": 1}
+        await act(storage, *(Put("_answers", {**row, "key": str(at), "at": float(at)}) for at in (10, 20, 30)))
+        await storage.forget_answers(20)
+        assert [kept["at"] for kept in await storage.rows("_answers", {})] == [20, 30]
 
     async def test_acts_in_order(self, storage: Storage) -> None:
         """Each act sees what those before it did."""

@@ -64,6 +64,12 @@ async def test_a_broken_log(tmp_path: Path) -> None:
             await SqliteStorage(tmp_path).open()
 
 
+def test_no_log_beside_the_file() -> None:
+    """Where a file can't be kept in WAL mode, which durability and readers need, the start is refused."""
+    with pytest.raises(StorageError, match="WAL mode"):
+        sqlite_reading.connect(Path(":memory:"))
+
+
 async def test_a_newer_database(tmp_path: Path) -> None:
     """A database written by a newer version is not touched; the message says what to do."""
     async with opened(SqliteStorage(tmp_path)):

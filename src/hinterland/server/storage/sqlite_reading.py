@@ -38,7 +38,8 @@ def connect(path: Path) -> apsw.Connection:
 def refusal(error: Exception) -> Refusal:
     """SQLite's error as what the caller is told; the one table of this edge."""
     if isinstance(error, apsw.ConstraintError) and getattr(error, "extendedresult", 0) in _CLASHES:
-        return failures.unique(str(error).rpartition(".")[2])
+        columns = str(error).rpartition(": ")[2].split(", ")  # the key has two, a unique field is one
+        return failures.unique(columns[0].rpartition(".")[2] if len(columns) == 1 else "")
     if isinstance(error, apsw.FullError):
         return failures.full()
     if isinstance(error, apsw.TooBigError | OverflowError | UnicodeError):

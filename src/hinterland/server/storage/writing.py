@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, assert_never
 
 from hinterland.server.storage import statements
 from hinterland.server.storage.protocol import Change
@@ -48,6 +48,8 @@ class Writes(Reads):
                     await self.execute(f"DELETE FROM {table}{clause}", parameters)
                 case Expect():
                     await self._expect(act)
+                case _:
+                    assert_never(act)
 
     async def hold(self, act: Expect) -> Row | None:
         """The row that an `Expect` names, or its absence, which no other writer changes until this transaction ends."""
