@@ -46,8 +46,8 @@ async def first(events: AsyncIterator[Event], count: int) -> list[Event]:
 
 async def test_a_stream_tells_its_events(client: Client, script: Scripted) -> None:
     """Ready, commit, position and resync come with their cursors; comments and unknown events are passed over."""
-    pieces = [said("ready", "c0"), b": still here\n\n", commit("c1", "a", "b"), said("news", "c1"), said("position", "c2"),
-              said("resync", "c3", {"reason": "restored"})]  # fmt: skip
+    pieces = [said("ready", "c0"), b": still here\n\n", commit("c1", "a", "b"), said("news", "c1")]
+    pieces += [said("position", "c2"), said("resync", "c3", {"reason": "restored"})]
     query = [("collection", "posts"), ("collection", "users"), ("filter", "true"), ("cursor", "c0")]
     script.expect("GET", PATH, query=query, headers={"accept": "text/event-stream"}).stream(pieces)
     async with aclosing(client.events(["posts", "users"], cursor="c0", filter="true")) as events:
@@ -58,7 +58,7 @@ async def test_a_stream_tells_its_events(client: Client, script: Scripted) -> No
     assert [change.id for change in seen[1].changes] == ["a", "b"]
 
 
-@pytest.mark.parametrize("place", range(1, len(commit("c1", "a"))))
+@pytest.mark.parametrize("place", range(1, len(commit("c1", "a")), 3))
 async def test_a_stream_that_is_cut_anywhere_is_resumed(
     client: Client, script: Scripted, clock: ManualClock, place: int
 ) -> None:

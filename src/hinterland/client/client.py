@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from random import random as system_random
 from types import TracebackType
-from typing import Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from hinterland.client.auth import Auth, refresher
 from hinterland.client.calls import Calls
@@ -25,8 +25,14 @@ from hinterland.client.transports.network import Network
 from hinterland.client.vault.file import FileVault
 from hinterland.client.vault.memory import MemoryVault
 from hinterland.client.vault.protocol import Vault
+from hinterland.contract.records import Collection
 from hinterland.kit.backoff import Random
 from hinterland.kit.clock import Clock, SystemClock
+
+if TYPE_CHECKING:  # loaded with the first store: most of it is SQLite
+    from hinterland.client.local.local import Local
+    from hinterland.client.local.outbox import Outbox
+    from hinterland.client.local.sync import Sync
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 T = TypeVar("T")
@@ -35,11 +41,13 @@ T = TypeVar("T")
 class Client:
     """Reaches the backend at `url`; without one at the environment's `API_URL`, else at http://127.0.0.1:8000.
 
-    `store` is the file of the local store; the session is kept sealed beside it, or in the `vault` that is given, or,
-    with neither, in memory. `on_trace` is told of every call, `layers` are put over retrying and see each call once.
-    `transport`, `clock` and `random` are replaced in tests. Plain http beyond this machine is refused unless
-    `allow_http`. A client belongs to one event loop; `hinterland.client.blocking` serves those who have none. Close
-    it, or use it with `async with`.
+    `store` is the file of the local store, which checks writes by the `collections` that are declared here as on the
+    server. The session is kept sealed beside it, or in the `vault` that is given, or, with neither, in memory.
+    `on_trace` is told of every call, `layers` are put over retrying and see each call once. `transport`, `clock` and
+    `random` are replaced in tests. Plain http beyond this machine is refused unless `allow_http`.
+
+    Use it with `async with`, or call `open` and `close`. A client belongs to one event loop;
+    `hinterland.client.blocking` serves those who have none.
     """
 
     def __init__(
@@ -53,6 +61,7 @@ class Client:
         options: Options | None = None,
         on_trace: OnTrace | None = None,
         layers: Sequence[Layer] = (),
+        collections: Iterable[Collection] = (),
         allow_http: bool = False,
         random: Random = system_random,
     ) -> None:
@@ -62,6 +71,7 @@ class Client:
         self.clock = clock or SystemClock()
         self.transport = transport or Network(self.options, clock=self.clock)
         self._is_closed = False
+        self._unfollow: Callable[[], None] | None = None
 
         listeners = [*([on_trace] if on_trace else []), *([print_trace] if is_debugging() else [])]
         limit = deadline(self.clock, self.options.deadline)
@@ -79,6 +89,7 @@ class Client:
         self.calls = self._calls(stack([*above, bearer(self._tokens, origin), *below], self.transport))
         self.auth = Auth(self.calls, self._tokens)
         self._feed = Feed(self.calls, self.clock, random)
+        self._local = None if store is None else self._local_at(store, collections, random)
 
     @overload
     def collection(self, name: str, *, parent: str = "") -> RemoteRepository[dict[str, Any]]: ...
@@ -112,20 +123,59 @@ class Client:
         """
         return await self.calls.perform(self.calls.foreign(method, path, query=query, body=json, headers=headers))
 
+    @property
+    def local(self) -> Local:
+        """The records on this device, which can be read and written without a network."""
+        if self._local is None:
+            raise RuntimeError("this client has no local store: make it with Client(..., store='app.db')")
+        return self._local
+
+    @property
+    def sync(self) -> Sync:
+        """What keeps the local store in step with the server."""
+        return self.local.sync
+
+    @property
+    def outbox(self) -> Outbox:
+        """The local writes whose fate the server has not decided, or has decided against."""
+        return self.local.outbox
+
+    async def open(self) -> Self:
+        """Open the local store for whoever is signed in. Without a store there is nothing to do."""
+        if self._local is not None and self._unfollow is None:
+            await self._local.open()
+            self._unfollow = self.auth.listen(self._local.follower)
+            self._local.follower(self.auth.state)
+            await self._local.follower.arrived()
+        return self
+
     async def close(self) -> None:
         """End what is under way and let connections go. The session stays in its vault."""
         if not self._is_closed:
             self._is_closed = True
+            if self._local is not None and self._unfollow is not None:
+                self._unfollow()
+                await self._local.follower.arrived()
+                await self._local.close()
             await self._tokens.close()
             await self.transport.close()
 
     async def __aenter__(self) -> Self:
-        return self
+        return await self.open()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+    def _local_at(self, store: str | os.PathLike[str], collections: Iterable[Collection], random: Random) -> Local:
+        from hinterland.client.local.accounts import sender_of
+        from hinterland.client.local.local import Local
+        from hinterland.client.local.remote import ServerRemote
+
+        remote = ServerRemote(self.calls, self.events, lambda: sender_of(self.auth.state))
+        path = os.fspath(store)
+        return Local(path, remote, self.clock, server=self.url, collections=collections, random=random)
 
     def _calls(self, send: Send) -> Calls:
         return Calls(send, self.url, self.clock, self.options)

@@ -28,16 +28,18 @@ class Phase(msgspec.Struct, frozen=True):
 class Journal:
     """What happened to one request on its way: written by the layers and the transport, read by whoever must tell it.
 
-    `sent` says whether the server may have got the request, were it given up now.
+    `sent` says whether the server may have got the request, were it given up now. `user` is in whose name the first
+    attempt was made, "" for nobody's, None before it.
     """
 
-    __slots__ = ("attempts", "phases", "sent", "waited")
+    __slots__ = ("attempts", "phases", "sent", "user", "waited")
 
     def __init__(self) -> None:
         self.phases: list[Phase] = []
         self.attempts = 0
         self.waited = 0.0
         self.sent: Sent = "no"
+        self.user: str | int | None = None
 
     def note(self, name: str, seconds: float = 0.0) -> None:
         """Add a phase."""

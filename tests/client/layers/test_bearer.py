@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -21,7 +21,7 @@ from hinterland.testing.clock import play
 from tests.client.conftest import log_in, session
 
 PATH = "/v1/records/posts"
-PAGE = {"items": [], "next": None}
+PAGE: dict[str, Any] = {"items": [], "next": None}
 
 
 def bearing(number: int) -> dict[str, str]:
@@ -61,7 +61,7 @@ async def test_only_a_definitive_refusal_signs_out(client: Client, script: Scrip
     with pytest.raises(ServerError) as caught:
         await play(clock, client.collection("posts").list())
     assert (caught.value.operation, caught.value.sent) == ("auth.refresh", "no")
-    assert isinstance(client.auth.state, SignedIn)
+    assert client.auth.user is not None
     script.expect("GET", PATH, headers=bearing(1)).answer(401)
     script.expect("POST", "/v1/auth/refresh").answer(400, json={"code": "invalid_grant"})
     with pytest.raises(Unauthorized):
@@ -204,7 +204,7 @@ async def test_a_vault_without_place_is_loud_and_no_hindrance(
     """Where the vault has no place the session lasts as long as the process, with a warning each time."""
     client = make(vault=Nowhere())
     await log_in(client, script)
-    assert isinstance(client.auth.state, SignedIn)
+    assert client.auth.user is not None
     script.expect("POST", "/v1/auth/logout").answer(204)
     await client.auth.log_out()
     assert client.auth.state == SignedOut("log_out")
@@ -265,3 +265,20 @@ async def test_a_tampered_vault_is_a_loud_sign_out(
     script.expect("POST", "/v1/auth/refresh").answer(json=session(2))
     await client.auth.refresh()
     assert isinstance(make(vault=vault).auth.state, SignedIn)
+
+
+async def test_a_retry_is_never_in_anothers_name(client: Client, script: Scripted, clock: ManualClock) -> None:
+    """Another user on the device never sends the first one's: a call that began for one person is not tried again
+    once another has signed in."""
+    await log_in(client, script)
+    script.expect("POST", "/v1/sync/push", headers=bearing(1)).answer(503, headers={"retry-after": "5"})
+    push = asyncio.create_task(client.calls("sync.push", body={}, output=dict))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    await log_in(client, script, 2, user="u2")
+    with pytest.raises(Unauthorized, match="Somebody else"):
+        await play(clock, _outcome(push))
+
+
+async def _outcome(task: asyncio.Task[Any]) -> Any:
+    return await task

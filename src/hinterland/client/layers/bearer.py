@@ -6,6 +6,7 @@ from typing import Protocol
 
 import msgspec
 
+from hinterland.client.errors import Unauthorized
 from hinterland.client.exchange import Layer, Request, Response, Send, origin_of
 
 MOST_RENEWALS = 2
@@ -48,6 +49,7 @@ def bearer(source: TokenSource, origin: str) -> Layer:
         if not request.has_auth or origin_of(request.url) != origin:
             return await send(request)
         token = await source.current()
+        _check_user(request, "" if token is None else token.user)
         if token is None:
             return await send(request)
         response = await send(_with(request, token))
@@ -65,6 +67,15 @@ def bearer(source: TokenSource, origin: str) -> Layer:
         return response
 
     return layer
+
+
+def _check_user(request: Request, user: str | int) -> None:
+    """A call that began for one person is never tried again in the name of another."""
+    journal = request.journal
+    if journal.user is None:
+        journal.user = user
+    elif journal.user != user:
+        raise Unauthorized("Somebody else signed in meanwhile.", sent=journal.sent)
 
 
 def _with(request: Request, token: Token) -> Request:

@@ -18,18 +18,20 @@ _END = None
 
 
 class InProcess:
-    """Sends requests to `app`. Its lifespan begins with the first request and ends with `close`."""
+    """Sends requests to `app`. Its lifespan begins with the first request and ends with `close`; not so where the app
+    `is_running` already."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, *, is_running: bool = False) -> None:
         self._app = app
+        self._is_running = is_running
         self._life: _Lifespan | None = None
         self._calls: set[_AppCall] = set()
 
     async def __call__(self, request: Request) -> Response:
         """Send the request once, following no redirect."""
-        if self._life is None:
-            self._life = _Lifespan(self._app)
-        await self._life.started()
+        if not self._is_running:
+            self._life = self._life or _Lifespan(self._app)
+            await self._life.started()
         call = _AppCall(self._app, request)
         self._calls.add(call)
         try:
