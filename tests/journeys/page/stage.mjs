@@ -226,12 +226,3 @@ export function same(found, wanted) {
   const [a, b] = [JSON.stringify(found), JSON.stringify(wanted)];
   if (a !== b) throw new Error(`found ${a}, wanted ${b}`);
 }
-
-/** Waits until the function answers true. */
-export async function until(holds, what) {
-  const end = performance.now() + PATIENCE_MS;
-  while (!(await holds())) {
-    if (performance.now() > end) throw new Error(`never happened: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-}
