@@ -15,7 +15,7 @@ CARRIES = {
     "kit": {"msgspec"},
     "contract": {"msgspec"},
     "client": {"cryptography", "httpx2", "keyring", "msgspec"},
-    "testing": {"httpx2", "msgspec", "starlette"},
+    "testing": {"apsw", "httpx2", "msgspec", "pytest", "starlette"},  # pytest: only the suites, which run under it
 }
 
 
