@@ -32,18 +32,21 @@ asyncio.run(main())
 """
 
 
+def write_and_kill(folder: Path, lines: int) -> set[str]:
+    """Let a process write until it has acknowledged that many lines, and kill it; returns all that it acknowledged."""
+    with subprocess.Popen([sys.executable, "-c", WRITE, str(folder)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        acknowledged = {process.stdout.readline().strip() for _ in range(lines)}
+        process.kill()
+        return acknowledged | {line.strip() for line in process.stdout if line.endswith("\n")}
+
+
 @pytest.mark.parametrize("lines", [1, 7, 40])
 async def test_a_killed_writer(tmp_path: Path, lines: int) -> None:
     """kill -9 at any step → every acknowledged write exists exactly once, whole, and the log has no gap."""
     acknowledged: set[str] = set()
     for _ in range(2):
-        with subprocess.Popen(
-            [sys.executable, "-c", WRITE, str(tmp_path)], stdout=subprocess.PIPE, text=True
-        ) as process:
-            assert process.stdout is not None
-            acknowledged |= {process.stdout.readline().strip() for _ in range(lines)}
-            process.kill()
-            acknowledged |= {line.strip() for line in process.stdout if line.endswith("\n")}
+        acknowledged |= write_and_kill(tmp_path, lines)
         async with opened(SqliteStorage(tmp_path)) as storage:
             posts = await documents(storage, "posts")
             assert acknowledged <= posts.keys()
