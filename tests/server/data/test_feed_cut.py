@@ -121,7 +121,7 @@ async def test_cut_under_load(
     random = Random(7)
 
     async def follow(reader: Reader) -> None:
-        while len(reader.revisions) < len(await expected(reader.world, reader.caller)) or not writing.done():
+        while not writing.done() or len(reader.revisions) < len(await expected(reader.world, reader.caller)):
             await reader.read(random.randint(1, 9))
 
     async def fill(world: World) -> None:
