@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import msgspec
 
 from hinterland.cli.output import fail
@@ -60,6 +59,8 @@ def running(data: Path) -> tuple[str, str] | None:
 @asynccontextmanager
 async def control(url: str, token: str) -> AsyncIterator[Post]:
     """A way to post to the running server as its local administrator."""
+    import httpx2  # a server that starts needs no client
+
     async with httpx2.AsyncClient(base_url=url, headers={"authorization": f"Bearer {token}"}, timeout=60) as client:
 
         async def post(path: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -82,7 +83,7 @@ async def _serve(app: App, data: Path, listener: socket.socket, path: Path | Non
     server = Server(app, storage)
     config = uvicorn.Config(
         server, lifespan="off", access_log=False, log_config=None, log_level="warning", server_header=False,
-        timeout_graceful_shutdown=DRAIN_SECONDS, timeout_keep_alive=75, h11_max_incomplete_event_size=64 * 1024,
+        timeout_graceful_shutdown=DRAIN_SECONDS, timeout_keep_alive=75, proxy_headers=False, h11_max_incomplete_event_size=64 * 1024,
     )  # fmt: skip
     async with server.running() as backend:
         url = _url(listener)
@@ -90,6 +91,9 @@ async def _serve(app: App, data: Path, listener: socket.socket, path: Path | Non
         if announce is not None:
             announce(url=url, control=backend.control.decode())
         _greet(backend, url, data, path)
+        gc.collect()
+        gc.freeze()  # what a start makes stays: collections need not look at it
+        gc.set_threshold(50_000, 20, 100)
         await _Uvicorn(config, server).serve([listener])
         await backend.writer.drain()
 

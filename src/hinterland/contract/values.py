@@ -32,12 +32,22 @@ def format_instant(value: datetime) -> str:
 def parse_instant(text: str) -> str:
     """The wire form of an ISO 8601 instant; one without a zone counts as UTC. Raises ValueError with a hint."""
     hint = "use an instant such as 2026-01-31T12:00:00Z"
+    if _CANONICAL.fullmatch(text) is not None and _is_moment(text):
+        return text
     if _INSTANT.fullmatch(text) is None:
         raise ValueError(hint)
     try:
         return format_instant(datetime.fromisoformat(text.upper().replace(",", ".")))
     except (ValueError, OverflowError):
         raise ValueError(hint) from None
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def instant_seconds(text: str) -> float:

@@ -7,12 +7,14 @@ first three. `decode` accepts exactly one meaning for a text or raises `StrictJs
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 MAX_DEPTH = 64
+_LONG_NUMBER = re.compile(rb"\d{19}")  # an integer beyond 64 bits has that many digits
 _INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
@@ -102,8 +104,7 @@ def _refuse_nul(value: Any) -> None:
 
 
 def _check_integers(data: bytes, value: Any) -> None:
-    # An integer beyond 64 bits needs 19 digits in a row: a text shorter than that can't hold one.
-    if len(data) < 19:
+    if _LONG_NUMBER.search(data) is None:
         return
     waiting = [value]
     while waiting:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from hinterland.contract.identity import Principal, RecordId, is_record_id
 from hinterland.contract.records import Collection, Shape
 from hinterland.kit.cel.errors import CelError
 from hinterland.server.data import documents
+from hinterland.server.data.ordering import Order
 from hinterland.server.data.rules import Rule, RuleBook, auth_type
 from hinterland.server.storage.protocol import DialectName, StoredRecord
 from hinterland.server.storage.statements import CollectionTable
@@ -42,6 +44,7 @@ class Entry:
         }
         self.unique = tuple(name for name, field in collection.fields.items() if field.unique)
         self.children: tuple[str, ...] = ()
+        self.order = lru_cache(maxsize=256)(self._order)
         self._check_old()
 
     def _rule(self, place: str, text: str) -> Rule | None:
@@ -52,6 +55,10 @@ class Entry:
         except CelError as error:
             raise DeclarationError(f"collection {self.name!r}, rule {place}: {error}") from None
         return rule
+
+    def _order(self, sort: tuple[str, ...]) -> Order:
+        """The compiled order of a list. Raises `invalid_query`."""
+        return Order(self.collection, sort, is_postgres=self.table.dialect == "postgres")
 
     def _check_old(self) -> None:
         for action in ("list", "view", "create", "delete"):

@@ -101,7 +101,8 @@ class Plan:
         self.catalogue.check_parent(entry, write.parent)
         id = await self._id(entry, write)
         key = (entry.name, write.parent, id)
-        before = await self._record(key)
+        is_made = write.act == "create" and write.id == ""  # just now, so that no record can have it
+        before = None if is_made else await self._record(key)
         self._check_preconditions(write, before)
         if write.act == "create":
             await self._create(entry, write, key, before)

@@ -143,11 +143,13 @@ class Page:
         if condition is None:
             return []
         sql, parameters = condition
+        is_nested = bool(view.entry.collection.parent)
+        key, beyond = ("r._parent, r.id", "(r._parent, r.id) > (?, ?)") if is_nested else ("r.id", "r.id > ?")
         sql = f"({sql} OR r._revision > ?)"
         parameters = [*parameters, self.cursor.revision]
         if after is not None:
-            sql, parameters = f"(r._parent, r.id) > (?, ?) AND {sql}", [*after, *parameters]
-        sql = f"SELECT {_COLUMNS} FROM {view.entry.table.name} r WHERE {sql} ORDER BY r._parent, r.id LIMIT ?"
+            sql, parameters = f"{beyond} AND {sql}", [*(after if is_nested else after[1:]), *parameters]
+        sql = f"SELECT {_COLUMNS} FROM {view.entry.table.name} r WHERE {sql} ORDER BY {key} LIMIT ?"
         return [StoredRecord(*row) for row in await self.snapshot.fetch(sql, [*parameters, count])]
 
     async def _as_it_was(self, view: View, record: StoredRecord) -> StoredRecord | None:

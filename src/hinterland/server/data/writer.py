@@ -258,26 +258,32 @@ def _settle(step: Step, settled: Settled, now: float) -> list[RowAct]:
 def _number(changes: Sequence[Change], last: int, latest: dict[RecordKey, StoredRecord]) -> list[Change]:
     """`changes` with their revisions, from `last` + 1; `latest` holds what the group has written before."""
     numbered: list[Change] = []
-    for revision, change in enumerate(changes, last + 1):
-        before, after = change.before, change.after
-        key = (change.collection, *(after or before)[:2])  # type: ignore[index]
+    for revision, (collection, kind, before, after, columns, stamp, origin) in enumerate(changes, last + 1):
         if before is not None and before.revision == UNWRITTEN:
-            before = latest[key]
+            before = latest[collection, before.parent, before.id]
         if after is not None:
-            after = latest[key] = after._replace(revision=revision)
-        numbered.append(change._replace(before=before, after=after))
+            parent, id, _, created, updated, body, private = after
+            after = StoredRecord(parent, id, revision, created, updated, body, private)
+            latest[collection, parent, id] = after
+        numbered.append(Change(collection, kind, before, after, columns, stamp, origin))
     return numbered
 
 
 def _outcome(item: Decided, changes: Sequence[Change], revision: int) -> Outcome:
     assert item.plan is not None
     plan = item.plan
-    final = {(change.collection, *(change.after or change.before)[:2]): change.after for change in changes}  # type: ignore[index]
+    final = {_key_of(change): change.after for change in changes}
     records = tuple(
-        written._replace(after=final.get((written.collection, written.parent, written.id), written.after))
-        for written in plan.written
+        Written(name, id, parent, before, final.get((name, parent, id), after))
+        for name, id, parent, before, after in plan.written
     )
     return Outcome(records, revision, plan.ids, tuple(plan.lost))
+
+
+def _key_of(change: Change) -> RecordKey:
+    record = change.after or change.before
+    assert record is not None
+    return change.collection, record.parent, record.id
 
 
 def _finish(item: Decided, outcome: Outcome, now: float) -> tuple[Outcome, list[RowAct]]:

@@ -6,6 +6,7 @@ Whatever goes wrong inside leaves here as problem+json, without a stack trace, S
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import re
 import secrets
@@ -25,7 +26,10 @@ from hinterland.server.http import (
 
 log = logging.getLogger("hinterland.requests")
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+_VARY = (b"vary", b"Origin")  # whoever asks: a cache must not give one origin's answer to another
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_PREFIX = secrets.token_hex(4).encode()  # of this process, so that two of them give no id twice
+_count = itertools.count(1)
 STREAMS = ("/v1/events",)
 
 
@@ -44,18 +48,21 @@ class Boundary:
             return
         marked = _Marked(scope, send)
         self.running += 1
+        limit = None if scope["path"] in STREAMS else _Limit(self.seconds)
         try:
-            if scope["path"] in STREAMS:
-                await self.app(scope, receive, marked)
-            else:
-                async with asyncio.timeout(self.seconds):
-                    await self.app(scope, receive, marked)
+            await self.app(scope, receive, marked)
         except Disconnected:
             pass
+        except asyncio.CancelledError:
+            if limit is None or not limit.has_passed():
+                raise
+            await self._answer(scope, marked, TimeoutError())
         except Exception as error:
             await self._answer(scope, marked, error)
         finally:
             self.running -= 1
+            if limit is not None:
+                limit.handle.cancel()
 
     async def _answer(self, scope: Scope, send: _Marked, error: Exception) -> None:
         request_id = send.id.decode()
@@ -74,6 +81,26 @@ class Boundary:
         return Refusal("internal", "the server made a mistake; its log has the request id")
 
 
+class _Limit:
+    """Cancels the current task after `seconds`; a third of the cost of `asyncio.timeout`, on every request."""
+
+    __slots__ = ("handle", "is_over", "task")
+
+    def __init__(self, seconds: float) -> None:
+        self.is_over = False
+        self.task = asyncio.current_task()
+        self.handle = asyncio.get_running_loop().call_later(seconds, self._end)
+
+    def _end(self) -> None:
+        self.is_over = True
+        assert self.task is not None
+        self.task.cancel()
+
+    def has_passed(self) -> bool:
+        """Whether this limit, and nobody else, cancelled the task."""
+        return self.is_over and self.task is not None and self.task.uncancel() == 0
+
+
 class _Marked:
     """ASGI's `send` that puts the request id on the answer and knows whether it has begun."""
 
@@ -81,12 +108,12 @@ class _Marked:
 
     def __init__(self, scope: Scope, send: Send) -> None:
         given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-        self.id: bytes = given if given and _REQUEST_ID.fullmatch(given) else secrets.token_hex(8).encode()
+        self.id: bytes = given if given and _REQUEST_ID.fullmatch(given) else b"%b-%x" % (_PREFIX, next(_count))
         self.send = send
         self.is_started = False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.is_started = True
-            message["headers"] = [*message["headers"], (b"x-request-id", self.id)]
+            message["headers"] = [*message["headers"], (b"x-request-id", self.id), _VARY]
         await self.send(message)

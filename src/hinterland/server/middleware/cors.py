@@ -15,7 +15,6 @@ log = logging.getLogger("hinterland.cors")
 _LOOPBACK = re.compile(rb"https?://(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?")
 _METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE"
 _EXPOSED = b"ETag, Link, Location, Retry-After, X-Request-Id, X-Total-Count, Idempotency-Replayed"
-_VARY = (b"vary", b"Origin")
 
 
 class Cors:
@@ -34,7 +33,7 @@ class Cors:
             return
         origin = next((value for name, value in scope["headers"] if name == b"origin"), None)
         if origin is None:
-            await self.app(scope, receive, _WithHeaders(send, [_VARY]))
+            await self.app(scope, receive, send)
             return
         is_allowed = self.allows(origin)
         wanted = _header(scope, b"access-control-request-method")
@@ -43,7 +42,7 @@ class Cors:
             return
         if not is_allowed:
             self._tell(scope, origin)
-        await self.app(scope, receive, _WithHeaders(send, self._headers(origin) if is_allowed else [_VARY]))
+        await self.app(scope, receive, _WithHeaders(send, self._headers(origin)) if is_allowed else send)
 
     def allows(self, origin: bytes) -> bool:
         """Whether a page of `origin` may read answers; compared as a whole, never by prefix or suffix."""
@@ -53,7 +52,7 @@ class Cors:
 
     def _headers(self, origin: bytes) -> Headers:
         allowed = b"*" if self.allows_all else origin
-        return [(b"access-control-allow-origin", allowed), (b"access-control-expose-headers", _EXPOSED), _VARY]
+        return [(b"access-control-allow-origin", allowed), (b"access-control-expose-headers", _EXPOSED)]
 
     def _preflight(self, scope: Scope, origin: bytes, is_allowed: bool, method: bytes) -> HttpAnswer:
         if not is_allowed:
@@ -73,8 +72,8 @@ class Cors:
             (b"access-control-allow-methods", _METHODS),
             (b"access-control-allow-headers", asked or b"Authorization, Content-Type"),
             (b"access-control-max-age", b"600"),
+            (b"vary", b"Access-Control-Request-Method, Access-Control-Request-Headers"),
         ]
-        headers[2] = (b"vary", b"Origin, Access-Control-Request-Method, Access-Control-Request-Headers")
         return HttpAnswer(204, headers, b"")
 
     def _tell(self, scope: Scope, origin: bytes) -> None:

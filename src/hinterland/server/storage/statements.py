@@ -144,9 +144,10 @@ class CollectionTable:
             f"_body {types['text']} NOT NULL", f"_private {types['text']}",
         ]  # fmt: skip
         columns += [self.column_ddl(name) for name in self.fields]
-        columns += [f"CONSTRAINT {quote(self._index('', 'key'))} PRIMARY KEY (_parent, id)"]
+        # Without a parent, _parent is "" everywhere: the id alone tells records apart, and orders them.
+        key = "_parent, id" if self.collection.parent else "id, _parent"
+        columns += [f"CONSTRAINT {quote(self._index('', 'key'))} PRIMARY KEY ({key})"]
         made = [f"CREATE TABLE {self.name} ({', '.join(columns)})"]
-        made += [f"CREATE INDEX {quote(self._index('', 'id'))} ON {self.name} (id)"]
         return made + [statement for name in self.fields for statement in self.index_ddl(name)]
 
     def column_ddl(self, name: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlencode
 
 import msgspec
 
@@ -14,6 +13,7 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.query import MAX_LIMIT, parse
 from hinterland.server.backend import Backend
 from hinterland.server.data.catalogue import Entry
+from hinterland.server.data.documents import wire
 from hinterland.server.data.reader import Page
 from hinterland.server.data.requests import Answer, Key, Outcome, WriteRequest
 from hinterland.server.http import JSON, Headers, HttpAnswer, HttpRequest, json_answer
@@ -52,11 +52,13 @@ async def list_records(backend: Backend, request: HttpRequest) -> HttpAnswer:
     page = await backend.reader.page(request.caller, entry, parent, query)
     body = f'{{"items":{_items(request, entry, page)},"next":"{page.next}"'
     body += f',"total":{page.total}}}' if page.total is not None else "}"
-    return HttpAnswer(200, [JSON, *_link(request, pairs, page)], body.encode())
+    return HttpAnswer(200, [JSON, *_link(request, page)], body.encode())
 
 
 def _items(request: HttpRequest, entry: Entry, page: Page) -> str:
     caller = request.caller
+    if not entry.private:
+        return join([wire(record, None) for record in page.records])
     return join([entry.wire(caller, record) for record in page.records])
 
 
@@ -64,7 +66,7 @@ def _array(
     backend: Backend, request: HttpRequest, entry: Entry, page: Page, paged: tuple[int, int] | None
 ) -> HttpAnswer:
     items = _items(request, entry, page)
-    headers = [JSON, (b"x-total-count", str(page.total).encode()), *_link(request, request.query(), page)]
+    headers = [JSON, (b"x-total-count", str(page.total).encode()), *_link(request, page)]
     if paged is None:
         return HttpAnswer(200, headers, items.encode())
     number, limit = paged
@@ -72,13 +74,14 @@ def _array(
     return HttpAnswer(200, headers, body.encode())
 
 
-def _link(request: HttpRequest, pairs: list[tuple[str, str]], page: Page) -> Headers:
+def _link(request: HttpRequest, page: Page) -> Headers:
     """The `Link: …; rel="next"` header (RFC 8288), where there is more."""
     if not page.next:
         return []
-    kept = [(name, value) for name, value in pairs if name not in ("cursor", "page")]
-    query = urlencode([*kept, ("cursor", page.next)])
-    return [(b"link", f'<{request.path}?{query}>; rel="next"'.encode())]
+    parts = request.scope.get("query_string", b"").decode("latin-1").split("&")
+    kept = [part for part in parts if part and part.partition("=")[0] not in ("cursor", "page")]
+    query = "&".join([*kept, f"cursor={page.next}"])  # base64url needs no quoting
+    return [(b"link", f'<{request.path}?{query}>; rel="next"'.encode("latin-1", "replace"))]
 
 
 async def view_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
@@ -192,9 +195,10 @@ def _key(request: HttpRequest, raw: bytes) -> Key | None:
 
 
 async def import_records(backend: Backend, request: HttpRequest) -> HttpAnswer:
-    """Create many records as administrator: `{"rows": [...], "is_text"?: true}` gives `{"created": n, "refused": [...]}`.
+    """Create many records as administrator: `{"rows": [...], "is_text"?: true}`.
 
-    Each refused row is `{"row": index, "message": …, "errors": {…}}`; the others are created.
+    The answer is `{"created": n, "refused": [{"row": index, "message": …, "errors": {…}}]}`: what is refused does not
+    hold up the others.
     """
     if not request.caller.is_admin:
         raise Refusal("forbidden", "only an administrator imports: log in at /v1/admin/login")

@@ -1,0 +1,117 @@
+"""The order of a list, and the place in it that a cursor names (a keyset: the sort values of the last record)."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from hinterland.contract.errors import Refusal
+from hinterland.contract.fields import Boolean, Json, List
+from hinterland.server.data.equality import stored_value
+from hinterland.server.data.rules import META_COLUMNS, column
+
+if TYPE_CHECKING:
+    from hinterland.contract.query import Query
+    from hinterland.contract.records import Collection
+
+Term = tuple[str, list[Any]]
+_BOOKMARK = Refusal("invalid_cursor", "the cursor does not belong to this list: start again without one")
+
+
+class Order:
+    """A collection's order by `sort` (names, `-` before one for descending), with the id to tell equal ones apart.
+
+    `sql` is what stands behind ORDER BY; `columns` are read beside a record so that a cursor can name its place.
+    """
+
+    def __init__(self, collection: Collection, sort: Sequence[str], *, is_postgres: bool) -> None:
+        self.collection = collection
+        keys = [(name.removeprefix("-"), name.startswith("-")) for name in sort]
+        names = [name for name, _ in keys]
+        self._check(names)
+        if "id" not in names:
+            keys.append(("id", bool(keys) and keys[-1][1]))
+            names.append("id")
+        self.keys = keys[: names.index("id") + 1]
+        self.names = frozenset(name for name, _ in self.keys)
+        self.is_by_id = len(self.keys) == 1
+        self.sql = ", ".join(_part(name, is_down, is_postgres=is_postgres) for name, is_down in self.keys)
+        self.columns = ", ".join(column(name) for name, _ in self.keys)
+
+    def _check(self, names: list[str]) -> None:
+        for name in names:
+            field = self.collection.fields.get(name)
+            if (field is None and name not in META_COLUMNS) or isinstance(field, List | Json):
+                raise Refusal("invalid_query", f"{self.collection.name} can't be sorted by {name[:64]!r}")
+
+    def cursor(self, query: Query, values: Sequence[Any]) -> str:
+        """The cursor that continues after the record with these values of `columns`."""
+        kept = [self._shown(name, value) for (name, _), value in zip(self.keys, values, strict=True)]
+        raw = msgspec.json.encode([self._fingerprint(query), *kept])
+        return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+    def _shown(self, name: str, value: Any) -> Any:
+        is_truth = value is not None and isinstance(self.collection.fields.get(name), Boolean)
+        return bool(value) if is_truth else value
+
+    def _fingerprint(self, query: Query) -> str:
+        asked = repr((self.collection.name, query.filter, query.sort, query.equals)).encode()
+        return hashlib.blake2b(asked, digest_size=6).hexdigest()
+
+    def after(self, query: Query) -> Term:
+        """The condition of the records beyond the query's cursor. Raises `invalid_cursor`."""
+        sql = ""
+        parameters: list[Any] = []
+        for (name, is_down), value in reversed([*zip(self.keys, self._parse(query), strict=True)]):
+            sql, parameters = _beyond(column(name), value, is_down, sql, parameters)
+        return sql, parameters
+
+    def _parse(self, query: Query) -> list[Any]:
+        text = query.cursor
+        try:
+            raw = msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        except (ValueError, msgspec.MsgspecError):
+            raise _BOOKMARK from None
+        if not isinstance(raw, list) or raw[:1] != [self._fingerprint(query)] or len(raw) != len(self.keys) + 1:
+            raise _BOOKMARK
+        if raw[-1] is None:
+            raise _BOOKMARK
+        return [self._value(name, value) for (name, _), value in zip(self.keys, raw[1:], strict=True)]
+
+    def _value(self, name: str, value: Any) -> Any:
+        if value is None:
+            return None
+        if isinstance(value, dict | list) or (name in META_COLUMNS and type(value) not in (int, str)):
+            raise _BOOKMARK
+        try:
+            return stored_value(self.collection, name, value)
+        except Refusal:
+            raise _BOOKMARK from None
+
+
+def _part(name: str, is_down: bool, *, is_postgres: bool) -> str:
+    # SQLite has null first; PostgreSQL is told to, where a value may be missing.
+    nulls = (" NULLS LAST" if is_down else " NULLS FIRST") if is_postgres and name not in META_COLUMNS else ""
+    return f"{column(name)}{' DESC' if is_down else ''}{nulls}"
+
+
+def _beyond(name: str, value: Any, is_down: bool, rest: str, parameters: list[Any]) -> Term:
+    """Records after `value` in one column, or at it and beyond by the `rest`; null comes before every value."""
+    same, same_values = (f"{name} IS NULL", []) if value is None else (f"{name} = ?", [value])
+    later, later_values = _later(name, value, is_down)
+    if not rest:
+        return later or "1 = 0", later_values
+    both = f"({same} AND {rest})"
+    if not later:
+        return both, [*same_values, *parameters]
+    return f"({later} OR {both})", [*later_values, *same_values, *parameters]
+
+
+def _later(name: str, value: Any, is_down: bool) -> Term:
+    if value is None:
+        return ("", []) if is_down else (f"{name} IS NOT NULL", [])
+    return (f"({name} < ? OR {name} IS NULL)" if is_down else f"{name} > ?"), [value]
