@@ -64,6 +64,68 @@ def agreed(
                 yield number, expected, variables
 
 
+EDGES: dict[str, list[Any]] = {
+    "price": [
+        2.0**63,
+        -(2.0**63),
+        2.0**63 - 1024,
+        -(2.0**63) - 2048,
+        1e150,
+        1e-150,
+        -1e-150,
+        5e-324,
+        1.7976931348623157e308,
+    ],
+    "big": [str(2**63 - 1), str(-(2**63)), str(2**53), str(2**53 + 1), "0", "-1"],
+    "count": [2**53 - 1, -(2**53) + 1, 0, -1],
+    "id": ["", "a", "b", "ab", "a\uffff", "\U0010ffff", "\ud7ff", "\ue000", "%", "A"],
+}
+EDGE_RULES = (
+    "int(record.price) > 0",
+    "record.price * record.price > 1.0",
+    "record.price / record.price == 1.0",
+    "record.price - record.price == 0.0",
+    "-record.price < 0.0",
+    "record.price > 9223372036854774784",
+    "record.big + 1 > 0",
+    "record.big - 1 < 0",
+    "record.big * -1 > 0",
+    "record.big / -1 > 0",
+    "record.big % -1 == 0",
+    "-record.big > 0",
+    "0 / record.big == 0",
+    "double(record.big) == 9007199254740992.0",
+    "record.big > 9007199254740992.5",
+    "string(record.big).size() > 5",
+    "record.count > -0.5",
+    "record.count <= 9007199254740991.0",
+    "record.count / record.count == 1",
+    "record.count % -7 == 0",
+    "record.count * record.count > 0",
+    "record.id.startsWith('a')",
+    "record.id.startsWith('\U0010ffff')",
+    "record.id.startsWith('\ud7ff')",
+    "record.id.startsWith('')",
+    "record.id.startsWith(record.id)",
+    "record.id.endsWith('')",
+    "record.id.endsWith('ab')",
+    "record.id.contains('%')",
+    "record.id < '\ue000'",
+    "record.id.lowerAscii() == 'a'",
+    "record.id in []",
+    "!(record.id in [])",
+    "record.id in [record.key]",
+)
+
+
+@pytest.mark.parametrize("field", EDGES)
+def test_edges_agree(field: str, engines: Engines) -> None:
+    """At the ends of every range, and where text is empty or sorts last, all agree too."""
+    trees = [check(parse(rule), ENVIRONMENT) for rule in EDGE_RULES]
+    records = [{field: value} for value in EDGES[field]]
+    assert len(list(agreed(trees, records, [(None, None)], engines))) == len(trees) * len(records)
+
+
 @given(rules=RULES, records=st.lists(RECORDS, min_size=1, max_size=4), others=OTHERS)
 def test_all_agree(rules: list[Expression], records: list[dict[str, Any]], others: Others, engines: Engines) -> None:
     """A rule means the same wherever it is evaluated."""
