@@ -1,0 +1,115 @@
+"""The small door without await."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
+import pytest
+
+from hinterland.client import blocking
+from hinterland.client.errors import ClientClosed, NotFound
+from hinterland.client.session import SignedIn, SignedOut
+from hinterland.client.transports.scripted import Scripted
+from tests.client.conftest import URL, session
+
+PATH = "/v1/records/posts"
+
+
+class Post(msgspec.Struct):
+    """A post as an app sees it."""
+
+    title: str
+
+
+@pytest.fixture
+def script() -> Iterator[Scripted]:
+    """A transport that answers by its script, which must have been played to its end."""
+    scripted = Scripted()
+    yield scripted
+    scripted.finish()
+
+
+@pytest.fixture
+def client(script: Scripted) -> Iterator[blocking.Client]:
+    """A client over the script."""
+    with blocking.Client(URL, transport=script) as client:
+        yield client
+
+
+def test_an_account_without_await(client: blocking.Client, script: Scripted) -> None:
+    """Every account operation is there, and blocks until it is done."""
+    assert client.url == URL
+    assert client.auth.state == SignedOut()
+    script.expect("POST", "/v1/auth/signup").answer(201, json=session())
+    assert client.auth.sign_up(name="Ada", email="a@b.c", password="a good password")["id"] == "u1"
+    script.expect("POST", "/v1/auth/login").answer(json=session())
+    client.auth.log_in(email="a@b.c", password="a good password")
+    script.expect("GET", "/v1/auth/me").answer(json={"id": "u1"})
+    assert client.auth.me() == {"id": "u1"} == client.auth.user
+    script.expect("POST", "/v1/auth/refresh").answer(json=session(2))
+    client.auth.refresh()
+    assert isinstance(client.auth.state, SignedIn)
+    script.expect("POST", "/v1/auth/logout").answer(204)
+    client.auth.log_out()
+
+
+def test_records_without_await(client: blocking.Client, script: Scripted) -> None:
+    """Every record operation is there, typed as with await, and `iterate` is a plain iterator."""
+    posts = client.collection("posts", Post)
+    script.expect("GET", f"{PATH}/1").answer(json={"title": "a"})
+    assert posts.get(1) == Post("a")
+    script.expect("GET", PATH, query={"page": "2", "author": "u"}).answer(json={"items": [], "total": 0})
+    assert posts.list(page=2, author="u").total == 0
+    script.expect("POST", PATH).answer(201, json={"title": "a"})
+    assert posts.create(Post("a")) == Post("a")
+    script.expect("PUT", f"{PATH}/1").answer(json={"title": "b"})
+    assert posts.replace(1, Post("b")) == Post("b")
+    script.expect("PATCH", f"{PATH}/1").answer(json={"title": "c"})
+    assert posts.update(1, {"title": "c"}) == Post("c")
+    script.expect("DELETE", f"{PATH}/1").answer(204)
+    posts.delete(1)
+    script.expect("GET", PATH).answer(json={"items": [{"title": "a"}, {"title": "b"}], "next": "c"})
+    script.expect("GET", PATH).answer(json={"items": [{"title": "c"}]})
+    assert [post.title for post in posts.iterate(limit=2)] == ["a", "b", "c"]
+    script.expect("GET", "/v1/records/posts/1/comments/2").answer(404)
+    with pytest.raises(NotFound):
+        client.collection("comments", parent="posts/1").get(2)
+    script.expect("GET", "/anything").answer(200, content=b"raw")
+    assert client.request("GET", "/anything").content == b"raw"
+
+
+def test_events_without_await(client: blocking.Client, script: Scripted) -> None:
+    """Events are a plain iterator; leaving it early closes the stream."""
+    ready = b"id: c\nevent: ready\ndata: {}\n\n"
+    script.expect("GET", "/v1/events").stream([ready, ready])
+    for event in client.events(["posts"]):
+        assert (event.kind, event.cursor) == ("ready", "c")
+        break
+
+
+def test_any_thread_may_call(client: blocking.Client, script: Scripted) -> None:
+    """Calls from many threads share the one loop in the background."""
+    script.expect("GET", f"{PATH}/1", times=40).answer(json={"title": "a"})
+    posts = client.collection("posts", Post)
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(posts.get, [1] * 40)) == [Post("a")] * 40
+
+
+def test_a_closed_client_says_so(script: Scripted) -> None:
+    """After closing, calls are errors at once, closing again is none, and no thread is left."""
+    before = threading.active_count()
+    client = blocking.Client(URL, transport=script)
+    assert threading.active_count() == before + 1
+    script.expect("GET", "/v1/events").stream([b"id: c\nevent: ready\ndata: {}\n\n", b""])
+    events = client.events(["posts"])
+    next(events)
+    client.close()
+    client.close()
+    assert threading.active_count() == before
+    with pytest.raises(ClientClosed):
+        client.auth.me()
+    with pytest.raises(ClientClosed):
+        next(events)

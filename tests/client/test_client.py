@@ -1,0 +1,95 @@
+"""The client as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import hinterland.client
+import hinterland.testing
+from hinterland.client.client import DEFAULT_URL, Client
+from hinterland.client.errors import ClientClosed
+from hinterland.client.exchange import Request, Response, Send
+from hinterland.client.options import Options
+from hinterland.client.transports.network import Network
+from hinterland.client.transports.scripted import Scripted
+from hinterland.client.vault.file import FileVault
+from hinterland.kit.clock import ManualClock
+from hinterland.testing.clock import play
+from tests.client.conftest import log_in
+
+
+def test_where_the_backend_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The address is the one given, else API_URL, else this machine's port 8000."""
+    monkeypatch.delenv("API_URL", raising=False)
+    assert Client().url == DEFAULT_URL == "http://127.0.0.1:8000"
+    monkeypatch.setenv("API_URL", "https://api.example/base/")
+    assert Client().url == "https://api.example/base"
+    assert Client("https://other.example").url == "https://other.example"
+    assert isinstance(Client().transport, Network)
+
+
+@pytest.mark.parametrize("face", [hinterland.client, hinterland.testing])
+def test_the_face_shows_what_it_promises(face: object) -> None:
+    """Every promised name can be imported from the face, and no other."""
+    assert [name for name in face.__all__ if not hasattr(face, name)] == []  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        face.nothing  # type: ignore[attr-defined]  # noqa: B018
+
+
+async def test_a_base_path_and_headers_go_with_each_call(make: Callable[..., Client], script: Scripted) -> None:
+    """An address with a path stays in front, and the options' headers go with every request."""
+    client = make(url="https://api.example/base", options=Options(headers={"X-App": "1"}))
+    sent = {"x-app": "1", "accept": "application/json"}
+    script.expect("GET", "/base/v1/records/posts/1", headers=sent).answer(json={})
+    await client.collection("posts").get(1)
+
+
+async def test_own_layers_see_each_call_once(make: Callable[..., Client], script: Scripted, clock: ManualClock) -> None:
+    """A layer of the app sees each call once, however often it is tried, and may change it."""
+    seen: list[str] = []
+
+    async def own(request: Request, send: Send) -> Response:
+        seen.append(request.url)
+        return await send(request.with_headers({"x-own": "1"}))
+
+    script.expect("GET", "/x", headers={"x-own": "1"}).answer(503)
+    script.expect("GET", "/x", headers={"x-own": "1"}).answer(200)
+    await play(clock, make(layers=[own]).request("GET", "/x"))
+    assert len(seen) == 1
+
+
+async def test_a_closed_client_says_so(make: Callable[..., Client]) -> None:
+    """After closing, calls are errors at once, and closing again is none."""
+    async with make() as client:
+        pass
+    await client.close()
+    with pytest.raises(ClientClosed) as caught:
+        await client.collection("posts").list()
+    assert (caught.value.sent, caught.value.operation) == ("no", "records.list")
+
+
+async def test_a_store_brings_its_parts(make: Callable[..., Client], script: Scripted, tmp_path: Path) -> None:
+    """With a store there are local records, sync and outbox, for whoever is signed in, and a sealed vault beside it."""
+    client = make(store=tmp_path / "app.db")
+    async with client:
+        assert await client.open() is client
+        await log_in(client, script)
+        await client.local.follower.arrived()
+        assert client.local.scope.account == "u1"
+        await client.local.collection("notes").create({"text": "kept"})
+        assert len(await client.outbox.list()) == 1
+        assert not client.sync.is_running
+    assert FileVault(tmp_path / "app.db.vault").load() is not None
+    again = make(store=tmp_path / "app.db")
+    async with again:
+        assert again.local.scope.account == "u1"
+        assert len(await again.outbox.list()) == 1
+
+
+def test_without_a_store_there_are_no_local_records(make: Callable[..., Client]) -> None:
+    """Who asks for local records without a store is told how to have one."""
+    with pytest.raises(RuntimeError, match=r"store='app\.db'"):
+        _ = make().local

@@ -1,0 +1,353 @@
+"""The client against the real server: in this process, through faults, and over sockets between processes."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from hinterland.client import blocking
+from hinterland.client.client import Client
+from hinterland.client.errors import (
+    Conflict,
+    Forbidden,
+    HinterlandError,
+    InvalidCredentials,
+    InvalidResponse,
+    NotFound,
+    Stale,
+    Unauthorized,
+    UnknownCollection,
+    ValidationFailed,
+)
+from hinterland.client.exchange import Request, Response, Transport
+from hinterland.client.options import Options
+from hinterland.client.session import SignedIn, SignedOut
+from hinterland.client.vault.file import FileVault
+from hinterland.contract.fields import Integer, Text
+from hinterland.contract.records import EVERYBODY, Collection, Rules
+from hinterland.testing.backend import TestBackend, running_backend
+from hinterland.testing.faulty import FaultyNetwork
+from tests.support.server import ServerProcess
+
+PASSWORD = "a long walk outside"
+NOTES = Collection(name="notes", fields={"text": Text(required=True), "number": Integer()}, rules=EVERYBODY)
+OWN = "auth.id == record.owner"
+DIARY = Collection(
+    name="diary",
+    fields={"text": Text(), "owner": Text(fill="auth.id")},
+    rules=Rules(list=OWN, view=OWN, create=OWN, update=OWN, delete=OWN),
+)
+COMMENTS = Collection(name="comments", fields={"text": Text()}, parent="notes", rules=EVERYBODY)
+APP_FILE = """
+from hinterland.contract.fields import Integer, Text
+from hinterland.contract.records import EVERYBODY, Collection
+from hinterland.server.declaration import App
+
+notes = Collection(name="notes", fields={"text": Text(required=True), "number": Integer()}, rules=EVERYBODY)
+app = App(collections=[notes])
+"""
+
+
+class Note(msgspec.Struct):
+    """A note as an app sees it."""
+
+    id: str
+    text: str
+    revision: int
+    created_at: str
+
+
+@pytest.fixture
+async def backend() -> AsyncIterator[TestBackend]:
+    """A real backend in this process."""
+    async with running_backend([NOTES, DIARY, COMMENTS]) as backend:
+        yield backend
+
+
+async def signed_up(backend: TestBackend, name: str, **settings: Any) -> Client:
+    """A client of somebody who has just signed up."""
+    client = await backend.client(**settings)
+    await client.auth.sign_up(name=name, email=f"{name}@example.org", password=PASSWORD)
+    return client
+
+
+async def test_an_account_from_beginning_to_end(backend: TestBackend) -> None:
+    """Sign up, who am I, renew, log out, log in, and each refusal on the way: as the server means it."""
+    client = await signed_up(backend, "ada")
+    user = await client.auth.me()
+    assert (user["name"], user["email"]) == ("ada", "ada@example.org")
+    state = client.auth.state
+    assert isinstance(state, SignedIn)
+    await client.auth.refresh()
+    newer = client.auth.state
+    assert isinstance(newer, SignedIn)
+    assert newer.access_token != state.access_token
+    await client.auth.log_out()
+    assert client.auth.state == SignedOut("log_out")
+    with pytest.raises(Unauthorized):
+        await client.auth.me()
+    with pytest.raises(InvalidCredentials):
+        await client.auth.log_in(email="ada@example.org", password="wrong wrong wrong")
+    await client.auth.log_in(email="ada@example.org", password=PASSWORD)
+    with pytest.raises(Conflict) as taken:
+        await client.auth.sign_up(name="ada", email="ada@example.org", password=PASSWORD)
+    assert "email" in taken.value.errors
+    with pytest.raises(ValidationFailed) as weak:
+        await client.auth.sign_up(name="eve", email="eve@example.org", password="123")
+    assert "password" in weak.value.errors
+    assert client.auth.user is not None
+
+
+async def test_records_from_beginning_to_end(backend: TestBackend) -> None:
+    """Create, get, list, replace, update, delete, with preconditions and refusals: typed on both sides."""
+    client = await signed_up(backend, "ada")
+    notes = client.collection("notes", Note)
+    one = await notes.create({"text": "one", "number": 1})
+    assert await notes.get(one.id) == one
+    two = await notes.update(one.id, {"text": "two"}, revision=one.revision)
+    with pytest.raises(Stale):
+        await notes.replace(one.id, {"text": "late"}, revision=one.revision)
+    assert (await notes.replace(one.id, {"text": "three"}, revision=two.revision)).text == "three"
+    await notes.delete(one.id)
+    with pytest.raises(NotFound):
+        await notes.get(one.id)
+    with pytest.raises(ValidationFailed) as invalid:
+        await notes.create({"text": 7, "number": "x", "more": 1})
+    assert invalid.value.errors.keys() == {"text", "number", "more"}
+    with pytest.raises(UnknownCollection):
+        await client.collection("nothing").list()
+    note = await notes.create({"text": "with comments"})
+    comments = client.collection("comments", parent=f"notes/{note.id}")
+    comment = await comments.create({"text": "first"})
+    assert (await comments.get(comment["id"]))["text"] == "first"
+    assert [c["text"] async for c in comments.iterate()] == ["first"]
+
+
+async def test_lists_are_asked_in_every_way(backend: TestBackend) -> None:
+    """Pages by number and by cursor, totals, filters, equality and sorting give what the server holds."""
+    client = await signed_up(backend, "ada")
+    notes = client.collection("notes")
+    for number in range(25):
+        await notes.create({"text": f"n{number % 3}", "number": number})
+    page = await notes.list(page=2, limit=10, sort=["-number"], total=True)
+    assert [note["number"] for note in page.items] == list(range(14, 4, -1))
+    assert page.total == 25
+    assert [note["number"] async for note in notes.iterate(limit=4, sort="number")] == list(range(25))
+    assert len((await notes.list(text="n1", limit=100)).items) == 8
+    some = await notes.list(filter='record.text == "n1" && record.number > 20', sort=["number"])
+    assert [note["number"] for note in some.items] == [22]
+    with pytest.raises(HinterlandError, match="filter"):
+        await notes.list(filter="record.")
+
+
+async def test_rules_are_refusals(backend: TestBackend) -> None:
+    """What the rules refuse is Forbidden or not there, and never seen by another."""
+    ada, eve = await signed_up(backend, "ada"), await signed_up(backend, "eve")
+    secret = await ada.collection("diary").create({"text": "mine"})
+    with pytest.raises((Forbidden, NotFound)):
+        await eve.collection("diary").get(secret["id"])
+    with pytest.raises((Forbidden, NotFound)):
+        await eve.collection("diary").update(secret["id"], {"text": "hers"})
+    assert (await eve.collection("diary").list()).items == []
+
+
+async def test_a_type_that_does_not_fit_is_told(backend: TestBackend) -> None:
+    """An app whose type is another than the server's gets the path and what was found."""
+
+    class Wrong(msgspec.Struct):
+        text: int
+
+    client = await signed_up(backend, "ada")
+    await client.collection("notes").create({"text": "one"})
+    with pytest.raises(InvalidResponse) as caught:
+        await client.collection("notes", Wrong).list()
+    assert (caught.value.path, caught.value.found) == ("$.items[0].text", "str")
+    assert caught.value.request_id
+
+
+async def test_events_come_live(backend: TestBackend) -> None:
+    """A subscriber sees each commit as it happens, whole, and only what the rules show."""
+    ada, eve = await signed_up(backend, "ada"), await signed_up(backend, "eve")
+    async with aclosing(eve.events(["notes", "diary"])) as events:
+        ready = await anext(events)
+        assert ready.kind == "ready"
+        await ada.collection("diary").create({"text": "mine"})
+        note = await ada.collection("notes").create({"text": "for all"})
+        event = await anext(events)
+        while event.kind == "position":
+            event = await anext(events)
+    assert event.kind == "commit"
+    assert [(change.kind, change.collection, change.id) for change in event.changes] == [
+        ("create", "notes", note["id"])
+    ]
+    assert event.changes[0].record is not None
+    assert event.changes[0].record["text"] == "for all"
+
+
+async def test_no_event_is_missed_through_cuts(backend: TestBackend) -> None:
+    """An SSE stream cut at any event → resumed, no gap, no duplicate, against the real server."""
+    network = FaultyNetwork(backend.transport(), seed=7, cut=0.3)
+    reader = await signed_up(backend, "eve", transport=network, random=lambda: 0.01)
+    writer = await signed_up(backend, "ada")
+    numbers: list[int] = []
+
+    async def write() -> None:
+        for number in range(120):
+            await writer.collection("notes").create({"text": "n", "number": number})
+
+    async with asyncio.timeout(60), aclosing(reader.events("notes")) as events:
+        assert (await anext(events)).kind == "ready"
+        writing = asyncio.create_task(write())
+        async for event in events:
+            numbers += [change.record["number"] for change in event.changes if change.record]
+            if len(numbers) == 120:
+                break
+        await writing
+    assert numbers == list(range(120))
+    assert network.met["cut"] > 10
+
+
+async def test_keyed_writes_happen_exactly_once(backend: TestBackend) -> None:
+    """Keyed POSTs through lost answers: exactly as many records as calls."""
+    faults = {"reset": 0.1, "lost": 0.15, "busy": 0.05}
+    network = FaultyNetwork(backend.transport(), seed=3, operations=frozenset({"records.create"}), **faults)  # type: ignore[arg-type]
+    client = await signed_up(backend, "ada", transport=network, options=_patient())
+    notes = client.collection("notes")
+    for start in range(0, 400, 40):
+        await asyncio.gather(*(notes.create({"text": "n", "number": start + n}) for n in range(40)))
+    found = [note["number"] async for note in notes.iterate()]
+    assert sorted(found) == list(range(400))
+    assert network.met["lost"] > 30
+
+
+def _patient() -> Options:
+    return Options(retries=10, retry_base=0.001, retry_base_busy=0.001)
+
+
+async def test_idempotent_calls_survive_a_bad_network(backend: TestBackend) -> None:
+    """5 % resets + 5 % 503 + jitter → ≥ 99.9 % of idempotent calls succeed."""
+    network = FaultyNetwork(backend.transport(), seed=11, reset=0.05, busy=0.05, delay=0.002)
+    options = Options(retry_base=0.002, retry_base_busy=0.02)
+    client = await backend.client(transport=network, options=options)
+    outcomes = []
+    for _ in range(60):
+        calls = (client.collection("notes").list() for _ in range(50))
+        outcomes += await asyncio.gather(*calls, return_exceptions=True)
+    failed = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+    assert network.met["busy"] > 100
+    assert len(failed) <= 3, failed[:3]
+
+
+class Expiring:
+    """A transport that refuses the access tokens that the test lets expire, and keeps the renewals that were answered."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._expired: set[str] = set()
+        self.successors: set[str] = set()
+
+    def expire(self, token: str) -> None:
+        """From now on the server's answer to this token is 401."""
+        self._expired.add(f"Bearer {token}")
+
+    async def __call__(self, request: Request) -> Response:
+        """Refuse, or send."""
+        if request.headers.get("authorization") in self._expired:
+            return Response(status=401, content=b'{"code":"unauthorized"}')
+        response = await self._transport(request)
+        if request.operation == "auth.refresh" and response.status == 200:
+            self.successors.add(msgspec.json.decode(response.content)["refresh_token"])
+        return response
+
+    async def close(self) -> None:
+        """Nothing is held."""
+        await self._transport.close()
+
+
+async def test_1000_coroutines_and_20_expiries(backend: TestBackend) -> None:
+    """1,000 coroutines × 20 token expiries, 30 % of refresh answers lost: 20 refreshes reach the server as new,
+    0 sign-outs."""
+    expiring = Expiring(backend.transport())
+    network = FaultyNetwork(expiring, seed=5, lost=0.3, operations=frozenset({"auth.refresh"}))
+    client = await signed_up(backend, "ada", transport=network, options=_patient())
+    seen: list[object] = []
+    client.auth.listen(seen.append)
+    for _ in range(20):
+        state = client.auth.state
+        assert isinstance(state, SignedIn)
+        expiring.expire(state.access_token)
+        calls = (client.request("GET", "/health") for _ in range(1_000))
+        answers = await asyncio.gather(*calls)
+        assert {answer.status for answer in answers} == {200}
+    assert len(expiring.successors) == 20
+    assert [state for state in seen if not isinstance(state, SignedIn)] == []
+    assert network.met["lost"] > 0
+
+
+RENEW = """
+import asyncio, sys
+from hinterland.client import Client, FileVault
+
+async def main(url, path, times):
+    async with Client(url, vault=FileVault(path)) as client:
+        for _ in range(times):
+            await client.auth.refresh()
+            await client.auth.me()
+
+asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+"""
+
+
+@pytest.fixture
+def served(server_process: Callable[..., ServerProcess], tmp_path: Path) -> ServerProcess:
+    """A real server in a process of its own."""
+    file = tmp_path / "app.py"
+    file.write_text(APP_FILE)
+    return server_process(file)
+
+
+def test_processes_share_one_vault(served: ServerProcess, tmp_path: Path) -> None:
+    """Two processes with one vault → no double use, nobody signed out."""
+    vault = tmp_path / "session.vault"
+    with blocking.Client(served.url, vault=FileVault(vault)) as client:
+        client.auth.sign_up(name="ada", email="ada@example.org", password=PASSWORD)
+        command = [sys.executable, "-c", RENEW, served.url, str(vault), "15"]
+        processes = [subprocess.Popen(command) for _ in range(2)]
+        for _ in range(15):
+            client.auth.refresh()
+        assert [process.wait(60) for process in processes] == [0, 0]
+        client.auth.refresh()
+        assert client.auth.me()["name"] == "ada"
+
+
+async def test_a_server_that_is_killed_is_met_again(served: ServerProcess) -> None:
+    """Calls and streams over real sockets outlive a server that is killed and started again."""
+    async with asyncio.timeout(90), Client(served.url, random=lambda: 0.3) as client:
+        await client.auth.sign_up(name="ada", email="ada@example.org", password=PASSWORD)
+        notes = client.collection("notes")
+        async with aclosing(client.events("notes")) as events:
+            assert (await anext(events)).kind == "ready"
+            await notes.create({"text": "before"})
+            assert [c.record["text"] for c in (await anext(events)).changes if c.record] == ["before"]
+            served.kill()
+            assert (await anext(events)).kind == "offline"
+            with pytest.raises(HinterlandError) as caught:
+                await notes.create({"text": "lost"})
+            assert caught.value.sent == "no"
+            await asyncio.to_thread(served.start)
+            await notes.create({"text": "after"})
+            kinds, texts = [], []
+            while "after" not in texts:
+                event = await anext(events)
+                kinds.append(event.kind)
+                texts += [change.record["text"] for change in event.changes if change.record]
+    assert kinds[0] == "ready"
+    assert texts == ["after"]
