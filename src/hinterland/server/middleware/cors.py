@@ -72,7 +72,7 @@ class Cors:
             (b"access-control-allow-methods", _METHODS),
             (b"access-control-allow-headers", asked or b"Authorization, Content-Type"),
             (b"access-control-max-age", b"600"),
-            (b"vary", b"Access-Control-Request-Method, Access-Control-Request-Headers"),
+            (b"vary", b"Origin, Access-Control-Request-Method, Access-Control-Request-Headers"),
         ]
         return HttpAnswer(204, headers, b"")
 
