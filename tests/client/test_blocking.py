@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from hinterland.client import blocking
-from hinterland.client.errors import ClientClosed, NotFound
+from hinterland.client.errors import ClientClosed, HinterlandError, NotFound
 from hinterland.client.session import SignedIn, SignedOut
 from hinterland.client.transports.scripted import Scripted
 from tests.client.conftest import URL, session
@@ -113,3 +114,19 @@ def test_a_closed_client_says_so(script: Scripted) -> None:
         client.auth.me()
     with pytest.raises(ClientClosed):
         next(events)
+
+
+def test_local_records_without_await(script: Scripted, tmp_path: Path) -> None:
+    """A client with a store is open at once, and `run` reaches all that the client can do; a store that can't be opened
+    is an error that leaves no thread."""
+    with blocking.Client(URL, transport=script, store=tmp_path / "app.db") as client:
+        script.expect("POST", "/v1/auth/login").answer(json=session())
+        client.auth.log_in(email="a@b.c", password="a good password")
+        notes = client.client.local.collection("notes")
+        client.run(notes.create({"text": "kept"}))
+        assert [note["text"] for note in client.run(notes.list()).items] == ["kept"]
+    before = threading.active_count()
+    (tmp_path / "folder.db").mkdir()
+    with pytest.raises(HinterlandError):
+        blocking.Client(URL, transport=script, store=tmp_path / "folder.db")
+    assert threading.active_count() == before

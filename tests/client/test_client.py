@@ -77,7 +77,6 @@ async def test_a_store_brings_its_parts(make: Callable[..., Client], script: Scr
     async with client:
         assert await client.open() is client
         await log_in(client, script)
-        await client.local.follower.arrived()
         assert client.local.scope.account == "u1"
         await client.local.collection("notes").create({"text": "kept"})
         assert len(await client.outbox.list()) == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
 from hinterland.client.answers import decoded
@@ -33,11 +33,15 @@ def refresher(calls: Calls, clock: Clock) -> Refresh:
 
 
 class Auth:
-    """The account operations of a client, and the session's state."""
+    """The account operations of a client, and the session's state.
+
+    Signing in and out return when all `followers` have caught up, which is when local records are the new user's.
+    """
 
     def __init__(self, call: Call, tokens: Tokens) -> None:
         self._call = call
         self._tokens = tokens
+        self.followers: list[Callable[[], Awaitable[None]]] = []
 
     @property
     def state(self) -> State:
@@ -78,6 +82,7 @@ class Auth:
             except (NetworkError, ServerError, Unauthorized) as error:
                 _log.warning("signed out here only; the session ends on the server by its age: %s", error)
         await self._tokens.sign_out("log_out")
+        await self._followed()
 
     async def refresh(self) -> dict[str, Any]:
         """Renew the session now. The user's record. Raises Unauthorized where there is none any more."""
@@ -99,7 +104,13 @@ class Auth:
         self._tokens.holder.move(SigningIn())
         try:
             session = await self._call(operation, body=body, output=Session)
-            return (await self._tokens.sign_in(session)).user
+            user = (await self._tokens.sign_in(session)).user
+            await self._followed()
+            return user
         finally:
             if isinstance(self.state, SigningIn):
                 self._tokens.holder.move(before)
+
+    async def _followed(self) -> None:
+        for caught_up in self.followers:
+            await caught_up()

@@ -136,11 +136,19 @@ class Repository(Generic[T]):
 
 
 class Client:
-    """`hinterland.client.Client` without `await`; takes the same arguments. Any thread may use it."""
+    """`hinterland.client.Client` without `await`; takes the same arguments, and is open at once. Any thread may use it.
+
+    What it does not name is reached by `run`: `client.run(client.client.local.collection("notes").list())`.
+    """
 
     def __init__(self, url: str | None = None, *, store: str | os.PathLike[str] | None = None, **settings: Any) -> None:
         self.client = awaited.Client(url, store=store, **settings)
         self._door = Door()
+        try:
+            self._door.run(self.client.open())
+        except BaseException:
+            self._door.close()
+            raise
         self.auth = Auth(self._door, self.client)
 
     @property
@@ -149,7 +157,7 @@ class Client:
         return self.client.url
 
     def run(self, act: Coroutine[Any, Any, T]) -> T:
-        """The outcome of anything that `self.client` offers with `await`: `run(client.client.auth.me())`."""
+        """The outcome of anything that `self.client` offers with `await`."""
         return self._door.run(act)
 
     @overload

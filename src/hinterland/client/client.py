@@ -145,6 +145,7 @@ class Client:
         if self._local is not None and self._unfollow is None:
             await self._local.open()
             self._unfollow = self.auth.listen(self._local.follower)
+            self.auth.followers.append(self._local.follower.arrived)
             self._local.follower(self.auth.state)
             await self._local.follower.arrived()
         return self
