@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -88,7 +89,8 @@ def test_spellings(text: str, canonical: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "now", "2026-01-02", "2026-13-01T00:00Z", "2025-02-29T00:00:00Z", "2026-01-02T25:00:00Z", "1767323045",
+    ["", "now", "2026-01-02", "2026-13-01T00:00Z", "2025-02-29T00:00:00Z", "2025-02-29T00:00:00.000000Z",
+     "2026-01-02T25:00:00Z", "1767323045",
      "2026-01-02T03:04:05+24:00", "2026-W01-1T00:00", "20260102T030405Z", " 2026-01-02T03:04:05Z",
      "٢026-01-02T03:04:05Z",
      "0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00", "2026-01-02T03:04:05Z\n", "2026-01-02T03:04:05.Z"],
@@ -97,6 +99,12 @@ def test_no_instant(text: str) -> None:
     """What is no instant is refused with an example of one."""
     with pytest.raises(ValueError, match="use an instant such as"):
         values.parse_instant(text)
+
+
+def test_the_end_of_a_day() -> None:
+    """An hour 24 never stands in a canonical form, whether this Python understands it or not."""
+    with suppress(ValueError):
+        assert values.parse_instant("2026-01-01T24:00:00.000000Z") == "2026-01-02T00:00:00.000000Z"
 
 
 @pytest.mark.parametrize("text", ["2026-01-02T03:04:05Z", "2026-01-02", "", "2026-01-02T03:04:05.000006"])
