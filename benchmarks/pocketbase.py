@@ -142,6 +142,8 @@ def _collection(name: str, rules: dict[str, str]) -> dict[str, Any]:
         {"name": "updated", "type": "autodate", "onCreate": True, "onUpdate": True},
     ]
     indexes = [f"CREATE INDEX {name}_{field} ON {name} ({field})" for field in ("category", "rank")]
+    if name == "articles":
+        indexes.append(f"CREATE INDEX {name}_category_rank ON {name} (category, rank)")
     rules = {"viewRule": MEMBER, "createRule": MEMBER, **rules}
     return {"name": name, "type": "base", "fields": fields, "indexes": indexes, **rules}
 

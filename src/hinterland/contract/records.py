@@ -13,7 +13,7 @@ from typing import Any, Literal
 import msgspec
 
 from hinterland.contract.errors import invalid
-from hinterland.contract.fields import AnyField, Check, Text, checker
+from hinterland.contract.fields import AnyField, Bytes, Check, Json, List, Text, checker
 
 Document = dict[str, Any]
 RESERVED = ("id", "created_at", "updated_at", "revision", "parent")
@@ -42,7 +42,8 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A named set of records with `fields` and `rules`.
 
     `ids`: "string" (made by client or server, sortable) or "integer" (given by the server). `parent`: the collection
-    whose records own these; they go when their owner goes.
+    whose records own these; they go when their owner goes. `indexes`: groups of fields that
+    lists filter and sort by together, such as `("category", "price")`.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     rules: Rules = Rules()
     ids: Literal["string", "integer"] = "string"
     parent: str = ""
+    indexes: tuple[tuple[str, ...], ...] = ()
 
     def __post_init__(self) -> None:
         if _NAME.fullmatch(self.name) is None:
@@ -60,6 +62,17 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             if name in RESERVED or name in _POSTGRES_COLUMNS or _NAME.fullmatch(name) is None:
                 raise ValueError(f"{self.name}.{name}: this name can't be used; reserved are {', '.join(RESERVED)}")
             _check_declaration(f"{self.name}.{name}", field)
+        for group in self.indexes:
+            _check_index(self, group)
+
+
+def _check_index(collection: Collection, group: tuple[str, ...]) -> None:
+    place = f"{collection.name}: the index {', '.join(group)}"
+    if len(group) < 2 or len(set(group)) != len(group):
+        raise ValueError(f"{place} must name two or more different fields; for one field say index=True on it")
+    for name in group:
+        if name not in collection.fields or isinstance(collection.fields[name], List | Json | Bytes):
+            raise ValueError(f"{place}: {name!r} is no field that can be indexed")
 
 
 def _check_declaration(place: str, field: AnyField) -> None:

@@ -75,19 +75,12 @@ class Reader:
         offset = (query.page - 1) * query.limit if query.page and not query.cursor else 0
         bounds = f"ORDER BY {order.sql} LIMIT ?" + (" OFFSET ?" if offset else "")
         parameters += [query.limit + 1, offset] if offset else [query.limit + 1]
-        rows = await snapshot.fetch(_statement(entry, order, where, bounds), parameters)
-        records = [StoredRecord(*row[:_WIDTH]) for row in rows[: query.limit]]
+        sql = f"SELECT {_COLUMNS}, {order.columns} FROM {entry.table.name} r{where} {bounds}"
+        rows = await snapshot.fetch(sql, parameters)
         has_more = len(rows) > query.limit
-        return Page(records, order.cursor(query, rows[query.limit - 1][_WIDTH:]) if has_more else "", None)
-
-
-def _statement(entry: Entry, order: Order, where: str, bounds: str) -> str:
-    """The SELECT of a page. SQLite's sorter carries whole rows, so it is given the row ids alone to sort."""
-    table, columns = entry.table.name, f"{_COLUMNS}, {order.columns}"
-    if entry.table.dialect == "postgres" or order.is_by_id:
-        return f"SELECT {columns} FROM {table} r{where} {bounds}"
-    narrow = f"SELECT r.rowid FROM {table} r{where} {bounds}"
-    return f"SELECT {columns} FROM {table} r WHERE r.rowid IN ({narrow}) ORDER BY {order.sql}"
+        shown = rows[: query.limit]
+        next_cursor = order.cursor(query, shown[-1][_WIDTH:]) if has_more else ""
+        return Page([StoredRecord(*row[:_WIDTH]) for row in shown], next_cursor, None)
 
 
 async def _count(snapshot: Snapshot, entry: Entry, terms: Sequence[Term]) -> int:

@@ -148,11 +148,23 @@ class CollectionTable:
         key = "_parent, id" if self.collection.parent else "id, _parent"
         columns += [f"CONSTRAINT {quote(self._index('', 'key'))} PRIMARY KEY ({key})"]
         made = [f"CREATE TABLE {self.name} ({', '.join(columns)})"]
-        return made + [statement for name in self.fields for statement in self.index_ddl(name)]
+        return [*made, *self.indexes_ddl()]
 
     def column_ddl(self, name: str) -> str:
         """A field's column in CREATE TABLE and ALTER TABLE."""
         return f"{quote(name)} {_TYPES[self.dialect][field_type(self.collection.fields[name])]}"
+
+    def indexes_ddl(self) -> list[str]:
+        """Every declared index: of single fields, and of groups."""
+        made = [statement for name in self.fields for statement in self.index_ddl(name)]
+        for group in self.collection.indexes:
+            index = quote(self._index("-".join(group), "group"))
+            made.append(f"CREATE INDEX {index} ON {self.name} ({', '.join([*map(self._ordered, group), 'id'])})")
+        return made
+
+    def _ordered(self, name: str) -> str:
+        """A field in an index, null first on both databases, as lists are ordered."""
+        return quote(name) + (" NULLS FIRST" if self.dialect == "postgres" else "")
 
     def index_ddl(self, name: str) -> list[str]:
         """The index of a field that is declared unique or indexed."""
@@ -161,7 +173,7 @@ class CollectionTable:
             index = quote(self._index(name, "unique"))
             return [f"CREATE UNIQUE INDEX {index} ON {self.name} ({quote(name)})"]
         index = quote(self._index(name, "index"))
-        return [f"CREATE INDEX {index} ON {self.name} ({quote(name)}, id)"] if field.index else []
+        return [f"CREATE INDEX {index} ON {self.name} ({self._ordered(name)}, id)"] if field.index else []
 
     def field_of(self, index: str) -> str:
         """The field that an index is of; "" for the key's."""
@@ -179,8 +191,7 @@ class CollectionTable:
         made = [
             f"ALTER TABLE {self.name} ADD COLUMN {self.column_ddl(name)}" for name in self.fields if name not in there
         ]
-        indexes = (statement for name in self.fields for statement in self.index_ddl(name))
-        return made + [statement.replace("INDEX ", "INDEX IF NOT EXISTS ", 1) for statement in indexes]
+        return made + [statement.replace("INDEX ", "INDEX IF NOT EXISTS ", 1) for statement in self.indexes_ddl()]
 
 
 def log_row(change: Change, revision: int, commit: int, check: int, at: float) -> tuple[Any, ...]:
