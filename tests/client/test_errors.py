@@ -7,7 +7,7 @@ import pickle
 
 import pytest
 
-from hinterland.client import errors
+from hinterland.client import errors, failures, refusals
 from hinterland.client.errors import HinterlandError, InvalidResponse, StatusError, ValidationFailed, most_sent
 
 
@@ -15,15 +15,16 @@ def every_class(kind: type[HinterlandError] = HinterlandError) -> list[type[Hint
     """The class and all below it that the module defines."""
     found = [kind]
     for below in kind.__subclasses__():
-        if below.__module__ == errors.__name__:
+        if below.__module__ in (failures.__name__, refusals.__name__):
             found += every_class(below)
     return found
 
 
 def test_the_tree_is_drawn() -> None:
-    """The module's docstring draws every class, and below its parent."""
+    """The module's docstring draws every class, and the module gives it."""
     drawn = errors.__doc__ or ""
     assert [kind.__name__ for kind in every_class() if kind.__name__ not in drawn] == []
+    assert [kind.__name__ for kind in every_class() if getattr(errors, kind.__name__) is not kind] == []
 
 
 @pytest.mark.parametrize("kind", every_class())

@@ -22,7 +22,6 @@ from hinterland.client.options import Options
 from hinterland.client.repository import RemoteRepository
 from hinterland.client.tokens import Tokens
 from hinterland.client.transports.network import Network
-from hinterland.client.vault.file import FileVault
 from hinterland.client.vault.memory import MemoryVault
 from hinterland.client.vault.protocol import Vault
 from hinterland.contract.records import Collection
@@ -188,4 +187,8 @@ class Client:
 
 
 def _vault_beside(store: str | os.PathLike[str] | None) -> Vault:
-    return MemoryVault() if store is None else FileVault(f"{os.fspath(store)}.vault")
+    if store is None:
+        return MemoryVault()
+    from hinterland.client.vault.file import FileVault
+
+    return FileVault(f"{os.fspath(store)}.vault")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from urllib.parse import urljoin, urlsplit
 
 from hinterland.client.errors import InsecureAddress, RedirectRefused
@@ -17,8 +16,10 @@ _PRIVATE = frozenset({"authorization", "cookie", "proxy-authorization", "idempot
 
 def is_loopback(host: str) -> bool:
     """Whether a host name or address stays on this machine."""
-    if host == "localhost" or host.endswith(".localhost"):
+    if host in ("localhost", "127.0.0.1") or host.endswith(".localhost"):
         return True
+    import ipaddress  # needed for other hosts only, and loading it takes its time
+
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

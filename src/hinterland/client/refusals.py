@@ -1,0 +1,221 @@
+"""What a server's answer refuses; `client.errors` draws the whole tree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from hinterland.client.failures import HinterlandError, Sent
+
+
+class StatusError(HinterlandError):
+    """The server said no: `status` is the HTTP status, `errors` the messages by field, `details` whatever the server
+    tells a program besides."""
+
+    code = "status"
+    message = "The server refused the request."
+    advice = "Check the request."
+    default_sent: ClassVar[Sent] = "yes"
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        status: int = 0,
+        errors: Mapping[str, list[str]] | None = None,
+        details: Mapping[str, Any] | None = None,
+        **more: Any,
+    ) -> None:
+        super().__init__(message, **more)
+        self.status = status
+        self.errors = dict(errors or {})
+        self.details = dict(details or {})
+
+    def _facts(self) -> list[str]:
+        fields = [f"{name}: {'; '.join(messages)}" for name, messages in self.errors.items()]
+        return [*super()._facts(), *([f"status {self.status}"] if self.status else []), *fields]
+
+
+class BadRequest(StatusError):
+    """The server did not understand or accept the request (400, and 4xx that have no class of their own)."""
+
+    code = "bad_request"
+
+
+class InvalidCursor(BadRequest):
+    """The cursor is not one of this server's."""
+
+    code = "invalid_cursor"
+    message = "The list can't be continued from here."
+    advice = "Start again without a cursor."
+
+
+class InvalidGrant(BadRequest):
+    """The refresh token is dead (RFC 6749 §5.2): the session is over."""
+
+    code = "invalid_grant"
+    message = "You were signed out."
+    advice = "Sign in again."
+
+
+class ValidationFailed(BadRequest):
+    """Some fields are not valid; `errors` has the messages by field."""
+
+    code = "validation"
+    message = "Some fields are not valid."
+    advice = "Correct the fields."
+
+
+class PasswordRefused(ValidationFailed):
+    """The password can't be used."""
+
+    code = "password_policy"
+    message = "The password can't be used."
+    advice = "Choose another one."
+
+
+class MethodNotAllowed(BadRequest):
+    """This address does not take that method (405)."""
+
+    code = "method_not_allowed"
+    advice = "Check that app and server are of the same version."
+
+
+class TooLarge(BadRequest):
+    """The request is too large (413, 431)."""
+
+    code = "too_large"
+    message = "This is too large to send."
+    advice = "Send less at once."
+
+
+class UnsupportedMediaType(BadRequest):
+    """The body's content type is not understood (415)."""
+
+    code = "unsupported_media_type"
+    advice = "Check that app and server are of the same version."
+
+
+class KeyReused(BadRequest):
+    """The idempotency key was used for another request (422)."""
+
+    code = "key_reused"
+    advice = "Use a new idempotency key for each write."
+
+
+class Unauthorized(StatusError):
+    """Nobody is signed in, or the session is over (401)."""
+
+    code = "unauthorized"
+    message = "You are not signed in."
+    advice = "Sign in."
+
+
+class InvalidCredentials(Unauthorized):
+    """The e-mail or the password is wrong."""
+
+    code = "invalid_credentials"
+    message = "The e-mail or the password is wrong."
+    advice = "Check both and try again."
+
+
+class Forbidden(StatusError):
+    """The rules do not allow this (403)."""
+
+    code = "forbidden"
+    message = "You may not do this."
+    advice = "Ask whoever owns it."
+
+
+class NotFound(StatusError):
+    """There is no such thing, or it is hidden from the caller (404, 410)."""
+
+    code = "not_found"
+    message = "This was not found."
+    advice = "It may have been deleted."
+
+
+class UnknownCollection(NotFound):
+    """The server has no such collection."""
+
+    code = "unknown_collection"
+    advice = "Check the collection's name, and that app and server are of the same version."
+
+
+class RequestTimeout(StatusError):
+    """The server gave up on the request (408)."""
+
+    code = "request_timeout"
+    message = "The server took too long."
+    advice = "Try again."
+    default_sent: ClassVar[Sent] = "maybe"
+
+
+class Conflict(StatusError):
+    """It exists already, or clashes with something that does (409)."""
+
+    code = "conflict"
+    message = "This clashes with something that exists already."
+    advice = "Change it or use what exists."
+
+
+class InProgress(Conflict):
+    """A request with this idempotency key is still running."""
+
+    code = "in_progress"
+    message = "This is still being done."
+    advice = "Wait a moment and try again."
+
+
+class Fork(Conflict):
+    """Another store already uses this device id."""
+
+    code = "fork"
+    advice = "Use a new device id."
+
+
+class Gap(Conflict):
+    """A mutation before this one is missing."""
+
+    code = "gap"
+    advice = "Send the missing ones first."
+
+
+class Stale(StatusError):
+    """The record was changed meanwhile (412)."""
+
+    code = "stale"
+    message = "This was changed meanwhile."
+    advice = "Load it again and repeat the change."
+
+
+class RateLimited(StatusError):
+    """Too many requests (429); `retry_after` says when to try again."""
+
+    code = "rate_limited"
+    message = "Too many requests."
+    advice = "Wait and try again."
+
+
+class ServerError(StatusError):
+    """The server made a mistake (500, and other 5xx)."""
+
+    code = "internal"
+    message = "The server made a mistake."
+    advice = "Try again later."
+    default_sent: ClassVar[Sent] = "maybe"
+
+
+class ServiceUnavailable(ServerError):
+    """The server can't do this now (502, 503, 504)."""
+
+    code = "unavailable"
+    message = "The server can't do this now."
+
+
+class StorageFull(ServerError):
+    """The server's disk is full (507)."""
+
+    code = "storage_full"
+    message = "The server has no room left."
+    advice = "Tell whoever runs the server."
