@@ -30,11 +30,8 @@ from rich.table import Table
 
 from hinterland.client import Client, MemoryVault
 from hinterland.client.events import Event
-from hinterland.client.local.accounts import sender_of
 from hinterland.client.local.fates import Fate
-from hinterland.client.local.local import Local
 from hinterland.client.local.outbox import Handle
-from hinterland.client.local.remote import ServerRemote
 
 APP = Path(__file__).with_name("field_trip_app.py")
 CARS, AIRPORTS = 406, 3_376
@@ -148,14 +145,13 @@ def data_files(folder: Path) -> tuple[Path, Path]:
 
 
 class Traveller:
-    """A person with a device: a client, and its local store."""
+    """A person with a device: a client with a local store."""
 
-    def __init__(self, name: str, client: Client, local: Local) -> None:
+    def __init__(self, name: str, client: Client) -> None:
         self.name = name
         self.client = client
-        self.local = local
-        self.cars = local.collection("cars")
-        self.airports = local.collection("airports")
+        self.cars = client.local.collection("cars")
+        self.airports = client.local.collection("airports")
 
     async def rows(self) -> int:
         """How many records the device holds."""
@@ -164,7 +160,7 @@ class Traveller:
     async def reach(self, count: int, screen: Screen) -> None:
         """Wait until the device holds `count` records."""
         bar = screen.bar(f"{self.name}'s device", count)
-        async with aclosing(self.local.sync.watch()) as states:
+        async with aclosing(self.client.sync.watch()) as states:
             async for _ in states:
                 held = await self.rows()
                 screen.count(bar, held)
@@ -175,17 +171,9 @@ class Traveller:
 @asynccontextmanager
 async def traveller(name: str, server: Server, folder: Path) -> AsyncIterator[Traveller]:
     """Somebody who has signed up, with an empty device."""
-    async with Client(server.url, vault=MemoryVault()) as client:
-        remote = ServerRemote(client.calls, client.events, lambda: sender_of(client.auth.state))
-        local = Local(folder / f"{name}.db", remote, client.clock, server=server.url)
-        await local.open()
-        client.auth.listen(local.follower)
-        try:
-            await client.auth.sign_up(name=name, email=f"{name}@example.org", password="a long walk outside")
-            await local.follower.arrived()
-            yield Traveller(name, client, local)
-        finally:
-            await local.close()
+    async with Client(server.url, store=folder / f"{name}.db", vault=MemoryVault()) as client:
+        await client.auth.sign_up(name=name, email=f"{name}@example.org", password="a long walk outside")
+        yield Traveller(name, client)
 
 
 class Watcher:
@@ -291,7 +279,7 @@ async def _day(server: Server, ada: Traveller, grace: Traveller, screen: Screen)
     screen.step("Ada and Grace sign up and sync")
     watcher = Watcher(grace.client)
     for person in (ada, grace):
-        person.local.sync.start()
+        person.client.sync.start()
     start = time.perf_counter()
     await asyncio.gather(ada.reach(CARS + AIRPORTS, screen), grace.reach(CARS + AIRPORTS, screen))
     seconds = time.perf_counter() - start
@@ -304,7 +292,7 @@ async def _day(server: Server, ada: Traveller, grace: Traveller, screen: Screen)
     await _until(ada, "offline")
     work = await work_offline(ada, screen)
     await look_around(ada, screen)
-    counts = await ada.local.outbox.counts()
+    counts = await ada.client.outbox.counts()
     screen.check("every write waits in the outbox", counts.waiting == EDITS + NEW + 1, f"{counts.waiting} wait")
 
     screen.step("The server returns")
@@ -323,7 +311,7 @@ async def _day(server: Server, ada: Traveller, grace: Traveller, screen: Screen)
 
 
 async def _until(person: Traveller, state: str) -> None:
-    async with aclosing(person.local.sync.watch()) as states:
+    async with aclosing(person.client.sync.watch()) as states:
         async for status in states:
             if status.state == state:
                 return
@@ -331,7 +319,7 @@ async def _until(person: Traveller, state: str) -> None:
 
 async def _nothing_waits(person: Traveller) -> None:
     """Wait until the person's outbox holds nothing but what was refused."""
-    async with aclosing(person.local.outbox.watch()) as answers:
+    async with aclosing(person.client.outbox.watch()) as answers:
         async for entries in answers:
             if all(entry.state == "refused" for entry in entries):
                 return
@@ -377,7 +365,7 @@ async def _on_server(client: Client) -> dict[str, dict[str, Any]]:
 async def _check_refusal(ada: Traveller, work: Work, screen: Screen) -> None:
     assert work.forbidden is not None
     fate = await work.forbidden.settled()
-    parked = [entry for entry in await ada.local.outbox.list() if entry.state == "refused"]
+    parked = [entry for entry in await ada.client.outbox.list() if entry.state == "refused"]
     reason = fate.problem.message if fate.problem else ""
     is_parked = [entry.id for entry in parked] == [work.forbidden.mutation]
     screen.check("what the rules refuse is parked, alone", fate.status == "refused" and is_parked, reason)

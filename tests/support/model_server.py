@@ -297,11 +297,12 @@ class ModelServer:
 
     async def events(self, account: RecordId, collections: Sequence[str], cursor: str) -> AsyncGenerator[Event, None]:
         """The client's live events: `offline` while the server is down, `ready` when it is back."""
-        at, is_up = cursor, False
+        at: str = cursor
+        is_up: bool | None = None
         while True:
             news = self._news
             if self.is_down:
-                if is_up:
+                if is_up is not False:
                     yield Event(kind="offline", cursor=at, reason="it is down")
                 is_up = False
             else:

@@ -196,14 +196,15 @@ class LocalRepository(Generic[T]):
     async def _state(self, question: Question, limit: int | None) -> QueryState[T]:
         status, scope, subscription = self._parts.status, self._parts.scope, self._parts.subscription
         try:
-            found = (await self._ask(question))[:limit]
+            data = [self._typed(document) for document in (await self._ask(question))[:limit]]
         except HinterlandError as error:
             return QueryState(data=None, is_loading=False, is_stale=True, error=error)
         at = await self._parts.store.read(partial(pulls.position, scope=scope, subscription=subscription))
-        is_loading = not (found or at.is_current)
-        data = None if is_loading else [self._typed(document) for document in found]
+        is_loading = not (data or at.is_current)
         is_stale = status.state not in ("online", "following")
-        return QueryState(data=data, is_loading=is_loading, is_stale=is_stale, error=status.error)
+        return QueryState(
+            data=None if is_loading else data, is_loading=is_loading, is_stale=is_stale, error=status.error
+        )
 
     async def _ask(self, question: Question) -> Documents:
         scope = self._parts.scope

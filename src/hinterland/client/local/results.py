@@ -8,7 +8,7 @@ from hinterland.client.local.connection import Connection, Key, Scope
 from hinterland.client.local.fates import Fate
 from hinterland.client.local.mutations import park, settle_as
 from hinterland.client.local.records import lift, refresh, text, touch, writes_in
-from hinterland.client.local.temporary import parent_of, renamed
+from hinterland.client.local.temporary import renamed
 from hinterland.contract.errors import Problem
 from hinterland.contract.identity import RecordId
 from hinterland.contract.sync import Push, PushResult, Settled
@@ -20,11 +20,15 @@ def settle(connection: Connection, scope: Scope, push: Push, result: PushResult)
     """Record the fates in a push's answer, once each; a second answer to the same push changes nothing."""
     # A seq that was asked for and decided, and has no result: this store is an older copy of one that acknowledged it.
     known = {each.seq: Settled(seq=each.seq, status="applied") for each in push.mutations}
-    known.update({each.seq: each for each in result.results})
+    # Other results may be another store's that has the same device id, until `fork` parts the two.
+    known.update({each.seq: each for each in result.results if each.seq in known})
     rows = connection.execute(
         "SELECT number, id, seq FROM mutations WHERE space = ? AND state = 'sent' AND seq <= ? ORDER BY seq",
         (scope.space, result.settled),
     ).fetchall()
+    given = {name: id for _, _, seq in rows if seq in known for name, id in known[seq].ids.items()}
+    if given:
+        _give_ids(connection, scope, given)
     for number, mutation, seq in rows:
         settled = known.get(seq)
         if settled is None:
@@ -47,8 +51,6 @@ def _refusal(mutation: str, settled: Settled) -> Fate:
 
 
 def _apply(connection: Connection, scope: Scope, number: int, mutation: str, settled: Settled) -> None:
-    for temporary, record_id in settled.ids.items():
-        _give_id(connection, scope, temporary, record_id)
     fate = Fate(mutation=mutation, status="applied", revision=settled.revision, ids=settled.ids, lost=settled.lost)
     connection.execute(
         "UPDATE mutations SET state = 'applied', revision = ?, fate = ? WHERE number = ?",
@@ -91,23 +93,23 @@ def contain_until(connection: Connection, scope: Scope, seq: int) -> list[Key]:
     return [key for row in rows for key in contain(connection, row[0])]
 
 
-def _give_id(connection: Connection, scope: Scope, temporary: str, record_id: RecordId) -> None:
-    """Put the real id in the place of a temporary one, in the outbox and in the records that only this device has."""
-    given = {temporary: record_id}
-    connection.execute(
-        "UPDATE temporaries SET id = ? WHERE space = ? AND temporary = ?", (record_id, scope.space, temporary)
+def _give_ids(connection: Connection, scope: Scope, given: dict[str, RecordId]) -> None:
+    """Put the real ids in the place of temporary ones, in the outbox and in the records that only this device has."""
+    connection.executemany(
+        "UPDATE temporaries SET id = ? WHERE space = ? AND temporary = ?",
+        [(record_id, scope.space, temporary) for temporary, record_id in given.items()],
     )
     stale: list[Key] = []
     for number, column in connection.execute(
-        "SELECT number, writes FROM mutations WHERE space = ? AND instr(writes, ?)", (scope.space, temporary)
+        "SELECT number, writes FROM mutations WHERE space = ? AND instr(writes, '~')", (scope.space,)
     ).fetchall():
-        writes = [renamed(write, given) for write in writes_in(column)]
-        connection.execute("UPDATE mutations SET writes = ? WHERE number = ?", (text(writes), number))
-        if keys := lift(connection, number):
-            touch(connection, scope, number, writes)
-            stale += keys
-    fresh = [(name, parent_of(parent, given), given.get(str(id_), id_)) for name, parent, id_ in stale]
-    refresh(connection, scope, [*stale, *fresh])
+        before = writes_in(column)
+        writes = [renamed(write, given) for write in before]
+        if writes != before:
+            connection.execute("UPDATE mutations SET writes = ? WHERE number = ?", (text(writes), number))
+            keys = lift(connection, number)
+            stale += [*keys, *(touch(connection, scope, number, writes) if keys else ())]
+    refresh(connection, scope, stale)
 
 
 # ---------------------------------------------------------------- pushes that the server could not take

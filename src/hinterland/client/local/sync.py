@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 from functools import partial
@@ -25,6 +26,7 @@ from hinterland.kit.clock import Clock
 _BASE, _CAP = 0.25, 4.0
 _LONGEST_WAIT = 60.0  # however long the server asks to stay away
 _EVERY = 30.0  # a round without any news, in case the live events are held back on their way
+_log = logging.getLogger("hinterland.client")
 _LOOK = 2.0  # how often another process's doings are looked for
 
 
@@ -135,6 +137,10 @@ class Sync:
                 wait = max(full_jitter(failures, _BASE, _CAP, self._random), error.retry_after or 0.0)
                 failures += 1
                 await self._wait(min(wait, _LONGEST_WAIT), self._nudged)
+            except Exception as error:  # a mistake of ours must not end synchronisation without a word
+                _log.exception("a round of synchronisation failed")
+                self._say("offline", HinterlandError(detail=repr(error)))
+                await self._wait(_LONGEST_WAIT, self._nudged)
             else:
                 failures = 0
                 self._listen()

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from hinterland.client.errors import BadRequest
+from hinterland.client.local.filters import annotated, compiled, declared, guessed
+from hinterland.contract.fields import AnyField, Boolean, Bytes, Instant, Int64, Integer, Json, List, Number, Text
+from hinterland.contract.records import Collection
+
+
+class Thing(msgspec.Struct):
+    id: str | int
+    name: str
+    price: float | None = None
+    at: datetime | None = None
+    tags: list[str] = []
+    anything: Any = None
+    nothing: None = None
+
+
+def test_types_of_a_declaration() -> None:
+    """Every kind of field has the type that it has on the server."""
+    kinds: dict[str, AnyField] = {
+        "t": Text(), "i": Integer(), "n": Number(), "b": Boolean(), "at": Instant(), "l": Int64(), "y": Bytes(),
+        "j": Json(), "many": List(of=Integer()),
+    }  # fmt: skip
+    found = declared(Collection(name="things", fields=kinds, ids="integer"))
+    assert {name: str(kind) for name, kind in found.items()} == {
+        "id": "int", "parent": "string", "created_at": "timestamp", "updated_at": "timestamp", "revision": "int",
+        "t": "string", "i": "int", "n": "double", "b": "bool", "at": "timestamp", "l": "int", "y": "bytes", "j": "dyn",
+        "many": "list(int)",
+    } | {"l": str(found["l"])}  # fmt: skip
+    assert str(declared(Collection(name="things", fields={}))["id"]) == "string"
+
+
+def test_types_of_a_struct() -> None:
+    """The app's record type tells the types; an id that may still be temporary counts as text."""
+    found = annotated(Thing)
+    assert found is not None
+    assert [str(found[name]) for name in ("id", "name", "price", "at", "tags", "anything", "nothing")] == [
+        "string", "string", "double", "timestamp", "list(string)", "dyn", "dyn",
+    ]  # fmt: skip
+    assert annotated(dict) is None
+
+
+def test_types_of_values() -> None:
+    """Without a declaration the records tell: whole numbers beside others are doubles, a mixture has no type."""
+    found = guessed([
+        {"id": 5, "n": 1, "mix": 1, "tags": ["a"], "same": "x", "odd": [1, "a"], "empty": []},
+        {"id": 6, "n": 1.5, "mix": "a", "tags": [], "same": "y", "nothing": None},
+    ])  # fmt: skip
+    assert [str(found[name]) for name in ("id", "n", "mix", "tags", "same", "odd", "empty")] == [
+        "int", "double", "dyn", "list(string)", "string", "dyn", "list(string)",
+    ]  # fmt: skip
+    assert "nothing" not in found
+
+
+def test_a_filter_lets_only_true_through() -> None:
+    """A record without the value is an error for the comparison, and not in the answer."""
+    test = compiled("record.price > 3.0 && 'a' in record.tags", annotated(Thing) or {})
+    assert test({"price": 4.0, "tags": ["a"]})
+    assert not test({"price": None, "tags": ["a"]})
+    assert not test({"price": 4, "tags": []})
+
+
+@pytest.mark.parametrize("filter", ["record.price >", "record.unknown == 1", "record.price", "record.name > 3"])
+def test_a_filter_that_can_not_be_used_says_why(filter: str) -> None:
+    """A filter with a mistake raises invalid_query with the words of the checker."""
+    with pytest.raises(BadRequest) as caught:
+        compiled(filter, annotated(Thing) or {})
+    assert caught.value.code == "invalid_query"

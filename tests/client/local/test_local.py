@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hinterland.client.errors import Unauthorized
+from hinterland.client.events import Event
+from hinterland.client.local.accounts import AccountFollower, account_of, sender_of
+from hinterland.client.local.local import Local
+from hinterland.client.local.remote import ServerRemote
+from hinterland.client.session import SignedIn, SignedOut, SigningIn
+from hinterland.contract.identity import RecordId
+from hinterland.contract.sync import Pull, PullResult, Push, PushResult
+from hinterland.kit.clock import ManualClock
+from tests.client.local.conftest import OPEN, next_of, until
+from tests.support.model_server import ModelServer
+
+ADA = SignedIn(user={"id": "ada"}, access_token="a", refresh_token="r", expires_at=1.0)
+
+
+async def test_two_people_share_a_device(device: OPEN, server: ModelServer) -> None:
+    """Another user on the device never sees or sends the first one's queue or rows; the first finds them again."""
+    server.may_see = lambda account, record: record["text"].startswith(str(account))
+    local = await device(account="ada")
+    notes = local.collection("notes")
+    await notes.create({"text": "ada's, sent"})
+    await local.sync.now()
+    await notes.create({"text": "ada's, unsent"})
+    watching = notes.watch()
+    assert len(await next_of(watching)) == 2
+    await local.switch("bob")
+    assert await next_of(watching) == []
+    assert await local.outbox.list() == []
+    await notes.create({"text": "bob's"})
+    await local.sync.now()
+    assert {account for account, _, _ in server.taken} == {"ada", "bob"}
+    assert [record["text"] for record in server.state.records.values()] == ["ada's, sent", "bob's"]
+    await local.switch("ada")
+    assert len(await next_of(watching)) == 2
+    await local.sync.now()
+    assert ("ada", "ada's, unsent") in [(who, m.writes[0].body["text"]) for who, _, m in server.taken]
+    await watching.aclose()
+
+
+async def test_a_switch_while_it_runs(device: OPEN, server: ModelServer) -> None:
+    """A switch ends what is under way for one person before anything begins for another."""
+    local = await device(account="ada")
+    local.sync.start()
+    await until(lambda: local.sync.status.state == "online")
+    await local.switch(7)
+    written = await local.collection("notes").create({"text": "seven's"})
+    assert (await written.settled()).is_applied
+    assert [account for account, _, _ in server.taken] == [7]
+
+
+async def test_two_servers_in_one_file(tmp_path: Path, clock: ManualClock, server: ModelServer) -> None:
+    """The data of two servers in one file stay apart."""
+    for name, expected in (("https://one.example", 1), ("https://two.example", 1), ("https://one.example", 2)):
+        local = Local(tmp_path / "app.db", server, clock, server=name)
+        await local.open()
+        await local.switch("ada")
+        await local.collection("notes").create({"text": name})
+        assert len(await local.outbox.list()) == expected
+        await local.close()
+
+
+@pytest.mark.parametrize(
+    ("state", "account", "sender"),
+    [
+        (ADA, "ada", "ada"),
+        (SignedOut("log_out"), "", ""),
+        (SignedOut("never"), "", ""),
+        (SignedOut("elsewhere"), "", ""),
+        (SignedOut("refused"), None, ""),
+        (SigningIn(), None, ""),
+    ],
+)
+def test_whose_data_is_shown(state: Any, account: RecordId | None, sender: RecordId) -> None:
+    """The signed-in user's; nobody's after a log-out; when the server has ended the session, the user's still."""
+    assert account_of(state) == account
+    assert sender_of(state) == sender
+
+
+async def test_accounts_are_followed_in_order() -> None:
+    """States that come while a switch is under way are followed after it, the last one wins."""
+    switched: list[RecordId] = []
+    gate = asyncio.Event()
+
+    async def switch(account: RecordId) -> None:
+        await gate.wait()
+        switched.append(account)
+
+    follower = AccountFollower(switch)
+    await follower.arrived()
+    follower(SigningIn())
+    follower(ADA)
+    await asyncio.sleep(0)
+    follower(SignedOut("log_out"))
+    follower(ADA)
+    gate.set()
+    await follower.arrived()
+    assert switched == ["ada", "ada"]
+
+
+async def test_a_request_goes_out_with_its_own_credentials() -> None:
+    """What belongs to one account is never sent with another's token."""
+    sent: list[str] = []
+    signed_in: RecordId = "ada"
+
+    async def call(operation: str, *, output: Any, **options: Any) -> Any:
+        sent.append(operation)
+        if output is PushResult:
+            return PushResult(results=[], settled=0)
+        return PullResult(changes=[], cursor="c")
+
+    async def events(collections: Sequence[str], *, cursor: str = "") -> AsyncGenerator[Event, None]:
+        sent.append(f"events {','.join(collections)} {cursor}")
+        yield Event(kind="ready", cursor=cursor)
+
+    remote = ServerRemote(call, events, lambda: signed_in)
+    push, pull = Push(device="d", mutations=[]), Pull(collections=["notes"])
+    await remote.push("ada", push)
+    await remote.pull("ada", pull)
+    assert [event.kind async for event in remote.events("ada", ["notes"], "c")] == ["ready"]
+    signed_in = "bob"
+    with pytest.raises(Unauthorized):
+        await remote.push("ada", push)
+    with pytest.raises(Unauthorized):
+        await remote.pull("ada", pull)
+    with pytest.raises(Unauthorized):
+        remote.events("ada", ["notes"], "c")
+    assert sent == ["sync.push", "sync.pull", "events notes c"]

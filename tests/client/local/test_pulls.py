@@ -1,0 +1,267 @@
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from hinterland.client.errors import ConnectError
+from hinterland.client.local import pulls
+from hinterland.client.local.local import Local
+from hinterland.client.local.mutations import next_push
+from hinterland.contract.changes import Write
+from hinterland.contract.events import ChangeEvent
+from hinterland.contract.sync import Pull, PullResult
+from hinterland.kit.clock import ManualClock
+from tests.client.local.conftest import OPEN
+from tests.support.model_server import ModelServer, State
+
+
+def note(id: str, **body: Any) -> Write:
+    return Write(act="create", collection="notes", id=id, body=body)
+
+
+def change(id: str, revision: int, text: str | None) -> ChangeEvent:
+    record = None if text is None else {"id": id, "revision": revision, "text": text}
+    return ChangeEvent(
+        kind="delete" if text is None else "update", collection="notes", id=id, revision=revision, record=record
+    )
+
+
+async def ids(local: Local) -> list[str]:
+    return [row["id"] for row in (await local.collection("notes").list(sort=["id"], limit=1000)).items]
+
+
+async def take(local: Local, cursor: str, *changes: ChangeEvent) -> bool:
+    act = partial(pulls.take_commit, scope=local.scope, subscription=local.subscription, cursor=cursor, changes=changes)
+    return await local.store.write(act)
+
+
+class SmallPages:
+    """A server that answers with few changes at once, and stops answering after some pulls."""
+
+    def __init__(self, server: ModelServer, limit: int, pulls_left: int = 1_000_000) -> None:
+        self.server = server
+        self.limit = limit
+        self.pulls_left = pulls_left
+        self.answers: list[PullResult] = []
+
+    async def pull(self, account: Any, pull: Pull) -> PullResult:
+        self.pulls_left -= 1
+        if self.pulls_left < 0:
+            raise Killed
+        answer = await self.server.pull(account, structs.replace(pull, limit=self.limit))
+        self.answers.append(answer)
+        return answer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.server, name)
+
+
+class Killed(BaseException):
+    pass
+
+
+async def test_the_first_sync_pages_until_nothing_is_left(device: OPEN, server: ModelServer) -> None:
+    """The first sync fetches page after page; the next one only what is new."""
+    server.write(*(note(f"n{number:02}") for number in range(25)))
+    local = await device(remote=(remote := SmallPages(server, 10)))
+    await local.sync.now()
+    assert len(await ids(local)) == 25
+    assert len(remote.answers) == 3
+    server.write(Write(act="delete", collection="notes", id="n07"))
+    await local.sync.now()
+    assert len(await ids(local)) == 24
+    assert len(remote.answers[-1].changes) == 1
+
+
+async def test_a_sync_that_broke_off_goes_on_where_it_was(device: OPEN, server: ModelServer) -> None:
+    """An app that ends between two pages goes on after the last one, marks and all: nothing is fetched twice, and what
+    is gone is swept in the end."""
+    server.write(*(note(f"n{number:02}") for number in range(9)))
+    local = await device(remote=SmallPages(server, 100))
+    await local.sync.now()
+    server.write(Write(act="delete", collection="notes", id="n08"), note("n99"))
+    server.change_view(lambda account, record: record["id"] != "n00")
+    await local.close()
+
+    local = await device(remote=SmallPages(server, 3, pulls_left=1))
+    with pytest.raises(Killed):
+        await local.sync.now()
+    await local.close()
+    local = await device(remote=(remote := SmallPages(server, 3)))
+    assert len(await ids(local)) == 9, "nothing is taken away before the end"
+    await local.sync.now()
+    assert await ids(local) == [f"n{number:02}" for number in range(1, 8)] + ["n99"]
+    assert sum(len(answer.changes) for answer in remote.answers) == 5
+
+
+async def test_a_right_that_was_taken_away(device: OPEN, server: ModelServer) -> None:
+    """Permission revoked while offline: rows leave at the next sync; unsent edits stay in the outbox."""
+    server.write(note("a", text="mine"), note("b", text="ours"))
+    local = await device()
+    await local.sync.now()
+    await local.collection("notes").update("b", {"text": "edited"})
+    server.change_view(lambda account, record: record["id"] == "a")
+    server.may_write = lambda account, record: record["id"] == "a"
+    await local.sync.now()
+    assert await ids(local) == ["a"]
+    [entry] = await local.outbox.list()
+    assert (entry.state, entry.writes[0].body) == ("refused", {"text": "edited"})
+
+
+async def test_a_record_that_left_the_view(device: OPEN, server: ModelServer) -> None:
+    """A record that left the caller's view goes; it comes back when it is seen again."""
+    server.may_see = lambda account, record: record["text"] != "secret"
+    server.write(note("a", text="open"))
+    local = await device()
+    await local.sync.now()
+    for text, seen in (("secret", []), ("open", ["a"])):
+        server.write(Write(act="patch", collection="notes", id="a", body={"text": text}))
+        await local.sync.now()
+        assert await ids(local) == seen
+
+
+async def test_a_pull_keeps_own_writes_in_sight(device: OPEN, server: ModelServer) -> None:
+    """A pull while the queue is not empty: own writes stay visible, and no remote data shows them twice."""
+    server.write(note("a", text="theirs", count=1))
+    local = await device()
+    await local.sync.now()
+    notes = local.collection("notes")
+    await notes.update("a", {"count": {"$increment": 1}})
+    await notes.create({"text": "mine"})
+    server.write(Write(act="patch", collection="notes", id="a", body={"text": "newer"}))
+    pull = Pull(collections=["notes"], cursor=(await position(local)).cursor)
+    answer = await server.pull("ada", pull)
+    act = partial(pulls.take_pull, scope=local.scope, subscription="notes", asked=pull.cursor, result=answer)
+    assert await local.store.write(act)
+    record = await notes.get("a")
+    assert (record["text"], record["count"]) == ("newer", 2)
+    assert len((await notes.list()).items) == 2
+    await local.sync.now()
+    assert (await notes.get("a"))["count"] == 2
+
+
+async def position(local: Local) -> pulls.Position:
+    return await local.store.read(partial(pulls.position, scope=local.scope, subscription=local.subscription))
+
+
+async def test_an_answer_whose_push_was_lost(device: OPEN, server: ModelServer) -> None:
+    """A pull that holds a write whose own answer was lost shows it once; its fate comes when it is asked for again."""
+    server.write(note("a", count=1))
+    local = await device()
+    await local.sync.now()
+    written = await local.collection("notes").update("a", {"count": {"$increment": 1}})
+    with server.down(), pytest.raises(ConnectError):
+        await local.sync.now()
+    [entry] = await local.outbox.list()
+    push = await local.store.write(lambda c: _next_push(c, local))
+    await server.push("ada", push)
+    at = await position(local)
+    answer = await server.pull("ada", Pull(collections=["notes"], cursor=at.cursor, device=push.device))
+    act = partial(pulls.take_pull, scope=local.scope, subscription="notes", asked=at.cursor, result=answer)
+    assert await local.store.write(act)
+    assert (await local.collection("notes").get("a"))["count"] == 2
+    assert [each.state for each in await local.outbox.list()] == ["sent"]
+    await local.sync.now()
+    assert (await written.settled()).is_applied
+    assert entry.id == written.mutation
+    assert await local.outbox.list() == []
+
+
+def _next_push(connection: Any, local: Local) -> Any:
+    push = next_push(connection, local.scope, 10)
+    assert push is not None
+    return push
+
+
+async def test_an_outdated_answer_is_not_taken(device: OPEN, server: ModelServer) -> None:
+    """An answer to a pull from a cursor that is not the store's any more changes nothing."""
+    local = await device()
+    await local.sync.now()
+    answer = PullResult(changes=[change("x", 9, "x")], cursor="c")
+    act = partial(pulls.take_pull, scope=local.scope, subscription="notes", asked="another", result=answer)
+    assert not await local.store.write(act)
+    assert await ids(local) == []
+
+
+async def test_live_commits(device: OPEN, server: ModelServer) -> None:
+    """A live commit is applied with its cursor where the store is up to date; one that the store has, or an older state
+    of a record, changes nothing; with own writes under way, or before the first pull, it has to be pulled."""
+    local = await device()
+    assert not await take(local, "early", change("a", 1, "x"))
+    server.write(note("a", text="one"))
+    await local.sync.now()
+    assert await take(local, "c2", change("a", 2, "two"), change("b", 3, "new"))
+    assert (await position(local)).cursor == "c2"
+    assert await take(local, "c1", change("a", 1, "one"))
+    assert (await position(local)).cursor == "c2"
+    assert await take(local, "c4", change("a", 1, "one"), change("b", 4, None))
+    assert (await local.collection("notes").get("a"))["text"] == "two"
+    assert await ids(local) == ["a"]
+    assert await take(local, "c5")
+    assert (await position(local)).cursor == "c5"
+
+    await local.collection("notes").create({"text": "unsent does not matter"})
+    assert await take(local, "c6", change("c", 6, "new"))
+    await local.store.write(lambda c: _next_push(c, local))
+    assert not await take(local, "c7", change("c", 7, "newer"))
+
+
+async def test_a_commit_of_a_deletion_below_an_unsent_edit(device: OPEN, server: ModelServer) -> None:
+    """A record that others delete while an edit of it waits is gone from view; the server decides about the edit."""
+    server.write(note("a", text="one"))
+    local = await device()
+    await local.sync.now()
+    await local.collection("notes").update("a", {"text": "two"})
+    server.write(Write(act="delete", collection="notes", id="a"))
+    assert await take(local, "c", change("a", 2, None))
+    assert await ids(local) == []
+    await local.sync.now()
+    [entry] = await local.outbox.list()
+    assert entry.problem is not None
+    assert entry.problem.code == "not_found"
+
+
+async def test_more_collections_come_later(device: OPEN, server: ModelServer) -> None:
+    """A collection that is asked for later is sent whole, and the others go on where they were."""
+    server.write(*(note(f"n{number}") for number in range(3)))
+    server.write(Write(act="create", collection="orders", id="~x", body={"amount": 1}))
+    local = await device(remote=(remote := SmallPages(server, 100)))
+    await local.sync.now()
+    orders = local.collection("orders", ids="integer")
+    await local.sync.now()
+    assert [order["amount"] for order in (await orders.list()).items] == [1]
+    assert len(await ids(local)) == 3
+    assert sum(len(answer.changes) for answer in remote.answers) == 3 + 1
+
+
+async def test_a_cursor_of_nobodys(device: OPEN, server: ModelServer) -> None:
+    """`invalid_cursor`: everything is fetched anew; what is here stays until then, and unsent edits beyond."""
+    server.write(note("a", text="one"))
+    local = await device()
+    await local.sync.now()
+    await local.store.write(lambda c: c.execute("UPDATE cursors SET cursor = 'not one of yours'"))
+    server.write(Write(act="patch", collection="notes", id="a", body={"text": "two"}))
+    assert await ids(local) == ["a"]
+    await local.sync.now()
+    assert (await local.collection("notes").get("a"))["text"] == "two"
+
+
+async def test_a_server_restored_from_a_backup(device: OPEN, server: ModelServer, clock: ManualClock) -> None:
+    """Cursor too old, server restored from a backup: what is on the server stands, also with lower revisions, unsent
+    edits stay."""
+    server.write(note("a", text="kept"), note("b", text="kept"))
+    backup: State = server.backup()
+    server.write(note("c", text="lost"), Write(act="patch", collection="notes", id="a", body={"text": "lost"}))
+    local = await device()
+    await local.sync.now()
+    server.restore(backup)
+    await local.collection("notes").update("b", {"text": "unsent"})
+    await local.sync.now()
+    rows = {row["id"]: row["text"] for row in (await local.collection("notes").list()).items}
+    assert rows == {"a": "kept", "b": "unsent"}
+    server.write(Write(act="patch", collection="notes", id="a", body={"text": "on we go"}))
+    await local.sync.now()
+    assert (await local.collection("notes").get("a"))["text"] == "on we go"

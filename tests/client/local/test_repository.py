@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from hinterland.client.errors import BadRequest, Conflict, InvalidResponse, NotFound
+from hinterland.client.repository import Page
+from hinterland.contract.changes import Write
+from hinterland.contract.records import Collection
+from hinterland.kit.clock import ManualClock
+from tests.client.local.conftest import NOTES, OPEN, next_of, until
+from tests.support.model_server import ModelServer
+
+
+class Note(msgspec.Struct):
+    id: str
+    text: str = ""
+    count: int | None = None
+    revision: int = 0
+
+
+async def test_typed_records(device: OPEN) -> None:
+    """Records are the app's own type, as from the network: read, listed, created, changed, replaced, deleted."""
+    local = await device()
+    notes = local.collection("notes", Note)
+    written = await notes.create(Note(id="a", text="one", count=1))
+    assert written.record == Note("a", "one", 1)
+    assert (await notes.update("a", {"count": 2})).record == Note("a", "one", 2)
+    assert (await notes.replace("a", {"text": "two"})).record == Note("a", "two")
+    assert await notes.get("a") == Note("a", "two")
+    assert await notes.list() == Page([Note("a", "two")])
+    assert [note async for note in notes.iterate()] == [Note("a", "two")]
+    assert (await notes.delete("a")).record is None
+    with pytest.raises(NotFound):
+        await notes.get("a")
+    with pytest.raises(NotFound):
+        await notes.delete("a")
+
+
+async def test_a_record_that_does_not_fit(device: OPEN) -> None:
+    """A record that does not fit its type is an error that names it and what was found."""
+    local = await device()
+    await local.collection("notes").create({"id": "a", "count": "many"})
+    with pytest.raises(InvalidResponse, match="notes/a"):
+        await local.collection("notes", Note).get("a")
+
+
+async def test_pages(device: OPEN, clock: ManualClock) -> None:
+    """A list has pages by number or by cursor, and a total on request; without sort the newest come first."""
+    local = await device()
+    notes = local.collection("notes", Note)
+    for number in range(5):
+        await notes.create({"count": number})
+        await clock.advance(1)
+    first = await notes.list(limit=2, total=True)
+    assert ([note.count for note in first.items], first.total) == ([4, 3], 5)
+    assert [note.count for note in (await notes.list(page=2, limit=2)).items] == [2, 1]
+    assert first.next is not None
+    second = await notes.list(limit=2, cursor=first.next)
+    assert second.next is not None
+    last = await notes.list(limit=2, cursor=second.next)
+    assert ([note.count for note in last.items], last.next, last.total) == ([0], None, None)
+
+
+@pytest.mark.parametrize("kind", [Note, dict])
+@pytest.mark.parametrize("collections", [[], [NOTES]])
+async def test_filters(device: OPEN, kind: type[Any], collections: list[Collection]) -> None:
+    """Filters, equality and order together; types from the declaration, from the struct, or from the records."""
+    local = await device(collections=collections)
+    notes = local.collection("notes", kind)
+    for number in range(5):
+        await notes.create({"text": "even" if number % 2 == 0 else "odd", "count": number})
+    found = (await notes.list(filter="record.count > 0 && record.text != 'odd'", sort="-count")).items
+    assert [msgspec.to_builtins(note)["count"] for note in found] == [4, 2]
+    assert len((await notes.list(text="odd")).items) == 2
+    with pytest.raises(BadRequest):
+        await notes.list(filter="record.count >")
+
+
+async def test_search(device: OPEN, clock: ManualClock) -> None:
+    """A part of the text finds, whatever its case, ordered by the first field; an empty text lists the newest first."""
+    local = await device()
+    notes = local.collection("notes", Note)
+    for text in ("Zebra crossing", "a crossing", "tunnel"):
+        await notes.create({"text": text})
+        await clock.advance(1)
+    assert [note.text for note in await notes.search("CROSS", ["text"])] == ["a crossing", "Zebra crossing"]
+    assert [note.text for note in await notes.search("", ["text"], limit=1)] == ["tunnel"]
+
+
+async def test_a_clash_may_replace(device: OPEN) -> None:
+    """An insert returns its id, and may replace the record that has the same value in a unique field."""
+    local = await device()
+    notes = local.collection("notes", Note)
+    first = await notes.create({"text": "unique", "count": 1}, replace_on="text")
+    second = await notes.create({"text": "unique", "count": 2}, replace_on="text")
+    third = await notes.create({"count": 3}, replace_on="text")
+    assert first.id == second.id != third.id
+    assert sorted(note.count or 0 for note in (await notes.list()).items) == [2, 3]
+    with pytest.raises(Conflict):
+        await notes.create({"id": first.id})
+
+
+async def test_nested_records(device: OPEN, server: ModelServer) -> None:
+    """Records of one parent are not those of another."""
+    local = await device()
+    one, two = (local.collection("lines", parent=f"orders/{number}") for number in (1, 2))
+    await one.create({"id": "a", "text": "one's"})
+    await two.create({"id": "a", "text": "two's"})
+    assert (await one.get("a"))["text"] == "one's"
+    assert [line["text"] for line in (await two.list()).items] == ["two's"]
+
+
+async def test_a_query_as_a_state(device: OPEN, server: ModelServer) -> None:
+    """A query is an observable state: loading before the first sync, then data, stale while the server is away, and
+    what is wrong where it can't be answered."""
+    server.write(Write(act="create", collection="notes", id="a", body={"text": "x", "count": 1}))
+    local = await device()
+    states = local.collection("notes", Note).states(filter="record.count > 0")
+    loading = await next_of(states)
+    assert (loading.data, loading.is_loading, loading.is_stale) == (None, True, True)
+    local.sync.start()
+    state = loading
+    while state.is_loading or state.is_stale:
+        state = await next_of(states)
+    assert [note.id for note in state.data] == ["a"]
+    await until(lambda: local.sync._live is not None)
+    with server.down():
+        while not state.is_stale:
+            state = await next_of(states)
+        assert [note.id for note in state.data] == ["a"]
+        while state.error is None:
+            state = await next_of(states)
+    await states.aclose()
+    broken = local.collection("notes", Note).states(filter="record.nothing > 0")
+    state = await next_of(broken)
+    assert (state.data, state.error.code) == (None, "invalid_query")
+    await broken.aclose()
+
+
+async def test_watching_a_part(device: OPEN, server: ModelServer) -> None:
+    """A watcher hears of changes that alter its answer, and of no others."""
+    local = await device()
+    notes = local.collection("notes", Note)
+    watching = notes.watch(search="x", fields=["text"], limit=1)
+    assert await next_of(watching) == []
+    await notes.create({"text": "something else"})
+    await notes.create({"id": "b", "text": "box"})
+    assert [note.id for note in await next_of(watching)] == ["b"]
+    await notes.create({"id": "a", "text": "an x"})
+    assert [note.id for note in await next_of(watching)] == ["a"]
+    await watching.aclose()
+
+
+async def test_a_record_deleted_in_the_same_moment(device: OPEN, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A write whose record somebody else deletes before it can be read has no record, and a handle all the same."""
+    local = await device()
+    notes = local.collection("notes", Note)
+    await notes.create({"id": "a"})
+
+    async def gone(record_id: Any) -> Note:
+        raise NotFound
+
+    monkeypatch.setattr(notes, "get", gone)
+    assert (await notes.update("a", {"count": 1})).record is None

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from hinterland.client.errors import ClientClosed, Conflict
+from hinterland.client.local.connection import Connection, News
+from hinterland.client.local.errors import StoreBusy, StoreDamaged, StoreError, StoreFull, StoreTooNew
+from hinterland.client.local.local import Local
+from hinterland.client.local.store import Store
+from hinterland.contract.errors import Refusal
+from tests.client.local.conftest import OPEN, until
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "folder" / "app.db"
+
+
+async def stored(local: Local) -> int:
+    return len((await local.collection("notes").list(limit=1000)).items)
+
+
+async def test_errors_are_the_clients(path: Path) -> None:
+    """SQLite's errors, the operating system's and refusals are raised as the client's typed errors."""
+    store = Store(path)
+    with pytest.raises(ClientClosed):
+        await store.read(lambda c: None)
+    await store.open()
+    await store.open()  # a second time changes nothing
+
+    def refuse(connection: Connection) -> None:
+        raise Refusal("conflict", "it is there")
+
+    with pytest.raises(Conflict, match="it is there"):
+        await store.read(refuse)
+    with pytest.raises(StoreError, match="no such table"):
+        await store.write(lambda c: c.execute("SELECT * FROM missing"))
+    await store.close()
+    await store.close()
+    with pytest.raises(ClientClosed):
+        await store.write(lambda c: None)
+
+
+async def test_a_file_that_is_no_store_is_told(path: Path, tmp_path: Path) -> None:
+    """A file that is no database, one of a newer app and a folder that can't be made have their own errors."""
+    path.parent.mkdir()
+    path.write_text("no database at all " * 100)
+    with pytest.raises(StoreDamaged):
+        await Store(path).open()
+    newer = sqlite3.connect(tmp_path / "newer.db")
+    newer.execute("PRAGMA user_version = 999")
+    newer.close()
+    with pytest.raises(StoreTooNew, match="schema 999"):
+        await Store(tmp_path / "newer.db").open()
+    with pytest.raises(StoreError):
+        await Store(path / "below a file" / "app.db").open()
+
+
+async def test_a_lock_of_another_process_is_told(path: Path) -> None:
+    """A store that another process has locked for too long raises StoreBusy, and nothing was kept."""
+    store = Store(path)
+    await store.open()
+    await store.read(lambda c: c.execute("PRAGMA busy_timeout = 1"))
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreBusy):
+        await store.write(lambda c: None)
+    other.execute("ROLLBACK")
+    other.close()
+    await store.write(lambda c: None)
+    await store.close()
+
+
+async def test_one_process_synchronises(path: Path) -> None:
+    """One of the processes on a store owns its synchronisation, until it lets go or ends."""
+    first, second = Store(path), Store(path)
+    await first.open()
+    await second.open()
+    assert first.own()
+    assert first.own()
+    assert not second.own()
+    first.disown()
+    assert second.own()
+    await second.close()
+    assert first.own()
+    await first.close()
+
+
+async def test_what_another_process_wrote_is_noticed(path: Path) -> None:
+    """A look tells whether another process has written since the last one; own writes are not meant."""
+    first, second = Store(path), Store(path)
+    await first.open()
+    await second.open()
+    heard: list[News] = []
+    first.listen(heard.append)
+    assert not await first.look()
+    await first.write(lambda c: c.execute("INSERT INTO clock VALUES (1, 1)"))
+    assert not await first.look()
+    await second.write(lambda c: c.execute("UPDATE clock SET stamp = 2"))
+    assert await first.look()
+    assert [news.is_foreign for news in heard] == [True]
+    assert not await first.look()
+    await first.close()
+    await second.close()
+
+
+async def test_a_cancelled_writer_changes_nothing_for_listeners(path: Path) -> None:
+    """Whoever gives up waiting for a write does not undo it: it is kept, and its news comes."""
+    store = Store(path)
+    await store.open()
+    heard: list[News] = []
+    stop = store.listen(heard.append)
+
+    def act(connection: Connection) -> None:
+        connection.news.collections.add("notes")
+
+    task = asyncio.create_task(store.write(act))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await until(lambda: heard)
+    stop()
+    await store.write(act)
+    assert [news.collections for news in heard] == [{"notes"}]
+    await store.close()
+
+
+async def test_a_full_disk_at_any_write(device: OPEN) -> None:
+    """Disk full at the N-th write for every N: a typed error, not acknowledged, reads go on, integrity holds."""
+    local = await device()
+    notes = local.collection("notes")
+    pages = await local.store.read(lambda c: c.execute("PRAGMA page_count").fetchone()[0])
+    kept = refused = 0
+    for room in range(12):
+        await local.store.read(lambda c, limit=pages + room: c.execute(f"PRAGMA max_page_count = {limit}"))  # type: ignore[misc]
+        for _ in range(30):
+            try:
+                await notes.create({"text": "x" * 900})
+                kept += 1
+            except StoreFull:
+                refused += 1
+                break
+        assert await stored(local) == kept
+    assert refused == 12
+    await local.store.read(lambda c: c.execute("PRAGMA max_page_count = 1000000"))
+    await notes.create({"text": "there is room again"})
+    assert await stored(local) == kept + 1 == len(await local.outbox.list())
+    assert await local.store.read(lambda c: c.execute("PRAGMA integrity_check").fetchone()[0]) == "ok"
+
+
+async def test_reading_goes_on_while_writing(device: OPEN) -> None:
+    """Questions and writes of many tasks are carried out one after another, and each gets its own answer."""
+    local = await device()
+    notes = local.collection("notes")
+    written = await asyncio.gather(*(notes.create({"count": number}) for number in range(20)))
+    found = await asyncio.gather(*(notes.get(each.id) for each in written))
+    assert [note["count"] for note in found] == list(range(20))
