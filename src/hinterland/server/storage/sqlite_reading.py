@@ -18,6 +18,8 @@ from hinterland.server.storage.statements import CollectionTable
 
 _STEPS = 50_000  # virtual machine steps between two looks at a running read, about 1 ms
 _SHARE = 4  # looks that a read may have on the event loop before it goes on in a thread
+# A page that is not in the cache is read from the system's own copy, without a call for each.
+_READER_PRAGMAS = ("query_only=ON", "cache_size=-4000", "mmap_size=67108864")
 _CLASHES = (apsw.SQLITE_CONSTRAINT_UNIQUE, apsw.SQLITE_CONSTRAINT_PRIMARYKEY)
 
 T = TypeVar("T")
@@ -71,7 +73,8 @@ class Reader:
 
     def __init__(self, path: Path) -> None:
         self.connection = connect(path)
-        self.connection.execute("PRAGMA query_only=ON")
+        for pragma in _READER_PRAGMAS:
+            self.connection.execute(f"PRAGMA {pragma}")
         self.connection.set_progress_handler(self._is_over, _STEPS)
         self._looks = 0
 
