@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -130,3 +132,37 @@ def test_local_records_without_await(script: Scripted, tmp_path: Path) -> None:
     with pytest.raises(HinterlandError):
         blocking.Client(URL, transport=script, store=tmp_path / "folder.db")
     assert threading.active_count() == before
+
+
+def test_a_listener_can_not_wait_for_its_caller(client: blocking.Client, script: Scripted) -> None:
+    """A listener runs in the client's own thread: waiting there for the client would never end, and is an error."""
+    heard: list[str] = []
+
+    def listener(_: object) -> None:
+        try:
+            client.auth.me()
+        except RuntimeError as error:
+            heard.append(str(error))
+
+    client.client.auth.listen(listener)
+    script.expect("POST", "/v1/auth/login").answer(json=session())
+    client.auth.log_in(email="a@b.c", password="a good password")
+    assert len(heard) == 2
+    assert "in another thread" in heard[0]
+
+
+LEFT_OPEN = """
+import hinterland.client.blocking as blocking
+from hinterland.client.transports.scripted import Scripted, SILENCE
+script = Scripted()
+script.expect("GET", "/v1/events").stream([b"id: c\\nevent: ready\\ndata: {}\\n\\n", SILENCE])
+client = blocking.Client("http://127.0.0.1:8000", transport=script)
+events = client.events(["posts"])
+print(next(events).kind)
+"""
+
+
+def test_a_script_that_closes_nothing_ends() -> None:
+    """A script that leaves client and stream open ends all the same, in silence."""
+    done = subprocess.run([sys.executable, "-c", LEFT_OPEN], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ready\n", "")

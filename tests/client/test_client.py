@@ -40,11 +40,14 @@ def test_the_face_shows_what_it_promises(face: object) -> None:
 
 
 async def test_a_base_path_and_headers_go_with_each_call(make: Callable[..., Client], script: Scripted) -> None:
-    """An address with a path stays in front, and the options' headers go with every request."""
+    """An address with a path stays in front, and the options' headers go with every request to the
+    backend, and to no other server."""
     client = make(url="https://api.example/base", options=Options(headers={"X-App": "1"}))
     sent = {"x-app": "1", "accept": "application/json"}
     script.expect("GET", "/base/v1/records/posts/1", headers=sent).answer(json={})
     await client.collection("posts").get(1)
+    script.expect("GET", "/x", headers={"x-app": None}).answer(200)
+    await client.request("GET", "https://other.example/x")
 
 
 async def test_own_layers_see_each_call_once(make: Callable[..., Client], script: Scripted, clock: ManualClock) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, overload
 
@@ -31,9 +33,12 @@ class Door:
 
     def run(self, act: Coroutine[Any, Any, T]) -> T:
         """The outcome of `act`. Where the caller is interrupted, `act` is cancelled."""
-        if not self._thread.is_alive():
+        if not self._thread.is_alive() or sys.is_finalizing():
             act.close()
             raise ClientClosed
+        if threading.current_thread() is self._thread:
+            act.close()
+            raise RuntimeError("a listener can't wait for the client that calls it: do it in another thread")
         future: Future[T] = asyncio.run_coroutine_threadsafe(act, self._loop)
         try:
             return future.result()
@@ -50,7 +55,8 @@ class Door:
                 except StopAsyncIteration:
                     return
         finally:
-            self.run(_closed(items))
+            with suppress(ClientClosed):
+                self.run(_closed(items))
 
     def close(self) -> None:
         """End the loop and its thread."""

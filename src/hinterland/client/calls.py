@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from hinterland.client.answers import decoded, error_in
-from hinterland.client.exchange import Request, Response, Send
+from hinterland.client.exchange import Request, Response, Send, origin_of
 from hinterland.client.options import Options
 from hinterland.contract.identity import new_id
 from hinterland.contract.operations import OPERATIONS, Operation, path_of
@@ -47,6 +47,7 @@ class Calls:
     def __init__(self, send: Send, base: str, clock: Clock, options: Options) -> None:
         self._send = send
         self._base = base.rstrip("/")
+        self._origin = origin_of(base)
         self._clock = clock
         self._options = options
 
@@ -104,7 +105,9 @@ class Calls:
         url = path if "://" in path else f"{self._base}{path}"
         content = b"" if body is None else msgspec.json.encode(body)
         kind = {"content-type": "application/json"} if content else {}
-        named = {name.lower(): value for name, value in {**options.headers, **headers}.items()}
+        # The app's own headers may hold its secrets: another server gets none of them.
+        own = options.headers if origin_of(url) == self._origin else {}
+        named = {name.lower(): value for name, value in {**own, **headers}.items()}
         return Request(
             method=method,
             url=f"{url}?{urlencode(query)}" if query else url,

@@ -14,7 +14,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     answer, sending the next piece, waiting for a free connection. `deadline` limits the call with all its attempts.
 
     `retries` are made after the first attempt, `retry_base` (`retry_base_busy` after 429 and 503) and `retry_cap` shape
-    the waits between them; a Retry-After over `retry_cap` is not waited for. `headers` go with every request.
+    the waits between them; a Retry-After over `retry_cap` is not waited for. `headers` go with every
+    request to the backend, and to no other server.
     """
 
     connect: float = 10.0
