@@ -10,12 +10,12 @@ _HOMES = {
     ),
 }
 
-__all__ = [*_HOMES]  # noqa: PLE0604 - made when they are first asked for
+__all__ = [*_HOMES]
 
 
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module  # noqa: PLC0415 - a face loads what is behind it when it is asked
+    from importlib import import_module
 
     return getattr(import_module(_HOMES[name]), name)
