@@ -45,6 +45,11 @@ def key_of(write: Write) -> tuple[str, str, RecordId]:
 _TRANSFORMS = ("$increment", "$add", "$remove", "$now")
 
 
+def is_transform(value: object) -> bool:
+    """Whether `value` is a transform: it counts on whatever the record holds, so that it never clashes with others."""
+    return type(value) is dict and len(value) == 1 and next(iter(value)) in _TRANSFORMS
+
+
 def resolve(shape: Shape, document: Mapping[str, Any], body: Mapping[str, Any], now: str) -> Document:
     """`body` with its transforms replaced by the values that they give on `document` at the instant `now`."""
     resolved: Document = {}

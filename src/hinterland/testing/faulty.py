@@ -39,7 +39,9 @@ class FaultyNetwork:
         self.met: Counter[str] = Counter()
         self._transport = transport
         self._random = Random(seed)
-        self._faults = (("refused", refused), ("reset", reset), ("lost", lost), ("busy", busy))
+        self._faults: tuple[tuple[str, float], ...] = (
+            ("refused", refused), ("reset", reset), ("lost", lost), ("busy", busy),
+        )  # fmt: skip
         self._cut = cut
         self._delay = delay
         self._operations = operations
@@ -66,6 +68,12 @@ class FaultyNetwork:
             await response.close()
             raise ConnectionLost(detail=f"a fault: {fault}")
         return self._with_cuts(response)
+
+    def heal(self) -> None:
+        """No faults from now on."""
+        self.is_down = False
+        self._faults = ()
+        self._cut = self._delay = 0.0
 
     async def close(self) -> None:
         """Let the transport's connections go."""

@@ -1,0 +1,213 @@
+"""Local stores against the real server, in this process and through a network with faults."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from hinterland.client.client import Client
+from hinterland.client.errors import NetworkError, ServerError
+from hinterland.client.options import Options
+from hinterland.client.vault.memory import MemoryVault
+from hinterland.contract.fields import Integer, List, Text
+from hinterland.contract.records import EVERYBODY, Collection, Rules
+from hinterland.testing.backend import TestBackend, running_backend
+from hinterland.testing.faulty import FaultyNetwork
+from tests.client.local.conftest import until
+
+NOTES = Collection(
+    name="notes",
+    fields={
+        "text": Text(),
+        "title": Text(unique=True),
+        "count": Integer(merge="counter"),
+        "tags": List(merge="set"),
+        "fixed": Text(merge="server"),
+    },
+    rules=EVERYBODY,
+)
+ORDERS = Collection(name="orders", fields={"amount": Integer(), "after": Integer()}, ids="integer", rules=EVERYBODY)
+LINES = Collection(name="lines", fields={"text": Text()}, parent="orders", rules=EVERYBODY)
+MEMBER = "auth.id == record.owner || auth.id in record.members"
+LISTS = Collection(
+    name="lists",
+    fields={"title": Text(), "owner": Text(fill="auth.id"), "members": List()},
+    rules=Rules(list=MEMBER, view=MEMBER, create="auth.id == record.owner", update="auth.id == old.owner"),
+)
+PASSWORD = "a long walk outside"
+
+
+@pytest.fixture
+async def backend() -> AsyncIterator[TestBackend]:
+    """A real backend in this process."""
+    async with running_backend([NOTES, ORDERS, LINES, LISTS]) as backend:
+        yield backend
+
+
+async def device(backend: TestBackend, path: Path, name: str, *, is_new: bool = True, **settings: Any) -> Client:
+    """A device on which `name` is signed in, on a store of its own."""
+    client = await backend.client(store=path, vault=MemoryVault(), **settings)
+    if is_new:
+        await client.auth.sign_up(name=name, email=f"{name}@example.org", password=PASSWORD)
+    else:
+        await client.auth.log_in(email=f"{name}@example.org", password=PASSWORD)
+    for collection in ("notes", "lines", "lists"):
+        client.local.collection(collection)
+    client.local.collection("orders", ids="integer")
+    return client
+
+
+async def two(backend: TestBackend, tmp_path: Path) -> tuple[Client, Client]:
+    """Ada's phone and laptop."""
+    phone = await device(backend, tmp_path / "phone.db", "ada")
+    return phone, await device(backend, tmp_path / "laptop.db", "ada", is_new=False)
+
+
+async def both_sync(*clients: Client) -> None:
+    for client in (*clients, *clients):
+        await client.sync.now()
+
+
+async def test_two_devices_and_one_record(backend: TestBackend, tmp_path: Path) -> None:
+    """Two devices: same field, different fields, delete against edit, unique clash: the documented result on all
+    replicas; a lost edit is reported."""
+    phone, laptop = await two(backend, tmp_path)
+    notes, others = phone.local.collection("notes"), laptop.local.collection("notes")
+    first = await notes.create({"text": "0", "count": 10, "tags": ["a"], "fixed": "0"})
+    doomed = await notes.create({"text": "doomed"})
+    kept = await notes.create({"text": "seen by both as it is"})
+    await both_sync(phone, laptop)
+
+    early = await notes.update(first.id, {"text": "early", "count": 15, "tags": ["a", "b"], "fixed": "1"})
+    await notes.update(first.id, {"text": "early, again"})
+    late = await others.update(first.id, {"text": "late", "count": 11, "tags": ["c"], "fixed": "2"})
+    end = await others.delete(doomed.id)
+    gone = await others.delete(kept.id)
+    await notes.update(doomed.id, {"text": "newer than its end"})
+    await notes.create({"title": "mine"})
+    clash = await others.create({"title": "mine"})
+    await both_sync(phone, laptop, phone)
+
+    records = [await repository.get(first.id) for repository in (notes, others)]
+    assert records[0] == records[1]
+    assert {name: records[0][name] for name in ("text", "count", "fixed")} == {
+        "text": "late", "count": 16, "fixed": "1",
+    }  # fmt: skip
+    assert sorted(records[0]["tags"]) == ["b", "c"]
+    assert [lost.field for lost in (await late.settled()).lost] == ["fixed"]
+    assert (await early.settled()).is_applied
+    assert len((await end.settled()).lost) == 1
+    assert (await gone.settled()).lost == []
+    problem = (await clash.settled()).problem
+    assert problem is not None
+    assert problem.code == "conflict"
+    assert (await notes.list(limit=100)).items == (await others.list(limit=100)).items
+    assert [note["text"] for note in (await notes.list(sort=["text"])).items] == [None, "late", "newer than its end"]
+    assert [entry.state for entry in await laptop.outbox.list()] == ["conflicted", "conflicted", "refused"]
+
+
+async def test_ids_that_the_server_gives(backend: TestBackend, tmp_path: Path) -> None:
+    """Records whose ids the server gives can be made, changed and referred to offline."""
+    phone, laptop = await two(backend, tmp_path)
+    orders = phone.local.collection("orders", ids="integer")
+    first = await orders.create({"amount": 1})
+    second = await orders.create({"amount": 2, "after": first.id})
+    await orders.update(second.id, {"amount": 3})
+    await phone.local.collection("lines", parent=f"orders/{second.id}").create({"text": "line"})
+    await both_sync(phone, laptop)
+    seen = (await laptop.local.collection("orders").list(sort=["id"])).items
+    assert [(order["amount"], order["after"]) for order in seen] == [(1, None), (3, seen[0]["id"])]
+    lines = laptop.local.collection("lines", parent=f"orders/{seen[1]['id']}")
+    assert [line["text"] for line in (await lines.list()).items] == ["line"]
+    assert await phone.outbox.list() == []
+
+
+async def test_a_membership_that_ends(backend: TestBackend, tmp_path: Path) -> None:
+    """Permission revoked while offline: rows leave at the next sync, and nobody else's rows were ever here."""
+    ada = await device(backend, tmp_path / "ada.db", "ada")
+    bob = await device(backend, tmp_path / "bob.db", "bob")
+    assert bob.auth.user is not None
+    lists = ada.local.collection("lists")
+    shared = await lists.create({"title": "shared", "members": [bob.auth.user["id"]]})
+    await lists.create({"title": "secret", "members": []})
+    await both_sync(ada, bob)
+    seen = bob.local.collection("lists")
+    assert [each["title"] for each in (await seen.list()).items] == ["shared"]
+    await lists.update(shared.id, {"members": []})
+    await both_sync(ada, bob)
+    assert (await seen.list()).items == []
+
+
+async def test_another_user_on_the_device(backend: TestBackend, tmp_path: Path) -> None:
+    """Another user on the device never sees or sends the first one's queue."""
+    client = await device(backend, tmp_path / "app.db", "ada")
+    lists = client.local.collection("lists")
+    await lists.create({"title": "ada's"})
+    await client.auth.log_out()
+    await client.auth.sign_up(name="bob", email="bob@example.org", password=PASSWORD)
+    assert (await lists.list()).items == []
+    await lists.create({"title": "bob's"})
+    await client.sync.now()
+    assert [each["title"] for each in (await lists.list()).items] == ["bob's"]
+    await client.auth.log_in(email="ada@example.org", password=PASSWORD)
+    assert [entry.state for entry in await client.outbox.list()] == ["pending"]
+    await client.sync.now()
+    assert [each["title"] for each in (await lists.list()).items] == ["ada's"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_fleet_on_a_bad_network(backend: TestBackend, tmp_path: Path, seed: int) -> None:
+    """Live devices on a network that resets, loses answers and cuts streams: all replicas equal the server in the end,
+    and every write exists exactly once."""
+    random, quick = Random(seed), Options(retries=0)
+    fleet, networks = [], []
+    for number in range(3):
+        network = FaultyNetwork(
+            backend.transport(), seed=seed * 10 + number, refused=0.1, reset=0.1, lost=0.15, cut=0.1,
+            operations=frozenset({"sync.push", "sync.pull", "events.stream"}),
+        )  # fmt: skip
+        settings = {"transport": network, "options": quick}
+        fleet.append(await device(backend, tmp_path / f"{number}.db", "ada", is_new=number == 0, **settings))
+        networks.append(network)
+    first = await fleet[0].local.collection("notes").create({"count": 0, "tags": []})
+    made, added, expected = [first], 0, 1
+    for client in fleet:
+        await _sync_somehow(client)
+        client.sync.start()
+    for _ in range(40):
+        client = random.choice(fleet)
+        notes = client.local.collection("notes")
+        if random.random() < 0.3:
+            made.append(await notes.create({"text": str(random.random()), "count": 0, "tags": []}))
+            expected += 1
+        elif note := (await notes.list(limit=100)).items:
+            made.append(await notes.update(random.choice(note)["id"], {"count": {"$increment": 1}}))
+            added += 1
+        await asyncio.sleep(0)
+    for network in networks:
+        network.heal()
+    for client in fleet:
+        client.sync.nudge()
+    fates = await asyncio.wait_for(asyncio.gather(*(write.settled() for write in made)), 30)
+    assert all(fate.is_applied for fate in fates)
+    on_server = {note["id"]: note async for note in fleet[0].collection("notes").iterate(limit=100)}
+    assert len(on_server) == expected
+    assert sum(note["count"] for note in on_server.values()) == added
+    for client in fleet:
+        async for rows in client.local.collection("notes").watch():
+            if {row["id"]: row for row in rows} == on_server:
+                break
+        await until(lambda: client.sync.status.state == "online")  # noqa: B023
+
+
+async def _sync_somehow(client: Client) -> None:
+    while True:
+        try:
+            return await client.sync.now()
+        except (NetworkError, ServerError):
+            continue
