@@ -107,7 +107,6 @@ async def _declare(app: App, storage: Storage) -> None:
     if reasons:
         raise schema.SchemaChange(reasons)
     await storage.declare(app.collections)
-    await schema.remember(storage, app.collections)
 
 
 async def _accounts(app: App, storage: Storage, writer: Writer, catalogue: Catalogue, clock: Clock) -> Accounts:

@@ -1,4 +1,8 @@
-"""What changed between the declaration that a database was made for and the one that it is opened with."""
+"""What changed between the declaration that a database was made for and the one that it is opened with.
+
+Additions are made at the start: a collection, an optional field, an index, looser limits, other rules. Everything that
+touches stored records is a migration's work, which `hinterland.server.data.migration` does.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from hinterland.contract.fields import AnyField
+from hinterland.contract.fields import AnyField, Boolean, Bytes, Instant, Int64, Integer, Json, List, Number, Text
 from hinterland.contract.records import Collection
-from hinterland.server.storage.protocol import Storage
-from hinterland.server.storage.system import Put
+from hinterland.server.storage.protocol import Snapshot
 
 
 class SchemaChange(Exception):
@@ -21,7 +24,7 @@ class SchemaChange(Exception):
         super().__init__(f"the app file changed in ways that touch stored records:{listed}")
 
 
-async def stored(storage: Storage) -> dict[str, Collection]:
+async def stored(storage: Snapshot) -> dict[str, Collection]:
     """The declarations that the database was last opened with."""
     rows = await storage.rows("_collections", {})
     return {row["name"]: msgspec.json.decode(row["definition"], type=Collection) for row in rows if row["definition"]}
@@ -33,33 +36,48 @@ def breaking(old: dict[str, Collection], new: Sequence[Collection]) -> list[str]
     reasons = [f"the collection {name!r} is gone" for name in old if name not in declared]
     for name, collection in declared.items():
         if name in old:
-            reasons += _breaking(old[name], collection)
+            reasons += impossible(old[name], collection) + changed(old[name], collection)
     return reasons
 
 
-def _breaking(old: Collection, new: Collection) -> list[str]:
+def impossible(old: Collection, new: Collection) -> list[str]:
+    """The changes that no migration makes: other ids, another parent."""
     name = new.name
-    reasons = [f"{name}.{field} is gone" for field in old.fields if field not in new.fields]
+    reasons = []
     if old.ids != new.ids:
         reasons.append(f"{name} has {new.ids} ids, had {old.ids} ids")
     if old.parent != new.parent:
         reasons.append(f"{name} lives under {new.parent or 'the top'}, lived under {old.parent or 'the top'}")
+    return reasons
+
+
+def changed(old: Collection, new: Collection) -> list[str]:
+    """The changes of a collection's fields that touch stored records, in words."""
+    reasons = [f"{new.name}.{field} is gone" for field in old.fields if field not in new.fields]
     for field, declaration in new.fields.items():
         before = old.fields.get(field)
-        if before is None:
-            if declaration.required and declaration.default is None:
-                reasons.append(f"{name}.{field} is new and required: stored records have no value (give it a default)")
-            elif declaration.required or declaration.default is not None:
-                reasons.append(f"{name}.{field} is new and has a default, which stored records lack")
-        else:
-            reasons += [f"{name}.{field} {reason}" for reason in _changed(before, declaration)]
+        found = _added(declaration) if before is None else _changed(before, declaration)
+        reasons += [f"{new.name}.{field} {reason}" for reason in found]
+    return reasons
+
+
+def _added(new: AnyField) -> list[str]:
+    reasons = []
+    if new.default is not None:
+        reasons.append(f"is new and has a default ({_json(new.default)}), which stored records lack")
+    elif new.required:
+        reasons.append("is new and required: stored records have no value (give it a default)")
+    if new.unique and new.default is not None:
+        reasons.append("is new and unique: stored records can't all have its default")
     return reasons
 
 
 def _changed(old: AnyField, new: AnyField) -> list[str]:
     reasons: list[str] = []
-    if type(old) is not type(new) or getattr(old, "of", None) != getattr(new, "of", None):
-        reasons.append(f"is {_kind(new)}, was {_kind(old)}")
+    if is_other_kind(old, new):
+        reasons.append(f"is {kind_name(new)}, was {kind_name(old)}")
+    elif not _takes_all_of(old, new):
+        reasons.append("has narrower limits: stored values may be outside")
     if new.required and not old.required:
         reasons.append("is required now: stored records may lack it")
     if new.unique and not old.unique:
@@ -69,17 +87,45 @@ def _changed(old: AnyField, new: AnyField) -> list[str]:
     return reasons
 
 
-def _kind(field: AnyField) -> str:
-    return type(field).__name__
+def is_other_kind(old: AnyField, new: AnyField) -> bool:
+    """Whether the field is of another kind, or a list of another kind."""
+    return kind_name(old) != kind_name(new)
 
 
-async def remember(storage: Storage, collections: Sequence[Collection]) -> None:
-    """Keep the declarations with the database."""
-    rows = {row["name"]: row for row in await storage.rows("_collections", {})}
-    acts = [
-        Put("_collections", {**rows[c.name], "definition": msgspec.json.encode(c).decode()})
-        for c in collections
-        if c.name in rows
-    ]
-    async with storage.transaction() as transaction:
-        await transaction.act(acts)
+def kind_name(field: AnyField) -> str:
+    """The kind as an app file says it: `Text`, `List(of=Text)`."""
+    of = f"(of={type(field.of).__name__})" if isinstance(field, List) else ""
+    return f"{type(field).__name__}{of}"
+
+
+def _takes_all_of(old: AnyField, new: AnyField) -> bool:
+    """Whether `new`, of the same kind, surely takes every value that `old` took."""
+    match old, new:
+        case (Text(), Text()):
+            return new.min_length <= old.min_length and new.max_length >= old.max_length and _form_takes(old, new)
+        case (Integer(), Integer()):
+            return new.minimum <= old.minimum and new.maximum >= old.maximum
+        case (Number(), Number()):
+            return _reaches(old.minimum, new.minimum, -1) and _reaches(old.maximum, new.maximum, 1)
+        case (Bytes(), Bytes()):
+            return new.max_length >= old.max_length
+        case (List(), List()):
+            return new.max_items >= old.max_items and _takes_all_of(old.of, new.of)
+        case (Boolean() | Instant() | Int64() | Json(), _):
+            return True
+    return False
+
+
+def _form_takes(old: Text, new: Text) -> bool:
+    if new.choices:
+        return bool(old.choices) and set(old.choices) <= set(new.choices)
+    form = (new.format, new.pattern)
+    return form == ("", "") or (not old.choices and form == (old.format, old.pattern))
+
+
+def _reaches(old: float | None, new: float | None, sign: int) -> bool:
+    return new is None or (old is not None and sign * new >= sign * old)
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()

@@ -182,11 +182,12 @@ class PostgresStorage(Database):
         self.tables.update((table.collection.name, table) for table in tables)
 
     async def _declare(self, connection: asyncpg.Connection, table: CollectionTable) -> None:
-        name = table.collection.name
-        await connection.execute("INSERT INTO _collections (name, last_id) VALUES ($1, 0) ON CONFLICT DO NOTHING", name)
-        sql = "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped"
-        there = {row[0] for row in await connection.fetch(sql, table.name)}
-        for statement in table.missing_ddl(there) if there else table.ddl():
+        await connection.execute(numbered(statements.DECLARE), *table.declaration())
+        columns, indexes = [
+            [row[0] for row in await connection.fetch(numbered(sql["postgres"]), table.collection.name)]
+            for sql in (statements.COLUMNS, statements.INDEXES)
+        ]
+        for statement in table.missing_ddl(columns, indexes) if columns else table.ddl():
             await connection.execute(statement)
 
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Sequence[Any]]:

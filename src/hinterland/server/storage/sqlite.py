@@ -20,7 +20,7 @@ import apsw
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Collection
-from hinterland.server.storage import migrations
+from hinterland.server.storage import migrations, statements
 from hinterland.server.storage.database import Database
 from hinterland.server.storage.failures import StorageError
 from hinterland.server.storage.ownership import Ownership
@@ -149,10 +149,12 @@ class SqliteStorage(Database):
         self.tables.update((table.collection.name, table) for table in tables)
 
     def _declare(self, writer: apsw.Connection, table: CollectionTable) -> None:
-        name = table.collection.name
-        writer.execute("INSERT INTO _collections (name, last_id) VALUES (?, 0) ON CONFLICT DO NOTHING", (name,))
-        there = {row[1] for row in writer.execute(f"PRAGMA table_info({table.name})")}
-        for statement in table.missing_ddl(there) if there else table.ddl():
+        writer.execute(statements.DECLARE, table.declaration())
+        columns, indexes = (
+            [row[0] for row in writer.execute(sql["sqlite"], (table.collection.name,))]
+            for sql in (statements.COLUMNS, statements.INDEXES)
+        )
+        for statement in table.missing_ddl(columns, indexes) if columns else table.ddl():
             writer.execute(statement)
 
     def _connected(self) -> apsw.Connection:

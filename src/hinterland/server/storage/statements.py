@@ -18,6 +18,7 @@ from hinterland.contract.records import Collection, Document
 from hinterland.server.storage.protocol import Change, DialectName, LogEntry, StoredRecord
 from hinterland.server.storage.system import ColumnType, SystemTable
 
+_INDEXES = (".unique", ".index", ".group")  # how the names of declared indexes end
 _LONGEST_NAME = 63  # what PostgreSQL keeps of a name
 _encode = msgspec.json.Encoder().encode
 
@@ -186,12 +187,29 @@ class CollectionTable:
             return name
         return f"{name[:30]}.{hashlib.sha256(name.encode()).hexdigest()[:20]}.{kind}"
 
-    def missing_ddl(self, there: Container[str]) -> list[str]:
-        """The statements that add the declared columns and indexes beyond the columns that are `there`."""
-        made = [
-            f"ALTER TABLE {self.name} ADD COLUMN {self.column_ddl(name)}" for name in self.fields if name not in there
-        ]
-        return made + [statement.replace("INDEX ", "INDEX IF NOT EXISTS ", 1) for statement in self.indexes_ddl()]
+    def missing_ddl(self, columns: Container[str], indexes: Iterable[str]) -> list[str]:
+        """The statements that add what is declared to the table with these `columns` and `indexes`, and drop those
+        indexes that are not declared any more."""
+        adding = [f"ALTER TABLE {self.name} ADD COLUMN {self.column_ddl(name)}" for name in self.fields
+                  if name not in columns]  # fmt: skip
+        made = [statement.replace("INDEX ", "INDEX IF NOT EXISTS ", 1) for statement in self.indexes_ddl()]
+        return [*adding, *self.drop_indexes_ddl(indexes, kept=self._index_names()), *made]
+
+    def drop_indexes_ddl(self, indexes: Iterable[str], kept: Container[str] = ()) -> list[str]:
+        """The statements that drop those of the table's `indexes` that are of declarations, but not those `kept`."""
+        start = f"{self.collection.name}."[:30]
+        mine = [name for name in indexes if name.startswith(start) and name.endswith(_INDEXES)]
+        return [f"DROP INDEX {quote(name)}" for name in mine if name not in kept]
+
+    def _index_names(self) -> set[str]:
+        fields = self.collection.fields.items()
+        names = {self._index(name, "unique" if field.unique else "index") for name, field in fields
+                 if field.unique or field.index}  # fmt: skip
+        return names | {self._index("-".join(group), "group") for group in self.collection.indexes}
+
+    def declaration(self) -> tuple[str, str]:
+        """The parameters of `DECLARE`: the collection's name, and its declaration as JSON."""
+        return self.collection.name, _encode(self.collection).decode()
 
 
 def log_row(change: Change, revision: int, commit: int, check: int, at: float) -> tuple[Any, ...]:
@@ -204,6 +222,19 @@ def log_row(change: Change, revision: int, commit: int, check: int, at: float) -
     return (*head, *tail, change.origin)
 
 
+COLUMNS: dict[DialectName, str] = {
+    "sqlite": "SELECT name FROM pragma_table_info(?)",
+    "postgres": "SELECT attname FROM pg_attribute "
+    "WHERE attrelid = to_regclass(quote_ident(?)) AND attnum > 0 AND NOT attisdropped",
+}
+INDEXES: dict[DialectName, str] = {
+    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL",
+    "postgres": "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema() AND tablename = ?",
+}
+DECLARE = (
+    "INSERT INTO _collections (name, definition, last_id) VALUES (?, ?, 0) "
+    "ON CONFLICT (name) DO UPDATE SET definition = excluded.definition"
+)
 FORGET_ANSWERS = "DELETE FROM _answers WHERE at < ?"
 INSERT_LOG = f"INSERT INTO _log ({LOG_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 LOG_AFTER = f"SELECT {LOG_COLUMNS} FROM _log WHERE revision > ? AND revision <= ? ORDER BY revision LIMIT ?"
