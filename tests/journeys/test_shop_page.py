@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 APP = ROOT / "examples" / "shop" / "app.py"
 LATER_APP = Path(__file__).parent / "page" / "later_app.py"
-PRODUCTS = Path(__file__).parent / "page" / "products.json"
+PRODUCTS = Path(__file__).parents[2] / "examples" / "shop" / "products.json"
 NO_PAGE_ERROR = "the page threw no error of its own"
 
 HAPPY_WAY = (
