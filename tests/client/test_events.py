@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 
@@ -16,6 +17,7 @@ from hinterland.client.errors import (
     HinterlandError,
     InvalidCursor,
     InvalidResponse,
+    NameNotFound,
     Unauthorized,
 )
 from hinterland.client.events import Event
@@ -178,3 +180,51 @@ async def test_a_stream_that_is_left_is_closed(make: Callable[..., Client]) -> N
     async with aclosing(make(transport).events("posts")) as events:
         await anext(events)
     assert transport.closed == 1
+
+
+class Roaming:
+    """A network that comes and goes: without it names have no address."""
+
+    def __init__(self) -> None:
+        self.is_up = False
+        self.calls = 0
+
+    async def __call__(self, request: Request) -> Response:
+        """A stream where there is a network."""
+        self.calls += 1
+        if not self.is_up:
+            raise NameNotFound
+        script = Scripted()
+        script.expect("GET", PATH).stream([said("ready", "c0"), SILENCE])
+        return await script(request)
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+@pytest.mark.parametrize("jump", [0, 365 * 86_400, -365 * 86_400])
+async def test_a_stream_is_back_soon(make: Callable[..., Client], clock: ManualClock, jump: int) -> None:
+    """The machine sleeps, the clock jumps a year, DNS fails → recovered within 5 s of the network's return; timers are
+    monotonic."""
+    network = Roaming()
+    async with aclosing(make(network).events("posts")) as events:
+        assert (await play(clock, anext(events))).kind == "offline"
+        back = asyncio.create_task(take(events))
+        await clock.advance(3_600)
+        clock.jump(jump)
+        await clock.advance(3_600)
+        assert 3_600 / 4 < network.calls < 20_000
+        network.is_up = True
+        returned = clock.monotonic()
+        assert (await play(clock, outcome(back))).kind == "ready"
+    assert clock.monotonic() - returned < 5
+
+
+async def take(events: AsyncIterator[Event]) -> Event:
+    """The next event."""
+    return await anext(events)
+
+
+async def outcome(task: asyncio.Task[Event]) -> Event:
+    """What a task has found."""
+    return await task

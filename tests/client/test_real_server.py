@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -361,3 +362,41 @@ async def test_a_server_that_is_killed_is_met_again(served: ServerProcess) -> No
                 texts += [change.record["text"] for change in event.changes if change.record]
     assert kinds[0] == "ready"
     assert texts == ["after"]
+
+
+async def test_secrets_are_told_to_nobody(
+    served: ServerProcess,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Planted tokens and passwords appear in no log, URL, error, trace or printed object, over real sockets and with
+    every log switched on."""
+    monkeypatch.setenv("NETWORK_DEBUG", "1")
+    caplog.set_level(logging.DEBUG)
+    told: list[object] = []
+    vault = FileVault(tmp_path / "session.vault")
+    async with Client(served.url, vault=vault, on_trace=told.append) as client:
+        client.auth.listen(told.append)
+        await client.auth.sign_up(name="ada", email="ada@example.org", password=PASSWORD)
+        first = client.auth.state
+        await client.auth.refresh()
+        second = client.auth.state
+        for act in (
+            client.auth.sign_up(name="ada", email="ada@example.org", password=PASSWORD),
+            client.auth.log_in(email="ada@example.org", password=f"{PASSWORD}!"),
+            client.calls("auth.refresh", body={"refresh_token": "planted-refresh"}, output=dict),
+            client.request("GET", "/v1/nothing"),
+        ):
+            with pytest.raises(HinterlandError) as caught:
+                await act
+            told += [str(caught.value), repr(caught.value)]
+        await client.auth.log_out()
+    assert isinstance(first, SignedIn)
+    assert isinstance(second, SignedIn)
+    everything = f"{told} {caplog.text} {capsys.readouterr()} {vars(client)}"
+    assert "auth.refresh" in everything
+    secrets = [PASSWORD, "planted-refresh"]
+    secrets += [token for state in (first, second) for token in (state.access_token, state.refresh_token)]
+    assert [secret for secret in secrets if secret in everything] == []

@@ -16,6 +16,7 @@ from hinterland.contract.records import Collection
 from hinterland.kit.clock import Clock, SystemClock
 from hinterland.server.app import Server
 from hinterland.server.declaration import App
+from hinterland.server.storage.protocol import Storage
 from hinterland.server.storage.sqlite import SqliteStorage
 
 URL = "http://127.0.0.1"
@@ -43,16 +44,20 @@ class TestBackend:
 
 @asynccontextmanager
 async def running_backend(
-    app: App | Sequence[Collection] = (), *, folder: Path | None = None, clock: Clock | None = None
+    app: App | Sequence[Collection] = (),
+    *,
+    folder: Path | None = None,
+    storage: Storage | None = None,
+    clock: Clock | None = None,
 ) -> AsyncIterator[TestBackend]:
     """The backend of `app`, or of an app with these collections, while the block lasts.
 
-    Without a `folder` the data are gone afterwards. Passwords are hashed cheaply, so that a test can sign up many.
+    Without a `folder`, or a `storage` of your own, the data are gone afterwards. Passwords are hashed cheaply, so that a test can sign up many.
     """
     declared = app if isinstance(app, App) else App(collections=app)
     async with AsyncExitStack() as stack:
         place = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hinterland-")))
-        server = Server(_cheap(declared), SqliteStorage(place), clock or SystemClock())
+        server = Server(_cheap(declared), storage or SqliteStorage(place), clock or SystemClock())
         await stack.enter_async_context(server.running())
         # Clients end before the server, however late they were made.
         clients = await stack.enter_async_context(AsyncExitStack())
