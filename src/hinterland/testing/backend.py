@@ -52,7 +52,8 @@ async def running_backend(
 ) -> AsyncIterator[TestBackend]:
     """The backend of `app`, or of an app with these collections, while the block lasts.
 
-    Without a `folder`, or a `storage` of your own, the data are gone afterwards. Passwords are hashed cheaply, so that a test can sign up many.
+    Without a `folder`, or a `storage` of your own, the data are gone afterwards. Passwords are hashed cheaply, so that
+    a test can sign up many.
     """
     declared = app if isinstance(app, App) else App(collections=app)
     async with AsyncExitStack() as stack:
