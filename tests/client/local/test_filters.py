@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from hinterland.client.errors import BadRequest
-from hinterland.client.local.filters import annotated, compiled, declared, guessed
+from hinterland.client.local.filters import annotated, compiled, compiled_for, guessed
+from hinterland.contract.expressions import record_fields
 from hinterland.contract.fields import AnyField, Boolean, Bytes, Instant, Int64, Integer, Json, List, Number, Text
 from hinterland.contract.records import Collection
 
@@ -28,13 +29,13 @@ def test_types_of_a_declaration() -> None:
         "t": Text(), "i": Integer(), "n": Number(), "b": Boolean(), "at": Instant(), "l": Int64(), "y": Bytes(),
         "j": Json(), "many": List(of=Integer()),
     }  # fmt: skip
-    found = declared(Collection(name="things", fields=kinds, ids="integer"))
+    found = record_fields(Collection(name="things", fields=kinds, ids="integer"))
     assert {name: str(kind) for name, kind in found.items()} == {
         "id": "int", "parent": "string", "created_at": "timestamp", "updated_at": "timestamp", "revision": "int",
         "t": "string", "i": "int", "n": "double", "b": "bool", "at": "timestamp", "l": "int", "y": "bytes", "j": "dyn",
         "many": "list(int)",
     } | {"l": str(found["l"])}  # fmt: skip
-    assert str(declared(Collection(name="things", fields={}))["id"]) == "string"
+    assert str(record_fields(Collection(name="things", fields={}))["id"]) == "string"
 
 
 def test_types_of_a_struct() -> None:
@@ -49,14 +50,32 @@ def test_types_of_a_struct() -> None:
 
 def test_types_of_values() -> None:
     """Without a declaration the records tell: whole numbers beside others are doubles, a mixture has no type."""
-    found = guessed([
-        {"id": 5, "n": 1, "mix": 1, "tags": ["a"], "same": "x", "odd": [1, "a"], "empty": []},
-        {"id": 6, "n": 1.5, "mix": "a", "tags": [], "same": "y", "nothing": None},
-    ])  # fmt: skip
+    found = guessed(
+        [
+            {"id": 5, "n": 1, "mix": 1, "tags": ["a"], "same": "x", "odd": [1, "a"], "empty": [], "other": 1},
+            {"id": 6, "n": 1.5, "mix": "a", "tags": [], "same": "y", "nothing": None},
+        ],
+        ["id", "n", "mix", "tags", "same", "odd", "empty", "nothing"],
+    )
     assert [str(found[name]) for name in ("id", "n", "mix", "tags", "same", "odd", "empty")] == [
         "int", "double", "dyn", "list(string)", "string", "dyn", "list(string)",
     ]  # fmt: skip
-    assert "nothing" not in found
+    assert not {"nothing", "other"} & set(found)
+
+
+@pytest.mark.parametrize("filter", ["record.x > 3", "record.x > 3.5", "record.x == 'a'", "record.x", "has(record.x)"])
+@pytest.mark.parametrize("documents", [[], [{"x": None}]])
+def test_a_field_without_any_value_fits_every_filter(filter: str, documents: list[dict[str, Any]]) -> None:
+    """A filter on a field of which no record has a value finds nothing, and is no mistake."""
+    test = compiled_for(filter, documents)
+    assert not test({"x": None})
+
+
+def test_a_mistake_is_a_mistake_for_whatever_type() -> None:
+    """A filter that fits no type says why."""
+    for filter in ("record.x > 'a' && record.x > 3", "record.x >"):
+        with pytest.raises(BadRequest):
+            compiled_for(filter, [])
 
 
 def test_a_filter_lets_only_true_through() -> None:

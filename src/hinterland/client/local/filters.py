@@ -5,9 +5,11 @@ The types of fields come from the collection's declaration, else from the app's 
 
 from __future__ import annotations
 
+import re
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -16,8 +18,8 @@ import msgspec
 
 from hinterland.client.errors import BadRequest
 from hinterland.client.local.question import Test
-from hinterland.contract.fields import AnyField, Boolean, Bytes, Instant, Int64, Integer, Json, List, Number, Text
-from hinterland.contract.records import Collection, Document
+from hinterland.contract.expressions import META, Types
+from hinterland.contract.records import Document
 from hinterland.kit.cel.check import check
 from hinterland.kit.cel.errors import CelError
 from hinterland.kit.cel.parser import parse
@@ -28,7 +30,6 @@ from hinterland.kit.cel.types import (
     DOUBLE,
     DYN,
     INT,
-    INT64,
     STRING,
     TIMESTAMP,
     Environment,
@@ -37,23 +38,8 @@ from hinterland.kit.cel.types import (
     Type,
 )  # fmt: skip
 
-Types = dict[str, Type]
-_META: Types = {"parent": STRING, "created_at": TIMESTAMP, "updated_at": TIMESTAMP, "revision": INT}
-_OF_FIELD: dict[type[AnyField], Type] = {
-    Text: STRING, Integer: INT, Number: DOUBLE, Boolean: BOOL, Instant: TIMESTAMP, Int64: INT64, Bytes: BYTES,
-    Json: DYN,
-}  # fmt: skip
+_NAMES = re.compile(r"record\.(\w+)")
 _OF_PYTHON: dict[Any, Type] = {str: STRING, int: INT, float: DOUBLE, bool: BOOL, bytes: BYTES, datetime: TIMESTAMP}
-
-
-def declared(collection: Collection) -> Types:
-    """The types of a declared collection's fields."""
-    own = {name: _of_field(field) for name, field in collection.fields.items()}
-    return {"id": INT if collection.ids == "integer" else STRING, **_META, **own}
-
-
-def _of_field(field: AnyField) -> Type:
-    return ListType(_OF_FIELD[type(field.of)]) if isinstance(field, List) else _OF_FIELD[type(field)]
 
 
 def annotated(kind: type[Any]) -> Types | None:
@@ -61,7 +47,7 @@ def annotated(kind: type[Any]) -> Types | None:
     if not issubclass(kind, msgspec.Struct):
         return None
     own = {field.encode_name: _of_python(field.type) for field in msgspec.structs.fields(kind)}
-    return {"id": STRING, **own, **_META}
+    return {"id": STRING, **own, **META}
 
 
 def _of_python(hint: Any) -> Type:
@@ -74,15 +60,16 @@ def _of_python(hint: Any) -> Type:
     return _OF_PYTHON.get(hint, DYN)
 
 
-def guessed(documents: Iterable[Document]) -> Types:
-    """The types that the values of these records have; a field with several has none that a filter could use."""
+def guessed(documents: Iterable[Document], names: Iterable[str]) -> Types:
+    """The types that the values of these fields have; a field with several has none that a filter could use, and one
+    without any value is left out."""
     found: Types = {}
     for document in documents:
-        for name, value in document.items():
-            if value is not None:
+        for name in names:
+            if (value := document.get(name)) is not None:
                 kind = _of_value(value)
                 found[name] = kind if name not in found else _common(found[name], kind)
-    return {"id": STRING, **found, **_META}
+    return {"id": STRING, **META} | found
 
 
 def _of_value(value: Any) -> Type:
@@ -105,6 +92,16 @@ def compiled(filter: str, fields: Mapping[str, Type]) -> Test:
         return _compiled(filter, tuple(sorted(fields.items(), key=lambda item: item[0])))
     except CelError as error:
         raise BadRequest(f"The filter can't be used: {error}", code="invalid_query", status=400) from None
+
+
+def compiled_for(filter: str, documents: Sequence[Document]) -> Test:
+    """The filter as a test of documents whose types nobody has declared. Raises BadRequest."""
+    names = set(_NAMES.findall(filter))
+    known = guessed(documents, names)
+    for kind in (STRING, INT, DOUBLE, BOOL):  # a field without any value may be of whatever type fits
+        with suppress(BadRequest):
+            return compiled(filter, dict.fromkeys(names, kind) | known)
+    return compiled(filter, dict.fromkeys(names, STRING) | known)
 
 
 @lru_cache(maxsize=256)

@@ -13,11 +13,12 @@ from hinterland.client.errors import HinterlandError, InvalidResponse, NotFound
 from hinterland.client.local import filters, pulls, records
 from hinterland.client.local.connection import Connection, Scope
 from hinterland.client.local.outbox import Handle, Outbox
-from hinterland.client.local.question import Question, answers
+from hinterland.client.local.question import Question, Test, answers
 from hinterland.client.local.status import Bell, Status
 from hinterland.client.local.store import Store
 from hinterland.client.repository import Body, Page
 from hinterland.contract.changes import Write
+from hinterland.contract.expressions import record_fields
 from hinterland.contract.identity import TEMPORARY_PREFIX, RecordId, new_id
 from hinterland.contract.query import DEFAULT_LIMIT
 from hinterland.contract.records import Document
@@ -213,14 +214,12 @@ class LocalRepository(Generic[T]):
     def _found(self, connection: Connection, scope: Scope, question: Question) -> Documents:
         texts = records.texts(connection, scope, self.collection, self.parent)
         documents = _documents.decode(f"[{','.join(texts)}]")
-        test = filters.compiled(question.filter, self._types(scope, documents)) if question.filter else None
-        return answers(question, documents, test)
+        return answers(question, documents, self._test(scope, question.filter, documents) if question.filter else None)
 
-    def _types(self, scope: Scope, documents: Sequence[Document]) -> filters.Types:
+    def _test(self, scope: Scope, filter: str, documents: Documents) -> Test:
         shape = scope.shapes.get(self.collection)
-        if shape is not None:
-            return filters.declared(shape.collection)
-        return filters.annotated(self._kind) or filters.guessed(documents)
+        fields = filters.annotated(self._kind) if shape is None else record_fields(shape.collection)
+        return filters.compiled_for(filter, documents) if fields is None else filters.compiled(filter, fields)
 
     def _typed(self, document: Document) -> T:
         if self._kind is dict:

@@ -10,12 +10,13 @@ from typing import Any
 import msgspec
 
 from hinterland.contract.errors import Refusal
+from hinterland.contract.expressions import auth_type
 from hinterland.contract.identity import Principal, RecordId, is_record_id
 from hinterland.contract.records import Collection, Shape
 from hinterland.kit.cel.errors import CelError
 from hinterland.server.data import documents
 from hinterland.server.data.ordering import Order
-from hinterland.server.data.rules import Rule, RuleBook, auth_type
+from hinterland.server.data.rules import Rule, RuleBook
 from hinterland.server.storage.protocol import DialectName, StoredRecord
 from hinterland.server.storage.statements import CollectionTable
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from hinterland.contract.fields import AnyField, Boolean, Bytes, Instant, Int64, Integer, Json, List, Number
+from hinterland.contract.expressions import record_type
 from hinterland.contract.records import Collection
 from hinterland.kit.cel.check import check
 from hinterland.kit.cel.dialects import POSTGRES, SQLITE, Dialect
@@ -14,20 +14,7 @@ from hinterland.kit.cel.parser import parse
 from hinterland.kit.cel.predicate import Variables, predicate, read_key
 from hinterland.kit.cel.sql import Sql, to_sql
 from hinterland.kit.cel.typed import Typed, reads
-from hinterland.kit.cel.types import (
-    BOOL,
-    BYTES,
-    DOUBLE,
-    DYN,
-    INT,
-    INT64,
-    STRING,
-    TIMESTAMP,
-    Environment,
-    ListType,
-    ObjectType,
-    Type,
-)  # fmt: skip
+from hinterland.kit.cel.types import Environment, ObjectType
 
 META_COLUMNS = {"id": "id", "parent": "_parent", "created_at": "_created", "updated_at": "_updated",
                 "revision": "_revision"}  # fmt: skip
@@ -41,46 +28,6 @@ _POSTGRES = Dialect(
     POSTGRES.elements,
 )
 DIALECTS = {"sqlite": SQLITE, "postgres": _POSTGRES}
-
-
-def field_type(field: AnyField) -> Type:
-    """The CEL type of a declared field."""
-    match field:
-        case Integer():
-            return INT
-        case Int64():
-            return INT64
-        case Number():
-            return DOUBLE
-        case Boolean():
-            return BOOL
-        case Instant():
-            return TIMESTAMP
-        case Bytes():
-            return BYTES
-        case Json():
-            return DYN
-        case List():
-            return ListType(field_type(field.of))
-        case _:
-            return STRING
-
-
-def record_type(collection: Collection, *, nullable: bool = False) -> ObjectType:
-    """The CEL type of a collection's records."""
-    fields: dict[str, Type] = {
-        "id": INT if collection.ids == "integer" else STRING,
-        "parent": STRING,
-        "created_at": TIMESTAMP,
-        "updated_at": TIMESTAMP,
-        "revision": INT,
-    }
-    return ObjectType(fields | {name: field_type(field) for name, field in collection.fields.items()}, nullable)
-
-
-def auth_type(*, is_integer: bool) -> ObjectType:
-    """The CEL type of `auth`: null when signed out."""
-    return ObjectType({"id": INT if is_integer else STRING, "roles": ListType(STRING)}, nullable=True)
 
 
 def column(name: str) -> str:
