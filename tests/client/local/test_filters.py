@@ -73,9 +73,9 @@ def test_a_field_without_any_value_fits_every_filter(filter: str, documents: lis
 
 def test_a_mistake_is_a_mistake_for_whatever_type() -> None:
     """A filter that fits no type says why."""
-    for filter in ("record.x > 'a' && record.x > 3", "record.x >"):
+    for text in ("record.x > 'a' && record.x > 3", "record.x >"):
         with pytest.raises(BadRequest):
-            compiled_for(filter, [])
+            compiled_for(text, [])
 
 
 def test_a_filter_lets_only_true_through() -> None:
