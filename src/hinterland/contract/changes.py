@@ -134,10 +134,10 @@ def merge(policy: Merge, base: Any, server: Any, device: Any, *, is_device_newer
     `newest`: the later stamp wins. `server`: the server's value stays. `counter`: both differences count.
     `set`: what either side added is in, what either side removed is out.
     """
+    if policy == "counter" and all(type(v) in (int, float) for v in (server, device)):
+        return Merged(server + device - (base or 0))  # also where both came to the same: each counted
     if server == device:
         return Merged(server)
-    if policy == "counter" and all(isinstance(v, int | float) for v in (server, device)):
-        return Merged(server + device - (base or 0))
     if policy == "set":
         return Merged(_merge_lists(base or [], server or [], device or []))
     if policy == "newest" and is_device_newer:

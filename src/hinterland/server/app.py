@@ -12,6 +12,7 @@ from pathlib import Path
 from starlette.routing import Route
 
 from hinterland.contract.changes import Write
+from hinterland.contract.identity import RecordId
 from hinterland.contract.operations import OPERATIONS
 from hinterland.kit.clock import Clock, SystemClock
 from hinterland.server.auth.housekeeping import tidy
@@ -34,6 +35,7 @@ from hinterland.server.middleware.cors import Cors
 from hinterland.server.operations import HANDLERS
 from hinterland.server.protocols.rest.routes import mount, taken_aliases
 from hinterland.server.protocols.sse import EventStream
+from hinterland.server.security.sessions import erasing
 from hinterland.server.settings import Settings
 from hinterland.server.storage.protocol import Storage, StoredRecord
 from hinterland.server.storage.system import RowAct
@@ -63,7 +65,7 @@ async def opened(app: App, storage: Storage, clock: Clock | None = None) -> Asyn
     await storage.open()
     try:
         await _declare(app, storage)
-        writer = Writer(storage, catalogue, clock)
+        writer = Writer(storage, catalogue, clock, _with_record)
         accounts = await _accounts(app, storage, writer, catalogue, clock)
         backend = _backend(app, storage, clock, writer, accounts)
         await backend.feed.start()
@@ -75,6 +77,11 @@ async def opened(app: App, storage: Storage, clock: Clock | None = None) -> Asyn
             accounts.close()
     finally:
         await storage.close()
+
+
+def _with_record(collection: str, id: RecordId) -> Sequence[RowAct]:
+    """The system rows that go with a deleted record."""
+    return erasing(str(id)) if collection == "users" else ()
 
 
 def _backend(app: App, storage: Storage, clock: Clock, writer: Writer, accounts: Accounts) -> Backend:

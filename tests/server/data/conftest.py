@@ -21,13 +21,16 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-async def world(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock) -> AsyncIterator[World]:
-    """A data engine on each database."""
-    storage: Storage
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    """Each database, not opened yet."""
     if request.param == "postgres":
-        storage = PostgresStorage(request.getfixturevalue("postgres_dsn"), connections=4)
-    else:
-        storage = SqliteStorage(tmp_path / "data")
+        return PostgresStorage(request.getfixturevalue("postgres_dsn"), connections=4)
+    return SqliteStorage(tmp_path / "data")
+
+
+@pytest.fixture
+async def world(storage: Storage, clock: ManualClock) -> AsyncIterator[World]:
+    """A data engine on each database."""
     async with opened(storage, clock) as made:
         yield made
 

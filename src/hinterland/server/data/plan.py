@@ -6,7 +6,7 @@ checks preconditions, merges, validates and asks the rules; it changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from hinterland.contract import changes
@@ -25,6 +25,7 @@ from hinterland.server.storage.system import SYSTEM_TABLES, Put, Row, RowAct
 
 Kind = Literal["create", "update", "delete"]
 RecordKey = tuple[str, str, RecordId]
+OnDelete = Callable[[str, RecordId], Sequence[RowAct]]
 KEYS_OF = {table.name: table.key for table in SYSTEM_TABLES}
 UNWRITTEN = 0  # the revision of a record whose commit has not been given one yet
 
@@ -34,10 +35,12 @@ class Deferred(Exception):
 
 
 class State:
-    """The database as the next request of the group will find it."""
+    """The database as the next request of the group will find it. `on_delete` says which system rows go with a record
+    of a collection."""
 
-    def __init__(self, transaction: Transaction) -> None:
+    def __init__(self, transaction: Transaction, on_delete: OnDelete) -> None:
         self.transaction = transaction
+        self.on_delete = on_delete
         self._records: dict[RecordKey, StoredRecord | None] = {}
         self._rows: dict[tuple[str, tuple[Any, ...]], Row | None] = {}
 
@@ -54,6 +57,10 @@ class State:
         if staged not in self._rows:
             self._rows[staged] = await self.transaction.row(table, key)
         return self._rows[staged]
+
+    def staged(self, collection: str, parent: str) -> set[RecordId]:
+        """The ids below `parent` that the group has looked at or is about to write."""
+        return {key[2] for key in self._records if key[:2] == (collection, parent)}
 
     def stage(self, written: Mapping[RecordKey, StoredRecord | None], acts: Sequence[RowAct]) -> None:
         """Show later requests what this one is about to write."""
@@ -76,6 +83,7 @@ class Plan:
         self.stamp = min(request.stamp if request.stamp is not None else now, now + FUTURE_SECONDS)
         self.origin = f"{request.step.account}/{request.step.device}" if request.step is not None else ""
         self.changes: list[Change] = []
+        self.acts: list[RowAct] = []
         self.written: list[Written] = []
         self.ids: dict[str, RecordId] = {}
         self.lost: list[Lost] = []
@@ -103,12 +111,15 @@ class Plan:
         key = (entry.name, write.parent, id)
         is_made = write.act == "create" and write.id == ""  # just now, so that no record can have it
         before = None if is_made else await self._record(key)
-        self._check_preconditions(write, before)
         if write.act == "create":
             await self._create(entry, write, key, before)
-        elif before is None or not self._can_view(entry, before):
+            return
+        if before is not None and not self._can_view(entry, before):
+            before = None  # preconditions must not tell of it either
+        self._check_preconditions(write, before)
+        if before is None:
             raise Refusal("not_found", f"there is no {entry.name}/{id}")
-        elif write.act == "delete":
+        if write.act == "delete":
             await self._delete(entry, key, before, await self._is_outdated(key, before, base))
         else:
             await self._change(entry, write, key, before, base)
@@ -145,33 +156,37 @@ class Plan:
             raise Refusal("stale", f"{write.collection}/{write.id} does not exist any more")
         if write.exists is False and before is not None:
             raise Refusal("stale", f"{write.collection}/{write.id} exists already")
-        if write.revision is not None and (before is None or before.revision != write.revision):
+        if write.revision is not None and (before is None or before.revision != (write.revision or None)):
             raise Refusal("stale", f"{write.collection}/{write.id} was changed meanwhile: read it again")
 
     # ------------------------------------------------------------ the four acts
 
     async def _create(self, entry: Entry, write: Write, key: RecordKey, before: StoredRecord | None) -> None:
-        if before is not None:
-            raise Refusal("conflict", f"{entry.name}/{key[2]} exists already")
-        await self._check_parent_exists(entry, write.parent)
+        await self._check_parent(entry, write.parent)
         body = changes.resolve(entry.shape, {}, write.body, self.instant)
-        document = entry.shape.new(body, self.request.caller.id)
+        caller = self.request.caller
+        document = entry.shape.new(body, None if caller.is_admin else caller.id)
         after = self._stored(entry, key, document, self.instant)
         self._ask(entry, "create", after, document)
+        self._check_preconditions(write, before)
+        if before is not None:
+            raise Refusal("conflict", f"{entry.name}/{key[2]} exists already")
         await self._stage(entry, key, None, after, document)
 
-    async def _check_parent_exists(self, entry: Entry, parent: str) -> None:
+    async def _check_parent(self, entry: Entry, parent: str) -> None:
         if not parent:
             return
         above, grandparent, id = self.catalogue.locate(parent.split("/"))
-        if await self._record((above.name, grandparent, above.parse_id(id))) is None:
+        record = await self._record((above.name, grandparent, above.parse_id(id)))
+        if record is None or not self._can_view(above, record):
             raise Refusal("not_found", f"there is no {parent} to hold a record of {entry.name}")
 
     async def _change(self, entry: Entry, write: Write, key: RecordKey, before: StoredRecord, base: int | None) -> None:
         old = documents.document_of(before)
         body = changes.resolve(entry.shape, old, write.body, self.instant)
         if write.act == "patch":
-            body = await self._merged(entry, key, before, old, body, base)
+            plain = {name: value for name, value in body.items() if not changes.is_transform(write.body[name])}
+            body |= await self._merged(entry, key, before, old, plain, base)
             document = entry.shape.patched(old, body)
         else:
             document = entry.shape.replaced(body, self._unseen(entry, before, old))
@@ -197,7 +212,7 @@ class Plan:
         sql = f"SELECT id FROM {entry.table.name} WHERE _parent = ? ORDER BY id"
         stored = {row[0] for row in await self.state.transaction.fetch(sql, (parent,))}
         mine = {key[2] for key in self._mine if key[:2] == (entry.name, parent)}
-        for id in sorted(stored | mine):
+        for id in sorted(stored | mine | self.state.staged(entry.name, parent)):
             key = (entry.name, parent, id)
             before = await self._record(key)
             if before is not None:
@@ -252,9 +267,10 @@ class Plan:
         if not history or history[0].before is None:
             return body
         steps = [_Step.of(item) for item in history]
-        return {name: self._merge(entry, name, steps, old, value) for name, value in body.items()}
+        unseen = self._unseen(entry, before, old)
+        return {name: self._merge(entry, name, steps, old, value, unseen) for name, value in body.items()}
 
-    def _merge(self, entry: Entry, name: str, steps: list[_Step], old: Document, value: Any) -> Any:
+    def _merge(self, entry: Entry, name: str, steps: list[_Step], old: Document, value: Any, unseen: Document) -> Any:
         field = entry.collection.fields.get(name)
         mine = [step for step in steps if step.origin == self.origin and step.changes(name)]
         seen = mine[-1].after.get(name) if mine else steps[0].before.get(name)
@@ -264,7 +280,7 @@ class Plan:
         is_newer = self.stamp >= max(theirs)
         merged = changes.merge(field.merge, seen, old.get(name), value, is_device_newer=is_newer)
         if merged.is_lost:
-            self.lost.append(Lost(name, value, merged.value))
+            self.lost.append(Lost(name, value, None if name in unseen else merged.value))
         return merged.value
 
     # ------------------------------------------------------------ staging
@@ -289,6 +305,8 @@ class Plan:
         columns = entry.table.columns(document) if after is not None else ()
         self.changes.append(Change(entry.name, kind, before, after, columns, self.stamp, self.origin))
         self._mine[key] = after
+        if after is None:
+            self.acts += self.state.on_delete(entry.name, key[2])
         if not is_cascade:
             self.written.append(Written(entry.name, key[2], key[1], before, after))
 
@@ -298,9 +316,15 @@ class Plan:
             if value is None:
                 continue
             sql = f"SELECT _parent, id FROM {entry.table.name} WHERE {statements.quote(name)} = ?"
-            for parent, id in await self.state.transaction.fetch(sql, (value,)):
-                if (parent, id) != key[1:]:
+            column = statements.column_writer(entry.collection.fields[name])(value)
+            for parent, id in await self.state.transaction.fetch(sql, (column,)):
+                if (parent, id) != key[1:] and await self._has((entry.name, parent, id), name, value):
                     raise unique(name)
+
+    async def _has(self, key: RecordKey, name: str, value: Any) -> bool:
+        """Whether the record has the value still, after what the group and this request do to it."""
+        record = await self._record(key)
+        return record is not None and bool(documents.document_of(record).get(name) == value)
 
 
 class _Step(NamedTuple):

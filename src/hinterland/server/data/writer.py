@@ -17,10 +17,11 @@ import msgspec
 
 from hinterland.contract import values
 from hinterland.contract.errors import Refusal
+from hinterland.contract.identity import RecordId
 from hinterland.contract.sync import Settled
 from hinterland.kit.clock import Clock
 from hinterland.server.data.catalogue import Catalogue
-from hinterland.server.data.plan import UNWRITTEN, Deferred, Plan, RecordKey, State
+from hinterland.server.data.plan import UNWRITTEN, Deferred, OnDelete, Plan, RecordKey, State
 from hinterland.server.data.requests import Answer, Outcome, Step, WriteRequest, Written
 from hinterland.server.storage.failures import Deadlock, FateUnknown
 from hinterland.server.storage.protocol import Change, Storage, StoredRecord, Transaction
@@ -31,6 +32,10 @@ MAX_GROUP = 256
 _ALONE_TRIES = 5
 
 Waiting = tuple[WriteRequest, "asyncio.Future[Outcome]"]
+
+
+class _Trouble(Exception):
+    """One request of a group could not be decided, by a mistake or by the database: each is tried alone."""
 
 
 class Decided(NamedTuple):
@@ -44,13 +49,21 @@ class Decided(NamedTuple):
     outcome: Outcome | None
 
 
-class Writer:
-    """The single writer of this process. `wake` is called after each durable group with its last revision."""
+def _nothing(collection: str, id: RecordId) -> Sequence[RowAct]:
+    return ()
 
-    def __init__(self, storage: Storage, catalogue: Catalogue, clock: Clock) -> None:
+
+class Writer:
+    """The single writer of this process. `wake` is called after each durable group.
+
+    `on_delete(collection, id)` says which system rows change in the transaction that deletes a record.
+    """
+
+    def __init__(self, storage: Storage, catalogue: Catalogue, clock: Clock, on_delete: OnDelete = _nothing) -> None:
         self.storage = storage
         self.catalogue = catalogue
         self.clock = clock
+        self.on_delete = on_delete
         self.wake: Callable[[], None] = lambda: None
         self._waiting: list[Waiting] = []
         self._task: asyncio.Task[None] | None = None
@@ -66,10 +79,10 @@ class Writer:
                 "in_progress", "a request with this idempotency key is still running: ask again", retry_after=1
             )
         self._running_keys.add(name)
-        try:
-            return await self._enqueue(request)
-        finally:
-            self._running_keys.discard(name)
+        answer = self._enqueue(request)
+        answer.add_done_callback(lambda answer: self._running_keys.discard(name))
+        # Whoever gives up waiting does not end the write: until it is settled its key is taken.
+        return await asyncio.shield(answer)
 
     def submit_all(self, requests: Sequence[WriteRequest]) -> list[asyncio.Future[Outcome]]:
         """Queue several requests in order; each settles on its own."""
@@ -100,7 +113,7 @@ class Writer:
     async def _write_group(self, group: list[Waiting]) -> None:
         try:
             decided = await self._try(group)
-        except (Refusal, LostRace, Deadlock) as error:
+        except (Refusal, LostRace, Deadlock, _Trouble) as error:
             if isinstance(error, FateUnknown):  # to try again would be to write twice
                 for _, answer in group:
                     _fail(answer, error)
@@ -128,7 +141,9 @@ class Writer:
         """Decide and write the group in one transaction; a request's own refusal is set on its future."""
         now = self.clock.now()
         async with self.storage.transaction() as transaction:
-            decided, refused, deferred = await self._decide(group, State(transaction), now)
+            # Other processes wait from here on, so that none settles the same key or step meanwhile.
+            await transaction.reserve(0)
+            decided, refused, deferred = await self._decide(group, State(transaction, self.on_delete), now)
             outcomes = await self._write(transaction, decided, now)
         for item, outcome in zip(decided, outcomes, strict=True):
             if not item.answer.done():
@@ -149,7 +164,11 @@ class Writer:
                 item = await self._decide_one(request, answer, state, now, instant)
             except Deferred:
                 return decided, refused, group[index:]
-            except Refusal as error:
+            except (Deadlock, LostRace):
+                raise
+            except Exception as error:
+                if len(group) > 1 and getattr(error, "status", 500) >= 500:
+                    raise _Trouble from error
                 refused.append((answer, error))
             else:
                 decided.append(item)
@@ -170,7 +189,7 @@ class Writer:
             settled = Settled(seq=request.step.seq, status="refused", problem=error.problem())
             acts = _settle(request.step, settled, now)
             return Decided(request, answer, [], acts, None, Outcome(settled=settled))
-        acts = [_assigned(act, plan.written) for act in request.acts]
+        acts = [*(_assigned(act, plan.written) for act in request.acts), *plan.acts]
         return Decided(request, answer, plan.changes, acts, plan, None)
 
     async def _known(self, request: WriteRequest, state: State) -> Outcome | None:

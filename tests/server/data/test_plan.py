@@ -1,0 +1,473 @@
+"""What a write does: ids, preconditions, rules, fields that are hidden, nested records, and devices' edits."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from hinterland.contract.changes import Act, Write
+from hinterland.contract.errors import Refusal
+from hinterland.contract.fields import Boolean, Bytes, Instant, Int64, Integer, Json, List, Number, Text
+from hinterland.contract.identity import SIGNED_OUT, Principal, RecordId
+from hinterland.contract.records import EVERYBODY, Collection, Rules, users
+from hinterland.contract.sync import Lost, Settled
+from hinterland.kit.clock import ManualClock
+from hinterland.server.data.requests import Outcome, Step, WriteRequest
+from hinterland.server.storage.protocol import Storage
+from tests.server.data.world import ADA, ADMIN, BEN, World, delete, opened, patch
+from tests.server.refused import refused
+
+OWN = "auth.id == record.owner"
+DIARY = Collection(
+    name="diary",
+    fields={
+        "text": Text(required=True, max_length=20),
+        "owner": Text(fill="auth.id"),
+        "mood": Text(default="calm"),
+        "secret": Text(read="auth.id == 'ada'", default="hush"),
+        "slug": Text(unique=True),
+    },
+    rules=Rules(list=OWN, view=OWN, create=OWN, update=f"auth.id == old.owner && {OWN}", delete=OWN),
+)
+OPEN = Collection(
+    name="open",
+    fields={
+        "text": Text(),
+        "count": Integer(merge="counter", maximum=100),
+        "tags": List(of=Text(), merge="set"),
+        "fixed": Text(merge="server"),
+        "secret": Text(read="auth.id == 'ada'"),
+        "at": Instant(),
+        "any": Json(),
+    },
+    rules=EVERYBODY,
+)
+POSTS = Collection(name="posts", fields={"title": Text()}, rules=EVERYBODY, ids="integer")
+COMMENTS = Collection(name="comments", fields={"text": Text()}, rules=EVERYBODY, parent="posts")
+LIKES = Collection(name="likes", fields={"by": Text()}, rules=EVERYBODY, parent="comments")
+PAGES = Collection(name="pages", fields={"text": Text()}, rules=EVERYBODY, parent="diary")
+CLOSED = Collection(name="closed", fields={"text": Text()})
+KINDS: dict[str, tuple[Any, Any, Any]] = {
+    "text": (Text(unique=True), "a", "b"),
+    "integer": (Integer(unique=True), 1, 2),
+    "number": (Number(unique=True), 0.5, 1),
+    "boolean": (Boolean(unique=True), True, False),
+    "instant": (Instant(unique=True), "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"),
+    "int64": (Int64(unique=True), "9007199254740993", "-1"),
+    "bytes": (Bytes(unique=True), "AAAA", "AAAB"),
+}
+UNIQUE = [
+    Collection(name=f"of_{name}", fields={"value": kind}, rules=EVERYBODY) for name, (kind, _, _) in KINDS.items()
+]
+COLLECTIONS = (users(), DIARY, OPEN, POSTS, COMMENTS, LIKES, PAGES, CLOSED, *UNIQUE)
+
+
+@pytest.fixture
+async def world(storage: Storage, clock: ManualClock) -> AsyncIterator[World]:
+    """A data engine on each database."""
+    async with opened(storage, clock, COLLECTIONS) as made:
+        yield made
+
+
+def make(collection: str, id: RecordId = "", parent: str = "", **body: Any) -> Write:
+    """A creation."""
+    return Write(act="create", collection=collection, id=id, parent=parent, body=body)
+
+
+def put(collection: str, id: RecordId, **body: Any) -> Write:
+    """A replacement."""
+    return Write(act="replace", collection=collection, id=id, body=body)
+
+
+async def read(world: World, collection: str, id: RecordId, parent: str = "", caller: Principal = ADMIN) -> Any:
+    """A record as `caller` sees it; None where there is none."""
+    record = await world.storage.record(collection, parent, id)
+    return None if record is None else msgspec.json.decode(world.catalogue[collection].wire(caller, record))
+
+
+# ---------------------------------------------------------------- the four acts
+
+
+async def test_a_records_life(world: World, clock: ManualClock) -> None:
+    """Create, patch, replace and delete do what they say; times and revisions are the server's."""
+    await world.write(make("open", "x", text="one", count=1, revision=99, created_at="never"))
+    made = await read(world, "open", "x")
+    assert (made["text"], made["count"], made["tags"], made["revision"]) == ("one", 1, None, 1)
+    assert made["created_at"] == made["updated_at"] != "never"
+    await clock.advance(1)
+    await world.write(patch("open", "x", text="two", count={"$increment": 2}, tags={"$add": ["a"]}, at={"$now": True}))
+    changed = await read(world, "open", "x")
+    assert (changed["text"], changed["count"], changed["tags"]) == ("two", 3, ["a"])
+    assert changed["at"] == changed["updated_at"] > changed["created_at"] == made["created_at"]
+    await world.write(put("open", "x", text="three"))
+    replaced = await read(world, "open", "x")
+    assert (replaced["text"], replaced["count"], replaced["tags"], replaced["revision"]) == ("three", None, None, 3)
+    await world.write(delete("open", "x"))
+    assert await read(world, "open", "x") is None
+    assert [entry.kind for entry in await world.storage.log(0, 10)] == ["create", "update", "update", "delete"]
+
+
+@pytest.mark.parametrize("act", ["replace", "patch", "delete"])
+@pytest.mark.parametrize(
+    ("collection", "id"), [("open", "x"), ("open", 1), ("open", "~x"), ("posts", 1), ("posts", "x")]
+)
+async def test_a_record_that_is_not_there(world: World, act: Act, collection: str, id: RecordId) -> None:
+    """What is not there, or can't be by its id, can't be changed."""
+    with refused("not_found"):
+        await world.write(Write(act=act, collection=collection, id=id))
+
+
+async def test_all_errors_by_field(world: World) -> None:
+    """A body that does not fit is refused with the messages of all its fields, transforms included."""
+    with refused("validation") as caught:
+        await world.write(make("diary", mood=1, nonsense=2, secret=["x"]), caller=ADA)
+    assert list(caught.value.errors) == ["text", "mood", "secret", "nonsense"]
+    await world.write(make("open", "x"))
+    with refused("validation") as caught:
+        await world.write(patch("open", "x", text={"$increment": 1}, count={"$add": [1]}, any={"$what": 1}))
+    assert list(caught.value.errors) == ["text", "count", "any"]
+    await world.write(patch("open", "x", any={"$$what": 1}))
+    assert (await read(world, "open", "x"))["any"] == {"$what": 1}
+
+
+async def test_several_writes_happen_together_or_not_at_all(world: World) -> None:
+    """Where one write is refused none of its request is done; and later writes see earlier ones."""
+    with refused("conflict"):
+        await world.write(make("open", "x"), make("open", "x"))
+    assert await read(world, "open", "x") is None
+    outcome = await world.write(make("open", "x", count=1), patch("open", "x", count={"$increment": 1}))
+    assert [written.id for written in outcome.records] == ["x", "x"]
+    assert outcome.revision == 2
+    await world.write(make("open", "y"), delete("open", "y"), make("open", "y", text="again"))
+    assert (await read(world, "open", "y"))["text"] == "again"
+
+
+# ---------------------------------------------------------------- ids
+
+
+@pytest.mark.parametrize("id", ["a b", "x" * 65, "ä", "~x", "a/b", 5])
+async def test_ids_that_no_record_can_have(world: World, id: RecordId) -> None:
+    """A string id has 1 to 64 of A-Z a-z 0-9 _ -."""
+    with refused("validation") as caught:
+        await world.write(make("open", id))
+    assert "id" in caught.value.errors
+
+
+async def test_ids_that_the_server_makes(world: World, clock: ManualClock) -> None:
+    """Without an id the server makes one; string ids sort by time, integer ids count up and are never given twice."""
+    first = (await world.write(make("open"))).records[0].id
+    await clock.advance(1)
+    second = (await world.write(make("open"))).records[0].id
+    assert str(first) < str(second)
+    numbers = [(await world.write(make("posts"))).records[0].id for _ in range(2)]
+    await world.write(delete("posts", numbers[1]))
+    numbers.append((await world.write(make("posts"))).records[0].id)
+    assert numbers == [1, 2, 3]
+
+
+async def test_integer_ids_are_the_servers(world: World) -> None:
+    """A given integer id is refused, save in an import, after which counting goes on beyond it."""
+    for id in (5, "5", "x"):
+        with refused("validation", "given by the server"):
+            await world.write(make("posts", id))
+    await world.writer.submit(WriteRequest((make("posts", 41),), is_trusted=True))
+    assert (await world.write(make("posts"))).records[0].id == 42
+    for id in (0, 2**53):
+        with refused("validation"):
+            await world.writer.submit(WriteRequest((make("posts", id),), is_trusted=True))
+
+
+async def test_temporary_ids(world: World) -> None:
+    """A stand-in for an integer id is replaced by the id that is given, in the request's later writes too."""
+    outcome = await world.write(make("posts", "~a", title="one"), patch("posts", "~a", title="two"))
+    assert outcome.ids == {"~a": 1}
+    assert (await read(world, "posts", 1))["title"] == "two"
+
+
+# ---------------------------------------------------------------- preconditions
+
+
+async def test_preconditions(world: World) -> None:
+    """A record that is not at the revision, not there, or there against what is asked is stale."""
+    await world.write(make("open", "x"))
+    for write in (
+        Write(act="patch", collection="open", id="x", revision=7),
+        Write(act="delete", collection="open", id="x", revision=0),
+        Write(act="replace", collection="open", id="y", revision=1),
+        Write(act="patch", collection="open", id="y", exists=True),
+        Write(act="create", collection="open", id="x", exists=False),
+    ):
+        with refused("stale"):
+            await world.write(write)
+    await world.write(Write(act="create", collection="open", id="y", exists=False))
+    await world.write(Write(act="delete", collection="open", id="y", exists=True, revision=2))
+
+
+@pytest.mark.parametrize("asked", [{}, {"revision": 1}, {"revision": 2}, {"exists": True}, {"exists": False}])
+@pytest.mark.parametrize("act", ["replace", "patch", "delete"])
+async def test_a_hidden_record_is_one_that_is_not_there(world: World, act: Act, asked: dict[str, Any]) -> None:
+    """Whatever is done to another's record, with whatever precondition, is refused as for one that does not exist."""
+    await world.write(make("diary", "hers", text="mine"), caller=ADA)
+    told = []
+    for id in ("hers", "nobody"):
+        write = Write(act=act, collection="diary", id=id, body={} if act == "delete" else {"text": "mine"}, **asked)
+        with pytest.raises(Refusal) as caught:
+            await world.write(write, caller=BEN)
+        told.append(str(caught.value).replace(id, "ID"))
+    assert told[0] == told[1]
+
+
+async def test_a_rule_is_asked_before_a_taken_id_is_told(world: World) -> None:
+    """Who may not create learns nothing of the ids that are taken."""
+    await world.write(make("diary", "x", text="mine"), caller=ADA)
+    for id in ("x", "y"):
+        with refused("unauthorized"):
+            await world.write(make("diary", id, text="t"), caller=SIGNED_OUT)
+    with refused("conflict", "exists already"):
+        await world.write(make("diary", "x", text="t"), caller=BEN)
+
+
+# ---------------------------------------------------------------- rules, filled and hidden fields
+
+
+async def test_rules_deny_by_default(world: World) -> None:
+    """A collection without rules is the administrators' alone; the signed out are asked to sign in."""
+    with refused("forbidden"):
+        await world.write(make("closed"), caller=ADA)
+    with refused("unauthorized", "sign in"):
+        await world.write(make("closed"), caller=SIGNED_OUT)
+    await world.write(make("closed", "x"))
+    with refused("not_found"):
+        await world.write(delete("closed", "x"), caller=ADA)
+
+
+async def test_the_update_rule_reads_old_and_new(world: World) -> None:
+    """A rule over `old` keeps an owner from taking, and from giving away, what it protects."""
+    await world.write(make("diary", "x", text="mine"), caller=ADA)
+    with refused("forbidden"):
+        await world.write(patch("diary", "x", owner="ben"), caller=ADA)
+    await world.write(patch("diary", "x", owner="ben"))
+    with refused("not_found"):
+        await world.write(patch("diary", "x", owner="ada"), caller=ADA)
+
+
+async def test_a_rule_over_a_missing_field_denies(world: World) -> None:
+    """Where a rule reads a field without a value it is an error, and an error denies."""
+    with refused("forbidden"):
+        await world.write(make("diary", text="t", owner=None), caller=ADA)
+
+
+async def test_filled_and_default_fields(world: World) -> None:
+    """A field that is filled or has a default takes it where the body leaves it out; a given value stands."""
+    await world.write(make("diary", "x", text="t"), caller=ADA)
+    record = await read(world, "diary", "x")
+    assert (record["owner"], record["mood"], record["secret"]) == ("ada", "calm", "hush")
+    with refused("forbidden"):
+        await world.write(make("diary", text="t", owner="ada"), caller=BEN)
+
+
+async def test_administrators_fill_nothing(world: World) -> None:
+    """An administrator is no user: a filled field stays empty unless it is given."""
+    await world.write(make("diary", "x", text="t"))
+    assert (await read(world, "diary", "x"))["owner"] is None
+
+
+async def test_a_hidden_field_is_kept_by_a_replacement(world: World) -> None:
+    """A PUT by somebody who can't see a field does not clear it; one by who sees it does."""
+    await world.write(make("open", "x", text="one", secret="s"))
+    await world.write(put("open", "x", text="two"), caller=BEN)
+    assert (await read(world, "open", "x"))["secret"] == "s"
+    assert "secret" not in await read(world, "open", "x", caller=BEN)
+    await world.write(put("open", "x", text="three"), caller=ADA)
+    assert (await read(world, "open", "x"))["secret"] is None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_unique_fields_of_every_kind(world: World, kind: str) -> None:
+    """No two records have the same value, however it is reached; a record keeps its own, and null is no value."""
+    _, one, two = KINDS[kind]
+    name = f"of_{kind}"
+    await world.write(make(name, "x", value=one), make(name, "y", value=two), make(name, "z"), make(name, "n"))
+    for write in (make(name, value=one), patch(name, "z", value=two), put(name, "y", value=one)):
+        with refused("conflict", "value is taken") as caught:
+            await world.write(write)
+        assert caught.value.errors == {"value": ["is taken already"]}
+    await world.write(patch(name, "x", value=one))
+
+
+# ---------------------------------------------------------------- nested records
+
+
+async def test_parents_must_exist(world: World) -> None:
+    """A record is created below a record that is there and that the caller sees, in its own place only."""
+    await world.write(make("diary", "d", text="mine"), caller=ADA)
+    for write in (make("comments", parent="posts/7"), make("pages", parent="diary/d"), make("pages", parent="diary/x")):
+        with refused("not_found"):
+            await world.write(write, caller=BEN)
+    await world.write(make("pages", parent="diary/d"), caller=ADA)
+    for write in (make("comments"), make("comments", parent="diary/d"), make("open", parent="posts/1")):
+        with refused("unknown_collection"):
+            await world.write(write)
+    with refused("not_found"):
+        await world.write(make("comments", parent="posts/x"))
+
+
+async def test_a_parents_deletion_is_its_childrens(world: World) -> None:
+    """Everything below a record goes with it, each told in the log, and nothing of another's."""
+    for number in (1, 2):
+        await world.write(make("posts"), make("comments", "c", f"posts/{number}"))
+        await world.write(make("likes", "l", f"posts/{number}/comments/c"))
+    head = (await world.storage.head()).revision
+    await world.write(make("comments", "new", "posts/1"), delete("posts", 1))
+    log = await world.storage.log(head, 20)
+    assert [(entry.kind, entry.collection, entry.id) for entry in log[1:]] == [
+        ("delete", "likes", "l"), ("delete", "comments", "c"), ("delete", "comments", "new"), ("delete", "posts", 1),
+    ]  # fmt: skip
+    assert len({entry.commit for entry in log}) == 1
+    assert await read(world, "likes", "l", "posts/1/comments/c") is None
+    assert await read(world, "likes", "l", "posts/2/comments/c") is not None
+
+
+# ---------------------------------------------------------------- devices
+
+
+class Device:
+    """A device of a person that hands in its edits, each made over the revision that it had seen."""
+
+    def __init__(self, world: World, name: str, caller: Principal = ADA) -> None:
+        self.world, self.name, self.caller = world, name, caller
+        self.seq = 0
+
+    def edit(self, *writes: Write, base: int, stamp: float = 0.0) -> WriteRequest:
+        """The device's next step."""
+        self.seq += 1
+        step = Step(str(self.caller.id), self.name, self.seq, f"f{self.seq}")
+        given = self.world.clock.now() + stamp
+        return WriteRequest(writes, self.caller, step=step, base=[base] * len(writes), stamp=given)
+
+    async def hand_in(self, *writes: Write, base: int, stamp: float = 0.0) -> Settled:
+        """Hand in the next step; its fate."""
+        outcome = await self.world.writer.submit(self.edit(*writes, base=base, stamp=stamp))
+        assert outcome.settled is not None
+        return outcome.settled
+
+
+@pytest.fixture
+async def devices(world: World) -> tuple[Device, Device]:
+    """Two devices, which have both seen revision 1 of open/x."""
+    await world.write(make("open", "x", text="base", count=10, tags=["a", "b"], fixed="base", secret="base"))
+    return Device(world, "d1"), Device(world, "d2", BEN)
+
+
+async def test_different_fields_never_conflict(world: World, devices: tuple[Device, Device]) -> None:
+    """Two devices that changed different fields both have their way."""
+    one, two = devices
+    await one.hand_in(patch("open", "x", text="one"), base=1)
+    settled = await two.hand_in(patch("open", "x", fixed="two"), base=1)
+    record = await read(world, "open", "x")
+    assert (record["text"], record["fixed"], settled.lost) == ("one", "two", [])
+
+
+@pytest.mark.parametrize(("stamp", "value", "lost"), [(5.0, "two", []), (-5.0, "one", [Lost("text", "two", "one")])])
+async def test_the_newest_edit_wins(
+    world: World, devices: tuple[Device, Device], stamp: float, value: str, lost: list[Lost]
+) -> None:
+    """Of two edits of a field the one with the later stamp stands; what is lost is told."""
+    one, two = devices
+    await one.hand_in(patch("open", "x", text="one"), base=1)
+    settled = await two.hand_in(patch("open", "x", text="two"), base=1, stamp=stamp)
+    assert ((await read(world, "open", "x"))["text"], settled.lost) == (value, lost)
+
+
+async def test_policies(world: World, devices: tuple[Device, Device]) -> None:
+    """`server` keeps what stands, a `counter` adds both, a `set` unites both; equal values are no conflict."""
+    one, two = devices
+    await one.hand_in(patch("open", "x", fixed="one", count=12, tags=["b", "c"], text="same"), base=1)
+    edits = patch("open", "x", fixed="two", count=12, tags=["a", "b", "d"], text="same")
+    settled = await two.hand_in(edits, base=1, stamp=5)
+    record = await read(world, "open", "x")
+    assert (record["fixed"], record["count"], record["tags"]) == ("one", 14, ["b", "c", "d"])
+    assert settled.lost == [Lost("fixed", "two", "one")]
+
+
+async def test_a_merge_that_does_not_fit(world: World, devices: tuple[Device, Device]) -> None:
+    """A merged value passes the field's check like any other: the mutation is refused, and the device goes on."""
+    one, two = devices
+    await one.hand_in(patch("open", "x", count=60), base=1)
+    settled = await two.hand_in(patch("open", "x", count=90), base=1)
+    assert settled.problem is not None
+    assert (settled.status, settled.problem.code) == ("refused", "validation")
+    assert (await two.hand_in(patch("open", "x", text="next"), base=1)).status == "applied"
+
+
+async def test_own_earlier_edits_are_no_conflict(world: World, devices: tuple[Device, Device]) -> None:
+    """A device's second edit over the same base builds on its first, even with another's edit between."""
+    one, two = devices
+    await one.hand_in(patch("open", "x", text="first", fixed="first"), base=1)
+    assert (await one.hand_in(patch("open", "x", text="second", fixed="second"), base=1)).lost == []
+    await two.hand_in(patch("open", "x", count=1), base=1)
+    assert (await one.hand_in(patch("open", "x", text="third"), base=1, stamp=-9)).lost == []
+    assert (await read(world, "open", "x"))["text"] == "third"
+
+
+async def test_edits_of_one_group_merge_like_others(world: World, devices: tuple[Device, Device]) -> None:
+    """Edits that arrive at once meet as if they had come one after the other."""
+    one, two = devices
+    requests = [device.edit(patch("open", "x", count=10 + n), base=1) for device, n in ((one, 1), (two, 2), (one, 3))]
+    outcomes: list[Outcome] = [await answer for answer in world.writer.submit_all(requests)]
+    assert [outcome.settled and outcome.settled.status for outcome in outcomes] == ["applied"] * 3
+    # The first device's 13 is 2 more than its own 11.
+    assert (await read(world, "open", "x"))["count"] == 15
+
+
+async def test_a_lost_edit_does_not_tell_what_is_hidden(world: World, devices: tuple[Device, Device]) -> None:
+    """What stands against a lost edit is told only to whom may see the field."""
+    one, two = devices
+    await one.hand_in(patch("open", "x", secret="between us"), base=1)
+    settled = await two.hand_in(patch("open", "x", secret="what is it?"), base=1, stamp=-5)
+    assert settled.lost == [Lost("secret", "what is it?", None)]
+    other = Device(world, "d3", ADA)
+    assert (await other.hand_in(patch("open", "x", secret="?"), base=1, stamp=-5)).lost[0].theirs == "between us"
+
+
+@pytest.mark.parametrize(("stamp", "is_there"), [(5.0, False), (-5.0, True)])
+async def test_a_delete_against_an_edit(
+    world: World, devices: tuple[Device, Device], stamp: float, is_there: bool
+) -> None:
+    """Of a delete and an edit that it had not seen the newer stands; a delete that lost is told."""
+    one, two = devices
+    await one.hand_in(patch("open", "x", text="edited"), base=1)
+    settled = await two.hand_in(delete("open", "x"), base=1, stamp=stamp)
+    assert (await read(world, "open", "x") is not None) is is_there
+    assert settled.lost == ([Lost("", None, 2)] if is_there else [])
+
+
+async def test_an_edit_against_a_delete(world: World, devices: tuple[Device, Device]) -> None:
+    """An edit of what another deleted is refused."""
+    one, two = devices
+    await one.hand_in(delete("open", "x"), base=1)
+    settled = await two.hand_in(patch("open", "x", text="late"), base=1)
+    assert settled.problem is not None
+    assert settled.problem.code == "not_found"
+
+
+async def test_a_stamp_from_the_future(world: World, devices: tuple[Device, Device]) -> None:
+    """A clock that is far ahead counts for no more than a minute: a later edit beats it."""
+    one, two = devices
+    await one.hand_in(patch("open", "x", text="future"), base=1, stamp=86_400)
+    assert isinstance(world.clock, ManualClock)
+    await world.clock.advance(120)
+    assert (await two.hand_in(patch("open", "x", text="now"), base=1)).lost == []
+    assert (await read(world, "open", "x"))["text"] == "now"
+
+
+async def test_a_base_that_the_log_has_forgotten(world: World, devices: tuple[Device, Device]) -> None:
+    """Over a base before the log's beginning nothing can be compared: the edit is written as it is."""
+    assert isinstance(world.clock, ManualClock)
+    await world.write(delete("open", "x"))
+    await world.write(make("open", "x", text="again"))
+    assert (await devices[1].hand_in(patch("open", "x", text="mine"), base=2)).lost == []
+    assert (await read(world, "open", "x"))["text"] == "mine"

@@ -1,0 +1,310 @@
+"""The write path: groups, refusals, keys and what becomes of a write whose caller went away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from hinterland.contract.changes import Write
+from hinterland.contract.errors import Refusal
+from hinterland.contract.identity import Principal, RecordId
+from hinterland.kit.clock import ManualClock
+from hinterland.server.data.requests import Answer, Key, Outcome, WriteRequest
+from hinterland.server.data.writer import MAX_GROUP, Writer
+from hinterland.server.storage.failures import Deadlock, FateUnknown
+from hinterland.server.storage.protocol import Storage
+from hinterland.server.storage.system import ASSIGNED, Drop, Expect, LostRace, Put, RowAct
+from tests.server.data.world import ADA, ADMIN, BEN, World, delete, note, opened, patch
+from tests.server.refused import refused
+
+
+def request(*writes: Write, key: str = "", caller: Principal = ADMIN, body: str = "", **more: Any) -> WriteRequest:
+    """A request of an administrator; with a `key` its answer is kept."""
+    kept = Key(str(caller.id), key, body) if key else None
+    return WriteRequest(writes, caller, key=kept, answer=answered if key else None, **more)
+
+
+def answered(outcome: Outcome) -> Answer:
+    """The answer that a test's key keeps."""
+    return Answer(201, str(outcome.records[0].id).encode())
+
+
+async def settle(world: World, *requests: WriteRequest) -> list[str]:
+    """The fates of requests that are submitted at once: "" or the refusal's code."""
+    answers = await asyncio.gather(*(world.writer.submit(one) for one in requests), return_exceptions=True)
+    return [
+        getattr(answer, "code", type(answer).__name__) if isinstance(answer, Exception) else "" for answer in answers
+    ]
+
+
+async def ids(world: World, collection: str) -> list[RecordId]:
+    """The ids of a collection's records."""
+    return [row[0] for row in await world.storage.fetch(f'SELECT id FROM "{collection}" ORDER BY id')]
+
+
+async def test_concurrent_requests_share_a_transaction(world: World) -> None:
+    """Requests that come at once are one commit each in the log, in their order, in one transaction or few."""
+    begun = 0
+    transaction = world.storage.transaction
+
+    def counted() -> Any:
+        nonlocal begun
+        begun += 1
+        return transaction()
+
+    world.storage.transaction = counted  # type: ignore[method-assign]
+    assert await settle(world, *(request(note(f"n{n:03}")) for n in range(MAX_GROUP + 1))) == [""] * (MAX_GROUP + 1)
+    assert begun == 2
+    log = await world.storage.log(0, 1_000)
+    assert [(entry.id, entry.commit) for entry in log] == [(f"n{n:03}", n + 1) for n in range(MAX_GROUP + 1)]
+
+
+async def test_a_refusal_ends_its_own_request_only(world: World) -> None:
+    """In a group, what can't be done is refused, and what stands around it is done."""
+    fates = await settle(
+        world,
+        request(note("a", title="kept")),
+        request(note("b", title=["no text"])),
+        request(patch("notes", "nobody", title="x")),
+        request(Write(act="create", collection="nowhere")),
+        request(note("c"), patch("notes", "nobody", title="x")),
+        request(note("d")),
+    )
+    assert fates == ["", "validation", "not_found", "unknown_collection", "not_found", ""]
+    assert await ids(world, "notes") == ["a", "d"]
+
+
+async def test_a_unique_clash_inside_a_group(world: World) -> None:
+    """Of two records of one group that want the same unique value the first has it, and the others are not harmed."""
+    fates = await settle(
+        world, request(note("a", slug="s")), request(note("b")), request(note("c", slug="s")), request(note("d"))
+    )
+    assert fates == ["", "", "conflict", ""]
+    assert await ids(world, "notes") == ["a", "b", "d"]
+
+
+async def test_a_unique_value_that_is_given_up_in_the_same_group(world: World) -> None:
+    """A value that an earlier request of the group gives up is free for a later one; and within one request too."""
+    await world.write(note("a", slug="s"), note("b", slug="t"))
+    fates = await settle(world, request(patch("notes", "a", slug=None)), request(note("c", slug="s")))
+    assert fates == ["", ""]
+    assert await settle(world, request(delete("notes", "b"), note("d", slug="t"))) == [""]
+
+
+async def test_two_writes_of_one_record_in_a_group(world: World) -> None:
+    """The second of a group sees what the first makes of the record, and the log tells both steps."""
+    increments = [request(patch("notes", "a", count={"$increment": 1})) for _ in range(3)]
+    assert await settle(world, request(note("a", count=1)), *increments) == [""] * 4
+    log = await world.storage.log(0, 10)
+    assert [entry.before and entry.before.revision for entry in log] == [None, 1, 2, 3]
+    record = await world.storage.record("notes", "", "a")
+    assert record is not None
+    assert '"count":4' in record.body
+
+
+async def test_a_precondition_inside_a_group(world: World) -> None:
+    """An earlier request of the group makes a revision stale that was right before; no client can guess an unwritten
+    record's revision."""
+    await world.write(note("a"))
+    fresh, stale, guess = (request(Write(act="patch", collection="notes", id="a", revision=n)) for n in (1, 1, 0))
+    assert await settle(world, fresh, stale, guess) == ["", "stale", "stale"]
+
+
+async def test_children_of_the_same_group_go_with_their_parent(world: World) -> None:
+    """A record that is created below another in the group that deletes that one is deleted with it."""
+    [post] = (await world.write(Write(act="create", collection="posts"))).records
+    comment = Write(act="create", collection="comments", parent=f"posts/{post.id}", id="c", body={"text": "late"})
+    assert await settle(world, request(comment), request(delete("posts", post.id))) == ["", ""]
+    assert await ids(world, "comments") == []
+    assert [entry.kind for entry in await world.storage.log(0, 10)] == ["create", "create", "delete", "delete"]
+
+
+# ---------------------------------------------------------------- idempotency keys
+
+
+async def test_the_same_key_and_request(world: World) -> None:
+    """A repetition is not carried out: it gets the answer that was kept in the write's own transaction."""
+    first = await world.writer.submit(request(note(""), key="k"))
+    again = await world.writer.submit(request(note(""), key="k"))
+    assert again.replayed
+    assert (again.answer, again.revision) == (first.answer, first.revision) == (answered(first), 1)
+    assert len(await ids(world, "notes")) == 1
+
+
+async def test_the_same_key_for_another_request(world: World) -> None:
+    """A key names one request: with another body it is refused, and nothing is written."""
+    await world.writer.submit(request(note("a"), key="k"))
+    with refused("key_reused"):
+        await world.writer.submit(request(note("b"), key="k", body="other"))
+    assert await ids(world, "notes") == ["a"]
+
+
+async def test_anothers_key_is_another_key(world: World) -> None:
+    """Two people may choose the same key."""
+    await world.writer.submit(request(note("a"), key="k", caller=ADA))
+    outcome = await world.writer.submit(request(note("b"), key="k", caller=BEN))
+    assert not outcome.replayed
+
+
+async def test_a_refused_request_keeps_no_answer(world: World) -> None:
+    """What was refused may be tried again under its key."""
+    with refused("not_found"):
+        await world.writer.submit(request(patch("notes", "a", title="x"), key="k"))
+    await world.write(note("a"))
+    assert not (await world.writer.submit(request(patch("notes", "a", title="x"), key="k"))).replayed
+
+
+async def test_a_key_that_is_still_running(world: World) -> None:
+    """While a request runs, its key is refused with a time to ask again; afterwards it gets the answer."""
+    async with world.storage.transaction():
+        first = asyncio.create_task(world.writer.submit(request(note("a"), key="k")))
+        await asyncio.sleep(0)
+        with refused("in_progress") as caught:
+            await world.writer.submit(request(note("a"), key="k"))
+        assert caught.value.retry_after
+    await first
+    assert (await world.writer.submit(request(note("a"), key="k"))).replayed
+
+
+async def test_a_caller_that_gives_up_keeps_its_key(world: World) -> None:
+    """A request whose caller stopped waiting is written once, and its key is taken until it is."""
+    async with world.storage.transaction():
+        first = asyncio.create_task(world.writer.submit(request(note(""), key="k")))
+        await asyncio.sleep(0)
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        with refused("in_progress"):
+            await world.writer.submit(request(note(""), key="k"))
+    await world.writer.drain()
+    assert (await world.writer.submit(request(note(""), key="k"))).replayed
+    assert len(await ids(world, "notes")) == 1
+
+
+async def test_a_kept_answer_survives_a_restart(storage: Storage, clock: ManualClock) -> None:
+    """After a restart the key still gives the stored answer."""
+    async with opened(storage, clock) as world:
+        first = await world.writer.submit(request(note(""), key="k"))
+    again = type(storage)(storage.folder if hasattr(storage, "folder") else storage.dsn)  # type: ignore[attr-defined, call-arg]
+    async with opened(again, clock) as world:
+        outcome = await world.writer.submit(request(note(""), key="k"))
+        assert (outcome.replayed, outcome.answer) == (True, first.answer)
+        assert len(await ids(world, "notes")) == 1
+
+
+async def test_one_key_on_two_processes(world: World) -> None:
+    """Two processes that are given the same keyed request at once write it once."""
+    other = Writer(world.storage, world.catalogue, world.clock)
+    outcomes = await asyncio.gather(*(writer.submit(request(note(""), key="k")) for writer in (world.writer, other)))
+    assert sorted(outcome.replayed for outcome in outcomes) == [False, True]
+    assert len(await ids(world, "notes")) == 1
+
+
+# ---------------------------------------------------------------- system rows
+
+
+async def test_system_rows_change_with_the_records(world: World) -> None:
+    """The rows that go with a write are written in its transaction, with the id that the record is given."""
+    acts: list[RowAct] = [Put("_accounts", {"id": ASSIGNED, "email": "e", "roles": "[]"}), Drop("_meta", {"name": "x"})]
+    outcome = await world.writer.submit(request(Write(act="create", collection="posts"), acts=acts, is_trusted=True))
+    row = await world.storage.row("_accounts", {"email": "e"})
+    assert row is not None
+    assert row["id"] == str(outcome.records[0].id)
+
+
+async def test_a_lost_race_undoes_its_own_request_only(world: World) -> None:
+    """Where a precondition on a row does not hold, its request is undone and told; the group's others are written."""
+    expected = Expect("_accounts", {"id": "x"}, {"email": "e"})
+    assert await settle(world, request(note("a"), acts=[expected]), request(note("b"))) == ["LostRace", ""]
+    assert await ids(world, "notes") == ["b"]
+
+
+async def test_rows_that_go_with_a_deleted_record(world: World) -> None:
+    """What the server's hook says goes with a record goes in the same transaction, for each that is deleted."""
+
+    def on_delete(collection: str, id: RecordId) -> Sequence[RowAct]:
+        return [Put("_meta", {"name": f"{collection}/{id}", "value": "gone"})]
+
+    writer = Writer(world.storage, world.catalogue, world.clock, on_delete)
+    [post] = (await world.write(Write(act="create", collection="posts"))).records
+    await world.write(Write(act="create", collection="comments", parent=f"posts/{post.id}", id="c"))
+    await writer.submit(request(delete("posts", post.id)))
+    names = {row["name"] for row in await world.storage.rows("_meta", {"value": "gone"})}
+    assert names == {f"posts/{post.id}", "comments/c"}
+
+
+# ---------------------------------------------------------------- when the database fails
+
+
+class Stumbling:
+    """Storage whose transactions end with the given errors before one is let through."""
+
+    def __init__(self, world: World, *errors: Exception) -> None:
+        self._transaction = world.storage.transaction
+        self._errors: Iterator[Exception] = iter(errors)
+        self.begun = 0
+        world.storage.transaction = self  # type: ignore[method-assign, assignment]
+
+    def __call__(self) -> Any:
+        """The next transaction."""
+        self.begun += 1
+        error = next(self._errors, None)
+        if error is not None:
+            raise error
+        return self._transaction()
+
+
+async def test_a_group_that_deadlocks_is_tried_one_by_one(lite: World) -> None:
+    """Writers that waited for each other try again, alone, and succeed."""
+    Stumbling(lite, Deadlock(), Deadlock(), Deadlock())
+    assert await settle(lite, request(note("a")), request(note("b"))) == ["", ""]
+    assert await ids(lite, "notes") == ["a", "b"]
+
+
+async def test_endless_deadlocks(lite: World) -> None:
+    """Whoever deadlocks again and again is told to come back, within a bound."""
+    stumbling = Stumbling(lite, *(Deadlock() for _ in range(50)))
+    assert await settle(lite, request(note("a"))) == ["unavailable"]
+    assert stumbling.begun < 10
+    Stumbling(lite, Deadlock(), Refusal("storage_full"))
+    assert await settle(lite, request(note("b"))) == ["storage_full"]
+
+
+async def test_an_unknown_fate_is_never_written_twice(lite: World) -> None:
+    """Where the database went away during the commit nobody writes again: each is told to look."""
+    stumbling = Stumbling(lite, FateUnknown())
+    assert await settle(lite, request(note("a")), request(note("b"))) == ["unavailable", "unavailable"]
+    assert stumbling.begun == 1
+
+
+async def test_a_mistake_of_ours_ends_its_own_request_only(lite: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug that one request meets is its own trouble: the others of the group are written."""
+    shape = lite.catalogue["posts"].shape
+    monkeypatch.setattr(shape, "new", lambda *_: 1 / 0)
+    fates = await settle(lite, request(note("a")), request(Write(act="create", collection="posts")), request(note("b")))
+    assert fates == ["", "ZeroDivisionError", ""]
+    assert await ids(lite, "notes") == ["a", "b"]
+
+
+async def test_nobody_waits_for_ever(lite: World) -> None:
+    """Whatever goes wrong around a group, each of its requests is answered."""
+    Stumbling(lite, ValueError("strange"), ValueError("strange"))
+    assert await settle(lite, request(note("a"))) == ["ValueError"]
+    assert await settle(lite, request(note("a")), request(note("b"))) == ["internal", "internal"]
+
+
+async def test_draining(lite: World) -> None:
+    """Draining returns when everything that was submitted is settled."""
+    await lite.writer.drain()
+    answers = lite.writer.submit_all([request(note("a")), request(note("b"))])
+    await lite.writer.drain()
+    assert all(answer.done() for answer in answers)
+
+
+async def test_a_lone_loser_is_told(lite: World) -> None:
+    """A request that lost a race alone is told of it, so that whoever asked looks again."""
+    with pytest.raises(LostRace):
+        await lite.writer.submit(request(note("a"), acts=[Expect("_accounts", {"id": "x"}, {"email": "e"})]))
