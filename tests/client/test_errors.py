@@ -52,7 +52,7 @@ def test_an_error_tells_all_its_facts() -> None:
     )
     error.attempts, error.waited = 3, 1.25
     assert str(error) == (
-        "title: is required Correct the fields. [validation, records.create, more, sent: yes, 3 attempts, "
+        "title: is required. Correct the fields. [validation, records.create, more, sent: yes, 3 attempts, "
         "waited 1.2 s, the server asks to wait 3 s, request r-1, status 400, title: is required]"
     )
     assert "at $.items[0], found int" in str(InvalidResponse(path="$.items[0]", found="int"))

@@ -283,6 +283,7 @@ class Expiring:
         await self._transport.close()
 
 
+@pytest.mark.slow
 async def test_1000_coroutines_and_20_expiries(backend: TestBackend) -> None:
     """1,000 coroutines × 20 token expiries, 30 % of refresh answers lost: 20 refreshes reach the server as new,
     0 sign-outs."""

@@ -52,7 +52,8 @@ class HinterlandError(Exception):
         super().__init__(self.message)
 
     def __str__(self) -> str:
-        return f"{self.message} {self.advice} [{', '.join(self._facts())}]"
+        end = "" if self.message.endswith((".", "!", "?")) else "."
+        return f"{self.message}{end} {self.advice} [{', '.join(self._facts())}]"
 
     def _facts(self) -> list[str]:
         facts = [self.code]
