@@ -1,0 +1,289 @@
+"""Brings stored records to a changed declaration: all of it in one transaction and through the log, or none of it.
+
+Each rewritten record is a change with a revision, so that devices learn of it. A rehearsal does the same work and
+undoes it: what it tells is what will happen.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from hinterland.contract.fields import AnyField, Text
+from hinterland.contract.records import Collection, Document, Shape
+from hinterland.server.data import documents, schema
+from hinterland.server.data.plan import UNWRITTEN
+from hinterland.server.storage import statements
+from hinterland.server.storage.protocol import Change, DialectName, Storage, StoredRecord
+from hinterland.server.storage.statements import CollectionTable, quote
+from hinterland.server.storage.system import Put
+from hinterland.server.storage.writing import Writes
+
+BATCH = 500
+SHOWN = 20  # problems that are told one by one
+_OWN = ("_parent", "id", "_revision", "_created", "_updated", "_body", "_private")
+# No device's edit is older than a migration: whatever was meant for the record counts.
+_STAMP = 0.0
+_FORGET = (
+    "UPDATE _log SET collection = '', before_private = NULL, "
+    "before_body = CASE WHEN before_body IS NULL THEN NULL ELSE '{}' END WHERE collection = ?"
+)
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+
+
+class Migration(NamedTuple):
+    """What was done or would be: `steps` in words, and the `problems` because of which nothing can be."""
+
+    steps: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+class _Undone(Exception):
+    """Ends the transaction of a rehearsal, and one that met problems."""
+
+
+async def migrate(
+    storage: Storage, collections: Sequence[Collection], now: float, *, is_rehearsal: bool = False
+) -> Migration:
+    """Bring the records of an opened `storage` to the declaration `collections`; `now` in seconds since 1970.
+
+    Where there are problems, nothing was changed. Raises what a write raises.
+    """
+    result = Migration()
+    try:
+        async with storage.transaction() as transaction:
+            assert isinstance(transaction, Writes)
+            result = await _migrate(transaction, collections, storage.dialect, now)
+            if is_rehearsal or result.problems:
+                raise _Undone
+    except _Undone:
+        pass
+    return result
+
+
+async def _migrate(
+    transaction: Writes, collections: Sequence[Collection], dialect: DialectName, now: float
+) -> Migration:
+    old = await schema.stored(transaction)
+    pairs = [(old[new.name], new) for new in collections if new.name in old]
+    if impossible := [reason for before, new in pairs for reason in schema.impossible(before, new)]:
+        return Migration((), tuple(f"{reason}: no migration changes that" for reason in impossible))
+    transaction.tables = {name: CollectionTable(collection, dialect) for name, collection in old.items()}
+    declared = {collection.name for collection in collections}
+    steps = [await _drop(transaction, name) for name in old if name not in declared]
+    problems: list[str] = []
+    for before, new in pairs:
+        if schema.changed(before, new):
+            rewriting = _Rewriting(transaction, before, new, dialect, now)
+            await rewriting.run()
+            steps += rewriting.steps()
+            problems += rewriting.told_problems()
+    return Migration(tuple(steps), tuple(problems))
+
+
+async def _drop(transaction: Writes, name: str) -> str:
+    (count,) = (await transaction.fetch(f"SELECT count(*) FROM {quote(name)}"))[0]
+    await transaction.execute(f"DROP TABLE {quote(name)}")
+    # Its changes stay as places in the log, without what was in them: another collection of that name is not this one.
+    await transaction.execute(_FORGET, (name,))
+    await transaction.act([Put("_collections", {"name": name, "definition": None})])
+    return f"drop the collection {name} with its {_records(count)}"
+
+
+class _Rewriting:
+    """One collection on its way from `old` to `new`."""
+
+    def __init__(self, transaction: Writes, old: Collection, new: Collection, dialect: DialectName, now: float) -> None:
+        self.transaction = transaction
+        self.old = old
+        self.new = new
+        self.dialect: DialectName = dialect
+        self.now = now
+        self.table = CollectionTable(new, dialect)
+        self.shape = Shape(new)
+        self.private = tuple(name for name, field in new.fields.items() if field.read)
+        self.dropped = tuple(name for name in old.fields if name not in new.fields)
+        self.added = tuple(name for name in new.fields if name not in old.fields)
+        both = [(name, old.fields[name], field) for name, field in new.fields.items() if name in old.fields]
+        self.recast = tuple(name for name, before, after in both if schema.is_other_kind(before, after))
+        self.altered = frozenset(name for name, before, after in both if before != after)
+        self.required = frozenset(
+            name for name, field in new.fields.items()
+            if field.required and (name in self.added or not old.fields[name].required)
+        )  # fmt: skip
+        self.problems: list[str] = []
+        self.problem_count = 0
+        self.seen = 0
+        self.rewritten = 0
+        self.values: Counter[str] = Counter()  # of dropped fields, and those filled with their default
+
+    async def run(self) -> None:
+        """Change the table, rewrite the records, and keep the new declaration."""
+        await self._change_table()
+        self.transaction.tables = {**self.transaction.tables, self.new.name: self.table}
+        async for page in self._pages():
+            changes = [change for change in map(self._change, page) if change is not None]
+            self.seen += len(page)
+            self.rewritten += len(changes)
+            if changes and not self.problem_count:
+                await self._write(changes)
+        await self._check_unique()
+        if not self.problem_count:
+            for statement in self.table.indexes_ddl():
+                await self.transaction.execute(statement)
+            await self.transaction.execute(statements.DECLARE, self.table.declaration())
+
+    async def _change_table(self) -> None:
+        name = self.new.name
+        columns = [row[0] for row in await self.transaction.fetch(statements.COLUMNS[self.dialect], (name,))]
+        indexes = [row[0] for row in await self.transaction.fetch(statements.INDEXES[self.dialect], (name,))]
+        staying = {*_OWN, *self.new.fields} - {*self.added, *self.recast}
+        made = self.table.drop_indexes_ddl(indexes)
+        made += [f"ALTER TABLE {self.table.name} DROP COLUMN {quote(c)}" for c in columns if c not in staying]
+        made += [
+            f"ALTER TABLE {self.table.name} ADD COLUMN {self.table.column_ddl(field)}"
+            for field in (*self.added, *self.recast)
+        ]
+        for statement in made:
+            await self.transaction.execute(statement)
+
+    async def _pages(self) -> AsyncIterator[list[StoredRecord]]:
+        order = ("_parent", "id") if self.new.parent else ("id", "_parent")
+        start = f"SELECT {statements.RECORD_COLUMNS} FROM {self.table.name}"
+        end = f"ORDER BY {', '.join(order)} LIMIT {BATCH}"
+        rows = await self.transaction.fetch(f"{start} {end}")
+        while rows:
+            page = [StoredRecord(*row) for row in rows]
+            yield page
+            last = (page[-1].parent, page[-1].id)
+            rows = await self.transaction.fetch(
+                f"{start} WHERE ({', '.join(order)}) > (?, ?) {end}", last if self.new.parent else last[::-1]
+            )
+
+    async def _write(self, changes: Sequence[Change]) -> None:
+        first = await self.transaction.reserve(len(changes))  # type: ignore[attr-defined]
+        numbered = [
+            change._replace(after=change.after and change.after._replace(revision=revision))
+            for revision, change in enumerate(changes, first)
+        ]
+        await self.transaction.write(numbered, first + len(changes) - 1, random.getrandbits(53), self.now)
+
+    # ------------------------------------------------------------ one record
+
+    def _change(self, record: StoredRecord) -> Change | None:
+        old = documents.document_of(record)
+        self.values.update(name for name in self.dropped if old.get(name) is not None)
+        place = f"{record.parent}/{self.new.name}/{record.id}".lstrip("/")
+        document: Document = {name: self._value(place, name, old) for name in self.new.fields}
+        body, private = documents.split(document, self.private)
+        is_recast = any(document[name] is not None for name in self.recast)
+        if not is_recast and (body, private) == (record.body, record.private):
+            return None
+        after = record._replace(revision=UNWRITTEN, body=body, private=private)
+        return Change(self.new.name, "update", record, after, self.table.columns(document), _STAMP)
+
+    def _value(self, place: str, name: str, old: Mapping[str, Any]) -> Any:
+        field, value = self.new.fields[name], old.get(name)
+        if value is None and field.default is not None and (name in self.added or name in self.required):
+            self.values[name] += 1
+            return self.shape.check(name, field.default)
+        if value in (None, "") and name in self.required:
+            self._problem(f"{place}: {name} is required, and has no value")
+        elif value is not None and name in self.altered:
+            try:
+                return self._fitted(name, field, value)
+            except ValueError as error:
+                self._problem(f"{place}: {name} is {_short(value)}, and {error}")
+        return value
+
+    def _fitted(self, name: str, field: AnyField, value: Any) -> Any:
+        """`value` in the store's form of `field`: as it is, or read from a text, or written as one."""
+        try:
+            return self.shape.check(name, value)
+        except ValueError:
+            other = _reading(field, value)
+            if other is None:
+                raise
+            fitted = self.shape.check(name, other)
+            if type(other) is int and type(fitted) is float and int(fitted) != other:
+                raise ValueError("is too large to be kept exactly as a Number") from None
+            return fitted
+
+    def _problem(self, text: str) -> None:
+        self.problem_count += 1
+        if len(self.problems) < SHOWN:
+            self.problems.append(text)
+
+    # ------------------------------------------------------------ unique fields
+
+    async def _check_unique(self) -> None:
+        for name, field in self.new.fields.items():
+            is_filled = name not in (*self.added, *self.recast)
+            is_new = not is_filled or not self.old.fields[name].unique
+            if field.unique and is_new and (is_filled or not self.problem_count):
+                await self._find_shared(name)
+
+    async def _find_shared(self, name: str) -> None:
+        column, table = quote(name), self.table.name
+        shared = f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL GROUP BY {column} HAVING count(*) > 1"
+        sql = f"SELECT {column}, _parent, id FROM {table} WHERE {column} IN ({shared}) ORDER BY {column}, id LIMIT ?"
+        for value, parent, id in await self.transaction.fetch(sql, (SHOWN + 1,)):
+            place = f"{parent}/{self.new.name}/{id}".lstrip("/")
+            self._problem(f"{place}: {name} is {_short(value)}, which another record has too")
+
+    # ------------------------------------------------------------ in words
+
+    def told_problems(self) -> list[str]:
+        """The problems, the first of them one by one."""
+        rest = self.problem_count - len(self.problems)
+        return [*self.problems, *([f"… and {rest} more in {self.new.name}"] if rest else [])]
+
+    def steps(self) -> list[str]:
+        """What happens, in words."""
+        name, values = self.new.name, self.values
+        told = [f"drop {name}.{field}, which has a value in {_records(values[field])}" for field in self.dropped]
+        told += [f"add {name}.{field}{self._default(field)}" for field in self.added]
+        for field in self.recast:
+            old, new = self.old.fields[field], self.new.fields[field]
+            told.append(f"make {name}.{field} {schema.kind_name(new)}, was {schema.kind_name(old)}")
+        for field in self.new.fields:
+            if field in self.old.fields:
+                told += [f"{name}.{field} {change}" for change in self._turns(field)]
+        return [*told, f"rewrite {self.rewritten} of {_records(self.seen)} of {name}"]
+
+    def _default(self, field: str) -> str:
+        count = self.values[field]
+        return f", {_short(self.new.fields[field].default)} in {_records(count)}" if count else ""
+
+    def _turns(self, field: str) -> list[str]:
+        old, new = self.old.fields[field], self.new.fields[field]
+        turns = [f"becomes required{self._default(field)}"] if field in self.required else []
+        turns += ["becomes unique"] if new.unique and not old.unique else []
+        if bool(new.read) != bool(old.read):
+            turns.append("is seen by its own read rule" if new.read else "is seen with its record")
+        return turns
+
+
+def _reading(field: AnyField, value: Any) -> Any:
+    """What a text says as JSON; for a text field, what a number or truth value is as text; else None."""
+    if isinstance(value, str):
+        try:
+            return _decode(value)
+        except (msgspec.MsgspecError, RecursionError):
+            return None
+    is_text = isinstance(field, Text) and isinstance(value, int | float)
+    return _encode(value).decode() if is_text else None
+
+
+def _short(value: Any) -> str:
+    text = _encode(value).decode()
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _records(count: int) -> str:
+    return "1 record" if count == 1 else f"{count:,} records"
