@@ -61,10 +61,12 @@ def read_key(tree: Typed, variable: str) -> Callable[[Variables], tuple[object, 
 
 
 def _hashable(value: object) -> object:
+    if value is None or value.__class__ is str:
+        return value
     if isinstance(value, list | tuple):
-        return ("list", *map(_hashable, value))
+        return tuple(map(_hashable, value))
     if isinstance(value, Mapping):
-        return "object"
+        return Mapping
     # 1, 1.0 and true are equal in Python and not the same here.
     return (value.__class__, value)
 
