@@ -145,3 +145,15 @@ async def test_an_app_that_can_not_start_is_an_error() -> None:
     transport = InProcess(simple)
     assert (await transport(GET)).status == 204
     await transport.close()
+
+
+async def test_closing_ends_who_still_reads() -> None:
+    """A reader that waits for the next piece of a stream hears of the end when the transport is closed."""
+    transport = InProcess(App(), is_running=True)
+    response = await transport(to("listen", is_stream=True))
+    reading = asyncio.create_task(response.read())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    await transport.close()
+    with pytest.raises(ConnectionLost):
+        await reading

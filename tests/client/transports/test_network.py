@@ -145,6 +145,28 @@ async def test_a_stream_comes_piece_by_piece(network: Network, peer: Start) -> N
     await response.close()
 
 
+async def test_closing_ends_who_still_reads(network: Network, peer: Start) -> None:
+    """A reader that waits for the next piece of a stream hears of the end when the transport is closed."""
+
+    def make(p: Peer) -> Serve:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await p.take(reader)
+            writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\none\r\n")
+            await reader.read()
+
+        return serve
+
+    response = await network(get(await peer(make), is_stream=True))
+    assert response.stream is not None
+    assert await anext(response.stream) == b"one"
+    reading = asyncio.ensure_future(anext(response.stream))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    await network.close()
+    with pytest.raises(errors.ConnectionLost):
+        await asyncio.wait_for(reading, 5)
+
+
 async def test_a_refused_stream_is_an_answer(network: Network, peer: Start) -> None:
     """An error answer to a stream has its whole body."""
     server = await peer(lambda p: p.answering(b"HTTP/1.1 403 No\r\ncontent-length: 2\r\n\r\nno"))
