@@ -6,8 +6,6 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 _POLL_EVERY = 0.02
@@ -52,16 +50,11 @@ class FileLock:
             os.close(self._descriptor)
             self._descriptor = None
 
-    @asynccontextmanager
-    async def held(self, seconds: float) -> AsyncIterator[None]:
-        """Hold the lock; raises TimeoutError when another holder kept it for `seconds`."""
+    async def take(self, seconds: float) -> None:
+        """Take the lock; raises TimeoutError when another holder kept it for `seconds`."""
         # Real time: whoever holds it lives in another process, which no clock of ours can turn.
         end = time.monotonic() + seconds
         while not self.try_take():
             if time.monotonic() >= end:
                 raise TimeoutError
             await asyncio.sleep(_POLL_EVERY)
-        try:
-            yield
-        finally:
-            self.release()

@@ -55,13 +55,15 @@ class VaultSuite:
         assert order == ["first", "second"]
 
     async def test_a_lock_is_let_go_after_an_error(self, vaults: Vaults) -> None:
-        """An error of the holder, or its cancellation, lets the lock go."""
-        for error in (ValueError, asyncio.CancelledError):
+        """An error of the holder, or its cancellation, lets the lock go and is passed on as it is."""
+        for error in (ValueError("own"), OSError("own"), TimeoutError("own"), asyncio.CancelledError()):
+            passed_on: BaseException | None = None
             try:
                 async with vaults().lock():
                     raise error
-            except error:
-                pass
+            except type(error) as caught:
+                passed_on = caught
+            assert passed_on is error
         async with vaults().lock():
             vaults().save(b"still works")
         assert vaults().load() == b"still works"

@@ -70,10 +70,16 @@ class FileVault:
     async def lock(self) -> AsyncIterator[None]:
         """Exclude every other user of this vault, those of other processes too. Raises VaultError after 15 s."""
         lock = FileLock(self.path.with_name(f"{self.path.name}.lock"))
+        await self._take(lock)
+        try:
+            yield
+        finally:
+            lock.release()
+
+    async def _take(self, lock: FileLock) -> None:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            async with lock.held(LOCK_SECONDS):
-                yield
+            await lock.take(LOCK_SECONDS)
         except TimeoutError:
             held = f"another process held {self.path.name} for {LOCK_SECONDS:g} s"
             raise VaultError("Another window of this app is busy.", code="vault_busy", detail=held) from None
