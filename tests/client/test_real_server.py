@@ -257,6 +257,31 @@ async def test_idempotent_calls_survive_a_bad_network(backend: TestBackend) -> N
     assert len(failed) <= 3, failed[:3]
 
 
+async def test_a_store_works_without_a_network(backend: TestBackend, tmp_path: Path) -> None:
+    """A client with a store writes while the network is down, syncs when it is back, and is the same person after a
+    restart; who signs out takes the records from sight."""
+    network = FaultyNetwork(backend.transport(), seed=1)
+    client = await signed_up(backend, "ada", transport=network, store=tmp_path / "app.db")
+    notes = client.local.collection("notes")
+    network.is_down = True
+    await notes.create({"text": "written on the way"})
+    assert [note["text"] for note in (await notes.list()).items] == ["written on the way"]
+    with pytest.raises(NetworkError):
+        await client.sync.now()
+    assert len(await client.outbox.list()) == 1
+    network.is_down = False
+    await client.sync.now()
+    other = await signed_up(backend, "eve")
+    assert [note["text"] for note in (await other.collection("notes").list()).items] == ["written on the way"]
+    await client.close()
+
+    again = await backend.client(store=tmp_path / "app.db")
+    assert again.auth.user is not None
+    assert [note["text"] for note in (await again.local.collection("notes").list()).items] == ["written on the way"]
+    await again.auth.log_out()
+    assert (await again.local.collection("notes").list()).items == []
+
+
 class Expiring:
     """A transport that refuses the access tokens that the test lets expire, and keeps what renewals answered."""
 
