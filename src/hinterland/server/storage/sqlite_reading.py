@@ -18,8 +18,7 @@ from hinterland.server.storage.statements import CollectionTable
 
 _STEPS = 50_000  # virtual machine steps between two looks at a running read, about 1 ms
 _SHARE = 4  # looks that a read may have on the event loop before it goes on in a thread
-# A page that is not in the cache is read from the system's own copy, without a call for each.
-_READER_PRAGMAS = ("query_only=ON", "cache_size=-4000", "mmap_size=67108864")
+_READER_PRAGMAS = ("query_only=ON", "cache_size=-4000")
 _CLASHES = (apsw.SQLITE_CONSTRAINT_UNIQUE, apsw.SQLITE_CONSTRAINT_PRIMARYKEY)
 
 T = TypeVar("T")
@@ -32,7 +31,7 @@ def connect(path: Path) -> apsw.Connection:
     if connection.execute("PRAGMA journal_mode=WAL").fetchone() != ("wal",):  # SQLite tells a failure only so
         connection.close()
         raise StorageError(f"{path} can't be kept in WAL mode: is the disk full, or the folder on a network drive?")
-    for pragma in ("synchronous=FULL", "cache_size=-16000", "temp_store=MEMORY"):
+    for pragma in ("synchronous=FULL", "cache_size=-8000", "temp_store=MEMORY"):
         connection.execute(f"PRAGMA {pragma}")
     return connection
 
