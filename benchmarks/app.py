@@ -25,6 +25,11 @@ app = App(
     name="benchmark",
     collections=[
         Collection(name="notes", fields=FIELDS, rules=Rules(list=MEMBER, view=MEMBER, create=MEMBER)),
-        Collection(name="articles", fields=FIELDS, indexes=(("category", "rank"),), rules=Rules(list=SIGNED_IN, view=MEMBER, create=MEMBER)),
+        Collection(
+            name="articles",
+            fields=FIELDS,
+            indexes=(("category", "rank"),),
+            rules=Rules(list=SIGNED_IN, view=MEMBER, create=MEMBER),
+        ),
     ],
 )

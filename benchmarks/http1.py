@@ -64,9 +64,10 @@ def take_chunks(data: bytes) -> tuple[bytes, bytes]:
 
 
 def call(port: int, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Any:
-    """One request outside of the measurement: the decoded answer. Raises AssertionError on a status from 400."""
+    """One request outside of the measurement: the decoded answer. Raises RuntimeError on a status from 400."""
     status, answer = ask(port, method, path, body, headers)
-    assert status < 400, f"{method} {path} answered {status}: {answer}"
+    if status >= 400:
+        raise RuntimeError(f"{method} {path} answered {status}: {answer}")
     return answer
 
 
