@@ -10,7 +10,7 @@ import typer
 
 cli = typer.Typer(
     name="hinterland",
-    help="A backend that one command starts.",
+    help="A backend that one command starts. Begin with: hinterland serve app.py",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -19,16 +19,37 @@ admin = typer.Typer(help="Administrators: who passes every rule.", no_args_is_he
 cli.add_typer(admin, name="admin")
 
 AppFile = Annotated[Path | None, typer.Argument(help="The app file: Python that declares `app = App(...)`.")]
-AppOption = Annotated[Path | None, typer.Option("--app", help="The app file that the data was made with.")]
+GivenAppFile = Annotated[Path, typer.Argument(help="The changed app file.", metavar="APP")]
+AppOption = Annotated[
+    Path | None,
+    typer.Option("--app", help="The app file; without it, what the data was last served with.", metavar="APP"),
+]
 Data = Annotated[Path, typer.Option("--data", help="The folder that holds the database.", file_okay=False)]
 DATA = Path("data")
+
+
+def _version(is_asked: bool) -> None:
+    if is_asked:
+        from importlib.metadata import version
+
+        typer.echo(f"hinterland {version('hinterland')}")
+        raise typer.Exit
+
+
+@cli.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and end.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """A backend that one command starts. Begin with: hinterland serve app.py"""
 
 
 @cli.command()
 def serve(
     app: AppFile = None,
     data: Data = DATA,
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 is all.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port to listen on.", min=1, max=65535)] = 8000,
 ) -> None:
     """Serve an app's backend; without an app file, an empty one.
@@ -40,15 +61,34 @@ def serve(
     run(app, data, host, port)
 
 
+@cli.command()
+def migrate(
+    app: GivenAppFile,
+    data: Data = DATA,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it without asking.")] = False,
+) -> None:
+    """Bring stored records to a changed app file: shows what will happen, asks, and does all of it or nothing.
+
+    Stop the server first. Example: hinterland migrate app.py --data data
+    """
+    from hinterland.cli.migrating import migrate as run
+
+    asyncio.run(run(app, data, is_agreed=yes))
+
+
 @admin.command("create")
 def admin_create(
     email: Annotated[str, typer.Argument(help="The administrator's e-mail.")],
     data: Data = DATA,
     app: AppOption = None,
     password: Annotated[
-        str, typer.Option(prompt=True, confirmation_prompt=True, hide_input=True, help="Asked for when left out.")
+        str,
+        typer.Option(
+            prompt=True, confirmation_prompt=True, hide_input=True, envvar="HINTERLAND_ADMIN_PASSWORD",
+            help="Asked for when left out.",
+        ),
     ] = "",
-) -> None:
+) -> None:  # fmt: skip
     """Make an administrator, whether or not the server runs.
 
     Example: hinterland admin create me@example.org --data data

@@ -2,94 +2,126 @@
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Awaitable, Callable, Iterator
-from itertools import islice
+import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from hinterland.cli.output import err, fail, out
-from hinterland.cli.reaching import TROUBLES, backend, control, running
+from hinterland.cli.output import err, fail, out, told, troubles
+from hinterland.cli.reaching import backend, control, running
+from hinterland.cli.rows import Row, RowFile, RowFileError, chunks
 from hinterland.contract.errors import Refusal
 from hinterland.contract.operations import path_of
-from hinterland.kit import strict_json
 
-CHUNK = 200
 SHOWN = 20
-Rows = Callable[[list[Any]], Awaitable[dict[str, Any]]]
+Write = Callable[[list[Any]], Awaitable[dict[str, Any]]]
 
 
 async def import_file(collection: str, file: Path, data: Path, app: Path | None) -> None:
-    """Import `file`; ends with code 1 where a row was refused."""
-    try:
-        rows, is_text = read(file)
-    except (OSError, ValueError) as error:
-        fail(f"{file} can't be read: {error}")
-    server = running(data)
-    try:
+    """Import `file`; ends with code 1 where a row was refused, with 130 where a person stopped it."""
+    with troubles(app, data):
+        try:
+            rows = RowFile(file)
+        except (OSError, RowFileError) as error:
+            fail(f"{file} can't be read: {error}")
+        feeding = Feeding(collection, rows)
+        server = running(data)
         if server is not None:
             async with control(*server) as post:
                 path = path_of("admin.import", collection=collection)
-                refused = await _feed(rows, lambda chunk: post(path, {"rows": chunk, "is_text": is_text}))
+                await feeding.run(lambda chunk: post(path, {"rows": chunk, "is_text": rows.is_text}))
         else:
             async with backend(data, app) as parts:
-                refused = await _feed(rows, lambda chunk: parts.importer.rows(collection, chunk, is_text=is_text))
-    except Refusal as error:
-        fail(error.message)
-    except TROUBLES as error:
-        fail(str(error))
-    _report(collection, len(rows), refused)
+                await feeding.run(lambda chunk: parts.importer.rows(collection, chunk, is_text=rows.is_text))
+        feeding.report()
 
 
-def read(file: Path) -> tuple[list[Any], bool]:
-    """The rows of a file, and whether all their values are text (CSV). Raises ValueError with the place."""
-    suffix = file.suffix.lower()
-    if suffix == ".csv":
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            return [*csv.DictReader(lines)], True
-    if suffix in (".jsonl", ".ndjson"):
-        return [*_json_lines(file)], False
-    if suffix != ".json":
-        raise ValueError("the name must end in .json, .jsonl, .ndjson or .csv")
-    value = json.loads(file.read_text(encoding="utf-8-sig"))
-    if not isinstance(value, list):
-        raise ValueError("a .json file must hold an array of objects")
-    return value, False
+class Feeding:
+    """The rows of a file on their way into a collection; knows how far they are."""
 
+    def __init__(self, collection: str, rows: RowFile) -> None:
+        self.collection = collection
+        self.rows = rows
+        self.created = 0
+        self.refused = 0
+        self.place = ""  # the last row whose fate is known
 
-def _json_lines(file: Path) -> Iterator[Any]:
-    for number, line in enumerate(file.read_bytes().splitlines(), 1):
-        if line.strip():
+    async def run(self, write: Write) -> None:
+        """Hand every row to `write`. What ends it early is told, with the place that it came to."""
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[rows]:,} rows"),
+                   TimeRemainingColumn())  # fmt: skip
+        with Progress(*columns, console=err) as progress:
+            task = progress.add_task("importing", total=self.rows.size, rows=0)
             try:
-                yield strict_json.decode(line)
-            except strict_json.StrictJsonError as error:
-                raise ValueError(f"line {number}: {error}") from None
+                for chunk in chunks(self.rows):
+                    await self._write(chunk, write)
+                    progress.update(task, completed=self.rows.position, rows=self.created + self.refused)
+                progress.update(task, completed=self.rows.size)
+            except Refusal as error:
+                stopped = told(error)
+            except (OSError, RowFileError) as error:
+                stopped = f"{self.rows.file} can't be read any further: {error}"
+            except asyncio.CancelledError:
+                progress.stop()
+                fail(self._how_far("stopped"), 130)
+            else:
+                return
+        fail(self._how_far(stopped))
 
+    async def _write(self, chunk: list[Row], write: Write) -> None:
+        sound = [row for row in chunk if not row.problem]
+        for row in chunk:
+            if row.problem:
+                self._refuse(row.place, row.problem)
+        await self._send(sound, write)
+        self.place = chunk[-1].place
 
-async def _feed(rows: list[Any], write: Rows) -> list[dict[str, Any]]:
-    refused: list[dict[str, Any]] = []
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=False) as progress:
-        task = progress.add_task("importing", total=len(rows))
-        waiting = iter(rows)
-        done = 0
-        while chunk := [*islice(waiting, CHUNK)]:
-            result = await write(chunk)
-            refused += [{**report, "row": done + report["row"] + 1} for report in result["refused"]]
-            done += len(chunk)
-            progress.update(task, advance=len(chunk))
-    return refused
+    async def _send(self, rows: list[Row], write: Write) -> None:
+        if not rows:
+            return
+        try:
+            result = await write([row.value for row in rows])
+        except Refusal as error:
+            if error.code != "too_large":
+                raise
+            await self._send_less(rows, write, error)
+            return
+        self.created += result["created"]
+        for report in result["refused"]:
+            details = "; ".join(f"{name} {', '.join(messages)}" for name, messages in report["errors"].items())
+            self._refuse(rows[report["row"]].place, details or report["message"])
 
+    async def _send_less(self, rows: list[Row], write: Write, error: Refusal) -> None:
+        if len(rows) == 1:
+            self._refuse(rows[0].place, f"this row alone is more than the server takes: {error.message}")
+            return
+        middle = len(rows) // 2
+        await self._send(rows[:middle], write)
+        await self._send(rows[middle:], write)
 
-def _report(collection: str, total: int, refused: list[dict[str, Any]]) -> None:
-    for report in refused[:SHOWN]:
-        details = "; ".join(f"{name} {', '.join(messages)}" for name, messages in report["errors"].items())
-        err.print(f"row {report['row']}: {details or report['message']}", markup=False, soft_wrap=True)
-    if len(refused) > SHOWN:
-        err.print(f"… and {len(refused) - SHOWN} more")
-    out.print(f"{total - len(refused)} of {total} rows are now records of {collection}; {len(refused)} were refused.")
-    if refused:
-        fail("the refused rows are listed above: mend them and import those rows again")
+    def _refuse(self, place: str, reason: str) -> None:
+        self.refused += 1
+        if self.refused <= SHOWN:
+            err.print(f"{place}: {reason}", markup=False, soft_wrap=True)
+        elif self.refused == SHOWN + 1:
+            err.print("… the next ones are only counted")
+
+    def _how_far(self, why: str) -> str:
+        if not self.place:
+            return f"{why}\nnothing is known to be imported"
+        return (
+            f"{why}\n{self.created:,} records were made, up to {self.place} of {self.rows.file}; "
+            "look whether the rows right after it were kept before you import the rest"
+        )
+
+    def report(self) -> None:
+        """Say what became of the rows."""
+        total = self.created + self.refused
+        out.print(
+            f"{self.created} of {total} rows are now records of {self.collection}; {self.refused} were refused.",
+            markup=False,
+        )
+        if self.refused:
+            fail("the refused rows are listed above: mend them and import those rows again")

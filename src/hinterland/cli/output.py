@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import NoReturn
 
 import typer
 from rich.console import Console
+
+from hinterland.contract.errors import Refusal
+from hinterland.server.data.catalogue import DeclarationError
+from hinterland.server.data.schema import SchemaChange
+from hinterland.server.declaration import AppFileError
+from hinterland.server.settings import SettingsError
+from hinterland.server.storage.failures import Deadlock, StorageError
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -16,3 +27,34 @@ def fail(message: str, code: int = 1) -> NoReturn:
     err.print("[bold red]error:[/] ", end="")
     err.print(message, markup=False, soft_wrap=True)
     raise typer.Exit(code)
+
+
+@contextmanager
+def troubles(app: Path | None, data: Path) -> Iterator[None]:
+    """Within the block, what stands in the way of a command on an app file and a data folder ends it in clear words."""
+    try:
+        yield
+    except SchemaChange as error:
+        fail(f"{error}\n{_way_on(app, data)}")
+    except Refusal as error:
+        fail(told(error))
+    except Deadlock:
+        fail("another server writes to this database: stop it, then try again")
+    except (StorageError, DeclarationError, AppFileError, SettingsError) as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"the system refused: {error}")
+
+
+def _way_on(app: Path | None, data: Path) -> str:
+    if app is None:
+        return f"serve the data with its app file: hinterland serve APP.py --data {shlex.quote(str(data))}"
+    command = shlex.join(["hinterland", "migrate", str(app), "--data", str(data)])
+    return f"to see what would become of them, and to do it, run:\n  {command}"
+
+
+def told(refusal: Refusal) -> str:
+    """A refusal in words: its message, or each field's."""
+    if not refusal.errors:
+        return refusal.message
+    return "; ".join(f"{name} {', '.join(messages)}" for name, messages in refusal.errors.items())

@@ -9,19 +9,17 @@ from typing import Any
 
 import msgspec
 
-from hinterland.cli.output import fail
-from hinterland.contract.errors import Problem
+from hinterland.contract.errors import CODES, Problem, Refusal
 from hinterland.server.app import opened, storage_for
 from hinterland.server.backend import Backend
-from hinterland.server.data.catalogue import DeclarationError
-from hinterland.server.data.schema import SchemaChange, stored
-from hinterland.server.declaration import App, AppFileError, load
-from hinterland.server.settings import SettingsError, from_environment
+from hinterland.server.data.schema import stored
+from hinterland.server.declaration import App, load
+from hinterland.server.settings import from_environment
 from hinterland.server.storage.failures import StorageError
 from hinterland.server.storage.ownership import holder
 
 Post = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
-TROUBLES = (StorageError, SchemaChange, DeclarationError, AppFileError, SettingsError)
+SECONDS = 60.0
 
 
 def app_of(path: Path | None) -> App:
@@ -35,17 +33,24 @@ def app_of(path: Path | None) -> App:
 async def backend(data: Path, path: Path | None) -> AsyncIterator[Backend]:
     """The backend, opened by this process. Without an app file, with the collections that the data was made for."""
     app = app_of(path)
-    storage = storage_for(app.settings, data)
     if path is None:
-        await storage.open()
-        try:
-            known = await stored(storage)
-        finally:
-            await storage.close()
-        app = App(collections=list(known.values()), settings=app.settings)
-        storage = storage_for(app.settings, data)
-    async with opened(app, storage) as parts:
+        app = await _stored_app(app, data)
+    async with opened(app, storage_for(app.settings, data)) as parts:
         yield parts
+
+
+async def _stored_app(app: App, data: Path) -> App:
+    if not app.settings.database_url and not any(data.glob("*.db")):  # a wrong folder is not made into a database
+        raise StorageError(
+            f"there is no database in {data}: name its folder with --data, or the app file with --app to make one"
+        )
+    storage = storage_for(app.settings, data)
+    await storage.open()
+    try:
+        known = await stored(storage)
+    finally:
+        await storage.close()
+    return App(collections=list(known.values()), settings=app.settings)
 
 
 def running(data: Path) -> tuple[str, str] | None:
@@ -58,18 +63,30 @@ def running(data: Path) -> tuple[str, str] | None:
 
 @asynccontextmanager
 async def control(url: str, token: str) -> AsyncIterator[Post]:
-    """A way to post to the running server as its local administrator."""
+    """A way to post to the running server as its local administrator. A post raises the server's `Refusal`."""
     import httpx2  # a server that starts needs no client
 
-    async with httpx2.AsyncClient(base_url=url, headers={"authorization": f"Bearer {token}"}, timeout=60) as client:
+    headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+    async with httpx2.AsyncClient(base_url=url, headers=headers, timeout=SECONDS, trust_env=False) as client:
 
         async def post(path: str, body: dict[str, Any]) -> dict[str, Any]:
-            answer = await client.post(path, content=msgspec.json.encode(body),
-                                       headers={"content-type": "application/json"})  # fmt: skip
+            try:
+                answer = await client.post(path, content=msgspec.json.encode(body))
+            except httpx2.HTTPError as error:
+                said = str(error) or type(error).__name__
+                raise Refusal("unavailable", f"the server at {url} does not answer any more ({said})") from error
             if answer.status_code >= 400:
-                problem = msgspec.json.decode(answer.content, type=Problem)
-                fail(problem.message)
+                raise _refusal(url, answer.status_code, answer.content)
             result: dict[str, Any] = answer.json()
             return result
 
         yield post
+
+
+def _refusal(url: str, status: int, content: bytes) -> Refusal:
+    try:
+        problem = msgspec.json.decode(content, type=Problem)
+    except msgspec.MsgspecError:
+        return Refusal("unavailable", f"{url} answers {status}, and not in the words of this program")
+    code = problem.code if problem.code in CODES else "internal"
+    return Refusal(code, problem.message, errors=problem.errors)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import uvicorn
 
-from hinterland.cli.output import fail, out
-from hinterland.cli.reaching import TROUBLES, app_of
+from hinterland.cli.output import fail, out, troubles
+from hinterland.cli.reaching import app_of
 from hinterland.server.app import Server, storage_for
 from hinterland.server.backend import Backend
 from hinterland.server.declaration import App
@@ -48,13 +48,11 @@ class _Uvicorn(uvicorn.Server):
 def serve(path: Path | None, data: Path, host: str, port: int) -> None:
     """Serve until told to stop. Troubles at the start are one clear line and exit code 1."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
-    try:
+    with troubles(path, data):
         app = app_of(path)
         listener = _listen(host, port)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve(app, data, listener, path))
-    except TROUBLES as error:
-        fail(str(error))
 
 
 def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
@@ -83,7 +81,8 @@ async def _serve(app: App, data: Path, listener: socket.socket, path: Path | Non
     server = Server(app, storage)
     config = uvicorn.Config(
         server, lifespan="off", access_log=False, log_config=None, log_level="warning", server_header=False,
-        timeout_graceful_shutdown=DRAIN_SECONDS, timeout_keep_alive=75, proxy_headers=False, h11_max_incomplete_event_size=64 * 1024,
+        timeout_graceful_shutdown=DRAIN_SECONDS, timeout_keep_alive=75, proxy_headers=False,
+        h11_max_incomplete_event_size=64 * 1024,
     )  # fmt: skip
     async with server.running() as backend:
         url = _url(listener)

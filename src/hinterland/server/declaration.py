@@ -40,9 +40,10 @@ def load(path: Path) -> App:
         raise AppFileError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
+    sys.path.insert(0, str(path.parent.resolve()))  # an app file may have others beside it
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise AppFileError(f"{path}{_line(path, error)}: {type(error).__name__}: {error}") from error
     app = getattr(module, "app", None)
     if not isinstance(app, App):
@@ -50,7 +51,7 @@ def load(path: Path) -> App:
     return app
 
 
-def _line(path: Path, error: Exception) -> str:
+def _line(path: Path, error: BaseException) -> str:
     if isinstance(error, SyntaxError) and error.lineno:
         return f", line {error.lineno}"
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]

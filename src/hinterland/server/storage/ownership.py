@@ -22,7 +22,7 @@ class Ownership:
         """Hold the folder, making it where it is missing. Raises `StorageError`."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            file = (self.folder / "lock").open("a+", encoding="utf-8")
+            file = open(self.folder / "lock", "a+", encoding="utf-8", opener=_for_the_owner)  # noqa: SIM115
         except OSError as error:
             raise StorageError(
                 f"the data folder {self.folder} can't be used: {error.strerror}; choose another with --data "
@@ -54,6 +54,13 @@ class Ownership:
             self._file.truncate()
             self._file.close()
             self._file = None
+
+
+def _for_the_owner(path: str, flags: int) -> int:
+    # What is announced lets its reader act as administrator, and the folder may be open to others.
+    file = os.open(path, flags, 0o600)
+    os.fchmod(file, 0o600)
+    return file
 
 
 def holder(folder: Path) -> dict[str, object]:
