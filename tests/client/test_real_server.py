@@ -298,6 +298,8 @@ class Expiring:
         """Refuse, or send."""
         if request.headers.get("authorization") in self._expired:
             return Response(status=401, content=b'{"code":"unauthorized"}')
+        if not request.operation:
+            return Response(status=200)  # what is asked does not matter here, and would take the time of 20,000 calls
         response = await self._transport(request)
         if request.operation == "auth.refresh" and response.status == 200:
             self.successors.add(msgspec.json.decode(response.content)["refresh_token"])
@@ -308,7 +310,6 @@ class Expiring:
         await self._transport.close()
 
 
-@pytest.mark.slow
 async def test_1000_coroutines_and_20_expiries(backend: TestBackend) -> None:
     """1,000 coroutines × 20 token expiries, 30 % of refresh answers lost: 20 refreshes reach the server as new,
     0 sign-outs."""
