@@ -6,7 +6,6 @@ filled in the form. The same checks run on the server and in forms of the client
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from typing import Any, Literal, assert_never
 import msgspec
 
 from hinterland.contract import values
+from hinterland.kit import strict_json
 
 Merge = Literal["newest", "server", "counter", "set"]
 Check = Callable[[Any], Any]
@@ -132,7 +132,7 @@ def from_text(field: AnyField, text: str) -> Any:
         return int(text)
     if isinstance(field, Number):
         return float(text)
-    return json.loads(text) if isinstance(field, Json | List) else text
+    return strict_json.decode(text.encode()) if isinstance(field, Json | List) else text
 
 
 def _text(field: Text) -> Check:

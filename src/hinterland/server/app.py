@@ -152,8 +152,9 @@ class Server:
             try:
                 yield backend
             finally:
-                keeper.cancel()
                 self._serve = None
+                keeper.cancel()
+                await asyncio.wait([keeper])  # it may be at work in the storage, which closes next
 
     async def close_streams(self) -> None:
         """End every stream, so that their connections don't keep the server from ending."""

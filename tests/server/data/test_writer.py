@@ -246,7 +246,7 @@ class Stumbling:
         self._transaction = world.storage.transaction
         self._errors: Iterator[Exception] = iter(errors)
         self.begun = 0
-        world.storage.transaction = self  # type: ignore[method-assign, assignment]
+        world.storage.transaction = self  # type: ignore[method-assign]
 
     def __call__(self) -> Any:
         """The next transaction."""

@@ -11,6 +11,7 @@ import msgspec
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.expressions import auth_type
+from hinterland.contract.fields import Integer, Text
 from hinterland.contract.identity import Principal, RecordId, is_record_id
 from hinterland.contract.records import Collection, Shape
 from hinterland.kit.cel.errors import CelError
@@ -47,6 +48,7 @@ class Entry:
         self.children: tuple[str, ...] = ()
         self.order = lru_cache(maxsize=256)(self._order)
         self._check_old()
+        self._check_fields(users_are_integer)
 
     def _rule(self, place: str, text: str) -> Rule | None:
         try:
@@ -62,10 +64,20 @@ class Entry:
         return Order(self.collection, sort, is_postgres=self.table.dialect == "postgres")
 
     def _check_old(self) -> None:
-        for action in ("list", "view", "create", "delete"):
-            rule = self.rules[action]
+        without = {name: rule for name, rule in self.rules.items() if name != "update"}
+        without |= {f"fields.{name}.read": rule for name, rule in self.private.items()}
+        for place, rule in without.items():
             if rule is not None and rule.reads_old:
-                raise DeclarationError(f"collection {self.name!r}, rule {action}: only the update rule has `old`")
+                raise DeclarationError(f"collection {self.name!r}, rule {place}: only the update rule has `old`")
+
+    def _check_fields(self, users_are_integer: bool) -> None:
+        wanted = Integer if users_are_integer else Text
+        for name, field in self.collection.fields.items():
+            if field.fill and not isinstance(field, wanted):
+                kind = wanted.__name__
+                raise DeclarationError(f"{self.name}.{name}: it is filled with the ids of users, so it must be {kind}")
+        if self.name == "users" and "password" in self.collection.fields:
+            raise DeclarationError("users.password: passwords are kept apart from records, hashed; leave the field out")
 
     def allows(
         self, action: str, caller: Principal, record: StoredRecord | None, document: Mapping[str, Any] | None = None
@@ -163,6 +175,9 @@ class Catalogue:
         parent = "/".join(path[: len(path) - (1 if len(path) % 2 else 2)])
         id = "" if len(path) % 2 else path[-1]
         self.check_parent(entry, parent)
+        above = parent.split("/")
+        for name, text in zip(above[::2], above[1::2], strict=False):
+            self[name].parse_id(text)
         return entry, parent, id
 
     def check_parent(self, entry: Entry, parent: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
 from hinterland.contract.fields import AnyField, from_text
-from hinterland.contract.identity import Principal
+from hinterland.contract.identity import Principal, RecordId
 from hinterland.server.data.catalogue import Catalogue, Entry
 from hinterland.server.data.requests import WriteRequest
 from hinterland.server.data.writer import Writer
@@ -36,9 +36,9 @@ class Importer:
                 continue
             if is_text:
                 row = _typed(entry, row)
-            id = row.get("id") if isinstance(row.get("id"), str | int) else ""
-            parent = str(row.get("parent", ""))
-            write = Write(act="create", collection=entry.name, id=id or "", parent=parent, body=row)
+            write = Write(
+                act="create", collection=entry.name, id=_id(row), parent=str(row.get("parent") or ""), body=row
+            )
             try:
                 entry.shape.new(row)
             except Refusal as error:
@@ -69,6 +69,11 @@ class Importer:
             except Refusal as error:
                 refused.append(_report(index, error))
         return refused
+
+
+def _id(row: dict[str, Any]) -> RecordId:
+    id = row.get("id")
+    return id if id and type(id) in (str, int) else ""
 
 
 def _request(*writes: Write) -> WriteRequest:

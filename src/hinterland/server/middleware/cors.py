@@ -24,7 +24,8 @@ class Cors:
         self.app = app
         self.allows_loopback = LOOPBACK in origins
         self.allows_all = "*" in origins
-        self.origins = frozenset(origin.encode() for origin in origins)
+        self.origins = frozenset(origin.encode() for origin in origins if origin not in (LOOPBACK, "*"))
+        self._setting = sorted(_shown(origin.encode()) for origin in origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -57,15 +58,12 @@ class Cors:
     def _preflight(self, scope: Scope, origin: bytes, is_allowed: bool, method: bytes) -> HttpAnswer:
         if not is_allowed:
             self._tell(scope, origin)
-            refusal = Refusal(
-                "forbidden", "this origin is not in the setting cors_origins", headers=(("Vary", "Origin"),)
-            )
-            return problem_answer(refusal)
+            return _refusal("this origin is not in the setting cors_origins")
         if method not in _METHODS.split(b", "):
             log.warning(
                 "refused a preflight of %s: the method %s is not one of %s", *map(_shown, (origin, method, _METHODS))
             )
-            return problem_answer(Refusal("forbidden", "this method is not allowed from a page"))
+            return _refusal("this method is not allowed from a page")
         asked = _header(scope, b"access-control-request-headers")
         headers = [
             *self._headers(origin),
@@ -83,8 +81,8 @@ class Cors:
             scope["method"],
             scope["path"],
             _shown(origin),
-            ", ".join(sorted(_shown(one) for one in self.origins)) or "empty",
-            ",".join([*sorted(_shown(one) for one in self.origins), _shown(origin)]),
+            ", ".join(self._setting) or "empty",
+            ",".join([*self._setting, _shown(origin)]),
         )
 
 
@@ -101,6 +99,10 @@ class _WithHeaders:
         if message["type"] == "http.response.start":
             message["headers"] = [*message["headers"], *self.headers]
         await self.send(message)
+
+
+def _refusal(message: str) -> HttpAnswer:
+    return problem_answer(Refusal("forbidden", message, headers=(("Vary", "Origin"),)))
 
 
 def _header(scope: Scope, name: bytes) -> bytes:

@@ -89,7 +89,7 @@ async def view_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
     entry, parent, id = backend.catalogue.locate(path_of(request))
     record = await backend.reader.view(request.caller, entry, parent, entry.parse_id(id))
     tag = etag(record)
-    if request.headers.get(b"if-none-match", b"").removeprefix(b"W/") == tag[1]:
+    if any(given in (b"*", tag[1]) for given in _tags(request, b"if-none-match")):
         return HttpAnswer(304, [tag], b"")
     return HttpAnswer(200, [JSON, tag], entry.wire(request.caller, record).encode())
 
@@ -99,7 +99,7 @@ async def create_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
     entry, parent, _ = backend.catalogue.locate(path_of(request))
     body, raw = await request.json_object(backend.settings.max_body_bytes, may_be_empty=True)
     given = body.get("id")
-    if given is not None and not isinstance(given, str | int):
+    if given is not None and type(given) not in (str, int):
         raise Refusal("validation", "id must be text or a number", errors={"id": ["must be text or a number"]})
     id = "" if given is None or (request.is_alias and entry.is_integer) else given
     write = Write(act="create", collection=entry.name, parent=parent, id=id, body=body)
@@ -135,17 +135,27 @@ async def _change(backend: Backend, request: HttpRequest, act: Act) -> HttpAnswe
         id=entry.parse_id(text),
         body=body,
         revision=_expected_revision(request),
-        exists=False if act == "create" else None,
+        exists=False if act == "create" else request.headers.get(b"if-match") == b"*" or None,
     )
     return await _write(backend, request, entry, write, raw, 201 if act == "create" else 200)
 
 
 def _expected_revision(request: HttpRequest) -> int | None:
+    """The revision of If-Match (RFC 9110 §13.1.1); -1, which no record has, where the tag is not one of ours."""
     given = request.headers.get(b"if-match")
     if given is None or given == b"*":
         return None
-    text = given.removeprefix(b"W/").strip(b'"')
+    tags = _tags(request, b"if-match")
+    if len(tags) > 1:
+        raise Refusal("invalid_query", "send one ETag in If-Match")
+    text = tags[0].strip(b'"') if tags else b""
     return int(text) if text.isdigit() and len(text) < 19 else -1
+
+
+def _tags(request: HttpRequest, name: bytes) -> list[bytes]:
+    """The entity tags of a header; a weak one counts as the strong one, since a proxy that compresses weakens ours."""
+    parts = [part.strip() for part in request.headers.get(name, b"").split(b",")]
+    return [part.removeprefix(b"W/") for part in parts if part]
 
 
 async def _write(
@@ -157,13 +167,20 @@ async def _write(
     outcome = await backend.writer.submit(wanted)
     stored = outcome.answer if outcome.answer is not None else answer(outcome)
     headers: Headers = [JSON] if stored.body else []
+    if stored.body and write.act != "delete":
+        headers.append((b"etag", b'"%d"' % outcome.revision))
+    if stored.status == 201:
+        headers.append((b"location", _location(request, stored).encode()))
     if outcome.replayed:
         headers.append((b"idempotency-replayed", b"true"))
-    elif outcome.records and (record := outcome.records[0].after) is not None:
-        headers.append(etag(record))
-        if stored.status == 201:
-            headers.append((b"location", f"{request.path.rstrip('/')}/{record.id}".encode()))
     return HttpAnswer(stored.status, headers, stored.body)
+
+
+def _location(request: HttpRequest, stored: Answer) -> str:
+    """Where the created record is: a PUT names it itself, a POST the collection."""
+    if request.method == "PUT":
+        return request.path
+    return f"{request.path.rstrip('/')}/{msgspec.json.decode(stored.body)['id']}"
 
 
 def _answerer(request: HttpRequest, entry: Entry, write: Write, status: int) -> Callable[[Outcome], Answer]:

@@ -47,6 +47,9 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         mounted = self.methods.get(scope["method"])
+        if mounted is None and scope["method"] == "OPTIONS":
+            await send_answer(send, HttpAnswer(204, [(b"allow", _allowed(self.methods).encode())], b""))
+            return
         if mounted is None:
             raise _not_allowed(scope, self.methods)
         request = HttpRequest(scope, receive)
@@ -97,8 +100,12 @@ def bearer(given: bytes, *, is_alias: bool) -> bytes:
     )
 
 
+def _allowed(methods: Mapping[str, Mounted]) -> str:
+    return ", ".join([*methods, "OPTIONS"])
+
+
 def _not_allowed(scope: Scope, methods: Mapping[str, Mounted]) -> Refusal:
-    allowed = ", ".join(methods)
+    allowed = _allowed(methods)
     message = f"{scope['path'][:100]} takes {allowed}, not {scope['method'][:20]}"
     return Refusal("method_not_allowed", message, headers=(("Allow", allowed),))
 

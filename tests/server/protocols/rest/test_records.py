@@ -1,0 +1,444 @@
+"""Records over HTTP: preconditions, keys, bodies and queries that can't be, and what another's record tells."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from hinterland.contract.changes import Write
+from hinterland.server.storage.sqlite import SqliteStorage
+from tests.server.api import Api, problem, serving
+
+THINGS = "/v1/records/things"
+NOTES = "/v1/records/notes"
+JSON = {"Content-Type": "application/json"}
+
+
+# ---------------------------------------------------------------- the life of a record
+
+
+async def test_a_records_life(each_api: Api) -> None:
+    """POST, GET, PUT, PATCH and DELETE of a record, each with its status, ETag and place."""
+    api = each_api
+    made = await api("POST", THINGS, json={"text": "one", "whole": 1, "big": "9007199254740993", "bytes": "AAAA"})
+    path = made.headers["location"]
+    assert (made.status_code, made.headers["etag"], path) == (201, '"1"', f"{THINGS}/{made.json()['id']}")
+    seen = await api("GET", path)
+    assert (seen.status_code, seen.headers["etag"], seen.json()) == (200, '"1"', made.json())
+    assert seen.headers["content-type"] == "application/json; charset=utf-8"
+    patched = await api("PATCH", path, json={"text": "two"}, headers={"If-Match": '"1"'})
+    assert (patched.status_code, patched.headers["etag"], patched.json()["whole"]) == (200, '"2"', 1)
+    put = await api("PUT", path, json={"text": "three"})
+    assert (put.status_code, put.headers["etag"], put.json()["whole"]) == (200, '"3"', None)
+    gone = await api("DELETE", path)
+    assert (gone.status_code, gone.content) == (204, b"")
+    problem(await api("GET", path), 404, "not_found")
+
+
+async def test_head(api: Api) -> None:
+    """HEAD answers as GET does, without the body."""
+    path = (await api("POST", THINGS, json={})).headers["location"]
+    for place in (path, THINGS, "/health"):
+        get, head = await api("GET", place), await api("HEAD", place)
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["content-length"] == get.headers["content-length"]
+    missing = await api("HEAD", f"{THINGS}/nobody")
+    assert (missing.status_code, missing.content) == (404, b"")
+
+
+async def test_nested_records(each_api: Api) -> None:
+    """Records below a record have its path; ids that can't be are not found on every database."""
+    api = each_api
+    post = (await api("POST", "/v1/records/posts", json={"title": "t"})).headers["location"]
+    made = await api("POST", f"{post}/comments", json={"text": "c"})
+    assert made.headers["location"] == f"{post}/comments/{made.json()['id']}"
+    listed = await api("GET", f"{post}/comments", params={"total": "true"})
+    assert ([item["id"] for item in listed.json()["items"]], listed.json()["total"]) == ([made.json()["id"]], 1)
+    assert (await api("GET", "/v1/records/posts/7/comments")).json() == {"items": [], "next": ""}
+    for parent in ("posts/x", "posts/%00", "posts/0", "posts/99999999999999999999"):
+        problem(await api("GET", f"/v1/records/{parent}/comments"), 404, "not_found")
+        problem(await api("POST", f"/v1/records/{parent}/comments", json={}), 404, "not_found")
+    for path in ("comments", "things/x/comments", "posts/1/things", "posts/1/comments/x/posts", "posts/1/nowhere"):
+        problem(await api("GET", f"/v1/records/{path}"), 404, "unknown_collection")
+
+
+# ---------------------------------------------------------------- preconditions
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("tag", ['"1"', '"7"', "nonsense", '"0"', '"99999999999999999999"', ""])
+async def test_a_stale_tag(api: Api, method: str, tag: str) -> None:
+    """A write over a revision that is not the record's any more is refused, and changes nothing."""
+    path = (await api("POST", THINGS, json={"text": "one"})).headers["location"]
+    await api("PATCH", path, json={"text": "two"})
+    body = None if method == "DELETE" else {"text": "three"}
+    problem(await api(method, path, json=body, headers={"If-Match": tag}), 412, "stale")
+    assert (await api("GET", path)).json()["text"] == "two"
+
+
+async def test_a_fresh_tag(api: Api) -> None:
+    """The record's tag, also weakened by a proxy, and `*` for a record that is there let a write through; two don't."""
+    path = (await api("POST", THINGS, json={})).headers["location"]
+    for tag in ('"1"', 'W/"2"', "*"):
+        assert (await api("PATCH", path, json={}, headers={"If-Match": tag})).status_code == 200
+    problem(await api("PATCH", path, json={}, headers={"If-Match": '"4", "5"'}), 400, "invalid_query")
+    problem(await api("PUT", f"{THINGS}/nobody", json={}, headers={"If-Match": "*"}), 412, "stale")
+
+
+@pytest.mark.parametrize(("tag", "status"), [('"1"', 304), ('W/"1"', 304), ('"0", "1"', 304), ("*", 304), ('"2"', 200)])
+async def test_what_the_caller_has_already(api: Api, tag: str, status: int) -> None:
+    """A GET with the record's tag among those of If-None-Match is answered 304 with the tag, without a body."""
+    path = (await api("POST", THINGS, json={})).headers["location"]
+    answer = await api("GET", path, headers={"If-None-Match": tag})
+    assert (answer.status_code, answer.headers["etag"], bool(answer.content)) == (status, '"1"', status == 200)
+
+
+async def test_a_race_to_create(each_api: Api) -> None:
+    """Of many who create the same id with `If-None-Match: *` exactly one does; the others are told it is there."""
+    calls = (each_api("PUT", f"{THINGS}/x", json={"whole": n}, headers={"If-None-Match": "*"}) for n in range(10))
+    answers = await asyncio.gather(*calls)
+    assert sorted(answer.status_code for answer in answers) == [201, *[412] * 9]
+    [won] = [answer for answer in answers if answer.status_code == 201]
+    assert won.headers["location"] == f"{THINGS}/x"
+    assert (await each_api("GET", f"{THINGS}/x")).json() == won.json()
+
+
+# ---------------------------------------------------------------- idempotency keys
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+async def test_a_repeated_request(each_api: Api, method: str) -> None:
+    """The same request under the same key gets the same answer, tag and place, marked as replayed."""
+    path = (await each_api("POST", THINGS, json={})).headers["location"]
+    place = THINGS if method == "POST" else path
+    more: dict[str, Any] = {"headers": {"Idempotency-Key": '"k"'}}
+    more |= {} if method == "DELETE" else {"json": {"whole": 1}}
+    first, again = await each_api(method, place, **more), await each_api(method, place, **more)
+    assert (first.status_code, first.content) == (again.status_code, again.content)
+    for name in ("etag", "location", "content-type"):
+        assert first.headers.get(name) == again.headers.get(name)
+    assert first.is_success
+    assert "idempotency-replayed" not in first.headers
+    assert again.headers["idempotency-replayed"] == "true"
+
+
+async def test_another_request_under_the_key(api: Api) -> None:
+    """Another body, path, method or precondition under a used key is refused; another's key is another."""
+    ada, ben = await api.sign_up("ada"), await api.sign_up("ben")
+    key = ada["headers"] | {"Idempotency-Key": "k"}
+    first = await api("POST", NOTES, json={"text": "one"}, headers=key)
+    assert first.status_code == 201
+    path = first.headers["location"]
+    for call in (
+        api("POST", NOTES, json={"text": "two"}, headers=key),
+        api("POST", "/notes", json={"text": "one"}, headers=key),
+        api("PUT", path, json={"text": "one"}, headers=key),
+        api("PATCH", path, json={"text": "one"}, headers=key | {"If-Match": '"1"'}),
+    ):
+        problem(await call, 422, "key_reused")
+    other = await api("POST", NOTES, json={"text": "two"}, headers=ben["headers"] | {"Idempotency-Key": "k"})
+    assert other.status_code == 201
+    assert "idempotency-replayed" not in other.headers
+
+
+async def test_a_key_that_is_still_running(api: Api) -> None:
+    """While the first is under way, a second of the same key is told to ask again in a moment."""
+    call: dict[str, Any] = {"json": {}, "headers": {"Idempotency-Key": "k"}}
+    answers = await asyncio.gather(api("POST", THINGS, **call), api("POST", THINGS, **call))
+    refused = next(answer for answer in answers if answer.status_code != 201)
+    problem(refused, 409, "in_progress")
+    assert refused.headers["retry-after"] == "1"
+
+
+@pytest.mark.parametrize("key", ["", '""', "k" * 201, "a\tb"])
+async def test_keys_that_can_not_be(api: Api, key: str) -> None:
+    """A key has 1 to 200 printable characters."""
+    problem(await api("POST", THINGS, json={}, headers={"Idempotency-Key": key}), 400, "invalid_query")
+
+
+# ---------------------------------------------------------------- bodies
+
+
+BAD_BODIES = {
+    "empty": b"",
+    "blank": b" \n",
+    "cut off": b'{"text": "a',
+    "no object": b"[]",
+    "a number": b"1",
+    "no JSON": b"text=a",
+    "NaN": b'{"number": NaN}',
+    "twice": b'{"text": "a", "text": "b"}',
+    "twice, deeper": b'{"any": [{"a": 1, "\\u0061": 2}]}',
+    "NUL": b'{"text": "a\\u0000b"}',
+    "NUL in a name": b'{"any": {"a\\u0000b": 1}}',
+    "half a surrogate": b'{"text": "\\ud800"}',
+    "the other half": b'{"any": {"\\udc00": 1}}',
+    "not UTF-8": b'{"text": "\xff"}',
+    "beyond 64 bits": b'{"any": 9223372036854775808}',
+    "beyond 64 bits, below": b'{"any": [-9223372036854775809]}',
+    "beyond a double": b'{"any": 1e400}',
+    "deep": b'{"any": ' + b"[" * 1_000 + b"]" * 1_000 + b"}",
+    "deep objects": b'{"any": ' + b'{"a":' * 1_000 + b"1" + b"}" * 1_000 + b"}",
+}
+
+
+async def test_bodies_that_two_readers_could_take_differently(each_api: Api) -> None:
+    """What is not JSON with one meaning is refused with the same answer on every database, and nothing is written."""
+    path = (await each_api("PUT", f"{THINGS}/x", json={}, headers={"If-None-Match": "*"})).headers["location"]
+    for name, data in BAD_BODIES.items():
+        for method, place in (("POST", THINGS), ("PUT", path), ("PATCH", path)):
+            if not data.strip() and method != "PUT":
+                continue  # an empty body is an empty object where nothing need be given
+            answer = await each_api(method, place, content=data, headers=JSON)
+            assert problem(answer, 400, "invalid_body"), name
+    assert (await each_api("GET", THINGS, params={"total": "1"})).json()["total"] == 1
+    assert (await each_api("GET", path)).headers["etag"] == '"1"'
+
+
+BAD_VALUES: dict[str, Any] = {
+    "text": [1, True, {"a": 1}, "x" * 10_001],
+    "whole": ["1", 1.5, 2**53, -(2**53), True, []],
+    "number": ["1", True, []],
+    "flag": [0, "true", []],
+    "at": ["yesterday", 1, "2026-13-01T00:00:00Z", "2026-01-01T25:00:00Z"],
+    "big": ["9223372036854775808", "1.0", 1.5, "٣", ""],
+    "bytes": ["A", "€", 1],
+    "tags": ["a", [1], {"a": 1}, ["a"] * 1_001],
+    "nonsense": [1, {}],
+}
+
+
+async def test_values_that_do_not_fit_their_field(each_api: Api) -> None:
+    """Each wrong value is refused with a message by its field, on every database alike."""
+    for field, values in BAD_VALUES.items():
+        for value in values:
+            body = problem(await each_api("POST", THINGS, json={field: value}), 400, "validation")
+            assert list(body["errors"]) == [field], value
+            assert body["message"].startswith(f"{field}: ")
+
+
+async def test_all_errors_at_once(api: Api) -> None:
+    """A body with several faults is told all of them, unknown fields included; a body without faults none."""
+    body = problem(await api("POST", THINGS, json={"text": 1, "whole": "x", "what": 1}), 400, "validation")
+    assert list(body["errors"]) == ["text", "whole", "what"]
+    ids: list[Any] = [True, 1.5, [], {}]
+    for id in ids:
+        assert "id" in problem(await api("POST", THINGS, json={"id": id}), 400, "validation")["errors"]
+
+
+async def test_what_only_the_server_sets(api: Api) -> None:
+    """Times, revision and place in a body are ignored, an integer id is refused, a role is no field."""
+    given = {"created_at": "2000-01-01T00:00:00Z", "updated_at": "x", "revision": 99, "parent": "posts/1"}
+    made = await api("POST", THINGS, json=given)
+    assert made.status_code == 201
+    assert made.json()["revision"] == 1
+    assert made.json()["created_at"] == made.json()["updated_at"] != given["created_at"]
+    path = made.headers["location"]
+    changed = await api("PUT", path, json={**given, "id": "other"})
+    assert (changed.json()["id"], changed.json()["revision"]) == (made.json()["id"], 2)
+    problem(await api("POST", "/v1/records/posts", json={"id": 7}), 400, "validation")
+    ada = await api.sign_up("ada")
+    me = f"/v1/records/users/{ada['user']['id']}"
+    for field in ("role", "roles", "password", "is_admin"):
+        problem(await api("PATCH", me, json={field: "admin"}, headers=ada["headers"]), 400, "validation")
+
+
+@pytest.mark.parametrize(
+    "given", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "json", ""]
+)
+async def test_other_kinds_of_bodies(api: Api, given: str) -> None:
+    """A body of another media type, or encoded, is refused with what to send."""
+    answer = await api("POST", THINGS, content=b"{}", headers={"Content-Type": given})
+    assert "application/json" in problem(answer, 415, "unsupported_media_type")["message"]
+
+
+async def test_kinds_of_json(api: Api) -> None:
+    """JSON by any of its names is read; an encoded body is not."""
+    for given in ("application/json", "Application/JSON; charset=utf-8", "application/merge-patch+json"):
+        assert (await api("POST", THINGS, content=b"{}", headers={"Content-Type": given})).status_code == 201
+    encoded = await api("POST", THINGS, content=b"{}", headers=JSON | {"Content-Encoding": "gzip"})
+    problem(encoded, 415, "unsupported_media_type")
+
+
+async def test_a_body_that_is_too_large(tmp_path: Path) -> None:
+    """A body beyond the setting is refused, whether its length is told or not, and others are served."""
+
+    async def pieces() -> Any:
+        for _ in range(100):
+            yield b" " * 100
+
+    async with serving(SqliteStorage(tmp_path), max_body_bytes=1_000) as api:
+        told = await api("POST", THINGS, content=b" " * 1_001, headers=JSON)
+        assert "max_body_bytes" in problem(told, 413, "too_large")["message"]
+        problem(await api("POST", THINGS, content=pieces(), headers=JSON), 413, "too_large")
+        problem(await api("POST", THINGS, content=b"{}", headers=JSON | {"Content-Length": "x"}), 413, "too_large")
+        assert (await api("POST", THINGS, json={"text": "a" * 900})).status_code == 201
+
+
+# ---------------------------------------------------------------- queries
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "page=0", "page=-1", "page=x", "page=1.5", "page=9999999999", "page=٣", "limit=0", "limit=1001", "limit=",
+        "total=maybe", "limit=1&limit=2", "what=1", "sort=what", "sort=any", "sort=tags", "sort=--text",
+        "filter=record.", "filter=record.what", "filter=1", "filter=true%26", "filter=" + "x" * 4_001, "whole=x",
+        "flag=maybe", "at=yesterday", "big=1.5", "any=1", "bytes=AAAA", "number=nan",
+        "text=%00", "%00=1", "text=%ff", "text=%ED%A0%80",
+        "revision=x", "revision=9223372036854775808",
+        "&".join(f"a{n}=1" for n in range(101)), "&".join("text=%41" for n in range(101)),
+    ],
+)  # fmt: skip
+async def test_queries_that_can_not_be(api: Api, query: str) -> None:
+    """A parameter that is unknown, given twice or not of its kind is refused with what is wrong."""
+    problem(await api("GET", f"{THINGS}?{query}"), 400, "invalid_query")
+
+
+@pytest.mark.parametrize("cursor", ["x", "%00", "e30", "W10", "WzFd", "a" * 5_000, "ä"])
+async def test_cursors_of_no_list(each_api: Api, cursor: str) -> None:
+    """A cursor that this list did not give is refused."""
+    answer = await each_api("GET", f"{THINGS}?cursor={cursor}")
+    assert answer.status_code == 400
+    assert answer.json()["code"] in ("invalid_cursor", "invalid_query")
+
+
+async def test_a_cursor_is_its_lists_own(api: Api) -> None:
+    """A cursor continues the list that gave it, and no other order, filter or collection."""
+    for n in range(3):
+        await api("POST", THINGS, json={"whole": n})
+    page = (await api("GET", THINGS, params={"limit": 1, "sort": "whole"})).json()
+    following = await api("GET", THINGS, params={"limit": 1, "sort": "whole", "cursor": page["next"]})
+    assert [item["whole"] for item in following.json()["items"]] == [1]
+    for other in ({"sort": "-whole"}, {"sort": "whole", "filter": "true"}, {"sort": "whole", "text": "a"}, {}):
+        problem(await api("GET", THINGS, params={**other, "cursor": page["next"]}), 400, "invalid_cursor")
+
+
+async def test_a_link_to_the_next_page(api: Api) -> None:
+    """A list with more to come links to what follows, with the same question; the last page links to nothing."""
+    for n in range(5):
+        await api("POST", THINGS, json={"text": f"a & b {n % 2}", "whole": n})
+    answer = await api("GET", THINGS, params={"limit": "2", "sort": "-whole", "filter": "record.text != 'x y'"})
+    seen = [item["whole"] for item in answer.json()["items"]]
+    while "next" in answer.links:
+        answer = await api("GET", answer.links["next"]["url"])
+        seen += [item["whole"] for item in answer.json()["items"]]
+    assert seen == [4, 3, 2, 1, 0]
+    assert answer.json()["next"] == ""
+
+
+async def test_pages_and_totals(api: Api) -> None:
+    """Pages count from 1; a total is counted where it is asked for; a page beyond the end is empty."""
+    for n in range(5):
+        await api("POST", THINGS, json={"whole": n})
+    page = (await api("GET", THINGS, params={"page": 2, "limit": 2, "sort": "whole", "total": "true"})).json()
+    assert ([item["whole"] for item in page["items"]], page["total"]) == ([2, 3], 5)
+    assert (await api("GET", THINGS, params={"page": 9})).json() == {"items": [], "next": ""}
+    bare = await api("GET", "/things", params={"page": 3, "limit": 2})
+    assert bare.json() | {"data": len(bare.json()["data"])} == {"data": 1, "page": 3, "limit": 2, "total": 5}
+    assert bare.headers["x-total-count"] == "5"
+
+
+# ---------------------------------------------------------------- another's record
+
+
+async def test_anothers_record_by_every_path(each_api: Api) -> None:
+    """Another's record is answered as one that is not there, whatever is asked of it, and no count tells of it."""
+    api = each_api
+    ada, ben = await api.sign_up("ada"), await api.sign_up("ben")
+    made = await api("POST", NOTES, json={"id": "hers", "text": "mine", "slug": "s"}, headers=ada["headers"])
+    assert made.status_code == 201
+    for headers in (ben["headers"], {}):
+        for base in (NOTES, "/notes"):
+            for method in ("GET", "PUT", "PATCH", "DELETE"):
+                for more in ({}, {"If-Match": '"2"'}, {"If-Match": '"9"'}, {"If-Match": "*"}, {"If-None-Match": '"2"'}):
+                    told = [await _asked(api, method, f"{base}/{id}", headers | more) for id in ("hers", "nobody")]
+                    assert told[0] == told[1], (method, more)
+                    assert told[0][0] in (404, 412)
+        listed = (await api("GET", NOTES, params={"total": "true", "text": "mine"}, headers=headers)).json()
+        assert listed == {"items": [], "next": "", "total": 0}
+        bare = await api("GET", "/notes", params={"slug": "s"}, headers=headers)
+        assert (bare.json(), bare.headers["x-total-count"]) == ([], "0")
+    assert (await api("GET", f"{NOTES}/hers", headers=ada["headers"])).json()["revision"] == made.json()["revision"]
+
+
+async def _asked(api: Api, method: str, path: str, headers: dict[str, str]) -> tuple[int, str]:
+    body = {} if method in ("GET", "DELETE") else {"json": {"text": "t"}}
+    answer = await api(method, path, headers=headers | {"X-Request-Id": "same"}, **body)
+    return answer.status_code, answer.text.replace(path.rpartition("/")[2], "ID")
+
+
+async def test_a_hidden_field(api: Api) -> None:
+    """A field that the caller may not see is in no answer, and no filter, sort or equality may ask for it."""
+    ada = await api.sign_up("ada")
+    body = {"id": "x", "text": "t", "owner": ada["user"]["id"], "secret": "planted"}
+    await api.write(Write(act="create", collection="notes", id="x", body=body))
+    for answer in (
+        await api("GET", f"{NOTES}/x", headers=ada["headers"]),
+        await api("GET", NOTES, headers=ada["headers"]),
+        await api("GET", "/notes", headers=ada["headers"]),
+        await api("PATCH", f"{NOTES}/x", json={"text": "u"}, headers=ada["headers"]),
+        await api("PUT", f"{NOTES}/x", json={"text": "v", "owner": ada["user"]["id"]}, headers=ada["headers"]),
+    ):
+        assert answer.status_code == 200
+        assert "planted" not in answer.text
+        assert "secret" not in answer.text
+    for query in (
+        "sort=secret",
+        "sort=-secret",
+        "secret=planted",
+        "filter=record.secret == 'planted'",
+        "filter=has(record.secret)",
+    ):
+        problem(await api("GET", f"{NOTES}?{query}", headers=ada["headers"]), 403, "forbidden")
+    assert (await api("GET", f"{NOTES}/x", headers=api.admin)).json()["secret"] == "planted"
+
+
+async def test_a_closed_collection(api: Api) -> None:
+    """A collection without rules is closed to everybody but administrators."""
+    ada = await api.sign_up("ada")
+    callers: list[tuple[dict[str, str], int, str]] = [(ada["headers"], 403, "forbidden"), ({}, 401, "unauthorized")]
+    for headers, status, code in callers:
+        answers: list[httpx2.Response] = [
+            await api("GET", "/v1/records/closed", headers=headers),
+            await api("POST", "/v1/records/closed", json={}, headers=headers),
+        ]
+        for answer in answers:
+            problem(answer, status, code)
+        assert ("www-authenticate" in answers[0].headers) is (status == 401)
+    assert (await api("POST", "/v1/records/closed", json={}, headers=api.admin)).status_code == 201
+
+
+# ---------------------------------------------------------------- import
+
+
+async def test_an_import(each_api: Api) -> None:
+    """An administrator creates many records at once; what is refused is reported and holds up nothing."""
+    rows = [{"id": 7, "title": "a"}, {"title": 1}, "no object", {"title": "b"}, {"id": 7}]
+    answer = await each_api("POST", "/v1/admin/import/posts", json={"rows": rows}, headers=each_api.admin)
+    assert answer.json()["created"] == 2
+    assert [report["row"] for report in answer.json()["refused"]] == [1, 2, 4]
+    assert [post["id"] for post in (await each_api("GET", "/posts")).json()] == [
+        7,
+        9,
+    ]  # a refused chunk has used up a number
+
+
+@pytest.mark.parametrize("body", [{}, {"rows": {}}, {"rows": [{}] * 1_001}])
+async def test_imports_that_can_not_be(api: Api, body: object) -> None:
+    """Rows are a list of at most a thousand; they go into a collection that is declared."""
+    problem(await api("POST", "/v1/admin/import/posts", json=body, headers=api.admin), 400, "invalid_body")
+    problem(
+        await api("POST", "/v1/admin/import/nowhere", json={"rows": []}, headers=api.admin), 404, "unknown_collection"
+    )
+
+
+async def test_only_administrators_import(api: Api) -> None:
+    """Nobody else imports."""
+    ada = await api.sign_up("ada")
+    problem(await api("POST", "/v1/admin/import/posts", json={"rows": []}, headers=ada["headers"]), 403, "forbidden")
+    problem(await api("POST", "/v1/admin/import/posts", json={"rows": []}), 401, "unauthorized")
