@@ -1,0 +1,146 @@
+"""The outermost bound of a request."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from hinterland.contract.errors import Refusal
+from hinterland.server.http import Disconnected, Receive, Scope, Send
+from hinterland.server.middleware.boundary import App, Boundary
+from hinterland.server.storage.sqlite import SqliteStorage
+from tests.server.api import Api, problem, serving
+
+SECRET = "SELECT password FROM users -- /srv/app.py"
+
+
+async def ask(
+    app: App, seconds: float = 30.0, path: str = "/x", method: str = "GET", **headers: str
+) -> httpx2.Response:
+    """What a bounded app answers."""
+    transport = httpx2.ASGITransport(Boundary(app, seconds))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://test") as http:
+        return await http.request(method, path, headers=headers)
+
+
+def failing(error: Exception) -> App:
+    """An app that fails."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        raise error
+
+    return app
+
+
+async def _wait(scope: Scope, receive: Receive, send: Send) -> None:
+    await asyncio.Event().wait()
+
+
+async def test_a_mistake_tells_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """An error of ours is answered 500 with the request's id and nothing else; the log has the rest by that id."""
+    answer = await ask(failing(ValueError(SECRET)))
+    body = problem(answer, 500, "internal")
+    assert SECRET not in answer.text
+    assert "ValueError" not in answer.text
+    assert body["request_id"] in caplog.text
+    assert SECRET in caplog.text
+
+
+async def test_a_refusal_is_no_mistake(caplog: pytest.LogCaptureFixture) -> None:
+    """A refusal is answered as it is, with its headers and time to wait, and not logged as an error."""
+    refusal = Refusal("rate_limited", "slowly", retry_after=0.2, headers=(("X-Why", "haste"),))
+    with caplog.at_level(logging.ERROR):
+        answer = await ask(failing(refusal))
+    problem(answer, 429, "rate_limited")
+    assert (answer.headers["retry-after"], answer.headers["x-why"], caplog.text) == ("1", "haste", "")
+
+
+async def test_the_time_of_a_request() -> None:
+    """A request that takes too long is answered 408 with the setting's name."""
+    answer = await ask(_wait, 0.01)
+    assert "request_seconds" in problem(answer, 408, "timeout")["message"]
+    assert (await ask(_wait, 0.01, method="HEAD")).content == b""
+
+
+async def test_a_streams_time_is_not_bound() -> None:
+    """A stream may last for as long as it likes; a request that is cancelled from outside is cancelled."""
+    for path in ("/v1/events", "/x"):
+        task = asyncio.create_task(ask(_wait, 0.001 if path == "/v1/events" else 30.0, path))
+        done, _ = await asyncio.wait([task], timeout=0.05)
+        assert not done
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+async def test_an_answer_that_had_begun(caplog: pytest.LogCaptureFixture) -> None:
+    """Where the answer has begun, no second one is sent into it."""
+    sent: list[Any] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise ValueError
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return {"type": "http.request"}  # pragma: no cover
+
+    scope = {"type": "http", "path": "/x", "method": "GET", "headers": []}
+    await Boundary(app, 1.0)(scope, receive, send)
+    assert [message["type"] for message in sent] == ["http.response.start"]
+    assert "failed" in caplog.text
+
+
+async def test_a_caller_that_went_away(caplog: pytest.LogCaptureFixture) -> None:
+    """Who went away is answered nothing, and it is nobody's mistake."""
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)  # pragma: no cover
+
+    boundary = Boundary(failing(Disconnected()), 1.0)
+    await boundary({"type": "http", "path": "/x", "method": "GET", "headers": []}, _wait, send)  # type: ignore[arg-type]
+    assert (sent, caplog.text, boundary.running) == ([], "", 0)
+
+
+async def test_request_ids(api: Api) -> None:
+    """A request keeps its own id where it can be one, and is given a new one where not; no two are alike."""
+    kept = await api("GET", "/health", headers={"X-Request-Id": "from-here.1_2"})
+    assert kept.headers["x-request-id"] == "from-here.1_2"
+    seen = set()
+    for given in ("", "a b", "x" * 65, "<script>", "a\tb", "a\r\nx: y"):
+        seen.add((await api("GET", "/health", headers={"X-Request-Id": given})).headers["x-request-id"])
+    assert len(seen) == 6
+    assert not seen & {"", "a b", "<script>"}
+    refused = await api("GET", "/nowhere", headers={"X-Request-Id": "mine"})
+    assert problem(refused, 404, "not_found")["request_id"] == "mine"
+
+
+async def test_a_whole_server_keeps_the_time(tmp_path: Path) -> None:
+    """A write that waits too long is answered 408; it is settled once all the same, under its key."""
+    async with serving(SqliteStorage(tmp_path), request_seconds=0.05) as api:
+        key = {"Idempotency-Key": "k"}
+        async with api.backend.storage.transaction():
+            problem(await api("POST", "/v1/records/things", json={}, headers=key), 408, "timeout")
+        await api.backend.writer.drain()
+        again = await api("POST", "/v1/records/things", json={}, headers=key)
+        assert (again.status_code, again.headers["idempotency-replayed"]) == (201, "true")
+        assert len((await api("GET", "/things")).json()) == 1
+
+
+async def test_other_protocols_pass() -> None:
+    """What is not HTTP is not the boundary's."""
+    seen: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(scope["type"])
+
+    await Boundary(app, 1.0)({"type": "websocket"}, _wait, _wait)  # type: ignore[arg-type]
+    assert seen == ["websocket"]
