@@ -58,7 +58,7 @@ async def ask(server: Server, method: str, path: str, body: object = None, heade
 
 
 class Stream:
-    """A request whose answer is looked at while it comes. `is_stuck`: the reader takes nothing more."""
+    """A request whose answer is looked at while it comes. `is_broken`: nothing can be sent any more."""
 
     def __init__(
         self,
@@ -73,7 +73,9 @@ class Stream:
         self.headers: dict[str, str] = {}
         self.chunks: list[bytes] = []
         self.is_whole = False
-        self.is_stuck = False
+        self.is_broken = False
+        self._taken = asyncio.Event()
+        self._taken.set()
         self._body = body
         self._gone = asyncio.Event()
         self._news = asyncio.Event()
@@ -96,11 +98,20 @@ class Stream:
             self.status = message["status"]
             self.headers = {name.decode(): value.decode() for name, value in message["headers"]}
             return
-        if self.is_stuck:
-            await asyncio.Event().wait()
+        if self.is_broken:
+            raise OSError("the connection is broken")
+        await self._taken.wait()
         self.chunks.append(message["body"])
         self.is_whole = not message.get("more_body", False)
         self._news.set()
+
+    def hold(self) -> None:
+        """The reader takes nothing more."""
+        self._taken.clear()
+
+    def go_on(self) -> None:
+        """The reader takes what waits."""
+        self._taken.set()
 
     def leave(self) -> None:
         """The reader goes away."""

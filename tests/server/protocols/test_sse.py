@@ -300,7 +300,7 @@ async def test_shutdown(server: Server, ada: dict[str, Any]) -> None:
 async def test_stuck_reader(server: Server, ada: dict[str, Any]) -> None:
     """A reader that takes nothing is let go once too much waits for it."""
     stream = await opened_stream(server, ada)
-    stream.is_stuck = True
+    stream.hold()
     for number in range(6):
         await write(server, "notes", members=[ada["user"]["id"]], title=str(number))
     await asyncio.wait_for(stream.task, 5)
@@ -310,7 +310,7 @@ async def test_stuck_reader(server: Server, ada: dict[str, Any]) -> None:
 async def test_stuck_at_the_end(server: Server, ada: dict[str, Any], clock: ManualClock) -> None:
     """A reader that takes nothing does not hold up a server that goes down."""
     stream = await opened_stream(server, ada)
-    stream.is_stuck = True
+    stream.hold()
     await write(server, "notes", members=[ada["user"]["id"]], title="x")
     await server.close_streams()
     for _ in range(5):
@@ -332,3 +332,26 @@ async def test_trouble_in_the_middle(
     stream = await opened_stream(server, ada)
     await asyncio.wait_for(stream.task, 5)
     assert (stream.is_whole, "failed" in caplog.text) == (False, True)
+
+
+async def test_slow_for_a_while(server: Server, ada: dict[str, Any]) -> None:
+    """A reader that takes nothing for a moment is sent what waited, in order, once it goes on."""
+    stream = await opened_stream(server, ada)
+    stream.hold()
+    for number in range(3):
+        await write(server, "notes", members=[ada["user"]["id"]], title=f"number {number}")
+    stream.go_on()
+    for number in range(3):
+        assert f"number {number}" in (await stream.next()).data
+    stream.leave()
+
+
+async def test_broken_connection(server: Server, ada: dict[str, Any]) -> None:
+    """A connection that breaks while it is written to ends its own stream; the others are served."""
+    broken, other = await opened_stream(server, ada), await opened_stream(server, ada)
+    broken.is_broken = True
+    for title in ("one", "two"):
+        await write(server, "notes", members=[ada["user"]["id"]], title=title)
+        assert title in (await other.next()).data
+    await asyncio.wait_for(broken.task, 5)
+    other.leave()

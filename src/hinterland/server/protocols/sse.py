@@ -15,6 +15,7 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import SIGNED_OUT, Principal
 from hinterland.contract.operations import path_of
 from hinterland.kit.clock import Clock
+from hinterland.kit.eager import begin
 from hinterland.kit.time_limit import within
 from hinterland.server.backend import Backend
 from hinterland.server.data.subscription import Subscription
@@ -122,6 +123,7 @@ async def serve(subscription: Subscription, receive: Receive, send: Send, clock:
 
 async def _send_all(subscription: Subscription, send: Send) -> None:
     await send({"type": "http.response.body", "body": _COMMENT, "more_body": True})
+    subscription.sink = lambda data: begin(send({"type": "http.response.body", "body": data, "more_body": True}))
     while data := await subscription.next():
         await send({"type": "http.response.body", "body": data, "more_body": True})
     await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -1,0 +1,42 @@
+"""Running an awaitable at once, up to where it first waits: most sends never do, and a task's turn costs more."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any
+
+
+def begin(awaitable: Awaitable[None]) -> Awaitable[None] | None:
+    """Run `awaitable` until it waits; None where it has ended, else what is to be awaited for the rest.
+
+    What it raises before it waits is raised here. The rest must be awaited, once, in a task.
+    """
+    steps = awaitable.__await__()
+    try:
+        waiting = next(steps)
+    except StopIteration:
+        return None
+    return _Rest(steps, waiting)
+
+
+class _Rest:
+    """An awaitable that has begun and waits for something."""
+
+    __slots__ = ("_steps", "_waiting")
+
+    def __init__(self, steps: Generator[Any, Any, None], waiting: Any) -> None:
+        self._steps = steps
+        self._waiting = waiting
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        waiting = self._waiting
+        while True:
+            act: Callable[[Any], Any] = self._steps.send
+            try:
+                given = yield waiting
+            except BaseException as error:
+                act, given = self._steps.throw, error
+            try:
+                waiting = act(given)
+            except StopIteration:
+                return
