@@ -7,7 +7,18 @@ from typing import Any
 import msgspec
 
 
-class Registration(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+_SECRETS = frozenset({"password", "token", "access_token", "refresh_token"})
+
+
+class _Discreet(msgspec.Struct, frozen=True):
+    """A body that keeps its secrets out of logs and tracebacks."""
+
+    def __repr__(self) -> str:
+        shown = ((name, "…" if name in _SECRETS else repr(getattr(self, name))) for name in self.__struct_fields__)
+        return f"{type(self).__name__}({', '.join(f'{name}={value}' for name, value in shown)})"
+
+
+class Registration(_Discreet, frozen=True, kw_only=True, omit_defaults=True):
     """Sign up: the credentials and the fields of the user's record."""
 
     email: str
@@ -15,20 +26,20 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     name: str = ""
 
 
-class Credentials(msgspec.Struct, frozen=True, kw_only=True):
+class Credentials(_Discreet, frozen=True, kw_only=True):
     """Log in."""
 
     email: str
     password: str
 
 
-class RefreshRequest(msgspec.Struct, frozen=True, kw_only=True):
+class RefreshRequest(_Discreet, frozen=True, kw_only=True):
     """Renew a session (RFC 6749 §6)."""
 
     refresh_token: str
 
 
-class Session(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Session(_Discreet, frozen=True, kw_only=True, omit_defaults=True):
     """The signed-in state: a short access token (a JWT, RFC 9068) and a single-use refresh token.
 
     `token` repeats `access_token`; `expires_in` is in seconds (RFC 6749 §5.1). `message` comes with a sign-up.
