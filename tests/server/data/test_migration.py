@@ -1,0 +1,325 @@
+"""Stored records brought to a changed declaration, on each database."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from hinterland.contract.errors import Refusal
+from hinterland.contract.fields import AnyField, Int64, Integer, Json, List, Number, Text
+from hinterland.contract.identity import Principal
+from hinterland.contract.records import EVERYBODY, Collection
+from hinterland.server.app import opened
+from hinterland.server.backend import Backend
+from hinterland.server.data import migration, schema
+from hinterland.server.data.migration import Migration, migrate
+from hinterland.server.declaration import App
+from hinterland.server.storage.postgres import PostgresStorage
+from hinterland.server.storage.protocol import Storage
+from hinterland.server.storage.sqlite import SqliteStorage
+
+ADMIN = Principal(id="a", is_admin=True)
+Database = Callable[[], Storage]
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
+    """Opens the same database again and again."""
+    if request.param == "sqlite":
+        return lambda: SqliteStorage(tmp_path)
+    dsn = request.getfixturevalue("postgres_dsn")
+    return lambda: PostgresStorage(dsn, connections=3)
+
+
+def notes(*, parent: str = "", indexes: tuple[tuple[str, ...], ...] = (), **fields: AnyField) -> Collection:
+    """The collection that is changed."""
+    return Collection(name="notes", fields=dict(fields), rules=EVERYBODY, parent=parent, indexes=indexes)
+
+
+@asynccontextmanager
+async def serving(database: Database, *collections: Collection) -> AsyncIterator[Backend]:
+    """The backend of these collections."""
+    async with opened(App(collections=collections), database()) as backend:
+        yield backend
+
+
+async def stored(database: Database, collection: Collection, *rows: dict[str, Any]) -> None:
+    """A database with these records."""
+    async with serving(database, collection) as backend:
+        result = await backend.importer.rows(collection.name, list(rows))
+        assert result["refused"] == []
+
+
+async def changed(database: Database, *collections: Collection, is_rehearsal: bool = False) -> Migration:
+    """What a migration to these collections tells."""
+    storage = database()
+    await storage.open()
+    try:
+        app = App(collections=collections)
+        return await migrate(storage, app.collections, 1_800_000_000.0, is_rehearsal=is_rehearsal)
+    finally:
+        await storage.close()
+
+
+async def documents(database: Database, collection: Collection) -> dict[Any, dict[str, Any]]:
+    """The records by id, without what the server adds."""
+    async with serving(database, collection) as backend:
+        return await _documents(backend)
+
+
+async def _documents(backend: Backend) -> dict[Any, dict[str, Any]]:
+    entry = backend.catalogue["notes"]
+    rows = await backend.storage.fetch("SELECT _parent, id FROM notes")
+    found = {}
+    for parent, id in rows:
+        record = await backend.reader.view(ADMIN, entry, parent, id)
+        document = msgspec.json.decode(entry.wire(ADMIN, record))
+        found[id] = {name: document[name] for name in entry.collection.fields}
+    return found
+
+
+async def test_a_dropped_field(database: Database) -> None:
+    """A field that is gone leaves its records, which change in the log; others keep their values."""
+    await stored(
+        database, notes(title=Text(), sub=Text(index=True)), {"id": "a", "title": "A", "sub": "x"}, {"id": "b"}
+    )
+    told = await changed(database, notes(title=Text()))
+    assert told.steps == ("drop notes.sub, which has a value in 1 record", "rewrite 2 of 2 records of notes")
+    async with serving(database, notes(title=Text())) as backend:
+        assert await _documents(backend) == {"a": {"title": "A"}, "b": {"title": None}}
+        entries = await backend.storage.log(2, 10)
+        assert [(entry.kind, entry.revision, entry.commit) for entry in entries] == [("update", 3, 4), ("update", 4, 4)]
+        assert all(entry.after is not None and entry.after.revision == entry.revision for entry in entries)
+
+
+async def test_a_default_is_filled_in(database: Database) -> None:
+    """A new field's default stands in every record, can be listed by, and goes on for new ones."""
+    await stored(database, notes(title=Text()), {"id": "a", "title": "A"})
+    new = notes(title=Text(), stars=Integer(default=3, required=True, index=True))
+    told = await changed(database, new)
+    assert told.steps == ("add notes.stars, 3 in 1 record", "rewrite 1 of 1 record of notes")
+    async with serving(database, new) as backend:
+        assert await _documents(backend) == {"a": {"title": "A", "stars": 3}}
+        rows = await backend.storage.fetch("SELECT id FROM notes WHERE stars = 3")
+        assert [tuple(row) for row in rows] == [("a",)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "value", "kept"),
+    [
+        (Text(), Integer(), "42", 42),
+        (Text(), Number(), "4.5", 4.5),
+        (Text(), List(of=Integer()), "[1,2]", [1, 2]),
+        (Text(), Json(), "words", "words"),
+        (Integer(index=True), Number(index=True), 7, 7.0),
+        (Number(), Integer(unique=True), 7.0, 7),
+        (Integer(), Text(), 7, "7"),
+        (Integer(), Int64(), 7, "7"),
+        (Int64(), Integer(), "7", 7),
+        (Text(), Text(max_length=3), "abc", "abc"),
+        (Text(), Text(read="true"), "abc", "abc"),
+        (Text(read="true"), Text(), "abc", "abc"),
+    ],
+)
+async def test_a_value_that_fits(database: Database, old: AnyField, new: AnyField, value: Any, kept: Any) -> None:
+    """A field of another kind, other limits or other readers keeps each value in its new form and column."""
+    await stored(database, notes(x=old), {"id": "a", "x": value}, {"id": "b"})
+    assert (await changed(database, notes(x=new))).problems == ()
+    assert await documents(database, notes(x=new)) == {"a": {"x": kept}, "b": {"x": None}}
+    async with serving(database, notes(x=new)) as backend:
+        (row,) = await backend.storage.fetch("SELECT count(*) FROM notes WHERE x IS NOT NULL")
+        assert row[0] == 1
+        assert (await backend.importer.rows("notes", [{"x": kept}]))["created"] == (0 if new.unique else 1)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "value", "words"),
+    [
+        (Text(), Integer(), "many", 'notes/a: x is "many", and must be a whole number'),
+        (Text(), Integer(), "007", "must be a whole number"),
+        (Int64(), Number(), "9007199254740993", "kept exactly"),
+        (Text(), Text(max_length=2), "long", "at most 2 characters"),
+        (Text(), List(), "[" * 5_000, "must be a list"),
+        (Json(), Text(), {"a": 1}, "must be text"),
+        (Text(), Text(required=True), None, "notes/a: x is required, and has no value"),
+        (Text(), Text(required=True), "", "notes/a: x is required, and has no value"),
+    ],
+)
+async def test_a_value_that_does_not_fit(
+    database: Database, old: AnyField, new: AnyField, value: Any, words: str
+) -> None:
+    """Records that don't fit are listed, and nothing is changed."""
+    await stored(database, notes(x=old), {"id": "a", "x": value}, {"id": "b", "x": value})
+    told = await changed(database, notes(x=new))
+    assert words in told.problems[0]
+    assert len(told.problems) == 2
+    assert await documents(database, notes(x=old)) == {"a": {"x": value}, "b": {"x": value}}
+    async with serving(database, notes(x=old)) as backend:
+        assert (await backend.storage.head()).revision == 2
+
+
+async def test_many_problems_are_counted(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first records that don't fit are listed, the others counted."""
+    monkeypatch.setattr(migration, "SHOWN", 2)
+    await stored(database, notes(x=Text()), *({"x": "no"} for _ in range(5)))
+    told = await changed(database, notes(x=Integer()))
+    assert len(told.problems) == 3
+    assert told.problems[-1] == "… and 3 more in notes"
+
+
+async def test_newly_unique(database: Database) -> None:
+    """A field becomes unique where no two records share a value; those that do are listed."""
+    old, new = notes(x=Text(), y=Text()), notes(x=Text(unique=True), y=Text())
+    await stored(database, old, {"id": "a", "x": "1"}, {"id": "b", "x": "1"}, {"id": "c", "x": "2"}, {"id": "d"})
+    told = await changed(database, new)
+    assert told.problems == (
+        'notes/a: x is "1", which another record has too',
+        'notes/b: x is "1", which another record has too',
+    )
+    good = notes(x=Text(), y=Text(unique=True))
+    assert (await changed(database, good)).problems == ()
+    async with serving(database, good) as backend:
+        await backend.importer.rows("notes", [{"y": "1"}])
+        (report,) = (await backend.importer.rows("notes", [{"y": "1"}]))["refused"]
+        assert report["errors"] == {"y": ["is taken already"]}
+
+
+async def test_values_that_become_the_same(database: Database) -> None:
+    """Values that are told apart before and the same afterwards are found, and nothing is changed."""
+    await stored(database, notes(x=Text(unique=True)), {"id": "a", "x": "1"}, {"id": "b", "x": "1.0"})
+    told = await changed(database, notes(x=Integer(unique=True)))
+    assert len(told.problems) == 2
+    assert await documents(database, notes(x=Text(unique=True))) == {"a": {"x": "1"}, "b": {"x": "1.0"}}
+
+
+async def test_not_unique_any_more(database: Database) -> None:
+    """A field that is not unique any more takes a value twice, without a migration; an index can go and come."""
+    await stored(database, notes(x=Text(unique=True), y=Text(index=True)), {"id": "a", "x": "1"})
+    for collection in (notes(x=Text(index=True), y=Text()), notes(x=Text(), y=Text(index=True), indexes=(("x", "y"),))):
+        async with serving(database, collection) as backend:
+            assert (await backend.importer.rows("notes", [{"x": "1"}]))["refused"] == []
+    async with serving(database, notes(x=Text(), y=Text())) as backend:
+        assert len(await _documents(backend)) == 3
+
+
+async def test_a_field_of_a_group_index_goes(database: Database) -> None:
+    """A field in a group's index can be dropped, and take another kind."""
+    old = notes(x=Text(), y=Text(), z=Integer(), indexes=(("x", "y"), ("z", "x")))
+    await stored(database, old, {"id": "a", "x": "1", "y": "2", "z": 3})
+    new = notes(x=Integer(), z=Integer(), indexes=(("z", "x"),))
+    assert (await changed(database, new)).problems == ()
+    assert await documents(database, new) == {"a": {"x": 1, "z": 3}}
+
+
+async def test_a_dropped_collection(database: Database) -> None:
+    """A collection that is gone takes its records and what the log held of them; the name is free for another kind."""
+    await stored(database, notes(x=Text()), {"id": "a", "x": "secret"})
+    async with serving(database, notes(x=Text())) as backend:
+        await backend.importer.rows("notes", [{"id": "b", "x": "secret"}])
+    told = await changed(database)
+    assert told.steps == ("drop the collection notes with its 2 records",)
+    async with serving(database) as backend:
+        assert await backend.storage.log(0, 10) == []
+        assert (await backend.storage.head()).revision == 2
+    other = Collection(name="notes", fields={"y": Text()}, ids="integer")
+    async with serving(database, other) as backend:
+        assert (await backend.importer.rows("notes", [{"y": "1"}]))["created"] == 1
+        assert [entry.revision for entry in await backend.storage.log(0, 10)] == [3]
+
+
+async def test_what_no_migration_changes(database: Database) -> None:
+    """Other ids and another parent are refused, and nothing is changed."""
+    await stored(database, notes(x=Text()), {"id": "a", "x": "1"})
+    told = await changed(database, Collection(name="notes", fields={}, ids="integer", parent="users"))
+    assert told == Migration(
+        (),
+        (
+            "notes has integer ids, had string ids: no migration changes that",
+            "notes lives under users, lived under the top: no migration changes that",
+        ),
+    )
+    assert await documents(database, notes(x=Text())) == {"a": {"x": "1"}}
+
+
+async def test_a_rehearsal(database: Database) -> None:
+    """A rehearsal tells what a migration would, and leaves everything as it is."""
+    await stored(database, notes(x=Text()), {"id": "a", "x": "1"})
+    rehearsed = await changed(database, notes(x=Integer(), y=Text(default="d")), is_rehearsal=True)
+    assert await documents(database, notes(x=Text())) == {"a": {"x": "1"}}
+    assert await changed(database, notes(x=Integer(), y=Text(default="d"))) == rehearsed
+    assert rehearsed.steps == (
+        'add notes.y, "d" in 1 record',
+        "make notes.x Integer, was Text",
+        "rewrite 1 of 1 record of notes",
+    )
+
+
+async def test_turns_are_told(database: Database) -> None:
+    """Every change of a field is among the steps."""
+    old = notes(a=Text(), b=Text(), c=Text(read="true"))
+    await stored(database, old, {"id": "x", "a": "1"})
+    told = await changed(
+        database, notes(a=Text(required=True, unique=True, default="?"), b=Text(read="true"), c=Text())
+    )
+    assert told.steps == (
+        "notes.a becomes required",
+        "notes.a becomes unique",
+        "notes.b is seen by its own read rule",
+        "notes.c is seen with its record",
+        "rewrite 1 of 1 record of notes",
+    )
+
+
+async def test_nested_records_in_many_pages(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records below others are rewritten page by page, each once, and each page is a commit of its own."""
+    monkeypatch.setattr(migration, "BATCH", 3)
+    old, new = notes(parent="users", x=Text()), notes(parent="users", x=Text(), y=Integer(default=1))
+    async with serving(database, old) as backend:
+        people = [{"id": name, "name": name, "email": f"{name}@b.cd"} for name in ("u", "v")]
+        assert (await backend.importer.rows("users", people))["refused"] == []
+        rows = [{"id": f"n{n}", "parent": f"users/{'uv'[n % 2]}", "x": "1"} for n in range(8)]
+        assert (await backend.importer.rows("notes", rows))["refused"] == []
+    await changed(database, new)
+    async with serving(database, new) as backend:
+        entries = [entry for entry in await backend.storage.log(0, 100) if entry.kind == "update"]
+        assert [entry.commit for entry in entries] == [13, 13, 13, 16, 16, 16, 18, 18]
+        assert len({(entry.parent, entry.id) for entry in entries}) == 8
+        assert {entry.parent for entry in entries} == {"users/u", "users/v"}
+
+
+async def test_a_failing_statement(postgres_dsn: str) -> None:
+    """A migration that the database refuses in the middle says why, and leaves everything as it was."""
+    long = "".join(sha256(bytes([n])).hexdigest() for n in range(200))  # more than an index of PostgreSQL can hold
+
+    def database() -> Storage:
+        return PostgresStorage(postgres_dsn, connections=3)
+
+    old = notes(x=Text(max_length=20_000), y=Text())
+    await stored(database, old, {"id": "a", "x": long, "y": "1"})
+    with pytest.raises(Refusal, match="too long for its index"):
+        await changed(database, notes(x=Text(max_length=20_000, unique=True)))
+    assert await documents(database, old) == {"a": {"x": long, "y": "1"}}
+
+
+async def test_the_new_declaration_is_kept(database: Database) -> None:
+    """After a migration the database opens with the new declaration alone."""
+    await stored(database, notes(x=Text()), {"id": "a", "x": "1"})
+    await changed(database, notes(y=Text()))
+    storage = database()
+    await storage.open()
+    try:
+        known = await schema.stored(storage)
+        assert known["notes"] == notes(y=Text())
+        assert schema.breaking(known, [*_with_users(notes(x=Text()))]) != []
+    finally:
+        await storage.close()
+
+
+def _with_users(*collections: Collection) -> Sequence[Collection]:
+    return App(collections=collections).collections
