@@ -25,7 +25,7 @@ from hinterland.server.data.plan import UNWRITTEN, Deferred, OnDelete, Plan, Rec
 from hinterland.server.data.requests import Answer, Outcome, Step, WriteRequest, Written
 from hinterland.server.storage.failures import Deadlock, FateUnknown
 from hinterland.server.storage.protocol import Change, Storage, StoredRecord, Transaction
-from hinterland.server.storage.system import Assigned, LostRace, Put, Row, RowAct
+from hinterland.server.storage.system import Assigned, Expect, LostRace, Put, Row, RowAct
 
 log = logging.getLogger("hinterland.writer")
 MAX_GROUP = 256
@@ -65,6 +65,7 @@ class Writer:
         self.clock = clock
         self.on_delete = on_delete
         self.wake: Callable[[], None] = lambda: None
+        self._has_rivals = storage.dialect == "postgres"  # other processes write to the same database
         self._waiting: list[Waiting] = []
         self._task: asyncio.Task[None] | None = None
         self._running_keys: set[tuple[str, str]] = set()
@@ -127,14 +128,17 @@ class Writer:
             self.wake()
 
     async def _retry_alone(self, waiting: Waiting, error: Exception) -> None:
-        for _ in range(_ALONE_TRIES if isinstance(error, Deadlock) else 0):
+        """Try again what another process got in the way of; a repetition then finds the answer that the other gave."""
+        for _ in range(_ALONE_TRIES):
+            if not _may_retry(waiting[0], error):
+                break
             try:
                 await self._try([waiting])
-            except Deadlock:
-                continue
-            except (Refusal, LostRace) as refused:
-                _fail(waiting[1], refused)
-            return
+            except (Refusal, LostRace, Deadlock) as again:
+                error = again
+            else:
+                self.wake()
+                return
         _fail(waiting[1], Refusal("unavailable", retry_after=1) if isinstance(error, Deadlock) else error)
 
     async def _try(self, group: list[Waiting]) -> list[Decided]:
@@ -213,10 +217,29 @@ class Writer:
                 await transaction.write(changes, revision, random.getrandbits(53), now)
             outcome = item.outcome or _outcome(item, changes, revision if changes else 0)
             outcome, acts = _finish(item, outcome, now)
+            if self._has_rivals and not outcome.replayed:
+                acts = [*_guards(item.request), *acts]
             if acts:
                 await transaction.act(acts)
             outcomes.append(outcome)
         return outcomes
+
+
+def _may_retry(request: WriteRequest, error: Exception) -> bool:
+    is_repeatable = request.key is not None or request.step is not None
+    return isinstance(error, Deadlock) or (isinstance(error, LostRace) and is_repeatable)
+
+
+def _guards(request: WriteRequest) -> list[RowAct]:
+    """What must still hold when a keyed request or a device's step is written, lest two processes do it twice."""
+    guards: list[RowAct] = []
+    if request.key is not None:
+        guards.append(Expect("_answers", {"caller": request.key.caller, "key": request.key.key}, None))
+    if request.step is not None:
+        device = {"account": request.step.account, "device": request.step.device}
+        last = request.step.seq - 1
+        guards.append(Expect("_devices", device, {"settled": last} if last else None))
+    return guards
 
 
 def _fail(answer: asyncio.Future[Outcome], error: Exception) -> None:

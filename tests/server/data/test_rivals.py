@@ -1,0 +1,69 @@
+"""Two processes' writers on one PostgreSQL: what is said twice happens once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+import msgspec
+
+from hinterland.contract.changes import Write
+from hinterland.contract.fields import Text
+from hinterland.contract.identity import Principal
+from hinterland.contract.records import EVERYBODY, Collection
+from hinterland.contract.sync import Mutation, Push
+from hinterland.server.app import opened
+from hinterland.server.backend import Backend
+from hinterland.server.data.requests import Answer, Key, Outcome, WriteRequest
+from hinterland.server.declaration import App
+from hinterland.server.settings import AuthSettings, Settings
+from hinterland.server.storage.postgres import PostgresStorage
+
+APP = App(
+    collections=[Collection(name="marks", fields={"mark": Text(required=True)}, rules=EVERYBODY)],
+    settings=Settings(auth=AuthSettings(hash_memory_kib=8, hash_passes=1)),
+)
+ADA = Principal(id="ada")
+
+
+def keyed(mark: str) -> WriteRequest:
+    """A keyed creation."""
+
+    def answer(outcome: Outcome) -> Answer:
+        return Answer(201, str(outcome.records[0].id).encode())
+
+    write = Write(act="create", collection="marks", body={"mark": mark})
+    return WriteRequest((write,), ADA, key=Key("ada", mark, "same"), answer=answer)
+
+
+async def marks(backend: Backend) -> Counter[str]:
+    """How often each mark is stored."""
+    rows = await backend.storage.fetch('SELECT mark FROM "marks"')
+    return Counter(row[0] for row in rows)
+
+
+async def test_a_key_on_two_processes(postgres_dsn: str) -> None:
+    """Idempotency-Key: the same request at two processes at once is written once, and both get the same answer."""
+    first, second = PostgresStorage(postgres_dsn, connections=4), PostgresStorage(postgres_dsn, connections=4)
+    async with opened(APP, first) as one, opened(APP, second) as two:
+        names = [f"mark {number}" for number in range(40)]
+        answers = await asyncio.gather(*(b.writer.submit(keyed(name)) for name in names for b in (one, two)))
+        stored = await marks(one)
+    assert stored == Counter(names)
+    ids = [outcome.answer for outcome in answers]
+    assert ids[::2] == ids[1::2]
+
+
+async def test_a_push_on_two_processes(postgres_dsn: str) -> None:
+    """Duplicated pushes → as if exactly once and in order, whichever process takes them."""
+    first, second = PostgresStorage(postgres_dsn, connections=4), PostgresStorage(postgres_dsn, connections=4)
+    mutations = [
+        Mutation(seq=seq, id=f"m{seq}", writes=[Write(act="create", collection="marks", body={"mark": f"mark {seq}"})])
+        for seq in range(1, 41)
+    ]
+    push = Push(device="phone", mutations=mutations)
+    async with opened(APP, first) as one, opened(APP, second) as two:
+        results = await asyncio.gather(*(b.sync.push(ADA, push) for b in (one, two)))
+        stored = await marks(one)
+    assert stored == Counter(f"mark {seq}" for seq in range(1, 41))
+    assert msgspec.json.encode(results[0].results) == msgspec.json.encode(results[1].results)
