@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -47,6 +48,7 @@ class Device:
         self.local: Local
 
     async def start(self) -> None:
+        self.heard = ""
         self.local = Local(self.path, self.network, self.world.clock, random=self.world.random.random)
         await self.local.open()
         await self.local.switch(self.account)
@@ -149,19 +151,17 @@ class Device:
             return
 
     async def hear(self) -> None:
-        """Live events come in, if the store is up to date."""
+        """Some live events come in; the stream has its own place, and tells each event once."""
         scope, subscription = self.local.scope, self.local.subscription
         at = await self.local.store.read(lambda c: pulls.position(c, scope, subscription))
-        if at.cursor:
-            for event in self.world.server._since(self.account, subscription.split(","), at.cursor):
-                take = partial(
-                    pulls.take_commit,
-                    scope=scope,
-                    subscription=subscription,
-                    cursor=event.cursor,
-                    changes=event.changes,
-                )
-                await self.local.store.write(take)
+        self.heard = self.heard or at.cursor
+        events = self.world.server._since(self.account, subscription.split(","), self.heard) if self.heard else ()
+        for event in islice(events, self.world.random.randrange(4)):
+            take = partial(
+                pulls.take_commit, scope=scope, subscription=subscription, cursor=event.cursor, changes=event.changes
+            )
+            await self.local.store.write(take)
+            self.heard = event.cursor
 
     async def _any(self) -> dict[str, Any] | None:
         notes = (await self.notes.list(limit=1000)).items

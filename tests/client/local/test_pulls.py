@@ -7,7 +7,7 @@ import pytest
 from msgspec import structs
 
 from hinterland.client.errors import ConnectError
-from hinterland.client.local import pulls
+from hinterland.client.local import pulls, results
 from hinterland.client.local.local import Local
 from hinterland.client.local.mutations import next_push
 from hinterland.contract.changes import Write
@@ -207,6 +207,27 @@ async def test_live_commits(device: OPEN, server: ModelServer) -> None:
     assert await take(local, "c6", change("c", 6, "new"))
     await local.store.write(lambda c: _next_push(c, local))
     assert not await take(local, "c7", change("c", 7, "newer"))
+
+
+async def test_after_a_commit_that_was_not_taken(device: OPEN, server: ModelServer) -> None:
+    """A commit that had to be pulled, and a cursor that the stream could not continue, make the store pull before it
+    takes any later commit: nothing between the two is missed."""
+    server.write(note("a", count=1))
+    local = await device()
+    await local.sync.now()
+    server.may_write = lambda account, record: record.get("count") != 2
+    await local.collection("notes").update("a", {"count": 2})
+    push = await local.store.write(lambda c: _next_push(c, local))
+    server.write(note("b"))
+    assert not await take(local, "c2", change("b", 2, "missed"))
+    result = await server.push("ada", push)
+    await local.store.write(lambda c: results.settle(c, local.scope, push, result))
+    assert not await take(local, "c3", change("c", 3, "later"))
+    await local.sync.now()
+    assert await ids(local) == ["a", "b"]
+    assert await take(local, "c3", change("c", 3, "later"))
+    await local.store.write(lambda c: pulls.distrust(c, local.scope))
+    assert not await take(local, "c4", change("d", 4, "later still"))
 
 
 async def test_a_commit_of_a_deletion_below_an_unsent_edit(device: OPEN, server: ModelServer) -> None:

@@ -22,25 +22,34 @@ from hinterland.contract.sync import PullResult
 
 
 class Position(msgspec.Struct, frozen=True):
-    """How far a subscription has come. `is_current`: at its last pull nothing was left to fetch."""
+    """How far a subscription has come. `is_current`: nothing was left to fetch at its last pull, nor missed since.
+    `is_whole`: that was so once, and the store holds something of every record that is to be seen."""
 
     cursor: str = ""
     horizon: int = 0
     is_current: bool = False
+    is_whole: bool = False
 
 
 def position(connection: Connection, scope: Scope, subscription: str) -> Position:
     """How far the subscription has come; a new one begins with the cursor "", one that has changed goes on."""
     row = connection.execute(
-        "SELECT cursor, horizon, is_current AND collections = ? FROM cursors WHERE space = ?",
-        (subscription, scope.space),
+        "SELECT cursor, horizon, is_current, is_whole, collections FROM cursors WHERE space = ?", (scope.space,)
     ).fetchone()
-    return Position() if row is None else Position(row[0], row[1], bool(row[2]))
+    if row is None:
+        return Position()
+    is_same = row[4] == subscription
+    return Position(row[0], row[1], bool(row[2]) and is_same, bool(row[3]) and is_same)
 
 
 def start_again(connection: Connection, scope: Scope) -> None:
     """Forget the cursor: the next pull fetches everything; what is in the store stays until it was replaced."""
     connection.execute("DELETE FROM cursors WHERE space = ?", (scope.space,))
+
+
+def distrust(connection: Connection, scope: Scope) -> None:
+    """Something was missed: no live commit is taken before the next pull has come to its end."""
+    connection.execute("UPDATE cursors SET is_current = 0 WHERE space = ?", (scope.space,))
 
 
 def take_pull(connection: Connection, scope: Scope, subscription: str, asked: str, result: PullResult) -> bool:
@@ -58,7 +67,12 @@ def take_pull(connection: Connection, scope: Scope, subscription: str, asked: st
         stale += contain_until(connection, scope, result.settled)
     refresh(connection, scope, stale)
     horizon = _highest(result.changes, 0 if whole else before.horizon)
-    _keep(connection, scope, subscription, Position(result.cursor, horizon, not result.more))
+    _keep(
+        connection,
+        scope,
+        subscription,
+        Position(result.cursor, horizon, not result.more, before.is_whole or not result.more),
+    )
     return True
 
 
@@ -68,15 +82,17 @@ def take_commit(
     """Apply a live commit; False: it has to be pulled.
 
     So it is where the store is not up to date, and where own writes are under way: only a pull tells which of them an
-    answer contains. Without `changes` just the cursor moves.
+    answer contains. Until that pull no later commit is taken either, for its cursor would skip this one. Without
+    `changes` just the cursor moves.
     """
     before = position(connection, scope, subscription)
     if not before.is_current or _has_own_under_way(connection, scope):
+        distrust(connection, scope)
         return False
     if changes and _highest(changes, 0) <= before.horizon:
         return True
     refresh(connection, scope, _take(connection, scope, changes, _open(connection, scope, subscription, ())))
-    _keep(connection, scope, subscription, Position(cursor, _highest(changes, before.horizon), True))
+    _keep(connection, scope, subscription, Position(cursor, _highest(changes, before.horizon), True, True))
     return True
 
 
@@ -93,8 +109,9 @@ def _highest(changes: Iterable[ChangeEvent], horizon: int) -> int:
 
 def _keep(connection: Connection, scope: Scope, subscription: str, new: Position) -> None:
     connection.execute(
-        "INSERT OR REPLACE INTO cursors (space, collections, cursor, horizon, is_current) VALUES (?, ?, ?, ?, ?)",
-        (scope.space, subscription, new.cursor, new.horizon, new.is_current),
+        "INSERT OR REPLACE INTO cursors (space, collections, cursor, horizon, is_current, is_whole)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (scope.space, subscription, new.cursor, new.horizon, new.is_current, new.is_whole),
     )
 
 

@@ -201,7 +201,7 @@ class LocalRepository(Generic[T]):
         except HinterlandError as error:
             return QueryState(data=None, is_loading=False, is_stale=True, error=error)
         at = await self._parts.store.read(partial(pulls.position, scope=scope, subscription=subscription))
-        is_loading = not (data or at.is_current)
+        is_loading = not (data or at.is_whole)
         is_stale = status.state not in ("online", "following")
         return QueryState(
             data=None if is_loading else data, is_loading=is_loading, is_stale=is_stale, error=status.error

@@ -75,7 +75,8 @@ MIGRATIONS = (
         collections TEXT NOT NULL,
         cursor TEXT NOT NULL,
         horizon INTEGER NOT NULL,
-        is_current INTEGER NOT NULL
+        is_current INTEGER NOT NULL,
+        is_whole INTEGER NOT NULL
     );
 
     CREATE TABLE generations (

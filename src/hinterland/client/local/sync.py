@@ -201,6 +201,7 @@ class Sync:
         if event.kind == "offline":
             self._say("offline", HinterlandError(event.reason, code="connection_lost"))
         elif event.kind == "resync":
+            await self._store.write(partial(pulls.distrust, scope=scope))
             self.work()
         elif event.kind == "ready":
             if self.status.state != "online":
