@@ -62,7 +62,7 @@ class HttpRequest:
         if not raw:
             return []
         if b"%" not in raw and b"+" not in raw and raw.isascii() and raw.count(b"&") < _MAX_FIELDS:
-            return [(part[0], part[2]) for part in map(_halves, raw.decode().split("&")) if part[0]]
+            return [(name, value) for name, _, value in map(_halves, filter(None, raw.decode().split("&")))]
         try:
             return parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS)
         except (ValueError, UnicodeError):

@@ -6,6 +6,7 @@ A nested setting's variable joins both names: `HINTERLAND_AUTH_PASSWORD_MIN_LENG
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Any, get_type_hints
 
@@ -26,6 +27,17 @@ _LEAST_AUTH = {
     "account_guess_seconds": 0, "address_guesses": 1, "address_guess_seconds": 0, "address_signups": 1,
     "address_signup_seconds": 0,
 }  # fmt: skip
+
+
+_LEAST = {"request_seconds": 0.001, "max_body_bytes": 1, "log_days": 0, "answer_days": 0, "stream_buffer": 1,
+          "keep_alive_seconds": 0.001}  # fmt: skip
+_ORIGIN = re.compile(r"\*|loopback|null|[a-z][a-z0-9+.-]*://[^/\s,A-Z]+")
+
+
+def _check_least(settings: msgspec.Struct, least: Mapping[str, float], prefix: str) -> None:
+    for name, lowest in least.items():
+        if not getattr(settings, name) >= lowest:  # so that NaN does not pass
+            raise SettingsError(f"{prefix}{name} is {getattr(settings, name)}: it is at least {lowest}")
 
 
 class AuthSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,9 +67,7 @@ class AuthSettings(msgspec.Struct, frozen=True, kw_only=True):
     address_signup_seconds: float = 1.0
 
     def __post_init__(self) -> None:
-        for name, least in _LEAST_AUTH.items():
-            if not getattr(self, name) >= least:
-                raise SettingsError(f"auth.{name} is {getattr(self, name)}: it is at least {least}")
+        _check_least(self, _LEAST_AUTH, "auth.")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +93,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stream_buffer: int = 1_000
     keep_alive_seconds: float = 15.0
     auth: AuthSettings = AuthSettings()
+
+    def __post_init__(self) -> None:
+        _check_least(self, _LEAST, "")
+        for origin in self.cors_origins:
+            if _ORIGIN.fullmatch(origin) is None:
+                raise SettingsError(
+                    f"cors_origins holds {origin!r}: an origin is a scheme and a host, without a path or a slash at "
+                    "the end, in small letters, such as https://shop.example"
+                )
 
 
 def from_environment(settings: Settings, environment: Mapping[str, str] = os.environ) -> Settings:

@@ -31,6 +31,7 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _PREFIX = secrets.token_hex(4).encode()  # of this process, so that two of them give no id twice
 _count = itertools.count(1)
 STREAMS = ("/v1/events",)
+MAX_HEADER_BYTES = 32 * 1024
 
 
 class Boundary:
@@ -50,6 +51,8 @@ class Boundary:
         self.running += 1
         limit = None if scope["path"] in STREAMS else _Limit(self.seconds)
         try:
+            if sum([len(name) + len(value) for name, value in scope["headers"]]) > MAX_HEADER_BYTES:
+                raise Refusal("headers_too_large", f"the headers are larger than {MAX_HEADER_BYTES:,} bytes together")
             await self.app(scope, receive, marked)
         except Disconnected:
             pass
@@ -68,7 +71,7 @@ class Boundary:
         request_id = send.id.decode()
         refusal = self._refusal(error)
         if refusal.status >= 500:
-            log.error("%s %s failed, request %s", scope["method"], scope["path"], request_id, exc_info=error)
+            log.error("%s %.200r failed, request %s", scope["method"], scope["path"], request_id, exc_info=error)
         if not send.is_started:
             answer: HttpAnswer = problem_answer(refusal, request_id)
             await send_answer(send, answer, without_body=scope["method"] == "HEAD")

@@ -352,7 +352,8 @@ async def test_anothers_record_by_every_path(each_api: Api) -> None:
     ada, ben = await api.sign_up("ada"), await api.sign_up("ben")
     made = await api("POST", NOTES, json={"id": "hers", "text": "mine", "slug": "s"}, headers=ada["headers"])
     assert made.status_code == 201
-    for headers in (ben["headers"], {}):
+    callers: list[dict[str, str]] = [ben["headers"], {}]
+    for headers in callers:
         for base in (NOTES, "/notes"):
             for method in ("GET", "PUT", "PATCH", "DELETE"):
                 for more in ({}, {"If-Match": '"2"'}, {"If-Match": '"9"'}, {"If-Match": "*"}, {"If-None-Match": '"2"'}):

@@ -1,0 +1,67 @@
+"""Reading an app file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hinterland.contract.records import Collection, users
+from hinterland.server.declaration import App, AppFileError, load
+
+
+def file(folder: Path, text: str, name: str = "app.py") -> Path:
+    """An app file."""
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def test_an_app_file(tmp_path: Path) -> None:
+    """The `app` of the file is read, each file anew."""
+    for name in ("one", "two"):
+        path = file(tmp_path, f"from hinterland.server import App\napp = App(name={name!r})\n", f"{name}.py")
+        assert load(path).name == name
+
+
+def test_the_examples() -> None:
+    """Every example can be read."""
+    paths = sorted((Path(__file__).parents[2] / "examples").glob("*/app.py"))
+    assert [load(path).name for path in paths] == [path.parent.name for path in paths]
+
+
+def test_users_are_declared() -> None:
+    """Users are there without being declared; a declaration of them stands as it is."""
+    assert [collection.name for collection in App().collections] == ["users"]
+    mine = users(ids="integer")
+    posts = Collection(name="posts", fields={})
+    assert App(collections=[posts, mine]).collections == (posts, mine)
+    assert App(collections=[posts]).collections == (users(), posts)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "declares no app"),
+        ("app = 1", "declares no app"),
+        ("x = 1\napp = nothing", "line 2: NameError"),
+        ("x = 1\n\napp = (", "line 3: SyntaxError"),
+        ("import hinterland_nowhere", "line 1: ModuleNotFoundError"),
+        ("from hinterland.contract import Collection\nCollection(name='A', fields={})", "line 2: ValueError"),
+        ("from hinterland.server import Settings\nSettings(log_days=-1)", "line 2: SettingsError"),
+    ],
+)
+def test_files_that_can_not_be_used(tmp_path: Path, text: str, said: str) -> None:
+    """What is wrong with a file is said with its path and line."""
+    path = file(tmp_path, text)
+    with pytest.raises(AppFileError, match=said) as caught:
+        load(path)
+    assert str(path) in str(caught.value)
+
+
+def test_no_file(tmp_path: Path) -> None:
+    """Where there is no file, or none of Python, that is said."""
+    with pytest.raises(AppFileError, match="there is no app file"):
+        load(tmp_path / "app.py")
+    with pytest.raises(AppFileError, match="not a Python file"):
+        load(file(tmp_path, "{}", "app.json"))

@@ -1,0 +1,95 @@
+"""Requests and answers as handlers see them."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from hinterland.server.http import Disconnected, HttpRequest, json_answer, send_answer
+from tests.server.refused import refused
+
+
+def request(*messages: Any, query: bytes = b"", **headers: str) -> HttpRequest:
+    """A request whose body comes in these messages."""
+    waiting = iter(messages)
+
+    async def receive() -> Any:
+        return next(waiting)
+
+    pairs = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    scope = {"method": "POST", "path": "/", "headers": pairs, "query_string": query}
+    return HttpRequest(scope, receive)
+
+
+def chunk(data: bytes, *, more: bool = False) -> dict[str, Any]:
+    """A part of a body."""
+    return {"type": "http.request", "body": data, "more_body": more}
+
+
+async def test_a_body_in_parts() -> None:
+    """A body's parts are put together, and counted as they come."""
+    assert await request(chunk(b"a", more=True), chunk(b"b")).body(2) == b"ab"
+    with refused("too_large"):
+        await request(chunk(b"a", more=True), chunk(b"bc", more=True)).body(2)
+    with refused("too_large"):
+        await request(content_length="3").body(2)
+
+
+async def test_a_caller_that_goes_away() -> None:
+    """Who goes away while the body comes ends the request."""
+    with pytest.raises(Disconnected):
+        await request(chunk(b"a", more=True), {"type": "http.disconnect"}).body(9)
+
+
+async def test_an_empty_body() -> None:
+    """An empty body is an empty object only where nothing need be given."""
+    assert await request(chunk(b" "), content_type="text/plain").json_object(9, may_be_empty=True) == ({}, b" ")
+    with refused("invalid_body", "empty"):
+        await request(chunk(b"")).json_object(9)
+    assert request(x_one="1").header(b"x-one") == "1"
+    assert request().header(b"x-one") == ""
+
+
+PAIRS = st.lists(st.tuples(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), st.text("abü &=%+;\0")))
+
+
+@given(PAIRS)
+@example([("a", "")])
+def test_queries(pairs: list[tuple[str, str]]) -> None:
+    """What a browser encodes is read back, in order, whatever signs it holds."""
+    assert request(query=urlencode(pairs).encode()).query() == pairs
+
+
+@given(st.text("ab=&;%+1é", max_size=12))
+def test_queries_as_people_type_them(text: str) -> None:
+    """Any query string is read as the standard library reads it, or refused."""
+    raw = text.encode()
+    try:
+        expected = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict")
+    except (UnicodeError, ValueError):
+        with refused("invalid_query"):
+            request(query=raw).query()
+    else:
+        assert request(query=raw).query() == expected
+
+
+async def test_lengths() -> None:
+    """An answer says its body's length, save where it has none by its status; HEAD says it without the body."""
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    answer = json_answer({"a": 1}, 201, [(b"x", b"y")])
+    await send_answer(send, answer, without_body=True)
+    await send_answer(send, answer._replace(status=304, body=b""))
+    assert sent[0]["headers"] == [
+        (b"content-type", b"application/json; charset=utf-8"),
+        (b"x", b"y"),
+        (b"content-length", b"7"),
+    ]
+    assert (sent[1]["body"], sent[2]["headers"]) == (b"", answer.headers)
