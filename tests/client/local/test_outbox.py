@@ -16,10 +16,9 @@ from hinterland.client.errors import (
     Unauthorized,
     ValidationFailed,
 )
+from hinterland.client.local import mutations
 from hinterland.client.local.errors import OnItsWay
-from hinterland.client.local.fates import Fate
 from hinterland.client.local.local import Local
-from hinterland.client.local.mutations import settle_as
 from hinterland.contract.changes import Write
 from hinterland.contract.sync import MAX_MUTATIONS, MAX_WRITES, Push, PushResult
 from hinterland.kit.clock import ManualClock
@@ -452,16 +451,18 @@ async def test_the_outbox_can_be_watched(device: OPEN, server: ModelServer) -> N
     await watching.aclose()
 
 
-async def test_fates_are_kept_for_the_last_thousand(device: OPEN, server: ModelServer) -> None:
-    """The fates of the last thousand writes can be asked for after a restart."""
+async def test_fates_are_kept(device: OPEN, server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fates of many writes can be asked for, also after a restart; of what is forgotten nobody waits in vain."""
+    monkeypatch.setattr(mutations, "_KEPT_FATES", 3)
     local = await device()
-    first = await local.write(create(id="first"))
+    handles = [await local.write(create(id=f"n{number}")) for number in range(5)]
     await local.sync.now()
-    for number in range(1000):
-        await local.store.write(_a_fate(number))
-    assert await local.outbox.fate(first.mutation) is None
-    assert await local.outbox.fate("fate 999") is not None
-
-
-def _a_fate(number: int) -> Any:
-    return lambda connection: settle_as(connection, Fate(mutation=f"fate {number}", status="applied"))
+    for handle in handles[:2]:
+        with pytest.raises(NotFound):
+            await handle.settled()
+        with pytest.raises(NotFound):
+            await local.outbox.fate(handle.mutation)
+    assert [(await handle.settled()).revision for handle in handles[2:]] == [3, 4, 5]
+    await local.close()
+    again = await device()
+    assert await again.outbox.fate(handles[4].mutation) == await again.outbox.settled(handles[4].mutation)

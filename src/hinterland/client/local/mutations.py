@@ -28,7 +28,7 @@ from hinterland.contract.records import Document
 from hinterland.contract.sync import MAX_WRITES, Mutation, Push
 
 _STEP = 1e-6  # seconds between two stamps of one instant
-_KEPT_FATES = 1_000
+_KEPT_FATES = 20_000
 _COLUMNS = "id, state, seq, stamp, writes, fate"
 _fates = msgspec.json.Decoder(Fate)
 _bases = msgspec.json.Decoder(list[int])
@@ -259,9 +259,13 @@ def settle_as(connection: Connection, fate: Fate) -> None:
 
 
 def fate_of(connection: Connection, mutation: str) -> Fate | None:
-    """The fate of one of the last thousand settled mutations; None: it is not known (yet)."""
+    """The fate of one of the last 20,000 settled mutations; None: it is still open. Raises `not_found` for others."""
     row = connection.execute("SELECT fate FROM fates WHERE id = ?", (mutation,)).fetchone()
-    return None if row is None else _fates.decode(row[0])
+    if row is not None:
+        return _fates.decode(row[0])
+    if connection.execute("SELECT 1 FROM mutations WHERE id = ?", (mutation,)).fetchone() is None:
+        raise Refusal("not_found", f"nothing is known of the write {mutation}")
+    return None
 
 
 def entries(connection: Connection, scope: Scope) -> list[Entry]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
-from hinterland.client.errors import Unauthorized
+from hinterland.client.errors import NotFound, Unauthorized
 from hinterland.client.local import mutations
 from hinterland.client.local.connection import News, Scope
 from hinterland.client.local.fates import Counts, Entry, Fate
@@ -107,15 +108,19 @@ class Outbox:
         await self._store.write(lambda c: mutations.discard(c, scope, mutation))
 
     async def fate(self, mutation: str) -> Fate | None:
-        """The fate of one of the last thousand settled writes; None: not known (yet)."""
+        """The fate of one of the last 20,000 settled writes; None: it is still open. Raises NotFound for others."""
         return await self._store.read(lambda c: mutations.fate_of(c, mutation))
 
     async def settled(self, mutation: str) -> Fate:
-        """The fate of a write as soon as it is known."""
+        """The fate of a write as soon as it is known. Raises NotFound where nothing is known of the write."""
         future = self._waiting.get(mutation)
         if future is None:
             future = self._waiting[mutation] = asyncio.get_running_loop().create_future()
-        self._settle(await self.fate(mutation))
+        try:
+            self._settle(await self.fate(mutation))
+        except NotFound:
+            self._waiting.pop(mutation, None)
+            raise
         return await asyncio.shield(future)
 
     def _hear(self, news: News) -> None:
@@ -131,7 +136,8 @@ class Outbox:
     async def _look(self) -> None:
         """Another process may have settled what is waited for here."""
         for mutation in tuple(self._waiting):
-            self._settle(await self.fate(mutation))
+            with suppress(NotFound):
+                self._settle(await self.fate(mutation))
 
     def _settle(self, fate: Fate | None) -> None:
         future = self._waiting.pop(fate.mutation, None) if fate is not None else None
