@@ -1,6 +1,7 @@
 """The records that both servers hold, made from their number alone, so that every answer can be checked.
 
-Six fields: a list of members, a text, a number and a category (both indexed), a boolean and an instant.
+Six fields: a list of members, a text, a number and a category (each indexed, and both together where they are listed),
+a boolean and an instant.
 """
 
 from __future__ import annotations
