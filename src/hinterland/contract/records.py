@@ -16,6 +16,7 @@ from hinterland.contract.errors import invalid
 from hinterland.contract.fields import AnyField, Bytes, Check, Json, List, Text, checker
 
 Document = dict[str, Any]
+MAX_ERRORS = 100  # fields that a refusal tells of
 RESERVED = ("id", "created_at", "updated_at", "revision", "parent")
 _POSTGRES_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})  # every table there has them
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -149,7 +150,7 @@ class Shape:
                     document[name] = self._checks[name](value)
                 except ValueError as error:
                     errors[name] = [str(error)]
-            elif name not in RESERVED:
+            elif name not in RESERVED and len(errors) < MAX_ERRORS:
                 errors[name] = [self._unknown(name)]
         for name in self._required:
             if name not in errors and document[name] in (None, ""):

@@ -88,3 +88,17 @@ def test_an_unreadable_announcement(tmp_path: Path, text: str) -> None:
     with pytest.raises(StorageError, match="in use by process"):
         Ownership(tmp_path).take()
     ownership.release()
+
+
+async def test_what_others_on_the_machine_can_read(tmp_path: Path) -> None:
+    """The database and what announces its owner are readable by that owner alone, in a folder open to all too."""
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o755)
+    storage = SqliteStorage(folder)
+    await storage.open()
+    try:
+        modes = {file.name: file.stat().st_mode & 0o077 for file in folder.iterdir()}
+    finally:
+        await storage.close()
+    assert modes == dict.fromkeys(modes, 0)
+    assert {"data.db", "lock"} <= modes.keys()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -21,6 +22,8 @@ from hinterland.server.data.rules import Rule, RuleBook
 from hinterland.server.storage.protocol import DialectName, StoredRecord
 from hinterland.server.storage.statements import CollectionTable
 
+# Written in one way only: the path of a record is what its children are found by.
+_INTEGER_ID = re.compile(r"[1-9][0-9]{0,15}")
 ACTIONS = ("list", "view", "create", "update", "delete")
 
 
@@ -125,7 +128,7 @@ class Entry:
         """The id that a path names. Raises the `not_found` refusal for one that no record can have."""
         if not self.is_integer and is_record_id(text):
             return text
-        if self.is_integer and text.isascii() and text.isdigit() and 0 < int(text[:20]) < 2**53:
+        if self.is_integer and _INTEGER_ID.fullmatch(text) is not None and int(text) < 2**53:
             return int(text)
         raise Refusal("not_found", f"there is no {self.name}/{text[:64]}")
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hinterland.contract.query import Query
     from hinterland.contract.records import Collection
 
+MAX_SORT = 16  # fields that a list is sorted by
 Term = tuple[str, list[Any]]
 _BOOKMARK = Refusal("invalid_cursor", "the cursor does not belong to this list: start again without one")
 
@@ -30,6 +31,8 @@ class Order:
 
     def __init__(self, collection: Collection, sort: Sequence[str], *, is_postgres: bool) -> None:
         self.collection = collection
+        if len(sort) > MAX_SORT:
+            raise Refusal("invalid_query", f"sort names at most {MAX_SORT} fields")
         keys = [(name.removeprefix("-"), name.startswith("-")) for name in sort]
         names = [name for name, _ in keys]
         self._check(names)

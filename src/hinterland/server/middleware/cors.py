@@ -76,7 +76,7 @@ class Cors:
 
     def _tell(self, scope: Scope, origin: bytes) -> None:
         log.warning(
-            "refused %s %s from a page of the origin %s: it is not in the setting cors_origins (%s). "
+            "refused %s %.200r from a page of the origin %s: it is not in the setting cors_origins (%s). "
             "To allow it, set HINTERLAND_CORS_ORIGINS=%s or add it to cors_origins in the app file",
             scope["method"],
             scope["path"],

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +28,8 @@ T = TypeVar("T")
 
 def connect(path: Path) -> apsw.Connection:
     """A connection with the pragmas that durability and speed ask for."""
+    with suppress(FileNotFoundError):  # the folder is not there: SQLite says so
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # passwords' hashes and keys are its owner's alone
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
     connection.set_busy_timeout(5_000)
     if connection.execute("PRAGMA journal_mode=WAL").fetchone() != ("wal",):  # SQLite tells a failure only so

@@ -157,7 +157,9 @@ def mount(backend: Backend, handlers: Mapping[str, Handler], streams: Sequence[R
             target = aliases if alias.path.startswith("/{") else paths
             target.setdefault(alias.path, {})[operation.method] = mounted
     routes = [Route(path, Endpoint(backend, methods)) for path, methods in [*paths.items(), *aliases.items()]]
-    return Dispatcher(_records(backend, handlers), Router([*streams, *routes], default=_not_found))
+    # Without redirects: their target would be the host that the caller names.
+    router = Router([*streams, *routes], redirect_slashes=False, default=_not_found)
+    return Dispatcher(_records(backend, handlers), router)
 
 
 def _records(backend: Backend, handlers: Mapping[str, Handler]) -> Records:

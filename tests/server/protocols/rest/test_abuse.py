@@ -1,0 +1,55 @@
+"""What no honest client asks: names written in other ways, queries and bodies made to cost, lines made for the log."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from tests.server.api import Api, problem
+
+POSTS = "/v1/records/posts"
+THINGS = "/v1/records/things"
+
+
+@pytest.mark.parametrize("written", ["01", "0001", "00000000000000000001", "1_0", "+1"])
+async def test_an_integer_id_is_written_in_one_way(each_api: Api, written: str) -> None:
+    """A record has one path: below another way to write its id nothing is found or made that would outlive it."""
+    api = each_api
+    await api("POST", POSTS, json={"title": "t"})
+    for path in (f"{POSTS}/{written}", f"{POSTS}/{written}/comments"):
+        problem(await api("GET", path), 404, "not_found")
+    problem(await api("POST", f"{POSTS}/{written}/comments", json={"text": "c"}), 404, "not_found")
+
+
+async def test_an_id_of_thousands_of_digits(api: Api) -> None:
+    """A number that no database holds is the id of no record."""
+    problem(await api("GET", f"{POSTS}/{'0' * 19}1{'9' * 5_000}"), 404, "not_found")
+
+
+async def test_a_sort_by_thousands(each_api: Api) -> None:
+    """A list is sorted by a few fields; a longer sort is the caller's mistake, not the database's."""
+    problem(await each_api("GET", THINGS, params={"sort": ",".join(["text", "whole"] * 1_500)}), 400, "invalid_query")
+
+
+async def test_a_body_of_unknown_fields(api: Api) -> None:
+    """A refusal tells of a hundred fields at most, so that it is not larger than it must be."""
+    body = problem(await api("POST", THINGS, json={f"f{n}": 1 for n in range(5_000)}), 400, "validation")
+    assert len(body["errors"]) == 100
+
+
+@pytest.mark.parametrize("path", ["/health/", "/things/", "/auth/login/"])
+async def test_no_redirect_to_a_host_that_the_caller_names(api: Api, path: str) -> None:
+    """The Host header is the caller's word: no answer sends anybody there."""
+    answer = await api("GET", path, headers={"Host": "evil.example"}, follow_redirects=False)
+    problem(answer, 404, "not_found")
+    assert "evil.example" not in str(answer.headers) + answer.text
+
+
+async def test_a_path_writes_no_line_of_the_log(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    """What a caller sends stands escaped in the log, and forges no line of it."""
+    with caplog.at_level(logging.WARNING):
+        await api("GET", "/x%0a2026-01-01 ERROR forged%1b[31m", headers={"Origin": "https://evil.example"})
+    assert "forged" in caplog.text
+    assert "\n2026-01-01 ERROR forged" not in caplog.text
+    assert "\x1b" not in caplog.text
