@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from random import Random
@@ -158,6 +159,39 @@ async def test_another_user_on_the_device(backend: TestBackend, tmp_path: Path) 
     assert [entry.state for entry in await client.outbox.list()] == ["pending"]
     await client.sync.now()
     assert [each["title"] for each in (await lists.list()).items] == ["ada's"]
+
+
+async def test_a_server_set_back_to_a_backup(tmp_path: Path) -> None:
+    """Server restored from a backup: what is on the server stands, unsent edits stay and arrive, and the device, whose
+    seqs the server has forgotten, goes on."""
+    server, store = tmp_path / "server", tmp_path / "app.db"
+    async with running_backend([NOTES, ORDERS, LINES, LISTS], folder=server) as backend:
+        client = await device(backend, store, "ada")
+        notes = client.local.collection("notes")
+        first = await notes.create({"text": "in the backup", "count": 1})
+        await client.sync.now()
+    shutil.copytree(server, tmp_path / "backup")
+    async with running_backend([NOTES, ORDERS, LINES, LISTS], folder=server) as backend:
+        client = await device(backend, store, "ada", is_new=False)
+        notes = client.local.collection("notes")
+        for number in range(5):
+            await notes.create({"text": f"lost {number}"})
+            await notes.update(first.id, {"count": 100 + number})
+        await client.sync.now()
+        await notes.update(first.id, {"text": "unsent"})
+        await notes.create({"text": "unsent too"})
+    async with running_backend([NOTES, ORDERS, LINES, LISTS], folder=tmp_path / "backup") as backend:
+        client = await device(backend, store, "ada", is_new=False)
+        notes = client.local.collection("notes")
+        await client.sync.now()
+        on_server = {note["id"]: note async for note in client.collection("notes").iterate()}
+        assert sorted(note["text"] for note in on_server.values()) == ["unsent", "unsent too"]
+        assert on_server[first.id]["count"] == 1
+        assert {note["id"]: note for note in (await notes.list(limit=100)).items} == on_server
+        assert await client.outbox.list() == []
+        await notes.update(first.id, {"count": {"$increment": 1}})
+        await client.sync.now()
+        assert (await client.collection("notes").get(first.id))["count"] == 2
 
 
 @pytest.mark.parametrize("seed", range(3))
