@@ -170,13 +170,31 @@ async def test_what_builds_on_a_refused_creation_is_parked_with_it(device: OPEN,
     assert ("lines", f"orders/{record['id']}", line.id) in server.state.records
 
 
+async def test_what_needs_two_refused_creations_is_parked_once(device: OPEN, server: ModelServer) -> None:
+    """A write that refers to two records, neither of which came to be, is parked once and retried once."""
+    local = await device()
+    orders = local.collection("orders", ids="integer")
+    server.may_write = lambda account, record: False
+    first = await orders.create({"amount": 1})
+    second = await orders.create({"after": first.id})
+    await orders.create({"after": second.id, "amount": first.id})
+    await local.sync.now()
+    assert await states(local) == ["refused"] * 3
+    server.may_write = lambda account, record: True
+    await local.outbox.retry(first.mutation)
+    await local.sync.now()
+    assert await local.outbox.list() == []
+    one, two, three = (await orders.list(sort=["id"])).items
+    assert (two["after"], three["after"], three["amount"]) == (one["id"], two["id"], one["id"])
+
+
 async def test_a_discarded_creation_takes_along_what_needs_it(device: OPEN) -> None:
     """Whatever refers to a creation that is discarded before it was sent, directly or not, goes with it."""
     local = await device()
     orders = local.collection("orders", ids="integer")
     first = await orders.create({"amount": 1})
     second = await orders.create({"after": first.id})
-    third = await orders.create({"after": second.id})
+    third = await orders.create({"after": second.id, "amount": first.id})
     await orders.update(third.id, {"amount": 3})
     await local.outbox.discard(first.mutation)
     assert await local.outbox.list() == []
