@@ -36,7 +36,11 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Resync(msgspec.Struct, frozen=True, kw_only=True):
-    """The data of a `resync` event: why the cursor can't be continued; read the collections again."""
+    """The data of a `resync` event: why the cursor can't be continued; read the collections again.
+
+    `reason`: "expired" (the log does not reach back to it), "restored" (the database has another history), "changed"
+    (fields, rules or the caller's rights), "unfinished" (of a pull that has not sent everything yet).
+    """
 
     reason: str
 

@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -15,6 +16,7 @@ from hinterland.contract.identity import SIGNED_OUT, Principal
 from hinterland.contract.records import Rules
 from hinterland.kit.clock import ManualClock
 from hinterland.kit.event_stream import EventStreamParser, Message
+from hinterland.server.data import feed as feeding
 from hinterland.server.data.feed import KEEP_ALIVE
 from hinterland.server.data.requests import WriteRequest
 from hinterland.server.storage.postgres import PostgresStorage
@@ -366,25 +368,84 @@ class Failing(SqliteStorage):
 
     is_down = False
 
-    async def log(self, after: int, limit: int, through: int | None = None) -> list[LogEntry]:
+    def snapshot(self) -> Any:
         if self.is_down:
             raise Refusal("unavailable")
-        return await super().log(after, limit, through)
+        return super().snapshot()
 
 
 async def test_outage(tmp_path: Path, clock: ManualClock, caplog: pytest.LogCaptureFixture) -> None:
-    """While the log can't be read, streams wait; then they are told everything, without a gap."""
+    """While the database can't be read, streams wait; then they are told everything, without a gap."""
     storage = Failing(tmp_path)
     async with opened(storage, clock) as world:
-        ada = await listen(world, ADA, "notes")
+        await world.sign_in(ADA_SIGNED_IN)
+        ada = await listen(world, ADA_SIGNED_IN, "notes")
         storage.is_down = True
         with caplog.at_level(logging.WARNING):
             await world.write(note("a", "ada"))
             await clock.advance(3)
         assert "streams wait" in caplog.text
+        assert "can't be checked" in caplog.text
         storage.is_down = False
         await clock.advance(1)
         assert told(await ada.changes()) == [("create", "a")]
+
+
+class Interrupted(SqliteStorage):
+    """A database in which something happens right after the next page of the log was read."""
+
+    then: Callable[[], Awaitable[object]] | None = None
+
+    async def log(self, after: int, limit: int, through: int | None = None) -> list[LogEntry]:
+        entries = await super().log(after, limit, through)
+        then, self.then = self.then, None
+        if then is not None:
+            await then()
+        return entries
+
+
+async def test_written_while_joining(tmp_path: Path, clock: ManualClock) -> None:
+    """What is written and served to others just when a stream has caught up is not missed by it."""
+    storage = Interrupted(tmp_path)
+    async with opened(storage, clock) as world:
+        ada = await listen(world, ADA, "notes")
+        await world.write(note("0", "ada"))
+        assert told(await ada.changes()) == [("create", "0")]
+        late = Listener(await world.feed.subscribe(ADA, ["notes"]))
+
+        async def meanwhile() -> None:
+            await world.write(note("a", "ada"))
+            assert told(await ada.changes()) == [("create", "a")]
+
+        storage.then = meanwhile
+        assert (await late.next()).event == "ready"
+        assert told(await late.changes()) == [("create", "a")]
+        await world.write(note("b", "ada"))
+        assert told(await late.changes()) == told(await ada.changes()) == [("create", "b")]
+
+
+async def test_left_while_catching_up(tmp_path: Path, clock: ManualClock) -> None:
+    """A stream that ends while it reads what it missed does not become live."""
+    storage = Interrupted(tmp_path)
+    async with opened(storage, clock) as world:
+        late = await world.feed.subscribe(ADA, ["notes"])
+        await late.next()
+
+        async def meanwhile() -> None:
+            late.end()
+
+        storage.then = meanwhile
+        assert await late.next() == b""
+        assert not late.is_live
+
+
+async def test_many_channels(lite: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the commits of a page others get their turn; channels that share a view share its texts."""
+    monkeypatch.setattr(feeding, "_JUDGED_AT_ONCE", 0)
+    both, one = await listen(lite, ADA, "notes", "posts"), await listen(lite, ADA, "notes")
+    await asyncio.gather(*(lite.write(note(name, "ada")) for name in "ab"))
+    for listener in (both, one):
+        assert [told(await listener.changes()) for _ in range(2)] == [[("create", "a")], [("create", "b")]]
 
 
 async def test_other_process(postgres_dsn: str, clock: ManualClock) -> None:
