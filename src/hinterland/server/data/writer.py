@@ -145,8 +145,6 @@ class Writer:
         """Decide and write the group in one transaction; a request's own refusal is set on its future."""
         now = self.clock.now()
         async with self.storage.transaction() as transaction:
-            # Other processes wait from here on, so that none settles the same key or step meanwhile.
-            await transaction.reserve(0)
             decided, refused, deferred = await self._decide(group, State(transaction, self.on_delete), now)
             outcomes = await self._write(transaction, decided, now)
         for item, outcome in zip(decided, outcomes, strict=True):
