@@ -30,8 +30,7 @@ from rich.table import Table
 
 from hinterland.client import Client, MemoryVault
 from hinterland.client.events import Event
-from hinterland.client.local.fates import Fate
-from hinterland.client.local.outbox import Handle
+from hinterland.client.local import Fate, Handle
 
 APP = Path(__file__).with_name("field_trip_app.py")
 CARS, AIRPORTS = 406, 3_376

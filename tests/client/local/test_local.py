@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hinterland.client import local
 from hinterland.client.errors import Unauthorized
 from hinterland.client.events import Event
 from hinterland.client.local.accounts import AccountFollower, account_of, sender_of
@@ -134,3 +135,10 @@ async def test_a_request_goes_out_with_its_own_credentials() -> None:
     with pytest.raises(Unauthorized):
         remote.events("ada", ["notes"], "c")
     assert sent == ["sync.push", "sync.pull", "events notes c"]
+
+
+def test_the_face_has_what_it_names() -> None:
+    """Each name of the room's face is there, and no other."""
+    assert all(hasattr(local, name) for name in local.__all__)
+    assert sorted(local._HOME) == sorted(local.__all__)
+    assert not hasattr(local, "nothing")
