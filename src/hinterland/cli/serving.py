@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
+import shutil
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -103,6 +106,14 @@ def _url(listener: socket.socket) -> str:
     return f"http://{shown}:{port}"
 
 
+def _command() -> str:
+    """How this program is called here: its name where the shell finds it, else its path."""
+    if shutil.which("hinterland"):
+        return "hinterland"
+    started = Path(sys.argv[0])
+    return os.path.relpath(started) if started.name == "hinterland" else f"{sys.executable} -m hinterland"
+
+
 def _greet(backend: Backend, url: str, data: Path, path: Path | None) -> None:
     place = "PostgreSQL" if backend.settings.database_url else f"SQLite in {data}/"
     names = ", ".join(backend.catalogue.entries)
@@ -112,6 +123,6 @@ def _greet(backend: Backend, url: str, data: Path, path: Path | None) -> None:
     out.print(f"  collections  {names}", markup=False, soft_wrap=True)
     out.print(f"  try          curl {url}/openapi.json", markup=False, soft_wrap=True)
     out.print(
-        f"  administer   hinterland admin create you@example.org --data {data}{option}", markup=False, soft_wrap=True
+        f"  administer   {_command()} admin create you@example.org --data {data}{option}", markup=False, soft_wrap=True
     )
     out.print("  stop         Ctrl+C", markup=False, soft_wrap=True)
