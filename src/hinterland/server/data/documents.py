@@ -56,7 +56,7 @@ def wire(record: StoredRecord, shown: AnyCollection[str] | None) -> str:
     _, id, revision, created, updated, body, private = record
     name = f'"{id}"' if type(id) is str else id
     rest = f",{body[1:]}" if len(body) > 2 else "}"
-    if private is not None:
+    if private is not None and len(private) > 2:
         rest = _with_private(rest, private, shown)
     return f'{{"id":{name},"created_at":"{created}","updated_at":"{updated}","revision":{revision}{rest}'
 

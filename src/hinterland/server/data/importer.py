@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from hinterland.contract.changes import Write
-from hinterland.contract.errors import Refusal
-from hinterland.contract.fields import AnyField, from_text
+from hinterland.contract.errors import Refusal, invalid
+from hinterland.contract.fields import AnyField, Json, from_text
 from hinterland.contract.identity import Principal, RecordId
 from hinterland.server.data.catalogue import Catalogue, Entry
 from hinterland.server.data.requests import WriteRequest
@@ -34,17 +34,10 @@ class Importer:
             if not isinstance(row, dict):
                 refused.append({"row": index, "message": "a row must be an object", "errors": {}})
                 continue
-            if is_text:
-                row = _typed(entry, row)
-            write = Write(
-                act="create", collection=entry.name, id=_id(row), parent=str(row.get("parent") or ""), body=row
-            )
             try:
-                entry.shape.new(row)
+                writes.append((index, _write_of(entry, _typed(entry, row) if is_text else row)))
             except Refusal as error:
                 refused.append(_report(index, error))
-            else:
-                writes.append((index, write))
         refused += await self._write(writes)
         refused.sort(key=lambda report: int(report["row"]))
         return {"created": len(rows) - len(refused), "refused": refused}
@@ -71,6 +64,12 @@ class Importer:
         return refused
 
 
+def _write_of(entry: Entry, row: dict[str, Any]) -> Write:
+    entry.shape.new(row)
+    parent = str(row.get("parent") or "")
+    return Write(act="create", collection=entry.name, id=_id(row), parent=parent, body=row)
+
+
 def _id(row: dict[str, Any]) -> RecordId:
     id = row.get("id")
     return id if id and type(id) in (str, int) else ""
@@ -89,14 +88,16 @@ def _typed(entry: Entry, row: dict[str, Any]) -> dict[str, Any]:
         elif field is None or not isinstance(text, str):
             typed[name] = text
         elif text != "":
-            typed[name] = _value(field, text)
+            typed[name] = _value(name, field, text)
     return typed
 
 
-def _value(field: AnyField, text: str) -> Any:
+def _value(name: str, field: AnyField, text: str) -> Any:
     try:
         return from_text(field, text)
-    except ValueError:
+    except ValueError as error:
+        if isinstance(field, Json):  # which takes any text as it is
+            raise invalid({name: [f"is not JSON: {error}"]}) from None
         return text  # the field's own check says what is wrong with it
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hinterland.contract.errors import Refusal
-from hinterland.contract.fields import Boolean, Json, List
+from hinterland.contract.fields import Boolean, Bytes, Json, List
 from hinterland.server.data.equality import stored_value
 from hinterland.server.data.rules import META_COLUMNS, column
 
@@ -48,7 +48,7 @@ class Order:
     def _check(self, names: list[str]) -> None:
         for name in names:
             field = self.collection.fields.get(name)
-            if (field is None and name not in META_COLUMNS) or isinstance(field, List | Json):
+            if (field is None and name not in META_COLUMNS) or isinstance(field, List | Json | Bytes):
                 raise Refusal("invalid_query", f"{self.collection.name} can't be sorted by {name[:64]!r}")
 
     def cursor(self, query: Query, values: Sequence[Any]) -> str:

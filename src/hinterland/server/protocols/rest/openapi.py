@@ -11,9 +11,18 @@ import msgspec
 from hinterland.contract.errors import CODES, Problem
 from hinterland.contract.fields import AnyField, Boolean, Bytes, Instant, Int64, Integer, Json, List, Number, Text
 from hinterland.contract.operations import EVERY_OPERATION_ERRORS, OPERATIONS, Operation
+from hinterland.contract.query import DEFAULT_LIMIT, MAX_LIMIT
 from hinterland.contract.records import Collection
 
 _REF = "#/components/schemas/{name}"
+_QUERY: dict[str, Any] = {
+    "page": {"type": "integer", "minimum": 1},
+    "limit": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+    "cursor": {"type": "string"},
+    "filter": {"type": "string", "description": "CEL over `record` and `auth`"},
+    "sort": {"type": "string", "description": "field names with commas between, `-` before one for descending"},
+    "total": {"type": "boolean", "default": False},
+}
 _META: dict[str, Any] = {
     "created_at": {"type": "string", "format": "date-time", "readOnly": True},
     "updated_at": {"type": "string", "format": "date-time", "readOnly": True},
@@ -26,7 +35,7 @@ def document(title: str, collections: Iterable[Collection]) -> dict[str, Any]:
     declared = list(collections)
     structs = [s for o in OPERATIONS.values() for s in (o.input, o.output) if s is not None] + [Problem]
     _, components = msgspec.json.schema_components(structs, ref_template=_REF)
-    schemas = {**components, **{f"{c.name}_record": _record(c) for c in declared}}
+    schemas = {**components, **{name: schema for c in declared for name, schema in _records(c).items()}}
     paths: dict[str, dict[str, Any]] = {}
     for operation in OPERATIONS.values():
         for path, names in _paths(operation, declared):
@@ -62,10 +71,7 @@ def _operation(operation: Operation, path: str, collection: str) -> dict[str, An
     made: dict[str, Any] = {
         "operationId": ".".join(filter(None, (operation.name, collection, _alias(operation, path, collection)))),
         "summary": operation.summary,
-        "parameters": [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-            for name in re.findall(r"\{(\w+)\}", path)
-        ],
+        "parameters": _parameters(operation, path),
         "responses": _responses(operation, collection),
     }
     if operation.auth != "ignored":
@@ -73,6 +79,20 @@ def _operation(operation: Operation, path: str, collection: str) -> dict[str, An
     body = _body(operation, collection)
     if body is not None:
         made["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
+    return made
+
+
+def _parameters(operation: Operation, path: str) -> list[dict[str, Any]]:
+    made = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in re.findall(r"\{(\w+)\}", path)
+    ]
+    if operation.name == "records.list":
+        made += [{"name": name, "in": "query", "schema": schema} for name, schema in _QUERY.items()]
+    if operation.is_idempotent_by_key:
+        made.append({"name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "maxLength": 200}})
+    if "stale" in operation.errors:
+        made.append({"name": "If-Match", "in": "header", "schema": {"type": "string"}})
     return made
 
 
@@ -87,8 +107,10 @@ def _ref(name: str) -> dict[str, str]:
 def _body(operation: Operation, collection: str) -> dict[str, Any] | None:
     if operation.input is not None:
         return _ref(operation.input.__name__)
-    if operation.name in ("records.create", "records.replace", "records.patch"):
-        return _ref(f"{collection}_record")
+    if operation.name in ("records.create", "records.replace"):
+        return _ref(f"{collection}_body")
+    if operation.name == "records.patch":
+        return _ref(f"{collection}_patch")
     if operation.name == "admin.import":
         return {"type": "object", "properties": {"rows": {"type": "array", "items": {"type": "object"}}}}
     return None
@@ -121,19 +143,47 @@ def _answer(operation: Operation, collection: str) -> dict[str, Any] | None:
     return record if operation.view in ("record", "profile", "plain") else None
 
 
-def _record(collection: Collection) -> dict[str, Any]:
+def _records(collection: Collection) -> dict[str, dict[str, Any]]:
+    """The schemas of a collection: the record as it is answered, the body that makes one, and the one that changes
+    one."""
+    declared = collection.fields.items()
     id_type = {"type": "integer" if collection.ids == "integer" else "string"}
-    fields = {name: _field(field) for name, field in collection.fields.items()}
-    required = [name for name, field in collection.fields.items() if field.required]
-    return {"type": "object", "properties": {"id": id_type, **_META, **fields}, "required": required}
+    fields = {name: _field(field) for name, field in declared}
+    # A field with a rule of its own is not in every caller's answers.
+    shown = [name for name, field in declared if field.required and not field.read]
+    asked = [name for name, field in declared if field.required and field.default is None and not field.fill]
+    patch = {name: _transformed(schema) for name, schema in fields.items()}
+    body = {"id": id_type, **fields} if collection.ids == "string" else fields
+    return {
+        f"{collection.name}_record": _object({"id": id_type, **_META, **fields}, ["id", *_META, *shown]),
+        f"{collection.name}_body": _object(body, asked),
+        f"{collection.name}_patch": _object(patch, []),
+    }
+
+
+def _object(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
+    made = {"type": "object", "properties": properties}
+    return {**made, "required": required} if required else made
+
+
+def _transformed(schema: dict[str, Any]) -> dict[str, Any]:
+    """A value, or a transform such as `{"$increment": 1}`."""
+    transform = {"type": "object", "minProperties": 1, "maxProperties": 1, "patternProperties": {"^[$]": {}}}
+    return {"anyOf": [schema, transform]} if schema else schema
 
 
 def _field(field: AnyField) -> dict[str, Any]:
     match field:
         case Text():
             schema: dict[str, Any] = {"type": "string", "maxLength": field.max_length}
+            if field.min_length:
+                schema["minLength"] = field.min_length
             if field.format:
                 schema["format"] = {"email": "email", "url": "uri"}[field.format]
+            if field.pattern:
+                schema["pattern"] = f"^(?:{field.pattern})$"
+            if field.choices:
+                schema["enum"] = [*field.choices] if field.required else [*field.choices, None]
         case Integer():
             schema = {"type": "integer", "minimum": field.minimum, "maximum": field.maximum}
         case Number():

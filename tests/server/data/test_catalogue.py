@@ -1,0 +1,168 @@
+"""Declarations, compiled: what can't be used is refused when the server starts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hinterland.contract.fields import AnyField, Integer, Text
+from hinterland.contract.identity import SIGNED_OUT, Principal
+from hinterland.contract.records import EVERYBODY, Collection, Rules, users
+from hinterland.server.data.catalogue import Catalogue, DeclarationError
+from hinterland.server.storage.protocol import StoredRecord
+from tests.server.data.world import ADA, ADMIN
+from tests.server.refused import refused
+
+POSTS = Collection(name="posts", fields={"title": Text()}, rules=EVERYBODY, ids="integer")
+COMMENTS = Collection(name="comments", fields={}, parent="posts")
+LIKES = Collection(name="likes", fields={}, parent="comments")
+
+
+def catalogue(*collections: Collection) -> Catalogue:
+    """The compiled declarations."""
+    return Catalogue(collections, "sqlite")
+
+
+def record(body: str = "{}", private: str | None = None) -> StoredRecord:
+    """A stored record."""
+    return StoredRecord("", "x", 3, "2026-01-01T00:00:00.000000Z", "2026-01-01T00:00:00.000000Z", body, private)
+
+
+@pytest.mark.parametrize("action", ["list", "view", "create", "update", "delete"])
+@pytest.mark.parametrize("rule", ["record.", "record.what == 1", "1", "auth.name == 'x'", "nobody", "record.title > 1"])
+def test_rules_that_can_not_be(action: str, rule: str) -> None:
+    """A rule that is no condition over what it may read is refused with its collection and action."""
+    broken = Collection(name="posts", fields={"title": Text()}, rules=Rules(**{action: rule}))
+    with pytest.raises(DeclarationError, match=f"'posts', rule {action}: "):
+        catalogue(broken)
+
+
+@pytest.mark.parametrize("action", ["list", "view", "create", "delete"])
+def test_only_updates_have_an_old_record(action: str) -> None:
+    """`old` stands in the update rule alone."""
+    with pytest.raises(DeclarationError, match="only the update rule has `old`"):
+        catalogue(Collection(name="posts", fields={"title": Text()}, rules=Rules(**{action: "old.title == 'x'"})))
+    catalogue(Collection(name="posts", fields={"title": Text()}, rules=Rules(update="old.title == 'x'")))
+
+
+@pytest.mark.parametrize("rule", ["record.", "old.title == 'x'", "record.what == 1"])
+def test_read_rules_that_can_not_be(rule: str) -> None:
+    """A field's read rule is checked as every rule."""
+    with pytest.raises(DeclarationError, match=r"fields\.title\.read"):
+        catalogue(Collection(name="posts", fields={"title": Text(read=rule)}))
+
+
+def test_collections_that_do_not_fit_together() -> None:
+    """Names are used once, and parents are declared."""
+    with pytest.raises(DeclarationError, match="'posts' is declared twice"):
+        catalogue(POSTS, POSTS)
+    with pytest.raises(DeclarationError, match="its parent 'posts' is not declared"):
+        catalogue(COMMENTS)
+
+
+def test_users_have_no_password_field() -> None:
+    """A password is never a field of a record."""
+    with pytest.raises(DeclarationError, match="passwords are kept apart"):
+        catalogue(users(fields={"password": Text()}))
+    catalogue(users(), Collection(name="vault", fields={"password": Text()}))
+
+
+@pytest.mark.parametrize(("ids", "field"), [("string", Integer(fill="auth.id")), ("integer", Text(fill="auth.id"))])
+def test_what_is_filled_can_hold_it(ids: Any, field: Any) -> None:
+    """A field that is filled with users' ids is of their kind, else no record could be created."""
+    with pytest.raises(DeclarationError, match=r"posts\.owner: it is filled with the ids of users"):
+        catalogue(users(ids=ids), Collection(name="posts", fields={"owner": field}))
+    good = Text(fill="auth.id") if ids == "string" else Integer(fill="auth.id")
+    catalogue(users(ids=ids), Collection(name="posts", fields={"owner": good}))
+
+
+def test_the_version() -> None:
+    """The version names the declaration: the same for the same, another for any change."""
+    assert catalogue(POSTS).version == catalogue(POSTS).version
+    other = Collection(name="posts", fields={"title": Text(max_length=5)}, rules=EVERYBODY, ids="integer")
+    assert catalogue(POSTS).version != catalogue(other).version
+    assert list(catalogue(POSTS, COMMENTS).collections()) == [POSTS, COMMENTS]
+
+
+def test_unknown_collections() -> None:
+    """An unknown collection is refused with those that are declared."""
+    with refused("unknown_collection", "declared are posts"):
+        catalogue(POSTS)["nowhere"]
+    with refused("unknown_collection", "declare it in the app file"):
+        catalogue()["nowhere"]
+
+
+def test_paths() -> None:
+    """A path of names and ids leads to a collection below its own parents, or to a record of it."""
+    all_three = catalogue(POSTS, COMMENTS, LIKES)
+    for path, found in (
+        ("posts", ("posts", "", "")),
+        ("posts/1", ("posts", "", "1")),
+        ("posts/1/comments", ("comments", "posts/1", "")),
+        ("posts/1/comments/c/likes/l", ("likes", "posts/1/comments/c", "l")),
+    ):
+        entry, parent, id = all_three.locate(path.split("/"))
+        assert (entry.name, parent, id) == found
+    for wrong in (
+        "comments",
+        "comments/c",
+        "posts/1/likes",
+        "posts/1/posts",
+        "posts/1/comments/c/comments",
+        "x/1/comments",
+    ):
+        with refused("unknown_collection"):
+            all_three.locate(wrong.split("/"))
+    for wrong in ("posts/x/comments", "posts/1/comments/c d/likes"):
+        with refused("not_found"):
+            all_three.locate(wrong.split("/"))
+
+
+@pytest.mark.parametrize("text", ["", "x", "0", "-1", "1.0", "9007199254740992", "9" * 5_000, "٣"])
+def test_integer_ids(text: str) -> None:
+    """An integer id is a whole number from 1 within 2^53; anything else names no record."""
+    with refused("not_found"):
+        catalogue(POSTS)["posts"].parse_id(text)
+    assert catalogue(POSTS)["posts"].parse_id("9007199254740991") == 2**53 - 1
+
+
+def test_string_ids() -> None:
+    """A string id is what it is; what can't be one names no record."""
+    entry = catalogue(users())["users"]
+    assert entry.parse_id("a-Z_9") == "a-Z_9"
+    for text in ("", "a b", "~a", "x" * 65):
+        with refused("not_found"):
+            entry.parse_id(text)
+
+
+def test_who_is_allowed() -> None:
+    """Nobody without a rule, everybody with `true`, administrators always, and an error denies."""
+    rules = Rules(list="true", view="record.title == 'x'", create="!(record.title == 'x')", delete="record.n > 1")
+    entry = catalogue(Collection(name="posts", fields={"title": Text(), "n": Integer()}, rules=rules))["posts"]
+    one, none = record('{"title":"x","n":null}'), record('{"title":null,"n":null}')
+    assert entry.allows("list", SIGNED_OUT, None)
+    assert [entry.allows("view", ADA, made) for made in (one, none)] == [True, False]
+    assert [entry.allows("create", ADA, made) for made in (one, none)] == [False, False]
+    assert not entry.allows("delete", ADA, one)
+    assert not entry.allows("update", ADA, one)
+    assert all(entry.allows(action, ADMIN, none) for action in entry.rules)
+
+
+def test_private_fields() -> None:
+    """A field with a read rule is shown where the rule says so, of each record by itself; administrators see all."""
+    fields: dict[str, AnyField] = {
+        "owner": Text(),
+        "mine": Text(read="auth.id == record.owner"),
+        "staff": Text(read="'staff' in auth.roles"),
+    }
+    entry = catalogue(Collection(name="posts", fields=fields))["posts"]
+    made = record('{"owner":"ada"}', '{"mine":"m","staff":"s"}')
+    both = Principal(id="ada", roles=("staff",))
+    seen = {caller: entry.shown(caller, made) for caller in (SIGNED_OUT, ADA, both, ADMIN)}
+    assert seen == {SIGNED_OUT: frozenset(), ADA: {"mine"}, both: None, ADMIN: None}
+    assert '"mine":"m"' in entry.wire(ADA, made)
+    assert '"staff"' not in entry.wire(ADA, made)
+    assert entry.hidden(ADMIN) == frozenset()
+    assert entry.hidden(both) == {"mine"}  # of some other record it would not be shown
+    assert entry.hidden(ADA) == {"mine", "staff"}

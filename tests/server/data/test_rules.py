@@ -1,0 +1,88 @@
+"""Rules as predicates and as SQL: both say the same of a record."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from hinterland.contract.changes import Write
+from hinterland.contract.fields import Boolean, Bytes, Instant, Int64, Integer, Json, List, Number, Text
+from hinterland.contract.records import EVERYBODY, Collection, users
+from hinterland.kit.cel.errors import CelError
+from hinterland.kit.clock import ManualClock
+from hinterland.server.data.rules import META_COLUMNS, RuleBook
+from hinterland.server.storage.protocol import Storage, StoredRecord
+from hinterland.server.storage.statements import RECORD_COLUMNS
+from tests.server.data.world import ADA, World, opened
+
+ITEMS = Collection(
+    name="items",
+    fields={
+        "text": Text(), "whole": Integer(), "number": Number(), "flag": Boolean(), "at": Instant(), "big": Int64(),
+        "bytes": Bytes(), "any": Json(), "tags": List(of=Text()), "numbers": List(of=Integer()),
+    },
+    rules=EVERYBODY,
+)  # fmt: skip
+FULL = {"text": "ä'b", "whole": 3, "number": 1.5, "flag": True, "at": "2026-01-01T00:00:00Z", "big": "9007199254740993",
+        "bytes": "AAH/", "any": {"a": [1, {"b": None}]}, "tags": ["x", "ada"], "numbers": [3]}  # fmt: skip
+EXPRESSIONS = [
+    "true", "record.text == \"ä'b\"", "record.text != 'x'", "record.whole > 2 && record.number < 2.0", "record.flag",
+    "!record.flag", "record.at < timestamp('2026-01-02T00:00:00Z')", "record.big == 9007199254740993",
+    "record.bytes == b'\\x00\\x01\\xff'", "record.any == null", "has(record.any)", "auth.id in record.tags",
+    "record.whole in record.numbers", "record.text == null", "record.whole == null || record.whole == 3",
+    "record.id == 'full'", "record.revision > 0 && record.parent == ''", "record.created_at == record.updated_at",
+    "auth != null && size(auth.roles) == 0", "size(record.tags) == 2",
+    "record.text.contains('b') ? record.flag : false",
+]  # fmt: skip
+
+
+@pytest.fixture
+async def world(storage: Storage, clock: ManualClock) -> AsyncIterator[World]:
+    """A full and an empty record on each database."""
+    async with opened(storage, clock, (users(), ITEMS)) as made:
+        bodies: dict[str, Any] = {"full": FULL, "empty": {}}
+        await made.write(*(Write(act="create", collection="items", id=id, body=body) for id, body in bodies.items()))
+        yield made
+
+
+@pytest.mark.parametrize("text", EXPRESSIONS)
+async def test_sql_and_predicate_agree(world: World, text: str) -> None:
+    """What SQL selects is what the predicate allows, for values of every kind and for none."""
+    entry = world.catalogue["items"]
+    rule = entry.book.filter(text)
+    columns = ", ".join(f"r.{name}" for name in RECORD_COLUMNS.split(", "))
+    variables = {"auth": ADA.as_auth()}
+    sql = f'SELECT {columns} FROM "items" r WHERE ({rule.sql.text})'
+    selected = {row[1] for row in await world.storage.fetch(sql, rule.sql.bind(variables))}
+    records = [StoredRecord(*row) for row in await world.storage.fetch(f'SELECT {columns} FROM "items" r')]
+    allowed = {r.id for r in records if rule.allows(entry.variable(r, rule), ADA.as_auth())}
+    assert selected == allowed
+    assert rule.sql is rule.sql
+
+
+def book() -> RuleBook:
+    """The compiler for the items' expressions."""
+    from hinterland.server.data.catalogue import Catalogue
+
+    return Catalogue([ITEMS], "sqlite")["items"].book
+
+
+def test_what_a_rule_reads() -> None:
+    """A rule tells which fields it reads, so that a hidden one is noticed and a document decoded only where needed."""
+    rule = book().rule("record.text == 'x' && has(record.any) && auth.id == old.text")
+    assert rule is not None
+    assert (rule.reads_record, rule.reads_old, rule.needs_document) == (frozenset({"text", "any"}), True, True)
+    meta = book().filter("record.id == 'x' || record.revision > 1")
+    assert not meta.needs_document
+    assert meta.reads_record <= META_COLUMNS.keys()
+    assert book().rule(" ") is None
+
+
+def test_filters_know_no_old_record() -> None:
+    """A filter reads `record` and `auth`; compiled ones are kept."""
+    with pytest.raises(CelError):
+        book().filter("old.text == 'x'")
+    made = book()
+    assert made.filter("record.flag") is made.filter("record.flag")

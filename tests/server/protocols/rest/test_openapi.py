@@ -1,0 +1,133 @@
+"""`/openapi.json`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from hinterland.contract.errors import CODES
+from hinterland.contract.fields import AnyField, Text
+from hinterland.contract.operations import OPERATIONS
+from hinterland.contract.records import Collection
+from hinterland.server.protocols.rest.openapi import document
+from tests.server.api import COLLECTIONS, Api, problem
+
+TYPES = {"object", "array", "string", "integer", "number", "boolean", "null"}
+
+
+@pytest.fixture(scope="module")
+def made() -> dict[str, Any]:
+    """The document of the tests' collections."""
+    return document("tests", COLLECTIONS)
+
+
+def operations(made: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Path, method and description of each operation."""
+    for path, methods in made["paths"].items():
+        for method, operation in methods.items():
+            yield path, method, operation
+
+
+def schemas(value: Any) -> Iterator[dict[str, Any]]:
+    """Every object anywhere in the document."""
+    if isinstance(value, dict):
+        yield value
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from schemas(item)
+
+
+async def test_it_is_served(api: Api) -> None:
+    """The document is at /openapi.json, in version 3.1, under the app's name."""
+    answer = await api("GET", "/openapi.json")
+    assert (answer.status_code, answer.json()["openapi"]) == (200, "3.1.0")
+    assert answer.json()["info"] == {"title": "tests", "version": "1"}
+
+
+async def test_every_operation_is_described_and_mounted(api: Api) -> None:
+    """Each row of the table is in the document, and each path of the document takes its method."""
+    described = document("tests", COLLECTIONS)
+    names = {operation["operationId"].split(".")[0] for _, _, operation in operations(described)}
+    assert names == {name.split(".")[0] for name in OPERATIONS}
+    for path, method, operation in operations(described):
+        if operation["operationId"] == "events.stream":
+            continue  # it would not end
+        answer = await api(method.upper(), re.sub(r"\{(\w+)\}", "1", path))
+        assert answer.status_code != 405, path
+        if answer.status_code >= 400:
+            problem(answer, answer.status_code, answer.json()["code"])
+            assert str(answer.status_code) in operation["responses"], (path, method, answer.text)
+
+
+def test_ids_are_unique(made: dict[str, Any]) -> None:
+    """No two operations have the same id, and each placeholder of a path is a parameter."""
+    ids = [operation["operationId"] for _, _, operation in operations(made)]
+    assert len(ids) == len(set(ids))
+    for path, _, operation in operations(made):
+        required = [p["name"] for p in operation["parameters"] if p["in"] == "path" and p["required"]]
+        assert required == re.findall(r"\{(\w+)\}", path)
+
+
+def test_references_lead_somewhere(made: dict[str, Any]) -> None:
+    """Each reference names a schema of the document, and each type is one of JSON Schema's."""
+    for schema in schemas(made):
+        if isinstance(schema.get("$ref"), str):
+            assert schema["$ref"].removeprefix("#/components/schemas/") in made["components"]["schemas"]
+        kind = schema.get("type")
+        if isinstance(kind, str | list) and "in" not in schema and "scheme" not in schema:
+            assert {kind} <= TYPES if isinstance(kind, str) else set(kind) <= TYPES
+
+
+def test_answers(made: dict[str, Any]) -> None:
+    """Each operation has its success and every error of its row and of all rows, as a problem."""
+    for _, _, operation in operations(made):
+        assert any(status.startswith("2") for status in operation["responses"])
+        for status, answer in operation["responses"].items():
+            assert answer["description"]
+            if not status.startswith("2"):
+                assert list(answer["content"]) == ["application/problem+json"]
+                assert int(status) in {code.status for code in CODES.values()}
+
+
+def test_what_is_sent_and_what_is_answered(made: dict[str, Any]) -> None:
+    """A creation asks for the required fields, a patch for none, and only answers hold what the server sets."""
+    paths = made["paths"]["/v1/records/notes"], made["paths"]["/v1/records/notes/{id}"]
+    sent = {
+        method: made["components"]["schemas"][_ref(operation["requestBody"]["content"]["application/json"]["schema"])]
+        for methods in paths
+        for method, operation in methods.items()
+        if "requestBody" in operation
+    }
+    assert (sent["post"]["required"], sent["put"]["required"]) == (["text"], ["text"])
+    assert "required" not in sent["patch"]
+    assert all("revision" not in schema["properties"] for schema in sent.values())
+    seen = made["components"]["schemas"]["notes_record"]
+    assert {"id", "revision", "created_at", "text"} <= seen["properties"].keys()
+    assert seen["required"] == ["id", "created_at", "updated_at", "revision", "text"]
+
+
+def test_the_questions_of_a_list(made: dict[str, Any]) -> None:
+    """A list tells its query parameters, a write the headers that it understands."""
+    listing = made["paths"]["/v1/records/notes"]["get"]["parameters"]
+    assert {p["name"] for p in listing if p["in"] == "query"} == {"page", "limit", "cursor", "filter", "sort", "total"}
+    patch = made["paths"]["/v1/records/notes/{id}"]["patch"]["parameters"]
+    assert {p["name"] for p in patch if p["in"] == "header"} == {"If-Match", "Idempotency-Key"}
+
+
+def test_limits_of_fields() -> None:
+    """What a field allows is in its schema."""
+    fields: dict[str, AnyField] = {
+        "kind": Text(choices=("a", "b")),
+        "code": Text(pattern="[a-z]+", min_length=2, required=True),
+    }
+    made = document("x", [Collection(name="c", fields=fields)])["components"]["schemas"]["c_record"]["properties"]
+    assert made["kind"] == {"type": ["string", "null"], "maxLength": 10_000, "enum": ["a", "b", None]}
+    assert made["code"] == {"type": "string", "maxLength": 10_000, "minLength": 2, "pattern": "^(?:[a-z]+)$"}
+
+
+def _ref(schema: dict[str, str]) -> str:
+    return schema["$ref"].rpartition("/")[2]
