@@ -13,7 +13,7 @@ from typing import Any, Literal
 import msgspec
 
 from hinterland.contract.errors import invalid
-from hinterland.contract.fields import AnyField, Bytes, Check, Json, List, Text, checker
+from hinterland.contract.fields import AnyField, Bytes, Check, Field, Json, List, Text, checker
 
 Document = dict[str, Any]
 MAX_ERRORS = 100  # fields that a refusal tells of
@@ -59,7 +59,11 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             raise ValueError(f"collection {self.name!r}: a name has a–z, 0–9 and _, and starts with a letter")
         if self.name.startswith("sqlite_"):
             raise ValueError(f"collection {self.name!r}: SQLite keeps names that start with sqlite_ for itself")
+        if not isinstance(self.rules, Rules):
+            raise TypeError(f"collection {self.name!r}: its rules must be Rules(...), not {self.rules!r}")
         for name, field in self.fields.items():
+            if not isinstance(field, Field):
+                raise TypeError(f"{self.name}.{name}: a field must be Text(...) or another kind, not {field!r}")
             if name in RESERVED or name in _POSTGRES_COLUMNS or _NAME.fullmatch(name) is None:
                 raise ValueError(f"{self.name}.{name}: this name can't be used; reserved are {', '.join(RESERVED)}")
             _check_declaration(f"{self.name}.{name}", field)
