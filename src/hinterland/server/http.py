@@ -5,6 +5,7 @@ Handlers are `async (request) -> HttpAnswer`; they raise `Refusal` for everythin
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
@@ -25,6 +26,7 @@ JSON = (b"content-type", b"application/json; charset=utf-8")
 PROBLEM = (b"content-type", b"application/problem+json; charset=utf-8")
 NO_STORE = (b"cache-control", b"no-store")
 _MAX_FIELDS = 100
+_LARGE = 128 * 1024  # bytes; to check as many takes milliseconds
 _encode = msgspec.json.Encoder().encode
 
 
@@ -96,7 +98,7 @@ class HttpRequest:
         if not data.strip():
             raise Refusal("invalid_body", "the body is empty: send a JSON object")
         try:
-            value = strict_json.decode(data)
+            value = await _decoded(data)
         except strict_json.StrictJsonError as error:
             raise Refusal("invalid_body", f"the body is not JSON that can be kept: {error}") from None
         if not isinstance(value, dict):
@@ -110,6 +112,12 @@ class HttpRequest:
             raise Refusal("unsupported_media_type", f"send application/json, not {name or 'nothing'}")
         if self.headers.get(b"content-encoding", b"identity").lower() != b"identity":
             raise Refusal("unsupported_media_type", "send the body without a content-encoding")
+
+
+async def _decoded(data: bytes) -> Any:
+    """The value of a body; a large one is checked in a thread, since everybody uses the loop."""
+    is_large = len(data) > _LARGE
+    return await asyncio.to_thread(strict_json.decode, data) if is_large else strict_json.decode(data)
 
 
 def _halves(part: str) -> tuple[str, str, str]:

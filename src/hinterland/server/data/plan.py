@@ -22,6 +22,7 @@ from hinterland.server.storage import statements
 from hinterland.server.storage.failures import unique
 from hinterland.server.storage.protocol import Change, LogEntry, StoredRecord, Transaction
 from hinterland.server.storage.system import SYSTEM_TABLES, Put, Row, RowAct
+from hinterland.server.storage.writing import pause
 
 Kind = Literal["create", "update", "delete"]
 RecordKey = tuple[str, str, RecordId]
@@ -99,6 +100,7 @@ class Plan:
         for index, write in enumerate(self.request.writes):
             base = self.request.base[index] if index < len(self.request.base) else None
             await self._decide(write, base)
+            await pause(index, len(self.request.writes))
         return self
 
     async def _record(self, key: RecordKey) -> StoredRecord | None:
@@ -212,7 +214,9 @@ class Plan:
         sql = f"SELECT id FROM {entry.table.name} WHERE _parent = ? ORDER BY id"
         stored = {row[0] for row in await self.state.transaction.fetch(sql, (parent,))}
         mine = {key[2] for key in self._mine if key[:2] == (entry.name, parent)}
-        for id in sorted(stored | mine | self.state.staged(entry.name, parent)):
+        ids = sorted(stored | mine | self.state.staged(entry.name, parent))
+        for index, id in enumerate(ids):
+            await pause(index, len(ids))
             key = (entry.name, parent, id)
             before = await self._record(key)
             if before is not None:

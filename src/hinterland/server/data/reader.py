@@ -53,7 +53,7 @@ class Reader:
         if query.total:
             async with self.storage.snapshot() as snapshot:
                 page = await self._select(snapshot, entry, query, order, terms)
-                return page._replace(total=await _count(snapshot, entry, terms))
+                return page._replace(total=await _count(snapshot, entry, query, terms))
         return await self._select(self.storage, entry, query, order, terms)
 
     def _terms(self, caller: Principal, entry: Entry, parent: str, query: Query) -> list[Term]:
@@ -76,17 +76,23 @@ class Reader:
         bounds = f"ORDER BY {order.sql} LIMIT ?" + (" OFFSET ?" if offset else "")
         parameters += [query.limit + 1, offset] if offset else [query.limit + 1]
         sql = f"SELECT {_COLUMNS}, {order.columns} FROM {entry.table.name} r{where} {bounds}"
-        rows = await snapshot.fetch(sql, parameters)
+        fetch = snapshot.fetch_aside if _is_costly(entry, query) else snapshot.fetch
+        rows = await fetch(sql, parameters)
         has_more = len(rows) > query.limit
         shown = rows[: query.limit]
         next_cursor = order.cursor(query, shown[-1][_WIDTH:]) if has_more else ""
         return Page([StoredRecord(*row[:_WIDTH]) for row in shown], next_cursor, None)
 
 
-async def _count(snapshot: Snapshot, entry: Entry, terms: Sequence[Term]) -> int:
+async def _count(snapshot: Snapshot, entry: Entry, query: Query, terms: Sequence[Term]) -> int:
     where, parameters = _where(terms)
-    rows = await snapshot.fetch(f"SELECT count(*) FROM {entry.table.name} r{where}", parameters)
+    fetch = snapshot.fetch_aside if _is_costly(entry, query) else snapshot.fetch
+    rows = await fetch(f"SELECT count(*) FROM {entry.table.name} r{where}", parameters)
     return int(rows[0][0])
+
+
+def _is_costly(entry: Entry, query: Query) -> bool:
+    return bool(query.filter) and entry.book.filter(query.filter).is_costly
 
 
 def _where(terms: Sequence[Term]) -> Term:

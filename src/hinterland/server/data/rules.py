@@ -8,12 +8,13 @@ from typing import Any
 
 from hinterland.contract.expressions import record_type
 from hinterland.contract.records import Collection
+from hinterland.kit.cel import operations
 from hinterland.kit.cel.check import check
 from hinterland.kit.cel.dialects import POSTGRES, SQLITE, Dialect
 from hinterland.kit.cel.parser import parse
 from hinterland.kit.cel.predicate import Variables, predicate, read_key
 from hinterland.kit.cel.sql import Sql, to_sql
-from hinterland.kit.cel.typed import Typed, reads
+from hinterland.kit.cel.typed import Apply, Item, Macro, Member, Typed, reads, walk
 from hinterland.kit.cel.types import Environment, ObjectType
 
 META_COLUMNS = {"id": "id", "parent": "_parent", "created_at": "_created", "updated_at": "_updated",
@@ -35,8 +36,19 @@ def column(name: str) -> str:
     return f'r."{META_COLUMNS.get(name, name)}"'
 
 
+_GROWING = frozenset({
+    operations.CONCATENATE, operations.TEXT_SIZE, operations.LIST_SIZE, *operations.METHODS.values(),
+    *operations.CASES.values(),
+})  # fmt: skip
+
+
+def _is_costly(part: Typed) -> bool:
+    return isinstance(part, Item | Macro | Member) or (isinstance(part, Apply) and part.operation in _GROWING)
+
+
 class Rule:
-    """One compiled expression. `reads_record`: the record's fields that it reads; `is_true`: it is just `true`."""
+    """One compiled expression. `reads_record`: the record's fields that it reads; `is_true`: it is just `true`;
+    `is_costly`: its work on one record grows with the texts and lists in it."""
 
     def __init__(self, text: str, tree: Typed, dialect: Dialect) -> None:
         self.text = text
@@ -48,6 +60,7 @@ class Rule:
         self.needs_document = bool(self.reads_record - META_COLUMNS.keys())
         self.is_true = text.strip() == "true"
         self.auth_key: Callable[[Variables], tuple[object, ...]] = read_key(tree, "auth")
+        self.is_costly = any(map(_is_costly, walk(tree)))
         self._dialect = dialect
         self._sql: Sql | None = None
 

@@ -73,6 +73,10 @@ class Snapshot(Protocol):
         """The rows of one SELECT; parameters stand as `?`."""
         ...
 
+    async def fetch_aside(self, sql: str, parameters: Sequence[Any] = ()) -> list[Sequence[Any]]:
+        """The same for a SELECT that may cost much: it keeps as few others waiting as the storage can."""
+        ...
+
     async def record(self, collection: str, parent: str, id: RecordId) -> StoredRecord | None:
         """One record by its key."""
         ...

@@ -25,6 +25,10 @@ class Reads:
         """The rows of one SELECT; parameters stand as `?`."""
         raise AssertionError("a driver reads")  # pragma: no cover
 
+    async def fetch_aside(self, sql: str, parameters: Sequence[Any] = ()) -> list[Sequence[Any]]:
+        """The rows of one SELECT that may cost much."""
+        return await self.fetch(sql, parameters)
+
     def table(self, collection: str) -> CollectionTable:
         """The table of a declared collection. Raises the `unknown_collection` refusal."""
         table = self.tables.get(collection)

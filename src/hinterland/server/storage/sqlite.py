@@ -90,6 +90,8 @@ class SqliteStorage(Database):
         """Own the folder, connect, and bring the system's tables to this version."""
         self.ownership.take()
         try:
+            with suppress(OSError):  # SQLite says what is wrong
+                self.path.touch(mode=0o600)  # passwords' hashes and keys are for its owner alone
             self._writer = connect(self.path)
             self._migrate(self._writer)
             self._shared = Reader(self.path)
@@ -171,6 +173,11 @@ class SqliteStorage(Database):
             return rows
         async with self.snapshot() as snapshot:
             return await snapshot.fetch(sql, parameters)
+
+    async def fetch_aside(self, sql: str, parameters: Sequence[Any] = ()) -> list[Sequence[Any]]:
+        """The rows of one SELECT that may cost much, on a connection of its own."""
+        async with self.snapshot() as snapshot:
+            return await snapshot.fetch_aside(sql, parameters)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[SqliteReads]:

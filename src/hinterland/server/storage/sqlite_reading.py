@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,8 +26,6 @@ T = TypeVar("T")
 
 def connect(path: Path) -> apsw.Connection:
     """A connection with the pragmas that durability and speed ask for."""
-    with suppress(FileNotFoundError):  # the folder is not there: SQLite says so
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # passwords' hashes and keys are its owner's alone
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
     connection.set_busy_timeout(5_000)
     if connection.execute("PRAGMA journal_mode=WAL").fetchone() != ("wal",):  # SQLite tells a failure only so
@@ -124,4 +120,8 @@ class SqliteReads(Reads):
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Sequence[Any]]:
         """The rows of one SELECT."""
         rows = self.reader.fetch(sql, parameters)
-        return rows if rows is not None else await self.reader.fetch_slowly(sql, parameters, self._threads)
+        return rows if rows is not None else await self.fetch_aside(sql, parameters)
+
+    async def fetch_aside(self, sql: str, parameters: Sequence[Any] = ()) -> list[Sequence[Any]]:
+        """The rows of one SELECT, read in a thread: a single step of it may take longer than the loop can wait."""
+        return await self.reader.fetch_slowly(sql, parameters, self._threads)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, assert_never
 
@@ -10,7 +11,14 @@ from hinterland.server.storage.protocol import Change
 from hinterland.server.storage.reading import Reads
 from hinterland.server.storage.system import SYSTEM_TABLES, Drop, Expect, LostRace, Put, Row, RowAct
 
+_AT_ONCE = 20  # steps of a long write, about a millisecond, before others get their turn on the loop
 _SYSTEM = {table.name: table for table in SYSTEM_TABLES}
+
+
+async def pause(index: int, count: int) -> None:
+    """Let others have their turn after some steps of a long write, and after its last; a lone step goes straight on."""
+    if count > 1 and (index % _AT_ONCE == _AT_ONCE - 1 or index == count - 1):
+        await asyncio.sleep(0)
 
 
 class Writes(Reads):
@@ -23,10 +31,11 @@ class Writes(Reads):
     async def write(self, changes: Sequence[Change], commit: int, check: int, at: float) -> None:
         """Write the changes of one commit to their tables and the log; the last one's revision is `commit`."""
         revision = commit - len(changes)
-        for change in changes:
+        for index, change in enumerate(changes):
             revision += 1
             await self.execute(*self.tables[change.collection].statement(change))
             await self.execute(statements.INSERT_LOG, statements.log_row(change, revision, commit, check, at))
+            await pause(index, len(changes))
 
     async def next_id(self, collection: str) -> int:
         """A new integer id; never one that was given before."""

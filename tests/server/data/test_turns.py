@@ -1,0 +1,67 @@
+"""Nobody's long request keeps the others from their turn on the loop, which everybody shares."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hinterland.contract.changes import Write
+from hinterland.server.storage.sqlite import SqliteStorage
+from tests.server.api import Api, serving
+
+THINGS = "/v1/records/things"
+
+
+async def turns(work: Awaitable[Any]) -> int:
+    """How often others had their turn while `work` went on."""
+    task = asyncio.ensure_future(work)
+    count = 0
+    while not task.done():
+        await asyncio.sleep(0)
+        count += 1
+    await task
+    return count
+
+
+async def filled(api: Api, count: int) -> None:
+    """Some records with long texts."""
+    await api.write(*(Write(act="create", collection="things", body={"text": "a" * 10_000}) for _ in range(count)))
+
+
+async def test_a_filter_whose_single_steps_are_long(tmp_path: Path) -> None:
+    """A search for a long text in long texts, which no look at a read interrupts, goes on beside the others."""
+    async with serving(SqliteStorage(tmp_path / "data")) as api:
+        await filled(api, 40)
+        search = f"(record.text + record.text).contains('{'a' * 1_000}b')"
+        for total in ("false", "true"):
+            asked = api("GET", THINGS, params={"filter": search, "total": total})
+            assert await turns(asked) > 100
+
+
+async def test_a_push_of_many_writes(tmp_path: Path) -> None:
+    """A device that hands in thousands of writes at once does not keep readers waiting until they are written."""
+    async with serving(SqliteStorage(tmp_path / "data")) as api:
+        ada = await api.sign_up("ada")
+        writes = [{"act": "create", "collection": "things"}] * 100
+        mutations = [{"seq": number, "id": "m", "writes": writes} for number in range(1, 11)]
+        pushed = api("POST", "/v1/sync/push", json={"device": "d", "mutations": mutations}, headers=ada["headers"])
+        assert await turns(pushed) > 80
+
+
+async def test_a_parent_of_many(tmp_path: Path) -> None:
+    """Nor does the deletion of a record with very many below it."""
+    async with serving(SqliteStorage(tmp_path / "data")) as api:
+        post = (await api("POST", "/v1/records/posts", json={})).json()["id"]
+        await api.write(*[Write(act="create", collection="comments", parent=f"posts/{post}")] * 1_000)
+        assert await turns(api("DELETE", f"/v1/records/posts/{post}")) > 80
+
+
+async def test_a_large_body(tmp_path: Path) -> None:
+    """A large body is checked beside the others, whatever becomes of it."""
+    async with serving(SqliteStorage(tmp_path / "data")) as api:
+        body = msgspec.json.encode({"any": [[]] * 200_000})
+        assert await turns(api("POST", THINGS, content=body, headers={"Content-Type": "application/json"})) > 100
