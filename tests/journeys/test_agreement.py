@@ -49,7 +49,7 @@ TESTS = st.sampled_from(
     record.title.startsWith("a"); record.title.contains(auth.id); record.title in ["a", "é"]; "staff" in auth.roles
     auth.roles.exists(r, r == record.title); record.members.all(m, m != auth.id); record.members[0] == auth.id
     size(record.members) > 1; size(record.title) == 1; has(record.owner); !has(record.members); record.id > "m"
-    record.revision > 6; record.title.lowerAscii() == record.title
+    record.revision > 6; record.title.size() < 3
     """.strip()
     .replace("\n", ";")
     .split(";")
