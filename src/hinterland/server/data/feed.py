@@ -149,13 +149,14 @@ class Feed:
         for commit in commits(entries):
             subscription.replay(subscription.channel.event(commit), commit.revision, commit.check)
         if not entries and not subscription.has_ended:
-            self._join(subscription)
+            await self._join(subscription)
 
-    def _join(self, subscription: Subscription) -> None:
+    async def _join(self, subscription: Subscription) -> None:
         """Serve it from now on. What the feed has yet to read and the subscription has seen, it is not sent again."""
         if not self._live:
             self._position = (subscription.revision, subscription.check)
         elif subscription.revision < self._position[0]:
+            await asyncio.sleep(0)
             return  # written and served to others since the page was read: read on
         channel = subscription.channel
         self._live.setdefault(channel, set()).add(subscription)
