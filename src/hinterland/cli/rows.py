@@ -72,8 +72,8 @@ class RowFile:
             values = msgspec.json.decode(data, type=list[msgspec.Raw])
         except msgspec.ValidationError:
             raise RowFileError("a .json file must hold an array of objects; lines of objects are .jsonl") from None
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise RowFileError(f"it is not JSON: {error}") from None
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            raise RowFileError(f"it is not JSON: {_why(data)}") from None
         for number, value in enumerate(values, 1):
             self.position += len(bytes(value))
             yield _row(f"row {number}", bytes(value))
@@ -110,6 +110,14 @@ class RowFile:
         twice = next((name for name in heading if heading.count(name) > 1), None)
         if twice is not None:
             raise RowFileError(f"its heading names {twice!r} twice")
+
+
+def _why(data: bytes) -> str:
+    try:
+        strict_json.decode(data)
+    except strict_json.StrictJsonError as error:
+        return str(error)
+    return "it is nested too deeply"
 
 
 def _row(place: str, data: bytes) -> Row:

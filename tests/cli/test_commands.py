@@ -1,0 +1,74 @@
+"""The commands as they teach themselves, and their documentation."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+import typer
+
+from hinterland.cli.commands import cli
+from tests.support.command import hinterland, told
+
+DOCUMENTATION = (Path(__file__).parents[2] / "docs" / "commands.md").read_text()
+COMMANDS = ["serve", "migrate", "import", "admin create"]
+
+
+def options(command: str) -> list[str]:
+    """The options of a command."""
+    found = typer.main.get_command(cli)
+    for word in command.split():
+        found = found.commands[word]  # type: ignore[attr-defined]
+    return [name for parameter in found.params for name in parameter.opts if name.startswith("--")]
+
+
+def section(command: str) -> str:
+    """What the documentation says of a command."""
+    return DOCUMENTATION.partition(f"\n## `hinterland {command}")[2].partition("\n## ")[0]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_is_documented(command: str) -> None:
+    """Each command has a section with an example, and each of its options a row in it."""
+    assert f"\nhinterland {command} " in section(command)
+    assert [name for name in options(command) if name != "--help" and f"| `{name}`" not in section(command)] == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_teaches_with_an_example(command: str) -> None:
+    """`--help` says what a command is for, with a line that can be typed."""
+    shown = hinterland(*command.split(), "--help")
+    assert shown.code == 0
+    assert f"Example: hinterland {command} " in " ".join(shown.out.split())
+
+
+def test_the_documented_commands_are_all() -> None:
+    """The list above is that of the program."""
+    shown = hinterland("--help").out
+    assert all(command.split()[0] in shown for command in COMMANDS)
+    names = [info.name or "" for info in cli.registered_commands] or []
+    assert len(names) + 1 == len(COMMANDS)
+
+
+def test_the_version() -> None:
+    """`--version` prints the installed version and nothing else."""
+    shown = hinterland("--version")
+    assert (shown.code, shown.out, shown.err) == (0, f"hinterland {version('hinterland')}\n", "")
+
+
+@pytest.mark.parametrize("arguments", [["nothing"], ["serve", "--port", "0"], ["serve", "--prot", "1"], ["import"]])
+def test_a_mistyped_command(arguments: list[str]) -> None:
+    """A word that is not known is named, with the way to help, and the exit code of usage."""
+    ended = hinterland(*arguments)
+    assert "--help" in told(ended)
+    assert ended.code == 2
+
+
+def test_help_loads_no_server() -> None:
+    """`--help` answers without loading the server's parts."""
+    code = "import sys; import hinterland.cli.commands; print([m for m in sys.modules if m.startswith('hinterland.s')])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,127 @@
+"""Files as rows: what is read, what is refused and with which words, and how much is in memory."""
+
+from __future__ import annotations
+
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hinterland.cli import rows as rows_module
+from hinterland.cli.rows import Row, RowFile, RowFileError, chunks
+
+
+def file_of(folder: Path, name: str, content: bytes | str) -> Path:
+    """A file with this content."""
+    file = folder / name
+    file.write_bytes(content.encode() if isinstance(content, str) else content)
+    return file
+
+
+def read(folder: Path, name: str, content: bytes | str) -> list[Row]:
+    """The rows of a file with this content."""
+    return [*RowFile(file_of(folder, name, content))]
+
+
+def values(folder: Path, name: str, content: bytes | str) -> list[Any]:
+    """What sound rows hold."""
+    return [row.value for row in read(folder, name, content) if not row.problem]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.json", '[{"x": "1"}, {"x": "2"}]'),
+        ("a.JSON", b'\xef\xbb\xbf[{"x": "1"},\n{"x": "2"}]\n'),
+        ("a.jsonl", '{"x": "1"}\n\n{"x": "2"}'),
+        ("a.ndjson", b'\xef\xbb\xbf{"x": "1"}\r\n{"x": "2"}\r\n'),
+        ("a.csv", "x\n1\n2\n"),
+        ("a.csv", b'\xef\xbb\xbfx\r\n"1"\r\n\r\n2'),
+    ],
+)
+def test_the_same_rows(tmp_path: Path, name: str, content: bytes | str) -> None:
+    """Each format, with a byte order mark, blank lines or either end of line, has the same rows."""
+    assert values(tmp_path, name, content) == [{"x": "1"}, {"x": "2"}]
+
+
+def test_only_csv_is_text(tmp_path: Path) -> None:
+    """The values of CSV are texts, whose kind the fields decide; those of JSON have a kind."""
+    assert RowFile(file_of(tmp_path, "a.csv", "x\n1")).is_text
+    assert not RowFile(file_of(tmp_path, "a.jsonl", "{}")).is_text
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.txt", "x", "the name must end in .json, .jsonl, .ndjson or .csv"),
+        ("a.json", "", "the file is empty"),
+        ("a.csv", "", "the file is empty"),
+        ("a.json", '{"x": 1}', "must hold an array of objects; lines of objects are .jsonl"),
+        ("a.json", '[{"x": 1}', "it is not JSON"),
+        ("a.json", '[{"x": 1}] more', "it is not JSON"),
+        ("a.json", "[" * 100_000, "it is not JSON"),
+        ("a.json", '[{}, {"x": "\\ud800"}]', "half of a surrogate pair"),
+        ("a.csv", "x\n1\n".encode("utf-16"), "it is UTF-16: save it as UTF-8"),
+        ("a.csv", "x\nä\n".encode("latin-1"), "line 2 is not UTF-8: save the file as UTF-8"),
+        ("a.csv", "x;y\n1;2\n", "separate cells by commas"),
+        ("a.csv", "x,y,x\n1,2,3\n", "names 'x' twice"),
+        ("a.csv", 'x\n"1\n2\n', "line 3 is not CSV"),
+    ],
+)
+def test_files_that_are_no_rows(tmp_path: Path, name: str, content: bytes | str, words: str) -> None:
+    """A file that can't be read as rows is refused as a whole, with the place and what to do."""
+    with pytest.raises(RowFileError) as error:
+        read(tmp_path, name, content)
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "place", "words"),
+    [
+        ("a.jsonl", '{"x": 1}\n{"x": 1', "line 2", "cut off"),
+        ("a.jsonl", '\n{"x": 1, "x": 2}', "line 2", "the name 'x' appears twice"),
+        ("a.jsonl", b'{"x": "\xff"}', "line 1", "not UTF-8"),
+        ("a.json", '[{"x": "\\u0000"}]', "row 1", "NUL"),
+        ("a.json", '[{"x": 1, "x": 2}]', "row 1", "appears twice"),
+        ("a.json", '[{"x": 99999999999999999999}]', "row 1", "64 bits"),
+        ("a.csv", "x,y\n1,2\n1\n", "line 3", "has 1 cells, the heading has 2"),
+        ("a.csv", "x,y\n1,2,3\n", "line 2", "has 3 cells, the heading has 2"),
+        ("a.csv", "x\n\0\n", "line 2", "NUL"),
+    ],
+)
+def test_rows_that_are_refused(tmp_path: Path, name: str, content: bytes | str, place: str, words: str) -> None:
+    """A row that a server would not take is refused with its place, as on the wire; the others are read."""
+    (row,) = [row for row in read(tmp_path, name, content) if row.problem]
+    assert row.place == place
+    assert words in row.problem
+
+
+def test_a_cell_over_several_lines(tmp_path: Path) -> None:
+    """A quoted cell may hold ends of lines; the place of a row is its last line."""
+    (row,) = read(tmp_path, "a.csv", 'x,y\n"1\n2",3\n')
+    assert row == Row("line 3", {"x": "1\n2", "y": "3"}, 4)
+
+
+def test_chunks_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chunk has neither too many rows nor too many bytes; a row that is too large goes alone."""
+    monkeypatch.setattr(rows_module, "CHUNK_ROWS", 3)
+    monkeypatch.setattr(rows_module, "CHUNK_BYTES", 100)
+    lines = [*(["{}"] * 7), '{"x": "%s"}' % ("x" * 200), '{"x": "%s"}' % ("x" * 60), '{"x": "%s"}' % ("x" * 60)]
+    file = RowFile(file_of(tmp_path, "a.jsonl", "\n".join(lines)))
+    assert [len(chunk) for chunk in chunks(file)] == [3, 3, 1, 1, 1, 1]
+    assert file.position == file.size
+    assert [len(chunk) for chunk in chunks(file)] == [3, 3, 1, 1, 1, 1]  # it can be read again
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv"])
+def test_memory_is_bounded(tmp_path: Path, name: str) -> None:
+    """JSON lines and CSV of 20 MB are read in a fraction of that."""
+    line = '{"x": "%s"}\n' % ("x" * 1_000) if name == "a.jsonl" else "x" * 1_000 + "\n"
+    file = file_of(tmp_path, name, "x\n" * (name == "a.csv") + line * 20_000)
+    tracemalloc.start()
+    count = sum(len(chunk) for chunk in chunks(RowFile(file)))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert count == 20_000
+    assert peak < 3_000_000

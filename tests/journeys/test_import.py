@@ -1,0 +1,261 @@
+"""Real files become records by the command, through a running server and without one; and administrators are made."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.support.command import hinterland, told
+from tests.support.data import data_file
+from tests.support.server import ServerProcess
+
+Serve = Callable[..., ServerProcess]
+APP = """
+from hinterland.contract import EVERYBODY, Boolean, Collection, Integer, Json, List, Number, Text, users
+from hinterland.server import App
+
+app = App(collections=[
+    Collection(name="airports", fields={
+        "iata": Text(unique=True), "name": Text(), "city": Text(), "state": Text(index=True), "country": Text(),
+        "latitude": Number(), "longitude": Number(),
+    }, rules=EVERYBODY),
+    Collection(name="things", fields={
+        "name": Text(required=True, max_length=500_000), "count": Integer(minimum=0), "tags": List(), "more": Json(),
+        "is_new": Boolean(),
+    }, rules=EVERYBODY, ids="integer"),
+    Collection(name="parts", fields={"name": Text()}, rules=EVERYBODY, parent="things"),
+])
+"""
+PASSWORD = "correct horse 7"
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    """The app file."""
+    file = tmp_path / "app.py"
+    file.write_text(APP)
+    return file
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """The data folder."""
+    return tmp_path / "data"
+
+
+def rows_file(folder: Path, name: str, content: str) -> Path:
+    """A file to import."""
+    file = folder / name
+    file.write_text(content)
+    return file
+
+
+def records(server: ServerProcess, path: str) -> list[dict[str, Any]]:
+    """What the server lists."""
+    with httpx2.Client(base_url=server.url, timeout=30) as client:
+        items: list[dict[str, Any]] = client.get(f"/v1/records/{path}").json()["items"]
+        return items
+
+
+def total(server: ServerProcess, name: str) -> int:
+    """How many records the server has."""
+    with httpx2.Client(base_url=server.url, timeout=30) as client:
+        return int(client.get(f"/v1/records/{name}?total=true&limit=1").json()["total"])
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+def test_real_airports(server_process: Serve, app: Path, data: Path, is_running: bool) -> None:
+    """3,376 airports of a real CSV file become records, through the server or directly; again, each is refused."""
+    server = ServerProcess(app, data)
+    if is_running:
+        server = server_process(app, data)
+    first = hinterland("import", "airports", data_file("airports.csv"), "--data", data, "--app", app)
+    assert first.code == 0, first
+    assert first.out == "3376 of 3376 rows are now records of airports; 0 were refused.\n"
+    assert "3,376 rows" in first.err
+    again = hinterland("import", "airports", data_file("airports.csv"), "--data", data)
+    assert again.code == 1
+    assert again.out == "0 of 3376 rows are now records of airports; 3376 were refused.\n"
+    assert "line 2: iata is taken already" in again.err
+    assert "the next ones are only counted" in again.err
+    if not is_running:
+        server = server_process(app, data)
+    assert total(server, "airports") == 3376
+    (one,) = records(server, "airports?iata=SFO")
+    assert (one["city"], round(one["latitude"], 2)) == ("San Francisco", 37.62)
+
+
+def test_without_the_app_file(server_process: Serve, app: Path, data: Path, tmp_path: Path) -> None:
+    """After the first start the data knows its collections: no app file is needed, and the server serves the rows."""
+    server = server_process(app, data)
+    server.terminate()
+    file = rows_file(tmp_path, "things.jsonl", '{"id": 7, "name": "seven", "tags": ["a"]}\n{"name": "next"}\n')
+    assert hinterland("import", "things", file, "--data", data).code == 0
+    parts = rows_file(tmp_path, "parts.csv", "parent,name\nthings/7,wheel\nthings/9,none\n")
+    ended = hinterland("import", "parts", parts, "--data", data)
+    assert "line 3: there is no things/9 to hold a record of parts" in told(ended)
+    server.start()
+    assert [(thing["id"], thing["name"]) for thing in records(server, "things?sort=id")] == [(7, "seven"), (8, "next")]
+    assert [part["name"] for part in records(server, "things/7/parts")] == ["wheel"]
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+def test_refused_rows_do_not_hold_up_others(
+    server_process: Serve, app: Path, data: Path, tmp_path: Path, is_running: bool
+) -> None:
+    """Each refused row is told with its place and every reason; the sound ones are made."""
+    if is_running:
+        server_process(app, data)
+    lines = [
+        '{"name": "good"}',
+        '{"name": "", "count": -1}',
+        '{"name": "x", "colour": "red"}',
+        '{"name": "x", "name": "y"}',
+        '{"name": "nul \\u0000"}',
+        '{"name": "half \\ud800"}',
+        "[1]",
+        '{"name": "good too"}',
+    ]
+    file = rows_file(tmp_path, "things.jsonl", "\n".join(lines))
+    ended = hinterland("import", "things", file, "--data", data, "--app", app)
+    said = told(ended)
+    assert ended.out == "2 of 8 rows are now records of things; 6 were refused.\n"
+    for words in (
+        "line 2: name is required; count must be between 0 and",
+        "line 3: colour is not a field of things",
+        "line 4: the name 'name' appears twice",
+        "line 5: a text holds the character NUL",
+        "line 6: the JSON is cut off or holds half of a surrogate pair",
+        "line 7: a row must be an object",
+    ):
+        assert words in said, said
+
+
+def test_text_takes_the_kind_of_its_field(server_process: Serve, app: Path, data: Path, tmp_path: Path) -> None:
+    """CSV's texts become what their fields are; an empty cell is no value."""
+    server = server_process(app, data)
+    text = 'id,name,count,tags,more,is_new\n5,five,12,"[""a"",""b""]","{""a"": [1]}",true\n,x,,,,\n,x,many,a,,maybe\n'
+    ended = hinterland("import", "things", rows_file(tmp_path, "a.csv", text), "--data", data)
+    assert "line 4: count must be a whole number; tags must be a list; is_new must be true or false" in told(ended)
+    first, second = records(server, "things?sort=id")
+    assert (first["id"], first["count"], first["tags"]) == (5, 12, ["a", "b"])
+    assert (first["more"], first["is_new"]) == ({"a": [1]}, True)
+    assert (second["id"], second["count"], second["tags"], second["is_new"]) == (6, None, None, None)
+
+
+def test_rows_larger_than_the_server_takes(server_process: Serve, app: Path, data: Path, tmp_path: Path) -> None:
+    """Chunks that are too large for the server's setting are sent in smaller ones; a row that is, is refused."""
+    server = server_process(app, data, env={"HINTERLAND_MAX_BODY_BYTES": "20000"})
+    sizes = [9_000] * 6 + [40_000] + [9_000]
+    text = "\n".join(json.dumps({"name": f"{n} {'x' * size}"}) for n, size in enumerate(sizes))
+    ended = hinterland("import", "things", rows_file(tmp_path, "big.jsonl", text), "--data", data)
+    said = told(ended)
+    assert "line 7: this row alone is more than the server takes" in said
+    assert "max_body_bytes" in said
+    assert ended.out == "7 of 8 rows are now records of things; 1 were refused.\n"
+    assert total(server, "things") == 7
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+def test_files_and_names_that_do_not_fit(
+    server_process: Serve, app: Path, data: Path, tmp_path: Path, is_running: bool
+) -> None:
+    """An unknown collection, a wrong or missing file and a wrong folder are each one clear message."""
+    file = rows_file(tmp_path, "a.json", "[{}]")
+    if is_running:
+        server_process(app, data)
+    said = told(hinterland("import", "thingz", file, "--data", data, "--app", app))
+    assert "there is no collection 'thingz'; declared are users, airports, things, parts" in said
+    assert "No such file" in told(hinterland("import", "things", tmp_path / "none.json", "--data", data))
+    assert "the name must end in" in told(hinterland("import", "things", app, "--data", data))
+    assert "there is no database in" in told(hinterland("import", "things", file, "--data", tmp_path / "typo"))
+    assert not (tmp_path / "typo").exists()
+
+
+def test_stopped_by_a_person(server_process: Serve, app: Path, data: Path, tmp_path: Path) -> None:
+    """Ctrl+C ends an import with how far it came; what it counted is there, in whole chunks."""
+    server = server_process(app, data)
+    file = tmp_path / "many.jsonl"
+    file.write_text("".join(f'{{"name": "thing {n}"}}\n' for n in range(200_000)))
+    command = [sys.executable, "-m", "hinterland", "import", "things", str(file), "--data", str(data)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while total(server, "things") == 0:
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        err = process.communicate(timeout=60)[1]
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    found = re.search(r"([\d,]+) records were made, up to line (\d+) of", err)
+    assert found is not None, err
+    made = int(found[1].replace(",", ""))
+    assert made == int(found[2])
+    assert total(server, "things") - made in (0, 200)
+
+
+def test_a_server_that_dies_meanwhile(server_process: Serve, app: Path, data: Path, tmp_path: Path) -> None:
+    """When the server is killed the import says so and how far it came; no row that it counted is lost."""
+    server = server_process(app, data)
+    file = tmp_path / "many.csv"
+    file.write_text("name\n" + "".join(f"thing {n}\n" for n in range(200_000)))
+    command = [sys.executable, "-m", "hinterland", "import", "things", str(file), "--data", str(data)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while total(server, "things") == 0:
+            assert process.poll() is None
+        server.kill()
+        err = process.communicate(timeout=60)[1]
+    assert process.returncode == 1, err
+    assert "Traceback" not in err
+    assert f"the server at {server.url} does not answer any more" in err
+    found = re.search(r"([\d,]+) records were made, up to line (\d+) of", err)
+    made = int(found[1].replace(",", "")) if found else 0
+    server.start()
+    assert total(server, "things") - made in (0, 200)
+
+
+# ---------------------------------------------------------------- administrators
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+def test_administrators(server_process: Serve, app: Path, data: Path, is_running: bool) -> None:
+    """An administrator is made with or without a running server, logs in, and passes every rule."""
+    server = server_process(app, data)
+    if not is_running:
+        server.terminate()
+    made = hinterland("admin", "create", "Ada@example.org", "--data", data, "--password", PASSWORD)
+    assert (made.code, made.out) == (
+        0, "Made the administrator Ada@example.org. Log in with POST /v1/admin/login.\n",
+    )  # fmt: skip
+    taken = hinterland("admin", "create", "ada@EXAMPLE.org", "--data", data, "--password", PASSWORD)
+    assert "email is taken already" in told(taken)
+    for email, password, words in (
+        ("nobody", PASSWORD, "email must be an e-mail address"),
+        ("b@example.org", "short", "password"),
+        ("b@example.org", "password1", "password"),
+    ):
+        assert words in told(hinterland("admin", "create", email, "--data", data, "--password", password))
+    handed = hinterland("admin", "create", "c@example.org", "--data", data, env={"HINTERLAND_ADMIN_PASSWORD": PASSWORD})
+    assert handed.code == 0, handed
+    if not is_running:
+        server.start()
+    with httpx2.Client(base_url=server.url, timeout=30) as client:
+        answer = client.post("/v1/admin/login", json={"email": "ada@example.org", "password": PASSWORD})
+        token = answer.json()["access_token"]
+        users = client.get("/v1/records/users", headers={"authorization": f"Bearer {token}"})
+        assert users.status_code == 200
+
+
+def test_a_password_is_asked_for(data: Path, app: Path) -> None:
+    """Without a password one is asked for, twice; where nobody can answer the command ends."""
+    ended = hinterland("admin", "create", "a@example.org", "--data", data, "--app", app)
+    assert ended.code != 0
+    assert "Traceback" not in ended.err
+    assert not data.exists()
