@@ -55,8 +55,10 @@ def read_key(tree: Typed, variable: str) -> Callable[[Variables], tuple[object, 
 
     Where two callers have equal tuples, the tree answers the same for both: a rule is evaluated once for each.
     """
-    paths = {part.fields: part for part in walk(tree) if isinstance(part, Path) and part.variable == variable}
-    getters = [_raw(paths[fields]) for fields in sorted(paths)]
+    found = {part.fields for part in walk(tree) if isinstance(part, Path) and part.variable == variable}
+    # What a path goes through counts too: null and an object without the field differ in a test for null.
+    paths = found | {fields[:length] for fields in found for length in range(len(fields))}
+    getters = [_raw(Path(tree.origin, DYN, variable, fields)) for fields in sorted(paths)]
     return lambda variables: tuple(_hashable(get(variables)) for get in getters)
 
 
