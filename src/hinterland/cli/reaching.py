@@ -9,12 +9,13 @@ from typing import Any
 
 import msgspec
 
+from hinterland.cli.output import err
 from hinterland.contract.errors import CODES, Problem, Refusal
 from hinterland.server.app import opened, storage_for
 from hinterland.server.backend import Backend
 from hinterland.server.data.schema import stored
 from hinterland.server.declaration import App, load
-from hinterland.server.settings import from_environment
+from hinterland.server.settings import from_environment, unknown_variables
 from hinterland.server.storage.failures import StorageError
 from hinterland.server.storage.ownership import holder
 
@@ -26,6 +27,8 @@ def app_of(path: Path | None) -> App:
     """The declared app with the environment's settings over its own; without a file, an empty one."""
     app = load(path) if path is not None else App()
     app.settings = from_environment(app.settings)
+    for name in unknown_variables():
+        err.print(f"{name} is no setting and changes nothing; docs/settings.md lists them", markup=False, soft_wrap=True)
     return app
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 
-
 _SECRETS = frozenset({"password", "token", "access_token", "refresh_token"})
 
 

@@ -82,6 +82,10 @@ def _check_index(collection: Collection, group: tuple[str, ...]) -> None:
 
 def _check_declaration(place: str, field: AnyField) -> None:
     try:
+        msgspec.convert(msgspec.to_builtins(field), type(field))
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{place}: {error}") from None
+    try:
         check = checker(field)
     except re.error as error:
         raise ValueError(f"{place}: its pattern is no regular expression: {error}") from None

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-_HOMES = {
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hinterland.server.app import Server as Server
+    from hinterland.server.declaration import App as App
+    from hinterland.server.settings import AuthSettings as AuthSettings
+    from hinterland.server.settings import Settings as Settings
+
+_HOME = {
     "App": "hinterland.server.declaration",
-    "Settings": "hinterland.server.settings",
     "AuthSettings": "hinterland.server.settings",
     "Server": "hinterland.server.app",
+    "Settings": "hinterland.server.settings",
 }
+__all__ = ["App", "AuthSettings", "Server", "Settings"]
 
-__all__ = [*_HOMES]
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(_HOMES[name]), name)
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

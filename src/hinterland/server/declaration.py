@@ -35,7 +35,7 @@ def load(path: Path) -> App:
     """The `app` that a Python file declares. Raises `AppFileError` with the line at fault."""
     if not path.is_file():
         raise AppFileError(f"there is no app file {path}; `hinterland serve` without one starts an empty backend")
-    spec = importlib.util.spec_from_file_location("hinterland_app", path)
+    spec = importlib.util.spec_from_file_location("hinterland_app", path.resolve())
     if spec is None or spec.loader is None:
         raise AppFileError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
@@ -54,5 +54,5 @@ def load(path: Path) -> App:
 def _line(path: Path, error: BaseException) -> str:
     if isinstance(error, SyntaxError) and error.lineno:
         return f", line {error.lineno}"
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path.resolve()]
     return f", line {frames[-1].lineno}" if frames else ""

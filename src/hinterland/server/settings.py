@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, get_type_hints
 
 import msgspec
@@ -107,6 +107,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 def from_environment(settings: Settings, environment: Mapping[str, str] = os.environ) -> Settings:
     """`settings` with what the environment sets over it. Raises `SettingsError`."""
     return _over(settings, PREFIX, environment)  # type: ignore[no-any-return]
+
+
+def unknown_variables(environment: Mapping[str, str] = os.environ) -> list[str]:
+    """The variables that look like settings and are none."""
+    known = [*_variables(Settings(), PREFIX)]
+    return sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
+
+
+def _variables(settings: msgspec.Struct, prefix: str) -> Iterator[str]:
+    for name in settings.__struct_fields__:
+        value = getattr(settings, name)
+        if isinstance(value, msgspec.Struct):
+            yield from _variables(value, f"{prefix}{name.upper()}_")
+        else:
+            yield prefix + name.upper()
 
 
 def _over(settings: Any, prefix: str, environment: Mapping[str, str]) -> Any:
