@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 MAX_SORT = 16  # fields that a list is sorted by
 Term = tuple[str, list[Any]]
-_BOOKMARK = Refusal("invalid_cursor", "the cursor does not belong to this list: start again without one")
 
 
 class Order:
@@ -78,22 +77,26 @@ class Order:
         try:
             raw = msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         except (ValueError, msgspec.MsgspecError):
-            raise _BOOKMARK from None
+            raise _foreign() from None
         if not isinstance(raw, list) or raw[:1] != [self._fingerprint(query)] or len(raw) != len(self.keys) + 1:
-            raise _BOOKMARK
+            raise _foreign()
         if raw[-1] is None:
-            raise _BOOKMARK
+            raise _foreign()
         return [self._value(name, value) for (name, _), value in zip(self.keys, raw[1:], strict=True)]
 
     def _value(self, name: str, value: Any) -> Any:
         if value is None:
             return None
         if isinstance(value, dict | list) or (name in META_COLUMNS and type(value) not in (int, str)):
-            raise _BOOKMARK
+            raise _foreign()
         try:
             return stored_value(self.collection, name, value)
         except Refusal:
-            raise _BOOKMARK from None
+            raise _foreign() from None
+
+
+def _foreign() -> Refusal:
+    return Refusal("invalid_cursor", "the cursor does not belong to this list: start again without one")
 
 
 def _part(name: str, is_down: bool, *, is_postgres: bool) -> str:
