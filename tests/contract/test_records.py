@@ -191,3 +191,10 @@ def test_declarations_travel() -> None:
     """A collection comes back from JSON as it was."""
     declared = Collection(name="a", fields={"x": Json(), "y": List(of=Instant())}, rules=EVERYBODY, parent="posts")
     assert msgspec.json.decode(msgspec.json.encode(declared), type=Collection) == declared
+
+
+@pytest.mark.parametrize("attribute", [{"merge": "latest"}, {"required": "yes"}, {"max_length": "3"}])
+def test_attributes_of_another_kind(attribute: dict[str, Any]) -> None:
+    """A field's attribute that has a value of another kind is refused by the field's place and the attribute's name."""
+    with pytest.raises(ValueError, match=rf"posts\.x: .*{next(iter(attribute))}"):
+        Collection(name="posts", fields={"x": Text(**attribute)})

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from hinterland.server.settings import AuthSettings, Settings, SettingsError, from_environment
+from hinterland.server.settings import AuthSettings, Settings, SettingsError, from_environment, unknown_variables
 
 
 @pytest.mark.parametrize(
@@ -71,3 +71,9 @@ def test_origins() -> None:
     """Hosts with or without a port, the schemes of apps, and the three words are origins."""
     origins = ("https://shop.example", "http://10.0.0.1:8080", "capacitor://localhost", "*", "loopback", "null")
     assert Settings(cors_origins=origins).cors_origins == origins
+
+
+def test_variables_that_are_no_settings() -> None:
+    """A variable that looks like a setting and is none is told, so that a typing error does not go unseen."""
+    environment = {"HINTERLAND_LOG_DAY": "3", "HINTERLAND_LOG_DAYS": "3", "HINTERLAND_AUTH_ISSUER": "x", "PATH": "/bin"}
+    assert unknown_variables(environment) == ["HINTERLAND_LOG_DAY"]
