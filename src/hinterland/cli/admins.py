@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hinterland.cli.output import out, troubles
+from hinterland.cli.output import say, troubles
 from hinterland.cli.reaching import backend, control, running
 from hinterland.contract.operations import path_of
 
@@ -21,4 +21,4 @@ async def create(email: str, password: str, data: Path, app: Path | None) -> Non
 
             async with backend(data, app) as parts:
                 await create_admin(parts.accounts, email, password)
-    out.print(f"Made the administrator {email}. Log in with POST {path_of('admin.login')}.", markup=False)
+    say(f"Made the administrator {email}. Log in with POST {path_of('admin.login')}.")

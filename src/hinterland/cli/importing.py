@@ -7,15 +7,17 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from hinterland.cli.output import err, fail, out, told, troubles
+from hinterland.cli.output import fail, say, told, troubles
 from hinterland.cli.reaching import backend, control, running
 from hinterland.cli.rows import Row, RowFile, RowFileError, chunks
 from hinterland.contract.errors import Refusal
 from hinterland.contract.operations import path_of
 
 SHOWN = 20
+err = Console(stderr=True, highlight=False)
 Write = Callable[[list[Any]], Awaitable[dict[str, Any]]]
 
 
@@ -119,9 +121,6 @@ class Feeding:
     def report(self) -> None:
         """Say what became of the rows."""
         total = self.created + self.refused
-        out.print(
-            f"{self.created} of {total} rows are now records of {self.collection}; {self.refused} were refused.",
-            markup=False,
-        )
+        say(f"{self.created} of {total} rows are now records of {self.collection}; {self.refused} were refused.")
         if self.refused:
             fail("the refused rows are listed above: mend them and import those rows again")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from hinterland.cli.output import fail, out, troubles
+from hinterland.cli.output import fail, say, troubles
 from hinterland.cli.reaching import app_of, running
 from hinterland.kit.clock import SystemClock
 from hinterland.server.app import storage_for
@@ -36,7 +36,7 @@ async def migrate(path: Path, data: Path, *, is_agreed: bool) -> None:
 
 async def _migrate(app: App, storage: Storage, *, is_agreed: bool) -> None:
     if not schema.breaking(await schema.stored(storage), app.collections):
-        out.print("There is nothing to migrate: `hinterland serve` makes what is new by itself.")
+        say("There is nothing to migrate: `hinterland serve` makes what is new by itself.")
         return
     rehearsed = await bring(storage, app.collections, SystemClock().now(), is_rehearsal=True)
     _tell(rehearsed)
@@ -45,12 +45,12 @@ async def _migrate(app: App, storage: Storage, *, is_agreed: bool) -> None:
     done = await bring(storage, app.collections, SystemClock().now())
     if done.problems:  # another server wrote in between
         _tell(done)
-    out.print("Done: the records are those of the app file now.")
+    say("Done: the records are those of the app file now.")
 
 
 def _tell(migration: Migration) -> None:
     for step in migration.steps:
-        out.print(f"  - {step}", markup=False, soft_wrap=True)
+        say(f"  - {step}")
     if migration.problems:
         listed = "".join(f"\n  - {problem}" for problem in migration.problems)
         fail(f"this can't be done, and nothing was changed:{listed}\nmend the records or the app file, and try again")

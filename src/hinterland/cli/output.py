@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import NoReturn
 
 import typer
-from rich.console import Console
 
 from hinterland.contract.errors import Refusal
 from hinterland.server.data.catalogue import DeclarationError
@@ -18,14 +17,20 @@ from hinterland.server.declaration import AppFileError
 from hinterland.server.settings import SettingsError
 from hinterland.server.storage.failures import Deadlock, StorageError
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+
+def say(message: str) -> None:
+    """Tell a result."""
+    typer.echo(message)
+
+
+def warn(message: str) -> None:
+    """Tell what is not as it should be, and go on."""
+    typer.echo(message, err=True)
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
     """Say what is wrong and what to do, and end the command."""
-    err.print("[bold red]error:[/] ", end="")
-    err.print(message, markup=False, soft_wrap=True)
+    typer.echo(f"{typer.style('error:', fg='red', bold=True)} {message}", err=True)
     raise typer.Exit(code)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from hinterland.cli.output import err
+from hinterland.cli.output import warn
 from hinterland.contract.errors import CODES, Problem, Refusal
 from hinterland.server.app import opened, storage_for
 from hinterland.server.backend import Backend
@@ -28,7 +28,7 @@ def app_of(path: Path | None) -> App:
     app = load(path) if path is not None else App()
     app.settings = from_environment(app.settings)
     for name in unknown_variables():
-        err.print(f"{name} is no setting and changes nothing; docs/settings.md lists them", markup=False, soft_wrap=True)
+        warn(f"{name} is no setting and changes nothing; docs/settings.md lists them")
     return app
 
 

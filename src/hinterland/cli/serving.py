@@ -14,9 +14,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import typer
 import uvicorn
 
-from hinterland.cli.output import fail, out, troubles
+from hinterland.cli.output import fail, say, troubles
 from hinterland.cli.reaching import app_of
 from hinterland.server.app import Server, storage_for
 from hinterland.server.backend import Backend
@@ -93,7 +94,6 @@ async def _serve(app: App, data: Path, listener: socket.socket, path: Path | Non
         if announce is not None:
             announce(url=url, control=backend.control.decode())
         _greet(backend, url, data, path)
-        gc.collect()
         gc.freeze()  # what a start makes stays: collections need not look at it
         gc.set_threshold(50_000, 20, 100)
         await _Uvicorn(config, server).serve([listener])
@@ -118,11 +118,9 @@ def _greet(backend: Backend, url: str, data: Path, path: Path | None) -> None:
     place = "PostgreSQL" if backend.settings.database_url else f"SQLite in {data}/"
     names = ", ".join(backend.catalogue.entries)
     option = f" --app {path}" if path is not None and backend.settings.database_url else ""
-    out.print(f"[bold]{backend.app.name}[/] is served at [bold]{url}[/]")
-    out.print(f"  data         {place} ({backend.storage.durability()})", markup=False, soft_wrap=True)
-    out.print(f"  collections  {names}", markup=False, soft_wrap=True)
-    out.print(f"  try          curl {url}/openapi.json", markup=False, soft_wrap=True)
-    out.print(
-        f"  administer   {_command()} admin create you@example.org --data {data}{option}", markup=False, soft_wrap=True
-    )
-    out.print("  stop         Ctrl+C", markup=False, soft_wrap=True)
+    say(f"{typer.style(backend.app.name, bold=True)} is served at {typer.style(url, bold=True)}")
+    say(f"  data         {place} ({backend.storage.durability()})")
+    say(f"  collections  {names}")
+    say(f"  try          curl {url}/openapi.json")
+    say(f"  administer   hinterland admin create you@example.org --data {data}{option}")
+    say("  stop         Ctrl+C")
