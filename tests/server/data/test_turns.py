@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from hinterland.contract.changes import Write
+from hinterland.server.storage.postgres import PostgresStorage
 from hinterland.server.storage.sqlite import SqliteStorage
 from tests.server.api import Api, serving
 
@@ -65,3 +66,24 @@ async def test_a_large_body(tmp_path: Path) -> None:
     async with serving(SqliteStorage(tmp_path / "data")) as api:
         body = msgspec.json.encode({"any": [[]] * 200_000})
         assert await turns(api("POST", THINGS, content=body, headers={"Content-Type": "application/json"})) > 100
+
+
+async def test_a_device_that_was_away_for_long(tmp_path: Path) -> None:
+    """Whoever reads the log from far back leaves the others their turns, though nothing in it is for them."""
+    async with serving(SqliteStorage(tmp_path / "data")) as api:
+        first = (await api("POST", "/v1/sync/pull", json={"collections": ["posts"]})).json()["cursor"]
+        await api.write(*[Write(act="create", collection="things")] * 2_000)
+        assert await turns(api("POST", "/v1/sync/pull", json={"collections": ["posts"], "cursor": first})) > 80
+
+
+async def test_costly_lists_leave_connections_to_the_others(tmp_path: Path, postgres_dsn: str) -> None:
+    """However many search by costly filters at once, whoever reads one record does not wait for their connections."""
+    async with serving(PostgresStorage(postgres_dsn, connections=5)) as api:
+        await filled(api, 40)
+        thing = (await api("POST", THINGS, json={"text": "cheap"})).headers["location"]
+        search = {"filter": f"(record.text + record.text).contains('{'a' * 1_000}b')"}
+        searching = [asyncio.ensure_future(api("GET", THINGS, params=search)) for _ in range(12)]
+        await asyncio.sleep(0)
+        await api("GET", thing)
+        assert sum(task.done() for task in searching) < 6
+        assert {answer.status_code for answer in await asyncio.gather(*searching)} == {200}

@@ -21,8 +21,8 @@ from hinterland.server.data.requests import WriteRequest, Written
 from hinterland.server.storage import statements
 from hinterland.server.storage.failures import unique
 from hinterland.server.storage.protocol import Change, LogEntry, StoredRecord, Transaction
+from hinterland.server.storage.reading import pause
 from hinterland.server.storage.system import SYSTEM_TABLES, Put, Row, RowAct
-from hinterland.server.storage.writing import pause
 
 Kind = Literal["create", "update", "delete"]
 RecordKey = tuple[str, str, RecordId]

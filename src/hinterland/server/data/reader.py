@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from hinterland.server.storage.protocol import Snapshot, Storage, StoredRecord
 from hinterland.server.storage.statements import RECORD_COLUMNS
 
 _COLUMNS = ", ".join(f"r.{name}" for name in RECORD_COLUMNS.split(", "))
+_ASIDES = 3  # costly lists that are read at once: the connections are for everybody
 _WIDTH = len(StoredRecord._fields)
 
 
@@ -35,6 +37,7 @@ class Reader:
     def __init__(self, storage: Storage, catalogue: Catalogue) -> None:
         self.storage = storage
         self.catalogue = catalogue
+        self._asides = asyncio.Semaphore(_ASIDES)
 
     async def view(self, caller: Principal, entry: Entry, parent: str, id: RecordId) -> StoredRecord:
         """One record. Raises `not_found` for one that the caller may not see too, so that nothing leaks."""
@@ -50,6 +53,12 @@ class Reader:
         terms = self._terms(caller, entry, parent, query)
         order = entry.order(query.sort)
         _refuse_hidden(entry, order.names & entry.hidden(caller))
+        if not _is_costly(entry, query):
+            return await self._page(entry, query, order, terms)
+        async with self._asides:
+            return await self._page(entry, query, order, terms)
+
+    async def _page(self, entry: Entry, query: Query, order: Order, terms: Sequence[Term]) -> Page:
         if query.total:
             async with self.storage.snapshot() as snapshot:
                 page = await self._select(snapshot, entry, query, order, terms)

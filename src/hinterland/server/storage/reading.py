@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,13 @@ from hinterland.server.storage.system import SYSTEM_TABLES, Row
 
 _SYSTEM = {table.name: table for table in SYSTEM_TABLES}
 _LAST = 2**62
+_AT_ONCE = 20  # steps of a long work, about a millisecond, before others get their turn on the loop
+
+
+async def pause(index: int, count: int) -> None:
+    """Let others have their turn after some steps of a long work, and after its last; a lone step goes straight on."""
+    if count > 1 and (index % _AT_ONCE == _AT_ONCE - 1 or index == count - 1):
+        await asyncio.sleep(0)
 
 
 class Reads:
@@ -96,7 +104,8 @@ class Reads:
         """Give each entry its `after`: the next change's before, or the record as it stands."""
         following: dict[tuple[str, str, RecordId], StoredRecord | None] = {}
         result: list[LogEntry] = []
-        for entry in reversed(entries):
+        for index, entry in enumerate(reversed(entries)):
+            await pause(index, len(entries))
             key = (entry.collection, entry.parent, entry.id)
             if entry.kind == "delete":
                 after = None

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any, assert_never
 
 from hinterland.server.storage import statements
 from hinterland.server.storage.protocol import Change
-from hinterland.server.storage.reading import Reads
+from hinterland.server.storage.reading import Reads, pause
 from hinterland.server.storage.system import SYSTEM_TABLES, Drop, Expect, LostRace, Put, Row, RowAct
 
-_AT_ONCE = 20  # steps of a long write, about a millisecond, before others get their turn on the loop
 _SYSTEM = {table.name: table for table in SYSTEM_TABLES}
-
-
-async def pause(index: int, count: int) -> None:
-    """Let others have their turn after some steps of a long write, and after its last; a lone step goes straight on."""
-    if count > 1 and (index % _AT_ONCE == _AT_ONCE - 1 or index == count - 1):
-        await asyncio.sleep(0)
 
 
 class Writes(Reads):
