@@ -101,6 +101,8 @@ def test_accepted(field: AnyField, value: Any, stored: Any) -> None:
         (Text(max_length=2), "abc", "must have at most 2 characters, has 3"),
         (Text(format="email"), "ada@localhost", "must be an e-mail address such as"),
         (Text(format="email"), "a b@example.org", "must be an e-mail address such as"),
+        (Text(format="email"), "ada\u200b@example.org", "must be an e-mail address such as"),
+        (Text(format="email"), "ada@example.org\x01", "must be an e-mail address such as"),
         (Text(format="url"), "ftp://example.org", "must be a web address such as"),
         (Text(choices=("red", "blue")), "green", "must be one of red, blue"),
         (Text(choices=("red", "blue")), "", "must be one of red, blue"),

@@ -95,7 +95,9 @@ class List(Field, frozen=True, kw_only=True, omit_defaults=True, tag="list"):
 Scalar = Text | Integer | Number | Boolean | Instant
 AnyField = Text | Integer | Number | Boolean | Instant | Int64 | Bytes | Json | List
 
-_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")
+# Nobody sees these, and two addresses must not look like one.
+_UNSEEN = r"\s\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+_EMAIL = re.compile(rf"[^@{_UNSEEN}]{{1,64}}@[^@.{_UNSEEN}]+(\.[^@.{_UNSEEN}]+)+")
 _URL = re.compile(r"https?://[^\s/]+\S*", re.IGNORECASE)
 
 

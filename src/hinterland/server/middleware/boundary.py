@@ -27,6 +27,7 @@ from hinterland.server.http import (
 log = logging.getLogger("hinterland.requests")
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 _VARY = (b"vary", b"Origin")  # whoever asks: a cache must not give one origin's answer to another
+_NO_SNIFF = (b"x-content-type-options", b"nosniff")  # what somebody stored never becomes a page by its look
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _PREFIX = secrets.token_hex(4).encode()  # of this process, so that two of them give no id twice
 _count = itertools.count(1)
@@ -118,5 +119,5 @@ class _Marked:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.is_started = True
-            message["headers"] = [*message["headers"], (b"x-request-id", self.id), _VARY]
+            message["headers"] = [*message["headers"], (b"x-request-id", self.id), _VARY, _NO_SNIFF]
         await self.send(message)

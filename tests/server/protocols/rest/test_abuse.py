@@ -53,3 +53,9 @@ async def test_a_path_writes_no_line_of_the_log(api: Api, caplog: pytest.LogCapt
     assert "forged" in caplog.text
     assert "\n2026-01-01 ERROR forged" not in caplog.text
     assert "\x1b" not in caplog.text
+
+
+async def test_nothing_is_taken_for_a_page(api: Api) -> None:
+    """Every answer forbids browsers to guess another type from its look (OWASP ASVS 5.0, 3.4.4)."""
+    for path in (THINGS, "/nowhere", "/openapi.json"):
+        assert (await api("GET", path)).headers["x-content-type-options"] == "nosniff"
