@@ -181,6 +181,17 @@ def test_files_and_names_that_do_not_fit(
     assert not (tmp_path / "typo").exists()
 
 
+def test_a_file_that_breaks_off(app: Path, data: Path, tmp_path: Path) -> None:
+    """Where a file can't be read any further the command says the line, and what is there already."""
+    file = tmp_path / "a.csv"
+    file.write_bytes(b"name\n" + b"x\n" * 450 + b"\xff\n")
+    said = told(hinterland("import", "things", file, "--data", data, "--app", app))
+    assert "can't be read any further: line 452 is not UTF-8" in said
+    assert "400 records were made, up to line 401 of" in said
+    file.write_bytes(b"\xff\n")
+    assert "nothing is known to be imported" in told(hinterland("import", "things", file, "--data", data))
+
+
 def test_stopped_by_a_person(server_process: Serve, app: Path, data: Path, tmp_path: Path) -> None:
     """Ctrl+C ends an import with how far it came; what it counted is there, in whole chunks."""
     server = server_process(app, data)
