@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import typer
 import uvicorn
@@ -67,6 +68,14 @@ def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
     return uvloop.Loop
 
 
+def _protocol() -> type[asyncio.Protocol] | Literal["auto"]:
+    try:
+        from hinterland.cli.connection import Connection
+    except ImportError:
+        return "auto"  # without httptools: uvicorn's other one, which bounds a head's size itself
+    return Connection
+
+
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
@@ -86,7 +95,7 @@ async def _serve(app: App, data: Path, listener: socket.socket, path: Path | Non
     config = uvicorn.Config(
         server, lifespan="off", access_log=False, log_config=None, log_level="warning", server_header=False,
         timeout_graceful_shutdown=DRAIN_SECONDS, timeout_keep_alive=75, proxy_headers=False,
-        h11_max_incomplete_event_size=64 * 1024,
+        h11_max_incomplete_event_size=64 * 1024, http=_protocol(),
     )  # fmt: skip
     async with server.running() as backend:
         url = _url(listener)

@@ -1,0 +1,61 @@
+"""HTTP/1.1 connections whose requests' heads have a bound: in bytes and in time, before any of it is a request.
+
+The server keeps what it has read of a head until the head is whole; without these bounds a caller that never ends one
+would hold memory and a connection for as long as it likes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEAD_BYTES = 128 * 1024  # beyond what a whole head may have, which the application answers in its own words
+HEAD_SECONDS = 20.0
+_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+class BoundedHeads(HttpToolsProtocol):
+    """Closes a connection that does not end a head within `head_seconds` and `HEAD_BYTES` (RFC 6585 §5)."""
+
+    head_seconds = HEAD_SECONDS
+    _read = 0
+    _due: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A head must begin and end in time."""
+        super().connection_made(transport)
+        self._due = self.loop.call_later(self.head_seconds, transport.close)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing is awaited any more."""
+        self._arrived()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        super().on_message_begin()
+        self._read = 0
+        if self._due is None:
+            self._due = self.loop.call_later(self.head_seconds, self.transport.close)
+
+    def on_headers_complete(self) -> None:
+        """A head is whole."""
+        self._arrived()
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, unless too much of a head was read already."""
+        due = self._due
+        super().data_received(data)
+        if due is None or self._due is not due:
+            return  # a body, or a head that began behind one
+        self._read += len(data)
+        if self._read > HEAD_BYTES and not self.transport.is_closing():
+            self.transport.write(_TOO_LARGE)
+            self.transport.close()
+
+    def _arrived(self) -> None:
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None

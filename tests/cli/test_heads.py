@@ -1,0 +1,81 @@
+"""Requests whose head does not end."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+
+from hinterland.cli.heads import HEAD_BYTES, BoundedHeads
+from hinterland.server.http import HttpAnswer, Receive, Scope, Send, send_answer
+
+BEGUN = b"GET / HTTP/1.1\r\nHost: x\r\n"
+
+
+class _Hasty(BoundedHeads):
+    head_seconds = 0.05
+
+
+async def _hello(scope: Scope, receive: Receive, send: Send) -> None:
+    while (await receive()).get("more_body"):
+        pass
+    await send_answer(send, HttpAnswer(200, [], b"hello"))
+
+
+@asynccontextmanager
+async def _served(kind: type[BoundedHeads]) -> AsyncIterator[int]:
+    config = uvicorn.Config(_hello, http=kind, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    listener = socket.create_server(("127.0.0.1", 0), backlog=16)
+    task = asyncio.create_task(server._serve([listener]))
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        server.should_exit = True
+        await task
+        listener.close()
+
+
+async def _answer(port: int, *parts: bytes) -> bytes:
+    """All that is answered until the connection is closed."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        for part in parts:
+            writer.write(part)
+        return await asyncio.wait_for(reader.read(), 10)
+    except ConnectionError:
+        return b""
+    finally:
+        writer.close()
+
+
+async def test_a_head_without_an_end() -> None:
+    """A head beyond every bound is cut off while it is read, not kept until it ends."""
+    async with _served(BoundedHeads) as port:
+        answered = await _answer(port, BEGUN, b"X-A: ", b"a" * (HEAD_BYTES + 1))
+        assert answered == b"" or answered.startswith(b"HTTP/1.1 431 ")
+
+
+async def test_a_head_that_takes_its_time() -> None:
+    """A connection on which no whole head arrives in time is closed, whether it has begun one or not."""
+    async with _served(_Hasty) as port:
+        assert await _answer(port, BEGUN) == b""
+        assert await _answer(port) == b""
+
+
+async def test_a_second_head_that_takes_its_time() -> None:
+    """Nor does a whole request give the next one on the connection more time."""
+    async with _served(_Hasty) as port:
+        answered = await _answer(port, BEGUN + b"\r\n", BEGUN)
+        assert (answered.count(b"HTTP/1.1 200 OK"), answered.endswith(b"hello")) == (1, True)
+
+
+async def test_a_body_is_no_head() -> None:
+    """What follows a whole head is not bound by it."""
+    async with _served(BoundedHeads) as port:
+        large = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n" + b"b" * 300_000
+        answered = await _answer(port, large, BEGUN + b"Connection: close\r\n\r\n")
+        assert answered.count(b"HTTP/1.1 200 OK") == 2
