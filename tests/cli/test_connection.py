@@ -1,0 +1,78 @@
+"""Answers on real sockets: whole, in order, whatever their parts."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx2
+
+from hinterland.cli.connection import JoinedWrites
+from tests.support.server import ServerProcess
+
+SHOP = Path(__file__).parents[2] / "examples" / "shop" / "app.py"
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"
+
+
+async def joined() -> tuple[JoinedWrites, socket.socket]:
+    """A joined transport on a real socket, and the other end."""
+    mine, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_connection(asyncio.Protocol, sock=mine)
+    return JoinedWrites(transport, loop), theirs
+
+
+async def test_a_head_waits_for_its_body() -> None:
+    """A head and its body arrive together, in that order."""
+    writes, other = await joined()
+    writes.write(HEAD)
+    writes.write(b"ok")
+    assert other.recv(1_000) == HEAD + b"ok"
+    writes.close()
+    other.close()
+
+
+async def test_a_head_without_a_body_goes_in_the_next_turn() -> None:
+    """A stream's head does not wait for the stream's first event, nor is it lost when the connection closes."""
+    writes, other = await joined()
+    writes.write(HEAD)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert other.recv(1_000) == HEAD
+    writes.write(HEAD)
+    writes.close()
+    assert other.recv(1_000) == HEAD
+    other.close()
+
+
+async def test_a_request_for_the_body_goes_at_once() -> None:
+    """100 Continue is written at once, since the caller waits for it."""
+    writes, other = await joined()
+    writes.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    assert other.recv(1_000).startswith(b"HTTP/1.1 100")
+    writes.close()
+    other.close()
+
+
+def test_answers_of_every_shape(server_process: Callable[..., ServerProcess]) -> None:
+    """GET, HEAD, an answer without a body, an error, a pipelined pair and a stream arrive whole on one connection."""
+    server = server_process(SHOP)
+    with httpx2.Client(base_url=server.url) as client:
+        body = client.get("/health").content
+        assert body == b'{"status":"ok"}'
+        head = client.head("/health")
+        assert (head.content, head.headers["content-length"]) == (b"", str(len(body)))
+        assert client.options("/health").status_code == 204
+        assert client.get("/nothing/at/all/here").json()["code"] == "not_found"
+        with client.stream("GET", "/v1/events", params={"collection": "posts"}) as stream:
+            assert next(stream.iter_lines()).startswith(":")
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as raw:
+        raw.sendall(
+            b"GET /health HTTP/1.1\r\nhost: x\r\n\r\nGET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+        )
+        answers = b"".join(iter(lambda: raw.recv(4_096), b""))
+    assert answers.index(b'{"status":"ok"}') < answers.index(b'"ready"')
+    assert answers.count(b"HTTP/1.1 200 OK") == 2
