@@ -82,6 +82,17 @@ async def signed_up(backend: TestBackend, name: str, **settings: Any) -> Client:
     return client
 
 
+async def test_the_last_page_has_no_next(backend: TestBackend) -> None:
+    """A page's `next` is None at the end, so that `while page.next is not None` ends."""
+    client = await signed_up(backend, "ada")
+    notes = client.collection("notes")
+    await notes.create({"text": "one"})
+    await notes.create({"text": "two"})
+    first = await notes.list(limit=1)
+    assert first.next
+    assert (await notes.list(limit=1, cursor=first.next)).next is None
+
+
 async def test_an_account_from_beginning_to_end(backend: TestBackend) -> None:
     """Sign up, who am I, renew, log out, log in, and each refusal on the way: as the server means it."""
     client = await signed_up(backend, "ada")

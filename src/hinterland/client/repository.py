@@ -115,12 +115,13 @@ class RemoteRepository(Generic[T]):
             total=total,
             equals=equals,
         )
-        return await self._call(
+        found: Page[T] = await self._call(
             "records.list",
             segments={"collection": self.collection},
             query=queries.parameters(query),
             output=Page[self._kind],  # type: ignore[name-defined]
         )
+        return found if found.next else msgspec.structs.replace(found, next=None)  # the wire says "" at the end
 
     async def iterate(
         self,
@@ -136,7 +137,7 @@ class RemoteRepository(Generic[T]):
             page = await self.list(limit=limit, cursor=cursor, filter=filter, sort=sort, **equals)
             for item in page.items:
                 yield item
-            cursor = page.next or None
+            cursor = page.next
 
     async def create(self, body: Body, *, key: str = "") -> T:
         """Create a record."""
