@@ -125,6 +125,7 @@ class Shape:
         self._required = frozenset(name for name, field in collection.fields.items() if field.required)
         self._defaults = {n: self.check(n, f.default) for n, f in collection.fields.items() if f.default is not None}
         self._filled = tuple(n for n, f in collection.fields.items() if f.fill == "auth.id")
+        self.guarded = frozenset(name for name, field in collection.fields.items() if field.write == "admin")
         self._empty: Document = dict.fromkeys(self.names)
 
     def new(self, body: Mapping[str, Any], caller: object = None) -> Document:
@@ -142,6 +143,12 @@ class Shape:
     def patched(self, document: Document, body: Mapping[str, Any]) -> Document:
         """The document after a PATCH: the fields of `body` change, null clears one, the others stay (RFC 7396)."""
         return self._finish({name: document.get(name) for name in self.names}, body)
+
+    def trespasses(self, body: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, list[str]]:
+        """The errors of a body that sets fields which only administrators set; one that leaves them is fine."""
+        kept = {name: document.get(name, self._defaults.get(name)) for name in self.guarded if name in body}
+        changed = [name for name, value in kept.items() if body[name] != value]
+        return {name: ["is set by administrators only"] for name in changed}
 
     def check(self, name: str, value: Any) -> Any:
         """The store's form of one field's value. Raises ValueError."""

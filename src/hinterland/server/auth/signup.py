@@ -50,7 +50,8 @@ def _checked(accounts: Accounts, given: Mapping[str, Any]) -> dict[str, Any]:
     if "email" in accounts.users.names:
         fields["email"] = given["email"].strip()
     email = {"email": email_problems(given["email"])}
-    problems = email | _field_problems(accounts, fields) | {"password": accounts.passwords.problems(given["password"])}
+    password = {"password": accounts.passwords.problems(given["password"])}
+    problems = email | _field_problems(accounts, fields) | accounts.users.trespasses(fields, {}) | password
     if errors := {name: messages for name, messages in problems.items() if messages}:
         raise invalid(errors)
     return fields

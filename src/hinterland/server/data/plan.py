@@ -166,6 +166,7 @@ class Plan:
     async def _create(self, entry: Entry, write: Write, key: RecordKey, before: StoredRecord | None) -> None:
         await self._check_parent(entry, write.parent)
         body = changes.resolve(entry.shape, {}, write.body, self.instant)
+        self._check_trespass(entry, body, {})
         caller = self.request.caller
         document = entry.shape.new(body, None if caller.is_admin else caller.id)
         after = self._stored(entry, key, document, self.instant)
@@ -186,6 +187,7 @@ class Plan:
     async def _change(self, entry: Entry, write: Write, key: RecordKey, before: StoredRecord, base: int | None) -> None:
         old = documents.document_of(before)
         body = changes.resolve(entry.shape, old, write.body, self.instant)
+        self._check_trespass(entry, body, old)
         if write.act == "patch":
             plain = {name: value for name, value in body.items() if not changes.is_transform(write.body[name])}
             body |= await self._merged(entry, key, before, old, plain, base)
@@ -196,9 +198,21 @@ class Plan:
         self._ask(entry, "update", after, document, documents.with_meta(before, old))
         await self._stage(entry, key, before, after, document)
 
+    @property
+    def _is_free(self) -> bool:
+        return self.request.is_trusted or self.request.caller.is_admin
+
+    def _check_trespass(self, entry: Entry, body: Document, old: Document) -> None:
+        if entry.shape.guarded and not self._is_free and (errors := entry.shape.trespasses(body, old)):
+            raise invalid(errors)
+
     def _unseen(self, entry: Entry, before: StoredRecord, old: Document) -> Document:
-        shown = None if self.request.is_trusted else entry.shown(self.request.caller, before)
-        return {} if shown is None else {name: old.get(name) for name in entry.private if name not in shown}
+        """What a PUT leaves alone: the fields that its caller does not see, or may not set."""
+        if self._is_free:
+            return {}
+        shown = entry.shown(self.request.caller, before)
+        hidden = [] if shown is None else [name for name in entry.private if name not in shown]
+        return {name: old.get(name) for name in (*hidden, *entry.shape.guarded)}
 
     async def _delete(self, entry: Entry, key: RecordKey, before: StoredRecord, is_outdated: bool) -> None:
         self._ask(entry, "delete", before, None)
