@@ -15,7 +15,7 @@ from hinterland.server.app import opened, storage_for
 from hinterland.server.backend import Backend
 from hinterland.server.data.schema import stored
 from hinterland.server.declaration import App, load
-from hinterland.server.settings import from_environment, unknown_variables
+from hinterland.server.settings import from_environment
 from hinterland.server.storage.failures import StorageError
 from hinterland.server.storage.ownership import holder
 
@@ -27,7 +27,6 @@ def app_of(path: Path | None) -> App:
     """The declared app with the environment's settings over its own; without a file, an empty one."""
     app = load(path) if path is not None else App()
     app.settings = from_environment(app.settings)
-    for name in unknown_variables():
         warn(f"{name} is no setting and changes nothing; docs/settings.md lists them")
     return app
 

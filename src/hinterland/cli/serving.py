@@ -23,7 +23,9 @@ from hinterland.cli.reaching import app_of
 from hinterland.server.app import Server, storage_for
 from hinterland.server.backend import Backend
 from hinterland.server.declaration import App
+from hinterland.server.settings import unknown_variables
 
+log = logging.getLogger("hinterland")
 DRAIN_SECONDS = 10
 
 
@@ -55,6 +57,8 @@ def serve(path: Path | None, data: Path, host: str, port: int) -> None:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
     with troubles(path, data):
         app = app_of(path)
+        for name in unknown_variables():
+            log.warning("%s is no setting and changes nothing", name)
         listener = _listen(host, port)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve(app, data, listener, path))
