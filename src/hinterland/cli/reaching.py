@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from hinterland.cli.output import warn
 from hinterland.contract.errors import CODES, Problem, Refusal
 from hinterland.server.app import opened, storage_for
 from hinterland.server.backend import Backend
@@ -27,7 +26,6 @@ def app_of(path: Path | None) -> App:
     """The declared app with the environment's settings over its own; without a file, an empty one."""
     app = load(path) if path is not None else App()
     app.settings = from_environment(app.settings)
-        warn(f"{name} is no setting and changes nothing; docs/settings.md lists them")
     return app
 
 
