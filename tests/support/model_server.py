@@ -57,14 +57,14 @@ class State(msgspec.Struct):
 
 
 class Cursor(msgspec.Struct, array_like=True):
-    """A place in the log for some collections, and while some are sent whole, how many of their records were sent."""
+    """A place in the log for some collections, and while some are sent whole, the key of the last record that was sent."""
 
     lineage: int
     view: int
     revision: int
     names: list[str]
     whole: list[str] = []
-    sent: int = 0
+    after: tuple[str, str, str] = ("", "", "")
 
 
 class ModelServer:
@@ -260,19 +260,22 @@ class ModelServer:
 
     def _whole(self, account: RecordId, pull: Pull, cursor: Cursor, reason: str, device: Device) -> PullResult:
         """A page of the collections as they are now, in the order of keys; afterwards the log from where it began."""
-        state = sorted(self.state.records.items(), key=lambda item: (item[0][0], str(item[0][1]), str(item[0][2])))
-        records = [item for item in state if item[0][0] in cursor.whole and self.may_see(account, item[1])]
-        page = records[cursor.sent : cursor.sent + pull.limit]
-        found = [_event("update", key, record["revision"], record) for key, record in page]
-        is_last = cursor.sent + pull.limit >= len(records)
+        state = sorted((_order(key), key, record) for key, record in self.state.records.items())
+        left = [
+            (order, key, record)
+            for order, key, record in state
+            if key[0] in cursor.whole and order > cursor.after and self.may_see(account, record)
+        ]
+        page, is_last = left[: pull.limit], len(left) <= pull.limit
+        found = [_event("update", key, record["revision"], record) for _, key, record in page]
         place = (cursor.lineage, cursor.view, cursor.revision, pull.collections)
-        following = Cursor(*place) if is_last else Cursor(*place, cursor.whole, cursor.sent + pull.limit)
+        following = Cursor(*place) if is_last else Cursor(*place, cursor.whole, page[-1][0])
         more = not is_last or cursor.revision < self.revision
         return PullResult(
             changes=found,
             cursor=_text(following),
             more=more,
-            restart=cursor.whole if cursor.sent == 0 and pull.cursor else [],
+            restart=cursor.whole if not any(cursor.after) and pull.cursor else [],
             complete=cursor.whole if is_last else [],
             reason=reason,
             settled=_settled(device, cursor.revision) if is_last else 0,
@@ -338,6 +341,10 @@ class ModelServer:
         yield
         self.is_down = False
         self._ring()
+
+
+def _order(key: Key) -> tuple[str, str, str]:
+    return key[0], str(key[1]), str(key[2])
 
 
 def _event(kind: Any, key: Key, revision: int, record: Document | None) -> ChangeEvent:
