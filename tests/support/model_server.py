@@ -57,7 +57,7 @@ class State(msgspec.Struct):
 
 
 class Cursor(msgspec.Struct, array_like=True):
-    """A place in the log for some collections, and while some are sent whole, the key of the last record that was sent."""
+    """A place in the log for some collections, and while some are sent whole, the key of the last one sent."""
 
     lineage: int
     view: int

@@ -12,11 +12,11 @@ from pathlib import Path
 from starlette.routing import Route
 
 from hinterland.contract.changes import Write
-from hinterland.contract.identity import RecordId
 from hinterland.contract.operations import OPERATIONS
 from hinterland.kit.clock import Clock, SystemClock
 from hinterland.server.auth.housekeeping import tidy
 from hinterland.server.auth.parts import Accounts
+from hinterland.server.auth.upkeep import keep_account
 from hinterland.server.backend import Backend
 from hinterland.server.data import schema
 from hinterland.server.data.catalogue import Catalogue
@@ -35,7 +35,6 @@ from hinterland.server.middleware.cors import Cors
 from hinterland.server.operations import HANDLERS
 from hinterland.server.protocols.rest.routes import mount, taken_aliases
 from hinterland.server.protocols.sse import EventStream
-from hinterland.server.security.sessions import erasing
 from hinterland.server.settings import Settings
 from hinterland.server.storage.protocol import Storage, StoredRecord
 from hinterland.server.storage.system import RowAct
@@ -65,7 +64,7 @@ async def opened(app: App, storage: Storage, clock: Clock | None = None) -> Asyn
     await storage.open()
     try:
         await _declare(app, storage)
-        writer = Writer(storage, catalogue, clock, _with_record)
+        writer = Writer(storage, catalogue, clock, {"users": keep_account})
         accounts = await _accounts(app, storage, writer, catalogue, clock)
         backend = _backend(app, storage, clock, writer, accounts)
         await backend.feed.start()
@@ -77,11 +76,6 @@ async def opened(app: App, storage: Storage, clock: Clock | None = None) -> Asyn
             accounts.close()
     finally:
         await storage.close()
-
-
-def _with_record(collection: str, id: RecordId) -> Sequence[RowAct]:
-    """The system rows that go with a deleted record."""
-    return erasing(str(id)) if collection == "users" else ()
 
 
 def _backend(app: App, storage: Storage, clock: Clock, writer: Writer, accounts: Accounts) -> Backend:

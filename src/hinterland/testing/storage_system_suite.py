@@ -8,7 +8,7 @@ import pytest
 
 from hinterland.contract.errors import Refusal
 from hinterland.server.storage.protocol import Storage
-from hinterland.server.storage.system import Drop, Expect, LostRace, Put, Row, RowAct
+from hinterland.server.storage.system import Amend, Drop, Expect, LostRace, Put, Row, RowAct
 from hinterland.testing.storage_scribe import Edit, tables, write
 
 ADA: Row = {
@@ -54,6 +54,17 @@ class SystemSuite:
         assert [row["hash"] for row in await storage.rows("_refresh_tokens", {})] == ["a", "b", "c"]
         assert await storage.rows("_refresh_tokens", {"session": "t"}) == []
         assert await storage.row("_refresh_tokens", {"hash": "z"}) is None
+
+    async def test_amend(self, storage: Storage) -> None:
+        """The named columns of every row that fits are changed; where there is none, none is made."""
+        await act(storage, Put("_accounts", ADA), Put("_accounts", ADA | {"id": "2", "email": "b@example.org"}))
+        await act(storage, Amend("_accounts", {"id": "1"}, {"email": "new@example.org", "is_disabled": True}))
+        await act(storage, Amend("_accounts", {"id": "3"}, {"email": "none@example.org"}))
+        rows = {row["id"]: row for row in await storage.rows("_accounts", {})}
+        assert rows == {
+            "1": ADA | {"email": "new@example.org", "is_disabled": True},
+            "2": ADA | {"id": "2", "email": "b@example.org"},
+        }
 
     async def test_drop(self, storage: Storage) -> None:
         """Every row that fits is gone, and no other."""

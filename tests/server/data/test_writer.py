@@ -11,6 +11,7 @@ import pytest
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal, RecordId
+from hinterland.contract.records import Document
 from hinterland.kit.clock import ManualClock
 from hinterland.server.data.requests import Answer, Key, Outcome, WriteRequest
 from hinterland.server.data.writer import MAX_GROUP, Writer
@@ -222,18 +223,19 @@ async def test_a_lost_race_undoes_its_own_request_only(world: World) -> None:
     assert await ids(world, "notes") == ["b"]
 
 
-async def test_rows_that_go_with_a_deleted_record(world: World) -> None:
-    """What the server's hook says goes with a record goes in the same transaction, for each that is deleted."""
+async def test_rows_that_go_with_a_record(world: World) -> None:
+    """What a collection's companion says changes in the same transaction, for each record that is deleted."""
 
-    def on_delete(collection: str, id: RecordId) -> Sequence[RowAct]:
-        return [Put("_meta", {"name": f"{collection}/{id}", "value": "gone"})]
+    def companion(id: RecordId, old: Document | None, new: Document | None, *, is_own: bool) -> Sequence[RowAct]:
+        assert is_own
+        return [Put("_meta", {"name": str(id), "value": "gone"})] if new is None and old is not None else []
 
-    writer = Writer(world.storage, world.catalogue, world.clock, on_delete)
+    writer = Writer(world.storage, world.catalogue, world.clock, {"posts": companion, "comments": companion})
     [post] = (await world.write(Write(act="create", collection="posts"))).records
     await world.write(Write(act="create", collection="comments", parent=f"posts/{post.id}", id="c"))
     await writer.submit(request(delete("posts", post.id)))
     names = {row["name"] for row in await world.storage.rows("_meta", {"value": "gone"})}
-    assert names == {f"posts/{post.id}", "comments/c"}
+    assert names == {str(post.id), "c"}
 
 
 # ---------------------------------------------------------------- when the database fails

@@ -6,8 +6,8 @@ checks preconditions, merges, validates and asks the rules; it changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple, Protocol
 
 from hinterland.contract import changes
 from hinterland.contract.changes import Write
@@ -26,9 +26,18 @@ from hinterland.server.storage.system import SYSTEM_TABLES, Put, Row, RowAct
 
 Kind = Literal["create", "update", "delete"]
 RecordKey = tuple[str, str, RecordId]
-OnDelete = Callable[[str, RecordId], Sequence[RowAct]]
 KEYS_OF = {table.name: table.key for table in SYSTEM_TABLES}
 UNWRITTEN = 0  # the revision of a record whose commit has not been given one yet
+
+
+class Companion(Protocol):
+    """Says which system rows change with a record that was `old` and will be `new`; None: there is none.
+
+    `is_own`: the caller is the user whose record it is, an administrator, or the system. May raise a refusal.
+    """
+
+    def __call__(self, id: RecordId, old: Document | None, new: Document | None, *, is_own: bool) -> Sequence[RowAct]:
+        """The rows' changes, in the transaction of the record's."""
 
 
 class Deferred(Exception):
@@ -36,12 +45,12 @@ class Deferred(Exception):
 
 
 class State:
-    """The database as the next request of the group will find it. `on_delete` says which system rows go with a record
-    of a collection."""
+    """The database as the next request of the group will find it. `companions`: what else changes with the records of a
+    collection, by its name."""
 
-    def __init__(self, transaction: Transaction, on_delete: OnDelete) -> None:
+    def __init__(self, transaction: Transaction, companions: Mapping[str, Companion]) -> None:
         self.transaction = transaction
-        self.on_delete = on_delete
+        self.companions = companions
         self._records: dict[RecordKey, StoredRecord | None] = {}
         self._rows: dict[tuple[str, tuple[Any, ...]], Row | None] = {}
 
@@ -323,10 +332,17 @@ class Plan:
         columns = entry.table.columns(document) if after is not None else ()
         self.changes.append(Change(entry.name, kind, before, after, columns, self.stamp, self.origin))
         self._mine[key] = after
-        if after is None:
-            self.acts += self.state.on_delete(entry.name, key[2])
+        if entry.name in self.state.companions:
+            self.acts += self._companion_acts(entry, key[2], before, None if after is None else document)
         if not is_cascade:
             self.written.append(Written(entry.name, key[2], key[1], before, after))
+
+    def _companion_acts(
+        self, entry: Entry, id: RecordId, before: StoredRecord | None, new: Document | None
+    ) -> Sequence[RowAct]:
+        old = None if before is None else documents.document_of(before)
+        is_own = self._is_free or self.request.caller.id == id
+        return self.state.companions[entry.name](id, old, new, is_own=is_own)
 
     async def _check_unique(self, entry: Entry, key: RecordKey, document: Document) -> None:
         for name in entry.unique:

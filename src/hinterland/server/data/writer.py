@@ -10,18 +10,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
 
 from hinterland.contract import values
 from hinterland.contract.errors import Refusal
-from hinterland.contract.identity import RecordId
 from hinterland.contract.sync import Settled
 from hinterland.kit.clock import Clock
 from hinterland.server.data.catalogue import Catalogue
-from hinterland.server.data.plan import UNWRITTEN, Deferred, OnDelete, Plan, RecordKey, State
+from hinterland.server.data.plan import UNWRITTEN, Companion, Deferred, Plan, RecordKey, State
 from hinterland.server.data.requests import Answer, Outcome, Step, WriteRequest, Written
 from hinterland.server.storage.failures import Deadlock, FateUnknown
 from hinterland.server.storage.protocol import Change, Storage, StoredRecord, Transaction
@@ -49,21 +49,23 @@ class Decided(NamedTuple):
     outcome: Outcome | None
 
 
-def _nothing(collection: str, id: RecordId) -> Sequence[RowAct]:
-    return ()
-
-
 class Writer:
     """The single writer of this process. `wake` is called after each durable group.
 
-    `on_delete(collection, id)` says which system rows change in the transaction that deletes a record.
+    `companions` say, by collection, which system rows change in the transaction that changes a record.
     """
 
-    def __init__(self, storage: Storage, catalogue: Catalogue, clock: Clock, on_delete: OnDelete = _nothing) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        catalogue: Catalogue,
+        clock: Clock,
+        companions: Mapping[str, Companion] = MappingProxyType({}),
+    ) -> None:
         self.storage = storage
         self.catalogue = catalogue
         self.clock = clock
-        self.on_delete = on_delete
+        self.companions = companions
         self.wake: Callable[[], None] = lambda: None
         self._has_rivals = storage.dialect == "postgres"  # other processes write to the same database
         self._waiting: list[Waiting] = []
@@ -145,7 +147,7 @@ class Writer:
         """Decide and write the group in one transaction; a request's own refusal is set on its future."""
         now = self.clock.now()
         async with self.storage.transaction() as transaction:
-            decided, refused, deferred = await self._decide(group, State(transaction, self.on_delete), now)
+            decided, refused, deferred = await self._decide(group, State(transaction, self.companions), now)
             outcomes = await self._write(transaction, decided, now)
         for item, outcome in zip(decided, outcomes, strict=True):
             if not item.answer.done():

@@ -1,7 +1,7 @@
 """The system's own tables, and the rows in them: accounts, sessions, keys, answers, devices.
 
-Rows are plain dicts. What a write does to them is data (`Put`, `Drop`, `Expect`) that travels with the records' writes
-and happens in the same transaction. None of this is ever a record, in the log, or in an export.
+Rows are plain dicts. What a write does to them is data (`Put`, `Amend`, `Drop`, `Expect`) that travels with the
+records' writes and happens in the same transaction. None of this is ever a record, in the log, or in an export.
 """
 
 from __future__ import annotations
@@ -38,6 +38,14 @@ class Put(msgspec.Struct, frozen=True):
     row: Row
 
 
+class Amend(msgspec.Struct, frozen=True):
+    """Change `columns` of every row whose columns equal `where`; nothing where there is none."""
+
+    table: str
+    where: Row
+    columns: Row
+
+
 class Drop(msgspec.Struct, frozen=True):
     """Delete every row whose columns equal `where`."""
 
@@ -56,7 +64,7 @@ class Expect(msgspec.Struct, frozen=True):
     columns: Row | None
 
 
-RowAct = Put | Drop | Expect
+RowAct = Put | Amend | Drop | Expect
 
 
 class LostRace(Exception):

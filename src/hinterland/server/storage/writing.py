@@ -8,7 +8,7 @@ from typing import Any, assert_never
 from hinterland.server.storage import statements
 from hinterland.server.storage.protocol import Change
 from hinterland.server.storage.reading import Reads, pause
-from hinterland.server.storage.system import SYSTEM_TABLES, Drop, Expect, LostRace, Put, Row, RowAct
+from hinterland.server.storage.system import SYSTEM_TABLES, Amend, Drop, Expect, LostRace, Put, Row, RowAct
 
 _SYSTEM = {table.name: table for table in SYSTEM_TABLES}
 
@@ -44,6 +44,10 @@ class Writes(Reads):
             match act:
                 case Put(table, row):
                     await self.execute(statements.upsert(_SYSTEM[table], row), tuple(row.values()))
+                case Amend(table, where, columns):
+                    clause, parameters = statements.equals(where)
+                    changed = ", ".join(f"{statements.quote(name)} = ?" for name in columns)
+                    await self.execute(f"UPDATE {table} SET {changed}{clause}", [*columns.values(), *parameters])
                 case Drop(table, where):
                     clause, parameters = statements.equals(where)
                     await self.execute(f"DELETE FROM {table}{clause}", parameters)

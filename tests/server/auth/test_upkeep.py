@@ -1,0 +1,83 @@
+"""What happens to an account when its users record changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hinterland.contract.records import EVERYBODY, users
+from hinterland.server.auth.upkeep import keep_account
+from hinterland.server.storage.sqlite import SqliteStorage
+from tests.server.api import Api, problem, serving
+
+NEW = {"email": "New@Example.org"}
+PASSWORD = {"password": "correct horse"}
+
+
+async def log_in(api: Api, email: str) -> int:
+    """The status of a log-in."""
+    return (await api("POST", "/v1/auth/login", json={"email": email, **PASSWORD})).status_code
+
+
+@pytest.mark.parametrize("by", ["person", "administrator"])
+@pytest.mark.parametrize("method", ["PATCH", "PUT"])
+async def test_a_new_email_signs_in(each_api: Api, method: str, by: str) -> None:
+    """A person, or an administrator, who changes the e-mail changes what signs in; the old one is free."""
+    ada = await each_api.sign_up("ada")
+    headers = ada["headers"] if by == "person" else each_api.admin
+    body = NEW if method == "PATCH" else {"name": "Ada", **NEW}
+    changed = await each_api(method, f"/v1/records/users/{ada['user']['id']}", json=body, headers=headers)
+    assert (changed.status_code, changed.json()["email"]) == (200, "New@Example.org")
+    assert [await log_in(each_api, email) for email in ("new@example.org", "ada@example.org")] == [200, 401]
+    assert (await each_api("GET", "/v1/auth/me", headers=ada["headers"])).status_code == 200
+    assert (await each_api.sign_up("ada"))["user"]["id"] != ada["user"]["id"]
+
+
+async def test_what_is_no_change_of_the_email(api: Api) -> None:
+    """An edit that leaves the e-mail alone leaves the account alone."""
+    ada = await api.sign_up("ada")
+    path = f"/v1/records/users/{ada['user']['id']}"
+    assert (await api("PATCH", path, json={"name": "A"}, headers=ada["headers"])).status_code == 200
+    assert await log_in(api, "ada@example.org") == 200
+
+
+async def test_the_email_of_another_account(each_api: Api) -> None:
+    """An e-mail that signs somebody else in is a conflict, also an administrator's; nothing is changed."""
+    ada, _ = await each_api.sign_up("ada"), await each_api.sign_up("ben")
+    root = {"email": "root@example.org", "password": "correct horse"}
+    assert (await each_api("POST", "/v1/admin/admins", json=root, headers=each_api.admin)).status_code == 201
+    path = f"/v1/records/users/{ada['user']['id']}"
+    for email in ("ben@example.org", "root@example.org"):
+        refused = await each_api("PATCH", path, json={"email": email}, headers=ada["headers"])
+        assert problem(refused, 409, "conflict")["errors"] == {"email": ["is taken already"]}
+    assert await log_in(each_api, "ada@example.org") == 200
+
+
+async def test_strangers_change_the_profile_alone(tmp_path: Path) -> None:
+    """Where the rules let everybody write users, nobody takes another's account by its e-mail."""
+    people = users(rules=EVERYBODY, email_read="true", ids="integer")
+    async with serving(SqliteStorage(tmp_path), collections=[people]) as api:
+        ada, mallory = await api.sign_up("ada"), await api.sign_up("mallory")
+        for number, headers in enumerate([{}, mallory["headers"]]):
+            taken = {"email": f"mine{number}@example.org"}
+            changed = await api("PATCH", f"/users/{ada['user']['id']}", json=taken, headers=headers)
+            assert (changed.status_code, changed.json()["email"]) == (200, taken["email"])
+            assert [await log_in(api, email) for email in ("ada@example.org", taken["email"])] == [200, 401]
+
+
+async def test_a_profile_without_an_account(tmp_path: Path) -> None:
+    """A profile that nobody signed up for never signs in, whatever its e-mail becomes."""
+    people = users(rules=EVERYBODY, email_read="true", ids="integer")
+    async with serving(SqliteStorage(tmp_path), collections=[people]) as api:
+        made = await api("POST", "/users", json={"name": "Ghost", "email": "ghost@example.org"})
+        changed = await api("PATCH", f"/users/{made.json()['id']}", json=NEW, headers=api.admin)
+        assert changed.status_code == 200
+        assert [await log_in(api, email) for email in ("ghost@example.org", "new@example.org")] == [401, 401]
+        assert await api.backend.storage.rows("_accounts", {}) == []
+
+
+@pytest.mark.parametrize("email", [None, 7, "a@b.org"])
+def test_emails_that_sign_nobody_in(email: object) -> None:
+    """An e-mail that is emptied, is no text or is as before leaves what signs in as it is."""
+    assert keep_account("a", {"email": "a@b.org"}, {"email": email}, is_own=True) == ()
