@@ -229,6 +229,22 @@ def test_counters_without_numbers() -> None:
     assert merge("counter", 1, 2, None, is_device_newer=True) == Merged(2, is_lost=True)
 
 
+@given(*[st.none() | st.integers(-(2**62), 2**62)] * 3)
+def test_counters_of_64_bits(base: int | None, server: int | None, device: int | None) -> None:
+    """A counter whose values are decimal strings counts exactly as one of numbers; the device may say a number."""
+    texts = [None if value is None else str(value) for value in (base, server, device)]
+    plain = merge("counter", base, server, device, is_device_newer=False)
+    merged = merge("counter", texts[0], texts[1], texts[2], is_device_newer=False)
+    assert merged == merge("counter", texts[0], texts[1], device, is_device_newer=False)
+    assert merged == Merged(None if plain.value is None else str(plain.value), plain.is_lost)
+
+
+def test_counters_without_a_number() -> None:
+    """A device's value that is no number doesn't count, and is told as lost."""
+    assert merge("counter", "1", "2", "many", is_device_newer=True) == Merged("2", is_lost=True)
+    assert merge("counter", 1, 2, True, is_device_newer=True) == Merged(2, is_lost=True)
+
+
 @given(UNIQUE, UNIQUE, UNIQUE)
 def test_sets(base: list[str], server: list[str], device: list[str]) -> None:
     """What either side added is in, what either side removed is out, what neither touched stays; nothing is lost."""

@@ -163,6 +163,8 @@ def test_names_of_fields(name: str) -> None:
         (Integer(minimum=1, default=0), "its default must be between"),
         (Text(pattern="("), "its pattern is no regular expression"),
         (List(of=Integer(), default=[1, "2"]), "its default item 1"),
+        (Text(merge="counter"), r"posts\.x: merge='counter' can't be used on this kind of field"),
+        (Integer(merge="set"), "merge='set' can't be used"),
     ],
 )
 def test_declarations(field: AnyField, message: str) -> None:

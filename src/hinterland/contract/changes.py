@@ -134,8 +134,8 @@ def merge(policy: Merge, base: Any, server: Any, device: Any, *, is_device_newer
     `newest`: the later stamp wins. `server`: the server's value stays. `counter`: both differences count.
     `set`: what either side added is in, what either side removed is out.
     """
-    if policy == "counter" and all(type(v) in (int, float) for v in (server, device)):
-        return Merged(server + device - (base or 0))  # also where both came to the same: each counted
+    if policy == "counter" and (count := _counted(base, server, device)) is not None:
+        return Merged(count)  # also where both came to the same: each counted
     if server == device:
         return Merged(server)
     if policy == "set":
@@ -143,6 +143,17 @@ def merge(policy: Merge, base: Any, server: Any, device: Any, *, is_device_newer
     if policy == "newest" and is_device_newer:
         return Merged(device)
     return Merged(server, is_lost=True)
+
+
+def _counted(base: Any, server: Any, device: Any) -> Any:
+    """Both differences on top of `base`, in the form of the server's value (an int64 is text); None: no numbers."""
+    try:
+        if type(server) is str:
+            return str(int(server) + int(parse_int64(str(device))) - int(base or 0))
+    except ValueError:
+        return None
+    is_number = type(server) in (int, float) and type(device) in (int, float)
+    return server + device - (base or 0) if is_number else None
 
 
 def _merge_lists(base: list[Any], server: list[Any], device: list[Any]) -> list[Any]:

@@ -13,12 +13,13 @@ from typing import Any, Literal
 import msgspec
 
 from hinterland.contract.errors import invalid
-from hinterland.contract.fields import AnyField, Bytes, Check, Field, Json, List, Text, checker
+from hinterland.contract.fields import AnyField, Bytes, Check, Field, Int64, Integer, Json, List, Number, Text, checker
 
 Document = dict[str, Any]
 MAX_ERRORS = 100  # fields that a refusal tells of
 RESERVED = ("id", "created_at", "updated_at", "revision", "parent")
 _POSTGRES_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})  # every table there has them
+_MERGED = {"counter": (Integer, Number, Int64), "set": (List,)}  # the kinds that these policies can merge
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
@@ -85,6 +86,8 @@ def _check_declaration(place: str, field: AnyField) -> None:
         msgspec.convert(msgspec.to_builtins(field), type(field))
     except msgspec.ValidationError as error:
         raise ValueError(f"{place}: {error}") from None
+    if not isinstance(field, _MERGED.get(field.merge, Field)):
+        raise ValueError(f"{place}: merge={field.merge!r} can't be used on this kind of field")
     try:
         check = checker(field)
     except re.error as error:

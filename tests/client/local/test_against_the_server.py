@@ -15,7 +15,7 @@ from hinterland.client.client import Client
 from hinterland.client.errors import NetworkError, ServerError
 from hinterland.client.options import Options
 from hinterland.client.vault.memory import MemoryVault
-from hinterland.contract.fields import Integer, List, Text
+from hinterland.contract.fields import Int64, Integer, List, Text
 from hinterland.contract.records import EVERYBODY, Collection, Rules
 from hinterland.testing.backend import TestBackend, running_backend
 from hinterland.testing.faulty import FaultyNetwork
@@ -27,6 +27,7 @@ NOTES = Collection(
         "text": Text(),
         "title": Text(unique=True),
         "count": Integer(merge="counter"),
+        "views": Int64(merge="counter"),
         "tags": List(merge="set"),
         "fixed": Text(merge="server"),
     },
@@ -79,14 +80,16 @@ async def test_two_devices_and_one_record(backend: TestBackend, tmp_path: Path) 
     replicas; a lost edit is reported."""
     phone, laptop = await two(backend, tmp_path)
     notes, others = phone.local.collection("notes"), laptop.local.collection("notes")
-    first = await notes.create({"text": "0", "count": 10, "tags": ["a"], "fixed": "0"})
+    first = await notes.create({"text": "0", "count": 10, "views": "10", "tags": ["a"], "fixed": "0"})
     doomed = await notes.create({"text": "doomed"})
     kept = await notes.create({"text": "seen by both as it is"})
     await both_sync(phone, laptop)
 
-    early = await notes.update(first.id, {"text": "early", "count": 15, "tags": ["a", "b"], "fixed": "1"})
+    early = await notes.update(
+        first.id, {"text": "early", "count": 15, "views": "15", "tags": ["a", "b"], "fixed": "1"}
+    )
     await notes.update(first.id, {"text": "early, again"})
-    late = await others.update(first.id, {"text": "late", "count": 11, "tags": ["c"], "fixed": "2"})
+    late = await others.update(first.id, {"text": "late", "count": 11, "views": 11, "tags": ["c"], "fixed": "2"})
     end = await others.delete(doomed.id)
     gone = await others.delete(kept.id)
     await notes.update(doomed.id, {"text": "newer than its end"})
@@ -96,8 +99,8 @@ async def test_two_devices_and_one_record(backend: TestBackend, tmp_path: Path) 
 
     records = [await repository.get(first.id) for repository in (notes, others)]
     assert records[0] == records[1]
-    assert {name: records[0][name] for name in ("text", "count", "fixed")} == {
-        "text": "late", "count": 16, "fixed": "1",
+    assert {name: records[0][name] for name in ("text", "count", "views", "fixed")} == {
+        "text": "late", "count": 16, "views": "16", "fixed": "1",
     }  # fmt: skip
     assert sorted(records[0]["tags"]) == ["b", "c"]
     assert [lost.field for lost in (await late.settled()).lost] == ["fixed"]
