@@ -256,7 +256,8 @@ class ModelServer:
         if cursor.view != self.view:
             return fresh, "the rules are others"
         added = [name for name in names if name not in cursor.names]
-        return (Cursor(self.lineage, self.view, cursor.revision, names, added) if added else cursor), ""
+        whole = [*cursor.whole, *added]  # what was being sent whole begins again
+        return (Cursor(self.lineage, self.view, cursor.revision, names, whole) if added else cursor), ""
 
     def _whole(self, account: RecordId, pull: Pull, cursor: Cursor, reason: str, device: Device) -> PullResult:
         """A page of the collections as they are now, in the order of keys; afterwards the log from where it began."""
