@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 
 from hinterland.client.client import Client
 from hinterland.client.errors import NetworkError, ServerError
+from hinterland.client.local import pulls
+from hinterland.client.local.accounts import sender_of
+from hinterland.client.local.local import Local
+from hinterland.client.local.remote import ServerRemote
 from hinterland.client.options import Options
 from hinterland.client.vault.memory import MemoryVault
 from hinterland.contract.fields import Int64, Integer, List, Text
+from hinterland.contract.identity import RecordId
 from hinterland.contract.records import EVERYBODY, Collection, Rules
+from hinterland.contract.sync import Pull, PullResult
 from hinterland.testing.backend import TestBackend, running_backend
 from hinterland.testing.faulty import FaultyNetwork
 from tests.client.local.conftest import until
@@ -195,6 +202,51 @@ async def test_a_server_set_back_to_a_backup(tmp_path: Path) -> None:
         await notes.update(first.id, {"count": {"$increment": 1}})
         await client.sync.now()
         assert (await client.collection("notes").get(first.id))["count"] == 2
+
+
+class SmallPages(ServerRemote):
+    """The server in pages of two, behind each of which something is done."""
+
+    def __init__(self, client: Client, between: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(client.calls, client.events, lambda: sender_of(client.auth.state))
+        self._between = between
+
+    async def pull(self, account: RecordId, pull: Pull) -> PullResult:
+        """Two changes, and what comes between."""
+        page = await super().pull(account, msgspec.structs.replace(pull, limit=2))
+        await self._between()
+        return page
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_a_collection_that_changes_while_it_is_sent(backend: TestBackend, tmp_path: Path, seed: int) -> None:
+    """Deleted, made and changed between two pages of a whole collection, before and after the place that is reached:
+    the device ends level with the server, and keeps nothing that is gone."""
+    client, random = await device(backend, tmp_path / "app.db", "ada"), Random(seed)
+    notes = client.collection("notes")
+    here = [f"{number:02}" for number in range(10, 40, 2)]
+    for record_id in here:
+        await notes.create({"id": record_id, "count": 0})
+    left = list(range(12))
+
+    async def between() -> None:
+        if left and left.pop() % 2:
+            await notes.delete(here.pop(random.randrange(len(here))))
+            here.append(f"{random.randrange(100, 999)}-{len(left)}")
+            await notes.create({"id": here[-1]})
+            await notes.update(random.choice(here), {"count": len(left)})
+
+    local = Local(tmp_path / "other.db", SmallPages(client, between), client.clock)
+    await local.open()
+    await local.switch(client.auth.user["id"] if client.auth.user else "")
+    copies = local.collection("notes")
+    for _ in range(2):
+        await local.sync.now()
+        on_server = [note async for note in notes.iterate(sort=["id"])]
+        assert [note async for note in copies.iterate(sort=["id"])] == on_server
+        await local.store.write(lambda c: pulls.start_again(c, local.scope))
+        left[:] = range(12)
+    await local.close()
 
 
 @pytest.mark.parametrize("seed", range(3))
