@@ -167,8 +167,16 @@ def test_from_text(field: AnyField, text: str, value: Any) -> None:
     assert from_text(field, text) == value
 
 
-@pytest.mark.parametrize(("field", "text"), [(Integer(), "x"), (Number(), ""), (Json(), "{"), (List(), "a,b")])
-def test_from_a_wrong_text(field: AnyField, text: str) -> None:
-    """A text that stands for nothing is a ValueError."""
+@pytest.mark.parametrize("text", ["x", "", "1e", "1_000", "٣", "0x10", "nan", "inf", "9" * 5_000, "1.5.2"])
+@pytest.mark.parametrize("field", [Integer(), Number()])
+def test_from_a_text_that_is_no_number(field: AnyField, text: str) -> None:
+    """A text that is no number is refused in the field's own words, however Python would read it."""
+    with pytest.raises(ValueError, match=r"^must be "):
+        checker(field)(from_text(field, text))
+
+
+@pytest.mark.parametrize(("field", "text"), [(Json(), "{"), (List(), "a,b")])
+def test_from_a_text_that_is_no_json(field: AnyField, text: str) -> None:
+    """A text that is not JSON where JSON is meant is a ValueError."""
     with pytest.raises(ValueError, match=r".+"):
         from_text(field, text)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import re
 import signal
 import subprocess
@@ -175,7 +177,9 @@ def test_files_and_names_that_do_not_fit(
         server_process(app, data)
     said = told(hinterland("import", "thingz", file, "--data", data, "--app", app))
     assert "there is no collection 'thingz'; declared are users, airports, things, parts" in said
-    assert "No such file" in told(hinterland("import", "things", tmp_path / "none.json", "--data", data))
+    said = told(hinterland("import", "things", tmp_path / "none.json", "--data", data))
+    assert f"{tmp_path / 'none.json'} can't be read: there is no such file" in said
+    assert "Errno" not in said
     assert "the name must end in" in told(hinterland("import", "things", app, "--data", data))
     assert "there is no database in" in told(hinterland("import", "things", file, "--data", tmp_path / "typo"))
     assert not (tmp_path / "typo").exists()
@@ -265,8 +269,21 @@ def test_administrators(server_process: Serve, app: Path, data: Path, is_running
 
 
 def test_a_password_is_asked_for(data: Path, app: Path) -> None:
-    """Without a password one is asked for, twice; where nobody can answer the command ends."""
-    ended = hinterland("admin", "create", "a@example.org", "--data", data, "--app", app)
-    assert ended.code != 0
-    assert "Traceback" not in ended.err
+    """Without a password one is asked for, twice; where nobody can answer it is said how else to give it."""
+    arguments = ["admin", "create", "a@example.org", "--data", str(data), "--app", str(app)]
+    assert "hand it over as HINTERLAND_ADMIN_PASSWORD" in told(hinterland(*arguments))
     assert not data.exists()
+    mine, theirs = pty.openpty()
+    command = [sys.executable, "-m", "hinterland", *arguments]
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True) as asking:
+        os.close(theirs)
+        shown = b""
+        for question in (b"Password: ", b"Repeat for confirmation: "):
+            while not shown.endswith(question):
+                shown += os.read(mine, 1_000)
+            os.write(mine, PASSWORD.encode() + b"\n")
+        while b"Made the administrator" not in shown:
+            shown += os.read(mine, 1_000)
+        assert asking.wait(30) == 0
+    os.close(mine)
+    assert PASSWORD.encode() not in shown

@@ -37,13 +37,14 @@ def test_nested_settings() -> None:
 
 
 @pytest.mark.parametrize(
-    ("variable", "text"),
-    [("REQUEST_SECONDS", "soon"), ("REQUEST_SECONDS", ""), ("MAX_BODY_BYTES", "1.5"), ("TUTORIAL_PATHS", "maybe"),
-     ("AUTH_HASH_PASSES", "x")],
+    ("variable", "text", "words"),
+    [("REQUEST_SECONDS", "soon", "a number"), ("REQUEST_SECONDS", "", "a number"),
+     ("MAX_BODY_BYTES", "1.5", "a whole number"), ("TUTORIAL_PATHS", "maybe", "true or false"),
+     ("AUTH_HASH_PASSES", "x", "a whole number")],
 )  # fmt: skip
-def test_values_of_another_kind(variable: str, text: str) -> None:
-    """A text that is no value of the setting's kind is refused by the variable's name."""
-    with pytest.raises(SettingsError, match=f"HINTERLAND_{variable}"):
+def test_values_of_another_kind(variable: str, text: str, words: str) -> None:
+    """A text that is no value of the setting's kind is refused by the variable's name, with what it takes."""
+    with pytest.raises(SettingsError, match=f"HINTERLAND_{variable}=.* it takes {words}$"):
         from_environment(Settings(), {f"HINTERLAND_{variable}": text})
 
 

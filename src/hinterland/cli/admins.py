@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
-from hinterland.cli.output import say, troubles
+import typer
+
+from hinterland.cli.output import fail, say, troubles
 from hinterland.cli.reaching import backend, control, running
 from hinterland.contract.operations import path_of
+
+
+def asked() -> str:
+    """The password that a person types twice; without a terminal, how to hand it over is said."""
+    if not sys.stdin.isatty():
+        fail("no password was given, and nobody is here to type one: hand it over as HINTERLAND_ADMIN_PASSWORD")
+    password: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    return password
 
 
 async def create(email: str, password: str, data: Path, app: Path | None) -> None:

@@ -84,8 +84,7 @@ def admin_create(
     password: Annotated[
         str,
         typer.Option(
-            prompt=True, confirmation_prompt=True, hide_input=True, envvar="HINTERLAND_ADMIN_PASSWORD",
-            help="Asked for when left out.",
+            envvar="HINTERLAND_ADMIN_PASSWORD", show_envvar=True, help="Asked for when left out.",
         ),
     ] = "",
 ) -> None:  # fmt: skip
@@ -93,9 +92,9 @@ def admin_create(
 
     Example: hinterland admin create me@example.org --data data
     """
-    from hinterland.cli.admins import create
+    from hinterland.cli.admins import asked, create
 
-    asyncio.run(create(email, password, data, app))
+    asyncio.run(create(email, password or asked(), data, app))
 
 
 @cli.command("import")

@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from hinterland.cli.output import fail, say, told, troubles
+from hinterland.cli.output import fail, reason, say, told, troubles
 from hinterland.cli.reaching import backend, control, running
 from hinterland.cli.rows import Row, RowFile, RowFileError, chunks
 from hinterland.contract.errors import Refusal
@@ -27,7 +27,7 @@ async def import_file(collection: str, file: Path, data: Path, app: Path | None)
         try:
             rows = RowFile(file)
         except (OSError, RowFileError) as error:
-            fail(f"{file} can't be read: {error}")
+            fail(f"{file} can't be read: {reason(error)}")
         feeding = Feeding(collection, rows)
         server = running(data)
         if server is not None:
@@ -64,7 +64,7 @@ class Feeding:
             except Refusal as error:
                 stopped = told(error)
             except (OSError, RowFileError) as error:
-                stopped = f"{self.rows.file} can't be read any further: {error}"
+                stopped = f"{self.rows.file} can't be read any further: {reason(error)}"
             except asyncio.CancelledError:
                 progress.stop()
                 fail(self._how_far("stopped"), 130)

@@ -48,7 +48,7 @@ def troubles(app: Path | None, data: Path) -> Iterator[None]:
     except (StorageError, DeclarationError, AppFileError, SettingsError) as error:
         fail(str(error))
     except OSError as error:
-        fail(f"the system refused: {error}")
+        fail(": ".join(["the system refused", *filter(None, (error.filename,)), reason(error)]))
 
 
 def _way_on(app: Path | None, data: Path) -> str:
@@ -56,6 +56,13 @@ def _way_on(app: Path | None, data: Path) -> str:
         return f"serve the data with its app file: hinterland serve APP.py --data {shlex.quote(str(data))}"
     command = shlex.join(["hinterland", "migrate", str(app), "--data", str(data)])
     return f"to see what would become of them, and to do it, run:\n  {command}"
+
+
+def reason(error: Exception) -> str:
+    """Why something failed, without the system's numbers; what it failed on is said by the caller."""
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file"
+    return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
 def told(refusal: Refusal) -> str:

@@ -101,6 +101,8 @@ AnyField = Text | Integer | Number | Boolean | Instant | Int64 | Bytes | Json | 
 _UNSEEN = r"\s\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
 _EMAIL = re.compile(rf"[^@{_UNSEEN}]{{1,64}}@[^@.{_UNSEEN}]+(\.[^@.{_UNSEEN}]+)+")
 _URL = re.compile(r"https?://[^\s/]+\S*", re.IGNORECASE)
+_WHOLE = re.compile(r"\s*[+-]?\d{1,400}\s*", re.ASCII)
+_DECIMAL = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?\s*", re.ASCII | re.IGNORECASE)
 
 
 def checker(field: AnyField) -> Check:
@@ -129,13 +131,17 @@ def checker(field: AnyField) -> Check:
 
 
 def from_text(field: AnyField, text: str) -> Any:
-    """The JSON value that a text stands for where only texts can be said: query strings, CSV. May raise ValueError."""
+    """The JSON value that a text stands for where only texts can be said: query strings, CSV.
+
+    A text that is no value of a scalar field stays a text, and the field's check says what is wrong with it; what is
+    not JSON where JSON is meant raises ValueError.
+    """
     if isinstance(field, Boolean):
         return {"true": True, "false": False}.get(text.lower(), text)
     if isinstance(field, Integer):
-        return int(text)
+        return int(text) if _WHOLE.fullmatch(text) else text
     if isinstance(field, Number):
-        return float(text)
+        return float(text) if _DECIMAL.fullmatch(text) else text
     return strict_json.decode(text.encode()) if isinstance(field, Json | List) else text
 
 

@@ -31,6 +31,7 @@ _LEAST_AUTH = {
 
 _LEAST = {"request_seconds": 0.001, "max_body_bytes": 1, "log_days": 0, "answer_days": 0, "stream_buffer": 1,
           "keep_alive_seconds": 0.001}  # fmt: skip
+_WORDS: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false"}  # a text is any text
 _ORIGIN = re.compile(r"\*|loopback|null|[a-z][a-z0-9+.-]*://[^/\s,A-Z]+")
 
 
@@ -145,5 +146,4 @@ def _parsed(variable: str, text: str, kind: Any) -> Any:
     try:
         return msgspec.convert(value, kind, strict=kind is bool)
     except msgspec.ValidationError:
-        name = getattr(kind, "__name__", str(kind))
-        raise SettingsError(f"{variable}={text!r} can't be used: it takes a value of the kind {name}") from None
+        raise SettingsError(f"{variable}={text!r} can't be used: it takes {_WORDS[kind]}") from None

@@ -187,12 +187,22 @@ async def test_equality_of_the_servers_fields(world: World) -> None:
     assert (await page(world, "numbered", equals={"id": "2"})).records == []
 
 
+@pytest.mark.parametrize("asked", ["1e5", "x", "", "1_0", "9" * 5_000, "1.0"])
+async def test_a_number_that_is_none(world: World, asked: str) -> None:
+    """What is asked of a number and is none is refused in words that say what to do."""
+    for name, field in (("items", "revision"), ("items", "whole"), ("numbered", "id")):
+        with refused("invalid_query", f"{field}: must be a whole number"):
+            await page(world, name, "runs/1" if name == "items" else "", equals={field: asked})
+
+
 @pytest.mark.parametrize("name", ["what", "any", "tags", "bytes"])
 async def test_fields_that_have_no_order(world: World, name: str) -> None:
     """Lists, JSON, bytes and unknown names are neither compared nor sorted by."""
     with refused("invalid_query"):
         await page(world, "items", "runs/1", equals={name: "AAAA"})
-    with refused("invalid_query", "can't be sorted"):
+    with refused(
+        "invalid_query", "can't be sorted by .*; it can by text, whole, number, flag, at, big, secret, id, par"
+    ):
         await page(world, "items", "runs/1", sort=(name,))
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.fields import Bytes, Int64, Json, List, checker, from_text
 from hinterland.contract.records import Collection
 from hinterland.server.data.rules import META_COLUMNS
+
+_NUMBER = re.compile(r"-?\d{1,18}", re.ASCII)  # what every database holds
 
 
 def stored_value(collection: Collection, name: str, value: Any) -> Any:
@@ -24,10 +27,9 @@ def stored_value(collection: Collection, name: str, value: Any) -> Any:
 def _meta(collection: Collection, name: str, value: Any) -> Any:
     if name != "revision" and not (name == "id" and collection.ids == "integer"):
         return str(value)
-    number = int(value)
-    if abs(number) >= 2**63:
-        raise ValueError("is beyond 64 bits")
-    return number
+    if _NUMBER.fullmatch(str(value)) is None:
+        raise ValueError("must be a whole number")
+    return int(value)
 
 
 def _field(collection: Collection, name: str, value: Any) -> Any:

@@ -45,10 +45,12 @@ class Order:
         self.columns = ", ".join(column(name) for name, _ in self.keys)
 
     def _check(self, names: list[str]) -> None:
-        for name in names:
-            field = self.collection.fields.get(name)
-            if (field is None and name not in META_COLUMNS) or isinstance(field, List | Json | Bytes):
-                raise Refusal("invalid_query", f"{self.collection.name} can't be sorted by {name[:64]!r}")
+        fields = self.collection.fields.items()
+        sortable = [*(name for name, field in fields if not isinstance(field, List | Json | Bytes)), *META_COLUMNS]
+        unknown = next((name for name in names if name not in sortable), None)
+        if unknown is not None:
+            message = f"{self.collection.name} can't be sorted by {unknown[:64]!r}; it can by {', '.join(sortable)}"
+            raise Refusal("invalid_query", message)
 
     def cursor(self, query: Query, values: Sequence[Any]) -> str:
         """The cursor that continues after the record with these values of `columns`."""
