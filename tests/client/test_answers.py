@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hinterland.client import errors
-from hinterland.client.answers import BY_CODE, BY_STATUS, class_of, decoded, error_in, error_of, retry_after
+from hinterland.client.answers import (
+    BY_CODE,
+    BY_STATUS,
+    class_of,
+    decoded,
+    error_in,
+    error_of,
+    refused_here,
+    retry_after,
+)
 from hinterland.client.exchange import Response
 from hinterland.contract.errors import CODES, Refusal
 
@@ -50,6 +59,14 @@ def test_a_refusal_comes_back_as_it_was_meant(code: str) -> None:
         assert (error.code, error.status, error.message) == (code, refusal.status, "what happened")
         assert (error.errors, error.details) == ({"f": ["m"]}, {"n": 1})
         assert (error.retry_after, error.request_id) == (2.5, "r-7")
+
+
+def test_a_refusal_of_this_device() -> None:
+    """What this device refuses has the server's class and code, and says that nothing was sent."""
+    error = refused_here(Refusal("validation", "what happened", errors={"f": ["m"]}, details={"n": 1}))
+    assert type(error) is errors.ValidationFailed
+    assert (error.errors, error.details) == ({"f": ["m"]}, {"n": 1})
+    assert str(error) == "what happened. Correct the fields. [validation, sent: no, f: m]"
 
 
 @pytest.mark.parametrize("code", CODES)

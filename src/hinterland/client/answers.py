@@ -11,7 +11,7 @@ import msgspec
 from hinterland.client import errors
 from hinterland.client.errors import InvalidResponse, StatusError
 from hinterland.client.exchange import Response
-from hinterland.contract.errors import Problem
+from hinterland.contract.errors import Problem, Refusal
 
 T = TypeVar("T")
 
@@ -94,6 +94,13 @@ def error_of(problem: Problem) -> StatusError:
     )
 
 
+def refused_here(refusal: Refusal) -> StatusError:
+    """The exception for what this device refuses itself: the server's class and code, but nothing was sent."""
+    error = error_of(refusal.problem())
+    error.status, error.sent = 0, "no"
+    return error
+
+
 def error_in(response: Response, *, operation: str = "", now: float = 0.0) -> StatusError:
     """The exception for an answer that says no, ours (RFC 9457) or another server's. `now`: seconds since 1970."""
     body = _object_in(response.content)
@@ -137,11 +144,16 @@ def decoded(content: bytes, kind: type[T], *, operation: str = "", request_id: s
 
 
 def _misfit(text: str, content: bytes, operation: str, request_id: str) -> InvalidResponse:
-    path, got = _PATH.search(text), _GOT.search(text)
-    found = got[1] if got else _looks_like(content)
+    path, found = place_in(text)
     return InvalidResponse(
-        path=path[1] if path else "$", found=found, detail=text, operation=operation, request_id=request_id
+        path=path, found=found or _looks_like(content), detail=text, operation=operation, request_id=request_id
     )
+
+
+def place_in(text: str) -> tuple[str, str]:
+    """The path (`$` at the top) and what was found there, "" if it is not said, in a message of the decoder."""
+    path, got = _PATH.search(text), _GOT.search(text)
+    return path[1] if path else "$", got[1] if got else ""
 
 
 def _looks_like(content: bytes) -> str:

@@ -9,8 +9,10 @@ from hinterland.client.failures import HinterlandError, Sent
 
 
 class StatusError(HinterlandError):
-    """The server said no: `status` is the HTTP status, `errors` the messages by field, `details` whatever the server
-    tells a program besides."""
+    """The server said no, or this device already did (`sent` is then "no", `status` 0).
+
+    `status` is the HTTP status, `errors` the messages by field, `details` whatever a program may want besides.
+    """
 
     code = "status"
     message = "The server refused the request."

@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from hinterland.client.errors import BadRequest
 from hinterland.client.local.filters import annotated, compiled, compiled_for, guessed
+from hinterland.contract.errors import Refusal
 from hinterland.contract.expressions import record_fields
 from hinterland.contract.fields import AnyField, Boolean, Bytes, Instant, Int64, Integer, Json, List, Number, Text
 from hinterland.contract.records import Collection
@@ -74,7 +74,7 @@ def test_a_field_without_any_value_fits_every_filter(filter: str, documents: lis
 def test_a_mistake_is_a_mistake_for_whatever_type() -> None:
     """A filter that fits no type says why."""
     for text in ("record.x > 'a' && record.x > 3", "record.x >"):
-        with pytest.raises(BadRequest):
+        with pytest.raises(Refusal):
             compiled_for(text, [])
 
 
@@ -89,6 +89,6 @@ def test_a_filter_lets_only_true_through() -> None:
 @pytest.mark.parametrize("filter", ["record.price >", "record.unknown == 1", "record.price", "record.name > 3"])
 def test_a_filter_that_can_not_be_used_says_why(filter: str) -> None:
     """A filter with a mistake raises invalid_query with the words of the checker."""
-    with pytest.raises(BadRequest) as caught:
+    with pytest.raises(Refusal) as caught:
         compiled(filter, annotated(Thing) or {})
     assert caught.value.code == "invalid_query"

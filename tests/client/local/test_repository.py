@@ -5,7 +5,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from hinterland.client.errors import BadRequest, Conflict, InvalidResponse, NotFound
+from hinterland.client.errors import (
+    BadRequest,
+    Conflict,
+    InvalidResponse,
+    NotFound,
+    StatusError,
+    Unauthorized,
+    ValidationFailed,
+)
 from hinterland.client.repository import Page
 from hinterland.contract.changes import Write
 from hinterland.contract.records import Collection
@@ -39,12 +47,113 @@ async def test_typed_records(device: OPEN) -> None:
         await notes.delete("a")
 
 
-async def test_a_record_that_does_not_fit(device: OPEN) -> None:
-    """A record that does not fit its type is an error that names it and what was found."""
+class Summary(msgspec.Struct):
+    """The app's type of an older version, in which a count was text."""
+
+    id: str
+    count: str
+    tags: list[str] | None = None
+
+
+WRONG: list[tuple[dict[str, Any], dict[str, list[str]]]] = [
+    ({"count": 1}, {"count": ["must be str, is int"]}),
+    ({}, {"count": ["is required"]}),
+    ({"count": None, "tags": "a"}, {"count": ["is required"], "tags": ["must be array | null, is str"]}),
+    ({"count": "1", "tags": [1]}, {"tags": ["must be str, is int at [0]"]}),
+]
+
+
+@pytest.mark.parametrize("act", ["create", "replace", "update"])
+@pytest.mark.parametrize(("body", "wrong"), WRONG)
+async def test_a_write_that_does_not_fit(
+    device: OPEN, act: str, body: dict[str, Any], wrong: dict[str, list[str]]
+) -> None:
+    """A write whose record would not fit the repository's type is refused with the messages by field; nothing is
+    kept."""
     local = await device()
-    await local.collection("notes").create({"id": "a", "count": "many"})
-    with pytest.raises(InvalidResponse, match="notes/a"):
-        await local.collection("notes", Note).get("a")
+    notes = local.collection("notes", Summary)
+    await notes.create({"id": "a", "count": "one"})
+    before = await local.outbox.list()
+    patch = {"count": None, **body}
+    write = {"create": notes.create(body), "replace": notes.replace("a", body), "update": notes.update("a", patch)}
+    for name, unused in write.items():
+        if name != act:
+            unused.close()
+    with pytest.raises(ValidationFailed) as refused:
+        await write[act]
+    assert refused.value.errors == wrong
+    assert (refused.value.sent, refused.value.status) == ("no", 0)
+    assert await local.outbox.list() == before
+    assert (await notes.list()).items == [Summary("a", "one")]
+
+
+class Strict(msgspec.Struct, forbid_unknown_fields=True):
+    id: str
+
+
+async def test_a_type_that_nothing_fits(device: OPEN) -> None:
+    """A misfit that is no single field's is told as a whole."""
+    local = await device()
+    with pytest.raises(ValidationFailed, match="unknown field `created_at`") as refused:
+        await local.collection("notes", Strict).create({})
+    assert refused.value.errors == {}
+    assert await local.outbox.list() == []
+
+
+async def test_a_record_that_does_not_fit(device: OPEN, server: ModelServer) -> None:
+    """A record of the server that does not fit the app's type is an error that names the record, the path in it and
+    what was found; questions that it is no answer to are answered, and all are once it fits."""
+    server.write(Write(act="create", collection="notes", id="a", body={"count": 1}))
+    local = await device()
+    await local.sync.now()
+    plain, notes = local.collection("notes"), local.collection("notes", Summary)
+    watching = notes.watch()
+    for question in (notes.get("a"), notes.list(), notes.search("", ["text"]), anext(notes.iterate()), anext(watching)):
+        with pytest.raises(InvalidResponse) as raised:
+            await question
+        error = raised.value
+        assert (error.path, error.found, error.sent) == ("notes/a.count", "int", "no")
+    assert (await notes.list(filter="record.id != 'a'")).items == []
+    states = notes.states()
+    state = await next_of(states)
+    assert (state.data, state.error.path) == (None, "notes/a.count")
+    await plain.update("a", {"count": "fits"})
+    state = await next_of(states)
+    assert (state.data, state.error) == ([Summary("a", "fits")], None)
+    await states.aclose()
+
+
+async def test_a_nested_record_that_does_not_fit(device: OPEN) -> None:
+    """A nested record is named by its whole path."""
+    local = await device()
+    await local.collection("lines", parent="orders/1").create({"id": "b"})
+    with pytest.raises(InvalidResponse) as raised:
+        await local.collection("lines", Summary, parent="orders/1").get("b")
+    assert (raised.value.path, raised.value.found) == ("orders/1/lines/b", "")
+    assert "missing required field `count`" in raised.value.detail
+
+
+async def test_errors_found_here(device: OPEN) -> None:
+    """An error that is found on the device says that nothing was sent, and has no HTTP status."""
+    local = await device(collections=[NOTES])
+    notes = local.collection("notes")
+    await notes.create({"id": "a"})
+    for act in (
+        notes.get("b"),
+        notes.create({"id": "a"}),
+        notes.create({"count": "many"}),
+        notes.list(filter="record.count >"),
+        notes.list(filter="record.count"),
+        local.outbox.discard("x"),
+    ):
+        with pytest.raises(StatusError) as raised:
+            await act
+        assert (raised.value.sent, raised.value.status) == ("no", 0)
+        assert "status" not in str(raised.value)
+    await local.switch("")
+    with pytest.raises(Unauthorized) as refused:
+        await notes.create({})
+    assert refused.value.sent == "no"
 
 
 async def test_pages(device: OPEN, clock: ManualClock) -> None:
@@ -152,16 +261,3 @@ async def test_watching_a_part(device: OPEN, server: ModelServer) -> None:
     await notes.create({"id": "a", "text": "an x"})
     assert [note.id for note in await next_of(watching)] == ["a"]
     await watching.aclose()
-
-
-async def test_a_record_deleted_in_the_same_moment(device: OPEN, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A write whose record somebody else deletes before it can be read has no record, and a handle all the same."""
-    local = await device()
-    notes = local.collection("notes", Note)
-    await notes.create({"id": "a"})
-
-    async def gone(record_id: Any) -> Note:
-        raise NotFound
-
-    monkeypatch.setattr(notes, "get", gone)
-    assert (await notes.update("a", {"count": 1})).record is None

@@ -16,8 +16,8 @@ from typing import Any
 
 import msgspec
 
-from hinterland.client.errors import BadRequest
 from hinterland.client.local.question import Test
+from hinterland.contract.errors import Refusal
 from hinterland.contract.expressions import META, Types
 from hinterland.contract.records import Document
 from hinterland.kit.cel.check import check
@@ -87,19 +87,19 @@ def _common(first: Type, second: Type) -> Type:
 
 
 def compiled(filter: str, fields: Mapping[str, Type]) -> Test:
-    """The filter as a test of a document. Raises BadRequest (`invalid_query`) with what is wrong and where."""
+    """The filter as a test of a document. Raises the refusal `invalid_query` with what is wrong and where."""
     try:
         return _compiled(filter, tuple(sorted(fields.items(), key=lambda item: item[0])))
     except CelError as error:
-        raise BadRequest(f"The filter can't be used: {error}", code="invalid_query", status=400) from None
+        raise Refusal("invalid_query", f"the filter can't be used: {error}") from None
 
 
 def compiled_for(filter: str, documents: Sequence[Document]) -> Test:
-    """The filter as a test of documents whose types nobody has declared. Raises BadRequest."""
+    """The filter as a test of documents whose types nobody has declared. Raises `invalid_query`."""
     names = set(_NAMES.findall(filter))
     known = guessed(documents, names)
     for kind in (STRING, INT, DOUBLE, BOOL):  # a field without any value may be of whatever type fits
-        with suppress(BadRequest):
+        with suppress(Refusal):
             return compiled(filter, dict.fromkeys(names, kind) | known)
     return compiled(filter, dict.fromkeys(names, STRING) | known)
 
@@ -108,6 +108,6 @@ def compiled_for(filter: str, documents: Sequence[Document]) -> Test:
 def _compiled(filter: str, fields: tuple[tuple[str, Type], ...]) -> Test:
     tree = check(parse(filter), Environment({"record": ObjectType(dict(fields))}))
     if tree.type is not BOOL:
-        raise BadRequest(f"The filter {filter!r} is {tree.type.phrase}, not true or false", code="invalid_query")
+        raise Refusal("invalid_query", f"the filter is {tree.type.phrase}, not true or false")
     test = predicate(tree)
     return lambda document: test({"record": document}) is True

@@ -116,7 +116,7 @@ class Local:
 
     async def write(self, *writes: Write) -> Handle:
         """Keep several writes that happen together or not at all."""
-        handle, _ = await self.outbox.add(writes)
+        handle, _ = await self.outbox.add(writes, dict)
         return handle
 
     # ------------------------------------------------------------ for its parts

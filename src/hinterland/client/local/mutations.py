@@ -11,7 +11,8 @@ A seq is given at the first send, in the transaction before it, so that seqs hav
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -27,6 +28,7 @@ from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Document
 from hinterland.contract.sync import MAX_WRITES, Mutation, Push
 
+T = TypeVar("T")
 _STEP = 1e-6  # seconds between two stamps of one instant
 _KEPT_FATES = 20_000
 _COLUMNS = "id, state, seq, stamp, writes, fate"
@@ -42,10 +44,25 @@ def stamp(connection: Connection, now: float) -> float:
     return value
 
 
-def enqueue(connection: Connection, scope: Scope, mutation: str, writes: Sequence[Write], now: float) -> list[Write]:
-    """Keep a mutation at the outbox's end and show its writes at once; answers them with the ids that are known by now.
+class Kept(NamedTuple, Generic[T]):
+    """A write's record with the writes of this device on it: its `id` as it is known by now; None: deleted."""
 
-    Raises the refusals that these checks find here already: `conflict`, `not_found`, `validation`, `too_large`.
+    id: RecordId
+    record: T | None
+
+
+def enqueue(
+    connection: Connection,
+    scope: Scope,
+    mutation: str,
+    writes: Sequence[Write],
+    now: float,
+    read: Callable[[Document], T],
+) -> list[Kept[T]]:
+    """Keep a mutation at the outbox's end and show its writes at once; answers what `read` makes of their records.
+
+    Raises the refusals that these checks find here already: `conflict`, `not_found`, `validation`, `too_large`, and
+    what `read` raises.
     """
     if len(writes) > MAX_WRITES:
         raise Refusal("too_large", f"one change has at most {MAX_WRITES} writes, this one {len(writes)}")
@@ -53,7 +70,8 @@ def enqueue(connection: Connection, scope: Scope, mutation: str, writes: Sequenc
     moment = stamp(connection, now)
     _check(connection, scope, known, moment)
     _insert(connection, scope, mutation, known, moment)
-    return known
+    documents = [(write.id, seen(connection, scope, key_of(write))) for write in known]
+    return [Kept(id, None if document is None else read(document)) for id, document in documents]
 
 
 def _check(connection: Connection, scope: Scope, writes: Sequence[Write], moment: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from hinterland.client.errors import NotFound, Unauthorized
 from hinterland.client.local import mutations
@@ -15,7 +15,11 @@ from hinterland.client.local.status import Bell
 from hinterland.client.local.store import Store
 from hinterland.contract.changes import Write
 from hinterland.contract.identity import new_id
+from hinterland.contract.records import Document
 from hinterland.kit.clock import Clock
+
+T = TypeVar("T")
+Read = Callable[[Document], T]
 
 
 class Handle:
@@ -68,18 +72,19 @@ class Outbox:
         scope = self._where()
         return await self._store.read(lambda c: mutations.counts(c, scope))
 
-    async def add(self, writes: Sequence[Write]) -> tuple[Handle, Sequence[Write]]:
-        """Keep writes that happen together or not at all; they show at once. Answers them with the ids known by now.
+    async def add(self, writes: Sequence[Write], read: Read[T]) -> tuple[Handle, Sequence[mutations.Kept[T]]]:
+        """Keep writes that happen together or not at all; they show at once. Answers their records, each as `read`
+        makes it of the document; where it raises a refusal, nothing is kept.
 
         Raises Unauthorized where nobody is signed in: what nobody owns could never be sent.
         """
         scope, now = self._where(), self._clock.now()
         if scope.account == "":
-            raise Unauthorized("Nobody is signed in, so nothing was kept.", code="unauthorized")
+            raise Unauthorized("Nobody is signed in, so nothing was kept.", sent="no")
         mutation = new_id(now)
-        known = await self._store.write(lambda c: mutations.enqueue(c, scope, mutation, writes, now))
+        records = await self._store.write(lambda c: mutations.enqueue(c, scope, mutation, writes, now, read))
         self._on_change()
-        return Handle(self, mutation), known
+        return Handle(self, mutation), records
 
     async def retry(self, mutation: str) -> Handle:
         """Send a refused write once more, at the outbox's end and as a new one, with those that were parked because of

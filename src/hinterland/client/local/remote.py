@@ -62,4 +62,4 @@ class ServerRemote:
 
     def _check(self, account: RecordId) -> None:
         if self._signed_in() != account:
-            raise Unauthorized("Somebody else is signed in.", advice="Sign in again.")
+            raise Unauthorized("Somebody else is signed in.", advice="Sign in again.", sent="no")

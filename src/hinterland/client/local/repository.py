@@ -9,15 +9,17 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import msgspec
 
-from hinterland.client.errors import HinterlandError, InvalidResponse, NotFound
+from hinterland.client.errors import HinterlandError
 from hinterland.client.local import filters, pulls, records
 from hinterland.client.local.connection import Connection, Scope
 from hinterland.client.local.outbox import Handle, Outbox
 from hinterland.client.local.question import Question, Test, answers
 from hinterland.client.local.status import Bell, Status
 from hinterland.client.local.store import Store
+from hinterland.client.local.typed import fitting, kept
 from hinterland.client.repository import Body, Page
 from hinterland.contract.changes import Write
+from hinterland.contract.errors import Refusal
 from hinterland.contract.expressions import record_fields
 from hinterland.contract.identity import TEMPORARY_PREFIX, RecordId, new_id
 from hinterland.contract.query import DEFAULT_LIMIT
@@ -85,7 +87,9 @@ class LocalRepository(Generic[T]):
     """The records of one collection below one parent ("" at the top) as `T`, a msgspec.Struct or dict.
 
     Questions and writes are those of the network's Repository. A write answers at once with a `Written`; it raises
-    what can be found here: NotFound, Conflict, and ValidationFailed where the collection's declaration is known.
+    what can be found here: NotFound, Conflict, and ValidationFailed, by field, where the record would not fit `T` or
+    the collection's declaration. A record of the server that does not fit `T` is an InvalidResponse, which names it,
+    to every question that it answers.
     """
 
     def __init__(
@@ -101,18 +105,14 @@ class LocalRepository(Generic[T]):
 
     async def get(self, record_id: RecordId) -> T:
         """One record. Raises NotFound."""
-        return self._typed(await self._seen(record_id))
-
-    async def _seen(self, record_id: RecordId) -> Document:
         scope = self._parts.scope
+        return self._typed(await self._parts.store.read(lambda connection: self._seen(connection, scope, record_id)))
 
-        def act(connection: Connection) -> Document | None:
-            known = records.real_id(connection, scope, record_id)
-            return records.seen(connection, scope, (self.collection, self.parent, known))
-
-        document = await self._parts.store.read(act)
+    def _seen(self, connection: Connection, scope: Scope, record_id: RecordId) -> Document:
+        known = records.real_id(connection, scope, record_id)
+        document = records.seen(connection, scope, (self.collection, self.parent, known))
         if document is None:
-            raise NotFound(detail=f"{self.collection}/{record_id}", code="not_found", status=404)
+            raise Refusal("not_found", f"there is no {self.collection}/{record_id}")
         return document
 
     async def list(
@@ -222,13 +222,8 @@ class LocalRepository(Generic[T]):
         return filters.compiled_for(filter, documents) if fields is None else filters.compiled(filter, fields)
 
     def _typed(self, document: Document) -> T:
-        if self._kind is dict:
-            return document  # type: ignore[return-value]
-        try:
-            return msgspec.convert(document, self._kind)
-        except msgspec.ValidationError as error:
-            path = f"{self.collection}/{document.get('id')}"
-            raise InvalidResponse(path=path, detail=str(error)) from None
+        place = f"{self.parent}/{self.collection}" if self.parent else self.collection
+        return kept(document, self._kind, f"{place}/{document.get('id')}")
 
     # ------------------------------------------------------------ writes
 
@@ -267,12 +262,8 @@ class LocalRepository(Generic[T]):
         return {"collection": self.collection, "parent": self.parent, "id": record_id}
 
     async def _write(self, write: Write) -> Written[T]:
-        handle, [known] = await self._parts.outbox.add([write])
-        try:
-            record = None if write.act == "delete" else await self.get(known.id)
-        except NotFound:  # something that was written meanwhile has deleted it
-            record = None
-        return Written(handle, known.id, record)
+        handle, [(record_id, record)] = await self._parts.outbox.add([write], lambda made: fitting(made, self._kind))
+        return Written(handle, record_id, record)
 
 
 def _question(

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from hinterland.client.answers import error_of
+from hinterland.client.answers import refused_here
 from hinterland.client.errors import ClientClosed
 from hinterland.client.local.connection import Connection, News
 from hinterland.client.local.errors import translated
@@ -101,7 +101,7 @@ class Store:
         except OSError as error:
             raise translated(sqlite3.OperationalError(str(error))) from error
         except Refusal as error:
-            raise error_of(error.problem()) from None
+            raise refused_here(error) from None
 
     def _tell(self, future: asyncio.Future[Any]) -> None:
         outcome = None if future.cancelled() or future.exception() is not None else future.result()

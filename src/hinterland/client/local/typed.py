@@ -1,0 +1,67 @@
+"""Local records as the app's own type, and what is wrong with those that do not fit it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TypeVar
+
+import msgspec
+
+from hinterland.client.answers import place_in
+from hinterland.client.errors import InvalidResponse
+from hinterland.contract.errors import Refusal, invalid
+from hinterland.contract.records import Document
+
+T = TypeVar("T")
+_EXPECTED = re.compile(r"Expected `([^`]*)`, got `([^`]*)`(?: - at `\$([^`]*)`)?")
+
+
+def kept(document: Document, kind: type[T], place: str) -> T:
+    """A record that the store holds as a `kind`.
+
+    Raises InvalidResponse, whose path begins with the record's `place`, such as `notes/a.count`.
+    """
+    if kind is dict:
+        return document  # type: ignore[return-value]
+    try:
+        return msgspec.convert(document, kind)
+    except msgspec.ValidationError as error:
+        path, found = place_in(str(error))
+        message = "A record on this device does not fit the app's type."
+        raise InvalidResponse(
+            message, path=f"{place}{path[1:]}", found=found, detail=str(error), sent="no",
+            advice="Check that app and server are of the same version.",
+        ) from None  # fmt: skip
+
+
+def fitting(document: Document, kind: type[T]) -> T:
+    """A record that is about to be kept as a `kind`. Raises the refusal `validation`, by field."""
+    if kind is dict:
+        return document  # type: ignore[return-value]
+    try:
+        return msgspec.convert(document, kind)
+    except msgspec.ValidationError as error:
+        wrong = _misfits(document, kind)
+        raise invalid(wrong) if wrong else Refusal("validation", str(error)) from None
+
+
+def _misfits(document: Document, kind: type[Any]) -> dict[str, list[str]]:
+    """The messages of every field that does not fit; msgspec itself stops at the first."""
+    fields = msgspec.structs.fields(kind) if issubclass(kind, msgspec.Struct) else ()
+    found = ((field.encode_name, _misfit(document.get(field.encode_name), field)) for field in fields)
+    return {name: [message] for name, message in found if message}
+
+
+def _misfit(value: Any, field: msgspec.structs.FieldInfo) -> str:
+    if value is None and not field.required:
+        return ""
+    try:
+        msgspec.convert(value, field.type)
+    except msgspec.ValidationError as error:
+        return "is required" if value is None else _EXPECTED.sub(_phrase, str(error))
+    return ""
+
+
+def _phrase(match: re.Match[str]) -> str:
+    expected, got, place = match.groups()
+    return f"must be {expected}, is {got}" + (f" at {place}" if place else "")
