@@ -79,3 +79,14 @@ async def test_a_body_is_no_head() -> None:
         large = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n" + b"b" * 300_000
         answered = await _answer(port, large, BEGUN + b"Connection: close\r\n\r\n")
         assert answered.count(b"HTTP/1.1 200 OK") == 2
+
+
+async def test_a_head_without_a_host() -> None:
+    """A request of HTTP/1.1 names its host once, else it is answered 400 (RFC 9112 §3.2); one of HTTP/1.0 need not."""
+    async with _served(BoundedHeads) as port:
+        for head in (b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n"):
+            answered = await _answer(port, head + b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert answered.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+            assert answered.endswith(b"must have one Host header.")
+        assert b"200 OK" in await _answer(port, b"GET / HTTP/1.0\r\n\r\n")
+        assert b"Invalid HTTP" in await _answer(port, b"GET\r\n\r\n")

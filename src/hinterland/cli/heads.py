@@ -1,7 +1,7 @@
 """HTTP/1.1 connections whose requests' heads have a bound: in bytes and in time, before any of it is a request.
 
 The server keeps what it has read of a head until the head is whole; without these bounds a caller that never ends one
-would hold memory and a connection for as long as it likes.
+would hold memory and a connection for as long as it likes. A whole head must name one host (RFC 9112 §3.2).
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 HEAD_BYTES = 128 * 1024  # beyond what a whole head may have, which the application answers in its own words
 HEAD_SECONDS = 20.0
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+_NO_HOST = "A request of HTTP/1.1 must have one Host header."
 
 
 class BoundedHeads(HttpToolsProtocol):
     """Closes a connection that does not end a head within `head_seconds` and `HEAD_BYTES` (RFC 6585 §5)."""
 
     head_seconds = HEAD_SECONDS
+    _has_host = True
     _read = 0
     _due: asyncio.TimerHandle | None = None
 
@@ -40,9 +42,17 @@ class BoundedHeads(HttpToolsProtocol):
             self._due = self.loop.call_later(self.head_seconds, self.transport.close)
 
     def on_headers_complete(self) -> None:
-        """A head is whole."""
+        """A head is whole. Raises ValueError, which is answered 400, where it does not name its host."""
         self._arrived()
+        hosts = [name for name, _ in self.headers].count(b"host")
+        self._has_host = hosts == 1 or self.parser.get_http_version() == "1.0"
+        if not self._has_host:
+            raise ValueError(_NO_HOST)
         super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no request, and close."""
+        super().send_400_response(msg if self._has_host else _NO_HOST)
 
     def data_received(self, data: bytes) -> None:
         """Read on, unless too much of a head was read already."""
