@@ -97,6 +97,26 @@ async def test_what_the_caller_has_already(api: Api, tag: str, status: int) -> N
     assert (answer.status_code, answer.headers["etag"], bool(answer.content)) == (status, '"1"', status == 200)
 
 
+async def test_tags_of_what_a_caller_sees(api: Api) -> None:
+    """Where fields have rules of their own, a tag is of the form that the caller sees: no 304 hides what another right
+    shows, every form's tag serves If-Match, and a write answers with the tag that the next read has."""
+    ada = await api.sign_up("ada")
+    made = await api("POST", "/v1/records/notes", json={"text": "a", "secret": "s"}, headers=ada["headers"])
+    path, tag = made.headers["location"], {"If-None-Match": made.headers["etag"]}
+    own, full = ada["headers"], api.admin
+    assert (await api("GET", path, headers=own | tag)).status_code == 304
+    seen = await api("GET", path, headers=full | tag)
+    assert (seen.status_code, seen.json()["secret"]) == (200, "s")
+    tag = {"If-None-Match": seen.headers["etag"]}
+    assert (await api("GET", path, headers=full | tag)).status_code == 304
+    assert (await api("GET", path, headers=own | tag)).status_code == 200
+    changed = await api("PATCH", path, json={"text": "b"}, headers=own | {"If-Match": seen.headers["etag"]})
+    assert changed.status_code == 200
+    problem(await api("PATCH", path, json={}, headers=own | {"If-Match": seen.headers["etag"]}), 412, "stale")
+    problem(await api("PATCH", path, json={}, headers=own | {"If-Match": '"2.x"'}), 412, "stale")
+    assert (await api("GET", path, headers=own)).headers["etag"] == changed.headers["etag"]
+
+
 async def test_a_race_to_create(each_api: Api) -> None:
     """Of many who create the same id with `If-None-Match: *` exactly one does; the others are told it is there."""
     calls = (each_api("PUT", f"{THINGS}/x", json={"whole": n}, headers={"If-None-Match": "*"}) for n in range(10))

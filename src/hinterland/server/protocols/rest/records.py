@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -17,10 +18,10 @@ from hinterland.server.data.documents import wire
 from hinterland.server.data.reader import Page
 from hinterland.server.data.requests import Answer, Key, Outcome, WriteRequest
 from hinterland.server.http import JSON, Headers, HttpAnswer, HttpRequest, json_answer
-from hinterland.server.storage.protocol import StoredRecord
 
 RECORDS = "/v1/records/"
 _encode = msgspec.json.Encoder().encode
+_TAG = re.compile(rb'"?(\d{1,18})(?:\.[0-9a-f]{12})?"?')
 _DELETED = b'{"message":"Deleted successfully"}'
 
 
@@ -29,9 +30,14 @@ def path_of(request: HttpRequest) -> tuple[str, ...]:
     return tuple(request.segments.values()) if request.is_alias else tuple(request.path[len(RECORDS) :].split("/"))
 
 
-def etag(record: StoredRecord) -> tuple[bytes, bytes]:
-    """The ETag header of a record: its revision (RFC 9110 §8.8.3)."""
-    return b"etag", b'"%d"' % record.revision
+def etag(entry: Entry, revision: int, body: bytes) -> tuple[bytes, bytes]:
+    """The ETag header of a record: its revision (RFC 9110 §8.8.3).
+
+    Where fields have rules of their own, callers see different forms of one revision: a digest of this one's follows.
+    """
+    if not entry.private:
+        return b"etag", b'"%d"' % revision
+    return b"etag", b'"%d.%b"' % (revision, hashlib.blake2b(body, digest_size=6).hexdigest().encode())
 
 
 def join(texts: list[str]) -> str:
@@ -88,10 +94,11 @@ async def view_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
     """One record, with its ETag; 304 where the caller has it already."""
     entry, parent, id = backend.catalogue.locate(path_of(request))
     record = await backend.reader.view(request.caller, entry, parent, entry.parse_id(id))
-    tag = etag(record)
+    body = entry.wire(request.caller, record).encode()
+    tag = etag(entry, record.revision, body)
     if any(given in (b"*", tag[1]) for given in _tags(request, b"if-none-match")):
         return HttpAnswer(304, [tag], b"")
-    return HttpAnswer(200, [JSON, tag], entry.wire(request.caller, record).encode())
+    return HttpAnswer(200, [JSON, tag], body)
 
 
 async def create_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
@@ -148,8 +155,8 @@ def _expected_revision(request: HttpRequest) -> int | None:
     tags = _tags(request, b"if-match")
     if len(tags) > 1:
         raise Refusal("invalid_query", "send one ETag in If-Match")
-    text = tags[0].strip(b'"') if tags else b""
-    return int(text) if text.isdigit() and len(text) < 19 else -1
+    tag = _TAG.fullmatch(tags[0]) if tags else None
+    return int(tag[1]) if tag is not None else -1
 
 
 def _tags(request: HttpRequest, name: bytes) -> list[bytes]:
@@ -168,7 +175,7 @@ async def _write(
     stored = outcome.answer if outcome.answer is not None else answer(outcome)
     headers: Headers = [JSON] if stored.body else []
     if stored.body and write.act != "delete":
-        headers.append((b"etag", b'"%d"' % outcome.revision))
+        headers.append(etag(entry, outcome.revision, stored.body))
     if stored.status == 201:
         headers.append((b"location", _location(request, stored).encode()))
     if outcome.replayed:
