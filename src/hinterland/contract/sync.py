@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -12,12 +12,13 @@ from hinterland.contract.events import ChangeEvent
 from hinterland.contract.identity import RecordId
 
 MAX_MUTATIONS = 200
-MAX_WRITES = 500
+MAX_WRITES = 500  # of one mutation
+MAX_PUSH_WRITES = 1_000  # of all mutations of a push, since others wait while they are written
 FUTURE_SECONDS = 60.0
 
 
 class Mutation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A local transaction: `writes` that happen together or not at all.
+    """A local transaction: `writes`, 500 at most, that happen together or not at all.
 
     `seq` counts a device's mutations from 1 without gaps; `id` is the client's own, for its log; `base` is the
     revision that the device had seen of each written record (by position; 0: none); `stamp` is hybrid time in
@@ -26,16 +27,19 @@ class Mutation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     seq: int
     id: str
-    writes: list[Write]
+    writes: Annotated[list[Write], msgspec.Meta(extra_json_schema={"maxItems": MAX_WRITES})]
     base: list[int] = []
     stamp: float = 0.0
 
 
 class Push(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The device's next mutations; `acknowledged` is the seq up to which it has kept the results."""
+    """The device's next mutations; `acknowledged` is the seq up to which it has kept the results.
+
+    There are 200 at most, with 1,000 writes together.
+    """
 
     device: str
-    mutations: list[Mutation]
+    mutations: Annotated[list[Mutation], msgspec.Meta(extra_json_schema={"maxItems": MAX_MUTATIONS})]
     acknowledged: int = 0
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal, is_record_id
-from hinterland.contract.sync import MAX_MUTATIONS, MAX_WRITES, Mutation, Push, PushResult, Settled
+from hinterland.contract.sync import MAX_MUTATIONS, MAX_PUSH_WRITES, MAX_WRITES, Mutation, Push, PushResult, Settled
 from hinterland.server.data.requests import Outcome, Step, WriteRequest
 from hinterland.server.data.writer import Writer
 from hinterland.server.storage.protocol import Snapshot, Storage
@@ -118,6 +118,9 @@ def _in_order(push: Push) -> list[Mutation]:
         _check(mutation)
         if by_seq.setdefault(mutation.seq, mutation) != mutation:
             raise Refusal("fork", f"mutation {mutation.seq} is there twice, with different content")
+    count = sum(len(mutation.writes) for mutation in push.mutations)
+    if count > MAX_PUSH_WRITES:
+        raise Refusal("too_large", f"a push takes at most {MAX_PUSH_WRITES} writes, this has {count}: send fewer")
     return [by_seq[seq] for seq in sorted(by_seq)]
 
 

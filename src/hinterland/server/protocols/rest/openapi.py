@@ -112,7 +112,8 @@ def _body(operation: Operation, collection: str) -> dict[str, Any] | None:
     if operation.name == "records.patch":
         return _ref(f"{collection}_patch")
     if operation.name == "admin.import":
-        return {"type": "object", "properties": {"rows": {"type": "array", "items": {"type": "object"}}}}
+        rows = {"type": "array", "items": {"type": "object"}, "maxItems": MAX_LIMIT}
+        return {"type": "object", "properties": {"rows": rows}}
     return None
 
 
