@@ -97,6 +97,33 @@ def test_requests_in_flight_finish(server_process: Serve, app: Path, tmp_path: P
         assert marks(client) == {"in flight"}
 
 
+@pytest.mark.slow
+def test_half_a_request_is_cut_off(server_process: Serve, app: Path) -> None:
+    """SIGTERM: a body whose rest never comes is waited for no longer than the others, and ends without a trace."""
+    server = server_process(app)
+    with socket.create_connection(("127.0.0.1", server.port), WITHIN) as line:
+        head = "POST /v1/records/marks HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n"
+        line.sendall(head.encode() + b'{"mark"')
+        assert line.recv(100).startswith(b"HTTP/1.1 100")
+        server.process.terminate()
+        assert server.wait() == 0
+    assert "Traceback" not in server.log
+    assert server.log.count("cut off connections whose requests did not end in time: 1") == 1
+    assert "ERROR" not in server.log
+
+
+def test_a_line_for_each_request(server_process: Serve, app: Path) -> None:
+    """With --log-requests each request is a line with its id and without its query; without, there is none."""
+    server = server_process(app, arguments=["--log-requests"])
+    with calling(server.url) as client:
+        answer = client.get("/v1/records/marks?filter=planted", headers={"X-Request-Id": "mine-1"})
+        client.get("/x%0aINFO forged")
+    assert server.terminate() == 0
+    assert re.search(rf"GET /v1/records/marks {answer.status_code} \d+\.\d ms mine-1\n", server.log), server.log
+    assert "planted" not in server.log
+    assert "\nINFO forged" not in server.log
+
+
 def test_streams_are_closed(server_process: Serve, app: Path) -> None:
     """SIGTERM ends open streams at once: they don't keep the server from its clean end."""
     server = server_process(app)

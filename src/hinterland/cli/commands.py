@@ -51,6 +51,7 @@ def serve(
     data: Data = DATA,
     host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 is all.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port to listen on.", min=1, max=65535)] = 8000,
+    log_requests: Annotated[bool, typer.Option("--log-requests", help="Log a line for each request.")] = False,
 ) -> None:
     """Serve an app's backend; without an app file, an empty one.
 
@@ -58,7 +59,7 @@ def serve(
     """
     from hinterland.cli.serving import serve as run
 
-    run(app, data, host, port)
+    run(app, data, host, port, logs_requests=log_requests)
 
 
 @cli.command()

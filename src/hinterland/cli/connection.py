@@ -1,6 +1,7 @@
-"""The server's HTTP/1.1 connections: bounded heads, and an answer's head and body in one write.
+"""The server's HTTP/1.1 connections: bounded heads, and answers that are written together.
 
-uvicorn writes the head by itself; joined with what follows it, an answer costs one system call and one packet less.
+uvicorn writes an answer's head by itself, and each answer as soon as it is made. Here an answer is one system call, and
+those of one turn of the loop go out one after the other: whoever waits for several is woken once, not for each.
 """
 
 from __future__ import annotations
@@ -11,38 +12,41 @@ from hinterland.cli.heads import BoundedHeads
 
 _HEAD = b"HTTP/1.1 "
 _INTERIM = b"HTTP/1.1 1"  # 100 Continue asks for the body: it can't wait for an answer
+_HELD_BYTES = 64 * 1024  # an answer beyond it is written as it comes, so that nothing large is copied
 
 
 class JoinedWrites:
-    """A transport that keeps an answer's head for what is written next, at most until the loop's next turn."""
+    """A transport that holds an answer from its head on until the loop's next turn."""
 
-    __slots__ = ("_head", "_loop", "_transport", "is_closing")
+    __slots__ = ("_held", "_loop", "_transport", "is_closing")
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
         self._loop = loop
-        self._head = b""
+        self._held = b""
         self.is_closing = transport.is_closing
 
     def write(self, data: bytes) -> None:
-        """Write `data`, behind the head that waits."""
-        if self._head:
-            data, self._head = self._head + data, b""
-        elif data.startswith(_HEAD) and not data.startswith(_INTERIM):
-            self._head = data
-            self._loop.call_soon(self._flush)
-            return
-        self._transport.write(data)
+        """Write `data`, behind what is held."""
+        if self._held and len(self._held) + len(data) <= _HELD_BYTES:
+            self._held += data
+        elif not self._held and data.startswith(_HEAD) and not data.startswith(_INTERIM):
+            self._held = data
+            self._loop.call_soon(self.flush)
+        else:
+            self.flush()
+            self._transport.write(data)
 
     def close(self) -> None:
         """Close when everything is written."""
-        self._flush()
+        self.flush()
         self._transport.close()
 
-    def _flush(self) -> None:
-        if self._head:
-            self._transport.write(self._head)
-            self._head = b""
+    def flush(self) -> None:
+        """Write what is held, now."""
+        if self._held:
+            held, self._held = self._held, b""
+            self._transport.write(held)
 
 
 class Connection(BoundedHeads):
@@ -59,3 +63,13 @@ class Connection(BoundedHeads):
         super().on_headers_complete()
         if self.cycle is not before:
             self.cycle.transport = self._joined  # type: ignore[assignment]
+
+    def data_received(self, data: bytes) -> None:
+        """What is read now comes after what was answered before, a refusal of the protocol's own too."""
+        self._joined.flush()
+        super().data_received(data)
+
+    def shutdown(self) -> None:
+        """End when what was answered is written."""
+        self._joined.flush()
+        super().shutdown()

@@ -23,6 +23,7 @@ from hinterland.cli.reaching import app_of
 from hinterland.server.app import Server, storage_for
 from hinterland.server.backend import Backend
 from hinterland.server.declaration import App
+from hinterland.server.middleware.requests import RequestLog
 from hinterland.server.settings import unknown_variables
 
 log = logging.getLogger("hinterland")
@@ -49,10 +50,21 @@ class _Uvicorn(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await self.hinterland.close_streams()
-        await super().shutdown(sockets)
+        patience = asyncio.get_running_loop().call_later(DRAIN_SECONDS, self._cut_off)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            patience.cancel()
+
+    def _cut_off(self) -> None:
+        """End the connections that are still there: whoever waits for the rest of a body there waits no longer."""
+        connections = [*self.server_state.connections]
+        log.warning("cut off connections whose requests did not end in time: %d", len(connections))
+        for connection in connections:
+            connection.transport.abort()
 
 
-def serve(path: Path | None, data: Path, host: str, port: int) -> None:
+def serve(path: Path | None, data: Path, host: str, port: int, *, logs_requests: bool = False) -> None:
     """Serve until told to stop. Troubles at the start are one clear line and exit code 1."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
     with troubles(path, data):
@@ -61,7 +73,7 @@ def serve(path: Path | None, data: Path, host: str, port: int) -> None:
             log.warning("%s is no setting and changes nothing", name)
         listener = _listen(host, port)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_serve(app, data, listener, path))
+            runner.run(_serve(app, data, listener, path, logs_requests))
 
 
 def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
@@ -93,12 +105,13 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def _serve(app: App, data: Path, listener: socket.socket, path: Path | None) -> None:
+async def _serve(app: App, data: Path, listener: socket.socket, path: Path | None, logs_requests: bool) -> None:
     storage = storage_for(app.settings, data)
     server = Server(app, storage)
     config = uvicorn.Config(
-        server, lifespan="off", access_log=False, log_config=None, log_level="warning", server_header=False,
-        timeout_graceful_shutdown=DRAIN_SECONDS, timeout_keep_alive=75, proxy_headers=False,
+        RequestLog(server) if logs_requests else server,
+        lifespan="off", access_log=False, log_config=None, log_level="warning", server_header=False,
+        timeout_graceful_shutdown=DRAIN_SECONDS + 1, timeout_keep_alive=75, proxy_headers=False,
         h11_max_incomplete_event_size=64 * 1024, http=_protocol(),
     )  # fmt: skip
     async with server.running() as backend:

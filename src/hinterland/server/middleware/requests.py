@@ -1,0 +1,49 @@
+"""A line for each request, for whoever looks after the server: what was asked, what became of it, how long it took."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from hinterland.server.http import Message, Receive, Scope, Send
+from hinterland.server.middleware.boundary import App
+
+log = logging.getLogger("hinterland.requests")
+
+
+class RequestLog:
+    """Logs each HTTP request once it is answered, a stream once it ends; without the query, which may hold secrets."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        watched = _Watched(send)
+        began = time.perf_counter()
+        try:
+            await self.app(scope, receive, watched)
+        finally:
+            took = (time.perf_counter() - began) * 1_000
+            path = ascii(scope["path"][:500])[1:-1]  # what a caller sends forges no line
+            log.info("%s %s %s %.1f ms %s", scope["method"], path, watched.status or "-", took, watched.id)
+
+
+class _Watched:
+    """ASGI's `send` that remembers the answer's status and the request's id."""
+
+    __slots__ = ("id", "send", "status")
+
+    def __init__(self, send: Send) -> None:
+        self.send = send
+        self.status = 0
+        self.id = "-"
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self.id = dict(message["headers"]).get(b"x-request-id", b"-").decode()
+        await self.send(message)
