@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import httpx2
+import pytest
 
 from hinterland.cli.connection import JoinedWrites
 from tests.support.server import ServerProcess
@@ -25,12 +27,39 @@ async def joined() -> tuple[JoinedWrites, socket.socket]:
     return JoinedWrites(transport, loop), theirs
 
 
-async def test_a_head_waits_for_its_body() -> None:
-    """A head and its body arrive together, in that order."""
+async def turn() -> None:
+    """Let the loop take its next turn."""
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+
+async def test_an_answer_goes_in_the_next_turn() -> None:
+    """A head and its body arrive together, in that order, with what other answers the same turn made."""
+    writes, other = await joined()
+    second, another = await joined()
+    for each in (writes, second):
+        each.write(HEAD)
+        each.write(b"ok")
+    with pytest.raises(BlockingIOError):
+        other.recv(1_000)
+    await turn()
+    assert (other.recv(1_000), another.recv(1_000)) == (HEAD + b"ok", HEAD + b"ok")
+    for end in (writes, second, other, another):
+        end.close()
+
+
+async def test_a_large_answer_is_not_held() -> None:
+    """What is beyond a bound is written at once, in order, and what follows it goes by itself."""
     writes, other = await joined()
     writes.write(HEAD)
-    writes.write(b"ok")
-    assert other.recv(1_000) == HEAD + b"ok"
+    writes.write(b"x" * 70_000)
+    writes.write(b"end")
+    received = b""
+    while len(received) < len(HEAD) + 70_003:
+        await turn()
+        with suppress(BlockingIOError):
+            received += other.recv(100_000)
+    assert received == HEAD + b"x" * 70_000 + b"end"
     writes.close()
     other.close()
 
@@ -39,8 +68,7 @@ async def test_a_head_without_a_body_goes_in_the_next_turn() -> None:
     """A stream's head does not wait for the stream's first event, nor is it lost when the connection closes."""
     writes, other = await joined()
     writes.write(HEAD)
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    await turn()
     assert other.recv(1_000) == HEAD
     writes.write(HEAD)
     writes.close()
