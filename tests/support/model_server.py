@@ -390,7 +390,9 @@ class FaultyNetwork:
             await _ignored(self._late.pop(0))
         if self.random.random() >= self.share:
             return await ask()
-        fault = self.random.choice(["request lost", "answer lost", "twice", "late"])
+        fault = self.random.choice(["refused", "request lost", "answer lost", "twice", "late"])
+        if fault == "refused":
+            raise ConnectError
         if fault == "twice":
             await _ignored(ask)
             return await ask()

@@ -8,6 +8,7 @@ import pytest
 from hinterland.client.errors import (
     BadRequest,
     Conflict,
+    ConnectError,
     ConnectionLost,
     Gap,
     NetworkError,
@@ -22,7 +23,7 @@ from hinterland.client.local.local import Local
 from hinterland.contract.changes import Write
 from hinterland.contract.sync import MAX_MUTATIONS, MAX_WRITES, Push, PushResult
 from hinterland.kit.clock import ManualClock
-from tests.client.local.conftest import NOTES, OPEN, next_of
+from tests.client.local.conftest import NOTES, OPEN, next_of, until
 from tests.support.model_server import ModelServer
 
 
@@ -50,6 +51,16 @@ class Tampered:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.server, name)
+
+
+async def all_pending(local: Local) -> None:
+    async for entries in local.outbox.watch():
+        if {entry.state for entry in entries} == {"pending"}:
+            break
+
+
+def lost(push: Push) -> None:
+    raise ConnectionLost
 
 
 async def test_a_write_goes_from_pending_to_gone(device: OPEN, server: ModelServer) -> None:
@@ -134,11 +145,12 @@ async def test_a_pending_write_can_be_edited_and_discarded(device: OPEN, server:
 async def test_what_is_under_way_can_not_be_changed(device: OPEN, server: ModelServer) -> None:
     """A write that was sent, whose fate is unknown, is neither edited, retried nor discarded; unknown ones are not
     found."""
-    local = await device()
+    local = await device(remote=(remote := Tampered(server)))
     written = await local.collection("notes").create({"text": "one"})
     with pytest.raises(OnItsWay):
         await local.outbox.retry(written.mutation)
-    with server.down(), pytest.raises(NetworkError):
+    remote.fault = lost
+    with pytest.raises(ConnectionLost):
         await local.sync.now()
     assert await states(local) == ["sent"]
     for act in (local.outbox.discard, lambda id: local.outbox.edit(id, {})):
@@ -146,6 +158,54 @@ async def test_what_is_under_way_can_not_be_changed(device: OPEN, server: ModelS
             await act(written.mutation)
     with pytest.raises(NotFound):
         await local.outbox.discard("unknown")
+
+
+async def test_what_provably_was_not_sent_waits_again(device: OPEN, server: ModelServer) -> None:
+    """Without a connection writes stay pending however often they were tried, and can be edited and discarded; one
+    whose fate is unknown from an earlier try is not among them, and keeps its seq."""
+    local = await device(remote=(remote := Tampered(server)))
+    notes = local.collection("notes")
+    with server.down():
+        first, second = await notes.create({"text": "one"}), await notes.create({"text": "two"})
+        for _ in range(2):
+            with pytest.raises(ConnectError):
+                await local.sync.now()
+            assert [(entry.state, entry.seq) for entry in await local.outbox.list()] == [("pending", None)] * 2
+        await local.outbox.discard(first.mutation)
+        await local.outbox.edit(second.mutation, {"text": "zwei"})
+    remote.fault = lost
+    with pytest.raises(ConnectionLost):
+        await local.sync.now()
+    third = await notes.create({"text": "three"})
+    remote.fault = None
+    with server.down(), pytest.raises(ConnectError):
+        await local.sync.now()
+    assert [(entry.state, entry.seq) for entry in await local.outbox.list()] == [("sent", 1), ("pending", None)]
+    with pytest.raises(OnItsWay):
+        await local.outbox.discard(second.mutation)
+    await local.outbox.edit(third.mutation, {"text": "drei"})
+    await local.sync.now()
+    assert [mutation.seq for _, _, mutation in server.taken] == [1, 2]
+    assert sorted(record["text"] for record in server.state.records.values()) == ["drei", "zwei"]
+    assert await local.outbox.list() == []
+
+
+async def test_offline_with_synchronisation_running(device: OPEN, server: ModelServer) -> None:
+    """While synchronisation runs and the server can't be reached, a write can be edited and discarded."""
+    local = await device(remote=(remote := Tampered(server)))
+    with server.down():
+        written = await local.collection("notes").create({"text": "one"})
+        local.sync.start()
+        for tries in (1, 2, 3):
+            await until(lambda: len(remote.pushed) == tries)  # noqa: B023
+            await all_pending(local)
+            await local.outbox.edit(written.mutation, {"text": f"try {tries}"})
+            local.sync.nudge()
+        await until(lambda: len(remote.pushed) == 4)
+        await all_pending(local)
+        assert local.sync.status.state == "offline"
+        await local.outbox.discard(written.mutation)
+    assert (await written.settled()).status == "discarded"
 
 
 async def test_what_builds_on_a_refused_creation_is_parked_with_it(device: OPEN, server: ModelServer) -> None:

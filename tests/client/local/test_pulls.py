@@ -9,7 +9,7 @@ from msgspec import structs
 from hinterland.client.errors import ConnectError
 from hinterland.client.local import pulls, results
 from hinterland.client.local.local import Local
-from hinterland.client.local.mutations import next_push
+from hinterland.client.local.pushes import next_push
 from hinterland.contract.changes import Write
 from hinterland.contract.events import ChangeEvent
 from hinterland.contract.sync import Pull, PullResult

@@ -1,10 +1,10 @@
-"""The outbox's mutations on this device: making them, choosing what is sent next, and changing those that are parked.
+"""The outbox's mutations on this device: making them, and changing those that wait or are parked.
 
 Moves of a mutation's state::
 
     pending ── first send ──> sent ──> applied ── a pull holds it ──> gone (conflicted: stays until discarded)
        ^                       └─────> refused ── retried or edited ──> pending, as a new mutation at the end
-       └── fork, or a push that the server could not read ── sent
+       └── fork, a push that the server could not read, or one that provably never left ── sent
 
 A seq is given at the first send, in the transaction before it, so that seqs have no gaps whatever is discarded.
 """
@@ -26,14 +26,13 @@ from hinterland.contract.changes import Write, key_of
 from hinterland.contract.errors import Problem, Refusal
 from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Document
-from hinterland.contract.sync import MAX_WRITES, Mutation, Push
+from hinterland.contract.sync import MAX_WRITES
 
 T = TypeVar("T")
 _STEP = 1e-6  # seconds between two stamps of one instant
 _KEPT_FATES = 20_000
 _COLUMNS = "id, state, seq, stamp, writes, fate"
 _fates = msgspec.json.Decoder(Fate)
-_bases = msgspec.json.Decoder(list[int])
 
 
 def stamp(connection: Connection, now: float) -> float:
@@ -101,55 +100,6 @@ def _known(connection: Connection, scope: Scope, writes: Iterable[Write]) -> dic
     wanted = {name for write in writes for name in references(write)}
     found = {name: real_id(connection, scope, name) for name in wanted}
     return {name: record_id for name, record_id in found.items() if record_id != name}
-
-
-# ---------------------------------------------------------------- sending
-
-
-def next_push(connection: Connection, scope: Scope, limit: int) -> Push | None:
-    """The next at most `limit` mutations in order, each with its seq; None: there is nothing to send.
-
-    Those of which the fate is unknown come first, as they were. The batch ends before a mutation that refers to a
-    temporary id whose real one is not known yet.
-    """
-    device, next_seq, acknowledged = connection.execute(
-        "SELECT device, next_seq, acknowledged FROM spaces WHERE space = ?", (scope.space,)
-    ).fetchone()
-    batch: list[Mutation] = []
-    for row in _unsettled(connection, scope, limit):
-        number, name, seq, moment, bases, writes = row
-        mutation = _mutation(name, seq or next_seq, moment, bases, writes)
-        if batch and not _fits(connection, scope, batch, mutation):
-            break
-        if seq is None:
-            next_seq += 1
-            connection.execute("UPDATE mutations SET state = 'sent', seq = ? WHERE number = ?", (mutation.seq, number))
-        batch.append(mutation)
-    if not batch:
-        return None
-    connection.execute("UPDATE spaces SET next_seq = ? WHERE space = ?", (next_seq, scope.space))
-    connection.news.is_outbox_changed = True
-    return Push(device=device, mutations=batch, acknowledged=acknowledged)
-
-
-def _unsettled(connection: Connection, scope: Scope, limit: int) -> list[tuple[int, str, int | None, float, str, str]]:
-    return connection.execute(
-        "SELECT number, id, seq, stamp, base, writes FROM mutations WHERE space = ? AND state IN ('pending', 'sent')"
-        " ORDER BY seq IS NULL, seq, number LIMIT ?",
-        (scope.space, limit),
-    ).fetchall()
-
-
-def _mutation(mutation: str, seq: int, moment: float, bases: str, writes: str) -> Mutation:
-    return Mutation(seq=seq, id=mutation, base=_bases.decode(bases), stamp=moment, writes=writes_in(writes))
-
-
-def _fits(connection: Connection, scope: Scope, batch: Sequence[Mutation], mutation: Mutation) -> bool:
-    if sum(len(each.writes) for each in batch) + len(mutation.writes) > MAX_WRITES:
-        return False
-    wanted = {name for write in mutation.writes for name in references(write)}
-    made_before = {created(write) for each in batch for write in each.writes}
-    return not wanted & made_before
 
 
 # ---------------------------------------------------------------- parked ones

@@ -7,6 +7,7 @@ import msgspec
 from hinterland.client.local.connection import Connection, Key, Scope
 from hinterland.client.local.fates import Fate
 from hinterland.client.local.mutations import park, settle_as
+from hinterland.client.local.pushes import take_back
 from hinterland.client.local.records import lift, refresh, text, touch, writes_in
 from hinterland.client.local.temporary import renamed
 from hinterland.contract.errors import Problem
@@ -154,9 +155,5 @@ def poison(connection: Connection, scope: Scope, seq: int, problem: Problem) -> 
     number, mutation = connection.execute(
         "SELECT number, id FROM mutations WHERE space = ? AND seq = ?", (scope.space, seq)
     ).fetchone()
-    connection.execute(
-        "UPDATE mutations SET state = 'pending', seq = NULL WHERE space = ? AND state = 'sent' AND seq > ?",
-        (scope.space, seq),
-    )
+    take_back(connection, scope, seq)
     park(connection, scope, number, Fate(mutation=mutation, status="refused", problem=problem))
-    connection.execute("UPDATE spaces SET next_seq = ? WHERE space = ?", (seq, scope.space))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from hinterland.client.errors import BadRequest, Fork, Gap, InvalidCursor, StatusError, TooLarge
-from hinterland.client.local import mutations, pulls, results
+from hinterland.client.errors import BadRequest, Fork, Gap, HinterlandError, InvalidCursor, StatusError, TooLarge
+from hinterland.client.local import pulls, pushes, results
 from hinterland.client.local.connection import Connection, Scope
 from hinterland.client.local.remote import Remote
 from hinterland.client.local.store import Store
@@ -31,15 +31,15 @@ class Rounds:
     async def run(self, scope: Scope, subscription: str) -> None:
         """Push until nothing waits, then pull until nothing is left. Raises the client's errors; what is done stays."""
         if scope.account != "":
-            while (push := await self._store.write(partial(_next, scope, self._limit))) is not None:
-                await self._push(scope, push)
+            while (step := await self._store.write(partial(_next, scope, self._limit))) is not None:
+                await self._push(scope, *step)
         if subscription:
             while await self._pull(scope, subscription):
                 pass
 
     # ------------------------------------------------------------ push
 
-    async def _push(self, scope: Scope, push: Push) -> None:
+    async def _push(self, scope: Scope, push: Push, first_new: int) -> None:
         try:
             result = await self._remote.push(scope.account, push)
         except Fork:
@@ -48,6 +48,10 @@ class Rounds:
             await self._gap(scope, error)
         except (BadRequest, TooLarge) as error:
             await self._unreadable(scope, push, error)
+        except HinterlandError as error:
+            if error.sent == "no":
+                await self._store.write(lambda c: pushes.take_back(c, scope, first_new))
+            raise
         else:
             await self._store.write(lambda c: results.settle(c, scope, push, result))
             self._limit = min(MAX_MUTATIONS, self._limit * 2)
@@ -102,8 +106,10 @@ class Rounds:
         return result.more or not is_taken
 
 
-def _next(scope: Scope, limit: int, connection: Connection) -> Push | None:
-    return mutations.next_push(connection, scope, limit)
+def _next(scope: Scope, limit: int, connection: Connection) -> tuple[Push, int] | None:
+    first_new = pushes.first_new(connection, scope)
+    push = pushes.next_push(connection, scope, limit)
+    return None if push is None else (push, first_new)
 
 
 def _next_pull(scope: Scope, subscription: str, connection: Connection) -> Pull:

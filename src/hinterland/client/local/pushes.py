@@ -1,0 +1,76 @@
+"""What is sent next: the outbox's mutations in order, each with its number for the server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from hinterland.client.local.connection import Connection, Scope
+from hinterland.client.local.records import writes_in
+from hinterland.client.local.temporary import created, references
+from hinterland.contract.sync import MAX_WRITES, Mutation, Push
+
+_bases = msgspec.json.Decoder(list[int])
+
+
+def first_new(connection: Connection, scope: Scope) -> int:
+    """The seq that the next mutation gets which goes out for the first time."""
+    [seq] = connection.execute("SELECT next_seq FROM spaces WHERE space = ?", (scope.space,)).fetchone()
+    return int(seq)
+
+
+def take_back(connection: Connection, scope: Scope, seq: int) -> None:
+    """The server has taken nothing from `seq` on: these mutations wait as if they had never been sent."""
+    connection.execute(
+        "UPDATE mutations SET state = 'pending', seq = NULL WHERE space = ? AND state = 'sent' AND seq >= ?",
+        (scope.space, seq),
+    )
+    connection.execute("UPDATE spaces SET next_seq = ? WHERE space = ?", (seq, scope.space))
+    connection.news.is_outbox_changed = True
+
+
+def next_push(connection: Connection, scope: Scope, limit: int) -> Push | None:
+    """The next at most `limit` mutations in order, each with its seq; None: there is nothing to send.
+
+    Those of which the fate is unknown come first, as they were. The batch ends before a mutation that refers to a
+    temporary id whose real one is not known yet.
+    """
+    device, next_seq, acknowledged = connection.execute(
+        "SELECT device, next_seq, acknowledged FROM spaces WHERE space = ?", (scope.space,)
+    ).fetchone()
+    batch: list[Mutation] = []
+    for row in _unsettled(connection, scope, limit):
+        number, name, seq, moment, bases, writes = row
+        mutation = _mutation(name, seq or next_seq, moment, bases, writes)
+        if batch and not _fits(connection, scope, batch, mutation):
+            break
+        if seq is None:
+            next_seq += 1
+            connection.execute("UPDATE mutations SET state = 'sent', seq = ? WHERE number = ?", (mutation.seq, number))
+        batch.append(mutation)
+    if not batch:
+        return None
+    connection.execute("UPDATE spaces SET next_seq = ? WHERE space = ?", (next_seq, scope.space))
+    connection.news.is_outbox_changed = True
+    return Push(device=device, mutations=batch, acknowledged=acknowledged)
+
+
+def _unsettled(connection: Connection, scope: Scope, limit: int) -> list[tuple[int, str, int | None, float, str, str]]:
+    return connection.execute(
+        "SELECT number, id, seq, stamp, base, writes FROM mutations WHERE space = ? AND state IN ('pending', 'sent')"
+        " ORDER BY seq IS NULL, seq, number LIMIT ?",
+        (scope.space, limit),
+    ).fetchall()
+
+
+def _mutation(mutation: str, seq: int, moment: float, bases: str, writes: str) -> Mutation:
+    return Mutation(seq=seq, id=mutation, base=_bases.decode(bases), stamp=moment, writes=writes_in(writes))
+
+
+def _fits(connection: Connection, scope: Scope, batch: Sequence[Mutation], mutation: Mutation) -> bool:
+    if sum(len(each.writes) for each in batch) + len(mutation.writes) > MAX_WRITES:
+        return False
+    wanted = {name for write in mutation.writes for name in references(write)}
+    made_before = {created(write) for each in batch for write in each.writes}
+    return not wanted & made_before
