@@ -16,6 +16,7 @@ MAX_INT64 = 2**63 - 1
 MIN_INT64 = -(2**63)
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d([.,]\d+)?)?([Zz]|[+-]\d\d:?\d\d)?")
 _CANONICAL = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d\.\d{6}Z", re.ASCII)
+_NEARLY = re.compile(r"(\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d)(?:\.(\d{1,6}))?Z", re.ASCII)
 
 
 def instant(seconds: float) -> str:
@@ -32,8 +33,9 @@ def format_instant(value: datetime) -> str:
 def parse_instant(text: str) -> str:
     """The wire form of an ISO 8601 instant; one without a zone counts as UTC. Raises ValueError with a hint."""
     hint = "use an instant such as 2026-01-31T12:00:00Z"
-    if _CANONICAL.fullmatch(text) is not None and _is_moment(text):
-        return text
+    near = _NEARLY.fullmatch(text)
+    if near is not None and _is_moment(near[1]):
+        return f"{near[1]}.{near[2] or '':0<6}Z"
     if _INSTANT.fullmatch(text) is None:
         raise ValueError(hint)
     try:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import apsw
 import pytest
@@ -15,6 +14,7 @@ import pytest
 from hinterland.contract.errors import Refusal
 from hinterland.contract.fields import Text
 from hinterland.contract.records import Collection
+from hinterland.kit.lone_thread import LoneThread
 from hinterland.server.storage import migrations, sqlite_reading
 from hinterland.server.storage.failures import StorageError
 from hinterland.server.storage.protocol import Storage
@@ -22,6 +22,7 @@ from hinterland.server.storage.sqlite import FILE_NAME, SqliteStorage
 from hinterland.testing.storage_scribe import Edit, commit, documents, opened, tables, write
 from hinterland.testing.storage_suite import StorageSuite
 
+T = TypeVar("T")
 COUNT = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < ?) SELECT count(*), max(x) FROM n"
 SLOW, ENDLESS = 100_000, 2**40  # rows to count: some ten milliseconds; for ever
 
@@ -220,12 +221,12 @@ async def test_a_cancelled_commit_is_kept(storage: SqliteStorage) -> None:
     """Who gives up while the commit waits for the disk doesn't stop it; the next revision comes after it."""
     started = asyncio.Event()
 
-    class Telling(ThreadPoolExecutor):
-        def submit(self, *arguments: Any, **options: Any) -> Future[Any]:
+    class Telling(LoneThread):
+        def submit(self, job: Callable[[], T]) -> asyncio.Future[T]:
             started.set()
-            return super().submit(*arguments, **options)
+            return super().submit(job)
 
-    storage._commits = Telling(1)
+    storage._commits = Telling("telling")
     for n in range(5):
         started.clear()
         task = asyncio.create_task(commit(storage, Edit("posts", f"p{n}", {})))

@@ -20,6 +20,7 @@ import apsw
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Collection
+from hinterland.kit.lone_thread import LoneThread
 from hinterland.server.storage import migrations, statements
 from hinterland.server.storage.database import Database
 from hinterland.server.storage.failures import StorageError
@@ -82,7 +83,7 @@ class SqliteStorage(Database):
         self._writer: apsw.Connection | None = None
         self._shared: Reader | None = None
         self._idle: list[Reader] = []
-        self._commits = ThreadPoolExecutor(1, "hinterland-commit")
+        self._commits = LoneThread("hinterland-commit")
         self._readers = ThreadPoolExecutor(_THREADS, "hinterland-reader")
         self._writing = asyncio.Lock()
 
@@ -107,7 +108,7 @@ class SqliteStorage(Database):
         """Finish what is under way, fold the log file into the database, and let go of the folder."""
         async with self._writing:
             await asyncio.to_thread(self._readers.shutdown)
-            self._commits.shutdown()
+            self._commits.close()
             self._let_go()
 
     def _let_go(self) -> None:
@@ -221,7 +222,7 @@ class SqliteStorage(Database):
             self.revision = transaction.reserved  # also where the caller was cancelled meanwhile
 
         try:
-            await finished(asyncio.get_running_loop().run_in_executor(self._commits, commit))
+            await finished(self._commits.submit(commit))
         except apsw.Error as error:
             raise refusal(error) from error
 

@@ -1,0 +1,73 @@
+"""Blocking jobs in a thread of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from hinterland.kit.lone_thread import LoneThread
+
+
+@pytest.fixture
+def thread() -> Iterator[LoneThread]:
+    """A thread, closed at the end."""
+    made = LoneThread("test")
+    yield made
+    made.close()
+
+
+async def test_jobs_are_done_in_order_in_one_thread(thread: LoneThread) -> None:
+    """Jobs are done one after the other, in another thread, and give what they give."""
+    names: list[str] = []
+
+    def job(number: int) -> int:
+        names.append(threading.current_thread().name)
+        return number
+
+    results = [thread.submit(lambda number=number: job(number)) for number in range(5)]  # type: ignore[misc]
+    assert await asyncio.gather(*results) == [0, 1, 2, 3, 4]
+    assert names == ["test"] * 5
+
+
+async def test_an_error_is_the_waiters(thread: LoneThread) -> None:
+    """A job that raises fails its own future, and the next one is done."""
+
+    def fail() -> None:
+        raise OSError("no room")
+
+    with pytest.raises(OSError, match="no room"):
+        await thread.submit(fail)
+    assert await thread.submit(lambda: 1) == 1
+
+
+async def test_nobody_waits_any_more(thread: LoneThread) -> None:
+    """A job whose waiter was cancelled is done all the same, and hurts nobody."""
+    may_go, done = threading.Event(), threading.Event()
+    first = thread.submit(may_go.wait)
+    first.cancel()
+    second = thread.submit(done.set)
+    may_go.set()
+    await second
+    assert done.is_set()
+
+
+def test_a_loop_that_is_gone(thread: LoneThread) -> None:
+    """A job that ends after its loop was closed ends quietly; `close` waits for it."""
+    may_go, done = threading.Event(), threading.Event()
+
+    async def leave() -> None:
+        thread.submit(may_go.wait)
+        thread.submit(done.set)
+
+    asyncio.run(leave())
+    may_go.set()
+    thread.close()
+    assert done.is_set()
+
+
+def test_a_thread_without_work() -> None:
+    """One that was never asked for anything has nothing to end."""
+    LoneThread("idle").close()
