@@ -65,6 +65,31 @@ async def test_the_time_of_a_request() -> None:
     assert (await ask(_wait, 0.01, method="HEAD")).content == b""
 
 
+async def test_each_request_has_its_own_time() -> None:
+    """Requests that end leave the others their whole time: each that hangs is answered 408 once, after it."""
+    release = asyncio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/short":
+            release.set()
+            raise Disconnected
+        await (release.wait() if scope["path"] == "/first" else asyncio.Event().wait())
+        raise Refusal("not_found")
+
+    loop = asyncio.get_running_loop()
+    transport = httpx2.ASGITransport(Boundary(app, 0.05))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://test") as http:
+        for _ in range(2):
+            began = loop.time()
+            first = asyncio.create_task(http.get("/first"))
+            hanging = [asyncio.create_task(http.get("/hanging")) for _ in range(3)]
+            with pytest.raises(AssertionError):  # the transport wants an answer
+                await http.get("/short")
+            answers = await asyncio.gather(first, *hanging)
+            assert [answer.status_code for answer in answers] == [404, 408, 408, 408]
+            assert loop.time() - began >= 0.05
+
+
 async def test_a_streams_time_is_not_bound() -> None:
     """A stream may last for as long as it likes; a request that is cancelled from outside is cancelled."""
     for path in ("/v1/events", "/x"):

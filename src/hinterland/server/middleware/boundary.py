@@ -42,6 +42,7 @@ class Boundary:
         self.app = app
         self.seconds = seconds
         self.running = 0
+        self._limits = _Limits(seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -50,7 +51,7 @@ class Boundary:
             return
         marked = _Marked(scope, send)
         self.running += 1
-        limit = None if scope["path"] in STREAMS else _Limit(self.seconds)
+        limit = None if scope["path"] in STREAMS else self._limits.begin()
         try:
             if sum([len(name) + len(value) for name, value in scope["headers"]]) > MAX_HEADER_BYTES:
                 raise Refusal("headers_too_large", f"the headers are larger than {MAX_HEADER_BYTES:,} bytes together")
@@ -58,7 +59,7 @@ class Boundary:
         except Disconnected:
             pass
         except asyncio.CancelledError:
-            if limit is None or not limit.has_passed():
+            if limit is None or not limit.has_cancelled():
                 raise
             await self._answer(scope, marked, TimeoutError())
         except Exception as error:
@@ -66,7 +67,7 @@ class Boundary:
         finally:
             self.running -= 1
             if limit is not None:
-                limit.handle.cancel()
+                self._limits.end(limit)
 
     async def _answer(self, scope: Scope, send: _Marked, error: Exception) -> None:
         request_id = send.id.decode()
@@ -86,23 +87,53 @@ class Boundary:
 
 
 class _Limit:
-    """Cancels the current task after `seconds`; a third of the cost of `asyncio.timeout`, on every request."""
+    """When a request's time is over, by the loop's clock, and the task that is cancelled then."""
 
-    __slots__ = ("handle", "is_over", "task")
+    __slots__ = ("due", "is_over", "task")
+
+    def __init__(self, task: asyncio.Task[object], due: float) -> None:
+        self.task = task
+        self.due = due
+        self.is_over = False
+
+    def has_cancelled(self) -> bool:
+        """Whether this limit, and nobody else, cancelled the task."""
+        return self.is_over and self.task.uncancel() == 0
+
+
+class _Limits:
+    """Cancels tasks after `seconds`. All limits are equal, so the oldest is the next: one timer serves all."""
 
     def __init__(self, seconds: float) -> None:
-        self.is_over = False
-        self.task = asyncio.current_task()
-        self.handle = asyncio.get_running_loop().call_later(seconds, self._end)
+        self._seconds = seconds
+        self._running: dict[_Limit, None] = {}
+        self._is_armed = False
 
-    def _end(self) -> None:
-        self.is_over = True
-        assert self.task is not None
-        self.task.cancel()
+    def begin(self) -> _Limit:
+        """The limit of the current task, from now."""
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        limit = _Limit(task, loop.time() + self._seconds)
+        self._running[limit] = None
+        if not self._is_armed:
+            self._is_armed = True
+            loop.call_at(limit.due, self._look, loop)
+        return limit
 
-    def has_passed(self) -> bool:
-        """Whether this limit, and nobody else, cancelled the task."""
-        return self.is_over and self.task is not None and self.task.uncancel() == 0
+    def end(self, limit: _Limit) -> None:
+        """The task is done."""
+        self._running.pop(limit, None)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._is_armed = False
+        for limit in [*self._running]:
+            if limit.due > loop.time():
+                self._is_armed = True
+                loop.call_at(limit.due, self._look, loop)
+                break
+            limit.is_over = True
+            self.end(limit)
+            limit.task.cancel()
 
 
 class _Marked:
