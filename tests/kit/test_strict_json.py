@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hinterland.kit.strict_json import MAX_DEPTH, StrictJsonError, decode, encode
+from hinterland.kit.strict_json import MAX_DEPTH, MAX_VALUES, StrictJsonError, decode, encode
 
 # Every text that may be in JSON: no lone surrogates, no NUL.
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
@@ -132,6 +132,35 @@ def test_depth_of_ones_own() -> None:
     with pytest.raises(StrictJsonError, match="deeper than 2 levels"):
         decode(b"[[[]]]", max_depth=2)
     assert decode(b"[[]]", max_depth=2) == [[]]
+
+
+def test_an_open_bracket_among_many() -> None:
+    """What is never closed is malformed, not deep, however many brackets there are."""
+    with pytest.raises(StrictJsonError, match="cut off"):
+        decode(b"[" + b",".join([b"[]"] * 100) + b",[{")
+
+
+LARGE = {
+    "lists": b"[" + b"[]," * (3 * MAX_VALUES) + b"1]",
+    "numbers": b"[" + b"1," * (4 * MAX_VALUES) + b"1]",
+    "texts": b"[" + b'"\\"",' * (2 * MAX_VALUES) + b"1]",
+    "names": b"{" + b'"":0,' * (2 * MAX_VALUES) + b'"":0}',
+    "quotes": b"[" + b'""' * (3 * MAX_VALUES) + b"]" + b"," * (2 * MAX_VALUES),
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_very_many_values(name: str) -> None:
+    """A text of very many values is refused before objects are made of it."""
+    with pytest.raises(StrictJsonError, match="more than 250,000 values"):
+        decode(LARGE[name])
+
+
+def test_signs_in_a_text_are_no_values() -> None:
+    """Commas, brackets and quotes within a text are not counted, nor is a decision made by where they are escaped."""
+    text = 'a,[{"\\' * MAX_VALUES + "]" * 100
+    assert decode(encode({"text": text, "more": [0] * 1_000})) == {"text": text, "more": [0] * 1_000}
+    assert decode(b"[1,1,1]", max_values=3) == [1, 1, 1]
 
 
 @pytest.mark.parametrize("number", [2**63 - 1, -(2**63), 2**53 + 1, 0])

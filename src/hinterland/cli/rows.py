@@ -114,7 +114,7 @@ class RowFile:
 
 def _why(data: bytes) -> str:
     try:
-        strict_json.decode(data)
+        strict_json.decode(data, max_values=len(data))
     except strict_json.StrictJsonError as error:
         return str(error)
     return "it is nested too deeply"

@@ -13,6 +13,7 @@ from hinterland.contract.changes import Act, Write
 from hinterland.contract.errors import Refusal
 from hinterland.contract.query import MAX_LIMIT, parse
 from hinterland.server.backend import Backend
+from hinterland.server.data.admission import admit
 from hinterland.server.data.catalogue import Entry
 from hinterland.server.data.documents import wire
 from hinterland.server.data.reader import Page
@@ -104,6 +105,7 @@ async def view_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
 async def create_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
     """Create a record; a string id may come with the body."""
     entry, parent, _ = backend.catalogue.locate(path_of(request))
+    admit(entry, "create", request.caller)
     body, raw = await request.json_object(backend.settings.max_body_bytes, may_be_empty=True)
     given = body.get("id")
     if given is not None and type(given) not in (str, int):
@@ -134,6 +136,7 @@ async def _change(backend: Backend, request: HttpRequest, act: Act) -> HttpAnswe
     entry, parent, text = backend.catalogue.locate(path_of(request))
     is_delete = act == "delete"
     limit = backend.settings.max_body_bytes
+    admit(entry, "update" if act in ("replace", "patch") else act, request.caller)
     body, raw = ({}, b"") if is_delete else await request.json_object(limit, may_be_empty=act == "patch")
     write = Write(
         act=act,
