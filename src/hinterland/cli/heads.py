@@ -21,13 +21,14 @@ class BoundedHeads(HttpToolsProtocol):
 
     head_seconds = HEAD_SECONDS
     _has_host = True
+    _is_in_head = True
     _read = 0
     _due: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A head must begin and end in time."""
         super().connection_made(transport)
-        self._due = self.loop.call_later(self.head_seconds, transport.close)
+        self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing is awaited any more."""
@@ -37,9 +38,8 @@ class BoundedHeads(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A head begins."""
         super().on_message_begin()
+        self._is_in_head = True
         self._read = 0
-        if self._due is None:
-            self._due = self.loop.call_later(self.head_seconds, self.transport.close)
 
     def on_headers_complete(self) -> None:
         """A head is whole. Raises ValueError, which is answered 400, where it does not name its host."""
@@ -56,16 +56,22 @@ class BoundedHeads(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on, unless too much of a head was read already."""
-        due = self._due
+        was_in_head = self._is_in_head
         super().data_received(data)
-        if due is None or self._due is not due:
-            return  # a body, or a head that began behind one
-        self._read += len(data)
+        if not self._is_in_head:
+            return
+        self._await_head()  # most heads are whole at once, and never come here
+        self._read += len(data) if was_in_head else 0
         if self._read > HEAD_BYTES and not self.transport.is_closing():
             self.transport.write(_TOO_LARGE)
             self.transport.close()
 
+    def _await_head(self) -> None:
+        if self._due is None:
+            self._due = self.loop.call_later(self.head_seconds, self.transport.close)
+
     def _arrived(self) -> None:
+        self._is_in_head = False
         if self._due is not None:
             self._due.cancel()
             self._due = None
