@@ -26,6 +26,13 @@ _TAG = re.compile(rb'"?(\d{1,18})(?:\.[0-9a-f]{12})?"?')
 _DELETED = b'{"message":"Deleted successfully"}'
 
 
+class _Identified(msgspec.Struct):
+    id: str | int
+
+
+_identify = msgspec.json.Decoder(_Identified).decode
+
+
 def path_of(request: HttpRequest) -> tuple[str, ...]:
     """The collection, ids and nested collections that the request's path names."""
     return tuple(request.segments.values()) if request.is_alias else tuple(request.path[len(RECORDS) :].split("/"))
@@ -190,7 +197,7 @@ def _location(request: HttpRequest, stored: Answer) -> str:
     """Where the created record is: a PUT names it itself, a POST the collection."""
     if request.method == "PUT":
         return request.path
-    return f"{request.path.rstrip('/')}/{msgspec.json.decode(stored.body)['id']}"
+    return f"{request.path.rstrip('/')}/{_identify(stored.body).id}"
 
 
 def _answerer(request: HttpRequest, entry: Entry, write: Write, status: int) -> Callable[[Outcome], Answer]:
