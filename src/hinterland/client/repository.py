@@ -29,7 +29,9 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
 class Repository(Protocol[T]):
     """The records of one collection as `T`, a msgspec.Struct or dict. A test's fake is any class with these methods.
 
-    All raise the errors of `client.errors`: NotFound, Forbidden, Unauthorized, NetworkError, InvalidResponse …
+    All raise the errors of `client.errors`: NotFound, Forbidden, Unauthorized, NetworkError, InvalidResponse … The
+    local store's repository takes the same questions, and refuses the same ones. Without `sort`, the server answers in
+    the order of ids, which is that of creation, and the local store newest first.
     """
 
     async def get(self, record_id: RecordId) -> T:
@@ -49,8 +51,9 @@ class Repository(Protocol[T]):
     ) -> Page[T]:
         """A page of the records for which the CEL expression `filter` over `record` is true.
 
-        `equals` are fields and the values that they must have. `sort` names fields, `-` before one for descending.
-        `cursor` is the `next` of the page before, and goes without `page`.
+        `equals` are fields and the values that they must have, None for no value. `sort` names fields, `-` before one
+        for descending; equal ones follow by id. `page` counts from 1, `limit` is at most 1,000. `cursor` is the `next`
+        of the page before, and goes without `page`. Raises BadRequest for what can't be asked, InvalidCursor.
         """
         ...
 
@@ -82,6 +85,29 @@ class Repository(Protocol[T]):
         ...
 
 
+def asked(
+    *,
+    page: int = 1,
+    limit: int = queries.DEFAULT_LIMIT,
+    cursor: str = "",
+    filter: str = "",
+    sort: Sequence[str] = (),
+    total: bool = False,
+    equals: Mapping[str, Any],
+) -> Query:
+    """A repository's question in the contract's words. A query string has no null: the filter asks for that."""
+    missing = [f"record.{name} == null" for name, value in equals.items() if value is None]
+    return Query(
+        page=page if page != 1 else None,
+        limit=limit,
+        cursor=cursor,
+        filter=" && ".join([f"({filter})", *missing] if filter and missing else missing or [filter]),
+        sort=(sort,) if isinstance(sort, str) else tuple(sort),
+        total=total,
+        equals={name: value for name, value in equals.items() if value is not None},
+    )
+
+
 class RemoteRepository(Generic[T]):
     """The repository that asks the server. Every write carries an idempotency key, so that it may be repeated."""
 
@@ -106,15 +132,7 @@ class RemoteRepository(Generic[T]):
         **equals: Any,
     ) -> Page[T]:
         """A page of the records that the question finds."""
-        query = Query(
-            page=page if page != 1 else None,
-            limit=limit,
-            cursor=cursor,
-            filter=filter,
-            sort=(sort,) if isinstance(sort, str) else tuple(sort),
-            total=total,
-            equals=equals,
-        )
+        query = asked(page=page, limit=limit, cursor=cursor, filter=filter, sort=sort, total=total, equals=equals)
         found: Page[T] = await self._call(
             "records.list",
             segments={"collection": self.collection},

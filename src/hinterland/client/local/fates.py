@@ -38,8 +38,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """A mutation in the outbox.
 
     `pending`: not sent yet. `sent`: the server may have it, its fate is unknown. `applied`: the server has it, and the
-    next pull will show it. `refused`: parked with its `problem`. `conflicted`: applied, but the edits in `lost` gave way
-    to others.
+    next pull will show it. `refused`: parked with its `problem`. `conflicted`: applied, but the edits in `lost` gave
+    way to others.
     `seq` is its number for the server once it was sent; `stamp` is in seconds since 1970.
     """
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import types
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
@@ -16,7 +16,6 @@ from typing import Any
 
 import msgspec
 
-from hinterland.client.local.question import Test
 from hinterland.contract.errors import Refusal
 from hinterland.contract.expressions import META, Types
 from hinterland.contract.records import Document
@@ -38,6 +37,7 @@ from hinterland.kit.cel.types import (
     Type,
 )  # fmt: skip
 
+Test = Callable[[Document], bool]
 _NAMES = re.compile(r"record\.(\w+)")
 _OF_PYTHON: dict[Any, Type] = {str: STRING, int: INT, float: DOUBLE, bool: BOOL, bytes: BYTES, datetime: TIMESTAMP}
 
@@ -91,7 +91,7 @@ def compiled(filter: str, fields: Mapping[str, Type]) -> Test:
     try:
         return _compiled(filter, tuple(sorted(fields.items(), key=lambda item: item[0])))
     except CelError as error:
-        raise Refusal("invalid_query", f"the filter can't be used: {error}") from None
+        raise Refusal("invalid_query", f"filter: {error}") from None
 
 
 def compiled_for(filter: str, documents: Sequence[Document]) -> Test:

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from functools import partial
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import msgspec
 
+from hinterland.client.answers import refused_here
 from hinterland.client.errors import HinterlandError
-from hinterland.client.local import filters, pulls, records
+from hinterland.client.local import pulls, records
 from hinterland.client.local.connection import Connection, Scope
+from hinterland.client.local.fields import Declared, Guessed
+from hinterland.client.local.order import Order
 from hinterland.client.local.outbox import Handle, Outbox
-from hinterland.client.local.question import Question, Test, answers
+from hinterland.client.local.question import Question, answers, order_of
 from hinterland.client.local.status import Bell, Status
 from hinterland.client.local.store import Store
 from hinterland.client.local.typed import fitting, kept
-from hinterland.client.repository import Body, Page
+from hinterland.client.repository import Body, Page, asked
+from hinterland.contract import query as queries
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
-from hinterland.contract.expressions import record_fields
 from hinterland.contract.identity import TEMPORARY_PREFIX, RecordId, new_id
-from hinterland.contract.query import DEFAULT_LIMIT
+from hinterland.contract.query import DEFAULT_LIMIT, Query
 from hinterland.contract.records import Document
 from hinterland.kit.clock import Clock
 
@@ -126,21 +130,26 @@ class LocalRepository(Generic[T]):
         total: bool = False,
         **equals: Any,
     ) -> Page[T]:
-        """A page of the records for which the CEL expression `filter` over `record` is true and that have these values.
+        """A page of the records that the question finds, as from the server; without `sort` the newest come first."""
+        query = _checked(page=page, limit=limit, cursor=cursor, filter=filter, sort=sort, total=total, equals=equals)
+        scope = self._parts.scope
+        found = await self._parts.store.read(lambda connection: self._page(connection, scope, query))
+        return Page([self._typed(document) for document in found.items], found.next, found.total)
 
-        `sort` names fields, `-` before one for descending; without it the newest come first.
-        """
-        found = await self._ask(_question(filter, sort, equals))
-        start = int(cursor) if cursor else (page - 1) * limit
-        following = str(start + limit) if start + limit < len(found) else None
-        items = [self._typed(document) for document in found[start : start + limit]]
-        return Page(items, following, len(found) if total else None)
+    def _page(self, connection: Connection, scope: Scope, query: Query) -> Page[Document]:
+        question = Question(filter=query.filter, sort=query.sort, equals=query.equals)
+        found, order = self._found(connection, scope, question)
+        mark = _mark(self.collection, self.parent, question)
+        start = order.after(mark, query.cursor, found) if query.cursor else ((query.page or 1) - 1) * query.limit
+        items = found[start : start + query.limit]
+        following = order.cursor(mark, items[-1]) if start + query.limit < len(found) else None
+        return Page(items, following, len(found) if query.total else None)
 
     async def iterate(
         self, *, filter: str = "", sort: Sequence[str] = (), limit: int = 100, **equals: Any
     ) -> AsyncGenerator[T, None]:
         """All records that the question finds, as they are now."""
-        for document in await self._ask(_question(filter, sort, equals)):
+        for document in await self._ask(_question(filter, sort, equals, limit=limit)):
             yield self._typed(document)
 
     async def search(self, text: str, fields: Sequence[str], *, limit: int | None = None) -> Sequence[T]:
@@ -209,17 +218,17 @@ class LocalRepository(Generic[T]):
 
     async def _ask(self, question: Question) -> Documents:
         scope = self._parts.scope
-        return await self._parts.store.read(lambda connection: self._found(connection, scope, question))
+        found, _ = await self._parts.store.read(lambda connection: self._found(connection, scope, question))
+        return found
 
-    def _found(self, connection: Connection, scope: Scope, question: Question) -> Documents:
+    def _found(self, connection: Connection, scope: Scope, question: Question) -> tuple[Documents, Order]:
         texts = records.texts(connection, scope, self.collection, self.parent)
         documents = _documents.decode(f"[{','.join(texts)}]")
-        return answers(question, documents, self._test(scope, question.filter, documents) if question.filter else None)
-
-    def _test(self, scope: Scope, filter: str, documents: Documents) -> Test:
         shape = scope.shapes.get(self.collection)
-        fields = filters.annotated(self._kind) if shape is None else record_fields(shape.collection)
-        return filters.compiled_for(filter, documents) if fields is None else filters.compiled(filter, fields)
+        fields = Guessed(self.collection, self._kind, documents) if shape is None else Declared(shape.collection)
+        known = {name: records.real_id(connection, scope, value) for name, value in question.equals.items()}
+        order = order_of(question, fields)
+        return order.ordered(answers(msgspec.structs.replace(question, equals=known), documents, fields)), order
 
     def _typed(self, document: Document) -> T:
         place = f"{self.parent}/{self.collection}" if self.parent else self.collection
@@ -239,8 +248,8 @@ class LocalRepository(Generic[T]):
         return await self._write(Write(**self._at(given or self._new_id()), act="create", body=document))
 
     async def _clash(self, field: str, value: Any) -> Document | None:
-        found = await self._ask(Question(equals={field: value})) if value is not None else []
-        return found[0] if found else None
+        found = await self._ask(Question()) if value is not None else []
+        return next((document for document in found if document.get(field) == value), None)
 
     def _new_id(self) -> str:
         fresh = new_id(self._parts.clock.now())
@@ -266,11 +275,29 @@ class LocalRepository(Generic[T]):
         return Written(handle, record_id, record)
 
 
+def _checked(**asking: Any) -> Query:
+    """A question as the server would read it. Raises what the server would."""
+    try:
+        return queries.parse(queries.parameters(asked(**asking)))
+    except Refusal as error:
+        raise refused_here(error) from None
+
+
 def _question(
-    filter: str, sort: Sequence[str], equals: Mapping[str, Any], search: str = "", fields: Sequence[str] = ()
+    filter: str,
+    sort: Sequence[str],
+    equals: Mapping[str, Any],
+    search: str = "",
+    fields: Sequence[str] = (),
+    limit: int = DEFAULT_LIMIT,
 ) -> Question:
-    order = (sort,) if isinstance(sort, str) else tuple(sort)
-    return Question(filter=filter, sort=order, equals=equals, search=search, fields=tuple(fields))
+    query = _checked(filter=filter, sort=sort, equals=equals, limit=limit)
+    return Question(filter=query.filter, sort=query.sort, equals=query.equals, search=search, fields=tuple(fields))
+
+
+def _mark(*asked: object) -> str:
+    """What tells the cursors of one question from those of others."""
+    return hashlib.blake2b(repr(asked).encode(), digest_size=6).hexdigest()
 
 
 def _body(body: Body) -> Document:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hinterland.contract.errors import Refusal
-from hinterland.contract.fields import Boolean, Bytes, Json, List
+from hinterland.contract.fields import Boolean
+from hinterland.contract.matching import check_sort, sort_keys
 from hinterland.server.data.equality import stored_value
 from hinterland.server.data.rules import META_COLUMNS, column
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from hinterland.contract.query import Query
     from hinterland.contract.records import Collection
 
-MAX_SORT = 16  # fields that a list is sorted by
 Term = tuple[str, list[Any]]
 
 
@@ -30,27 +30,12 @@ class Order:
 
     def __init__(self, collection: Collection, sort: Sequence[str], *, is_postgres: bool) -> None:
         self.collection = collection
-        if len(sort) > MAX_SORT:
-            raise Refusal("invalid_query", f"sort names at most {MAX_SORT} fields")
-        keys = [(name.removeprefix("-"), name.startswith("-")) for name in sort]
-        names = [name for name, _ in keys]
-        self._check(names)
-        if "id" not in names:
-            keys.append(("id", bool(keys) and keys[-1][1]))
-            names.append("id")
-        self.keys = keys[: names.index("id") + 1]
+        check_sort(collection, sort)
+        self.keys = sort_keys(sort)
         self.names = frozenset(name for name, _ in self.keys)
         self.is_by_id = len(self.keys) == 1
         self.sql = ", ".join(_part(name, is_down, is_postgres=is_postgres) for name, is_down in self.keys)
         self.columns = ", ".join(column(name) for name, _ in self.keys)
-
-    def _check(self, names: list[str]) -> None:
-        fields = self.collection.fields.items()
-        sortable = [*(name for name, field in fields if not isinstance(field, List | Json | Bytes)), *META_COLUMNS]
-        unknown = next((name for name in names if name not in sortable), None)
-        if unknown is not None:
-            message = f"{self.collection.name} can't be sorted by {unknown[:64]!r}; it can by {', '.join(sortable)}"
-            raise Refusal("invalid_query", message)
 
     def cursor(self, query: Query, values: Sequence[Any]) -> str:
         """The cursor that continues after the record with these values of `columns`."""

@@ -1,0 +1,115 @@
+"""What is known on this device of a collection's fields: by its declaration, or from the app's type and the records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from hinterland.client.local.filters import Test, annotated, compiled, compiled_for
+from hinterland.client.local.order import Rank, rank, whole
+from hinterland.contract.errors import Refusal
+from hinterland.contract.expressions import record_fields
+from hinterland.contract.fields import Int64, Integer, Number, from_text
+from hinterland.contract.matching import META_NAMES, check_sort, wanted
+from hinterland.contract.records import Collection, Document
+
+
+class Fields(Protocol):
+    """What questions need to know. Its methods raise `invalid_query` for what can't be asked."""
+
+    def filter(self, text: str) -> Test:
+        """The filter as a test of a record."""
+        ...
+
+    def equality(self, name: str, value: Any) -> Callable[[Any], bool]:
+        """A test of a field's value: is it what `value`, a text where it comes from a question, stands for?"""
+        ...
+
+    def check_sort(self, sort: Sequence[str]) -> None:
+        """Refuses names that records can't be sorted by."""
+        ...
+
+    def check_names(self, names: Sequence[str]) -> None:
+        """Refuses names that are no fields."""
+        ...
+
+    def rank(self, name: str) -> Rank:
+        """What the field's values are sorted by."""
+        ...
+
+
+class Declared:
+    """The fields of a declared collection: every question means what it means on the server."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+
+    def filter(self, text: str) -> Test:
+        """The filter as a test of a record."""
+        return compiled(text, record_fields(self._collection))
+
+    def equality(self, name: str, value: Any) -> Callable[[Any], bool]:
+        """A test of a field's value."""
+        expected = wanted(self._collection, name, value)
+        return lambda held: bool(held == expected)
+
+    def check_sort(self, sort: Sequence[str]) -> None:
+        """Refuses names that records can't be sorted by."""
+        check_sort(self._collection, sort)
+
+    def check_names(self, names: Sequence[str]) -> None:
+        """Refuses names that are no fields."""
+        _refuse(self._collection.name, [name for name in names if name not in (*self._collection.fields, *META_NAMES)])
+
+    def rank(self, name: str) -> Rank:
+        """What the field's values are sorted by."""
+        return whole if isinstance(self._collection.fields.get(name), Int64) else rank
+
+
+class Guessed:
+    """The fields of an undeclared collection, as far as the app's type and the `documents` tell."""
+
+    def __init__(self, collection: str, kind: type[Any], documents: Sequence[Document]) -> None:
+        self._collection = collection
+        self._kind = kind
+        self._documents = documents
+
+    def filter(self, text: str) -> Test:
+        """The filter as a test of a record."""
+        fields = annotated(self._kind)
+        return compiled_for(text, self._documents) if fields is None else compiled(text, fields)
+
+    def equality(self, name: str, value: Any) -> Callable[[Any], bool]:
+        """A test of a field's value, which is of the type that each record's own value has."""
+        self.check_names([name])
+        return lambda held: _stands_for(value, held)
+
+    def check_sort(self, sort: Sequence[str]) -> None:
+        """Refuses names that records can't be sorted by."""
+        self.check_names([name.removeprefix("-") for name in sort])
+
+    def check_names(self, names: Sequence[str]) -> None:
+        """Refuses names that neither the app's type nor any record has, where that is certain."""
+        known = {*META_NAMES, *(annotated(self._kind) or ())}
+        unseen = [name for name in names if name not in known and not any(name in each for each in self._documents)]
+        if len(known) > len(META_NAMES) or any(each.get("revision") for each in self._documents):
+            _refuse(self._collection, unseen)  # a record that comes from the server has all fields
+
+    def rank(self, name: str) -> Rank:
+        """What the field's values are sorted by."""
+        return rank
+
+
+def _refuse(collection: str, unknown: Sequence[str]) -> None:
+    if unknown:
+        raise Refusal("invalid_query", f"{unknown[0][:64]!r} is not a field of {collection}")
+
+
+def _stands_for(text: str, held: Any) -> bool:
+    if isinstance(held, bool):
+        return text.lower() == ("true" if held else "false")
+    if isinstance(held, int | float):
+        return bool(from_text(Integer() if isinstance(held, int) else Number(), text) == held)
+    if isinstance(held, list | dict):
+        raise Refusal("invalid_query", "lists and objects can't be compared for equality: use filter")
+    return bool(held == text)

@@ -1,0 +1,89 @@
+"""The order of local records, and the place in it that a cursor names.
+
+A cursor holds the sort values of a page's last record, as the server's do: whatever comes or goes between two pages, no
+record is shown twice or left out.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from hinterland.contract.errors import Refusal
+from hinterland.contract.records import Document
+
+Rank = Callable[[Any], tuple[int, Any]]
+
+
+def rank(value: Any) -> tuple[int, Any]:
+    """What values are sorted by: none, numbers, texts by code point. Raises `invalid_query` for lists and objects."""
+    if value is None:
+        return 0, 0
+    if isinstance(value, str):
+        return 2, value
+    if isinstance(value, bool | int | float):
+        return 1, value
+    raise Refusal("invalid_query", "lists and objects have no order")
+
+
+def folded(value: Any) -> tuple[int, Any]:
+    """The same, whatever a text's case."""
+    return rank(value.casefold() if isinstance(value, str) else value)
+
+
+def whole(value: Any) -> tuple[int, Any]:
+    """The same for whole numbers that are texts."""
+    return rank(int(value) if isinstance(value, str) else value)
+
+
+class Term(NamedTuple):
+    """A field, whether its highest value comes first, and what its values are sorted by."""
+
+    name: str
+    is_down: bool
+    rank: Rank
+
+
+class Order:
+    """An order of records by `terms`, the last of which tells all apart."""
+
+    def __init__(self, terms: Sequence[Term]) -> None:
+        self._terms = terms
+
+    def ordered(self, documents: Sequence[Document]) -> list[Document]:
+        """The documents in order."""
+        found = list(documents)
+        for name, is_down, ranked in reversed(self._terms):
+            found.sort(key=lambda document: ranked(document.get(name)), reverse=is_down)
+        return found
+
+    def cursor(self, question: str, document: Document) -> str:
+        """The cursor of the place after `document` in the answer to `question`."""
+        raw = msgspec.json.encode([question, *(document.get(term.name) for term in self._terms)])
+        return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+    def after(self, question: str, cursor: str, documents: Sequence[Document]) -> int:
+        """How many of the ordered `documents` are before the cursor's place. Raises `invalid_cursor`."""
+        place = self._place(question, cursor)
+        beyond = (number for number, document in enumerate(documents) if self._is_beyond(place, document))
+        return next(beyond, len(documents))
+
+    def _place(self, question: str, cursor: str) -> list[tuple[int, Any]]:
+        try:
+            asked, *values = msgspec.json.decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=list)
+            place = [term.rank(value) for term, value in zip(self._terms, values, strict=True)]
+        except (ValueError, msgspec.MsgspecError, Refusal):
+            asked, place = None, []
+        if asked != question:
+            raise Refusal("invalid_cursor", "the cursor does not belong to this list: start again without one")
+        return place
+
+    def _is_beyond(self, place: Sequence[tuple[int, Any]], document: Document) -> bool:
+        for (name, is_down, ranked), here in zip(self._terms, place, strict=True):
+            there = ranked(document.get(name))
+            if there != here:
+                return there < here if is_down else there > here
+        return False

@@ -1,0 +1,69 @@
+"""What a list is sorted by, and what `field=value` asks for: the same on the server and on a device."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from hinterland.contract.errors import Refusal
+from hinterland.contract.fields import Bytes, Json, List, checker, from_text
+from hinterland.contract.records import Collection
+
+META_NAMES = ("id", "parent", "created_at", "updated_at", "revision")
+MAX_SORT = 16  # fields that a list is sorted by
+_NUMBER = re.compile(r"-?\d{1,18}", re.ASCII)  # what every database holds
+
+
+class Key(NamedTuple):
+    """A field that a list is sorted by, and whether the highest value comes first."""
+
+    name: str
+    is_down: bool
+
+
+def sort_keys(sort: Sequence[str]) -> list[Key]:
+    """The keys of a `sort`, with the id behind them to tell equal ones apart. Raises `invalid_query`."""
+    if len(sort) > MAX_SORT:
+        raise Refusal("invalid_query", f"sort names at most {MAX_SORT} fields")
+    keys = [Key(name.removeprefix("-"), name.startswith("-")) for name in sort]
+    names = [key.name for key in keys]
+    if "id" in names:
+        return keys[: names.index("id") + 1]
+    return [*keys, Key("id", bool(keys) and keys[-1].is_down)]
+
+
+def check_sort(collection: Collection, sort: Sequence[str]) -> None:
+    """Raises `invalid_query` for the first name in `sort` that the collection can't be sorted by."""
+    fields = collection.fields.items()
+    sortable = [*(name for name, field in fields if not isinstance(field, List | Json | Bytes)), *META_NAMES]
+    unknown = next((name for name in (name.removeprefix("-") for name in sort) if name not in sortable), None)
+    if unknown is not None:
+        message = f"{collection.name} can't be sorted by {unknown[:64]!r}; it can by {', '.join(sortable)}"
+        raise Refusal("invalid_query", message)
+
+
+def wanted(collection: Collection, name: str, value: Any) -> Any:
+    """The value, in the record's form, that `name=value` asks for with a text or a value. Raises `invalid_query`."""
+    if name not in META_NAMES and name not in collection.fields:
+        known = ", ".join(collection.fields)
+        raise Refusal("invalid_query", f"{name[:64]!r} is not a field of {collection.name}; it has {known}")
+    try:
+        return _meta(collection, name, value) if name in META_NAMES else _field(collection, name, value)
+    except ValueError as error:
+        raise Refusal("invalid_query", f"{name}: {error}") from None
+
+
+def _meta(collection: Collection, name: str, value: Any) -> Any:
+    if name != "revision" and not (name == "id" and collection.ids == "integer"):
+        return str(value)
+    if _NUMBER.fullmatch(str(value)) is None:
+        raise ValueError("must be a whole number")
+    return int(value)
+
+
+def _field(collection: Collection, name: str, value: Any) -> Any:
+    field = collection.fields[name]
+    if isinstance(field, List | Json | Bytes):
+        raise ValueError("can't be compared for equality: use filter")
+    return checker(field)(from_text(field, value) if isinstance(value, str) else value)
