@@ -254,5 +254,5 @@ async def test_all_replicas_are_equal_in_the_end(devices: int, seed: int) -> Non
     """
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         # Ids decide the order of pages: with the seed they are the same again.
-        patch.setattr("secrets.randbits", Random(seed).getrandbits)
+        patch.setattr("os.urandom", Random(seed).randbytes)
         await run(Path(folder), seed, steps=30, devices=devices)
