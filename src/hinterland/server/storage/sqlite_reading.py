@@ -28,6 +28,8 @@ def connect(path: Path) -> apsw.Connection:
     """A connection with the pragmas that durability and speed ask for."""
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
     connection.set_busy_timeout(5_000)
+    # A plan does not depend on bound values: else each new value of LIMIT ? would have the statement planned anew.
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     if connection.execute("PRAGMA journal_mode=WAL").fetchone() != ("wal",):  # SQLite tells a failure only so
         connection.close()
         raise StorageError(f"{path} can't be kept in WAL mode: is the disk full, or the folder on a network drive?")
