@@ -19,4 +19,4 @@ def test_every_name_is_found() -> None:
 def test_other_names() -> None:
     """A name that isn't there is missing as from any module."""
     with pytest.raises(AttributeError, match="has no attribute 'Nothing'"):
-        _ = face.Nothing
+        _ = face.Nothing  # type: ignore[attr-defined]
