@@ -14,7 +14,6 @@ from hinterland.client.answers import (
     BY_CODE,
     BY_STATUS,
     class_of,
-    decoded,
     error_in,
     error_of,
     refused_here,
@@ -25,14 +24,6 @@ from hinterland.contract.errors import CODES, Refusal
 
 NOW = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 DATE = "Thu, 01 Jan 2026 00:00:30 GMT"
-
-
-class Post(msgspec.Struct):
-    """What an app expects of a record."""
-
-    id: int
-    title: str
-    tags: list[str] = []
 
 
 def answer(status: int, body: Any = None, **headers: str) -> Response:
@@ -140,25 +131,3 @@ def test_no_answer_is_a_crash(status: int, content: bytes) -> None:
 def test_retry_after_in_seconds_or_as_a_date(headers: dict[str, str], seconds: float | None) -> None:
     """Retry-After is read in seconds or as a date, which is compared with the server's own clock where it tells it."""
     assert retry_after(headers, NOW) == seconds
-
-
-@pytest.mark.parametrize(
-    ("content", "path", "found"),
-    [
-        (b'{"id": 1, "title": 5}', "$.title", "int"),
-        (b'{"id": 1, "title": "t", "tags": ["a", null]}', "$.tags[1]", "null"),
-        (b'{"id": 1}', "$", ""),
-        (b"", "$", "an empty body"),
-        (b"<html>", "$", "HTML or XML"),
-        (b"oops", "$", "text that is not JSON"),
-        (b'{"id": 1, "title": "\xff"}', "$", ""),
-    ],
-)
-def test_an_answer_that_does_not_fit_names_path_and_finding(content: bytes, path: str, found: str) -> None:
-    """An answer that does not fit its type is an InvalidResponse that names the path in the document and what was
-    found there."""
-    with pytest.raises(errors.InvalidResponse) as caught:
-        decoded(content, Post, operation="records.view", request_id="r-1")
-    error = caught.value
-    assert (error.path, error.found) == (path, found)
-    assert (error.operation, error.request_id, error.sent) == ("records.view", "r-1", "yes")

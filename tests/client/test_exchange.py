@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from hinterland.client.errors import InvalidResponse
 from hinterland.client.exchange import Layer, Request, Response, Send, origin_of, remaining, stack
 from hinterland.client.layers.bearer import Token
 from hinterland.kit.clock import ManualClock
@@ -23,6 +24,14 @@ def marking(name: str, seen: list[str]) -> Layer:
         return response
 
     return layer
+
+
+def test_a_body_as_json() -> None:
+    """A response's body is read as JSON; one that is none is an InvalidResponse that says what is there."""
+    assert Response(status=200, content=b'{"a": [1, null]}').json() == {"a": [1, None]}
+    with pytest.raises(InvalidResponse) as raised:
+        Response(status=200, headers={"x-request-id": "r-1"}, content=b"<html>").json()
+    assert (raised.value.found, raised.value.request_id) == ("HTML or XML", "r-1")
 
 
 async def test_layers_are_passed_in_order() -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from typing import Any, assert_type
+import inspect
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, assert_type
 
 import msgspec
 
@@ -103,4 +104,27 @@ def test_records_have_their_types_without_await() -> None:
     script = Scripted()
     with blocking.Client("http://127.0.0.1:8000", transport=script) as client:
         script.expect("GET", "/v1/records/posts/1").answer(json={"title": "t"})
-        assert_type(client.collection("posts", Post).get(1), Post)
+        posts = client.collection("posts", Post)
+        assert_type(posts.get(1), Post)
+        script.expect("GET", "/v1/records/posts", query={"limit": "2", "title": "t"}).answer(json={"items": []})
+        assert_type(posts.list(limit=2, title="t"), Page[Post])
+        script.expect("GET", "/v1/records/posts", query={"limit": "100"}).answer(json={"items": []})
+        assert_type(posts.iterate(), Iterator[Post])
+        assert list(posts.iterate()) == []
+    if TYPE_CHECKING:
+        posts.list(limit="2")  # type: ignore[arg-type]
+        posts.list(sort=[1])  # type: ignore[list-item]
+        posts.iterate(filter=3)  # type: ignore[arg-type]
+        blocking.Client(allow_http="yes")  # type: ignore[arg-type]
+        blocking.Client(alow_http=True)  # type: ignore[call-arg]
+
+
+def test_the_blocking_client_takes_the_same_arguments() -> None:
+    """The settings of the blocking client are those of the other, under the same types."""
+    wanted = inspect.get_annotations(Client.__init__)
+    told = inspect.get_annotations(blocking.Settings)
+    assert {name: str(kind) for name, kind in told.items()} == {
+        name: f"ForwardRef({kind!r}, module='hinterland.client.blocking')"
+        for name, kind in wanted.items()
+        if name not in ("url", "return")
+    }

@@ -1,19 +1,16 @@
-"""Reading what a server answered: its error as an exception, its document as a typed value."""
+"""Reading what a server answered where it says no: its error as an exception."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from hinterland.client import errors
-from hinterland.client.errors import InvalidResponse, StatusError
+from hinterland.client.errors import StatusError
 from hinterland.client.exchange import Response
 from hinterland.contract.errors import Problem, Refusal
-
-T = TypeVar("T")
 
 # Codes of the contract's table.
 BY_CODE: dict[str, type[StatusError]] = {
@@ -66,8 +63,6 @@ BY_STATUS: dict[int, type[StatusError]] = {
 }
 _MESSAGE_KEYS = ("message", "detail", "error_description", "msg", "error", "title")
 _LONGEST_MESSAGE = 300
-_PATH = re.compile(r" - at `([^`]*)`")
-_GOT = re.compile(r"got `([^`]*)`")
 
 
 def class_of(code: str, status: int) -> type[StatusError]:
@@ -133,36 +128,6 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     if until is None:
         return None
     return max(0.0, until - (_http_date(headers.get("date", "")) or now))
-
-
-def decoded(content: bytes, kind: type[T], *, operation: str = "", request_id: str = "") -> T:
-    """The document in `content` as a `kind`. Raises InvalidResponse, which names the path and what was found."""
-    try:
-        return msgspec.json.decode(content, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise _misfit(str(error), content, operation, request_id) from None
-
-
-def _misfit(text: str, content: bytes, operation: str, request_id: str) -> InvalidResponse:
-    path, found = place_in(text)
-    return InvalidResponse(
-        path=path, found=found or _looks_like(content), detail=text, operation=operation, request_id=request_id
-    )
-
-
-def place_in(text: str) -> tuple[str, str]:
-    """The path (`$` at the top) and what was found there, "" if it is not said, in a message of the decoder."""
-    path, got = _PATH.search(text), _GOT.search(text)
-    return path[1] if path else "$", got[1] if got else ""
-
-
-def _looks_like(content: bytes) -> str:
-    start = content.lstrip()[:1]
-    if not start:
-        return "an empty body"
-    if start == b"<":
-        return "HTML or XML"
-    return "" if start in b'{["' else "text that is not JSON"
 
 
 def _object_in(content: bytes) -> dict[str, Any]:

@@ -6,8 +6,8 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
-from hinterland.client.answers import decoded
 from hinterland.client.calls import Call, Calls
+from hinterland.client.documents import decoded
 from hinterland.client.errors import NetworkError, ServerError, Unauthorized
 from hinterland.client.session import Listener, SignedIn, SigningIn, State
 from hinterland.client.tokens import Refresh, Tokens

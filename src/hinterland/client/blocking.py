@@ -6,21 +6,43 @@ import asyncio
 import os
 import sys
 import threading
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar, overload
+from typing import Any, Generic, Self, TypedDict, TypeVar, Unpack, overload
 
 from hinterland.client import client as awaited
 from hinterland.client.errors import ClientClosed
 from hinterland.client.events import Event
-from hinterland.client.exchange import Response
+from hinterland.client.exchange import Layer, Response, Transport
+from hinterland.client.layers.trace import OnTrace
+from hinterland.client.options import Options
 from hinterland.client.repository import Body, Page, RemoteRepository
 from hinterland.client.session import State
+from hinterland.client.vault.protocol import Vault
 from hinterland.contract.identity import RecordId
+from hinterland.contract.query import DEFAULT_LIMIT
+from hinterland.contract.records import Collection
+from hinterland.kit.backoff import Random
+from hinterland.kit.clock import Clock
 
 T = TypeVar("T")
+
+
+class Settings(TypedDict, total=False):
+    """The arguments of `hinterland.client.Client` besides the address."""
+
+    store: str | os.PathLike[str] | None
+    vault: Vault | None
+    transport: Transport | None
+    clock: Clock | None
+    options: Options | None
+    on_trace: OnTrace | None
+    layers: Sequence[Layer]
+    collections: Iterable[Collection]
+    allow_http: bool
+    random: Random
 
 
 class Door:
@@ -116,13 +138,26 @@ class Repository(Generic[T]):
         """One record."""
         return self._door.run(self._repository.get(record_id))
 
-    def list(self, **question: Any) -> Page[T]:
+    def list(
+        self,
+        *,
+        page: int = 1,
+        limit: int = DEFAULT_LIMIT,
+        cursor: str = "",
+        filter: str = "",
+        sort: Sequence[str] = (),
+        total: bool = False,
+        **equals: Any,
+    ) -> Page[T]:
         """A page of the records that the question finds."""
-        return self._door.run(self._repository.list(**question))
+        found = self._repository.list(
+            page=page, limit=limit, cursor=cursor, filter=filter, sort=sort, total=total, **equals
+        )
+        return self._door.run(found)
 
-    def iterate(self, **question: Any) -> Iterator[T]:
-        """All records that the question finds."""
-        return self._door.iterate(self._repository.iterate(**question))
+    def iterate(self, *, filter: str = "", sort: Sequence[str] = (), limit: int = 100, **equals: Any) -> Iterator[T]:
+        """All records that the question finds; `limit` are fetched at once."""
+        return self._door.iterate(self._repository.iterate(filter=filter, sort=sort, limit=limit, **equals))
 
     def create(self, body: Body, *, key: str = "") -> T:
         """Create a record."""
@@ -147,8 +182,8 @@ class Client:
     What it does not name is reached by `run`: `client.run(client.client.local.collection("notes").list())`.
     """
 
-    def __init__(self, url: str | None = None, *, store: str | os.PathLike[str] | None = None, **settings: Any) -> None:
-        self.client = awaited.Client(url, store=store, **settings)
+    def __init__(self, url: str | None = None, **settings: Unpack[Settings]) -> None:
+        self.client = awaited.Client(url, **settings)
         self._door = Door()
         try:
             self._door.run(self.client.open())

@@ -8,7 +8,8 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from hinterland.client.answers import decoded, error_in
+from hinterland.client.answers import error_in
+from hinterland.client.documents import decoded
 from hinterland.client.exchange import Request, Response, Send, origin_of
 from hinterland.client.options import Options
 from hinterland.contract.identity import new_id

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from hinterland.client.answers import decoded
 from hinterland.client.calls import Calls
+from hinterland.client.documents import decoded
 from hinterland.client.errors import (
     ConnectionLost,
     HinterlandError,

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from hinterland.client.documents import decoded
 from hinterland.client.errors import Sent
 from hinterland.kit.clock import Clock
 
@@ -109,6 +110,10 @@ class Response(msgspec.Struct, kw_only=True):
     def is_error(self) -> bool:
         """Whether the status says that the request did not succeed (RFC 9110 §15.5, §15.6)."""
         return self.status >= 400
+
+    def json(self) -> Any:
+        """The body as JSON. Raises InvalidResponse for what is none; a stream must have been `read`."""
+        return decoded(self.content, Any, request_id=self.headers.get("x-request-id", ""))
 
     async def read(self) -> bytes:
         """The whole body, whether it was a stream or not; the stream is closed."""

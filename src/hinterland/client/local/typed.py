@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from hinterland.client.answers import place_in
+from hinterland.client.documents import place_in
 from hinterland.client.errors import InvalidResponse
 from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.records import Document
