@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
+import uvicorn
+from uvicorn._types import ASGI3Application
 
-from hinterland.cli.connection import JoinedWrites
+from hinterland.cli.connection import Connection, JoinedWrites
+from hinterland.server.http import HttpAnswer, send_answer
 from tests.support.server import ServerProcess
 
 SHOP = Path(__file__).parents[2] / "examples" / "shop" / "app.py"
@@ -83,6 +87,82 @@ async def test_a_request_for_the_body_goes_at_once() -> None:
     assert other.recv(1_000).startswith(b"HTTP/1.1 100")
     writes.close()
     other.close()
+
+
+@asynccontextmanager
+async def connected(app: ASGI3Application) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A connection to a server of `app`."""
+    server = uvicorn.Server(uvicorn.Config(app, http=Connection, lifespan="off", log_config=None))
+    listener = socket.create_server(("127.0.0.1", 0))
+    task = asyncio.create_task(server._serve([listener]))
+    reader, writer = await asyncio.open_connection(*listener.getsockname())
+    yield reader, writer
+    writer.close()
+    server.should_exit = True
+    await task
+    listener.close()
+
+
+async def answered(app: ASGI3Application, *requests: bytes) -> bytes:
+    """What is answered until the connection is closed."""
+    async with connected(app) as (reader, writer):
+        for request in requests:
+            writer.write(request)
+        return await reader.read()
+
+
+async def test_an_answer_as_one_message() -> None:
+    """An answer that is sent whole is formatted as one in parts; HTTP/1.0 closes behind it."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send_answer(scope, send, HttpAnswer(200, [(b"x", b"y")], b"ok"))
+
+    answers = await answered(app, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n", b"HEAD / HTTP/1.0\r\n\r\n")
+    first, _, second = answers.partition(b"\r\n\r\nok")
+    assert first.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert first.endswith(b"\r\nx: y\r\ncontent-length: 2")
+    assert second.endswith(b"\r\nx: y\r\ncontent-length: 2\r\nconnection: close\r\n\r\n")
+
+
+async def test_a_slow_reader() -> None:
+    """An answer waits while those before it are not read, and then arrives whole."""
+    body = b"x" * 8_000_000
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send_answer(scope, send, HttpAnswer(200, [], body))
+
+    first, last = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n", b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+    answers = await answered(app, first + last)
+    assert answers.count(b"HTTP/1.1 200 OK") == 2
+    assert answers.count(b"x") == 2 * len(body)
+
+
+async def test_a_header_is_one_line() -> None:
+    """A header with a line break, by which one answer could become two, is answered 500, with nothing of it."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send_answer(scope, send, HttpAnswer(200, [(b"x", b"y\r\n\r\nHTTP/1.1 200 OK")], b"no"))
+
+    answers = await answered(app, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+    assert answers.startswith(b"HTTP/1.1 500 Internal Server Error\r\n")
+    assert b"200 OK" not in answers
+
+
+async def test_a_reader_that_went_away() -> None:
+    """An answer for a connection that is gone is dropped."""
+    dropped = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        await send_answer(scope, send, HttpAnswer(200, [], b"no"))
+        dropped.set()
+
+    async with connected(app) as (_, writer):
+        writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        await writer.drain()
+        writer.close()
+        await dropped.wait()
 
 
 def test_answers_of_every_shape(server_process: Callable[..., ServerProcess]) -> None:

@@ -22,7 +22,7 @@ class _Hasty(BoundedHeads):
 async def _hello(scope: Scope, receive: Receive, send: Send) -> None:
     while (await receive()).get("more_body"):
         pass
-    await send_answer(send, HttpAnswer(200, [], b"hello"))
+    await send_answer(scope, send, HttpAnswer(200, [], b"hello"))
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hinterland.server.http import Disconnected, HttpRequest, json_answer, send_answer
+from hinterland.server.http import WHOLE, Disconnected, HttpRequest, json_answer, send_answer
 from tests.server.refused import refused
 
 
@@ -85,11 +85,11 @@ async def test_lengths() -> None:
         sent.append(message)
 
     answer = json_answer({"a": 1}, 201, [(b"x", b"y")])
-    await send_answer(send, answer, without_body=True)
-    await send_answer(send, answer._replace(status=304, body=b""))
-    assert sent[0]["headers"] == [
-        (b"content-type", b"application/json; charset=utf-8"),
-        (b"x", b"y"),
-        (b"content-length", b"7"),
-    ]
+    await send_answer({"method": "HEAD"}, send, answer)
+    await send_answer({"method": "GET"}, send, answer._replace(status=304, body=b""))
+    headers = [(b"content-type", b"application/json; charset=utf-8"), (b"x", b"y"), (b"content-length", b"7")]
+    assert sent[0]["headers"] == headers
     assert (sent[1]["body"], sent[2]["headers"]) == (b"", answer.headers)
+    sent.clear()
+    await send_answer({"method": "GET", "extensions": {WHOLE: {}}}, send, answer)
+    assert sent == [{"type": WHOLE, "status": 201, "headers": headers, "body": b'{"a":1}'}]

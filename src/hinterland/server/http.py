@@ -22,6 +22,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
+WHOLE = "hinterland.response"  # ASGI extension: start and body of an answer in one message
 JSON = (b"content-type", b"application/json; charset=utf-8")
 PROBLEM = (b"content-type", b"application/problem+json; charset=utf-8")
 NO_STORE = (b"cache-control", b"no-store")
@@ -147,10 +148,15 @@ def problem_answer(refusal: Refusal, request_id: str = "") -> HttpAnswer:
     return HttpAnswer(refusal.status, headers, _encode(problem))
 
 
-async def send_answer(send: Send, answer: HttpAnswer, *, without_body: bool = False) -> None:
-    """Send `answer`; `without_body` for HEAD."""
-    headers = answer.headers
+async def send_answer(scope: Scope, send: Send, answer: HttpAnswer) -> None:
+    """Send `answer`, without its body where HEAD asked: as one message to a server that takes `WHOLE`."""
+    headers, body = answer.headers, answer.body
     if answer.status not in (204, 304):
-        headers = [*headers, (b"content-length", str(len(answer.body)).encode())]
+        headers = [*headers, (b"content-length", b"%d" % len(body))]
+    if scope["method"] == "HEAD":
+        body = b""
+    if WHOLE in scope.get("extensions", ()):
+        await send({"type": WHOLE, "status": answer.status, "headers": headers, "body": body})
+        return
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if without_body else answer.body})
+    await send({"type": "http.response.body", "body": body})

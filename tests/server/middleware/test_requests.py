@@ -14,7 +14,7 @@ from hinterland.server.middleware.requests import RequestLog
 
 
 async def _hello(scope: Scope, receive: Receive, send: Send) -> None:
-    await send_answer(send, HttpAnswer(200, [], b"hello"))
+    await send_answer(scope, send, HttpAnswer(200, [], b"hello"))
 
 
 async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:

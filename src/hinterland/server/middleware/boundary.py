@@ -76,7 +76,7 @@ class Boundary:
             log.error("%s %.200r failed, request %s", scope["method"], scope["path"], request_id, exc_info=error)
         if not send.is_started:
             answer: HttpAnswer = problem_answer(refusal, request_id)
-            await send_answer(send, answer, without_body=scope["method"] == "HEAD")
+            await send_answer(scope, send, answer)
 
     def _refusal(self, error: Exception) -> Refusal:
         if isinstance(error, Refusal):
@@ -148,7 +148,7 @@ class _Marked:
         self.is_started = False
 
     async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
+        if "headers" in message:
             self.is_started = True
             message["headers"] = [*message["headers"], (b"x-request-id", self.id), _VARY, _NO_SNIFF]
         await self.send(message)

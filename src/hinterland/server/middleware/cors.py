@@ -39,7 +39,7 @@ class Cors:
         is_allowed = self.allows(origin)
         wanted = _header(scope, b"access-control-request-method")
         if scope["method"] == "OPTIONS" and wanted:
-            await send_answer(send, self._preflight(scope, origin, is_allowed, wanted))
+            await send_answer(scope, send, self._preflight(scope, origin, is_allowed, wanted))
             return
         if not is_allowed:
             self._tell(scope, origin)
@@ -96,7 +96,7 @@ class _WithHeaders:
         self.headers = headers
 
     async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
+        if "headers" in message:
             message["headers"] = [*message["headers"], *self.headers]
         await self.send(message)
 

@@ -43,7 +43,7 @@ class _Watched:
         self.id = "-"
 
     async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
+        if "headers" in message:
             self.status = message["status"]
             self.id = dict(message["headers"]).get(b"x-request-id", b"-").decode()
         await self.send(message)

@@ -48,7 +48,7 @@ class Endpoint:
         """Serve one request."""
         mounted = self.methods.get(scope["method"])
         if mounted is None and scope["method"] == "OPTIONS":
-            await send_answer(send, HttpAnswer(204, [(b"allow", _allowed(self.methods).encode())], b""))
+            await send_answer(scope, send, HttpAnswer(204, [(b"allow", _allowed(self.methods).encode())], b""))
             return
         if mounted is None:
             raise _not_allowed(scope, self.methods)
@@ -56,7 +56,7 @@ class Endpoint:
         request.view, request.is_alias = mounted.view, mounted.is_alias
         await authenticate(self.backend, request, mounted)
         answer = await mounted.handler(self.backend, request)
-        await send_answer(send, answer, without_body=scope["method"] == "HEAD")
+        await send_answer(scope, send, answer)
 
 
 async def authenticate(backend: Backend, request: HttpRequest, mounted: Mounted) -> None:
