@@ -50,7 +50,13 @@ def test_questions_about_people(question: Question, found: str) -> None:
     assert "".join(person["id"] for person in asked(question)) == found
 
 
-VALUES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+VALUES = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text()
+)
 TERMS = [Term("value", False, rank), Term("id", False, rank)]
 
 
