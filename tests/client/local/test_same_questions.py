@@ -182,6 +182,15 @@ async def test_without_a_declaration(client: Client, tmp_path: Path, kind: type[
             assert (await told(local, wrong))[:2] == (await told(remote, wrong))[:2] == ("BadRequest", "invalid_query")
 
 
+async def test_numbers_as_texts(client: Client) -> None:
+    """An id that the server gives may be said as text, as it stands in a path, to both."""
+    for orders in (client.collection("orders"), client.local.collection("orders")):
+        assert await orders.get("1") == await orders.get(1)
+        await orders.update("2", {"amount": 8})
+    await client.sync.now()
+    assert (await client.collection("orders").get(2))["amount"] == 8
+
+
 async def test_records_that_the_server_has_not_seen(client: Client) -> None:
     """A temporary id stands for its record in a question, before the server has given another and after."""
     orders = client.local.collection("orders")

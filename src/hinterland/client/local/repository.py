@@ -113,7 +113,7 @@ class LocalRepository(Generic[T]):
         return self._typed(await self._parts.store.read(lambda connection: self._seen(connection, scope, record_id)))
 
     def _seen(self, connection: Connection, scope: Scope, record_id: RecordId) -> Document:
-        known = records.real_id(connection, scope, record_id)
+        known = records.real_id(connection, scope, self._id(record_id))
         document = records.seen(connection, scope, (self.collection, self.parent, known))
         if document is None:
             raise Refusal("not_found", f"there is no {self.collection}/{record_id}")
@@ -268,7 +268,12 @@ class LocalRepository(Generic[T]):
         return await self._write(Write(**self._at(record_id), act="delete"))
 
     def _at(self, record_id: RecordId) -> dict[str, Any]:
-        return {"collection": self.collection, "parent": self.parent, "id": record_id}
+        return {"collection": self.collection, "parent": self.parent, "id": self._id(record_id)}
+
+    def _id(self, record_id: RecordId) -> RecordId:
+        """The id as the store has it: a number that the server gave may be said as text, as in a path."""
+        text = str(record_id)
+        return int(text) if self._ids == "integer" and text.isascii() and text.isdigit() else record_id
 
     async def _write(self, write: Write) -> Written[T]:
         handle, [(record_id, record)] = await self._parts.outbox.add([write], lambda made: fitting(made, self._kind))
