@@ -191,9 +191,11 @@ async def test_numbers_as_texts(client: Client) -> None:
     assert (await client.collection("orders").get(2))["amount"] == 8
 
 
-async def test_records_that_the_server_has_not_seen(client: Client) -> None:
+@pytest.mark.parametrize("is_declared", [True, False])
+async def test_records_that_the_server_has_not_seen(client: Client, is_declared: bool) -> None:
     """A temporary id stands for its record in a question, before the server has given another and after."""
-    orders = client.local.collection("orders")
+    client.local.scope.shapes = client.local.scope.shapes if is_declared else {}
+    orders = client.local.collection("orders", ids="integer")
     written = await orders.create({"amount": 7})
     assert [order["amount"] for order in (await orders.list(id=written.id)).items] == [7]
     await client.sync.now()

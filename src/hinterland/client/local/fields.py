@@ -9,7 +9,7 @@ from hinterland.client.local.filters import Test, annotated, compiled, compiled_
 from hinterland.client.local.order import Rank, rank, whole
 from hinterland.contract.errors import Refusal
 from hinterland.contract.expressions import record_fields
-from hinterland.contract.fields import Int64, Integer, Number, from_text
+from hinterland.contract.fields import Boolean, Int64, Integer, Number, from_text
 from hinterland.contract.matching import META_NAMES, check_sort, wanted
 from hinterland.contract.records import Collection, Document
 
@@ -82,7 +82,7 @@ class Guessed:
     def equality(self, name: str, value: Any) -> Callable[[Any], bool]:
         """A test of a field's value, which is of the type that each record's own value has."""
         self.check_names([name])
-        return lambda held: _stands_for(value, held)
+        return _standing_for(str(value))
 
     def check_sort(self, sort: Sequence[str]) -> None:
         """Refuses names that records can't be sorted by."""
@@ -105,11 +105,16 @@ def _refuse(collection: str, unknown: Sequence[str]) -> None:
         raise Refusal("invalid_query", f"{unknown[0][:64]!r} is not a field of {collection}")
 
 
-def _stands_for(text: str, held: Any) -> bool:
-    if isinstance(held, bool):
-        return text.lower() == ("true" if held else "false")
-    if isinstance(held, int | float):
-        return bool(from_text(Integer() if isinstance(held, int) else Number(), text) == held)
-    if isinstance(held, list | dict):
-        raise Refusal("invalid_query", "lists and objects can't be compared for equality: use filter")
-    return bool(held == text)
+def _standing_for(text: str) -> Callable[[Any], bool]:
+    whole, decimal, truth = (from_text(kind, text) for kind in (Integer(), Number(), Boolean()))
+
+    def test(held: Any) -> bool:
+        if isinstance(held, bool):
+            return held is truth
+        if isinstance(held, int | float):
+            return bool(held == (whole if isinstance(held, int) else decimal))
+        if isinstance(held, list | dict):
+            raise Refusal("invalid_query", "lists and objects can't be compared for equality: use filter")
+        return bool(held == text)
+
+    return test
