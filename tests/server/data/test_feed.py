@@ -20,7 +20,7 @@ from hinterland.server.data import feed as feeding
 from hinterland.server.data.feed import KEEP_ALIVE
 from hinterland.server.data.requests import WriteRequest
 from hinterland.server.storage.postgres import PostgresStorage
-from hinterland.server.storage.protocol import LogEntry
+from hinterland.server.storage.protocol import LogPage
 from hinterland.server.storage.sqlite import SqliteStorage
 from hinterland.server.storage.system import Drop, Put, RowAct
 from tests.server.data.world import (
@@ -396,8 +396,8 @@ class Interrupted(SqliteStorage):
 
     then: Callable[[], Awaitable[object]] | None = None
 
-    async def log(self, after: int, limit: int, through: int | None = None) -> list[LogEntry]:
-        entries = await super().log(after, limit, through)
+    async def log(self, after: int, limit: int, *more: Any, **named: Any) -> LogPage:
+        entries = await super().log(after, limit, *more, **named)
         then, self.then = self.then, None
         if then is not None:
             await then()

@@ -87,3 +87,24 @@ async def test_costly_lists_leave_connections_to_the_others(tmp_path: Path, post
         await api("GET", thing)
         assert sum(task.done() for task in searching) < 6
         assert {answer.status_code for answer in await asyncio.gather(*searching)} == {200}
+
+
+async def test_slow_lists_leave_connections_to_the_others(tmp_path: Path, postgres_dsn: str) -> None:
+    """Nor does a list that turns out slow, though nothing in its question said so, take more than its share: it is
+    stopped after a short time, and the slow ones go on one after the other."""
+    async with serving(PostgresStorage(postgres_dsn, connections=4)) as api:
+        await api.write(*[Write(act="create", collection="things")] * 4)
+        async with api.backend.storage.transaction() as transaction:
+            for statement in (
+                "ALTER TABLE things RENAME TO kept",
+                "CREATE VIEW things AS SELECT * FROM kept WHERE pg_sleep(0.1) IS NOT NULL",
+            ):
+                await transaction.execute(statement)  # type: ignore[attr-defined]
+        slow = [asyncio.ensure_future(api("GET", THINGS, params={"total": total})) for total in ("true", *"00000")]
+        await asyncio.sleep(0)
+        for _ in range(3):
+            assert (await api("GET", "/readyz")).status_code == 200
+        assert not any(task.done() for task in slow)
+        answers = await asyncio.gather(*slow)
+        assert [(answer.status_code, len(answer.json()["items"])) for answer in answers] == [(200, 4)] * 6
+        assert answers[0].json()["total"] == 4

@@ -178,7 +178,7 @@ async def test_short_reads_stay(storage: SqliteStorage, monkeypatch: pytest.Monk
     storage._readers.shutdown()  # a read that leaves the loop would fail
     reader = sqlite_reading.Reader(storage.path)
     for _ in range(1_000):
-        assert reader.fetch(storage.tables["posts"].get, ("", "a")) is not None
+        assert reader.fetch(storage.tables["posts"].get, ("", "a"), list) is not None
     reader.connection.close()
 
 

@@ -145,7 +145,7 @@ class Feed:
 
     async def catch_up(self, subscription: Subscription) -> None:
         """Serve the next page of the log to a subscription, or make it live where nothing is missing."""
-        entries = await self._storage.log(subscription.revision, _PAGE)
+        entries = await self._storage.log(subscription.revision, _PAGE, collections=subscription.channel.views)
         for commit in commits(entries):
             subscription.replay(subscription.channel.event(commit), commit.revision, commit.check)
         if not entries and not subscription.has_ended:
@@ -198,7 +198,7 @@ class Feed:
             self._position = (commit.revision, commit.check)
             if judged > _JUDGED_AT_ONCE:
                 judged = await asyncio.sleep(0, 0)
-        return len(entries) >= _PAGE
+        return not entries.is_last
 
     def _serve(self, commit: LogCommit) -> int:
         channels = {channel for name in commit.collections for channel in self._watching.get(name, ())}

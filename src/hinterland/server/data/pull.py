@@ -18,8 +18,8 @@ from hinterland.contract.sync import Pull, PullResult, Settled
 from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.data.cursors import CHANGED, Cursor, Cursors
 from hinterland.server.data.views import Delta, Version, View, Views, change_text, version
-from hinterland.server.storage.protocol import Head, LogEntry, Snapshot, Storage, StoredRecord
-from hinterland.server.storage.statements import RECORD_COLUMNS
+from hinterland.server.storage.protocol import PAGE_BYTES, Head, LogEntry, Snapshot, Storage, StoredRecord
+from hinterland.server.storage.statements import RECORD_COLUMNS, RECORD_TEXTS
 
 MAX_COLLECTIONS = 100
 _LOG_PAGE = 500
@@ -103,45 +103,58 @@ class Page:
         self.views = views
         self.cursor = cursor
         self.limit = limit
+        self.size = 0
         self.changes: list[str] = []
         self.complete: list[str] = []
 
     @property
+    def room(self) -> int:
+        """How many changes may be added: none once there is as much text as one answer may hold."""
+        return self.limit - len(self.changes) if self.size < PAGE_BYTES else 0
+
+    @property
     def has_more(self) -> bool:
         """Whether the next pull goes on at once."""
-        return bool(self.cursor.pending) or self.cursor.revision < self.head.revision
+        return bool(self.cursor.pending) or self._lacks_log
 
     async def fill(self) -> None:
         """Read until the limit or the end of the log."""
-        while self.cursor.pending and len(self.changes) < self.limit:
+        while self.cursor.pending and self.room > 0:
             await self._send_whole(self.views[self.cursor.pending[0]])
-        if not self.cursor.pending and len(self.changes) < self.limit:
+        if not self.cursor.pending and self.room > 0:
             await self._follow()
+
+    def _add(self, change: str) -> None:
+        self.changes.append(change)
+        self.size += len(change)
 
     # ------------------------------------------------------------ whole collections
 
     async def _send_whole(self, view: View) -> None:
-        room = self.limit - len(self.changes)
-        records = await self._records(view, self.cursor.after, room + 1)
-        for record in records[:room]:
+        records, has_more = await self._records(view, self.cursor.after, self.room)
+        for record in records:
+            if self.room <= 0:
+                break
             seen = await self._as_it_was(view, record)
             if seen is not None:
                 delta = Delta(seen.parent, seen.id, seen.revision, None, None)
-                self.changes.append(change_text("create", view.name, delta, view.wire(Version(seen))))
-        if len(records) > room:
-            self._move(after=(records[room - 1].parent, records[room - 1].id))
-        else:
+                self._add(change_text("create", view.name, delta, view.wire(Version(seen))))
+            self._move(after=(record.parent, record.id))
+        if not has_more and (not records or self.cursor.after == (records[-1].parent, records[-1].id)):
             self.complete.append(view.name)
             self._move(pending=self.cursor.pending[1:], after=None)
 
     def _move(self, **changes: Any) -> None:
         self.cursor = msgspec.structs.replace(self.cursor, **changes)
 
-    async def _records(self, view: View, after: tuple[str, RecordId] | None, count: int) -> list[StoredRecord]:
-        """The next records by key that are in the view, or were changed since the cursor's revision."""
+    async def _records(
+        self, view: View, after: tuple[str, RecordId] | None, count: int
+    ) -> tuple[list[StoredRecord], bool]:
+        """The next records by key that are in the view, or were changed since the cursor's revision; and whether there
+        are more."""
         condition = view.condition()
         if condition is None:
-            return []
+            return [], False
         sql, parameters = condition
         is_nested = bool(view.entry.collection.parent)
         key, beyond = ("r._parent, r.id", "(r._parent, r.id) > (?, ?)") if is_nested else ("r.id", "r.id > ?")
@@ -150,43 +163,54 @@ class Page:
         if after is not None:
             sql, parameters = f"{beyond} AND {sql}", [*(after if is_nested else after[1:]), *parameters]
         sql = f"SELECT {_COLUMNS} FROM {view.entry.table.name} r WHERE {sql} ORDER BY {key} LIMIT ?"
-        return [StoredRecord(*row) for row in await self.snapshot.fetch(sql, [*parameters, count])]
+        rows, is_cut = await self.snapshot.fetch_some(
+            sql, [*parameters, count + 1], RECORD_TEXTS.of(count + 1), "little"
+        )
+        return [StoredRecord(*row) for row in rows[:count]], is_cut or len(rows) > count
 
     async def _as_it_was(self, view: View, record: StoredRecord) -> StoredRecord | None:
         """The record at the cursor's revision, if it was in the view."""
         if record.revision <= self.cursor.revision:
             return record
-        history = await self.snapshot.history(view.name, record.parent, record.id, self.cursor.revision)
-        before = history[0].before
+        before = await self.snapshot.record_at(view.name, record.parent, record.id, self.cursor.revision)
         return before if before is not None and view.sees(Version(before)) else None
 
     # ------------------------------------------------------------ the log
 
     async def _follow(self) -> None:
         touched: dict[tuple[str, str, RecordId], Delta] = {}
-        room, read = self.limit - len(self.changes), 0
+        room, read, held = self.room, 0, 0
         size = room
-        while self.cursor.revision < self.head.revision and len(touched) < room and read < _LOG_READ:
-            entries = await self.snapshot.log(self.cursor.revision, min(size, _LOG_PAGE))
+        while self._lacks_log and len(touched) < room and read < _LOG_READ and held < PAGE_BYTES:
+            entries = await self.snapshot.log(self.cursor.revision, min(size, _LOG_PAGE), collections=self.views)
             last = (entries[-1].commit, entries[-1].check) if entries else self.head[:2]
             self._move(revision=last[0], check=last[1])
             read += len(entries)
-            size = room - len(touched) if self._gather(entries, touched) else size * 2
+            mine = [entry for entry in entries if entry.collection in self.views]
+            held += sum(_weight(entry) for entry in mine)
+            _gather(mine, touched)
+            size = room - len(touched) if mine else size * 2
         for (collection, _, _), delta in touched.items():
             if (text := self.views[collection].change(delta)) is not None:
-                self.changes.append(text)
+                self._add(text)
 
-    def _gather(self, entries: Sequence[LogEntry], touched: dict[tuple[str, str, RecordId], Delta]) -> bool:
-        """Join each record's changes to one, in the order of the last of them; tells whether there were any."""
-        count = 0
-        for entry in entries:
-            if entry.collection in self.views:
-                key = (entry.collection, entry.parent, entry.id)
-                earlier = touched.pop(key, None)
-                before = version(entry.before) if earlier is None else earlier.before
-                touched[key] = Delta(entry.parent, entry.id, entry.revision, before, version(entry.after))
-                count += 1
-        return count > 0
+    @property
+    def _lacks_log(self) -> bool:
+        return self.cursor.revision < self.head.revision
+
+
+def _weight(entry: LogEntry) -> int:
+    """How much text a change holds."""
+    return sum(len(record.body) for record in (entry.before, entry.after) if record is not None)
+
+
+def _gather(entries: Sequence[LogEntry], touched: dict[tuple[str, str, RecordId], Delta]) -> None:
+    """Join each record's changes to one, in the order of the last of them."""
+    for entry in entries:
+        key = (entry.collection, entry.parent, entry.id)
+        earlier = touched.pop(key, None)
+        before = version(entry.before) if earlier is None else earlier.before
+        touched[key] = Delta(entry.parent, entry.id, entry.revision, before, version(entry.after))
 
 
 async def _settled(snapshot: Snapshot, caller: Principal, device: str, page: Page) -> int:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal, RecordId
 from hinterland.contract.query import Query
-from hinterland.kit.cel.errors import CelError
 from hinterland.server.data.catalogue import Catalogue, Entry
 from hinterland.server.data.equality import stored_value
 from hinterland.server.data.ordering import Order, Term
 from hinterland.server.data.plan import denied
 from hinterland.server.data.rules import column
-from hinterland.server.storage.protocol import Snapshot, Storage, StoredRecord
-from hinterland.server.storage.statements import RECORD_COLUMNS
+from hinterland.server.data.views import filter_rule, refuse_hidden
+from hinterland.server.storage.failures import TooSlow
+from hinterland.server.storage.protocol import PAGE_BYTES, Cost, Snapshot, Storage, StoredRecord
+from hinterland.server.storage.statements import RECORD_COLUMNS, RECORD_TEXTS
 
 _COLUMNS = ", ".join(f"r.{name}" for name in RECORD_COLUMNS.split(", "))
-_ASIDES = 3  # costly lists that are read at once: the connections are for everybody
+_ASIDES = 3  # costly lists that are read at once, at most
 _WIDTH = len(StoredRecord._fields)
 
 
@@ -37,7 +39,8 @@ class Reader:
     def __init__(self, storage: Storage, catalogue: Catalogue) -> None:
         self.storage = storage
         self.catalogue = catalogue
-        self._asides = asyncio.Semaphore(_ASIDES)
+        self._lists = asyncio.Semaphore(storage.lists_at_once)
+        self._asides = asyncio.Semaphore(min(_ASIDES, max(1, storage.lists_at_once // 2)))
 
     async def view(self, caller: Principal, entry: Entry, parent: str, id: RecordId) -> StoredRecord:
         """One record. Raises `not_found` for one that the caller may not see too, so that nothing leaks."""
@@ -52,18 +55,20 @@ class Reader:
             raise denied(entry.name, "list", is_signed_in=caller.is_signed_in)
         terms = self._terms(caller, entry, parent, query)
         order = entry.order(query.sort)
-        _refuse_hidden(entry, order.names & entry.hidden(caller))
+        refuse_hidden(entry, order.names & entry.hidden(caller))
         if not _is_costly(entry, query):
-            return await self._page(entry, query, order, terms)
+            with suppress(TooSlow):
+                async with self._lists:
+                    return await self._page(entry, query, order, terms, "unknown")
         async with self._asides:
-            return await self._page(entry, query, order, terms)
+            return await self._page(entry, query, order, terms, "much")
 
-    async def _page(self, entry: Entry, query: Query, order: Order, terms: Sequence[Term]) -> Page:
+    async def _page(self, entry: Entry, query: Query, order: Order, terms: Sequence[Term], cost: Cost) -> Page:
         if query.total:
             async with self.storage.snapshot() as snapshot:
-                page = await self._select(snapshot, entry, query, order, terms)
-                return page._replace(total=await _count(snapshot, entry, query, terms))
-        return await self._select(self.storage, entry, query, order, terms)
+                page = await self._select(snapshot, entry, query, order, terms, cost)
+                return page._replace(total=await _count(snapshot, entry, terms, cost))
+        return await self._select(self.storage, entry, query, order, terms, cost)
 
     def _terms(self, caller: Principal, entry: Entry, parent: str, query: Query) -> list[Term]:
         hidden = entry.hidden(caller)
@@ -71,32 +76,40 @@ class Reader:
         terms: list[Term] = [("r._parent = ?", [parent])] if entry.collection.parent else []
         terms += [_equality(entry, name, value, hidden) for name, value in query.equals.items()]
         if query.filter:
-            terms.append(_filter(entry, query.filter, hidden, variables))
+            asked = filter_rule(entry, caller, query.filter)
+            terms.append((f"({asked.sql.text})", asked.sql.bind(variables)))
         rule = entry.rules["list"]
         if rule is not None and not rule.is_true and not caller.is_admin:
             terms.append((f"({rule.sql.text})", rule.sql.bind(variables)))
         return terms
 
     async def _select(
-        self, snapshot: Snapshot, entry: Entry, query: Query, order: Order, terms: Sequence[Term]
+        self, snapshot: Snapshot, entry: Entry, query: Query, order: Order, terms: Sequence[Term], cost: Cost
     ) -> Page:
         where, parameters = _where([*terms, order.after(query)] if query.cursor else terms)
         offset = (query.page - 1) * query.limit if query.page and not query.cursor else 0
         bounds = f"ORDER BY {order.sql} LIMIT ?" + (" OFFSET ?" if offset else "")
         parameters += [query.limit + 1, offset] if offset else [query.limit + 1]
         sql = f"SELECT {_COLUMNS}, {order.columns} FROM {entry.table.name} r{where} {bounds}"
-        fetch = snapshot.fetch_aside if _is_costly(entry, query) else snapshot.fetch
-        rows = await fetch(sql, parameters)
-        has_more = len(rows) > query.limit
+        rows, is_cut = await snapshot.fetch_some(sql, parameters, RECORD_TEXTS.of(query.limit + 1), cost)
+        if is_cut and query.page and len(rows) < query.limit:
+            raise _too_large_a_page(len(rows))
+        has_more = is_cut or len(rows) > query.limit
         shown = rows[: query.limit]
         next_cursor = order.cursor(query, shown[-1][_WIDTH:]) if has_more else ""
         return Page([StoredRecord(*row[:_WIDTH]) for row in shown], next_cursor, None)
 
 
-async def _count(snapshot: Snapshot, entry: Entry, query: Query, terms: Sequence[Term]) -> int:
+def _too_large_a_page(fitting: int) -> Refusal:
+    """Where pages are counted, one that ends early would hide the records at its end."""
+    mib = PAGE_BYTES // 1024**2
+    message = f"the records of this page are larger than {mib} MiB together: limit={fitting} fits, or go on by cursor"
+    return Refusal("invalid_query", message)
+
+
+async def _count(snapshot: Snapshot, entry: Entry, terms: Sequence[Term], cost: Cost) -> int:
     where, parameters = _where(terms)
-    fetch = snapshot.fetch_aside if _is_costly(entry, query) else snapshot.fetch
-    rows = await fetch(f"SELECT count(*) FROM {entry.table.name} r{where}", parameters)
+    rows, _ = await snapshot.fetch_some(f"SELECT count(*) FROM {entry.table.name} r{where}", parameters, None, cost)
     return int(rows[0][0])
 
 
@@ -110,22 +123,6 @@ def _where(terms: Sequence[Term]) -> Term:
     return " WHERE " + " AND ".join(sql for sql, _ in terms), [value for _, values in terms for value in values]
 
 
-def _filter(entry: Entry, text: str, hidden: frozenset[str], variables: dict[str, Any]) -> Term:
-    if len(text) > 4_000:
-        raise Refusal("invalid_query", "the filter is longer than 4,000 characters")
-    try:
-        rule = entry.book.filter(text)
-    except CelError as error:
-        raise Refusal("invalid_query", f"filter: {error}") from None
-    _refuse_hidden(entry, rule.reads_record & hidden)
-    return f"({rule.sql.text})", rule.sql.bind(variables)
-
-
-def _refuse_hidden(entry: Entry, names: frozenset[str] | set[str]) -> None:
-    if names:
-        raise Refusal("forbidden", f"{', '.join(sorted(names))} of {entry.name} can't be used to filter or sort")
-
-
 def _equality(entry: Entry, name: str, value: Any, hidden: frozenset[str]) -> Term:
-    _refuse_hidden(entry, {name} & hidden)
+    refuse_hidden(entry, {name} & hidden)
     return f"{column(name)} = ?", [stored_value(entry.collection, name, value)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
@@ -215,7 +216,11 @@ def filter_rule(entry: Entry, caller: Principal, text: str) -> Rule:
         rule = entry.book.filter(text)
     except CelError as error:
         raise Refusal("invalid_query", f"filter: {error}") from None
-    names = rule.reads_record & entry.hidden(caller)
+    refuse_hidden(entry, rule.reads_record & entry.hidden(caller))
+    return rule
+
+
+def refuse_hidden(entry: Entry, names: AbstractSet[str]) -> None:
+    """Raises `forbidden` for `names` of fields that are hidden from the caller who filters or sorts by them."""
     if names:
         raise Refusal("forbidden", f"{', '.join(sorted(names))} of {entry.name} can't be used to filter or sort")
-    return rule

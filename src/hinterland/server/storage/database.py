@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from contextlib import AbstractAsyncContextManager
 
 from hinterland.contract.identity import RecordId
 from hinterland.server.storage import statements
-from hinterland.server.storage.protocol import Head, LogEntry
+from hinterland.server.storage.protocol import Head, LogEntry, LogPage, StoredRecord
 from hinterland.server.storage.reading import Reads
 from hinterland.server.storage.writing import Writes
 
@@ -34,10 +35,17 @@ class Database(Reads):
         async with self.snapshot() as snapshot:
             return await snapshot.check_at(revision)
 
-    async def log(self, after: int, limit: int, through: int | None = None) -> list[LogEntry]:
-        """Changes beyond revision `after` (and not beyond `through`), about `limit`, ending at a commit's end."""
+    async def log(
+        self, after: int, limit: int, through: int | None = None, collections: Container[str] | None = None
+    ) -> LogPage:
+        """Changes beyond revision `after`, ending at a commit's end; those of other `collections` without records."""
         async with self.snapshot() as snapshot:
-            return await snapshot.log(after, limit, through)
+            return await snapshot.log(after, limit, through, collections)
+
+    async def record_at(self, collection: str, parent: str, id: RecordId, revision: int) -> StoredRecord | None:
+        """One record as it was right after `revision`, as far as the log reaches back."""
+        async with self.snapshot() as snapshot:
+            return await snapshot.record_at(collection, parent, id, revision)
 
     async def history(self, collection: str, parent: str, id: RecordId, after: int) -> list[LogEntry]:
         """The changes of one record beyond revision `after`, in order."""

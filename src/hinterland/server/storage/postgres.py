@@ -22,14 +22,16 @@ from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Collection
 from hinterland.server.storage import failures, migrations, statements
 from hinterland.server.storage.database import Database
-from hinterland.server.storage.failures import Deadlock, FateUnknown, StorageError
-from hinterland.server.storage.protocol import DialectName, StoredRecord
+from hinterland.server.storage.failures import Deadlock, FateUnknown, StorageError, TooSlow
+from hinterland.server.storage.protocol import PAGE_BYTES, Cost, DialectName, StoredRecord
 from hinterland.server.storage.reading import Reads
-from hinterland.server.storage.statements import CollectionTable
+from hinterland.server.storage.statements import CollectionTable, Texts
 from hinterland.server.storage.system import SYSTEM_TABLES, Expect, Row
 from hinterland.server.storage.writing import Writes
 
 log = logging.getLogger("hinterland.storage")
+_SHORT_SECONDS = 0.25  # of a SELECT that was not known to cost much
+_LEFT_OUT = "-"  # which is no record's text
 _MIGRATION_LOCK = 0x68696E74  # an advisory lock's number: one process at a time changes the schema
 
 
@@ -60,6 +62,60 @@ class PostgresReads(Reads):
         """The rows of one statement."""
         with translated(self.tables):
             return list(await self.connection.fetch(numbered(sql), *parameters))
+
+    async def fetch_some(
+        self, sql: str, parameters: Sequence[Any], texts: Texts | None, cost: Cost
+    ) -> tuple[list[Sequence[Any]], bool]:
+        """The first rows of one SELECT. Raises `TooSlow`."""
+        with translated(self.tables):
+            return await _some(self.connection, sql, parameters, texts, cost)
+
+
+async def _some(
+    source: asyncpg.Connection | asyncpg.Pool, sql: str, parameters: Sequence[Any], texts: Texts | None, cost: Cost
+) -> tuple[list[Sequence[Any]], bool]:
+    """The first rows. As long as none of them is large, a plain statement is enough: what it leaves out it marks."""
+    seconds = _SHORT_SECONDS if cost == "unknown" else None
+    try:
+        if texts is None:
+            return await source.fetch(numbered(sql), *parameters, timeout=seconds), False
+        rows = await source.fetch(numbered(lightened(sql, texts)), *parameters, timeout=seconds)
+        if not any(row[texts.place] == _LEFT_OUT for row in rows):
+            return rows, False
+        rows = await source.fetch(numbered(bounded(sql, texts)), *parameters, timeout=seconds)
+    except TimeoutError:
+        if cost == "unknown":
+            raise TooSlow from None
+        raise
+    is_cut = len(rows) > 1 and rows[-1][-1] > PAGE_BYTES
+    return [row[:-3] for row in (rows[:-1] if is_cut else rows)], is_cut
+
+
+@lru_cache(maxsize=2_000)
+def lightened(sql: str, texts: Texts) -> str:
+    """`sql` without the texts of those rows that hold more than their share of `PAGE_BYTES`."""
+    body, private = texts.body, texts.private
+    is_large = f"octet_length({body}) + coalesce(octet_length({private}), 0) > {PAGE_BYTES // texts.rows}"
+    light = (
+        f"CASE WHEN {is_large} THEN '{_LEFT_OUT}' ELSE {body} END, CASE WHEN {is_large} THEN NULL ELSE {private} END"
+    )
+    return sql.replace(f"{body}, {private}", light, 1)
+
+
+@lru_cache(maxsize=2_000)
+def bounded(sql: str, texts: Texts) -> str:
+    """`sql` up to the row with which its `texts` hold more than `PAGE_BYTES`, and two rows in any case.
+
+    Of three more columns the last is how much they hold until there. The database counts: what is too much is neither
+    sent nor read from the disk. Names that begin with _ are no field's.
+    """
+    body, private = (name.rpartition(".")[2] for name in (texts.body, texts.private))
+    size = f"coalesce(octet_length({body}), 0) + coalesce(octet_length({private}), 0)"
+    counted = (
+        f"SELECT found.*, row_number() OVER above AS _number, {size} AS _size, sum({size}) OVER above AS _through "
+        f"FROM ({sql}) AS found WINDOW above AS (ROWS UNBOUNDED PRECEDING)"
+    )
+    return f"SELECT * FROM ({counted}) AS counted WHERE _number <= 2 OR _through - _size <= {PAGE_BYTES}"
 
 
 class PostgresTransaction(PostgresReads, Writes):
@@ -99,6 +155,7 @@ class PostgresStorage(Database):
     def __init__(self, dsn: str, *, connections: int = 10) -> None:
         self.dsn = dsn
         self.connections = connections
+        self.lists_at_once = max(1, connections // 2)
         self.tables: dict[str, CollectionTable] = {}
         self.lineage = ""
         self._pool: asyncpg.Pool | None = None
@@ -194,6 +251,13 @@ class PostgresStorage(Database):
         """The rows of one SELECT."""
         with translated(self.tables):
             return list(await self._connected().fetch(numbered(sql), *parameters))
+
+    async def fetch_some(
+        self, sql: str, parameters: Sequence[Any], texts: Texts | None, cost: Cost
+    ) -> tuple[list[Sequence[Any]], bool]:
+        """The first rows of one SELECT. Raises `TooSlow`."""
+        with translated(self.tables):
+            return await _some(self._connected(), sql, parameters, texts, cost)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[PostgresReads]:

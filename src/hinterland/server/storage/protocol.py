@@ -5,14 +5,19 @@ All methods are async; SQLite's never wait, since its statements are short and r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Collection
 from hinterland.server.storage.system import Row, RowAct
 
+if TYPE_CHECKING:
+    from hinterland.server.storage.statements import Texts
+
+PAGE_BYTES = 4 * 1024 * 1024  # of text: what one answer, and the memory behind it, is held to
+Cost = Literal["little", "unknown", "much"]
 DialectName = Literal["sqlite", "postgres"]
 
 
@@ -58,6 +63,14 @@ class LogEntry(NamedTuple):
     origin: str = ""
 
 
+class LogPage(list[LogEntry]):
+    """Changes in their order. `is_last`: there was nothing beyond them."""
+
+    def __init__(self, entries: Iterable[LogEntry] = (), *, is_last: bool = True) -> None:
+        super().__init__(entries)
+        self.is_last = is_last
+
+
 class Head(NamedTuple):
     """Where the log ends: the last revision and its commit's check value; what came after `horizon` is kept."""
 
@@ -73,8 +86,14 @@ class Snapshot(Protocol):
         """The rows of one SELECT; parameters stand as `?`."""
         ...
 
-    async def fetch_aside(self, sql: str, parameters: Sequence[Any] = ()) -> list[Sequence[Any]]:
-        """The same for a SELECT that may cost much: it keeps as few others waiting as the storage can."""
+    async def fetch_some(
+        self, sql: str, parameters: Sequence[Any], texts: Texts | None, cost: Cost
+    ) -> tuple[list[Sequence[Any]], bool]:
+        """The first rows of a SELECT whose cost and size are not known before, and whether there are more.
+
+        There are as many rows as hold `PAGE_BYTES` in their `texts` (None: all), and at least one. What may cost much
+        keeps as few others waiting as the storage can; what is of unknown cost may raise `TooSlow` after a short time.
+        """
         ...
 
     async def record(self, collection: str, parent: str, id: RecordId) -> StoredRecord | None:
@@ -97,9 +116,15 @@ class Snapshot(Protocol):
         """The check value of the commit that ended at `revision`; None where the log has no such commit end."""
         ...
 
-    async def log(self, after: int, limit: int, through: int | None = None) -> list[LogEntry]:
-        """Changes with a revision beyond `after` (and not beyond `through`), about `limit` of them, ending at a
-        commit's end."""
+    async def record_at(self, collection: str, parent: str, id: RecordId, revision: int) -> StoredRecord | None:
+        """One record as it was right after `revision`, as far as the log reaches back."""
+        ...
+
+    async def log(
+        self, after: int, limit: int, through: int | None = None, collections: Container[str] | None = None
+    ) -> LogPage:
+        """Changes with a revision beyond `after` (and not beyond `through`), about `limit` of them or as many as hold
+        `PAGE_BYTES`, ending at a commit's end. Those of other `collections` come without their records."""
         ...
 
     async def history(self, collection: str, parent: str, id: RecordId, after: int) -> list[LogEntry]:
@@ -142,6 +167,8 @@ class Storage(Snapshot, Protocol):
 
     dialect: DialectName
     lineage: str
+    lists_at_once: int
+    """How many SELECTs of unknown cost may run at once, so that the others find a connection."""
 
     async def open(self) -> None:
         """Connect, and bring the system's tables to this version. Raises `StorageError` with what to do."""

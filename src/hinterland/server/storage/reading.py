@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import RecordId
 from hinterland.server.storage import statements
-from hinterland.server.storage.protocol import Head, LogEntry, StoredRecord
-from hinterland.server.storage.statements import CollectionTable
+from hinterland.server.storage.protocol import PAGE_BYTES, Cost, Head, LogEntry, LogPage, StoredRecord
+from hinterland.server.storage.statements import LOG_AFTER, LOG_TEXTS, CollectionTable, Texts
 from hinterland.server.storage.system import SYSTEM_TABLES, Row
 
 _SYSTEM = {table.name: table for table in SYSTEM_TABLES}
@@ -33,9 +33,11 @@ class Reads:
         """The rows of one SELECT; parameters stand as `?`."""
         raise AssertionError("a driver reads")  # pragma: no cover
 
-    async def fetch_aside(self, sql: str, parameters: Sequence[Any] = ()) -> list[Sequence[Any]]:
-        """The rows of one SELECT that may cost much."""
-        return await self.fetch(sql, parameters)
+    async def fetch_some(
+        self, sql: str, parameters: Sequence[Any], texts: Texts | None, cost: Cost
+    ) -> tuple[list[Sequence[Any]], bool]:
+        """The first rows of one SELECT, and whether there are more."""
+        raise AssertionError("a driver reads")  # pragma: no cover
 
     def table(self, collection: str) -> CollectionTable:
         """The table of a declared collection. Raises the `unknown_collection` refusal."""
@@ -78,52 +80,71 @@ class Reads:
         rows = await self.fetch(statements.CHECK_AT, (revision,))
         return rows[0][0] if rows else None
 
-    async def log(self, after: int, limit: int, through: int | None = None) -> list[LogEntry]:
-        """Changes beyond revision `after` (and not beyond `through`), about `limit`, ending at a commit's end."""
+    async def log(
+        self, after: int, limit: int, through: int | None = None, collections: Container[str] | None = None
+    ) -> LogPage:
+        """Changes beyond revision `after`, ending at a commit's end; those of other `collections` without records."""
         end = _LAST if through is None else through
         while True:
-            rows = await self.fetch(statements.LOG_AFTER, (after, end, limit))
-            is_last = len(rows) < limit
+            rows, is_cut = await self.fetch_some(LOG_AFTER, (after, end, limit), LOG_TEXTS, "little")
+            is_last = not is_cut and len(rows) < limit
             if not is_last and rows[-1][0] != rows[-1][1]:
-                rows += await self.fetch(statements.LOG_AFTER, (rows[-1][0], rows[-1][1], _LAST))
+                rows += await self.fetch(LOG_AFTER, (rows[-1][0], rows[-1][1], _LAST))
             entries = [self._entry(row) for row in rows if row[6] in self.tables]
             if entries or is_last:
-                return await self._with_after(entries)
+                whole = await self._with_records(entries, self.tables if collections is None else collections)
+                return LogPage(whole, is_last=is_last and len(whole) == len(entries))
             after = rows[-1][0]  # all were of collections that are not declared any more: nothing isn't the end
 
     async def history(self, collection: str, parent: str, id: RecordId, after: int) -> list[LogEntry]:
         """The changes of one record beyond revision `after`, in order."""
         rows = await self.fetch(statements.LOG_OF_RECORD, (collection, parent, str(id), after))
-        return await self._with_after([self._entry(row) for row in rows])
+        entries = [self._entry(row) for row in rows]
+        return [entry._replace(after=await self._after(entry, later)) for entry, later in _with_later(entries)]
 
     def _entry(self, row: Sequence[Any]) -> LogEntry:
         is_integer = self.tables[row[6]].is_integer
         return statements.log_entry(row, statements.record_id(row[8], is_integer=is_integer))
 
-    async def _with_after(self, entries: list[LogEntry]) -> list[LogEntry]:
-        """Give each entry its `after`: the next change's before, or the record as it stands."""
-        following: dict[tuple[str, str, RecordId], StoredRecord | None] = {}
-        result: list[LogEntry] = []
-        for index, entry in enumerate(reversed(entries)):
+    async def _with_records(self, entries: list[LogEntry], collections: Container[str]) -> list[LogEntry]:
+        """The first entries, each with its `after`, up to the end of the commit in which they become large."""
+        whole: list[LogEntry] = []
+        size = 0
+        for index, (entry, later) in enumerate(_with_later(entries)):
             await pause(index, len(entries))
-            key = (entry.collection, entry.parent, entry.id)
-            if entry.kind == "delete":
-                after = None
-            elif key in following:
-                after = following[key]
+            if entry.collection in collections:
+                after = await self._after(entry, later)
+                size += 0 if after is None else len(after.body)
+                whole.append(entry._replace(after=after))
             else:
-                after = await self._after(entry)
-            following[key] = entry.before
-            result.append(entry._replace(after=after))
-        result.reverse()
-        return result
+                whole.append(entry._replace(before=None))
+            if size > PAGE_BYTES and entry.revision == entry.commit:
+                break
+        return whole
 
-    async def _after(self, entry: LogEntry) -> StoredRecord | None:
-        key = (entry.collection, entry.parent, str(entry.id), entry.revision)
-        later = await self.fetch(statements.NEXT_BEFORE, key)
+    async def _after(self, entry: LogEntry, later: LogEntry | None) -> StoredRecord | None:
+        """The record after a change: the before of its `later` change, or what the database holds."""
+        if entry.kind == "delete" or later is not None:
+            return later.before if later is not None and entry.kind != "delete" else None
+        return await self.record_at(entry.collection, entry.parent, entry.id, entry.revision)
+
+    async def record_at(self, collection: str, parent: str, id: RecordId, revision: int) -> StoredRecord | None:
+        """One record as it was right after `revision`: before its next change, or as it stands."""
+        later = await self.fetch(statements.NEXT_BEFORE, (collection, parent, str(id), revision))
         if later:
-            return None if later[0][0] is None else StoredRecord(entry.parent, entry.id, *later[0])
-        return await self.record(entry.collection, entry.parent, entry.id)
+            return None if later[0][0] is None else StoredRecord(parent, id, *later[0])
+        return await self.record(collection, parent, id)
+
+
+def _with_later(entries: Sequence[LogEntry]) -> Iterator[tuple[LogEntry, LogEntry | None]]:
+    """Each entry with the next one of the same record."""
+    seen: dict[tuple[str, str, RecordId], LogEntry] = {}
+    later: list[LogEntry | None] = []
+    for entry in reversed(entries):
+        key = (entry.collection, entry.parent, entry.id)
+        later.append(seen.get(key))
+        seen[key] = entry
+    return zip(entries, reversed(later), strict=True)
 
 
 def _row(columns: Mapping[str, str], values: Sequence[Any]) -> Row:

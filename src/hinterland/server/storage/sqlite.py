@@ -12,6 +12,7 @@ import secrets
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,9 @@ from hinterland.server.storage import migrations, statements
 from hinterland.server.storage.database import Database
 from hinterland.server.storage.failures import StorageError
 from hinterland.server.storage.ownership import Ownership
-from hinterland.server.storage.protocol import DialectName, StoredRecord
-from hinterland.server.storage.sqlite_reading import ERRORS, Reader, SqliteReads, connect, finished, refusal
-from hinterland.server.storage.statements import CollectionTable
+from hinterland.server.storage.protocol import Cost, DialectName, StoredRecord
+from hinterland.server.storage.sqlite_reading import ERRORS, Reader, SqliteReads, connect, finished, refusal, some
+from hinterland.server.storage.statements import CollectionTable, Texts
 from hinterland.server.storage.writing import Writes
 
 _THREADS = 2
@@ -72,6 +73,7 @@ class SqliteStorage(Database):
     """A data folder with one SQLite file; this process owns it while it is open."""
 
     dialect: DialectName = "sqlite"
+    lists_at_once = 100  # a slow one goes on in a thread, and whoever needs a connection opens one
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -167,18 +169,26 @@ class SqliteStorage(Database):
 
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Sequence[Any]]:
         """The rows of one SELECT; a slow one goes on elsewhere, since everybody uses the connection of the loop."""
-        if self._shared is None:
-            raise StorageError("the storage is not open")
-        rows = self._shared.fetch(sql, parameters)
+        rows = self._reader().fetch(sql, parameters, list)
         if rows is not None:
             return rows
         async with self.snapshot() as snapshot:
             return await snapshot.fetch(sql, parameters)
 
-    async def fetch_aside(self, sql: str, parameters: Sequence[Any] = ()) -> list[Sequence[Any]]:
-        """The rows of one SELECT that may cost much, on a connection of its own."""
+    async def fetch_some(
+        self, sql: str, parameters: Sequence[Any], texts: Texts | None, cost: Cost
+    ) -> tuple[list[Sequence[Any]], bool]:
+        """The first rows of one SELECT; a costly or slow one is read on a connection of its own."""
+        found = None if cost == "much" else self._reader().fetch(sql, parameters, partial(some, texts))
+        if found is not None:
+            return found
         async with self.snapshot() as snapshot:
-            return await snapshot.fetch_aside(sql, parameters)
+            return await snapshot.fetch_some(sql, parameters, texts, "much")
+
+    def _reader(self) -> Reader:
+        if self._shared is None:
+            raise StorageError("the storage is not open")
+        return self._shared
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[SqliteReads]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,8 +14,9 @@ import apsw
 from hinterland.contract.errors import Refusal
 from hinterland.server.storage import failures
 from hinterland.server.storage.failures import StorageError
+from hinterland.server.storage.protocol import PAGE_BYTES, Cost
 from hinterland.server.storage.reading import Reads
-from hinterland.server.storage.statements import CollectionTable
+from hinterland.server.storage.statements import CollectionTable, Texts
 
 _STEPS = 50_000  # virtual machine steps between two looks at a running read, about 1 ms
 _SHARE = 4  # looks that a read may have on the event loop before it goes on in a thread
@@ -22,6 +24,7 @@ _READER_PRAGMAS = ("query_only=ON", "cache_size=-4000")
 _CLASHES = (apsw.SQLITE_CONSTRAINT_UNIQUE, apsw.SQLITE_CONSTRAINT_PRIMARYKEY)
 
 T = TypeVar("T")
+Rows = Iterable[Sequence[Any]]
 
 
 def connect(path: Path) -> apsw.Connection:
@@ -83,21 +86,23 @@ class Reader:
         self._looks -= 1
         return self._looks < 0
 
-    def fetch(self, sql: str, parameters: Sequence[Any]) -> list[Sequence[Any]] | None:
-        """The rows; None where they take longer than the event loop can wait."""
+    def fetch(self, sql: str, parameters: Sequence[Any], take: Callable[[Rows], T]) -> T | None:
+        """What is to `take` of the rows; None where they take longer than the event loop can wait."""
         self._looks = _SHARE  # SQLite counts the steps of a cached statement on from its last run
         try:
-            return [*self.connection.execute(sql, parameters)]
+            return take(self.connection.execute(sql, parameters))
         except apsw.InterruptError:
             return None
         except ERRORS as error:
             raise refusal(error) from error
 
-    async def fetch_slowly(self, sql: str, parameters: Sequence[Any], threads: Executor) -> list[Sequence[Any]]:
-        """The rows, read in one of `threads`; a cancelled caller ends the read."""
+    async def fetch_slowly(
+        self, sql: str, parameters: Sequence[Any], take: Callable[[Rows], T], threads: Executor
+    ) -> T:
+        """What is to `take` of the rows, read in one of `threads`; a cancelled caller ends the read."""
 
-        def fetch() -> list[Sequence[Any]]:
-            return [*self.connection.execute(sql, parameters)]
+        def fetch() -> T:
+            return take(self.connection.execute(sql, parameters))
 
         def stop() -> None:
             self._looks = 0
@@ -121,9 +126,28 @@ class SqliteReads(Reads):
 
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Sequence[Any]]:
         """The rows of one SELECT."""
-        rows = self.reader.fetch(sql, parameters)
-        return rows if rows is not None else await self.fetch_aside(sql, parameters)
+        rows = self.reader.fetch(sql, parameters, list)
+        return rows if rows is not None else await self.reader.fetch_slowly(sql, parameters, list, self._threads)
 
-    async def fetch_aside(self, sql: str, parameters: Sequence[Any] = ()) -> list[Sequence[Any]]:
-        """The rows of one SELECT, read in a thread: a single step of it may take longer than the loop can wait."""
-        return await self.reader.fetch_slowly(sql, parameters, self._threads)
+    async def fetch_some(
+        self, sql: str, parameters: Sequence[Any], texts: Texts | None, cost: Cost
+    ) -> tuple[list[Sequence[Any]], bool]:
+        """The first rows of one SELECT; a costly one is read in a thread at once, since a single step of it may take
+        longer than the loop can wait."""
+        take = partial(some, texts)
+        found = None if cost == "much" else self.reader.fetch(sql, parameters, take)
+        return found if found is not None else await self.reader.fetch_slowly(sql, parameters, take, self._threads)
+
+
+def some(texts: Texts | None, rows: Rows) -> tuple[list[Sequence[Any]], bool]:
+    """The first rows, as many as hold `PAGE_BYTES` in their `texts` and at least one; and whether there are more."""
+    if texts is None:
+        return [*rows], False
+    taken: list[Sequence[Any]] = []
+    size, place = 0, texts.place
+    for row in rows:
+        size += len(row[place] or "") + len(row[place + 1] or "")
+        if size > PAGE_BYTES and taken:
+            return taken, True
+        taken.append(row)
+    return taken, False

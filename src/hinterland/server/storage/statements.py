@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Container, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -40,6 +40,24 @@ _LOG_TYPES: tuple[tuple[str, ColumnType], ...] = (
     ("before_created", "text"), ("before_updated", "text"), ("before_body", "text"), ("before_private", "text"),
     ("origin", "text"),
 )  # fmt: skip
+
+
+class Texts(NamedTuple):
+    """The two columns of a SELECT that hold a record's texts, side by side, the first at `place`; and how many `rows`
+    there are at most, rounded up to a power of two."""
+
+    body: str
+    private: str
+    place: int
+    rows: int = 512
+
+    def of(self, limit: int) -> Texts:
+        """The same of a SELECT of at most `limit` rows."""
+        return Texts(self.body, self.private, self.place, 1 << (limit - 1).bit_length())
+
+
+RECORD_TEXTS = Texts("r._body", "r._private", RECORD_COLUMNS.split(", ").index("_body"))
+LOG_TEXTS = Texts("before_body", "before_private", LOG_COLUMNS.split(", ").index("before_body"))
 
 
 def quote(name: str) -> str:

@@ -1,0 +1,164 @@
+"""Records that are large: whoever reads many of them gets them in parts that memory can hold, and each of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from hinterland.contract.changes import Write
+from hinterland.contract.fields import Json, Text
+from hinterland.contract.query import Query
+from hinterland.contract.records import EVERYBODY, Collection, users
+from hinterland.kit.clock import ManualClock
+from hinterland.server.data.reader import Page, Reader
+from hinterland.server.storage.protocol import PAGE_BYTES, Storage
+from tests.server.api import Api
+from tests.server.data.world import ADMIN, Replica, World, listen, opened
+from tests.server.refused import refused
+
+# Names that the statements of pages must not confuse with their own.
+BLOBS = Collection(
+    name="blobs",
+    fields={"any": Json(), "size": Text(), "number": Text(), "hidden": Json(read="auth.id == 'ada'")},
+    rules=EVERYBODY,
+    ids="integer",
+)
+OTHERS = Collection(name="others", fields={"any": Json()}, rules=EVERYBODY)
+SIZES = [PAGE_BYTES // 4, PAGE_BYTES // 4, PAGE_BYTES // 4, 10, PAGE_BYTES + 1, 10, PAGE_BYTES + 1, PAGE_BYTES // 2]
+PAGES = [[1, 2, 3, 4], [5], [6], [7], [8]]
+
+
+@pytest.fixture
+async def world(storage: Storage, clock: ManualClock) -> AsyncIterator[World]:
+    """A data engine on each database, with records of these sizes."""
+    async with opened(storage, clock, (users(), BLOBS, OTHERS)) as made:
+        for size in SIZES:
+            await made.write(Write(act="create", collection="blobs", body={"any": "x" * size}))
+        yield made
+
+
+async def page(world: World, **query: Any) -> Page:
+    """A page of the list."""
+    return await Reader(world.storage, world.catalogue).page(ADMIN, world.catalogue["blobs"], "", Query(**query))
+
+
+@pytest.mark.parametrize("sort", [(), ("size", "number")])
+async def test_a_list_of_large_records(world: World, sort: tuple[str, ...]) -> None:
+    """A page ends before it holds too much, with one record at least and the place where the list goes on; the total is
+    that of all."""
+    seen: list[list[Any]] = []
+    cursor = ""
+    while cursor or not seen:
+        found = await page(world, cursor=cursor, sort=sort, total=True)
+        assert found.total == len(SIZES)
+        seen.append([record.id for record in found.records])
+        cursor = found.next
+    assert seen == PAGES
+
+
+async def test_a_counted_page_of_large_records(world: World) -> None:
+    """Where pages are counted one that would end early is refused with what fits, so that no record goes unseen."""
+    with refused("invalid_query", "limit=4 fits"):
+        await page(world, page=1, limit=6)
+    with refused("invalid_query", "limit=1 fits"):
+        await page(world, page=2, limit=4)
+    assert [record.id for record in (await page(world, page=1, limit=4)).records] == [1, 2, 3, 4]
+    assert [record.id for record in (await page(world, page=5, limit=1)).records] == [5]
+
+
+async def test_private_texts_count(world: World) -> None:
+    """What only some may see is held in memory too."""
+    for id in (1, 2, 3, 4):
+        await world.write(
+            Write(act="replace", collection="blobs", id=id, body={"hidden": "x" * (PAGE_BYTES // 2 - 100)})
+        )
+    assert [record.id for record in (await page(world)).records] == [1, 2]
+
+
+async def test_a_pull_of_large_records(world: World) -> None:
+    """A device gets them in parts too, each up to the record with which it is large: first whole, then what happened
+    since; and in the end it has all of it."""
+    replica = Replica(world, ADMIN, "blobs")
+    answers = await replica.sync()
+    assert [[change.id for change in answer.changes] for answer in answers] == [[1, 2, 3, 4, 5], [6, 7], [8]]
+    assert replica.rows == await world.visible(ADMIN, "blobs")
+    for id in range(1, 9):
+        body = {"any": "y" * (PAGE_BYTES // 3)}
+        await world.write(Write(act="patch", collection="blobs", id=id, body=body))
+    answers = await replica.sync()
+    assert max(sum(len(str(change.record)) for change in answer.changes) for answer in answers) < 1.5 * PAGE_BYTES
+    assert len(answers) > 2
+    assert replica.rows == await world.visible(ADMIN, "blobs")
+
+
+async def test_a_pull_of_what_was_large(world: World) -> None:
+    """A collection that is sent as it was is bound by what it was, though it is small now."""
+    replica = Replica(world, ADMIN, "blobs")
+    await replica.page(limit=1)
+    for id in range(1, 9):
+        await world.write(Write(act="patch", collection="blobs", id=id, body={"any": "z" * (PAGE_BYTES // 3)}))
+    for id in range(1, 9):
+        await world.write(Write(act="patch", collection="blobs", id=id, body={"any": None}))
+    for answer in await replica.sync():
+        assert sum(len(str(change.record)) for change in answer.changes) < 2 * PAGE_BYTES + 1_000
+    assert replica.rows == await world.visible(ADMIN, "blobs")
+
+
+async def test_the_log_of_large_records(world: World) -> None:
+    """A page of the log ends where its records are too much, at a commit's end, and says that there is more."""
+    pages = []
+    end, is_last = 0, False
+    while not is_last:
+        entries = await world.storage.log(end, 500)
+        pages.append([entry.revision for entry in entries])
+        assert all(entry.after is not None for entry in entries)
+        end, is_last = entries[-1].commit, entries.is_last
+    assert pages == [[1, 2, 3, 4, 5], [6, 7], [8]]
+
+
+async def test_a_stream_of_large_records(world: World) -> None:
+    """Who comes back to a stream gets each of them, and who listens gets what is written at once."""
+    first = await world.feed.subscribe(ADMIN, ["blobs"])
+    cursor = first.channel.cursor(1, (await world.storage.log(0, 1))[0].check)
+    ada = await listen(world, ADMIN, "blobs", cursor=cursor)
+    assert [(await ada.changes())[0].id for _ in range(7)] == [2, 3, 4, 5, 6, 7, 8]
+    sizes = [PAGE_BYTES // 2] * 4
+    for size in sizes:
+        await world.write(Write(act="create", collection="blobs", body={"any": "x" * size}))
+    assert [(await ada.changes())[0].id for _ in sizes] == [9, 10, 11, 12]
+
+
+async def test_a_pull_leaves_others_records_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pull moves on over changes of collections that it is not of, without looking up what they are now."""
+    replica = Replica(world, ADMIN, "others")
+    await replica.sync()
+    head = await world.storage.head()
+    entries = await world.storage.log(0, 500, collections={"others"})
+    assert [(entry.before, entry.after) for entry in entries] == [(None, None)] * len(SIZES)
+    assert (entries.is_last, entries[-1].commit) == (True, head.revision)
+    await world.write(Write(act="create", collection="others", id="a"))
+    await world.write(Write(act="patch", collection="blobs", id=1, body={"any": 1}))
+    assert [change.id for answer in await replica.sync() for change in answer.changes] == ["a"]
+
+
+async def test_records_as_they_were(world: World) -> None:
+    """A record can be asked for as it was at a revision."""
+    await world.write(Write(act="patch", collection="blobs", id=4, body={"any": 1}))
+    await world.write(Write(act="delete", collection="blobs", id=4))
+    found = [await world.storage.record_at("blobs", "", 4, revision) for revision in (3, 4, 9, 10)]
+    bodies = [None if record is None else msgspec.json.decode(record.body)["any"] for record in found]
+    assert bodies == [None, "x" * 10, 1, None]
+
+
+async def test_a_bare_array_of_large_records(api: Api) -> None:
+    """A tutorial's list says in Link where it goes on, and counts all; one that is paged says what fits."""
+    for _ in range(3):
+        await api("POST", "/things", json={"any": "x" * (PAGE_BYTES // 2)})
+    first = await api("GET", "/things")
+    assert (len(first.json()), first.headers["x-total-count"]) == (1, "3")
+    second = await api("GET", first.links["next"]["url"])
+    assert (len(second.json()), second.headers["x-total-count"]) == (1, "3")
+    assert (await api("GET", "/things?page=1&limit=3")).json()["code"] == "invalid_query"
