@@ -39,6 +39,12 @@ async def test_a_body_in_parts() -> None:
         await request(content_length="3").body(2)
 
 
+async def test_a_body_that_nobody_wants() -> None:
+    """A body that is discarded is read to its end, or as far as any body is."""
+    for messages in ([chunk(b"a", more=True), chunk(b"b")], [{"type": "http.disconnect"}], [chunk(b"abc", more=True)]):
+        await request(*messages).discard(2)
+
+
 async def test_a_caller_that_goes_away() -> None:
     """Who goes away while the body comes ends the request."""
     with pytest.raises(Disconnected):

@@ -90,6 +90,15 @@ class HttpRequest:
             if not message.get("more_body", False):
                 return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
+    async def discard(self, limit: int) -> None:
+        """Read the body, up to `limit` bytes, and forget it: who still sends when the answer comes may never see it."""
+        size = 0
+        while size <= limit:
+            message = await self.receive()
+            size += len(message.get("body", b""))
+            if not message.get("more_body", False):
+                return
+
     async def json_object(self, limit: int, *, may_be_empty: bool = False) -> tuple[dict[str, Any], bytes]:
         """The body as a JSON object, and its bytes. Raises `invalid_body`, `unsupported_media_type`, `too_large`."""
         data = await self.body(limit)

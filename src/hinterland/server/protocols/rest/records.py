@@ -112,8 +112,7 @@ async def view_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
 async def create_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
     """Create a record; a string id may come with the body."""
     entry, parent, _ = backend.catalogue.locate(path_of(request))
-    admit(entry, "create", request.caller)
-    body, raw = await request.json_object(backend.settings.max_body_bytes, may_be_empty=True)
+    body, raw = await _body(backend, request, entry, "create", may_be_empty=True)
     given = body.get("id")
     if given is not None and type(given) not in (str, int):
         raise Refusal("validation", "id must be text or a number", errors={"id": ["must be text or a number"]})
@@ -141,10 +140,7 @@ async def delete_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
 
 async def _change(backend: Backend, request: HttpRequest, act: Act) -> HttpAnswer:
     entry, parent, text = backend.catalogue.locate(path_of(request))
-    is_delete = act == "delete"
-    limit = backend.settings.max_body_bytes
-    admit(entry, "update" if act in ("replace", "patch") else act, request.caller)
-    body, raw = ({}, b"") if is_delete else await request.json_object(limit, may_be_empty=act == "patch")
+    body, raw = await _body(backend, request, entry, act, may_be_empty=act == "patch")
     write = Write(
         act=act,
         collection=entry.name,
@@ -155,6 +151,19 @@ async def _change(backend: Backend, request: HttpRequest, act: Act) -> HttpAnswe
         exists=False if act == "create" else request.headers.get(b"if-match") == b"*" or None,
     )
     return await _write(backend, request, entry, write, raw, 201 if act == "create" else 200)
+
+
+async def _body(
+    backend: Backend, request: HttpRequest, entry: Entry, act: Act, *, may_be_empty: bool
+) -> tuple[dict[str, Any], bytes]:
+    """The body of a write, which only those are worth reading for whom the rule can be true; a deletion has none."""
+    limit = backend.settings.max_body_bytes
+    try:
+        admit(entry, "update" if act in ("replace", "patch") else act, request.caller)
+    except Refusal:
+        await request.discard(limit)
+        raise
+    return ({}, b"") if act == "delete" else await request.json_object(limit, may_be_empty=may_be_empty)
 
 
 def _expected_revision(request: HttpRequest) -> int | None:
