@@ -25,7 +25,8 @@ CLOSED = [
 ]  # fmt: skip
 OPEN = [
     "true", "auth == null", "record.open || auth.id == record.owner", "record.count > 0",
-    "auth == null || auth.id == 'x'", "auth != null ? auth.id == record.owner : record.open", "record.open", "record.members.all(m, m == auth.id)",
+    "auth == null || auth.id == 'x'", "auth != null ? auth.id == record.owner : record.open", "record.open",
+    "record.members.all(m, m == auth.id)",
     "auth == null || !has(record.owner)",
 ]  # fmt: skip
 RECORDS: list[dict[str, Any]] = [
