@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from typing import Any
 
 import pytest
@@ -106,6 +107,28 @@ async def test_a_second_screen_sees_it_live(device: OPEN, server: ModelServer) -
     assert server.state.records[("notes", "", note.id)]["count"] == 5
     await own.aclose()
     await watching.aclose()
+
+
+async def test_live_commits_that_come_together(
+    device: OPEN, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Live commits that came meanwhile are applied in one transaction: the disk does not bound a busy stream."""
+    local = await device()
+    local.sync.start()
+    await is_online(local)
+    transactions, write = [], local.store.write
+
+    async def counted(act: Any) -> Any:
+        transactions.append(act)
+        return await write(act)
+
+    monkeypatch.setattr(local.store, "write", counted)
+    for number in range(100):
+        server.write(note(f"n{number}"))
+    async with aclosing(local.collection("notes").watch()) as watching:
+        while len(await next_of(watching)) < 100:
+            pass
+    assert 0 < len(transactions) < 20
 
 
 async def test_an_outage_and_the_way_back(device: OPEN, server: ModelServer, clock: ManualClock) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 
 from hinterland.client.local.connection import Connection, Scope
@@ -40,11 +38,14 @@ def next_push(connection: Connection, scope: Scope, limit: int) -> Push | None:
         "SELECT device, next_seq, acknowledged FROM spaces WHERE space = ?", (scope.space,)
     ).fetchone()
     batch: list[Mutation] = []
+    size, made = 0, set[str]()
     for row in _unsettled(connection, scope, limit):
         number, name, seq, moment, bases, writes = row
         mutation = _mutation(name, seq or next_seq, moment, bases, writes)
-        if batch and not _fits(connection, scope, batch, mutation):
+        size += len(mutation.writes)
+        if batch and (size > MAX_WRITES or made & {name for write in mutation.writes for name in references(write)}):
             break
+        made.update(created(write) for write in mutation.writes)
         if seq is None:
             next_seq += 1
             connection.execute("UPDATE mutations SET state = 'sent', seq = ? WHERE number = ?", (mutation.seq, number))
@@ -66,11 +67,3 @@ def _unsettled(connection: Connection, scope: Scope, limit: int) -> list[tuple[i
 
 def _mutation(mutation: str, seq: int, moment: float, bases: str, writes: str) -> Mutation:
     return Mutation(seq=seq, id=mutation, base=_bases.decode(bases), stamp=moment, writes=writes_in(writes))
-
-
-def _fits(connection: Connection, scope: Scope, batch: Sequence[Mutation], mutation: Mutation) -> bool:
-    if sum(len(each.writes) for each in batch) + len(mutation.writes) > MAX_WRITES:
-        return False
-    wanted = {name for write in mutation.writes for name in references(write)}
-    made_before = {created(write) for each in batch for write in each.writes}
-    return not wanted & made_before

@@ -62,11 +62,16 @@ def _apply(connection: Connection, scope: Scope, number: int, mutation: str, set
     if row[0]:
         contain(connection, number)
     else:
-        refresh(connection, scope, _keys(connection, number))
+        refresh(connection, scope, _reached(connection, number, settled.revision))
 
 
-def _keys(connection: Connection, number: int) -> list[Key]:
-    return connection.execute("SELECT collection, parent, id FROM touches WHERE number = ?", (number,)).fetchall()
+def _reached(connection: Connection, number: int, revision: int) -> list[Key]:
+    """The mutation's records of which the server's word holds it already; the others look as before."""
+    return connection.execute(
+        "SELECT t.collection, t.parent, t.id FROM touches t JOIN records r USING (space, collection, parent, id)"
+        " WHERE t.number = ? AND r.revision >= ?",
+        (number, revision),
+    ).fetchall()
 
 
 def contain(connection: Connection, number: int) -> list[Key]:

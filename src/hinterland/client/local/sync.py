@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, suppress
 from functools import partial
+from itertools import groupby
 
 import msgspec
 
@@ -21,12 +22,14 @@ from hinterland.client.local.status import Bell, Mode, Status
 from hinterland.client.local.store import Store
 from hinterland.kit.backoff import Random, full_jitter
 from hinterland.kit.clock import Clock
+from hinterland.kit.gathering import gathered
 
 # Seconds. The cap keeps the way back after an outage under five.
 _BASE, _CAP = 0.25, 4.0
 _LONGEST_WAIT = 60.0  # however long the server asks to stay away
 _EVERY = 30.0  # a round without any news, in case the live events are held back on their way
 _log = logging.getLogger("hinterland.client")
+_TOGETHER = 200  # live events that are applied in one transaction at most
 _LOOK = 2.0  # how often another process's doings are looked for
 
 
@@ -189,34 +192,43 @@ class Sync:
         """Take live events until the stream ends for good; a round then begins anew."""
         at = await self._store.read(partial(pulls.position, scope=scope, subscription=subscription))
         try:
-            async with aclosing(self._remote.events(scope.account, subscription.split(","), at.cursor)) as events:
-                async for event in events:
-                    await self._on(scope, subscription, event)
+            async with (
+                aclosing(self._remote.events(scope.account, subscription.split(","), at.cursor)) as events,
+                aclosing(gathered(events, _TOGETHER)) as groups,
+            ):
+                async for group in groups:
+                    await self._on_all(scope, subscription, group)
         except HinterlandError:
             pass  # the next round meets the same refusal, and says so
         await self._clock.sleep(_CAP)
         self.work()
 
-    async def _on(self, scope: Scope, subscription: str, event: Event) -> None:
+    async def _on_all(self, scope: Scope, subscription: str, events: Sequence[Event]) -> None:
+        for is_news, group in groupby(events, lambda event: event.kind in ("commit", "position")):
+            if is_news:
+                await self._take(scope, subscription, [*group])
+            else:
+                for event in group:
+                    await self._on(scope, event)
+
+    async def _on(self, scope: Scope, event: Event) -> None:
         if event.kind == "offline":
             self._say("offline", HinterlandError(event.reason, code="connection_lost"))
         elif event.kind == "resync":
             await self._store.write(partial(pulls.distrust, scope=scope))
             self.work()
-        elif event.kind == "ready":
-            if self.status.state != "online":
-                self.nudge()
-        else:
-            await self._take(scope, subscription, event)
+        elif self.status.state != "online":
+            self.nudge()
 
-    async def _take(self, scope: Scope, subscription: str, event: Event) -> None:
+    async def _take(self, scope: Scope, subscription: str, events: Sequence[Event]) -> None:
+        """Apply what came in one transaction: one for each would bind a busy stream to the speed of the disk."""
         async with self._lock:
-            is_taken = await self._store.write(
-                lambda c: pulls.take_commit(c, scope, subscription, event.cursor, event.changes)
+            are_taken = await self._store.write(
+                lambda c: all(pulls.take_commit(c, scope, subscription, e.cursor, e.changes) for e in events)
             )
-        if not is_taken:
+        if not are_taken:
             self.work()
-        elif event.changes:
+        elif any(event.changes for event in events):
             self.status = msgspec.structs.replace(self.status, synced_at=self._clock.now())
 
 
