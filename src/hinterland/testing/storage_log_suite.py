@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from hinterland.contract.records import Collection
-from hinterland.server.storage.protocol import Head, LogEntry, Storage
+from hinterland.server.storage.protocol import PAGE_BYTES, Head, LogEntry, Storage, StoredRecord
+from hinterland.server.storage.statements import RECORD_COLUMNS, RECORD_TEXTS
 from hinterland.testing.storage_scribe import Edit, commit, tables, write
 
 
@@ -99,6 +100,42 @@ class LogSuite:
         ]
         assert [entry.id for entry in await storage.history("tasks", "", 5, 0)] == [5]
         assert await storage.history("posts", "posts/x", "a", 0) == []
+
+    async def test_a_record_as_it_was(self, storage: Storage) -> None:
+        """A record can be read as it was at any revision that the log reaches back to."""
+        await _three_commits(storage)
+        found = [await storage.record_at("posts", "", "a", revision) for revision in range(7)]
+        bodies = [record and record.body for record in found]
+        assert bodies == [None, '{"title": "1"}', *['{"title": "2"}'] * 3, None, None]
+        assert await storage.record_at("posts", "", "nobody", 1) is None
+
+    async def test_only_some_collections(self, storage: Storage) -> None:
+        """Changes of collections that were not asked for are told without their records, and still end commits."""
+        await _three_commits(storage)
+        entries = await storage.log(0, 100, collections={"tasks"})
+        assert [entry.revision for entry in entries] == [1, 2, 3, 4, 5, 6]
+        assert {_bodies(entry) for entry in entries[:5]} == {(None, None)}
+        assert _bodies(entries[5]) == (None, '{"name": "five"}')
+
+    async def test_large_records(self, storage: Storage) -> None:
+        """A page of the log, or of records, ends before it is too large, has one at least, and says that it ended."""
+        half = "x" * (PAGE_BYTES // 2)
+        for id, text in (("a", half), ("b", "y"), ("c", half), ("d", half + half), ("e", "z")):
+            await commit(storage, Edit("comments", id, {"text": text}, "posts/a"))
+        pages = [await storage.log(after, 100) for after in (0, 3, 4)]
+        assert [([entry.revision for entry in page], page.is_last) for page in pages] == [
+            ([1, 2, 3], False), ([4], False), ([5], True),
+        ]  # fmt: skip
+        columns = ", ".join(f"r.{name}" for name in RECORD_COLUMNS.split(", "))
+        sql = f"SELECT {columns} FROM comments r WHERE r.id > ? ORDER BY r.id LIMIT 9"
+        for after, ids, is_cut in (("", ["a", "b"], True), ("b", ["c"], True), ("c", ["d"], True), ("d", ["e"], False)):
+            rows, was_cut = await storage.fetch_some(sql, (after,), RECORD_TEXTS.of(9), "little")
+            assert ([row[1] for row in rows], was_cut) == (ids, is_cut)
+            assert [StoredRecord(*row) for row in rows] == [
+                await storage.record("comments", "posts/a", id) for id in ids
+            ]
+        rows, was_cut = await storage.fetch_some("SELECT count(*) FROM comments", (), None, "much")
+        assert ([tuple(row) for row in rows], was_cut) == ([(5,)], False)
 
     async def test_head(self, storage: Storage) -> None:
         """The head is the last revision, its commit's check value, and what the log reaches back to."""

@@ -124,8 +124,10 @@ class Reads:
 
     async def _after(self, entry: LogEntry, later: LogEntry | None) -> StoredRecord | None:
         """The record after a change: the before of its `later` change, or what the database holds."""
-        if entry.kind == "delete" or later is not None:
-            return later.before if later is not None and entry.kind != "delete" else None
+        if entry.kind == "delete":
+            return None
+        if later is not None:
+            return later.before
         return await self.record_at(entry.collection, entry.parent, entry.id, entry.revision)
 
     async def record_at(self, collection: str, parent: str, id: RecordId, revision: int) -> StoredRecord | None:
