@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
+# What the document of the interface says of them; the server's own checks name every field at once.
+_Filled = Annotated[str, msgspec.Meta(extra_json_schema={"minLength": 1, "pattern": r"[^\s\x1c-\x1f\x85]"})]
 _SECRETS = frozenset({"password", "token", "access_token", "refresh_token"})
 
 
@@ -20,22 +22,22 @@ class _Discreet(msgspec.Struct, frozen=True):
 class Registration(_Discreet, frozen=True, kw_only=True, omit_defaults=True):
     """Sign up: the credentials and the fields of the user's record."""
 
-    email: str
-    password: str
+    email: _Filled
+    password: _Filled
     name: str = ""
 
 
 class Credentials(_Discreet, frozen=True, kw_only=True):
     """Log in."""
 
-    email: str
-    password: str
+    email: _Filled
+    password: _Filled
 
 
 class RefreshRequest(_Discreet, frozen=True, kw_only=True):
     """Renew a session (RFC 6749 §6)."""
 
-    refresh_token: str
+    refresh_token: _Filled
 
 
 class Session(_Discreet, frozen=True, kw_only=True, omit_defaults=True):

@@ -10,11 +10,19 @@ from hinterland.contract.changes import Write
 from hinterland.contract.errors import Problem
 from hinterland.contract.events import ChangeEvent
 from hinterland.contract.identity import RecordId
+from hinterland.contract.values import MAX_SAFE_INTEGER
 
 MAX_MUTATIONS = 200
 MAX_WRITES = 500  # of one mutation
 MAX_PUSH_WRITES = 1_000  # of all mutations of a push, since others wait while they are written
+MAX_COLLECTIONS = 100
 FUTURE_SECONDS = 60.0
+
+# What OpenAPI says of them; the server's own checks name the mutation.
+_Id = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": "^[A-Za-z0-9_-]{1,64}$"})]
+_FromOne = Annotated[int, msgspec.Meta(extra_json_schema={"minimum": 1, "maximum": MAX_SAFE_INTEGER})]
+_Names = Annotated[list[str], msgspec.Meta(extra_json_schema={"minItems": 1, "maxItems": MAX_COLLECTIONS})]
+_Writes = Annotated[list[Write], msgspec.Meta(extra_json_schema={"minItems": 1, "maxItems": MAX_WRITES})]
 
 
 class Mutation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -25,9 +33,9 @@ class Mutation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     seconds since 1970 (a stamp beyond the server's time + 60 s is clamped).
     """
 
-    seq: int
+    seq: _FromOne
     id: str
-    writes: Annotated[list[Write], msgspec.Meta(extra_json_schema={"maxItems": MAX_WRITES})]
+    writes: _Writes
     base: list[int] = []
     stamp: float = 0.0
 
@@ -38,7 +46,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     There are 200 at most, with 1,000 writes together.
     """
 
-    device: str
+    device: _Id
     mutations: Annotated[list[Mutation], msgspec.Meta(extra_json_schema={"maxItems": MAX_MUTATIONS})]
     acknowledged: int = 0
 
@@ -79,9 +87,9 @@ class Pull(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `device` asks for the last settled seq too, so that the client knows which own writes the answer contains.
     """
 
-    collections: list[str]
+    collections: _Names
     cursor: str = ""
-    limit: int = 500
+    limit: _FromOne = 500
     device: str = ""
 
 

@@ -14,14 +14,13 @@ import msgspec
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal, RecordId
 from hinterland.contract.query import MAX_LIMIT
-from hinterland.contract.sync import Pull, PullResult, Settled
+from hinterland.contract.sync import MAX_COLLECTIONS, Pull, PullResult, Settled
 from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.data.cursors import CHANGED, Cursor, Cursors
 from hinterland.server.data.views import Delta, Version, View, Views, change_text, version
 from hinterland.server.storage.protocol import PAGE_BYTES, Head, LogEntry, Snapshot, Storage, StoredRecord
 from hinterland.server.storage.statements import RECORD_COLUMNS, RECORD_TEXTS
 
-MAX_COLLECTIONS = 100
 _LOG_PAGE = 500
 _LOG_READ = 5_000  # changes that one pull looks at, whether or not they concern the caller
 _COLUMNS = ", ".join(f"r.{name}" for name in RECORD_COLUMNS.split(", "))

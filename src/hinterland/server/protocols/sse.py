@@ -14,6 +14,7 @@ from typing import NamedTuple
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import SIGNED_OUT, Principal
 from hinterland.contract.operations import path_of
+from hinterland.contract.sync import MAX_COLLECTIONS
 from hinterland.kit.clock import Clock
 from hinterland.kit.eager import begin
 from hinterland.kit.time_limit import within
@@ -24,7 +25,6 @@ from hinterland.server.protocols.rest.routes import caller_of
 
 _SECRETS = frozenset({"access_token", "token", "authorization", "bearer", "jwt"})
 _WORDS = frozenset({"collection", "filter", "cursor", "ticket"})
-_MAX_COLLECTIONS = 100
 _FAREWELL_SECONDS = 1.0  # for a reader to take what was still on its way
 _COMMENT = b":\n\n"
 _HEAD: Message = {
@@ -62,8 +62,8 @@ def read_wish(pairs: Sequence[tuple[str, str]], last_event_id: str = "") -> Wish
             raise Refusal("invalid_query", f"the parameter {name} appears twice")
         else:
             words[name] = value
-    if not 1 <= len(collections) <= _MAX_COLLECTIONS:
-        raise Refusal("invalid_query", f"name what to follow: collection=posts, 1 to {_MAX_COLLECTIONS} of them")
+    if not 1 <= len(collections) <= MAX_COLLECTIONS:
+        raise Refusal("invalid_query", f"name what to follow: collection=posts, 1 to {MAX_COLLECTIONS} of them")
     if words["filter"] and len(collections) > 1:
         raise Refusal("invalid_query", "filter: open one stream for each collection that is filtered")
     return Wish(collections, words["filter"], last_event_id or words["cursor"], words["ticket"])

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from hinterland.contract.errors import CODES
-from hinterland.contract.fields import AnyField, Text
+from hinterland.contract.fields import AnyField, Instant, Int64, Integer, List, Number, Text
 from hinterland.contract.operations import OPERATIONS
-from hinterland.contract.records import Collection
+from hinterland.contract.records import Collection, users
 from hinterland.server.protocols.rest.openapi import document
 from tests.server.api import COLLECTIONS, Api, problem
 
@@ -127,6 +127,42 @@ def test_limits_of_fields() -> None:
     made = document("x", [Collection(name="c", fields=fields)])["components"]["schemas"]["c_record"]["properties"]
     assert made["kind"] == {"type": ["string", "null"], "maxLength": 10_000, "enum": ["a", "b", None]}
     assert made["code"] == {"type": "string", "maxLength": 10_000, "minLength": 2, "pattern": "^(?:[a-z]+)$"}
+
+
+def test_a_filled_field_is_asked_for_in_a_replacement() -> None:
+    """What the server fills at a creation need not be sent then; a replacement holds it, and nothing undeclared."""
+    fields: dict[str, AnyField] = {"text": Text(required=True), "owner": Text(fill="auth.id", required=True)}
+    made = document("x", [Collection(name="c", fields=fields)])["components"]["schemas"]
+    assert (made["c_body"]["required"], made["c_replacement"]["required"]) == (["text"], ["text", "owner"])
+    assert made["c_body"]["additionalProperties"] is made["c_patch"]["additionalProperties"] is False
+    assert made["c_body"]["properties"]["text"]["minLength"] == 1
+
+
+def test_transforms_of_a_patch() -> None:
+    """A patch takes a value or the transforms of the field's kind."""
+    fields: dict[str, AnyField] = {
+        "n": Integer(), "x": Number(minimum=0), "i": Int64(), "tags": List(), "at": Instant(), "text": Text(),
+    }  # fmt: skip
+    patch = document("x", [Collection(name="c", fields=fields)])["components"]["schemas"]["c_patch"]["properties"]
+    tags = {name: [key for one in schema["anyOf"][1:] for key in one["properties"]] for name, schema in patch.items()}
+    assert tags == {
+        "n": ["$increment"], "x": ["$increment"], "i": ["$increment"], "tags": ["$add", "$remove"], "at": ["$now"],
+        "text": [],
+    }  # fmt: skip
+    assert patch["tags"]["anyOf"][0]["items"]["type"] == "string"  # null is no item
+    assert patch["x"]["anyOf"][0]["minimum"] == 0
+
+
+def test_sorting_and_signing_up(made: dict[str, Any]) -> None:
+    """A list names the fields that it can be sorted by; the form of a sign-up has the fields of users."""
+    listing = made["paths"]["/v1/records/notes"]["get"]["parameters"]
+    [pattern] = [p["schema"]["pattern"] for p in listing if p["name"] == "sort"]
+    assert all(re.search(pattern, sort) for sort in ("", "text", "-created_at,id"))
+    assert not any(re.search(pattern, sort) for sort in ("nothing", "text,", "--id"))
+    form = document("x", [users(fields={"about": Text()})], password_length=8)["components"]["schemas"]["Registration"]
+    assert form["required"] == ["name", "email", "password"]
+    assert form["properties"].keys() == {"name", "email", "about", "password"}
+    assert form["properties"]["password"]["minLength"] == 8
 
 
 def _ref(schema: dict[str, str]) -> str:

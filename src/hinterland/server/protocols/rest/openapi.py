@@ -1,45 +1,54 @@
-"""`/openapi.json`: the table of operations and the declared collections as OpenAPI 3.1."""
+"""`/openapi.json`: the table of operations as OpenAPI 3.1; the schemas of collections are made next door."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 
 from hinterland.contract.errors import CODES, Problem
-from hinterland.contract.fields import AnyField, Boolean, Bytes, Instant, Int64, Integer, Json, List, Number, Text
 from hinterland.contract.operations import EVERY_OPERATION_ERRORS, OPERATIONS, Operation
 from hinterland.contract.query import DEFAULT_LIMIT, MAX_LIMIT
 from hinterland.contract.records import Collection
+from hinterland.contract.sync import MAX_COLLECTIONS
+from hinterland.server.protocols.rest.schemas import forms, record_schemas, sorting
 
 _REF = "#/components/schemas/{name}"
+_CURSOR: dict[str, Any] = {"type": "string", "format": "cursor", "description": "as the server gave it"}
+_FILTER: dict[str, Any] = {"type": "string", "format": "cel", "description": "CEL over `record` and `auth`"}
 _QUERY: dict[str, Any] = {
-    "page": {"type": "integer", "minimum": 1},
+    "page": {"type": "integer", "minimum": 1, "maximum": 1_000_000},
     "limit": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
-    "cursor": {"type": "string"},
-    "filter": {"type": "string", "description": "CEL over `record` and `auth`"},
-    "sort": {"type": "string", "description": "field names with commas between, `-` before one for descending"},
+    "cursor": _CURSOR,
+    "filter": _FILTER,
     "total": {"type": "boolean", "default": False},
 }
-_META: dict[str, Any] = {
-    "created_at": {"type": "string", "format": "date-time", "readOnly": True},
-    "updated_at": {"type": "string", "format": "date-time", "readOnly": True},
-    "revision": {"type": "integer", "readOnly": True},
+_STREAM: dict[str, Any] = {
+    "collection": {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": MAX_COLLECTIONS},
+    "filter": _FILTER,
+    "cursor": _CURSOR,
+    "ticket": {"type": "string", "description": "lets those in who can't send a header"},
 }
+_PRINTED = "\u00a1-\u00ac\u00ae-\u00ff"  # of Latin-1, which is what headers hold
+_KEY = {"type": "string", "maxLength": 200, "pattern": f"^[ -~{_PRINTED}]*[!#-~{_PRINTED}][ -~{_PRINTED}]*$"}
+_BODIES = {"records.create": "body", "records.replace": "replacement", "records.patch": "patch"}
+_TAG = {"type": "string", "pattern": r'^(\*|"\d{1,15}")$'}
 
 
-def document(title: str, collections: Iterable[Collection]) -> dict[str, Any]:
-    """The whole document (OpenAPI 3.1)."""
+def document(title: str, collections: Iterable[Collection], *, password_length: int = 1) -> dict[str, Any]:
+    """The whole document (OpenAPI 3.1). A new password has at least `password_length` characters."""
     declared = list(collections)
     structs = [s for o in OPERATIONS.values() for s in (o.input, o.output) if s is not None] + [Problem]
     _, components = msgspec.json.schema_components(structs, ref_template=_REF)
-    schemas = {**components, **{name: schema for c in declared for name, schema in _records(c).items()}}
+    schemas = {**components, **forms(declared, password_length)}
+    for each in declared:
+        schemas.update(record_schemas(each))
     paths: dict[str, dict[str, Any]] = {}
     for operation in OPERATIONS.values():
-        for path, names in _paths(operation, declared):
-            paths.setdefault(path, {})[operation.method.lower()] = _operation(operation, path, names)
+        for path, collection in _paths(operation, declared):
+            paths.setdefault(path, {})[operation.method.lower()] = _operation(operation, path, collection)
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "version": "1"},
@@ -51,12 +60,12 @@ def document(title: str, collections: Iterable[Collection]) -> dict[str, Any]:
     }
 
 
-def _paths(operation: Operation, declared: list[Collection]) -> list[tuple[str, str]]:
-    """The paths of an operation; those of records once for each collection, with its name."""
+def _paths(operation: Operation, declared: list[Collection]) -> list[tuple[str, Collection | None]]:
+    """The paths of an operation; those of records once for each collection."""
     if "{collection}" not in operation.path:
-        return [(path, "") for path in (operation.path, *(alias.path for alias in operation.aliases))]
+        return [(path, None) for path in (operation.path, *(alias.path for alias in operation.aliases))]
     by_name = {collection.name: collection for collection in declared}
-    return [(operation.path.replace("{collection}", _place(c, by_name)), c.name) for c in declared]
+    return [(operation.path.replace("{collection}", _place(c, by_name)), c) for c in declared]
 
 
 def _place(collection: Collection, by_name: dict[str, Collection]) -> str:
@@ -67,33 +76,43 @@ def _place(collection: Collection, by_name: dict[str, Collection]) -> str:
     return place
 
 
-def _operation(operation: Operation, path: str, collection: str) -> dict[str, Any]:
+def _operation(operation: Operation, path: str, collection: Collection | None) -> dict[str, Any]:
+    name = collection.name if collection is not None else ""
     made: dict[str, Any] = {
-        "operationId": ".".join(filter(None, (operation.name, collection, _alias(operation, path, collection)))),
+        "operationId": ".".join(filter(None, (operation.name, name, _alias(operation, path, name)))),
         "summary": operation.summary,
-        "parameters": _parameters(operation, path),
-        "responses": _responses(operation, collection),
+        "parameters": _parameters(operation, path, collection),
+        "responses": _responses(operation, name),
     }
     if operation.auth != "ignored":
         made["security"] = [{"bearer": []}] if operation.auth == "required" else [{}, {"bearer": []}]
-    body = _body(operation, collection)
+    body = _body(operation, name)
     if body is not None:
         made["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
     return made
 
 
-def _parameters(operation: Operation, path: str) -> list[dict[str, Any]]:
+def _parameters(operation: Operation, path: str, collection: Collection | None) -> list[dict[str, Any]]:
     made = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in re.findall(r"\{(\w+)\}", path)
     ]
-    if operation.name == "records.list":
-        made += [{"name": name, "in": "query", "schema": schema} for name, schema in _QUERY.items()]
+    if operation.name == "records.list" and collection is not None:
+        made += _asked({**_QUERY, "sort": sorting(collection)})
+    if operation.view == "stream":
+        made += _asked(_STREAM, required=["collection"])
     if operation.is_idempotent_by_key:
-        made.append({"name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "maxLength": 200}})
+        made.append({"name": "Idempotency-Key", "in": "header", "schema": _KEY})
     if "stale" in operation.errors:
-        made.append({"name": "If-Match", "in": "header", "schema": {"type": "string"}})
+        made.append({"name": "If-Match", "in": "header", "schema": _TAG})
     return made
+
+
+def _asked(schemas: dict[str, Any], required: Sequence[str] = ()) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "query", "schema": schema, "required": name in required}
+        for name, schema in schemas.items()
+    ]
 
 
 def _alias(operation: Operation, path: str, collection: str) -> str:
@@ -105,15 +124,19 @@ def _ref(name: str) -> dict[str, str]:
 
 
 def _body(operation: Operation, collection: str) -> dict[str, Any] | None:
+    if operation.name == "admin.create":
+        return _ref("NewAdministrator")
     if operation.input is not None:
         return _ref(operation.input.__name__)
-    if operation.name in ("records.create", "records.replace"):
-        return _ref(f"{collection}_body")
-    if operation.name == "records.patch":
-        return _ref(f"{collection}_patch")
+    if operation.name in _BODIES:
+        return _ref(f"{collection}_{_BODIES[operation.name]}")
     if operation.name == "admin.import":
-        rows = {"type": "array", "items": {"type": "object"}, "maxItems": MAX_LIMIT}
-        return {"type": "object", "properties": {"rows": rows}}
+        # What is no record is reported among the refused rows.
+        return {
+            "type": "object",
+            "properties": {"rows": {"type": "array", "maxItems": MAX_LIMIT}},
+            "required": ["rows"],
+        }
     return None
 
 
@@ -137,68 +160,8 @@ def _responses(operation: Operation, collection: str) -> dict[str, Any]:
 def _answer(operation: Operation, collection: str) -> dict[str, Any] | None:
     if operation.output is not None:
         return _ref(operation.output.__name__)
-    record = _ref(f"{collection}_record") if collection else {"type": "object"}
+    record = _ref(f"{collection}_record") if collection and operation.view != "plain" else {"type": "object"}
     if operation.view == "list":
         properties = {"items": {"type": "array", "items": record}, "next": {"type": "string"}}
         return {"type": "object", "properties": {**properties, "total": {"type": "integer"}}, "required": [*properties]}
     return record if operation.view in ("record", "profile", "plain") else None
-
-
-def _records(collection: Collection) -> dict[str, dict[str, Any]]:
-    """The schemas of a collection: the record as it is answered, the body that makes one, and the one that changes
-    one."""
-    declared = collection.fields.items()
-    id_type = {"type": "integer" if collection.ids == "integer" else "string"}
-    fields = {name: _field(field) for name, field in declared}
-    # A field with a rule of its own is not in every caller's answers.
-    shown = [name for name, field in declared if field.required and not field.read]
-    asked = [name for name, field in declared if field.required and field.default is None and not field.fill]
-    patch = {name: _transformed(schema) for name, schema in fields.items()}
-    body = {"id": id_type, **fields} if collection.ids == "string" else fields
-    return {
-        f"{collection.name}_record": _object({"id": id_type, **_META, **fields}, ["id", *_META, *shown]),
-        f"{collection.name}_body": _object(body, asked),
-        f"{collection.name}_patch": _object(patch, []),
-    }
-
-
-def _object(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
-    made = {"type": "object", "properties": properties}
-    return {**made, "required": required} if required else made
-
-
-def _transformed(schema: dict[str, Any]) -> dict[str, Any]:
-    """A value, or a transform such as `{"$increment": 1}`."""
-    transform = {"type": "object", "minProperties": 1, "maxProperties": 1, "patternProperties": {"^[$]": {}}}
-    return {"anyOf": [schema, transform]} if schema else schema
-
-
-def _field(field: AnyField) -> dict[str, Any]:
-    match field:
-        case Text():
-            schema: dict[str, Any] = {"type": "string", "maxLength": field.max_length}
-            if field.min_length:
-                schema["minLength"] = field.min_length
-            if field.format:
-                schema["format"] = {"email": "email", "url": "uri"}[field.format]
-            if field.pattern:
-                schema["pattern"] = f"^(?:{field.pattern})$"
-            if field.choices:
-                schema["enum"] = [*field.choices] if field.required else [*field.choices, None]
-        case Integer():
-            schema = {"type": "integer", "minimum": field.minimum, "maximum": field.maximum}
-        case Number():
-            schema = {"type": "number"}
-        case Boolean():
-            schema = {"type": "boolean"}
-        case Instant():
-            schema = {"type": "string", "format": "date-time"}
-        case Int64():
-            schema = {"type": "string", "format": "int64"}
-        case Bytes():
-            schema = {"type": "string", "contentEncoding": "base64"}
-        case List():
-            schema = {"type": "array", "items": _field(field.of), "maxItems": field.max_items}
-        case Json():
-            return {}
-    return schema if field.required else {**schema, "type": [schema["type"], "null"]}

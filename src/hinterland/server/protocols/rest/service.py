@@ -24,7 +24,8 @@ async def ready(backend: Backend, request: HttpRequest) -> HttpAnswer:
 
 async def openapi(backend: Backend, request: HttpRequest) -> HttpAnswer:
     """The table of operations as OpenAPI 3.1."""
-    return json_answer(document(backend.app.name, backend.catalogue.collections()))
+    shortest = backend.settings.auth.password_min_length
+    return json_answer(document(backend.app.name, backend.catalogue.collections(), password_length=shortest))
 
 
 async def jwks(backend: Backend, request: HttpRequest) -> HttpAnswer:

@@ -1,0 +1,136 @@
+"""The schemas of what `/openapi.json` describes: records of the declared collections, and forms that depend on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from hinterland.contract.fields import AnyField, Boolean, Bytes, Instant, Int64, Integer, Json, List, Number, Text
+from hinterland.contract.records import Collection
+from hinterland.server.security.passwords import LONGEST
+
+ID: dict[str, Any] = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}
+META: dict[str, Any] = {
+    "created_at": {"type": "string", "format": "date-time", "readOnly": True},
+    "updated_at": {"type": "string", "format": "date-time", "readOnly": True},
+    "revision": {"type": "integer", "readOnly": True},
+}
+_EMAIL: dict[str, Any] = {"type": "string", "format": "email", "minLength": 3, "maxLength": 254}
+
+
+def forms(collections: Iterable[Collection], password_length: int) -> dict[str, Any]:
+    """The bodies that make an account: a new user has the fields of `users` besides."""
+    new = {"email": _EMAIL, "password": {"type": "string", "minLength": password_length, "maxLength": LONGEST}}
+    users = next((collection for collection in collections if collection.name == "users"), None)
+    fields = {name: _field(field) for name, field in users.fields.items()} if users is not None else {}
+    asked = [name for name, field in users.fields.items() if field.required] if users is not None else []
+    for name in asked:
+        fields[name].setdefault("pattern", r"[^\s\x1c-\x1f\x85]")  # of a form nothing that is asked for may be blank
+    registration = _object({**fields, **new}, [*dict.fromkeys([*asked, *new])], is_closed=True)
+    return {
+        "Registration": registration,
+        "NewAdministrator": _object(new, [*new]),
+    }
+
+
+def sorting(collection: Collection) -> dict[str, Any]:
+    """The parameter `sort` of a collection."""
+    fields = [name for name, field in collection.fields.items() if not isinstance(field, List | Json | Bytes)]
+    name = f"-?({'|'.join(['id', *fields, *META])})"
+    return {
+        "type": "string",
+        "pattern": f"^({name}(,{name}){{0,7}})?$",
+        "description": "field names with commas between, `-` before one for descending",
+    }
+
+
+def record_schemas(collection: Collection) -> dict[str, dict[str, Any]]:
+    """The schemas of a collection: the record as it is answered, and the bodies that make, replace and change one."""
+    declared = collection.fields.items()
+    id_type = {"type": "integer"} if collection.ids == "integer" else ID
+    fields = {name: _field(field) for name, field in declared}
+    # A field with a rule of its own is not in every caller's answers.
+    shown = [name for name, field in declared if field.required and not field.read]
+    asked = [name for name, field in declared if field.required and field.default is None]
+    unfilled = [name for name in asked if not collection.fields[name].fill]
+    patch = {name: _patched(field) for name, field in declared}
+    body = {"id": id_type, **fields} if collection.ids == "string" else fields
+    return {
+        f"{collection.name}_record": _object({"id": id_type, **META, **fields}, ["id", *META, *shown]),
+        f"{collection.name}_body": _object(body, unfilled, is_closed=True),
+        f"{collection.name}_replacement": _object(body, asked, is_closed=True),
+        f"{collection.name}_patch": _object(patch, [], is_closed=True),
+    }
+
+
+def _object(properties: dict[str, Any], required: list[str], *, is_closed: bool = False) -> dict[str, Any]:
+    made: dict[str, Any] = {"type": "object", "properties": properties}
+    if required:
+        made["required"] = required
+    if is_closed:
+        made["additionalProperties"] = False
+    return made
+
+
+def _patched(field: AnyField) -> dict[str, Any]:
+    """A field's value, or a transform of the one before."""
+    schema, transforms = _field(field), _transforms(field)
+    return {"anyOf": [schema, *(_object({tag: of}, [tag], is_closed=True) for tag, of in transforms.items())]}
+
+
+def _transforms(field: AnyField) -> dict[str, dict[str, Any]]:
+    match field:
+        case Integer():
+            return {"$increment": {"type": "integer"}}
+        case Number():
+            return {"$increment": {"type": "number"}}
+        case Int64():
+            return {"$increment": {"type": ["string", "integer"]}}
+        case List():
+            return {"$add": _kind(field), "$remove": _kind(field)}
+        case Instant():
+            return {"$now": {}}
+        case _:
+            return {}
+
+
+def _field(field: AnyField) -> dict[str, Any]:
+    """What a field's value may be; null is the same as none."""
+    schema = _kind(field)
+    if field.required or not schema:
+        return schema
+    return {name: [*value, None] if name == "enum" else value for name, value in schema.items()} | {
+        "type": [schema["type"], "null"]
+    }
+
+
+def _kind(field: AnyField) -> dict[str, Any]:
+    match field:
+        case Text():
+            schema: dict[str, Any] = {"type": "string", "maxLength": field.max_length}
+            if field.min_length or field.required:
+                schema["minLength"] = max(1, field.min_length)
+            if field.format:
+                schema["format"] = {"email": "email", "url": "uri"}[field.format]
+            if field.pattern:
+                schema["pattern"] = f"^(?:{field.pattern})$"
+            if field.choices:
+                schema["enum"] = [*field.choices]
+        case Integer():
+            schema = {"type": "integer", "minimum": field.minimum, "maximum": field.maximum}
+        case Number():
+            limits = {"minimum": field.minimum, "maximum": field.maximum}
+            schema = {"type": "number", **{name: limit for name, limit in limits.items() if limit is not None}}
+        case Boolean():
+            schema = {"type": "boolean"}
+        case Instant():
+            schema = {"type": "string", "format": "date-time"}
+        case Int64():
+            schema = {"type": "string", "format": "int64"}
+        case Bytes():
+            schema = {"type": "string", "contentEncoding": "base64"}
+        case List():
+            schema = {"type": "array", "items": _kind(field.of), "maxItems": field.max_items}
+        case Json():
+            return {}
+    return schema
