@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import apsw
 import httpx2
@@ -264,43 +263,6 @@ def test_a_bad_setting(app: Path, tmp_path: Path) -> None:
 
 
 # ---------------------------------------------------------------- a disk without room
-
-
-def test_a_full_disk(server_process: Serve, app: Path, tmp_path: Path) -> None:
-    """No room: the write gets a typed error and isn't kept, reads go on, and with room again everything does."""
-    server = server_process(app)
-    kept: set[str] = set()
-    with calling(server.url) as client:
-
-        def write(mark: str) -> httpx2.Response:
-            return client.post("/v1/records/marks", json={"mark": f"{mark} {BIG}"})
-
-        assert write("first").status_code == 201
-        kept.add(f"first {BIG}")
-        room = (tmp_path / "data" / "data.db-wal").stat().st_size + 30_000
-        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
-        refusals: list[Any] = []
-        for number in range(20):
-            answer = write(str(number))
-            if answer.status_code == 201:
-                kept.add(f"{number} {BIG}")
-            else:
-                refusals.append(answer)
-                assert marks(client) == kept
-        assert len(refusals) > 5
-        assert {answer.json()["code"] for answer in refusals} <= {"storage_full", "unavailable"}
-        assert {answer.status_code for answer in refusals} <= {503, 507}
-        assert "nothing was written" in refusals[0].json()["message"]
-        assert client.get("/health").status_code == 200
-        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        assert write("room again").status_code == 201
-        kept.add(f"room again {BIG}")
-        assert marks(client) == kept
-    assert server.terminate() == 0
-    check_integrity(tmp_path / "data")
-    server.start()
-    with calling(server.url) as client:
-        assert marks(client) == kept
 
 
 def test_no_room_at_the_start(app: Path, tmp_path: Path) -> None:
