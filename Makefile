@@ -14,7 +14,7 @@ INSTALL := $(PIP) install --quiet --require-hashes
 SELF := $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: crash help run test check coverage bench lock clean
+.PHONY: crash figures help run test check coverage bench lock clean
 
 help: ## what can be done here
 	@echo "Hinterland. Needs Python >= 3.11, make and a package index."
@@ -29,8 +29,13 @@ test: $(VENV)/.dev web ## run every test (ARGS='tests/kit -x' chooses, FAST=1 le
 	$(if $(COVERAGE),rm -rf .coverage.d && mkdir .coverage.d)
 	$(BIN)/python -m $(if $(COVERAGE),coverage run -m )pytest $(if $(FAST),-m 'not slow') $(ARGS)
 
-crash: $(VENV)/.dev ## kill the server 50 times under load, on each database (KILLS=, SEED=)
-	KILLS=$(or $(KILLS),50) $(BIN)/python -m pytest -s tests/journeys/test_crash.py
+crash: $(VENV)/.dev ## kill the server under load, 100 times on SQLite and 30 on PostgreSQL (KILLS=, SEED=)
+	KILLS=$(or $(KILLS),100) $(BIN)/python -m pytest -s tests/journeys/test_crash.py
+
+# Half an hour or more, on a machine with nothing else to do; `make test` runs a small form of each.
+figures: $(VENV)/.dev ## reach the figures of reliability at full size (ARGS='-k streams' chooses, SEEDS=, SEED=)
+	FIGURES=1 KILLS=$(or $(KILLS),100) $(BIN)/python -m pytest -s -o faulthandler_timeout=0 tests/figures tests/journeys/test_crash.py \
+		tests/journeys/test_full_disk.py $(ARGS)
 
 check: $(VENV)/.dev ## lint, format, types and the rules between the floors
 	$(BIN)/ruff check .

@@ -30,7 +30,6 @@ from hinterland.client.errors import (
     UnknownCollection,
     ValidationFailed,
 )
-from hinterland.client.exchange import Request, Response, Transport
 from hinterland.client.options import Options
 from hinterland.client.session import SignedIn, SignedOut
 from hinterland.client.vault.file import FileVault
@@ -254,20 +253,6 @@ def _patient() -> Options:
     return Options(retries=10, retry_base=0.001, retry_base_busy=0.001)
 
 
-async def test_idempotent_calls_survive_a_bad_network(backend: TestBackend) -> None:
-    """5 % resets + 5 % 503 + jitter → ≥ 99.9 % of idempotent calls succeed."""
-    network = FaultyNetwork(backend.transport(), seed=11, reset=0.05, busy=0.05, delay=0.002)
-    options = Options(retry_base=0.002, retry_base_busy=0.02)
-    client = await backend.client(transport=network, options=options)
-    outcomes = []
-    for _ in range(60):
-        calls = (client.collection("notes").list() for _ in range(50))
-        outcomes += await asyncio.gather(*calls, return_exceptions=True)
-    failed = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
-    assert network.met["busy"] > 100
-    assert len(failed) <= 3, failed[:3]
-
-
 async def test_a_store_works_without_a_network(backend: TestBackend, tmp_path: Path) -> None:
     """A client with a store writes while the network is down, syncs when it is back, and is the same person after a
     restart; who signs out takes the records from sight."""
@@ -291,54 +276,6 @@ async def test_a_store_works_without_a_network(backend: TestBackend, tmp_path: P
     assert [note["text"] for note in (await again.local.collection("notes").list()).items] == ["written on the way"]
     await again.auth.log_out()
     assert (await again.local.collection("notes").list()).items == []
-
-
-class Expiring:
-    """A transport that refuses the access tokens that the test lets expire, and keeps what renewals answered."""
-
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
-        self._expired: set[str] = set()
-        self.successors: set[str] = set()
-
-    def expire(self, token: str) -> None:
-        """From now on the server's answer to this token is 401."""
-        self._expired.add(f"Bearer {token}")
-
-    async def __call__(self, request: Request) -> Response:
-        """Refuse, or send."""
-        if request.headers.get("authorization") in self._expired:
-            return Response(status=401, content=b'{"code":"unauthorized"}')
-        if not request.operation:
-            return Response(status=200)  # what is asked does not matter here, and would take the time of 20,000 calls
-        response = await self._transport(request)
-        if request.operation == "auth.refresh" and response.status == 200:
-            self.successors.add(msgspec.json.decode(response.content)["refresh_token"])
-        return response
-
-    async def close(self) -> None:
-        """Nothing is held."""
-        await self._transport.close()
-
-
-async def test_1000_coroutines_and_20_expiries(backend: TestBackend) -> None:
-    """1,000 coroutines × 20 token expiries, 30 % of refresh answers lost: 20 refreshes reach the server as new,
-    0 sign-outs."""
-    expiring = Expiring(backend.transport())
-    network = FaultyNetwork(expiring, seed=5, lost=0.3, operations=frozenset({"auth.refresh"}))
-    client = await signed_up(backend, "ada", transport=network, options=_patient())
-    seen: list[object] = []
-    client.auth.listen(seen.append)
-    for _ in range(20):
-        state = client.auth.state
-        assert isinstance(state, SignedIn)
-        expiring.expire(state.access_token)
-        calls = (client.request("GET", "/health") for _ in range(1_000))
-        answers = await asyncio.gather(*calls)
-        assert {answer.status for answer in answers} == {200}
-    assert len(expiring.successors) == 20
-    assert [state for state in seen if not isinstance(state, SignedIn)] == []
-    assert network.met["lost"] > 0
 
 
 RENEW = """

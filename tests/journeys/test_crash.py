@@ -1,6 +1,6 @@
 """The server is killed again and again under keyed writes; nothing that it acknowledged is lost or doubled.
 
-`KILLS` sets how often (50 with `make crash`), `SEED` repeats a run.
+`KILLS` sets how often on SQLite (100 with `make crash`; three tenths of it on PostgreSQL), `SEED` repeats a run.
 """
 
 from __future__ import annotations
@@ -155,5 +155,5 @@ def test_kills_on_postgres(
 ) -> None:
     """kill -9 of the server at any step → every acknowledged write exists exactly once (PostgreSQL)."""
     server = server_process(app, tmp_path / "data", env={"HINTERLAND_DATABASE_URL": database})
-    writers = kill_and_restart(server, max(2, KILLS // 2))
+    writers = kill_and_restart(server, max(2, KILLS * 3 // 10))
     check(writers, all_records(server.url))
