@@ -144,9 +144,11 @@ def some(texts: Texts | None, rows: Rows) -> tuple[list[Sequence[Any]], bool]:
     if texts is None:
         return [*rows], False
     taken: list[Sequence[Any]] = []
-    size, place = 0, texts.place
+    size, body, private = 0, texts.place, texts.place + 1
     for row in rows:
-        size += len(row[place] or "") + len(row[place + 1] or "")
+        size += len(row[body] or "")
+        if row[private]:
+            size += len(row[private])
         if size > PAGE_BYTES and taken:
             return taken, True
         taken.append(row)
