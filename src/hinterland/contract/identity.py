@@ -15,7 +15,7 @@ TEMPORARY_PREFIX = "~"
 RecordId = str | int
 
 
-_LETTERS = bytes(ord(_ALPHABET[byte & 31]) for byte in range(256))  # what each of 256 random bytes becomes: 5 bits of it
+_LETTERS = bytes(ord(_ALPHABET[byte & 31]) for byte in range(256))  # what a random byte becomes: 5 bits of it
 _SHIFTS = range(45, -1, -5)
 
 
