@@ -24,6 +24,11 @@ def all_imports(folder: Path = PACKAGE) -> list[Import]:
     return [found for file in modules(folder) for found in imports(file)]
 
 
+def _package(found: Import) -> str:
+    """The package whose face an import is in."""
+    return ".".join(found.file.parent.relative_to(PACKAGE.parent).parts)
+
+
 def uses_a_face(found: Import) -> bool:
     """Whether an import takes a package's `__init__` for more than the way to a module in it."""
     if not is_package(found.module):
@@ -42,6 +47,15 @@ def test_no_face_is_imported_from_inside() -> None:
     """A package's `__init__` is its face for guests and is never imported from inside the project."""
     faces = [str(found) for found in all_imports() if found.file.name != "__init__.py" and uses_a_face(found)]
     assert faces == []
+
+
+def test_a_face_hides_no_module() -> None:
+    """No name of a face is also a module's of its package, which would take the name's place once it is imported."""
+    offered = [found for found in all_imports() if found.file.name == "__init__.py" and found.name is not None]
+    assert len(offered) > 100
+    hiding = [str(found) for found in offered if is_module(f"{_package(found)}.{found.name}")
+              and found.module != _package(found)]  # fmt: skip
+    assert hiding == []
 
 
 def test_imports_are_absolute() -> None:

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import assume, given, note, settings
 from hypothesis import strategies as st
 
-from hinterland.kit.cel.check import check
+from hinterland.kit.cel.checking import check
 from hinterland.kit.cel.errors import CelError
-from hinterland.kit.cel.explain import explain, refusing
+from hinterland.kit.cel.explaining import explain, refusing
 from hinterland.kit.cel.parser import parse
-from hinterland.kit.cel.predicate import predicate
+from hinterland.kit.cel.predicates import predicate
 from hinterland.kit.cel.typed import Typed
 from tests.kit.cel.engines import Answer, PostgresRecords, SqliteRecords, ask_oracle, for_oracle, oracle
 from tests.kit.cel.expressions import Expression, expressions

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hinterland.kit.cel.check import check
+from hinterland.kit.cel.checking import check
 from hinterland.kit.cel.dialects import POSTGRES, SQLITE, Dialect
 from hinterland.kit.cel.errors import CelError
 from hinterland.kit.cel.parser import parse

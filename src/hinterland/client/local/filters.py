@@ -19,10 +19,10 @@ import msgspec
 from hinterland.contract.errors import Refusal
 from hinterland.contract.expressions import META, Types
 from hinterland.contract.records import Document
-from hinterland.kit.cel.check import check
+from hinterland.kit.cel.checking import check
 from hinterland.kit.cel.errors import CelError
 from hinterland.kit.cel.parser import parse
-from hinterland.kit.cel.predicate import predicate
+from hinterland.kit.cel.predicates import predicate
 from hinterland.kit.cel.types import (
     BOOL,
     BYTES,

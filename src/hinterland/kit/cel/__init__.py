@@ -10,16 +10,16 @@ from __future__ import annotations
 TYPE_CHECKING = False  # as in typing, which takes longer to import than all of this
 
 if TYPE_CHECKING:
-    from hinterland.kit.cel.check import check as check
+    from hinterland.kit.cel.checking import check as check
     from hinterland.kit.cel.dialects import POSTGRES as POSTGRES
     from hinterland.kit.cel.dialects import SQLITE as SQLITE
     from hinterland.kit.cel.errors import CelError as CelError
-    from hinterland.kit.cel.explain import explain as explain
-    from hinterland.kit.cel.explain import refusing as refusing
+    from hinterland.kit.cel.explaining import explain as explain
+    from hinterland.kit.cel.explaining import refusing as refusing
     from hinterland.kit.cel.parser import parse as parse
-    from hinterland.kit.cel.predicate import allows as allows
-    from hinterland.kit.cel.predicate import predicate as predicate
-    from hinterland.kit.cel.predicate import read_key as read_key
+    from hinterland.kit.cel.predicates import allows as allows
+    from hinterland.kit.cel.predicates import predicate as predicate
+    from hinterland.kit.cel.predicates import read_key as read_key
     from hinterland.kit.cel.sql import Sql as Sql
     from hinterland.kit.cel.sql import to_sql as to_sql
     from hinterland.kit.cel.typed import reads as reads
@@ -51,14 +51,14 @@ else:  # the type checker knows the names above and no others
         "STRING": "hinterland.kit.cel.types",
         "Sql": "hinterland.kit.cel.sql",
         "TIMESTAMP": "hinterland.kit.cel.types",
-        "allows": "hinterland.kit.cel.predicate",
-        "check": "hinterland.kit.cel.check",
-        "explain": "hinterland.kit.cel.explain",
+        "allows": "hinterland.kit.cel.predicates",
+        "check": "hinterland.kit.cel.checking",
+        "explain": "hinterland.kit.cel.explaining",
         "parse": "hinterland.kit.cel.parser",
-        "predicate": "hinterland.kit.cel.predicate",
-        "read_key": "hinterland.kit.cel.predicate",
+        "predicate": "hinterland.kit.cel.predicates",
+        "read_key": "hinterland.kit.cel.predicates",
         "reads": "hinterland.kit.cel.typed",
-        "refusing": "hinterland.kit.cel.explain",
+        "refusing": "hinterland.kit.cel.explaining",
         "to_sql": "hinterland.kit.cel.sql",
     }
 

@@ -13,7 +13,7 @@ from hinterland.kit.cel.types import BOOL, DOUBLE, INT, INT64, STRING, TIMESTAMP
 
 TYPE_CHECKING = False  # as typing has it, without its five milliseconds
 if TYPE_CHECKING:
-    from hinterland.kit.cel.check import Checker
+    from hinterland.kit.cel.checking import Checker
 
 
 def call(checker: Checker, node: Call) -> Typed:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from hinterland.kit.cel import operations
 from hinterland.kit.cel.dialects import Dialect
-from hinterland.kit.cel.predicate import Evaluate, Variables, evaluator
+from hinterland.kit.cel.predicates import Evaluate, Variables, evaluator
 from hinterland.kit.cel.tree import fail
 from hinterland.kit.cel.typed import (
     Apply,

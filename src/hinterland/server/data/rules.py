@@ -9,10 +9,10 @@ from typing import Any
 from hinterland.contract.expressions import record_type
 from hinterland.contract.records import Collection
 from hinterland.kit.cel import operations
-from hinterland.kit.cel.check import check
+from hinterland.kit.cel.checking import check
 from hinterland.kit.cel.dialects import POSTGRES, SQLITE, Dialect
 from hinterland.kit.cel.parser import parse
-from hinterland.kit.cel.predicate import Variables, predicate, read_key
+from hinterland.kit.cel.predicates import Variables, predicate, read_key
 from hinterland.kit.cel.sql import Sql, to_sql
 from hinterland.kit.cel.typed import Apply, Item, Macro, Member, Typed, reads, walk
 from hinterland.kit.cel.types import Environment, ObjectType

@@ -19,7 +19,7 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.events import ChangeKind
 from hinterland.contract.identity import Principal, RecordId
 from hinterland.kit.cel.errors import CelError
-from hinterland.kit.cel.predicate import Predicate, predicate
+from hinterland.kit.cel.predicates import Predicate, predicate
 from hinterland.kit.cel.typed import Logic
 from hinterland.server.data import documents
 from hinterland.server.data.catalogue import Catalogue, Entry

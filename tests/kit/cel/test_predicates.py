@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hinterland.kit.cel.check import check
+from hinterland.kit.cel.checking import check
 from hinterland.kit.cel.parser import parse
-from hinterland.kit.cel.predicate import Predicate, allows, predicate, read_key
+from hinterland.kit.cel.predicates import Predicate, allows, predicate, read_key
 from hinterland.kit.cel.types import STRING
 from tests.kit.cel.expressions import Expression, expressions
 from tests.kit.cel.schema import AUTH, AUTH_FIELDS, ENVIRONMENT, FIELDS, OLD, RECORDS

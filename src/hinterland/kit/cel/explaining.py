@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hinterland.kit.cel.predicate import Variables, evaluator
+from hinterland.kit.cel.predicates import Variables, evaluator
 from hinterland.kit.cel.typed import Apply, Choice, Constant, Item, Items, Logic, Macro, Path, Typed
 from hinterland.kit.cel.types import ObjectType
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from hinterland.kit.cel.check import check
-from hinterland.kit.cel.explain import explain, refusing
+from hinterland.kit.cel.checking import check
+from hinterland.kit.cel.explaining import explain, refusing
 from hinterland.kit.cel.parser import parse
 from hinterland.kit.cel.typed import Typed
 from tests.kit.cel.schema import ENVIRONMENT

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hinterland.kit.cel.check import check
+from hinterland.kit.cel.checking import check
 from hinterland.kit.cel.errors import CelError
 from hinterland.kit.cel.parser import parse
 from hinterland.kit.cel.typed import reads
