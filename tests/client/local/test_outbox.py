@@ -20,6 +20,7 @@ from hinterland.client.errors import (
 from hinterland.client.local import mutations
 from hinterland.client.local.errors import OnItsWay
 from hinterland.client.local.local import Local
+from hinterland.client.local.records import writes_in
 from hinterland.contract.changes import Write
 from hinterland.contract.sync import MAX_MUTATIONS, MAX_WRITES, Push, PushResult
 from hinterland.kit.clock import ManualClock
@@ -108,6 +109,30 @@ async def test_a_refused_write_is_parked_with_its_reason(device: OPEN, server: M
     assert entry.problem is not None
     assert entry.problem.code == "forbidden"
     assert (await local.outbox.counts()).parked == 1
+
+
+async def test_a_refused_edit_costs_no_look_at_the_others(
+    device: OPEN, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only a refused creation can take others along: for an edit, what waits in a long outbox is not read."""
+    local = await device()
+    notes = local.collection("notes")
+    note = await notes.create({"count": 1})
+    await local.sync.now()
+    server.may_write = lambda account, record: record.get("count") != 666
+    bad = await notes.update(note.id, {"count": 666})
+    for _ in range(MAX_MUTATIONS + 50):  # more than one push takes, so that some wait while it is refused
+        await notes.create({"text": "after"})
+    read: list[str] = []
+
+    def noted(text: str) -> list[Write]:
+        read.append(text)
+        return writes_in(text)
+
+    monkeypatch.setattr(mutations, "writes_in", noted)
+    await local.sync.now()
+    assert (await bad.settled()).status == "refused"
+    assert len(read) <= 1
 
 
 async def test_a_parked_write_can_be_edited_and_retried(device: OPEN, server: ModelServer) -> None:

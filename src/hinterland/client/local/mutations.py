@@ -131,6 +131,8 @@ def _depends(mutation: str, problem: Problem) -> Problem:
 def _dependents(connection: Connection, scope: Scope, number: int, writes: Sequence[Write]) -> list[tuple[int, str]]:
     """The unsent mutations after `number` that touch, or refer to, a record that `writes` create."""
     keys = {key_of(write) for write in writes if write.act == "create"}
+    if not keys:
+        return []  # and no need to read the whole outbox
     names = {created(write) for write in writes} - {""}
     found = []
     for later, mutation, text_of_writes in connection.execute(
