@@ -287,3 +287,4 @@ async def test_a_list_is_its_parents_own(world: World) -> None:
     assert [record["whole"] for record in shown(world, await page(world, "items", one))] == [1]
     assert [record["whole"] for record in shown(world, await page(world, "items", two))] == [2]
     assert (await page(world, "items", "runs/99", total=True)).total == 0
+    assert (await page(world, "items", two, page=9, total=True)).total == 1

@@ -17,7 +17,7 @@ from hinterland.server.data.plan import denied
 from hinterland.server.data.rules import column
 from hinterland.server.data.views import filter_rule, refuse_hidden
 from hinterland.server.storage.failures import TooSlow
-from hinterland.server.storage.protocol import PAGE_BYTES, Cost, Snapshot, Storage, StoredRecord
+from hinterland.server.storage.protocol import PAGE_BYTES, Cost, Storage, StoredRecord
 from hinterland.server.storage.statements import RECORD_COLUMNS, RECORD_TEXTS
 
 _COLUMNS = ", ".join(f"r.{name}" for name in RECORD_COLUMNS.split(", "))
@@ -63,13 +63,6 @@ class Reader:
         async with self._asides:
             return await self._page(entry, query, order, terms, "much")
 
-    async def _page(self, entry: Entry, query: Query, order: Order, terms: Sequence[Term], cost: Cost) -> Page:
-        if query.total:
-            async with self.storage.snapshot() as snapshot:
-                page = await self._select(snapshot, entry, query, order, terms, cost)
-                return page._replace(total=await _count(snapshot, entry, terms, cost))
-        return await self._select(self.storage, entry, query, order, terms, cost)
-
     def _terms(self, caller: Principal, entry: Entry, parent: str, query: Query) -> list[Term]:
         hidden = entry.hidden(caller)
         variables = {"auth": caller.as_auth()}
@@ -83,21 +76,24 @@ class Reader:
             terms.append((f"({rule.sql.text})", rule.sql.bind(variables)))
         return terms
 
-    async def _select(
-        self, snapshot: Snapshot, entry: Entry, query: Query, order: Order, terms: Sequence[Term], cost: Cost
-    ) -> Page:
+    async def _page(self, entry: Entry, query: Query, order: Order, terms: Sequence[Term], cost: Cost) -> Page:
         where, parameters = _where([*terms, order.after(query)] if query.cursor else terms)
         offset = (query.page - 1) * query.limit if query.page and not query.cursor else 0
         bounds = f"ORDER BY {order.sql} LIMIT ?" + (" OFFSET ?" if offset else "")
         parameters += [query.limit + 1, offset] if offset else [query.limit + 1]
-        sql = f"SELECT {_COLUMNS}, {order.columns} FROM {entry.table.name} r{where} {bounds}"
-        rows, is_cut = await snapshot.fetch_some(sql, parameters, RECORD_TEXTS.of(query.limit + 1), cost)
+        count, counted = _count(entry, terms) if query.total else ("NULL", [])
+        sql = f"SELECT {_COLUMNS}, ({count}), {order.columns} FROM {entry.table.name} r{where} {bounds}"
+        texts = RECORD_TEXTS.of(query.limit + 1)
+        rows, is_cut = await self.storage.fetch_some(sql, [*counted, *parameters], texts, cost)
         if is_cut and query.page and len(rows) < query.limit:
             raise _too_large_a_page(len(rows))
         has_more = is_cut or len(rows) > query.limit
         shown = rows[: query.limit]
-        next_cursor = order.cursor(query, shown[-1][_WIDTH:]) if has_more else ""
-        return Page([StoredRecord(*row[:_WIDTH]) for row in shown], next_cursor, None)
+        next_cursor = order.cursor(query, shown[-1][_WIDTH + 1 :]) if has_more else ""
+        total = rows[0][_WIDTH] if rows else None
+        if query.total and not rows:  # beyond the end: no row says it
+            total = (await self.storage.fetch_some(count, counted, None, cost))[0][0][0]
+        return Page([StoredRecord(*row[:_WIDTH]) for row in shown], next_cursor, total)
 
 
 def _too_large_a_page(fitting: int) -> Refusal:
@@ -107,10 +103,9 @@ def _too_large_a_page(fitting: int) -> Refusal:
     return Refusal("invalid_query", message)
 
 
-async def _count(snapshot: Snapshot, entry: Entry, terms: Sequence[Term], cost: Cost) -> int:
+def _count(entry: Entry, terms: Sequence[Term]) -> Term:
     where, parameters = _where(terms)
-    rows, _ = await snapshot.fetch_some(f"SELECT count(*) FROM {entry.table.name} r{where}", parameters, None, cost)
-    return int(rows[0][0])
+    return f"SELECT count(*) FROM {entry.table.name} r{where}", parameters
 
 
 def _is_costly(entry: Entry, query: Query) -> bool:
