@@ -63,6 +63,21 @@ async def test_concurrent_requests_share_a_transaction(world: World) -> None:
     assert [(entry.id, entry.commit) for entry in log] == [(f"n{n:03}", n + 1) for n in range(MAX_GROUP + 1)]
 
 
+async def test_a_group_ends_when_it_holds_many_writes(world: World) -> None:
+    """Large requests don't pile up in one transaction, for which everybody else would wait."""
+    large = [request(*(note(f"{n}-{m}") for m in range(400))) for n in range(4)]
+    sizes: list[int] = []
+    write = world.writer._write_group
+
+    async def watched(group: Any) -> None:
+        sizes.append(len(group))
+        await write(group)
+
+    world.writer._write_group = watched  # type: ignore[method-assign]
+    assert await settle(world, *large) == [""] * 4
+    assert sizes == [3, 1]
+
+
 async def test_a_refusal_ends_its_own_request_only(world: World) -> None:
     """In a group, what can't be done is refused, and what stands around it is done."""
     fates = await settle(

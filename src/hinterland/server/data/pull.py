@@ -15,6 +15,7 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal, RecordId
 from hinterland.contract.query import MAX_LIMIT
 from hinterland.contract.sync import MAX_COLLECTIONS, Pull, PullResult, Settled
+from hinterland.server.data import devices
 from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.data.cursors import CHANGED, Cursor, Cursors
 from hinterland.server.data.views import Delta, Version, View, Views, change_text, version
@@ -25,7 +26,6 @@ _LOG_PAGE = 500
 _LOG_READ = 5_000  # changes that one pull looks at, whether or not they concern the caller
 _COLUMNS = ", ".join(f"r.{name}" for name in RECORD_COLUMNS.split(", "))
 _encode = msgspec.json.Encoder().encode
-_decode_settled = msgspec.json.Decoder(Settled).decode
 _EMPTY = b'{"changes":['
 
 
@@ -216,12 +216,10 @@ async def _settled(snapshot: Snapshot, caller: Principal, device: str, page: Pag
     """The last seq of the device all of whose mutations, up to it, the answer contains; 0 where that is not certain."""
     if not device or page.cursor.pending:
         return 0
-    name = {"account": str(caller.id), "device": device}
-    row = await snapshot.row("_devices", name)
-    if row is None or not page.has_more:
-        return row["settled"] if row is not None else 0
-    results = [_decode_settled(kept["result"]) for kept in await snapshot.rows("_results", name)]
-    return contained(results, row["settled"], page.cursor.revision)
+    settled = await devices.settled(snapshot, str(caller.id), device)
+    if not settled or not page.has_more:
+        return settled
+    return contained(await devices.fates(snapshot, str(caller.id), device), settled, page.cursor.revision)
 
 
 def contained(results: Sequence[Settled], settled: int, end: int) -> int:

@@ -11,21 +11,13 @@ import msgspec
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal, is_record_id
 from hinterland.contract.sync import MAX_MUTATIONS, MAX_PUSH_WRITES, MAX_WRITES, Mutation, Push, PushResult, Settled
+from hinterland.server.data.devices import Device
 from hinterland.server.data.requests import Outcome, Step, WriteRequest
 from hinterland.server.data.writer import Writer
-from hinterland.server.storage.protocol import Snapshot, Storage
-from hinterland.server.storage.system import Drop
+from hinterland.server.storage.protocol import Storage
 
 _TRIES = 3
 _encode = msgspec.json.Encoder(order="sorted").encode
-
-
-class Device:
-    """A device's place in its queue, as the server keeps it; `fingerprints` of the results not yet acknowledged."""
-
-    def __init__(self, settled: int, fingerprints: dict[int, str]) -> None:
-        self.settled = settled
-        self.fingerprints = fingerprints
 
 
 class Pusher:
@@ -42,24 +34,18 @@ class Pusher:
             raise Refusal("unauthorized", "sign in to sync", headers=(("WWW-Authenticate", "Bearer"),))
         mutations = _in_order(push)
         account = str(caller.id)
-        device = await self._device(account, push.device)
+        async with self._storage.snapshot() as snapshot:
+            device = await Device.read(snapshot, account, push.device)
         steps = [Step(account, push.device, mutation.seq, fingerprint(mutation)) for mutation in mutations]
-        _check_place(device, steps, push.acknowledged)
+        device.check(steps, push.acknowledged)
         requests = [
             _request(caller, step, mutation)
             for step, mutation in zip(steps, mutations, strict=True)
             if step.seq > push.acknowledged
         ]
-        results = await self._settle(requests, _forgetting(account, push, device))
+        forgetting = WriteRequest((), acts=device.forgetting(push.acknowledged), is_trusted=True)
+        results = await self._settle(requests, forgetting)
         return PushResult(results=results, settled=max(device.settled, results[-1].seq if results else 0))
-
-    async def _device(self, account: str, device: str) -> Device:
-        name = {"account": account, "device": device}
-        async with self._storage.snapshot() as snapshot:
-            row = await snapshot.row("_devices", name)
-            if row is None:
-                return Device(0, {})
-            return Device(row["settled"], await _fingerprints(snapshot, account, device))
 
     async def _settle(self, requests: Sequence[WriteRequest], forgetting: WriteRequest) -> list[Settled]:
         """The fates, in order. A request that another process's write made fail is tried again with those after it."""
@@ -73,18 +59,6 @@ class Pusher:
             if not isinstance(error, Refusal) or error.code != "conflict":
                 raise error
         raise Refusal("unavailable", "another process keeps writing the same records: try again", retry_after=1)
-
-
-async def _fingerprints(snapshot: Snapshot, account: str, device: str) -> dict[int, str]:
-    sql = "SELECT seq, fingerprint FROM _results WHERE account = ? AND device = ? ORDER BY seq"
-    return {row[0]: row[1] for row in await snapshot.fetch(sql, (account, device))}
-
-
-def _forgetting(account: str, push: Push, device: Device) -> WriteRequest:
-    """The write that drops the results which the device has kept."""
-    name = {"account": account, "device": push.device}
-    acts = [Drop("_results", {**name, "seq": seq}) for seq in device.fingerprints if seq <= push.acknowledged]
-    return WriteRequest((), acts=acts, is_trusted=True)
 
 
 def _take(answers: Sequence[Outcome | BaseException], results: list[Settled]) -> BaseException | None:
@@ -134,22 +108,3 @@ def _check(mutation: Mutation) -> None:
         raise Refusal("too_large", f"{place}: it has {len(mutation.writes)} writes, at most {MAX_WRITES} can be one")
     if mutation.base and len(mutation.base) != len(mutation.writes):
         raise Refusal("invalid_body", f"{place}: base must have a revision for each of its writes")
-
-
-def _check_place(device: Device, steps: Sequence[Step], acknowledged: int) -> None:
-    """Raises `gap` where a mutation is missing, `fork` where the device's past is not the one that is known here."""
-    if acknowledged > device.settled:
-        raise _fork(device, f"the server knows this device's mutations up to {device.settled} only")
-    expected = device.settled + 1
-    for step in steps:
-        if step.seq < expected:
-            if device.fingerprints.get(step.seq) != step.fingerprint:
-                raise _fork(device, f"another store used mutation {step.seq} of this device")
-        elif step.seq > expected:
-            raise Refusal("gap", f"mutation {expected} comes first", details={"expected": expected})
-        else:
-            expected += 1
-
-
-def _fork(device: Device, message: str) -> Refusal:
-    return Refusal("fork", f"{message}: take a new device id", details={"settled": device.settled})

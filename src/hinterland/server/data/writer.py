@@ -14,21 +14,21 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-import msgspec
-
 from hinterland.contract import values
 from hinterland.contract.errors import Refusal
 from hinterland.contract.sync import Settled
 from hinterland.kit.clock import Clock
+from hinterland.server.data import devices
 from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.data.plan import UNWRITTEN, Companion, Deferred, Plan, RecordKey, State
-from hinterland.server.data.requests import Answer, Outcome, Step, WriteRequest, Written
+from hinterland.server.data.requests import Answer, Outcome, WriteRequest, Written
 from hinterland.server.storage.failures import Deadlock, FateUnknown
 from hinterland.server.storage.protocol import Change, Storage, StoredRecord, Transaction
 from hinterland.server.storage.system import Assigned, Expect, LostRace, Put, Row, RowAct
 
 log = logging.getLogger("hinterland.writer")
-MAX_GROUP = 256
+MAX_GROUP = 256  # requests that share a transaction, as long as their writes are not many more
+_GROUP_WRITES = 1_000  # others wait as long as these take: some tenths of a second
 _ALONE_TRIES = 5
 
 Waiting = tuple[WriteRequest, "asyncio.Future[Outcome]"]
@@ -105,13 +105,22 @@ class Writer:
 
     async def _work(self) -> None:
         while self._waiting:
-            group, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
+            group = self._next_group()
             try:
                 await self._write_group(group)
             except Exception as error:  # whatever it was, nobody may wait for ever
                 log.exception("a group of writes failed")
                 for _, answer in group:
                     _fail(answer, error if len(group) == 1 else Refusal("internal"))
+
+    def _next_group(self) -> list[Waiting]:
+        """The first of those that wait: at least one."""
+        waiting, count, writes = self._waiting, 0, 0
+        while count < min(len(waiting), MAX_GROUP) and (count == 0 or writes < _GROUP_WRITES):
+            writes += len(waiting[count][0].writes)
+            count += 1
+        self._waiting = waiting[count:]
+        return waiting[:count]
 
     async def _write_group(self, group: list[Waiting]) -> None:
         try:
@@ -176,7 +185,7 @@ class Writer:
                 refused.append((answer, error))
             else:
                 decided.append(item)
-                state.stage(item.plan.records if item.plan is not None else {}, [*item.acts, *_taken(item)])
+                state.stage(*_staged(item))
         return decided, refused, []
 
     async def _decide_one(
@@ -191,7 +200,7 @@ class Writer:
             if request.step is None or error.status >= 500:  # the server's own trouble is nobody's fate
                 raise
             settled = Settled(seq=request.step.seq, status="refused", problem=error.problem())
-            acts = _settle(request.step, settled, now)
+            acts = devices.settle(request.step, settled, now)
             return Decided(request, answer, [], acts, None, Outcome(settled=settled))
         acts = [*(_assigned(act, plan.written) for act in request.acts), *plan.acts]
         return Decided(request, answer, plan.changes, acts, plan, None)
@@ -203,7 +212,8 @@ class Writer:
             row = await state.row("_answers", {"caller": caller, "key": key})
             if row is not None:
                 return _replay(row, fingerprint)
-        return await _known_step(request.step, state) if request.step is not None else None
+        settled = await devices.known(request.step, state) if request.step is not None else None
+        return Outcome(settled=settled, replayed=True) if settled is not None else None
 
     async def _write(self, transaction: Transaction, decided: list[Decided], now: float) -> list[Outcome]:
         count = sum(len(item.changes) for item in decided)
@@ -236,9 +246,7 @@ def _guards(request: WriteRequest) -> list[RowAct]:
     if request.key is not None:
         guards.append(Expect("_answers", {"caller": request.key.caller, "key": request.key.key}, None))
     if request.step is not None:
-        device = {"account": request.step.account, "device": request.step.device}
-        last = request.step.seq - 1
-        guards.append(Expect("_devices", device, {"settled": last} if last else None))
+        guards.append(devices.guard(request.step))
     return guards
 
 
@@ -255,46 +263,18 @@ def _assigned(act: RowAct, written: Sequence[Written]) -> RowAct:
     return act
 
 
+def _staged(item: Decided) -> tuple[Mapping[RecordKey, StoredRecord | None], list[RowAct]]:
+    """What later requests of the group must see of this one."""
+    if item.plan is None:
+        return {}, item.acts
+    step = item.request.step
+    return item.plan.records, [*item.acts, *(devices.taken(step) if step is not None else ())]
+
+
 def _replay(row: Row, fingerprint: str) -> Outcome:
     if row["fingerprint"] != fingerprint:
         raise Refusal("key_reused", "this idempotency key was used for another request: take a new one")
     return Outcome(revision=row["revision"], answer=Answer(row["status"], bytes(row["body"])), replayed=True)
-
-
-async def _known_step(step: Step, state: State) -> Outcome | None:
-    device = await state.row("_devices", {"account": step.account, "device": step.device})
-    settled = device["settled"] if device is not None else 0
-    if step.seq == settled + 1:
-        return None
-    if step.seq > settled:
-        raise Refusal("gap", f"mutation {settled + 1} comes first", details={"expected": settled + 1})
-    row = await state.row("_results", {"account": step.account, "device": step.device, "seq": step.seq})
-    if row is None or row["fingerprint"] != step.fingerprint:
-        raise Refusal("fork", "another store used this device id: take a new one", details={"settled": settled})
-    if row["result"] is None:
-        raise Deferred
-    return Outcome(settled=msgspec.json.decode(row["result"], type=Settled), replayed=True)
-
-
-def _taken(item: Decided) -> list[RowAct]:
-    """What later requests of the group must know of a device's step before its fate can be written."""
-    step = item.request.step
-    if step is None or item.plan is None:
-        return []
-    name = {"account": step.account, "device": step.device}
-    return [
-        Put("_results", {**name, "seq": step.seq, "fingerprint": step.fingerprint, "result": None}),
-        Put("_devices", {**name, "settled": step.seq}),
-    ]
-
-
-def _settle(step: Step, settled: Settled, now: float) -> list[RowAct]:
-    name = {"account": step.account, "device": step.device}
-    return [
-        Put("_results", {**name, "seq": step.seq, "fingerprint": step.fingerprint,
-                         "result": msgspec.json.encode(settled)}),
-        Put("_devices", {**name, "settled": step.seq, "at": now}),
-    ]  # fmt: skip
 
 
 def _number(changes: Sequence[Change], last: int, latest: dict[RecordKey, StoredRecord]) -> list[Change]:
@@ -339,7 +319,7 @@ def _finish(item: Decided, outcome: Outcome, now: float) -> tuple[Outcome, list[
         settled = Settled(seq=request.step.seq, status="applied", revision=outcome.revision, ids=dict(outcome.ids),
                           lost=list(outcome.lost))  # fmt: skip
         outcome = outcome._replace(settled=settled)
-        return outcome, [*acts, *_settle(request.step, settled, now)]
+        return outcome, [*acts, *devices.settle(request.step, settled, now)]
     if request.key is not None and outcome.answer is not None:
         row = {**request.key._asdict(), **outcome.answer._asdict(), "revision": outcome.revision, "at": now}
         return outcome, [*acts, Put("_answers", row)]

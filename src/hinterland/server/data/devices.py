@@ -1,0 +1,120 @@
+"""A device's queue as the server keeps it: how far its mutations are settled, and their fates until it knows them.
+
+The rows have no expiry: a mutation is applied exactly once, however late it comes again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from hinterland.contract.errors import Refusal
+from hinterland.contract.sync import Settled
+from hinterland.server.data.plan import Deferred, State
+from hinterland.server.data.requests import Step
+from hinterland.server.storage.protocol import Snapshot
+from hinterland.server.storage.system import Drop, Expect, Put, Row, RowAct
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Settled).decode
+
+
+class Device:
+    """A device's queue: all up to `settled` have a fate, those in `fingerprints` one that it has not acknowledged."""
+
+    def __init__(self, key: Row, settled: int, fingerprints: dict[int, str]) -> None:
+        self.key = key
+        self.settled = settled
+        self.fingerprints = fingerprints
+
+    @classmethod
+    async def read(cls, snapshot: Snapshot, account: str, device: str) -> Device:
+        """The queue of an account's device; an empty one where it was never heard of."""
+        key = _key(account, device)
+        row = await snapshot.row("_devices", key)
+        kept = await snapshot.rows("_results", key) if row is not None else []
+        return cls(key, row["settled"] if row is not None else 0, {one["seq"]: one["fingerprint"] for one in kept})
+
+    def check(self, steps: Sequence[Step], acknowledged: int) -> None:
+        """Raises `gap` where a mutation is missing, `fork` where the device's past is not the one known here."""
+        if acknowledged > self.settled:
+            raise _fork(self.settled, f"the server knows this device's mutations up to {self.settled} only")
+        expected = self.settled + 1
+        for step in steps:
+            if step.seq < expected:
+                if self.fingerprints.get(step.seq) != step.fingerprint:
+                    raise _fork(self.settled, f"another store used mutation {step.seq} of this device")
+            elif step.seq > expected:
+                raise _gap(expected)
+            else:
+                expected += 1
+
+    def forgetting(self, acknowledged: int) -> list[RowAct]:
+        """What drops the fates that the device has acknowledged."""
+        return [Drop("_results", {**self.key, "seq": seq}) for seq in self.fingerprints if seq <= acknowledged]
+
+
+async def settled(snapshot: Snapshot, account: str, device: str) -> int:
+    """Up to which seq a device's mutations are settled; 0: none."""
+    row = await snapshot.row("_devices", _key(account, device))
+    return row["settled"] if row is not None else 0
+
+
+async def fates(snapshot: Snapshot, account: str, device: str) -> list[Settled]:
+    """The fates that a device has not acknowledged."""
+    return [_decode(row["result"]) for row in await snapshot.rows("_results", _key(account, device))]
+
+
+async def known(step: Step, state: State) -> Settled | None:
+    """The fate of a step that was settled before; None where it is the device's next.
+
+    Raises `gap`, `fork`, and `Deferred` where the group is about to settle it.
+    """
+    key = _key(step.account, step.device)
+    device = await state.row("_devices", key)
+    last = device["settled"] if device is not None else 0
+    if step.seq == last + 1:
+        return None
+    if step.seq > last:
+        raise _gap(last + 1)
+    row = await state.row("_results", {**key, "seq": step.seq})
+    if row is None or row["fingerprint"] != step.fingerprint:
+        raise _fork(last, f"another store used mutation {step.seq} of this device")
+    if row["result"] is None:
+        raise Deferred
+    return _decode(row["result"])
+
+
+def taken(step: Step) -> list[RowAct]:
+    """What later requests of the group must know of a step before its fate can be written."""
+    key = _key(step.account, step.device)
+    return [
+        Put("_results", {**key, "seq": step.seq, "fingerprint": step.fingerprint, "result": None}),
+        Put("_devices", {**key, "settled": step.seq}),
+    ]
+
+
+def settle(step: Step, fate: Settled, now: float) -> list[RowAct]:
+    """What keeps a step's fate."""
+    key = _key(step.account, step.device)
+    result = {**key, "seq": step.seq, "fingerprint": step.fingerprint, "result": _encode(fate)}
+    return [Put("_results", result), Put("_devices", {**key, "settled": step.seq, "at": now})]
+
+
+def guard(step: Step) -> Expect:
+    """What must still hold when a step's fate is written, lest two processes settle it."""
+    last = step.seq - 1
+    return Expect("_devices", _key(step.account, step.device), {"settled": last} if last else None)
+
+
+def _key(account: str, device: str) -> Row:
+    return {"account": account, "device": device}
+
+
+def _gap(expected: int) -> Refusal:
+    return Refusal("gap", f"mutation {expected} comes first", details={"expected": expected})
+
+
+def _fork(settled: int, message: str) -> Refusal:
+    return Refusal("fork", f"{message}: take a new device id", details={"settled": settled})
