@@ -86,9 +86,11 @@ def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
 
 def _protocol() -> type[asyncio.Protocol] | Literal["auto"]:
     try:
-        from hinterland.cli.connection import Connection
+        import httptools  # noqa: F401
     except ImportError:
-        return "auto"  # without httptools: uvicorn's other one, which bounds a head's size itself
+        return "auto"  # uvicorn's other one, which bounds a head's size itself
+    from hinterland.cli.connection import Connection
+
     return Connection
 
 
