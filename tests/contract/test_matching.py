@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.fields import Boolean, Bytes, Instant, Int64, Integer, Json, List, Number, Text
-from hinterland.contract.matching import MAX_SORT, check_sort, sort_keys, wanted
+from hinterland.contract.matching import MAX_SORT, check_sort, read_place, sort_keys, wanted, write_place
 from hinterland.contract.records import Collection
 
 THINGS = Collection(
@@ -51,6 +54,40 @@ def test_what_can_not_be_sorted_by(name: str) -> None:
         check_sort(THINGS, ["text", name])
     assert refused.value.code == "invalid_query"
     assert len(refused.value.message) < 300
+
+
+FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | FLOATS | st.text()
+
+
+@given(st.lists(SCALARS, max_size=4), st.text(min_size=1) | st.integers(1, 2**53))
+def test_a_place_is_read_as_it_was_written(values: list[Any], record_id: Any) -> None:
+    """A cursor is safe in an address and holds the values that it was made of, each of its kind."""
+    place = [*values, record_id]
+    cursor = write_place("asked", place)
+    assert cursor.replace("-", "").replace("_", "").isalnum()
+    read = read_place("asked", cursor, len(place))
+    assert [(type(value), value) for value in read] == [(type(value), value) for value in place]
+
+
+def encoded(text: str) -> str:
+    """A text in the form that cursors have."""
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "", "x", "ä", "=", encoded("{}"), encoded("[]"), encoded('"asked"'), encoded('["asked"]'), encoded("[" * 5_000),
+        encoded('["asked",' + "[" * 5_000), encoded('["asked",{},"id"]'), encoded('["asked",1,null]'),
+        write_place("another", [1, "id"]), write_place("asked", ["id"]), write_place("asked", [1, 2, "id"]),
+    ],
+)  # fmt: skip
+def test_a_place_of_no_such_list(cursor: str) -> None:
+    """A cursor of another question, of other keys, of no record or of anything else is refused, however deep it is."""
+    with pytest.raises(Refusal, match="start again without one") as refused:
+        read_place("asked", cursor, 2)
+    assert refused.value.code == "invalid_cursor"
 
 
 @pytest.mark.parametrize(

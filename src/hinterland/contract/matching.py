@@ -1,10 +1,14 @@
-"""What a list is sorted by, and what `field=value` asks for: the same on the server and on a device."""
+"""What a list is sorted by, the place in it that a cursor names, and what `field=value` asks for: the same on the
+server and on a device."""
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
+
+import msgspec
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.fields import Bytes, Json, List, checker, from_text
@@ -12,6 +16,8 @@ from hinterland.contract.records import Collection
 
 META_NAMES = ("id", "parent", "created_at", "updated_at", "revision")
 MAX_SORT = 16  # fields that a list is sorted by
+Scalar = None | bool | int | float | str
+_place = msgspec.json.Decoder(list[Scalar])
 _NUMBER = re.compile(r"-?\d{1,18}", re.ASCII)  # what every database holds
 
 
@@ -41,6 +47,31 @@ def check_sort(collection: Collection, sort: Sequence[str]) -> None:
     if unknown is not None:
         message = f"{collection.name} can't be sorted by {unknown[:64]!r}; it can by {', '.join(sortable)}"
         raise Refusal("invalid_query", message)
+
+
+def write_place(question: str, values: Sequence[Any]) -> str:
+    """The cursor of the place behind the record whose sort keys have these `values`, the last of them its id.
+
+    `question` tells the cursors of one list from those of others. As it is values that are kept, no record is shown
+    twice or left out, whatever comes or goes between two pages.
+    """
+    return base64.urlsafe_b64encode(msgspec.json.encode([question, *values])).decode().rstrip("=")
+
+
+def read_place(question: str, cursor: str, count: int) -> list[Any]:
+    """The `count` values that a cursor of the same question holds. Raises `invalid_cursor`."""
+    try:
+        asked, *values = _place.decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (ValueError, msgspec.MsgspecError):
+        raise foreign_place() from None
+    if asked != question or len(values) != count or values[-1] is None:
+        raise foreign_place()
+    return values
+
+
+def foreign_place() -> Refusal:
+    """The refusal of a cursor of another list, or of one whose values are not such as its list has."""
+    return Refusal("invalid_cursor", "the cursor does not belong to this list: start again without one")
 
 
 def wanted(collection: Collection, name: str, value: Any) -> Any:

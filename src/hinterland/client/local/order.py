@@ -1,18 +1,12 @@
-"""The order of local records, and the place in it that a cursor names.
-
-A cursor holds the sort values of a page's last record, as the server's do: whatever comes or goes between two pages, no
-record is shown twice or left out.
-"""
+"""The order of local records, and the place in it that a cursor names."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import msgspec
-
 from hinterland.contract.errors import Refusal
+from hinterland.contract.matching import foreign_place, read_place, write_place
 from hinterland.contract.records import Document
 
 Rank = Callable[[Any], tuple[int, Any]]
@@ -62,8 +56,7 @@ class Order:
 
     def cursor(self, question: str, document: Document) -> str:
         """The cursor of the place after `document` in the answer to `question`."""
-        raw = msgspec.json.encode([question, *(document.get(term.name) for term in self._terms)])
-        return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+        return write_place(question, [document.get(term.name) for term in self._terms])
 
     def after(self, question: str, cursor: str, documents: Sequence[Document]) -> int:
         """How many of the ordered `documents` are before the cursor's place. Raises `invalid_cursor`."""
@@ -72,14 +65,11 @@ class Order:
         return next(beyond, len(documents))
 
     def _place(self, question: str, cursor: str) -> list[tuple[int, Any]]:
+        values = read_place(question, cursor, len(self._terms))
         try:
-            asked, *values = msgspec.json.decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=list)
-            place = [term.rank(value) for term, value in zip(self._terms, values, strict=True)]
-        except (ValueError, msgspec.MsgspecError, Refusal):
-            asked, place = None, []
-        if asked != question:
-            raise Refusal("invalid_cursor", "the cursor does not belong to this list: start again without one")
-        return place
+            return [term.rank(value) for term, value in zip(self._terms, values, strict=True)]
+        except ValueError:
+            raise foreign_place() from None
 
     def _is_beyond(self, place: Sequence[tuple[int, Any]], document: Document) -> bool:
         for (name, is_down, ranked), here in zip(self._terms, place, strict=True):

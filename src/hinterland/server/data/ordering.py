@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from hinterland.contract.errors import Refusal
 from hinterland.contract.fields import Boolean
-from hinterland.contract.matching import check_sort, sort_keys
+from hinterland.contract.matching import check_sort, foreign_place, read_place, sort_keys, write_place
 from hinterland.server.data.equality import stored_value
 from hinterland.server.data.rules import META_COLUMNS, column
 
@@ -40,8 +37,7 @@ class Order:
     def cursor(self, query: Query, values: Sequence[Any]) -> str:
         """The cursor that continues after the record with these values of `columns`."""
         kept = [self._shown(name, value) for (name, _), value in zip(self.keys, values, strict=True)]
-        raw = msgspec.json.encode([self._fingerprint(query), *kept])
-        return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+        return write_place(self._fingerprint(query), kept)
 
     def _shown(self, name: str, value: Any) -> Any:
         is_truth = value is not None and isinstance(self.collection.fields.get(name), Boolean)
@@ -53,37 +49,24 @@ class Order:
 
     def after(self, query: Query) -> Term:
         """The condition of the records beyond the query's cursor. Raises `invalid_cursor`."""
+        place = read_place(self._fingerprint(query), query.cursor, len(self.keys))
         sql = ""
         parameters: list[Any] = []
-        for (name, is_down), value in reversed([*zip(self.keys, self._parse(query), strict=True)]):
-            sql, parameters = _beyond(column(name), value, is_down, sql, parameters)
+        for (name, is_down), value in reversed([*zip(self.keys, place, strict=True)]):
+            held = self._held(name, value)
+            sql, parameters = _beyond(column(name), held, is_down, sql, parameters)
         return sql, parameters
 
-    def _parse(self, query: Query) -> list[Any]:
-        text = query.cursor
-        try:
-            raw = msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        except (ValueError, msgspec.MsgspecError):
-            raise _foreign() from None
-        if not isinstance(raw, list) or raw[:1] != [self._fingerprint(query)] or len(raw) != len(self.keys) + 1:
-            raise _foreign()
-        if raw[-1] is None:
-            raise _foreign()
-        return [self._value(name, value) for (name, _), value in zip(self.keys, raw[1:], strict=True)]
-
-    def _value(self, name: str, value: Any) -> Any:
+    def _held(self, name: str, value: Any) -> Any:
+        """What the key's column holds for the value of a cursor."""
         if value is None:
             return None
-        if isinstance(value, dict | list) or (name in META_COLUMNS and type(value) not in (int, str)):
-            raise _foreign()
+        if name in META_COLUMNS and type(value) not in (int, str):
+            raise foreign_place()
         try:
             return stored_value(self.collection, name, value)
         except Refusal:
-            raise _foreign() from None
-
-
-def _foreign() -> Refusal:
-    return Refusal("invalid_cursor", "the cursor does not belong to this list: start again without one")
+            raise foreign_place() from None
 
 
 def _part(name: str, is_down: bool, *, is_postgres: bool) -> str:
