@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from hinterland.contract.sync import MAX_MUTATIONS, MAX_WRITES, Lost, Mutation, 
 from hinterland.kit.clock import ManualClock
 from hinterland.server.data.push import fingerprint
 from hinterland.server.storage.postgres import PostgresStorage
+from hinterland.server.storage.protocol import LogEntry
 from hinterland.server.storage.sqlite import SqliteStorage
 from tests.server.data.world import ADA, ADMIN, BEN, Replica, World, delete, note, opened, patch
 
@@ -269,6 +271,50 @@ async def test_delete_against_edit(world: World) -> None:
     gone = await world.push(ADA, mutation(3, patch("notes", "b", title="x"), base=[2]), device="d1")
     assert gone.results[0].problem is not None
     assert gone.results[0].problem.code == "not_found"
+
+
+EDITS = st.lists(
+    st.tuples(
+        st.sampled_from(["title", "slug", "count", "tags", "done", "delete"]),
+        st.integers(0, 3),
+        st.integers(-9, 9),
+        st.booleans(),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+def edit_of(seq: int, edit: tuple[str, int, int, bool], now: float) -> Mutation:
+    """An edit of the note that both devices saw; one that was made without a base is of the note as it is."""
+    field, value, age, has_base = edit
+    values: dict[str, Any] = {"title": f"t{value}", "slug": f"s{value}", "count": value, "tags": [f"g{value}"],
+                              "done": value > 1}  # fmt: skip
+    write = delete("notes", "a") if field == "delete" else patch("notes", "a", **{field: values[field]})
+    return mutation(seq, write, base=[1] if has_base else [0], stamp=now + age)
+
+
+@given(here=EDITS, there=EDITS)
+@settings(max_examples=40)
+async def test_together_as_one_after_the_other(
+    here: list[tuple[str, int, int, bool]], there: list[tuple[str, int, int, bool]]
+) -> None:
+    """What devices hand in at the same time, in one transaction, ends as if they had come one after the other."""
+    told: list[tuple[list[PushResult], list[LogEntry]]] = []
+    for is_together in (False, True):
+        clock = ManualClock()
+        with TemporaryDirectory() as folder:
+            async with opened(SqliteStorage(Path(folder)), clock) as world:
+                await world.push(ADA, mutation(1, note("a", "ada", count=1, tags=["x"])), device="d0")
+                edits = {
+                    device: [edit_of(seq, edit, clock.now()) for seq, edit in enumerate(given, 1)]
+                    for device, given in (("d1", here), ("d2", there))
+                }
+                pushes = [world.push(ADA, *mutations, device=device) for device, mutations in edits.items()]
+                results = await asyncio.gather(*pushes) if is_together else [await push for push in pushes]
+                log = await world.storage.log(0, 99)
+                told.append(([*results], [entry._replace(check=0) for entry in log]))
+    assert told[0] == told[1]
 
 
 async def test_unique_clash(world: World) -> None:

@@ -41,7 +41,7 @@ class Companion(Protocol):
 
 
 class Deferred(Exception):
-    """The request must see an earlier one's change in the log first: it goes into the next group."""
+    """The request's answer needs what an earlier one of the group will be told: it goes into the next group."""
 
 
 class State:
@@ -52,6 +52,7 @@ class State:
         self.transaction = transaction
         self.companions = companions
         self._records: dict[RecordKey, StoredRecord | None] = {}
+        self._changes: dict[RecordKey, list[Change]] = {}
         self._rows: dict[tuple[str, tuple[Any, ...]], Row | None] = {}
 
     async def record(self, collection: str, parent: str, id: RecordId) -> StoredRecord | None:
@@ -72,13 +73,27 @@ class State:
         """The ids below `parent` that the group has looked at or is about to write."""
         return {key[2] for key in self._records if key[:2] == (collection, parent)}
 
-    def stage(self, written: Mapping[RecordKey, StoredRecord | None], acts: Sequence[RowAct]) -> None:
+    async def history(self, key: RecordKey, after: int) -> list[LogEntry | Change]:
+        """A record's changes beyond revision `after`, in order: those of the log, and those about to be written."""
+        return [*await self.transaction.history(*key, after), *self._changes.get(key, ())]
+
+    def stage(self, plan: Plan | None, acts: Sequence[RowAct]) -> None:
         """Show later requests what this one is about to write."""
-        self._records.update(written)
+        if plan is not None:
+            self._records.update(plan.records)
+            for change in plan.changes:
+                self._changes.setdefault(key_of(change), []).append(change)
         for act in acts:
             if isinstance(act, Put):
                 key = tuple(act.row[name] for name in KEYS_OF[act.table])
                 self._rows[act.table, key] = act.row
+
+
+def key_of(change: Change) -> RecordKey:
+    """The key of the record that a change is of."""
+    record = change.after or change.before
+    assert record is not None
+    return change.collection, record.parent, record.id
 
 
 class Plan:
@@ -225,6 +240,8 @@ class Plan:
 
     async def _delete(self, entry: Entry, key: RecordKey, before: StoredRecord, is_outdated: bool) -> None:
         self._ask(entry, "delete", before, None)
+        if is_outdated and before.revision == UNWRITTEN:
+            raise Deferred  # its answer names the revision that stands
         if is_outdated:
             self.lost.append(Lost("", None, before.revision))
             self.written.append(Written(entry.name, key[2], key[1], before, before))
@@ -269,16 +286,11 @@ class Plan:
 
     # ------------------------------------------------------------ merging a device's edits
 
-    async def _history(self, key: RecordKey, before: StoredRecord, base: int | None) -> list[LogEntry]:
-        """What others and this device did to the record since `base`; empty where the device had seen it all.
-
-        Raises `Deferred` while an earlier request of the same group is about to change the record.
-        """
+    async def _history(self, key: RecordKey, before: StoredRecord, base: int | None) -> list[LogEntry | Change]:
+        """What others and this device did to the record since `base`; empty where the device had seen it all."""
         if not base or key in self._mine or base == before.revision:
             return []
-        if before.revision == UNWRITTEN:
-            raise Deferred
-        entries = await self.state.transaction.history(*key, base)
+        entries = await self.state.history(key, base)
         return entries if any(entry.origin != self.origin for entry in entries) else []
 
     async def _is_outdated(self, key: RecordKey, before: StoredRecord, base: int | None) -> bool:
@@ -362,7 +374,7 @@ class Plan:
 
 
 class _Step(NamedTuple):
-    """A change of the log with its documents."""
+    """A change with its documents."""
 
     origin: str
     stamp: float
@@ -370,7 +382,7 @@ class _Step(NamedTuple):
     after: Document
 
     @classmethod
-    def of(cls, entry: LogEntry) -> _Step:
+    def of(cls, entry: LogEntry | Change) -> _Step:
         before = documents.document_of(entry.before) if entry.before is not None else {}
         after = documents.document_of(entry.after) if entry.after is not None else {}
         return cls(entry.origin, entry.stamp, before, after)

@@ -20,7 +20,7 @@ from hinterland.contract.sync import Settled
 from hinterland.kit.clock import Clock
 from hinterland.server.data import devices
 from hinterland.server.data.catalogue import Catalogue
-from hinterland.server.data.plan import UNWRITTEN, Companion, Deferred, Plan, RecordKey, State
+from hinterland.server.data.plan import UNWRITTEN, Companion, Deferred, Plan, RecordKey, State, key_of
 from hinterland.server.data.requests import Answer, Outcome, WriteRequest, Written
 from hinterland.server.storage.failures import Deadlock, FateUnknown
 from hinterland.server.storage.protocol import Change, Storage, StoredRecord, Transaction
@@ -185,7 +185,8 @@ class Writer:
                 refused.append((answer, error))
             else:
                 decided.append(item)
-                state.stage(*_staged(item))
+                step = request.step if item.plan is not None else None
+                state.stage(item.plan, [*item.acts, *(devices.taken(step) if step is not None else ())])
         return decided, refused, []
 
     async def _decide_one(
@@ -263,14 +264,6 @@ def _assigned(act: RowAct, written: Sequence[Written]) -> RowAct:
     return act
 
 
-def _staged(item: Decided) -> tuple[Mapping[RecordKey, StoredRecord | None], list[RowAct]]:
-    """What later requests of the group must see of this one."""
-    if item.plan is None:
-        return {}, item.acts
-    step = item.request.step
-    return item.plan.records, [*item.acts, *(devices.taken(step) if step is not None else ())]
-
-
 def _replay(row: Row, fingerprint: str) -> Outcome:
     if row["fingerprint"] != fingerprint:
         raise Refusal("key_reused", "this idempotency key was used for another request: take a new one")
@@ -294,18 +287,12 @@ def _number(changes: Sequence[Change], last: int, latest: dict[RecordKey, Stored
 def _outcome(item: Decided, changes: Sequence[Change], revision: int) -> Outcome:
     assert item.plan is not None
     plan = item.plan
-    final = {_key_of(change): change.after for change in changes}
+    final = {key_of(change): change.after for change in changes}
     records = tuple(
         Written(name, id, parent, before, final.get((name, parent, id), after))
         for name, id, parent, before, after in plan.written
     )
     return Outcome(records, revision, plan.ids, tuple(plan.lost))
-
-
-def _key_of(change: Change) -> RecordKey:
-    record = change.after or change.before
-    assert record is not None
-    return change.collection, record.parent, record.id
 
 
 def _finish(item: Decided, outcome: Outcome, now: float) -> tuple[Outcome, list[RowAct]]:
