@@ -56,19 +56,10 @@ def test_naive_is_utc(moment: datetime) -> None:
     assert values.format_instant(moment) == values.format_instant(moment.replace(tzinfo=UTC))
 
 
-@given(st.integers(-62_135_596_800_000_000, 253_402_300_799_000_000))
-def test_seconds_and_back(microseconds: int) -> None:
-    """Seconds since 1970 and an instant are each other's form, as exactly as a double is."""
-    text = values.format_instant(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds))
-    assert values.instant_seconds(text) == pytest.approx(microseconds / 1e6, abs=1e-4, rel=0)
-    assert values.instant_seconds(values.instant(microseconds / 1e6)) == pytest.approx(microseconds / 1e6, abs=1e-4)
-
-
 def test_instant() -> None:
     """Seconds since 1970 in the wire form, to the microsecond."""
     assert values.instant(0) == "1970-01-01T00:00:00.000000Z"
     assert values.instant(1_767_323_045.000006) == "2026-01-02T03:04:05.000006Z"
-    assert values.instant_seconds("2026-01-02T03:04:05.000006Z") == 1_767_323_045.000006
 
 
 @pytest.mark.parametrize(
@@ -105,13 +96,6 @@ def test_the_end_of_a_day() -> None:
     """An hour 24 never stands in a canonical form, whether this Python understands it or not."""
     with suppress(ValueError):
         assert values.parse_instant("2026-01-01T24:00:00.000000Z") == "2026-01-02T00:00:00.000000Z"
-
-
-@pytest.mark.parametrize("text", ["2026-01-02T03:04:05Z", "2026-01-02", "", "2026-01-02T03:04:05.000006"])
-def test_only_the_wire_form_has_seconds(text: str) -> None:
-    """Only the canonical form is read back to seconds."""
-    with pytest.raises(ValueError, match="wire form"):
-        values.instant_seconds(text)
 
 
 @given(st.integers())

@@ -111,6 +111,21 @@ def test_half_a_request_is_cut_off(server_process: Serve, app: Path) -> None:
     assert "ERROR" not in server.log
 
 
+def test_what_the_greeting_tells_can_be_typed(server_process: Serve, app: Path, tmp_path: Path) -> None:
+    """The greeting's commands do their work as they are printed, in a shell that finds no program of ours by a name."""
+    server = server_process(app, data=tmp_path / "my data")
+    told_of = dict(re.findall(r"^  (try|administer) +(.+)$", server.log, re.MULTILINE))
+    assert told_of["try"] == f"curl {server.url}/openapi.json"
+    env = {"PATH": "/usr/bin:/bin", "HINTERLAND_ADMIN_PASSWORD": "a long one to remember"}
+    done = subprocess.run(
+        ["/bin/sh", "-c", told_of["administer"]], env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    with calling(server.url) as client:
+        admin = {"email": "you@example.org", "password": env["HINTERLAND_ADMIN_PASSWORD"]}
+        assert client.post("/v1/admin/login", json=admin).status_code == 200
+
+
 def test_a_line_for_each_request(server_process: Serve, app: Path) -> None:
     """With --log-requests each request is a line with its id and without its query; without, there is none."""
     server = server_process(app, arguments=["--log-requests"])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,11 +24,6 @@ from hinterland.server.storage.failures import Deadlock, StorageError
 def say(message: str) -> None:
     """Tell a result."""
     typer.echo(message)
-
-
-def warn(message: str) -> None:
-    """Tell what is not as it should be, and go on."""
-    typer.echo(message, err=True)
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
@@ -53,9 +51,23 @@ def troubles(app: Path | None, data: Path) -> Iterator[None]:
 
 def _way_on(app: Path | None, data: Path) -> str:
     if app is None:
-        return f"serve the data with its app file: hinterland serve APP.py --data {shlex.quote(str(data))}"
-    command = shlex.join(["hinterland", "migrate", str(app), "--data", str(data)])
-    return f"to see what would become of them, and to do it, run:\n  {command}"
+        return f"serve the data with its app file: {command('serve', 'APP.py', '--data', data)}"
+    return f"to see what would become of them, and to do it, run:\n  {command('migrate', app, '--data', data)}"
+
+
+def command(*words: object) -> str:
+    """A command of this program as it is typed in this folder, on this machine."""
+    return shlex.join([*_program(), *map(str, words)])
+
+
+def _program() -> list[str]:
+    """The program's name where the shell finds this one by it, else the way in which it was started."""
+    started, found = Path(sys.argv[0]), shutil.which("hinterland")
+    if started.stem != "hinterland":
+        return [sys.executable, "-m", "hinterland"]
+    if found is not None and Path(found).resolve().with_suffix("") == started.resolve().with_suffix(""):
+        return ["hinterland"]
+    return [os.path.join(os.curdir, os.path.relpath(started))]
 
 
 def reason(error: Exception) -> str:

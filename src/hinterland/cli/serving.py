@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import os
-import shutil
+import shlex
 import signal
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +16,7 @@ from typing import Literal
 import typer
 import uvicorn
 
-from hinterland.cli.output import fail, say, troubles
+from hinterland.cli.output import command, fail, say, troubles
 from hinterland.cli.reaching import app_of
 from hinterland.server.app import Server, storage_for
 from hinterland.server.backend import Backend
@@ -134,21 +132,13 @@ def _url(listener: socket.socket) -> str:
     return f"http://{shown}:{port}"
 
 
-def _command() -> str:
-    """How this program is called here: its name where the shell finds it, else its path."""
-    if shutil.which("hinterland"):
-        return "hinterland"
-    started = Path(sys.argv[0])
-    return os.path.relpath(started) if started.name == "hinterland" else f"{sys.executable} -m hinterland"
-
-
 def _greet(backend: Backend, url: str, data: Path, path: Path | None) -> None:
     place = "PostgreSQL" if backend.settings.database_url else f"SQLite in {data}/"
     names = ", ".join(backend.catalogue.entries)
-    option = f" --app {path}" if path is not None and backend.settings.database_url else ""
+    option = ["--app", path] if path is not None and backend.settings.database_url else []
     say(f"{typer.style(backend.app.name, bold=True)} is served at {typer.style(url, bold=True)}")
     say(f"  data         {place} ({backend.storage.durability()})")
     say(f"  collections  {names}")
-    say(f"  try          curl {url}/openapi.json")
-    say(f"  administer   hinterland admin create you@example.org --data {data}{option}")
+    say(f"  try          {shlex.join(['curl', f'{url}/openapi.json'])}")
+    say(f"  administer   {command('admin', 'create', 'you@example.org', '--data', data, *option)}")
     say("  stop         Ctrl+C")

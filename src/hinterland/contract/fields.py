@@ -94,7 +94,6 @@ class List(Field, frozen=True, kw_only=True, omit_defaults=True, tag="list"):
     max_items: int = 1_000
 
 
-Scalar = Text | Integer | Number | Boolean | Instant
 AnyField = Text | Integer | Number | Boolean | Instant | Int64 | Bytes | Json | List
 
 # Nobody sees these, and two addresses must not look like one.

@@ -15,7 +15,6 @@ MAX_SAFE_INTEGER = 2**53 - 1
 MAX_INT64 = 2**63 - 1
 MIN_INT64 = -(2**63)
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d([.,]\d+)?)?([Zz]|[+-]\d\d:?\d\d)?")
-_CANONICAL = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d\.\d{6}Z", re.ASCII)
 _NEARLY = re.compile(r"(\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d)(?:\.(\d{1,6}))?Z", re.ASCII)
 
 
@@ -50,13 +49,6 @@ def _is_moment(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def instant_seconds(text: str) -> float:
-    """Seconds since 1970-01-01 UTC of an instant in wire form."""
-    if _CANONICAL.fullmatch(text) is None:
-        raise ValueError("not an instant in wire form")
-    return datetime.fromisoformat(text).timestamp()
 
 
 def parse_base64(text: str) -> str:

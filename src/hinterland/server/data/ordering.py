@@ -30,7 +30,6 @@ class Order:
         check_sort(collection, sort)
         self.keys = sort_keys(sort)
         self.names = frozenset(name for name, _ in self.keys)
-        self.is_by_id = len(self.keys) == 1
         self.sql = ", ".join(_part(name, is_down, is_postgres=is_postgres) for name, is_down in self.keys)
         self.columns = ", ".join(column(name) for name, _ in self.keys)
 
