@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.fields import AnyField, Boolean, Instant, Integer, Json, List, Number, Text
-from hinterland.contract.records import EVERYBODY, RESERVED, Collection, Rules, Shape, users
+from hinterland.contract.records import EVERYBODY, META, Collection, Rules, Shape, users
 
 POSTS = Collection(
     name="posts",
@@ -26,7 +26,7 @@ POSTS = Collection(
 )
 SHAPE = Shape(POSTS)
 VALUES = st.none() | st.booleans() | st.integers() | st.text(max_size=12) | st.lists(st.text(max_size=3), max_size=3)
-BODIES = st.dictionaries(st.sampled_from([*POSTS.fields, *RESERVED, "unknown", "colour"]), VALUES)
+BODIES = st.dictionaries(st.sampled_from([*POSTS.fields, *META, "unknown", "colour"]), VALUES)
 
 
 def errors_of(body: dict[str, Any], document: dict[str, Any] | None = None) -> dict[str, list[str]]:
@@ -41,9 +41,7 @@ def errors_of(body: dict[str, Any], document: dict[str, Any] | None = None) -> d
 def test_a_document(body: dict[str, Any], caller: str | None) -> None:
     """A body becomes a document with every declared field in order, which is a body of itself; or every wrong field is
     named, in declared order, and no other."""
-    wrong = {
-        name for name, value in body.items() if name not in RESERVED and value is not None and not _fits(name, value)
-    }
+    wrong = {name for name, value in body.items() if name not in META and value is not None and not _fits(name, value)}
     if body.get("title") in (None, ""):
         wrong.add("title")
     if wrong := wrong | {name for name in body if name in ("unknown", "colour")}:
@@ -147,9 +145,7 @@ def test_names_of_collections(name: str) -> None:
         Collection(name=name, fields={})
 
 
-@pytest.mark.parametrize(
-    "name", [*RESERVED, "", "Title", "1a", "_a", "a-b", "a" * 64, "a\n", "xmin", "ctid", "tableoid"]
-)
+@pytest.mark.parametrize("name", [*META, "", "Title", "1a", "_a", "a-b", "a" * 64, "a\n", "xmin", "ctid", "tableoid"])
 def test_names_of_fields(name: str) -> None:
     """A field can't be called as a record's own values, nor as a column that a database keeps for itself."""
     with pytest.raises(ValueError, match="this name can't be used; reserved are id"):

@@ -19,7 +19,7 @@ from hinterland.kit.cel.types import (
 )  # fmt: skip
 
 Types = dict[str, Type]
-META: Types = {"parent": STRING, "created_at": TIMESTAMP, "updated_at": TIMESTAMP, "revision": INT}
+META_TYPES: Types = {"created_at": TIMESTAMP, "updated_at": TIMESTAMP, "revision": INT, "parent": STRING}  # but the id
 _OF_FIELD: dict[type[AnyField], Type] = {
     Text: STRING, Integer: INT, Number: DOUBLE, Boolean: BOOL, Instant: TIMESTAMP, Int64: INT64, Bytes: BYTES,
     Json: DYN,
@@ -34,7 +34,7 @@ def field_type(field: AnyField) -> Type:
 def record_fields(collection: Collection) -> Types:
     """The types of a record's fields, the declared ones and those that every record has."""
     own = {name: field_type(field) for name, field in collection.fields.items()}
-    return {"id": INT if collection.ids == "integer" else STRING, **META, **own}
+    return {"id": INT if collection.ids == "integer" else STRING, **META_TYPES, **own}
 
 
 def record_type(collection: Collection, *, nullable: bool = False) -> ObjectType:

@@ -12,12 +12,10 @@ import msgspec
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.fields import Bytes, Json, List, checker, from_text
-from hinterland.contract.records import Collection
+from hinterland.contract.records import META, Collection
 
-META_NAMES = ("id", "parent", "created_at", "updated_at", "revision")
 MAX_SORT = 16  # fields that a list is sorted by
-Scalar = None | bool | int | float | str
-_place = msgspec.json.Decoder(list[Scalar])
+_place = msgspec.json.Decoder(list[bool | int | float | str | None])
 _NUMBER = re.compile(r"-?\d{1,18}", re.ASCII)  # what every database holds
 
 
@@ -39,10 +37,15 @@ def sort_keys(sort: Sequence[str]) -> list[Key]:
     return [*keys, Key("id", bool(keys) and keys[-1].is_down)]
 
 
+def sortable_names(collection: Collection) -> list[str]:
+    """What the collection can be sorted by."""
+    fields = collection.fields.items()
+    return [*(name for name, field in fields if not isinstance(field, List | Json | Bytes)), *META]
+
+
 def check_sort(collection: Collection, sort: Sequence[str]) -> None:
     """Raises `invalid_query` for the first name in `sort` that the collection can't be sorted by."""
-    fields = collection.fields.items()
-    sortable = [*(name for name, field in fields if not isinstance(field, List | Json | Bytes)), *META_NAMES]
+    sortable = sortable_names(collection)
     unknown = next((name for name in (name.removeprefix("-") for name in sort) if name not in sortable), None)
     if unknown is not None:
         message = f"{collection.name} can't be sorted by {unknown[:64]!r}; it can by {', '.join(sortable)}"
@@ -76,11 +79,11 @@ def foreign_place() -> Refusal:
 
 def wanted(collection: Collection, name: str, value: Any) -> Any:
     """The value, in the record's form, that `name=value` asks for with a text or a value. Raises `invalid_query`."""
-    if name not in META_NAMES and name not in collection.fields:
+    if name not in META and name not in collection.fields:
         known = ", ".join(collection.fields)
         raise Refusal("invalid_query", f"{name[:64]!r} is not a field of {collection.name}; it has {known}")
     try:
-        return _meta(collection, name, value) if name in META_NAMES else _field(collection, name, value)
+        return _meta(collection, name, value) if name in META else _field(collection, name, value)
     except ValueError as error:
         raise Refusal("invalid_query", f"{name}: {error}") from None
 

@@ -17,7 +17,9 @@ from hinterland.contract.fields import AnyField, Bytes, Check, Field, Int64, Int
 
 Document = dict[str, Any]
 MAX_ERRORS = 100  # fields that a refusal tells of
-RESERVED = ("id", "created_at", "updated_at", "revision", "parent")
+STAMPS = ("created_at", "updated_at", "revision")  # what the server says of each record's last change
+HEAD = ("id", *STAMPS)  # what a record begins with on the wire
+META = (*HEAD, "parent")  # what expressions, lists and queries know besides the fields; no field is called so
 _POSTGRES_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})  # every table there has them
 _MERGED = {"counter": (Integer, Number, Int64), "set": (List,)}  # the kinds that these policies can merge
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -65,8 +67,8 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         for name, field in self.fields.items():
             if not isinstance(field, Field):
                 raise TypeError(f"{self.name}.{name}: a field must be Text(...) or another kind, not {field!r}")
-            if name in RESERVED or name in _POSTGRES_COLUMNS or _NAME.fullmatch(name) is None:
-                raise ValueError(f"{self.name}.{name}: this name can't be used; reserved are {', '.join(RESERVED)}")
+            if name in META or name in _POSTGRES_COLUMNS or _NAME.fullmatch(name) is None:
+                raise ValueError(f"{self.name}.{name}: this name can't be used; reserved are {', '.join(META)}")
             _check_declaration(f"{self.name}.{name}", field)
         for group in self.indexes:
             _check_index(self, group)
@@ -168,7 +170,7 @@ class Shape:
                     document[name] = self._checks[name](value)
                 except ValueError as error:
                     errors[name] = [str(error)]
-            elif name not in RESERVED and len(errors) < MAX_ERRORS:
+            elif name not in META and len(errors) < MAX_ERRORS:
                 errors[name] = [self._unknown(name)]
         for name in self._required:
             if name not in errors and document[name] in (None, ""):

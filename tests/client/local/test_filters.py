@@ -8,9 +8,6 @@ import pytest
 
 from hinterland.client.local.filters import annotated, compiled, compiled_for, guessed
 from hinterland.contract.errors import Refusal
-from hinterland.contract.expressions import record_fields
-from hinterland.contract.fields import AnyField, Boolean, Bytes, Instant, Int64, Integer, Json, List, Number, Text
-from hinterland.contract.records import Collection
 
 
 class Thing(msgspec.Struct):
@@ -21,21 +18,6 @@ class Thing(msgspec.Struct):
     tags: list[str] = []
     anything: Any = None
     nothing: None = None
-
-
-def test_types_of_a_declaration() -> None:
-    """Every kind of field has the type that it has on the server."""
-    kinds: dict[str, AnyField] = {
-        "t": Text(), "i": Integer(), "n": Number(), "b": Boolean(), "at": Instant(), "l": Int64(), "y": Bytes(),
-        "j": Json(), "many": List(of=Integer()),
-    }  # fmt: skip
-    found = record_fields(Collection(name="things", fields=kinds, ids="integer"))
-    assert {name: str(kind) for name, kind in found.items()} == {
-        "id": "int", "parent": "string", "created_at": "timestamp", "updated_at": "timestamp", "revision": "int",
-        "t": "string", "i": "int", "n": "double", "b": "bool", "at": "timestamp", "l": "int", "y": "bytes", "j": "dyn",
-        "many": "list(int)",
-    } | {"l": str(found["l"])}  # fmt: skip
-    assert str(record_fields(Collection(name="things", fields={}))["id"]) == "string"
 
 
 def test_types_of_a_struct() -> None:
@@ -61,6 +43,14 @@ def test_types_of_values() -> None:
         "int", "double", "dyn", "list(string)", "string", "dyn", "list(string)",
     ]  # fmt: skip
     assert not {"nothing", "other"} & set(found)
+
+
+def test_what_every_record_has_needs_no_declaration() -> None:
+    """A record's own times are moments for a filter, as on the server, though the store holds them as texts."""
+    record = {"id": "a", "created_at": "2026-01-02T03:04:05.000006Z", "revision": 1}
+    assert compiled_for('record.created_at > timestamp("2026-01-01T00:00:00Z")', [record])(record)
+    with pytest.raises(Refusal, match="never compared"):
+        compiled_for('record.created_at > "2026"', [record])
 
 
 @pytest.mark.parametrize("filter", ["record.x > 3", "record.x > 3.5", "record.x == 'a'", "record.x", "has(record.x)"])

@@ -9,7 +9,7 @@ import pytest
 
 from hinterland.contract.changes import Write
 from hinterland.contract.fields import Boolean, Bytes, Instant, Int64, Integer, Json, List, Number, Text
-from hinterland.contract.records import EVERYBODY, Collection, users
+from hinterland.contract.records import EVERYBODY, META, Collection, users
 from hinterland.kit.cel.errors import CelError
 from hinterland.kit.clock import ManualClock
 from hinterland.server.data.rules import META_COLUMNS, RuleBook
@@ -78,6 +78,12 @@ def test_what_a_rule_reads() -> None:
     assert not meta.needs_document
     assert meta.reads_record <= META_COLUMNS.keys()
     assert book().rule(" ") is None
+
+
+def test_columns_of_what_every_record_has() -> None:
+    """What a record has besides its fields has a column that no field can have."""
+    assert META_COLUMNS.keys() == set(META)
+    assert all(name == "id" or name.startswith("_") for name in META_COLUMNS.values())
 
 
 def test_filters_know_no_old_record() -> None:

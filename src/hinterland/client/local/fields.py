@@ -10,8 +10,8 @@ from hinterland.client.local.order import Rank, rank, whole
 from hinterland.contract.errors import Refusal
 from hinterland.contract.expressions import record_fields
 from hinterland.contract.fields import Boolean, Int64, Integer, Number, from_text
-from hinterland.contract.matching import META_NAMES, check_sort, wanted
-from hinterland.contract.records import Collection, Document
+from hinterland.contract.matching import check_sort, wanted
+from hinterland.contract.records import META, Collection, Document
 
 
 class Fields(Protocol):
@@ -59,7 +59,7 @@ class Declared:
 
     def check_names(self, names: Sequence[str]) -> None:
         """Refuses names that are no fields."""
-        _refuse(self._collection.name, [name for name in names if name not in (*self._collection.fields, *META_NAMES)])
+        _refuse(self._collection.name, [name for name in names if name not in (*self._collection.fields, *META)])
 
     def rank(self, name: str) -> Rank:
         """What the field's values are sorted by."""
@@ -90,9 +90,9 @@ class Guessed:
 
     def check_names(self, names: Sequence[str]) -> None:
         """Refuses names that neither the app's type nor any record has, where that is certain."""
-        known = {*META_NAMES, *(annotated(self._kind) or ())}
+        known = {*META, *(annotated(self._kind) or ())}
         unseen = [name for name in names if name not in known and not any(name in each for each in self._documents)]
-        if len(known) > len(META_NAMES) or any(each.get("revision") for each in self._documents):
+        if len(known) > len(META) or any(each.get("revision") for each in self._documents):
             _refuse(self._collection, unseen)  # a record that comes from the server has all fields
 
     def rank(self, name: str) -> Rank:

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from hinterland.contract.errors import Refusal
-from hinterland.contract.expressions import META, Types
+from hinterland.contract.expressions import META_TYPES, Types
 from hinterland.contract.records import Document
 from hinterland.kit.cel.checking import check
 from hinterland.kit.cel.errors import CelError
@@ -47,7 +47,7 @@ def annotated(kind: type[Any]) -> Types | None:
     if not issubclass(kind, msgspec.Struct):
         return None
     own = {field.encode_name: _of_python(field.type) for field in msgspec.structs.fields(kind)}
-    return {"id": STRING, **own, **META}
+    return {"id": STRING, **own, **META_TYPES}
 
 
 def _of_python(hint: Any) -> Type:
@@ -69,7 +69,7 @@ def guessed(documents: Iterable[Document], names: Iterable[str]) -> Types:
             if (value := document.get(name)) is not None:
                 kind = _of_value(value)
                 found[name] = kind if name not in found else _common(found[name], kind)
-    return {"id": STRING, **META} | found
+    return {"id": STRING, **found, **META_TYPES}
 
 
 def _of_value(value: Any) -> Type:

@@ -12,10 +12,8 @@ from hinterland.contract import changes
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import RecordId
-from hinterland.contract.records import Document, Shape
+from hinterland.contract.records import HEAD, Document, Shape
 from hinterland.contract.values import instant
-
-_HEAD = ("id", "created_at", "updated_at", "revision")
 
 
 def replay(
@@ -39,7 +37,7 @@ def after(
 ) -> Document | None:
     """The record after one write. Raises the contract's refusals `conflict`, `not_found` and `validation`."""
     now = instant(stamp)
-    document = None if record is None else {name: value for name, value in record.items() if name not in _HEAD}
+    document = None if record is None else {name: value for name, value in record.items() if name not in HEAD}
     if shape is not None:
         result = changes.apply(shape, write, document, now, caller)
     else:
@@ -50,7 +48,7 @@ def after(
 def _head(record: Document | None, record_id: RecordId, now: str) -> Document:
     if record is None:
         return {"id": record_id, "created_at": now, "updated_at": now, "revision": 0}
-    return {name: record.get(name) for name in _HEAD} | {"updated_at": now}
+    return {name: record.get(name) for name in HEAD} | {"updated_at": now}
 
 
 def _apply_loosely(write: Write, document: Document | None, now: str) -> Document | None:
@@ -68,7 +66,7 @@ def _apply_loosely(write: Write, document: Document | None, now: str) -> Documen
 
 def _resolved(document: Mapping[str, Any], body: Mapping[str, Any], now: str) -> Document:
     try:
-        return {name: _value(document.get(name), value, now) for name, value in body.items() if name not in _HEAD}
+        return {name: _value(document.get(name), value, now) for name, value in body.items() if name not in HEAD}
     except (TypeError, ValueError) as error:
         raise Refusal("validation", f"a transform does not fit its field: {error}") from None
 

@@ -27,7 +27,7 @@ from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import TEMPORARY_PREFIX, RecordId, new_id
 from hinterland.contract.query import DEFAULT_LIMIT, Query
-from hinterland.contract.records import Document
+from hinterland.contract.records import STAMPS, Document
 from hinterland.kit.clock import Clock
 
 T = TypeVar("T")
@@ -307,7 +307,7 @@ def _mark(*asked: object) -> str:
 
 def _body(body: Body) -> Document:
     plain = msgspec.to_builtins(body)
-    return {name: value for name, value in plain.items() if name not in ("created_at", "updated_at", "revision")}
+    return {name: value for name, value in plain.items() if name not in STAMPS}
 
 
 async def _either(*events: asyncio.Event) -> None:

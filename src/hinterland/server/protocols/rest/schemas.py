@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from hinterland.contract.fields import AnyField, Boolean, Bytes, Instant, Int64, Integer, Json, List, Number, Text
+from hinterland.contract.matching import MAX_SORT, sortable_names
 from hinterland.contract.records import Collection
 from hinterland.server.security.passwords import LONGEST
 
 ID: dict[str, Any] = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}
-META: dict[str, Any] = {
+_STAMPS: dict[str, Any] = {
     "created_at": {"type": "string", "format": "date-time", "readOnly": True},
     "updated_at": {"type": "string", "format": "date-time", "readOnly": True},
     "revision": {"type": "integer", "readOnly": True},
@@ -35,11 +36,10 @@ def forms(collections: Iterable[Collection], password_length: int) -> dict[str, 
 
 def sorting(collection: Collection) -> dict[str, Any]:
     """The parameter `sort` of a collection."""
-    fields = [name for name, field in collection.fields.items() if not isinstance(field, List | Json | Bytes)]
-    name = f"-?({'|'.join(['id', *fields, *META])})"
+    name = f"-?({'|'.join(sortable_names(collection))})"
     return {
         "type": "string",
-        "pattern": f"^({name}(,{name}){{0,7}})?$",
+        "pattern": f"^({name}(,{name}){{0,{MAX_SORT - 1}}})?$",
         "description": "field names with commas between, `-` before one for descending",
     }
 
@@ -56,7 +56,7 @@ def record_schemas(collection: Collection) -> dict[str, dict[str, Any]]:
     patch = {name: _patched(field) for name, field in declared}
     body = {"id": id_type, **fields} if collection.ids == "string" else fields
     return {
-        f"{collection.name}_record": _object({"id": id_type, **META, **fields}, ["id", *META, *shown]),
+        f"{collection.name}_record": _object({"id": id_type, **_STAMPS, **fields}, ["id", *_STAMPS, *shown]),
         f"{collection.name}_body": _object(body, unfilled, is_closed=True),
         f"{collection.name}_replacement": _object(body, asked, is_closed=True),
         f"{collection.name}_patch": _object(patch, [], is_closed=True),
