@@ -15,6 +15,7 @@ from tests.support.required import require
 
 LIMIT = 0.150  # seconds of CPU
 SERVER_MODULES = {"apsw", "argon2", "asyncpg", "joserfc", "starlette", "typer", "uvicorn", "uvloop", "httptools"}
+COMMAND_MODULES = {"httptools", "rich", "typer", "uvicorn", "uvloop"}
 FACES = ["hinterland", *(f"hinterland.{floor}" for floor in ("kit", "contract", "client", "server", "testing", "cli"))]
 MEASURE = "import time; start = time.process_time(); {statement}; print(time.process_time() - start)"
 LOADED = "import json, sys; {statement}; print(json.dumps(sorted(sys.modules)))"
@@ -53,6 +54,13 @@ def test_the_client_loads_no_server_module(client_statement: str) -> None:
     loaded = loaded_by(client_statement)
     assert SERVER_MODULES & {name.partition(".")[0] for name in loaded} == set()
     assert {name for name in loaded if name.startswith("hinterland.server")} == set()
+
+
+def test_the_server_runs_under_any_web_server() -> None:
+    """The application of the server loads no web server, nor what only commands need, and needs none installed."""
+    absent = f"import sys; sys.modules.update(dict.fromkeys({sorted(COMMAND_MODULES)}))"
+    loaded = loaded_by(f"{absent}; from hinterland.server import App, Server; import hinterland.server.operations")
+    assert "hinterland.server.app" in loaded
 
 
 @pytest.mark.parametrize("face", FACES)

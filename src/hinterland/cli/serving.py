@@ -87,7 +87,7 @@ def _protocol() -> type[asyncio.Protocol] | Literal["auto"]:
         import httptools  # noqa: F401
     except ImportError:
         return "auto"  # uvicorn's other one, which bounds a head's size itself
-    from hinterland.cli.connection import Connection
+    from hinterland.server.protocols.http1.connection import Connection
 
     return Connection
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
-from hinterland.cli.heads import BoundedHeads
 from hinterland.server.http import WHOLE, Message
+from hinterland.server.protocols.http1.heads import BoundedHeads
 
 _HEAD = b"HTTP/1.1 "
 _INTERIM = b"HTTP/1.1 1"  # 100 Continue asks for the body: it can't wait for an answer
@@ -86,7 +86,7 @@ class WholeAnswers(RequestResponseCycle):
 
 
 class Connection(BoundedHeads):
-    """uvicorn's connection with all of it."""
+    """uvicorn's connection with all of it: `uvicorn.Config(app, http=Connection)`."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Answers are written through `JoinedWrites`; the protocol itself keeps the transport."""
@@ -103,6 +103,7 @@ class Connection(BoundedHeads):
         before = self.cycle
         super().on_headers_complete()
         if self.cycle is not before:
+            # uvicorn makes the cycle itself, of a class that it can't be told, and its task has not begun to run.
             self.cycle.__class__ = WholeAnswers
             self.cycle.transport = self._joined  # type: ignore[assignment]
 

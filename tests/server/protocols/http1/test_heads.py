@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 
 import uvicorn
 
-from hinterland.cli.heads import HEAD_BYTES, BoundedHeads
 from hinterland.server.http import HttpAnswer, Receive, Scope, Send, send_answer
+from hinterland.server.protocols.http1.heads import HEAD_BYTES, BoundedHeads
 
 BEGUN = b"GET / HTTP/1.1\r\nHost: x\r\n"
 

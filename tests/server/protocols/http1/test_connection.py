@@ -14,11 +14,11 @@ import pytest
 import uvicorn
 from uvicorn._types import ASGI3Application
 
-from hinterland.cli.connection import Connection, JoinedWrites
 from hinterland.server.http import HttpAnswer, send_answer
+from hinterland.server.protocols.http1.connection import Connection, JoinedWrites
 from tests.support.server import ServerProcess
 
-SHOP = Path(__file__).parents[2] / "examples" / "shop" / "app.py"
+SHOP = Path(__file__).parents[4] / "examples" / "shop" / "app.py"
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"
 
 
