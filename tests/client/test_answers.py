@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hinterland.client import errors
@@ -109,6 +109,7 @@ def test_fields_may_have_one_message_each() -> None:
 
 
 @given(st.integers(300, 599), st.binary(max_size=60))
+@example(500, b"[" * 100_000)
 def test_no_answer_is_a_crash(status: int, content: bytes) -> None:
     """Whatever bytes come with a status, the error is a StatusError with a message."""
     assert error_in(Response(status=status, content=content)).message

@@ -133,7 +133,7 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 def _object_in(content: bytes) -> dict[str, Any]:
     try:
         value = msgspec.json.decode(content)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

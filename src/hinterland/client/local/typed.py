@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, TypeVar
 
 import msgspec
 
-from hinterland.client.documents import place_in
 from hinterland.client.errors import InvalidResponse
 from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.records import Document
+from hinterland.kit import misfit
 
 T = TypeVar("T")
-_EXPECTED = re.compile(r"Expected `([^`]*)`, got `([^`]*)`(?: - at `\$([^`]*)`)?")
 
 
 def kept(document: Document, kind: type[T], place: str) -> T:
@@ -26,7 +24,7 @@ def kept(document: Document, kind: type[T], place: str) -> T:
     try:
         return msgspec.convert(document, kind)
     except msgspec.ValidationError as error:
-        path, found = place_in(str(error))
+        _, path, _, found = misfit.read(error)
         message = "A record on this device does not fit the app's type."
         raise InvalidResponse(
             message, path=f"{place}{path[1:]}", found=found, detail=str(error), sent="no",
@@ -58,10 +56,10 @@ def _misfit(value: Any, field: msgspec.structs.FieldInfo) -> str:
     try:
         msgspec.convert(value, field.type)
     except msgspec.ValidationError as error:
-        return "is required" if value is None else _EXPECTED.sub(_phrase, str(error))
+        return "is required" if value is None else _phrase(error)
     return ""
 
 
-def _phrase(match: re.Match[str]) -> str:
-    expected, got, place = match.groups()
-    return f"must be {expected}, is {got}" + (f" at {place}" if place else "")
+def _phrase(error: msgspec.ValidationError) -> str:
+    reason, path, expected, found = misfit.read(error)
+    return (f"must be {expected}, is {found}" if expected else reason) + (f" at {path[1:]}" if path != "$" else "")

@@ -8,6 +8,7 @@ import msgspec
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.sync import Pull, Push
+from hinterland.kit import misfit
 from hinterland.server.backend import Backend
 from hinterland.server.http import JSON, NO_STORE, HttpAnswer, HttpRequest, json_answer
 
@@ -37,6 +38,5 @@ async def _read(backend: Backend, request: HttpRequest, kind: type[T]) -> T:
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        reason, _, place = str(error).partition(" - at `$.")
-        message = f"{place.rstrip('`')}: {reason}" if place else reason
-        raise Refusal("invalid_body", message) from None
+        reason, path, *_ = misfit.read(error)
+        raise Refusal("invalid_body", reason if path == "$" else f"{path.removeprefix('$.')}: {reason}") from None
