@@ -106,13 +106,13 @@ def _refuse(collection: str, unknown: Sequence[str]) -> None:
 
 
 def _standing_for(text: str) -> Callable[[Any], bool]:
-    whole, decimal, truth = (from_text(kind, text) for kind in (Integer(), Number(), Boolean()))
+    integer, decimal, truth = (from_text(kind, text) for kind in (Integer(), Number(), Boolean()))
 
     def test(held: Any) -> bool:
         if isinstance(held, bool):
             return held is truth
         if isinstance(held, int | float):
-            return bool(held == (whole if isinstance(held, int) else decimal))
+            return bool(held == (integer if isinstance(held, int) else decimal))
         if isinstance(held, list | dict):
             raise Refusal("invalid_query", "lists and objects can't be compared for equality: use filter")
         return bool(held == text)

@@ -41,8 +41,8 @@ def answers(question: Question, documents: Sequence[Document], fields: Fields) -
         found = [document for document in found if is_equal(document.get(name))]
     fields.check_names(question.fields)
     if question.search:
-        wanted = question.search.casefold()
-        found = [document for document in found if _occurs(wanted, document, question.fields)]
+        sought = question.search.casefold()
+        found = [document for document in found if _occurs(sought, document, question.fields)]
     return list(found)
 
 
@@ -61,5 +61,5 @@ def _equality(fields: Fields, name: str, value: Any) -> Callable[[Any], bool]:
     return fields.equality(name, value)
 
 
-def _occurs(wanted: str, document: Document, fields: Sequence[str]) -> bool:
-    return any(isinstance(text := document.get(name), str) and wanted in text.casefold() for name in fields)
+def _occurs(sought: str, document: Document, fields: Sequence[str]) -> bool:
+    return any(isinstance(text := document.get(name), str) and sought in text.casefold() for name in fields)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from hinterland.client.errors import BadRequest, Fork, Gap, HinterlandError, InvalidCursor, StatusError, TooLarge
+from hinterland.client.errors import BadRequest, Fork, Gap, HinterlandError, InvalidCursor, StatusError
 from hinterland.client.local import pulls, pushes, results
 from hinterland.client.local.connection import Connection, Scope
 from hinterland.client.local.remote import Remote
@@ -46,7 +46,7 @@ class Rounds:
             await self._fork(scope, push)
         except Gap as error:
             await self._gap(scope, error)
-        except (BadRequest, TooLarge) as error:
+        except BadRequest as error:
             await self._unreadable(scope, push, error)
         except HinterlandError as error:
             if error.sent == "no":
