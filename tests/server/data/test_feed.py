@@ -17,8 +17,9 @@ from hinterland.contract.records import Rules
 from hinterland.kit.clock import ManualClock
 from hinterland.kit.event_stream import EventStreamParser, Message
 from hinterland.server.data import feed as feeding
-from hinterland.server.data.feed import KEEP_ALIVE
+from hinterland.server.data.commits import Framing
 from hinterland.server.data.requests import WriteRequest
+from hinterland.server.protocols.sse import FRAMING
 from hinterland.server.storage.postgres import PostgresStorage
 from hinterland.server.storage.protocol import LogPage
 from hinterland.server.storage.sqlite import SqliteStorage
@@ -162,7 +163,7 @@ async def test_same_bytes(lite: World) -> None:
 async def test_refused(lite: World, caller: Principal, names: list[str], filter: str, code: str) -> None:
     """What can't be followed is refused before the stream begins; a filter over a hidden field is refused."""
     with pytest.raises(Refusal) as caught:
-        await lite.feed.subscribe(caller, names, filter=filter)
+        await lite.subscribe(caller, *names, filter=filter)
     assert caught.value.code == code
 
 
@@ -200,7 +201,7 @@ async def test_replay_brings_the_cursor_up_to_date(world: World) -> None:
 
 async def resynced(world: World, caller: Principal, name: str, cursor: str, filter: str = "") -> str:
     """The reason of the resync with which a stream begins; its cursor goes on from there."""
-    listener = Listener(await world.feed.subscribe(caller, [name], filter=filter, cursor=cursor))
+    listener = Listener(await world.subscribe(caller, name, filter=filter, cursor=cursor))
     ready, resync = await listener.next(), await listener.next()
     assert (ready.event, resync.event) == ("ready", "resync")
     assert world.cursors.read(ready.id) == world.cursors.read(cursor)  # cut here, it would come back to the resync
@@ -234,7 +235,7 @@ async def test_changed_rules(tmp_path: Path, clock: ManualClock) -> None:
         notes = msgspec.structs.replace(NOTES, rules=rules)
         declared = [notes if collection is NOTES else collection for collection in COLLECTIONS]
         async with opened(SqliteStorage(tmp_path), clock, declared) as world:
-            subscription = await world.feed.subscribe(ADA, ["notes"], cursor=cursor)
+            subscription = await world.subscribe(ADA, "notes", cursor=cursor)
             return EventStreamParser().feed(await subscription.next())
 
     rules = NOTES.rules
@@ -285,7 +286,7 @@ async def test_keep_alive(world: World, clock: ManualClock) -> None:
     """Every fifteen seconds there is a later cursor where the log went on without news, else a comment."""
     ada = await listen(world, ADA, "notes")
     await clock.advance(16)
-    assert await drained(ada) == KEEP_ALIVE
+    assert await drained(ada) == FRAMING.silence
     await world.write(note("b", "ben"))
     ben = await listen(world, BEN, "notes")
     await world.write(note("c", "ben"))
@@ -349,14 +350,14 @@ async def test_session_ended(lite: World) -> None:
 
 async def test_close(lite: World) -> None:
     """A server that goes down ends every stream, and lets nobody begin another."""
-    streams = [await listen(lite, ADA, "notes"), Listener(await lite.feed.subscribe(BEN, ["notes"]))]
+    streams = [await listen(lite, ADA, "notes"), Listener(await lite.subscribe(BEN, "notes"))]
     waiting = asyncio.create_task(streams[0].subscription.next())
     await asyncio.sleep(0)
     await lite.feed.close()
     assert await waiting == b""
     assert all(stream.subscription.has_ended for stream in streams)
     with pytest.raises(Refusal) as caught:
-        await lite.feed.subscribe(ADA, ["notes"])
+        await lite.subscribe(ADA, "notes")
     assert caught.value.code == "unavailable"
 
 
@@ -411,7 +412,7 @@ async def test_written_while_joining(tmp_path: Path, clock: ManualClock) -> None
         ada = await listen(world, ADA, "notes")
         await world.write(note("0", "ada"))
         assert told(await ada.changes()) == [("create", "0")]
-        late = Listener(await world.feed.subscribe(ADA, ["notes"]))
+        late = Listener(await world.subscribe(ADA, "notes"))
 
         async def meanwhile() -> None:
             await world.write(note("a", "ada"))
@@ -428,7 +429,7 @@ async def test_left_while_catching_up(tmp_path: Path, clock: ManualClock) -> Non
     """A stream that ends while it reads what it missed does not become live."""
     storage = Interrupted(tmp_path)
     async with opened(storage, clock) as world:
-        late = await world.feed.subscribe(ADA, ["notes"])
+        late = await world.subscribe(ADA, "notes")
         await late.next()
 
         async def meanwhile() -> None:
@@ -446,6 +447,36 @@ async def test_many_channels(lite: World, monkeypatch: pytest.MonkeyPatch) -> No
     await asyncio.gather(*(lite.write(note(name, "ada")) for name in "ab"))
     for listener in (both, one):
         assert [told(await listener.changes()) for _ in range(2)] == [[("create", "a")], [("create", "b")]]
+
+
+async def test_a_protocol_of_its_own(lite: World, clock: ManualClock) -> None:
+    """Each protocol tells the same events in its own bytes, made once for all its subscribers of a kind."""
+    framed: list[str] = []
+
+    def event(name: str, cursor: str, data: str) -> bytes:
+        framed.append(name)
+        return f"{name} {lite.cursors.read(cursor).revision} {data};".encode()
+
+    lines = Framing(event, silence=b"-;")
+    ours = [await lite.subscribe(ADA, "notes", framing=lines) for _ in range(2)]
+    ada = await listen(lite, ADA, "notes")
+    for subscription in ours:
+        assert await subscription.next() == b"ready 0 {};"
+        await lite.feed.catch_up(subscription)
+    framed.clear()
+    await lite.write(note("a", "ada"))
+    assert told(await ada.changes()) == [("create", "a")]
+    one, other = [await subscription.next() for subscription in ours]
+    assert one is other
+    assert one.startswith(b'commit 1 {"changes":[{"kind":"create"')
+    assert framed == ["commit"]
+    await clock.advance(16)
+    assert [await subscription.next() for subscription in ours] == [b"-;"] * 2
+    assert await drained(ada) == FRAMING.silence
+    behind = await lite.subscribe(
+        ADA, "notes", framing=lines, cursor=lite.cursors.at(9, 9, ours[0].channel.fingerprints)
+    )
+    assert await behind.next() == b'ready 9 {};resync 1 {"reason":"restored"};'
 
 
 async def test_other_process(postgres_dsn: str, clock: ManualClock) -> None:

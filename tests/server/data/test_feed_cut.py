@@ -37,7 +37,7 @@ class Reader:
 
     async def read(self, count: int) -> None:
         """Take `count` events, or all that there are until nothing is missing; the rest of the chunk is lost."""
-        subscription = await self.world.feed.subscribe(self.caller, ["notes"], cursor=self.cursor)
+        subscription = await self.world.subscribe(self.caller, "notes", cursor=self.cursor)
         parser = EventStreamParser()
         try:
             while count > 0:

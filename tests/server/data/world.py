@@ -18,6 +18,7 @@ from hinterland.contract.sync import Mutation, Pull, PullResult, Push, PushResul
 from hinterland.kit.clock import ManualClock
 from hinterland.kit.event_stream import EventStreamParser, Message
 from hinterland.server.data.catalogue import Catalogue
+from hinterland.server.data.commits import Framing
 from hinterland.server.data.cursors import Cursors
 from hinterland.server.data.feed import Feed
 from hinterland.server.data.requests import Outcome, WriteRequest
@@ -25,6 +26,7 @@ from hinterland.server.data.subscription import Subscription
 from hinterland.server.data.sync import Sync
 from hinterland.server.data.tickets import Tickets
 from hinterland.server.data.writer import Writer
+from hinterland.server.protocols.sse import FRAMING
 from hinterland.server.storage.protocol import Storage, StoredRecord
 from hinterland.server.storage.statements import RECORD_COLUMNS
 from hinterland.server.storage.system import Put
@@ -109,6 +111,12 @@ class World:
         """One page of a pull."""
         wish = Pull(collections=[*names], cursor=cursor, limit=limit, device=device)
         return msgspec.json.decode(await self.sync.pull(caller, wish), type=PullResult)
+
+    async def subscribe(
+        self, caller: Principal, *names: str, framing: Framing = FRAMING, filter: str = "", cursor: str = ""
+    ) -> Subscription:
+        """A subscription, framed as Server-sent events unless told."""
+        return await self.feed.subscribe(caller, names, framing, filter=filter, cursor=cursor)
 
     async def visible(self, caller: Principal, *names: str) -> Rows:
         """What the list rule shows, asked record by record."""
@@ -209,7 +217,7 @@ class Listener:
 
 async def listen(world: World, caller: Principal, *names: str, filter: str = "", cursor: str = "") -> Listener:
     """A listener that is live: `ready` is read, and all that was missed is waiting."""
-    subscription = await world.feed.subscribe(caller, names, filter=filter, cursor=cursor)
+    subscription = await world.subscribe(caller, *names, filter=filter, cursor=cursor)
     listener = Listener(subscription)
     assert (await listener.next()).event == "ready"
     while not subscription.is_live:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
+from typing import NamedTuple
 
+import msgspec
+
+from hinterland.contract.events import Resync
 from hinterland.server.data.cursors import Cursors
 from hinterland.server.data.views import Delta, View, version
 from hinterland.server.storage.protocol import LogEntry
@@ -48,11 +52,21 @@ def _end(entry: LogEntry) -> int:
     return entry.commit
 
 
-class Channel:
-    """Some collections as one kind of caller sees them: what all its subscribers are sent, encoded once."""
+class Framing(NamedTuple):
+    """The bytes in which a protocol tells events: `event` of a name, a cursor and one line of JSON; `silence` keeps a
+    stream alive on which nothing happens. What is sent together stands one behind the other."""
 
-    def __init__(self, views: dict[str, View], cursors: Cursors) -> None:
+    event: Callable[[str, str, str], bytes]
+    silence: bytes
+
+
+class Channel:
+    """Some collections as one kind of caller sees them in one protocol: what all its subscribers are sent, encoded
+    once."""
+
+    def __init__(self, views: dict[str, View], framing: Framing, cursors: Cursors) -> None:
         self.views = views
+        self.framing = framing
         self.fingerprints = {name: view.fingerprint for name, view in views.items()}
         self._cursors = cursors
 
@@ -60,7 +74,19 @@ class Channel:
         """The cursor of a subscriber at the end of a commit."""
         return self._cursors.at(revision, check, self.fingerprints)
 
-    def event(self, commit: LogCommit) -> bytes | None:
+    def ready(self, cursor: str) -> bytes:
+        """The `ready` event."""
+        return self.framing.event("ready", cursor, "{}")
+
+    def resync(self, cursor: str, reason: str) -> bytes:
+        """The `resync` event."""
+        return self.framing.event("resync", cursor, msgspec.json.encode(Resync(reason=reason)).decode())
+
+    def position(self, revision: int, check: int) -> bytes:
+        """The `position` event."""
+        return self.framing.event("position", self.cursor(revision, check), "{}")
+
+    def commit(self, commit: LogCommit) -> bytes | None:
         """The `commit` event of what is visible here; None where that is nothing."""
         seen = commit.collections & self.views.keys()
         texts = [item for name in seen for item in commit.texts(self.views[name])]
@@ -69,9 +95,4 @@ class Channel:
         if len(seen) > 1:
             texts.sort()
         changes = ",".join([text for _, text in texts])
-        return event("commit", self.cursor(commit.revision, commit.check), f'{{"changes":[{changes}]}}')
-
-
-def event(name: str, cursor: str, data: str = "{}") -> bytes:
-    """A server-sent event (WHATWG HTML §9.2); `data` is one line of JSON."""
-    return f"id: {cursor}\nevent: {name}\ndata: {data}\n\n".encode()
+        return self.framing.event("commit", self.cursor(commit.revision, commit.check), f'{{"changes":[{changes}]}}')

@@ -12,14 +12,11 @@ import logging
 from collections.abc import Sequence
 from weakref import WeakValueDictionary
 
-import msgspec
-
 from hinterland.contract.errors import Refusal
-from hinterland.contract.events import Resync
 from hinterland.contract.identity import Principal
 from hinterland.kit.clock import Clock
 from hinterland.server.data.catalogue import Catalogue
-from hinterland.server.data.commits import Channel, LogCommit, commits, event
+from hinterland.server.data.commits import Channel, Framing, LogCommit, commits
 from hinterland.server.data.cursors import CHANGED, UNFINISHED, Cursor, Cursors
 from hinterland.server.data.plan import denied
 from hinterland.server.data.rights import Rights
@@ -31,7 +28,6 @@ log = logging.getLogger("hinterland.feed")
 _PAGE = 500
 _LOOK_SECONDS = 1.0
 _JUDGED_AT_ONCE = 500  # channels, before others get their turn on the loop
-KEEP_ALIVE = b":\n\n"
 
 
 class Feed:
@@ -55,7 +51,7 @@ class Feed:
         self._keep_alive = keep_alive
         self._views = Views(catalogue)
         self._rights = Rights(storage, clock)
-        self._channels: WeakValueDictionary[tuple[View, ...], Channel] = WeakValueDictionary()
+        self._channels: WeakValueDictionary[tuple[Framing, tuple[View, ...]], Channel] = WeakValueDictionary()
         self._subscriptions: set[Subscription] = set()
         self._live: dict[Channel, set[Subscription]] = {}
         self._watching: dict[str, set[Channel]] = {}
@@ -96,7 +92,7 @@ class Feed:
     # ------------------------------------------------------------ subscribing
 
     async def subscribe(
-        self, caller: Principal, collections: Sequence[str], *, filter: str = "", cursor: str = ""
+        self, caller: Principal, collections: Sequence[str], framing: Framing, *, filter: str = "", cursor: str = ""
     ) -> Subscription:
         """A subscription to the changes of `collections` after `cursor` ("": from now on). End it when it is left.
 
@@ -105,21 +101,20 @@ class Feed:
         """
         if self._is_closed:
             raise Refusal("unavailable", "the server is going down: come again", retry_after=1)
-        channel = self._channel([self._view(caller, name, filter) for name in sorted(set(collections))])
+        channel = self._channel([self._view(caller, name, filter) for name in sorted(set(collections))], framing)
         known = self._cursors.read(cursor) if cursor else None
         async with self._storage.snapshot() as snapshot:
             head = await snapshot.head()
             reason = await self._lost(snapshot, head, channel, known) if known is not None else ""
         position = (head.revision, head.check)
         if known is None:
-            opening = event("ready", channel.cursor(*position))
+            opening = channel.ready(channel.cursor(*position))
         elif reason:
             # Ready with the old cursor: should the stream be cut before the next event, that one is not missed.
-            told = msgspec.json.encode(Resync(reason=reason)).decode()
-            opening = event("ready", self._cursors.write(known)) + event("resync", channel.cursor(*position), told)
+            opening = channel.ready(self._cursors.write(known)) + channel.resync(channel.cursor(*position), reason)
         else:
             position = (known.revision, known.check)
-            opening = event("ready", channel.cursor(*position))
+            opening = channel.ready(channel.cursor(*position))
         subscription = Subscription(self, channel, caller, position, opening, self._buffer)
         self._subscriptions.add(subscription)
         return subscription
@@ -129,11 +124,11 @@ class Feed:
             raise denied(name, "list", is_signed_in=caller.is_signed_in)
         return self._views.of(caller, name, filter)
 
-    def _channel(self, views: Sequence[View]) -> Channel:
-        key = tuple(views)
+    def _channel(self, views: Sequence[View], framing: Framing) -> Channel:
+        key = (framing, tuple(views))
         channel = self._channels.get(key)
         if channel is None:
-            channel = self._channels[key] = Channel({view.name: view for view in views}, self._cursors)
+            channel = self._channels[key] = Channel({view.name: view for view in views}, framing, self._cursors)
         return channel
 
     async def _lost(self, snapshot: Snapshot, head: Head, channel: Channel, cursor: Cursor) -> str:
@@ -147,7 +142,7 @@ class Feed:
         """Serve the next page of the log to a subscription, or make it live where nothing is missing."""
         entries = await self._storage.log(subscription.revision, _PAGE, collections=subscription.channel.views)
         for commit in commits(entries):
-            subscription.replay(subscription.channel.event(commit), commit.revision, commit.check)
+            subscription.replay(subscription.channel.commit(commit), commit.revision, commit.check)
         if not entries and not subscription.has_ended:
             await self._join(subscription)
 
@@ -203,7 +198,7 @@ class Feed:
     def _serve(self, commit: LogCommit) -> int:
         channels = {channel for name in commit.collections for channel in self._watching.get(name, ())}
         for channel in channels:
-            data = channel.event(commit)
+            data = channel.commit(commit)
             if data is not None:
                 for subscription in [*self._live[channel]]:
                     subscription.push(data, commit.revision)
@@ -236,9 +231,9 @@ class Feed:
     def _break_silence(self) -> None:
         revision, check = self._position
         for channel, subscribers in [*self._live.items()]:
-            data = event("position", channel.cursor(revision, check))
+            data = channel.position(revision, check)
             for subscription in [*subscribers]:
                 if revision > subscription.revision:
                     subscription.push(data, revision)
                 else:
-                    subscription.send(KEEP_ALIVE)
+                    subscription.send(channel.framing.silence)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from hinterland.contract.identity import Principal
-from hinterland.server.data.commits import Channel, event
+from hinterland.server.data.commits import Channel
 
 log = logging.getLogger("hinterland.feed")
 _LONGEST_WAIT_BYTES = 8 * 1024 * 1024
@@ -91,7 +91,7 @@ class Subscription:
         """Everything before was served. A cursor that saw no event for long is brought up to date."""
         self.is_live = True
         if self._told < self.revision:
-            self._pending.append(event("position", self.channel.cursor(self.revision, self.check)))
+            self._pending.append(self.channel.position(self.revision, self.check))
 
     def push(self, data: bytes, revision: int) -> None:
         """Serve what ends at `revision`, unless it was served before."""

@@ -19,6 +19,7 @@ from hinterland.kit.clock import Clock
 from hinterland.kit.eager import begin
 from hinterland.kit.time_limit import within
 from hinterland.server.backend import Backend
+from hinterland.server.data.commits import Framing
 from hinterland.server.data.subscription import Subscription
 from hinterland.server.http import HttpRequest, Message, Receive, Scope, Send
 from hinterland.server.protocols.rest.routes import caller_of
@@ -26,7 +27,6 @@ from hinterland.server.protocols.rest.routes import caller_of
 _SECRETS = frozenset({"access_token", "token", "authorization", "bearer", "jwt"})
 _WORDS = frozenset({"collection", "filter", "cursor", "ticket"})
 _FAREWELL_SECONDS = 1.0  # for a reader to take what was still on its way
-_COMMENT = b":\n\n"
 _HEAD: Message = {
     "type": "http.response.start",
     "status": 200,
@@ -36,6 +36,14 @@ _HEAD: Message = {
         (b"x-accel-buffering", b"no"),
     ],
 }
+
+
+def _event(name: str, cursor: str, data: str) -> bytes:
+    return f"id: {cursor}\nevent: {name}\ndata: {data}\n\n".encode()
+
+
+FRAMING = Framing(_event, silence=b":\n\n")
+"""Server-sent events, and a comment (WHATWG HTML §9.2)."""
 
 
 class Wish(NamedTuple):
@@ -91,7 +99,7 @@ class EventStream:
         wish = read_wish(request.query(), request.header(b"last-event-id"))
         caller = await self._caller(request, wish)
         feed = self._backend.feed
-        subscription = await feed.subscribe(caller, wish.collections, filter=wish.filter, cursor=wish.cursor)
+        subscription = await feed.subscribe(caller, wish.collections, FRAMING, filter=wish.filter, cursor=wish.cursor)
         try:
             await serve(subscription, receive, send, self._backend.clock)
         finally:
@@ -122,7 +130,7 @@ async def serve(subscription: Subscription, receive: Receive, send: Send, clock:
 
 
 async def _send_all(subscription: Subscription, send: Send) -> None:
-    await send({"type": "http.response.body", "body": _COMMENT, "more_body": True})
+    await send({"type": "http.response.body", "body": FRAMING.silence, "more_body": True})
     subscription.sink = lambda data: begin(send({"type": "http.response.body", "body": data, "more_body": True}))
     while data := await subscription.next():
         await send({"type": "http.response.body", "body": data, "more_body": True})
