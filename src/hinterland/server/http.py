@@ -1,6 +1,6 @@
 """A request and an answer as handlers see them: a thin reading of ASGI's scope, without a framework's objects.
 
-Handlers are `async (request) -> HttpAnswer`; they raise `Refusal` for everything that is not an answer.
+Handlers are `async (backend, request) -> HttpAnswer`; they raise `Refusal` for everything that is not an answer.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import msgspec
 from hinterland.contract.errors import Problem, Refusal
 from hinterland.contract.identity import SIGNED_OUT, Principal
 from hinterland.kit import strict_json
+from hinterland.server.backend import Backend
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -122,6 +123,9 @@ class HttpRequest:
             raise Refusal("unsupported_media_type", f"send application/json, not {name or 'nothing'}")
         if self.headers.get(b"content-encoding", b"identity").lower() != b"identity":
             raise Refusal("unsupported_media_type", "send the body without a content-encoding")
+
+
+Handler = Callable[[Backend, HttpRequest], Awaitable[HttpAnswer]]
 
 
 async def _decoded(data: bytes) -> Any:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from hinterland.server.http import Handler
 from hinterland.server.protocols.rest import accounts, records, service, sync
-from hinterland.server.protocols.rest.routes import Handler
 
 HANDLERS: dict[str, Handler] = {
     "auth.signup": accounts.sign_up,

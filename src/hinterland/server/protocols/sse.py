@@ -19,10 +19,10 @@ from hinterland.kit.clock import Clock
 from hinterland.kit.eager import begin
 from hinterland.kit.time_limit import within
 from hinterland.server.backend import Backend
+from hinterland.server.callers import caller_of
 from hinterland.server.data.commits import Framing
 from hinterland.server.data.subscription import Subscription
 from hinterland.server.http import HttpRequest, Message, Receive, Scope, Send
-from hinterland.server.protocols.rest.routes import caller_of
 
 _SECRETS = frozenset({"access_token", "token", "authorization", "bearer", "jwt"})
 _WORDS = frozenset({"collection", "filter", "cursor", "ticket"})

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from hmac import compare_digest
+from collections.abc import Mapping, Sequence
 
 from starlette.routing import Route, Router
 
 from hinterland.contract.errors import Refusal
-from hinterland.contract.identity import SIGNED_OUT, Principal
 from hinterland.contract.operations import OPERATIONS, Operation
 from hinterland.server.backend import Backend
-from hinterland.server.http import HttpAnswer, HttpRequest, Receive, Scope, Send, send_answer
+from hinterland.server.callers import authenticate
+from hinterland.server.http import Handler, HttpAnswer, HttpRequest, Receive, Scope, Send, send_answer
 from hinterland.server.protocols.rest.records import RECORDS
 
-Handler = Callable[[Backend, HttpRequest], Awaitable[HttpAnswer]]
 _RECORD_OPERATIONS = ("records.list", "records.create", "records.view", "records.replace", "records.patch",
                       "records.delete")  # fmt: skip
 _RESERVED = frozenset({"v1", "api", "auth", "health", "healthz", "readyz", "metrics", "graphql", "favicon"})
-
-
-LOCAL_ADMINISTRATOR = Principal(id="local", is_admin=True)
 
 
 class Mounted:
@@ -54,50 +49,9 @@ class Endpoint:
             raise _not_allowed(scope, self.methods)
         request = HttpRequest(scope, receive)
         request.view, request.is_alias = mounted.view, mounted.is_alias
-        await authenticate(self.backend, request, mounted)
+        await authenticate(self.backend, request, mounted.auth)
         answer = await mounted.handler(self.backend, request)
         await send_answer(scope, send, answer)
-
-
-async def authenticate(backend: Backend, request: HttpRequest, mounted: Mounted) -> None:
-    """Set the request's caller from its bearer token (RFC 6750 §2.1). Raises `unauthorized`."""
-    if mounted.auth == "ignored":
-        return
-    given = request.headers.get(b"authorization")
-    if given is not None:
-        request.caller = await caller_of(backend, given, is_alias=mounted.is_alias)
-    if mounted.auth == "required" and request.caller is SIGNED_OUT:
-        raise Refusal("unauthorized", "sign in first", headers=(("WWW-Authenticate", "Bearer"),))
-
-
-async def caller_of(backend: Backend, given: bytes, *, is_alias: bool = False) -> Principal:
-    """Who is behind an Authorization header. Raises `unauthorized`."""
-    token = bearer(given, is_alias=is_alias)
-    return backend.tokens.cached(token) or await _verified(backend, token)
-
-
-async def _verified(backend: Backend, token: bytes) -> Principal:
-    if compare_digest(token, backend.control):
-        return LOCAL_ADMINISTRATOR
-    try:
-        return await backend.tokens.verify(token)
-    except Refusal as error:
-        error.headers = (("WWW-Authenticate", 'Bearer error="invalid_token"'),)
-        raise
-
-
-def bearer(given: bytes, *, is_alias: bool) -> bytes:
-    """The token of an Authorization header; a tutorial path takes one without the word Bearer too."""
-    scheme, _, token = given.partition(b" ")
-    if scheme.lower() == b"bearer" and token:
-        return token.strip()
-    if is_alias and not token:
-        return scheme
-    raise Refusal(
-        "unauthorized",
-        "the Authorization header must be: Bearer, a space, the access token",
-        headers=(("WWW-Authenticate", 'Bearer error="invalid_token"'),),
-    )
 
 
 def _allowed(methods: Mapping[str, Mounted]) -> str:
