@@ -53,7 +53,7 @@ def test_a_document(body: dict[str, Any], caller: str | None) -> None:
     else:
         document = SHAPE.new(body, caller)
         assert list(document) == list(POSTS.fields)
-        assert SHAPE.new(document, caller) == document == SHAPE.replaced(document, {}) == SHAPE.patched(document, {})
+        assert SHAPE.new(document, caller) == document == SHAPE.replaced({}, document) == SHAPE.patched(document, {})
 
 
 def _fits(name: str, value: Any) -> bool:
@@ -124,9 +124,12 @@ def test_a_field_that_is_gone() -> None:
 
 
 def test_replaced() -> None:
-    """A replacement starts from the defaults; what is hidden from the caller stays."""
-    assert SHAPE.replaced({"title": "b"}, {})["rank"] == 1
-    assert SHAPE.replaced({"title": "b"}, {"author": "eve"})["author"] == "eve"
+    """A replacement starts from the defaults; what its caller does not see stays, and what the server filled in stays
+    unless it is named."""
+    old = {"title": "a", "rank": 7, "author": "eve", "done": True}
+    replaced = SHAPE.replaced(old, {"title": "b"}, ["done"])
+    assert [replaced[name] for name in ("title", "rank", "author", "done")] == ["b", 1, "eve", True]
+    assert SHAPE.replaced(old, {"title": "b", "author": None})["author"] is None
 
 
 @given(st.lists(st.text(max_size=3), max_size=3))

@@ -118,7 +118,7 @@ def apply(shape: Shape, write: Write, document: Document | None, now: str, calle
     if write.act == "delete":
         return None
     body = resolve(shape, document, write.body, now)
-    return shape.patched(document, body) if write.act == "patch" else shape.replaced(body, {})
+    return shape.patched(document, body) if write.act == "patch" else shape.replaced(document, body)
 
 
 class Merged(msgspec.Struct, frozen=True):

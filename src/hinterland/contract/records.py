@@ -7,7 +7,7 @@ A document is an object with every declared field in declared order; a field wit
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -141,9 +141,11 @@ class Shape:
         filled = dict.fromkeys(self._filled, caller) if caller else {}
         return self._finish(self._empty | self._defaults, {**filled, **body})
 
-    def replaced(self, body: Mapping[str, Any], hidden: Mapping[str, Any]) -> Document:
-        """The document after a PUT of `body`; fields that are `hidden` from the caller keep their values."""
-        return self._finish(self._empty | self._defaults | dict(hidden), body)
+    def replaced(self, document: Document, body: Mapping[str, Any], unseen: Iterable[str] = ()) -> Document:
+        """The document after a PUT of `body`. Fields that are `unseen` by the caller keep their values, and those that
+        the server filled in unless the body names them."""
+        kept = {name: document.get(name) for name in (*self._filled, *unseen)}
+        return self._finish(self._empty | self._defaults | kept, body)
 
     def patched(self, document: Document, body: Mapping[str, Any]) -> Document:
         """The document after a PATCH: the fields of `body` change, null clears one, the others stay (RFC 7396)."""

@@ -54,6 +54,25 @@ async def test_the_email_of_another_account(each_api: Api) -> None:
     assert await log_in(each_api, "ada@example.org") == 200
 
 
+async def test_a_clash_is_one_mutations_fate(each_api: Api) -> None:
+    """A pushed change to an e-mail that signs somebody else in, written in other letters, is refused with its reason,
+    and what comes after it goes on."""
+    ada, _ = await each_api.sign_up("ada"), await each_api.sign_up("ben")
+    users = {"collection": "users", "id": ada["user"]["id"]}
+    writes = [
+        [{"act": "patch", **users, "body": {"email": "Ben@Example.org"}}],
+        [{"act": "patch", **users, "body": {"name": "Ada L."}}],
+    ]
+    mutations = [{"seq": seq, "id": f"m{seq}", "writes": some} for seq, some in enumerate(writes, 1)]
+    push = {"device": "d", "mutations": mutations}
+    pushed = (await each_api("POST", "/v1/sync/push", json=push, headers=ada["headers"])).json()
+    refused, applied = pushed["results"]
+    assert (refused["status"], refused["problem"]["code"]) == ("refused", "conflict")
+    assert refused["problem"]["errors"] == {"email": ["is taken already"]}
+    assert applied["status"] == "applied"
+    assert await log_in(each_api, "ada@example.org") == 200
+
+
 async def test_strangers_change_the_profile_alone(tmp_path: Path) -> None:
     """Where the rules let everybody write users, nobody takes another's account by its e-mail."""
     people = users(rules=EVERYBODY, email_read="true", ids="integer")

@@ -7,7 +7,7 @@ checks preconditions, merges, validates and asks the rules; it changes nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, Protocol
 
 from hinterland.contract import changes
 from hinterland.contract.changes import Write
@@ -17,16 +17,18 @@ from hinterland.contract.records import Document
 from hinterland.contract.sync import FUTURE_SECONDS, Lost
 from hinterland.server.data import documents
 from hinterland.server.data.catalogue import Catalogue, Entry
+from hinterland.server.data.merging import Edit, merged
 from hinterland.server.data.requests import WriteRequest, Written
 from hinterland.server.storage import statements
 from hinterland.server.storage.failures import unique
 from hinterland.server.storage.protocol import Change, LogEntry, StoredRecord, Transaction
 from hinterland.server.storage.reading import pause
-from hinterland.server.storage.system import SYSTEM_TABLES, Put, Row, RowAct
+from hinterland.server.storage.system import SYSTEM_TABLES, Amend, Put, Row, RowAct
 
 Kind = Literal["create", "update", "delete"]
 RecordKey = tuple[str, str, RecordId]
 KEYS_OF = {table.name: table.key for table in SYSTEM_TABLES}
+UNIQUE_OF = {table.name: frozenset(table.unique) for table in SYSTEM_TABLES}
 UNWRITTEN = 0  # the revision of a record whose commit has not been given one yet
 
 
@@ -217,7 +219,7 @@ class Plan:
             body |= await self._merged(entry, key, before, old, plain, base)
             document = entry.shape.patched(old, body)
         else:
-            document = entry.shape.replaced(body, self._unseen(entry, before, old))
+            document = entry.shape.replaced(old, body, self._unseen(entry, before))
         after = self._stored(entry, key, document, before.created)
         self._ask(entry, "update", after, document, documents.with_meta(before, old))
         await self._stage(entry, key, before, after, document)
@@ -230,13 +232,12 @@ class Plan:
         if entry.shape.guarded and not self._is_free and (errors := entry.shape.trespasses(body, old)):
             raise invalid(errors)
 
-    def _unseen(self, entry: Entry, before: StoredRecord, old: Document) -> Document:
+    def _unseen(self, entry: Entry, before: StoredRecord) -> frozenset[str]:
         """What a PUT leaves alone: the fields that its caller does not see, or may not set."""
         if self._is_free:
-            return {}
+            return frozenset()
         shown = entry.shown(self.request.caller, before)
-        hidden = [] if shown is None else [name for name in entry.private if name not in shown]
-        return {name: old.get(name) for name in (*hidden, *entry.shape.guarded)}
+        return entry.shape.guarded.union(() if shown is None else entry.private.keys() - shown)
 
     async def _delete(self, entry: Entry, key: RecordKey, before: StoredRecord, is_outdated: bool) -> None:
         self._ask(entry, "delete", before, None)
@@ -305,22 +306,10 @@ class Plan:
         history = await self._history(key, before, base)
         if not history or history[0].before is None:
             return body
-        steps = [_Step.of(item) for item in history]
-        unseen = self._unseen(entry, before, old)
-        return {name: self._merge(entry, name, steps, old, value, unseen) for name, value in body.items()}
-
-    def _merge(self, entry: Entry, name: str, steps: list[_Step], old: Document, value: Any, unseen: Document) -> Any:
-        field = entry.collection.fields.get(name)
-        mine = [step for step in steps if step.origin == self.origin and step.changes(name)]
-        seen = mine[-1].after.get(name) if mine else steps[0].before.get(name)
-        theirs = [step.stamp for step in steps if step.origin != self.origin and step.changes(name)]
-        if field is None or not theirs or seen == old.get(name):
-            return value
-        is_newer = self.stamp >= max(theirs)
-        merged = changes.merge(field.merge, seen, old.get(name), value, is_device_newer=is_newer)
-        if merged.is_lost:
-            self.lost.append(Lost(name, value, None if name in unseen else merged.value))
-        return merged.value
+        edit = Edit(body, self.origin, self.stamp, old, self._unseen(entry, before))
+        body, lost = merged(entry.collection, edit, history)
+        self.lost += lost
+        return body
 
     # ------------------------------------------------------------ staging
 
@@ -345,16 +334,25 @@ class Plan:
         self.changes.append(Change(entry.name, kind, before, after, columns, self.stamp, self.origin))
         self._mine[key] = after
         if entry.name in self.state.companions:
-            self.acts += self._companion_acts(entry, key[2], before, None if after is None else document)
+            await self._accompany(entry, key[2], before, None if after is None else document)
         if not is_cascade:
             self.written.append(Written(entry.name, key[2], key[1], before, after))
 
-    def _companion_acts(
-        self, entry: Entry, id: RecordId, before: StoredRecord | None, new: Document | None
-    ) -> Sequence[RowAct]:
+    async def _accompany(self, entry: Entry, id: RecordId, before: StoredRecord | None, new: Document | None) -> None:
+        """Add the system rows that change with the record. Raises `conflict` where one clashes with another row."""
         old = None if before is None else documents.document_of(before)
         is_own = self._is_free or self.request.caller.id == id
-        return self.state.companions[entry.name](id, old, new, is_own=is_own)
+        acts = self.state.companions[entry.name](id, old, new, is_own=is_own)
+        for act in acts:
+            if isinstance(act, Amend):
+                await self._check_row(act)
+        self.acts += acts
+
+    async def _check_row(self, act: Amend) -> None:
+        for name in UNIQUE_OF[act.table] & act.columns.keys():
+            other = await self.state.transaction.row(act.table, {name: act.columns[name]})
+            if other is not None and any(other[key] != value for key, value in act.where.items()):
+                raise unique(name)
 
     async def _check_unique(self, entry: Entry, key: RecordKey, document: Document) -> None:
         for name in entry.unique:
@@ -371,24 +369,6 @@ class Plan:
         """Whether the record has the value still, after what the group and this request do to it."""
         record = await self._record(key)
         return record is not None and bool(documents.document_of(record).get(name) == value)
-
-
-class _Step(NamedTuple):
-    """A change with its documents."""
-
-    origin: str
-    stamp: float
-    before: Document
-    after: Document
-
-    @classmethod
-    def of(cls, entry: LogEntry | Change) -> _Step:
-        before = documents.document_of(entry.before) if entry.before is not None else {}
-        after = documents.document_of(entry.after) if entry.after is not None else {}
-        return cls(entry.origin, entry.stamp, before, after)
-
-    def changes(self, name: str) -> bool:
-        return bool(self.before.get(name) != self.after.get(name))
 
 
 def denied(collection: str, action: str, *, is_signed_in: bool) -> Refusal:

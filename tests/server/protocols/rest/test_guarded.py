@@ -50,3 +50,13 @@ async def test_giving_oneself_more_rights(storage: Storage) -> None:
         left_out = await api("PUT", path, json={"name": "Ada", "email": "ada@example.org"}, headers=signed)
         assert (left_out.json()["plan"], left_out.json()["credit"], left_out.json()["about"]) == ("gold", 5, None)
         problem(await api("PUT", path, json={**promoted.json(), "credit": 6}, headers=signed), 400, "validation")
+
+
+async def test_a_replacement_keeps_what_the_server_filled_in(each_api: Api) -> None:
+    """The owner replaces the own record without naming the field that the server filled in; naming another is refused."""
+    ada = await each_api.sign_up("ada")
+    made = (await each_api("POST", "/v1/records/notes", json={"text": "a"}, headers=ada["headers"])).json()
+    path = f"/v1/records/notes/{made['id']}"
+    replaced = await each_api("PUT", path, json={"text": "b"}, headers=ada["headers"])
+    assert (replaced.status_code, replaced.json()["owner"]) == (200, ada["user"]["id"])
+    problem(await each_api("PUT", path, json={"text": "b", "owner": "x"}, headers=ada["headers"]), 403, "forbidden")
