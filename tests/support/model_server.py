@@ -1,4 +1,4 @@
-"""A small server of synchronisation in memory: the contract's push, pull and events, with faults on request."""
+"""A small server of synchronisation in memory: the contract's push, pull and events."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from random import Random
 from typing import Any
 
 import msgspec
 
 from hinterland.client.answers import error_of
-from hinterland.client.errors import ConnectError, ConnectionLost
+from hinterland.client.errors import ConnectError
 from hinterland.client.events import Event
 from hinterland.contract import changes
 from hinterland.contract.changes import Write
@@ -360,51 +359,3 @@ def _settled(device: Device, revision: int) -> int:
 
 def _text(cursor: Cursor) -> str:
     return msgspec.json.encode(cursor).decode()
-
-
-class FaultyNetwork:
-    """The way to a server on which requests and answers are lost, and requests come twice or late, with a seed."""
-
-    def __init__(self, server: ModelServer, random: Random, share: float = 0.3, limit: int = 500) -> None:
-        self.server = server
-        self.random = random
-        self.share = share
-        self.limit = limit
-        self._late: list[Callable[[], Any]] = []
-
-    async def push(self, account: RecordId, push: Push) -> PushResult:
-        """Hand in a push, or not, or twice, or much later again."""
-        return await self._carry(lambda: self.server.push(account, push))  # type: ignore[no-any-return]
-
-    async def pull(self, account: RecordId, pull: Pull) -> PullResult:
-        """Ask for a pull, in small pages."""
-        smaller = msgspec.structs.replace(pull, limit=self.limit)
-        return await self._carry(lambda: self.server.pull(account, smaller))  # type: ignore[no-any-return]
-
-    def events(self, account: RecordId, collections: Sequence[str], cursor: str) -> AsyncGenerator[Event, None]:
-        """The server's events."""
-        return self.server.events(account, collections, cursor)
-
-    async def _carry(self, ask: Callable[[], Any]) -> Any:
-        while self._late and self.random.random() < 0.5:
-            await _ignored(self._late.pop(0))
-        if self.random.random() >= self.share:
-            return await ask()
-        fault = self.random.choice(["refused", "request lost", "answer lost", "twice", "late"])
-        if fault == "refused":
-            raise ConnectError
-        if fault == "twice":
-            await _ignored(ask)
-            return await ask()
-        if fault == "late":
-            self._late.append(ask)
-        elif fault == "answer lost":
-            await _ignored(ask)
-        raise ConnectionLost
-
-
-async def _ignored(ask: Callable[[], Any]) -> None:
-    try:
-        await ask()
-    except Exception:  # whoever asked has gone
-        return

@@ -22,7 +22,8 @@ from hinterland.contract.fields import Integer, List, Text
 from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Collection
 from hinterland.kit.clock import ManualClock
-from tests.support.model_server import FaultyNetwork, ModelServer
+from tests.support.model_network import FaultyNetwork
+from tests.support.model_server import ModelServer
 
 NOTES = Collection(name="notes", fields={"text": Text(), "count": Integer(), "tags": List()})
 ORDERS = Collection(name="orders", fields={"note": Text(), "amount": Integer()}, ids="integer")

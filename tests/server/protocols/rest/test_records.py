@@ -1,21 +1,18 @@
-"""Records over HTTP: preconditions, keys, bodies and queries that can't be, and what another's record tells."""
+"""Records over HTTP: their life, preconditions, keys, imports, and what another's record tells."""
 
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
 from hinterland.contract.changes import Write
-from hinterland.server.storage.sqlite import SqliteStorage
-from tests.server.api import Api, problem, serving
+from tests.server.api import Api, problem
 
 THINGS = "/v1/records/things"
 NOTES = "/v1/records/notes"
-JSON = {"Content-Type": "application/json"}
 
 
 # ---------------------------------------------------------------- the life of a record
@@ -178,189 +175,6 @@ async def test_a_key_that_is_still_running(api: Api) -> None:
 async def test_keys_that_can_not_be(api: Api, key: str) -> None:
     """A key has 1 to 200 printable characters."""
     problem(await api("POST", THINGS, json={}, headers={"Idempotency-Key": key}), 400, "invalid_query")
-
-
-# ---------------------------------------------------------------- bodies
-
-
-BAD_BODIES = {
-    "empty": b"",
-    "blank": b" \n",
-    "cut off": b'{"text": "a',
-    "no object": b"[]",
-    "a number": b"1",
-    "no JSON": b"text=a",
-    "NaN": b'{"number": NaN}',
-    "twice": b'{"text": "a", "text": "b"}',
-    "twice, deeper": b'{"any": [{"a": 1, "\\u0061": 2}]}',
-    "NUL": b'{"text": "a\\u0000b"}',
-    "NUL in a name": b'{"any": {"a\\u0000b": 1}}',
-    "half a surrogate": b'{"text": "\\ud800"}',
-    "the other half": b'{"any": {"\\udc00": 1}}',
-    "not UTF-8": b'{"text": "\xff"}',
-    "beyond 64 bits": b'{"any": 9223372036854775808}',
-    "beyond 64 bits, below": b'{"any": [-9223372036854775809]}',
-    "beyond a double": b'{"any": 1e400}',
-    "deep": b'{"any": ' + b"[" * 1_000 + b"]" * 1_000 + b"}",
-    "deep objects": b'{"any": ' + b'{"a":' * 1_000 + b"1" + b"}" * 1_000 + b"}",
-}
-
-
-async def test_bodies_that_two_readers_could_take_differently(each_api: Api) -> None:
-    """What is not JSON with one meaning is refused with the same answer on every database, and nothing is written."""
-    path = (await each_api("PUT", f"{THINGS}/x", json={}, headers={"If-None-Match": "*"})).headers["location"]
-    for name, data in BAD_BODIES.items():
-        for method, place in (("POST", THINGS), ("PUT", path), ("PATCH", path)):
-            if not data.strip() and method != "PUT":
-                continue  # an empty body is an empty object where nothing need be given
-            answer = await each_api(method, place, content=data, headers=JSON)
-            assert problem(answer, 400, "invalid_body"), name
-    assert (await each_api("GET", THINGS, params={"total": "1"})).json()["total"] == 1
-    assert (await each_api("GET", path)).headers["etag"] == '"1"'
-
-
-BAD_VALUES: dict[str, Any] = {
-    "text": [1, True, {"a": 1}, "x" * 10_001],
-    "whole": ["1", 1.5, 2**53, -(2**53), True, []],
-    "number": ["1", True, []],
-    "flag": [0, "true", []],
-    "at": ["yesterday", 1, "2026-13-01T00:00:00Z", "2026-01-01T25:00:00Z"],
-    "big": ["9223372036854775808", "1.0", 1.5, "٣", ""],
-    "bytes": ["A", "€", 1],
-    "tags": ["a", [1], {"a": 1}, ["a"] * 1_001],
-    "nonsense": [1, {}],
-}
-
-
-async def test_values_that_do_not_fit_their_field(each_api: Api) -> None:
-    """Each wrong value is refused with a message by its field, on every database alike."""
-    for field, values in BAD_VALUES.items():
-        for value in values:
-            body = problem(await each_api("POST", THINGS, json={field: value}), 400, "validation")
-            assert list(body["errors"]) == [field], value
-            assert body["message"].startswith(f"{field}: ")
-
-
-async def test_all_errors_at_once(api: Api) -> None:
-    """A body with several faults is told all of them, unknown fields included; a body without faults none."""
-    body = problem(await api("POST", THINGS, json={"text": 1, "whole": "x", "what": 1}), 400, "validation")
-    assert list(body["errors"]) == ["text", "whole", "what"]
-    ids: list[Any] = [True, 1.5, [], {}]
-    for id in ids:
-        assert "id" in problem(await api("POST", THINGS, json={"id": id}), 400, "validation")["errors"]
-
-
-async def test_what_only_the_server_sets(api: Api) -> None:
-    """Times, revision and place in a body are ignored, an integer id is refused, a role is no field."""
-    given = {"created_at": "2000-01-01T00:00:00Z", "updated_at": "x", "revision": 99, "parent": "posts/1"}
-    made = await api("POST", THINGS, json=given)
-    assert made.status_code == 201
-    assert made.json()["revision"] == 1
-    assert made.json()["created_at"] == made.json()["updated_at"] != given["created_at"]
-    path = made.headers["location"]
-    changed = await api("PUT", path, json={**given, "id": "other"})
-    assert (changed.json()["id"], changed.json()["revision"]) == (made.json()["id"], 2)
-    problem(await api("POST", "/v1/records/posts", json={"id": 7}), 400, "validation")
-    ada = await api.sign_up("ada")
-    me = f"/v1/records/users/{ada['user']['id']}"
-    for field in ("role", "roles", "password", "is_admin"):
-        problem(await api("PATCH", me, json={field: "admin"}, headers=ada["headers"]), 400, "validation")
-
-
-@pytest.mark.parametrize(
-    "given", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "json", ""]
-)
-async def test_other_kinds_of_bodies(api: Api, given: str) -> None:
-    """A body of another media type, or encoded, is refused with what to send."""
-    answer = await api("POST", THINGS, content=b"{}", headers={"Content-Type": given})
-    assert "application/json" in problem(answer, 415, "unsupported_media_type")["message"]
-
-
-async def test_kinds_of_json(api: Api) -> None:
-    """JSON by any of its names is read; an encoded body is not."""
-    for given in ("application/json", "Application/JSON; charset=utf-8", "application/merge-patch+json"):
-        assert (await api("POST", THINGS, content=b"{}", headers={"Content-Type": given})).status_code == 201
-    encoded = await api("POST", THINGS, content=b"{}", headers=JSON | {"Content-Encoding": "gzip"})
-    problem(encoded, 415, "unsupported_media_type")
-
-
-async def test_a_body_that_is_too_large(tmp_path: Path) -> None:
-    """A body beyond the setting is refused, whether its length is told or not, and others are served."""
-
-    async def pieces() -> Any:
-        for _ in range(100):
-            yield b" " * 100
-
-    async with serving(SqliteStorage(tmp_path), max_body_bytes=1_000) as api:
-        told = await api("POST", THINGS, content=b" " * 1_001, headers=JSON)
-        assert "max_body_bytes" in problem(told, 413, "too_large")["message"]
-        problem(await api("POST", THINGS, content=pieces(), headers=JSON), 413, "too_large")
-        problem(await api("POST", THINGS, content=b"{}", headers=JSON | {"Content-Length": "x"}), 413, "too_large")
-        assert (await api("POST", THINGS, json={"text": "a" * 900})).status_code == 201
-
-
-# ---------------------------------------------------------------- queries
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
-        "page=0", "page=-1", "page=x", "page=1.5", "page=9999999999", "page=٣", "limit=0", "limit=1001", "limit=",
-        "total=maybe", "limit=1&limit=2", "what=1", "sort=what", "sort=any", "sort=tags", "sort=--text",
-        "filter=record.", "filter=record.what", "filter=1", "filter=true%26", "filter=" + "x" * 4_001, "whole=x",
-        "flag=maybe", "at=yesterday", "big=1.5", "any=1", "bytes=AAAA", "number=nan",
-        "text=%00", "%00=1", "text=%ff", "text=%ED%A0%80",
-        "revision=x", "revision=9223372036854775808",
-        "&".join(f"a{n}=1" for n in range(101)), "&".join("text=%41" for n in range(101)),
-    ],
-)  # fmt: skip
-async def test_queries_that_can_not_be(api: Api, query: str) -> None:
-    """A parameter that is unknown, given twice or not of its kind is refused with what is wrong."""
-    problem(await api("GET", f"{THINGS}?{query}"), 400, "invalid_query")
-
-
-@pytest.mark.parametrize("cursor", ["x", "%00", "e30", "W10", "WzFd", "a" * 5_000, "ä"])
-async def test_cursors_of_no_list(each_api: Api, cursor: str) -> None:
-    """A cursor that this list did not give is refused."""
-    answer = await each_api("GET", f"{THINGS}?cursor={cursor}")
-    assert answer.status_code == 400
-    assert answer.json()["code"] in ("invalid_cursor", "invalid_query")
-
-
-async def test_a_cursor_is_its_lists_own(api: Api) -> None:
-    """A cursor continues the list that gave it, and no other order, filter or collection."""
-    for n in range(3):
-        await api("POST", THINGS, json={"whole": n})
-    page = (await api("GET", THINGS, params={"limit": 1, "sort": "whole"})).json()
-    following = await api("GET", THINGS, params={"limit": 1, "sort": "whole", "cursor": page["next"]})
-    assert [item["whole"] for item in following.json()["items"]] == [1]
-    for other in ({"sort": "-whole"}, {"sort": "whole", "filter": "true"}, {"sort": "whole", "text": "a"}, {}):
-        problem(await api("GET", THINGS, params={**other, "cursor": page["next"]}), 400, "invalid_cursor")
-
-
-async def test_a_link_to_the_next_page(api: Api) -> None:
-    """A list with more to come links to what follows, with the same question; the last page links to nothing."""
-    for n in range(5):
-        await api("POST", THINGS, json={"text": f"a & b {n % 2}", "whole": n})
-    answer = await api("GET", THINGS, params={"limit": "2", "sort": "-whole", "filter": "record.text != 'x y'"})
-    seen = [item["whole"] for item in answer.json()["items"]]
-    while "next" in answer.links:
-        answer = await api("GET", answer.links["next"]["url"])
-        seen += [item["whole"] for item in answer.json()["items"]]
-    assert seen == [4, 3, 2, 1, 0]
-    assert answer.json()["next"] == ""
-
-
-async def test_pages_and_totals(api: Api) -> None:
-    """Pages count from 1; a total is counted where it is asked for; a page beyond the end is empty."""
-    for n in range(5):
-        await api("POST", THINGS, json={"whole": n})
-    page = (await api("GET", THINGS, params={"page": 2, "limit": 2, "sort": "whole", "total": "true"})).json()
-    assert ([item["whole"] for item in page["items"]], page["total"]) == ([2, 3], 5)
-    assert (await api("GET", THINGS, params={"page": 9})).json() == {"items": [], "next": ""}
-    bare = await api("GET", "/things", params={"page": 3, "limit": 2})
-    assert bare.json() | {"data": len(bare.json()["data"])} == {"data": 1, "page": 3, "limit": 2, "total": 5}
-    assert bare.headers["x-total-count"] == "5"
 
 
 # ---------------------------------------------------------------- another's record

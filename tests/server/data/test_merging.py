@@ -1,0 +1,163 @@
+"""What a write does that devices made over an older revision: it merges, gives way, or is refused."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from hinterland.contract.changes import Write
+from hinterland.contract.identity import Principal
+from hinterland.contract.records import users
+from hinterland.contract.sync import Lost, Settled
+from hinterland.kit.clock import ManualClock
+from hinterland.server.data.requests import Outcome, Step, WriteRequest
+from hinterland.server.storage.protocol import Storage
+from tests.server.data.acts import OPEN, make, read
+from tests.server.data.world import ADA, BEN, World, delete, opened, patch
+
+
+@pytest.fixture
+async def world(storage: Storage, clock: ManualClock) -> AsyncIterator[World]:
+    """A data engine on each database."""
+    async with opened(storage, clock, [users(), OPEN]) as made:
+        yield made
+
+
+class Device:
+    """A device of a person that hands in its edits, each made over the revision that it had seen."""
+
+    def __init__(self, world: World, name: str, caller: Principal = ADA) -> None:
+        self.world, self.name, self.caller = world, name, caller
+        self.seq = 0
+
+    def edit(self, *writes: Write, base: int, stamp: float = 0.0) -> WriteRequest:
+        """The device's next step."""
+        self.seq += 1
+        step = Step(str(self.caller.id), self.name, self.seq, f"f{self.seq}")
+        given = self.world.clock.now() + stamp
+        return WriteRequest(writes, self.caller, step=step, base=[base] * len(writes), stamp=given)
+
+    async def hand_in(self, *writes: Write, base: int, stamp: float = 0.0) -> Settled:
+        """Hand in the next step; its fate."""
+        outcome = await self.world.writer.submit(self.edit(*writes, base=base, stamp=stamp))
+        assert outcome.settled is not None
+        return outcome.settled
+
+
+@pytest.fixture
+async def devices(world: World) -> tuple[Device, Device]:
+    """Two devices, which have both seen revision 1 of open/x."""
+    await world.write(make("open", "x", text="base", count=10, tags=["a", "b"], fixed="base", secret="base"))
+    return Device(world, "d1"), Device(world, "d2", BEN)
+
+
+async def test_different_fields_never_conflict(world: World, devices: tuple[Device, Device]) -> None:
+    """Two devices that changed different fields both have their way."""
+    one, two = devices
+    await one.hand_in(patch("open", "x", text="one"), base=1)
+    settled = await two.hand_in(patch("open", "x", fixed="two"), base=1)
+    record = await read(world, "open", "x")
+    assert (record["text"], record["fixed"], settled.lost) == ("one", "two", [])
+
+
+@pytest.mark.parametrize(("stamp", "value", "lost"), [(5.0, "two", []), (-5.0, "one", [Lost("text", "two", "one")])])
+async def test_the_newest_edit_wins(
+    world: World, devices: tuple[Device, Device], stamp: float, value: str, lost: list[Lost]
+) -> None:
+    """Of two edits of a field the one with the later stamp stands; what is lost is told."""
+    one, two = devices
+    await one.hand_in(patch("open", "x", text="one"), base=1)
+    settled = await two.hand_in(patch("open", "x", text="two"), base=1, stamp=stamp)
+    assert ((await read(world, "open", "x"))["text"], settled.lost) == (value, lost)
+
+
+async def test_policies(world: World, devices: tuple[Device, Device]) -> None:
+    """`server` keeps what stands, a `counter` adds both, a `set` unites both; equal values are no conflict."""
+    one, two = devices
+    await one.hand_in(patch("open", "x", fixed="one", count=12, tags=["b", "c"], text="same"), base=1)
+    edits = patch("open", "x", fixed="two", count=12, tags=["a", "b", "d"], text="same")
+    settled = await two.hand_in(edits, base=1, stamp=5)
+    record = await read(world, "open", "x")
+    assert (record["fixed"], record["count"], record["tags"]) == ("one", 14, ["b", "c", "d"])
+    assert settled.lost == [Lost("fixed", "two", "one")]
+
+
+async def test_a_merge_that_does_not_fit(world: World, devices: tuple[Device, Device]) -> None:
+    """A merged value passes the field's check like any other: the mutation is refused, and the device goes on."""
+    one, two = devices
+    await one.hand_in(patch("open", "x", count=60), base=1)
+    settled = await two.hand_in(patch("open", "x", count=90), base=1)
+    assert settled.problem is not None
+    assert (settled.status, settled.problem.code) == ("refused", "validation")
+    assert (await two.hand_in(patch("open", "x", text="next"), base=1)).status == "applied"
+
+
+async def test_own_earlier_edits_are_no_conflict(world: World, devices: tuple[Device, Device]) -> None:
+    """A device's second edit over the same base builds on its first, even with another's edit between."""
+    one, two = devices
+    await one.hand_in(patch("open", "x", text="first", fixed="first"), base=1)
+    assert (await one.hand_in(patch("open", "x", text="second", fixed="second"), base=1)).lost == []
+    await two.hand_in(patch("open", "x", count=1), base=1)
+    assert (await one.hand_in(patch("open", "x", text="third"), base=1, stamp=-9)).lost == []
+    assert (await read(world, "open", "x"))["text"] == "third"
+
+
+async def test_edits_of_one_group_merge_like_others(world: World, devices: tuple[Device, Device]) -> None:
+    """Edits that arrive at once meet as if they had come one after the other."""
+    one, two = devices
+    requests = [device.edit(patch("open", "x", count=10 + n), base=1) for device, n in ((one, 1), (two, 2), (one, 3))]
+    outcomes: list[Outcome] = [await answer for answer in world.writer.submit_all(requests)]
+    assert [outcome.settled and outcome.settled.status for outcome in outcomes] == ["applied"] * 3
+    # The first device's 13 is 2 more than its own 11.
+    assert (await read(world, "open", "x"))["count"] == 15
+
+
+async def test_a_lost_edit_does_not_tell_what_is_hidden(world: World, devices: tuple[Device, Device]) -> None:
+    """What stands against a lost edit is told only to whom may see the field."""
+    one, two = devices
+    await one.hand_in(patch("open", "x", secret="between us"), base=1)
+    settled = await two.hand_in(patch("open", "x", secret="what is it?"), base=1, stamp=-5)
+    assert settled.lost == [Lost("secret", "what is it?", None)]
+    other = Device(world, "d3", ADA)
+    assert (await other.hand_in(patch("open", "x", secret="?"), base=1, stamp=-5)).lost[0].theirs == "between us"
+
+
+@pytest.mark.parametrize(("stamp", "is_there"), [(5.0, False), (-5.0, True)])
+async def test_a_delete_against_an_edit(
+    world: World, devices: tuple[Device, Device], stamp: float, is_there: bool
+) -> None:
+    """Of a delete and an edit that it had not seen the newer stands; a delete that lost is told."""
+    one, two = devices
+    await one.hand_in(patch("open", "x", text="edited"), base=1)
+    settled = await two.hand_in(delete("open", "x"), base=1, stamp=stamp)
+    assert (await read(world, "open", "x") is not None) is is_there
+    assert settled.lost == ([Lost("", None, 2)] if is_there else [])
+
+
+async def test_an_edit_against_a_delete(world: World, devices: tuple[Device, Device]) -> None:
+    """An edit of what another deleted is refused."""
+    one, two = devices
+    await one.hand_in(delete("open", "x"), base=1)
+    settled = await two.hand_in(patch("open", "x", text="late"), base=1)
+    assert settled.problem is not None
+    assert settled.problem.code == "not_found"
+
+
+async def test_a_stamp_from_the_future(world: World, devices: tuple[Device, Device]) -> None:
+    """A clock that is far ahead counts for no more than a minute: a later edit beats it."""
+    one, two = devices
+    await one.hand_in(patch("open", "x", text="future"), base=1, stamp=86_400)
+    assert isinstance(world.clock, ManualClock)
+    await world.clock.advance(120)
+    assert (await two.hand_in(patch("open", "x", text="now"), base=1)).lost == []
+    assert (await read(world, "open", "x"))["text"] == "now"
+
+
+async def test_a_base_that_the_log_has_forgotten(world: World, devices: tuple[Device, Device]) -> None:
+    """Over a base before the log's beginning nothing can be compared: the edit is written as it is."""
+    assert isinstance(world.clock, ManualClock)
+    await world.write(delete("open", "x"))
+    await world.write(make("open", "x", text="again"))
+    assert (await devices[1].hand_in(patch("open", "x", text="mine"), base=2)).lost == []
+    assert (await read(world, "open", "x"))["text"] == "mine"

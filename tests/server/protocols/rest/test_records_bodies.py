@@ -1,0 +1,130 @@
+"""Bodies that can't be, and what a record takes from those that can."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hinterland.server.storage.sqlite import SqliteStorage
+from tests.server.api import Api, problem, serving
+
+THINGS = "/v1/records/things"
+JSON = {"Content-Type": "application/json"}
+
+
+BAD_BODIES = {
+    "empty": b"",
+    "blank": b" \n",
+    "cut off": b'{"text": "a',
+    "no object": b"[]",
+    "a number": b"1",
+    "no JSON": b"text=a",
+    "NaN": b'{"number": NaN}',
+    "twice": b'{"text": "a", "text": "b"}',
+    "twice, deeper": b'{"any": [{"a": 1, "\\u0061": 2}]}',
+    "NUL": b'{"text": "a\\u0000b"}',
+    "NUL in a name": b'{"any": {"a\\u0000b": 1}}',
+    "half a surrogate": b'{"text": "\\ud800"}',
+    "the other half": b'{"any": {"\\udc00": 1}}',
+    "not UTF-8": b'{"text": "\xff"}',
+    "beyond 64 bits": b'{"any": 9223372036854775808}',
+    "beyond 64 bits, below": b'{"any": [-9223372036854775809]}',
+    "beyond a double": b'{"any": 1e400}',
+    "deep": b'{"any": ' + b"[" * 1_000 + b"]" * 1_000 + b"}",
+    "deep objects": b'{"any": ' + b'{"a":' * 1_000 + b"1" + b"}" * 1_000 + b"}",
+}
+
+
+async def test_bodies_that_two_readers_could_take_differently(each_api: Api) -> None:
+    """What is not JSON with one meaning is refused with the same answer on every database, and nothing is written."""
+    path = (await each_api("PUT", f"{THINGS}/x", json={}, headers={"If-None-Match": "*"})).headers["location"]
+    for name, data in BAD_BODIES.items():
+        for method, place in (("POST", THINGS), ("PUT", path), ("PATCH", path)):
+            if not data.strip() and method != "PUT":
+                continue  # an empty body is an empty object where nothing need be given
+            answer = await each_api(method, place, content=data, headers=JSON)
+            assert problem(answer, 400, "invalid_body"), name
+    assert (await each_api("GET", THINGS, params={"total": "1"})).json()["total"] == 1
+    assert (await each_api("GET", path)).headers["etag"] == '"1"'
+
+
+BAD_VALUES: dict[str, Any] = {
+    "text": [1, True, {"a": 1}, "x" * 10_001],
+    "whole": ["1", 1.5, 2**53, -(2**53), True, []],
+    "number": ["1", True, []],
+    "flag": [0, "true", []],
+    "at": ["yesterday", 1, "2026-13-01T00:00:00Z", "2026-01-01T25:00:00Z"],
+    "big": ["9223372036854775808", "1.0", 1.5, "٣", ""],
+    "bytes": ["A", "€", 1],
+    "tags": ["a", [1], {"a": 1}, ["a"] * 1_001],
+    "nonsense": [1, {}],
+}
+
+
+async def test_values_that_do_not_fit_their_field(each_api: Api) -> None:
+    """Each wrong value is refused with a message by its field, on every database alike."""
+    for field, values in BAD_VALUES.items():
+        for value in values:
+            body = problem(await each_api("POST", THINGS, json={field: value}), 400, "validation")
+            assert list(body["errors"]) == [field], value
+            assert body["message"].startswith(f"{field}: ")
+
+
+async def test_all_errors_at_once(api: Api) -> None:
+    """A body with several faults is told all of them, unknown fields included; a body without faults none."""
+    body = problem(await api("POST", THINGS, json={"text": 1, "whole": "x", "what": 1}), 400, "validation")
+    assert list(body["errors"]) == ["text", "whole", "what"]
+    ids: list[Any] = [True, 1.5, [], {}]
+    for id in ids:
+        assert "id" in problem(await api("POST", THINGS, json={"id": id}), 400, "validation")["errors"]
+
+
+async def test_what_only_the_server_sets(api: Api) -> None:
+    """Times, revision and place in a body are ignored, an integer id is refused, a role is no field."""
+    given = {"created_at": "2000-01-01T00:00:00Z", "updated_at": "x", "revision": 99, "parent": "posts/1"}
+    made = await api("POST", THINGS, json=given)
+    assert made.status_code == 201
+    assert made.json()["revision"] == 1
+    assert made.json()["created_at"] == made.json()["updated_at"] != given["created_at"]
+    path = made.headers["location"]
+    changed = await api("PUT", path, json={**given, "id": "other"})
+    assert (changed.json()["id"], changed.json()["revision"]) == (made.json()["id"], 2)
+    problem(await api("POST", "/v1/records/posts", json={"id": 7}), 400, "validation")
+    ada = await api.sign_up("ada")
+    me = f"/v1/records/users/{ada['user']['id']}"
+    for field in ("role", "roles", "password", "is_admin"):
+        problem(await api("PATCH", me, json={field: "admin"}, headers=ada["headers"]), 400, "validation")
+
+
+@pytest.mark.parametrize(
+    "given", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "json", ""]
+)
+async def test_other_kinds_of_bodies(api: Api, given: str) -> None:
+    """A body of another media type, or encoded, is refused with what to send."""
+    answer = await api("POST", THINGS, content=b"{}", headers={"Content-Type": given})
+    assert "application/json" in problem(answer, 415, "unsupported_media_type")["message"]
+
+
+async def test_kinds_of_json(api: Api) -> None:
+    """JSON by any of its names is read; an encoded body is not."""
+    for given in ("application/json", "Application/JSON; charset=utf-8", "application/merge-patch+json"):
+        assert (await api("POST", THINGS, content=b"{}", headers={"Content-Type": given})).status_code == 201
+    encoded = await api("POST", THINGS, content=b"{}", headers=JSON | {"Content-Encoding": "gzip"})
+    problem(encoded, 415, "unsupported_media_type")
+
+
+async def test_a_body_that_is_too_large(tmp_path: Path) -> None:
+    """A body beyond the setting is refused, whether its length is told or not, and others are served."""
+
+    async def pieces() -> Any:
+        for _ in range(100):
+            yield b" " * 100
+
+    async with serving(SqliteStorage(tmp_path), max_body_bytes=1_000) as api:
+        told = await api("POST", THINGS, content=b" " * 1_001, headers=JSON)
+        assert "max_body_bytes" in problem(told, 413, "too_large")["message"]
+        problem(await api("POST", THINGS, content=pieces(), headers=JSON), 413, "too_large")
+        problem(await api("POST", THINGS, content=b"{}", headers=JSON | {"Content-Length": "x"}), 413, "too_large")
+        assert (await api("POST", THINGS, json={"text": "a" * 900})).status_code == 201
