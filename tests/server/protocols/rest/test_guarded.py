@@ -12,7 +12,7 @@ from hinterland.contract.records import users
 from hinterland.server.storage.postgres import PostgresStorage
 from hinterland.server.storage.protocol import Storage
 from hinterland.server.storage.sqlite import SqliteStorage
-from tests.server.api import problem, serving
+from tests.server.api import Api, problem, serving
 
 PLANS = users(fields={"plan": Text(write="admin", default="free"), "credit": Integer(write="admin"), "about": Text()})
 PERSON = {"name": "Ada", "email": "ada@example.org", "password": "correct horse"}
@@ -53,7 +53,7 @@ async def test_giving_oneself_more_rights(storage: Storage) -> None:
 
 
 async def test_a_replacement_keeps_what_the_server_filled_in(each_api: Api) -> None:
-    """The owner replaces the own record without naming the field that the server filled in; naming another is refused."""
+    """The owner replaces a record without naming the field that the server filled in; naming another is refused."""
     ada = await each_api.sign_up("ada")
     made = (await each_api("POST", "/v1/records/notes", json={"text": "a"}, headers=ada["headers"])).json()
     path = f"/v1/records/notes/{made['id']}"
