@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import shutil
 import sys
@@ -61,13 +60,13 @@ def command(*words: object) -> str:
 
 
 def _program() -> list[str]:
-    """The program's name where the shell finds this one by it, else the way in which it was started."""
+    """The program's name where the shell finds this one by it, else what it was started by."""
     started, found = Path(sys.argv[0]), shutil.which("hinterland")
     if started.stem != "hinterland":
         return [sys.executable, "-m", "hinterland"]
     if found is not None and Path(found).resolve().with_suffix("") == started.resolve().with_suffix(""):
         return ["hinterland"]
-    return [os.path.join(os.curdir, os.path.relpath(started))]
+    return [sys.argv[0]]
 
 
 def reason(error: Exception) -> str:
