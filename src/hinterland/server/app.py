@@ -36,6 +36,7 @@ from hinterland.server.operations import HANDLERS
 from hinterland.server.protocols.rest.routes import mount, taken_aliases
 from hinterland.server.protocols.sse import EventStream
 from hinterland.server.settings import Settings
+from hinterland.server.storage.failures import StorageError
 from hinterland.server.storage.protocol import Storage, StoredRecord
 from hinterland.server.storage.system import RowAct
 
@@ -45,14 +46,26 @@ _DAY = 86_400.0
 
 
 def storage_for(settings: Settings, folder: Path | None) -> Storage:
-    """The storage that the settings ask for: PostgreSQL by `database_url`, else SQLite in `folder`."""
-    if settings.database_url:
-        from hinterland.server.storage.postgres import PostgresStorage
+    """The storage that the settings ask for: PostgreSQL by `database_url`, else SQLite in `folder`.
 
-        return PostgresStorage(settings.database_url)
+    Raises `StorageError` where PostgreSQL's library is not installed.
+    """
+    if settings.database_url:
+        return _postgres(settings.database_url)
     from hinterland.server.storage.sqlite import SqliteStorage
 
     return SqliteStorage(folder or Path("data"))
+
+
+def _postgres(dsn: str) -> Storage:
+    try:
+        from hinterland.server.storage.postgres import PostgresStorage
+    except ModuleNotFoundError as error:
+        raise StorageError(
+            f"database_url asks for PostgreSQL, and {error.name} is not installed: "
+            "pip install 'hinterland[server,postgres]'"
+        ) from error
+    return PostgresStorage(dsn)
 
 
 @asynccontextmanager

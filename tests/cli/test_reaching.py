@@ -1,0 +1,28 @@
+"""What stands between a command and its database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import hinterland, told
+from tests.support.ports import free_port
+
+
+@pytest.mark.parametrize("command", ["serve", "migrate", "import", "admin"])
+def test_postgresql_without_its_library(tmp_path: Path, command: str) -> None:
+    """Where `database_url` asks for PostgreSQL and its library is not installed, the message says what to install."""
+    (tmp_path / "asyncpg.py").write_text("raise ModuleNotFoundError(\"No module named 'asyncpg'\", name='asyncpg')")
+    (tmp_path / "app.py").write_text("from hinterland.server import App\napp = App()\n")
+    (tmp_path / "rows.json").write_text("[{}]")
+    arguments = {
+        "serve": ("--port", free_port()),
+        "migrate": (tmp_path / "app.py",),
+        "import": ("users", tmp_path / "rows.json"),
+        "admin": ("create", "me@example.org", "--password", "7 lean oysters"),
+    }[command]
+    env = {"PYTHONPATH": str(tmp_path), "HINTERLAND_DATABASE_URL": "postgresql://127.0.0.1/shop"}
+    ended = hinterland(command, *arguments, "--data", tmp_path / "data", env=env)
+    assert "pip install 'hinterland[server,postgres]'" in told(ended)
+    assert len(ended.err.splitlines()) == 1
