@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 from statistics import median, quantiles
 
-from tests.house.tree import ROOT, Function, functions, modules
+from tests.house.tree import PACKAGE, ROOT, TESTS, Function, functions, modules
 
 LONGEST_FILE = 400
+LONGEST_OF_TESTS = 40  # lines of one function, which may set a scene
 NAMELESS = {"common", "helper", "helpers", "misc", "util", "utils"}
 
 
@@ -27,13 +28,28 @@ def test_functions_are_short() -> None:
     assert quantiles(lengths, n=10)[-1] < 31
 
 
+def test_functions_of_tests_are_short() -> None:
+    """No function of the tests has more than forty lines of code."""
+    lengths = {
+        f"{file.relative_to(ROOT)}: {function.name}": code_lines(function)
+        for file in modules(TESTS)
+        for function in functions(file)
+    }
+    assert {name: lines for name, lines in lengths.items() if lines > LONGEST_OF_TESTS} == {}
+
+
 def test_no_file_is_long() -> None:
-    """A module has at most 400 lines; a longer one is two."""
-    lengths = {str(file.relative_to(ROOT)): len(file.read_text().splitlines()) for file in modules()}
+    """A module has at most 400 lines, be it of the product or of its tests; a longer one is two."""
+    files = [*modules(PACKAGE), *modules(TESTS)]
+    lengths = {str(file.relative_to(ROOT)): len(file.read_text().splitlines()) for file in files}
     assert {name: lines for name, lines in lengths.items() if lines > LONGEST_FILE} == {}
 
 
 def test_no_room_is_nameless() -> None:
     """No module or folder is called utils or the like: its tool has a name."""
-    named = [str(file.relative_to(ROOT)) for file in modules() if NAMELESS & {file.stem, *file.parts}]
+    named = [
+        str(file.relative_to(ROOT))
+        for file in [*modules(PACKAGE), *modules(TESTS)]
+        if NAMELESS & {file.stem, *file.parts}
+    ]
     assert named == []

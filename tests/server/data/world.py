@@ -200,10 +200,14 @@ class Listener:
         self._parser = EventStreamParser()
         self._read: list[Message] = []
 
+    async def raw(self) -> bytes:
+        """What comes next, as it is; fails after five seconds."""
+        return await asyncio.wait_for(self.subscription.next(), 5)
+
     async def next(self) -> Message:
         """The next event; fails after five seconds, or where the stream ends."""
         while not self._read:
-            data = await asyncio.wait_for(self.subscription.next(), 5)
+            data = await self.raw()
             assert data, "the stream has ended"
             self._read = self._parser.feed(data)
         return self._read.pop(0)

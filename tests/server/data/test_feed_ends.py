@@ -1,0 +1,265 @@
+"""How a stream ends, by trouble, by its right or by its reader, and how it goes on beside other processes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hinterland.contract.errors import Refusal
+from hinterland.contract.identity import SIGNED_OUT
+from hinterland.kit.clock import ManualClock
+from hinterland.server.data import feed as feeding
+from hinterland.server.data.commits import Framing
+from hinterland.server.data.requests import WriteRequest
+from hinterland.server.protocols.sse import FRAMING
+from hinterland.server.storage.postgres import PostgresStorage
+from hinterland.server.storage.protocol import LogPage
+from hinterland.server.storage.sqlite import SqliteStorage
+from hinterland.server.storage.system import Drop, Put, RowAct
+from tests.server.data.world import (
+    ADA,
+    ADA_SIGNED_IN,
+    BEN,
+    Listener,
+    World,
+    delete,
+    listen,
+    note,
+    opened,
+    told,
+)  # fmt: skip
+
+# ------------------------------------------------------------------ how a stream ends
+
+
+async def ended(listener: Listener) -> bool:
+    """Whether a stream has ended in order."""
+    return listener.subscription.has_ended and await listener.raw() == b""
+
+
+async def test_slow(tmp_path: Path, clock: ManualClock) -> None:
+    """A subscriber that does not take its events is cut, the others are served; it resumes from its cursor."""
+    async with opened(SqliteStorage(tmp_path), clock, buffer=2) as world:
+        slow, quick = await listen(world, ADA, "notes"), await listen(world, ADA, "notes")
+        seen = []
+        for name in "abcd":
+            await world.write(note(name, "ada"))
+            seen += told(await quick.changes())
+        assert [id for _, id in seen] == [*"abcd"]
+        assert slow.subscription.is_slow
+        assert await ended(slow)
+        cursor = slow.subscription.channel.cursor(0, 0)
+        again = await listen(world, ADA, "notes", cursor=cursor)
+        assert [told(await again.changes()) for _ in range(4)] == [[("create", name)] for name in "abcd"]
+
+
+async def test_keep_alive(world: World, clock: ManualClock) -> None:
+    """Every fifteen seconds there is a later cursor where the log went on without news, else a comment."""
+    ada = await listen(world, ADA, "notes")
+    await clock.advance(16)
+    assert await ada.raw() == FRAMING.silence
+    await world.write(note("b", "ben"))
+    ben = await listen(world, BEN, "notes")
+    await world.write(note("c", "ben"))
+    await ben.changes()
+    await clock.advance(15)
+    message = await ada.next()
+    assert (message.event, world.cursors.read(message.id).revision) == ("position", 2)
+
+
+def acting(act: RowAct) -> WriteRequest:
+    return WriteRequest((), acts=[act], is_trusted=True)
+
+
+async def end_session(world: World) -> None:
+    await world.writer.submit(acting(Put("_sessions", {"id": "ada1", "ended": world.clock.now()})))
+
+
+async def expire(world: World) -> None:
+    world.clock.jump(90_000)
+
+
+async def disable(world: World) -> None:
+    await world.writer.submit(acting(Put("_accounts", {"id": "ada", "is_disabled": True})))
+
+
+async def promote(world: World) -> None:
+    await world.writer.submit(acting(Put("_accounts", {"id": "ada", "roles": '["staff"]'})))
+
+
+async def erase(world: World) -> None:
+    await world.writer.submit(acting(Drop("_accounts", {"id": "ada"})))
+
+
+async def remove_user(world: World) -> None:
+    await world.write(delete("users", "ada"))
+
+
+@pytest.mark.parametrize("act", [end_session, expire, disable, promote, erase, remove_user])
+async def test_right_ends(world: World, clock: ManualClock, act: Callable[[World], Awaitable[None]]) -> None:
+    """A stream ends within a second when its session or its right ends, wherever that happened; others go on."""
+    await world.sign_in(ADA_SIGNED_IN)
+    ada, anybody = await listen(world, ADA_SIGNED_IN, "notes"), await listen(world, SIGNED_OUT, "posts")
+    await clock.advance(2)
+    while not clock.waiting:  # noqa: ASYNC110 - the check of the second that has passed
+        await asyncio.sleep(0)
+    assert not ada.subscription.has_ended
+    await act(world)
+    await clock.advance(1)
+    await asyncio.wait_for(ada.subscription.ended, 5)
+    assert await ended(ada)
+    assert not anybody.subscription.has_ended
+
+
+async def test_session_ended(lite: World) -> None:
+    """A log-out in this process ends the session's streams at once."""
+    ada, other = await listen(lite, ADA_SIGNED_IN, "notes"), await listen(lite, BEN, "notes")
+    lite.feed.session_ended("ada1")
+    assert await ended(ada)
+    assert not other.subscription.has_ended
+
+
+async def test_close(lite: World) -> None:
+    """A server that goes down ends every stream, and lets nobody begin another."""
+    streams = [await listen(lite, ADA, "notes"), Listener(await lite.subscribe(BEN, "notes"))]
+    waiting = asyncio.create_task(streams[0].subscription.next())
+    await asyncio.sleep(0)
+    await lite.feed.close()
+    assert await waiting == b""
+    assert all(stream.subscription.has_ended for stream in streams)
+    with pytest.raises(Refusal) as caught:
+        await lite.subscribe(ADA, "notes")
+    assert caught.value.code == "unavailable"
+
+
+# ------------------------------------------------------------------ trouble, and other processes
+
+
+class Failing(SqliteStorage):
+    """A database that can't be read for a while."""
+
+    is_down = False
+
+    def snapshot(self) -> Any:
+        if self.is_down:
+            raise Refusal("unavailable")
+        return super().snapshot()
+
+
+async def test_outage(tmp_path: Path, clock: ManualClock, caplog: pytest.LogCaptureFixture) -> None:
+    """While the database can't be read, streams wait; then they are told everything, without a gap."""
+    storage = Failing(tmp_path)
+    async with opened(storage, clock) as world:
+        await world.sign_in(ADA_SIGNED_IN)
+        ada = await listen(world, ADA_SIGNED_IN, "notes")
+        storage.is_down = True
+        with caplog.at_level(logging.WARNING):
+            await world.write(note("a", "ada"))
+            await clock.advance(3)
+        assert "streams wait" in caplog.text
+        assert "can't be checked" in caplog.text
+        storage.is_down = False
+        await clock.advance(1)
+        assert told(await ada.changes()) == [("create", "a")]
+
+
+class Interrupted(SqliteStorage):
+    """A database in which something happens right after the next page of the log was read."""
+
+    then: Callable[[], Awaitable[object]] | None = None
+
+    async def log(self, after: int, limit: int, *more: Any, **named: Any) -> LogPage:
+        entries = await super().log(after, limit, *more, **named)
+        then, self.then = self.then, None
+        if then is not None:
+            await then()
+        return entries
+
+
+async def test_written_while_joining(tmp_path: Path, clock: ManualClock) -> None:
+    """What is written and served to others just when a stream has caught up is not missed by it."""
+    storage = Interrupted(tmp_path)
+    async with opened(storage, clock) as world:
+        ada = await listen(world, ADA, "notes")
+        await world.write(note("0", "ada"))
+        assert told(await ada.changes()) == [("create", "0")]
+        late = Listener(await world.subscribe(ADA, "notes"))
+
+        async def meanwhile() -> None:
+            await world.write(note("a", "ada"))
+            assert told(await ada.changes()) == [("create", "a")]
+
+        storage.then = meanwhile
+        assert (await late.next()).event == "ready"
+        assert told(await late.changes()) == [("create", "a")]
+        await world.write(note("b", "ada"))
+        assert told(await late.changes()) == told(await ada.changes()) == [("create", "b")]
+
+
+async def test_left_while_catching_up(tmp_path: Path, clock: ManualClock) -> None:
+    """A stream that ends while it reads what it missed does not become live."""
+    storage = Interrupted(tmp_path)
+    async with opened(storage, clock) as world:
+        late = await world.subscribe(ADA, "notes")
+        await late.next()
+
+        async def meanwhile() -> None:
+            late.end()
+
+        storage.then = meanwhile
+        assert await late.next() == b""
+        assert not late.is_live
+
+
+async def test_many_channels(lite: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the commits of a page others get their turn; channels that share a view share its texts."""
+    monkeypatch.setattr(feeding, "_JUDGED_AT_ONCE", 0)
+    both, one = await listen(lite, ADA, "notes", "posts"), await listen(lite, ADA, "notes")
+    await asyncio.gather(*(lite.write(note(name, "ada")) for name in "ab"))
+    for listener in (both, one):
+        assert [told(await listener.changes()) for _ in range(2)] == [[("create", "a")], [("create", "b")]]
+
+
+async def test_a_protocol_of_its_own(lite: World, clock: ManualClock) -> None:
+    """Each protocol tells the same events in its own bytes, made once for all its subscribers of a kind."""
+    framed: list[str] = []
+
+    def event(name: str, cursor: str, data: str) -> bytes:
+        framed.append(name)
+        return f"{name} {lite.cursors.read(cursor).revision} {data};".encode()
+
+    lines = Framing(event, silence=b"-;")
+    ours = [await lite.subscribe(ADA, "notes", framing=lines) for _ in range(2)]
+    ada = await listen(lite, ADA, "notes")
+    for subscription in ours:
+        assert await subscription.next() == b"ready 0 {};"
+        await lite.feed.catch_up(subscription)
+    framed.clear()
+    await lite.write(note("a", "ada"))
+    assert told(await ada.changes()) == [("create", "a")]
+    one, other = [await subscription.next() for subscription in ours]
+    assert one is other
+    assert one.startswith(b'commit 1 {"changes":[{"kind":"create"')
+    assert framed == ["commit"]
+    await clock.advance(16)
+    assert [await subscription.next() for subscription in ours] == [b"-;"] * 2
+    assert await ada.raw() == FRAMING.silence
+    behind = await lite.subscribe(
+        ADA, "notes", framing=lines, cursor=lite.cursors.at(9, 9, ours[0].channel.fingerprints)
+    )
+    assert await behind.next() == b'ready 9 {};resync 1 {"reason":"restored"};'
+
+
+async def test_other_process(postgres_dsn: str, clock: ManualClock) -> None:
+    """What another process writes to the same PostgreSQL is told within a second."""
+    storages = [PostgresStorage(postgres_dsn, connections=3) for _ in range(2)]
+    async with opened(storages[0], clock) as here, opened(storages[1], clock) as there:
+        ada = await listen(here, ADA, "notes")
+        await there.write(note("a", "ada"))
+        await clock.advance(1)
+        assert told(await ada.changes()) == [("create", "a")]
