@@ -14,10 +14,11 @@ from hinterland.client.local.accounts import AccountFollower, account_of, sender
 from hinterland.client.local.local import Local
 from hinterland.client.local.remote import ServerRemote
 from hinterland.client.session import SignedIn, SignedOut, SigningIn
-from hinterland.contract.identity import RecordId
+from hinterland.contract.changes import Write
+from hinterland.contract.identity import RecordId, is_temporary
 from hinterland.contract.sync import Pull, PullResult, Push, PushResult
 from hinterland.kit.clock import ManualClock
-from tests.client.local.conftest import OPEN, next_of, until
+from tests.client.local.conftest import NOTES, OPEN, ORDERS, next_of, until
 from tests.support.model_server import ModelServer
 
 ADA = SignedIn(user={"id": "ada"}, access_token="a", refresh_token="r", expires_at=1.0)
@@ -141,3 +142,43 @@ def test_the_face_has_what_it_names() -> None:
     """Each name of the room's face is there, and no other."""
     assert all(hasattr(local, name) for name in local.__all__)
     assert not hasattr(local, "nothing")
+
+
+async def test_writes_together_get_their_ids_here(device: OPEN, server: ModelServer) -> None:
+    """A creation without an id gets one on the device, a temporary one where the server gives the ids; the handle
+    tells them in the order of the writes."""
+    local = await device()
+    notes, orders = local.collection("notes"), local.collection("orders", ids="integer")
+    new = Write(act="create", collection="notes", body={"text": "new"})
+    handle = await local.write(new, new, Write(act="create", collection="orders", body={"amount": 3}))
+    first, second, order = handle.ids
+    assert len({first, second}) == 2
+    assert is_temporary(order)
+    assert (await notes.get(second))["text"] == "new"
+    assert repr(handle) == f"Handle(mutation={handle.mutation!r}, ids=({first!r}, {second!r}, {order!r}))"
+    await local.sync.now()
+    assert (await handle.settled()).ids == {order: 1}
+    assert (await orders.get(order))["amount"] == 3
+    assert {record["id"] for record in (await notes.list()).items} == {first, second}
+    changed = await local.write(Write(act="patch", collection="orders", id="1", body={"amount": 4}))
+    assert changed.ids == (1,)
+
+
+async def test_ids_of_a_declared_collection(device: OPEN) -> None:
+    """Who gives the ids is known from the declaration, too, before a screen has asked for the collection."""
+    local = await device(collections=[NOTES, ORDERS])
+    handle = await local.write(Write(act="create", collection="orders", body={"amount": 3}))
+    assert is_temporary(handle.ids[0])
+    named = await local.write(Write(act="create", collection="notes", body={"id": "mine", "text": "x"}))
+    assert named.ids == ("mine",)
+
+
+async def test_what_a_write_says_of_itself(device: OPEN, server: ModelServer) -> None:
+    """A write prints with its record's id and its mutation's; one that is retried knows its ids still."""
+    local = await device()
+    written = await local.collection("notes").create({"text": "x"})
+    assert repr(written) == f"Written(id={written.id!r}, mutation={written.mutation!r})"
+    server.may_write = lambda account, record: False
+    await local.sync.now()
+    again = await local.outbox.retry(written.mutation)
+    assert again.ids == written.ids == (written.id,)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 from random import random as system_random
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, TypeVar, overload
 
 from hinterland.client.local.accounts import AccountFollower
 from hinterland.client.local.connection import Connection, News, Scope
+from hinterland.client.local.identity import Ids, identified
 from hinterland.client.local.outbox import Handle, Outbox
 from hinterland.client.local.remote import Remote
 from hinterland.client.local.repository import LocalRepository
@@ -47,7 +48,7 @@ class Local:
         self.store = Store(path)
         self._server = server
         self._shapes = {collection.name: Shape(collection) for collection in collections}
-        self._names: set[str] = set()
+        self._ids: dict[str, Ids] = {}  # of the collections that are kept in step, as the app says
         self._bells: dict[str, Bell] = {}
         self.scope = Scope(0, "", self._shapes)
         self.sync = Sync(self.store, remote, clock, random, self._where, lambda: self.subscription)
@@ -92,39 +93,41 @@ class Local:
     # ------------------------------------------------------------ records
 
     @overload
-    def collection(
-        self, name: str, *, ids: Literal["string", "integer"] = ..., parent: str = ...
-    ) -> LocalRepository[dict[str, Any]]: ...
+    def collection(self, name: str, *, ids: Ids = ..., parent: str = ...) -> LocalRepository[dict[str, Any]]: ...
 
     @overload
-    def collection(
-        self, name: str, kind: type[T], *, ids: Literal["string", "integer"] = ..., parent: str = ...
-    ) -> LocalRepository[T]: ...
+    def collection(self, name: str, kind: type[T], *, ids: Ids = ..., parent: str = ...) -> LocalRepository[T]: ...
 
     def collection(
-        self, name: str, kind: type[Any] = dict, *, ids: Literal["string", "integer"] = "string", parent: str = ""
+        self, name: str, kind: type[Any] = dict, *, ids: Ids = "string", parent: str = ""
     ) -> LocalRepository[Any]:
         """The records of a collection as `kind`, which are kept in step with the server from now on.
 
         `ids` as the collection declares them; `parent` is the path of the record that owns these, `posts/42`.
         """
-        if name not in self._names:
-            self._names.add(name)
+        if name not in self._ids:
             self.sync.work()
-        shape = self._shapes.get(name)
-        return LocalRepository(self, name, kind, ids=ids if shape is None else shape.collection.ids, parent=parent)
+        if self._ids.get(name) != "integer":
+            self._ids[name] = ids
+        return LocalRepository(self, name, kind, ids=self._ids_of(name), parent=parent)
 
     async def write(self, *writes: Write) -> Handle:
-        """Keep several writes that happen together or not at all."""
-        handle, _ = await self.outbox.add(writes, dict)
+        """Keep several writes that happen together or not at all; a creation without an id gets one here."""
+        now = self.clock.now()
+        known = [identified(write, self._ids_of(write.collection), now) for write in writes]
+        handle, _ = await self.outbox.add(known, dict)
         return handle
+
+    def _ids_of(self, name: str) -> Ids:
+        shape = self._shapes.get(name)
+        return self._ids.get(name, "string") if shape is None else shape.collection.ids
 
     # ------------------------------------------------------------ for its parts
 
     @property
     def subscription(self) -> str:
         """The collections that are kept in step."""
-        return ",".join(sorted(self._names))
+        return ",".join(sorted(self._ids))
 
     @property
     def status(self) -> Status:

@@ -145,25 +145,28 @@ def _dependents(connection: Connection, scope: Scope, number: int, writes: Seque
     return found
 
 
-def retry(connection: Connection, scope: Scope, mutation: str, new_ids: Iterable[str], now: float) -> list[str]:
-    """Send a refused mutation, and those parked because of it, once more as new ones; answers their ids in order."""
-    number, state, writes = _row(connection, scope, mutation)
+def retry(
+    connection: Connection, scope: Scope, mutation: str, fresh: Callable[[], str], now: float
+) -> tuple[str, list[RecordId]]:
+    """Send a refused mutation, and those parked because of it, once more as new ones, which `fresh` gives ids; answers
+    its new id, and its records'."""
+    number, state, column = _row(connection, scope, mutation)
     if state != "refused":
         raise OnItsWay
-    later = [row[0] for row in _parked_after(connection, scope, mutation)]
-    ids = iter(new_ids)
-    again = next(ids)
+    later, again, writes = _parked_after(connection, scope, mutation), fresh(), writes_in(column)
     _remove(connection, scope, number)
-    _insert(connection, scope, again, writes_in(writes), stamp(connection, now))
-    return [again, *(id_ for each in later for id_ in retry(connection, scope, each, ids, now))]
+    _insert(connection, scope, again, writes, stamp(connection, now))
+    for each in later:
+        retry(connection, scope, each, fresh, now)
+    return again, [write.id for write in writes]
 
 
-def _parked_after(connection: Connection, scope: Scope, mutation: str) -> list[tuple[str]]:
+def _parked_after(connection: Connection, scope: Scope, mutation: str) -> list[str]:
     rows = connection.execute(
         "SELECT id, fate FROM mutations WHERE space = ? AND state = 'refused' ORDER BY number", (scope.space,)
     ).fetchall()
     problems = [(row[0], _fates.decode(row[1]).problem) for row in rows]
-    return [(id_,) for id_, problem in problems if problem is not None and problem.details.get("after") == mutation]
+    return [id_ for id_, problem in problems if problem is not None and problem.details.get("after") == mutation]
 
 
 def edit(connection: Connection, scope: Scope, mutation: str, body: Document, position: int) -> None:

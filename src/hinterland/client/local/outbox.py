@@ -14,7 +14,7 @@ from hinterland.client.local.fates import Counts, Entry, Fate
 from hinterland.client.local.status import Bell
 from hinterland.client.local.store import Store
 from hinterland.contract.changes import Write
-from hinterland.contract.identity import new_id
+from hinterland.contract.identity import RecordId, new_id
 from hinterland.contract.records import Document
 from hinterland.kit.clock import Clock
 
@@ -23,11 +23,16 @@ Read = Callable[[Document], T]
 
 
 class Handle:
-    """A write that was made here: `mutation` is its id in the outbox."""
+    """What was written here together: `mutation` is its id in the outbox, `ids` are those of its records, in the order
+    of the writes."""
 
-    def __init__(self, outbox: Outbox, mutation: str) -> None:
+    def __init__(self, outbox: Outbox, mutation: str, ids: Sequence[RecordId]) -> None:
         self._outbox = outbox
         self.mutation = mutation
+        self.ids = tuple(ids)
+
+    def __repr__(self) -> str:
+        return f"Handle(mutation={self.mutation!r}, ids={self.ids!r})"
 
     async def settled(self) -> Fate:
         """Its fate, as soon as it is known: the server has applied or refused it, or it was discarded here."""
@@ -72,9 +77,9 @@ class Outbox:
         scope = self._where()
         return await self._store.read(lambda c: mutations.counts(c, scope))
 
-    async def add(self, writes: Sequence[Write], read: Read[T]) -> tuple[Handle, Sequence[mutations.Kept[T]]]:
-        """Keep writes that happen together or not at all; they show at once. Answers their records, each as `read`
-        makes it of the document; where it raises a refusal, nothing is kept.
+    async def add(self, writes: Sequence[Write], read: Read[T]) -> tuple[Handle, Sequence[T | None]]:
+        """Keep writes that happen together or not at all; they show at once. Answers their records (None: deleted),
+        each as `read` makes it of the document; where it raises a refusal, nothing is kept.
 
         Raises Unauthorized where nobody is signed in: what nobody owns could never be sent.
         """
@@ -82,18 +87,17 @@ class Outbox:
         if scope.account == "":
             raise Unauthorized("Nobody is signed in, so nothing was kept.", sent="no")
         mutation = new_id(now)
-        records = await self._store.write(lambda c: mutations.enqueue(c, scope, mutation, writes, now, read))
+        kept = await self._store.write(lambda c: mutations.enqueue(c, scope, mutation, writes, now, read))
         self._on_change()
-        return Handle(self, mutation), records
+        return Handle(self, mutation, [each.id for each in kept]), [each.record for each in kept]
 
     async def retry(self, mutation: str) -> Handle:
         """Send a refused write once more, at the outbox's end and as a new one, with those that were parked because of
         it. Raises NotFound, and OnItsWay where it was not refused."""
         scope, now = self._where(), self._clock.now()
-        ids = (new_id(now) for _ in iter(int, 1))
-        [again, *_] = await self._store.write(lambda c: mutations.retry(c, scope, mutation, ids, now))
+        again, ids = await self._store.write(lambda c: mutations.retry(c, scope, mutation, lambda: new_id(now), now))
         self._on_change()
-        return Handle(self, again)
+        return Handle(self, again, ids)
 
     async def edit(self, mutation: str, body: Mapping[str, Any], *, position: int = 0) -> None:
         """Give a write that was not sent yet, or was refused, another body; a refused one then wants a `retry`.

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from functools import partial
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -15,6 +15,7 @@ from hinterland.client.errors import HinterlandError
 from hinterland.client.local import pulls, records
 from hinterland.client.local.connection import Connection, Scope
 from hinterland.client.local.fields import Declared, Guessed
+from hinterland.client.local.identity import Ids, identified, stored
 from hinterland.client.local.order import Order
 from hinterland.client.local.outbox import Handle, Outbox
 from hinterland.client.local.question import Question, answers, order_of
@@ -25,7 +26,7 @@ from hinterland.client.repository import Body, Page, asked
 from hinterland.contract import query as queries
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
-from hinterland.contract.identity import TEMPORARY_PREFIX, RecordId, new_id
+from hinterland.contract.identity import RecordId
 from hinterland.contract.query import DEFAULT_LIMIT, Query
 from hinterland.contract.records import STAMPS, Document
 from hinterland.kit.clock import Clock
@@ -71,10 +72,13 @@ class Written(Handle, Generic[T]):
     """A write as it is kept on this device: the record's `id`, at once, and the `record` as it looks with it (None:
     deleted). `await settled()` gives its fate."""
 
-    def __init__(self, handle: Handle, record_id: RecordId, record: T | None) -> None:
-        super().__init__(handle._outbox, handle.mutation)
-        self.id = record_id
+    def __init__(self, handle: Handle, record: T | None) -> None:
+        super().__init__(handle._outbox, handle.mutation, handle.ids)
+        [self.id] = handle.ids
         self.record = record
+
+    def __repr__(self) -> str:
+        return f"Written(id={self.id!r}, mutation={self.mutation!r})"
 
 
 class QueryState(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
@@ -96,9 +100,7 @@ class LocalRepository(Generic[T]):
     to every question that it answers.
     """
 
-    def __init__(
-        self, parts: Parts, collection: str, kind: type[T], *, ids: Literal["string", "integer"], parent: str
-    ) -> None:
+    def __init__(self, parts: Parts, collection: str, kind: type[T], *, ids: Ids, parent: str) -> None:
         self.collection = collection
         self.parent = parent
         self._parts = parts
@@ -113,7 +115,7 @@ class LocalRepository(Generic[T]):
         return self._typed(await self._parts.store.read(lambda connection: self._seen(connection, scope, record_id)))
 
     def _seen(self, connection: Connection, scope: Scope, record_id: RecordId) -> Document:
-        known = records.real_id(connection, scope, self._id(record_id))
+        known = records.real_id(connection, scope, stored(record_id, self._ids))
         document = records.seen(connection, scope, (self.collection, self.parent, known))
         if document is None:
             raise Refusal("not_found", f"there is no {self.collection}/{record_id}")
@@ -244,16 +246,11 @@ class LocalRepository(Generic[T]):
         document = _body(body)
         if replace_on and (clash := await self._clash(replace_on, document.get(replace_on))) is not None:
             return await self.replace(clash["id"], document)
-        given = document.pop("id", None)
-        return await self._write(Write(**self._at(given or self._new_id()), act="create", body=document))
+        return await self._write(Write(**self._at(""), act="create", body=document))
 
     async def _clash(self, field: str, value: Any) -> Document | None:
         found = await self._ask(Question()) if value is not None else []
         return next((document for document in found if document.get(field) == value), None)
-
-    def _new_id(self) -> str:
-        fresh = new_id(self._parts.clock.now())
-        return f"{TEMPORARY_PREFIX}{fresh}" if self._ids == "integer" else fresh
 
     async def update(self, record_id: RecordId, patch: Body) -> Written[T]:
         """Change the given fields (RFC 7396); a value may be a transform such as `{"$increment": 1}`."""
@@ -268,16 +265,12 @@ class LocalRepository(Generic[T]):
         return await self._write(Write(**self._at(record_id), act="delete"))
 
     def _at(self, record_id: RecordId) -> dict[str, Any]:
-        return {"collection": self.collection, "parent": self.parent, "id": self._id(record_id)}
-
-    def _id(self, record_id: RecordId) -> RecordId:
-        """The id as the store has it: a number that the server gave may be said as text, as in a path."""
-        text = str(record_id)
-        return int(text) if self._ids == "integer" and text.isascii() and text.isdigit() else record_id
+        return {"collection": self.collection, "parent": self.parent, "id": record_id}
 
     async def _write(self, write: Write) -> Written[T]:
-        handle, [(record_id, record)] = await self._parts.outbox.add([write], lambda made: fitting(made, self._kind))
-        return Written(handle, record_id, record)
+        known = identified(write, self._ids, self._parts.clock.now())
+        handle, [record] = await self._parts.outbox.add([known], lambda made: fitting(made, self._kind))
+        return Written(handle, record)
 
 
 def _checked(**asking: Any) -> Query:
