@@ -146,9 +146,16 @@ def test_from_a_refused_start_to_served_records(server_process: Serve, tmp_path:
     assert "drop the collection drafts with its 1 record" in asked.out
     done = hinterland("migrate", app, "--data", data, "--yes")
     assert (done.code, done.err) == (0, "")
+    assert "nothing to migrate" in hinterland("migrate", app, "--data", data, "--yes").out
     server = server_process(app, data)
     assert books(server.url) == [{"id": f"b{n}", "title": f"Book {n}", "year": 2000 + n, "stars": 3} for n in range(3)]
-    assert "nothing to migrate" in hinterland("migrate", app, "--data", tmp_path / "fresh", "--yes").out
+
+
+def test_a_mistyped_folder(tmp_path: Path) -> None:
+    """Without a database in the folder there is nothing to bring anywhere: that is said, and none is made."""
+    said = told(hinterland("migrate", written(tmp_path, NEW), "--data", tmp_path / "typo", "--yes"))
+    assert f"there is no database in {tmp_path / 'typo'}: name its folder with --data" in said
+    assert not (tmp_path / "typo").exists()
 
 
 def test_a_person_is_asked(tmp_path: Path, data: Path) -> None:

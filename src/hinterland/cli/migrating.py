@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from hinterland.cli.output import fail, say, troubles
-from hinterland.cli.reaching import app_of, running
+from hinterland.cli.reaching import app_of, demand_database, running
 from hinterland.kit.clock import SystemClock
 from hinterland.server.app import storage_for
 from hinterland.server.data import schema
@@ -23,6 +23,7 @@ async def migrate(path: Path, data: Path, *, is_agreed: bool) -> None:
     """Rehearse, tell, ask unless `is_agreed`, and do it."""
     with troubles(path, data):
         app = app_of(path)
+        demand_database(app.settings, data)
         storage = storage_for(app.settings, data)
         Catalogue(app.collections, storage.dialect)  # a broken rule is told before anything is touched
         if (server := running(data)) is not None and storage.dialect == "sqlite":

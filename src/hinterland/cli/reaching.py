@@ -14,7 +14,7 @@ from hinterland.server.app import opened, storage_for
 from hinterland.server.backend import Backend
 from hinterland.server.data.schema import stored
 from hinterland.server.declaration import App, load
-from hinterland.server.settings import from_environment
+from hinterland.server.settings import Settings, from_environment
 from hinterland.server.storage.failures import StorageError
 from hinterland.server.storage.ownership import holder
 
@@ -40,10 +40,7 @@ async def backend(data: Path, path: Path | None) -> AsyncIterator[Backend]:
 
 
 async def _stored_app(app: App, data: Path) -> App:
-    if not app.settings.database_url and not any(data.glob("*.db")):  # a wrong folder is not made into a database
-        raise StorageError(
-            f"there is no database in {data}: name its folder with --data, or the app file with --app to make one"
-        )
+    demand_database(app.settings, data, ", or the app file with --app to make one")
     storage = storage_for(app.settings, data)
     await storage.open()
     try:
@@ -51,6 +48,12 @@ async def _stored_app(app: App, data: Path) -> App:
     finally:
         await storage.close()
     return App(collections=list(known.values()), settings=app.settings)
+
+
+def demand_database(settings: Settings, data: Path, otherwise: str = "") -> None:
+    """Raises `StorageError` where the folder holds no database, so that a mistyped one is not made into one."""
+    if not settings.database_url and not any(data.glob("*.db")):
+        raise StorageError(f"there is no database in {data}: name its folder with --data{otherwise}")
 
 
 def running(data: Path) -> tuple[str, str] | None:
