@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 
 import pytest
 
 from hinterland.contract.records import Collection
-from hinterland.server.storage.protocol import PAGE_BYTES, Head, LogEntry, Storage, StoredRecord
+from hinterland.server.storage.protocol import PAGE_BYTES, Head, LogEntry, Snapshot, Storage, StoredRecord
 from hinterland.server.storage.statements import RECORD_COLUMNS, RECORD_TEXTS
 from hinterland.testing.storage_scribe import Edit, commit, tables, write
 
@@ -23,6 +24,24 @@ async def _three_commits(storage: Storage) -> None:
 
 def _bodies(entry: LogEntry) -> tuple[str | None, str | None]:
     return entry.before and entry.before.body, entry.after and entry.after.body
+
+
+def _reads(source: Snapshot) -> dict[str, Awaitable[object]]:
+    """Every read of a snapshot, by its name."""
+    return {
+        "fetch": source.fetch("SELECT id, title FROM posts ORDER BY id"),
+        "fetch_some": source.fetch_some(
+            f"SELECT {RECORD_COLUMNS} FROM posts r ORDER BY id LIMIT 9", (), RECORD_TEXTS.of(9), "unknown"
+        ),
+        "record": source.record("posts", "", "b"),
+        "row": source.row("_collections", {"name": "tasks"}),
+        "rows": source.rows("_collections", {}),
+        "head": source.head(),
+        "check_at": source.check_at(4),
+        "record_at": source.record_at("posts", "", "a", 1),
+        "log": source.log(0, 100),
+        "history": source.history("posts", "", "a", 0),
+    }
 
 
 class LogSuite:
@@ -136,6 +155,18 @@ class LogSuite:
             ]
         rows, was_cut = await storage.fetch_some("SELECT count(*) FROM comments", (), None, "much")
         assert ([tuple(row) for row in rows], was_cut) == ([(5,)], False)
+
+    async def test_every_read_of_a_transaction(self, storage: Storage) -> None:
+        """A transaction answers every read as a snapshot does, with what it has written itself."""
+        await commit(storage, Edit("posts", "a", {"title": "1"}))
+        async with storage.transaction() as transaction:
+            edits = Edit("posts", "a", {"title": "2"}), Edit("posts", "b", {}), Edit("tasks", 5, {})
+            await write(transaction, *edits, tables=tables(storage))
+            inside = {name: await read for name, read in _reads(transaction).items()}
+        assert inside == {name: await read for name, read in _reads(storage).items()}
+        async with storage.snapshot() as snapshot:
+            assert inside == {name: await read for name, read in _reads(snapshot).items()}
+        assert inside.keys() == {name for name in vars(Snapshot) if not name.startswith("_")}
 
     async def test_head(self, storage: Storage) -> None:
         """The head is the last revision, its commit's check value, and what the log reaches back to."""

@@ -52,7 +52,8 @@ async def migrate(
 ) -> Migration:
     """Bring the records of an opened `storage` to the declaration `collections`; `now` in seconds since 1970.
 
-    Where there are problems, nothing was changed. Raises what a write raises.
+    Where there are problems, nothing was changed. Raises what a write raises, and `SchemaChange` where no migration can
+    make what was declared.
     """
     result = Migration()
     try:
@@ -70,16 +71,15 @@ async def _migrate(
     transaction: Writes, collections: Sequence[Collection], dialect: DialectName, now: float
 ) -> Migration:
     old = await schema.stored(transaction)
-    pairs = [(old[new.name], new) for new in collections if new.name in old]
-    if impossible := [reason for before, new in pairs for reason in schema.impossible(before, new)]:
-        return Migration((), tuple(f"{reason}: no migration changes that" for reason in impossible))
+    if impossible := schema.impossible(old, collections):
+        raise schema.SchemaChange(impossible, is_possible=False)
     transaction.tables = {name: CollectionTable(collection, dialect) for name, collection in old.items()}
     declared = {collection.name for collection in collections}
     steps = [await _drop(transaction, name) for name in old if name not in declared]
     problems: list[str] = []
-    for before, new in pairs:
-        if schema.changed(before, new):
-            rewriting = _Rewriting(transaction, before, new, dialect, now)
+    for new in collections:
+        if new.name in old and schema.changed(old[new.name], new):
+            rewriting = _Rewriting(transaction, old[new.name], new, dialect, now)
             await rewriting.run()
             steps += rewriting.steps()
             problems += rewriting.told_problems()
@@ -166,7 +166,7 @@ class _Rewriting:
             )
 
     async def _write(self, changes: Sequence[Change]) -> None:
-        first = await self.transaction.reserve(len(changes))  # type: ignore[attr-defined]
+        first = await self.transaction.reserve(len(changes))
         numbered = [
             change._replace(after=change.after and change.after._replace(revision=revision))
             for revision, change in enumerate(changes, first)

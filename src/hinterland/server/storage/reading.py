@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -24,20 +25,20 @@ async def pause(index: int, count: int) -> None:
         await asyncio.sleep(0)
 
 
-class Reads:
+class Reads(ABC):
     """What a snapshot and a transaction can read. `tables` are the declared collections' tables."""
 
     tables: Mapping[str, CollectionTable]
 
+    @abstractmethod
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Sequence[Any]]:
         """The rows of one SELECT; parameters stand as `?`."""
-        raise AssertionError("a driver reads")  # pragma: no cover
 
+    @abstractmethod
     async def fetch_some(
         self, sql: str, parameters: Sequence[Any], texts: Texts | None, cost: Cost
     ) -> tuple[list[Sequence[Any]], bool]:
         """The first rows of one SELECT, and whether there are more."""
-        raise AssertionError("a driver reads")  # pragma: no cover
 
     def table(self, collection: str) -> CollectionTable:
         """The table of a declared collection. Raises the `unknown_collection` refusal."""

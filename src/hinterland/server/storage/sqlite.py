@@ -51,6 +51,15 @@ class SqliteTransaction(Writes):
         except ERRORS as error:
             raise refusal(error) from error
 
+    async def fetch_some(
+        self, sql: str, parameters: Sequence[Any], texts: Texts | None, cost: Cost
+    ) -> tuple[list[Sequence[Any]], bool]:
+        """The first rows of one SELECT."""
+        try:
+            return some(texts, self.connection.execute(sql, parameters))
+        except ERRORS as error:
+            raise refusal(error) from error
+
     async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Run one statement."""
         try:

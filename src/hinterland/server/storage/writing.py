@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, assert_never
 
+from hinterland.contract.identity import RecordId
 from hinterland.server.storage import statements
-from hinterland.server.storage.protocol import Change
+from hinterland.server.storage.protocol import Change, StoredRecord
 from hinterland.server.storage.reading import Reads, pause
 from hinterland.server.storage.system import SYSTEM_TABLES, Amend, Drop, Expect, LostRace, Put, Row, RowAct
 
@@ -16,9 +18,17 @@ _SYSTEM = {table.name: table for table in SYSTEM_TABLES}
 class Writes(Reads):
     """What a transaction can write."""
 
+    @abstractmethod
     async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Run one statement."""
-        raise AssertionError("a driver writes")  # pragma: no cover
+
+    @abstractmethod
+    async def lock(self, collection: str, parent: str, id: RecordId) -> StoredRecord | None:
+        """Read a record that is about to be written, so that no other writer changes it meanwhile."""
+
+    @abstractmethod
+    async def reserve(self, count: int) -> int:
+        """Take `count` revisions; returns the first."""
 
     async def write(self, changes: Sequence[Change], commit: int, check: int, at: float) -> None:
         """Write the changes of one commit to their tables and the log; the last one's revision is `commit`."""
