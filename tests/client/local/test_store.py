@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from pathlib import Path
 
@@ -88,6 +89,35 @@ async def test_one_process_synchronises(path: Path) -> None:
     await second.close()
     assert first.own()
     await first.close()
+
+
+async def test_the_store_is_its_owners(path: Path) -> None:
+    """What is kept on the device is readable by the file's owner only, whatever the process's umask lets in."""
+    before = os.umask(0o022)
+    try:
+        store = Store(path)
+        await store.open()
+        await store.write(lambda c: c.execute("INSERT INTO clock VALUES (1, 1)"))
+        files = sorted(path.parent.iterdir())
+        assert [file.name for file in files] == ["app.db", "app.db-shm", "app.db-wal"]
+        assert os.name == "nt" or {file.stat().st_mode & 0o777 for file in files} == {0o600}
+        await store.close()
+        await store.open()  # a file that is there stays as its owner made it
+        await store.close()
+    finally:
+        os.umask(before)
+
+
+async def test_what_another_process_writes_at_once_is_noticed(path: Path) -> None:
+    """The first look already tells what another process wrote after the store was opened."""
+    first, second = Store(path), Store(path)
+    await first.open()
+    await second.open()
+    await second.write(lambda c: c.execute("INSERT INTO clock VALUES (1, 1)"))
+    assert await first.look()
+    assert not await second.look()
+    await first.close()
+    await second.close()
 
 
 async def test_what_another_process_wrote_is_noticed(path: Path) -> None:

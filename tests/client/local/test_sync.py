@@ -329,6 +329,19 @@ async def test_one_process_of_several_synchronises(device: OPEN, server: ModelSe
     await watching.aclose()
 
 
+async def test_another_process_is_heard_from_the_start(device: OPEN, server: ModelServer, clock: ManualClock) -> None:
+    """What another process writes right after the start is sent within 2 s, and it learns the fate as soon."""
+    first, second = await device(), await device()
+    first.sync.start()
+    await is_online(first)
+    second.sync.start()
+    written = await second.collection("notes").create({"text": "from the second"})
+    waiting = asyncio.create_task(written.settled())
+    await turn(clock, 4)
+    await until(waiting.done)
+    assert waiting.result().is_applied
+
+
 async def _while_turning(clock: ManualClock, task: asyncio.Future[Any]) -> Any:
     while not task.done():
         await turn(clock, 1)

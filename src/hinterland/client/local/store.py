@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from hinterland.client.local.connection import Connection, News
 from hinterland.client.local.errors import translated
 from hinterland.client.local.schema import MIGRATIONS
 from hinterland.contract.errors import Refusal
+from hinterland.kit import atomic_file
 from hinterland.kit.file_lock import FileLock
 from hinterland.kit.sqlite import TooNew, connect, migrate, transaction
 
@@ -51,8 +53,11 @@ class Store:
 
     def _open(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):  # readable by its owner only, and so are the files that SQLite puts beside it
+            atomic_file.create(self.path, b"")
         self._connection = connect(self.path, Connection)
         migrate(self._connection, MIGRATIONS)
+        self._version = _version(self._connection)
 
     async def close(self) -> None:
         """Close the file after what is under way; opening again is possible."""
@@ -132,10 +137,14 @@ class Store:
             self._is_owner = False
 
     async def look(self) -> bool:
-        """Whether another process has written since the last look; listeners are told."""
-        before = self._version
-        self._version = await self.read(lambda c: int(c.execute("PRAGMA data_version").fetchone()[0]))
-        is_changed = before not in (0, self._version)
+        """Whether another process has written since the last look, or since `open`; listeners are told."""
+        before, self._version = self._version, await self.read(_version)
+        is_changed = before != self._version
         if is_changed:
             self._announce(News(is_foreign=True))
         return is_changed
+
+
+def _version(connection: Connection) -> int:
+    """A number that is another when another connection has written."""
+    return int(connection.execute("PRAGMA data_version").fetchone()[0])

@@ -30,7 +30,7 @@ _LONGEST_WAIT = 60.0  # however long the server asks to stay away
 _EVERY = 30.0  # a round without any news, in case the live events are held back on their way
 _log = logging.getLogger("hinterland.client")
 _TOGETHER = 200  # live events that are applied in one transaction at most
-_LOOK = 2.0  # how often another process's doings are looked for
+_LOOK = 1.0  # how often another process's doings are looked for
 
 
 class Sync:
