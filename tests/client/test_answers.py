@@ -50,6 +50,23 @@ def test_a_refusal_comes_back_as_it_was_meant(code: str) -> None:
         assert (error.code, error.status, error.message) == (code, refusal.status, "what happened")
         assert (error.errors, error.details) == ({"f": ["m"]}, {"n": 1})
         assert (error.retry_after, error.request_id) == (2.5, "r-7")
+        assert error.is_from_server
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (413, None),
+        (413, {"code": "too_large"}),
+        (413, {"code": "TooLarge", "status": 413}),
+        (400, {"code": "too_large", "status": 413}),
+        (418, {"code": "too_large", "status": 418}),
+    ],
+)
+def test_what_is_not_the_servers_own_word(status: int, body: Any) -> None:
+    """Anything on the way may answer with a status: the server's own word has a body with a code of the table and the
+    code's status."""
+    assert not error_in(answer(status, body)).is_from_server
 
 
 def test_a_refusal_of_this_device() -> None:
@@ -58,6 +75,7 @@ def test_a_refusal_of_this_device() -> None:
     assert type(error) is errors.ValidationFailed
     assert (error.errors, error.details) == ({"f": ["m"]}, {"n": 1})
     assert str(error) == "what happened. Correct the fields. [validation, sent: no, f: m]"
+    assert not error.is_from_server
 
 
 @pytest.mark.parametrize("code", CODES)

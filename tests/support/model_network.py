@@ -8,25 +8,34 @@ from typing import Any
 
 import msgspec
 
+from hinterland.client.answers import error_in, error_of
 from hinterland.client.errors import ConnectError, ConnectionLost
 from hinterland.client.events import Event
+from hinterland.client.exchange import Response
+from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import RecordId
-from hinterland.contract.sync import Pull, PullResult, Push, PushResult
+from hinterland.contract.sync import MAX_MUTATIONS, Pull, PullResult, Push, PushResult
 from tests.support.model_server import ModelServer
 
 
 class FaultyNetwork:
-    """The way to a server on which requests and answers are lost, and requests come twice or late, with a seed."""
+    """The way to a server on which requests and answers are lost or turned away, and requests come twice or late, with
+    a seed. No push gets through that has more than `most` mutations."""
 
-    def __init__(self, server: ModelServer, random: Random, share: float = 0.3, limit: int = 500) -> None:
+    def __init__(
+        self, server: ModelServer, random: Random, share: float = 0.3, limit: int = 500, most: int = MAX_MUTATIONS
+    ) -> None:
         self.server = server
         self.random = random
         self.share = share
         self.limit = limit
+        self.most = most
         self._late: list[Callable[[], Any]] = []
 
     async def push(self, account: RecordId, push: Push) -> PushResult:
         """Hand in a push, or not, or twice, or much later again."""
+        if len(push.mutations) > self.most:
+            raise error_in(Response(status=413))
         return await self._carry(lambda: self.server.push(account, push))  # type: ignore[no-any-return]
 
     async def pull(self, account: RecordId, pull: Pull) -> PullResult:
@@ -43,9 +52,11 @@ class FaultyNetwork:
             await _ignored(self._late.pop(0))
         if self.random.random() >= self.share:
             return await ask()
-        fault = self.random.choice(["refused", "request lost", "answer lost", "twice", "late"])
+        fault = self.random.choice(["refused", "turned away", "request lost", "answer lost", "twice", "late"])
         if fault == "refused":
             raise ConnectError
+        if fault == "turned away":
+            raise error_of(Refusal("rate_limited").problem())
         if fault == "twice":
             await _ignored(ask)
             return await ask()

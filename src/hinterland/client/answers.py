@@ -10,7 +10,7 @@ import msgspec
 from hinterland.client import errors
 from hinterland.client.errors import StatusError
 from hinterland.client.exchange import Response
-from hinterland.contract.errors import Problem, Refusal
+from hinterland.contract.errors import CODES, Problem, Refusal
 
 # Codes of the contract's table.
 BY_CODE: dict[str, type[StatusError]] = {
@@ -84,6 +84,7 @@ def error_of(problem: Problem) -> StatusError:
         code=problem.code,
         errors=problem.errors,
         details=problem.details,
+        is_from_server=True,
         retry_after=problem.retry_after,
         request_id=problem.request_id,
     )
@@ -92,7 +93,7 @@ def error_of(problem: Problem) -> StatusError:
 def refused_here(refusal: Refusal) -> StatusError:
     """The exception for what this device refuses itself: the server's class and code, but nothing was sent."""
     error = error_of(refusal.problem())
-    error.status, error.sent = 0, "no"
+    error.status, error.sent, error.is_from_server = 0, "no", False
     return error
 
 
@@ -107,6 +108,8 @@ def error_in(response: Response, *, operation: str = "", now: float = 0.0) -> St
         code=code if code in BY_CODE else kind.code,
         errors=_field_errors(body.get("errors")),
         details=body["details"] if isinstance(body.get("details"), dict) else None,
+        is_from_server=code in CODES and CODES[code].status == body.get("status") == response.status,
+        is_in_doubt=response.is_in_doubt,
         retry_after=_wait_asked(response, body, now),
         request_id=response.headers.get("x-request-id") or _text(body.get("request_id")),
         operation=operation,

@@ -91,8 +91,9 @@ async def _nothing() -> None:
 class Response(msgspec.Struct, kw_only=True):
     """What came back: header names are in lower case, `content` is the whole body, empty where it is a `stream`.
 
-    `attempts` counts the requests that it took and `waited` the seconds between them. A stream must be ended with
-    `close`, which may be called at any time and more than once.
+    `attempts` counts the requests that it took and `waited` the seconds between them; `is_in_doubt`: one of them
+    may have been carried out all the same. A stream must be ended with `close`, which may be called at any time and
+    more than once.
     """
 
     status: int
@@ -102,6 +103,7 @@ class Response(msgspec.Struct, kw_only=True):
     close: Callable[[], Awaitable[None]] = _nothing
     attempts: int = 1
     waited: float = 0.0
+    is_in_doubt: bool = False
 
     def __repr__(self) -> str:
         return f"Response({self.status})"

@@ -12,6 +12,8 @@ class StatusError(HinterlandError):
     """The server said no, or this device already did (`sent` is then "no", `status` 0).
 
     `status` is the HTTP status, `errors` the messages by field, `details` whatever a program may want besides.
+    `is_from_server`: the answer has our server's own body; else anything on the way may have given it. `is_in_doubt`:
+    one of the call's attempts may have been carried out all the same.
     """
 
     code = "status"
@@ -26,12 +28,16 @@ class StatusError(HinterlandError):
         status: int = 0,
         errors: Mapping[str, list[str]] | None = None,
         details: Mapping[str, Any] | None = None,
+        is_from_server: bool = False,
+        is_in_doubt: bool = False,
         **more: Any,
     ) -> None:
         super().__init__(message, **more)
         self.status = status
         self.errors = dict(errors or {})
         self.details = dict(details or {})
+        self.is_from_server = is_from_server
+        self.is_in_doubt = is_in_doubt
 
     def _facts(self) -> list[str]:
         fields = [f"{name}: {'; '.join(messages)}" for name, messages in self.errors.items()]

@@ -22,6 +22,7 @@ from hinterland.client.errors import (
     ReadTimeout,
     ServiceUnavailable,
     TlsError,
+    TooLarge,
 )
 from hinterland.client.exchange import Request, Response
 from hinterland.client.layers.retry import STATUSES, Failure, failure_of, may_repeat, verdict
@@ -120,6 +121,23 @@ async def test_the_last_failure_is_raised_with_its_story(client: Client, script:
     error = caught.value
     assert (error.attempts, error.operation, error.sent) == (4, "records.list", "maybe")
     assert error.waited > 0
+
+
+@pytest.mark.parametrize(
+    ("before", "is_in_doubt"),
+    [([], False), ([429], False), ([ConnectError()], False), ([ConnectionLost()], True), ([503], True)],
+)
+async def test_a_refusal_tells_whether_an_earlier_attempt_is_in_doubt(
+    client: Client, script: Scripted, clock: ManualClock, before: list[int | HinterlandError], is_in_doubt: bool
+) -> None:
+    """A refusal says whether another attempt of the call may have been carried out, and whose word it is."""
+    for each in before:
+        expected = script.expect("GET", PATH)
+        expected.answer(each) if isinstance(each, int) else expected.fail(each)
+    script.expect("GET", PATH).answer(413)
+    with pytest.raises(TooLarge) as caught:
+        await play(clock, client.collection("posts").list())
+    assert (caught.value.is_in_doubt, caught.value.is_from_server) == (is_in_doubt, False)
 
 
 async def test_a_write_carries_one_key_on_each_attempt(client: Client, script: Scripted, clock: ManualClock) -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hinterland.client.errors import NetworkError
+from hinterland.client.errors import NetworkError, RateLimited
 from hinterland.client.local import pulls
 from hinterland.client.local.connection import Connection
 from hinterland.client.local.local import Local
@@ -41,7 +41,8 @@ class Device:
         self.world = world
         self.path = world.folder / f"{name}.db"
         self.account = account
-        self.network = FaultyNetwork(world.server, world.random, limit=world.random.choice([1, 3, 500]))
+        limit, most = world.random.choice([1, 3, 500]), world.random.choice([1, 2, 200])
+        self.network = FaultyNetwork(world.server, world.random, limit=limit, most=most)
         self.transactions_left: int | None = None
         self.increments: dict[RecordId, int] = {}
         self.may_add: tuple[int, ...] = (0,)
@@ -148,7 +149,7 @@ class Device:
     async def sync(self) -> None:
         try:
             await self.local.sync.now()
-        except NetworkError:
+        except (NetworkError, RateLimited):
             return
 
     async def hear(self) -> None:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from hinterland.client.errors import BadRequest, ConnectionLost, Gap, NetworkError, TooLarge
+from hinterland.client.answers import error_of
+from hinterland.client.errors import BadRequest, ConnectionLost, Gap, NetworkError
+from hinterland.contract.errors import Refusal
 from hinterland.contract.sync import Push
 from hinterland.kit.clock import ManualClock
 from tests.client.local.conftest import OPEN
@@ -23,7 +25,7 @@ async def test_a_poison_write_is_parked(device: OPEN, server: ModelServer, code:
 
     def fault(push: Push) -> None:
         if any(write.body.get("text") == "poison" for mutation in push.mutations for write in mutation.writes):
-            raise (TooLarge if code == "too_large" else BadRequest)("I can't read that", code=code, status=413)
+            raise error_of(Refusal(code, "I can't read that").problem())
 
     remote.fault = fault
     await local.sync.now()

@@ -125,6 +125,7 @@ class Retry:
 def _told(outcome: Response | HinterlandError, request: Request, sent: Sent) -> Response:
     outcome.attempts, outcome.waited = request.journal.attempts, request.journal.waited
     if isinstance(outcome, Response):
+        outcome.is_in_doubt = sent != "no"
         return outcome
     outcome.operation = outcome.operation or request.operation
     outcome.sent = most_sent(outcome.sent, sent)

@@ -4,7 +4,7 @@ Moves of a mutation's state::
 
     pending ── first send ──> sent ──> applied ── a pull holds it ──> gone (conflicted: stays until discarded)
        ^                       └─────> refused ── retried or edited ──> pending, as a new mutation at the end
-       └── fork, a push that the server could not read, or one that provably never left ── sent
+       └── fork, or a push of which provably nothing was taken ── sent
 
 A seq is given at the first send, in the transaction before it, so that seqs have no gaps whatever is discarded.
 """

@@ -12,7 +12,7 @@ from hinterland.client.local.records import lift, refresh, text, touch, writes_i
 from hinterland.client.local.temporary import renamed
 from hinterland.contract.errors import Problem
 from hinterland.contract.identity import RecordId
-from hinterland.contract.sync import Push, PushResult, Settled
+from hinterland.contract.sync import Mutation, Push, PushResult, Settled
 
 _fates = msgspec.json.Decoder(Fate)
 
@@ -155,10 +155,11 @@ def _send_again(connection: Connection, scope: Scope, seq: int) -> None:
     )
 
 
-def poison(connection: Connection, scope: Scope, seq: int, problem: Problem) -> None:
-    """Park the mutation `seq` that the server can't even read. It took nothing of it, so the seq goes to the next."""
-    number, mutation = connection.execute(
-        "SELECT number, id FROM mutations WHERE space = ? AND seq = ?", (scope.space, seq)
+def poison(connection: Connection, scope: Scope, mutation: Mutation, problem: Problem) -> None:
+    """Park a mutation that can't even be read, or does not get through. It provably never was taken, so its seq goes to
+    the next."""
+    [number] = connection.execute(
+        "SELECT number FROM mutations WHERE space = ? AND seq = ?", (scope.space, mutation.seq)
     ).fetchone()
-    take_back(connection, scope, seq)
-    park(connection, scope, number, Fate(mutation=mutation, status="refused", problem=problem))
+    take_back(connection, scope, mutation.seq)
+    park(connection, scope, number, Fate(mutation=mutation.id, status="refused", problem=problem))

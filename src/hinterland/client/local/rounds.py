@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from functools import partial
 
-from hinterland.client.errors import BadRequest, Fork, Gap, HinterlandError, InvalidCursor, StatusError
+from msgspec.structs import replace
+
+from hinterland.client.errors import Fork, Gap, HinterlandError, InvalidCursor, StatusError
 from hinterland.client.local import pulls, pushes, results
 from hinterland.client.local.connection import Connection, Scope
 from hinterland.client.local.remote import Remote
 from hinterland.client.local.store import Store
-from hinterland.contract.errors import Problem
+from hinterland.contract.errors import Problem, Refusal
 from hinterland.contract.identity import new_id
 from hinterland.contract.sync import MAX_MUTATIONS, Pull, Push
 from hinterland.kit.clock import Clock
 
 _PATIENCE = 3  # answers in a row that name a gap; then the server and this device will never agree on the seqs
+# What the server says before it takes anything: of a push that it can't read, and of whoever sends it.
 _UNREADABLE = ("invalid_body", "validation", "too_large")
+_NOT_NOW = ("unauthorized", "rate_limited")
 
 
 class Rounds:
@@ -46,11 +50,12 @@ class Rounds:
             await self._fork(scope, push)
         except Gap as error:
             await self._gap(scope, error)
-        except BadRequest as error:
-            await self._unreadable(scope, push, error)
         except HinterlandError as error:
-            if error.sent == "no":
-                await self._store.write(lambda c: pushes.take_back(c, scope, first_new))
+            if isinstance(error, StatusError) and _is_about_content(error):
+                await self._unreadable(scope, push, first_new, error)
+                return
+            if _is_untaken(error):
+                await self._take_back(scope, first_new)
             raise
         else:
             await self._store.write(lambda c: results.settle(c, scope, push, result))
@@ -74,18 +79,33 @@ class Rounds:
         else:
             await self._store.write(lambda c: results.gap(c, scope, expected, self._new_device()))
 
-    async def _unreadable(self, scope: Scope, push: Push, error: StatusError) -> None:
-        """The server could not read the push, and took nothing: find the mutation that it is about, and park it."""
-        if error.code not in _UNREADABLE:
-            raise error
+    async def _unreadable(self, scope: Scope, push: Push, first_new: int, error: StatusError) -> None:
+        """Nothing of the push was taken: find the mutation that it is about, or a size that gets through, and park a
+        mutation that never will. Raises the error where an earlier attempt, of which it says nothing, is in doubt."""
         if len(push.mutations) > 1:
+            if not error.is_in_doubt:
+                await self._take_back(scope, first_new)
             self._limit = len(push.mutations) // 2
+        elif error.is_in_doubt or push.mutations[0].seq < first_new:
+            await self._ask(scope, push)
+            raise error
+        else:
+            await self._store.write(lambda c: results.poison(c, scope, push.mutations[0], _reason(error)))
+            self._limit = MAX_MUTATIONS
+
+    async def _ask(self, scope: Scope, push: Push) -> None:
+        """Ask how far the server is. What it has decided keeps its seq, and is sent again for its fate; what it has not
+        waits as if never sent."""
+        try:
+            known = await self._remote.push(scope.account, replace(push, mutations=[]))
+        except Fork:
+            await self._fork(scope, push)
             return
-        problem = Problem(
-            title=error.message, status=error.status, code=error.code, message=error.message, errors=error.errors
-        )
-        await self._store.write(lambda c: results.poison(c, scope, push.mutations[0].seq, problem))
-        self._limit = MAX_MUTATIONS
+        if known.settled < push.mutations[0].seq:
+            await self._take_back(scope, push.mutations[0].seq)
+
+    async def _take_back(self, scope: Scope, seq: int) -> None:
+        await self._store.write(lambda c: pushes.take_back(c, scope, seq))
 
     def _new_device(self) -> str:
         return new_id(self._clock.now())
@@ -104,6 +124,26 @@ class Rounds:
             return True
         is_taken = await self._store.write(lambda c: pulls.take_pull(c, scope, subscription, pull.cursor, result))
         return result.more or not is_taken
+
+
+def _is_about_content(error: StatusError) -> bool:
+    """Whether a push is refused for what is in it: by the server's own word, or for its size by anything on the way."""
+    return error.status == 413 or (error.is_from_server and error.code in _UNREADABLE)
+
+
+def _is_untaken(error: HinterlandError) -> bool:
+    """Whether certainly nothing of a push was taken, in none of its attempts."""
+    if isinstance(error, StatusError) and error.is_from_server and error.code in _NOT_NOW:
+        return not error.is_in_doubt
+    return error.sent == "no"
+
+
+def _reason(error: StatusError) -> Problem:
+    if not error.is_from_server:
+        return Refusal("too_large", "something on the way to the server takes no requests of this size").problem()
+    return Problem(
+        title=error.message, status=error.status, code=error.code, message=error.message, errors=error.errors
+    )
 
 
 def _next(scope: Scope, limit: int, connection: Connection) -> tuple[Push, int] | None:
