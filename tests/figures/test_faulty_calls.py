@@ -12,7 +12,7 @@ from hinterland.client.errors import HinterlandError
 from hinterland.client.transports.network import Network
 from hinterland.testing.faulty import FaultyNetwork
 from tests.figures.scale import SEED, Progress, figure, sized
-from tests.journeys.test_crash import APP
+from tests.support.marks import marks_app
 from tests.support.server import ServerProcess
 
 CALLS = sized(1_000, 20_000)
@@ -56,9 +56,7 @@ class Caller:
 
 async def test_idempotent_calls(server_process: Callable[..., ServerProcess], tmp_path: Path) -> None:
     """5 % resets + 5 % 503 + 200 ms jitter: ≥ 99.9 % of idempotent calls succeed, and none is carried out twice."""
-    app = tmp_path / "app.py"
-    app.write_text(APP)
-    server = server_process(app)
+    server = server_process(marks_app(tmp_path))
     network = FaultyNetwork(Network(), seed=SEED, reset=0.05, busy=0.05, delay=JITTER)
     async with Client(server.url) as good, Client(server.url, transport=network) as client:
         await good.collection("marks").create({"id": "first", "mark": "first"})

@@ -12,7 +12,7 @@ from hinterland.client.errors import HinterlandError
 from hinterland.client.transports.network import Network
 from hinterland.testing.faulty import FaultyNetwork
 from tests.figures.scale import SEED, Progress, figure, sized
-from tests.journeys.test_crash import APP
+from tests.support.marks import marks_app
 from tests.support.server import ServerProcess
 
 POSTS = sized(300, 10_000)
@@ -63,9 +63,7 @@ class Run:
 
 async def test_keyed_posts(server_process: Callable[..., ServerProcess], tmp_path: Path) -> None:
     """10,000 keyed POSTs through lost answers and restarts: exactly 10,000 records, each under the answered id."""
-    app = tmp_path / "app.py"
-    app.write_text(APP)
-    server = server_process(app)
+    server = server_process(marks_app(tmp_path))
     network = FaultyNetwork(Network(), seed=SEED, lost=0.1, reset=0.05)
     async with Client(server.url, transport=network) as client:
         run = Run(server, client)

@@ -12,7 +12,7 @@ from typing import Self
 
 import httpx2
 
-from tests.journeys.test_crash import APP
+from tests.support.marks import marks_app
 from tests.support.required import require, require_program
 from tests.support.server import ServerProcess
 
@@ -82,8 +82,7 @@ def test_every_acknowledgement_follows_its_fdatasync(
     tmp_path: Path, server_process: Callable[..., ServerProcess]
 ) -> None:
     """Every acknowledgement follows its fdatasync: the record's bytes are written, a sync ends, then the 201 leaves."""
-    app = tmp_path / "app.py"
-    app.write_text(APP)
+    app = marks_app(tmp_path)
     server = server_process(app, tmp_path / "data")
     with Trace(server.pid, tmp_path / "trace") as trace, ThreadPoolExecutor(CLIENTS) as pool:
         list(pool.map(lambda number: write_marks(server.url, number), range(CLIENTS)))

@@ -17,18 +17,13 @@ import apsw
 import httpx2
 import pytest
 
+from tests.support.marks import marks_app
 from tests.support.postgres import PostgresCluster
 from tests.support.server import ServerProcess
 
 KILLS = int(os.environ.get("KILLS", "8"))
 SEED = int(os.environ.get("SEED", "0")) or random.SystemRandom().randrange(1, 2**31)
 WRITERS = 6
-APP = """
-from hinterland.contract import EVERYBODY, Collection, Text
-from hinterland.server import App
-
-app = App(collections=[Collection(name="marks", fields={"mark": Text(required=True)}, rules=EVERYBODY)])
-"""
 
 
 class Writer(threading.Thread):
@@ -122,9 +117,7 @@ def check(writers: list[Writer], records: list[dict[str, Any]]) -> None:
 @pytest.fixture
 def app(tmp_path: Path) -> Path:
     """The app file of the marks."""
-    path = tmp_path / "app.py"
-    path.write_text(APP)
-    return path
+    return marks_app(tmp_path)
 
 
 @pytest.mark.slow

@@ -12,8 +12,7 @@ from typing import Protocol
 import httpx2
 import pytest
 
-from tests.journeys.test_crash import APP
-from tests.journeys.test_serve import calling, check_integrity, marks
+from tests.support.marks import calling, check_integrity, marks, marks_app
 from tests.support.server import ServerProcess
 
 SIZE = 4 * 1024 * 1024  # bytes of the small disk
@@ -96,8 +95,7 @@ def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
 def test_a_full_disk(server_process: Callable[..., ServerProcess], tmp_path: Path, disk: Disk) -> None:
     """Disk full: the write gets a typed error and isn't kept, reads go on, integrity holds, and with room again
     everything does."""
-    app = tmp_path / "app.py"
-    app.write_text(APP)
+    app = marks_app(tmp_path)
     server = server_process(app, disk.folder / "data")
     kept: set[str] = set()
     refusals: list[httpx2.Response] = []

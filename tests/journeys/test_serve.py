@@ -10,16 +10,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
-import apsw
-import httpx2
 import pytest
 
-from tests.journeys.test_crash import APP
 from tests.support.command import hinterland, told
+from tests.support.marks import APP, calling, marks, marks_app
 from tests.support.ports import free_port
 from tests.support.postgres import PostgresCluster
 from tests.support.server import POLL_EVERY, ServerProcess
@@ -32,16 +29,7 @@ BIG = "x" * 9_000
 @pytest.fixture
 def app(tmp_path: Path) -> Path:
     """An app file with a collection that everybody writes."""
-    file = tmp_path / "app.py"
-    file.write_text(APP)
-    return file
-
-
-@contextmanager
-def calling(url: str) -> Iterator[httpx2.Client]:
-    """A plain client."""
-    with httpx2.Client(base_url=url, timeout=30) as client:
-        yield client
+    return marks_app(tmp_path)
 
 
 def until(is_so: Callable[[], bool], what: str) -> None:
@@ -57,19 +45,6 @@ def is_listening(port: int) -> bool:
     """Whether new connections are taken."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def marks(client: httpx2.Client) -> set[str]:
-    """The marks that are there."""
-    items = client.get("/v1/records/marks?limit=1000").json()["items"]
-    return {item["mark"] for item in items}
-
-
-def check_integrity(data: Path) -> None:
-    """The file of an ended server is whole."""
-    connection = apsw.Connection(str(data / "data.db"))
-    assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-    connection.close()
 
 
 # ---------------------------------------------------------------- the end

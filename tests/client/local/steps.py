@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from hinterland.client.errors import ConnectionLost
 from hinterland.client.local.local import Local
 from hinterland.contract.changes import Write
 from hinterland.contract.sync import Push, PushResult
 from tests.support.model_server import ModelServer
+
+
+class Note(msgspec.Struct):
+    """The app's own type of a note."""
+
+    id: str
+    text: str = ""
+    count: int | None = None
+    revision: int = 0
 
 
 async def states(local: Local) -> list[str]:

@@ -19,10 +19,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from hypothesis import note
 from hypothesis import strategies as st
 
+from hinterland.kit.cel.checking import check
+from hinterland.kit.cel.errors import CelError
+from hinterland.kit.cel.parser import parse
+from hinterland.kit.cel.typed import Typed
 from hinterland.kit.cel.types import BOOL, BYTES, DOUBLE, INT, INT64, STRING, TIMESTAMP, ListType, Type
-from tests.kit.cel.schema import AUTH_FIELDS, BIG_INTEGERS, DOUBLES, FIELDS, INTEGERS, STRINGS
+from tests.kit.cel.schema import AUTH_FIELDS, BIG_INTEGERS, DOUBLES, ENVIRONMENT, FIELDS, INTEGERS, STRINGS
 
 _ERROR_BOOL, _ERROR_DOUBLE = "(1 / 0 == 0)", "[0.0][1]"
 _COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
@@ -273,3 +278,14 @@ class Writer:
 def expressions(draw: st.DrawFn, depth: int = 3) -> Expression:
     """A random rule."""
     return Writer(draw).boolean(depth)
+
+
+def checked(rules: list[Expression]) -> list[tuple[Expression, Typed]]:
+    """The rules that can be exact, with their trees."""
+    trees = []
+    for rule in rules:
+        try:
+            trees.append((rule, check(parse(rule.text), ENVIRONMENT)))
+        except CelError as error:
+            note(f"refused: {error}")
+    return trees

@@ -6,30 +6,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, note, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from hinterland.kit.cel.checking import check
-from hinterland.kit.cel.errors import CelError
 from hinterland.kit.cel.explaining import explain, refusing
 from hinterland.kit.cel.parser import parse
 from hinterland.kit.cel.predicates import predicate
 from hinterland.kit.cel.typed import Typed
 from tests.kit.cel.engines import Answer, PostgresRecords, SqliteRecords, ask_oracle, for_oracle, oracle
-from tests.kit.cel.expressions import Expression, expressions
+from tests.kit.cel.expressions import Expression, checked, expressions
 from tests.kit.cel.schema import AUTH, ENVIRONMENT, LISTS, OLD, RECORDS
-
-
-def checked(rules: list[Expression]) -> list[tuple[Expression, Typed]]:
-    """The rules that can be exact, with their trees."""
-    trees = []
-    for rule in rules:
-        try:
-            trees.append((rule, check(parse(rule.text), ENVIRONMENT)))
-        except CelError as error:
-            note(f"refused: {error}")
-    return trees
-
 
 Engines = Mapping[str, SqliteRecords | PostgresRecords]
 Others = list[tuple[Any, Any]]

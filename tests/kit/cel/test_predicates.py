@@ -14,9 +14,8 @@ from hinterland.kit.cel.checking import check
 from hinterland.kit.cel.parser import parse
 from hinterland.kit.cel.predicates import Predicate, allows, predicate, read_key
 from hinterland.kit.cel.types import STRING
-from tests.kit.cel.expressions import Expression, expressions
+from tests.kit.cel.expressions import Expression, checked, expressions
 from tests.kit.cel.schema import AUTH, AUTH_FIELDS, ENVIRONMENT, FIELDS, OLD, RECORDS
-from tests.kit.cel.test_agreement import checked
 
 
 def compiled(source: str) -> Predicate:

@@ -1,0 +1,32 @@
+"""What is known of fields that nobody has declared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hinterland.client.local.fields import Guessed
+from hinterland.client.local.question import Question, answers, order_of
+from hinterland.contract.errors import Refusal
+
+
+@pytest.mark.parametrize("held", [[1], {"a": 1}])
+def test_lists_and_objects_can_be_neither_sorted_nor_compared(held: Any) -> None:
+    """As on the server, a list or an object has no order, and nothing is equal to one."""
+    documents = [{"id": "1", "value": held, "revision": 1}]
+    fields = Guessed("things", dict, documents)
+    with pytest.raises(Refusal, match="have no order"):
+        order_of(Question(sort=("value",)), fields).ordered(documents)
+    with pytest.raises(Refusal, match="use filter"):
+        answers(Question(equals={"value": "1"}), documents, fields)
+
+
+def test_names_that_nobody_knows() -> None:
+    """An undeclared field is refused where it is certain that there is none: the server's records have all fields."""
+    unsent: list[dict[str, Any]] = [{"id": "1", "revision": 0, "text": "x"}]
+    known: list[dict[str, Any]] = [*unsent, {"id": "2", "revision": 7, "text": None, "count": 1}]
+    Guessed("notes", dict, unsent).check_names(["nothing", "text"])
+    Guessed("notes", dict, known).check_names(["count", "text", "created_at"])
+    with pytest.raises(Refusal, match="'nothing' is not a field of notes"):
+        Guessed("notes", dict, known).check_names(["nothing"])

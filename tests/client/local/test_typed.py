@@ -1,0 +1,119 @@
+"""Local records as the app's own type, and those that do not fit it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from hinterland.client.errors import InvalidResponse, NotFound, ValidationFailed
+from hinterland.client.repository import Page
+from hinterland.contract.changes import Write
+from tests.client.local.conftest import OPEN, next_of
+from tests.client.local.steps import Note
+from tests.support.model_server import ModelServer
+
+
+async def test_typed_records(device: OPEN) -> None:
+    """Records are the app's own type, as from the network: read, listed, created, changed, replaced, deleted."""
+    local = await device()
+    notes = local.collection("notes", Note)
+    written = await notes.create(Note(id="a", text="one", count=1))
+    assert written.record == Note("a", "one", 1)
+    assert (await notes.update("a", {"count": 2})).record == Note("a", "one", 2)
+    assert (await notes.replace("a", {"text": "two"})).record == Note("a", "two")
+    assert await notes.get("a") == Note("a", "two")
+    assert await notes.list() == Page([Note("a", "two")])
+    assert [note async for note in notes.iterate()] == [Note("a", "two")]
+    assert (await notes.delete("a")).record is None
+    with pytest.raises(NotFound):
+        await notes.get("a")
+    with pytest.raises(NotFound):
+        await notes.delete("a")
+
+
+class Summary(msgspec.Struct):
+    """The app's type of an older version, in which a count was text."""
+
+    id: str
+    count: str
+    tags: list[str] | None = None
+
+
+WRONG: list[tuple[dict[str, Any], dict[str, list[str]]]] = [
+    ({"count": 1}, {"count": ["must be str, is int"]}),
+    ({}, {"count": ["is required"]}),
+    ({"count": None, "tags": "a"}, {"count": ["is required"], "tags": ["must be array | null, is str"]}),
+    ({"count": "1", "tags": [1]}, {"tags": ["must be str, is int at [0]"]}),
+]
+
+
+@pytest.mark.parametrize("act", ["create", "replace", "update"])
+@pytest.mark.parametrize(("body", "wrong"), WRONG)
+async def test_a_write_that_does_not_fit(
+    device: OPEN, act: str, body: dict[str, Any], wrong: dict[str, list[str]]
+) -> None:
+    """A write whose record would not fit the repository's type is refused with the messages by field; nothing is
+    kept."""
+    local = await device()
+    notes = local.collection("notes", Summary)
+    await notes.create({"id": "a", "count": "one"})
+    before = await local.outbox.list()
+    patch = {"count": None, **body}
+    write = {"create": notes.create(body), "replace": notes.replace("a", body), "update": notes.update("a", patch)}
+    for name, unused in write.items():
+        if name != act:
+            unused.close()
+    with pytest.raises(ValidationFailed) as refused:
+        await write[act]
+    assert refused.value.errors == wrong
+    assert (refused.value.sent, refused.value.status) == ("no", 0)
+    assert await local.outbox.list() == before
+    assert (await notes.list()).items == [Summary("a", "one")]
+
+
+class Strict(msgspec.Struct, forbid_unknown_fields=True):
+    id: str
+
+
+async def test_a_type_that_nothing_fits(device: OPEN) -> None:
+    """A misfit that is no single field's is told as a whole."""
+    local = await device()
+    with pytest.raises(ValidationFailed, match="unknown field `created_at`") as refused:
+        await local.collection("notes", Strict).create({})
+    assert refused.value.errors == {}
+    assert await local.outbox.list() == []
+
+
+async def test_a_record_that_does_not_fit(device: OPEN, server: ModelServer) -> None:
+    """A record of the server that does not fit the app's type is an error that names the record, the path in it and
+    what was found; questions that it is no answer to are answered, and all are once it fits."""
+    server.write(Write(act="create", collection="notes", id="a", body={"count": 1}))
+    local = await device()
+    await local.sync.now()
+    plain, notes = local.collection("notes"), local.collection("notes", Summary)
+    watching = notes.watch()
+    for question in (notes.get("a"), notes.list(), notes.search("", ["text"]), anext(notes.iterate()), anext(watching)):
+        with pytest.raises(InvalidResponse) as raised:
+            await question
+        error = raised.value
+        assert (error.path, error.found, error.sent) == ("notes/a.count", "int", "no")
+    assert (await notes.list(filter="record.id != 'a'")).items == []
+    states = notes.states()
+    state = await next_of(states)
+    assert (state.data, state.error.path) == (None, "notes/a.count")
+    await plain.update("a", {"count": "fits"})
+    state = await next_of(states)
+    assert (state.data, state.error) == ([Summary("a", "fits")], None)
+    await states.aclose()
+
+
+async def test_a_nested_record_that_does_not_fit(device: OPEN) -> None:
+    """A nested record is named by its whole path."""
+    local = await device()
+    await local.collection("lines", parent="orders/1").create({"id": "b"})
+    with pytest.raises(InvalidResponse) as raised:
+        await local.collection("lines", Summary, parent="orders/1").get("b")
+    assert (raised.value.path, raised.value.found) == ("orders/1/lines/b", "")
+    assert "missing required field `count`" in raised.value.detail
