@@ -9,7 +9,7 @@ import pytest
 
 from hinterland.contract.records import Collection
 from hinterland.server.storage.protocol import PAGE_BYTES, Head, LogEntry, Snapshot, Storage, StoredRecord
-from hinterland.server.storage.statements import RECORD_COLUMNS, RECORD_TEXTS
+from hinterland.server.storage.statements import RECORD_COLUMNS_OF_R, RECORD_TEXTS
 from hinterland.testing.storage_scribe import Edit, commit, tables, write
 
 
@@ -31,7 +31,7 @@ def _reads(source: Snapshot) -> dict[str, Awaitable[object]]:
     return {
         "fetch": source.fetch("SELECT id, title FROM posts ORDER BY id"),
         "fetch_some": source.fetch_some(
-            f"SELECT {RECORD_COLUMNS} FROM posts r ORDER BY id LIMIT 9", (), RECORD_TEXTS.of(9), "unknown"
+            f"SELECT {RECORD_COLUMNS_OF_R} FROM posts r ORDER BY id LIMIT 9", (), RECORD_TEXTS.of(9), "unknown"
         ),
         "record": source.record("posts", "", "b"),
         "row": source.row("_collections", {"name": "tasks"}),
@@ -137,16 +137,16 @@ class LogSuite:
         assert _bodies(entries[5]) == (None, '{"name": "five"}')
 
     async def test_large_records(self, storage: Storage) -> None:
-        """A page of the log, or of records, ends before it is too large, has one at least, and says that it ended."""
-        half = "x" * (PAGE_BYTES // 2)
-        for id, text in (("a", half), ("b", "y"), ("c", half), ("d", half + half), ("e", "z")):
-            await commit(storage, Edit("comments", id, {"text": text}, "posts/a"))
+        """A page of the log, or of records, ends before it is too large in bytes of UTF-8, private fields too, has one
+        at least, and says that it ended."""
+        half = "é" * (PAGE_BYTES // 4)
+        for id, text, private in (("a", half, ""), ("b", "y", ""), ("c", "", half), ("d", half, half), ("e", "z", "")):
+            await commit(storage, Edit("comments", id, {"text": text}, "posts/a", {"text": private}))
         pages = [await storage.log(after, 100) for after in (0, 3, 4)]
         assert [([entry.revision for entry in page], page.is_last) for page in pages] == [
             ([1, 2, 3], False), ([4], False), ([5], True),
         ]  # fmt: skip
-        columns = ", ".join(f"r.{name}" for name in RECORD_COLUMNS.split(", "))
-        sql = f"SELECT {columns} FROM comments r WHERE r.id > ? ORDER BY r.id LIMIT 9"
+        sql = f"SELECT {RECORD_COLUMNS_OF_R} FROM comments r WHERE r.id > ? ORDER BY r.id LIMIT 9"
         for after, ids, is_cut in (("", ["a", "b"], True), ("b", ["c"], True), ("c", ["d"], True), ("d", ["e"], False)):
             rows, was_cut = await storage.fetch_some(sql, (after,), RECORD_TEXTS.of(9), "little")
             assert ([row[1] for row in rows], was_cut) == (ids, is_cut)
@@ -155,6 +155,12 @@ class LogSuite:
             ]
         rows, was_cut = await storage.fetch_some("SELECT count(*) FROM comments", (), None, "much")
         assert ([tuple(row) for row in rows], was_cut) == ([(5,)], False)
+
+    async def test_texts_that_are_not_there(self, storage: Storage) -> None:
+        """A SELECT that lacks the texts by which it is to be bounded is an error, not one without a bound."""
+        with pytest.raises((ValueError, IndexError)):
+            await commit(storage, Edit("posts", "a", {}))
+            await storage.fetch_some("SELECT id FROM posts r", (), RECORD_TEXTS, "little")
 
     async def test_every_read_of_a_transaction(self, storage: Storage) -> None:
         """A transaction answers every read as a snapshot does, with what it has written itself."""

@@ -35,6 +35,7 @@ class Edit(NamedTuple):
     id: RecordId
     document: dict[str, Any] | None
     parent: str = ""
+    private: dict[str, Any] | None = None
 
 
 async def commit(storage: Storage, *edits: Edit, at: float = 1_000.0) -> int:
@@ -65,7 +66,8 @@ def _change(
     now = instant(at)
     created = now if before is None else before.created
     body = json.dumps(edit.document, ensure_ascii=False)
-    after = StoredRecord(edit.parent, edit.id, revision, created, now, body, None)
+    private = None if edit.private is None else json.dumps(edit.private, ensure_ascii=False)
+    after = StoredRecord(edit.parent, edit.id, revision, created, now, body, private)
     return Change(edit.collection, kind, before, after, table.columns(edit.document), at, origin)
 
 

@@ -33,10 +33,11 @@ PAGES = [[1, 2, 3, 4], [5], [6], [7], [8]]
 
 @pytest.fixture
 async def world(storage: Storage, clock: ManualClock) -> AsyncIterator[World]:
-    """A data engine on each database, with records of these sizes."""
+    """A data engine on each database, with records of these sizes in bytes, in several forms."""
     async with opened(storage, clock, (users(), BLOBS, OTHERS)) as made:
-        for size in SIZES:
-            await made.write(Write(act="create", collection="blobs", body={"any": "x" * size}))
+        for number, size in enumerate(SIZES):
+            forms = {"any": "x" * size}, {"any": "é" * ((size + 1) // 2)}, {"hidden": "x" * size}
+            await made.write(Write(act="create", collection="blobs", body=forms[number % 3]))
         yield made
 
 

@@ -25,7 +25,6 @@ from hinterland.server.storage.writing import Writes
 
 BATCH = 500
 SHOWN = 20  # problems that are told one by one
-_OWN = ("_parent", "id", "_revision", "_created", "_updated", "_body", "_private")
 # No device's edit is older than a migration: whatever was meant for the record counts.
 _STAMP = 0.0
 _FORGET = (
@@ -142,7 +141,7 @@ class _Rewriting:
         name = self.new.name
         columns = [row[0] for row in await self.transaction.fetch(statements.COLUMNS[self.dialect], (name,))]
         indexes = [row[0] for row in await self.transaction.fetch(statements.INDEXES[self.dialect], (name,))]
-        staying = {*_OWN, *self.new.fields} - {*self.added, *self.recast}
+        staying = {*statements.RECORD_NAMES, *self.new.fields} - {*self.added, *self.recast}
         made = self.table.drop_indexes_ddl(indexes)
         made += [f"ALTER TABLE {self.table.name} DROP COLUMN {quote(c)}" for c in columns if c not in staying]
         made += [
@@ -153,17 +152,15 @@ class _Rewriting:
             await self.transaction.execute(statement)
 
     async def _pages(self) -> AsyncIterator[list[StoredRecord]]:
-        order = ("_parent", "id") if self.new.parent else ("id", "_parent")
+        order = ", ".join(self.table.key)
         start = f"SELECT {statements.RECORD_COLUMNS} FROM {self.table.name}"
-        end = f"ORDER BY {', '.join(order)} LIMIT {BATCH}"
+        end = f"ORDER BY {order} LIMIT {BATCH}"
         rows = await self.transaction.fetch(f"{start} {end}")
         while rows:
             page = [StoredRecord(*row) for row in rows]
             yield page
-            last = (page[-1].parent, page[-1].id)
-            rows = await self.transaction.fetch(
-                f"{start} WHERE ({', '.join(order)}) > (?, ?) {end}", last if self.new.parent else last[::-1]
-            )
+            last = self.table.place(page[-1].parent, page[-1].id)
+            rows = await self.transaction.fetch(f"{start} WHERE ({order}) > (?, ?) {end}", last)
 
     async def _write(self, changes: Sequence[Change]) -> None:
         first = await self.transaction.reserve(len(changes))

@@ -19,12 +19,11 @@ from hinterland.server.data import devices
 from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.data.cursors import CHANGED, Cursor, Cursors
 from hinterland.server.data.views import Delta, Version, View, Views, change_text, version
-from hinterland.server.storage.protocol import PAGE_BYTES, Head, LogEntry, Snapshot, Storage, StoredRecord
-from hinterland.server.storage.statements import RECORD_COLUMNS, RECORD_TEXTS
+from hinterland.server.storage.protocol import PAGE_BYTES, Head, LogEntry, Snapshot, Storage, StoredRecord, octets
+from hinterland.server.storage.statements import RECORD_COLUMNS_OF_R, RECORD_TEXTS
 
 _LOG_PAGE = 500
 _LOG_READ = 5_000  # changes that one pull looks at, whether or not they concern the caller
-_COLUMNS = ", ".join(f"r.{name}" for name in RECORD_COLUMNS.split(", "))
 _encode = msgspec.json.Encoder().encode
 _EMPTY = b'{"changes":['
 
@@ -125,7 +124,7 @@ class Page:
 
     def _add(self, change: str) -> None:
         self.changes.append(change)
-        self.size += len(change)
+        self.size += octets(change)
 
     # ------------------------------------------------------------ whole collections
 
@@ -155,13 +154,13 @@ class Page:
         if condition is None:
             return [], False
         sql, parameters = condition
-        is_nested = bool(view.entry.collection.parent)
-        key, beyond = ("r._parent, r.id", "(r._parent, r.id) > (?, ?)") if is_nested else ("r.id", "r.id > ?")
+        table = view.entry.table
+        key = ", ".join(f"r.{name}" for name in table.key)
         sql = f"({sql} OR r._revision > ?)"
         parameters = [*parameters, self.cursor.revision]
         if after is not None:
-            sql, parameters = f"{beyond} AND {sql}", [*(after if is_nested else after[1:]), *parameters]
-        sql = f"SELECT {_COLUMNS} FROM {view.entry.table.name} r WHERE {sql} ORDER BY {key} LIMIT ?"
+            sql, parameters = f"({key}) > (?, ?) AND {sql}", [*table.place(*after), *parameters]
+        sql = f"SELECT {RECORD_COLUMNS_OF_R} FROM {table.name} r WHERE {sql} ORDER BY {key} LIMIT ?"
         rows, is_cut = await self.snapshot.fetch_some(
             sql, [*parameters, count + 1], RECORD_TEXTS.of(count + 1), "little"
         )
@@ -199,8 +198,8 @@ class Page:
 
 
 def _weight(entry: LogEntry) -> int:
-    """How much text a change holds."""
-    return sum(len(record.body) for record in (entry.before, entry.after) if record is not None)
+    """How much of `PAGE_BYTES` a change holds."""
+    return sum(record.size for record in (entry.before, entry.after) if record is not None)
 
 
 def _gather(entries: Sequence[LogEntry], touched: dict[tuple[str, str, RecordId], Delta]) -> None:

@@ -18,9 +18,8 @@ from hinterland.server.data.rules import column
 from hinterland.server.data.views import filter_rule, refuse_hidden
 from hinterland.server.storage.failures import TooSlow
 from hinterland.server.storage.protocol import PAGE_BYTES, Cost, Storage, StoredRecord
-from hinterland.server.storage.statements import RECORD_COLUMNS, RECORD_TEXTS
+from hinterland.server.storage.statements import RECORD_COLUMNS_OF_R, RECORD_TEXTS
 
-_COLUMNS = ", ".join(f"r.{name}" for name in RECORD_COLUMNS.split(", "))
 _ASIDES = 3  # costly lists that are read at once, at most
 _WIDTH = len(StoredRecord._fields)
 
@@ -82,7 +81,7 @@ class Reader:
         bounds = f"ORDER BY {order.sql} LIMIT ?" + (" OFFSET ?" if offset else "")
         parameters += [query.limit + 1, offset] if offset else [query.limit + 1]
         count, counted = _count(entry, terms) if query.total else ("NULL", [])
-        sql = f"SELECT {_COLUMNS}, ({count}), {order.columns} FROM {entry.table.name} r{where} {bounds}"
+        sql = f"SELECT {RECORD_COLUMNS_OF_R}, ({count}), {order.columns} FROM {entry.table.name} r{where} {bounds}"
         texts = RECORD_TEXTS.of(query.limit + 1)
         rows, is_cut = await self.storage.fetch_some(sql, [*counted, *parameters], texts, cost)
         if is_cut and query.page and len(rows) < query.limit:

@@ -23,9 +23,9 @@ from hinterland.contract.records import Collection
 from hinterland.server.storage import failures, migrations, statements
 from hinterland.server.storage.database import Database
 from hinterland.server.storage.failures import Deadlock, FateUnknown, StorageError, TooSlow
-from hinterland.server.storage.protocol import PAGE_BYTES, Cost, DialectName, StoredRecord
+from hinterland.server.storage.protocol import PAGE_BYTES, Cost, DialectName, StoredRecord, Texts
 from hinterland.server.storage.reading import Reads
-from hinterland.server.storage.statements import CollectionTable, Texts
+from hinterland.server.storage.statements import CollectionTable
 from hinterland.server.storage.system import SYSTEM_TABLES, Expect, Row
 from hinterland.server.storage.writing import Writes
 
@@ -99,7 +99,10 @@ def lightened(sql: str, texts: Texts) -> str:
     light = (
         f"CASE WHEN {is_large} THEN '{_LEFT_OUT}' ELSE {body} END, CASE WHEN {is_large} THEN NULL ELSE {private} END"
     )
-    return sql.replace(f"{body}, {private}", light, 1)
+    before, texts_found, after = sql.partition(f"{body}, {private}")
+    if not texts_found:  # without them there is no bound
+        raise ValueError(f"{body}, {private} don't stand side by side in {sql}")
+    return f"{before}{light}{after}"
 
 
 @lru_cache(maxsize=2_000)

@@ -7,18 +7,37 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Collection
 from hinterland.server.storage.system import Row, RowAct
 
-if TYPE_CHECKING:
-    from hinterland.server.storage.statements import Texts
-
-PAGE_BYTES = 4 * 1024 * 1024  # of text: what one answer, and the memory behind it, is held to
+PAGE_BYTES = 4 * 1024 * 1024  # of text in UTF-8: what one answer, and the memory behind it, is held to
 Cost = Literal["little", "unknown", "much"]
 DialectName = Literal["sqlite", "postgres"]
+
+
+def octets(text: str) -> int:
+    """How many bytes `text` takes in UTF-8, in which both databases and every answer have it."""
+    return len(text) if text.isascii() else len(text.encode())
+
+
+class Texts(NamedTuple):
+    """The two columns of a SELECT that hold a record's texts, side by side as `body, private`, the first at `place`;
+    and how many `rows` there are at most.
+
+    `rows` stands in PostgreSQL's statement, which is planned once for each: so it is a power of two.
+    """
+
+    body: str
+    private: str
+    place: int
+    rows: int = 512
+
+    def of(self, limit: int) -> Texts:
+        """The same of a SELECT of at most `limit` rows."""
+        return Texts(self.body, self.private, self.place, 1 << (limit - 1).bit_length())
 
 
 class StoredRecord(NamedTuple):
@@ -31,6 +50,11 @@ class StoredRecord(NamedTuple):
     updated: str
     body: str
     private: str | None
+
+    @property
+    def size(self) -> int:
+        """How much of `PAGE_BYTES` its texts take."""
+        return octets(self.body) + (octets(self.private) if self.private else 0)
 
 
 class Change(NamedTuple):

@@ -10,8 +10,8 @@ from typing import Any
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import RecordId
 from hinterland.server.storage import statements
-from hinterland.server.storage.protocol import PAGE_BYTES, Cost, Head, LogEntry, LogPage, StoredRecord
-from hinterland.server.storage.statements import LOG_AFTER, LOG_TEXTS, CollectionTable, Texts
+from hinterland.server.storage.protocol import PAGE_BYTES, Cost, Head, LogEntry, LogPage, StoredRecord, Texts
+from hinterland.server.storage.statements import LOG_AFTER, LOG_TEXTS, CollectionTable
 from hinterland.server.storage.system import SYSTEM_TABLES, Row
 
 _SYSTEM = {table.name: table for table in SYSTEM_TABLES}
@@ -115,7 +115,7 @@ class Reads(ABC):
             await pause(index, len(entries))
             if entry.collection in collections:
                 after = await self._after(entry, later)
-                size += 0 if after is None else len(after.body)
+                size += 0 if after is None else after.size
                 whole.append(entry._replace(after=after))
             else:
                 whole.append(entry._replace(before=None))

@@ -26,9 +26,9 @@ from hinterland.server.storage import migrations, statements
 from hinterland.server.storage.database import Database
 from hinterland.server.storage.failures import StorageError
 from hinterland.server.storage.ownership import Ownership
-from hinterland.server.storage.protocol import Cost, DialectName, StoredRecord
+from hinterland.server.storage.protocol import Cost, DialectName, StoredRecord, Texts
 from hinterland.server.storage.sqlite_reading import ERRORS, Reader, SqliteReads, connect, finished, refusal, some
-from hinterland.server.storage.statements import CollectionTable, Texts
+from hinterland.server.storage.statements import CollectionTable
 from hinterland.server.storage.writing import Writes
 
 _THREADS = 2

@@ -14,9 +14,9 @@ import apsw
 from hinterland.contract.errors import Refusal
 from hinterland.server.storage import failures
 from hinterland.server.storage.failures import StorageError
-from hinterland.server.storage.protocol import PAGE_BYTES, Cost
+from hinterland.server.storage.protocol import PAGE_BYTES, Cost, Texts, octets
 from hinterland.server.storage.reading import Reads
-from hinterland.server.storage.statements import CollectionTable, Texts
+from hinterland.server.storage.statements import CollectionTable
 
 _STEPS = 50_000  # virtual machine steps between two looks at a running read, about 1 ms
 _SHARE = 4  # looks that a read may have on the event loop before it goes on in a thread
@@ -146,9 +146,9 @@ def some(texts: Texts | None, rows: Rows) -> tuple[list[Sequence[Any]], bool]:
     taken: list[Sequence[Any]] = []
     size, body, private = 0, texts.place, texts.place + 1
     for row in rows:
-        size += len(row[body] or "")
+        size += octets(row[body] or "")
         if row[private]:
-            size += len(row[private])
+            size += octets(row[private])
         if size > PAGE_BYTES and taken:
             return taken, True
         taken.append(row)

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Container, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from hinterland.contract.fields import AnyField, Boolean, Int64, Integer, Json, List, Number
 from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Collection, Document
-from hinterland.server.storage.protocol import Change, DialectName, LogEntry, StoredRecord
+from hinterland.server.storage.protocol import Change, DialectName, LogEntry, StoredRecord, Texts
 from hinterland.server.storage.system import ColumnType, SystemTable
 
 _INDEXES = (".unique", ".index", ".group")  # how the names of declared indexes end
@@ -29,7 +29,9 @@ _TYPES: dict[DialectName, dict[str, str]] = {
                  "blob": "bytea", "json": "jsonb"},
 }  # fmt: skip
 
-RECORD_COLUMNS = "_parent, id, _revision, _created, _updated, _body, _private"
+RECORD_NAMES = ("_parent", "id", "_revision", "_created", "_updated", "_body", "_private")
+RECORD_COLUMNS = ", ".join(RECORD_NAMES)
+RECORD_COLUMNS_OF_R = ", ".join(f"r.{name}" for name in RECORD_NAMES)  # where the table is called r, as in rules
 LOG_COLUMNS = (
     'revision, "commit", "check", at, stamp, kind, collection, parent, id, '
     "before_revision, before_created, before_updated, before_body, before_private, origin"
@@ -42,21 +44,7 @@ _LOG_TYPES: tuple[tuple[str, ColumnType], ...] = (
 )  # fmt: skip
 
 
-class Texts(NamedTuple):
-    """The two columns of a SELECT that hold a record's texts, side by side, the first at `place`; and how many `rows`
-    there are at most, rounded up to a power of two."""
-
-    body: str
-    private: str
-    place: int
-    rows: int = 512
-
-    def of(self, limit: int) -> Texts:
-        """The same of a SELECT of at most `limit` rows."""
-        return Texts(self.body, self.private, self.place, 1 << (limit - 1).bit_length())
-
-
-RECORD_TEXTS = Texts("r._body", "r._private", RECORD_COLUMNS.split(", ").index("_body"))
+RECORD_TEXTS = Texts("r._body", "r._private", RECORD_NAMES.index("_body"))
 LOG_TEXTS = Texts("before_body", "before_private", LOG_COLUMNS.split(", ").index("before_body"))
 
 
@@ -129,8 +117,9 @@ class CollectionTable:
         self.is_integer = collection.ids == "integer"
         self.fields = tuple(collection.fields)
         self._writers = tuple((name, column_writer(field)) for name, field in collection.fields.items())
-        columns = ["_parent", "id", "_revision", "_created", "_updated", "_body", "_private"]
-        columns += [quote(name) for name in self.fields]
+        # Without a parent, _parent is "" everywhere: the id alone tells records apart, and orders them.
+        self.key = ("_parent", "id") if collection.parent else ("id", "_parent")
+        columns = [*RECORD_NAMES, *map(quote, self.fields)]
         marks = ", ".join("?" * len(columns))
         changed = ", ".join(f"{name} = ?" for name in columns[2:])
         where = "WHERE _parent = ? AND id = ?"
@@ -138,6 +127,10 @@ class CollectionTable:
         self.update = f"UPDATE {self.name} SET {changed} {where}"
         self.delete = f"DELETE FROM {self.name} {where}"
         self.get = f"SELECT {RECORD_COLUMNS} FROM {self.name} {where}"
+
+    def place(self, parent: str, id: RecordId) -> tuple[Any, Any]:
+        """The values of `key`."""
+        return (parent, id) if self.collection.parent else (id, parent)
 
     def columns(self, document: Document) -> list[Any]:
         """The values of the declared fields' columns."""
@@ -155,19 +148,16 @@ class CollectionTable:
 
     def ddl(self) -> list[str]:
         """The statements that make the table and its indexes."""
-        types = _TYPES[self.dialect]
-        id_type = types["integer" if self.is_integer else "text"]
-        columns = [
-            f"_parent {types['text']} NOT NULL", f"id {id_type} NOT NULL", f"_revision {types['integer']} NOT NULL",
-            f"_created {types['text']} NOT NULL", f"_updated {types['text']} NOT NULL",
-            f"_body {types['text']} NOT NULL", f"_private {types['text']}",
-        ]  # fmt: skip
+        columns = [self._record_column_ddl(name) for name in RECORD_NAMES]
         columns += [self.column_ddl(name) for name in self.fields]
-        # Without a parent, _parent is "" everywhere: the id alone tells records apart, and orders them.
-        key = "_parent, id" if self.collection.parent else "id, _parent"
-        columns += [f"CONSTRAINT {quote(self._index('', 'key'))} PRIMARY KEY ({key})"]
+        columns += [f"CONSTRAINT {quote(self._index('', 'key'))} PRIMARY KEY ({', '.join(self.key)})"]
         made = [f"CREATE TABLE {self.name} ({', '.join(columns)})"]
         return [*made, *self.indexes_ddl()]
+
+    def _record_column_ddl(self, name: str) -> str:
+        is_integer = name == "_revision" or (name == "id" and self.is_integer)
+        kind = _TYPES[self.dialect]["integer" if is_integer else "text"]
+        return f"{name} {kind}" if name == "_private" else f"{name} {kind} NOT NULL"
 
     def column_ddl(self, name: str) -> str:
         """A field's column in CREATE TABLE and ALTER TABLE."""
