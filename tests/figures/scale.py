@@ -10,7 +10,8 @@ from typing import TypeVar
 T = TypeVar("T")
 
 IS_FULL = os.environ.get("FIGURES", "") not in ("", "0")
-SEED = int(os.environ.get("SEED", "0")) or random.SystemRandom().randrange(1, 2**31)
+# The small form is the same each time, so that a failure says something of the change; the whole one looks further.
+SEED = int(os.environ.get("SEED", "0")) or (random.SystemRandom().randrange(1, 2**31) if IS_FULL else 1)
 SEEDS = int(os.environ.get("SEEDS", "20"))
 _SAID_EVERY = 5.0  # seconds
 

@@ -139,7 +139,10 @@ class Fleet:
 @pytest.mark.parametrize("turn", range(sized(1, SEEDS)))
 async def test_replicas(server_process: Callable[..., ServerProcess], tmp_path: Path, turn: int) -> None:
     """3 devices × 10,000 offline edits, partitions, kills, duplicates, clock jumps: all replicas are equal ≤ 10 s after
-    healing, and every increment that a device has acknowledged counts once."""
+    healing, and every increment that a device has acknowledged counts once. With 20 seeds.
+
+    The small form makes 100 edits on each device, with one seed.
+    """
     app = tmp_path / "app.py"
     app.write_text(APP)
     server = server_process(app)

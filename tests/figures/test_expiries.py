@@ -47,7 +47,10 @@ class Expiring:
 
 async def test_expiries() -> None:
     """1,000 coroutines × 20 token expiries, 30 % of refresh answers lost: 20 refreshes reach the server as new,
-    0 sign-outs."""
+    0 sign-outs.
+
+    The small form has 100 coroutines and 5 expiries.
+    """
     progress = Progress("expiries", EXPIRIES)
     async with running_backend() as backend:
         expiring = Expiring(backend.transport())

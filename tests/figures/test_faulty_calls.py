@@ -55,7 +55,11 @@ class Caller:
 
 
 async def test_idempotent_calls(server_process: Callable[..., ServerProcess], tmp_path: Path) -> None:
-    """5 % resets + 5 % 503 + 200 ms jitter: ≥ 99.9 % of idempotent calls succeed, and none is carried out twice."""
+    """5 % resets + 5 % 503 + 200 ms jitter: ≥ 99.9 % of 20,000 idempotent calls succeed, and none is carried out
+    twice.
+
+    The small form makes 1,000 calls with 50 ms, of which ≥ 99.5 % succeed.
+    """
     server = server_process(marks_app(tmp_path))
     network = FaultyNetwork(Network(), seed=SEED, reset=0.05, busy=0.05, delay=JITTER)
     async with Client(server.url) as good, Client(server.url, transport=network) as client:

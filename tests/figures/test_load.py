@@ -124,7 +124,8 @@ def prepared(folder: Path) -> Iterator[Hinterland]:
 async def test_mixed_load(tmp_path: Path) -> None:
     """300 requests a second, mixed, 60 s, on two cores: p95 < 100 ms, no error, every answer right.
 
-    The small form looks at the answers alone: what else the machine does meanwhile is not known.
+    The small form sends 100 a second for 2 s and looks at the answers alone: what else the machine does meanwhile is
+    not known.
     """
     chance = random.Random(SEED)
     works, weights = zip(*WORKS, strict=True)

@@ -62,7 +62,10 @@ class Run:
 
 
 async def test_keyed_posts(server_process: Callable[..., ServerProcess], tmp_path: Path) -> None:
-    """10,000 keyed POSTs through lost answers and restarts: exactly 10,000 records, each under the answered id."""
+    """10,000 keyed POSTs through lost answers and restarts: exactly 10,000 records, each under the answered id.
+
+    The small form makes 300.
+    """
     server = server_process(marks_app(tmp_path))
     network = FaultyNetwork(Network(), seed=SEED, lost=0.1, reset=0.05)
     async with Client(server.url, transport=network) as client:
