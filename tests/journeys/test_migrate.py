@@ -186,9 +186,13 @@ def test_what_does_not_fit_is_listed(tmp_path: Path, data: Path) -> None:
 
 
 def test_ids_stay_what_they_are(tmp_path: Path, data: Path) -> None:
-    """Other ids are refused clearly."""
-    said = told(hinterland("migrate", written(tmp_path, IDS), "--data", data, "--yes"))
-    assert "drafts has integer ids, had string ids: no migration changes that" in said
+    """Other ids are refused with the way round, at the start as well, which offers no migration that can't be."""
+    app = written(tmp_path, IDS)
+    for command in (("serve", app, "--port", free_port()), ("migrate", app, "--yes")):
+        said = told(hinterland(*command, "--data", data))
+        assert "drafts has integer ids, had string ids\n" in said
+        assert "add another collection with the new ones, and import the records into that" in said
+        assert "hinterland migrate" not in said
 
 
 def test_a_running_server_is_in_the_way(server_process: Serve, tmp_path: Path, data: Path) -> None:

@@ -37,7 +37,7 @@ def troubles(app: Path | None, data: Path) -> Iterator[None]:
     try:
         yield
     except SchemaChange as error:
-        fail(f"{error}\n{_way_on(app, data)}")
+        fail(f"{error}\n{_way_on(error, app, data)}")
     except Refusal as error:
         fail(told(error))
     except Deadlock:
@@ -48,9 +48,14 @@ def troubles(app: Path | None, data: Path) -> Iterator[None]:
         fail(": ".join(["the system refused", *filter(None, (error.filename,)), reason(error)]))
 
 
-def _way_on(app: Path | None, data: Path) -> str:
+def _way_on(change: SchemaChange, app: Path | None, data: Path) -> str:
     if app is None:
         return f"serve the data with its app file: {command('serve', 'APP.py', '--data', data)}"
+    if not change.is_possible:
+        return (
+            "a collection keeps its ids and its parent: declare it as it was, add another collection with the new "
+            "ones, and import the records into that"
+        )
     return f"to see what would become of them, and to do it, run:\n  {command('migrate', app, '--data', data)}"
 
 

@@ -117,9 +117,9 @@ def _backend(app: App, storage: Storage, clock: Clock, writer: Writer, accounts:
 
 
 async def _declare(app: App, storage: Storage) -> None:
-    reasons = schema.breaking(await schema.stored(storage), app.collections)
-    if reasons:
-        raise schema.SchemaChange(reasons)
+    known = await schema.stored(storage)
+    if reasons := schema.breaking(known, app.collections):
+        raise schema.SchemaChange(reasons, is_possible=not schema.impossible(known, app.collections))
     await storage.declare(app.collections)
 
 

@@ -236,13 +236,12 @@ async def test_a_dropped_collection(database: Database) -> None:
 async def test_what_no_migration_changes(database: Database) -> None:
     """Other ids and another parent are refused, and nothing is changed."""
     await stored(database, notes(x=Text()), {"id": "a", "x": "1"})
-    told = await changed(database, Collection(name="notes", fields={}, ids="integer", parent="users"))
-    assert told == Migration(
-        (),
-        (
-            "notes has integer ids, had string ids: no migration changes that",
-            "notes lives under users, lived under the top: no migration changes that",
-        ),
+    with pytest.raises(schema.SchemaChange) as caught:
+        await changed(database, Collection(name="notes", fields={}, ids="integer", parent="users"))
+    assert not caught.value.is_possible
+    assert caught.value.reasons == (
+        "notes has integer ids, had string ids",
+        "notes lives under users, lived under the top",
     )
     assert await documents(database, notes(x=Text())) == {"a": {"x": "1"}}
 

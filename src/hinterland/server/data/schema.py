@@ -16,10 +16,12 @@ from hinterland.server.storage.protocol import Snapshot
 
 
 class SchemaChange(Exception):
-    """The declaration changed in ways that touch what is stored; `reasons` says which."""
+    """The declaration changed in ways that touch what is stored; `reasons` says which, and `is_possible` whether a
+    migration can make them."""
 
-    def __init__(self, reasons: Sequence[str]) -> None:
+    def __init__(self, reasons: Sequence[str], *, is_possible: bool = True) -> None:
         self.reasons = tuple(reasons)
+        self.is_possible = is_possible
         listed = "".join(f"\n  - {reason}" for reason in reasons)
         super().__init__(f"the app file changed in ways that touch stored records:{listed}")
 
@@ -32,16 +34,22 @@ async def stored(storage: Snapshot) -> dict[str, Collection]:
 
 def breaking(old: dict[str, Collection], new: Sequence[Collection]) -> list[str]:
     """The changes that are more than additions, in words; empty where the database can be opened as it is."""
-    declared = {collection.name: collection for collection in new}
+    declared = {collection.name for collection in new}
     reasons = [f"the collection {name!r} is gone" for name in old if name not in declared]
-    for name, collection in declared.items():
-        if name in old:
-            reasons += impossible(old[name], collection) + changed(old[name], collection)
+    reasons += impossible(old, new)
+    for collection in new:
+        if collection.name in old:
+            reasons += changed(old[collection.name], collection)
     return reasons
 
 
-def impossible(old: Collection, new: Collection) -> list[str]:
-    """The changes that no migration makes: other ids, another parent."""
+def impossible(old: dict[str, Collection], new: Sequence[Collection]) -> list[str]:
+    """The changes that no migration makes, in words: other ids, another parent."""
+    pairs = [(old[collection.name], collection) for collection in new if collection.name in old]
+    return [reason for before, after in pairs for reason in _moved(before, after)]
+
+
+def _moved(old: Collection, new: Collection) -> list[str]:
     name = new.name
     reasons = []
     if old.ids != new.ids:
