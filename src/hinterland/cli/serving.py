@@ -116,9 +116,7 @@ async def _serve(app: App, data: Path, listener: socket.socket, path: Path | Non
     )  # fmt: skip
     async with server.running() as backend:
         url = _url(listener)
-        announce = getattr(getattr(storage, "ownership", None), "announce", None)
-        if announce is not None:
-            announce(url=url, control=backend.control.decode())
+        storage.announce(url=url, control=backend.control.decode())
         _greet(backend, url, data, path)
         gc.freeze()  # what a start makes stays: collections need not look at it
         gc.set_threshold(50_000, 20, 100)

@@ -28,6 +28,15 @@ sys.stdin.read()
 """
 
 
+async def test_a_storage_announces(tmp_path: Path) -> None:
+    """What a storage announces is told to whoever finds its folder in use."""
+    storage = SqliteStorage(tmp_path)
+    await storage.open()
+    storage.announce(url="http://127.0.0.1:8123")
+    assert holder(tmp_path)["url"] == "http://127.0.0.1:8123"
+    await storage.close()
+
+
 async def test_the_second_owner_is_told(tmp_path: Path) -> None:
     """A second storage on the folder is told which process holds it; once that ends, the folder is free."""
     async with opened(SqliteStorage(tmp_path)):

@@ -67,7 +67,7 @@ class Writer:
         self.clock = clock
         self.companions = companions
         self.wake: Callable[[], None] = lambda: None
-        self._has_rivals = storage.dialect == "postgres"  # other processes write to the same database
+        self._has_rivals = storage.has_rivals
         self._waiting: list[Waiting] = []
         self._task: asyncio.Task[None] | None = None
         self._running_keys: set[tuple[str, str]] = set()

@@ -154,6 +154,7 @@ class PostgresStorage(Database):
     """A PostgreSQL database, named by its DSN."""
 
     dialect: DialectName = "postgres"
+    has_rivals = True
 
     def __init__(self, dsn: str, *, connections: int = 10) -> None:
         self.dsn = dsn
@@ -208,6 +209,9 @@ class PostgresStorage(Database):
         self._durability = ", ".join(f"{name}={value}" for name, value in found.items())
         if found["fsync"] != "on" or found["synchronous_commit"] == "off":
             log.warning("PostgreSQL may lose acknowledged writes (%s): turn both on", self._durability)
+
+    def announce(self, **facts: object) -> None:
+        """Nobody owns the database."""
 
     def durability(self) -> str:
         """What a commit waits for, in a word for people."""

@@ -191,6 +191,8 @@ class Storage(Snapshot, Protocol):
 
     dialect: DialectName
     lineage: str
+    has_rivals: bool
+    """Whether other processes may write to the same database."""
     lists_at_once: int
     """How many SELECTs of unknown cost may run at once, so that the others find a connection."""
 
@@ -221,6 +223,10 @@ class Storage(Snapshot, Protocol):
 
     async def forget_answers(self, before: float) -> None:
         """Forget answers of idempotency keys older than `before` (seconds since 1970)."""
+        ...
+
+    def announce(self, **facts: object) -> None:
+        """Tell those who find the database in use what its owner says, such as the url; nothing where it has none."""
         ...
 
     def durability(self) -> str:

@@ -82,6 +82,7 @@ class SqliteStorage(Database):
     """A data folder with one SQLite file; this process owns it while it is open."""
 
     dialect: DialectName = "sqlite"
+    has_rivals = False
     lists_at_once = 100  # a slow one goes on in a thread, and whoever needs a connection opens one
 
     def __init__(self, folder: Path) -> None:
@@ -244,6 +245,10 @@ class SqliteStorage(Database):
             await finished(self._commits.submit(commit))
         except apsw.Error as error:
             raise refusal(error) from error
+
+    def announce(self, **facts: object) -> None:
+        """Tell those who find the folder in use `facts` such as the url that this process serves."""
+        self.ownership.announce(**facts)
 
     def durability(self) -> str:
         """What a commit waits for, in a word for people."""
