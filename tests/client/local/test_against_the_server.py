@@ -13,7 +13,8 @@ import msgspec
 import pytest
 
 from hinterland.client.client import Client
-from hinterland.client.errors import NetworkError, ServerError
+from hinterland.client.errors import ConnectionLost, NetworkError, ServerError, TooLarge
+from hinterland.client.exchange import Request, Response, Transport
 from hinterland.client.local import pulls
 from hinterland.client.local.accounts import sender_of
 from hinterland.client.local.local import Local
@@ -247,6 +248,51 @@ async def test_a_collection_that_changes_while_it_is_sent(backend: TestBackend, 
         await local.store.write(lambda c: pulls.start_again(c, local.scope))
         left[:] = range(12)
     await local.close()
+
+
+class Proxy:
+    """Something on the way to the server that answers pushes as `script` says, in turn: it loses the request or the
+    answer, or says with a bare 413 that it is too large."""
+
+    def __init__(self, below: Transport) -> None:
+        self.below = below
+        self.script: list[str] = []
+
+    async def __call__(self, request: Request) -> Response:
+        fault = self.script.pop(0) if self.script and request.operation == "sync.push" else ""
+        if fault == "413":
+            return Response(status=413)
+        if fault == "request lost":
+            raise ConnectionLost
+        response = await self.below(request)
+        if fault == "answer lost":
+            raise ConnectionLost
+        return response
+
+    async def close(self) -> None:
+        await self.below.close()
+
+
+@pytest.mark.parametrize("lost", ["answer lost", "request lost"])
+@pytest.mark.parametrize("retries", [0, 1])
+async def test_a_proxy_that_finds_it_too_large(backend: TestBackend, tmp_path: Path, lost: str, retries: int) -> None:
+    """A lost attempt and then a 413 of a proxy: what the server holds stays `sent` until its fate is known, what it has
+    not waits as if never sent; an increment happens once."""
+    proxy = Proxy(backend.transport())
+    client = await device(backend, tmp_path / "a.db", "ada", transport=proxy, options=Options(retries=retries))
+    notes = client.local.collection("notes")
+    note = await notes.create({"count": 1})
+    await client.sync.now()
+    written = await notes.update(note.id, {"count": {"$increment": 1}})
+    proxy.script = [lost, "413"]
+    for _ in range(2 - retries):
+        with pytest.raises((ConnectionLost, TooLarge)):
+            await client.sync.now()
+    state = "sent" if lost == "answer lost" else "pending"
+    assert [entry.state for entry in await client.outbox.list()] == [state]
+    await client.sync.now()
+    assert (await written.settled()).is_applied
+    assert (await client.collection("notes").get(note.id))["count"] == 2
 
 
 @pytest.mark.parametrize("seed", range(3))
