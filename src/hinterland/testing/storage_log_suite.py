@@ -31,7 +31,7 @@ def _reads(source: Snapshot) -> dict[str, Awaitable[object]]:
     return {
         "fetch": source.fetch("SELECT id, title FROM posts ORDER BY id"),
         "fetch_some": source.fetch_some(
-            f"SELECT {RECORD_COLUMNS_OF_R} FROM posts r ORDER BY id LIMIT 9", (), RECORD_TEXTS.of(9), "unknown"
+            f"SELECT {RECORD_COLUMNS_OF_R} FROM posts r ORDER BY id LIMIT 9", (), RECORD_TEXTS.of(9)
         ),
         "record": source.record("posts", "", "b"),
         "row": source.row("_collections", {"name": "tasks"}),
@@ -148,19 +148,19 @@ class LogSuite:
         ]  # fmt: skip
         sql = f"SELECT {RECORD_COLUMNS_OF_R} FROM comments r WHERE r.id > ? ORDER BY r.id LIMIT 9"
         for after, ids, is_cut in (("", ["a", "b"], True), ("b", ["c"], True), ("c", ["d"], True), ("d", ["e"], False)):
-            rows, was_cut = await storage.fetch_some(sql, (after,), RECORD_TEXTS.of(9), "little")
+            rows, was_cut = await storage.fetch_some(sql, (after,), RECORD_TEXTS.of(9))
             assert ([row[1] for row in rows], was_cut) == (ids, is_cut)
             assert [StoredRecord(*row) for row in rows] == [
                 await storage.record("comments", "posts/a", id) for id in ids
             ]
-        rows, was_cut = await storage.fetch_some("SELECT count(*) FROM comments", (), None, "much")
+        rows, was_cut = await storage.search("SELECT count(*) FROM comments", (), None, is_costly=True)
         assert ([tuple(row) for row in rows], was_cut) == ([(5,)], False)
 
     async def test_texts_that_are_not_there(self, storage: Storage) -> None:
         """A SELECT that lacks the texts by which it is to be bounded is an error, not one without a bound."""
         with pytest.raises((ValueError, IndexError)):
             await commit(storage, Edit("posts", "a", {}))
-            await storage.fetch_some("SELECT id FROM posts r", (), RECORD_TEXTS, "little")
+            await storage.fetch_some("SELECT id FROM posts r", (), RECORD_TEXTS)
 
     async def test_every_read_of_a_transaction(self, storage: Storage) -> None:
         """A transaction answers every read as a snapshot does, with what it has written itself."""

@@ -161,9 +161,7 @@ class Page:
         if after is not None:
             sql, parameters = f"({key}) > (?, ?) AND {sql}", [*table.place(*after), *parameters]
         sql = f"SELECT {RECORD_COLUMNS_OF_R} FROM {table.name} r WHERE {sql} ORDER BY {key} LIMIT ?"
-        rows, is_cut = await self.snapshot.fetch_some(
-            sql, [*parameters, count + 1], RECORD_TEXTS.of(count + 1), "little"
-        )
+        rows, is_cut = await self.snapshot.fetch_some(sql, [*parameters, count + 1], RECORD_TEXTS.of(count + 1))
         return [StoredRecord(*row) for row in rows[:count]], is_cut or len(rows) > count
 
     async def _as_it_was(self, view: View, record: StoredRecord) -> StoredRecord | None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 from hinterland.contract.errors import Refusal
@@ -16,11 +14,9 @@ from hinterland.server.data.ordering import Order, Term
 from hinterland.server.data.plan import denied
 from hinterland.server.data.rules import column
 from hinterland.server.data.views import filter_rule, refuse_hidden
-from hinterland.server.storage.failures import TooSlow
-from hinterland.server.storage.protocol import PAGE_BYTES, Cost, Storage, StoredRecord
+from hinterland.server.storage.protocol import PAGE_BYTES, Storage, StoredRecord
 from hinterland.server.storage.statements import RECORD_COLUMNS_OF_R, RECORD_TEXTS
 
-_ASIDES = 3  # costly lists that are read at once, at most
 _WIDTH = len(StoredRecord._fields)
 
 
@@ -38,8 +34,6 @@ class Reader:
     def __init__(self, storage: Storage, catalogue: Catalogue) -> None:
         self.storage = storage
         self.catalogue = catalogue
-        self._lists = asyncio.Semaphore(storage.lists_at_once)
-        self._asides = asyncio.Semaphore(min(_ASIDES, max(1, storage.lists_at_once // 2)))
 
     async def view(self, caller: Principal, entry: Entry, parent: str, id: RecordId) -> StoredRecord:
         """One record. Raises `not_found` for one that the caller may not see too, so that nothing leaks."""
@@ -55,12 +49,7 @@ class Reader:
         terms = self._terms(caller, entry, parent, query)
         order = entry.order(query.sort)
         refuse_hidden(entry, order.names & entry.hidden(caller))
-        if not _is_costly(entry, query):
-            with suppress(TooSlow):
-                async with self._lists:
-                    return await self._page(entry, query, order, terms, "unknown")
-        async with self._asides:
-            return await self._page(entry, query, order, terms, "much")
+        return await self._page(entry, query, order, terms)
 
     def _terms(self, caller: Principal, entry: Entry, parent: str, query: Query) -> list[Term]:
         hidden = entry.hidden(caller)
@@ -75,7 +64,7 @@ class Reader:
             terms.append((f"({rule.sql.text})", rule.sql.bind(variables)))
         return terms
 
-    async def _page(self, entry: Entry, query: Query, order: Order, terms: Sequence[Term], cost: Cost) -> Page:
+    async def _page(self, entry: Entry, query: Query, order: Order, terms: Sequence[Term]) -> Page:
         where, parameters = _where([*terms, order.after(query)] if query.cursor else terms)
         offset = (query.page - 1) * query.limit if query.page and not query.cursor else 0
         bounds = f"ORDER BY {order.sql} LIMIT ?" + (" OFFSET ?" if offset else "")
@@ -83,7 +72,8 @@ class Reader:
         count, counted = _count(entry, terms) if query.total else ("NULL", [])
         sql = f"SELECT {RECORD_COLUMNS_OF_R}, ({count}), {order.columns} FROM {entry.table.name} r{where} {bounds}"
         texts = RECORD_TEXTS.of(query.limit + 1)
-        rows, is_cut = await self.storage.fetch_some(sql, [*counted, *parameters], texts, cost)
+        is_costly = bool(query.filter) and entry.book.filter(query.filter).is_costly
+        rows, is_cut = await self.storage.search(sql, [*counted, *parameters], texts, is_costly=is_costly)
         if is_cut and query.page and len(rows) < query.limit:
             raise _too_large_a_page(len(rows))
         has_more = is_cut or len(rows) > query.limit
@@ -91,7 +81,7 @@ class Reader:
         next_cursor = order.cursor(query, shown[-1][_WIDTH + 1 :]) if has_more else ""
         total = rows[0][_WIDTH] if rows else None
         if query.total and not rows:  # beyond the end: no row says it
-            total = (await self.storage.fetch_some(count, counted, None, cost))[0][0][0]
+            total = (await self.storage.search(count, counted, None, is_costly=is_costly))[0][0][0]
         return Page([StoredRecord(*row[:_WIDTH]) for row in shown], next_cursor, total)
 
 
@@ -105,10 +95,6 @@ def _too_large_a_page(fitting: int) -> Refusal:
 def _count(entry: Entry, terms: Sequence[Term]) -> Term:
     where, parameters = _where(terms)
     return f"SELECT count(*) FROM {entry.table.name} r{where}", parameters
-
-
-def _is_costly(entry: Entry, query: Query) -> bool:
-    return bool(query.filter) and entry.book.filter(query.filter).is_costly
 
 
 def _where(terms: Sequence[Term]) -> Term:

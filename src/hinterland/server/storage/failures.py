@@ -13,10 +13,6 @@ class Deadlock(Exception):
     """Two writers waited for each other; this one was undone and may run again."""
 
 
-class TooSlow(Exception):
-    """A SELECT that was given a short time has not ended in it, and was stopped."""
-
-
 class FateUnknown(Refusal):
     """The database went away while it committed: the write may have happened, so nobody may repeat it blindly."""
 

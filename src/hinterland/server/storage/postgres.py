@@ -11,7 +11,7 @@ import logging
 import re
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import lru_cache
 from typing import Any
 
@@ -22,8 +22,8 @@ from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Collection
 from hinterland.server.storage import failures, migrations, statements
 from hinterland.server.storage.database import Database
-from hinterland.server.storage.failures import Deadlock, FateUnknown, StorageError, TooSlow
-from hinterland.server.storage.protocol import PAGE_BYTES, Cost, DialectName, StoredRecord, Texts
+from hinterland.server.storage.failures import Deadlock, FateUnknown, StorageError
+from hinterland.server.storage.protocol import PAGE_BYTES, DialectName, StoredRecord, Texts
 from hinterland.server.storage.reading import Reads
 from hinterland.server.storage.statements import CollectionTable
 from hinterland.server.storage.system import SYSTEM_TABLES, Expect, Row
@@ -31,6 +31,7 @@ from hinterland.server.storage.writing import Writes
 
 log = logging.getLogger("hinterland.storage")
 _SHORT_SECONDS = 0.25  # of a SELECT that was not known to cost much
+_ASIDES = 3  # slow SELECTs that are read at once, at most
 _LEFT_OUT = "-"  # which is no record's text
 _MIGRATION_LOCK = 0x68696E74  # an advisory lock's number: one process at a time changes the schema
 
@@ -64,29 +65,30 @@ class PostgresReads(Reads):
             return list(await self.connection.fetch(numbered(sql), *parameters))
 
     async def fetch_some(
-        self, sql: str, parameters: Sequence[Any], texts: Texts | None, cost: Cost
+        self, sql: str, parameters: Sequence[Any], texts: Texts | None
     ) -> tuple[list[Sequence[Any]], bool]:
-        """The first rows of one SELECT. Raises `TooSlow`."""
+        """The first rows of one SELECT."""
         with translated(self.tables):
-            return await _some(self.connection, sql, parameters, texts, cost)
+            return await _some(self.connection, sql, parameters, texts)
 
 
 async def _some(
-    source: asyncpg.Connection | asyncpg.Pool, sql: str, parameters: Sequence[Any], texts: Texts | None, cost: Cost
+    source: asyncpg.Connection | asyncpg.Pool,
+    sql: str,
+    parameters: Sequence[Any],
+    texts: Texts | None,
+    seconds: float | None = None,
 ) -> tuple[list[Sequence[Any]], bool]:
-    """The first rows. As long as none of them is large, a plain statement is enough: what it leaves out it marks."""
-    seconds = _SHORT_SECONDS if cost == "unknown" else None
-    try:
-        if texts is None:
-            return await source.fetch(numbered(sql), *parameters, timeout=seconds), False
-        rows = await source.fetch(numbered(lightened(sql, texts)), *parameters, timeout=seconds)
-        if not any(row[texts.place] == _LEFT_OUT for row in rows):
-            return rows, False
-        rows = await source.fetch(numbered(bounded(sql, texts)), *parameters, timeout=seconds)
-    except TimeoutError:
-        if cost == "unknown":
-            raise TooSlow from None
-        raise
+    """The first rows. As long as none of them is large, a plain statement is enough: what it leaves out it marks.
+
+    Raises TimeoutError where a statement takes longer than `seconds`.
+    """
+    if texts is None:
+        return await source.fetch(numbered(sql), *parameters, timeout=seconds), False
+    rows = await source.fetch(numbered(lightened(sql, texts)), *parameters, timeout=seconds)
+    if not any(row[texts.place] == _LEFT_OUT for row in rows):
+        return rows, False
+    rows = await source.fetch(numbered(bounded(sql, texts)), *parameters, timeout=seconds)
     is_cut = len(rows) > 1 and rows[-1][-1] > PAGE_BYTES
     return [row[:-3] for row in (rows[:-1] if is_cut else rows)], is_cut
 
@@ -159,7 +161,8 @@ class PostgresStorage(Database):
     def __init__(self, dsn: str, *, connections: int = 10) -> None:
         self.dsn = dsn
         self.connections = connections
-        self.lists_at_once = max(1, connections // 2)
+        self._searches = asyncio.Semaphore(max(1, connections // 2))
+        self._asides = asyncio.Semaphore(max(1, min(_ASIDES, connections // 4)))
         self.tables: dict[str, CollectionTable] = {}
         self.lineage = ""
         self._pool: asyncpg.Pool | None = None
@@ -260,11 +263,24 @@ class PostgresStorage(Database):
             return list(await self._connected().fetch(numbered(sql), *parameters))
 
     async def fetch_some(
-        self, sql: str, parameters: Sequence[Any], texts: Texts | None, cost: Cost
+        self, sql: str, parameters: Sequence[Any], texts: Texts | None
     ) -> tuple[list[Sequence[Any]], bool]:
-        """The first rows of one SELECT. Raises `TooSlow`."""
+        """The first rows of one SELECT."""
         with translated(self.tables):
-            return await _some(self._connected(), sql, parameters, texts, cost)
+            return await _some(self._connected(), sql, parameters, texts)
+
+    async def search(
+        self, sql: str, parameters: Sequence[Any], texts: Texts | None, *, is_costly: bool
+    ) -> tuple[list[Sequence[Any]], bool]:
+        """The first rows of one SELECT; a slow one is stopped and begins again where few are read at once, so that
+        the others find a connection."""
+        with translated(self.tables):
+            if not is_costly:
+                with suppress(TimeoutError):
+                    async with self._searches:
+                        return await _some(self._connected(), sql, parameters, texts, _SHORT_SECONDS)
+            async with self._asides:
+                return await _some(self._connected(), sql, parameters, texts)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[PostgresReads]:

@@ -14,7 +14,6 @@ from hinterland.contract.records import Collection
 from hinterland.server.storage.system import Row, RowAct
 
 PAGE_BYTES = 4 * 1024 * 1024  # of text in UTF-8: what one answer, and the memory behind it, is held to
-Cost = Literal["little", "unknown", "much"]
 DialectName = Literal["sqlite", "postgres"]
 
 
@@ -111,12 +110,11 @@ class Snapshot(Protocol):
         ...
 
     async def fetch_some(
-        self, sql: str, parameters: Sequence[Any], texts: Texts | None, cost: Cost
+        self, sql: str, parameters: Sequence[Any], texts: Texts | None
     ) -> tuple[list[Sequence[Any]], bool]:
-        """The first rows of a SELECT whose cost and size are not known before, and whether there are more.
+        """The first rows of a SELECT whose size is not known before, and whether there are more.
 
-        There are as many rows as hold `PAGE_BYTES` in their `texts` (None: all), and at least one. What may cost much
-        keeps as few others waiting as the storage can; what is of unknown cost may raise `TooSlow` after a short time.
+        There are as many rows as hold `PAGE_BYTES` in their `texts` (None: all), and at least one.
         """
         ...
 
@@ -193,8 +191,13 @@ class Storage(Snapshot, Protocol):
     lineage: str
     has_rivals: bool
     """Whether other processes may write to the same database."""
-    lists_at_once: int
-    """How many SELECTs of unknown cost may run at once, so that the others find a connection."""
+
+    async def search(
+        self, sql: str, parameters: Sequence[Any], texts: Texts | None, *, is_costly: bool
+    ) -> tuple[list[Sequence[Any]], bool]:
+        """`fetch_some` of a SELECT that a caller made up: it keeps as few others waiting as the storage can, from the
+        beginning where it `is_costly`, else as soon as it turns out to be."""
+        ...
 
     async def open(self) -> None:
         """Connect, and bring the system's tables to this version. Raises `StorageError` with what to do."""

@@ -10,7 +10,7 @@ from typing import Any
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import RecordId
 from hinterland.server.storage import statements
-from hinterland.server.storage.protocol import PAGE_BYTES, Cost, Head, LogEntry, LogPage, StoredRecord, Texts
+from hinterland.server.storage.protocol import PAGE_BYTES, Head, LogEntry, LogPage, StoredRecord, Texts
 from hinterland.server.storage.statements import LOG_AFTER, LOG_TEXTS, CollectionTable
 from hinterland.server.storage.system import SYSTEM_TABLES, Row
 
@@ -36,7 +36,7 @@ class Reads(ABC):
 
     @abstractmethod
     async def fetch_some(
-        self, sql: str, parameters: Sequence[Any], texts: Texts | None, cost: Cost
+        self, sql: str, parameters: Sequence[Any], texts: Texts | None
     ) -> tuple[list[Sequence[Any]], bool]:
         """The first rows of one SELECT, and whether there are more."""
 
@@ -87,7 +87,7 @@ class Reads(ABC):
         """Changes beyond revision `after`, ending at a commit's end; those of other `collections` without records."""
         end = _LAST if through is None else through
         while True:
-            rows, is_cut = await self.fetch_some(LOG_AFTER, (after, end, limit), LOG_TEXTS, "little")
+            rows, is_cut = await self.fetch_some(LOG_AFTER, (after, end, limit), LOG_TEXTS)
             is_last = not is_cut and len(rows) < limit
             if not is_last and rows[-1][0] != rows[-1][1]:
                 rows += await self.fetch(LOG_AFTER, (rows[-1][0], rows[-1][1], _LAST))

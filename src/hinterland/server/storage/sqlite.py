@@ -26,12 +26,13 @@ from hinterland.server.storage import migrations, statements
 from hinterland.server.storage.database import Database
 from hinterland.server.storage.failures import StorageError
 from hinterland.server.storage.ownership import Ownership
-from hinterland.server.storage.protocol import Cost, DialectName, StoredRecord, Texts
+from hinterland.server.storage.protocol import DialectName, StoredRecord, Texts
 from hinterland.server.storage.sqlite_reading import ERRORS, Reader, SqliteReads, connect, finished, refusal, some
 from hinterland.server.storage.statements import CollectionTable
 from hinterland.server.storage.writing import Writes
 
 _THREADS = 2
+_ASIDES = 3  # slow SELECTs that are read at once
 _IDLE_READERS = 8
 FILE_NAME = "data.db"
 
@@ -52,7 +53,7 @@ class SqliteTransaction(Writes):
             raise refusal(error) from error
 
     async def fetch_some(
-        self, sql: str, parameters: Sequence[Any], texts: Texts | None, cost: Cost
+        self, sql: str, parameters: Sequence[Any], texts: Texts | None
     ) -> tuple[list[Sequence[Any]], bool]:
         """The first rows of one SELECT."""
         try:
@@ -83,7 +84,6 @@ class SqliteStorage(Database):
 
     dialect: DialectName = "sqlite"
     has_rivals = False
-    lists_at_once = 100  # a slow one goes on in a thread, and whoever needs a connection opens one
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -97,6 +97,7 @@ class SqliteStorage(Database):
         self._idle: list[Reader] = []
         self._commits = LoneThread("hinterland-commit")
         self._readers = ThreadPoolExecutor(_THREADS, "hinterland-reader")
+        self._asides = asyncio.Semaphore(_ASIDES)
         self._writing = asyncio.Lock()
 
     async def open(self) -> None:
@@ -186,14 +187,20 @@ class SqliteStorage(Database):
             return await snapshot.fetch(sql, parameters)
 
     async def fetch_some(
-        self, sql: str, parameters: Sequence[Any], texts: Texts | None, cost: Cost
+        self, sql: str, parameters: Sequence[Any], texts: Texts | None
     ) -> tuple[list[Sequence[Any]], bool]:
-        """The first rows of one SELECT; a costly or slow one is read on a connection of its own."""
-        found = None if cost == "much" else self._reader().fetch(sql, parameters, partial(some, texts))
+        """The first rows of one SELECT."""
+        return await self.search(sql, parameters, texts, is_costly=False)
+
+    async def search(
+        self, sql: str, parameters: Sequence[Any], texts: Texts | None, *, is_costly: bool
+    ) -> tuple[list[Sequence[Any]], bool]:
+        """The first rows of one SELECT; a costly or slow one is read on a connection of its own, in a thread."""
+        found = None if is_costly else self._reader().fetch(sql, parameters, partial(some, texts))
         if found is not None:
             return found
-        async with self.snapshot() as snapshot:
-            return await snapshot.fetch_some(sql, parameters, texts, "much")
+        async with self._asides, self.snapshot() as snapshot:
+            return await snapshot.fetch_aside(sql, parameters, texts)
 
     def _reader(self) -> Reader:
         if self._shared is None:

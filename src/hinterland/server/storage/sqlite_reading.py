@@ -14,7 +14,7 @@ import apsw
 from hinterland.contract.errors import Refusal
 from hinterland.server.storage import failures
 from hinterland.server.storage.failures import StorageError
-from hinterland.server.storage.protocol import PAGE_BYTES, Cost, Texts, octets
+from hinterland.server.storage.protocol import PAGE_BYTES, Texts, octets
 from hinterland.server.storage.reading import Reads
 from hinterland.server.storage.statements import CollectionTable
 
@@ -130,13 +130,17 @@ class SqliteReads(Reads):
         return rows if rows is not None else await self.reader.fetch_slowly(sql, parameters, list, self._threads)
 
     async def fetch_some(
-        self, sql: str, parameters: Sequence[Any], texts: Texts | None, cost: Cost
+        self, sql: str, parameters: Sequence[Any], texts: Texts | None
     ) -> tuple[list[Sequence[Any]], bool]:
-        """The first rows of one SELECT; a costly one is read in a thread at once, since a single step of it may take
-        longer than the loop can wait."""
-        take = partial(some, texts)
-        found = None if cost == "much" else self.reader.fetch(sql, parameters, take)
-        return found if found is not None else await self.reader.fetch_slowly(sql, parameters, take, self._threads)
+        """The first rows of one SELECT."""
+        found = self.reader.fetch(sql, parameters, partial(some, texts))
+        return found if found is not None else await self.fetch_aside(sql, parameters, texts)
+
+    async def fetch_aside(
+        self, sql: str, parameters: Sequence[Any], texts: Texts | None
+    ) -> tuple[list[Sequence[Any]], bool]:
+        """The same, read in a thread at once: a single step of it may take longer than the loop can wait."""
+        return await self.reader.fetch_slowly(sql, parameters, partial(some, texts), self._threads)
 
 
 def some(texts: Texts | None, rows: Rows) -> tuple[list[Sequence[Any]], bool]:
