@@ -59,6 +59,20 @@ def test_files_that_can_not_be_used(tmp_path: Path, text: str, said: str) -> Non
     assert str(path) in str(caught.value)
 
 
+def test_an_error_of_syntax_is_shown(tmp_path: Path) -> None:
+    """An error of syntax is told once with its place and the line's text, in the app file or in one beside it."""
+    path = file(tmp_path, "x = 1\n  app = (\n")
+    with pytest.raises(AppFileError) as caught:
+        load(path)
+    assert str(caught.value) == f"{path}, line 2: IndentationError: unexpected indent\n  app = ("
+    beside = file(tmp_path, "y = = 2\n", "beside_it.py")
+    with pytest.raises(AppFileError) as caught:
+        load(file(tmp_path, "x = 1\nimport beside_it"))
+    assert str(caught.value) == f"{beside}, line 1: SyntaxError: invalid syntax\n  y = = 2"
+    with pytest.raises(AppFileError, match=r"line 1: SyntaxError: invalid syntax \(<unknown>, line 1\)"):
+        load(file(tmp_path, "__import__('ast').parse('= 1')"))
+
+
 def test_no_file(tmp_path: Path) -> None:
     """Where there is no file, or none of Python, that is said."""
     with pytest.raises(AppFileError, match="there is no app file"):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from hinterland.cli.output import fail, reason, say, told, troubles
 from hinterland.cli.reaching import backend, control, running
@@ -52,25 +52,34 @@ class Feeding:
 
     async def run(self, write: Write) -> None:
         """Hand every row to `write`. What ends it early is told, with the place that it came to."""
+        try:
+            await self._feed(write)
+        except Refusal as error:
+            stopped = told(error)
+        except (OSError, RowFileError) as error:
+            stopped = f"{self.rows.file} can't be read any further: {reason(error)}"
+        except asyncio.CancelledError:
+            fail(self._how_far("stopped"), 130)
+        else:
+            return
+        fail(self._how_far(stopped))
+
+    async def _feed(self, write: Write) -> None:
+        groups = chunks(self.rows)
+        if first := next(groups, None):  # a wrong file or collection ends here, before any progress is shown
+            await self._write(first, write)
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[rows]:,} rows"),
                    TimeRemainingColumn())  # fmt: skip
         with Progress(*columns, console=err) as progress:
             task = progress.add_task("importing", total=self.rows.size, rows=0)
-            try:
-                for chunk in chunks(self.rows):
-                    await self._write(chunk, write)
-                    progress.update(task, completed=self.rows.position, rows=self.created + self.refused)
-                progress.update(task, completed=self.rows.size)
-            except Refusal as error:
-                stopped = told(error)
-            except (OSError, RowFileError) as error:
-                stopped = f"{self.rows.file} can't be read any further: {reason(error)}"
-            except asyncio.CancelledError:
-                progress.stop()
-                fail(self._how_far("stopped"), 130)
-            else:
-                return
-        fail(self._how_far(stopped))
+            self._show(progress, task)
+            for chunk in groups:
+                await self._write(chunk, write)
+                self._show(progress, task)
+            progress.update(task, completed=self.rows.size)
+
+    def _show(self, progress: Progress, task: TaskID) -> None:
+        progress.update(task, completed=self.rows.position, rows=self.created + self.refused)
 
     async def _write(self, chunk: list[Row], write: Write) -> None:
         sound = [row for row in chunk if not row.problem]
@@ -114,13 +123,13 @@ class Feeding:
         if not self.place:
             return f"{why}\nnothing is known to be imported"
         return (
-            f"{why}\n{self.created:,} records were made, up to {self.place} of {self.rows.file}; "
+            f"{why}\nimported {self.created:,} of the rows up to {self.place} of {self.rows.file}; "
             "look whether the rows right after it were kept before you import the rest"
         )
 
     def report(self) -> None:
         """Say what became of the rows."""
         total = self.created + self.refused
-        say(f"{self.created} of {total} rows are now records of {self.collection}; {self.refused} were refused.")
+        say(f"Imported {self.created} of {total} rows into {self.collection}; refused {self.refused}.")
         if self.refused:
             fail("the refused rows are listed above: mend them and import those rows again")

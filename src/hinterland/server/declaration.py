@@ -44,15 +44,19 @@ def load(path: Path) -> App:
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        raise AppFileError(f"{path}{_line(path, error)}: {type(error).__name__}: {error}") from error
+        raise AppFileError(_told(path, error)) from error
     app = getattr(module, "app", None)
     if not isinstance(app, App):
         raise AppFileError(f"{path} declares no app: it must hold `app = App(...)`, from `hinterland.server`")
     return app
 
 
-def _line(path: Path, error: BaseException) -> str:
-    if isinstance(error, SyntaxError) and error.lineno:
-        return f", line {error.lineno}"
+def _told(path: Path, error: BaseException) -> str:
+    """Where the error is and what it says; of one of syntax, in the app file or one beside it, the line too."""
+    name = type(error).__name__
+    if isinstance(error, SyntaxError) and error.text and error.filename and Path(error.filename).is_file():
+        shown = path if Path(error.filename) == path.resolve() else error.filename
+        return f"{shown}, line {error.lineno}: {name}: {error.msg}\n  {error.text.strip()}"
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path.resolve()]
-    return f", line {frames[-1].lineno}" if frames else ""
+    place = f", line {frames[-1].lineno}" if frames else ""
+    return f"{path}{place}: {name}: {error}"

@@ -10,7 +10,7 @@ from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.fields import Text, checker
 
 ALL_REQUIRED = "All fields are required"
-_check_email = checker(Text(format="email", min_length=3, max_length=254))
+_check_email = checker(Text(format="email", max_length=254))
 
 
 def form(body: object) -> Mapping[str, Any]:
@@ -43,6 +43,8 @@ def credentials(body: object) -> tuple[str, str]:
 
 def email_problems(email: str) -> list[str]:
     """What is wrong with an e-mail address."""
+    if _is_empty(email):
+        return ["is required"]
     try:
         _check_email(email.strip())
     except ValueError as error:
