@@ -45,6 +45,18 @@ def test_help_teaches_with_an_example(command: str) -> None:
     assert f"Example: hinterland {command} " in " ".join(shown.out.split())
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_is_of_one_style(command: str) -> None:
+    """Arguments are in capitals, as the documentation heads them; options have the <kind> of their value, flags none."""
+    heading = DOCUMENTATION.partition(f"\n## `hinterland {command}")[2].partition("`")[0]
+    shown = hinterland(*command.split(), "--help").out
+    assert f"hinterland {command} [OPTIONS]{heading}" in shown.replace("python -m ", "")
+    assert "<bool>" not in shown
+    rows = [line.split() for line in shown.splitlines() if line.startswith("│ --")]
+    valued = {row[1] for row in rows if row[2].startswith("<")}
+    assert valued == {*options(command)} - {"--yes", "--log-requests"}
+
+
 def test_the_documented_commands_are_all() -> None:
     """The list above is that of the program."""
     shown = hinterland("--help").out

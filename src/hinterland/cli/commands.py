@@ -8,21 +8,26 @@ from typing import Annotated
 
 import typer
 
+from hinterland.cli.usage import Command, Group
+
 cli = typer.Typer(
     name="hinterland",
+    cls=Group,
     help="A backend that one command starts. Begin with: hinterland serve app.py",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-admin = typer.Typer(help="Administrators: who passes every rule.", no_args_is_help=True)
+admin = typer.Typer(cls=Group, help="Administrators: who passes every rule.", no_args_is_help=True)
 cli.add_typer(admin, name="admin")
 
-AppFile = Annotated[Path | None, typer.Argument(help="The app file: Python that declares `app = App(...)`.")]
-GivenAppFile = Annotated[Path, typer.Argument(help="The changed app file.", metavar="APP")]
+AppFile = Annotated[
+    Path | None, typer.Argument(help="The app file: Python that declares `app = App(...)`.", dir_okay=False)
+]
+GivenAppFile = Annotated[Path, typer.Argument(help="The changed app file.", dir_okay=False)]
 AppOption = Annotated[
     Path | None,
-    typer.Option("--app", help="The app file; without it, what the data was last served with.", metavar="APP"),
+    typer.Option("--app", help="The app file; without it, what the data was last served with.", dir_okay=False),
 ]
 Data = Annotated[Path, typer.Option("--data", help="The folder that holds the database.", file_okay=False)]
 DATA = Path("data")
@@ -45,7 +50,7 @@ def root(
     """A backend that one command starts. Begin with: hinterland serve app.py"""
 
 
-@cli.command()
+@cli.command(cls=Command)
 def serve(
     app: AppFile = None,
     data: Data = DATA,
@@ -62,7 +67,7 @@ def serve(
     run(app, data, host, port, logs_requests=log_requests)
 
 
-@cli.command()
+@cli.command(cls=Command)
 def migrate(
     app: GivenAppFile,
     data: Data = DATA,
@@ -77,7 +82,7 @@ def migrate(
     asyncio.run(run(app, data, is_agreed=yes))
 
 
-@admin.command("create")
+@admin.command("create", cls=Command)
 def admin_create(
     email: Annotated[str, typer.Argument(help="The administrator's e-mail.")],
     data: Data = DATA,
@@ -98,7 +103,7 @@ def admin_create(
     asyncio.run(create(email, password or asked(), data, app))
 
 
-@cli.command("import")
+@cli.command("import", cls=Command)
 def import_file(
     collection: Annotated[str, typer.Argument(help="The collection that gets the records.")],
     file: Annotated[Path, typer.Argument(help="A .json (array), .jsonl/.ndjson or .csv file.", dir_okay=False)],
