@@ -47,7 +47,7 @@ def test_help_teaches_with_an_example(command: str) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_is_of_one_style(command: str) -> None:
-    """Arguments are in capitals, as the documentation heads them; options have the <kind> of their value, flags none."""
+    """Arguments are in capitals, as documented; options show the <kind> of their value, flags nothing."""
     heading = DOCUMENTATION.partition(f"\n## `hinterland {command}")[2].partition("`")[0]
     shown = hinterland(*command.split(), "--help").out
     assert f"hinterland {command} [OPTIONS]{heading}" in shown.replace("python -m ", "")
