@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
-import uvicorn
-from uvicorn._types import ASGI3Application
 
 from hinterland.server.http import HttpAnswer, send_answer
-from hinterland.server.protocols.http1.connection import Connection, JoinedWrites
+from hinterland.server.protocols.http1.connection import JoinedWrites
+from tests.server.protocols.http1.wire import answered, connected
 from tests.support.server import ServerProcess
 
 SHOP = Path(__file__).parents[4] / "examples" / "shop" / "app.py"
@@ -89,28 +88,6 @@ async def test_a_request_for_the_body_goes_at_once() -> None:
     other.close()
 
 
-@asynccontextmanager
-async def connected(app: ASGI3Application) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """A connection to a server of `app`."""
-    server = uvicorn.Server(uvicorn.Config(app, http=Connection, lifespan="off", log_config=None))
-    listener = socket.create_server(("127.0.0.1", 0))
-    task = asyncio.create_task(server._serve([listener]))
-    reader, writer = await asyncio.open_connection(*listener.getsockname())
-    yield reader, writer
-    writer.close()
-    server.should_exit = True
-    await task
-    listener.close()
-
-
-async def answered(app: ASGI3Application, *requests: bytes) -> bytes:
-    """What is answered until the connection is closed."""
-    async with connected(app) as (reader, writer):
-        for request in requests:
-            writer.write(request)
-        return await reader.read()
-
-
 async def test_an_answer_as_one_message() -> None:
     """An answer that is sent whole is formatted as one in parts; HTTP/1.0 closes behind it."""
 
@@ -149,7 +126,7 @@ async def test_a_header_is_one_line() -> None:
 
 
 async def test_a_reader_that_went_away() -> None:
-    """An answer for a connection that is gone is dropped."""
+    """An answer for a caller that goes away before it has sent its request is dropped."""
     dropped = asyncio.Event()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -159,7 +136,7 @@ async def test_a_reader_that_went_away() -> None:
         dropped.set()
 
     async with connected(app) as (_, writer):
-        writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\na")
         await writer.drain()
         writer.close()
         await dropped.wait()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from hinterland.server.http import WHOLE, Message
@@ -24,13 +25,14 @@ _HELD_BYTES = 64 * 1024  # an answer beyond it is written as it comes, so that n
 class JoinedWrites:
     """A transport that holds an answer from its head on until the loop's next turn."""
 
-    __slots__ = ("_held", "_loop", "_transport", "is_closing")
+    __slots__ = ("_held", "_loop", "_transport", "is_closing", "is_half_closed")
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
         self._loop = loop
         self._held = b""
         self.is_closing = transport.is_closing
+        self.is_half_closed = False
 
     def write(self, data: bytes) -> None:
         """Write `data`, behind what is held."""
@@ -58,10 +60,14 @@ class JoinedWrites:
 class WholeAnswers(RequestResponseCycle):
     """uvicorn's side of one request, which also takes an answer as one message and formats it in one go."""
 
+    transport: JoinedWrites  # type: ignore[assignment]
+
     async def send(self, message: Message) -> None:  # type: ignore[override]
         """Send one of ASGI's messages, or `WHOLE`. Raises RuntimeError for a header with a line break."""
         if message["type"] != WHOLE:
             await super().send(message)  # type: ignore[arg-type]
+            if self.transport.is_half_closed and message.get("more_body"):
+                self.transport.close()  # a stream's reader went away before it began
             return
         if self.flow.write_paused and not self.disconnected:
             await self.flow.drain()
@@ -98,15 +104,6 @@ class Connection(BoundedHeads):
         super().on_message_begin()
         self.scope["extensions"] = _EXTENSIONS
 
-    def on_headers_complete(self) -> None:
-        """The new request's answer is joined."""
-        before = self.cycle
-        super().on_headers_complete()
-        if self.cycle is not before:
-            # uvicorn makes the cycle itself, of a class that it can't be told, and its task has not begun to run.
-            self.cycle.__class__ = WholeAnswers
-            self.cycle.transport = self._joined  # type: ignore[assignment]
-
     def data_received(self, data: bytes) -> None:
         """What is read now comes after what was answered before, a refusal of the protocol's own too."""
         self._joined.flush()
@@ -116,3 +113,15 @@ class Connection(BoundedHeads):
         """End when what was answered is written."""
         self._joined.flush()
         super().shutdown()
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Nothing more is asked; what was answered is written before anything closes."""
+        self._joined.flush()
+        self._joined.is_half_closed = super().eof_received()
+        return self._joined.is_half_closed
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        # uvicorn makes the cycle itself, of a class that it can't be told, and its task has not begun to run.
+        cycle.__class__ = WholeAnswers
+        cycle.transport = self._joined  # type: ignore[assignment]
+        super()._start_asgi_task(cycle, app)

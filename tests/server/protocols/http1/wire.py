@@ -1,0 +1,55 @@
+"""A server of an ASGI application on a real socket, and what it answers byte by byte."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import uvicorn
+from uvicorn._types import ASGI3Application
+
+from hinterland.server.http import HttpAnswer, send_answer
+from hinterland.server.protocols.http1.connection import Connection
+
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+async def hello(scope: Any, receive: Any, send: Any) -> None:
+    """Answer the path, at the earliest two turns of the loop later."""
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await send_answer(scope, send, HttpAnswer(200, [], b"hello " + scope["raw_path"]))
+
+
+@asynccontextmanager
+async def connected(
+    app: ASGI3Application, kind: type[Connection] = Connection
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A connection to a server of `app`."""
+    config = uvicorn.Config(app, http=kind, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    listener = socket.create_server(("127.0.0.1", 0))
+    task = asyncio.create_task(server._serve([listener]))
+    reader, writer = await asyncio.open_connection(*listener.getsockname())
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        server.should_exit = True
+        await task
+        listener.close()
+
+
+async def answered(
+    app: ASGI3Application, *parts: bytes, kind: type[Connection] = Connection, fin: bool = False
+) -> bytes:
+    """What is answered until the connection is closed; with `fin`, nothing more can be asked behind the parts."""
+    async with connected(app, kind) as (reader, writer):
+        for part in parts:
+            writer.write(part)
+        if fin:
+            writer.write_eof()
+        return await asyncio.wait_for(reader.read(), 5)
