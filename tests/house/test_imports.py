@@ -14,7 +14,7 @@ from tests.house.tree import PACKAGE, ROOT, Import, imports, is_module, is_packa
 CARRIES = {
     "kit": {"msgspec"},
     "contract": {"msgspec"},
-    "client": {"cryptography", "httpx2", "keyring", "msgspec"},
+    "client": {"cryptography", "httpx2", "msgspec"},
     "testing": {"apsw", "httpx2", "msgspec", "pytest", "starlette"},  # pytest: only the suites, which run under it
 }
 
