@@ -224,6 +224,9 @@ class ModelServer:
         """The contract's `sync.pull`."""
         if self.is_down:
             raise ConnectError
+        for name in pull.collections:
+            if name not in self.shapes:
+                raise error_of(Refusal("unknown_collection", details={"collection": name}).problem())
         cursor, reason = self._read(pull)
         device = self.state.devices.get((account, pull.device), Device())
         if cursor.whole:

@@ -10,6 +10,7 @@ from hinterland.client.errors import (
     ConnectError,
     Forbidden,
     HinterlandError,
+    NetworkError,
     RateLimited,
     ServiceUnavailable,
     Unauthorized,
@@ -20,7 +21,7 @@ from hinterland.client.local.local import Local
 from hinterland.contract.changes import Write
 from hinterland.contract.sync import Pull, PullResult
 from hinterland.kit.clock import ManualClock
-from tests.client.local.conftest import OPEN, next_of, until
+from tests.client.local.conftest import NOTES, OPEN, next_of, until
 from tests.support.model_server import ModelServer
 
 
@@ -285,6 +286,60 @@ async def test_an_error_that_stays_is_shown(device: OPEN, server: ModelServer, c
         await local.sync.now()
     local.sync.start()
     await until(lambda: isinstance(local.sync.status.error, UnknownCollection))
+
+
+async def test_a_collection_that_the_server_lacks(device: OPEN, server: ModelServer) -> None:
+    """A name that the server does not know is told by its query state and by `now`; the others stay in step."""
+    local = await device()
+    typo = local.collection("nots").states()
+    assert (await next_of(typo)).is_loading
+    local.sync.start()
+    while (state := await next_of(typo)).error is None:
+        pass
+    assert isinstance(state.error, UnknownCollection)
+    assert (state.data, state.is_loading, state.is_stale) == (None, False, True)
+    await is_online(local)
+    watching = local.collection("notes").watch()
+    assert await next_of(watching) == []
+    server.write(note("live"))
+    assert len(await next_of(watching)) == 1
+    assert (await (await local.collection("notes").create({"text": "x"})).settled()).is_applied
+    with pytest.raises(UnknownCollection):
+        await local.sync.now()
+    assert local.sync.status.state == "online"
+    server.shapes["nots"] = server.shapes["notes"]
+    local.sync.nudge()
+    while (state := await next_of(typo)).error is not None or state.data is None:
+        pass
+    assert state.data == []
+    await watching.aclose()
+    await typo.aclose()
+
+
+async def test_a_name_that_is_not_declared(device: OPEN) -> None:
+    """Where the declarations are known, a wrong name is refused at once; the users' collection is always there."""
+    local = await device(collections=[NOTES])
+    with pytest.raises(UnknownCollection, match="there is no collection 'nots'; declared are notes"):
+        local.collection("nots")
+    with pytest.raises(UnknownCollection):
+        await local.write(Write(act="create", collection="nots"))
+    local.collection("users")
+    assert local.subscription == "notes,users"
+
+
+async def test_signing_out_without_a_network(device: OPEN, server: ModelServer) -> None:
+    """A store that was offline says so when somebody else is signed in, and why with the network's error."""
+    local = await device()
+    local.sync.start()
+    await is_online(local)
+    statuses = local.sync.watch()
+    with server.down():
+        while (status := await next_of(statuses)).state != "offline":
+            pass
+        assert isinstance(status.error, NetworkError)
+        await local.switch("")
+        assert local.sync.status.state == "offline"
+    await statuses.aclose()
 
 
 async def test_a_mistake_is_logged_and_not_the_end(

@@ -7,6 +7,8 @@ from pathlib import Path
 from random import random as system_random
 from typing import Any, TypeVar, overload
 
+from hinterland.client.answers import refused_here
+from hinterland.client.errors import HinterlandError
 from hinterland.client.local.accounts import AccountFollower
 from hinterland.client.local.connection import Connection, News, Scope
 from hinterland.client.local.identity import Ids, identified
@@ -17,6 +19,7 @@ from hinterland.client.local.status import Bell, Status
 from hinterland.client.local.store import Store
 from hinterland.client.local.sync import Sync
 from hinterland.contract.changes import Write
+from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import RecordId, new_id
 from hinterland.contract.records import Collection, Shape
 from hinterland.kit.backoff import Random
@@ -74,12 +77,9 @@ class Local:
         Also ends a pause that began because the server wanted the same user to sign in again.
         """
         if account != self.scope.account:
-            is_running = self.sync.is_running
-            await self.sync.stop()
-            self.scope = await self._scope_of(account)
-            self._ring_all()
-            if is_running:
-                self.sync.start()
+            async with self.sync.held():
+                self.scope = await self._scope_of(account)
+                self._ring_all()
         self.sync.nudge()
 
     async def _scope_of(self, account: RecordId) -> Scope:
@@ -103,8 +103,10 @@ class Local:
     ) -> LocalRepository[Any]:
         """The records of a collection as `kind`, which are kept in step with the server from now on.
 
-        `ids` as the collection declares them; `parent` is the path of the record that owns these, `posts/42`.
+        `ids` as the collection declares them; `parent` is the path of the record that owns these, `posts/42`. Raises
+        UnknownCollection where the declarations are known and this is none of them.
         """
+        self._check(name)
         if name not in self._ids:
             self.sync.work()
         if self._ids.get(name) != "integer":
@@ -113,10 +115,17 @@ class Local:
 
     async def write(self, *writes: Write) -> Handle:
         """Keep several writes that happen together or not at all; a creation without an id gets one here."""
+        for write in writes:
+            self._check(write.collection)
         now = self.clock.now()
         known = [identified(write, self._ids_of(write.collection), now) for write in writes]
         handle, _ = await self.outbox.add(known, dict)
         return handle
+
+    def _check(self, name: str) -> None:
+        if self._shapes and name not in (*self._shapes, "users"):  # which every server has
+            message = f"there is no collection {name!r}; declared are {', '.join(self._shapes)}"
+            raise refused_here(Refusal("unknown_collection", message))
 
     def _ids_of(self, name: str) -> Ids:
         shape = self._shapes.get(name)
@@ -126,8 +135,12 @@ class Local:
 
     @property
     def subscription(self) -> str:
-        """The collections that are kept in step."""
-        return ",".join(sorted(self._ids))
+        """The collections that are kept in step: those that were asked for and that the server has."""
+        return ",".join(sorted(self._ids.keys() - self.sync.unknown.keys()))
+
+    def refusal(self, collection: str) -> HinterlandError | None:
+        """Why the server does not give this collection, where it has said so."""
+        return self.sync.unknown.get(collection)
 
     @property
     def status(self) -> Status:

@@ -53,6 +53,10 @@ class Parts(Protocol):
         """The collections that are kept in step."""
         ...
 
+    def refusal(self, collection: str) -> HinterlandError | None:
+        """Why the server does not give this collection, where it has said so."""
+        ...
+
     @property
     def status(self) -> Status:
         """How synchronisation is doing."""
@@ -212,10 +216,13 @@ class LocalRepository(Generic[T]):
         except HinterlandError as error:
             return QueryState(data=None, is_loading=False, is_stale=True, error=error)
         at = await self._parts.store.read(partial(pulls.position, scope=scope, subscription=subscription))
-        is_loading = not (data or at.is_whole)
-        is_stale = status.state not in ("online", "following")
+        refusal = self._parts.refusal(self.collection)
+        is_known = bool(data or (at.is_whole and refusal is None))
         return QueryState(
-            data=None if is_loading else data, is_loading=is_loading, is_stale=is_stale, error=status.error
+            data=data if is_known else None,
+            is_loading=not is_known and refusal is None,
+            is_stale=refusal is not None or status.state not in ("online", "following"),
+            error=refusal or status.error,
         )
 
     async def _ask(self, question: Question) -> Documents:

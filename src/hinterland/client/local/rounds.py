@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from functools import partial
 
 from msgspec.structs import replace
 
-from hinterland.client.errors import Fork, Gap, HinterlandError, InvalidCursor, StatusError
+from hinterland.client.errors import Fork, Gap, HinterlandError, InvalidCursor, StatusError, UnknownCollection
 from hinterland.client.local import pulls, pushes, results
 from hinterland.client.local.connection import Connection, Scope
 from hinterland.client.local.remote import Remote
@@ -20,10 +22,11 @@ _PATIENCE = 3  # answers in a row that name a gap; then the server and this devi
 # What the server says before it takes anything: of a push that it can't read, and of whoever sends it.
 _UNREADABLE = ("invalid_body", "validation", "too_large")
 _NOT_NOW = ("unauthorized", "rate_limited")
+_log = logging.getLogger("hinterland.client")
 
 
 class Rounds:
-    """Pushes and pulls of a store."""
+    """Pushes and pulls of a store. `unknown` has what the server said of the collections that it does not have."""
 
     def __init__(self, store: Store, remote: Remote, clock: Clock) -> None:
         self._store = store
@@ -31,15 +34,21 @@ class Rounds:
         self._clock = clock
         self._limit = MAX_MUTATIONS
         self._gaps = 0
+        self.unknown: dict[str, UnknownCollection] = {}
 
-    async def run(self, scope: Scope, subscription: str) -> None:
-        """Push until nothing waits, then pull until nothing is left. Raises the client's errors; what is done stays."""
+    async def run(self, scope: Scope, what: Callable[[], str]) -> None:
+        """Push until nothing waits, then pull until nothing is left of the subscription that `what` gives, which is to
+        leave out the `unknown`. Raises the client's errors; what is done stays."""
         if scope.account != "":
             while (step := await self._store.write(partial(_next, scope, self._limit))) is not None:
                 await self._push(scope, *step)
-        if subscription:
-            while await self._pull(scope, subscription):
-                pass
+        while subscription := what():
+            try:
+                while await self._pull(scope, subscription):
+                    pass
+                return
+            except UnknownCollection as error:
+                self._set_aside(subscription, error)
 
     # ------------------------------------------------------------ push
 
@@ -111,6 +120,14 @@ class Rounds:
         return new_id(self._clock.now())
 
     # ------------------------------------------------------------ pull
+
+    def _set_aside(self, subscription: str, error: UnknownCollection) -> None:
+        """A collection that the server does not have must not keep the others from being fetched."""
+        name = error.details.get("collection")
+        if name not in subscription.split(","):
+            raise error
+        _log.warning("the collection %s is not kept in step: %s", name, error)
+        self.unknown[name] = error
 
     async def _pull(self, scope: Scope, subscription: str) -> bool:
         """Fetch once; whether there is more to fetch."""

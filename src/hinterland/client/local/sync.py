@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
 from functools import partial
 from itertools import groupby
 
 import msgspec
 
-from hinterland.client.errors import HinterlandError, InvalidGrant, Unauthorized
+from hinterland.client.errors import ConnectionLost, HinterlandError, InvalidGrant, Unauthorized, UnknownCollection
 from hinterland.client.events import Event
 from hinterland.client.local import pulls
 from hinterland.client.local.connection import Scope
@@ -59,6 +59,7 @@ class Sync:
         self._tasks: list[asyncio.Task[None]] = []
         self._live: asyncio.Task[None] | None = None
         self._listening = ""
+        self._told: set[str] = set()  # the unknown collections that listeners of the bell know of
         self._nudged = asyncio.Event()
         self._has_work = asyncio.Event()
         self.status = Status()
@@ -69,6 +70,7 @@ class Sync:
     def start(self) -> None:
         """Synchronise from now on, until `stop`; a second call changes nothing."""
         if not self._tasks:
+            self.unknown.clear()
             self._say("connecting")
             self._tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._look_for_others())]
 
@@ -83,17 +85,32 @@ class Sync:
         self._store.disown()
         self._say("stopped")
 
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """Nothing is under way within the block; what was started goes on after it, and is offline where it was."""
+        before, is_running = self.status, self.is_running
+        await self.stop()
+        yield
+        if is_running:
+            self.start()
+            if before.state == "offline":
+                self._say("offline", before.error)
+
     async def now(self) -> None:
-        """One round: everything that waits is handed in, everything new is fetched. Raises the client's errors, and
-        StoreBusy where another process synchronises the store."""
+        """One round: everything that waits is handed in, everything new is fetched. Raises the client's errors,
+        UnknownCollection after all others were fetched, and StoreBusy where another process synchronises the store."""
         if not self._store.own():
             raise StoreBusy(detail="another process synchronises this store")
+        self.unknown.clear()
         await self._round()
         if not self._tasks:
             self._store.disown()
+        for error in self.unknown.values():
+            raise error
 
     def nudge(self) -> None:
         """Try at once: the network is said to be back, or somebody has signed in."""
+        self.unknown.clear()
         self._nudged.set()
 
     async def watch(self) -> AsyncGenerator[Status, None]:
@@ -109,6 +126,11 @@ class Sync:
                     await rung.wait()
 
     # ------------------------------------------------------------ for the other parts of the store
+
+    @property
+    def unknown(self) -> dict[str, UnknownCollection]:
+        """What the server said of the collections that it does not have; they are asked for again after an outage."""
+        return self._rounds.unknown
 
     @property
     def is_running(self) -> bool:
@@ -136,6 +158,7 @@ class Sync:
                 self._say("paused", error)
                 await self._nudged.wait()
             except HinterlandError as error:
+                self.unknown.clear()  # a server that was away may be another when it is back
                 self._say("offline", error)
                 wait = max(full_jitter(failures, _BASE, _CAP, self._random), error.retry_after or 0.0)
                 failures += 1
@@ -151,7 +174,10 @@ class Sync:
 
     async def _round(self) -> None:
         async with self._lock:
-            await self._rounds.run(self._where(), self._what())
+            await self._rounds.run(self._where(), self._what)
+        if self._told != {*self.unknown}:
+            self._told = {*self.unknown}
+            self.bell.ring()
         self._say("online" if self._tasks else "stopped", synced_at=self._clock.now())
 
     async def _wait(self, seconds: float, *events: asyncio.Event) -> None:
@@ -213,7 +239,7 @@ class Sync:
 
     async def _on(self, scope: Scope, event: Event) -> None:
         if event.kind == "offline":
-            self._say("offline", HinterlandError(event.reason, code="connection_lost"))
+            self._say("offline", ConnectionLost(event.reason))
         elif event.kind == "resync":
             await self._store.write(partial(pulls.distrust, scope=scope))
             self.work()

@@ -158,7 +158,8 @@ class Catalogue:
     def __getitem__(self, name: str) -> Entry:
         entry = self.entries.get(name)
         if entry is None:
-            raise Refusal("unknown_collection", f"there is no collection {name[:64]!r}; {self._hint()}")
+            message = f"there is no collection {name[:64]!r}; {self._hint()}"
+            raise Refusal("unknown_collection", message, details={"collection": name[:64]})
         return entry
 
     def _hint(self) -> str:
