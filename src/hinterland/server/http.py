@@ -28,6 +28,7 @@ JSON = (b"content-type", b"application/json; charset=utf-8")
 PROBLEM = (b"content-type", b"application/problem+json; charset=utf-8")
 NO_STORE = (b"cache-control", b"no-store")
 _MAX_FIELDS = 100
+_SINGLE = frozenset({b"authorization", b"content-type", b"content-length", b"idempotency-key", b"last-event-id"})
 _LARGE = 128 * 1024  # bytes; to check as many takes milliseconds
 _encode = msgspec.json.Encoder().encode
 
@@ -51,6 +52,8 @@ class HttpRequest:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        if len(self.headers) != len(scope["headers"]):
+            self.headers = _joined(scope["headers"])
         self.segments: dict[str, str] = scope.get("path_params") or {}
         self.caller: Principal = SIGNED_OUT
         self.is_alias = False
@@ -92,7 +95,11 @@ class HttpRequest:
                 return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     async def discard(self, limit: int) -> None:
-        """Read the body, up to `limit` bytes, and forget it: who still sends when the answer comes may never see it."""
+        """Read the body, up to `limit` bytes, and forget it: who still sends when the answer comes may never see it.
+        One that is not sent yet (RFC 9110 §10.1.1), or is too large in any case, is not waited for."""
+        declared = self.headers.get(b"content-length", b"0")
+        if b"expect" in self.headers or not declared.isdigit() or int(declared[:20]) > limit:
+            return
         size = 0
         while size <= limit:
             message = await self.receive()
@@ -126,6 +133,17 @@ class HttpRequest:
 
 
 Handler = Callable[[Backend, HttpRequest], Awaitable[HttpAnswer]]
+
+
+def _joined(headers: Headers) -> dict[bytes, bytes]:
+    """Headers some of which appear several times: as one list each (RFC 9110 §5.3). Raises `invalid_query` for those
+    that are no lists."""
+    joined: dict[bytes, bytes] = {}
+    for name, value in headers:
+        if name in joined and name in _SINGLE:
+            raise Refusal("invalid_query", f"the header {name.decode()} appears twice: send one")
+        joined[name] = b"%b, %b" % (joined[name], value) if name in joined else value
+    return joined
 
 
 async def _decoded(data: bytes) -> Any:

@@ -101,6 +101,18 @@ async def test_an_answer_as_one_message() -> None:
     assert second.endswith(b"\r\nx: y\r\ncontent-length: 2\r\nconnection: close\r\n\r\n")
 
 
+async def test_an_answer_instead_of_the_body() -> None:
+    """Who asks whether to send the body and is answered at once sends none: the connection closes (RFC 9110 §10.1.1)."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send_answer(scope, send, HttpAnswer(401, [], b"no"))
+
+    asking = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9999999\r\nexpect: 100-continue\r\n\r\n"
+    answers = await answered(app, asking)
+    assert answers.startswith(b"HTTP/1.1 401 Unauthorized\r\n")
+    assert answers.endswith(b"connection: close\r\n\r\nno")
+
+
 async def test_a_slow_reader() -> None:
     """An answer waits while those before it are not read, and then arrives whole."""
     body = b"x" * 8_000_000

@@ -114,6 +114,43 @@ async def test_tags_of_what_a_caller_sees(api: Api) -> None:
     assert (await api("GET", path, headers=own)).headers["etag"] == changed.headers["etag"]
 
 
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+async def test_if_none_match_on_a_write(each_api: Api, method: str) -> None:
+    """A write whose If-None-Match names the record as it is, or any, is refused; one that names another state is done
+    (RFC 9110 §13.1.2)."""
+    made = await each_api("POST", THINGS, json={"text": "a"})
+    path, tag = made.headers["location"], made.headers["etag"]
+    body = {} if method == "DELETE" else {"json": {"text": "b"}}
+    for known in (tag, f"W/{tag}", f'"0", {tag}', "*", "*,"):
+        problem(await each_api(method, path, headers={"If-None-Match": known}, **body), 412, "stale")
+    twice = [("If-None-Match", "*"), ("If-None-Match", '"9"')]
+    problem(await each_api(method, path, headers=twice, **body), 400, "invalid_query")
+    assert (await each_api("GET", path)).headers["etag"] == tag
+    done = await each_api(method, path, headers={"If-None-Match": '"0", "x"'}, **body)
+    assert done.status_code == (204 if method == "DELETE" else 200)
+    problem(await each_api("PATCH", f"{THINGS}/nobody", json={}, headers={"If-None-Match": tag}), 404, "not_found")
+
+
+async def test_if_match_on_a_read(api: Api) -> None:
+    """A GET whose If-Match does not name the record as it is → 412 (RFC 9110 §13.1.1)."""
+    made = await api("POST", THINGS, json={"text": "a"})
+    path, tag = made.headers["location"], made.headers["etag"]
+    for known in (tag, "*", f'"7", {tag}'):
+        assert (await api("GET", path, headers={"If-Match": known})).status_code == 200
+    for other in ('"7"', '"x"', ""):
+        problem(await api("GET", path, headers={"If-Match": other}), 412, "stale")
+
+
+async def test_headers_that_appear_twice(api: Api) -> None:
+    """A repeated header is one list (RFC 9110 §5.3); one that is no list is refused, lest two readers take another."""
+    path = (await api("POST", THINGS, json={"text": "a"})).headers["location"]
+    twice = [("If-Match", '"1"'), ("If-Match", '"2"')]
+    problem(await api("PATCH", path, json={}, headers=twice), 400, "invalid_query")
+    for name in ("Idempotency-Key", "Authorization"):
+        answer = await api("POST", THINGS, json={}, headers=[(name, "a"), (name, "b")])
+        assert name.lower() in problem(answer, 400, "invalid_query")["message"]
+
+
 async def test_a_race_to_create(each_api: Api) -> None:
     """Of many who create the same id with `If-None-Match: *` exactly one does; the others are told it is there."""
     calls = (each_api("PUT", f"{THINGS}/x", json={"whole": n}, headers={"If-None-Match": "*"}) for n in range(10))

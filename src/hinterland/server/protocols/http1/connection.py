@@ -73,6 +73,8 @@ class WholeAnswers(RequestResponseCycle):
             await self.flow.drain()
         if self.disconnected:
             return
+        if self.waiting_for_100_continue:
+            self.keep_alive = False  # whether the body still comes, nobody can tell now
         self.transport.write(self._formatted(message) + message["body"])
         self.response_started = self.response_complete = True
         self.waiting_for_100_continue = False

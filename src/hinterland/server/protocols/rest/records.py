@@ -11,6 +11,7 @@ import msgspec
 
 from hinterland.contract.changes import Act, Write
 from hinterland.contract.errors import Refusal
+from hinterland.contract.identity import RecordId
 from hinterland.contract.query import MAX_LIMIT, parse
 from hinterland.server.backend import Backend
 from hinterland.server.data.admission import admit
@@ -104,6 +105,8 @@ async def view_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
     record = await backend.reader.view(request.caller, entry, parent, entry.parse_id(id))
     body = entry.wire(request.caller, record).encode()
     tag = etag(entry, record.revision, body)
+    if b"if-match" in request.headers and not _names(_tags(request, b"if-match"), record.revision):
+        raise Refusal("stale", f"{entry.name}/{record.id} is not what If-Match names any more")
     if any(given in (b"*", tag[1]) for given in _tags(request, b"if-none-match")):
         return HttpAnswer(304, [tag], b"")
     return HttpAnswer(200, [JSON, tag], body)
@@ -123,9 +126,7 @@ async def create_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
 
 async def replace_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
     """Replace a record's fields as a whole; with `If-None-Match: *`, create it under this id."""
-    if request.headers.get(b"if-none-match") == b"*":
-        return await _change(backend, request, "create")
-    return await _change(backend, request, "replace")
+    return await _change(backend, request, "create" if _demands_absence(request) else "replace")
 
 
 async def patch_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
@@ -141,14 +142,18 @@ async def delete_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
 async def _change(backend: Backend, request: HttpRequest, act: Act) -> HttpAnswer:
     entry, parent, text = backend.catalogue.locate(path_of(request))
     body, raw = await _body(backend, request, entry, act, may_be_empty=act == "patch")
+    id = entry.parse_id(text)
+    exists = False if _demands_absence(request) else request.headers.get(b"if-match") == b"*" or None
+    if exists is not False and b"if-none-match" in request.headers:
+        await _refuse_known(backend, request, entry, parent, id)
     write = Write(
         act=act,
         collection=entry.name,
         parent=parent,
-        id=entry.parse_id(text),
+        id=id,
         body=body,
         revision=_expected_revision(request),
-        exists=False if act == "create" else request.headers.get(b"if-match") == b"*" or None,
+        exists=exists,
     )
     return await _write(backend, request, entry, write, raw, 201 if act == "create" else 200)
 
@@ -164,6 +169,30 @@ async def _body(
         await request.discard(limit)
         raise
     return ({}, b"") if act == "delete" else await request.json_object(limit, may_be_empty=may_be_empty)
+
+
+def _demands_absence(request: HttpRequest) -> bool:
+    """Whether the write is for a record that must not be there: `If-None-Match: *` (RFC 9110 §13.1.2)."""
+    tags = _tags(request, b"if-none-match") if b"if-none-match" in request.headers else []
+    if b"*" in tags and len(tags) > 1:
+        raise Refusal("invalid_query", "send * alone in If-None-Match, or ETags without it")
+    return tags == [b"*"]
+
+
+async def _refuse_known(backend: Backend, request: HttpRequest, entry: Entry, parent: str, id: RecordId) -> None:
+    """Raises `stale` where the record is what If-None-Match names. What it is not now, it will not be again."""
+    try:
+        record = await backend.reader.view(request.caller, entry, parent, id)
+    except Refusal:
+        return  # what is not there, or hidden, is the write's to answer
+    if _names(_tags(request, b"if-none-match"), record.revision):
+        raise Refusal("stale", f"{entry.name}/{record.id} is what If-None-Match names")
+
+
+def _names(tags: list[bytes], revision: int) -> bool:
+    """Whether one of the tags is `*`, or of this revision."""
+    found = [_TAG.fullmatch(tag) for tag in tags]
+    return b"*" in tags or any(tag is not None and int(tag[1]) == revision for tag in found)
 
 
 def _expected_revision(request: HttpRequest) -> int | None:
