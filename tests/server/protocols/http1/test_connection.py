@@ -102,7 +102,7 @@ async def test_an_answer_as_one_message() -> None:
 
 
 async def test_an_answer_instead_of_the_body() -> None:
-    """Who asks whether to send the body and is answered at once sends none: the connection closes (RFC 9110 §10.1.1)."""
+    """Who asks whether to send the body and is answered instead need not send it: the connection closes (RFC 9110)."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send_answer(scope, send, HttpAnswer(401, [], b"no"))
