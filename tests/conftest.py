@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,6 +18,9 @@ from tests.support.required import pytest_make_collect_report, pytest_runtest_ma
 from tests.support.server import ServerProcess
 
 __all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]  # hooks: pytest finds them here
+
+# A shell's background ignores SIGINT, and hands that down to what the tests start: those are to hear it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No deadline: two busy cores make any single example slow. In CI the examples are the same every time.
 settings.register_profile(
