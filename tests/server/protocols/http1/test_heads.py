@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -88,8 +89,9 @@ async def test_a_body_is_no_head() -> None:
         assert answered.count(b"HTTP/1.1 200 OK") == 2
 
 
-async def test_a_head_without_a_host() -> None:
-    """A request of HTTP/1.1 names its host once, else it is answered 400 (RFC 9112 §3.2); one of HTTP/1.0 need not."""
+async def test_a_head_without_a_host(caplog: pytest.LogCaptureFixture) -> None:
+    """A request of HTTP/1.1 names its host once, else it is answered 400 (RFC 9112 §3.2); one of HTTP/1.0 need not.
+    Whose mistake it is, the log says: no error of ours."""
     async with _served(BoundedHeads) as port:
         for head in (b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n"):
             answered = await _answer(port, head + b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -97,6 +99,7 @@ async def test_a_head_without_a_host() -> None:
             assert b"must have one Host header" in answered
         assert b"200 OK" in await _answer(port, b"GET / HTTP/1.0\r\n\r\n")
         assert b"Invalid HTTP" in await _answer(port, b"GET\r\n\r\n")
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 @pytest.mark.parametrize(("asked", "more"), [(b"", b"\r\n"), (b"", b"G"), (b"Content-Length: 999\r\n", b"x")])
