@@ -66,7 +66,7 @@ class BoundedHeads(OrderlyEnds):
         """Read on, unless too much of a head was read already."""
         was_in_head = self._is_in_head
         super().data_received(data)
-        if not self._is_in_head and (self.cycle is None or not self.cycle.response_complete):
+        if not self._is_in_head and (self._answering is None or not self._answering.response_complete):
             return  # most heads are whole at once; one that was refused closes the connection
         self._await_head()
         self._read += len(data) if was_in_head else 0
