@@ -41,7 +41,6 @@ class Boundary:
     def __init__(self, app: App, seconds: float) -> None:
         self.app = app
         self.seconds = seconds
-        self.running = 0
         self._limits = _Limits(seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -50,7 +49,6 @@ class Boundary:
             await self.app(scope, receive, send)
             return
         marked = _Marked(scope, send)
-        self.running += 1
         limit = None if scope["path"] in STREAMS else self._limits.begin()
         try:
             if sum([len(name) + len(value) for name, value in scope["headers"]]) > MAX_HEADER_BYTES:
@@ -65,7 +63,6 @@ class Boundary:
         except Exception as error:
             await self._answer(scope, marked, error)
         finally:
-            self.running -= 1
             if limit is not None:
                 self._limits.end(limit)
 
