@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import resource
+import signal
 import socket
 import subprocess
 import sys
@@ -69,6 +70,17 @@ def test_requests_in_flight_finish(server_process: Serve, app: Path, tmp_path: P
     server.start()
     with calling(server.url) as client:
         assert marks(client) == {"in flight"}
+
+
+def test_the_terminal_is_closed(server_process: Serve, app: Path) -> None:
+    """SIGHUP, as a closed terminal sends it, ends a server as SIGTERM does."""
+    server = server_process(app)
+    with calling(server.url) as client, client.stream("GET", "/v1/events?collection=marks") as stream:
+        assert stream.status_code == 200
+        server.process.send_signal(signal.SIGHUP)
+        stream.read()
+    assert server.wait() == 0
+    assert "Traceback" not in server.log
 
 
 @pytest.mark.slow

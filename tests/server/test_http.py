@@ -25,6 +25,11 @@ def request(*messages: Any, query: bytes = b"", **headers: str) -> HttpRequest:
     return HttpRequest(scope, receive)
 
 
+async def receive() -> Any:
+    """The body of a request without one."""
+    return chunk(b"")
+
+
 def chunk(data: bytes, *, more: bool = False) -> dict[str, Any]:
     """A part of a body."""
     return {"type": "http.request", "body": data, "more_body": more}
@@ -37,6 +42,22 @@ async def test_a_body_in_parts() -> None:
         await request(chunk(b"a", more=True), chunk(b"bc", more=True)).body(2)
     with refused("too_large"):
         await request(content_length="3").body(2)
+
+
+async def test_a_body_shorter_than_its_length() -> None:
+    """A body with fewer bytes than its Content-Length is refused, an empty one too: it never counts as no body."""
+    for sent in (b"", b"{}"):
+        with refused("invalid_body", "Content-Length says 13"):
+            await request(chunk(sent), content_length="13").json_object(99, may_be_empty=True)
+
+
+def test_equal_headers() -> None:
+    """Headers of one name are one list (RFC 9110 §5.3), whatever stands between them; those that are no lists are
+    refused when they appear twice."""
+    pairs = [(b"x", b"1"), (b"y", b"2"), (b"x", b"3")]
+    assert HttpRequest({"method": "GET", "path": "/", "headers": pairs}, receive).headers == {b"x": b"1, 3", b"y": b"2"}
+    with refused("invalid_query", "authorization appears twice"):
+        HttpRequest({"method": "GET", "path": "/", "headers": [(b"authorization", b"a")] * 2}, receive)
 
 
 async def test_a_body_that_nobody_wants() -> None:

@@ -26,10 +26,11 @@ from hinterland.server.settings import unknown_variables
 
 log = logging.getLogger("hinterland")
 DRAIN_SECONDS = 10
+_ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class _Uvicorn(uvicorn.Server):
-    """Ends on SIGTERM or SIGINT with code 0: streams are closed, requests in flight finish, then the loop goes on."""
+    """Ends on SIGTERM, SIGINT or SIGHUP with code 0: streams are closed, and requests in flight finish."""
 
     def __init__(self, config: uvicorn.Config, server: Server) -> None:
         super().__init__(config)
@@ -38,12 +39,14 @@ class _Uvicorn(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        # A signal that is ignored stays ignored: `nohup` keeps a server alive behind its terminal.
+        numbers = [number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+        for number in numbers:
             loop.add_signal_handler(number, self.handle_exit, number, None)
         try:
             yield
         finally:
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in numbers:
                 loop.remove_signal_handler(number)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

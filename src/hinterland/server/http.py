@@ -76,9 +76,10 @@ class HttpRequest:
             raise Refusal("invalid_query", "the query string is not UTF-8, or has over 100 parameters") from None
 
     async def body(self, limit: int) -> bytes:
-        """The whole body. Raises `too_large` beyond `limit` bytes."""
+        """The whole body. Raises `too_large` beyond `limit` bytes, `invalid_body` for less than its Content-Length."""
         declared = self.headers.get(b"content-length", b"0")
-        if not declared.isdigit() or int(declared[:20]) > limit:
+        length = int(declared[:20]) if declared.isdigit() else limit + 1
+        if length > limit:
             raise _too_large(limit)
         chunks: list[bytes] = []
         size = 0
@@ -92,6 +93,10 @@ class HttpRequest:
                 raise _too_large(limit)
             chunks.append(chunk)
             if not message.get("more_body", False):
+                if size < int(declared):
+                    raise Refusal(
+                        "invalid_body", f"the body has {size:,} bytes, and Content-Length says {int(declared):,}"
+                    )
                 return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     async def discard(self, limit: int) -> None:
@@ -138,12 +143,13 @@ Handler = Callable[[Backend, HttpRequest], Awaitable[HttpAnswer]]
 def _joined(headers: Headers) -> dict[bytes, bytes]:
     """Headers some of which appear several times: as one list each (RFC 9110 §5.3). Raises `invalid_query` for those
     that are no lists."""
-    joined: dict[bytes, bytes] = {}
+    values: dict[bytes, list[bytes]] = {}
     for name, value in headers:
-        if name in joined and name in _SINGLE:
-            raise Refusal("invalid_query", f"the header {name.decode()} appears twice: send one")
-        joined[name] = b"%b, %b" % (joined[name], value) if name in joined else value
-    return joined
+        values.setdefault(name, []).append(value)
+    for name in _SINGLE & values.keys():
+        if len(values[name]) > 1:
+            raise Refusal("invalid_query", f"the header {name.decode()} appears twice; send it once")
+    return {name: b", ".join(given) for name, given in values.items()}
 
 
 async def _decoded(data: bytes) -> Any:

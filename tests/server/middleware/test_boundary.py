@@ -173,4 +173,11 @@ async def test_headers_that_are_too_large(api: Api) -> None:
     """Headers beyond a bound are refused, and others are served."""
     large = {f"X-{n}": "x" * 1_000 for n in range(40)}
     problem(await api("GET", "/health", headers=large), 431, "headers_too_large")
+
+
+async def test_many_headers(api: Api) -> None:
+    """A request with over 200 headers is refused, however small they are."""
+    answer = await api("GET", "/health", headers=[("x", "1")] * 190)
+    assert answer.status_code == 200
+    problem(await api("GET", "/health", headers=[("x", "1")] * 201), 431, "headers_too_large")
     assert (await api("GET", "/health", headers={"X-Large": "x" * 16_000})).status_code == 200

@@ -33,6 +33,7 @@ _PREFIX = secrets.token_hex(4).encode()  # of this process, so that two of them 
 _count = itertools.count(1)
 STREAMS = ("/v1/events",)
 MAX_HEADER_BYTES = 32 * 1024
+MAX_HEADERS = 200
 
 
 class Boundary:
@@ -53,6 +54,8 @@ class Boundary:
         try:
             if sum([len(name) + len(value) for name, value in scope["headers"]]) > MAX_HEADER_BYTES:
                 raise Refusal("headers_too_large", f"the headers are larger than {MAX_HEADER_BYTES:,} bytes together")
+            if len(scope["headers"]) > MAX_HEADERS:
+                raise Refusal("headers_too_large", f"the request has over {MAX_HEADERS} headers")
             await self.app(scope, receive, marked)
         except Disconnected:
             pass

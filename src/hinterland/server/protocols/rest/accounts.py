@@ -9,24 +9,25 @@ from hinterland.contract.errors import Refusal
 from hinterland.server.auth import admin_login, login, logout, me, refresh, signup
 from hinterland.server.backend import Backend
 from hinterland.server.http import JSON, NO_STORE, HttpAnswer, HttpRequest, json_answer
+from hinterland.server.protocols.rest.addresses import caller_address
 
 _BODY_LIMIT = 64 * 1024
 
 
 async def sign_up(backend: Backend, request: HttpRequest) -> HttpAnswer:
     """Make a user and a session."""
-    session = await signup.sign_up(backend.accounts, await _body(request), address(backend, request))
+    session = await signup.sign_up(backend.accounts, await _body(request), caller_address(backend, request))
     return _session(session, 201)
 
 
 async def log_in(backend: Backend, request: HttpRequest) -> HttpAnswer:
     """Log in with e-mail and password."""
-    return _session(await login.log_in(backend.accounts, await _body(request), address(backend, request)))
+    return _session(await login.log_in(backend.accounts, await _body(request), caller_address(backend, request)))
 
 
 async def admin_log_in(backend: Backend, request: HttpRequest) -> HttpAnswer:
     """Log in as administrator."""
-    return _session(await admin_login.log_in(backend.accounts, await _body(request), address(backend, request)))
+    return _session(await admin_login.log_in(backend.accounts, await _body(request), caller_address(backend, request)))
 
 
 async def create_admin(backend: Backend, request: HttpRequest) -> HttpAnswer:
@@ -63,14 +64,3 @@ def _session(session: Session, status: int = 200) -> HttpAnswer:
 
 async def _body(request: HttpRequest) -> dict[str, Any]:
     return (await request.json_object(_BODY_LIMIT, may_be_empty=True))[0]
-
-
-def address(backend: Backend, request: HttpRequest) -> str:
-    """The caller's address; X-Forwarded-For counts only from a trusted proxy, read from the right."""
-    client = request.scope.get("client")
-    peer: str = client[0] if client else ""
-    trusted = backend.settings.trusted_proxies
-    hops = [hop.strip() for hop in request.header(b"x-forwarded-for").split(",") if hop.strip()]
-    while peer in trusted and hops:
-        peer = hops.pop()
-    return peer
