@@ -54,7 +54,7 @@ def test_help_is_of_one_style(command: str) -> None:
     assert "<bool>" not in shown
     rows = [line.split() for line in shown.splitlines() if line.startswith("│ --")]
     valued = {row[1] for row in rows if row[2].startswith("<")}
-    assert valued == {*options(command)} - {"--yes", "--log-requests"}
+    assert valued == {*options(command)} - {"--yes", "--log-requests", "--dry-run", "--decimal-comma"}
 
 
 def test_the_documented_commands_are_all() -> None:

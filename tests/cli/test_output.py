@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hinterland.cli.output import command
+from hinterland.cli.output import command, printable
 
 
 @pytest.fixture
@@ -40,3 +40,18 @@ def test_what_a_shell_would_part_is_quoted() -> None:
     assert command("migrate", "app.py", "--data", Path("my data")) == (
         "env/bin/hinterland migrate app.py --data 'my data'"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\x1b[2Jb", "a\\x1b[2Jb"),
+        ("\x07\x00\r\x9b", "\\x07\\x00\\r\\x9b"),
+        ("abc\u202edcba", "abc\\u202edcba"),
+        ("d\udcffa", "d\\udcffa"),
+        ("plain é 日本 🎉\n\ttext", "plain é 日本 🎉\n\ttext"),
+    ],
+)
+def test_a_terminal_obeys_no_file(text: str, shown: str) -> None:
+    """What a terminal would obey, what would reorder a line, and bytes that are not UTF-8 are printed escaped."""
+    assert printable(text) == shown

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from hinterland.cli import rows as rows_module
-from hinterland.cli.rows import Row, RowFile, RowFileError, chunks
+from hinterland.cli.row import Layout, Row, RowFileError
+from hinterland.cli.rows import RowFile, chunks
 
 
 def file_of(folder: Path, name: str, content: bytes | str) -> Path:
@@ -54,7 +55,7 @@ def test_only_csv_is_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("a.txt", "x", "the name must end in .json, .jsonl, .ndjson or .csv"),
+        ("a.txt", "x", "the name must end in .json, .jsonl, .ndjson, .csv or .tsv"),
         ("a.json", "", "the file is empty"),
         ("a.csv", "", "the file is empty"),
         ("a.json", '{"x": 1}', "must hold an array of objects; lines of objects are .jsonl"),
@@ -62,11 +63,7 @@ def test_only_csv_is_text(tmp_path: Path) -> None:
         ("a.json", '[{"x": 1}] more', "it is not JSON"),
         ("a.json", "[" * 100_000, "it is not JSON"),
         ("a.json", '[{}, {"x": "\\ud800"}]', "half of a surrogate pair"),
-        ("a.csv", "x\n1\n".encode("utf-16"), "it is UTF-16: save it as UTF-8"),
-        ("a.csv", "x\nä\n".encode("latin-1"), "line 2 is not UTF-8: save the file as UTF-8"),
-        ("a.csv", "x;y\n1;2\n", "separate cells by commas"),
-        ("a.csv", "x,y,x\n1,2,3\n", "names 'x' twice"),
-        ("a.csv", 'x\n"1\n2\n', "line 3 is not CSV"),
+        ("a.jsonl", "{}".encode("utf-16"), "it is UTF-16: save it as UTF-8"),
     ],
 )
 def test_files_that_are_no_rows(tmp_path: Path, name: str, content: bytes | str, words: str) -> None:
@@ -85,9 +82,6 @@ def test_files_that_are_no_rows(tmp_path: Path, name: str, content: bytes | str,
         ("a.json", '[{"x": "\\u0000"}]', "row 1", "NUL"),
         ("a.json", '[{"x": 1, "x": 2}]', "row 1", "appears twice"),
         ("a.json", '[{"x": 99999999999999999999}]', "row 1", "64 bits"),
-        ("a.csv", "x,y\n1,2\n1\n", "line 3", "has 1 cells, the heading has 2"),
-        ("a.csv", "x,y\n1,2,3\n", "line 2", "has 3 cells, the heading has 2"),
-        ("a.csv", "x\n\0\n", "line 2", "NUL"),
     ],
 )
 def test_rows_that_are_refused(tmp_path: Path, name: str, content: bytes | str, place: str, words: str) -> None:
@@ -97,10 +91,21 @@ def test_rows_that_are_refused(tmp_path: Path, name: str, content: bytes | str, 
     assert words in row.problem
 
 
-def test_a_cell_over_several_lines(tmp_path: Path) -> None:
-    """A quoted cell may hold ends of lines; the place of a row is its last line."""
-    (row,) = read(tmp_path, "a.csv", 'x,y\n"1\n2",3\n')
-    assert row == Row("line 3", {"x": "1\n2", "y": "3"}, 4)
+def test_names_are_mapped(tmp_path: Path) -> None:
+    """A name of an object becomes the field that it is mapped to, or is left out; two that become one are refused."""
+    layout = Layout({"Full name": "name", "Notes": ""})
+    text = '{"Full name": "Ada", "Notes": 1, "x": 2}\n{"Full name": "Ben", "name": "Ada"}\n[1]'
+    first, second, third = RowFile(file_of(tmp_path, "a.jsonl", text), layout)
+    assert first.value == {"name": "Ada", "x": 2}
+    assert second.problem == "two of its names become 'name'"
+    assert third.value == [1]
+
+
+@pytest.mark.parametrize("layout", [Layout(separator=";"), Layout(encoding="latin-1")])
+def test_options_of_csv_alone(tmp_path: Path, layout: Layout) -> None:
+    """JSON has neither separators nor another encoding: such an option is refused, not ignored."""
+    with pytest.raises(RowFileError, match="are for CSV; a JSON file is UTF-8"):
+        RowFile(file_of(tmp_path, "a.json", "[{}]"), layout)
 
 
 def test_chunks_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -190,7 +190,7 @@ def test_a_file_that_breaks_off(app: Path, data: Path, tmp_path: Path) -> None:
     file = tmp_path / "a.csv"
     file.write_bytes(b"name\n" + b"x\n" * 450 + b"\xff\n")
     said = told(hinterland("import", "things", file, "--data", data, "--app", app))
-    assert "can't be read any further: line 452 is not UTF-8" in said
+    assert "can't be read any further: line 452 is not UTF-8; save the file as UTF-8, or name its encoding" in said
     assert "imported 400 of the rows up to line 401 of" in said
     file.write_bytes(b"\xff\n")
     said = told(hinterland("import", "things", file, "--data", data))
@@ -236,6 +236,92 @@ def test_a_server_that_dies_meanwhile(server_process: Serve, app: Path, data: Pa
     made = int(found[1].replace(",", "")) if found else 0
     server.start()
     assert total(server, "things") - made in (0, 200)
+
+
+# ---------------------------------------------------------------- what others write
+
+EXCEL = """sep=;
+Full name;Count;More;
+Zoë;1.000;{};
+Ana;2,0;[1];
+"""
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+def test_a_spreadsheet(server_process: Serve, app: Path, data: Path, tmp_path: Path, is_running: bool) -> None:
+    """A spreadsheet's export in another encoding, with semicolons, decimal commas and headings of its own, is shown by
+    --dry-run, which keeps nothing, and then imported."""
+    server = ServerProcess(app, data)
+    if is_running:
+        server = server_process(app, data)
+    file = tmp_path / "export.csv"
+    file.write_bytes(EXCEL.encode("windows-1252"))
+    command = ["import", "things", file, "--data", data, "--app", app, "--encoding", "windows-1252",
+               "--map", "Full name=name", "--map", "Count=count", "--map", "More=more", "--decimal-comma"]  # fmt: skip
+    shown = hinterland(*command, "--dry-run")
+    assert (shown.code, shown.out.splitlines()) == (
+        0,
+        [
+            f"{file} is CSV in WINDOWS-1252, separated by semicolon.",
+            '  {"name":"Zoë","count":1000,"more":{}}',
+            '  {"name":"Ana","count":2,"more":[1]}',
+            "Would import 2 of 2 rows into things; refused 0.",
+        ],
+    )
+    assert "checking" in shown.err
+    assert hinterland(*command).out == "Imported 2 of 2 rows into things; refused 0.\n"
+    if not is_running:
+        server = server_process(app, data)
+    assert [(row["name"], row["count"]) for row in records(server, "things?sort=count")] == [("Ana", 2), ("Zoë", 1000)]
+
+
+def test_times_in_a_timezone(app: Path, data: Path, tmp_path: Path) -> None:
+    """Times without an offset are refused with both ways out; in a named timezone they are read, and the summary says
+    how many."""
+    file = rows_file(tmp_path, "a.csv", "name,created_at\nx,2026-01-31 12:00:00\ny,2026-01-31T12:00:00Z\n")
+    command = ["import", "things", file, "--data", data, "--app", app]
+    said = told(hinterland(*command, "--dry-run"))
+    assert "line 2: created_at" in said
+    assert "--timezone" in said
+    ended = hinterland(*command, "--timezone", "Europe/Rome")
+    assert ended.out.endswith("1 times without an offset were read as Europe/Rome.\n")
+    assert "unknown timezone 'Rome'" in told(hinterland(*command, "--timezone", "Rome"))
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        (("--map", "name"), "--map 'name' has no '='"),
+        (("--separator", "::"), "unknown separator '::'; use one character, or comma, semicolon, tab"),
+        (("--encoding", "klingon"), "unknown encoding 'klingon'"),
+        (("--map", "Nom=name"), "it has no column 'Nom' to map"),
+    ],
+)
+def test_options_that_do_not_fit(app: Path, data: Path, tmp_path: Path, option: tuple[str, str], words: str) -> None:
+    """An option that can't be used ends the command with what would do."""
+    file = rows_file(tmp_path, "a.csv", "name\nx\n")
+    assert words in told(hinterland("import", "things", file, "--data", data, "--app", app, *option))
+
+
+def test_names_and_texts_reach_no_terminal(app: Path, data: Path, tmp_path: Path) -> None:
+    """Control characters of a file and its name are printed escaped; a name that is not UTF-8 is no hindrance."""
+    file = Path(os.fsdecode(os.fsencode(tmp_path) + b"/odd\xff\x1b[2J.csv"))
+    file.write_text('name,"co\x1b[31mlour"\nx,y\n')
+    ended = hinterland("import", "things", file, "--data", data, "--app", app)
+    assert "line 2: co\\x1b[31mlour is not a field of things" in told(ended)
+    assert "\x1b" not in ended.out + ended.err
+    missing = hinterland("import", "things", file.with_suffix(".json"), "--data", data, "--app", app)
+    assert "odd\\udcff\\x1b[2J.json can't be read: there is no such file" in told(missing)
+
+
+def test_a_data_folder_that_is_not_utf8(app: Path, tmp_path: Path) -> None:
+    """A data folder whose name is not UTF-8, which SQLite can't open, is refused in one message by every command."""
+    data = Path(os.fsdecode(os.fsencode(tmp_path) + b"/d\xff"))
+    file = rows_file(tmp_path, "a.csv", "name\nx\n")
+    for command in (("import", "things", file), ("serve", app), ("migrate", app), ("admin", "create", "a@example.org")):
+        said = told(hinterland(*command, "--data", data, env={"HINTERLAND_ADMIN_PASSWORD": PASSWORD}))
+        assert "the name of the data folder" in said
+        assert "is not UTF-8; rename the folder, or choose another with --data" in said
 
 
 # ---------------------------------------------------------------- administrators

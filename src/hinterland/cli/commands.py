@@ -106,14 +106,26 @@ def admin_create(
 @cli.command("import", cls=Command)
 def import_file(
     collection: Annotated[str, typer.Argument(help="The collection that gets the records.")],
-    file: Annotated[Path, typer.Argument(help="A .json (array), .jsonl/.ndjson or .csv file.", dir_okay=False)],
+    file: Annotated[Path, typer.Argument(help="A .json (array), .jsonl/.ndjson, .csv or .tsv file.", dir_okay=False)],
     data: Data = DATA,
     app: AppOption = None,
+    map: Annotated[
+        list[str] | None,
+        typer.Option("--map", help="A name in the file and its field, 'Full name=name'; 'Notes=' leaves it out."),
+    ] = None,
+    separator: Annotated[str, typer.Option(help="Of CSV: one character, or tab; found by itself otherwise.")] = "",
+    encoding: Annotated[str, typer.Option(help="Of CSV, such as windows-1252; UTF-8 otherwise.")] = "",
+    decimal_comma: Annotated[bool, typer.Option("--decimal-comma", help="CSV writes 1.5 as 1,5.")] = False,
+    timezone: Annotated[str, typer.Option(help="Of times without an offset: Europe/Rome, or +02:00.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every row and show the first; keep none.")] = False,
 ) -> None:
     """Create a record from each row of a file, through the running server or, where none runs, directly.
 
     Rows that are refused are listed with the reason; the others are created. Example: hinterland import cars cars.json
     """
+    from hinterland.cli.importing import Wish, layout_of
     from hinterland.cli.importing import import_file as run
 
-    asyncio.run(run(collection, file, data, app))
+    layout = layout_of(map or [], separator, encoding)
+    wish = Wish(collection, file, layout, decimal_comma, timezone, dry_run)
+    asyncio.run(run(wish, data, app))

@@ -5,50 +5,93 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from hinterland.cli.output import fail, reason, say, told, troubles
+from hinterland.cli.csv_rows import SEPARATORS
+from hinterland.cli.output import fail, printable, reason, say, told, troubles
 from hinterland.cli.reaching import backend, control, running
-from hinterland.cli.rows import Row, RowFile, RowFileError, chunks
+from hinterland.cli.row import Layout, Row, RowFileError
+from hinterland.cli.rows import RowFile, chunks
 from hinterland.contract.errors import Refusal
+from hinterland.contract.imports import Import, ImportResult
 from hinterland.contract.operations import path_of
 
 SHOWN = 20
 err = Console(stderr=True, highlight=False)
-Write = Callable[[list[Any]], Awaitable[dict[str, Any]]]
+Write = Callable[[list[Any]], Awaitable[ImportResult]]
 
 
-async def import_file(collection: str, file: Path, data: Path, app: Path | None) -> None:
-    """Import `file`; ends with code 1 where a row was refused, with 130 where a person stopped it."""
+class Wish(NamedTuple):
+    """What is imported, and how its values are read."""
+
+    collection: str
+    file: Path
+    layout: Layout = Layout()
+    has_decimal_comma: bool = False
+    timezone: str = ""
+    is_rehearsal: bool = False
+
+
+def layout_of(mapped: list[str], separator: str, encoding: str) -> Layout:
+    """The layout that the options of the command ask for; ends it where one can't be used."""
+    renames: dict[str, str] = {}
+    for pair in mapped:
+        name, mark, field = pair.rpartition("=")
+        if not mark or not name:
+            fail(f"--map {pair!r} has no '='; write --map 'Full name=name', or --map 'Notes=' to leave a column out")
+        renames[name.strip()] = field.strip()
+    if len(SEPARATORS.get(separator, separator)) > 1:
+        fail(f"unknown separator {separator!r}; use one character, or {', '.join(SEPARATORS)}")
+    return Layout(renames, SEPARATORS.get(separator, separator), encoding)
+
+
+async def import_file(wish: Wish, data: Path, app: Path | None) -> None:
+    """Import a file; ends with code 1 where a row was refused, with 130 where a person stopped it."""
     with troubles(app, data):
         try:
-            rows = RowFile(file)
+            rows = RowFile(wish.file, wish.layout)
         except (OSError, RowFileError) as error:
-            fail(f"{file} can't be read: {reason(error)}")
-        feeding = Feeding(collection, rows)
+            fail(f"{wish.file} can't be read: {reason(error)}")
+        feeding = Feeding(wish, rows)
         server = running(data)
         if server is not None:
             async with control(*server) as post:
-                path = path_of("admin.import", collection=collection)
-                await feeding.run(lambda chunk: post(path, {"rows": chunk, "is_text": rows.is_text}))
+                path = path_of("admin.import", collection=wish.collection)
+
+                async def write(chunk: list[Any]) -> ImportResult:
+                    answer = await post(path, msgspec.to_builtins(feeding.message(chunk)))
+                    return msgspec.convert(answer, ImportResult)
+
+                await feeding.run(write)
         else:
             async with backend(data, app) as parts:
-                await feeding.run(lambda chunk: parts.importer.rows(collection, chunk, is_text=rows.is_text))
+                await feeding.run(lambda chunk: parts.importer.run(wish.collection, feeding.message(chunk)))
         feeding.report()
 
 
 class Feeding:
     """The rows of a file on their way into a collection; knows how far they are."""
 
-    def __init__(self, collection: str, rows: RowFile) -> None:
-        self.collection = collection
+    def __init__(self, wish: Wish, rows: RowFile) -> None:
+        self.wish = wish
         self.rows = rows
         self.created = 0
         self.refused = 0
+        self.zoned = 0
+        self.sample: list[dict[str, Any]] = []
         self.place = ""  # the last row whose fate is known
+
+    def message(self, chunk: list[Any]) -> Import:
+        """What a chunk of rows is sent as."""
+        _, _, _, has_decimal_comma, timezone, is_rehearsal = self.wish
+        return Import(
+            rows=chunk, is_text=self.rows.is_text, has_decimal_comma=has_decimal_comma, timezone=timezone,
+            is_rehearsal=is_rehearsal,
+        )  # fmt: skip
 
     async def run(self, write: Write) -> None:
         """Hand every row to `write`. What ends it early is told, with the place that it came to."""
@@ -71,7 +114,9 @@ class Feeding:
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[rows]:,} rows"),
                    TimeRemainingColumn())  # fmt: skip
         with Progress(*columns, console=err) as progress:
-            task = progress.add_task("importing", total=self.rows.size, rows=0)
+            task = progress.add_task(
+                "checking" if self.wish.is_rehearsal else "importing", total=self.rows.size, rows=0
+            )
             self._show(progress, task)
             for chunk in groups:
                 await self._write(chunk, write)
@@ -99,10 +144,12 @@ class Feeding:
                 raise
             await self._send_less(rows, write, error)
             return
-        self.created += result["created"]
-        for report in result["refused"]:
-            details = "; ".join(f"{name} {', '.join(messages)}" for name, messages in report["errors"].items())
-            self._refuse(rows[report["row"]].place, details or report["message"])
+        self.created += result.created
+        self.zoned += result.zoned
+        self.sample = self.sample or result.sample
+        for report in result.refused:
+            details = "; ".join(f"{name} {', '.join(messages)}" for name, messages in report.errors.items())
+            self._refuse(rows[report.row].place, details or report.message)
 
     async def _send_less(self, rows: list[Row], write: Write, error: Refusal) -> None:
         if len(rows) == 1:
@@ -115,21 +162,36 @@ class Feeding:
     def _refuse(self, place: str, reason: str) -> None:
         self.refused += 1
         if self.refused <= SHOWN:
-            err.print(f"{place}: {reason}", markup=False, soft_wrap=True)
+            err.print(printable(f"{place}: {reason}"), markup=False, soft_wrap=True)
         elif self.refused == SHOWN + 1:
             err.print("… the next ones are only counted")
 
     def _how_far(self, why: str) -> str:
+        if self.wish.is_rehearsal:
+            return f"{why}\nnothing was imported: this was a preview"
         if not self.place:
             return f"{why}\nnothing is known to be imported"
         return (
             f"{why}\nimported {self.created:,} of the rows up to {self.place} of {self.rows.file}; "
-            "look whether the rows right after it were kept before you import the rest"
+            "check whether the rows right after it were kept before you import the rest"
         )
 
     def report(self) -> None:
-        """Say what became of the rows."""
+        """Say what became of the rows, or would."""
         total = self.created + self.refused
-        say(f"Imported {self.created} of {total} rows into {self.collection}; refused {self.refused}.")
+        if self.wish.is_rehearsal:
+            self._preview()
+        did = "Would import" if self.wish.is_rehearsal else "Imported"
+        say(f"{did} {self.created} of {total} rows into {self.wish.collection}; refused {self.refused}.")
+        if self.zoned:
+            say(f"{self.zoned:,} times without an offset were read as {self.wish.timezone}.")
         if self.refused:
-            fail("the refused rows are listed above: mend them and import those rows again")
+            fail("the refused rows are listed above: fix them and import those rows again")
+
+    def _preview(self) -> None:
+        if self.rows.csv is not None:
+            named = {separator: name for name, separator in SEPARATORS.items()}
+            separator = named.get(self.rows.csv.separator, repr(self.rows.csv.separator))
+            say(printable(f"{self.rows.file} is CSV in {self.rows.csv.encoding.upper()}, separated by {separator}."))
+        for record in self.sample:
+            say(printable(f"  {msgspec.json.encode(record).decode()}"))

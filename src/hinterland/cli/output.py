@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import sys
@@ -19,6 +20,10 @@ from hinterland.server.declaration import AppFileError
 from hinterland.server.settings import SettingsError
 from hinterland.server.storage.failures import Deadlock, StorageError
 
+# Control characters but line ends and tabs, marks that change the direction of text, and halves of surrogate pairs,
+# which stand for bytes that are not UTF-8.
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
 
 def say(message: str) -> None:
     """Tell a result."""
@@ -27,13 +32,20 @@ def say(message: str) -> None:
 
 def fail(message: str, code: int = 1) -> NoReturn:
     """Say what is wrong and what to do, and end the command."""
-    typer.echo(f"{typer.style('error:', fg='red', bold=True)} {message}", err=True)
+    typer.echo(f"{typer.style('error:', fg='red', bold=True)} {printable(message)}", err=True)
     raise typer.Exit(code)
+
+
+def printable(text: str) -> str:
+    """`text` with everything escaped that a terminal would obey or that would reorder its line, as `\\x1b`: it may come
+    from a file, a file's name or another server."""
+    return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode(), text)
 
 
 @contextmanager
 def troubles(app: Path | None, data: Path) -> Iterator[None]:
     """Within the block, what stands in the way of a command on an app file and a data folder ends it in clear words."""
+    _check_name(data)
     try:
         yield
     except SchemaChange as error:
@@ -46,6 +58,13 @@ def troubles(app: Path | None, data: Path) -> Iterator[None]:
         fail(str(error))
     except OSError as error:
         fail(": ".join(["the system refused", *filter(None, (error.filename,)), reason(error)]))
+
+
+def _check_name(data: Path) -> None:
+    try:
+        str(data).encode()
+    except UnicodeEncodeError:
+        fail(f"the name of the data folder {data} is not UTF-8; rename the folder, or choose another with --data")
 
 
 def _way_on(change: SchemaChange, app: Path | None, data: Path) -> str:

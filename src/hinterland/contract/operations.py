@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from hinterland.contract import accounts, events, sync
+from hinterland.contract import accounts, events, imports, sync
 
 Auth = Literal["ignored", "optional", "required"]
 View = Literal["list", "array", "record", "deleted", "registered", "session", "profile", "empty", "stream", "plain"]
@@ -83,7 +83,8 @@ _TABLE: tuple[Operation, ...] = (
     ),
     Operation(
         name="admin.import", method="POST", path="/v1/admin/import/{collection}", view="plain", auth="required",
-        summary="Create many records, each refused row reported", errors=_WRITE,
+        summary="Create many records, each refused row reported", input=imports.Import, output=imports.ImportResult,
+        errors=_WRITE,
     ),
     Operation(
         name="records.list", method="GET", path="/v1/records/{collection}", view="list",

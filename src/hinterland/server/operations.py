@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hinterland.server.http import Handler
-from hinterland.server.protocols.rest import accounts, records, service, sync
+from hinterland.server.protocols.rest import accounts, imports, records, service, sync
 
 HANDLERS: dict[str, Handler] = {
     "auth.signup": accounts.sign_up,
@@ -13,7 +13,7 @@ HANDLERS: dict[str, Handler] = {
     "auth.me": accounts.who_am_i,
     "admin.login": accounts.admin_log_in,
     "admin.create": accounts.create_admin,
-    "admin.import": records.import_records,
+    "admin.import": imports.import_records,
     "records.list": records.list_records,
     "records.create": records.create_record,
     "records.view": records.view_record,

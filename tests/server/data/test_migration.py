@@ -12,8 +12,20 @@ import msgspec
 import pytest
 
 from hinterland.contract.errors import Refusal
-from hinterland.contract.fields import AnyField, Int64, Integer, Json, List, Number, Text
+from hinterland.contract.fields import (
+    AnyField,
+    Boolean,
+    Bytes,
+    Instant,
+    Int64,
+    Integer,
+    Json,
+    List,
+    Number,
+    Text,
+)
 from hinterland.contract.identity import Principal
+from hinterland.contract.imports import Import
 from hinterland.contract.records import EVERYBODY, Collection
 from hinterland.server.app import opened
 from hinterland.server.backend import Backend
@@ -52,8 +64,8 @@ async def serving(database: Database, *collections: Collection) -> AsyncIterator
 async def stored(database: Database, collection: Collection, *rows: dict[str, Any]) -> None:
     """A database with these records."""
     async with serving(database, collection) as backend:
-        result = await backend.importer.rows(collection.name, list(rows))
-        assert result["refused"] == []
+        result = await backend.importer.run(collection.name, Import(rows=list(rows)))
+        assert result.refused == []
 
 
 async def changed(database: Database, *collections: Collection, is_rehearsal: bool = False) -> Migration:
@@ -122,6 +134,8 @@ async def test_a_default_is_filled_in(database: Database) -> None:
         (Integer(), Text(), 7, "7"),
         (Integer(), Int64(), 7, "7"),
         (Int64(), Integer(), "7", 7),
+        (Text(), Int64(), "7", "7"),
+        (Number(), Int64(), 1e15, "1000000000000000"),
         (Text(), Text(max_length=3), "abc", "abc"),
         (Text(), Text(read="true"), "abc", "abc"),
         (Text(read="true"), Text(), "abc", "abc"),
@@ -135,7 +149,7 @@ async def test_a_value_that_fits(database: Database, old: AnyField, new: AnyFiel
     async with serving(database, notes(x=new)) as backend:
         (row,) = await backend.storage.fetch("SELECT count(*) FROM notes WHERE x IS NOT NULL")
         assert row[0] == 1
-        assert (await backend.importer.rows("notes", [{"x": kept}]))["created"] == (0 if new.unique else 1)
+        assert (await backend.importer.run("notes", Import(rows=[{"x": kept}]))).created == (0 if new.unique else 1)
 
 
 @pytest.mark.parametrize(
@@ -144,6 +158,13 @@ async def test_a_value_that_fits(database: Database, old: AnyField, new: AnyFiel
         (Text(), Integer(), "many", 'notes/a: x is "many", and must be a whole number'),
         (Text(), Integer(), "007", "must be a whole number"),
         (Int64(), Number(), "9007199254740993", "kept exactly"),
+        (Text(), Int64(), "many", 'notes/a: x is "many", and'),
+        (Text(), Int64(), "9223372036854775808", "64-bit integer"),
+        (Text(), Instant(), "soon", 'notes/a: x is "soon", and'),
+        (Text(), Boolean(), "maybe", "must be true or false"),
+        (Text(), Bytes(), "?", "base64"),
+        (Number(), Int64(), 7.5, "notes/a: x is 7.5, and"),
+        (Number(), Int64(), 1e30, "64-bit integer"),
         (Text(), Text(max_length=2), "long", "at most 2 characters"),
         (Text(), List(), "[" * 5_000, "must be a list"),
         (Json(), Text(), {"a": 1}, "must be text"),
@@ -185,9 +206,9 @@ async def test_newly_unique(database: Database) -> None:
     good = notes(x=Text(), y=Text(unique=True))
     assert (await changed(database, good)).problems == ()
     async with serving(database, good) as backend:
-        await backend.importer.rows("notes", [{"y": "1"}])
-        (report,) = (await backend.importer.rows("notes", [{"y": "1"}]))["refused"]
-        assert report["errors"] == {"y": ["is taken already"]}
+        await backend.importer.run("notes", Import(rows=[{"y": "1"}]))
+        (report,) = (await backend.importer.run("notes", Import(rows=[{"y": "1"}]))).refused
+        assert report.errors == {"y": ["is taken already"]}
 
 
 async def test_values_that_become_the_same(database: Database) -> None:
@@ -203,7 +224,7 @@ async def test_not_unique_any_more(database: Database) -> None:
     await stored(database, notes(x=Text(unique=True), y=Text(index=True)), {"id": "a", "x": "1"})
     for collection in (notes(x=Text(index=True), y=Text()), notes(x=Text(), y=Text(index=True), indexes=(("x", "y"),))):
         async with serving(database, collection) as backend:
-            assert (await backend.importer.rows("notes", [{"x": "1"}]))["refused"] == []
+            assert (await backend.importer.run("notes", Import(rows=[{"x": "1"}]))).refused == []
     async with serving(database, notes(x=Text(), y=Text())) as backend:
         assert len(await _documents(backend)) == 3
 
@@ -221,7 +242,7 @@ async def test_a_dropped_collection(database: Database) -> None:
     """A collection that is gone takes its records and what the log held of them; the name is free for another kind."""
     await stored(database, notes(x=Text()), {"id": "a", "x": "secret"})
     async with serving(database, notes(x=Text())) as backend:
-        await backend.importer.rows("notes", [{"id": "b", "x": "secret"}])
+        await backend.importer.run("notes", Import(rows=[{"id": "b", "x": "secret"}]))
     told = await changed(database)
     assert told.steps == ("drop the collection notes with its 2 records",)
     async with serving(database) as backend:
@@ -229,7 +250,7 @@ async def test_a_dropped_collection(database: Database) -> None:
         assert (await backend.storage.head()).revision == 2
     other = Collection(name="notes", fields={"y": Text()}, ids="integer")
     async with serving(database, other) as backend:
-        assert (await backend.importer.rows("notes", [{"y": "1"}]))["created"] == 1
+        assert (await backend.importer.run("notes", Import(rows=[{"y": "1"}]))).created == 1
         assert [entry.revision for entry in await backend.storage.log(0, 10)] == [3]
 
 
@@ -281,9 +302,9 @@ async def test_nested_records_in_many_pages(database: Database, monkeypatch: pyt
     old, new = notes(parent="users", x=Text()), notes(parent="users", x=Text(), y=Integer(default=1))
     async with serving(database, old) as backend:
         people = [{"id": name, "name": name, "email": f"{name}@b.cd"} for name in ("u", "v")]
-        assert (await backend.importer.rows("users", people))["refused"] == []
+        assert (await backend.importer.run("users", Import(rows=people))).refused == []
         rows = [{"id": f"n{n}", "parent": f"users/{'uv'[n % 2]}", "x": "1"} for n in range(8)]
-        assert (await backend.importer.rows("notes", rows))["refused"] == []
+        assert (await backend.importer.run("notes", Import(rows=rows))).refused == []
     await changed(database, new)
     async with serving(database, new) as backend:
         entries = [entry for entry in await backend.storage.log(0, 100) if entry.kind == "update"]

@@ -111,3 +111,16 @@ async def test_what_others_on_the_machine_can_read(tmp_path: Path) -> None:
         await storage.close()
     assert modes == dict.fromkeys(modes, 0)
     assert {"data.db", "lock"} <= modes.keys()
+
+
+async def test_an_open_folder_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A data folder that every user of the machine can write to is named in a warning, with the command that closes
+    it; another one is not."""
+    for mode, count in ((0o755, 0), (0o770, 0), (0o777, 1)):
+        tmp_path.chmod(mode)
+        ownership = Ownership(tmp_path)
+        ownership.take()
+        ownership.release()
+        assert len(caplog.records) == count
+    assert f"chmod o-w {tmp_path}" in caplog.text
+    assert "mode 0777" in caplog.text

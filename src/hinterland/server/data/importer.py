@@ -6,12 +6,15 @@ from typing import Any
 
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal, invalid
-from hinterland.contract.fields import AnyField, Json, from_text
 from hinterland.contract.identity import Principal, RecordId
+from hinterland.contract.imports import Import, ImportResult, RefusedRow
+from hinterland.contract.values import parse_instant
 from hinterland.server.data.catalogue import Catalogue, Entry
-from hinterland.server.data.requests import WriteRequest
+from hinterland.server.data.requests import Times, WriteRequest
+from hinterland.server.data.row_values import TIMES, RowValues
 from hinterland.server.data.writer import Writer
 
+_SAMPLE = 3
 _IMPORTER = Principal(id="import", is_admin=True)
 
 
@@ -22,84 +25,97 @@ class Importer:
         self.writer = writer
         self.catalogue = catalogue
 
-    async def rows(self, collection: str, rows: list[Any], *, is_text: bool = False) -> dict[str, Any]:
-        """Create `rows`; returns `{"created": n, "refused": [{"row", "message", "errors"}]}`.
-
-        With `is_text` every value is text, as CSV has it: it is read as its field's kind, and "" is no value.
-        """
+    async def run(self, collection: str, wish: Import) -> ImportResult:
+        """Create the rows. Raises `unknown_collection`, and `invalid_body` for an unknown timezone."""
         entry = self.catalogue[collection]
-        refused: list[dict[str, Any]] = []
-        writes: list[tuple[int, Write]] = []
-        for index, row in enumerate(rows):
-            if not isinstance(row, dict):
-                refused.append({"row": index, "message": "a row must be an object", "errors": {}})
-                continue
+        values = RowValues(entry, wish)
+        refused: list[RefusedRow] = []
+        requests: list[tuple[int, WriteRequest]] = []
+        for index, row in enumerate(wish.rows):
             try:
-                writes.append((index, _write_of(entry, _typed(entry, row) if is_text else row)))
+                requests.append((index, _request(entry, values, row)))
             except Refusal as error:
                 refused.append(_report(index, error))
-        refused += await self._write(writes)
-        refused.sort(key=lambda report: int(report["row"]))
-        return {"created": len(rows) - len(refused), "refused": refused}
+        refused += await (self._rehearse(requests) if wish.is_rehearsal else self._write(requests))
+        refused.sort(key=lambda report: report.row)
+        sample = _sample(entry, requests) if wish.is_rehearsal else []
+        created = len(wish.rows) - len(refused)
+        return ImportResult(created=created, refused=refused, zoned=values.zoned, sample=sample)
 
-    async def _write(self, writes: list[tuple[int, Write]]) -> list[dict[str, Any]]:
-        if not writes:
+    async def _write(self, requests: list[tuple[int, WriteRequest]]) -> list[RefusedRow]:
+        if not requests:
             return []
+        writes = [write for _, request in requests for write in request.writes]
+        times = [time for _, request in requests for time in request.times]
         try:
-            await self.writer.submit(_request(*(write for _, write in writes)))
+            await self.writer.submit(WriteRequest(writes, _IMPORTER, is_trusted=True, times=times))
         except Refusal as error:
             if error.status >= 500:
                 raise
-            return await self._write_alone(writes)
+            return await self._write_alone(requests)
         return []
 
-    async def _write_alone(self, writes: list[tuple[int, Write]]) -> list[dict[str, Any]]:
-        futures = self.writer.submit_all([_request(write) for _, write in writes])
-        refused: list[dict[str, Any]] = []
-        for (index, _), future in zip(writes, futures, strict=True):
+    async def _write_alone(self, requests: list[tuple[int, WriteRequest]]) -> list[RefusedRow]:
+        futures = self.writer.submit_all([request for _, request in requests])
+        refused: list[RefusedRow] = []
+        for (index, _), future in zip(requests, futures, strict=True):
             try:
                 await future
             except Refusal as error:
                 refused.append(_report(index, error))
         return refused
 
-
-def _write_of(entry: Entry, row: dict[str, Any]) -> Write:
-    entry.shape.new(row)
-    parent = str(row.get("parent") or "")
-    return Write(act="create", collection=entry.name, id=_id(row), parent=parent, body=row)
+    async def _rehearse(self, requests: list[tuple[int, WriteRequest]]) -> list[RefusedRow]:
+        errors = await self.writer.rehearse([request for _, request in requests])
+        return [_report(index, error) for (index, _), error in zip(requests, errors, strict=True) if error is not None]
 
 
-def _id(row: dict[str, Any]) -> RecordId:
-    id = row.get("id")
-    return id if id and type(id) in (str, int) else ""
+def _request(entry: Entry, values: RowValues, row: Any) -> WriteRequest:
+    if not isinstance(row, dict):
+        raise Refusal("invalid_body", "a row must be an object")
+    body = values.read(row)
+    times = _times(body)
+    entry.shape.new(body)
+    parent = str(body.get("parent") or "")
+    write = Write(act="create", collection=entry.name, id=_id(body), parent=parent, body=body)
+    return WriteRequest((write,), _IMPORTER, is_trusted=True, times=(times,))
 
 
-def _request(*writes: Write) -> WriteRequest:
-    return WriteRequest(writes, _IMPORTER, is_trusted=True)
+def _times(body: dict[str, Any]) -> Times | None:
+    """When the record was created and updated, where the row says it."""
+    given: dict[str, str] = {}
+    errors: dict[str, list[str]] = {}
+    for name in TIMES:
+        value = body.get(name)
+        try:
+            if value is not None:
+                given[name] = parse_instant(value if isinstance(value, str) else "")
+        except ValueError as error:
+            errors[name] = [str(error)]
+    if errors:
+        raise invalid(errors)
+    return Times(given.get("created_at"), given.get("updated_at")) if given else None
 
 
-def _typed(entry: Entry, row: dict[str, Any]) -> dict[str, Any]:
-    typed: dict[str, Any] = {}
-    for name, text in row.items():
-        field = entry.collection.fields.get(name)
-        if name == "id" and entry.is_integer and str(text).isdigit():
-            typed[name] = int(text)
-        elif field is None or not isinstance(text, str):
-            typed[name] = text
-        elif text != "":
-            typed[name] = _value(name, field, text)
-    return typed
+def _id(body: dict[str, Any]) -> RecordId:
+    id: RecordId | None = body.get("id")
+    if type(id) is str or type(id) is int:
+        return id
+    if id is not None:
+        raise invalid({"id": ["must be text or a whole number"]})
+    return ""
 
 
-def _value(name: str, field: AnyField, text: str) -> Any:
-    try:
-        return from_text(field, text)
-    except ValueError as error:
-        if isinstance(field, Json):  # which takes any text as it is
-            raise invalid({name: [f"is not JSON: {error}"]}) from None
-        return text  # the field's own check says what is wrong with it
+def _sample(entry: Entry, requests: list[tuple[int, WriteRequest]]) -> list[dict[str, Any]]:
+    first = [(request.writes[0], request.times[0]) for _, request in requests[:_SAMPLE]]
+    documents = [{**_head(write, times), **entry.shape.new(write.body)} for write, times in first]
+    return [{name: value for name, value in document.items() if value is not None} for document in documents]
 
 
-def _report(index: int, error: Refusal) -> dict[str, Any]:
-    return {"row": index, "message": error.message, "errors": error.errors}
+def _head(write: Write, times: Times | None) -> dict[str, Any]:
+    given = {"id": write.id or None, "parent": write.parent or None}
+    return given | dict(zip(TIMES, times or (), strict=False))
+
+
+def _report(index: int, error: Refusal) -> RefusedRow:
+    return RefusedRow(row=index, message=error.message, errors=error.errors)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from hinterland.contract.fields import AnyField, Text
+from hinterland.contract.fields import AnyField, Int64, Text
 from hinterland.contract.records import Collection, Document, Shape
 from hinterland.server.data import documents, schema
 from hinterland.server.data.plan import UNWRITTEN
@@ -177,6 +177,8 @@ class _Rewriting:
         self.values.update(name for name in self.dropped if old.get(name) is not None)
         place = f"{record.parent}/{self.new.name}/{record.id}".lstrip("/")
         document: Document = {name: self._value(place, name, old) for name in self.new.fields}
+        if self.problem_count:
+            return None  # nothing will be written, and a value that does not fit has no column
         body, private = documents.split(document, self.private)
         is_recast = any(document[name] is not None for name in self.recast)
         if not is_recast and (body, private) == (record.body, record.private):
@@ -267,7 +269,10 @@ class _Rewriting:
 
 
 def _reading(field: AnyField, value: Any) -> Any:
-    """What a text says as JSON; for a text field, what a number or truth value is as text; else None."""
+    """What a text says as JSON; for a text field, what a number or truth value is as text; for an Int64, the integer
+    that a double is; else None."""
+    if isinstance(field, Int64) and isinstance(value, float):
+        return int(value) if value.is_integer() else None
     if isinstance(value, str):
         try:
             return _decode(value)

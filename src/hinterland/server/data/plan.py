@@ -18,7 +18,7 @@ from hinterland.contract.sync import FUTURE_SECONDS, Lost
 from hinterland.server.data import documents
 from hinterland.server.data.catalogue import Catalogue, Entry
 from hinterland.server.data.merging import Edit, merged
-from hinterland.server.data.requests import WriteRequest, Written
+from hinterland.server.data.requests import Times, WriteRequest, Written
 from hinterland.server.storage import statements
 from hinterland.server.storage.failures import unique
 from hinterland.server.storage.protocol import Change, LogEntry, StoredRecord, Transaction
@@ -125,14 +125,15 @@ class Plan:
         """Decide every write of the request. Raises the refusal that ends it."""
         for index, write in enumerate(self.request.writes):
             base = self.request.base[index] if index < len(self.request.base) else None
-            await self._decide(write, base)
+            times = self.request.times[index] if index < len(self.request.times) else None
+            await self._decide(write, base, times)
             await pause(index, len(self.request.writes))
         return self
 
     async def _record(self, key: RecordKey) -> StoredRecord | None:
         return self._mine[key] if key in self._mine else await self.state.record(*key)
 
-    async def _decide(self, write: Write, base: int | None) -> None:
+    async def _decide(self, write: Write, base: int | None, times: Times | None) -> None:
         entry = self.catalogue[write.collection]
         self.catalogue.check_parent(entry, write.parent)
         id = await self._id(entry, write)
@@ -140,7 +141,7 @@ class Plan:
         is_made = write.act == "create" and write.id == ""  # just now, so that no record can have it
         before = None if is_made else await self._record(key)
         if write.act == "create":
-            await self._create(entry, write, key, before)
+            await self._create(entry, write, key, before, times or Times())
             return
         if before is not None and not self._can_view(entry, before):
             before = None  # preconditions must not tell of it either
@@ -189,13 +190,16 @@ class Plan:
 
     # ------------------------------------------------------------ the four acts
 
-    async def _create(self, entry: Entry, write: Write, key: RecordKey, before: StoredRecord | None) -> None:
+    async def _create(
+        self, entry: Entry, write: Write, key: RecordKey, before: StoredRecord | None, times: Times
+    ) -> None:
         await self._check_parent(entry, write.parent)
         body = changes.resolve(entry.shape, {}, write.body, self.instant)
         self._check_trespass(entry, body, {})
         caller = self.request.caller
         document = entry.shape.new(body, None if caller.is_admin else caller.id)
-        after = self._stored(entry, key, document, self.instant)
+        created = times.created or self.instant
+        after = self._stored(entry, key, document, created, times.updated or created)
         self._ask(entry, "create", after, document)
         self._check_preconditions(write, before)
         if before is not None:
@@ -220,7 +224,7 @@ class Plan:
             document = entry.shape.patched(old, body)
         else:
             document = entry.shape.replaced(old, body, self._unseen(entry, before))
-        after = self._stored(entry, key, document, before.created)
+        after = self._stored(entry, key, document, before.created, self.instant)
         self._ask(entry, "update", after, document, documents.with_meta(before, old))
         await self._stage(entry, key, before, after, document)
 
@@ -313,9 +317,10 @@ class Plan:
 
     # ------------------------------------------------------------ staging
 
-    def _stored(self, entry: Entry, key: RecordKey, document: Document, created: str) -> StoredRecord:
+    @staticmethod
+    def _stored(entry: Entry, key: RecordKey, document: Document, created: str, updated: str) -> StoredRecord:
         body, private = documents.split(document, entry.private)
-        return StoredRecord(key[1], key[2], UNWRITTEN, created, self.instant, body, private)
+        return StoredRecord(key[1], key[2], UNWRITTEN, created, updated, body, private)
 
     async def _stage(
         self,

@@ -60,12 +60,19 @@ class Step(NamedTuple):
     fingerprint: str
 
 
+class Times(NamedTuple):
+    """When an imported record was created and updated, in the wire form; None: now."""
+
+    created: str | None = None
+    updated: str | None = None
+
+
 class WriteRequest(NamedTuple):
     """Ordered writes that happen together or not at all, with everything that they depend on.
 
     `acts` are the system rows that change with them. `is_trusted` skips rules and allows given integer ids: for the
     account operations and imports. `stamp` and `base` come from a device. `answer` makes the body that `key` keeps: it
-    is pure and short, since it runs in the writer.
+    is pure and short, since it runs in the writer. `times`, by position, are those that created records keep.
     """
 
     writes: Sequence[Write]
@@ -77,3 +84,4 @@ class WriteRequest(NamedTuple):
     stamp: float | None = None
     base: Sequence[int] = ()
     answer: Callable[[Outcome], Answer] | None = None
+    times: Sequence[Times | None] = ()

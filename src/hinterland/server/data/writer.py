@@ -11,6 +11,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -36,6 +37,10 @@ Waiting = tuple[WriteRequest, "asyncio.Future[Outcome]"]
 
 class _Trouble(Exception):
     """One request of a group could not be decided, by a mistake or by the database: each is tried alone."""
+
+
+class _Rehearsed(Exception):
+    """Ends the transaction of a rehearsal, so that nothing of it stays."""
 
 
 class Decided(NamedTuple):
@@ -90,6 +95,27 @@ class Writer:
     def submit_all(self, requests: Sequence[WriteRequest]) -> list[asyncio.Future[Outcome]]:
         """Queue several requests in order; each settles on its own."""
         return [self._enqueue(request) for request in requests]
+
+    async def rehearse(self, requests: Sequence[WriteRequest]) -> list[Refusal | None]:
+        """How each of `requests` would end after those before it; None: written. Nothing is kept."""
+        errors: list[Refusal | None] = []
+        with suppress(_Rehearsed):
+            async with self.storage.transaction() as transaction:
+                for request in requests:
+                    errors.append(await self._rehearse(request, transaction))
+                raise _Rehearsed
+        return errors
+
+    async def _rehearse(self, request: WriteRequest, transaction: Transaction) -> Refusal | None:
+        now = self.clock.now()
+        waiting = (request, asyncio.get_running_loop().create_future())
+        decided, refused, _ = await self._decide([waiting], State(transaction, self.companions), now)
+        for _, error in refused:
+            if not isinstance(error, Refusal) or error.status >= 500:
+                raise error
+            return error
+        await self._write(transaction, decided, now)
+        return None
 
     def _enqueue(self, request: WriteRequest) -> asyncio.Future[Outcome]:
         answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()

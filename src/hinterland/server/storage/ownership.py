@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
+import shlex
+import stat
 from pathlib import Path
 from typing import IO
 
 from hinterland.server.storage.failures import StorageError
+
+log = logging.getLogger("hinterland.storage")
 
 
 class Ownership:
@@ -37,7 +42,16 @@ class Ownership:
                 "another folder with --data"
             ) from None
         self._file = file
+        self._warn_of_others()
         self.announce()
+
+    def _warn_of_others(self) -> None:
+        mode = stat.S_IMODE(self.folder.stat().st_mode)
+        if mode & stat.S_IWOTH:
+            log.warning(
+                "every user of this machine can write to the data folder %s (mode %04o); run: chmod o-w %s",
+                self.folder, mode, shlex.quote(str(self.folder)),
+            )  # fmt: skip
 
     def announce(self, **facts: object) -> None:
         """Write who holds the folder, and `facts` such as the url that it serves."""

@@ -130,13 +130,6 @@ def _body(operation: Operation, collection: str) -> dict[str, Any] | None:
         return _ref(operation.input.__name__)
     if operation.name in _BODIES:
         return _ref(f"{collection}_{_BODIES[operation.name]}")
-    if operation.name == "admin.import":
-        # What is no record is reported among the refused rows.
-        return {
-            "type": "object",
-            "properties": {"rows": {"type": "array", "maxItems": MAX_LIMIT}},
-            "required": ["rows"],
-        }
     return None
 
 

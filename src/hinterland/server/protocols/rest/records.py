@@ -19,7 +19,7 @@ from hinterland.server.data.catalogue import Entry
 from hinterland.server.data.documents import wire
 from hinterland.server.data.reader import Page
 from hinterland.server.data.requests import Answer, Key, Outcome, WriteRequest
-from hinterland.server.http import JSON, Headers, HttpAnswer, HttpRequest, json_answer
+from hinterland.server.http import JSON, Headers, HttpAnswer, HttpRequest
 
 RECORDS = "/v1/records/"
 _encode = msgspec.json.Encoder().encode
@@ -264,21 +264,3 @@ def _key(request: HttpRequest, raw: bytes) -> Key | None:
     digest = hashlib.sha256(b"\0".join(parts)).hexdigest()
     caller = f"admin:{request.caller.id}" if request.caller.is_admin else str(request.caller.id)
     return Key(caller, key, digest)
-
-
-async def import_records(backend: Backend, request: HttpRequest) -> HttpAnswer:
-    """Create many records as administrator: `{"rows": [...], "is_text"?: true}`.
-
-    The answer is `{"created": n, "refused": [{"row": index, "message": …, "errors": {…}}]}`: what is refused does not
-    hold up the others.
-    """
-    if not request.caller.is_admin:
-        raise Refusal("forbidden", "only an administrator imports: log in at /v1/admin/login")
-    body, _ = await request.json_object(backend.settings.max_body_bytes)
-    rows = body.get("rows")
-    if not isinstance(rows, list) or len(rows) > MAX_LIMIT:
-        raise Refusal("invalid_body", f'send {{"rows": [...]}} with at most {MAX_LIMIT} records')
-    result: dict[str, Any] = await backend.importer.rows(
-        request.segments["collection"], rows, is_text=body.get("is_text") is True
-    )
-    return json_answer(result)

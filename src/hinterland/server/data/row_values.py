@@ -1,0 +1,131 @@
+"""What the texts of an imported row mean, as databases, spreadsheets, pandas and JavaScript write them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from hinterland.contract.errors import Refusal, invalid
+from hinterland.contract.fields import AnyField, Boolean, Instant, Int64, Integer, Json, List, Number, from_text
+from hinterland.contract.imports import Import
+from hinterland.contract.values import format_instant
+from hinterland.server.data.catalogue import Entry
+
+TIMES = ("created_at", "updated_at")
+_TRUTH = {
+    **dict.fromkeys(("true", "t", "yes", "y", "1", "1.0"), True),
+    **dict.fromkeys(("false", "f", "no", "n", "0", "0.0"), False),
+}
+_DECIMAL = re.compile(r"[+-]?(\d{1,400}(\.\d{0,400})?|\.\d{1,400})(e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
+_COMMA = re.compile(r"([+-]?)(\d{1,3}(?:[. \u00a0\u202f]\d{3})+|\d+)(?:,(\d+))?", re.ASCII)
+_GROUPING = re.compile("[. \u00a0\u202f]")
+_LOCAL = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)?)?", re.ASCII)
+_OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)?", re.ASCII)
+
+_NO_OFFSET = "has no offset; write one such as Z or +02:00, or name the timezone of the import (--timezone)"
+
+
+class RowValues:
+    """Reads rows of a collection as an import asks; `zoned` counts the times that were read in its timezone."""
+
+    def __init__(self, entry: Entry, wish: Import) -> None:
+        self.entry = entry
+        self.is_text = wish.is_text
+        self.has_decimal_comma = wish.has_decimal_comma
+        self.zone = zone_of(wish.timezone) if wish.timezone else None
+        self.zoned = 0
+
+    def read(self, row: dict[str, Any]) -> dict[str, Any]:
+        """The row with JSON values. Raises the `validation` refusal where a text can't be read as its field's kind."""
+        if self.is_text:
+            row = {name: self._typed(name, text) for name, text in row.items() if text != ""}
+        errors: dict[str, list[str]] = {}
+        read = {name: self._in_zone(name, value, errors) for name, value in row.items()}
+        if errors:
+            raise invalid(errors)
+        return read
+
+    def _typed(self, name: str, text: Any) -> Any:
+        field = self.entry.collection.fields.get(name)
+        if not isinstance(text, str):
+            return text
+        if name == "id" and self.entry.is_integer:
+            return self._whole(text)
+        if field is None:
+            return text
+        try:
+            return self._value(field, text)
+        except ValueError as error:
+            if isinstance(field, Json):  # which takes any text as it is
+                raise invalid({name: [f"invalid JSON: {error}"]}) from None
+            return text  # the field's own check says what is wrong with it
+
+    def _value(self, field: AnyField, text: str) -> Any:
+        if isinstance(field, Boolean):
+            return _TRUTH.get(text.strip().lower(), text)
+        if isinstance(field, Integer):
+            return self._whole(text)
+        if isinstance(field, Int64):
+            whole = self._whole(text)
+            return str(whole) if type(whole) is int else text
+        if isinstance(field, Number):
+            return from_text(field, self._with_point(text))
+        return from_text(field, text)
+
+    def _whole(self, text: str) -> Any:
+        """The whole number that a text such as `12`, `12.0` or `1e3` means; another text as it is."""
+        point = self._with_point(text)
+        if _DECIMAL.fullmatch(point) is None:
+            return text
+        number = Decimal(point)
+        return int(number) if abs(number) < 10**40 and number == int(number) else text
+
+    def _with_point(self, text: str) -> str:
+        found = _COMMA.fullmatch(text.strip()) if self.has_decimal_comma else None
+        if found is None:
+            return text.strip()
+        sign, whole, fraction = found.groups()
+        return f"{sign}{_GROUPING.sub('', whole)}.{fraction or 0}"
+
+    # ------------------------------------------------------------ times without an offset
+
+    def _in_zone(self, name: str, value: Any, errors: dict[str, list[str]]) -> Any:
+        field = self.entry.collection.fields.get(name)
+        try:
+            if isinstance(field, Instant) or name in TIMES:
+                return self._zoned(value)
+            if isinstance(field, List) and isinstance(field.of, Instant) and isinstance(value, list):
+                return [self._zoned(item) for item in value]
+        except ValueError as error:
+            errors[name] = [str(error)]
+        return value
+
+    def _zoned(self, value: Any) -> Any:
+        if not isinstance(value, str) or _LOCAL.fullmatch(value) is None:
+            return value
+        if self.zone is None:
+            raise ValueError(_NO_OFFSET)
+        try:
+            moment = datetime.fromisoformat(value.upper().replace(",", ".")).replace(tzinfo=self.zone).astimezone(UTC)
+        except (ValueError, OverflowError):
+            return value  # the field's own check says what is wrong with it
+        self.zoned += 1
+        return format_instant(moment)
+
+
+def zone_of(name: str) -> tzinfo:
+    """The timezone of an IANA name, `Z`, or an offset. Raises `invalid_body`."""
+    found = _OFFSET.fullmatch(name)
+    try:
+        if found is not None:
+            distance = timedelta(hours=int(found[2]), minutes=int(found[3] or 0))
+            return timezone(-distance if found[1] == "-" else distance)
+        return UTC if name in ("Z", "z") else ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        raise Refusal(
+            "invalid_body", f"unknown timezone {name!r}; use an IANA name such as Europe/Rome, or an offset such as "
+            "+02:00"
+        ) from None  # fmt: skip
