@@ -149,3 +149,17 @@ def test_base64_is_idempotent(text: str) -> None:
     else:
         assert values.parse_base64(canonical) == canonical
         assert base64.b64decode(canonical) == base64.b64decode(text)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        (1, True, False), (0, False, False), (1, 1.0, True), (True, True, True), (None, False, False), ("1", 1, False),
+        ([1], [True], False), ({"a": [0]}, {"a": [False]}, False), ({"a": 1, "b": 2}, {"b": 2, "a": 1.0}, True),
+        ([1], [1, 2], False), ({"a": 1}, {"b": 1}, False), (2**53 + 1, float(2**53), False),
+    ],
+)  # fmt: skip
+def test_is_same(one: object, other: object, is_same: bool) -> None:
+    """JSON values are equal as JSON has them: numbers by value, and no boolean is a number, however deep."""
+    assert values.is_same(one, other) is is_same
+    assert values.is_same(other, one) is is_same

@@ -16,7 +16,7 @@ from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.fields import Instant, Int64, Integer, List, Merge, Number
 from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Document, Shape
-from hinterland.contract.values import parse_int64
+from hinterland.contract.values import is_same, parse_int64
 
 Act = Literal["create", "replace", "patch", "delete"]
 
@@ -136,7 +136,7 @@ def merge(policy: Merge, base: Any, server: Any, device: Any, *, is_device_newer
     """
     if policy == "counter" and (count := _counted(base, server, device)) is not None:
         return Merged(count)  # also where both came to the same: each counted
-    if server == device:
+    if is_same(server, device):
         return Merged(server)
     if policy == "set":
         return Merged(_merge_lists(base or [], server or [], device or []))

@@ -7,15 +7,18 @@ A document is an object with every declared field in declared order; a field wit
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any, Literal
 
 import msgspec
 
-from hinterland.contract.errors import invalid
+from hinterland.contract import values
+from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.fields import AnyField, Bytes, Check, Field, Int64, Integer, Json, List, Number, Text, checker
 
 Document = dict[str, Any]
+Errors = dict[str, list[str]]  # messages by field
+Tried = tuple[Document, Errors]
 MAX_ERRORS = 100  # fields that a refusal tells of
 STAMPS = ("created_at", "updated_at", "revision")  # what the server says of each record's last change
 HEAD = ("id", *STAMPS)  # what a record begins with on the wire
@@ -139,29 +142,52 @@ class Shape:
         Raises the `validation` refusal with the messages of every field that is not valid.
         """
         filled = dict.fromkeys(self._filled, caller) if caller else {}
-        return self._finish(self._empty | self._defaults, {**filled, **body})
+        return self._valid(*self._write(self._empty | self._defaults, {**filled, **body}))
 
     def replaced(self, document: Document, body: Mapping[str, Any], unseen: Iterable[str] = ()) -> Document:
         """The document after a PUT of `body`. Fields that are `unseen` by the caller keep their values, and those that
         the server filled in unless the body names them."""
-        kept = {name: document.get(name) for name in (*self._filled, *unseen)}
-        return self._finish(self._empty | self._defaults | kept, body)
+        return self._valid(*self.try_replace(document, body, unseen))
 
     def patched(self, document: Document, body: Mapping[str, Any]) -> Document:
         """The document after a PATCH: the fields of `body` change, null clears one, the others stay (RFC 7396)."""
-        return self._finish({name: document.get(name) for name in self.names}, body)
+        return self._valid(*self.try_patch(document, body))
 
-    def trespasses(self, body: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, list[str]]:
-        """The errors of a body that sets fields which only administrators set; one that leaves them is fine."""
-        kept = {name: document.get(name, self._defaults.get(name)) for name in self.guarded if name in body}
-        changed = [name for name, value in kept.items() if body[name] != value]
-        return {name: ["is set by administrators only"] for name in changed}
+    def try_replace(self, document: Document, body: Mapping[str, Any], unseen: Iterable[str] = ()) -> Tried:
+        """The document after a PUT, and the errors: a field whose new value is not valid keeps the old one."""
+        kept = {name: document.get(name) for name in (*self._filled, *unseen)}
+        return self._tried(document, self._empty | self._defaults | kept, body)
+
+    def try_patch(self, document: Document, body: Mapping[str, Any]) -> Tried:
+        """The document after a PATCH, and the errors: a field whose new value is not valid keeps the old one."""
+        return self._tried(document, {name: document.get(name) for name in self.names}, body)
+
+    def _tried(self, old: Document, document: Document, body: Mapping[str, Any]) -> Tried:
+        result, errors = self._write(document, body)
+        result.update({name: old.get(name) for name in errors if name in result})
+        return result, errors
+
+    def trespasses(self, body: Mapping[str, Any], document: Mapping[str, Any], hidden: Container[str] = ()) -> Errors:
+        """The errors of a body that sets fields which only administrators set. One that the caller can read may be
+        repeated with its value; one that is `hidden` is refused whatever the value, so that no guess is confirmed."""
+        named = [name for name in self.guarded if name in body]
+        refused = [name for name in named if name in hidden or not self._keeps(name, body[name], document)]
+        return {name: ["is set by administrators only"] for name in refused}
+
+    def _keeps(self, name: str, value: Any, document: Mapping[str, Any]) -> bool:
+        """Whether `value` is what the field has already."""
+        old = document.get(name, self._defaults.get(name))
+        try:
+            return values.is_same(value if value is None else self.check(name, value), old)
+        except ValueError:
+            return False
 
     def check(self, name: str, value: Any) -> Any:
         """The store's form of one field's value. Raises ValueError."""
         return self._checks[name](value)
 
-    def _finish(self, document: Document, body: Mapping[str, Any]) -> Document:
+    def _write(self, document: Document, body: Mapping[str, Any]) -> Tried:
+        """`document` with the valid fields of `body`, and the errors of the others."""
         errors: dict[str, list[str]] = {}
         for name, value in body.items():
             if name in document:
@@ -177,9 +203,16 @@ class Shape:
         for name in self._required:
             if name not in errors and document[name] in (None, ""):
                 errors[name] = ["is required"]
+        return document, errors
+
+    def _valid(self, document: Document, errors: Errors) -> Document:
         if errors:
-            raise invalid({name: errors[name] for name in (*self.names, *errors) if name in errors})
+            raise self.refusal(errors)
         return document
+
+    def refusal(self, errors: Errors) -> Refusal:
+        """The `validation` refusal of these errors, in the order of the fields."""
+        return invalid({name: errors[name] for name in (*self.names, *errors) if name in errors})
 
     def _unknown(self, name: str) -> str:
         return f"is not a field of {self.collection.name}; it has {', '.join(self.names)}"

@@ -10,6 +10,7 @@ import base64
 import binascii
 import re
 from datetime import UTC, datetime
+from typing import Any
 
 MAX_SAFE_INTEGER = 2**53 - 1
 MAX_INT64 = 2**63 - 1
@@ -68,3 +69,17 @@ def parse_int64(text: str) -> str:
     if not MIN_INT64 <= number <= MAX_INT64:
         raise ValueError(hint)
     return str(number)
+
+
+def is_same(one: Any, other: Any) -> bool:
+    """Whether two JSON values are equal: 1 equals 1.0, and neither equals true (in Python it does)."""
+    return bool(one == other) and _has_same_truths(one, other)
+
+
+def _has_same_truths(one: Any, other: Any) -> bool:
+    """Whether booleans stand in the same places of two values that are equal in Python."""
+    if type(one) is list:
+        return all(map(_has_same_truths, one, other))
+    if type(one) is dict:
+        return all(_has_same_truths(value, other[name]) for name, value in one.items())
+    return (type(one) is bool) is (type(other) is bool)

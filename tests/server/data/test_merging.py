@@ -114,13 +114,25 @@ async def test_edits_of_one_group_merge_like_others(world: World, devices: tuple
 
 
 async def test_a_lost_edit_does_not_tell_what_is_hidden(world: World, devices: tuple[Device, Device]) -> None:
-    """What stands against a lost edit is told only to whom may see the field."""
+    """An edit is reported as lost, with what stands against it, to whom may see the field; of a field that is hidden it
+    is taken as one without a base, whether the value was guessed or not."""
     one, two = devices
     await one.hand_in(patch("open", "x", secret="between us"), base=1)
-    settled = await two.hand_in(patch("open", "x", secret="what is it?"), base=1, stamp=-5)
-    assert settled.lost == [Lost("secret", "what is it?", None)]
     other = Device(world, "d3", ADA)
-    assert (await other.hand_in(patch("open", "x", secret="?"), base=1, stamp=-5)).lost[0].theirs == "between us"
+    lost = (await other.hand_in(patch("open", "x", secret="?"), base=1, stamp=-5)).lost
+    assert lost == [Lost("secret", "?", "between us")]
+    for guess in ("between us", "what is it?"):
+        assert (await two.hand_in(patch("open", "x", secret=guess), base=1, stamp=-5)).lost == []
+        assert (await read(world, "open", "x"))["secret"] == guess
+
+
+async def test_one_is_not_true(world: World, devices: tuple[Device, Device]) -> None:
+    """In a field of any JSON, 1 and true are two values: an edit from one to the other counts as one."""
+    one, two = devices
+    await one.hand_in(patch("open", "x", any=1), base=1)
+    revision = (await world.storage.head()).revision
+    await one.hand_in(patch("open", "x", any=True), base=revision)
+    assert (await two.hand_in(patch("open", "x", any=1), base=revision, stamp=-5)).lost == [Lost("any", 1, True)]
 
 
 @pytest.mark.parametrize(("stamp", "is_there"), [(5.0, False), (-5.0, True)])

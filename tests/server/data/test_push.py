@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import SIGNED_OUT
-from hinterland.contract.sync import MAX_MUTATIONS, MAX_WRITES, Lost, Mutation, PushResult
+from hinterland.contract.sync import MAX_MUTATIONS, MAX_PUSH_WRITES, MAX_WRITES, Lost, Mutation, PushResult
 from hinterland.kit.clock import ManualClock
 from hinterland.server.data.push import fingerprint
 from hinterland.server.storage.postgres import PostgresStorage
@@ -155,6 +155,15 @@ async def test_limits(lite: World, mutations: list[Mutation], code: str, words: 
     """What can't be taken is refused as a whole, with the mutation's name."""
     error = await refusal(lite, *mutations)
     assert (error.code, words in error.message) == (code, True)
+
+
+async def test_at_the_limits(lite: World) -> None:
+    """As much as may be is taken: 500 writes of one mutation, 1,000 of one push, 200 mutations of one push."""
+    whole = [mutation(seq, *(note(f"n{seq}_{n}", "ada") for n in range(MAX_WRITES))) for seq in (1, 2)]
+    assert sum(len(each.writes) for each in whole) == MAX_PUSH_WRITES
+    assert fates(await lite.push(ADA, *whole)) == [(1, "applied", 500), (2, "applied", 1_000)]
+    many = [mutation(seq, patch("notes", "n1_0", title=f"{seq}")) for seq in range(3, MAX_MUTATIONS + 3)]
+    assert (await lite.push(ADA, *many, acknowledged=2)).settled == MAX_MUTATIONS + 2
 
 
 async def test_device_and_caller(lite: World) -> None:

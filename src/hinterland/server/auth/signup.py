@@ -54,7 +54,7 @@ def _checked(accounts: Accounts, given: Mapping[str, Any]) -> dict[str, Any]:
     problems = email | _field_problems(accounts, fields) | accounts.users.trespasses(fields, {}) | password
     if errors := {name: messages for name, messages in problems.items() if messages}:
         raise invalid(errors)
-    return fields
+    return {name: value for name, value in fields.items() if name not in accounts.users.guarded}
 
 
 def _field_problems(accounts: Accounts, fields: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -103,7 +103,9 @@ class Entry:
             return documents.meta_of(record)
         return documents.with_meta(record, dict(document) if document is not None else documents.document_of(record))
 
-    def shown(self, caller: Principal, record: StoredRecord | None) -> frozenset[str] | None:
+    def shown(
+        self, caller: Principal, record: StoredRecord | None, document: Mapping[str, Any] | None = None
+    ) -> frozenset[str] | None:
         """The private fields that `caller` sees of `record` (of every record, where it is None); None: all."""
         if caller.is_admin or not self.private:
             return None
@@ -111,13 +113,19 @@ class Entry:
         seen = frozenset(
             name
             for name, rule in self.private.items()
-            if rule is not None and rule.allows(self.variable(record, rule), auth)
+            if rule is not None and rule.allows(self.variable(record, rule, document), auth)
         )
         return None if len(seen) == len(self.private) else seen
 
     def hidden(self, caller: Principal) -> frozenset[str]:
         """The fields that `caller` may not filter or sort by: those that are not shown of every record."""
-        seen = self.shown(caller, None)
+        return self.hidden_of(caller, None)
+
+    def hidden_of(
+        self, caller: Principal, record: StoredRecord | None, document: Mapping[str, Any] | None = None
+    ) -> frozenset[str]:
+        """The private fields that `caller` does not see of `record` (its whole `document`, where it is at hand)."""
+        seen = self.shown(caller, record, document)
         return frozenset() if seen is None else frozenset(self.private) - seen
 
     def wire(self, caller: Principal, record: StoredRecord) -> str:

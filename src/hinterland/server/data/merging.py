@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from collections.abc import Collection as AnyCollection
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from hinterland.contract import changes
 from hinterland.contract.records import Collection, Document
 from hinterland.contract.sync import Lost
+from hinterland.contract.values import is_same
 from hinterland.server.data import documents
-from hinterland.server.storage.protocol import Change, LogEntry
+from hinterland.server.storage.protocol import Change, LogEntry, StoredRecord
 
 
 class Edit(NamedTuple):
-    """What a device wants its fields to be: from where, when, and of the record that is now `old`. What became of the
-    fields in `unseen` its user is not told."""
+    """What a device wants its fields to be: from where, when, and of the record that is now `old`.
+
+    `unreadable` names the fields of an earlier state of the record that the device's user could not read.
+    """
 
     body: Document
     origin: str
     stamp: float
     old: Document
-    unseen: AnyCollection[str]
+    unreadable: Callable[[StoredRecord], AnyCollection[str]]
 
 
 def merged(collection: Collection, edit: Edit, history: Sequence[LogEntry | Change]) -> tuple[Document, list[Lost]]:
-    """The edit's body after it met the record's `history` since the device saw it, and what of it is lost."""
+    """The edit's body after it met the record's `history` since the device saw it, and what of it is lost.
+
+    Where the user could not read a field when the device saw it, there is nothing to compare with: the edit is taken as
+    one that names no base.
+    """
     steps = [_Step.of(change) for change in history]
     lost: list[Lost] = []
     body = {name: _meet(collection, edit, steps, name, value, lost) for name, value in edit.body.items()}
@@ -37,28 +44,29 @@ def _meet(collection: Collection, edit: Edit, steps: Sequence[_Step], name: str,
     changing = [step for step in steps if step.changes(name)]
     mine = [step for step in changing if step.origin == edit.origin]
     theirs = [step.stamp for step in changing if step.origin != edit.origin]
-    seen = mine[-1].after.get(name) if mine else steps[0].before.get(name)
-    if field is None or not theirs or seen == now:
+    base, seen = (mine[-1].after, mine[-1].new) if mine else (steps[0].before, steps[0].old)
+    if field is None or not theirs or base is None or is_same(seen.get(name), now) or name in edit.unreadable(base):
         return value
-    met = changes.merge(field.merge, seen, now, value, is_device_newer=edit.stamp >= max(theirs))
+    met = changes.merge(field.merge, seen.get(name), now, value, is_device_newer=edit.stamp >= max(theirs))
     if met.is_lost:
-        lost.append(Lost(name, value, None if name in edit.unseen else met.value))
+        lost.append(Lost(name, value, met.value))
     return met.value
 
 
 class _Step(NamedTuple):
-    """A change with its documents."""
+    """A change with its documents: `old` of the record `before`, `new` of the one `after`."""
 
     origin: str
     stamp: float
-    before: Document
-    after: Document
+    before: StoredRecord | None
+    after: StoredRecord | None
+    old: Document
+    new: Document
 
     @classmethod
     def of(cls, change: LogEntry | Change) -> _Step:
-        before = documents.document_of(change.before) if change.before is not None else {}
-        after = documents.document_of(change.after) if change.after is not None else {}
-        return cls(change.origin, change.stamp, before, after)
+        old, new = ({} if record is None else documents.document_of(record) for record in (change.before, change.after))
+        return cls(change.origin, change.stamp, change.before, change.after, old, new)
 
     def changes(self, name: str) -> bool:
-        return bool(self.before.get(name) != self.after.get(name))
+        return not is_same(self.old.get(name), self.new.get(name))

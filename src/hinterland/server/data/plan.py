@@ -6,6 +6,7 @@ checks preconditions, merges, validates and asks the rules; it changes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Collection as AnyCollection
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol
 
@@ -15,7 +16,7 @@ from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.identity import RecordId, is_record_id, is_temporary, new_id
 from hinterland.contract.records import Document
 from hinterland.contract.sync import FUTURE_SECONDS, Lost
-from hinterland.server.data import documents
+from hinterland.server.data import access, documents
 from hinterland.server.data.catalogue import Catalogue, Entry
 from hinterland.server.data.merging import Edit, merged
 from hinterland.server.data.requests import Times, WriteRequest, Written
@@ -194,14 +195,15 @@ class Plan:
         self, entry: Entry, write: Write, key: RecordKey, before: StoredRecord | None, times: Times
     ) -> None:
         await self._check_parent(entry, write.parent)
-        body = changes.resolve(entry.shape, {}, write.body, self.instant)
-        self._check_trespass(entry, body, {})
+        asked = self._settable(entry, write, {}, frozenset())
+        body = changes.resolve(entry.shape, {}, asked, self.instant)
         caller = self.request.caller
         document = entry.shape.new(body, None if caller.is_admin else caller.id)
         created = times.created or self.instant
         after = self._stored(entry, key, document, created, times.updated or created)
         self._ask(entry, "create", after, document)
-        self._check_preconditions(write, before)
+        # The revision of a record that the caller can't see is not theirs to compare with.
+        self._check_preconditions(write, before if before is None or self._can_view(entry, before) else None)
         if before is not None:
             raise Refusal("conflict", f"{entry.name}/{key[2]} exists already")
         await self._stage(entry, key, None, after, document)
@@ -215,33 +217,37 @@ class Plan:
             raise Refusal("not_found", f"there is no {parent} to hold a record of {entry.name}")
 
     async def _change(self, entry: Entry, write: Write, key: RecordKey, before: StoredRecord, base: int | None) -> None:
+        """Replace or patch. The rule is asked before anything is said about the result: until then an answer depends on
+        the body, and on what the caller can read."""
         old = documents.document_of(before)
-        body = changes.resolve(entry.shape, old, write.body, self.instant)
-        self._check_trespass(entry, body, old)
+        hidden = self._hidden(entry, before, old, write)
+        asked = self._settable(entry, write, old, hidden)
+        body = changes.resolve(entry.shape, old, asked, self.instant)
         if write.act == "patch":
-            plain = {name: value for name, value in body.items() if not changes.is_transform(write.body[name])}
+            plain = {name: body[name] for name in body if name not in hidden and not changes.is_transform(asked[name])}
             body |= await self._merged(entry, key, before, old, plain, base)
-            document = entry.shape.patched(old, body)
+            document, errors = entry.shape.try_patch(old, body)
         else:
-            document = entry.shape.replaced(old, body, self._unseen(entry, before))
+            unseen = hidden if self._is_free else entry.shape.guarded | hidden
+            document, errors = entry.shape.try_replace(old, body, unseen)
         after = self._stored(entry, key, document, before.created, self.instant)
         self._ask(entry, "update", after, document, documents.with_meta(before, old))
+        if errors:
+            raise entry.shape.refusal(errors)
         await self._stage(entry, key, before, after, document)
 
     @property
     def _is_free(self) -> bool:
         return self.request.is_trusted or self.request.caller.is_admin
 
-    def _check_trespass(self, entry: Entry, body: Document, old: Document) -> None:
-        if entry.shape.guarded and not self._is_free and (errors := entry.shape.trespasses(body, old)):
-            raise invalid(errors)
-
-    def _unseen(self, entry: Entry, before: StoredRecord) -> frozenset[str]:
-        """What a PUT leaves alone: the fields that its caller does not see, or may not set."""
-        if self._is_free:
+    def _hidden(self, entry: Entry, record: StoredRecord, document: Document, write: Write) -> frozenset[str]:
+        """The fields of the record that are hidden from the caller, as far as they matter to `write`."""
+        if self._is_free or (write.act == "patch" and entry.private.keys().isdisjoint(write.body)):
             return frozenset()
-        shown = entry.shown(self.request.caller, before)
-        return entry.shape.guarded.union(() if shown is None else entry.private.keys() - shown)
+        return entry.hidden_of(self.request.caller, record, document)
+
+    def _settable(self, entry: Entry, write: Write, old: Document, hidden: frozenset[str]) -> Document:
+        return write.body if self._is_free else access.settable(entry, write, old, hidden)
 
     async def _delete(self, entry: Entry, key: RecordKey, before: StoredRecord, is_outdated: bool) -> None:
         self._ask(entry, "delete", before, None)
@@ -307,13 +313,16 @@ class Plan:
         self, entry: Entry, key: RecordKey, before: StoredRecord, old: Document, body: Document, base: int | None
     ) -> Document:
         """`body` after its fields met what others changed since `base`, by each field's policy."""
-        history = await self._history(key, before, base)
-        if not history or history[0].before is None:
+        history = await self._history(key, before, base) if body else []
+        if not history:
             return body
-        edit = Edit(body, self.origin, self.stamp, old, self._unseen(entry, before))
+        edit = Edit(body, self.origin, self.stamp, old, lambda record: self._unreadable(entry, record))
         body, lost = merged(entry.collection, edit, history)
         self.lost += lost
         return body
+
+    def _unreadable(self, entry: Entry, record: StoredRecord) -> AnyCollection[str]:
+        return () if self._is_free else access.unreadable(entry, self.request.caller, record)
 
     # ------------------------------------------------------------ staging
 

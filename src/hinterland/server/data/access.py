@@ -1,0 +1,40 @@
+"""Which fields of a record a caller may set, and which of an earlier state they could read."""
+
+from __future__ import annotations
+
+from collections.abc import Collection as AnyCollection
+from collections.abc import Set as AbstractSet
+
+from hinterland.contract import changes
+from hinterland.contract.changes import Write
+from hinterland.contract.identity import Principal
+from hinterland.contract.records import Document
+from hinterland.server.data.catalogue import Entry
+from hinterland.server.storage.protocol import StoredRecord
+
+
+def settable(entry: Entry, write: Write, old: Document, hidden: AbstractSet[str]) -> Document:
+    """The body of a write without the guarded fields that it leaves as they are: these take no part in what follows.
+
+    Raises `validation` for the fields that a caller who is no administrator may not set: the same for all values, sent
+    and stored, of a field that is `hidden` from them.
+    """
+    shape, body = entry.shape, write.body
+    if not hidden and shape.guarded.isdisjoint(body):
+        return body
+    errors = {
+        name: ["can't be transformed; it is hidden from you, so send a value"]
+        for name in hidden
+        if name in body and changes.is_transform(body[name])
+    }
+    errors |= shape.trespasses(body, old, hidden)
+    if errors:
+        raise shape.refusal(errors)
+    return {name: value for name, value in body.items() if name not in shape.guarded}
+
+
+def unreadable(entry: Entry, caller: Principal, record: StoredRecord) -> AnyCollection[str]:
+    """The fields that `caller` could not read in this state of the record, neither alone nor in a list."""
+    if not entry.allows("view", caller, record) and not entry.allows("list", caller, record):
+        return entry.shape.names
+    return entry.hidden_of(caller, record)
