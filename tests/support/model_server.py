@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -138,15 +138,21 @@ class ModelServer:
 
     def _check_known(self, device: Device, mutation: Mutation) -> None:
         known = device.results.get(mutation.seq)
+        if known is not None and known[0] != msgspec.json.encode(mutation):
+            kept = msgspec.json.decode(known[0], type=Mutation)
+            if kept.id == mutation.id and not (kept.writes and mutation.writes):
+                return
         if known is None or known[0] != msgspec.json.encode(mutation):
             raise error_of(Refusal("fork").problem())
 
     def _settle(self, account: RecordId, name: str, device: Device, mutation: Mutation) -> None:
         try:
             done, ids, lost = self._commit((account, name), mutation)
+            status: Literal["applied", "withdrawn"] = "applied" if mutation.writes else "withdrawn"
             revision = done[-1].revision if done else 0
-            result = Settled(seq=mutation.seq, status="applied", revision=revision, ids=ids, lost=lost)
-            self.taken.append((account, name, mutation))
+            result = Settled(seq=mutation.seq, status=status, revision=revision, ids=ids, lost=lost)
+            if mutation.writes:
+                self.taken.append((account, name, mutation))
         except Refusal as error:
             result = Settled(seq=mutation.seq, status="refused", problem=error.problem())
         device.settled = mutation.seq

@@ -22,7 +22,7 @@ FUTURE_SECONDS = 60.0
 _Id = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": "^[A-Za-z0-9_-]{1,64}$"})]
 _FromOne = Annotated[int, msgspec.Meta(extra_json_schema={"minimum": 1, "maximum": MAX_SAFE_INTEGER})]
 _Names = Annotated[list[str], msgspec.Meta(extra_json_schema={"minItems": 1, "maxItems": MAX_COLLECTIONS})]
-_Writes = Annotated[list[Write], msgspec.Meta(extra_json_schema={"minItems": 1, "maxItems": MAX_WRITES})]
+_Writes = Annotated[list[Write], msgspec.Meta(extra_json_schema={"maxItems": MAX_WRITES})]
 
 
 class Mutation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -31,6 +31,9 @@ class Mutation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `seq` counts a device's mutations from 1 without gaps; `id` is the client's own, for its log; `base` is the
     revision that the device had seen of each written record (by position; 0: none); `stamp` is hybrid time in
     seconds since 1970 (a stamp beyond the server's time + 60 s is clamped).
+
+    Without writes it withdraws the mutation of this `seq` and `id`: if that is not settled, it never will be applied,
+    and its fate is `withdrawn`; if it is, its fate is answered.
     """
 
     seq: _FromOne
@@ -63,11 +66,12 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The fate of one mutation, kept by the server until acknowledged.
 
     `applied` with the new `revision` and the `ids` given to creations (temporary id → id), `lost` edits of a merge; or
-    `refused` with the `problem`: nothing of it was applied, and the mutations after it go on.
+    `refused` with the `problem`, or `withdrawn` by the device: nothing of it was applied, and the mutations after it go
+    on.
     """
 
     seq: int
-    status: Literal["applied", "refused"]
+    status: Literal["applied", "refused", "withdrawn"]
     revision: int = 0
     ids: dict[str, RecordId] = {}
     lost: list[Lost] = []

@@ -34,7 +34,7 @@ async def test_a_poison_write_is_parked(device: OPEN, server: ModelServer, code:
     assert fates[5].problem is not None
     assert fates[5].problem.message == "I can't read that"
     assert len(server.state.records) == 7
-    assert [mutation.seq for _, _, mutation in server.taken] == list(range(1, 8))
+    assert [mutation.seq for _, _, mutation in server.taken] == [1, 2, 3, 4, 5, 7, 8]
 
 
 async def test_a_refusal_that_is_about_something_else_is_raised(device: OPEN, server: ModelServer) -> None:

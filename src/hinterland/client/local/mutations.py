@@ -107,7 +107,7 @@ def _known(connection: Connection, scope: Scope, writes: Iterable[Write]) -> dic
 
 def park(connection: Connection, scope: Scope, number: int, fate: Fate) -> None:
     """Set a mutation aside with its reason: its writes are undone here, and with it go the unsent ones that need what
-    it would have created."""
+    it would have created. Of those that were sent the server decides; the reason is kept should it refuse them."""
     row = connection.execute("SELECT writes FROM mutations WHERE number = ?", (number,)).fetchone()
     connection.execute(
         "UPDATE mutations SET state = 'refused', seq = NULL, fate = ? WHERE number = ?", (text(fate), number)
@@ -116,10 +116,14 @@ def park(connection: Connection, scope: Scope, number: int, fate: Fate) -> None:
     settle_as(connection, fate)
     assert fate.problem is not None
     for dependent, mutation in _dependents(connection, scope, number, writes_in(row[0])):
-        if not _is_pending(connection, mutation):
-            continue
         problem = _depends(fate.mutation, fate.problem)
-        park(connection, scope, dependent, Fate(mutation=mutation, status="refused", problem=problem))
+        consequence = Fate(mutation=mutation, status="refused", problem=problem)
+        if _is_pending(connection, mutation):
+            park(connection, scope, dependent, consequence)
+        else:
+            connection.execute(
+                "UPDATE mutations SET fate = ? WHERE number = ? AND state = 'sent'", (text(consequence), dependent)
+            )
     refresh(connection, scope, keys)
 
 
@@ -129,14 +133,14 @@ def _depends(mutation: str, problem: Problem) -> Problem:
 
 
 def _dependents(connection: Connection, scope: Scope, number: int, writes: Sequence[Write]) -> list[tuple[int, str]]:
-    """The unsent mutations after `number` that touch, or refer to, a record that `writes` create."""
+    """The undecided mutations after `number` that touch, or refer to, a record that `writes` create."""
     keys = {key_of(write) for write in writes if write.act == "create"}
     if not keys:
         return []  # and no need to read the whole outbox
     names = {created(write) for write in writes} - {""}
     found = []
     for later, mutation, text_of_writes in connection.execute(
-        "SELECT number, id, writes FROM mutations WHERE space = ? AND state = 'pending' AND number > ?",
+        "SELECT number, id, writes FROM mutations WHERE space = ? AND state IN ('pending', 'sent') AND number > ?",
         (scope.space, number),
     ).fetchall():
         others = writes_in(text_of_writes)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from hinterland.client.local.connection import Connection, Scope
-from hinterland.client.local.records import writes_in
+from hinterland.client.local.fates import Fate
+from hinterland.client.local.records import text, writes_in
 from hinterland.client.local.temporary import created, references
+from hinterland.contract.errors import Problem
 from hinterland.contract.sync import MAX_WRITES, Mutation, Push
 
 _bases = msgspec.json.Decoder(list[int])
@@ -26,6 +28,17 @@ def take_back(connection: Connection, scope: Scope, seq: int) -> None:
     )
     connection.execute("UPDATE spaces SET next_seq = ? WHERE space = ?", (seq, scope.space))
     connection.news.is_outbox_changed = True
+
+
+def failed(connection: Connection, mutation: str, problem: Problem) -> int:
+    """Count a failed push of the mutation alone; answers how many there were. `problem` is kept as its reason, should
+    the server settle it without its content."""
+    fate = Fate(mutation=mutation, status="refused", problem=problem)
+    [failures] = connection.execute(
+        "UPDATE mutations SET failures = failures + 1, fate = ? WHERE id = ? RETURNING failures", (text(fate), mutation)
+    ).fetchone()
+    connection.news.is_outbox_changed = True
+    return int(failures)
 
 
 def next_push(connection: Connection, scope: Scope, limit: int) -> Push | None:

@@ -7,12 +7,11 @@ import msgspec
 from hinterland.client.local.connection import Connection, Key, Scope
 from hinterland.client.local.fates import Fate
 from hinterland.client.local.mutations import park, settle_as
-from hinterland.client.local.pushes import take_back
 from hinterland.client.local.records import lift, refresh, text, touch, writes_in
 from hinterland.client.local.temporary import renamed
 from hinterland.contract.errors import Problem
 from hinterland.contract.identity import RecordId
-from hinterland.contract.sync import Mutation, Push, PushResult, Settled
+from hinterland.contract.sync import Push, PushResult, Settled
 
 _fates = msgspec.json.Decoder(Fate)
 
@@ -24,20 +23,20 @@ def settle(connection: Connection, scope: Scope, push: Push, result: PushResult)
     # Other results may be another store's that has the same device id, until `fork` parts the two.
     known.update({each.seq: each for each in result.results if each.seq in known})
     rows = connection.execute(
-        "SELECT number, id, seq FROM mutations WHERE space = ? AND state = 'sent' AND seq <= ? ORDER BY seq",
+        "SELECT number, id, seq, fate FROM mutations WHERE space = ? AND state = 'sent' AND seq <= ? ORDER BY seq",
         (scope.space, result.settled),
     ).fetchall()
-    given = {name: id for _, _, seq in rows if seq in known for name, id in known[seq].ids.items()}
+    given = {name: id for _, _, seq, _ in rows if seq in known for name, id in known[seq].ids.items()}
     if given:
         _give_ids(connection, scope, given)
-    for number, mutation, seq in rows:
+    for number, mutation, seq, reason in rows:
         settled = known.get(seq)
         if settled is None:
             continue
         if settled.status == "applied":
             _apply(connection, scope, number, mutation, settled)
         else:
-            park(connection, scope, number, _refusal(mutation, settled))
+            park(connection, scope, number, _refusal(mutation, settled, reason))
     connection.execute(
         "UPDATE spaces SET acknowledged = coalesce("
         " (SELECT min(seq) - 1 FROM mutations WHERE space = spaces.space AND state = 'sent'), next_seq - 1)"
@@ -46,7 +45,11 @@ def settle(connection: Connection, scope: Scope, push: Push, result: PushResult)
     )
 
 
-def _refusal(mutation: str, settled: Settled) -> Fate:
+def _refusal(mutation: str, settled: Settled, reason: str | None) -> Fate:
+    if reason is not None:
+        own = _fates.decode(reason)
+        if settled.status == "withdrawn" or (own.problem is not None and "after" in own.problem.details):
+            return own
     unsaid = Problem(title="", status=409, code="conflict", message="the server gave no reason")
     return Fate(mutation=mutation, status="refused", problem=settled.problem or unsaid)
 
@@ -128,7 +131,10 @@ def fork(connection: Connection, scope: Scope, device: str, lost_from: int | Non
     """
     if lost_from is not None:
         _send_again(connection, scope, lost_from)
-    connection.execute("UPDATE mutations SET state = 'pending' WHERE space = ? AND state = 'sent'", (scope.space,))
+    connection.execute(
+        "UPDATE mutations SET state = 'pending', fate = NULL, failures = 0 WHERE space = ? AND state = 'sent'",
+        (scope.space,),
+    )
     connection.execute("UPDATE mutations SET seq = NULL, is_contained = 0 WHERE space = ?", (scope.space,))
     connection.execute(
         "UPDATE spaces SET device = ?, next_seq = 1, acknowledged = 0 WHERE space = ?", (device, scope.space)
@@ -153,13 +159,3 @@ def _send_again(connection: Connection, scope: Scope, seq: int) -> None:
         " WHERE space = ? AND state = 'applied' AND seq >= ?",
         (scope.space, seq),
     )
-
-
-def poison(connection: Connection, scope: Scope, mutation: Mutation, problem: Problem) -> None:
-    """Park a mutation that can't even be read, or does not get through. It provably never was taken, so its seq goes to
-    the next."""
-    [number] = connection.execute(
-        "SELECT number FROM mutations WHERE space = ? AND seq = ?", (scope.space, mutation.seq)
-    ).fetchone()
-    take_back(connection, scope, mutation.seq)
-    park(connection, scope, number, Fate(mutation=mutation.id, status="refused", problem=problem))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 
 from msgspec.structs import replace
@@ -15,13 +16,15 @@ from hinterland.client.local.remote import Remote
 from hinterland.client.local.store import Store
 from hinterland.contract.errors import Problem, Refusal
 from hinterland.contract.identity import new_id
-from hinterland.contract.sync import MAX_MUTATIONS, Pull, Push
+from hinterland.contract.sync import MAX_MUTATIONS, Pull, Push, PushResult
 from hinterland.kit.clock import Clock
 
 _PATIENCE = 3  # answers in a row that name a gap; then the server and this device will never agree on the seqs
-# What the server says before it takes anything: of a push that it can't read, and of whoever sends it.
+MOST_FAILURES = 8  # of a push of one mutation, each while the server answers other pushes; then it is withdrawn
+# What the server says of the content of a push, before it takes anything; of its caller; and of itself.
 _UNREADABLE = ("invalid_body", "validation", "too_large")
 _NOT_NOW = ("unauthorized", "rate_limited")
+_TROUBLE = (*_NOT_NOW, "unavailable", "storage_full")
 _log = logging.getLogger("hinterland.client")
 
 
@@ -55,21 +58,28 @@ class Rounds:
     async def _push(self, scope: Scope, push: Push, first_new: int) -> None:
         try:
             result = await self._remote.push(scope.account, push)
-        except Fork:
-            await self._fork(scope, push)
-        except Gap as error:
-            await self._gap(scope, error)
+        except (Fork, Gap) as error:
+            await self._part(scope, push, error)
         except HinterlandError as error:
-            if isinstance(error, StatusError) and _is_about_content(error):
-                await self._unreadable(scope, push, first_new, error)
-                return
             if _is_untaken(error):
                 await self._take_back(scope, first_new)
-            raise
+            if error.sent == "no" or _says(error, _TROUBLE):
+                raise
+            if await self._is_hopeless(scope, push, first_new, error):
+                await self._withdraw(scope, push)
         else:
-            await self._store.write(lambda c: results.settle(c, scope, push, result))
-            self._limit = min(MAX_MUTATIONS, self._limit * 2)
-            self._gaps = 0
+            await self._settle(scope, push, result)
+
+    async def _settle(self, scope: Scope, push: Push, result: PushResult) -> None:
+        await self._store.write(lambda c: results.settle(c, scope, push, result))
+        self._limit = min(MAX_MUTATIONS, self._limit * 2)
+        self._gaps = 0
+
+    async def _part(self, scope: Scope, push: Push, error: Fork | Gap) -> None:
+        if isinstance(error, Gap):
+            await self._gap(scope, error)
+        else:
+            await self._fork(scope, push)
 
     async def _fork(self, scope: Scope, push: Push) -> None:
         """Another store has used our seqs. What the two share is known to the server, so first find where they part."""
@@ -88,30 +98,40 @@ class Rounds:
         else:
             await self._store.write(lambda c: results.gap(c, scope, expected, self._new_device()))
 
-    async def _unreadable(self, scope: Scope, push: Push, first_new: int, error: StatusError) -> None:
-        """Nothing of the push was taken: find the mutation that it is about, or a size that gets through, and park a
-        mutation that never will. Raises the error where an earlier attempt, of which it says nothing, is in doubt."""
+    async def _is_hopeless(self, scope: Scope, push: Push, first_new: int, error: HinterlandError) -> bool:
+        """Whether a push that failed is of a single mutation, and would fail again; a larger one is cut in halves.
+
+        Raises the error where the server does not answer other pushes either, and as long as it may pass.
+        """
+        is_about_content = isinstance(error, StatusError) and _is_about_content(error)
+        if not is_about_content:
+            await self._check_way(scope, push)
         if len(push.mutations) > 1:
-            if not error.is_in_doubt:
+            if isinstance(error, StatusError) and is_about_content and not error.is_in_doubt:
                 await self._take_back(scope, first_new)
             self._limit = len(push.mutations) // 2
-        elif error.is_in_doubt or push.mutations[0].seq < first_new:
-            await self._ask(scope, push)
+            return False
+        [mutation] = push.mutations
+        failures = await self._store.write(lambda c: pushes.failed(c, mutation.id, _reason(error)))
+        if failures < MOST_FAILURES and not is_about_content:
             raise error
-        else:
-            await self._store.write(lambda c: results.poison(c, scope, push.mutations[0], _reason(error)))
-            self._limit = MAX_MUTATIONS
+        return True
 
-    async def _ask(self, scope: Scope, push: Push) -> None:
-        """Ask how far the server is. What it has decided keeps its seq, and is sent again for its fate; what it has not
-        waits as if never sent."""
+    async def _check_way(self, scope: Scope, push: Push) -> None:
+        """Raises where the server does not answer a push without mutations."""
+        with suppress(Fork):  # an answer too: the next push meets it, with the mutations that it is about
+            await self._remote.push(scope.account, replace(push, mutations=[]))
+
+    async def _withdraw(self, scope: Scope, push: Push) -> None:
+        """Have the server settle mutations without their content: it answers a fate that it has, and never applies what
+        has none, however late an earlier attempt arrives."""
+        withdrawals = [replace(mutation, writes=[], base=[]) for mutation in push.mutations]
         try:
-            known = await self._remote.push(scope.account, replace(push, mutations=[]))
-        except Fork:
-            await self._fork(scope, push)
-            return
-        if known.settled < push.mutations[0].seq:
-            await self._take_back(scope, push.mutations[0].seq)
+            result = await self._remote.push(scope.account, replace(push, mutations=withdrawals))
+        except (Fork, Gap) as error:
+            await self._part(scope, push, error)
+        else:
+            await self._settle(scope, push, result)
 
     async def _take_back(self, scope: Scope, seq: int) -> None:
         await self._store.write(lambda c: pushes.take_back(c, scope, seq))
@@ -145,22 +165,34 @@ class Rounds:
 
 def _is_about_content(error: StatusError) -> bool:
     """Whether a push is refused for what is in it: by the server's own word, or for its size by anything on the way."""
-    return error.status == 413 or (error.is_from_server and error.code in _UNREADABLE)
+    return error.status == 413 or _says(error, _UNREADABLE)
 
 
 def _is_untaken(error: HinterlandError) -> bool:
     """Whether certainly nothing of a push was taken, in none of its attempts."""
-    if isinstance(error, StatusError) and error.is_from_server and error.code in _NOT_NOW:
+    if isinstance(error, StatusError) and _says(error, _NOT_NOW):
         return not error.is_in_doubt
     return error.sent == "no"
 
 
-def _reason(error: StatusError) -> Problem:
-    if not error.is_from_server:
+def _says(error: HinterlandError, codes: Sequence[str]) -> bool:
+    """Whether the server itself answered one of the codes."""
+    return isinstance(error, StatusError) and error.is_from_server and error.code in codes
+
+
+def _reason(error: HinterlandError) -> Problem:
+    """Why a mutation is held, from the answer to its push."""
+    if not isinstance(error, StatusError):
+        message = f"sending it failed {MOST_FAILURES} times while the server answered: {error.message}"
+        return Problem(title=error.message, status=0, code=error.code, message=message)
+    if error.is_from_server:
+        return Problem(
+            title=error.message, status=error.status, code=error.code, message=error.message, errors=error.errors
+        )
+    if error.status == 413:
         return Refusal("too_large", "something on the way to the server takes no requests of this size").problem()
-    return Problem(
-        title=error.message, status=error.status, code=error.code, message=error.message, errors=error.errors
-    )
+    message = f"something on the way to the server answers it with status {error.status}"
+    return Problem(title=message, status=error.status, code=error.code, message=message)
 
 
 def _next(scope: Scope, limit: int, connection: Connection) -> tuple[Push, int] | None:

@@ -44,7 +44,8 @@ MIGRATIONS = (
         stamp REAL NOT NULL,
         base TEXT NOT NULL,
         writes TEXT NOT NULL,
-        fate TEXT
+        fate TEXT,
+        failures INTEGER NOT NULL DEFAULT 0 -- pushes of it alone that failed
     );
     CREATE UNIQUE INDEX mutations_by_seq ON mutations (space, seq) WHERE seq IS NOT NULL;
     CREATE INDEX mutations_by_state ON mutations (space, state, number);

@@ -43,7 +43,7 @@ class Device:
         expected = self.settled + 1
         for step in steps:
             if step.seq < expected:
-                if self.fingerprints.get(step.seq) != step.fingerprint:
+                if not _is_same(self.fingerprints.get(step.seq), step.fingerprint):
                     raise _fork(self.settled, f"another store used mutation {step.seq} of this device")
             elif step.seq > expected:
                 raise _gap(expected)
@@ -79,7 +79,7 @@ async def known(step: Step, state: State) -> Settled | None:
     if step.seq > last:
         raise _gap(last + 1)
     row = await state.row("_results", {**key, "seq": step.seq})
-    if row is None or row["fingerprint"] != step.fingerprint:
+    if row is None or not _is_same(row["fingerprint"], step.fingerprint):
         raise _fork(last, f"another store used mutation {step.seq} of this device")
     if row["result"] is None:
         raise Deferred
@@ -106,6 +106,15 @@ def guard(step: Step) -> Expect:
     """What must still hold when a step's fate is written, lest two processes settle it."""
     last = step.seq - 1
     return Expect("_devices", _key(step.account, step.device), {"settled": last} if last else None)
+
+
+def _is_same(kept: str | None, asked: str) -> bool:
+    """Whether two fingerprints name one mutation: equal ones, and where one is its withdrawal, those of one id."""
+    if kept is None or kept == asked:
+        return kept == asked
+    kept_id, _, kept_content = kept.partition("-")
+    asked_id, _, asked_content = asked.partition("-")
+    return kept_id == asked_id and not (kept_content and asked_content)
 
 
 def _key(account: str, device: str) -> Row:

@@ -72,8 +72,10 @@ def _take(answers: Sequence[Outcome | BaseException], results: list[Settled]) ->
 
 
 def fingerprint(mutation: Mutation) -> str:
-    """A digest of a mutation's content, the same however its JSON was written."""
-    return hashlib.sha256(_encode(mutation)).hexdigest()
+    """A digest of a mutation's id and one of its content, the same however its JSON was written; a withdrawal has no
+    content."""
+    content = hashlib.sha256(_encode(mutation)).hexdigest() if mutation.writes else ""
+    return f"{hashlib.sha256(mutation.id.encode()).hexdigest()[:32]}-{content}"
 
 
 def _request(caller: Principal, step: Step, mutation: Mutation) -> WriteRequest:
@@ -102,8 +104,6 @@ def _check(mutation: Mutation) -> None:
     place = f"mutation {mutation.seq}"
     if mutation.seq < 1:
         raise Refusal("invalid_body", f"{place}: seq counts from 1")
-    if not mutation.writes:
-        raise Refusal("invalid_body", f"{place}: it has no writes")
     if len(mutation.writes) > MAX_WRITES:
         raise Refusal("too_large", f"{place}: it has {len(mutation.writes)} writes, at most {MAX_WRITES} can be one")
     if mutation.base and len(mutation.base) != len(mutation.writes):

@@ -329,8 +329,8 @@ def _finish(item: Decided, outcome: Outcome, now: float) -> tuple[Outcome, list[
     if request.answer is not None:
         outcome = outcome._replace(answer=request.answer(outcome))
     if request.step is not None:
-        settled = Settled(seq=request.step.seq, status="applied", revision=outcome.revision, ids=dict(outcome.ids),
-                          lost=list(outcome.lost))  # fmt: skip
+        settled = Settled(seq=request.step.seq, status="applied" if request.writes else "withdrawn",
+                          revision=outcome.revision, ids=dict(outcome.ids), lost=list(outcome.lost))  # fmt: skip
         outcome = outcome._replace(settled=settled)
         return outcome, [*acts, *devices.settle(request.step, settled, now)]
     if request.key is not None and outcome.answer is not None:
