@@ -5,13 +5,18 @@ from __future__ import annotations
 from hinterland.contract import Boolean, Collection, Instant, Integer, List, Number, Rules, Text, users
 from hinterland.server import App, AuthSettings, Settings
 
+OWN = "auth.id == record.id"
 OWN_POST = "auth.id == old.author && record.author == old.author"
 MEMBER = "auth.id == record.owner || auth.id in record.members"
 
 app = App(
     name="shop",
     collections=[
-        users(fields={"about": Text(max_length=2_000)}),
+        users(
+            fields={"about": Text(max_length=2_000)},
+            # Who has a member's id sees the name, to share a list; nobody lists the others.
+            rules=Rules(list=OWN, view="auth != null", update=OWN),
+        ),
         Collection(
             name="products",
             fields={
@@ -56,14 +61,14 @@ app = App(
         Collection(
             name="orders",
             fields={
-                "product": Text(required=True),
-                "quantity": Integer(required=True, minimum=1),
+                "quantity": Integer(required=True, minimum=1, maximum=100),
                 "placed": Instant(),
                 "buyer": Text(fill="auth.id", required=True, index=True),
             },
             rules=Rules(
                 list="auth.id == record.buyer", view="auth.id == record.buyer", create="auth.id == record.buyer"
             ),
+            parent="products",  # an order is of a product that there is
         ),
     ],
     settings=Settings(auth=AuthSettings(password_min_length=6)),

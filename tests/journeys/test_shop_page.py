@@ -34,11 +34,15 @@ HAPPY_WAY = (
     "a post is published, edited and the list refreshed, each with a message",
     "another person reads the post and can't change it",
     "a list is the owner's alone until it is shared",
+    "two people who share at once both succeed",
     "a post is deleted after asking once more",
+    "posts beyond the first page are a press away, and the newest is always seen",
     "the profile shows the account",
     "a reload stays signed in",
     "logging out ends the session and the guard stands again",
     "logging in leads back to the screen that was asked for",
+    "a change of screen moves the focus to its heading",
+    "what people write reads from its own side",
     "an unknown page says so",
 )
 WRONG_INPUT = (
@@ -54,6 +58,7 @@ WRONG_INPUT = (
     "posts: what the server refuses stands beside the field and keeps the text",
     "posts: deleting what another tab deleted tells that it failed",
     "list: an empty entry and an empty share are not sent",
+    "list: an id that nobody has is refused beside the field",
 )
 SERVER_DOWN = (
     "a signed-in person reads posts while the server runs",
@@ -78,8 +83,8 @@ EXPIRED_TOKEN = (
     "the post is there once",
 )
 UNLISTED_ORIGIN = (
-    "the catalogue names the server, the origin and the setting",
-    "log in names the server, the origin and the setting",
+    "a shopper is told what a shopper can do",
+    "the console names the server, the origin and the setting",
 )
 
 ServerMaker = Callable[..., ServerProcess]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,12 @@ def http(server: ServerProcess) -> Iterator[httpx2.Client]:
         yield client
 
 
+TALKS = """
+from hinterland.contract import EVERYBODY, Collection, Instant
+from hinterland.server import App
+
+app = App(collections=[Collection(name="talks", fields={"starts": Instant()}, rules=EVERYBODY)])
+"""
 _count = iter(range(1, 1_000))
 
 
@@ -305,11 +311,11 @@ def test_integer_ids(http: httpx2.Client, example: str, session: dict[str, Any])
     assert isinstance(post["id"], kind)
 
 
-def test_an_instant_without_a_zone(http: httpx2.Client, example: str, session: dict[str, Any]) -> None:
-    """An instant without a zone is accepted as UTC."""
-    if example == "tutorial":
-        return  # its collections have no instants of their own
-    order = {"product": "p", "quantity": 1, "placed": "2026-01-02T03:04:05"}
-    answer = http.post("/v1/records/orders", json=order, headers=bearer(session))
+def test_an_instant_without_a_zone(server_process: Callable[..., ServerProcess], tmp_path: Path) -> None:
+    """An instant without a zone is accepted as UTC on a tutorial path."""
+    app = tmp_path / "app.py"
+    app.write_text(TALKS)
+    server = server_process(app)
+    answer = httpx2.post(f"{server.url}/talks", json={"starts": "2026-01-02T03:04:05"})
     assert answer.status_code == 201
-    assert answer.json()["placed"] == "2026-01-02T03:04:05.000000Z"
+    assert answer.json()["starts"] == "2026-01-02T03:04:05.000000Z"

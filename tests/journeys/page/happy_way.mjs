@@ -1,6 +1,7 @@
 import { same } from "./stage.mjs";
 
 const ADA = { name: "Ada Marsh", email: "ada@example.org", password: "a walk over the moor" };
+const CLEO = { name: "Cleo Fell", email: "cleo@example.org", password: "one rope for three" };
 const BEN = { name: "Ben Hill", email: "ben@example.org", password: "two huts and a stream" };
 
 export async function happyWay(stage) {
@@ -96,6 +97,11 @@ export async function happyWay(stage) {
     await ada.told("“Tent pegs” is done.");
     same(await entry(ada, "Tent pegs").getByRole("checkbox").isChecked(), true);
     await entry(ada, "Tent pegs").getByRole("button", { name: "Delete" }).click();
+    await entry(ada, "Tent pegs").getByText("Delete this entry?").waitFor();
+    await ada.pictures("list-delete-question");
+    await entry(ada, "Tent pegs").getByRole("button", { name: "Keep" }).click();
+    await entry(ada, "Tent pegs").getByRole("button", { name: "Delete" }).click();
+    await entry(ada, "Tent pegs").getByRole("button", { name: "Yes, delete" }).click();
     await ada.told("“Tent pegs” is deleted.");
     await ada.heading("Your list is empty").waitFor();
   });
@@ -148,12 +154,32 @@ export async function happyWay(stage) {
     await ada.fill({ "Their id": benId });
     await ada.pictures("list-sharing");
     await ada.page.locator(".share").getByRole("button", { name: "Share" }).click();
-    await ada.told("“Enamel mug” is shared.");
+    await ada.told("“Enamel mug” is shared with Ben Hill.");
     await ada.sees("Shared with 1 person");
     await ben.go("/lists");
     await ben.button("Refresh").click();
     await entry(ben, "Enamel mug").getByText("Shared with you").waitFor();
     await ben.pictures("list-shared-with-me");
+  });
+
+  await step("two people who share at once both succeed", async () => {
+    const { access } = await ada.tokens();
+    const call = { headers: { Authorization: `Bearer ${access}`, "Content-Type": "application/json" } };
+    const lists = `${stage.setting.api}/v1/records/lists`;
+    const { items } = await (await fetch(lists, call)).json();
+    const [before] = items.filter(({ title }) => title === "Enamel mug");
+    await entry(ada, "Enamel mug").getByRole("button", { name: "Share" }).click();
+    const cleo = await stage.visitor();
+    await cleo.signUp(CLEO);
+    await cleo.go("/profile");
+    const cleoId = await cleo.page.locator("dd code").innerText();
+    await fetch(`${lists}/${before.id}`, { method: "PATCH", body: '{"members": {"$add": ["someone"]}}', ...call });
+    await ada.fill({ "Their id": cleoId });
+    await ada.page.locator(".share").getByRole("button", { name: "Share" }).click();
+    await ada.told("“Enamel mug” is shared with Cleo Fell.");
+    await ada.sees("Shared with 3 people");
+    const after = await (await fetch(`${lists}/${before.id}`, call)).json();
+    same(after.members, [...before.members, "someone", cleoId]);
   });
 
   await step("a post is deleted after asking once more", async () => {
@@ -170,6 +196,23 @@ export async function happyWay(stage) {
     await ben.button("Refresh").click();
     await post(ben, "The upper hut is open").waitFor({ state: "detached" });
     await post(ben, "Bridge is out").waitFor();
+  });
+
+  await step("posts beyond the first page are a press away, and the newest is always seen", async () => {
+    const { access } = await ben.tokens();
+    const call = { headers: { Authorization: `Bearer ${access}`, "Content-Type": "application/json" } };
+    for (let number = 1; number <= 60; number += 1) {
+      const body = JSON.stringify({ title: `Note ${number}`, body: "" });
+      await fetch(`${stage.setting.api}/posts`, { method: "POST", body, ...call });
+    }
+    await ben.go("/posts");
+    await ben.button("Refresh").click();
+    await post(ben, /^Note 60/).waitFor();
+    same(await ben.page.locator(".post").count(), 50);
+    await ben.button("Show more").click();
+    await post(ben, "Bridge is out").waitFor();
+    same(await ben.page.locator(".post").count(), 61);
+    same(await ben.button("Show more").count(), 0);
   });
 
   await step("the profile shows the account", async () => {
@@ -208,9 +251,25 @@ export async function happyWay(stage) {
     await ada.heading(ADA.name).waitFor();
   });
 
+  await step("a change of screen moves the focus to its heading", async () => {
+    await ada.link("Posts").click();
+    await ada.page.locator("h1:focus", { hasText: "Posts" }).waitFor();
+    same(await ada.page.title(), "Posts · Hinterland Shop");
+  });
+
+  await step("what people write reads from its own side", async () => {
+    await ada.fill({ Title: "الجسر مغلق", Text: "استخدم المخاضة." });
+    await ada.button("Publish").click();
+    const direction = (element) => getComputedStyle(element).direction;
+    same(await post(ada, "الجسر مغلق").locator("h2").evaluate(direction), "rtl");
+    same(await post(ada, "Bridge is out").locator("h2").count(), 0);
+    same(await post(ada, /^Note 60/).locator("h2").evaluate(direction), "ltr");
+    await ada.pictures("posts-right-to-left");
+  });
+
   await step("an unknown page says so", async () => {
     await ada.go("/nowhere");
-    await ada.heading("There is no such page").waitFor();
+    await ada.page.locator("h1", { hasText: "There is no such page" }).waitFor();
     await ada.pictures("not-found");
   });
 }

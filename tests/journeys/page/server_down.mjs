@@ -8,7 +8,7 @@ export async function serverDown(stage) {
   const ida = await stage.visitor();
   const bo = await stage.visitor();
   const guest = await stage.visitor();
-  const helpful = `Can't reach ${stage.setting.api}: is the server running?`;
+  const helpful = "The shop can't be reached. Check your connection, then try again.";
 
   await step("a signed-in person reads posts while the server runs", async () => {
     await bo.signUp(BO);
@@ -35,6 +35,8 @@ export async function serverDown(stage) {
     await ida.button("Publish").click();
     await ida.page.locator("form .banner", { hasText: helpful }).waitFor();
     same(await ida.field("Title").inputValue(), "During the outage");
+    await ida.fill({ Title: "During the outage, again" });
+    await ida.page.locator("form .banner").waitFor({ state: "detached" });
   });
 
   await step("log in and sign up tell what to check", async () => {

@@ -5,7 +5,8 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
-const PHONE = { width: 375, height: 740 };
+const SMALL = { width: 320, height: 640 };
+const PHONE = { width: 390, height: 780 };
 const DESK = { width: 1280, height: 800 };
 const PATIENCE_MS = 15_000;
 const FLAGS = [
@@ -95,12 +96,14 @@ export class StepFailed extends Error {}
 
 export class Visitor {
   errors = [];
+  logged = [];
   requests = [];
 
   constructor(page, setting) {
     this.page = page;
     this.setting = setting;
     page.on("pageerror", (error) => this.errors.push(String(error)));
+    page.on("console", (message) => this.logged.push(message.text()));
     page.on("request", (request) => {
       if (request.url().startsWith(setting.api)) this.requests.push(request);
     });
@@ -206,17 +209,23 @@ export class Visitor {
     return path;
   }
 
-  /** Pictures on a desk and on a phone, light and dark; nothing may stand out of a phone's width. */
+  /** Pictures on a desk and on two phones, light and dark, and from right to left; nothing may stand out of their
+   * width, and every screen has one main heading. */
   async pictures(name) {
-    for (const [size, viewport] of Object.entries({ desk: DESK, phone: PHONE })) {
+    for (const [size, viewport] of Object.entries({ desk: DESK, phone: PHONE, small: SMALL })) {
       await this.page.setViewportSize(viewport);
       for (const colorScheme of ["light", "dark"]) {
         await this.page.emulateMedia({ colorScheme });
         await this.picture(`${name}-${size}-${colorScheme}`);
       }
-      const excess = await this.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-      if (excess > 0) throw new Error(`${name} is ${excess} px too wide at ${viewport.width} px`);
+      for (const direction of ["rtl", "ltr"]) {
+        await this.page.evaluate((dir) => document.documentElement.setAttribute("dir", dir), direction);
+        if (direction === "rtl") await this.picture(`${name}-${size}-rtl`);
+        const excess = await this.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+        if (excess > 0) throw new Error(`${name} is ${excess} px too wide at ${viewport.width} px, ${direction}`);
+      }
     }
+    same(await this.page.locator("h1").count(), 1);
     await this.page.setViewportSize(DESK);
     await this.page.emulateMedia({ colorScheme: "light" });
   }

@@ -126,4 +126,13 @@ export async function wrongInput(stage) {
     same(eve.sent("/v1/records/lists"), 1);
     await eve.pictures("list-empty-share");
   });
+
+  await step("list: an id that nobody has is refused beside the field", async () => {
+    for (const id of ["nobody-has-this", "no id at all"]) {
+      await eve.fill({ "Their id": id });
+      await eve.page.locator(".share").getByRole("button", { name: "Share" }).click();
+      await eve.fieldError("Their id", "Nobody has this id.");
+    }
+    await eve.sees("Only you");
+  });
 }

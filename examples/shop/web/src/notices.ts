@@ -6,6 +6,7 @@ export interface Notice {
   readonly id: number;
   readonly kind: "success" | "failure";
   readonly text: string;
+  readonly isLasting?: boolean;
 }
 
 const SUCCESS_MS = 6000;
@@ -34,10 +35,16 @@ export function closeNotice(): void {
   show(null);
 }
 
+/** Closes a failure that is about the screen that it happened on. */
+export function closeFailure(): void {
+  if (notice?.kind === "failure" && !notice.isLasting) show(null);
+}
+
 export function tellSuccess(text: string): void {
   show({ id: Date.now(), kind: "success", text });
 }
 
-export function tellFailure(text: string): void {
-  show({ id: Date.now(), kind: "failure", text });
+/** `isLasting`: it is told on the next screen too, since it is why that is shown. */
+export function tellFailure(text: string, isLasting = false): void {
+  show({ id: Date.now(), kind: "failure", text, isLasting });
 }

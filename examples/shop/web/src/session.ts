@@ -27,7 +27,7 @@ function subscribe(listener: () => void): () => void {
 
 onTokensDropped((reason) => {
   become({ state: "signed-out" });
-  if (reason !== null) tellFailure(reason);
+  if (reason !== null) tellFailure(reason, true);
 });
 
 export function useSession(): Session {

@@ -22,9 +22,11 @@ export class Unreachable extends Error {
   override name = "Unreachable";
 
   constructor(url: string, origin: string) {
-    super(
-      `Can't reach ${url}: is the server running? If it is, its log names this page's origin (${origin}) ` +
-        "and the setting that allows it (cors_origins).",
+    super("The shop can't be reached. Check your connection, then try again.");
+    // A shopper can't change a server; whoever runs it looks here.
+    console.error(
+      `Can't reach ${url}. If the server runs, its log names this page's origin (${origin}) and the setting that ` +
+        "allows it (cors_origins).",
     );
   }
 }
@@ -34,7 +36,8 @@ export class TimedOut extends Error {
   override name = "TimedOut";
 
   constructor(url: string, seconds: number) {
-    super(`${url} did not answer within ${seconds} seconds. It may be busy: try again in a moment.`);
+    super(`The shop did not answer within ${seconds} seconds. It may be busy: try again in a moment.`);
+    console.error(`${url} did not answer within ${seconds} seconds.`);
   }
 }
 
@@ -43,7 +46,8 @@ export class InvalidAnswer extends Error {
   override name = "InvalidAnswer";
 
   constructor(url: string) {
-    super(`${url} answered with something that is not JSON. Does this address belong to a Hinterland server?`);
+    super("The shop's answer can't be read. Try again later.");
+    console.error(`${url} answered with something that is not JSON. Does this address belong to a Hinterland server?`);
   }
 }
 

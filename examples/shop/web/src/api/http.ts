@@ -16,11 +16,6 @@ export interface Call {
   readonly open?: boolean;
 }
 
-export interface Answer<T> {
-  readonly body: T;
-  readonly headers: Headers;
-}
-
 /** What sign up, log in and refresh answer beside the user. */
 export interface TokenAnswer {
   readonly access_token: string;
@@ -60,7 +55,6 @@ function parse(text: string): unknown {
 
 interface Raw {
   readonly status: number;
-  readonly headers: Headers;
   readonly body: unknown;
 }
 
@@ -73,21 +67,21 @@ async function send(path: string, call: Call, token?: string): Promise<Raw> {
       body: call.body === undefined ? null : JSON.stringify(call.body),
       signal: call.signal ? AbortSignal.any([call.signal, timeout]) : timeout,
     });
-    return { status: response.status, headers: response.headers, body: parse(await response.text()) };
+    return { status: response.status, body: parse(await response.text()) };
   } catch (error) {
     throw translate(error, call.signal);
   }
 }
 
-function accept<T>(raw: Raw): Answer<T> {
+function accept<T>(raw: Raw): T {
   if (raw.status >= 400) throw problemToError(raw.status, raw.body);
-  return { body: raw.body as T, headers: raw.headers };
+  return raw.body as T;
 }
 
 async function exchangeRefreshToken(refresh: string): Promise<void> {
   try {
     const raw = await send("/auth/refresh", { method: "POST", body: { refresh_token: refresh } });
-    keepTokens(accept<TokenAnswer>(raw).body);
+    keepTokens(accept<TokenAnswer>(raw));
   } catch (error) {
     if (!(error instanceof ApiError) || error.code !== "invalid_grant") throw error;
     dropTokens(SESSION_ENDED);
@@ -113,14 +107,10 @@ export function keepTokens(answer: TokenAnswer): void {
 }
 
 /** Throws ApiError, Unreachable, TimedOut, InvalidAnswer or SessionEnded; an abort by `call.signal` passes through. */
-export async function requestAnswer<T>(path: string, call: Call = {}): Promise<Answer<T>> {
+export async function request<T>(path: string, call: Call = {}): Promise<T> {
   const token = call.open ? undefined : getTokens()?.access;
   const raw = await send(path, call, token);
   if (raw.status !== 401 || token === undefined) return accept<T>(raw);
   await renew(token);
   return accept<T>(await send(path, call, getTokens()?.access));
-}
-
-export async function request<T>(path: string, call: Call = {}): Promise<T> {
-  return (await requestAnswer<T>(path, call)).body;
 }

@@ -1,6 +1,7 @@
 /** The calls that this page makes, with the shapes of what they send and answer. */
 
-import { request, requestAnswer, type TokenAnswer } from "./http.ts";
+import { ApiError } from "./errors.ts";
+import { request, type TokenAnswer } from "./http.ts";
 
 export type Id = string | number;
 
@@ -47,11 +48,6 @@ export interface Page<T> {
   readonly total?: number;
 }
 
-export interface PostList {
-  readonly posts: readonly Post[];
-  readonly total: number;
-}
-
 export type PostDraft = Pick<Post, "title" | "body" | "author">;
 export type EntryDraft = Pick<Entry, "title" | "owner" | "members" | "done">;
 
@@ -88,10 +84,12 @@ export const products = {
 };
 
 export const posts = {
-  async list(signal: AbortSignal): Promise<PostList> {
-    const { body, headers } = await requestAnswer<Post[]>("/posts", { signal });
-    return { posts: body, total: Number(headers.get("X-Total-Count") ?? body.length) };
-  },
+  /** Newest first; `cursor` is the `next` of the page before. */
+  list: (cursor?: string, signal?: AbortSignal) =>
+    request<Page<Post>>("/v1/records/posts", {
+      query: { limit: 50, sort: "-created_at", total: "true", cursor },
+      ...(signal && { signal }),
+    }),
   create: (draft: PostDraft) => request<Post>("/posts", { method: "POST", body: draft }),
   change: (id: Id, change: Partial<PostDraft>) => request<Post>(at("/posts", id), { method: "PATCH", body: change }),
   delete: (id: Id) => request<void>(at("/posts", id), { method: "DELETE" }),
@@ -100,8 +98,28 @@ export const posts = {
 const LISTS = "/v1/records/lists";
 
 export const entries = {
-  list: (signal: AbortSignal) => request<Page<Entry>>(LISTS, { query: { limit: 100 }, signal }),
+  /** What is open first, then the newest; `cursor` is the `next` of the page before. */
+  list: (cursor?: string, signal?: AbortSignal) =>
+    request<Page<Entry>>(LISTS, {
+      query: { limit: 100, sort: "done,-created_at", total: "true", cursor },
+      ...(signal && { signal }),
+    }),
   create: (draft: EntryDraft) => request<Entry>(LISTS, { method: "POST", body: draft }),
   change: (id: Id, change: Partial<EntryDraft>) => request<Entry>(at(LISTS, id), { method: "PATCH", body: change }),
+  /** The server adds the member, so that two people who share at once both succeed. */
+  share: (id: Id, member: string) =>
+    request<Entry>(at(LISTS, id), { method: "PATCH", body: { members: { $add: [member] } } }),
   delete: (id: Id) => request<void>(at(LISTS, id), { method: "DELETE" }),
+};
+
+export const members = {
+  /** Another member's name; null where nobody has this id. */
+  async find(id: string): Promise<Pick<User, "id" | "name"> | null> {
+    try {
+      return await request<Pick<User, "id" | "name">>(at("/v1/records/users", id));
+    } catch (error) {
+      if (error instanceof ApiError && error.code === "not_found") return null;
+      throw error;
+    }
+  },
 };

@@ -2,6 +2,17 @@ import { type FormEvent, useRef, useState } from "react";
 import { ApiError, messageOf } from "../api/errors.ts";
 import { closeNotice } from "../notices.ts";
 
+/** What `send` throws where it finds a field that can't be taken. */
+export class Refused extends Error {
+  override name = "Refused";
+  readonly fields: Readonly<Record<string, readonly string[]>>;
+
+  constructor(field: string, message: string) {
+    super(message);
+    this.fields = { [field]: [message] };
+  }
+}
+
 export type Messages<V> = { readonly [K in keyof V]?: readonly string[] | undefined };
 
 export interface FieldProps {
@@ -23,7 +34,7 @@ export interface Form<V> {
 
 interface Options<V> {
   readonly initial: V;
-  /** The form's own rules, before the server's. */
+  /** The form's own rules, before the server's. `send` refuses a field with `Refused`. */
   readonly check: (values: V) => Messages<V>;
   readonly send: (values: V) => Promise<void>;
 }
@@ -39,6 +50,7 @@ function focusFirstInvalid(form: HTMLFormElement): void {
 
 /** The fields that the form shows get the server's messages; what it can't place stays in the banner. */
 function place<V extends object>(error: unknown, values: V): { errors: Messages<V>; failure: string | null } {
+  if (error instanceof Refused) return { errors: error.fields as Messages<V>, failure: null };
   if (!(error instanceof ApiError)) return { errors: {}, failure: messageOf(error) };
   const known = Object.entries(error.fields).filter(([name]) => name in values);
   const unplaced = Object.entries(error.fields).filter(([name]) => !(name in values));
@@ -91,6 +103,7 @@ export function useForm<V extends Record<keyof V, string>>({ initial, check, sen
       onChange: (value) => {
         setValues((old) => ({ ...old, [name]: value }));
         setErrors((old) => ({ ...old, [name]: undefined }));
+        setFailure(null); // it was about what stood there before
       },
     }),
     submit: (event) => {

@@ -38,6 +38,7 @@ export function useLoad<T>(load: (signal: AbortSignal) => Promise<T>): Loaded<T>
   }, [load]);
 
   useEffect(() => {
+    setFailure(null); // it was about something else
     void start();
     return () => running.current?.abort();
   }, [start]);

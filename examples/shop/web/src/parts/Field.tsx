@@ -49,7 +49,13 @@ export function TextField({ label, hint, errors, onChange, ...native }: FieldPro
   const id = useId();
   return (
     <Shell id={id} label={label} hint={hint} errors={errors}>
-      <input id={id} onChange={(event) => onChange(event.target.value)} {...described(id, errors, hint)} {...native} />
+      <input
+        id={id}
+        dir="auto"
+        onChange={(event) => onChange(event.target.value)}
+        {...described(id, errors, hint)}
+        {...native}
+      />
     </Shell>
   );
 }
@@ -60,6 +66,7 @@ export function TextArea({ label, hint, errors, onChange, name, value }: FieldPr
     <Shell id={id} label={label} hint={hint} errors={errors}>
       <textarea
         id={id}
+        dir="auto"
         name={name}
         value={value}
         rows={3}

@@ -48,7 +48,7 @@ function Account() {
   }
   return (
     <div className="account">
-      {session.state === "signed-in" && <span className="account-name">{session.user.name}</span>}
+      {session.state === "signed-in" && <span className="account-name" dir="auto">{session.user.name}</span>}
       <Button onClick={() => void logOut()}>Log out</Button>
     </div>
   );
@@ -68,7 +68,7 @@ export function Frame({ path, children }: { path: string; children: ReactNode })
         <Places path={path} />
         <Account />
       </header>
-      <main>{children}</main>
+      <main id="main">{children}</main>
       <NoticeBar />
     </>
   );

@@ -1,12 +1,13 @@
 import { type CSSProperties, useCallback, useEffect, useState } from "react";
 import { entries, type Product, products, type User } from "../api/shop.ts";
 import { useAct } from "../hooks/useAct.ts";
-import { useLoad } from "../hooks/useLoad.ts";
+import { usePages } from "../hooks/usePages.ts";
 import { Banner } from "../parts/Banner.tsx";
 import { Button } from "../parts/Button.tsx";
 import { Contours, hashOf } from "../parts/Contours.tsx";
 import { Empty } from "../parts/Empty.tsx";
 import { Icon } from "../parts/Icon.tsx";
+import { More } from "../parts/More.tsx";
 import { PageHead } from "../parts/PageHead.tsx";
 import { Spinner } from "../parts/Spinner.tsx";
 import { count, price } from "../parts/words.ts";
@@ -32,6 +33,7 @@ function SearchBox({ value, onChange }: { value: string; onChange: (value: strin
       <Icon name="search" />
       <input
         type="search"
+        dir="auto"
         aria-label="Search products"
         placeholder="Search products"
         value={value}
@@ -54,8 +56,10 @@ function ProductCard({ product, user }: { product: Product; user: User | null })
     <li className="product" style={{ "--hue": hueOf(product.category) } as CSSProperties}>
       <Contours seed={product.name} />
       <div className="product-text">
-        <p className="eyebrow">{product.category}</p>
-        <h2>{product.name}</h2>
+        <p className="eyebrow" dir="auto">
+          {product.category}
+        </p>
+        <h2 dir="auto">{product.name}</h2>
         <p className="product-foot">
           <strong>{price(product.price)}</strong>
           <span className={product.stock === 0 ? "sold-out" : "muted"}>{stockWords(product.stock)}</span>
@@ -80,18 +84,11 @@ function useRested<T>(value: T, ms: number): T {
 
 function useProducts(search: string, isSignedOut: boolean) {
   // Signing out changes what may be read, so it loads again.
-  const load = useCallback((signal: AbortSignal) => products.list({ search }, signal), [search, isSignedOut]);
-  const loaded = useLoad(load);
-  const adding = useAct();
-  const { data, change } = loaded;
-  const more = () =>
-    adding.run(async () => {
-      if (!data?.next) return;
-      const page = await products.list({ search, cursor: data.next });
-      // Another search may have taken the list's place meanwhile.
-      change((old) => (old.next === data.next ? { ...page, items: [...old.items, ...page.items] } : old));
-    });
-  return { ...loaded, more, isAdding: adding.isBusy };
+  const loadPage = useCallback(
+    (cursor?: string, signal?: AbortSignal) => products.list({ search, ...(cursor && { cursor }) }, signal),
+    [search, isSignedOut],
+  );
+  return usePages<Product>(loadPage);
 }
 
 export function Catalogue() {
@@ -122,13 +119,7 @@ export function Catalogue() {
           <ProductCard key={product.id} product={product} user={user} />
         ))}
       </ul>
-      {data?.next && (
-        <p className="more">
-          <Button isBusy={isAdding} onClick={() => void more()}>
-            Show more
-          </Button>
-        </p>
-      )}
+      <More next={data?.next} isAdding={isAdding} onMore={more} />
     </>
   );
 }

@@ -1,13 +1,15 @@
-import { useCallback, useState } from "react";
-import { type Entry, entries, type User } from "../api/shop.ts";
+import { useState } from "react";
+import { type Entry, entries, members, type User } from "../api/shop.ts";
 import { useAct } from "../hooks/useAct.ts";
-import { useForm } from "../hooks/useForm.ts";
-import { useLoad } from "../hooks/useLoad.ts";
+import { Refused, useForm } from "../hooks/useForm.ts";
+import { usePages } from "../hooks/usePages.ts";
 import { tellFailure, tellSuccess } from "../notices.ts";
 import { Banner } from "../parts/Banner.tsx";
 import { Button } from "../parts/Button.tsx";
+import { Deleting } from "../parts/Deleting.tsx";
 import { Empty } from "../parts/Empty.tsx";
 import { TextField } from "../parts/Field.tsx";
+import { More } from "../parts/More.tsx";
 import { PageHead } from "../parts/PageHead.tsx";
 import { Spinner } from "../parts/Spinner.tsx";
 import { count } from "../parts/words.ts";
@@ -48,10 +50,12 @@ interface ShareProps extends Pick<EntryProps, "entry" | "onChanged"> {
 function Share({ entry, onChanged, onClose }: ShareProps) {
   const form = useForm({
     initial: { members: "" },
-    check: ({ members }) => ({ members: needsText(members, "the id of the other person") }),
-    send: async ({ members }) => {
-      onChanged(await entries.change(entry.id, { members: [...new Set([...entry.members, members.trim()])] }));
-      tellSuccess(`“${entry.title}” is shared.`);
+    check: ({ members: id }) => ({ members: needsText(id, "the id of the other person") }),
+    send: async ({ members: id }) => {
+      const person = await members.find(id.trim());
+      if (person === null) throw new Refused("members", "Nobody has this id.");
+      onChanged(await entries.share(entry.id, String(person.id)));
+      tellSuccess(`“${entry.title}” is shared with ${person.name}.`);
       onClose();
     },
   });
@@ -92,7 +96,8 @@ function EntryRow({ entry, me, onChanged, onDeleted }: EntryProps) {
       isDone ? `“${entry.title}” is open again.` : `“${entry.title}” is done.`,
     );
   const remove = async () => {
-    if (await run(() => entries.delete(entry.id), `“${entry.title}” is deleted.`)) onDeleted(entry);
+    await entries.delete(entry.id);
+    onDeleted(entry);
   };
   return (
     <li className={isDone ? "entry done" : "entry"}>
@@ -100,19 +105,18 @@ function EntryRow({ entry, me, onChanged, onDeleted }: EntryProps) {
         <label>
           <input type="checkbox" checked={isDone} disabled={isBusy} onChange={() => void tick()} />
           <span className="entry-text">
-            <span className="entry-title">{entry.title}</span>
+            <span className="entry-title" dir="auto">
+              {entry.title}
+            </span>
             <span className="muted">{sharedWords(entry, me)}</span>
           </span>
         </label>
         {entry.owner === me && (
-          <div className="buttons">
+          <Deleting kind="entry" title={entry.title} onDelete={remove}>
             <Button look="quiet" aria-expanded={isSharing} onClick={() => setSharing(!isSharing)}>
               Share
             </Button>
-            <Button look="quiet" isBusy={isBusy} onClick={() => void remove()}>
-              Delete
-            </Button>
-          </div>
+          </Deleting>
         )}
       </div>
       {isSharing && <Share entry={entry} onChanged={onChanged} onClose={() => setSharing(false)} />}
@@ -120,38 +124,30 @@ function EntryRow({ entry, me, onChanged, onDeleted }: EntryProps) {
   );
 }
 
-function useEntries() {
-  const loaded = useLoad(useCallback(async (signal: AbortSignal) => (await entries.list(signal)).items, []));
-  const { change } = loaded;
-  return {
-    ...loaded,
-    add: (entry: Entry) => change((old) => [...old, entry]),
-    replace: (entry: Entry) => change((old) => old.map((one) => (one.id === entry.id ? entry : one))),
-    remove: (entry: Entry) => change((old) => old.filter((one) => one.id !== entry.id)),
-  };
-}
-
 function openFirst(list: readonly Entry[]): Entry[] {
   const rank = (entry: Entry) => (entry.done ? 1 : 0);
   return [...list].sort((a, b) => rank(a) - rank(b) || b.created_at.localeCompare(a.created_at));
 }
 
-function introOf(list: readonly Entry[] | null): string {
+function introOf(list: readonly Entry[] | undefined, total: number): string {
   if (!list?.length) return "Yours alone until you share it.";
-  const open = list.filter((entry) => !entry.done).length;
-  return `${open} of ${count(list.length, "entry", "entries")} open`;
+  // How many are open is known once all are loaded.
+  const done = list.filter((entry) => entry.done).length;
+  return list.length < total
+    ? count(total, "entry", "entries")
+    : `${total - done} of ${count(total, "entry", "entries")} open`;
 }
 
 export function Lists({ user }: { user: User }) {
   const me = String(user.id);
-  const { data, failure, isLoading, reload, add, replace, remove } = useEntries();
+  const { data, failure, isLoading, reload, add, replace, remove, more, isAdding } = usePages<Entry>(entries.list);
   const refresh = async () => {
     if (await reload()) tellSuccess("Your list is up to date.");
     else tellFailure("Your list could not be refreshed.");
   };
   return (
     <div className="reading">
-      <PageHead title="Shopping list" intro={introOf(data)}>
+      <PageHead title="Shopping list" intro={introOf(data?.items, data?.total ?? 0)}>
         <Button icon="refresh" isBusy={isLoading} onClick={() => void refresh()}>
           Refresh
         </Button>
@@ -159,14 +155,15 @@ export function Lists({ user }: { user: User }) {
       <NewEntry me={me} onAdded={add} />
       <Banner failure={failure} onRetry={() => void reload()} isBusy={isLoading} />
       {data === null && failure === null && <Spinner label="Loading your list…" />}
-      {data?.length === 0 && <Empty title="Your list is empty">Add what you need, or pick it from the catalogue.</Empty>}
-      {data !== null && data.length > 0 && (
+      {data?.items.length === 0 && <Empty title="Your list is empty">Add what you need, or pick it from the catalogue.</Empty>}
+      {data !== null && data.items.length > 0 && (
         <ul className="card entries">
-          {openFirst(data).map((entry) => (
+          {openFirst(data.items).map((entry) => (
             <EntryRow key={entry.id} entry={entry} me={me} onChanged={replace} onDeleted={remove} />
           ))}
         </ul>
       )}
+      <More next={data?.next} isAdding={isAdding} onMore={more} />
     </div>
   );
 }

@@ -1,13 +1,14 @@
 import { useCallback, useState } from "react";
-import { type Post, type PostList, posts, type User } from "../api/shop.ts";
-import { useAct } from "../hooks/useAct.ts";
+import { type Post, posts, type User } from "../api/shop.ts";
 import { useForm } from "../hooks/useForm.ts";
-import { useLoad } from "../hooks/useLoad.ts";
+import { usePages } from "../hooks/usePages.ts";
 import { tellFailure, tellSuccess } from "../notices.ts";
 import { Banner } from "../parts/Banner.tsx";
 import { Button } from "../parts/Button.tsx";
+import { Deleting } from "../parts/Deleting.tsx";
 import { Empty } from "../parts/Empty.tsx";
 import { TextArea, TextField } from "../parts/Field.tsx";
+import { More } from "../parts/More.tsx";
 import { PageHead } from "../parts/PageHead.tsx";
 import { Spinner } from "../parts/Spinner.tsx";
 import { count, timeAgo } from "../parts/words.ts";
@@ -57,45 +58,16 @@ interface PostProps {
   readonly onDeleted: (post: Post) => void;
 }
 
-function OwnButtons({ post, onDeleted, onEdit }: Pick<PostProps, "post" | "onDeleted"> & { onEdit: () => void }) {
-  const [isAsking, setAsking] = useState(false);
-  const { isBusy, run } = useAct();
-  const remove = async () => {
-    const isDeleted = await run(() => posts.delete(post.id), `“${post.title}” is deleted.`);
-    if (isDeleted) onDeleted(post);
-    else setAsking(false);
-  };
-  if (!isAsking) {
-    return (
-      <div className="buttons">
-        <Button look="quiet" onClick={onEdit}>
-          Edit
-        </Button>
-        <Button look="quiet" onClick={() => setAsking(true)}>
-          Delete
-        </Button>
-      </div>
-    );
-  }
-  return (
-    <div className="buttons" role="group" aria-label={`Delete “${post.title}”?`}>
-      <span>Delete this post?</span>
-      <Button look="danger" isBusy={isBusy} onClick={() => void remove()} autoFocus>
-        Yes, delete
-      </Button>
-      <Button look="quiet" onClick={() => setAsking(false)}>
-        Keep
-      </Button>
-    </div>
-  );
-}
-
 function PostCard({ post, isMine, onChanged, onDeleted }: PostProps) {
   const [isEditing, setEditing] = useState(false);
   const save = async (draft: { title: string; body: string }) => {
     onChanged(await posts.change(post.id, draft));
     setEditing(false);
     tellSuccess("Your changes are saved.");
+  };
+  const remove = async () => {
+    await posts.delete(post.id);
+    onDeleted(post);
   };
   if (isEditing) {
     const initial = { title: post.title, body: post.body ?? "" };
@@ -107,13 +79,23 @@ function PostCard({ post, isMine, onChanged, onDeleted }: PostProps) {
   }
   return (
     <li className="card post">
-      <h2>{post.title}</h2>
-      {post.body && <p className="post-body">{post.body}</p>}
+      <h2 dir="auto">{post.title}</h2>
+      {post.body && (
+        <p className="post-body" dir="auto">
+          {post.body}
+        </p>
+      )}
       <div className="post-foot">
         <span className="muted">
           {isMine ? "You" : "A member"} · <time dateTime={post.created_at}>{timeAgo(post.created_at)}</time>
         </span>
-        {isMine && <OwnButtons post={post} onDeleted={onDeleted} onEdit={() => setEditing(true)} />}
+        {isMine && (
+          <Deleting kind="post" title={post.title} onDelete={remove}>
+            <Button look="quiet" onClick={() => setEditing(true)}>
+              Edit
+            </Button>
+          </Deleting>
+        )}
       </div>
     </li>
   );
@@ -132,28 +114,13 @@ function NewPost({ user, onAdded }: { user: User; onAdded: (post: Post) => void 
   );
 }
 
-function newestFirst(list: PostList): Post[] {
-  return [...list.posts].sort((one, other) => other.created_at.localeCompare(one.created_at));
-}
-
-function usePosts(isSignedOut: boolean) {
-  // Signing out changes what may be read, so it loads again.
-  const loaded = useLoad(useCallback((signal: AbortSignal) => posts.list(signal), [isSignedOut]));
-  const { change } = loaded;
-  return {
-    ...loaded,
-    add: (post: Post) => change(({ posts: old, total }) => ({ posts: [post, ...old], total: total + 1 })),
-    replace: (post: Post) =>
-      change(({ posts: old, total }) => ({ posts: old.map((one) => (one.id === post.id ? post : one)), total })),
-    remove: (post: Post) =>
-      change(({ posts: old, total }) => ({ posts: old.filter((one) => one.id !== post.id), total: total - 1 })),
-  };
-}
-
 export function Posts() {
   const session = useSession();
   const user = session.state === "signed-in" ? session.user : null;
-  const { data, failure, isLoading, reload, add, replace, remove } = usePosts(session.state === "signed-out");
+  const isSignedOut = session.state === "signed-out";
+  // Signing out changes what may be read, so it loads again.
+  const loadPage = useCallback(posts.list, [isSignedOut]);
+  const { data, failure, isLoading, reload, add, replace, remove, more, isAdding } = usePages<Post>(loadPage);
   const refresh = async () => {
     if (await reload()) tellSuccess("The list is up to date.");
     else tellFailure("The list could not be refreshed.");
@@ -169,7 +136,7 @@ export function Posts() {
       <div className="columns">
         <aside>
           {user !== null && <NewPost user={user} onAdded={add} />}
-          {session.state === "signed-out" && (
+          {isSignedOut && (
             <p className="card">
               <a href={`#${logInPath("/posts")}`}>Log in</a> to write a post.
             </p>
@@ -177,19 +144,19 @@ export function Posts() {
         </aside>
         <div>
           {data === null && failure === null && <Spinner label="Loading posts…" />}
-          {data?.posts.length === 0 && <Empty title="No posts yet">Be the first to write one.</Empty>}
+          {data?.items.length === 0 && <Empty title="No posts yet">Be the first to write one.</Empty>}
           <ul className="stack">
-            {data !== null &&
-              newestFirst(data).map((post) => (
-                <PostCard
-                  key={post.id}
-                  post={post}
-                  isMine={user !== null && post.author === String(user.id)}
-                  onChanged={replace}
-                  onDeleted={remove}
-                />
-              ))}
+            {data?.items.map((post) => (
+              <PostCard
+                key={post.id}
+                post={post}
+                isMine={user !== null && post.author === String(user.id)}
+                onChanged={replace}
+                onDeleted={remove}
+              />
+            ))}
           </ul>
+          <More next={data?.next} isAdding={isAdding} onMore={more} />
         </div>
       </div>
     </>

@@ -30,7 +30,7 @@ export function Profile({ user }: { user: User }) {
           {initials(user.name)}
         </span>
         <div>
-          <h2>{user.name}</h2>
+          <h2 dir="auto">{user.name}</h2>
           <p className="muted">{user.email}</p>
         </div>
         <dl>
