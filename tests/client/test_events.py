@@ -15,9 +15,9 @@ from hinterland.client.errors import (
     ConnectionLost,
     Forbidden,
     HinterlandError,
-    InvalidCursor,
     InvalidResponse,
     NameNotFound,
+    TooCostly,
     Unauthorized,
 )
 from hinterland.client.events import Event
@@ -132,18 +132,30 @@ async def test_a_stream_renews_its_session(client: Client, script: Scripted, clo
     assert [event.kind for event in await play(clock, collect(client.events("posts")))] == ["commit", "offline"]
 
 
-async def test_a_foreign_cursor_means_resync(client: Client, script: Scripted) -> None:
-    """A cursor that the server does not know is told as resync, and the stream begins anew; without one it is an
-    error."""
-    refused = {"code": "invalid_cursor", "message": "not mine"}
-    script.expect("GET", PATH).answer(400, json=refused)
-    script.expect("GET", PATH, query=[("collection", "posts")], headers={"last-event-id": None}).answer(
-        400, json=refused
-    )
-    events = client.events("posts", cursor="old")
-    assert await anext(events) == Event(kind="resync", cursor="", reason="not mine")
-    with pytest.raises(InvalidCursor):
+async def test_a_stream_that_is_ended_for_a_reason(client: Client, script: Scripted) -> None:
+    """Where the server ends a stream since its filter costs too much, the caller is told, and nothing is tried
+    again."""
+    problem = {"code": "too_costly", "status": 400, "title": "t", "message": "make the filter simpler"}
+    script.expect("GET", PATH).stream([said("ready", "c0"), commit("c1", "a"), said("end", "c1", problem)])
+    events = client.events("posts", filter="true")
+    assert [event.kind for event in await first(events, 2)] == ["ready", "commit"]
+    with pytest.raises(TooCostly, match="make the filter simpler") as caught:
         await anext(events)
+    assert caught.value.is_from_server
+
+
+async def test_a_commit_of_several_lines(client: Client, script: Scripted) -> None:
+    """A commit whose data comes in several lines is one event with all its changes."""
+    change = '{"kind":"create","collection":"posts","id":"a"},'
+    lines = [f'{{"changes":[{change}', '{"kind":"left","collection":"posts",', '"id":"b"}]}']
+    data = "".join(f"data: {line}\n" for line in lines)
+    script.expect("GET", PATH).stream([f"id: c1\nevent: commit\n{data}\n".encode(), SILENCE])
+    async with aclosing(client.events("posts")) as events:
+        event = await anext(events)
+    assert (event.cursor, [(change.kind, change.id) for change in event.changes]) == (
+        "c1",
+        [("create", "a"), ("left", "b")],
+    )
 
 
 async def test_an_event_that_does_not_fit_is_an_error(client: Client, script: Scripted) -> None:

@@ -18,6 +18,7 @@ BY_CODE: dict[str, type[StatusError]] = {
     "validation": errors.ValidationFailed,
     "invalid_query": errors.BadRequest,
     "invalid_cursor": errors.InvalidCursor,
+    "too_costly": errors.TooCostly,
     "invalid_grant": errors.InvalidGrant,
     "unauthorized": errors.Unauthorized,
     "invalid_credentials": errors.InvalidCredentials,

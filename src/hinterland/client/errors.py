@@ -21,6 +21,7 @@ HinterlandError
 └── StatusError                  the server said no
     ├── BadRequest               400, and other 4xx
     │   ├── InvalidCursor
+    │   ├── TooCostly            the filter costs too much
     │   ├── InvalidGrant         the refresh token is dead: signed out
     │   ├── ValidationFailed     fields are not valid: `errors` by field
     │   │   └── PasswordRefused
@@ -90,6 +91,7 @@ from hinterland.client.refusals import (
     Stale,
     StatusError,
     StorageFull,
+    TooCostly,
     TooLarge,
     Unauthorized,
     UnknownCollection,
@@ -134,6 +136,7 @@ __all__ = [
     "StorageFull",
     "Timeout",
     "TlsError",
+    "TooCostly",
     "TooLarge",
     "Unauthorized",
     "UnknownCollection",

@@ -9,12 +9,12 @@ from typing import Any, Literal
 
 import msgspec
 
+from hinterland.client.answers import error_of
 from hinterland.client.calls import Calls
 from hinterland.client.documents import decoded
 from hinterland.client.errors import (
     ConnectionLost,
     HinterlandError,
-    InvalidCursor,
     NetworkError,
     RateLimited,
     ReadTimeout,
@@ -22,6 +22,7 @@ from hinterland.client.errors import (
     ServerError,
 )
 from hinterland.client.exchange import Response
+from hinterland.contract.errors import Problem
 from hinterland.contract.events import ChangeEvent, Commit, Resync
 from hinterland.kit.backoff import Random, full_jitter
 from hinterland.kit.clock import Clock
@@ -64,7 +65,8 @@ class Feed:
     ) -> AsyncGenerator[Event, None]:
         """The events of `collections` after `cursor` ("": from now on), until the server ends it with a 204.
 
-        Raises Unauthorized, Forbidden, NotFound and other definite refusals; what may pass is waited for.
+        Raises Unauthorized, Forbidden, NotFound and other definite refusals, such as TooCostly where the server ends
+        the stream since the filter costs too much; what may pass is waited for.
         """
         subscription = _Subscription(self._calls, self._clock, collections, filter, cursor)
         failures = 0
@@ -75,11 +77,6 @@ class Feed:
                         failures = 0
                         yield event
                 return
-            except InvalidCursor as error:
-                if not subscription.cursor:
-                    raise
-                subscription.cursor = ""
-                yield Event(kind="resync", cursor="", reason=error.message)
             except _PASSING as error:
                 if failures == 0:
                     yield Event(kind="offline", cursor=subscription.cursor, reason=error.message)
@@ -145,6 +142,8 @@ class _Subscription:
 def _event(message: Message, cursor: str) -> Event | None:
     data: Any = message.data.encode()
     match message.event:
+        case "end":
+            raise error_of(decoded(data, Problem, operation="events.stream"))
         case "commit":
             commit = decoded(data, Commit, operation="events.stream")
             return Event(kind="commit", cursor=cursor, changes=commit.changes)

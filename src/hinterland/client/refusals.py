@@ -58,6 +58,14 @@ class InvalidCursor(BadRequest):
     advice = "Start again without a cursor."
 
 
+class TooCostly(BadRequest):
+    """The query or the stream's filter costs the server too much."""
+
+    code = "too_costly"
+    message = "This search takes the server too long."
+    advice = "Make the filter simpler or narrower."
+
+
 class InvalidGrant(BadRequest):
     """The refresh token is dead (RFC 6749 §5.2): the session is over."""
 

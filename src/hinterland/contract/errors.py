@@ -28,6 +28,7 @@ CODES = _table(
     ("validation", 400, "Some fields are not valid"),
     ("invalid_query", 400, "A query parameter is not valid"),
     ("invalid_cursor", 400, "The cursor is not one of this server's"),
+    ("too_costly", 400, "The query costs too much"),
     ("invalid_grant", 400, "The refresh token is not valid any more"),
     ("unauthorized", 401, "Sign in first"),
     ("invalid_credentials", 401, "The e-mail or the password is wrong"),

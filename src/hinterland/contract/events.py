@@ -2,7 +2,8 @@
 
 A stream (`/v1/events`, Server-sent events) carries, in order: `ready` (the cursor it starts from), then a `commit` for
 each commit in which something visible to the caller changed, `position` now and then (a later cursor without news),
-and, where the cursor can't be continued, `resync`. Each carries its cursor as the event's id; a client that comes back
+where the cursor can't be continued, `resync`, and where the server ends the stream for a reason, `end` with a problem
+(`contract.errors.Problem`). Each carries its cursor as the event's id; a client that comes back
 with `Last-Event-ID` gets what it missed.
 """
 
@@ -39,7 +40,8 @@ class Resync(msgspec.Struct, frozen=True, kw_only=True):
     """The data of a `resync` event: why the cursor can't be continued; read the collections again.
 
     `reason`: "expired" (the log does not reach back to it), "restored" (the database has another history), "changed"
-    (fields, rules or the caller's rights), "unfinished" (of a pull that has not sent everything yet).
+    (fields, rules or the caller's rights), "unfinished" (of a pull that has not sent everything yet), "unknown" (this
+    server did not make it).
     """
 
     reason: str

@@ -10,10 +10,12 @@ import pytest
 
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
+from hinterland.contract.events import Commit
 from hinterland.contract.identity import SIGNED_OUT, Principal
 from hinterland.contract.records import Rules
 from hinterland.kit.clock import ManualClock
 from hinterland.kit.event_stream import EventStreamParser, Message
+from hinterland.server.data.cursors import Cursors
 from hinterland.server.storage.sqlite import SqliteStorage
 from tests.server.data.world import (
     ADA,
@@ -211,6 +213,39 @@ async def test_resync(world: World, clock: ManualClock) -> None:
     assert await resynced(world, ADA, "notes", page.cursor) == "unfinished"
     await world.storage.prune(clock.now() - 50)
     assert await resynced(world, ADA, "notes", world.cursors.at(0, 0, views)) == "expired"
+
+
+@pytest.mark.parametrize("cursor", ["x", "ä", "", "\n", "0" * 9_000])
+async def test_unknown_cursor(world: World, cursor: str) -> None:
+    """A cursor that this server did not make, such as one of before its data folder was changed, means *resync* too:
+    `ready` comes without a cursor, so that a stream that is cut before the resync comes back to it."""
+    foreign = cursor or Cursors(b"o" * 32, world.storage.lineage).at(0, 0, {})
+    listener = Listener(await world.subscribe(ADA, "notes", cursor=foreign))
+    ready, resync = await listener.next(), await listener.next()
+    assert (ready.event, ready.id) == ("ready", "")
+    assert (resync.event, json.loads(resync.data)) == ("resync", {"reason": "unknown"})
+    await world.write(note("a", "ada"))
+    again = await listen(world, ADA, "notes", cursor=resync.id)
+    assert told(await again.changes()) == [("create", "a")]
+
+
+async def test_short_lines(lite: World) -> None:
+    """A commit is sent in lines that readers with bounds can take: one for each change, and of a large record one for
+    each value. What they tell is one event with one cursor."""
+    writes = [note(f"n{number}", "ada", title="t" * 1_000) for number in range(200)]
+    tags = [f"{number:03} {'x' * 300}, {{[" for number in range(400)]
+    await lite.write(*writes, note("large", "ada", title="a\n\r\u2028", tags=tags))
+    cursor = lite.cursors.at(0, 0, (await listen(lite, ADA, "notes")).subscription.channel.fingerprints)
+    subscription = await lite.subscribe(ADA, "notes", cursor=cursor)
+    await subscription.next()
+    data = await subscription.next()
+    assert max(map(len, data.splitlines())) < 2_000
+    (message,) = EventStreamParser().feed(data)
+    changes = msgspec.json.decode(message.data, type=Commit).changes
+    assert [change.id for change in changes] == [write.id for write in writes] + ["large"]
+    record = lite.catalogue["notes"].wire(ADA, await lite.storage.record("notes", "", "large"))  # type: ignore[arg-type]
+    assert changes[-1].record == json.loads(record)
+    assert lite.cursors.read(message.id).revision == 201
 
 
 async def test_changed_rules(tmp_path: Path, clock: ManualClock) -> None:

@@ -218,7 +218,7 @@ async def test_left_while_catching_up(tmp_path: Path, clock: ManualClock) -> Non
 
 async def test_many_channels(lite: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between the commits of a page others get their turn; channels that share a view share its texts."""
-    monkeypatch.setattr(feeding, "_JUDGED_AT_ONCE", 0)
+    monkeypatch.setattr(feeding, "_STEPS_AT_ONCE", 0)
     both, one = await listen(lite, ADA, "notes", "posts"), await listen(lite, ADA, "notes")
     await asyncio.gather(*(lite.write(note(name, "ada")) for name in "ab"))
     for listener in (both, one):

@@ -91,7 +91,7 @@ async def test_stream(server: Server, ada: dict[str, Any]) -> None:
     assert stream.chunks[0].startswith(b":")
     wanted = {
         "content-type": "text/event-stream; charset=utf-8",
-        "cache-control": "no-store",
+        "cache-control": "no-store, no-transform",
         "x-accel-buffering": "no",
     }
     assert (stream.status, stream.headers | wanted) == (200, stream.headers)
@@ -122,6 +122,32 @@ async def test_last_event_id(server: Server, ada: dict[str, Any]) -> None:
         for title in titles:
             assert title in (await again.next()).data
         again.leave()
+
+
+async def test_last_event_id_in_the_url(server: Server) -> None:
+    """Libraries that can't send a header name the last event in the URL, which wins over the cursor there; the header
+    wins over both."""
+    stream = Stream(server, EVENTS, ("collection", "posts"))
+    ids = [(await stream.next()).id]
+    for title in ("one", "two"):
+        await write(server, "posts", title=title)
+        ids.append((await stream.next()).id)
+    stream.leave()
+    query = [("collection", "posts"), ("cursor", ids[0]), ("lastEventId", ids[1])]
+    for headers, last in (({}, "two"), ({"Last-Event-ID": ids[0]}, "one")):
+        again = Stream(server, EVENTS, *query, headers=headers)
+        assert (await again.next()).event == "ready"
+        assert last in (await again.next()).data
+        again.leave()
+
+
+async def test_foreign_cursor(server: Server) -> None:
+    """A browser that comes back after the server's data was changed is told to read again, and its stream goes on."""
+    stream = Stream(server, EVENTS, ("collection", "posts"), ("cursor", "x"), headers={"Last-Event-ID": "y"})
+    assert [(await stream.next()).event for _ in range(2)] == ["ready", "resync"]
+    await write(server, "posts", title="here")
+    assert "here" in (await stream.next()).data
+    stream.leave()
 
 
 async def test_pull_goes_on(server: Server, ada: dict[str, Any]) -> None:
@@ -163,11 +189,12 @@ async def test_push_that_can_not_be_read(server: Server, ada: dict[str, Any]) ->
         ([], 400, "collection=posts"),
         ([("collection", "nowhere")], 404, "no collection"),
         ([("collection", "closed")], 401, "sign in"),
-        ([("collection", "posts"), ("cursor", "x")], 400, "cursor"),
         ([("collection", "posts"), ("collection", "notes"), ("filter", "true")], 400, "filter"),
         ([("collection", "posts"), ("filter", "true"), ("filter", "true")], 400, "twice"),
         ([("collection", "posts"), ("colour", "red")], 400, "colour"),
         ([("collection", "posts"), ("ticket", "wrong")], 401, "ticket"),
+        ([("collection", "posts"), ("ticket", "")], 401, "ticket"),
+        ([("collection", "posts"), ("cursor", ""), ("cursor", "")], 400, "twice"),
         ([("collection", "posts")] * 101, 400, "100"),
     ],
 )

@@ -136,16 +136,28 @@ BOOLEAN_TEXT = Operation(
 
 # ---------------------------------------------------------------- strings and lists
 
-_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
-_UPPER = {code: code - 32 for code in range(ord("a"), ord("z") + 1)}
+
+def _lower(text: str) -> str:
+    return text.lower() if text.isascii() else _octets(text).lower().decode("utf-8", "surrogatepass")
+
+
+def _upper(text: str) -> str:
+    return text.upper() if text.isascii() else _octets(text).upper().decode("utf-8", "surrogatepass")
+
+
+def _octets(text: str) -> bytes:
+    """The text in UTF-8; lower() and upper() of bytes change letters of ASCII only."""
+    return text.encode("utf-8", "surrogatepass")
+
+
 _ENDS = "length({0}) >= length({1}) AND substr({0}, length({0}) - length({1}) + 1) = {1}"
 
 CONCATENATE = Operation("+", operator.add, "{0} || {1}")
 CONTAINS = Operation("contains", operator.contains, "instr({0}, {1}) > 0", "strpos({0}, {1}) > 0")
 STARTS = Operation("startsWith", str.startswith, "substr({0}, 1, length({1})) = {1}", "starts_with({0}, {1})")
 ENDS = Operation("endsWith", str.endswith, _ENDS, "right({0}, length({1})) = {1}")
-LOWER = Operation("lowerAscii", lambda a: a.translate(_LOWER), "lower({0})", 'lower({0} COLLATE "C")')
-UPPER = Operation("upperAscii", lambda a: a.translate(_UPPER), "upper({0})", 'upper({0} COLLATE "C")')
+LOWER = Operation("lowerAscii", _lower, "lower({0})", 'lower({0} COLLATE "C")')
+UPPER = Operation("upperAscii", _upper, "upper({0})", 'upper({0} COLLATE "C")')
 TEXT_SIZE = Operation("size", len, "length({0})")
 LIST_SIZE = Operation("size", len, "json_array_length({0})", "jsonb_array_length({0})")
 BETWEEN = Operation(

@@ -1,13 +1,26 @@
 """From a checked tree to a Python function.
 
 Every node becomes a closure from the variables to its value, made once; what the checker knows is not asked again
-while it runs. None is *error*, from the leaves to the top.
+while it runs. None is *error*, from the leaves to the top. What grows with texts and lists is counted (``metering``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from hinterland.kit.cel.metering import (
+    METER,
+    STEP_CHARACTERS,
+    STEP_ELEMENTS,
+    TEXT_WORK,
+    Meter,
+    OverBudget,
+    is_metered,
+    is_read_search,
+    search_steps,
+    size,
+    spend,
+)
 from hinterland.kit.cel.typed import (
     Apply,
     Choice,
@@ -33,11 +46,25 @@ Predicate = Callable[[Variables], bool | None]
 def predicate(tree: Typed) -> Predicate:
     """A function from the variables (``{"record": {…}, "old": None, "auth": {…}}``) to true, false or None for error.
 
-    Variables that are left out are null. It never raises; only True allows.
+    Variables that are left out are null. Only True allows. An evaluation that would cost more than ``MOST_STEPS`` is an
+    error; where the variables hold a meter (``METER``), it takes its steps from there, and raises OverBudget over it.
     """
     if tree.type is not BOOL:
         raise ValueError(f"a predicate is a bool, this is {tree.type.phrase}")
-    return evaluator(tree)  # type: ignore[return-value]
+    test: Predicate = evaluator(tree)  # type: ignore[assignment]
+    return _bounded(test) if is_metered(tree) else test
+
+
+def _bounded(test: Predicate) -> Predicate:
+    def bounded(variables: Variables) -> bool | None:
+        if variables.get(METER) is not None:
+            return test(variables)
+        try:
+            return test({**variables, METER: Meter()})
+        except OverBudget:
+            return None
+
+    return bounded
 
 
 def allows(test: Predicate, variables: Variables) -> bool:
@@ -152,6 +179,8 @@ def _has_value(tree: HasValue) -> Evaluate:
 def _apply(tree: Apply) -> Evaluate:
     function = tree.operation.python
     arguments = tree.arguments
+    if tree.operation in TEXT_WORK:
+        return _text_work(function, tuple(evaluator(argument) for argument in arguments))
     if len(arguments) == 1:
         return _unary(function, evaluator(arguments[0]))
     if all(isinstance(argument, Constant) for argument in arguments[1:]):
@@ -159,6 +188,38 @@ def _apply(tree: Apply) -> Evaluate:
         return _with_constants(function, evaluator(arguments[0]), rest)
     left, right = arguments
     return _binary(function, evaluator(left), evaluator(right))
+
+
+def _text_work(function: Callable[..., object], getters: tuple[Evaluate, ...]) -> Evaluate:
+    """An operation on one text or two, whose characters are counted."""
+    if len(getters) == 1:
+        return _text_work_of_one(function, getters[0])
+    left, right = getters
+
+    def work(variables: Variables) -> object:
+        a: str | None = left(variables)  # type: ignore[assignment]
+        if a is None:
+            return None
+        b: str | None = right(variables)  # type: ignore[assignment]
+        if b is None:
+            return None
+        if (length := len(a) + len(b)) >= STEP_CHARACTERS:
+            spend(variables, length // STEP_CHARACTERS)
+        return function(a, b)
+
+    return work
+
+
+def _text_work_of_one(function: Callable[..., object], get: Evaluate) -> Evaluate:
+    def work(variables: Variables) -> object:
+        text: str | None = get(variables)  # type: ignore[assignment]
+        if text is None:
+            return None
+        if len(text) >= STEP_CHARACTERS:
+            spend(variables, len(text) // STEP_CHARACTERS)
+        return function(text)
+
+    return work
 
 
 def _unary(function: Callable[..., object], get: Evaluate) -> Evaluate:
@@ -250,17 +311,18 @@ def _items(tree: Items) -> Evaluate:
 def _member(tree: Member) -> Evaluate:
     assert isinstance(tree.container.type, ListType)
     item, container, kind = evaluator(tree.item), evaluator(tree.container), tree.container.type.element
-    if not isinstance(tree.container, Constant | Items) and (kind not in EXACT or kind is BOOL):
-        # A document's list may hold true where 1 is looked for, and 64-bit integers as text.
-        read = reader(kind)
-        return _binary(lambda wanted, values: any(read(value) == wanted for value in values), item, container)
+    is_read, read = is_read_search(tree), reader(kind)
 
     def member(variables: Variables) -> object:
         wanted = item(variables)
         if wanted is None:
             return None
-        values = container(variables)
-        return None if values is None else wanted in values  # type: ignore[operator]
+        values: list[object] | None = container(variables)  # type: ignore[assignment]
+        if values is None:
+            return None
+        if len(values) >= STEP_ELEMENTS:
+            spend(variables, search_steps(len(values), is_read))
+        return any(read(value) == wanted for value in values) if is_read else wanted in values
 
     return member
 
@@ -268,15 +330,16 @@ def _member(tree: Member) -> Evaluate:
 def _macro(tree: Macro) -> Evaluate:
     assert isinstance(tree.container.type, ListType)
     get, body, name = evaluator(tree.container), evaluator(tree.body), tree.name
-    decisive, other = not tree.is_all, tree.is_all
+    decisive, other, steps = not tree.is_all, tree.is_all, 1 + size(tree.body)
 
     def macro(variables: Variables) -> object:
-        values = get(variables)
+        values: list[object] | None = get(variables)  # type: ignore[assignment]
         if values is None:
             return None
+        spend(variables, steps * len(values))
         result: object = other
         scope = {**variables}
-        for value in values:  # type: ignore[attr-defined]
+        for value in values:
             scope[name] = value
             found = body(scope)
             if found is decisive:

@@ -21,6 +21,7 @@ _LONGEST = 8_192
 EXPIRED = "expired"  # the log does not reach back to it
 RESTORED = "restored"  # the database has another history than the one it was made for
 CHANGED = "changed"  # fields, rules or the caller's rights are not those it was made for
+UNKNOWN = "unknown"  # this server did not make it
 UNFINISHED = "unfinished"  # of a pull that has not sent everything yet
 
 
@@ -58,14 +59,20 @@ class Cursors:
         data = _encode(cursor)
         return base64.urlsafe_b64encode(self._mac(data) + data).decode().rstrip("=")
 
-    def read(self, text: str) -> Cursor:
-        """The cursor of a text. Raises `invalid_cursor` for one that this server did not write."""
+    def known(self, text: str) -> Cursor | None:
+        """The cursor of a text; None for one that this server did not write."""
         try:
             raw = base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
             if len(text) <= _LONGEST and hmac.compare_digest(raw[:_MAC_BYTES], self._mac(raw[_MAC_BYTES:])):
                 return _decode(raw[_MAC_BYTES:])
         except (UnicodeEncodeError, binascii.Error, msgspec.MsgspecError):
             pass
+        return None
+
+    def read(self, text: str) -> Cursor:
+        """The same. Raises `invalid_cursor` for one that this server did not write."""
+        if (cursor := self.known(text)) is not None:
+            return cursor
         raise Refusal("invalid_cursor", "the cursor was not made by this server: start again without one")
 
     async def lost(self, snapshot: Snapshot, head: Head, cursor: Cursor) -> str:

@@ -14,10 +14,12 @@ from weakref import WeakValueDictionary
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal
+from hinterland.kit.cel.metering import Meter, OverBudget
 from hinterland.kit.clock import Clock
+from hinterland.server.data.allowance import Allowances
 from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.data.commits import Channel, Framing, LogCommit, commits
-from hinterland.server.data.cursors import CHANGED, UNFINISHED, Cursor, Cursors
+from hinterland.server.data.cursors import CHANGED, UNFINISHED, UNKNOWN, Cursor, Cursors
 from hinterland.server.data.plan import denied
 from hinterland.server.data.rights import Rights
 from hinterland.server.data.subscription import Subscription
@@ -27,7 +29,14 @@ from hinterland.server.storage.protocol import Head, Snapshot, Storage
 log = logging.getLogger("hinterland.feed")
 _PAGE = 500
 _LOOK_SECONDS = 1.0
-_JUDGED_AT_ONCE = 500  # channels, before others get their turn on the loop
+_CHANNEL_STEPS = 25  # of serving a commit to a channel, besides what its rules and filter take
+_STEPS_AT_ONCE = 12_500  # about a millisecond, before others get their turn on the loop
+_LIVE_STEPS = 50_000  # for one commit and all channels; those that cost more read the log alone, at their own pace
+_LEAST_STEPS = 1_000  # for one commit and one channel in any case
+_TOO_COSTLY = Refusal(
+    "too_costly",
+    "the filter costs too much on one of the records; make it simpler, and read the collection again",
+)
 
 
 class Feed:
@@ -51,6 +60,7 @@ class Feed:
         self._keep_alive = keep_alive
         self._views = Views(catalogue)
         self._rights = Rights(storage, clock)
+        self._allowances = Allowances(clock)
         self._channels: WeakValueDictionary[tuple[Framing, tuple[View, ...]], Channel] = WeakValueDictionary()
         self._subscriptions: set[Subscription] = set()
         self._live: dict[Channel, set[Subscription]] = {}
@@ -92,32 +102,47 @@ class Feed:
     # ------------------------------------------------------------ subscribing
 
     async def subscribe(
-        self, caller: Principal, collections: Sequence[str], framing: Framing, *, filter: str = "", cursor: str = ""
+        self,
+        caller: Principal,
+        collections: Sequence[str],
+        framing: Framing,
+        *,
+        filter: str = "",
+        cursor: str = "",
+        address: str = "",
     ) -> Subscription:
         """A subscription to the changes of `collections` after `cursor` ("": from now on). End it when it is left.
 
-        Raises `unknown_collection`, `invalid_cursor`, `invalid_query`; `unauthorized` and `forbidden` for collections
+        Callers who are not signed in are told apart by their `address`, where their filters' work is counted.
+
+        Raises `unknown_collection`, `invalid_query`; `unauthorized` and `forbidden` for collections
         of which the caller can't see anything.
         """
         if self._is_closed:
             raise Refusal("unavailable", "the server is going down: come again", retry_after=1)
         channel = self._channel([self._view(caller, name, filter) for name in sorted(set(collections))], framing)
-        known = self._cursors.read(cursor) if cursor else None
+        position, opening = await self._opening(channel, cursor)
+        allowance = self._allowances.of(str(caller.id) if caller.is_signed_in else f"address {address}")
+        subscription = Subscription(self, channel, caller, allowance, position, opening, self._buffer)
+        self._subscriptions.add(subscription)
+        return subscription
+
+    async def _opening(self, channel: Channel, cursor: str) -> tuple[tuple[int, int], bytes]:
+        """Where a stream begins, and its first events."""
+        known = self._cursors.known(cursor)
         async with self._storage.snapshot() as snapshot:
             head = await snapshot.head()
             reason = await self._lost(snapshot, head, channel, known) if known is not None else ""
         position = (head.revision, head.check)
-        if known is None:
-            opening = channel.ready(channel.cursor(*position))
-        elif reason:
-            # Ready with the old cursor: should the stream be cut before the next event, that one is not missed.
-            opening = channel.ready(self._cursors.write(known)) + channel.resync(channel.cursor(*position), reason)
-        else:
+        if known is None and cursor:
+            # `ready` without a cursor: should the stream be cut before the next event, that one is not missed.
+            return position, channel.ready("") + channel.resync(channel.cursor(*position), UNKNOWN)
+        if known is not None and reason:
+            ready = channel.ready(self._cursors.write(known))  # the old one, for the same reason
+            return position, ready + channel.resync(channel.cursor(*position), reason)
+        if known is not None:
             position = (known.revision, known.check)
-            opening = channel.ready(channel.cursor(*position))
-        subscription = Subscription(self, channel, caller, position, opening, self._buffer)
-        self._subscriptions.add(subscription)
-        return subscription
+        return position, channel.ready(channel.cursor(*position))
 
     def _view(self, caller: Principal, name: str, filter: str) -> View:
         if self._catalogue[name].rules["list"] is None and not caller.is_admin:
@@ -140,9 +165,15 @@ class Feed:
 
     async def catch_up(self, subscription: Subscription) -> None:
         """Serve the next page of the log to a subscription, or make it live where nothing is missing."""
-        entries = await self._storage.log(subscription.revision, _PAGE, collections=subscription.channel.views)
+        channel = subscription.channel
+        entries = await self._storage.log(subscription.revision, _PAGE, collections=channel.views)
         for commit in commits(entries):
-            subscription.replay(subscription.channel.commit(commit), commit.revision, commit.check)
+            try:
+                await channel.judge(commit, subscription.allowance)
+            except OverBudget:
+                subscription.refuse(_TOO_COSTLY)
+                return
+            subscription.replay(channel.commit(commit), commit.revision, commit.check)
         if not entries and not subscription.has_ended:
             await self._join(subscription)
 
@@ -163,6 +194,9 @@ class Feed:
     def leave(self, subscription: Subscription) -> None:
         """Serve it no longer."""
         self._subscriptions.discard(subscription)
+        self._leave_live(subscription)
+
+    def _leave_live(self, subscription: Subscription) -> None:
         channel = subscription.channel
         subscribers = self._live.get(channel, set())
         subscribers.discard(subscription)
@@ -186,23 +220,52 @@ class Feed:
 
     async def _look(self) -> bool:
         """Serve the next page of the log; False at its end."""
-        judged = 0
+        steps = 0
         entries = await self._storage.log(self._position[0], _PAGE)
         for commit in commits(entries):
-            judged += self._serve(commit)
+            steps += self._serve(commit)
             self._position = (commit.revision, commit.check)
-            if judged > _JUDGED_AT_ONCE:
-                judged = await asyncio.sleep(0, 0)
+            if steps > _STEPS_AT_ONCE:
+                steps = await asyncio.sleep(0, 0)
         return not entries.is_last
 
     def _serve(self, commit: LogCommit) -> int:
-        channels = {channel for name in commit.collections for channel in self._watching.get(name, ())}
-        for channel in channels:
-            data = channel.commit(commit)
-            if data is not None:
-                for subscription in [*self._live[channel]]:
-                    subscription.push(data, commit.revision)
-        return len(channels)
+        """Serve a commit to those who are live; the steps that it took."""
+        steps = 0
+        for channel in {channel for name in commit.collections for channel in self._watching.get(name, ())}:
+            steps += _CHANNEL_STEPS
+            if channel.is_costly:
+                steps += self._serve_costly(channel, commit, max(_LIVE_STEPS - steps, _LEAST_STEPS))
+            else:
+                self._push(channel, channel.commit(commit), commit)
+        return steps
+
+    def _push(self, channel: Channel, data: bytes | None, commit: LogCommit) -> None:
+        if data is not None:
+            for subscription in [*self._live[channel]]:
+                subscription.push(data, commit.revision)
+
+    def _serve_costly(self, channel: Channel, commit: LogCommit, most: int) -> int:
+        """The same within `most` steps; who takes more, now or in a second, reads the log alone until nothing is
+        missing."""
+        meter = Meter(most)
+        try:
+            data = channel.commit(commit, meter)
+        except OverBudget:
+            self._slow_down([*self._live[channel]], self._position)
+        else:
+            self._push(channel, data, commit)
+            subscribers = [*self._live.get(channel, ())]
+            for subscription in subscribers:
+                subscription.allowance.spend(meter.spent / len(subscribers))
+            late = [subscription for subscription in subscribers if subscription.allowance.is_used_up]
+            self._slow_down(late, (commit.revision, commit.check))
+        return meter.spent
+
+    def _slow_down(self, subscriptions: Sequence[Subscription], position: tuple[int, int]) -> None:
+        for subscription in subscriptions:
+            self._leave_live(subscription)
+            subscription.fall_behind(*position)
 
     # ------------------------------------------------------------ time
 

@@ -20,6 +20,7 @@ from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.data.cursors import CHANGED, Cursor, Cursors
 from hinterland.server.data.views import Delta, Version, View, Views, change_text, version
 from hinterland.server.storage.protocol import PAGE_BYTES, Head, LogEntry, Snapshot, Storage, StoredRecord, octets
+from hinterland.server.storage.reading import pause
 from hinterland.server.storage.statements import RECORD_COLUMNS_OF_R, RECORD_TEXTS
 
 _LOG_PAGE = 500
@@ -186,7 +187,8 @@ class Page:
             held += sum(_weight(entry) for entry in mine)
             _gather(mine, touched)
             size = room - len(touched) if mine else size * 2
-        for (collection, _, _), delta in touched.items():
+        for index, ((collection, _, _), delta) in enumerate(touched.items()):
+            await pause(index, len(touched))
             if (text := self.views[collection].change(delta)) is not None:
                 self._add(text)
 

@@ -7,7 +7,9 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal
+from hinterland.server.data.allowance import Allowance
 from hinterland.server.data.commits import Channel
 
 log = logging.getLogger("hinterland.feed")
@@ -38,12 +40,14 @@ class Subscription:
         source: Source,
         channel: Channel,
         caller: Principal,
+        allowance: Allowance,
         position: tuple[int, int],
         opening: bytes,
         buffer: int,
     ) -> None:
         self.channel = channel
         self.caller = caller
+        self.allowance = allowance
         self.revision, self.check = position
         self.is_live = False
         self.is_slow = False
@@ -92,6 +96,18 @@ class Subscription:
         self.is_live = True
         if self._told < self.revision:
             self._pending.append(self.channel.position(self.revision, self.check))
+
+    def fall_behind(self, revision: int, check: int) -> None:
+        """Read the log alone from here: everything until `revision` was served, what comes costs too much at once."""
+        if revision >= self.revision:
+            self.revision, self.check = revision, check
+        self.is_live = False
+        self._wake()
+
+    def refuse(self, refusal: Refusal) -> None:
+        """End the stream, and tell why."""
+        self._pending.append(self.channel.end(self.revision, self.check, refusal))
+        self.end()
 
     def push(self, data: bytes, revision: int) -> None:
         """Serve what ends at `revision`, unless it was served before."""

@@ -19,6 +19,7 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.events import ChangeKind
 from hinterland.contract.identity import Principal, RecordId
 from hinterland.kit.cel.errors import CelError
+from hinterland.kit.cel.metering import METER, Meter, OverBudget
 from hinterland.kit.cel.predicates import Predicate, predicate
 from hinterland.kit.cel.typed import Logic
 from hinterland.server.data import documents
@@ -27,6 +28,7 @@ from hinterland.server.data.rules import Rule
 from hinterland.server.storage.protocol import StoredRecord
 
 _LONGEST_FILTER = 4_000
+_SIMPLE_SIZE = 100  # parts of a filter, about ten microseconds
 
 
 class Version:
@@ -51,11 +53,11 @@ class Version:
             self._full = documents.with_meta(self.record, documents.document_of(self.record))
         return self._full
 
-    def passes(self, test: Predicate, rule: Rule) -> bool:
-        """Whether a part of `rule` that reads nothing but the record is true."""
+    def passes(self, test: Predicate, rule: Rule, meter: Meter | None) -> bool:
+        """Whether a part of `rule` that reads nothing but the record is true. Raises OverBudget where `meter` ends."""
         passed = self._passed.get(test)
         if passed is None:
-            passed = self._passed[test] = test({"record": self.variable(rule)}) is True
+            passed = self._passed[test] = test({"record": self.variable(rule), METER: meter}) is True
         return passed
 
     @property
@@ -102,7 +104,10 @@ def parts_of(rule: Rule) -> Parts:
 
 
 class View:
-    """A collection as those callers see it whose `auth` has the same values where it matters."""
+    """A collection as those callers see it whose `auth` has the same values where it matters.
+
+    `is_costly`: its work must be counted, since it grows with texts or lists, or the caller's filter is long.
+    """
 
     def __init__(self, entry: Entry, caller: Principal, filter: Rule | None, key: tuple[object, ...]) -> None:
         self.entry = entry
@@ -113,6 +118,9 @@ class View:
         listing = entry.rules["list"]
         self._rules = [rule for rule in (None if caller.is_admin else listing, filter) if rule and not rule.is_true]
         self._tests = [(rule, parts_of(rule)) for rule in self._rules]
+        self._filter = filter
+        self._steps = 0 if filter is None else filter.size
+        self.is_costly = self._steps > _SIMPLE_SIZE or any(rule.is_metered for rule in self._rules)
         self._is_empty = (listing is None and not caller.is_admin) or not self._passes_auth()
         self._private: Mapping[str, Rule | None] = {} if caller.is_admin else entry.private
 
@@ -120,19 +128,35 @@ class View:
         variables = {"auth": self._auth}
         return all(test(variables) is True for _, parts in self._tests for test in parts.of_auth)
 
-    def sees(self, version: Version) -> bool:
-        """Whether the record is in the view."""
+    def sees(self, version: Version, meter: Meter | None = None, *, is_alone: bool = False) -> bool:
+        """Whether the record is in the view.
+
+        Raises OverBudget where the `meter` ends. Where that is for this record alone (`is_alone`), and where there is
+        none, the rule denies what it can't decide.
+        """
         if self._is_empty:
             return False
-        for rule, (of_record, _, of_both) in self._tests:
-            for test in of_record:
-                if not version.passes(test, rule):
+        if meter is not None:
+            meter.spend(self._steps)
+        for rule, parts in self._tests:
+            try:
+                if not self._holds(rule, parts, version, meter):
                     return False
-            if of_both:
-                variables = {"record": version.variable(rule), "auth": self._auth}
-                for test in of_both:
-                    if test(variables) is not True:
-                        return False
+            except OverBudget:
+                if rule is self._filter or not is_alone:
+                    raise
+                return False
+        return True
+
+    def _holds(self, rule: Rule, parts: Parts, version: Version, meter: Meter | None) -> bool:
+        for test in parts.of_record:
+            if not version.passes(test, rule, meter):
+                return False
+        if parts.of_both:
+            variables = {"record": version.variable(rule), "auth": self._auth, METER: meter}
+            for test in parts.of_both:
+                if test(variables) is not True:
+                    return False
         return True
 
     def wire(self, version: Version) -> str:
@@ -146,14 +170,14 @@ class View:
             if rule is not None and rule.allows(version.variable(rule), self._auth)
         )
 
-    def change(self, delta: Delta) -> str | None:
+    def change(self, delta: Delta, meter: Meter | None = None, *, is_alone: bool = False) -> str | None:
         """What the view tells of a change: a ChangeEvent as JSON text; None where it concerns nobody here.
 
         A record that comes into view is created and one that goes out has left, whatever happened to it; the latter
-        and a deletion tell the id alone, and only where the record was seen before.
+        and a deletion tell the id alone, and only where the record was seen before. `meter`: see `sees`.
         """
-        was_seen = delta.before is not None and self.sees(delta.before)
-        if delta.after is not None and self.sees(delta.after):
+        was_seen = delta.before is not None and self.sees(delta.before, meter, is_alone=is_alone)
+        if delta.after is not None and self.sees(delta.after, meter, is_alone=is_alone):
             return change_text("update" if was_seen else "create", self.name, delta, self.wire(delta.after))
         if was_seen:
             return change_text("delete" if delta.after is None else "left", self.name, delta)

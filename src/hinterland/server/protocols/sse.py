@@ -1,8 +1,9 @@
 """`GET /v1/events`: the feed as Server-sent events (WHATWG HTML §9.2), a raw ASGI application.
 
 `collection=a&collection=b`, and for a single one `filter=` (CEL); `cursor=`, or the header Last-Event-ID, which wins
-since a browser that comes back repeats the URL. The caller is told by a bearer header, or by a `ticket=`. A stream
-lives as long as the session of its caller: the access token that opened it may expire meanwhile.
+since a browser that comes back repeats the URL, as does `lastEventId=`, which libraries send that can't send a header.
+The caller is told by a bearer header or a `ticket=`. A stream lives as long as the session of its caller: the access
+token that opened it may expire meanwhile.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from hinterland.contract.sync import MAX_COLLECTIONS
 from hinterland.kit.clock import Clock
 from hinterland.kit.eager import begin
 from hinterland.kit.time_limit import within
+from hinterland.server.addresses import caller_address
 from hinterland.server.backend import Backend
 from hinterland.server.callers import caller_of
 from hinterland.server.data.commits import Framing
@@ -25,21 +27,25 @@ from hinterland.server.data.subscription import Subscription
 from hinterland.server.http import HttpRequest, Message, Receive, Scope, Send
 
 _SECRETS = frozenset({"access_token", "token", "authorization", "bearer", "jwt"})
-_WORDS = frozenset({"collection", "filter", "cursor", "ticket"})
+_WORDS = frozenset({"collection", "filter", "cursor", "lastEventId", "ticket"})
+_RETRY_AFTER_END = "retry: 60000\n"  # milliseconds, for a browser that comes back for the same stream
 _FAREWELL_SECONDS = 1.0  # for a reader to take what was still on its way
 _HEAD: Message = {
     "type": "http.response.start",
     "status": 200,
     "headers": [
         (b"content-type", b"text/event-stream; charset=utf-8"),
-        (b"cache-control", b"no-store"),
+        (b"cache-control", b"no-store, no-transform"),  # a proxy that compresses would hold events back
         (b"x-accel-buffering", b"no"),
     ],
 }
 
 
 def _event(name: str, cursor: str, data: str) -> bytes:
-    return f"id: {cursor}\nevent: {name}\ndata: {data}\n\n".encode()
+    id = f"id: {cursor}\n" if cursor else ""
+    retry = _RETRY_AFTER_END if name == "end" else ""
+    lines = data.replace("\n", "\ndata: ")
+    return f"{id}event: {name}\n{retry}data: {lines}\n\n".encode()
 
 
 FRAMING = Framing(_event, silence=b":\n\n")
@@ -52,12 +58,12 @@ class Wish(NamedTuple):
     collections: list[str]
     filter: str
     cursor: str
-    ticket: str
+    ticket: str | None
 
 
 def read_wish(pairs: Sequence[tuple[str, str]], last_event_id: str = "") -> Wish:
     """The wish of a decoded query string. Raises `invalid_query`."""
-    words = {"filter": "", "cursor": "", "ticket": ""}
+    words: dict[str, str] = {}
     collections: list[str] = []
     for name, value in pairs:
         if name.lower() in _SECRETS:
@@ -66,15 +72,16 @@ def read_wish(pairs: Sequence[tuple[str, str]], last_event_id: str = "") -> Wish
             raise Refusal("invalid_query", f"{name[:64]!r} is not known here; there are {', '.join(sorted(_WORDS))}")
         if name == "collection":
             collections.append(value)
-        elif words[name]:
+        elif name in words:
             raise Refusal("invalid_query", f"the parameter {name} appears twice")
         else:
             words[name] = value
     if not 1 <= len(collections) <= MAX_COLLECTIONS:
         raise Refusal("invalid_query", f"name what to follow: collection=posts, 1 to {MAX_COLLECTIONS} of them")
-    if words["filter"] and len(collections) > 1:
+    if words.get("filter") and len(collections) > 1:
         raise Refusal("invalid_query", "filter: open one stream for each collection that is filtered")
-    return Wish(collections, words["filter"], last_event_id or words["cursor"], words["ticket"])
+    cursor = last_event_id or words.get("lastEventId") or words.get("cursor", "")
+    return Wish(collections, words.get("filter", ""), cursor, words.get("ticket"))
 
 
 def _token_in_url(name: str) -> Refusal:
@@ -99,7 +106,14 @@ class EventStream:
         wish = read_wish(request.query(), request.header(b"last-event-id"))
         caller = await self._caller(request, wish)
         feed = self._backend.feed
-        subscription = await feed.subscribe(caller, wish.collections, FRAMING, filter=wish.filter, cursor=wish.cursor)
+        subscription = await feed.subscribe(
+            caller,
+            wish.collections,
+            FRAMING,
+            filter=wish.filter,
+            cursor=wish.cursor,
+            address=caller_address(self._backend, request),
+        )
         try:
             await serve(subscription, receive, send, self._backend.clock)
         finally:
@@ -109,7 +123,7 @@ class EventStream:
         given = request.headers.get(b"authorization")
         if given is not None:
             return await caller_of(self._backend, given)
-        return await self._backend.tickets.redeem(wish.ticket) if wish.ticket else SIGNED_OUT
+        return SIGNED_OUT if wish.ticket is None else await self._backend.tickets.redeem(wish.ticket)
 
 
 async def serve(subscription: Subscription, receive: Receive, send: Send, clock: Clock) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 
 from hinterland.contract.accounts import Session
 from hinterland.contract.errors import Refusal
+from hinterland.server.addresses import caller_address
 from hinterland.server.auth import admin_login, login, logout, me, refresh, signup
 from hinterland.server.backend import Backend
 from hinterland.server.http import JSON, NO_STORE, HttpAnswer, HttpRequest, json_answer
-from hinterland.server.protocols.rest.addresses import caller_address
 
 _BODY_LIMIT = 64 * 1024
 

@@ -1,0 +1,145 @@
+"""What a stream's filter may cost, and who waits where it costs much."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from hinterland.contract.changes import Write
+from hinterland.contract.fields import AnyField, Integer, List, Text
+from hinterland.contract.identity import SIGNED_OUT, Principal
+from hinterland.contract.records import EVERYBODY, Collection, Rules, users
+from hinterland.kit.cel.metering import MOST_STEPS
+from hinterland.kit.clock import ManualClock
+from hinterland.server.data.allowance import BURST_STEPS
+from hinterland.server.storage.sqlite import SqliteStorage
+from hinterland.testing.clock import play
+from tests.server.data.world import ADA, BEN, Listener, World, listen, opened, patch, told
+
+FIELDS: dict[str, AnyField] = {
+    "text": Text(max_length=1_000_000),
+    "tags": List(of=Text(), max_items=50_000),
+    "count": Integer(),
+}
+POSTS = Collection(name="posts", fields=FIELDS, rules=EVERYBODY)
+GUARDED = Collection(
+    name="guarded",
+    fields=FIELDS,
+    rules=Rules(list="!record.tags.exists(tag, (record.text + tag).contains('secret'))", create="true", update="true"),
+)
+ENDLESS = "record.tags.exists(tag, (tag + record.text).contains('x'))"
+
+
+def large(act: str = "create", collection: str = "posts", id: str = "big") -> Write:
+    body = {"text": "a" * 500_000, "tags": ["b"] * 20_000, "count": 1}
+    return Write(act=act, collection=collection, id=id, body=body)  # type: ignore[arg-type]
+
+
+def small(id: str, collection: str = "posts") -> Write:
+    return Write(act="create", collection=collection, id=id, body={"text": "a", "tags": ["x"]})
+
+
+@pytest.fixture
+async def world(tmp_path: Path, clock: ManualClock) -> AsyncIterator[World]:
+    """A data engine with a collection that everybody sees and one whose list rule may cost much."""
+    async with opened(SqliteStorage(tmp_path / "data"), clock, (users(), POSTS, GUARDED)) as made:
+        yield made
+
+
+async def ends(listener: Listener) -> dict[str, object]:
+    """The problem with which a stream ends, and nothing after it."""
+    message = await listener.next()
+    assert message.event == "end", message
+    assert await listener.raw() == b""
+    return json.loads(message.data)  # type: ignore[no-any-return]
+
+
+async def test_a_filter_without_bound_ends_its_stream(world: World) -> None:
+    """A filter that would cost more than its budget on one change ends its own stream with the reason; other streams
+    are told of the change."""
+    costly, other = await listen(world, ADA, "posts", filter=ENDLESS), await listen(world, BEN, "posts")
+    await world.write(small("a"))
+    assert told(await costly.changes()) == told(await other.changes()) == [("create", "a")]
+    await world.write(large())
+    assert told(await other.changes()) == [("create", "big")]
+    problem = await ends(costly)
+    assert (problem["code"], problem["status"]) == ("too_costly", 400)
+    assert "simpler" in str(problem["message"])
+    assert costly.subscription not in world.feed._subscriptions
+
+
+async def test_a_replay_is_bounded_alike(world: World) -> None:
+    """So it is where a stream comes back and the log is read to it: it hears what is before the change, then ends."""
+    first = await listen(world, ADA, "posts", filter=ENDLESS)
+    message = await listen(world, ADA, "posts", filter=ENDLESS)
+    cursor = message.subscription.channel.cursor(message.subscription.revision, message.subscription.check)
+    await world.write(small("a"))
+    await world.write(large())
+    again = Listener(await world.subscribe(ADA, "posts", filter=ENDLESS, cursor=cursor))
+    assert (await again.next()).event == "ready"
+    assert told(await again.changes()) == [("create", "a")]
+    assert (await ends(again))["code"] == "too_costly"
+    assert told(await first.changes()) == [("create", "a")]
+
+
+async def test_a_rule_over_the_budget_denies(world: World, clock: ManualClock) -> None:
+    """A list rule that would cost more than its budget hides the record from streams, which go on."""
+    anybody = await listen(world, SIGNED_OUT, "guarded")
+    await world.write(large(collection="guarded"))
+    await world.write(small("a", "guarded"))
+    assert told(await play(clock, anybody.changes())) == [("create", "a")]
+
+
+async def test_costly_streams_of_one_caller_share_an_allowance(world: World, clock: ManualClock) -> None:
+    """Streams of one caller whose filters cost much wait for each other until time has passed; other callers, with the
+    same kind of filter, and streams that cost little are told at once. Nobody misses a change."""
+    searches = [f"!record.text.contains('x{number}')" for number in range(20)]
+    greedy = [await listen(world, ADA, "posts", filter=search) for search in searches]
+    modest = await listen(world, BEN, "posts", filter="!record.text.contains('y')")
+    plain = await listen(world, ADA, "posts")
+    for number in range(3):
+        await world.write(large(id=f"big{number}"))
+        assert told(await plain.changes()) == [("create", f"big{number}")]
+        assert told(await modest.changes()) == [("create", f"big{number}")]
+    waiting = [asyncio.create_task(all_of(listener, 3)) for listener in greedy]
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert sum(task.done() for task in waiting) < len(greedy) / 2
+    while not all(task.done() for task in waiting):
+        await clock.advance(0.1)
+    assert [task.result() for task in waiting] == [["big0", "big1", "big2"]] * len(greedy)
+
+
+async def all_of(listener: Listener, count: int) -> list[object]:
+    """The ids of the next changes."""
+    return [change.id for _ in range(count) for change in await listener.changes()]
+
+
+async def test_the_loop_is_shared(world: World) -> None:
+    """While costly filters of many callers are worked on, others have their turn after each millisecond or so."""
+    callers = [Principal(id=f"c{number}") for number in range(20)]
+    search = "record.text.contains('x') || record.count >= 0"
+    listeners = [await listen(world, caller, "posts", filter=f"{search} && auth.id != ''") for caller in callers]
+    writing = asyncio.create_task(world.write(*[large(id=f"big{number}") for number in range(4)]))
+    told_all = asyncio.gather(*[listener.changes() for listener in listeners])
+    turns = 0
+    while not (writing.done() and told_all.done()):
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns > 20
+    assert all(len(changes) == 4 for changes in told_all.result())
+
+
+async def test_work_is_counted_for_those_who_are_live(world: World) -> None:
+    """What a filter takes is counted among those who gave it, each for a share."""
+    both = [await listen(world, caller, "posts", filter="!record.text.contains('x')") for caller in (ADA, BEN)]
+    await world.write(large())
+    await world.write(patch("posts", "big", count=2))
+    for listener in both:
+        assert await all_of(listener, 2) == ["big", "big"]
+    left = [listener.subscription.allowance._balance for listener in both]
+    assert BURST_STEPS - MOST_STEPS < left[0] == left[1] < BURST_STEPS
