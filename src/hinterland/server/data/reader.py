@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal, RecordId
 from hinterland.contract.query import Query
 from hinterland.server.data.catalogue import Catalogue, Entry
+from hinterland.server.data.conditions import Asked, visible
 from hinterland.server.data.equality import stored_value
 from hinterland.server.data.ordering import Order, Term
 from hinterland.server.data.plan import denied
@@ -46,30 +47,22 @@ class Reader:
         """A page of the records that `query` asks for and the list rule shows."""
         if entry.rules["list"] is None and not caller.is_admin:
             raise denied(entry.name, "list", is_signed_in=caller.is_signed_in)
-        terms = self._terms(caller, entry, parent, query)
         order = entry.order(query.sort)
         refuse_hidden(entry, order.names & entry.hidden(caller))
-        return await self._page(entry, query, order, terms)
+        rule = None if caller.is_admin else entry.rules["list"]
+        asked, auth = _asked(caller, entry, parent, query), caller.as_auth()
+        terms = visible(rule, auth, asked)
+        if query.cursor:
+            asked.add(order.after(query), is_sought=order.keys[0].name in entry.book.indexed)
+        return await self._page(entry, query, order, (visible(rule, auth, asked) if query.cursor else terms, terms))
 
-    def _terms(self, caller: Principal, entry: Entry, parent: str, query: Query) -> list[Term]:
-        hidden = entry.hidden(caller)
-        variables = {"auth": caller.as_auth()}
-        terms: list[Term] = [("r._parent = ?", [parent])] if entry.collection.parent else []
-        terms += [_equality(entry, name, value, hidden) for name, value in query.equals.items()]
-        if query.filter:
-            asked = filter_rule(entry, caller, query.filter)
-            terms.append((f"({asked.sql.text})", asked.sql.bind(variables)))
-        rule = entry.rules["list"]
-        if rule is not None and not rule.is_true and not caller.is_admin:
-            terms.append((f"({rule.sql.text})", rule.sql.bind(variables)))
-        return terms
-
-    async def _page(self, entry: Entry, query: Query, order: Order, terms: Sequence[Term]) -> Page:
-        where, parameters = _where([*terms, order.after(query)] if query.cursor else terms)
+    async def _page(self, entry: Entry, query: Query, order: Order, terms: tuple[list[Term], list[Term]]) -> Page:
+        """A page of the records of the first terms; those of the second are counted."""
+        where, parameters = _where(terms[0])
         offset = (query.page - 1) * query.limit if query.page and not query.cursor else 0
         bounds = f"ORDER BY {order.sql} LIMIT ?" + (" OFFSET ?" if offset else "")
         parameters += [query.limit + 1, offset] if offset else [query.limit + 1]
-        count, counted = _count(entry, terms) if query.total else ("NULL", [])
+        count, counted = _count(entry, terms[1]) if query.total else ("NULL", [])
         sql = f"SELECT {RECORD_COLUMNS_OF_R}, ({count}), {order.columns} FROM {entry.table.name} r{where} {bounds}"
         texts = RECORD_TEXTS.of(query.limit + 1)
         is_costly = bool(query.filter) and entry.book.filter(query.filter).is_costly
@@ -103,6 +96,13 @@ def _where(terms: Sequence[Term]) -> Term:
     return " WHERE " + " AND ".join(sql for sql, _ in terms), [value for _, values in terms for value in values]
 
 
-def _equality(entry: Entry, name: str, value: Any, hidden: frozenset[str]) -> Term:
-    refuse_hidden(entry, {name} & hidden)
-    return f"{column(name)} = ?", [stored_value(entry.collection, name, value)]
+def _asked(caller: Principal, entry: Entry, parent: str, query: Query) -> Asked:
+    hidden = entry.hidden(caller)
+    asked = Asked([("r._parent = ?", [parent])] if entry.collection.parent else [], [])
+    for name, value in query.equals.items():
+        refuse_hidden(entry, {name} & hidden)
+        term = f"{column(name)} = ?", [stored_value(entry.collection, name, value)]
+        asked.add(term, is_sought=name in entry.book.indexed)
+    if query.filter:
+        asked.add_filter(filter_rule(entry, caller, query.filter), caller.as_auth())
+    return asked

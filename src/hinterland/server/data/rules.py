@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import lru_cache
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
 
 from hinterland.contract.expressions import record_type
 from hinterland.contract.records import Collection
@@ -14,8 +15,9 @@ from hinterland.kit.cel.dialects import POSTGRES, SQLITE, Dialect
 from hinterland.kit.cel.metering import is_metered, size
 from hinterland.kit.cel.parser import parse
 from hinterland.kit.cel.predicates import Variables, predicate, read_key
+from hinterland.kit.cel.seeking import is_seeking, terms_of
 from hinterland.kit.cel.sql import Sql, to_sql
-from hinterland.kit.cel.typed import Apply, Item, Macro, Member, Typed, reads, walk
+from hinterland.kit.cel.typed import Apply, Item, Logic, Macro, Member, Typed, reads, walk
 from hinterland.kit.cel.types import Environment, ObjectType
 
 META_COLUMNS = {"id": "id", "parent": "_parent", "created_at": "_created", "updated_at": "_updated",
@@ -47,12 +49,20 @@ def _is_costly(part: Typed) -> bool:
     return isinstance(part, Item | Macro | Member) or (isinstance(part, Apply) and part.operation in _GROWING)
 
 
+class Halves(NamedTuple):
+    """A condition's parts that read the record, as SQL: those that an index answers and the others, each true exactly
+    where all of it is; None where there is no such part."""
+
+    sought: Sql | None
+    tested: Sql | None
+
+
 class Rule:
     """One compiled expression. `reads_record`: the record's fields that it reads; `is_true`: it is just `true`;
     `is_costly`: a database's work on one record grows with the texts and lists in it; `is_metered`: so does ours, and
     is counted. `size`: the number of its parts."""
 
-    def __init__(self, text: str, tree: Typed, dialect: Dialect) -> None:
+    def __init__(self, text: str, tree: Typed, dialect: Dialect, indexed: AbstractSet[str]) -> None:
         self.text = text
         self.tree = tree
         self.test = predicate(tree)
@@ -66,6 +76,7 @@ class Rule:
         self.is_metered = is_metered(tree)
         self.size = size(tree)
         self._dialect = dialect
+        self._indexed = indexed
         self._sql: Sql | None = None
 
     @property
@@ -74,6 +85,19 @@ class Rule:
         if self._sql is None:
             self._sql = to_sql(self.tree, self._dialect, column)
         return self._sql
+
+    @cached_property
+    def halves(self) -> Halves:
+        """What of it is asked of the record."""
+        terms = [term for term in terms_of(self.tree) if "record" in term.variables]
+        sought = [term for term in terms if is_seeking(term, self._indexed)]
+        return Halves(self._joined(sought), self._joined([term for term in terms if term not in sought]))
+
+    def _joined(self, terms: Sequence[Typed]) -> Sql | None:
+        if not terms:
+            return None
+        tree = terms[0] if len(terms) == 1 else Logic(self.tree.origin, True, tuple(terms))
+        return to_sql(tree, self._dialect, column)
 
     def allows(self, record: Mapping[str, Any] | None, auth: object, old: Mapping[str, Any] | None = None) -> bool:
         """Whether the rule is true; false and error deny."""
@@ -85,6 +109,7 @@ class RuleBook:
 
     def __init__(self, collection: Collection, auth: ObjectType, dialect_name: str) -> None:
         self._dialect = DIALECTS[dialect_name]
+        self.indexed = _indexed(collection)
         record, old = record_type(collection), record_type(collection, nullable=True)
         self._rule = Environment({"record": record, "old": old, "auth": auth})
         self._filter = Environment({"record": record, "auth": auth})
@@ -92,9 +117,15 @@ class RuleBook:
 
     def rule(self, text: str) -> Rule | None:
         """A declared rule; None (administrators only) for an empty one. Raises `CelError`."""
-        return Rule(text, check(parse(text), self._rule), self._dialect) if text.strip() else None
+        return Rule(text, check(parse(text), self._rule), self._dialect, self.indexed) if text.strip() else None
 
     def _compile_filter(self, text: str) -> Rule:
-        rule = Rule(text, check(parse(text), self._filter), self._dialect)
+        rule = Rule(text, check(parse(text), self._filter), self._dialect, self.indexed)
         assert rule.sql is not None  # what SQL can't say exactly is refused here
         return rule
+
+
+def _indexed(collection: Collection) -> frozenset[str]:
+    """The names of what the collection's indexes are over."""
+    names = {name for name, field in collection.fields.items() if field.index or field.unique}
+    return frozenset({"id", *names}.union(*collection.indexes))

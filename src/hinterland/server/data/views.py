@@ -188,8 +188,10 @@ class View:
         if self._is_empty:
             return None
         variables = {"auth": self._auth}
-        sql = " AND ".join(f"({rule.sql.text})" for rule in self._rules)
-        return sql or "TRUE", [value for rule in self._rules for value in rule.sql.bind(variables)]
+        sql = [f"({rule.sql.text})" for rule in self._rules]
+        # CASE is evaluated as it is written: the filter on records that the rule shows, and on no others.
+        text = f"CASE WHEN {sql[0]} THEN {sql[1]} ELSE FALSE END" if len(sql) > 1 else "".join(sql)
+        return text or "TRUE", [value for rule in self._rules for value in rule.sql.bind(variables)]
 
 
 def change_text(kind: ChangeKind, collection: str, delta: Delta, record: str = "") -> str:
