@@ -56,7 +56,7 @@ def test_requests_in_flight_finish(server_process: Serve, app: Path, tmp_path: P
     server = server_process(app)
     body = b'{"mark": "in flight"}'
     with socket.create_connection(("127.0.0.1", server.port), WITHIN) as line:
-        head = f"POST /v1/records/marks HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
+        head = f"POST /v1/records/marks HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
         line.sendall(f"{head}Content-Type: application/json\r\nExpect: 100-continue\r\n\r\n".encode() + body[:5])
         assert line.recv(100).startswith(b"HTTP/1.1 100")  # the handler waits for the rest
         server.process.terminate()
@@ -88,7 +88,9 @@ def test_half_a_request_is_cut_off(server_process: Serve, app: Path) -> None:
     """SIGTERM: a body whose rest never comes is waited for no longer than the others, and ends without a trace."""
     server = server_process(app)
     with socket.create_connection(("127.0.0.1", server.port), WITHIN) as line:
-        head = "POST /v1/records/marks HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n"
+        head = (
+            "POST /v1/records/marks HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n"
+        )
         line.sendall(head.encode() + b'{"mark"')
         assert line.recv(100).startswith(b"HTTP/1.1 100")
         server.process.terminate()
@@ -111,6 +113,17 @@ def test_what_the_greeting_tells_can_be_typed(server_process: Serve, app: Path, 
     with calling(server.url) as client:
         admin = {"email": "you@example.org", "password": env["HINTERLAND_ADMIN_PASSWORD"]}
         assert client.post("/v1/admin/login", json=admin).status_code == 200
+
+
+def test_a_foreign_host(server_process: Serve, app: Path) -> None:
+    """While it listens on loopback only, the server answers for loopback's names and for those of `allowed_hosts`."""
+    server = server_process(app, env={"HINTERLAND_ALLOWED_HOSTS": "shop.example"})
+    with calling(server.url) as client:
+        found = {
+            host: client.get("/v1/records/marks", headers={"Host": host}).status_code
+            for host in ("evil.example", "evil.example:8000", "localhost", "shop.example")
+        }
+    assert found == {"evil.example": 421, "evil.example:8000": 421, "localhost": 200, "shop.example": 200}
 
 
 def test_a_line_for_each_request(server_process: Serve, app: Path) -> None:

@@ -10,6 +10,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
 
@@ -110,7 +111,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 async def _serve(app: App, data: Path, listener: socket.socket, path: Path | None, logs_requests: bool) -> None:
     storage = storage_for(app.settings, data)
-    server = Server(app, storage)
+    server = Server(app, storage, is_local=ip_address(listener.getsockname()[0]).is_loopback)
     config = uvicorn.Config(
         RequestLog(server) if logs_requests else server,
         lifespan="off", access_log=False, log_config=None, log_level="warning", server_header=False,

@@ -43,9 +43,9 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _SIGN_IN = ("invalid_body", "validation", "invalid_credentials", "rate_limited")
-_WRITE = ("invalid_body", "validation", "forbidden", "unauthorized", "not_found", "unknown_collection", "too_large",
+_WRITE = ("invalid_body", "validation", "unauthorized", "not_found", "unknown_collection", "too_large",
           "unsupported_media_type", "in_progress", "key_reused", "storage_full", "unavailable")  # fmt: skip
-_READ = ("unauthorized", "forbidden", "not_found", "unknown_collection", "invalid_query")
+_READ = ("unauthorized", "not_found", "unknown_collection", "invalid_query")
 
 _TABLE: tuple[Operation, ...] = (
     Operation(
@@ -79,7 +79,7 @@ _TABLE: tuple[Operation, ...] = (
     Operation(
         name="admin.create", method="POST", path="/v1/admin/admins", view="plain", status=201, auth="required",
         summary="Make another administrator", input=accounts.Credentials,
-        errors=("invalid_body", "validation", "unauthorized", "forbidden", "conflict", "password_policy"),
+        errors=("invalid_body", "validation", "unauthorized", "conflict", "password_policy"),
     ),
     Operation(
         name="admin.import", method="POST", path="/v1/admin/import/{collection}", view="plain", auth="required",
@@ -145,7 +145,9 @@ _TABLE: tuple[Operation, ...] = (
 )  # fmt: skip
 
 OPERATIONS: dict[str, Operation] = {operation.name: operation for operation in _TABLE}
-EVERY_OPERATION_ERRORS = ("timeout", "internal", "method_not_allowed", "headers_too_large")
+EVERY_OPERATION_ERRORS = (
+    "timeout", "internal", "method_not_allowed", "headers_too_large", "forbidden", "misdirected",
+)  # fmt: skip
 
 
 def path_of(name: str, **segments: object) -> str:

@@ -32,6 +32,7 @@ from hinterland.server.declaration import App
 from hinterland.server.http import Receive, Scope, Send
 from hinterland.server.middleware.boundary import Boundary
 from hinterland.server.middleware.cors import Cors
+from hinterland.server.middleware.hosts import Hosts
 from hinterland.server.operations import HANDLERS
 from hinterland.server.protocols.rest.routes import mount, taken_aliases
 from hinterland.server.protocols.sse import EventStream
@@ -133,14 +134,19 @@ async def _accounts(app: App, storage: Storage, writer: Writer, catalogue: Catal
 
 
 class Server:
-    """The ASGI application. It opens the backend with the lifespan and closes it with it."""
+    """The ASGI application. It opens the backend with the lifespan and closes it with it.
 
-    def __init__(self, app: App, storage: Storage, clock: Clock | None = None) -> None:
+    `is_local`: it listens on loopback only, so that it answers for no other host unless the setting `allowed_hosts`
+    has it.
+    """
+
+    def __init__(self, app: App, storage: Storage, clock: Clock | None = None, *, is_local: bool = False) -> None:
         self.app = app
         self.storage = storage
         self.clock = clock or SystemClock()
         self.backend: Backend | None = None
-        self._serve: Cors | None = None
+        self.is_local = is_local
+        self._serve: Cors | Hosts | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or the lifespan."""
@@ -154,7 +160,7 @@ class Server:
         """The opened backend; requests are served while the block lasts."""
         async with opened(self.app, self.storage, self.clock) as backend:
             self.backend = backend
-            self._serve = _stack(backend)
+            self._serve = _stack(backend, is_local=self.is_local)
             keeper = asyncio.create_task(_keep_house(backend))
             try:
                 yield backend
@@ -181,13 +187,15 @@ class Server:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-def _stack(backend: Backend) -> Cors:
+def _stack(backend: Backend, *, is_local: bool) -> Cors | Hosts:
     for name in taken_aliases(list(backend.catalogue.entries)):
         log.warning("the path /%s belongs to the server: the collection is found at /v1/records/%s only", name, name)
     streams = [Route(OPERATIONS["events.stream"].path, EventStream(backend))]
     inner = mount(backend, HANDLERS, streams)
     # The origins outermost: a page must be able to read errors too, and those are answered by the boundary.
-    return Cors(Boundary(inner, backend.settings.request_seconds), backend.settings.cors_origins)
+    settings = backend.settings
+    cors = Cors(Boundary(inner, settings.request_seconds), settings.cors_origins)
+    return Hosts(cors, settings.allowed_hosts) if is_local or settings.allowed_hosts else cors
 
 
 async def _keep_house(backend: Backend) -> None:

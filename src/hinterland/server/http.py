@@ -24,12 +24,14 @@ Send = Callable[[Message], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 WHOLE = "hinterland.response"  # ASGI extension: start and body of an answer in one message
+REFUSED = "hinterland.refused"  # in a scope: the Refusal that answers the request, whatever it asks
 JSON = (b"content-type", b"application/json; charset=utf-8")
 PROBLEM = (b"content-type", b"application/problem+json; charset=utf-8")
 NO_STORE = (b"cache-control", b"no-store")
 _MAX_FIELDS = 100
 _SINGLE = frozenset({b"authorization", b"content-type", b"content-length", b"idempotency-key", b"last-event-id"})
 _LARGE = 128 * 1024  # bytes; to check as many takes milliseconds
+_JSON_TYPES = frozenset({None, b"application/json", b"application/json; charset=utf-8"})  # as most send it
 _encode = msgspec.json.Encoder().encode
 
 
@@ -75,12 +77,15 @@ class HttpRequest:
         except (ValueError, UnicodeError):
             raise Refusal("invalid_query", "the query string is not UTF-8, or has over 100 parameters") from None
 
-    async def body(self, limit: int) -> bytes:
-        """The whole body. Raises `too_large` beyond `limit` bytes, `invalid_body` for less than its Content-Length."""
+    async def body(self, limit: int, setting: str = "max_body_bytes") -> bytes:
+        """The whole body. Raises `too_large` beyond `limit` bytes, `invalid_body` for less than its Content-Length.
+
+        `setting` is what sets the limit; "" where nothing does.
+        """
         declared = self.headers.get(b"content-length", b"0")
         length = int(declared[:20]) if declared.isdigit() else limit + 1
         if length > limit:
-            raise _too_large(limit)
+            raise _too_large(limit, setting)
         chunks: list[bytes] = []
         size = 0
         while True:
@@ -90,7 +95,7 @@ class HttpRequest:
             chunk = message.get("body", b"")
             size += len(chunk)
             if size > limit:
-                raise _too_large(limit)
+                raise _too_large(limit, setting)
             chunks.append(chunk)
             if not message.get("more_body", False):
                 if size < int(declared):
@@ -112,9 +117,11 @@ class HttpRequest:
             if not message.get("more_body", False):
                 return
 
-    async def json_object(self, limit: int, *, may_be_empty: bool = False) -> tuple[dict[str, Any], bytes]:
+    async def json_object(
+        self, limit: int, *, may_be_empty: bool = False, setting: str = "max_body_bytes"
+    ) -> tuple[dict[str, Any], bytes]:
         """The body as a JSON object, and its bytes. Raises `invalid_body`, `unsupported_media_type`, `too_large`."""
-        data = await self.body(limit)
+        data = await self.body(limit, setting)
         if not data.strip() and may_be_empty:
             return {}, data
         self._check_type()
@@ -129,12 +136,25 @@ class HttpRequest:
         return value, data
 
     def _check_type(self) -> None:
-        given = self.headers.get(b"content-type", b"application/json").split(b";")[0].strip().lower()
-        if given != b"application/json" and not given.endswith(b"+json"):
-            name = given.decode("latin-1")[:80]
-            raise Refusal("unsupported_media_type", f"send application/json, not {name or 'nothing'}")
+        """Raises `unsupported_media_type` for what is not JSON in UTF-8 without a content coding."""
+        given = self.headers.get(b"content-type")
+        if given not in _JSON_TYPES or (given is None and b"origin" in self.headers):
+            self._check_other_type((given or b"").lower())
         if self.headers.get(b"content-encoding", b"identity").lower() != b"identity":
-            raise Refusal("unsupported_media_type", "send the body without a content-encoding")
+            message = "unsupported content coding; send the body without Content-Encoding"
+            raise Refusal("unsupported_media_type", message, headers=(("Accept-Encoding", "identity"),))
+
+    def _check_other_type(self, given: bytes) -> None:
+        # A page may send a body without a type to any server, without asking first.
+        name, *parameters = [part.strip() for part in given.split(b";")]
+        if name != b"application/json" and not name.endswith(b"+json"):
+            shown = name.decode("latin-1")[:80] or "a body without a type"
+            raise Refusal("unsupported_media_type", f"send Content-Type: application/json, not {shown}")
+        for parameter in parameters:
+            key, _, value = parameter.partition(b"=")
+            if key.strip() == b"charset" and value.strip(b'" ') not in (b"utf-8", b"utf8", b"us-ascii"):
+                shown = value.decode("latin-1")[:40]
+                raise Refusal("unsupported_media_type", f"unsupported charset {shown!a}; send JSON in UTF-8")
 
 
 Handler = Callable[[Backend, HttpRequest], Awaitable[HttpAnswer]]
@@ -166,8 +186,9 @@ class Disconnected(Exception):
     """The caller went away before the request was read."""
 
 
-def _too_large(limit: int) -> Refusal:
-    return Refusal("too_large", f"the body is larger than {limit:,} bytes (setting max_body_bytes)")
+def _too_large(limit: int, setting: str) -> Refusal:
+    remedy = f"; send less, or raise the setting {setting}" if setting else ", the most that this path takes; send less"
+    return Refusal("too_large", f"the body is larger than {limit:,} bytes{remedy}")
 
 
 def json_answer(value: Any, status: int = 200, headers: Headers | None = None) -> HttpAnswer:

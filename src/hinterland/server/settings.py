@@ -32,6 +32,7 @@ _LEAST_AUTH = {
 _LEAST = {"request_seconds": 0.001, "max_body_bytes": 1, "log_days": 0, "answer_days": 0, "stream_buffer": 1,
           "keep_alive_seconds": 0.001}  # fmt: skip
 _WORDS: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false"}  # a text is any text
+_HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]")
 _ORIGIN = re.compile(r"\*|loopback|null|[a-z][a-z0-9+.-]*://[^/\s,A-Z]+")
 
 
@@ -74,15 +75,18 @@ class AuthSettings(msgspec.Struct, frozen=True, kw_only=True):
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that can be set.
 
-    `cors_origins`: the origins whose pages may call, such as `https://shop.example`; `loopback` stands for every
-    port of this machine. `database_url`: a PostgreSQL DSN; without one, a SQLite file in the data folder.
-    `request_seconds`: the time a request may take. `max_body_bytes`: the largest body. `log_days`: how long the log
-    keeps changes, so how long a device may be away without reading everything again. `answer_days`: how long the
-    answers of idempotency keys are kept. `tutorial_paths`: whether `/{collection}`, `/auth/register` and their like
-    answer. `trusted_proxies`: addresses whose X-Forwarded-For is believed. `stream_buffer`: how many events a slow
-    subscriber may be behind. `keep_alive_seconds`: the longest silence on a stream.
+    `allowed_hosts`: the names by which the server is reached, such as `shop.example` or `*.shop.example`, without
+    ports; while it listens on loopback only, loopback's names are allowed and no others. `cors_origins`: the origins
+    whose pages may call, such as `https://shop.example`; `loopback` stands for every port of this machine.
+    `database_url`: a PostgreSQL DSN; without one, a SQLite file in the data folder. `request_seconds`: the time a
+    request may take. `max_body_bytes`: the largest body. `log_days`: how long the log keeps changes, so how long a
+    device may be away without reading everything again. `answer_days`: how long the answers of idempotency keys are
+    kept. `tutorial_paths`: whether `/{collection}`, `/auth/register` and their like answer. `trusted_proxies`:
+    addresses whose X-Forwarded-For is believed. `stream_buffer`: how many events a slow subscriber may be behind.
+    `keep_alive_seconds`: the longest silence on a stream.
     """
 
+    allowed_hosts: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = (LOOPBACK,)
     database_url: str = ""
     request_seconds: float = 30.0
@@ -97,6 +101,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         _check_least(self, _LEAST, "")
+        for host in self.allowed_hosts:
+            if _HOST.fullmatch(host) is None:
+                raise SettingsError(
+                    f"allowed_hosts holds {host!r}, which is not a host; give a name without scheme and port, such as "
+                    "shop.example, or *.shop.example for all below it"
+                )
         for origin in self.cors_origins:
             if _ORIGIN.fullmatch(origin) is None:
                 raise SettingsError(

@@ -58,19 +58,20 @@ async def test_origins_that_only_look_listed(tmp_path: Path, origin: str) -> Non
 
 
 async def test_a_listed_origin(tmp_path: Path) -> None:
-    """A listed page may call and read answers, errors among them; credentials are never allowed."""
+    """A listed page may call and read answers, errors among them, with credentials."""
     async with serving(SqliteStorage(tmp_path), cors_origins=(SHOP, "https://other.example")) as api:
         for path in ("/health", "/nowhere", "/v1/records/closed"):
             answer = await api("GET", path, headers={"Origin": SHOP})
             assert answer.headers[ALLOWED] == SHOP
             assert "ETag" in answer.headers["access-control-expose-headers"]
+            assert answer.headers["access-control-allow-credentials"] == "true"
             assert answer.headers["vary"] == "Origin"
         asked = await api("OPTIONS", "/v1/records/posts", headers=preflight(SHOP))
         assert (asked.status_code, asked.headers[ALLOWED]) == (204, SHOP)
         assert "PATCH" in asked.headers["access-control-allow-methods"]
         assert asked.headers["access-control-allow-headers"] == "authorization, x-mine"
         assert "Origin" in asked.headers["vary"]
-        assert "access-control-allow-credentials" not in asked.headers
+        assert asked.headers["access-control-allow-credentials"] == "true"
 
 
 async def test_answers_vary_without_an_origin_too(api: Api) -> None:
@@ -96,11 +97,17 @@ def test_what_is_not_loopback(origin: str) -> None:
 
 
 async def test_everybody(tmp_path: Path) -> None:
-    """`*` lets every origin in by that word, never by its name; `null` must be listed itself."""
-    async with serving(SqliteStorage(tmp_path), cors_origins=("*",)) as api:
-        assert (await api("GET", "/health", headers={"Origin": "https://any.example"})).headers[ALLOWED] == "*"
+    """`*` lets every origin in by that word, never by its name and never with credentials; those that are listed
+    beside it come in by name. `null` must be listed itself, and gets no credentials: it is any sandboxed frame's."""
+    async with serving(SqliteStorage(tmp_path), cors_origins=("*", SHOP)) as api:
+        anybody = await api("GET", "/health", headers={"Origin": "https://any.example"})
+        assert (anybody.headers[ALLOWED], "access-control-allow-credentials" in anybody.headers) == ("*", False)
+        listed = await api("GET", "/health", headers={"Origin": SHOP})
+        assert (listed.headers[ALLOWED], listed.headers["access-control-allow-credentials"]) == (SHOP, "true")
         assert ALLOWED not in (await api("GET", "/health", headers={"Origin": "null"})).headers
-    assert Cors(_nothing, ("null",)).allows(b"null")
+    cors = Cors(_nothing, ("null",))
+    assert cors.allows(b"null")
+    assert "access-control-allow-credentials" not in [name.decode() for name, _ in cors.headers(b"null")]
 
 
 async def test_a_refused_preflight_says_why(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -110,7 +117,7 @@ async def test_a_refused_preflight_says_why(tmp_path: Path, caplog: pytest.LogCa
         with caplog.at_level(logging.WARNING, "hinterland.cors"):
             problem_of = await api("OPTIONS", "/v1/records/posts", headers=preflight("https://new.example"))
             await api("GET", "/health", headers={"Origin": "https://x\nforged"})
-    assert (problem_of.status_code, problem_of.json()["code"]) == (403, "forbidden")
+    problem(problem_of, 403, "forbidden")
     said = caplog.messages[0]
     for part in ("https://new.example", "cors_origins", f"HINTERLAND_CORS_ORIGINS={SHOP},loopback,https://new.example"):
         assert part in said
@@ -121,7 +128,8 @@ async def test_a_method_that_no_page_may_use(tmp_path: Path, caplog: pytest.LogC
     """A preflight of a method that there is not is refused, and the log says so."""
     async with serving(SqliteStorage(tmp_path), cors_origins=(SHOP,)) as api:
         answer = await api("OPTIONS", "/health", headers=preflight(SHOP, "TRACE"))
-    assert (answer.status_code, answer.headers["vary"]) == (403, "Origin")
+    problem(answer, 403, "forbidden")
+    assert answer.headers["vary"] == "Origin"
     assert "TRACE" in caplog.text
 
 
@@ -132,3 +140,75 @@ async def test_a_plain_options(api: Api) -> None:
     wrong = await api("DELETE", "/v1/records/posts")
     problem(wrong, 405, "method_not_allowed")
     assert wrong.headers["allow"] == "GET, POST, HEAD, OPTIONS"
+
+
+WRITES = [
+    ("POST", "/v1/records/posts"),
+    ("POST", "/posts"),
+    ("POST", "/v1/auth/signup"),
+    ("POST", "/auth/register"),
+    ("POST", "/api/signup"),
+    ("POST", "/v1/sync/pull"),
+    ("PUT", "/posts/1"),
+    ("PATCH", "/v1/records/posts/1"),
+    ("DELETE", "/posts/1"),
+]
+SIMPLE = [
+    "",
+    "text/plain",
+    "text/plain;charset=UTF-8",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data; boundary=x",
+]
+PERSON = b'{"name":"Eve","email":"eve@example.org","password":"7 lean oysters"}'
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://test.evil.example", "http://test:81", ""])
+@pytest.mark.parametrize("kind", [*SIMPLE, "application/json"])
+async def test_a_foreign_page_writes_nothing(tmp_path: Path, origin: str, kind: str) -> None:
+    """A write from a page whose origin is neither allowed nor the server's own is 403 and not carried out, whatever
+    path and type of body it has: a browser sends fetch, sendBeacon and forms of these types without a preflight."""
+    async with serving(SqliteStorage(tmp_path)) as api:
+        await api("POST", "/posts", json={"title": "mine"})
+        before = (await api.backend.storage.head()).revision
+        for method, path in WRITES:
+            headers = {"Origin": origin, "Content-Type": kind} if kind else {"Origin": origin}
+            problem(await api(method, path, headers=headers, content=PERSON), 403, "forbidden")
+        assert (await api.backend.storage.head()).revision == before
+        assert (
+            await api("GET", "/posts", headers={"Origin": origin})
+        ).status_code == 200  # its browser hides the answer
+
+
+@pytest.mark.parametrize("origin", ["http://localhost:3000", "http://test", "https://test"])
+async def test_a_body_without_a_type_from_a_page(api: Api, origin: str) -> None:
+    """A body without a Content-Type is 415 where a page sends it, an allowed one too, since no preflight asked for it;
+    an empty body needs no type, and programs that are no browser may leave it out."""
+    headers = {"Origin": origin}
+    for kind in SIMPLE:
+        typed = headers | ({"Content-Type": kind} if kind else {})
+        problem(await api("POST", "/posts", headers=typed, content=b"{}"), 415, "unsupported_media_type")
+    assert (await api("POST", "/posts", headers=headers)).status_code == 201
+    assert (await api("POST", "/posts", headers=headers, json={})).status_code == 201
+    assert (await api("POST", "/posts", content=b"{}")).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("host", "headers"),
+    [
+        ("shop.example", {"Origin": "http://shop.example"}),
+        ("SHOP.example:80", {"Origin": "http://shop.example"}),
+        ("shop.example:8000", {"Origin": "http://shop.example:8000"}),
+        ("shop.example", {"Origin": "https://shop.example"}),
+        ("shop.example:443", {"Origin": "https://shop.example"}),
+        ("127.0.0.1:9", {"Origin": "https://shop.example", "Sec-Fetch-Site": "same-origin"}),
+        ("shop.example", {"Origin": "null", "Sec-Fetch-Site": "same-origin"}),
+    ],
+)
+async def test_the_servers_own_pages(tmp_path: Path, host: str, headers: dict[str, str]) -> None:
+    """A page of the server's own origin may write without being listed: the one that the request names as its host, by
+    https too, since a proxy may end TLS, or the one of which the browser says so."""
+    async with serving(SqliteStorage(tmp_path), cors_origins=()) as api:
+        answer = await api("POST", "/posts", json={}, headers={"Host": host, **headers})
+        assert answer.status_code == 201, answer.text
+        assert ALLOWED not in answer.headers

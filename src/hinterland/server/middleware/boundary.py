@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 
 from hinterland.contract.errors import Refusal
 from hinterland.server.http import (
+    REFUSED,
     Disconnected,
     HttpAnswer,
     Message,
@@ -52,6 +53,8 @@ class Boundary:
         marked = _Marked(scope, send)
         limit = None if scope["path"] in STREAMS else self._limits.begin()
         try:
+            if REFUSED in scope:
+                raise scope[REFUSED]
             if sum([len(name) + len(value) for name, value in scope["headers"]]) > MAX_HEADER_BYTES:
                 raise Refusal("headers_too_large", f"the headers are larger than {MAX_HEADER_BYTES:,} bytes together")
             if len(scope["headers"]) > MAX_HEADERS:

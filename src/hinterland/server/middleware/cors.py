@@ -7,18 +7,24 @@ import re
 from collections.abc import Sequence
 
 from hinterland.contract.errors import Refusal
-from hinterland.server.http import Headers, HttpAnswer, Message, Receive, Scope, Send, problem_answer, send_answer
+from hinterland.server.http import REFUSED, Headers, HttpAnswer, Message, Receive, Scope, Send, send_answer
 from hinterland.server.middleware.boundary import App
 from hinterland.server.settings import LOOPBACK
 
 log = logging.getLogger("hinterland.cors")
 _LOOPBACK = re.compile(rb"https?://(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?")
 _METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE"
+_DEFAULT_PORTS = {b"http": b":80", b"https": b":443"}
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_UNLISTED = "pages of this origin may not call; add the origin to the setting cors_origins"
 _EXPOSED = b"ETag, Link, Location, Retry-After, X-Request-Id, X-Total-Count, Idempotency-Replayed"
+_EXPOSES = (b"access-control-expose-headers", _EXPOSED)
 
 
 class Cors:
-    """Answers preflights and marks the answers to listed origins; `origins` is the setting `cors_origins`."""
+    """Answers preflights, marks the answers to allowed origins, and refuses writes from pages of all others: a browser
+    hides an answer, yet sends a simple request without asking. `origins` is the setting `cors_origins`.
+    """
 
     def __init__(self, app: App, origins: Sequence[str]) -> None:
         self.app = app
@@ -29,44 +35,59 @@ class Cors:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        origin = next((value for name, value in scope["headers"] if name == b"origin"), None)
+        origin = None
+        if scope["type"] == "http":
+            for name, value in scope["headers"]:
+                if name == b"origin":
+                    origin = value
+                    break
         if origin is None:
             await self.app(scope, receive, send)
             return
         is_allowed = self.allows(origin)
         wanted = _header(scope, b"access-control-request-method")
-        if scope["method"] == "OPTIONS" and wanted:
-            await send_answer(scope, send, self._preflight(scope, origin, is_allowed, wanted))
+        if scope["method"] == "OPTIONS" and wanted and REFUSED not in scope:
+            await self._answer_preflight(scope, receive, send, origin, wanted)
             return
-        if not is_allowed:
+        if not is_allowed and not is_own(scope, origin):
             self._tell(scope, origin)
-        await self.app(scope, receive, _WithHeaders(send, self._headers(origin)) if is_allowed else send)
+            if scope["method"] not in _SAFE:
+                scope.setdefault(REFUSED, Refusal("forbidden", _UNLISTED))
+        await self.app(scope, receive, _WithHeaders(send, self.headers(origin)) if is_allowed else send)
 
     def allows(self, origin: bytes) -> bool:
         """Whether a page of `origin` may read answers; compared as a whole, never by prefix or suffix."""
-        if origin in self.origins or self.allows_all:
-            return origin != b"null" or b"null" in self.origins
-        return self.allows_loopback and _LOOPBACK.fullmatch(origin) is not None
+        return self._is_named(origin) or (self.allows_all and origin != b"null")
 
-    def _headers(self, origin: bytes) -> Headers:
-        allowed = b"*" if self.allows_all else origin
-        return [(b"access-control-allow-origin", allowed), (b"access-control-expose-headers", _EXPOSED)]
+    def _is_named(self, origin: bytes) -> bool:
+        return origin in self.origins or (self.allows_loopback and _LOOPBACK.fullmatch(origin) is not None)
 
-    def _preflight(self, scope: Scope, origin: bytes, is_allowed: bool, method: bytes) -> HttpAnswer:
-        if not is_allowed:
+    def headers(self, origin: bytes) -> Headers:
+        """What lets a page of an allowed `origin` read an answer; with credentials only where it is named itself."""
+        if not self._is_named(origin):
+            return [(b"access-control-allow-origin", b"*"), _EXPOSES]
+        headers = [(b"access-control-allow-origin", origin), _EXPOSES]
+        # `null` is any sandboxed frame's origin, so it vouches for nobody.
+        return headers if origin == b"null" else [*headers, (b"access-control-allow-credentials", b"true")]
+
+    async def _answer_preflight(self, scope: Scope, receive: Receive, send: Send, origin: bytes, method: bytes) -> None:
+        if not self.allows(origin):
             self._tell(scope, origin)
-            return _refusal("this origin is not in the setting cors_origins")
-        if method not in _METHODS.split(b", "):
+            scope[REFUSED] = Refusal("forbidden", _UNLISTED)
+        elif method not in _METHODS.split(b", "):
             log.warning(
                 "refused a preflight of %s: the method %s is not one of %s", *map(_shown, (origin, method, _METHODS))
             )
-            return _refusal("this method is not allowed from a page")
+            scope[REFUSED] = Refusal("forbidden", f"pages may not use this method; allowed: {_METHODS.decode()}")
+        else:
+            await send_answer(scope, send, self._preflight(scope, origin))
+            return
+        await self.app(scope, receive, send)
+
+    def _preflight(self, scope: Scope, origin: bytes) -> HttpAnswer:
         asked = _header(scope, b"access-control-request-headers")
         headers = [
-            *self._headers(origin),
+            *self.headers(origin),
             (b"access-control-allow-methods", _METHODS),
             (b"access-control-allow-headers", asked or b"Authorization, Content-Type"),
             (b"access-control-max-age", b"600"),
@@ -76,8 +97,9 @@ class Cors:
 
     def _tell(self, scope: Scope, origin: bytes) -> None:
         log.warning(
-            "refused %s %.200r from a page of the origin %s: it is not in the setting cors_origins (%s). "
+            "%s %s %.200r from a page of the origin %s: it is not in the setting cors_origins (%s). "
             "To allow it, set HINTERLAND_CORS_ORIGINS=%s or add it to cors_origins in the app file",
+            "hid the answer of" if scope["method"] in ("GET", "HEAD") else "refused",
             scope["method"],
             scope["path"],
             _shown(origin),
@@ -101,8 +123,19 @@ class _WithHeaders:
         await self.send(message)
 
 
-def _refusal(message: str) -> HttpAnswer:
-    return problem_answer(Refusal("forbidden", message, headers=(("Vary", "Origin"),)))
+def is_own(scope: Scope, origin: bytes) -> bool:
+    """Whether the page is of this server's own origin: its browser says so, or it is the host that the request names.
+
+    With https that host is the page's own too behind a proxy that ends TLS and asks by http.
+    """
+    if _header(scope, b"sec-fetch-site") == b"same-origin":
+        return True
+    host = _header(scope, b"host").lower()
+    scheme = scope.get("scheme", "http").encode()
+    return bool(host) and origin in (
+        b"%b://%b" % (scheme, host.removesuffix(_DEFAULT_PORTS.get(scheme, b""))),
+        b"https://" + host.removesuffix(b":443"),
+    )
 
 
 def _header(scope: Scope, name: bytes) -> bytes:

@@ -168,7 +168,8 @@ def test_answers_of_every_shape(server_process: Callable[..., ServerProcess]) ->
             assert next(stream.iter_lines()).startswith(":")
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as raw:
         raw.sendall(
-            b"GET /health HTTP/1.1\r\nhost: x\r\n\r\nGET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+            b"GET /health HTTP/1.1\r\nhost: [::1]\r\n\r\n"
+            b"GET /readyz HTTP/1.1\r\nhost: [::1]\r\nconnection: close\r\n\r\n"
         )
         answers = b"".join(iter(lambda: raw.recv(4_096), b""))
     assert answers.index(b'{"status":"ok"}') < answers.index(b'"ready"')

@@ -108,11 +108,18 @@ async def test_other_kinds_of_bodies(api: Api, given: str) -> None:
 
 
 async def test_kinds_of_json(api: Api) -> None:
-    """JSON by any of its names is read; an encoded body is not."""
-    for given in ("application/json", "Application/JSON; charset=utf-8", "application/merge-patch+json"):
+    """JSON by any of its names is read; in another charset than UTF-8, or encoded, it is refused, with the codings that
+    are accepted (RFC 9110 §12.5.3)."""
+    utf8 = ("Application/JSON; charset=utf-8", 'application/json;CHARSET="UTF-8"', "application/json; x=y")
+    for given in ("application/json", *utf8, "application/merge-patch+json"):
         assert (await api("POST", THINGS, content=b"{}", headers={"Content-Type": given})).status_code == 201
     encoded = await api("POST", THINGS, content=b"{}", headers=JSON | {"Content-Encoding": "gzip"})
     problem(encoded, 415, "unsupported_media_type")
+    assert encoded.headers["accept-encoding"] == "identity"
+    for charset in ("utf-16", "iso-8859-1", '"utf-16le"', ""):
+        given = f"application/json; charset={charset}"
+        answer = await api("POST", THINGS, content="{}".encode("utf-16"), headers={"Content-Type": given})
+        assert "UTF-8" in problem(answer, 415, "unsupported_media_type")["message"]
 
 
 async def test_a_body_that_is_too_large(tmp_path: Path) -> None:

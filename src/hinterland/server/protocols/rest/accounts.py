@@ -63,4 +63,4 @@ def _session(session: Session, status: int = 200) -> HttpAnswer:
 
 
 async def _body(request: HttpRequest) -> dict[str, Any]:
-    return (await request.json_object(_BODY_LIMIT, may_be_empty=True))[0]
+    return (await request.json_object(_BODY_LIMIT, may_be_empty=True, setting=""))[0]
