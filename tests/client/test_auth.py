@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
@@ -14,11 +15,13 @@ from hinterland.client.errors import (
     InvalidResponse,
     Unauthorized,
 )
+from hinterland.client.exchange import Request, Response
 from hinterland.client.session import SignedIn, SignedOut, SigningIn, State, unsealed
 from hinterland.client.transports.scripted import Scripted
 from hinterland.kit.clock import ManualClock
 from hinterland.testing.clock import play
 from tests.client.conftest import log_in, session
+from tests.client.foreign import FOREIGN, answer
 
 ADA = {"name": "Ada", "email": "ada@example.org", "password": "a good password"}
 USER = session()["user"]
@@ -71,7 +74,7 @@ async def test_the_states_can_be_observed(client: Client, script: Scripted) -> N
 async def test_a_failed_log_in_leaves_the_session_as_it_was(client: Client, script: Scripted) -> None:
     """Who fails to log in stays who one was; the wrong password is told apart from a missing sign-in."""
     await log_in(client, script)
-    script.expect("POST", "/v1/auth/login").answer(401, json={"code": "invalid_credentials", "message": "wrong"})
+    script.expect("POST", "/v1/auth/login").refuse("invalid_credentials", "wrong")
     with pytest.raises(InvalidCredentials, match="wrong"):
         await client.auth.log_in(email="ada@example.org", password="x")
     assert client.auth.user == USER
@@ -99,17 +102,76 @@ async def test_logging_out_always_works_here(
     if failure:
         script.expect("POST", "/v1/auth/logout", times=4).fail(failure)
     else:
-        script.expect("POST", "/v1/auth/logout").answer(401)
-        script.expect("POST", "/v1/auth/refresh").answer(400, json={"code": "invalid_grant"})
+        script.expect("POST", "/v1/auth/logout").refuse("unauthorized")
+        script.expect("POST", "/v1/auth/refresh").refuse("invalid_grant")
     await play(clock, client.auth.log_out())
     assert client.auth.state == SignedOut("log_out")
     assert "signed out here only" in caplog.text
     await client.auth.log_out()
 
 
+@pytest.mark.parametrize(("status", "content"), FOREIGN)
+async def test_logging_out_behind_a_portal(
+    client: Client, script: Scripted, clock: ManualClock, status: int, content: bytes
+) -> None:
+    """Whatever something on the way answers, one is signed out here."""
+    await log_in(client, script)
+    answer(script.expect("POST", "/v1/auth/logout", times=4 if status == 500 else 1), status, content)
+    await play(clock, client.auth.log_out())
+    assert client.auth.state == SignedOut("log_out")
+
+
+class Slow:
+    """A transport over a script on which a renewal takes until the server has carried out the log-out."""
+
+    def __init__(self, script: Scripted) -> None:
+        self.script = script
+        self.is_renewing = asyncio.Event()
+        self.is_out = asyncio.Event()
+
+    async def __call__(self, request: Request) -> Response:
+        """Pass the request on."""
+        if request.operation == "auth.refresh":
+            self.is_renewing.set()
+            await self.is_out.wait()
+        if request.operation == "auth.logout":
+            self.is_out.set()
+        return await self.script(request)
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+async def test_logging_out_during_a_renewal(make: Callable[..., Client], script: Scripted) -> None:
+    """A renewal that is refused because the user logs out meanwhile tells of the log-out, once, and of nothing else."""
+    client = make(slow := Slow(script))
+    await log_in(client, script)
+    told: list[State] = []
+    client.auth.listen(told.append)
+    script.expect("POST", "/v1/auth/logout").answer(204)
+    script.expect("POST", "/v1/auth/refresh").refuse("invalid_grant")
+    renewal = asyncio.create_task(client.auth.refresh())
+    await slow.is_renewing.wait()
+    await client.auth.log_out()
+    with pytest.raises(Unauthorized):
+        await renewal
+    assert told == [SignedOut("log_out")]
+
+
+async def test_a_renewal_after_logging_out(client: Client, script: Scripted) -> None:
+    """A renewal that comes to its turn after the log-out asks nothing and tells nothing."""
+    await log_in(client, script)
+    told: list[State] = []
+    client.auth.listen(told.append)
+    script.expect("POST", "/v1/auth/logout").answer(204)
+    renewal, _ = await asyncio.gather(client.auth.refresh(), client.auth.log_out(), return_exceptions=True)
+    assert isinstance(renewal, Unauthorized)
+    assert told == [SignedOut("log_out")]
+
+
 async def test_who_am_i(client: Client, script: Scripted) -> None:
     """`me` asks the server and keeps the newer record; signed out it is refused."""
-    script.expect("GET", "/v1/auth/me", headers={"authorization": None}).answer(401, json={"code": "unauthorized"})
+    script.expect("GET", "/v1/auth/me", headers={"authorization": None}).refuse("unauthorized")
     with pytest.raises(Unauthorized):
         await client.auth.me()
     await log_in(client, script)
@@ -127,7 +189,7 @@ async def test_renewing_by_wish(client: Client, script: Scripted) -> None:
     await log_in(client, script)
     script.expect("POST", "/v1/auth/refresh").answer(json=session(2))
     assert await client.auth.refresh() == USER
-    script.expect("POST", "/v1/auth/refresh").answer(400, json={"code": "invalid_grant"})
+    script.expect("POST", "/v1/auth/refresh").refuse("invalid_grant")
     with pytest.raises(Unauthorized):
         await client.auth.refresh()
     assert client.auth.state == SignedOut("refused")

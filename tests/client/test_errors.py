@@ -44,6 +44,7 @@ def test_an_error_tells_all_its_facts() -> None:
     error = ValidationFailed(
         "title: is required",
         status=400,
+        is_from_server=True,
         errors={"title": ["is required"]},
         detail="more",
         operation="records.create",

@@ -26,6 +26,7 @@ from hinterland.client.transports.scripted import SILENCE, Scripted
 from hinterland.kit.clock import ManualClock
 from hinterland.testing.clock import play
 from tests.client.conftest import log_in, session
+from tests.client.foreign import FOREIGN, answer
 
 PATH = "/v1/events"
 
@@ -112,21 +113,35 @@ async def test_an_outage_is_waited_for(client: Client, script: Scripted, clock: 
     assert clock.monotonic() < 30 * 4 + 20 + 7 + 4
 
 
-@pytest.mark.parametrize(("status", "kind"), [(403, Forbidden), (401, Unauthorized)])
+@pytest.mark.parametrize(("code", "kind"), [("forbidden", Forbidden), ("unauthorized", Unauthorized)])
 async def test_a_definite_refusal_is_raised(
-    client: Client, script: Scripted, status: int, kind: type[HinterlandError]
+    client: Client, script: Scripted, code: str, kind: type[HinterlandError]
 ) -> None:
     """Who may not listen is told, and nothing is tried again."""
-    script.expect("GET", PATH).answer(status)
+    script.expect("GET", PATH).refuse(code)
     with pytest.raises(kind):
         await collect(client.events("posts"))
+
+
+@pytest.mark.parametrize(("status", "content"), FOREIGN)
+async def test_a_portal_ends_no_stream(
+    client: Client, script: Scripted, clock: ManualClock, status: int, content: bytes
+) -> None:
+    """An answer or a redirect that something on the way gives is an outage: the stream is taken up again after it."""
+    answer(script.expect("GET", PATH, times=3), status, content)
+    script.expect("GET", PATH).answer(302, headers={"location": "http://portal.example/"})
+    script.expect("GET", PATH).answer(200, content=content)
+    script.expect("GET", PATH).stream([said("ready", "c0"), SILENCE])
+    async with aclosing(client.events("posts")) as events:
+        seen = await play(clock, first(events, 2))
+    assert [event.kind for event in seen] == ["offline", "ready"]
 
 
 async def test_a_stream_renews_its_session(client: Client, script: Scripted, clock: ManualClock) -> None:
     """A stream that ended with its access token comes back with a new one."""
     await log_in(client, script)
     script.expect("GET", PATH, headers={"authorization": "Bearer access-1"}).stream([commit("c1", "a")])
-    script.expect("GET", PATH, headers={"authorization": "Bearer access-1"}).answer(401)
+    script.expect("GET", PATH, headers={"authorization": "Bearer access-1"}).refuse("unauthorized")
     script.expect("POST", "/v1/auth/refresh").answer(json=session(2))
     script.expect("GET", PATH, headers={"authorization": "Bearer access-2", "last-event-id": "c1"}).answer(204)
     assert [event.kind for event in await play(clock, collect(client.events("posts")))] == ["commit", "offline"]

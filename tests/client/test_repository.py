@@ -6,9 +6,10 @@ import msgspec
 import pytest
 
 from hinterland.client.client import Client
-from hinterland.client.errors import InvalidResponse, Stale, ValidationFailed
+from hinterland.client.errors import InvalidResponse, NotFound, Stale, ValidationFailed
 from hinterland.client.repository import Page, RemoteRepository, Repository
 from hinterland.client.transports.scripted import Scripted
+from tests.client.foreign import PAGE
 
 PATH = "/v1/records/posts"
 
@@ -119,3 +120,22 @@ def test_the_remote_repository_fits_the_protocol(client: Client) -> None:
     assert methods == ["get", "list", "iterate", "create", "replace", "update", "delete"]
     assert all(hasattr(RemoteRepository, name) for name in methods)
     assert client.collection("posts", parent="users/1").collection == "users/1/posts"
+
+
+async def test_a_portals_page_is_no_answer(posts: Repository[Post], script: Scripted) -> None:
+    """A page that something on the way answers with 200 is neither a record nor a successful deletion, and its 404 is
+    not the server's."""
+    script.expect("DELETE", f"{PATH}/a").answer(200, content=PAGE)
+    with pytest.raises(InvalidResponse, match="HTML"):
+        await posts.delete("a")
+    script.expect("GET", f"{PATH}/a").answer(200, content=PAGE)
+    with pytest.raises(InvalidResponse, match="HTML"):
+        await posts.get("a")
+    script.expect("GET", f"{PATH}/a").answer(404, content=PAGE)
+    with pytest.raises(NotFound, match="not from the server itself") as caught:
+        await posts.get("a")
+    assert not caught.value.is_decided
+    script.expect("GET", f"{PATH}/a").refuse("not_found")
+    with pytest.raises(NotFound) as caught:
+        await posts.get("a")
+    assert caught.value.is_decided

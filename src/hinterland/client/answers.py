@@ -109,7 +109,7 @@ def error_in(response: Response, *, operation: str = "", now: float = 0.0) -> St
         code=code if code in BY_CODE else kind.code,
         errors=_field_errors(body.get("errors")),
         details=body["details"] if isinstance(body.get("details"), dict) else None,
-        is_from_server=code in CODES and CODES[code].status == body.get("status") == response.status,
+        is_from_server=_is_own(code, body, response),
         is_in_doubt=response.is_in_doubt,
         retry_after=_wait_asked(response, body, now),
         request_id=response.headers.get("x-request-id") or _text(body.get("request_id")),
@@ -118,6 +118,16 @@ def error_in(response: Response, *, operation: str = "", now: float = 0.0) -> St
     )
     error.attempts, error.waited = response.attempts, response.waited
     return error
+
+
+def is_own(response: Response) -> bool:
+    """Whether an answer that says no is the server's own, and not that of something on the way."""
+    body = _object_in(response.content)
+    return _is_own(body.get("code"), body, response)
+
+
+def _is_own(code: object, body: Mapping[str, Any], response: Response) -> bool:
+    return isinstance(code, str) and code in CODES and CODES[code].status == body.get("status") == response.status
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from hinterland.client.calls import Call, Calls
 from hinterland.client.documents import decoded
-from hinterland.client.errors import NetworkError, ServerError, Unauthorized
+from hinterland.client.errors import HinterlandError, Unauthorized
 from hinterland.client.session import Listener, SignedIn, SigningIn, State
 from hinterland.client.tokens import Refresh, Tokens
 from hinterland.contract.accounts import Credentials, RefreshRequest, Session
@@ -76,12 +76,13 @@ class Auth:
 
     async def log_out(self) -> None:
         """End the session, here in any case, and on the server if it can be reached."""
-        if isinstance(self.state, SignedIn):
-            try:
-                await self._call("auth.logout", output=type(None))
-            except (NetworkError, ServerError, Unauthorized) as error:
-                _log.warning("signed out here only; the session ends on the server by its age: %s", error)
-        await self._tokens.sign_out("log_out")
+        with self._tokens.leaving():
+            if isinstance(self.state, SignedIn):
+                try:
+                    await self._call("auth.logout", output=type(None))
+                except HinterlandError as error:
+                    _log.warning("signed out here only; the session ends on the server by its age: %s", error)
+            await self._tokens.sign_out("log_out")
         await self._followed()
 
     async def refresh(self) -> dict[str, Any]:

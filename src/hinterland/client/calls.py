@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from hinterland.client.answers import error_in
-from hinterland.client.documents import decoded
+from hinterland.client.documents import check_empty, decoded
 from hinterland.client.exchange import Request, Response, Send, origin_of
 from hinterland.client.options import Options
 from hinterland.contract.identity import new_id
@@ -73,9 +73,10 @@ class Calls:
         if deadline is not None:
             request = request.replaced(deadline=self._clock.monotonic() + deadline)
         response = await self.perform(request)
-        if output is type(None):
-            return output()
         request_id = response.headers.get("x-request-id", "")
+        if output is type(None):
+            check_empty(response.content, operation=operation, request_id=request_id)
+            return output()
         return decoded(response.content, output, operation=operation, request_id=request_id)
 
     def request(

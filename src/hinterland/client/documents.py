@@ -24,6 +24,13 @@ def decoded(content: bytes, kind: type[T], *, operation: str = "", request_id: s
         ) from None  # fmt: skip
 
 
+def check_empty(content: bytes, *, operation: str = "", request_id: str = "") -> None:
+    """Raises InvalidResponse where something is answered, such as a portal's page, in the place of nothing."""
+    if content:
+        found = _looks_like(content) or "JSON"
+        raise InvalidResponse(found=found, detail="no body was expected", operation=operation, request_id=request_id)
+
+
 def _looks_like(content: bytes) -> str:
     start = content.lstrip()[:1]
     if not start:

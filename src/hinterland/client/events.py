@@ -18,8 +18,10 @@ from hinterland.client.errors import (
     NetworkError,
     RateLimited,
     ReadTimeout,
+    RedirectRefused,
     RequestTimeout,
     ServerError,
+    StatusError,
 )
 from hinterland.client.exchange import Response
 from hinterland.contract.errors import Problem
@@ -31,7 +33,7 @@ from hinterland.kit.time_limit import within
 
 SILENCE = 40.0  # seconds; the server says something at least every 15
 WAIT_BASE, WAIT_CAP = 0.25, 4.0  # seconds between tries: back within 5 s of the network's return
-_PASSING = (NetworkError, ServerError, RateLimited, RequestTimeout)
+_PASSING = (NetworkError, RedirectRefused, ServerError, RateLimited, RequestTimeout)
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,7 +79,9 @@ class Feed:
                         failures = 0
                         yield event
                 return
-            except _PASSING as error:
+            except HinterlandError as error:
+                if not _may_pass(error):
+                    raise
                 if failures == 0:
                     yield Event(kind="offline", cursor=subscription.cursor, reason=error.message)
                 wait = self._wait(failures, error, subscription)
@@ -137,6 +141,11 @@ class _Subscription:
         if not piece:
             raise ConnectionLost(detail="the stream ended", operation="events.stream")
         return piece
+
+
+def _may_pass(error: HinterlandError) -> bool:
+    """Whether it may be gone at the next try: trouble, or the word of something on the way to the server."""
+    return isinstance(error, _PASSING) or (isinstance(error, StatusError) and not error.is_decided)
 
 
 def _event(message: Message, cursor: str) -> Event | None:

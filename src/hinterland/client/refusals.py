@@ -39,9 +39,16 @@ class StatusError(HinterlandError):
         self.is_from_server = is_from_server
         self.is_in_doubt = is_in_doubt
 
+    @property
+    def is_decided(self) -> bool:
+        """Whether the server itself said so, or this device before anything was sent; else it says nothing of the
+        session, nor of the records."""
+        return self.is_from_server or self.status == 0
+
     def _facts(self) -> list[str]:
         fields = [f"{name}: {'; '.join(messages)}" for name, messages in self.errors.items()]
-        return [*super()._facts(), *([f"status {self.status}"] if self.status else []), *fields]
+        status = f"status {self.status}" + ("" if self.is_from_server else ", not from the server itself")
+        return [*super()._facts(), *([status] if self.status else []), *fields]
 
 
 class BadRequest(StatusError):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from copy import copy
 from typing import Any
 
@@ -38,6 +38,7 @@ class Tokens:
         self._refresh = refresh
         self._flight: SingleFlight[Token | None] = SingleFlight()
         self._renew_at = 0.0
+        self._wish: Reason | None = None
         self.holder = StateHolder(self._first_state)
 
     @property
@@ -73,7 +74,9 @@ class Tokens:
         """The server refused a token that it had just given: the session is over."""
         state = self.state
         if isinstance(state, SignedIn) and state.access_token == token.value:
-            await self.sign_out("refused")
+            async with self._locked():
+                self._forget()
+            self._end(state, "refused")
 
     async def sign_in(self, session: Session) -> SignedIn:
         """Keep a new session. Where the vault can't keep it, it holds as long as this process."""
@@ -85,6 +88,15 @@ class Tokens:
         async with self._locked():
             self._forget()
         self.holder.move(SignedOut(reason))
+
+    @contextmanager
+    def leaving(self) -> Iterator[None]:
+        """Within the block the session ends because the user wishes it, whatever tells of its end first."""
+        self._wish = "log_out"
+        try:
+            yield
+        finally:
+            self._wish = None
 
     def know(self, user: dict[str, Any]) -> None:
         """The signed-in user's record, as the server has it now."""
@@ -106,18 +118,26 @@ class Tokens:
         async with self._locked():
             kept = self._kept_or(used)
             if kept is None:
-                self.holder.move(SignedOut("elsewhere"))
+                self._end(used, "elsewhere")
                 return None
             if kept.access_token != used.access_token:
                 self._enter(kept)
                 return _of(_token(used), _token(kept))
             try:
                 session = await self._refresh(kept.refresh_token)
-            except InvalidGrant:
+            except InvalidGrant as error:
+                if not error.is_from_server:
+                    raise
                 self._forget()
-                self.holder.move(SignedOut("refused"))
+                self._end(used, "refused")
                 return None
             return _token(self._keep(session), is_fresh=True)
+
+    def _end(self, session: SignedIn, reason: Reason) -> None:
+        """The session is over, unless it is no longer the one in force."""
+        state = self.state
+        if isinstance(state, SignedIn) and state.access_token == session.access_token:
+            self.holder.move(SignedOut(self._wish or reason))
 
     @asynccontextmanager
     async def _locked(self) -> AsyncIterator[None]:

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import pytest
 
 from hinterland.client.client import Client
-from hinterland.client.errors import ConnectionLost, ServerError, Unauthorized, VaultError
+from hinterland.client.errors import ConnectionLost, ServerError, StatusError, Unauthorized, VaultError
 from hinterland.client.session import SignedIn, SignedOut
 from hinterland.client.transports.scripted import Scripted
 from hinterland.client.vault.file import FileVault
@@ -19,6 +19,7 @@ from hinterland.client.vault.memory import MemoryVault
 from hinterland.kit.clock import ManualClock
 from hinterland.testing.clock import play
 from tests.client.conftest import log_in, session
+from tests.client.foreign import NOT_REPEATED, answer
 
 PATH = "/v1/records/posts"
 PAGE: dict[str, Any] = {"items": [], "next": None}
@@ -32,7 +33,7 @@ def bearing(number: int) -> dict[str, str]:
 async def test_100_concurrent_calls_share_one_renewal(client: Client, script: Scripted) -> None:
     """100 concurrent calls meet 401 → one refresh, each replayed once."""
     await log_in(client, script)
-    script.expect("GET", PATH, headers=bearing(1), times=100).answer(401)
+    script.expect("GET", PATH, headers=bearing(1), times=100).refuse("unauthorized")
     script.expect("POST", "/v1/auth/refresh", json={"refresh_token": "refresh-1"}).answer(json=session(2))
     script.expect("GET", PATH, headers=bearing(2), times=100).answer(json=PAGE)
     await asyncio.gather(*(client.collection("posts").list() for _ in range(100)))
@@ -42,9 +43,9 @@ async def test_100_concurrent_calls_share_one_renewal(client: Client, script: Sc
 async def test_a_second_401_signs_out(client: Client, script: Scripted) -> None:
     """A second 401 → signed out, no loop."""
     await log_in(client, script)
-    script.expect("GET", PATH, headers=bearing(1)).answer(401)
+    script.expect("GET", PATH, headers=bearing(1)).refuse("unauthorized")
     script.expect("POST", "/v1/auth/refresh").answer(json=session(2))
-    script.expect("GET", PATH, headers=bearing(2)).answer(401, json={"code": "unauthorized", "message": "who?"})
+    script.expect("GET", PATH, headers=bearing(2)).refuse("unauthorized", "who?")
     with pytest.raises(Unauthorized, match=r"who\?"):
         await client.collection("posts").list()
     assert client.auth.state == SignedOut("refused")
@@ -56,23 +57,46 @@ async def test_only_a_definitive_refusal_signs_out(client: Client, script: Scrip
     """A renewal that meets a broken server keeps the session; invalid_grant ends it and the call's own 401 is
     raised."""
     await log_in(client, script)
-    script.expect("GET", PATH, headers=bearing(1)).answer(401)
+    script.expect("GET", PATH, headers=bearing(1)).refuse("unauthorized")
     script.expect("POST", "/v1/auth/refresh", times=8).answer(500)
     with pytest.raises(ServerError) as caught:
         await play(clock, client.collection("posts").list())
     assert (caught.value.operation, caught.value.sent) == ("auth.refresh", "no")
     assert client.auth.user is not None
-    script.expect("GET", PATH, headers=bearing(1)).answer(401)
-    script.expect("POST", "/v1/auth/refresh").answer(400, json={"code": "invalid_grant"})
+    script.expect("GET", PATH, headers=bearing(1)).refuse("unauthorized")
+    script.expect("POST", "/v1/auth/refresh").refuse("invalid_grant")
     with pytest.raises(Unauthorized):
         await client.collection("posts").list()
     assert client.auth.state == SignedOut("refused")
 
 
+@pytest.mark.parametrize(("status", "content"), NOT_REPEATED)
+async def test_an_answer_of_something_on_the_way_ends_no_session(
+    client: Client, script: Scripted, status: int, content: bytes
+) -> None:
+    """An answer that is not the server's own, to a call, to the renewal after the server's own 401 or to the call that
+    is sent again, neither renews nor ends the session; the error says that the server did not give it."""
+    await log_in(client, script)
+    answer(script.expect("GET", PATH, headers=bearing(1)), status, content)
+    with pytest.raises(StatusError) as caught:
+        await client.collection("posts").list()
+    assert (caught.value.status, caught.value.is_from_server) == (status, False)
+    script.expect("GET", PATH, headers=bearing(1)).refuse("unauthorized")
+    answer(script.expect("POST", "/v1/auth/refresh"), status, content)
+    with pytest.raises(StatusError):
+        await client.collection("posts").list()
+    script.expect("GET", PATH, headers=bearing(1)).refuse("unauthorized")
+    script.expect("POST", "/v1/auth/refresh").answer(json=session(2))
+    answer(script.expect("GET", PATH, headers=bearing(2)), status, content)
+    with pytest.raises(StatusError):
+        await client.collection("posts").list()
+    assert isinstance(client.auth.state, SignedIn)
+
+
 async def test_a_lost_renewal_is_asked_again(client: Client, script: Scripted, clock: ManualClock) -> None:
     """An answer to a renewal that was lost is asked for again with the same token, well within the server's 10 s."""
     await log_in(client, script)
-    script.expect("GET", PATH, headers=bearing(1)).answer(401)
+    script.expect("GET", PATH, headers=bearing(1)).refuse("unauthorized")
     script.expect("POST", "/v1/auth/refresh", json={"refresh_token": "refresh-1"}, times=2).fail(ConnectionLost())
     script.expect("POST", "/v1/auth/refresh", json={"refresh_token": "refresh-1"}).answer(json=session(2))
     script.expect("GET", PATH, headers=bearing(2)).answer(json=PAGE)
@@ -119,7 +143,7 @@ async def test_a_token_that_another_call_renewed_is_taken(client: Client, script
     newer = await tokens.renewed(old)
     assert newer is not None
     assert (newer.value, newer.is_fresh) == ("access-2", False)
-    script.expect("GET", PATH).answer(401)
+    script.expect("GET", PATH).refuse("unauthorized")
     script.expect("POST", "/v1/auth/refresh", json={"refresh_token": "refresh-2"}).answer(json=session(3))
     script.expect("GET", PATH, headers=bearing(3)).answer(json=PAGE)
     await client.collection("posts").list()
@@ -155,12 +179,12 @@ async def test_clients_of_one_vault_share_a_renewal(make: Callable[..., Client],
     assert other.auth.user == one.auth.user
     script.expect("POST", "/v1/auth/refresh", json={"refresh_token": "refresh-1"}).answer(json=session(2))
     await one.auth.refresh()
-    script.expect("GET", PATH, headers=bearing(1)).answer(401)
+    script.expect("GET", PATH, headers=bearing(1)).refuse("unauthorized")
     script.expect("GET", PATH, headers=bearing(2)).answer(json=PAGE)
     await other.collection("posts").list()
     script.expect("POST", "/v1/auth/logout").answer(204)
     await one.auth.log_out()
-    script.expect("GET", PATH, headers=bearing(2)).answer(401)
+    script.expect("GET", PATH, headers=bearing(2)).refuse("unauthorized")
     with pytest.raises(Unauthorized):
         await other.collection("posts").list()
     assert other.auth.state == SignedOut("elsewhere")
@@ -176,7 +200,7 @@ async def test_another_person_in_the_vault_is_not_taken_for_the_same(
     other = make(vault=vault)
     assert isinstance(other.auth.state, SignedIn)
     await log_in(one, script, 2, user="u2")
-    script.expect("GET", PATH, headers=bearing(1)).answer(401)
+    script.expect("GET", PATH, headers=bearing(1)).refuse("unauthorized")
     with pytest.raises(Unauthorized):
         await other.collection("posts").list()
     assert other.auth.user == one.auth.user

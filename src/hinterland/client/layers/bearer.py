@@ -6,6 +6,7 @@ from typing import Protocol
 
 import msgspec
 
+from hinterland.client.answers import is_own
 from hinterland.client.errors import Unauthorized
 from hinterland.client.exchange import Layer, Request, Response, Send, origin_of
 
@@ -40,9 +41,10 @@ class TokenSource(Protocol):
 
 
 def bearer(source: TokenSource, origin: str) -> Layer:
-    """Adds the token; a 401 renews it and sends the request again, and a second 401 ends the session.
+    """Adds the token; the server's 401 renews it and sends the request again, and a second one ends the session.
 
-    A token that another call had renewed meanwhile may have aged too, so that two renewals are made at most.
+    A 401 that is not the server's own, such as a gateway's, says nothing of the token. A token that another call had
+    renewed meanwhile may have aged too, so that two renewals are made at most.
     """
 
     async def layer(request: Request, send: Send) -> Response:
@@ -54,19 +56,23 @@ def bearer(source: TokenSource, origin: str) -> Layer:
             return await send(request)
         response = await send(_with(request, token))
         for _ in range(MOST_RENEWALS):
-            if response.status != 401:
+            if not _is_refused(response):
                 break
             renewed = await source.renewed(token)
             if renewed is None:
                 break
             token = renewed
             response = await send(_with(request, token))
-            if response.status == 401 and token.is_fresh:
+            if _is_refused(response) and token.is_fresh:
                 await source.refused(token)
                 break
         return response
 
     return layer
+
+
+def _is_refused(response: Response) -> bool:
+    return response.status == 401 and is_own(response)
 
 
 def _check_user(request: Request, user: str | int) -> None:

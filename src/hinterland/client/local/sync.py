@@ -154,10 +154,11 @@ class Sync:
                 continue
             try:
                 await self._round()
-            except (Unauthorized, InvalidGrant) as error:
-                self._say("paused", error)
-                await self._nudged.wait()
             except HinterlandError as error:
+                if isinstance(error, Unauthorized | InvalidGrant) and error.is_decided:
+                    self._say("paused", error)
+                    await self._nudged.wait()
+                    continue
                 self.unknown.clear()  # a server that was away may be another when it is back
                 self._say("offline", error)
                 wait = max(full_jitter(failures, _BASE, _CAP, self._random), error.retry_after or 0.0)

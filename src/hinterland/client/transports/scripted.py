@@ -12,6 +12,7 @@ import msgspec
 
 from hinterland.client.errors import HinterlandError
 from hinterland.client.exchange import Request, Response
+from hinterland.contract.errors import Refusal
 
 _ANYTHING: Any = object()
 SILENCE: Final = b""  # in a stream: nothing comes any more, and the connection stays
@@ -22,7 +23,7 @@ class ScriptError(AssertionError):
 
 
 class Step:
-    """One expected request and what is done with it: `answer`, `fail` or `stream`."""
+    """One expected request and what is done with it: `answer`, `refuse`, `fail` or `stream`."""
 
     def __init__(
         self,
@@ -57,6 +58,11 @@ class Step:
         self._content = msgspec.json.encode(json) if json is not None else content
         self._answer_headers = dict(headers or {})
         return self
+
+    def refuse(self, code: str, message: str = "") -> Self:
+        """Answer as the server does where it refuses: with a problem of the contract's table."""
+        problem = Refusal(code, message).problem()
+        return self.answer(problem.status, json=problem, headers={"content-type": "application/problem+json"})
 
     def fail(self, error: HinterlandError) -> Self:
         """Raise this instead of answering, as the network would."""
