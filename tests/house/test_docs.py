@@ -58,3 +58,25 @@ def test_every_command_is_documented(documentation: str) -> None:
     missing = [name for name in names if not re.search(rf"hinterland [a-z -]*\b{re.escape(name)}\b", documentation)]
     assert names
     assert missing == []
+
+
+def test_every_option_of_the_client_is_documented() -> None:
+    """An undocumented option of the client fails: each has a row with its default in the client's page."""
+    options = importlib.import_module("hinterland.client.options").Options
+    page = (ROOT / "docs" / "client.md").read_text()
+    rows = {found[1]: found[2] for found in re.finditer(r"^\| `(\w+)` \| ([^|]+) \|", page, re.MULTILINE)}
+    made = options()
+    shown = {name: value if (value := getattr(made, name)) != {} else "none" for name in options.__struct_fields__}
+    assert {name: rows.get(name) for name in shown} == {
+        name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in shown.items()
+    }
+
+
+def test_every_function_of_rules_is_documented() -> None:
+    """An undocumented function of the expression language fails: each has an example in the page on rules."""
+    functions = importlib.import_module("hinterland.kit.cel.functions")
+    page = (ROOT / "docs" / "rules.md").read_text()
+    documented = {
+        name for row in re.findall(r"^\| (`[^|]+) \|", page, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)
+    }
+    assert [name for name in functions._FUNCTIONS if name not in documented] == []

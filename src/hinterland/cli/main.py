@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-NEEDS_SERVER = "This command needs the server's parts. Install them with: pip install 'hinterland[server]'"
+NEEDS_SERVER = "this command needs the server's packages; install hinterland with the extra 'server'"
 
 
 def main() -> None:

@@ -63,8 +63,8 @@ def _postgres(dsn: str) -> Storage:
         from hinterland.server.storage.postgres import PostgresStorage
     except ModuleNotFoundError as error:
         raise StorageError(
-            f"database_url asks for PostgreSQL, and {error.name} is not installed: "
-            "pip install 'hinterland[server,postgres]'"
+            f"database_url asks for PostgreSQL, and {error.name} is not installed; install hinterland with the extra "
+            "'postgres'"
         ) from error
     return PostgresStorage(dsn)
 

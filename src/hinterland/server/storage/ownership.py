@@ -26,7 +26,7 @@ class Ownership:
     def take(self) -> None:
         """Hold the folder, making it where it is missing. Raises `StorageError`."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._make()
             file = open(self.folder / "lock", "a+", encoding="utf-8", opener=_for_the_owner)  # noqa: SIM115
         except OSError as error:
             raise StorageError(
@@ -44,6 +44,12 @@ class Ownership:
         self._file = file
         self._warn_of_others()
         self.announce()
+
+    def _make(self) -> None:
+        """Make the folder where it is missing. A new one ignores itself in git: it holds people's data and keys."""
+        if not self.folder.exists():
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            (self.folder / ".gitignore").write_text("*\n")
 
     def _warn_of_others(self) -> None:
         mode = stat.S_IMODE(self.folder.stat().st_mode)
