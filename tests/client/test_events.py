@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
+from itertools import pairwise
 
 import msgspec
 import pytest
@@ -20,7 +21,8 @@ from hinterland.client.errors import (
     TooCostly,
     Unauthorized,
 )
-from hinterland.client.events import Event
+from hinterland.client.events import SILENCE as SILENCE_SECONDS
+from hinterland.client.events import WAIT_CAP, Event
 from hinterland.client.exchange import Request, Response
 from hinterland.client.transports.scripted import SILENCE, Scripted
 from hinterland.kit.clock import ManualClock
@@ -74,8 +76,8 @@ async def test_a_stream_that_is_cut_anywhere_is_resumed(
         [said("ready", "c0"), whole + commit("c2", "b"), SILENCE]
     )
     async with aclosing(client.events("posts")) as events:
-        seen = await play(clock, first(events, 5))
-    assert [event.kind for event in seen] == ["ready", "offline", "ready", "commit", "commit"]
+        seen = await play(clock, first(events, 4))
+    assert [event.kind for event in seen] == ["ready", "ready", "commit", "commit"]
     assert [change.id for event in seen for change in event.changes] == ["a", "b"]
 
 
@@ -109,8 +111,39 @@ async def test_an_outage_is_waited_for(client: Client, script: Scripted, clock: 
     script.expect("GET", PATH).stream([b"retry: 7000\n\n", said("ready", "c0"), ConnectionLost()])
     script.expect("GET", PATH).answer(204)
     seen = await play(clock, collect(client.events("posts")))
-    assert [event.kind for event in seen] == ["offline", "ready", "offline"]
+    assert [event.kind for event in seen] == ["offline", "ready"]
     assert clock.monotonic() < 30 * 4 + 20 + 7 + 4
+
+
+async def test_streams_that_end_after_their_first_event(client: Client, script: Scripted, clock: ManualClock) -> None:
+    """A stream that is cut after its first event again and again: waits grow to the cap, and nobody is told that the
+    server is away; when it really is, that is told."""
+    script.expect("GET", PATH, times=30).stream([said("ready", "c0"), ConnectionLost()])
+    script.expect("GET", PATH, times=2).fail(ConnectError())
+    script.expect("GET", PATH).answer(204)
+    times: list[float] = []
+    kinds: list[str] = []
+
+    async def listen() -> None:
+        async for event in client.events("posts"):
+            times.append(clock.monotonic())
+            kinds.append(event.kind)
+
+    await play(clock, listen())
+    assert kinds == ["ready"] * 30 + ["offline"]
+    waits = [later - earlier for earlier, later in pairwise(times[:30])]
+    assert waits == sorted(waits)
+    assert set(waits[5:]) == {WAIT_CAP / 2}  # the test's random is 0.5
+
+
+async def test_a_steady_stream_that_ends(client: Client, script: Scripted, clock: ManualClock) -> None:
+    """A stream that lasted is taken up again at once, however many did before it, and is told as offline meanwhile."""
+    for number in range(5):
+        script.expect("GET", PATH).stream([said("ready", f"c{number}"), SILENCE])
+    script.expect("GET", PATH).answer(204)
+    seen = await play(clock, collect(client.events("posts")))
+    assert [event.kind for event in seen] == ["ready", "offline"] * 5
+    assert clock.monotonic() < 5 * (SILENCE_SECONDS + 1)
 
 
 @pytest.mark.parametrize(("code", "kind"), [("forbidden", Forbidden), ("unauthorized", Unauthorized)])
@@ -144,7 +177,7 @@ async def test_a_stream_renews_its_session(client: Client, script: Scripted, clo
     script.expect("GET", PATH, headers={"authorization": "Bearer access-1"}).refuse("unauthorized")
     script.expect("POST", "/v1/auth/refresh").answer(json=session(2))
     script.expect("GET", PATH, headers={"authorization": "Bearer access-2", "last-event-id": "c1"}).answer(204)
-    assert [event.kind for event in await play(clock, collect(client.events("posts")))] == ["commit", "offline"]
+    assert [event.kind for event in await play(clock, collect(client.events("posts")))] == ["commit"]
 
 
 async def test_a_stream_that_is_ended_for_a_reason(client: Client, script: Scripted) -> None:

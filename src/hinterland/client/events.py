@@ -33,6 +33,7 @@ from hinterland.kit.time_limit import within
 
 SILENCE = 40.0  # seconds; the server says something at least every 15
 WAIT_BASE, WAIT_CAP = 0.25, 4.0  # seconds between tries: back within 5 s of the network's return
+STEADY = 5.0  # seconds; a stream that ends sooner counts as a try that failed
 _PASSING = (NetworkError, RedirectRefused, ServerError, RateLimited, RequestTimeout)
 
 
@@ -41,7 +42,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
     `ready`: the stream stands. `commit`: `changes` that were made together. `position`: nothing new until here.
     `resync`: the cursor can't be continued (`reason`): read the collections again. `offline`: the stream broke off
-    (`reason`), and is being taken up again; `ready` follows when that succeeded.
+    (`reason`), and is being taken up again; `ready` follows when that succeeded. A stream that breaks off in its first
+    seconds is taken up again without a word, unless that fails.
     """
 
     kind: Literal["ready", "commit", "position", "resync", "offline"]
@@ -71,18 +73,24 @@ class Feed:
         the stream since the filter costs too much; what may pass is waited for.
         """
         subscription = _Subscription(self._calls, self._clock, collections, filter, cursor)
-        failures = 0
+        failures, is_offline = 0, False
         while True:
+            began: float | None = None
             try:
                 async with aclosing(subscription.connection()) as events:
                     async for event in events:
-                        failures = 0
+                        began = self._clock.monotonic() if began is None else began
+                        is_offline = False
                         yield event
                 return
             except HinterlandError as error:
                 if not _may_pass(error):
                     raise
-                if failures == 0:
+                is_steady = began is not None and self._clock.monotonic() - began >= STEADY
+                if is_steady:
+                    failures = 0
+                if not is_offline and (is_steady or began is None):
+                    is_offline = True
                     yield Event(kind="offline", cursor=subscription.cursor, reason=error.message)
                 wait = self._wait(failures, error, subscription)
                 failures += 1

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+from typing import Any
+
 import pytest
 
 from hinterland.client.answers import error_in
+from hinterland.client.calls import Calls
+from hinterland.client.events import Event, Feed
+from hinterland.client.exchange import Request, Response
+from hinterland.client.options import Options
+from hinterland.contract.changes import Write
+from hinterland.contract.sync import Pull, PullResult
 from hinterland.kit.clock import ManualClock
 from tests.client.foreign import FOREIGN, response
-from tests.client.local.conftest import OPEN, until
+from tests.client.local.conftest import OPEN, next_of, until
 from tests.client.local.steps import Way
 from tests.support.model_server import ModelServer
 
@@ -36,3 +47,63 @@ async def test_a_portal_neither_pauses_nor_parks(
     await clock.advance(5)
     assert (await written.settled()).is_applied
     await until(lambda: local.sync.status.state == "online")
+
+
+class Cutting:
+    """The way to a server over a proxy that ends every event stream after its first event."""
+
+    def __init__(self, server: ModelServer, clock: ManualClock) -> None:
+        self.server = server
+        self.requests = 0
+        calls = Calls(self._send, "http://127.0.0.1:8000", clock, Options())
+        self._feed = Feed(calls, clock, lambda: 0.5)
+
+    async def _send(self, request: Request) -> Response:
+        self.requests += 1
+
+        async def pieces() -> AsyncIterator[bytes]:
+            yield b"id: c0\nevent: ready\ndata: {}\n\n"
+
+        return Response(status=200, stream=pieces())
+
+    async def pull(self, account: Any, pull: Pull) -> PullResult:
+        """A pull, counted."""
+        self.requests += 1
+        return await self.server.pull(account, pull)
+
+    def events(self, account: Any, collections: Sequence[str], cursor: str) -> AsyncGenerator[Event, None]:
+        """The streams, as the proxy leaves them."""
+        return self._feed.events(collections, cursor=cursor)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.server, name)
+
+
+async def test_a_proxy_that_ends_streams(device: OPEN, server: ModelServer, clock: ManualClock) -> None:
+    """A proxy that ends each event stream after its first event: the state stays online, requests stay few, news comes
+    by rounds."""
+    local = await device(remote=(remote := Cutting(server, clock)))
+    local.sync.start()
+    await until(lambda: local.sync.status.state == "online")
+    states: list[str] = []
+
+    async def watch() -> None:
+        async with aclosing(local.sync.watch()) as statuses:
+            async for status in statuses:
+                states.append(status.state)
+
+    watching = asyncio.create_task(watch())
+    for _ in range(120):
+        await clock.advance(0.5)
+        await local.outbox.counts()  # the clock waits for the store's thread
+    assert set(states) == {"online"}
+    assert 20 < remote.requests < 80
+    rows = local.collection("notes").watch()
+    assert await next_of(rows) == []
+    server.write(Write(act="create", collection="notes", id="news", body={}))
+    for _ in range(10):
+        await clock.advance(0.5)
+        await local.outbox.counts()
+    assert [row["id"] for row in await next_of(rows)] == ["news"]
+    await rows.aclose()
+    watching.cancel()

@@ -59,6 +59,7 @@ class Sync:
         self._tasks: list[asyncio.Task[None]] = []
         self._live: asyncio.Task[None] | None = None
         self._listening = ""
+        self._was_ready = False
         self._told: set[str] = set()  # the unknown collections that listeners of the bell know of
         self._nudged = asyncio.Event()
         self._has_work = asyncio.Event()
@@ -217,6 +218,7 @@ class Sync:
 
     async def _follow(self, scope: Scope, subscription: str) -> None:
         """Take live events until the stream ends for good; a round then begins anew."""
+        self._was_ready = False
         at = await self._store.read(partial(pulls.position, scope=scope, subscription=subscription))
         try:
             async with (
@@ -241,11 +243,16 @@ class Sync:
     async def _on(self, scope: Scope, event: Event) -> None:
         if event.kind == "offline":
             self._say("offline", ConnectionLost(event.reason))
+            self.work()  # a round tells whether it is the server, or only its streams
         elif event.kind == "resync":
             await self._store.write(partial(pulls.distrust, scope=scope))
             self.work()
-        elif self.status.state != "online":
-            self.nudge()
+        else:
+            if self.status.state != "online":
+                self.nudge()
+            elif self._was_ready:
+                self.work()  # streams that end again and again bring no news of their own
+            self._was_ready = True
 
     async def _take(self, scope: Scope, subscription: str, events: Sequence[Event]) -> None:
         """Apply what came in one transaction: one for each would bind a busy stream to the speed of the disk."""
