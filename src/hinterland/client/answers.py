@@ -33,6 +33,7 @@ BY_CODE: dict[str, type[StatusError]] = {
     "gap": errors.Gap,
     "stale": errors.Stale,
     "too_large": errors.TooLarge,
+    "misdirected": errors.BadRequest,
     "unsupported_media_type": errors.UnsupportedMediaType,
     "key_reused": errors.KeyReused,
     "password_policy": errors.PasswordRefused,
