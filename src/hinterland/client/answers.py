@@ -14,6 +14,7 @@ from hinterland.contract.errors import CODES, Problem, Refusal
 
 # Codes of the contract's table.
 BY_CODE: dict[str, type[StatusError]] = {
+    "invalid_request": errors.BadRequest,
     "invalid_body": errors.BadRequest,
     "validation": errors.ValidationFailed,
     "invalid_query": errors.BadRequest,
@@ -40,6 +41,8 @@ BY_CODE: dict[str, type[StatusError]] = {
     "rate_limited": errors.RateLimited,
     "headers_too_large": errors.TooLarge,
     "internal": errors.ServerError,
+    "not_implemented": errors.ServerError,
+    "http_version": errors.ServerError,
     "unavailable": errors.ServiceUnavailable,
     "storage_full": errors.StorageFull,
 }

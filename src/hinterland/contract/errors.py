@@ -24,6 +24,7 @@ def _table(*rows: tuple[str, int, str]) -> dict[str, ErrorCode]:
 
 
 CODES = _table(
+    ("invalid_request", 400, "Bad request"),
     ("invalid_body", 400, "The body was not understood"),
     ("validation", 400, "Some fields are not valid"),
     ("invalid_query", 400, "A query parameter is not valid"),
@@ -50,7 +51,9 @@ CODES = _table(
     ("rate_limited", 429, "Too many requests"),
     ("headers_too_large", 431, "The request's headers are too large"),
     ("internal", 500, "The server made a mistake"),
+    ("not_implemented", 501, "Not implemented"),
     ("unavailable", 503, "The server can't do this now"),
+    ("http_version", 505, "HTTP version not supported"),
     ("storage_full", 507, "The server's disk is full"),
 )
 

@@ -146,7 +146,8 @@ _TABLE: tuple[Operation, ...] = (
 
 OPERATIONS: dict[str, Operation] = {operation.name: operation for operation in _TABLE}
 EVERY_OPERATION_ERRORS = (
-    "timeout", "internal", "method_not_allowed", "headers_too_large", "forbidden", "misdirected",
+    "timeout", "internal", "method_not_allowed", "headers_too_large", "forbidden", "misdirected", "invalid_request",
+    "not_implemented", "http_version",
 )  # fmt: skip
 
 

@@ -109,11 +109,3 @@ async def test_a_bad_request_behind_the_last() -> None:
     """What follows a request that closes the connection is not looked at."""
     closing = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
     assert (await answered(hello, closing + BAD)).endswith(b"hello /")
-
-
-async def test_a_bad_body_behind_a_good_request() -> None:
-    """A request whose body can't be read is refused, not those before it."""
-    bad = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n"
-    answers = await answered(hello, GET + bad)
-    assert [answers.count(b"HTTP/1.1 %b" % status) for status in (b"200", b"400")] == [1, 1]
-    assert (await answered(hello, bad)).startswith(b"HTTP/1.1 400")

@@ -3,109 +3,73 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+import re
+from contextlib import suppress
+from typing import Any
 
 import pytest
-import uvicorn
 
-from hinterland.server.http import HttpAnswer, Receive, Scope, Send, send_answer
+from hinterland.server.http import HttpAnswer, send_answer
 from hinterland.server.protocols.http1.connection import Connection
-from hinterland.server.protocols.http1.heads import HEAD_BYTES, BoundedHeads
-from tests.server.protocols.http1.wire import answered, connected, hello
+from hinterland.server.protocols.http1.heads import HEAD_BYTES, PIPELINED
+from tests.server.protocols.http1.wire import GET, answered, connected, hello
 
 BEGUN = b"GET / HTTP/1.1\r\nHost: x\r\n"
 
 
-class _Hasty(BoundedHeads):
+class _Hasty(Connection):
     head_seconds = 0.05
 
 
-class _HastyConnection(_Hasty, Connection):
-    pass
-
-
-async def _hello(scope: Scope, receive: Receive, send: Send) -> None:
+async def _taking(scope: Any, receive: Any, send: Any) -> None:
+    """Answer when the body was read."""
     while (await receive()).get("more_body"):
         pass
     await send_answer(scope, send, HttpAnswer(200, [], b"hello"))
 
 
-@asynccontextmanager
-async def _served(kind: type[BoundedHeads]) -> AsyncIterator[int]:
-    config = uvicorn.Config(_hello, http=kind, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    listener = socket.create_server(("127.0.0.1", 0), backlog=16)
-    task = asyncio.create_task(server._serve([listener]))
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        server.should_exit = True
-        await task
-        listener.close()
-
-
-async def _answer(port: int, *parts: bytes) -> bytes:
-    """All that is answered until the connection is closed."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    try:
-        for part in parts:
-            writer.write(part)
-        return await asyncio.wait_for(reader.read(), 10)
-    except ConnectionError:
-        return b""
-    finally:
-        writer.close()
-
-
 async def test_a_head_without_an_end() -> None:
     """A head beyond every bound is cut off while it is read, not kept until it ends."""
-    async with _served(BoundedHeads) as port:
-        answered = await _answer(port, BEGUN, b"X-A: ", b"a" * (HEAD_BYTES + 1))
-        assert answered == b"" or answered.startswith(b"HTTP/1.1 431 ")
+    answer = await answered(hello, BEGUN.ljust(HEAD_BYTES + 1, b"a"))
+    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert b'"code":"headers_too_large"' in answer
 
 
 async def test_a_head_that_takes_its_time() -> None:
     """A connection on which no whole head arrives in time is closed, whether it has begun one or not."""
-    async with _served(_Hasty) as port:
-        assert await _answer(port, BEGUN) == b""
-        assert await _answer(port) == b""
+    assert await answered(hello, BEGUN, kind=_Hasty) == b""
+    assert await answered(hello, kind=_Hasty) == b""
 
 
 async def test_a_second_head_that_takes_its_time() -> None:
     """Nor does a whole request give the next one on the connection more time."""
-    async with _served(_Hasty) as port:
-        answered = await _answer(port, BEGUN + b"\r\n", BEGUN)
-        assert (answered.count(b"HTTP/1.1 200 OK"), answered.endswith(b"hello")) == (1, True)
+    answer = await answered(_taking, BEGUN + b"\r\n", BEGUN, kind=_Hasty)
+    assert (answer.count(b"HTTP/1.1 200 OK"), answer.endswith(b"hello")) == (1, True)
 
 
 async def test_a_body_is_no_head() -> None:
     """What follows a whole head is not bound by it."""
-    async with _served(BoundedHeads) as port:
-        large = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n" + b"b" * 300_000
-        answered = await _answer(port, large, BEGUN + b"Connection: close\r\n\r\n")
-        assert answered.count(b"HTTP/1.1 200 OK") == 2
+    large = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n" + b"b" * 300_000
+    answer = await answered(_taking, large, BEGUN + b"Connection: close\r\n\r\n")
+    assert answer.count(b"HTTP/1.1 200 OK") == 2
 
 
 async def test_a_head_without_a_host(caplog: pytest.LogCaptureFixture) -> None:
     """A request of HTTP/1.1 names its host once, else it is answered 400 (RFC 9112 §3.2); one of HTTP/1.0 need not.
-    Whose mistake it is, the log says: no error of ours."""
-    async with _served(BoundedHeads) as port:
-        for head in (b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n"):
-            answered = await _answer(port, head + b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert answered.startswith(b"HTTP/1.1 400 Bad Request\r\n")
-            assert b"must have one Host header" in answered
-        assert b"200 OK" in await _answer(port, b"GET / HTTP/1.0\r\n\r\n")
-        assert b"Invalid HTTP" in await _answer(port, b"GET\r\n\r\n")
-    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+    The log does not grow with it."""
+    for head in (b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n"):
+        answer = await answered(hello, head + GET)
+        assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+        assert b"must have one Host header" in answer
+        assert b"200 OK" not in answer
+    assert b"200 OK" in await answered(hello, b"GET / HTTP/1.0\r\n\r\n")
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize(("asked", "more"), [(b"", b"\r\n"), (b"", b"G"), (b"Content-Length: 999\r\n", b"x")])
 async def test_a_byte_now_and_then(asked: bytes, more: bytes) -> None:
     """What comes behind an answer and is no whole head gives a connection no more time, however often it comes."""
-    async with connected(hello, _HastyConnection) as (reader, writer):
+    async with connected(hello, _Hasty) as (reader, writer):
         writer.write(BEGUN + asked + b"\r\n")
         await reader.readuntil(b"hello /")
         with suppress(ConnectionError):
@@ -129,3 +93,67 @@ async def test_a_host_that_is_one(host: bytes) -> None:
     """Names, addresses and ports are hosts (RFC 3986 §3.2.2)."""
     closing = b"GET / HTTP/1.1\r\nHost: %b\r\nConnection: close\r\n\r\n" % host
     assert (await answered(hello, closing)).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+UPGRADE = b"POST /offer HTTP/1.1\r\nHost: x\r\n%b: %b\r\nConnection: %b\r\n%b\r\n\r\n%b"
+
+
+@pytest.mark.parametrize("offer", [b"h2c", b"websocket", b"TLS/1.0", b"h2c\r\nUpgrade: websocket"])
+@pytest.mark.parametrize(("name", "connection"), [(b"Upgrade", b"Upgrade, HTTP2-Settings"), (b"uPGRADE", b"uPgRaDe")])
+@pytest.mark.parametrize(
+    ("framing", "body"), [(b"Content-Length: 4", b"body"), (b"Transfer-Encoding: chunked", b"4\r\nbody\r\n0\r\n\r\n")]
+)
+async def test_an_offer_to_upgrade(offer: bytes, name: bytes, connection: bytes, framing: bytes, body: bytes) -> None:
+    """A request that offers another protocol is answered as one of HTTP/1.1, with its body, as are those behind it
+    (RFC 9110 §7.8): in one packet or in many."""
+    bodies: list[bytes] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        more = True
+        parts = []
+        while more:
+            message = await receive()
+            parts.append(message["body"])
+            more = message["more_body"]
+        bodies.append(b"".join(parts))
+        await send_answer(scope, send, HttpAnswer(200, [], b"hello " + scope["raw_path"]))
+
+    sent = UPGRADE % (name, offer, connection, framing, body)
+    closing = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    for parts in ([sent + sent + closing], [bytes([byte]) for byte in sent + closing]):
+        answers = await answered(app, *parts)
+        assert answers.count(b"200 OK") == answers.count(b"hello /") == len(bodies)
+        assert answers.endswith(b"hello /")
+        assert bodies == [b"body"] * (len(bodies) - 1) + [b""]
+        bodies.clear()
+
+
+async def test_many_requests_at_once() -> None:
+    """Requests that come faster than they are answered are all answered, in order, also behind a FIN; few of them are
+    held as requests meanwhile."""
+    held: list[int] = []
+
+    class Counting(Connection):
+        def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+            held.append(len(self.pipeline))
+            super()._start_asgi_task(cycle, app)
+
+    requests = b"".join(GET.replace(b"/ ", b"/%d " % number) for number in range(1_000))
+    answers = await answered(hello, requests, fin=True, kind=Counting)
+    assert [int(number) for number in re.findall(rb"hello /(\d+)", answers)] == [*range(1_000)]
+    assert max(held) <= PIPELINED
+    answers = await answered(hello, requests, GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+    assert answers.count(b"hello /") == 1_001
+
+
+async def test_a_target_with_its_host() -> None:
+    """A target may be an absolute URL, with an empty path too, and escapes are decoded in `path` alone."""
+    seen: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append((scope["path"], scope["raw_path"], scope["query_string"]))
+        await hello(scope, receive, send)
+
+    for target in (b"http://x", b"http://x/a%20b?c=%20"):
+        await answered(app, b"GET %b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % target)
+    assert seen == [("/", b"/", b""), ("/a b", b"/a%20b", b"c=%20")]

@@ -11,7 +11,8 @@ from typing import Any
 import uvicorn
 from uvicorn._types import ASGI3Application
 
-from hinterland.server.http import HttpAnswer, send_answer
+from hinterland.contract.errors import Refusal
+from hinterland.server.http import REFUSED, HttpAnswer, problem_answer, send_answer
 from hinterland.server.protocols.http1.connection import Connection
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -24,12 +25,28 @@ async def hello(scope: Any, receive: Any, send: Any) -> None:
     await send_answer(scope, send, HttpAnswer(200, [], b"hello " + scope["raw_path"]))
 
 
+def behind_refusals(app: Any) -> ASGI3Application:
+    """`app`, and what the protocol refuses answered as the boundary does."""
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        try:
+            if REFUSED in scope:
+                raise scope[REFUSED]
+            await app(scope, receive, send)
+        except Refusal as refusal:
+            await send_answer(scope, send, problem_answer(refusal))
+
+    return answer
+
+
 @asynccontextmanager
 async def connected(
     app: ASGI3Application, kind: type[Connection] = Connection
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """A connection to a server of `app`."""
-    config = uvicorn.Config(app, http=kind, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
+    config = uvicorn.Config(
+        behind_refusals(app), http=kind, lifespan="off", log_config=None, timeout_graceful_shutdown=1
+    )
     server = uvicorn.Server(config)
     listener = socket.create_server(("127.0.0.1", 0))
     task = asyncio.create_task(server._serve([listener]))

@@ -1,24 +1,33 @@
 """Connections that end in order: what was asked before the end is answered first.
 
-uvicorn closes at the end of the caller's input, and at a request that is none, whatever is still to be answered.
+uvicorn closes at the end of the caller's input whatever is still to be answered, and turns a timer for each answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+import asyncio
 
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from hinterland.server.protocols.http1.answers import JoinedWrites
+
 
 class OrderlyEnds(HttpToolsProtocol):
-    """Answers the whole requests before the caller's FIN (RFC 9112 §9.6) and before one that can't be read.
+    """Answers the whole requests before the caller's FIN (RFC 9112 §9.6), and ends where nothing is asked for long.
 
     A stream's answer has begun and has no end to wait for: a reader that goes away ends it at once.
     """
 
+    answers: JoinedWrites
     _answering: RequestResponseCycle | None = None
+    _idle_since = 0.0
+    _idle_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Answers are written through `JoinedWrites`; the protocol itself keeps the transport."""
+        super().connection_made(transport)
+        self.answers = JoinedWrites(transport, self.loop)
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Whether there is something to answer, behind which the connection is closed then."""
@@ -30,25 +39,48 @@ class OrderlyEnds(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Who is answered learns of it, also where others have been asked since."""
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
         current = self._answering
         if current is not None and not current.response_complete:
             current.disconnected = True
             current.message_event.set()
         super().connection_lost(exc)
 
-    def send_400_response(self, msg: str) -> None:
-        """Answer what is no request, and close."""
-        self._end_with(partial(super().send_400_response, msg))
+    def on_response_complete(self) -> None:
+        """Answer the request that waits, or wait for one."""
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        self._idle_since = self.loop.time()
+        if self._idle_timer is None:
+            self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self._end_idle)
+        self._answer_next()
 
-    def _end_with(self, end: Callable[[], None]) -> None:
-        """Call `end`, which closes the connection, when what is due is answered."""
-        last = self._last_due()
-        if last is None:
-            end()
-        elif last.keep_alive:
-            # One turn later, since answers are held for as long.
-            last.on_response = partial(self.loop.call_soon, end)  # type: ignore[assignment]
-            self.flow.pause_reading()
+    def resume_writing(self) -> None:
+        """The caller takes its answers again."""
+        super().resume_writing()
+        self._answer_next()
+
+    def _answer_next(self) -> None:
+        """Begin the next request, unless the answer before it is not made, or not taken."""
+        current = self._answering
+        if self.pipeline and not self.flow.write_paused and current is not None and current.response_complete:
+            cycle, app = self.pipeline.pop()
+            self._start_asgi_task(cycle, app)
+
+    def _end_idle(self) -> None:
+        """Close if nothing was asked for `timeout_keep_alive` seconds."""
+        is_idle = self.cycle.response_complete and not self._has_begun()
+        left = self._idle_since - self.loop.time() if is_idle else 0.0
+        if is_idle and left <= -self.timeout_keep_alive:
+            self.answers.close()
+        else:
+            self._idle_timer = self.loop.call_later(self.timeout_keep_alive + left, self._end_idle)
+
+    def _has_begun(self) -> bool:
+        """Whether something of a request was read that is not asked yet."""
+        return False
 
     def _last_due(self) -> RequestResponseCycle | None:
         """The last request that is whole and whose answer, like those before it, has not begun.

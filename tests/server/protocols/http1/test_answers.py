@@ -13,8 +13,8 @@ import httpx2
 import pytest
 
 from hinterland.server.http import HttpAnswer, send_answer
-from hinterland.server.protocols.http1.connection import JoinedWrites
-from tests.server.protocols.http1.wire import answered, connected
+from hinterland.server.protocols.http1.answers import JoinedWrites
+from tests.server.protocols.http1.wire import GET, answered, connected
 from tests.support.server import ServerProcess
 
 SHOP = Path(__file__).parents[4] / "examples" / "shop" / "app.py"
@@ -99,6 +99,20 @@ async def test_an_answer_as_one_message() -> None:
     assert first.startswith(b"HTTP/1.1 200 OK\r\n")
     assert first.endswith(b"\r\nx: y\r\ncontent-length: 2")
     assert second.endswith(b"\r\nx: y\r\ncontent-length: 2\r\nconnection: close\r\n\r\n")
+
+
+async def test_a_stream_for_http_1_0() -> None:
+    """HTTP/1.0 has no chunks: an answer in parts is sent as it is, and ends with the connection (RFC 9112 §6.3)."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"x", b"y")]})
+        await send({"type": "http.response.body", "body": b"one,", "more_body": True})
+        await send({"type": "http.response.body", "body": b"two"})
+
+    for asked in (b"", b"Connection: keep-alive\r\n"):
+        head, _, body = (await answered(app, b"GET / HTTP/1.0\r\n%b\r\n" % asked)).partition(b"\r\n\r\n")
+        assert (body, b"chunked" in head, head.endswith(b"connection: close")) == (b"one,two", False, True)
+    assert b"\r\n4\r\none,\r\n3\r\ntwo\r\n0\r\n\r\n" in await answered(app, GET, fin=True)
 
 
 async def test_an_answer_instead_of_the_body() -> None:

@@ -1,0 +1,111 @@
+"""Answers that are written together.
+
+uvicorn takes an answer in parts, writes its head by itself, and each answer as soon as it is made. Here an answer is
+one message and one system call, and those of one turn of the loop go out one after the other: whoever waits for several
+is woken once, not for each. Measured with 32 clients: a read by id costs two fifths less CPU.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+
+from hinterland.contract.errors import Refusal
+from hinterland.server.http import WHOLE, Message
+
+_HEAD = b"HTTP/1.1 "
+_INTERIM = b"HTTP/1.1 1"  # 100 Continue asks for the body: it can't wait for an answer
+EXTENSIONS: dict[str, Any] = {WHOLE: {}}
+_HELD_BYTES = 64 * 1024  # an answer beyond it is written as it comes, so that nothing large is copied
+
+
+class JoinedWrites:
+    """A transport that holds an answer from its head on until the loop's next turn."""
+
+    __slots__ = ("_held", "_loop", "_transport", "is_closing", "is_half_closed")
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._held = b""
+        self.is_closing = transport.is_closing
+        self.is_half_closed = False
+
+    def write(self, data: bytes) -> None:
+        """Write `data`, behind what is held."""
+        if self._held and len(self._held) + len(data) <= _HELD_BYTES:
+            self._held += data
+        elif not self._held and data.startswith(_HEAD) and not data.startswith(_INTERIM):
+            self._held = data
+            self._loop.call_soon(self.flush)
+        else:
+            self.flush()
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """Close when everything is written."""
+        self.flush()
+        self._transport.close()
+
+    def flush(self) -> None:
+        """Write what is held, now."""
+        if self._held:
+            held, self._held = self._held, b""
+            self._transport.write(held)
+
+
+class WholeAnswers(RequestResponseCycle):
+    """uvicorn's side of one request, which also takes an answer as one message and formats it in one go."""
+
+    transport: JoinedWrites  # type: ignore[assignment]
+    refusal: Refusal | None = None  # of the rest of its body
+
+    async def receive(self) -> Message:  # type: ignore[override]
+        """ASGI's next message. Raises the refusal of a body that is none."""
+        message = await super().receive()
+        if self.refusal is not None:
+            raise self.refusal
+        return message  # type: ignore[return-value]
+
+    async def send(self, message: Message) -> None:  # type: ignore[override]
+        """Send one of ASGI's messages, or `WHOLE`. Raises RuntimeError for a header with a line break."""
+        if message["type"] != WHOLE:
+            await super().send(message)  # type: ignore[arg-type]
+            if self.transport.is_half_closed and message.get("more_body"):
+                self.transport.close()  # a stream's reader went away before it began
+            return
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if self.disconnected:
+            return
+        if self.waiting_for_100_continue:
+            self.keep_alive = False  # whether the body still comes, nobody can tell now
+        self.transport.write(self._formatted(message) + message["body"])
+        self.response_started = self.response_complete = True
+        self.waiting_for_100_continue = False
+        self.message_event.set()
+        if not self.keep_alive:
+            self.transport.close()
+        self.on_response()
+
+    def _formatted(self, message: Message) -> bytes:
+        lines = [b"%b: %b\r\n" % header for header in (*self.default_headers, *message["headers"])]
+        if not self.keep_alive:
+            lines.append(b"connection: close\r\n")
+        head = b"%b%b\r\n" % (STATUS_LINE[message["status"]], b"".join(lines))
+        if head.count(b"\n") != len(lines) + 2 or head.count(b"\r") != len(lines) + 2 or b"\0" in head:
+            raise RuntimeError("a header has a line break")
+        return head
+
+
+class ClosedAnswers(WholeAnswers):
+    """The same for HTTP/1.0, which has no chunks: an answer of unknown length ends with the connection
+    (RFC 9112 §6.3)."""
+
+    async def send(self, message: Message) -> None:  # type: ignore[override]
+        """Send one of ASGI's messages, or `WHOLE`."""
+        self.chunked_encoding = False
+        self.expected_content_length = len(message.get("body", b""))
+        await super().send(message)
