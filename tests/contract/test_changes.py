@@ -132,8 +132,8 @@ def test_increment() -> None:
         ("title", {"$add": ["x"]}, "can't be used on this field"),
         ("tags", {"$add": "x"}, "must be a list"),
         ("tags", {"$remove": [1]}, "item 0: must be text"),
-        ("any", {"$max": 3}, r"\$max is no transform; there are \$increment, \$add, \$remove, \$now"),
-        ("any", {"$": 3}, "is no transform"),
+        ("any", {"$now": True}, r"can't be used on this field; for a key of your own send \$\$now"),
+        ("count", {"$max": 3}, "must be a whole number"),
         ("unknown", {"$add": []}, "can't be used on this field"),
     ],
 )
@@ -165,17 +165,50 @@ def test_now() -> None:
     assert patched({}, at={"$now": True}) == {"at": NOW}
 
 
-@given(st.dictionaries(st.from_regex(r"\$[a-z]{1,5}", fullmatch=True), st.integers(), min_size=1, max_size=1))
-def test_an_object_of_ones_own(value: dict[str, int]) -> None:
-    """An own object whose single key starts with $ is written with one more $, and kept as it was meant."""
-    ((key, inner),) = value.items()
-    assert patched({}, any={"$" + key: inner}) == {"any": value}
+WORDS = st.sampled_from(["$increment", "$add", "$remove", "$now"])
+
+
+@given(WORDS, st.integers(1, 3))
+def test_a_key_that_is_a_transforms_word(word: str, count: int) -> None:
+    """In a patch, an object of the user's own whose only key is a transform's word is sent with one more $."""
+    assert patched({}, any={"$" * count + word: 1}) == {"any": {"$" * (count - 1) + word: 1}}
+
+
+@given(st.from_regex(r"\$+[a-z]{0,5}", fullmatch=True).filter(lambda key: key.lstrip("$") not in ("add", "now")))
+def test_a_key_that_starts_with_a_dollar(key: str) -> None:
+    """Any other key is data as it stands, whatever it starts with."""
+    assert patched({}, any={key: 1}) == {"any": {key: 1}}
+
+
+@given(WORDS, st.sampled_from(["create", "replace"]), st.integers(0, 2))
+def test_transforms_are_for_patches(word: str, act: Any, count: int) -> None:
+    """A creation and a replacement take every object as data, and transform nothing."""
+    value = {"$" * count + word: 1}
+    before = None if act == "create" else SHAPE.new({})
+    after = apply(SHAPE, Write(act=act, collection="posts", id="a", body={"any": value}), before, NOW)
+    assert after is not None
+    assert after["any"] == value
+    with pytest.raises(Refusal) as refused:
+        apply(SHAPE, Write(act=act, collection="posts", id="a", body={"count": {"$increment": 1}}), before, NOW)
+    assert refused.value.errors == {"count": ["must be a whole number"]}
 
 
 def test_objects_that_are_no_transforms() -> None:
     """An object with two keys, a nested one, or one without $ is a value."""
-    for value in ({"$a": 1, "b": 2}, {"a": {"$now": True}}, {"a": 1}, {}):
+    for value in ({"$now": 1, "b": 2}, {"a": {"$now": True}}, {"a": {"$$now": True}}, {"a": 1}, {}):
         assert patched({}, any=value) == {"any": value}
+
+
+def test_a_patch_of_an_object() -> None:
+    """A patch of a Json field changes the members that it names, however deep, and null takes one away; a creation and
+    a replacement keep their nulls."""
+    stored = SHAPE.new({"any": {"a": 1, "b": {"c": 2, "d": None}}})
+    assert stored["any"] == {"a": 1, "b": {"c": 2, "d": None}}
+    assert patched(stored, any={"b": {"c": None}}) == {"any": {"a": 1, "b": {"d": None}}}
+    assert patched(stored, any={"a": {"x": 1, "y": None}}) == {"any": {"a": {"x": 1}, "b": {"c": 2, "d": None}}}
+    assert patched(stored, any=[{"a": None}]) == {"any": [{"a": None}]}
+    assert patched(stored, any=None) == {}
+    assert patched(stored, any={}) == {"any": stored["any"]}
 
 
 @given(ITEMS, ITEMS)
@@ -261,6 +294,18 @@ def test_sets_without_values() -> None:
     """No value is the empty set."""
     assert merge("set", None, None, ["a"], is_device_newer=False) == Merged(["a"])
     assert merge("set", ["a"], None, ["a", "b"], is_device_newer=False) == Merged(["b"])
+
+
+def test_objects_meet_member_by_member() -> None:
+    """Of an object that both sides changed, the device's members stand that nobody else changed; of the others those of
+    the later stamp. What is merged is the device's patch."""
+    base = {"a": 1, "b": {"c": 1, "d": 1}, "e": 1}
+    server = {"a": 2, "b": {"c": 2, "d": 1}}
+    patch = {"a": 3, "b": {"c": 3, "d": None}, "f": 1}
+    assert merge("newest", base, server, patch, is_device_newer=True) == Merged(patch)
+    for policy in ("newest", "server"):
+        kept = Merged({"b": {"d": None}, "f": 1}, is_lost=True)
+        assert merge(policy, base, server, patch, is_device_newer=policy == "server") == kept
 
 
 @given(st.sampled_from(["newest", "server", "counter", "set"]), ITEMS, st.booleans())

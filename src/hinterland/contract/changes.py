@@ -1,20 +1,23 @@
 """What a write does to a document: pure, so that the client's optimistic view and the server agree.
 
-A write names one record and an act: create, replace, patch or delete. In a patch a value may be a transform
-`{"$increment": n}`, `{"$add": [..]}`, `{"$remove": [..]}` or `{"$now": true}`; a user's own object with a single
-key that starts with `$` is written with one more `$`.
+A write names one record and an act: create, replace, patch or delete. In a patch, a field's value may be a transform:
+`{"$increment": n}`, `{"$add": [..]}`, `{"$remove": [..]}` or `{"$now": true}`. There, an object of the user's own whose
+only key is one of these words is written with one more `$`. Everywhere else (in other acts, in nested objects, with
+other keys) such an object is data.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
 
 from hinterland.contract.errors import Refusal, invalid
-from hinterland.contract.fields import Instant, Int64, Integer, List, Merge, Number
+from hinterland.contract.fields import Instant, Int64, Integer, Json, List, Merge, Number
 from hinterland.contract.identity import RecordId
+from hinterland.contract.patches import standing
 from hinterland.contract.records import Document, Shape
 from hinterland.contract.values import is_same, parse_int64
 
@@ -43,44 +46,51 @@ def key_of(write: Write) -> tuple[str, str, RecordId]:
 
 
 _TRANSFORMS = ("$increment", "$add", "$remove", "$now")
+_ESCAPED = re.compile(r"\$\$+(?:increment|add|remove|now)")
 
 
 def is_transform(value: object) -> bool:
-    """Whether `value` is a transform: it counts on whatever the record holds, so that it never clashes with others."""
+    """Whether `value`, in a patch, is a transform: it counts on whatever the record holds, so that it never clashes."""
     return type(value) is dict and len(value) == 1 and next(iter(value)) in _TRANSFORMS
 
 
+def unescaped(value: Any) -> Any:
+    """A value of a patch that is no transform, as it is meant: an escaped word loses one `$`."""
+    if type(value) is dict and len(value) == 1 and _ESCAPED.fullmatch(name := next(iter(value))):
+        return {name[1:]: value[name]}
+    return value
+
+
 def resolve(shape: Shape, document: Mapping[str, Any], body: Mapping[str, Any], now: str) -> Document:
-    """`body` with its transforms replaced by the values that they give on `document` at the instant `now`."""
+    """The `body` of a patch with its transforms replaced by the values that they give on `document` at the instant
+    `now`."""
     resolved: Document = {}
     errors: dict[str, list[str]] = {}
     for name, value in body.items():
-        if type(value) is dict and len(value) == 1 and (tag := next(iter(value)))[:1] == "$":
+        if is_transform(value):
+            [(word, operand)] = value.items()
             try:
-                resolved[name] = _transform(shape, name, document.get(name), tag, value[tag], now)
+                resolved[name] = _transform(shape, name, document.get(name), word, operand, now)
             except (ValueError, OverflowError) as error:
                 errors[name] = [str(error)]
         else:
-            resolved[name] = value
+            resolved[name] = unescaped(value)
     if errors:
         raise invalid(errors)
     return resolved
 
 
-def _transform(shape: Shape, name: str, old: Any, tag: str, operand: Any, now: str) -> Any:
-    if tag.startswith("$$"):
-        return {tag[1:]: operand}
+def _transform(shape: Shape, name: str, old: Any, word: str, operand: Any, now: str) -> Any:
     field = shape.collection.fields.get(name)
-    if tag == "$increment" and isinstance(field, Integer | Number | Int64):
+    if word == "$increment" and isinstance(field, Integer | Number | Int64):
         return _increment(old, operand, is_text=isinstance(field, Int64))
-    if tag in ("$add", "$remove") and isinstance(field, List):
+    if word in ("$add", "$remove") and isinstance(field, List):
         items = shape.check(name, operand)  # in the store's form, since they are compared with what is stored
-        return add(old or [], items) if tag == "$add" else remove(old or [], items)
-    if tag == "$now" and isinstance(field, Instant):
+        return add(old or [], items) if word == "$add" else remove(old or [], items)
+    if word == "$now" and isinstance(field, Instant):
         return now
-    if tag in _TRANSFORMS:
-        raise ValueError(f"{tag} can't be used on this field")
-    raise ValueError(f"{tag} is no transform; there are {', '.join(_TRANSFORMS)}")
+    hint = f"; for a key of your own send ${word}" if isinstance(field, Json) else ""
+    raise ValueError(f"{word} can't be used on this field{hint}")
 
 
 def _increment(old: Any, operand: Any, *, is_text: bool) -> Any:
@@ -112,17 +122,19 @@ def apply(shape: Shape, write: Write, document: Document | None, now: str, calle
     if write.act == "create":
         if document is not None:
             raise Refusal("conflict", f"{write.collection}/{write.id} exists already")
-        return shape.new(resolve(shape, {}, write.body, now), caller)
+        return shape.new(write.body, caller)
     if document is None:
         raise Refusal("not_found", f"there is no {write.collection}/{write.id}")
     if write.act == "delete":
         return None
-    body = resolve(shape, document, write.body, now)
-    return shape.patched(document, body) if write.act == "patch" else shape.replaced(document, body)
+    if write.act == "replace":
+        return shape.replaced(document, write.body)
+    return shape.patched(document, resolve(shape, document, write.body, now))
 
 
 class Merged(msgspec.Struct, frozen=True):
-    """The outcome of merging a field: its value and whether the device's own edit was lost."""
+    """The outcome of merging a field: its value (of an object, the part of the device's patch that stands) and whether
+    the device's own edit, or a part of it, was lost."""
 
     value: Any
     is_lost: bool = False
@@ -132,8 +144,10 @@ def merge(policy: Merge, base: Any, server: Any, device: Any, *, is_device_newer
     """Merge one field that both sides changed since `base`.
 
     `newest`: the later stamp wins. `server`: the server's value stays. `counter`: both differences count.
-    `set`: what either side added is in, what either side removed is out.
+    `set`: what either side added is in, what either side removed is out. Objects meet member by member.
     """
+    if type(server) is dict and type(device) is dict:
+        return Merged(*standing(base, server, device, is_newer=is_device_newer and policy == "newest"))
     if policy == "counter" and (count := _counted(base, server, device)) is not None:
         return Merged(count)  # also where both came to the same: each counted
     if is_same(server, device):

@@ -15,6 +15,7 @@ import msgspec
 from hinterland.contract import values
 from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.fields import AnyField, Bytes, Check, Field, Int64, Integer, Json, List, Number, Text, checker
+from hinterland.contract.patches import merge_patch
 
 Document = dict[str, Any]
 Errors = dict[str, list[str]]  # messages by field
@@ -134,6 +135,7 @@ class Shape:
         self._defaults = {n: self.check(n, f.default) for n, f in collection.fields.items() if f.default is not None}
         self._filled = tuple(n for n, f in collection.fields.items() if f.fill == "auth.id")
         self.guarded = frozenset(name for name, field in collection.fields.items() if field.write == "admin")
+        self._objects = frozenset(name for name, field in collection.fields.items() if isinstance(field, Json))
         self._empty: Document = dict.fromkeys(self.names)
 
     def new(self, body: Mapping[str, Any], caller: object = None) -> Document:
@@ -150,7 +152,8 @@ class Shape:
         return self._valid(*self.try_replace(document, body, unseen))
 
     def patched(self, document: Document, body: Mapping[str, Any]) -> Document:
-        """The document after a PATCH: the fields of `body` change, null clears one, the others stay (RFC 7396)."""
+        """The document after a PATCH: the fields of `body` change, null clears one, the others stay; objects in Json
+        fields are merged alike, member by member (RFC 7396)."""
         return self._valid(*self.try_patch(document, body))
 
     def try_replace(self, document: Document, body: Mapping[str, Any], unseen: Iterable[str] = ()) -> Tried:
@@ -160,7 +163,12 @@ class Shape:
 
     def try_patch(self, document: Document, body: Mapping[str, Any]) -> Tried:
         """The document after a PATCH, and the errors: a field whose new value is not valid keeps the old one."""
+        if not self._objects.isdisjoint(body):
+            body = {name: self._merged(name, document, value) for name, value in body.items()}
         return self._tried(document, {name: document.get(name) for name in self.names}, body)
+
+    def _merged(self, name: str, document: Document, value: Any) -> Any:
+        return merge_patch(document.get(name), value) if name in self._objects else value
 
     def _tried(self, old: Document, document: Document, body: Mapping[str, Any]) -> Tried:
         result, errors = self._write(document, body)

@@ -49,15 +49,26 @@ def test_a_declared_record_is_completed_as_on_the_server() -> None:
         ({"at": {"$now": True}}, "at", instant(9.0)),
         ({"text": {"$$now": 1}}, "text", {"$now": 1}),
         ({"text": {"own": 1}}, "text", {"own": 1}),
+        ({"text": {"$own": 1}}, "text", {"$own": 1}),
+        ({"any": {"a": None, "b": {"c": 2}}}, "any", {"b": {"c": 2, "d": 1}}),
+        ({"any": {"$$now": 1}}, "any", {"a": 1, "b": {"c": 1, "d": 1}, "$now": 1}),
         ({"revision": 99}, "revision", 7),
     ],
 )
 def test_a_patch_shows_as_the_server_will_do_it(body: dict[str, Any], field: str, value: Any) -> None:
     """Values, transforms and escaped keys of a patch give what the server will give; reserved fields stay."""
-    record = after({**NOTE, "big": "9"}, write("patch", **body), 9.0)
+    record = after({**NOTE, "big": "9", "any": {"a": 1, "b": {"c": 1, "d": 1}}}, write("patch", **body), 9.0)
     assert record is not None
     assert record[field] == value
     assert record["updated_at"] == instant(9.0)
+
+
+def test_transforms_are_for_patches() -> None:
+    """A creation and a replacement show what they are given as it stands."""
+    for act, record in (("create", None), ("replace", NOTE)):
+        made = after(record, write(act, text={"$now": None}), 9.0)
+        assert made is not None
+        assert made["text"] == {"$now": None}
 
 
 def test_a_replaced_record_keeps_no_old_value() -> None:

@@ -52,6 +52,24 @@ async def devices(world: World) -> tuple[Device, Device]:
     return Device(world, "d1"), Device(world, "d2", BEN)
 
 
+async def test_members_of_an_object_never_conflict(world: World) -> None:
+    """Two devices that changed different members of a Json field's object both have their way; of the same member the
+    later edit stands, and what is lost of an edit is reported with the object that stands."""
+    await world.write(make("open", "y", any={"a": 1, "b": {"c": 1, "d": 1}}))
+    one, two = Device(world, "d1"), Device(world, "d2", BEN)
+    await one.hand_in(patch("open", "y", any={"b": {"c": 2}, "x": 1}), base=1)
+    settled = await two.hand_in(patch("open", "y", any={"a": None, "b": {"c": 9, "d": 2}}), base=1, stamp=-1)
+    stands = {"b": {"c": 2, "d": 2}, "x": 1}
+    assert (await read(world, "open", "y"))["any"] == stands
+    assert settled.lost == [Lost("any", {"a": None, "b": {"c": 9, "d": 2}}, stands)]
+    settled = await two.hand_in(patch("open", "y", any={"b": {"c": 9}, "x": None}), base=1, stamp=1)
+    assert (await read(world, "open", "y"))["any"] == {"b": {"c": 9, "d": 2}}
+    assert settled.lost == []
+    await one.hand_in(patch("open", "y", any="text"), base=4)
+    settled = await two.hand_in(patch("open", "y", any={"b": None}), base=4, stamp=-1)
+    assert settled.lost == [Lost("any", {"b": None}, "text")]
+
+
 async def test_different_fields_never_conflict(world: World, devices: tuple[Device, Device]) -> None:
     """Two devices that changed different fields both have their way."""
     one, two = devices

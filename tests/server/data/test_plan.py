@@ -97,10 +97,25 @@ async def test_all_errors_by_field(world: World) -> None:
     assert list(caught.value.errors) == ["text", "mood", "secret", "nonsense"]
     await world.write(make("open", "x"))
     with refused("validation") as caught:
-        await world.write(patch("open", "x", text={"$increment": 1}, count={"$add": [1]}, any={"$what": 1}))
+        await world.write(patch("open", "x", text={"$increment": 1}, count={"$add": [1]}, any={"$now": 1}))
     assert list(caught.value.errors) == ["text", "count", "any"]
-    await world.write(patch("open", "x", any={"$$what": 1}))
-    assert (await read(world, "open", "x"))["any"] == {"$what": 1}
+
+
+async def test_objects_in_json_fields(world: World) -> None:
+    """A patch merges the object of a Json field (RFC 7396), where `$$now` is the user's own key `$now`; a creation and
+    a replacement store what they are given, nulls and keys with $ included."""
+    value = {"$ref": {"a": 1, "b": None}}
+    await world.write(make("open", "x", any=value))
+    assert (await read(world, "open", "x"))["any"] == value
+    await world.write(patch("open", "x", any={"$ref": {"a": None, "c": 2}}))
+    assert (await read(world, "open", "x"))["any"] == {"$ref": {"b": None, "c": 2}}
+    await world.write(patch("open", "x", any={"$$now": True}))
+    assert (await read(world, "open", "x"))["any"] == {"$ref": {"b": None, "c": 2}, "$now": True}
+    await world.write(put("open", "x", any={"$now": None}))
+    assert (await read(world, "open", "x"))["any"] == {"$now": None}
+    for act in (make("open", "y", at={"$now": True}), put("open", "x", count={"$increment": 1})):
+        with refused("validation"):
+            await world.write(act)
 
 
 async def test_several_writes_happen_together_or_not_at_all(world: World) -> None:

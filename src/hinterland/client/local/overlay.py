@@ -12,6 +12,7 @@ from hinterland.contract import changes
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import RecordId
+from hinterland.contract.patches import merge_patch
 from hinterland.contract.records import HEAD, Document, Shape
 from hinterland.contract.values import instant
 
@@ -55,34 +56,37 @@ def _apply_loosely(write: Write, document: Document | None, now: str) -> Documen
     if write.act == "create":
         if document is not None:
             raise Refusal("conflict", f"{write.collection}/{write.id} exists already")
-        return _resolved({}, write.body, now)
+        return _fields(write.body)
     if document is None:
         raise Refusal("not_found", f"there is no {write.collection}/{write.id}")
     if write.act == "delete":
         return None
-    kept = document if write.act == "patch" else dict.fromkeys(document)
-    return kept | _resolved(document, write.body, now)
+    if write.act == "replace":
+        return dict.fromkeys(document) | _fields(write.body)
+    return document | _patched(document, _fields(write.body), now)
 
 
-def _resolved(document: Mapping[str, Any], body: Mapping[str, Any], now: str) -> Document:
+def _fields(body: Mapping[str, Any]) -> Document:
+    return {name: value for name, value in body.items() if name not in HEAD}
+
+
+def _patched(document: Mapping[str, Any], body: Mapping[str, Any], now: str) -> Document:
     try:
-        return {name: _value(document.get(name), value, now) for name, value in body.items() if name not in HEAD}
+        return {name: _value(document.get(name), value, now) for name, value in body.items()}
     except (TypeError, ValueError) as error:
         raise Refusal("validation", f"a transform does not fit its field: {error}") from None
 
 
 def _value(old: Any, value: Any, now: str) -> Any:
-    if not isinstance(value, dict) or len(value) != 1:
-        return value
-    [(tag, operand)] = value.items()
-    match tag:
+    if not changes.is_transform(value):
+        return merge_patch(old, changes.unescaped(value))
+    [(word, operand)] = value.items()
+    match word:
         case "$increment":
             return str(int(old) + int(operand)) if isinstance(old, str) else (old or 0) + operand
         case "$add":
             return changes.add(old or [], operand)
         case "$remove":
             return changes.remove(old or [], operand)
-        case "$now":
-            return now
         case _:
-            return {tag[1:]: operand} if tag.startswith("$$") else value
+            return now

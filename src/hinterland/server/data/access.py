@@ -25,7 +25,7 @@ def settable(entry: Entry, write: Write, old: Document, hidden: AbstractSet[str]
     errors = {
         name: ["can't be transformed; it is hidden from you, so send a value"]
         for name in hidden
-        if name in body and changes.is_transform(body[name])
+        if write.act == "patch" and name in body and changes.is_transform(body[name])
     }
     errors |= shape.trespasses(body, old, hidden)
     if errors:

@@ -7,6 +7,8 @@ from collections.abc import Collection as AnyCollection
 from typing import Any, NamedTuple
 
 from hinterland.contract import changes
+from hinterland.contract.changes import Merged
+from hinterland.contract.patches import merge_patch
 from hinterland.contract.records import Collection, Document
 from hinterland.contract.sync import Lost
 from hinterland.contract.values import is_same
@@ -28,29 +30,33 @@ class Edit(NamedTuple):
 
 
 def merged(collection: Collection, edit: Edit, history: Sequence[LogEntry | Change]) -> tuple[Document, list[Lost]]:
-    """The edit's body after it met the record's `history` since the device saw it, and what of it is lost.
+    """What of the edit's body stands after it met the record's `history` since the device saw it, and what is lost.
 
     Where the user could not read a field when the device saw it, there is nothing to compare with: the edit is taken as
     one that names no base.
     """
     steps = [_Step.of(change) for change in history]
     lost: list[Lost] = []
-    body = {name: _meet(collection, edit, steps, name, value, lost) for name, value in edit.body.items()}
+    body: Document = {}
+    for name, value in edit.body.items():
+        met = _meet(collection, edit, steps, name, value)
+        is_object = type(value) is dict  # of which a part may be lost
+        if met.is_lost:
+            lost.append(Lost(name, value, merge_patch(edit.old.get(name), met.value) if is_object else met.value))
+        if is_object or not met.is_lost:
+            body[name] = met.value
     return body, lost
 
 
-def _meet(collection: Collection, edit: Edit, steps: Sequence[_Step], name: str, value: Any, lost: list[Lost]) -> Any:
+def _meet(collection: Collection, edit: Edit, steps: Sequence[_Step], name: str, value: Any) -> Merged:
     field, now = collection.fields.get(name), edit.old.get(name)
     changing = [step for step in steps if step.changes(name)]
     mine = [step for step in changing if step.origin == edit.origin]
     theirs = [step.stamp for step in changing if step.origin != edit.origin]
     base, seen = (mine[-1].after, mine[-1].new) if mine else (steps[0].before, steps[0].old)
     if field is None or not theirs or base is None or is_same(seen.get(name), now) or name in edit.unreadable(base):
-        return value
-    met = changes.merge(field.merge, seen.get(name), now, value, is_device_newer=edit.stamp >= max(theirs))
-    if met.is_lost:
-        lost.append(Lost(name, value, met.value))
-    return met.value
+        return Merged(value)
+    return changes.merge(field.merge, seen.get(name), now, value, is_device_newer=edit.stamp >= max(theirs))
 
 
 class _Step(NamedTuple):

@@ -195,8 +195,7 @@ class Plan:
         self, entry: Entry, write: Write, key: RecordKey, before: StoredRecord | None, times: Times
     ) -> None:
         await self._check_parent(entry, write.parent)
-        asked = self._settable(entry, write, {}, frozenset())
-        body = changes.resolve(entry.shape, {}, asked, self.instant)
+        body = self._settable(entry, write, {}, frozenset())
         caller = self.request.caller
         document = entry.shape.new(body, None if caller.is_admin else caller.id)
         created = times.created or self.instant
@@ -222,14 +221,16 @@ class Plan:
         old = documents.document_of(before)
         hidden = self._hidden(entry, before, old, write)
         asked = self._settable(entry, write, old, hidden)
-        body = changes.resolve(entry.shape, old, asked, self.instant)
         if write.act == "patch":
+            body = changes.resolve(entry.shape, old, asked, self.instant)
             plain = {name: body[name] for name in body if name not in hidden and not changes.is_transform(asked[name])}
-            body |= await self._merged(entry, key, before, old, plain, base)
+            met = await self._merged(entry, key, before, old, plain, base)
+            if met is not plain:
+                body = {name: value for name, value in body.items() if name not in plain} | met
             document, errors = entry.shape.try_patch(old, body)
         else:
             unseen = hidden if self._is_free else entry.shape.guarded | hidden
-            document, errors = entry.shape.try_replace(old, body, unseen)
+            document, errors = entry.shape.try_replace(old, asked, unseen)
         after = self._stored(entry, key, document, before.created, self.instant)
         self._ask(entry, "update", after, document, documents.with_meta(before, old))
         if errors:
@@ -312,7 +313,7 @@ class Plan:
     async def _merged(
         self, entry: Entry, key: RecordKey, before: StoredRecord, old: Document, body: Document, base: int | None
     ) -> Document:
-        """`body` after its fields met what others changed since `base`, by each field's policy."""
+        """What of `body` stands after it met what others changed since `base`, by each field's policy."""
         history = await self._history(key, before, base) if body else []
         if not history:
             return body
