@@ -14,7 +14,7 @@ from hinterland.client.tokens import Refresh, Tokens
 from hinterland.contract.accounts import Credentials, RefreshRequest, Session
 from hinterland.kit.clock import Clock
 
-# For 10 s the server answers the same successor to a refresh token whose answer was lost: all tries end before.
+# A call that waits for a renewal fails after this time. The same refresh token may be shown again later, however late.
 REFRESH_SECONDS, REFRESH_READ, REFRESH_RETRIES = 9.0, 4.0, 8
 _log = logging.getLogger("hinterland.client")
 

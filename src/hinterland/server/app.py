@@ -81,6 +81,7 @@ async def opened(app: App, storage: Storage, clock: Clock | None = None) -> Asyn
         writer = Writer(storage, catalogue, clock, {"users": keep_account})
         accounts = await _accounts(app, storage, writer, catalogue, clock)
         backend = _backend(app, storage, clock, writer, accounts)
+        await _follow_signals(backend)
         await backend.feed.start()
         try:
             yield backend
@@ -99,7 +100,6 @@ def _backend(app: App, storage: Storage, clock: Clock, writer: Writer, accounts:
         storage, catalogue, cursors, clock, buffer=settings.stream_buffer, keep_alive=settings.keep_alive_seconds
     )
     writer.wake = feed.wake
-    accounts.tokens.on_end.append(feed.session_ended)
     return Backend(
         app=app,
         settings=settings,
@@ -115,6 +115,15 @@ def _backend(app: App, storage: Storage, clock: Clock, writer: Writer, accounts:
         tickets=Tickets(storage, writer, clock, accounts.sessions.find),
         control=secrets.token_urlsafe(32).encode(),
     )
+
+
+async def _follow_signals(backend: Backend) -> None:
+    def signal(subject: str) -> None:
+        backend.tokens.recheck(subject)
+        backend.feed.recheck(subject)
+
+    backend.writer.signal = signal
+    await backend.storage.listen(signal)
 
 
 async def _declare(app: App, storage: Storage) -> None:

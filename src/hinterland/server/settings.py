@@ -22,7 +22,7 @@ class SettingsError(Exception):
 
 # Argon2 itself asks for 8 KiB; a time of nothing would end what has just begun.
 _LEAST_AUTH = {
-    "access_token_seconds": 1, "session_seconds": 1, "refresh_grace_seconds": 0, "password_min_length": 1,
+    "access_token_seconds": 1, "session_seconds": 1, "password_min_length": 1,
     "hash_memory_kib": 8, "hash_passes": 1, "hash_threads": 1, "hash_queue": 0, "account_guesses": 1,
     "account_guess_seconds": 0, "address_guesses": 1, "address_guess_seconds": 0, "address_signups": 1,
     "address_signup_seconds": 0,
@@ -54,7 +54,6 @@ class AuthSettings(msgspec.Struct, frozen=True, kw_only=True):
     audience: str = "hinterland"
     access_token_seconds: int = 900
     session_seconds: int = 30 * 86_400
-    refresh_grace_seconds: int = 10
     password_min_length: int = 8
     refuse_common_passwords: bool = True
     hash_memory_kib: int = 19_456

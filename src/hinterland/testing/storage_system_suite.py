@@ -8,7 +8,7 @@ import pytest
 
 from hinterland.contract.errors import Refusal
 from hinterland.server.storage.protocol import Storage
-from hinterland.server.storage.system import Amend, Drop, Expect, LostRace, Put, Row, RowAct
+from hinterland.server.storage.system import Amend, Drop, Expect, LostRace, Put, Row, RowAct, Signal
 from hinterland.testing.storage_scribe import Edit, tables, write
 
 ADA: Row = {
@@ -54,6 +54,18 @@ class SystemSuite:
         assert [row["hash"] for row in await storage.rows("_refresh_tokens", {})] == ["a", "b", "c"]
         assert await storage.rows("_refresh_tokens", {"session": "t"}) == []
         assert await storage.row("_refresh_tokens", {"hash": "z"}) is None
+
+    async def test_signal(self, storage: Storage) -> None:
+        """A signal changes no row, travels with its transaction and goes with one that is undone."""
+        heard: asyncio.Queue[str] = asyncio.Queue()
+        await storage.listen(heard.put_nowait)
+        with pytest.raises(LostRace):
+            await act(storage, Signal("undone"), Expect("_accounts", {"id": "1"}, {}))
+        await act(storage, Put("_accounts", ADA), Signal("done"))
+        assert await storage.rows("_accounts", {}) == [ADA]
+        if storage.has_rivals:
+            assert await asyncio.wait_for(heard.get(), 30) == "done"
+        assert heard.empty()
 
     async def test_amend(self, storage: Storage) -> None:
         """The named columns of every row that fits are changed; where there is none, none is made."""

@@ -53,6 +53,8 @@ async def opened(
 
     wire = catalogue["users"].wire
     accounts = await Accounts.open(storage, collection, submit, wire, clock, settings)
+    writer.signal = accounts.tokens.recheck
+    await storage.listen(accounts.tokens.recheck)
     try:
         yield accounts
     finally:

@@ -2,22 +2,91 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
-from hinterland.contract.records import EVERYBODY, users
+from hinterland.contract.changes import Write
+from hinterland.contract.records import EVERYBODY, Rules, users
 from hinterland.server.auth.upkeep import keep_account
+from hinterland.server.data.subscription import Subscription
+from hinterland.server.protocols.sse import FRAMING
+from hinterland.server.storage.postgres import PostgresStorage
 from hinterland.server.storage.sqlite import SqliteStorage
-from tests.server.api import Api, problem, serving
+from tests.server.api import THINGS, Api, problem, serving
 
 NEW = {"email": "New@Example.org"}
 PASSWORD = {"password": "correct horse"}
+OWN = Rules(view="auth.id == record.id", delete="auth.id == record.id")
+DOORS = ["person", "administrator", "push", "importer"]
 
 
 async def log_in(api: Api, email: str) -> int:
     """The status of a log-in."""
     return (await api("POST", "/v1/auth/login", json={"email": email, **PASSWORD})).status_code
+
+
+async def delete_by(api: Api, door: str, ada: dict[str, Any]) -> None:
+    """Delete a user through one of the doors to the write path."""
+    id = ada["user"]["id"]
+    write = {"act": "delete", "collection": "users", "id": id}
+    if door == "push":
+        push = {"device": "d", "mutations": [{"seq": 1, "id": "m1", "writes": [write]}]}
+        pushed = await api("POST", "/v1/sync/push", json=push, headers=ada["headers"])
+        assert pushed.json()["results"][0]["status"] == "applied"
+    elif door == "importer":
+        await api.write(msgspec.convert(write, Write))
+    else:
+        headers = ada["headers"] if door == "person" else api.admin
+        assert (await api("DELETE", f"/v1/records/users/{id}", headers=headers)).status_code == 204
+
+
+async def stream(api: Api, ada: dict[str, Any]) -> Subscription:
+    """A stream of a user, opened with the access token, which the process knows from then on."""
+    caller = await api.backend.tokens.verify(ada["token"].encode())
+    return await api.backend.feed.subscribe(caller, ["things"], FRAMING)
+
+
+async def refused(api: Api, ada: dict[str, Any]) -> list[int]:
+    """The statuses of a read and a write with the access token."""
+    read = await api("GET", "/v1/records/things", headers=ada["headers"])
+    written = await api("POST", "/v1/records/things", json={"text": "late"}, headers=ada["headers"])
+    return [read.status_code, written.status_code]
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+async def test_a_deleted_user_is_out_at_once(
+    request: pytest.FixtureRequest, tmp_path: Path, database: str, door: str
+) -> None:
+    """Deleting a user, by whatever door, ends every token and stream as a log-out does: before it is answered."""
+    postgres = database == "postgres"
+    storage = PostgresStorage(request.getfixturevalue("postgres_dsn")) if postgres else SqliteStorage(tmp_path)
+    async with serving(storage, collections=[users(rules=OWN), THINGS]) as api:
+        ada, ben = await api.sign_up("ada"), await api.sign_up("ben")
+        hers, his = await stream(api, ada), await stream(api, ben)
+        await delete_by(api, door, ada)
+        assert await refused(api, ada) == [401, 401]
+        await asyncio.wait_for(hers.ended, 20)
+        assert await refused(api, ben) == [200, 201]
+        assert not his.has_ended
+
+
+@pytest.mark.parametrize("door", DOORS)
+async def test_a_deleted_user_is_out_on_every_node(postgres_dsn: str, door: str) -> None:
+    """The other processes on the database hear of it at once: no clock is turned here."""
+    people = [users(rules=OWN), THINGS]
+    one, two = (serving(PostgresStorage(postgres_dsn), collections=people) for _ in range(2))
+    async with one as here, two as there:
+        ada = await here.sign_up("ada")
+        hers = await stream(there, ada)
+        assert await refused(there, ada) == [200, 201]
+        await delete_by(here, door, ada)
+        await asyncio.wait_for(hers.ended, 20)
+        assert await refused(there, ada) == [401, 401]
 
 
 @pytest.mark.parametrize("by", ["person", "administrator"])

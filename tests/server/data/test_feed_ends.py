@@ -17,6 +17,7 @@ from hinterland.server.data import feed as feeding
 from hinterland.server.data.commits import Framing
 from hinterland.server.data.requests import WriteRequest
 from hinterland.server.protocols.sse import FRAMING
+from hinterland.server.security.sessions import account_subject, session_subject
 from hinterland.server.storage.postgres import PostgresStorage
 from hinterland.server.storage.protocol import LogPage
 from hinterland.server.storage.sqlite import SqliteStorage
@@ -116,10 +117,18 @@ async def test_right_ends(world: World, clock: ManualClock, act: Callable[[World
     assert not anybody.subscription.has_ended
 
 
-async def test_session_ended(lite: World) -> None:
-    """A log-out in this process ends the session's streams at once."""
+@pytest.mark.parametrize("subject", [session_subject("ada1"), account_subject("ada")])
+async def test_signal(lite: World, subject: str) -> None:
+    """A signal about a session or an account ends the streams that lost their right at once, without the clock; those
+    that may go on do, and so do those of others."""
+    await lite.sign_in(ADA_SIGNED_IN)
     ada, other = await listen(lite, ADA_SIGNED_IN, "notes"), await listen(lite, BEN, "notes")
-    lite.feed.session_ended("ada1")
+    lite.feed.recheck(subject)
+    await lite.write(note("a", "ada"))
+    assert told(await ada.changes()) == [("create", "a")]
+    await end_session(lite)
+    lite.feed.recheck(subject)
+    await asyncio.wait_for(ada.subscription.ended, 5)
     assert await ended(ada)
     assert not other.subscription.has_ended
 

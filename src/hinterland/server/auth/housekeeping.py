@@ -10,8 +10,8 @@ from hinterland.server.storage.system import Drop, RowAct
 
 _BATCH = 200
 _SESSIONS = "SELECT id FROM _sessions WHERE expires <= ? OR ended <= ? LIMIT ?"
-# A used token is kept for as long as it would have lived, so that its reuse is noticed until then.
-_TOKENS = "SELECT hash FROM _refresh_tokens WHERE issued <= ? LIMIT ?"
+# A used token is kept for as long as its successor lives, so that a lost answer can be repeated and reuse is noticed.
+_TOKENS = "SELECT hash FROM _refresh_tokens WHERE coalesce(used, issued) <= ? LIMIT ?"
 
 
 async def tidy(accounts: Accounts) -> None:

@@ -16,4 +16,3 @@ async def log_out(accounts: Accounts, principal: Principal) -> None:
         session = await snapshot.row("_sessions", {"id": principal.session})
     if session is not None:
         await accounts.submit([], ended(session, accounts.clock.now()))
-    accounts.tokens.revoke(principal.session)

@@ -34,9 +34,8 @@ async def refresh(accounts: Accounts, body: object) -> Session:
 
 async def _exchange(accounts: Accounts, token: str) -> Session:
     facts = await _look_up(accounts, token)
-    now, settings = accounts.clock.now(), accounts.settings
-    lifetime = settings.session_seconds
-    decision = tokens.decide(facts, now, grace=settings.refresh_grace_seconds, lifetime=lifetime)
+    now, lifetime = accounts.clock.now(), accounts.settings.session_seconds
+    decision = tokens.decide(facts, now, lifetime=lifetime)
     match decision:
         case Rotate(_, session):
             successor = tokens.new_token()
@@ -47,7 +46,6 @@ async def _exchange(accounts: Accounts, token: str) -> Session:
         case Reuse(session):
             log.warning("a refresh token was used twice: session %s is ended", session["id"])
             await accounts.submit([], tokens.ended(session, now))
-            accounts.tokens.revoke(session["id"])
             raise _invalid()
         case _:
             raise _invalid()

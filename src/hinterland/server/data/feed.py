@@ -24,6 +24,7 @@ from hinterland.server.data.plan import denied
 from hinterland.server.data.rights import Rights
 from hinterland.server.data.subscription import Subscription
 from hinterland.server.data.views import View, Views
+from hinterland.server.security.sessions import account_subject, session_subject
 from hinterland.server.storage.protocol import Head, Snapshot, Storage
 
 log = logging.getLogger("hinterland.feed")
@@ -68,12 +69,13 @@ class Feed:
         self._position = (0, 0)
         self._is_behind = False
         self._woken = asyncio.Event()
+        self._doubted = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._is_closed = False
 
     async def start(self) -> None:
         """Begin to read."""
-        self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._watch())]
+        self._tasks = [asyncio.create_task(work()) for work in (self._read, self._watch, self._check)]
 
     async def close(self) -> None:
         """End every stream, and reading."""
@@ -93,11 +95,11 @@ class Feed:
         """Something may have been written."""
         self._woken.set()
 
-    def session_ended(self, session: str) -> None:
-        """End the streams of a session."""
-        for subscription in [*self._subscriptions]:
-            if subscription.caller.session == session:
-                subscription.end()
+    def recheck(self, subject: str) -> None:
+        """A session or account changed: end the streams whose right it was, without waiting for the next look."""
+        callers = (subscription.caller for subscription in self._subscriptions)
+        if any(subject in (session_subject(c.session), account_subject(c.id)) for c in callers):
+            self._doubted.set()
 
     # ------------------------------------------------------------ subscribing
 
@@ -280,6 +282,13 @@ class Feed:
             if self._clock.monotonic() >= due:
                 due = self._clock.monotonic() + self._keep_alive
                 self._break_silence()
+
+    async def _check(self) -> None:
+        """After each signal: end streams whose right has ended."""
+        while True:
+            await self._doubted.wait()
+            self._doubted.clear()
+            await self._end_lost()
 
     async def _end_lost(self) -> None:
         try:

@@ -25,7 +25,7 @@ from hinterland.server.data.plan import UNWRITTEN, Companion, Deferred, Plan, Re
 from hinterland.server.data.requests import Answer, Outcome, WriteRequest, Written
 from hinterland.server.storage.failures import Deadlock, FateUnknown
 from hinterland.server.storage.protocol import Change, Storage, StoredRecord, Transaction
-from hinterland.server.storage.system import Assigned, Expect, LostRace, Put, Row, RowAct
+from hinterland.server.storage.system import Assigned, Expect, LostRace, Put, Row, RowAct, Signal
 
 log = logging.getLogger("hinterland.writer")
 MAX_GROUP = 256  # requests that share a transaction, as long as their writes are not many more
@@ -55,7 +55,8 @@ class Decided(NamedTuple):
 
 
 class Writer:
-    """The single writer of this process. `wake` is called after each durable group.
+    """The single writer of this process. `wake` is called after each durable group, and `signal` with the subject of
+    each `Signal` in it, before the requests are answered.
 
     `companions` say, by collection, which system rows change in the transaction that changes a record.
     """
@@ -72,6 +73,7 @@ class Writer:
         self.clock = clock
         self.companions = companions
         self.wake: Callable[[], None] = lambda: None
+        self.signal: Callable[[str], None] = lambda subject: None
         self._has_rivals = storage.has_rivals
         self._waiting: list[Waiting] = []
         self._task: asyncio.Task[None] | None = None
@@ -184,6 +186,8 @@ class Writer:
         async with self.storage.transaction() as transaction:
             decided, refused, deferred = await self._decide(group, State(transaction, self.companions), now)
             outcomes = await self._write(transaction, decided, now)
+        for subject in [act.subject for item in decided for act in item.acts if isinstance(act, Signal)]:
+            self.signal(subject)
         for item, outcome in zip(decided, outcomes, strict=True):
             if not item.answer.done():
                 item.answer.set_result(outcome)

@@ -1,9 +1,11 @@
 """Refresh tokens: single use, rotated, and what a repeated one means (RFC 6749 §10.4, RFC 9700 §4.14).
 
 A token is 256 random bits; only its SHA-256 is stored. Exchanging it makes a successor. Shown again it means either a
-lost answer or a thief. A lost answer: its successor was never used, and only seconds have passed; then the same
-successor is answered, which is kept sealed under a key that only the token itself gives. Else a thief: the whole
-family, the session, ends. `decide` judges rows; the other functions say what is to be written.
+lost answer or a thief. While the successor was never used, the answer may have been lost, and an outage may last long:
+the same successor is answered, which is kept sealed under a key that only the token itself gives. Once the successor
+was used, somebody has a copy: the whole family, the session, ends. So there is never more than one usable token in a
+family, and a copy is noticed as soon as its holder falls one exchange behind the other. `decide` judges rows; the
+other functions say what is to be written.
 """
 
 from __future__ import annotations
@@ -17,8 +19,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from hinterland.server.security.sessions import is_live
-from hinterland.server.storage.system import Assigned, Drop, Expect, Put, Row, RowAct
+from hinterland.server.security.sessions import is_live, session_subject
+from hinterland.server.storage.system import Assigned, Drop, Expect, Put, Row, RowAct, Signal
 
 _NONCE = 12  # bytes
 
@@ -59,14 +61,14 @@ class Invalid(NamedTuple):
 Decision = Rotate | Repeat | Reuse | Invalid
 
 
-def decide(facts: Facts, now: float, *, grace: float, lifetime: float) -> Decision:
-    """What becomes of a token that is shown at `now`; `grace` and `lifetime` in seconds."""
+def decide(facts: Facts, now: float, *, lifetime: float) -> Decision:
+    """What becomes of a token that is shown at `now`; `lifetime`, of an unused token, in seconds."""
     row, session = facts.row, facts.session
-    if row is None or session is None or not is_live(session, now) or now >= row["issued"] + lifetime:
+    if row is None or session is None or not is_live(session, now) or now >= (row["used"] or row["issued"]) + lifetime:
         return Invalid()
     if row["used"] is None:
         return Rotate(row, session)
-    is_answer_lost = facts.child is not None and facts.child["used"] is None and now - row["used"] <= grace
+    is_answer_lost = facts.child is not None and facts.child["used"] is None
     return Repeat(facts.successor, session) if is_answer_lost else Reuse(session)
 
 
@@ -90,10 +92,11 @@ def rotated(decision: Rotate, token: str, successor: str, now: float, lifetime: 
 
 
 def ended(session: Row, now: float) -> list[RowAct]:
-    """The rows of a session that ends: its tokens are unknown from then on."""
+    """The rows of a session that ends: its tokens are unknown from then on, everywhere."""
     return [
         Put("_sessions", {**session, "ended": now}),
         Drop("_refresh_tokens", {"session": session["id"]}),
+        Signal(session_subject(session["id"])),
     ]
 
 

@@ -8,7 +8,7 @@ from hinterland.contract.identity import Principal, RecordId
 from hinterland.contract.records import Collection
 from hinterland.kit.clock import Clock
 from hinterland.server.storage.protocol import Snapshot, Storage, StoredRecord
-from hinterland.server.storage.system import Drop, Row, RowAct
+from hinterland.server.storage.system import Drop, Row, RowAct, Signal
 
 ADMIN = "admin:"  # begins the id of an account without a record
 
@@ -53,9 +53,23 @@ class Sessions:
         return Principal(self._user_id(account["id"]), roles, session, account["is_admin"])
 
 
+def session_subject(session: str) -> str:
+    """What a signal about a session names."""
+    return f"session:{session}"
+
+
+def account_subject(account: object) -> str:
+    """What a signal about an account, by its id, names."""
+    return f"account:{account}"
+
+
 def erasing(account: str) -> list[RowAct]:
-    """What goes with a user's record when it is deleted: the account and its sessions."""
-    return [Drop("_accounts", {"id": account}), Drop("_sessions", {"account": account})]
+    """What goes with a user's record when it is deleted: the account and its sessions, which end everywhere."""
+    return [
+        Drop("_accounts", {"id": account}),
+        Drop("_sessions", {"account": account}),
+        Signal(account_subject(account)),
+    ]
 
 
 def is_live(session: Row | None, now: float) -> bool:

@@ -1,8 +1,8 @@
 """Access tokens: short-lived JWTs (RFC 9068), verified strictly, and remembered for as long as they count.
 
-A token that was verified is known again by its bytes, without its signature being computed. It is forgotten when it
-expires or its session ends; every few seconds the storage is asked whether the session still counts, since
-another process may have ended it.
+A token that was verified is known again by its bytes, without its signature being computed. It is believed until it
+expires, for `RECHECK` seconds at most before the storage is asked again whether its session still counts, and not at
+all once a signal says that the session or the account changed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import binascii
 import secrets
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -21,10 +20,13 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal
 from hinterland.kit.clock import Clock
 from hinterland.server.security.keys import ALGORITHM, Keys
+from hinterland.server.security.sessions import account_subject, session_subject
 from hinterland.server.settings import AuthSettings
 
-LEEWAY = 60  # seconds that two clocks may differ (RFC 8725 has no figure; RFC 7519 §4.1.4 says a few minutes at most)
-RECHECK = 10.0
+# Seconds that two clocks may differ: another node may have dated a token later than it is here. It is no part of a
+# token's life, which ends at `exp` (RFC 7519 §4.1.4 allows a leeway and asks for none).
+LEEWAY = 60
+RECHECK = 5.0  # seconds after which a session that ended elsewhere is noticed without a signal
 LONGEST = 8_192  # bytes
 _REMEMBERED = 50_000
 _LATEST = 2**53
@@ -58,7 +60,7 @@ class Claims(msgspec.Struct, frozen=True):
 
 
 class Tokens:
-    """Signs and verifies access tokens. `on_end` is called with each session that ends in this process."""
+    """Signs and verifies access tokens."""
 
     def __init__(self, keys: Keys, find: Find, clock: Clock, settings: AuthSettings) -> None:
         self._keys = keys
@@ -67,9 +69,8 @@ class Tokens:
         self._monotonic = clock.monotonic
         self._settings = settings
         self._known: dict[bytes, Known] = {}
-        self._of_session: dict[str, set[bytes]] = {}
-        self._ended: OrderedDict[str, None] = OrderedDict()
-        self.on_end: list[Callable[[str], None]] = []
+        self._tokens_of: dict[str, set[bytes]] = {}
+        self._signals = 0
 
     def issue(self, principal: Principal) -> str:
         """A new token for a signed-in caller."""
@@ -102,22 +103,27 @@ class Tokens:
         known = self._known.get(token)
         claims = known[2] if known is not None and self._keys.has(known[2].kid) else await self._claims(token)
         self._check_times(claims)
-        principal = await self._find(claims.sid)
-        if principal is None or str(principal.id) != claims.sub or claims.sid in self._ended:
-            self._forget(token, claims.sid)
-            raise Refusal("unauthorized", "the session has ended: sign in again")
-        self._remember(token, principal, claims)
+        asked = self._monotonic()
+        principal = await self._current(claims.sid)
+        if principal is None or str(principal.id) != claims.sub:
+            self._forget(token)
+            raise Refusal("unauthorized", "the session has ended; sign in again")
+        self._remember(token, principal, claims, asked)
         return principal
 
-    def revoke(self, session: str) -> None:
-        """The session has ended: its tokens are worth nothing from now on, one just being verified included."""
-        for token in self._of_session.pop(session, ()):
-            self._known.pop(token, None)
-        self._ended[session] = None
-        if len(self._ended) > _REMEMBERED:
-            self._ended.popitem(last=False)
-        for call in self.on_end:
-            call(session)
+    async def _current(self, session: str) -> Principal | None:
+        """The caller behind a session as it is after the last signal, which may come while the storage is asked."""
+        while True:
+            signals = self._signals
+            principal = await self._find(session)
+            if signals == self._signals:
+                return principal
+
+    def recheck(self, subject: str) -> None:
+        """A session or account changed: the storage is asked again before one of its tokens counts."""
+        self._signals += 1
+        for token in [*self._tokens_of.get(subject, ())]:
+            self._forget(token)
 
     async def _claims(self, token: bytes) -> Claims:
         header = _header(token)
@@ -137,25 +143,31 @@ class Tokens:
 
     def _check_times(self, claims: Claims) -> None:
         now = self._clock.now()
-        if now >= claims.exp + LEEWAY:
-            raise Refusal("unauthorized", "the access token has expired: renew it")
+        if now >= claims.exp:
+            raise Refusal("unauthorized", "the access token has expired; renew it")
         if now < max(claims.nbf, claims.iat) - LEEWAY:
             raise _bad("it is not valid yet; are the clocks right?")
 
-    def _remember(self, token: bytes, principal: Principal, claims: Claims) -> None:
+    def _remember(self, token: bytes, principal: Principal, claims: Claims, asked: float) -> None:
+        """Believe the token for as long as it counts; the storage was asked at `asked` or later."""
         if token not in self._known and len(self._known) >= _REMEMBERED:
-            oldest = next(iter(self._known))
-            self._forget(oldest, self._known[oldest][2].sid)
-        left = claims.exp + LEEWAY - self._clock.now()
-        self._known[token] = (principal, self._monotonic() + min(RECHECK, left), claims)
-        self._of_session.setdefault(claims.sid, set()).add(token)
+            self._forget(next(iter(self._known)))
+        left = claims.exp - self._clock.now()
+        self._known[token] = (principal, min(asked + RECHECK, self._monotonic() + left), claims)
+        for subject in _subjects(claims):
+            self._tokens_of.setdefault(subject, set()).add(token)
 
-    def _forget(self, token: bytes, session: str) -> None:
-        self._known.pop(token, None)
-        tokens = self._of_session.get(session, set())
-        tokens.discard(token)
-        if not tokens:
-            self._of_session.pop(session, None)
+    def _forget(self, token: bytes) -> None:
+        known = self._known.pop(token, None)
+        for subject in _subjects(known[2]) if known is not None else ():
+            tokens = self._tokens_of[subject]
+            tokens.discard(token)
+            if not tokens:
+                del self._tokens_of[subject]
+
+
+def _subjects(claims: Claims) -> tuple[str, str]:
+    return session_subject(claims.sid), account_subject(claims.sub)
 
 
 def _header(token: bytes) -> Header:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import re
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import lru_cache
 from typing import Any
@@ -23,6 +23,7 @@ from hinterland.contract.records import Collection
 from hinterland.server.storage import failures, migrations, statements
 from hinterland.server.storage.database import Database
 from hinterland.server.storage.failures import Deadlock, FateUnknown, StorageError
+from hinterland.server.storage.postgres_signals import SIGNALS, Signals
 from hinterland.server.storage.protocol import PAGE_BYTES, DialectName, StoredRecord, Texts
 from hinterland.server.storage.reading import Reads
 from hinterland.server.storage.statements import CollectionTable
@@ -136,6 +137,10 @@ class PostgresTransaction(PostgresReads, Writes):
         rows = await self.fetch(self.table(collection).get + " FOR UPDATE", (parent, id))
         return StoredRecord(*rows[0]) if rows else None
 
+    async def signal(self, subject: str) -> None:
+        """Send `subject` to every process that listens; PostgreSQL delivers it when the transaction commits."""
+        await self.fetch("SELECT pg_notify(?, ?)", (SIGNALS, subject))
+
     async def hold(self, act: Expect) -> Row | None:
         """The row, locked; for one that must not be there a lock by its name, since there is nothing else to lock."""
         if act.columns is None:
@@ -167,6 +172,7 @@ class PostgresStorage(Database):
         self.lineage = ""
         self._pool: asyncpg.Pool | None = None
         self._durability = ""
+        self._signals = Signals(dsn)
 
     async def open(self) -> None:
         """Connect, and bring the system's tables to this version."""
@@ -213,6 +219,10 @@ class PostgresStorage(Database):
         if found["fsync"] != "on" or found["synchronous_commit"] == "off":
             log.warning("PostgreSQL may lose acknowledged writes (%s): turn both on", self._durability)
 
+    async def listen(self, heard: Callable[[str], None]) -> None:
+        """Call `heard` with the subject of each signal until the storage closes."""
+        await self._signals.open(heard)
+
     def announce(self, **facts: object) -> None:
         """Nobody owns the database."""
 
@@ -222,6 +232,7 @@ class PostgresStorage(Database):
 
     async def close(self) -> None:
         """Finish what is under way and disconnect."""
+        await self._signals.close()
         if self._pool is not None:
             await self._pool.close()
             self._pool = None

@@ -5,7 +5,7 @@ All methods are async; SQLite's never wait, since its statements are short and r
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -226,6 +226,11 @@ class Storage(Snapshot, Protocol):
 
     async def forget_answers(self, before: float) -> None:
         """Forget answers of idempotency keys older than `before` (seconds since 1970)."""
+        ...
+
+    async def listen(self, heard: Callable[[str], None]) -> None:
+        """Call `heard` with the subject of each `Signal` of other processes (one's own may come too) until the storage
+        closes. Signals may be lost: they make a process look earlier than it would by itself."""
         ...
 
     def announce(self, **facts: object) -> None:

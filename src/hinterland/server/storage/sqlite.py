@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -252,6 +252,9 @@ class SqliteStorage(Database):
             await finished(self._commits.submit(commit))
         except apsw.Error as error:
             raise refusal(error) from error
+
+    async def listen(self, heard: Callable[[str], None]) -> None:
+        """No other process writes to the file."""
 
     def announce(self, **facts: object) -> None:
         """Tell those who find the folder in use `facts` such as the url that this process serves."""

@@ -64,7 +64,13 @@ class Expect(msgspec.Struct, frozen=True):
     columns: Row | None
 
 
-RowAct = Put | Amend | Drop | Expect
+class Signal(msgspec.Struct, frozen=True):
+    """No row: once the write is durable, every process looks again at what it remembers of `subject`."""
+
+    subject: str
+
+
+RowAct = Put | Amend | Drop | Expect | Signal
 
 
 class LostRace(Exception):

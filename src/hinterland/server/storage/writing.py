@@ -10,7 +10,7 @@ from hinterland.contract.identity import RecordId
 from hinterland.server.storage import statements
 from hinterland.server.storage.protocol import Change, StoredRecord
 from hinterland.server.storage.reading import Reads, pause
-from hinterland.server.storage.system import SYSTEM_TABLES, Amend, Drop, Expect, LostRace, Put, Row, RowAct
+from hinterland.server.storage.system import SYSTEM_TABLES, Amend, Drop, Expect, LostRace, Put, Row, RowAct, Signal
 
 _SYSTEM = {table.name: table for table in SYSTEM_TABLES}
 
@@ -63,8 +63,13 @@ class Writes(Reads):
                     await self.execute(f"DELETE FROM {table}{clause}", parameters)
                 case Expect():
                     await self._expect(act)
+                case Signal(subject):
+                    await self.signal(subject)
                 case _:
                     assert_never(act)
+
+    async def signal(self, subject: str) -> None:
+        """Send `subject` to the other processes on this database, once the transaction is durable."""
 
     async def hold(self, act: Expect) -> Row | None:
         """The row that an `Expect` names, or its absence, which no other writer changes until this transaction ends."""
