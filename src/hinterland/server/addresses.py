@@ -1,10 +1,11 @@
-"""The address that a request came from, as the limits by address count it."""
+"""The address that a request came from, as limits and shares by address count it."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
 
+from hinterland.contract.identity import Principal
 from hinterland.server.backend import Backend
 from hinterland.server.http import HttpRequest
 
@@ -24,6 +25,11 @@ def caller_address(backend: Backend, request: HttpRequest) -> str:
     while peer in trusted and hops and (address := address_in(hops.pop())):
         peer = address
     return peer
+
+
+def asker_of(backend: Backend, request: HttpRequest, caller: Principal) -> str:
+    """The name by which costly work is shared: the user's, or the address of somebody who is not signed in."""
+    return str(caller.id) if caller.is_signed_in else f"address {caller_address(backend, request)}"
 
 
 def address_in(text: str) -> str:

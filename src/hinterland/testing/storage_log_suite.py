@@ -153,7 +153,7 @@ class LogSuite:
             assert [StoredRecord(*row) for row in rows] == [
                 await storage.record("comments", "posts/a", id) for id in ids
             ]
-        rows, was_cut = await storage.search("SELECT count(*) FROM comments", (), None, is_costly=True)
+        rows, was_cut = await storage.search("SELECT count(*) FROM comments", (), None, asker="", is_costly=True)
         assert ([tuple(row) for row in rows], was_cut) == ([(5,)], False)
 
     async def test_texts_that_are_not_there(self, storage: Storage) -> None:

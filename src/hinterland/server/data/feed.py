@@ -111,11 +111,11 @@ class Feed:
         *,
         filter: str = "",
         cursor: str = "",
-        address: str = "",
+        asker: str = "",
     ) -> Subscription:
         """A subscription to the changes of `collections` after `cursor` ("": from now on). End it when it is left.
 
-        Callers who are not signed in are told apart by their `address`, where their filters' work is counted.
+        What filters cost is counted by `asker`.
 
         Raises `unknown_collection`, `invalid_query`; `unauthorized` and `forbidden` for collections
         of which the caller can't see anything.
@@ -124,7 +124,7 @@ class Feed:
             raise Refusal("unavailable", "the server is going down: come again", retry_after=1)
         channel = self._channel([self._view(caller, name, filter) for name in sorted(set(collections))], framing)
         position, opening = await self._opening(channel, cursor)
-        allowance = self._allowances.of(str(caller.id) if caller.is_signed_in else f"address {address}")
+        allowance = self._allowances.of(asker or str(caller.id))
         subscription = Subscription(self, channel, caller, allowance, position, opening, self._buffer)
         self._subscriptions.add(subscription)
         return subscription

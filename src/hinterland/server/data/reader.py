@@ -43,8 +43,8 @@ class Reader:
             raise Refusal("not_found", f"there is no {entry.name}/{id}")
         return record
 
-    async def page(self, caller: Principal, entry: Entry, parent: str, query: Query) -> Page:
-        """A page of the records that `query` asks for and the list rule shows."""
+    async def page(self, caller: Principal, entry: Entry, parent: str, query: Query, asker: str = "") -> Page:
+        """A page of the records that `query` asks for and the list rule shows. Costly work is shared by `asker`."""
         if entry.rules["list"] is None and not caller.is_admin:
             raise denied(entry.name, "list", is_signed_in=caller.is_signed_in)
         order = entry.order(query.sort)
@@ -54,9 +54,12 @@ class Reader:
         terms = visible(rule, auth, asked)
         if query.cursor:
             asked.add(order.after(query), is_sought=order.keys[0].name in entry.book.indexed)
-        return await self._page(entry, query, order, (visible(rule, auth, asked) if query.cursor else terms, terms))
+        both = (visible(rule, auth, asked) if query.cursor else terms, terms)
+        return await self._page(entry, query, order, both, asker)
 
-    async def _page(self, entry: Entry, query: Query, order: Order, terms: tuple[list[Term], list[Term]]) -> Page:
+    async def _page(
+        self, entry: Entry, query: Query, order: Order, terms: tuple[list[Term], list[Term]], asker: str
+    ) -> Page:
         """A page of the records of the first terms; those of the second are counted."""
         where, parameters = _where(terms[0])
         offset = (query.page - 1) * query.limit if query.page and not query.cursor else 0
@@ -66,7 +69,7 @@ class Reader:
         sql = f"SELECT {RECORD_COLUMNS_OF_R}, ({count}), {order.columns} FROM {entry.table.name} r{where} {bounds}"
         texts = RECORD_TEXTS.of(query.limit + 1)
         is_costly = bool(query.filter) and entry.book.filter(query.filter).is_costly
-        rows, is_cut = await self.storage.search(sql, [*counted, *parameters], texts, is_costly=is_costly)
+        rows, is_cut = await self.storage.search(sql, [*counted, *parameters], texts, asker=asker, is_costly=is_costly)
         if is_cut and query.page and len(rows) < query.limit:
             raise _too_large_a_page(len(rows))
         has_more = is_cut or len(rows) > query.limit
@@ -74,7 +77,7 @@ class Reader:
         next_cursor = order.cursor(query, shown[-1][_WIDTH + 1 :]) if has_more else ""
         total = rows[0][_WIDTH] if rows else None
         if query.total and not rows:  # beyond the end: no row says it
-            total = (await self.storage.search(count, counted, None, is_costly=is_costly))[0][0][0]
+            total = (await self.storage.search(count, counted, None, asker=asker, is_costly=is_costly))[0][0][0]
         return Page([StoredRecord(*row[:_WIDTH]) for row in shown], next_cursor, total)
 
 

@@ -19,7 +19,7 @@ from hinterland.contract.sync import MAX_COLLECTIONS
 from hinterland.kit.clock import Clock
 from hinterland.kit.eager import begin
 from hinterland.kit.time_limit import within
-from hinterland.server.addresses import caller_address
+from hinterland.server.addresses import asker_of
 from hinterland.server.backend import Backend
 from hinterland.server.callers import caller_of
 from hinterland.server.data.commits import Framing
@@ -112,7 +112,7 @@ class EventStream:
             FRAMING,
             filter=wish.filter,
             cursor=wish.cursor,
-            address=caller_address(self._backend, request),
+            asker=asker_of(self._backend, request, caller),
         )
         try:
             await serve(subscription, receive, send, self._backend.clock)

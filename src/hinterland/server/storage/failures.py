@@ -43,6 +43,19 @@ def unfit() -> Refusal:
     return Refusal("validation", "the database can't hold or compare one of these values")
 
 
+def too_costly() -> Refusal:
+    """The refusal of a list that takes more work than one caller may ask for."""
+    return Refusal(
+        "too_costly",
+        "the list takes too much work; narrow it by a field with an index, shorten the filter, or leave total out",
+    )
+
+
+def too_many() -> Refusal:
+    """The refusal of a costly list while many others of the same caller wait."""
+    return Refusal("rate_limited", "too many costly lists at once; wait for their answers", retry_after=1.0)
+
+
 def full() -> Refusal:
     """The refusal of a write that found no room."""
     return Refusal("storage_full", "the server's disk is full; nothing was written")

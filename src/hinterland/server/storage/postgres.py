@@ -20,6 +20,7 @@ import asyncpg
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Collection
+from hinterland.kit.fair_turns import FairTurns, TooManyWaiting
 from hinterland.server.storage import failures, migrations, statements
 from hinterland.server.storage.database import Database
 from hinterland.server.storage.failures import Deadlock, FateUnknown, StorageError
@@ -32,7 +33,10 @@ from hinterland.server.storage.writing import Writes
 
 log = logging.getLogger("hinterland.storage")
 _SHORT_SECONDS = 0.25  # of a SELECT that was not known to cost much
-_ASIDES = 3  # slow SELECTs that are read at once, at most
+_LONG_SECONDS = 10.0  # of one that is
+_ASIDES = 3  # slow SELECTs that are read at once, at most, and one of each caller
+_WAITING = 16  # more of each caller, before they are refused
+_SEARCHES_WAITING = 1_000  # lists of each caller that wait for their first try
 _LEFT_OUT = "-"  # which is no record's text
 _MIGRATION_LOCK = 0x68696E74  # an advisory lock's number: one process at a time changes the schema
 
@@ -166,8 +170,9 @@ class PostgresStorage(Database):
     def __init__(self, dsn: str, *, connections: int = 10) -> None:
         self.dsn = dsn
         self.connections = connections
-        self._searches = asyncio.Semaphore(max(1, connections // 2))
-        self._asides = asyncio.Semaphore(max(1, min(_ASIDES, connections // 4)))
+        searches = max(1, connections // 2)
+        self._searches = FairTurns(searches, max(1, searches - 1), _SEARCHES_WAITING)
+        self._asides = FairTurns(max(1, min(_ASIDES, connections // 4)), 1, _WAITING)
         self.tables: dict[str, CollectionTable] = {}
         self.lineage = ""
         self._pool: asyncpg.Pool | None = None
@@ -281,17 +286,22 @@ class PostgresStorage(Database):
             return await _some(self._connected(), sql, parameters, texts)
 
     async def search(
-        self, sql: str, parameters: Sequence[Any], texts: Texts | None, *, is_costly: bool
+        self, sql: str, parameters: Sequence[Any], texts: Texts | None, *, asker: str, is_costly: bool
     ) -> tuple[list[Sequence[Any]], bool]:
         """The first rows of one SELECT; a slow one is stopped and begins again where few are read at once, so that
         the others find a connection."""
         with translated(self.tables):
-            if not is_costly:
-                with suppress(TimeoutError):
-                    async with self._searches:
-                        return await _some(self._connected(), sql, parameters, texts, _SHORT_SECONDS)
-            async with self._asides:
-                return await _some(self._connected(), sql, parameters, texts)
+            try:
+                if not is_costly:
+                    with suppress(TimeoutError):
+                        async with self._searches.of(asker):
+                            return await _some(self._connected(), sql, parameters, texts, _SHORT_SECONDS)
+                async with self._asides.of(asker):
+                    return await _some(self._connected(), sql, parameters, texts, _LONG_SECONDS)
+            except TooManyWaiting:
+                raise failures.too_many() from None
+            except TimeoutError:
+                raise failures.too_costly() from None
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[PostgresReads]:

@@ -21,8 +21,9 @@ import apsw
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Collection
+from hinterland.kit.fair_turns import FairTurns, TooManyWaiting
 from hinterland.kit.lone_thread import LoneThread
-from hinterland.server.storage import migrations, statements
+from hinterland.server.storage import failures, migrations, statements
 from hinterland.server.storage.database import Database
 from hinterland.server.storage.failures import StorageError
 from hinterland.server.storage.ownership import Ownership
@@ -31,8 +32,9 @@ from hinterland.server.storage.sqlite_reading import ERRORS, Reader, SqliteReads
 from hinterland.server.storage.statements import CollectionTable
 from hinterland.server.storage.writing import Writes
 
-_THREADS = 2
-_ASIDES = 3  # slow SELECTs that are read at once
+_ASIDES = 2  # slow SELECTs of callers that are read at once, one of each caller
+_THREADS = _ASIDES + 1  # one is left to the server's own reads
+_WAITING = 16  # more of each caller, before they are refused
 _IDLE_READERS = 8
 FILE_NAME = "data.db"
 
@@ -97,7 +99,7 @@ class SqliteStorage(Database):
         self._idle: list[Reader] = []
         self._commits = LoneThread("hinterland-commit")
         self._readers = ThreadPoolExecutor(_THREADS, "hinterland-reader")
-        self._asides = asyncio.Semaphore(_ASIDES)
+        self._asides = FairTurns(_ASIDES, 1, _WAITING)
         self._writing = asyncio.Lock()
 
     async def open(self) -> None:
@@ -190,17 +192,24 @@ class SqliteStorage(Database):
         self, sql: str, parameters: Sequence[Any], texts: Texts | None
     ) -> tuple[list[Sequence[Any]], bool]:
         """The first rows of one SELECT."""
-        return await self.search(sql, parameters, texts, is_costly=False)
+        found = self._reader().fetch(sql, parameters, partial(some, texts))
+        if found is not None:
+            return found
+        async with self.snapshot() as snapshot:
+            return await snapshot.fetch_some(sql, parameters, texts)
 
     async def search(
-        self, sql: str, parameters: Sequence[Any], texts: Texts | None, *, is_costly: bool
+        self, sql: str, parameters: Sequence[Any], texts: Texts | None, *, asker: str, is_costly: bool
     ) -> tuple[list[Sequence[Any]], bool]:
         """The first rows of one SELECT; a costly or slow one is read on a connection of its own, in a thread."""
         found = None if is_costly else self._reader().fetch(sql, parameters, partial(some, texts))
         if found is not None:
             return found
-        async with self._asides, self.snapshot() as snapshot:
-            return await snapshot.fetch_aside(sql, parameters, texts)
+        try:
+            async with self._asides.of(asker), self.snapshot() as snapshot:
+                return await snapshot.fetch_aside(sql, parameters, texts)
+        except TooManyWaiting:
+            raise failures.too_many() from None
 
     def _reader(self) -> Reader:
         if self._shared is None:

@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from functools import partial
+from math import inf
 from pathlib import Path
+from time import thread_time
 from typing import Any, TypeVar
 
 import apsw
@@ -20,6 +22,7 @@ from hinterland.server.storage.statements import CollectionTable
 
 _STEPS = 50_000  # virtual machine steps between two looks at a running read, about 1 ms
 _SHARE = 4  # looks that a read may have on the event loop before it goes on in a thread
+_MOST_SECONDS = 2.0  # of a core, for a SELECT that a caller made up
 _READER_PRAGMAS = ("query_only=ON", "cache_size=-4000")
 _CLASHES = (apsw.SQLITE_CONSTRAINT_UNIQUE, apsw.SQLITE_CONSTRAINT_PRIMARYKEY)
 
@@ -46,6 +49,8 @@ def refusal(error: Exception) -> Refusal:
     if isinstance(error, apsw.ConstraintError) and getattr(error, "extendedresult", 0) in _CLASHES:
         columns = str(error).rpartition(": ")[2].split(", ")  # the key has two, a unique field is one
         return failures.unique(columns[0].rpartition(".")[2] if len(columns) == 1 else "")
+    if isinstance(error, apsw.InterruptError):
+        return failures.too_costly()
     if isinstance(error, apsw.FullError):
         return failures.full()
     if isinstance(error, apsw.TooBigError | OverflowError | UnicodeError):
@@ -81,13 +86,15 @@ class Reader:
             self.connection.execute(f"PRAGMA {pragma}")
         self.connection.set_progress_handler(self._is_over, _STEPS)
         self._looks = 0
+        self._until = inf  # of the running thread's time on a core
 
     def _is_over(self) -> bool:
         self._looks -= 1
-        return self._looks < 0
+        return self._looks < 0 or thread_time() > self._until
 
     def fetch(self, sql: str, parameters: Sequence[Any], take: Callable[[Rows], T]) -> T | None:
         """What is to `take` of the rows; None where they take longer than the event loop can wait."""
+        self._until = inf
         self._looks = _SHARE  # SQLite counts the steps of a cached statement on from its last run
         try:
             return take(self.connection.execute(sql, parameters))
@@ -97,11 +104,15 @@ class Reader:
             raise refusal(error) from error
 
     async def fetch_slowly(
-        self, sql: str, parameters: Sequence[Any], take: Callable[[Rows], T], threads: Executor
+        self, sql: str, parameters: Sequence[Any], take: Callable[[Rows], T], threads: Executor, seconds: float = inf
     ) -> T:
-        """What is to `take` of the rows, read in one of `threads`; a cancelled caller ends the read."""
+        """What is to `take` of the rows, read in one of `threads`; a cancelled caller ends the read.
+
+        Raises `too_costly` where it takes more than `seconds` of a core.
+        """
 
         def fetch() -> T:
+            self._until = thread_time() + seconds
             return take(self.connection.execute(sql, parameters))
 
         def stop() -> None:
@@ -139,8 +150,9 @@ class SqliteReads(Reads):
     async def fetch_aside(
         self, sql: str, parameters: Sequence[Any], texts: Texts | None
     ) -> tuple[list[Sequence[Any]], bool]:
-        """The same, read in a thread at once: a single step of it may take longer than the loop can wait."""
-        return await self.reader.fetch_slowly(sql, parameters, partial(some, texts), self._threads)
+        """The same, read in a thread at once: a single step of it may take longer than the loop can wait. Raises
+        `too_costly`."""
+        return await self.reader.fetch_slowly(sql, parameters, partial(some, texts), self._threads, _MOST_SECONDS)
 
 
 def some(texts: Texts | None, rows: Rows) -> tuple[list[Sequence[Any]], bool]:

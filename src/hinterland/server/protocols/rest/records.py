@@ -13,6 +13,7 @@ from hinterland.contract.changes import Act, Write
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import RecordId
 from hinterland.contract.query import MAX_LIMIT, parse
+from hinterland.server.addresses import asker_of
 from hinterland.server.backend import Backend
 from hinterland.server.data.admission import admit
 from hinterland.server.data.catalogue import Entry
@@ -58,13 +59,13 @@ async def list_records(backend: Backend, request: HttpRequest) -> HttpAnswer:
     """A page of a collection: `{items, next, total?}`, or the tutorial's bare array."""
     entry, parent, _ = backend.catalogue.locate(path_of(request))
     pairs = request.query()
-    query = parse(pairs)
+    query, asker = parse(pairs), asker_of(backend, request, request.caller)
     if request.view == "array":
         is_paged = any(name in ("page", "limit") for name, _ in pairs)
         query = msgspec.structs.replace(query, total=True, limit=query.limit if is_paged else MAX_LIMIT)
-        page = await backend.reader.page(request.caller, entry, parent, query)
+        page = await backend.reader.page(request.caller, entry, parent, query, asker)
         return _array(backend, request, entry, page, (query.page or 1, query.limit) if is_paged else None)
-    page = await backend.reader.page(request.caller, entry, parent, query)
+    page = await backend.reader.page(request.caller, entry, parent, query, asker)
     body = f'{{"items":{_items(request, entry, page)},"next":"{page.next}"'
     body += f',"total":{page.total}}}' if page.total is not None else "}"
     return HttpAnswer(200, [JSON, *_link(request, page)], body.encode())

@@ -1,0 +1,75 @@
+"""What a list may cost, and who waits where it costs much."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from hinterland.contract.changes import Write
+from hinterland.server.storage import postgres, sqlite_reading
+from hinterland.server.storage.postgres import PostgresStorage
+from hinterland.server.storage.protocol import Storage
+from hinterland.server.storage.sqlite import SqliteStorage
+from tests.server.api import Api, problem, serving
+
+THINGS = "/v1/records/things"
+MANY_TERMS = " || ".join([f"record.text.contains('x{number:03}')" for number in range(120)])
+"""A filter that reads each record a hundred times over."""
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def api(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Api]:
+    """A server on each database, with some records."""
+    storage: Storage = SqliteStorage(tmp_path / "data")
+    if request.param == "postgres":
+        storage = PostgresStorage(request.getfixturevalue("postgres_dsn"), connections=8)
+    async with serving(storage) as made:
+        await made.write(*[Write(act="create", collection="things", body={"text": "a" * 300})] * 400)
+        yield made
+
+
+async def listed(api: Api, total: bool = False, headers: dict[str, str] | None = None) -> httpx2.Response:
+    """The answer of a list that is worked out for each record."""
+    asked = {"filter": MANY_TERMS, "total": str(total).lower()}
+    return await api("GET", THINGS, params=asked, headers=headers or {})
+
+
+@pytest.mark.parametrize("total", [False, True])
+async def test_a_list_that_takes_too_much_work(api: Api, monkeypatch: pytest.MonkeyPatch, total: bool) -> None:
+    """A list is stopped after a time of work, in which rows and terms both count, and refused with what to do; the next
+    ones are answered."""
+    monkeypatch.setattr(sqlite_reading, "_MOST_SECONDS", 0.0)
+    monkeypatch.setattr(postgres, "_LONG_SECONDS", 0.001)
+    body = problem(await listed(api, total), 400, "too_costly")
+    assert "index" in body["message"]
+    monkeypatch.undo()
+    answer = await listed(api, total)
+    assert (answer.status_code, answer.json()["items"]) == (200, [])
+
+
+async def test_costly_lists_are_shared_by_caller(api: Api) -> None:
+    """A caller's costly lists wait for each other: somebody else's is answered after one of them at most, not after
+    all."""
+    ada = await api.sign_up("ada")
+    many = [asyncio.ensure_future(listed(api, True)) for _ in range(16)]
+    await asyncio.sleep(0)
+    assert (await listed(api, True, ada["headers"])).status_code == 200
+    assert sum(task.done() for task in many) < 8
+    assert {answer.status_code for answer in await asyncio.gather(*many)} == {200}
+
+
+async def test_more_than_may_wait(api: Api) -> None:
+    """A caller for whom many costly lists wait is refused more of them for now; short reads are answered all the
+    same."""
+    many = [asyncio.ensure_future(listed(api)) for _ in range(40)]
+    assert (await api("GET", THINGS, params={"limit": "1"})).status_code == 200
+    answers = await asyncio.gather(*many)
+    refused = [answer for answer in answers if answer.status_code != 200]
+    assert 0 < len(refused) < 30
+    for answer in refused:
+        problem(answer, 429, "rate_limited")
+        assert answer.headers["retry-after"] == "1"
