@@ -42,6 +42,12 @@ def require_node() -> Path:
     return require_program("node", "install Node and npm")
 
 
+def require_jdk() -> Path:
+    """The `java` that runs a source file; skips the test where there is no JDK."""
+    require_program("javac", "apt-get install default-jdk-headless")
+    return require_program("java", "apt-get install default-jdk-headless")
+
+
 def is_all_required() -> bool:
     """Whether a skip counts as a failure in this run."""
     return os.environ.get(REQUIRE_ALL, "") not in ("", "0")
