@@ -14,7 +14,7 @@ from typing import Any, Literal, assert_never
 import msgspec
 
 from hinterland.contract import values
-from hinterland.kit import strict_json
+from hinterland.kit import email_address, strict_json
 
 Merge = Literal["newest", "server", "counter", "set"]
 Check = Callable[[Any], Any]
@@ -42,7 +42,10 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_f
 
 
 class Text(Field, frozen=True, kw_only=True, omit_defaults=True, tag="text"):
-    """Unicode text of `min_length` to `max_length` code points; `format` "email" or "url", `choices` or a `pattern`."""
+    """Unicode text of `min_length` to `max_length` code points; `format` "email" or "url", `choices` or a `pattern`.
+
+    An "email" is kept in one form: small ASCII letters and an ASCII domain (`kit.email_address`).
+    """
 
     min_length: int = 0
     max_length: int = 10_000
@@ -96,9 +99,6 @@ class List(Field, frozen=True, kw_only=True, omit_defaults=True, tag="list"):
 
 AnyField = Text | Integer | Number | Boolean | Instant | Int64 | Bytes | Json | List
 
-# Nobody sees these, and two addresses must not look like one.
-_UNSEEN = r"\s\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
-_EMAIL = re.compile(rf"[^@{_UNSEEN}]{{1,64}}@[^@.{_UNSEEN}]+(\.[^@.{_UNSEEN}]+)+")
 _URL = re.compile(r"https?://[^\s/]+\S*", re.IGNORECASE)
 _WHOLE = re.compile(r"\s*[+-]?\d{1,400}\s*", re.ASCII)
 _DECIMAL = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?\s*", re.ASCII | re.IGNORECASE)
@@ -161,10 +161,14 @@ def _text_form(field: Text) -> Callable[[str], str] | None:
     if field.choices:
         return _choice(field.choices)
     if field.format == "email":
-        return _matching(_EMAIL, "must be an e-mail address such as ada@example.org")
+        return _email
     if field.format == "url":
         return _matching(_URL, "must be a web address such as https://example.org")
     return _matching(re.compile(field.pattern), f"must match {field.pattern}") if field.pattern else None
+
+
+def _email(value: str) -> str:
+    return email_address.normalized(value) if value else value
 
 
 def _choice(choices: tuple[str, ...]) -> Callable[[str], str]:

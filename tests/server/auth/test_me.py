@@ -18,7 +18,7 @@ async def test_a_user_sees_the_own_record(accounts: Accounts) -> None:
     session = await sign_up(accounts, ADA, HERE)
     caller = await accounts.tokens.verify(session.token.encode())
     assert json.loads(await me(accounts, caller)) == session.user
-    assert session.user["email"] == "Ada@Example.org"
+    assert session.user["email"] == "ada@example.org"
 
 
 async def test_a_deleted_user_is_nobody(accounts: Accounts) -> None:

@@ -29,7 +29,7 @@ async def test_a_person_signs_up(accounts: Accounts) -> None:
     assert session.user.keys() == {
         "id", "created_at", "updated_at", "revision", "name", "email", "age", "motto",
     }  # fmt: skip
-    assert (session.user["name"], session.user["email"], session.user["age"]) == ("Ada", "Ada@Example.org", 36)
+    assert (session.user["name"], session.user["email"], session.user["age"]) == ("Ada", "ada@example.org", 36)
     assert session.token == session.access_token
     assert (session.token_type, session.expires_in) == ("Bearer", 900)
     assert len(session.refresh_token) == 43

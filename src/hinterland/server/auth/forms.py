@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.fields import Text, checker
+from hinterland.kit import email_address
 
 ALL_REQUIRED = "All fields are required"
 _check_email = checker(Text(format="email", max_length=254))
@@ -53,5 +53,8 @@ def email_problems(email: str) -> list[str]:
 
 
 def comparable(email: str) -> str:
-    """An e-mail address as accounts are told apart by it: letters' case and surrounding space don't count."""
-    return unicodedata.normalize("NFC", email.strip()).casefold()
+    """The one form of an e-mail address, by which accounts are told apart; what is none stays as it is."""
+    try:
+        return email_address.normalized(email.strip())
+    except ValueError:
+        return email

@@ -83,7 +83,7 @@ ACCOUNTS = SystemTable(
     "_accounts",
     {
         "id": "text",  # the users record's id as text; administrators: "admin:" and an id
-        "email": "text",  # casefolded: what signs in
+        "email": "text",  # in its one form: what signs in
         "password": "text",  # the encoded hash
         "roles": "text",  # JSON list
         "is_admin": "boolean",
