@@ -12,7 +12,7 @@ from tests.house.tree import PACKAGE, ROOT, Import, imports, is_module, is_packa
 
 # What a floor may import beside the standard library and the project itself.
 CARRIES = {
-    "kit": {"msgspec"},
+    "kit": {"idna", "msgspec"},
     "contract": {"msgspec"},
     "client": {"cryptography", "httpx2", "msgspec"},
     "testing": {"apsw", "httpx2", "msgspec", "pytest", "starlette"},  # pytest: only the suites, which run under it
