@@ -50,7 +50,7 @@ def test_rows_are_whole(operation: Operation) -> None:
     assert operation.summary[0].isupper()
     assert re.fullmatch(r"[a-z]+(\.[a-z]+)?", operation.name)
     for path in (operation.path, *(alias.path for alias in operation.aliases)):
-        assert re.fullmatch(r"(/([\w.-]+|\{\w+\}))+", path)
+        assert re.fullmatch(r"/|(/([\w.-]+|\{\w+\}))+", path)
         assert sorted(SEGMENT.findall(path)) == sorted(SEGMENT.findall(operation.path))
     if operation.auth == "required":
         assert "unauthorized" in operation.errors

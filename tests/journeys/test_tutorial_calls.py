@@ -211,7 +211,7 @@ def test_a_capped_list_says_where_it_goes_on(http: httpx2.Client, session: dict[
         http.post("/posts", json={"title": f"Post {number}"}, headers=bearer(session))
     answer = http.get("/posts", params={"limit": 2})
     assert 'rel="next"' in answer.headers["link"]
-    following = answer.links["next"]["url"]
+    following = answer.url.join(answer.links["next"]["url"])
     assert http.get(following).json()["data"][0]["id"] not in [post["id"] for post in answer.json()["data"]]
 
 

@@ -94,6 +94,11 @@ async def serving(
         yield Api(server, backend, http)
 
 
+def located(answer: httpx2.Response) -> str:
+    """The path that an answer's Location leads to, which is relative to the request's."""
+    return str(answer.url.join(answer.headers["location"]).path)
+
+
 def problem(answer: httpx2.Response, status: int, code: str) -> dict[str, Any]:
     """The problem of an answer that must be one: problem+json of this status and code, with nothing of our insides."""
     body: dict[str, Any] = answer.json()

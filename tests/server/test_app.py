@@ -163,7 +163,7 @@ async def test_without_tutorial_paths(tmp_path: Path) -> None:
 
 async def test_paths_that_there_are_not(api: Api) -> None:
     """What is nowhere is told as such; what is taken by another method says which."""
-    for path in ("/", "/v1", "/v1/records", "/v1/nowhere", "/a/b/c", "/v1/records/"):
+    for path in ("/v1", "/v1/records", "/v1/nowhere", "/a/b/c", "/v1/records/"):
         answer = await api("GET", path)
         assert answer.status_code == 404
         problem(answer, 404, answer.json()["code"])
@@ -197,6 +197,18 @@ async def test_the_keys(api: Api) -> None:
     answer = await api("GET", "/.well-known/jwks.json")
     assert answer.headers["cache-control"] == "public, max-age=300"
     assert all("d" not in key for key in answer.json()["keys"])
+
+
+async def test_tutorial_paths_are_of_declared_collections(tmp_path: Path) -> None:
+    """A first name that no declared collection has, or that is the server's, is no path of records: what is asked there
+    is refused as an unknown path, whatever the method, and is not called a collection."""
+    things = [Collection(name=name, fields={}, rules=EVERYBODY) for name in ("things", "v1")]
+    async with serving(SqliteStorage(tmp_path), collections=things) as api:
+        for path in ("/thingz", "/thingz/1", "/v1/batch", "/v1/1", "/v1", "/_/1", "/_", "/api/x", "/auth/login2"):
+            for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+                message = problem(await api(method, path), 404, "not_found")["message"]
+                assert message == f"no such path: '{path}'; / and /openapi.json list those there are"
+        assert (await api("GET", "/things")).json() == []
 
 
 # ---------------------------------------------------------------- the table

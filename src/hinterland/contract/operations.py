@@ -134,6 +134,8 @@ _TABLE: tuple[Operation, ...] = (
         summary="What changed since a cursor", input=sync.Pull, output=sync.PullResult,
         errors=("invalid_body", "unauthorized", "unknown_collection", "invalid_cursor"),
     ),
+    Operation(name="home", method="GET", path="/", view="plain", auth="ignored",
+              summary="What this is and where to go, as a page or as JSON"),
     Operation(name="health", method="GET", path="/health", view="plain", auth="ignored", summary="The process lives",
               aliases=(Alias("/healthz", "plain"),)),
     Operation(name="ready", method="GET", path="/readyz", view="plain", auth="ignored",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hinterland.server.http import Handler
-from hinterland.server.protocols.rest import accounts, imports, records, service, sync
+from hinterland.server.protocols.rest import accounts, home, imports, records, service, sync
 
 HANDLERS: dict[str, Handler] = {
     "auth.signup": accounts.sign_up,
@@ -23,6 +23,7 @@ HANDLERS: dict[str, Handler] = {
     "events.ticket": sync.issue_ticket,
     "sync.push": sync.push,
     "sync.pull": sync.pull,
+    "home": home.home,
     "health": service.health,
     "ready": service.ready,
     "openapi": service.openapi,

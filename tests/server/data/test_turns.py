@@ -12,7 +12,7 @@ import msgspec
 from hinterland.contract.changes import Write
 from hinterland.server.storage.postgres import PostgresStorage
 from hinterland.server.storage.sqlite import SqliteStorage
-from tests.server.api import Api, serving
+from tests.server.api import Api, located, serving
 
 THINGS = "/v1/records/things"
 
@@ -80,7 +80,7 @@ async def test_costly_lists_leave_connections_to_the_others(tmp_path: Path, post
     """However many search by costly filters at once, whoever reads one record does not wait for their connections."""
     async with serving(PostgresStorage(postgres_dsn, connections=5)) as api:
         await filled(api, 40)
-        thing = (await api("POST", THINGS, json={"text": "cheap"})).headers["location"]
+        thing = located(await api("POST", THINGS, json={"text": "cheap"}))
         search = {"filter": f"(record.text + record.text).contains('{'a' * 1_000}b')"}
         searching = [asyncio.ensure_future(api("GET", THINGS, params=search)) for _ in range(12)]
         await asyncio.sleep(0)

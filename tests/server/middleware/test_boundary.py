@@ -143,7 +143,7 @@ async def test_request_ids(api: Api) -> None:
     assert len(seen) == 6
     assert not seen & {"", "a b", "<script>"}
     refused = await api("GET", "/nowhere", headers={"X-Request-Id": "mine"})
-    assert problem(refused, 404, "unknown_collection")["request_id"] == "mine"
+    assert problem(refused, 404, "not_found")["request_id"] == "mine"
 
 
 async def test_a_whole_server_keeps_the_time(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from hinterland.server.http import (
     problem_answer,
     send_answer,
 )
+from hinterland.server.middleware.paths import routed
 
 log = logging.getLogger("hinterland.requests")
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -50,6 +51,8 @@ class Boundary:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        if b"%" in (scope.get("raw_path") or b"") or scope.get("root_path"):
+            scope = routed(scope)
         marked = _Marked(scope, send)
         limit = None if scope["path"] in STREAMS else self._limits.begin()
         try:

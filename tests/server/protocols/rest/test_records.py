@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from hinterland.contract.changes import Write
-from tests.server.api import Api, problem
+from tests.server.api import Api, located, problem
 
 THINGS = "/v1/records/things"
 NOTES = "/v1/records/notes"
@@ -22,7 +22,7 @@ async def test_a_records_life(each_api: Api) -> None:
     """POST, GET, PUT, PATCH and DELETE of a record, each with its status, ETag and place."""
     api = each_api
     made = await api("POST", THINGS, json={"text": "one", "whole": 1, "big": "9007199254740993", "bytes": "AAAA"})
-    path = made.headers["location"]
+    path = located(made)
     assert (made.status_code, made.headers["etag"], path) == (201, '"1"', f"{THINGS}/{made.json()['id']}")
     seen = await api("GET", path)
     assert (seen.status_code, seen.headers["etag"], seen.json()) == (200, '"1"', made.json())
@@ -38,7 +38,7 @@ async def test_a_records_life(each_api: Api) -> None:
 
 async def test_head(api: Api) -> None:
     """HEAD answers as GET does, without the body."""
-    path = (await api("POST", THINGS, json={})).headers["location"]
+    path = located(await api("POST", THINGS, json={}))
     for place in (path, THINGS, "/health"):
         get, head = await api("GET", place), await api("HEAD", place)
         assert (head.status_code, head.content) == (200, b"")
@@ -50,9 +50,9 @@ async def test_head(api: Api) -> None:
 async def test_nested_records(each_api: Api) -> None:
     """Records below a record have its path; ids that can't be are not found on every database."""
     api = each_api
-    post = (await api("POST", "/v1/records/posts", json={"title": "t"})).headers["location"]
+    post = located(await api("POST", "/v1/records/posts", json={"title": "t"}))
     made = await api("POST", f"{post}/comments", json={"text": "c"})
-    assert made.headers["location"] == f"{post}/comments/{made.json()['id']}"
+    assert located(made) == f"{post}/comments/{made.json()['id']}"
     listed = await api("GET", f"{post}/comments", params={"total": "true"})
     assert ([item["id"] for item in listed.json()["items"]], listed.json()["total"]) == ([made.json()["id"]], 1)
     assert (await api("GET", "/v1/records/posts/7/comments")).json() == {"items": [], "next": ""}
@@ -70,7 +70,7 @@ async def test_nested_records(each_api: Api) -> None:
 @pytest.mark.parametrize("tag", ['"1"', '"7"', "nonsense", '"0"', '"99999999999999999999"', ""])
 async def test_a_stale_tag(api: Api, method: str, tag: str) -> None:
     """A write over a revision that is not the record's any more is refused, and changes nothing."""
-    path = (await api("POST", THINGS, json={"text": "one"})).headers["location"]
+    path = located(await api("POST", THINGS, json={"text": "one"}))
     await api("PATCH", path, json={"text": "two"})
     body = None if method == "DELETE" else {"text": "three"}
     problem(await api(method, path, json=body, headers={"If-Match": tag}), 412, "stale")
@@ -79,7 +79,7 @@ async def test_a_stale_tag(api: Api, method: str, tag: str) -> None:
 
 async def test_a_fresh_tag(api: Api) -> None:
     """The record's tag, also weakened by a proxy, and `*` for a record that is there let a write through; two don't."""
-    path = (await api("POST", THINGS, json={})).headers["location"]
+    path = located(await api("POST", THINGS, json={}))
     for tag in ('"1"', 'W/"2"', "*"):
         assert (await api("PATCH", path, json={}, headers={"If-Match": tag})).status_code == 200
     problem(await api("PATCH", path, json={}, headers={"If-Match": '"4", "5"'}), 400, "invalid_query")
@@ -89,7 +89,7 @@ async def test_a_fresh_tag(api: Api) -> None:
 @pytest.mark.parametrize(("tag", "status"), [('"1"', 304), ('W/"1"', 304), ('"0", "1"', 304), ("*", 304), ('"2"', 200)])
 async def test_what_the_caller_has_already(api: Api, tag: str, status: int) -> None:
     """A GET with the record's tag among those of If-None-Match is answered 304 with the tag, without a body."""
-    path = (await api("POST", THINGS, json={})).headers["location"]
+    path = located(await api("POST", THINGS, json={}))
     answer = await api("GET", path, headers={"If-None-Match": tag})
     assert (answer.status_code, answer.headers["etag"], bool(answer.content)) == (status, '"1"', status == 200)
 
@@ -99,7 +99,7 @@ async def test_tags_of_what_a_caller_sees(api: Api) -> None:
     shows, every form's tag serves If-Match, and a write answers with the tag that the next read has."""
     ada = await api.sign_up("ada")
     made = await api("POST", "/v1/records/notes", json={"text": "a", "secret": "s"}, headers=ada["headers"])
-    path, tag = made.headers["location"], {"If-None-Match": made.headers["etag"]}
+    path, tag = located(made), {"If-None-Match": made.headers["etag"]}
     own, full = ada["headers"], api.admin
     assert (await api("GET", path, headers=own | tag)).status_code == 304
     seen = await api("GET", path, headers=full | tag)
@@ -119,7 +119,7 @@ async def test_if_none_match_on_a_write(each_api: Api, method: str) -> None:
     """A write whose If-None-Match names the record as it is, or any, is refused; one that names another state is done
     (RFC 9110 §13.1.2)."""
     made = await each_api("POST", THINGS, json={"text": "a"})
-    path, tag = made.headers["location"], made.headers["etag"]
+    path, tag = located(made), made.headers["etag"]
     body = {} if method == "DELETE" else {"json": {"text": "b"}}
     for known in (tag, f"W/{tag}", f'"0", {tag}', "*", "*,"):
         problem(await each_api(method, path, headers={"If-None-Match": known}, **body), 412, "stale")
@@ -134,7 +134,7 @@ async def test_if_none_match_on_a_write(each_api: Api, method: str) -> None:
 async def test_if_match_on_a_read(api: Api) -> None:
     """A GET whose If-Match does not name the record as it is → 412 (RFC 9110 §13.1.1)."""
     made = await api("POST", THINGS, json={"text": "a"})
-    path, tag = made.headers["location"], made.headers["etag"]
+    path, tag = located(made), made.headers["etag"]
     for known in (tag, "*", f'"7", {tag}'):
         assert (await api("GET", path, headers={"If-Match": known})).status_code == 200
     for other in ('"7"', '"x"', ""):
@@ -143,7 +143,7 @@ async def test_if_match_on_a_read(api: Api) -> None:
 
 async def test_headers_that_appear_twice(api: Api) -> None:
     """A repeated header is one list (RFC 9110 §5.3); one that is no list is refused, lest two readers take another."""
-    path = (await api("POST", THINGS, json={"text": "a"})).headers["location"]
+    path = located(await api("POST", THINGS, json={"text": "a"}))
     twice = [("If-Match", '"1"'), ("If-Match", '"2"')]
     problem(await api("PATCH", path, json={}, headers=twice), 400, "invalid_query")
     for name in ("Idempotency-Key", "Authorization"):
@@ -157,7 +157,7 @@ async def test_a_race_to_create(each_api: Api) -> None:
     answers = await asyncio.gather(*calls)
     assert sorted(answer.status_code for answer in answers) == [201, *[412] * 9]
     [won] = [answer for answer in answers if answer.status_code == 201]
-    assert won.headers["location"] == f"{THINGS}/x"
+    assert located(won) == f"{THINGS}/x"
     assert (await each_api("GET", f"{THINGS}/x")).json() == won.json()
 
 
@@ -167,7 +167,7 @@ async def test_a_race_to_create(each_api: Api) -> None:
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 async def test_a_repeated_request(each_api: Api, method: str) -> None:
     """The same request under the same key gets the same answer, tag and place, marked as replayed."""
-    path = (await each_api("POST", THINGS, json={})).headers["location"]
+    path = located(await each_api("POST", THINGS, json={}))
     place = THINGS if method == "POST" else path
     more: dict[str, Any] = {"headers": {"Idempotency-Key": '"k"'}}
     more |= {} if method == "DELETE" else {"json": {"whole": 1}}
@@ -186,7 +186,7 @@ async def test_another_request_under_the_key(api: Api) -> None:
     key = ada["headers"] | {"Idempotency-Key": "k"}
     first = await api("POST", NOTES, json={"text": "one"}, headers=key)
     assert first.status_code == 201
-    path = first.headers["location"]
+    path = located(first)
     for call in (
         api("POST", NOTES, json={"text": "two"}, headers=key),
         api("POST", "/notes", json={"text": "one"}, headers=key),

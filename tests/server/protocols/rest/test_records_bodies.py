@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hinterland.server.storage.sqlite import SqliteStorage
-from tests.server.api import Api, problem, serving
+from tests.server.api import Api, located, problem, serving
 
 THINGS = "/v1/records/things"
 JSON = {"Content-Type": "application/json"}
@@ -39,7 +39,7 @@ BAD_BODIES = {
 
 async def test_bodies_that_two_readers_could_take_differently(each_api: Api) -> None:
     """What is not JSON with one meaning is refused with the same answer on every database, and nothing is written."""
-    path = (await each_api("PUT", f"{THINGS}/x", json={}, headers={"If-None-Match": "*"})).headers["location"]
+    path = located(await each_api("PUT", f"{THINGS}/x", json={}, headers={"If-None-Match": "*"}))
     for name, data in BAD_BODIES.items():
         for method, place in (("POST", THINGS), ("PUT", path), ("PATCH", path)):
             if not data.strip() and method != "PUT":
@@ -88,7 +88,7 @@ async def test_what_only_the_server_sets(api: Api) -> None:
     assert made.status_code == 201
     assert made.json()["revision"] == 1
     assert made.json()["created_at"] == made.json()["updated_at"] != given["created_at"]
-    path = made.headers["location"]
+    path = located(made)
     changed = await api("PUT", path, json={**given, "id": "other"})
     assert (changed.json()["id"], changed.json()["revision"]) == (made.json()["id"], 2)
     problem(await api("POST", "/v1/records/posts", json={"id": 7}), 400, "validation")

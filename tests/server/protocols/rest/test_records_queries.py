@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+import httpx2
 import pytest
 
 from tests.server.api import Api, problem
@@ -46,16 +49,26 @@ async def test_a_cursor_is_its_lists_own(api: Api) -> None:
 
 
 async def test_a_link_to_the_next_page(api: Api) -> None:
-    """A list with more to come links to what follows, with the same question; the last page links to nothing."""
+    """A list with more to come links to what follows, with the same question, relative to its own address; the last
+    page links to nothing."""
     for n in range(5):
         await api("POST", THINGS, json={"text": f"a & b {n % 2}", "whole": n})
     answer = await api("GET", THINGS, params={"limit": "2", "sort": "-whole", "filter": "record.text != 'x y'"})
     seen = [item["whole"] for item in answer.json()["items"]]
     while "next" in answer.links:
-        answer = await api("GET", answer.links["next"]["url"])
+        answer = await api.http.get(answer.url.join(answer.links["next"]["url"]))
         seen += [item["whole"] for item in answer.json()["items"]]
     assert seen == [4, 3, 2, 1, 0]
     assert answer.json()["next"] == ""
+
+
+async def test_a_link_of_a_query_that_is_not_encoded(api: Api) -> None:
+    """What a caller sends unencoded ends no link: it is encoded there."""
+    for n in range(2):
+        await api("POST", THINGS, json={"whole": n})
+    url = httpx2.URL("http://test", raw_path=f"{THINGS}?limit=1&filter=record.whole>-1".encode())
+    link = (await api.http.get(url)).headers["link"]
+    assert re.fullmatch(r'<\?limit=1&filter=record.whole%3E-1&cursor=[\w-]+>; rel="next"', link)
 
 
 async def test_pages_and_totals(api: Api) -> None:

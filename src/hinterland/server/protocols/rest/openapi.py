@@ -52,6 +52,7 @@ def document(title: str, collections: Iterable[Collection], *, password_length: 
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "version": "1"},
+        "servers": [{"url": "."}],  # relative to this document, wherever a proxy puts it
         "paths": paths,
         "components": {
             "schemas": schemas,

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -25,6 +26,7 @@ from hinterland.server.http import JSON, Headers, HttpAnswer, HttpRequest
 RECORDS = "/v1/records/"
 _encode = msgspec.json.Encoder().encode
 _TAG = re.compile(rb'"?(\d{1,18})(?:\.[0-9a-f]{12})?"?')
+_OF_QUERIES = "%!$&'()*+,/:;=?@"  # what a query may hold as it is (RFC 3986 §3.4), and what is encoded
 _DELETED = b'{"message":"Deleted successfully"}'
 
 
@@ -91,13 +93,17 @@ def _array(
 
 
 def _link(request: HttpRequest, page: Page) -> Headers:
-    """The `Link: …; rel="next"` header (RFC 8288), where there is more."""
+    """The `Link: …; rel="next"` header (RFC 8288), where there is more.
+
+    It is relative (RFC 3986 §4.2), as is every address that an answer holds: only so it stays below the prefix of a
+    proxy, which the server does not know.
+    """
     if not page.next:
         return []
-    parts = request.scope.get("query_string", b"").decode("latin-1").split("&")
-    kept = [part for part in parts if part and part.partition("=")[0] not in ("cursor", "page")]
-    query = "&".join([*kept, f"cursor={page.next}"])  # base64url needs no quoting
-    return [(b"link", f'<{request.path}?{query}>; rel="next"'.encode("latin-1", "replace"))]
+    parts: list[bytes] = request.scope.get("query_string", b"").split(b"&")
+    kept = [part for part in parts if part and part.partition(b"=")[0] not in (b"cursor", b"page")]
+    query = quote(b"&".join([*kept, b"cursor=" + page.next.encode()]), safe=_OF_QUERIES)
+    return [(b"link", f'<?{query}>; rel="next"'.encode())]
 
 
 async def view_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
@@ -233,10 +239,9 @@ async def _write(
 
 
 def _location(request: HttpRequest, stored: Answer) -> str:
-    """Where the created record is: a PUT names it itself, a POST the collection."""
-    if request.method == "PUT":
-        return request.path
-    return f"{request.path.rstrip('/')}/{_identify(stored.body).id}"
+    """Where the created record is, relative to the request: a PUT names it itself, a POST the collection."""
+    last = request.path.rpartition("/")[2]
+    return last if request.method == "PUT" else f"{last}/{_identify(stored.body).id}"
 
 
 def _answerer(request: HttpRequest, entry: Entry, write: Write, status: int) -> Callable[[Outcome], Answer]:

@@ -64,6 +64,20 @@ def _not_allowed(scope: Scope, methods: Mapping[str, Mounted]) -> Refusal:
     return Refusal("method_not_allowed", message, headers=(("Allow", allowed),))
 
 
+class Tutorial:
+    """A tutorial's path for records of a collection: one of declared collections only, every other name is no path."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        name = scope["path_params"]["collection"]
+        if name in _RESERVED or name not in self.endpoint.backend.catalogue.entries:
+            raise _no_such_path(scope)
+        await self.endpoint(scope, receive, send)
+
+
 class Records:
     """Every path below `/v1/records/`: an odd number of names is a collection, an even one a record."""
 
@@ -94,7 +108,11 @@ class Dispatcher:
 
 async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "http":
-        raise Refusal("not_found", f"there is nothing at {scope['path'][:100]}; /openapi.json lists what there is")
+        raise _no_such_path(scope)
+
+
+def _no_such_path(scope: Scope) -> Refusal:
+    return Refusal("not_found", f"no such path: {scope['path'][:100]!a}; / and /openapi.json list those there are")
 
 
 def mount(backend: Backend, handlers: Mapping[str, Handler], streams: Sequence[Route]) -> Dispatcher:
@@ -110,7 +128,8 @@ def mount(backend: Backend, handlers: Mapping[str, Handler], streams: Sequence[R
             mounted = Mounted(operation, handler, alias.view, is_alias=True)
             target = aliases if alias.path.startswith("/{") else paths
             target.setdefault(alias.path, {})[operation.method] = mounted
-    routes = [Route(path, Endpoint(backend, methods)) for path, methods in [*paths.items(), *aliases.items()]]
+    routes = [Route(path, Endpoint(backend, methods)) for path, methods in paths.items()]
+    routes += [Route(path, Tutorial(Endpoint(backend, methods))) for path, methods in aliases.items()]
     # Without redirects: their target would be the host that the caller names.
     router = Router([*streams, *routes], redirect_slashes=False, default=_not_found)
     return Dispatcher(_records(backend, handlers), router)
