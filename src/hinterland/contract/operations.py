@@ -88,7 +88,8 @@ _TABLE: tuple[Operation, ...] = (
     ),
     Operation(
         name="records.list", method="GET", path="/v1/records/{collection}", view="list",
-        summary="A page of the records that the caller may see", errors=(*_READ, "invalid_cursor"),
+        summary="A page of the records that the caller may see",
+        errors=(*_READ, "invalid_cursor", "too_costly", "rate_limited"),
         aliases=(Alias("/{collection}", "array"),),
     ),
     Operation(
@@ -118,7 +119,7 @@ _TABLE: tuple[Operation, ...] = (
     Operation(
         name="events.stream", method="GET", path="/v1/events", view="stream",
         summary="Server-sent events of the visible changes, from a cursor",
-        errors=("unauthorized", "unknown_collection", "invalid_query"),
+        errors=("unauthorized", "unknown_collection", "invalid_query", "too_costly"),
     ),
     Operation(
         name="events.ticket", method="POST", path="/v1/events/ticket", view="plain", auth="required",
