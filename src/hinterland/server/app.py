@@ -20,7 +20,7 @@ from hinterland.server.auth.upkeep import keep_account
 from hinterland.server.backend import Backend
 from hinterland.server.data import schema
 from hinterland.server.data.catalogue import Catalogue
-from hinterland.server.data.cursors import Cursors
+from hinterland.server.data.cursors import Cursors, Seal
 from hinterland.server.data.feed import Feed
 from hinterland.server.data.importer import Importer
 from hinterland.server.data.reader import Reader
@@ -107,7 +107,7 @@ def _backend(app: App, storage: Storage, clock: Clock, writer: Writer, accounts:
         storage=storage,
         catalogue=catalogue,
         writer=writer,
-        reader=Reader(storage, catalogue),
+        reader=Reader(storage, catalogue, Seal(accounts.keys.secret("list"))),
         importer=Importer(writer, catalogue),
         accounts=accounts,
         feed=feed,

@@ -15,12 +15,13 @@ from hinterland.contract.identity import SIGNED_OUT, Principal
 from hinterland.contract.query import Query
 from hinterland.contract.records import Collection, Rules, users
 from hinterland.kit.clock import ManualClock
+from hinterland.server.data.cursors import Seal
 from hinterland.server.data.reader import Reader
 from hinterland.server.storage.postgres import PostgresStorage, numbered
 from hinterland.server.storage.protocol import Storage
 from hinterland.server.storage.sqlite import SqliteStorage
 from tests.server.data.acts import make
-from tests.server.data.world import ADA, ADMIN, World, opened
+from tests.server.data.world import ADA, ADMIN, KEY, World, opened
 
 Statement = tuple[str, list[Any]]
 FIELDS: dict[str, AnyField] = {
@@ -76,7 +77,7 @@ async def statements(
         return await search(sql, parameters, *args, **more)
 
     monkeypatch.setattr(world.storage, "search", spy)
-    reader = Reader(world.storage, world.catalogue)
+    reader = Reader(world.storage, world.catalogue, Seal(KEY))
     page = await reader.page(caller, world.catalogue[name], "", Query(**query))
     if page.next:
         await reader.page(caller, world.catalogue[name], "", Query(**query, cursor=page.next))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hinterland.contract.errors import Refusal
 from hinterland.kit.clock import ManualClock
-from hinterland.server.data.cursors import EXPIRED, RESTORED, Cursor, Cursors
+from hinterland.server.data.cursors import EXPIRED, RESTORED, Cursor, Cursors, Seal
 from hinterland.server.storage.sqlite import SqliteStorage
 from tests.server.data.world import KEY, World, note, opened, patch
 
@@ -114,3 +114,27 @@ async def test_restored(tmp_path: Path, clock: ManualClock) -> None:
         assert await lost(world, gone) == RESTORED
         await world.write(patch("notes", "a", title="other"))
         assert (await lost(world, gone), await lost(world, kept)) == (RESTORED, "")
+
+
+@given(st.text("abcABC019-_", max_size=40))
+def test_a_seal_is_read_as_it_was_written(text: str) -> None:
+    """A list's cursor is signed in 16 characters that need no escaping, and read as it was written."""
+    signed = Seal(KEY).sign(text)
+    assert (len(signed), Seal(KEY).opened(signed)) == (len(text) + 16, text)
+    assert signed.replace("-", "").replace("_", "").isalnum()
+
+
+SIGNED = Seal(KEY).sign("WyIzMjA4Njk1")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "x", SIGNED[16:], SIGNED[:-1], SIGNED + "A", "ä" + SIGNED[1:], "\ud800" + SIGNED, SIGNED[:16]]
+    + [SIGNED[:place] + ("A" if SIGNED[place] != "A" else "B") + SIGNED[place + 1 :] for place in range(len(SIGNED))],
+)
+def test_what_is_not_sealed(text: str) -> None:
+    """A list's cursor that was changed, cut, made up or signed by another server is refused."""
+    for seal in (Seal(KEY), Seal(b"o" * 32)):
+        with pytest.raises(Refusal) as caught:
+            seal.opened(text)
+        assert caught.value.code == "invalid_cursor"

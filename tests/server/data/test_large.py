@@ -13,10 +13,11 @@ from hinterland.contract.fields import Json, Text
 from hinterland.contract.query import Query
 from hinterland.contract.records import EVERYBODY, Collection, users
 from hinterland.kit.clock import ManualClock
+from hinterland.server.data.cursors import Seal
 from hinterland.server.data.reader import Page, Reader
 from hinterland.server.storage.protocol import PAGE_BYTES, Storage
 from tests.server.api import Api
-from tests.server.data.world import ADMIN, Replica, World, listen, opened
+from tests.server.data.world import ADMIN, KEY, Replica, World, listen, opened
 from tests.server.refused import refused
 
 # Names that the statements of pages must not confuse with their own.
@@ -43,7 +44,9 @@ async def world(storage: Storage, clock: ManualClock) -> AsyncIterator[World]:
 
 async def page(world: World, **query: Any) -> Page:
     """A page of the list."""
-    return await Reader(world.storage, world.catalogue).page(ADMIN, world.catalogue["blobs"], "", Query(**query))
+    return await Reader(world.storage, world.catalogue, Seal(KEY)).page(
+        ADMIN, world.catalogue["blobs"], "", Query(**query)
+    )
 
 
 @pytest.mark.parametrize("sort", [(), ("size", "number")])

@@ -16,9 +16,10 @@ from hinterland.contract.identity import SIGNED_OUT, Principal
 from hinterland.contract.query import Query
 from hinterland.contract.records import EVERYBODY, Collection, Rules, users
 from hinterland.kit.clock import ManualClock
+from hinterland.server.data.cursors import Seal
 from hinterland.server.data.reader import Page, Reader
 from hinterland.server.storage.protocol import Storage
-from tests.server.data.world import ADA, ADMIN, BEN, World, opened
+from tests.server.data.world import ADA, ADMIN, BEN, KEY, World, opened
 from tests.server.refused import refused
 
 LISTED = "(auth != null && auth.id == record.owner) || (has(record.open) && record.open)"
@@ -73,7 +74,7 @@ async def world(storage: Storage, clock: ManualClock) -> AsyncIterator[World]:
 
 async def page(world: World, name: str, parent: str = "", *, caller: Principal = ADMIN, **query: Any) -> Page:
     """A page of a list."""
-    reader = Reader(world.storage, world.catalogue)
+    reader = Reader(world.storage, world.catalogue, Seal(KEY))
     return await reader.page(caller, world.catalogue[name], parent, Query(**query))
 
 
@@ -245,7 +246,7 @@ async def test_the_list_rule_filters(world: World) -> None:
     for caller, ids in ((ADA, ["0", "1"]), (BEN, ["1", "2"]), (SIGNED_OUT, ["1"]), (ADMIN, ["0", "1", "2", "3"])):
         found = await page(world, "owned", caller=caller, total=True)
         assert ([record.id for record in found.records], found.total) == (ids, len(ids))
-        reader = Reader(world.storage, world.catalogue)
+        reader = Reader(world.storage, world.catalogue, Seal(KEY))
         for id in map(str, range(4)):
             if id in ids:
                 assert (await reader.view(caller, world.catalogue["owned"], "", id)).id == id

@@ -1,22 +1,26 @@
-"""A place in the log, as text that only this server can make: signed, and worthless to another database.
+"""A place in the log or in a list, as text that only this server can make: signed.
 
-A cursor names the end of a commit with that commit's check value, so that a database which was restored from a backup
-is noticed; and for each collection the fingerprint of the view that was sent, so that changed rules and rights are.
+A cursor of the log is worthless to another database. It names the end of a commit with that commit's check value, so
+that a database which was restored from a backup is noticed; and for each collection the fingerprint of the view that
+was sent, so that changed rules and rights are.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import hmac
 
 import msgspec
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import RecordId
+from hinterland.contract.matching import foreign_place
 from hinterland.server.storage.protocol import Head, Snapshot
 
 _MAC_BYTES = 16
+_SEAL_BYTES = 12  # 16 characters of base64
 _LONGEST = 8_192
 EXPIRED = "expired"  # the log does not reach back to it
 RESTORED = "restored"  # the database has another history than the one it was made for
@@ -88,3 +92,26 @@ class Cursors:
 
     def _mac(self, data: bytes) -> bytes:
         return hmac.digest(self._key, data, "sha256")[:_MAC_BYTES]
+
+
+class Seal:
+    """Signs the cursors of lists: keyed BLAKE2b (RFC 7693) of 96 bits, in front of the text. It takes a third of the
+    time of an HMAC, and a list makes one for each page."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def sign(self, text: str) -> str:
+        """A cursor with its signature."""
+        return self._signature(text) + text
+
+    def opened(self, signed: str) -> str:
+        """The cursor without its signature. Raises `invalid_cursor` for one that this server did not sign."""
+        signature, text = signed[:16], signed[16:]
+        if not signed.isascii() or not hmac.compare_digest(signature, self._signature(text)):
+            raise foreign_place()
+        return text
+
+    def _signature(self, text: str) -> str:
+        mac = hashlib.blake2b(text.encode(), digest_size=_SEAL_BYTES, key=self._key).digest()
+        return base64.urlsafe_b64encode(mac).decode()

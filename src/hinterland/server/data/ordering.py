@@ -46,9 +46,9 @@ class Order:
         asked = repr((self.collection.name, query.filter, query.sort, query.equals)).encode()
         return hashlib.blake2b(asked, digest_size=6).hexdigest()
 
-    def after(self, query: Query) -> Term:
-        """The condition of the records beyond the query's cursor. Raises `invalid_cursor`."""
-        place = read_place(self._fingerprint(query), query.cursor, len(self.keys))
+    def after(self, query: Query, cursor: str) -> Term:
+        """The condition of the records beyond a cursor of the query. Raises `invalid_cursor`."""
+        place = read_place(self._fingerprint(query), cursor, len(self.keys))
         sql = ""
         parameters: list[Any] = []
         for (name, is_down), value in reversed([*zip(self.keys, place, strict=True)]):

@@ -10,6 +10,7 @@ from hinterland.contract.identity import Principal, RecordId
 from hinterland.contract.query import Query
 from hinterland.server.data.catalogue import Catalogue, Entry
 from hinterland.server.data.conditions import Asked, visible
+from hinterland.server.data.cursors import Seal
 from hinterland.server.data.equality import stored_value
 from hinterland.server.data.ordering import Order, Term
 from hinterland.server.data.plan import denied
@@ -32,9 +33,10 @@ class Page(NamedTuple):
 class Reader:
     """Reads from the storage what the rules let a caller see."""
 
-    def __init__(self, storage: Storage, catalogue: Catalogue) -> None:
+    def __init__(self, storage: Storage, catalogue: Catalogue, seal: Seal) -> None:
         self.storage = storage
         self.catalogue = catalogue
+        self._seal = seal
 
     async def view(self, caller: Principal, entry: Entry, parent: str, id: RecordId) -> StoredRecord:
         """One record. Raises `not_found` for one that the caller may not see too, so that nothing leaks."""
@@ -53,7 +55,9 @@ class Reader:
         asked, auth = _asked(caller, entry, parent, query), caller.as_auth()
         terms = visible(rule, auth, asked)
         if query.cursor:
-            asked.add(order.after(query), is_sought=order.keys[0].name in entry.book.indexed)
+            asked.add(
+                order.after(query, self._seal.opened(query.cursor)), is_sought=order.keys[0].name in entry.book.indexed
+            )
         both = (visible(rule, auth, asked) if query.cursor else terms, terms)
         return await self._page(entry, query, order, both, asker)
 
@@ -74,7 +78,7 @@ class Reader:
             raise _too_large_a_page(len(rows))
         has_more = is_cut or len(rows) > query.limit
         shown = rows[: query.limit]
-        next_cursor = order.cursor(query, shown[-1][_WIDTH + 1 :]) if has_more else ""
+        next_cursor = self._seal.sign(order.cursor(query, shown[-1][_WIDTH + 1 :])) if has_more else ""
         total = rows[0][_WIDTH] if rows else None
         if query.total and not rows:  # beyond the end: no row says it
             total = (await self.storage.search(count, counted, None, asker=asker, is_costly=is_costly))[0][0][0]

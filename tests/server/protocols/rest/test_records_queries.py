@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import re
 
 import httpx2
+import msgspec
 import pytest
 
 from tests.server.api import Api, problem
@@ -35,6 +37,19 @@ async def test_cursors_of_no_list(each_api: Api, cursor: str) -> None:
     answer = await each_api("GET", f"{THINGS}?cursor={cursor}")
     assert answer.status_code == 400
     assert answer.json()["code"] in ("invalid_cursor", "invalid_query")
+
+
+async def test_a_cursor_that_was_changed(api: Api) -> None:
+    """A list's cursor is signed: one that names another place than the server gave is refused."""
+    for n in range(3):
+        await api("POST", THINGS, json={"whole": n})
+    asked = {"limit": 1, "sort": "whole"}
+    given = (await api("GET", THINGS, params=asked)).json()["next"]
+    question, value, id = msgspec.json.decode(base64.urlsafe_b64decode(given[16:] + "=" * (-len(given) % 4)))
+    place = base64.urlsafe_b64encode(msgspec.json.encode([question, value + 1, id])).decode().rstrip("=")
+    for cursor in (place, given[:16] + place, given[16:]):
+        problem(await api("GET", THINGS, params={**asked, "cursor": cursor}), 400, "invalid_cursor")
+    assert (await api("GET", THINGS, params={**asked, "cursor": given})).json()["items"][0]["whole"] == value + 1
 
 
 async def test_a_cursor_is_its_lists_own(api: Api) -> None:
