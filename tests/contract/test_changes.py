@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hinterland.contract.changes import Merged, Write, add, apply, key_of, merge, remove, resolve
+from hinterland.contract.changes import Merged, Write, add, apply, check_place, key_of, merge, remove, resolve
 from hinterland.contract.errors import Refusal
 from hinterland.contract.fields import Instant, Int64, Integer, Json, List, Number, Text
 from hinterland.contract.records import Collection, Shape
@@ -69,6 +69,21 @@ def test_nothing_there(act: Any) -> None:
     with pytest.raises(Refusal, match="there is no posts/a") as refused:
         apply(SHAPE, Write(act=act, collection="posts", id="a"), None, NOW)
     assert refused.value.code == "not_found"
+
+
+@pytest.mark.parametrize("act", ["create", "replace", "patch"])
+def test_a_body_that_contradicts_its_place(act: Any) -> None:
+    """A body with another id or parent than the write's is refused by that name; with the same it passes, and the times
+    and the revision that a client sends back change nothing."""
+    place: dict[str, Any] = {"act": act, "collection": "posts", "id": 5, "parent": "blogs/a"}
+    same = {"id": 5, "parent": "blogs/a", "created_at": "x", "updated_at": None, "revision": 99, "title": "t"}
+    for body in (same, {**same, "id": "5", "parent": None}):
+        check_place(Write(**place, body=body))
+    with pytest.raises(Refusal, match="id: must be '5', as in the path, is '6'; change it or leave it out") as refused:
+        check_place(Write(**place, body={"id": 6, "parent": {"a": 1}}))
+    assert (refused.value.code, [*refused.value.errors]) == ("validation", ["id", "parent"])
+    with pytest.raises(Refusal, match="parent: must be ''"):
+        check_place(Write(act=act, collection="posts", body={"id": "any", "parent": "blogs/a"}))
 
 
 def test_writes_travel() -> None:

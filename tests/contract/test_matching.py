@@ -94,8 +94,9 @@ def test_a_place_of_no_such_list(cursor: str) -> None:
     ("name", "value", "held"),
     [
         ("text", "3", "3"), ("count", "3", 3), ("count", 3, 3), ("price", "1.50", 1.5), ("done", "TRUE", True),
-        ("views", 10, "10"), ("views", "010", "10"), ("at", "2026-01-02 03:04:05", "2026-01-02T03:04:05.000000Z"),
-        ("id", "7", 7), ("revision", 7, 7), ("created_at", "2026", "2026"),
+        ("views", 10, "10"), ("views", "010", "10"), ("at", "2026-01-02 03:04:05Z", "2026-01-02T03:04:05.000000Z"),
+        ("id", "7", 7), ("revision", 7, 7), ("created_at", "2026-01-02T04:04:05+01", "2026-01-02T03:04:05.000000Z"),
+        ("parent", "posts/1", "posts/1"),
     ],
 )  # fmt: skip
 def test_wanted_values(name: str, value: Any, held: Any) -> None:
@@ -110,6 +111,10 @@ def test_wanted_values(name: str, value: Any, held: Any) -> None:
         ("count", "x", "count: must be a whole number"),
         ("tags", "x", "tags: can't be compared for equality: use filter"),
         ("id", "x", "id: must be a whole number"),
+        ("revision", "x", "revision: must be a whole number"),
+        ("created_at", "banana", "created_at: use an instant such as"),
+        ("updated_at", "2026-01-02T03:04:05", "updated_at: the time has no offset; give the offset"),
+        ("at", "2026-01-02T03:04:05", "at: the time has no offset; give the offset"),
     ],
 )
 def test_what_can_not_be_wanted(name: str, value: Any, message: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -50,10 +51,29 @@ def test_text_order_is_time_order(one: datetime, other: datetime) -> None:
 
 
 @given(st.datetimes())
-def test_naive_is_utc(moment: datetime) -> None:
-    """A time without a zone counts as UTC."""
-    assert values.parse_instant(moment.isoformat()) == values.parse_instant(moment.isoformat() + "Z")
-    assert values.format_instant(moment) == values.format_instant(moment.replace(tzinfo=UTC))
+def test_times_without_an_offset(moment: datetime) -> None:
+    """A time without an offset is refused with what to give, or read in the zone that the caller names."""
+    with pytest.raises(ValueError, match="the time has no offset; give the offset, such as Z or"):
+        values.parse_instant(moment.isoformat())
+    assert values.parse_instant(moment.isoformat(), UTC) == values.parse_instant(moment.isoformat() + "Z")
+
+
+def test_a_zone_and_an_offset() -> None:
+    """The zone is for times without an offset only; a moment that no year holds is refused."""
+    rome = ZoneInfo("Europe/Rome")
+    assert values.parse_instant("2026-07-01T12:00", rome) == "2026-07-01T10:00:00.000000Z"
+    assert values.parse_instant("2026-07-01T12:00-01", rome) == "2026-07-01T13:00:00.000000Z"
+    with pytest.raises(ValueError, match="use an instant such as"):
+        values.parse_instant("0001-01-01T00:00", rome)
+
+
+@given(ANYWHERE)
+def test_is_instant(moment: datetime) -> None:
+    """An instant in the wire form is one; the same in any other form is none."""
+    with suppress(OverflowError):
+        text = values.format_instant(moment)
+        assert values.is_instant(text)
+        assert not any(map(values.is_instant, (text.lower(), text.replace("T", " "), text[:-1], "2026-13" + text[7:])))
 
 
 def test_instant() -> None:
@@ -65,8 +85,9 @@ def test_instant() -> None:
 @pytest.mark.parametrize(
     ("text", "canonical"),
     [
-        ("2026-01-02T03:04", "2026-01-02T03:04:00.000000Z"),
-        ("2026-01-02 03:04:05", "2026-01-02T03:04:05.000000Z"),
+        ("2026-01-02T03:04Z", "2026-01-02T03:04:00.000000Z"),
+        ("2026-01-02 03:04:05+00", "2026-01-02T03:04:05.000000Z"),
+        ("2026-01-02T03:04:05.5-11", "2026-01-02T14:04:05.500000Z"),
         ("2026-01-02T03:04:05+0530", "2026-01-01T21:34:05.000000Z"),
         ("2026-01-02T03:04:05.5-01:00", "2026-01-02T04:04:05.500000Z"),
         ("2026-01-02t03:04:05.123456789z", "2026-01-02T03:04:05.123456Z"),

@@ -45,6 +45,18 @@ def key_of(write: Write) -> tuple[str, str, RecordId]:
     return write.collection, write.parent, write.id
 
 
+def check_place(write: Write) -> None:
+    """Raises `validation` where the body has another id or parent than the write. The times and the revision may stand
+    in a body, as they do where a client sends a record back, and change nothing."""
+    errors: dict[str, list[str]] = {}
+    for name, meant in (("id", write.id), ("parent", write.parent)):
+        said = write.body.get(name)
+        if said is not None and str(said) != str(meant) and (name, meant) != ("id", ""):
+            errors[name] = [f"must be {str(meant)!r}, as in the path, is {str(said)[:64]!r}; change it or leave it out"]
+    if errors:
+        raise invalid(errors)
+
+
 _TRANSFORMS = ("$increment", "$add", "$remove", "$now")
 _ESCAPED = re.compile(r"\$\$+(?:increment|add|remove|now)")
 
@@ -119,6 +131,7 @@ def apply(shape: Shape, write: Write, document: Document | None, now: str, calle
     Raises the refusals `conflict`, `not_found` and `validation`. Fields that the caller may not see are the
     server's business: it passes them to `Shape.replaced` itself.
     """
+    check_place(write)
     if write.act == "create":
         if document is not None:
             raise Refusal("conflict", f"{write.collection}/{write.id} exists already")

@@ -73,7 +73,7 @@ class Boolean(Field, frozen=True, kw_only=True, omit_defaults=True, tag="boolean
 
 
 class Instant(Field, frozen=True, kw_only=True, omit_defaults=True, tag="instant"):
-    """A moment, RFC 3339; kept in UTC with microseconds. One without a zone counts as UTC."""
+    """A moment with its offset, RFC 3339; kept in UTC with microseconds."""
 
 
 class Int64(Field, frozen=True, kw_only=True, omit_defaults=True, tag="int64"):

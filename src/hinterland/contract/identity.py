@@ -10,6 +10,7 @@ import msgspec
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: sorts as its bits do
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+ID_HINT = "must be 1 to 64 of A–Z a–z 0–9 _ -"
 TEMPORARY_PREFIX = "~"
 
 RecordId = str | int

@@ -12,7 +12,9 @@ import msgspec
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.fields import Bytes, Json, List, checker, from_text
-from hinterland.contract.records import META, Collection
+from hinterland.contract.identity import ID_HINT, is_record_id
+from hinterland.contract.records import META, Collection, Ids
+from hinterland.contract.values import parse_instant
 
 MAX_SORT = 16  # fields that a list is sorted by
 _place = msgspec.json.Decoder(list[bool | int | float | str | None])
@@ -83,17 +85,23 @@ def wanted(collection: Collection, name: str, value: Any) -> Any:
         known = ", ".join(collection.fields)
         raise Refusal("invalid_query", f"{name[:64]!r} is not a field of {collection.name}; it has {known}")
     try:
-        return _meta(collection, name, value) if name in META else _field(collection, name, value)
+        return meta_value(name, value, collection.ids) if name in META else _field(collection, name, value)
     except ValueError as error:
         raise Refusal("invalid_query", f"{name}: {error}") from None
 
 
-def _meta(collection: Collection, name: str, value: Any) -> Any:
-    if name != "revision" and not (name == "id" and collection.ids == "integer"):
-        return str(value)
-    if _NUMBER.fullmatch(str(value)) is None:
-        raise ValueError("must be a whole number")
-    return int(value)
+def meta_value(name: str, value: Any, ids: Ids) -> Any:
+    """The value, in the record's form, that a text or a value stands for in a field that every record has. Raises
+    ValueError."""
+    if name in ("created_at", "updated_at"):
+        return parse_instant(str(value))
+    if name == "revision" or (name == "id" and ids == "integer"):
+        if _NUMBER.fullmatch(str(value)) is None:
+            raise ValueError("must be a whole number")
+        return int(value)
+    if name == "id" and not is_record_id(value):
+        raise ValueError(ID_HINT)
+    return str(value)
 
 
 def _field(collection: Collection, name: str, value: Any) -> Any:

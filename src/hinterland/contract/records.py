@@ -18,6 +18,7 @@ from hinterland.contract.fields import AnyField, Bytes, Check, Field, Int64, Int
 from hinterland.contract.patches import merge_patch
 
 Document = dict[str, Any]
+Ids = Literal["string", "integer"]
 Errors = dict[str, list[str]]  # messages by field
 Tried = tuple[Document, Errors]
 MAX_ERRORS = 100  # fields that a refusal tells of
@@ -57,7 +58,7 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: str
     fields: dict[str, AnyField]
     rules: Rules = Rules()
-    ids: Literal["string", "integer"] = "string"
+    ids: Ids = "string"
     parent: str = ""
     indexes: tuple[tuple[str, ...], ...] = ()
 
@@ -109,7 +110,7 @@ def users(
     *,
     fields: Mapping[str, AnyField] | None = None,
     rules: Rules | None = None,
-    ids: Literal["string", "integer"] = "string",
+    ids: Ids = "string",
     email_read: str = "auth.id == record.id",
 ) -> Collection:
     """The collection of people who sign up: `name`, `email`, and the `fields` that an app adds.

@@ -9,13 +9,14 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 MAX_SAFE_INTEGER = 2**53 - 1
 MAX_INT64 = 2**63 - 1
 MIN_INT64 = -(2**63)
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d([.,]\d+)?)?([Zz]|[+-]\d\d:?\d\d)?")
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d([.,]\d+)?)?([Zz]|[+-]\d\d(:?\d\d)?)?")
+_WIDTH = len("2026-01-31T12:00:00.000000Z")
 _NEARLY = re.compile(r"(\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d)(?:\.(\d{1,6}))?Z", re.ASCII)
 
 
@@ -25,23 +26,34 @@ def instant(seconds: float) -> str:
 
 
 def format_instant(value: datetime) -> str:
-    """The wire form of an aware datetime; a naive one counts as UTC."""
-    aware = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    return aware.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+    """The wire form of an aware datetime."""
+    return value.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
-def parse_instant(text: str) -> str:
-    """The wire form of an ISO 8601 instant; one without a zone counts as UTC. Raises ValueError with a hint."""
+def parse_instant(text: str, zone: tzinfo | None = None) -> str:
+    """The wire form of an ISO 8601 instant; one without an offset is a local time in `zone`.
+
+    Raises ValueError with a hint, also for one without an offset where there is no `zone`.
+    """
     hint = "use an instant such as 2026-01-31T12:00:00Z"
     near = _NEARLY.fullmatch(text)
     if near is not None and _is_moment(near[1]):
         return f"{near[1]}.{near[2] or '':0<6}Z"
-    if _INSTANT.fullmatch(text) is None:
+    found = _INSTANT.fullmatch(text)
+    if found is None:
         raise ValueError(hint)
     try:
-        return format_instant(datetime.fromisoformat(text.upper().replace(",", ".")))
+        moment = datetime.fromisoformat(text.upper().replace(",", "."))
+        if found[3] is not None or zone is not None:
+            return format_instant(moment if found[3] is not None else moment.replace(tzinfo=zone))
     except (ValueError, OverflowError):
         raise ValueError(hint) from None
+    raise ValueError("the time has no offset; give the offset, such as Z or +02:00")
+
+
+def is_instant(text: str) -> bool:
+    """Whether `text` is an instant in the wire form."""
+    return len(text) == _WIDTH and _NEARLY.fullmatch(text) is not None and _is_moment(text[:19])
 
 
 def _is_moment(text: str) -> bool:

@@ -22,6 +22,19 @@ def test_lists_and_objects_can_be_neither_sorted_nor_compared(held: Any) -> None
         answers(Question(equals={"value": "1"}), documents, fields)
 
 
+def test_times_of_undeclared_fields() -> None:
+    """What every record has is compared as the moment or number that it is, and what is none is refused; a text of the
+    store's form of instants is found by any way of writing the moment."""
+    moment = "2026-01-02T03:04:05.000000Z"
+    documents = [{"id": "1", "created_at": moment, "revision": 7, "at": moment}]
+    fields = Guessed("things", dict, documents)
+    for equals in ({"at": "2026-01-02T05:04:05+02"}, {"created_at": "2026-01-02 03:04:05Z"}, {"revision": "7"}):
+        assert answers(Question(equals=equals), documents, fields) == documents
+    for equals in ({"created_at": "banana"}, {"updated_at": "2026-01-02T03:04:05"}, {"revision": "x"}):
+        with pytest.raises(Refusal, match=f"{next(iter(equals))}: "):
+            answers(Question(equals=equals), documents, fields)
+
+
 def test_names_that_nobody_knows() -> None:
     """An undeclared field is refused where it is certain that there is none: the server's records have all fields."""
     unsent: list[dict[str, Any]] = [{"id": "1", "revision": 0, "text": "x"}]

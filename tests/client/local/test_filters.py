@@ -8,6 +8,8 @@ import pytest
 
 from hinterland.client.local.filters import annotated, compiled, compiled_for, guessed
 from hinterland.contract.errors import Refusal
+from hinterland.contract.expressions import Types
+from hinterland.kit.cel.types import STRING
 
 
 class Thing(msgspec.Struct):
@@ -51,6 +53,18 @@ def test_what_every_record_has_needs_no_declaration() -> None:
     assert compiled_for('record.created_at > timestamp("2026-01-01T00:00:00Z")', [record])(record)
     with pytest.raises(Refusal, match="never compared"):
         compiled_for('record.created_at > "2026"', [record])
+
+
+@pytest.mark.parametrize("types", [None, {"at": STRING}])
+def test_moments_of_undeclared_fields(types: Types | None) -> None:
+    """A filter takes a field for instants where its values have their form, whatever type the app gives it, as the
+    server would; and still for text where the filter compares text."""
+    documents: list[dict[str, Any]] = [{"at": "2026-01-02T03:04:05.000006Z"}, {"at": None}]
+    test = compiled_for('record.at > timestamp("2026-01-01T00:00:00Z")', documents, types)
+    assert [test(document) for document in documents] == [True, False]
+    assert compiled_for('record.at > "2026"', documents, types)(documents[0])
+    with pytest.raises(Refusal):
+        compiled_for('record.at > timestamp("2026-01-01T00:00:00Z")', [*documents, {"at": "soon"}], types)
 
 
 @pytest.mark.parametrize("filter", ["record.x > 3", "record.x > 3.5", "record.x == 'a'", "record.x", "has(record.x)"])

@@ -91,6 +91,9 @@ def test_what_is_impossible_is_refused() -> None:
     with pytest.raises(Refusal) as caught:
         after(NOTE, write("patch", tags={"$increment": 1}), 1.0)
     assert caught.value.code == "validation"
+    with pytest.raises(Refusal) as caught:
+        after(NOTE, write("patch", id="another"), 1.0)
+    assert caught.value.code == "validation"
 
 
 def test_the_view_steps_over_what_the_server_has_overtaken() -> None:

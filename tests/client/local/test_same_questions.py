@@ -85,9 +85,11 @@ EQUALS: list[dict[str, Any]] = [
     {"text": "a"}, {"text": ""}, {"text": None}, {"text": "None"}, {"text": 3}, {"count": 3}, {"count": "3"},
     {"count": 3.0}, {"count": "x"}, {"count": True}, {"count": None, "text": "é"}, {"price": 1.5}, {"price": "1.50"},
     {"price": 2}, {"price": "nan"}, {"done": True}, {"done": "TRUE"}, {"done": "yes"}, {"done": None}, {"views": 10},
-    {"views": "10"}, {"views": "ten"}, {"at": MOMENT}, {"at": "2026-01-02T03:04:05Z"}, {"at": "soon"}, {"tags": ["a"]},
-    {"any": 1}, {"raw": "AAAA"}, {"nothing": 1}, {"nothing": None}, {"id": "x"}, {"revision": 3}, {"revision": "x"},
-    {"created_at": "2026"}, {"text": "a", "count": 3},
+    {"views": "10"}, {"views": "ten"}, {"at": MOMENT}, {"at": "2026-01-02T03:04:05Z"}, {"at": "soon"},
+    {"at": "2026-01-02T03:04:05"}, {"at": "2026-01-02T05:04:05+02"}, {"tags": ["a"]},
+    {"any": 1}, {"raw": "AAAA"}, {"nothing": 1}, {"nothing": None}, {"id": "x"}, {"id": "a/b"},
+    {"revision": 3}, {"revision": "x"}, {"created_at": "2026"}, {"updated_at": "2026-01-02T03:04:05"},
+    {"created_at": MOMENT}, {"parent": "x"}, {"text": "a", "count": 3},
 ]  # fmt: skip
 FILTERS = [
     "record.count > 0",
@@ -97,6 +99,9 @@ FILTERS = [
     "record.text",
     "",
     "has(record.at)",
+    'record.at > timestamp("2025-06-01T00:00:00+00")',
+    'record.at > timestamp("2025-06-01T00:00:00")',
+    'record.created_at > timestamp("2025-06-01T00:00:00Z")',
 ]
 
 

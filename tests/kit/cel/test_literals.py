@@ -37,6 +37,9 @@ def test_the_order_of_texts_is_the_order_of_moments(moments: list[datetime]) -> 
         ("2026-01-02T03:04:05.5Z", "2026-01-02T03:04:05.500000Z"),
         ("2026-01-02T03:04:05.000006000Z", "2026-01-02T03:04:05.000006Z"),
         ("2026-01-02T00:00:00+05:30", "2026-01-01T18:30:00.000000Z"),
+        ("2026-01-02T00:00:00+05", "2026-01-01T19:00:00.000000Z"),
+        ("2026-01-02T00:00:00-0530", "2026-01-02T05:30:00.000000Z"),
+        ("2026-01-02T00:00:00+5", None),
         ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000000Z"),
         ("2026-01-02T03:04:05.0000061Z", None),
         ("2026-01-02", None),
@@ -52,5 +55,5 @@ def test_the_order_of_texts_is_the_order_of_moments(moments: list[datetime]) -> 
     ],
 )
 def test_only_exact_moments_are_taken(text: str, expected: str | None) -> None:
-    """RFC 3339 §5.6 to the microsecond, within the years 1 to 9999."""
+    """RFC 3339 §5.6 to the microsecond, within the years 1 to 9999; an offset also without minutes or colon."""
     assert timestamp(text) == expected

@@ -10,8 +10,9 @@ from hinterland.client.local.order import Rank, rank, whole
 from hinterland.contract.errors import Refusal
 from hinterland.contract.expressions import record_fields
 from hinterland.contract.fields import Boolean, Int64, Integer, Number, from_text
-from hinterland.contract.matching import check_sort, wanted
-from hinterland.contract.records import META, Collection, Document
+from hinterland.contract.matching import check_sort, meta_value, wanted
+from hinterland.contract.records import META, STAMPS, Collection, Document
+from hinterland.contract.values import parse_instant
 
 
 class Fields(Protocol):
@@ -76,12 +77,14 @@ class Guessed:
 
     def filter(self, text: str) -> Test:
         """The filter as a test of a record."""
-        fields = annotated(self._kind)
-        return compiled_for(text, self._documents) if fields is None else compiled(text, fields)
+        return compiled_for(text, self._documents, annotated(self._kind))
 
     def equality(self, name: str, value: Any) -> Callable[[Any], bool]:
         """A test of a field's value, which is of the type that each record's own value has."""
         self.check_names([name])
+        if name in STAMPS:
+            expected = _meant(name, value)
+            return lambda held: bool(held == expected)
         return _standing_for(str(value))
 
     def check_sort(self, sort: Sequence[str]) -> None:
@@ -105,8 +108,16 @@ def _refuse(collection: str, unknown: Sequence[str]) -> None:
         raise Refusal("invalid_query", f"{unknown[0][:64]!r} is not a field of {collection}")
 
 
+def _meant(name: str, value: Any) -> Any:
+    try:
+        return meta_value(name, value, "string")
+    except ValueError as error:
+        raise Refusal("invalid_query", f"{name}: {error}") from None
+
+
 def _standing_for(text: str) -> Callable[[Any], bool]:
     integer, decimal, truth = (from_text(kind, text) for kind in (Integer(), Number(), Boolean()))
+    moment = _moment(text)
 
     def test(held: Any) -> bool:
         if isinstance(held, bool):
@@ -115,6 +126,14 @@ def _standing_for(text: str) -> Callable[[Any], bool]:
             return bool(held == (integer if isinstance(held, int) else decimal))
         if isinstance(held, list | dict):
             raise Refusal("invalid_query", "lists and objects can't be compared for equality: use filter")
-        return bool(held == text)
+        return held is not None and held in (text, moment)
 
     return test
+
+
+def _moment(text: str) -> str | None:
+    """The form that an instant has in the store; None: the text is none."""
+    try:
+        return parse_instant(text)
+    except ValueError:
+        return None

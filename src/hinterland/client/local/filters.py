@@ -19,6 +19,7 @@ import msgspec
 from hinterland.contract.errors import Refusal
 from hinterland.contract.expressions import META_TYPES, Types
 from hinterland.contract.records import Document
+from hinterland.contract.values import is_instant
 from hinterland.kit.cel.checking import check
 from hinterland.kit.cel.errors import CelError
 from hinterland.kit.cel.parser import parse
@@ -94,14 +95,24 @@ def compiled(filter: str, fields: Mapping[str, Type]) -> Test:
         raise Refusal("invalid_query", f"filter: {error}") from None
 
 
-def compiled_for(filter: str, documents: Sequence[Document]) -> Test:
-    """The filter as a test of documents whose types nobody has declared. Raises `invalid_query`."""
+def compiled_for(filter: str, documents: Sequence[Document], fields: Types | None = None) -> Test:
+    """The filter as a test of documents whose collection nobody has declared; `fields` are the types that the app's own
+    record type gives, if it gives any. Raises `invalid_query`."""
     names = set(_NAMES.findall(filter))
-    known = guessed(documents, names)
-    for kind in (STRING, INT, DOUBLE, BOOL):  # a field without any value may be of whatever type fits
+    known = guessed(documents, names) if fields is None else fields
+    moments = {name: TIMESTAMP for name in names if known.get(name) is STRING and _are_moments(name, documents)}
+    kinds = (STRING, INT, DOUBLE, BOOL, TIMESTAMP)  # a field without any value may be of whatever type fits
+    unseen = [dict.fromkeys(names, kind) for kind in kinds] if fields is None else [{}]
+    tries = [empty | types for types in (known, known | moments) for empty in unseen]
+    for each in tries:
         with suppress(Refusal):
-            return compiled(filter, dict.fromkeys(names, kind) | known)
-    return compiled(filter, dict.fromkeys(names, STRING) | known)
+            return compiled(filter, each)
+    return compiled(filter, tries[0])
+
+
+def _are_moments(name: str, documents: Sequence[Document]) -> bool:
+    values = [document.get(name) for document in documents]
+    return all(value is None or (isinstance(value, str) and is_instant(value)) for value in values)
 
 
 @lru_cache(maxsize=256)

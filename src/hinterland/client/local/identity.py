@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from msgspec.structs import replace
 
 from hinterland.contract.changes import Write
 from hinterland.contract.identity import TEMPORARY_PREFIX, RecordId, new_id
-
-Ids = Literal["string", "integer"]  # as collections declare them
+from hinterland.contract.records import Ids
 
 
 def stored(record_id: RecordId, ids: Ids) -> RecordId:

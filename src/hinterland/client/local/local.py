@@ -11,7 +11,7 @@ from hinterland.client.answers import refused_here
 from hinterland.client.errors import HinterlandError
 from hinterland.client.local.accounts import AccountFollower
 from hinterland.client.local.connection import Connection, News, Scope
-from hinterland.client.local.identity import Ids, identified
+from hinterland.client.local.identity import identified
 from hinterland.client.local.outbox import Handle, Outbox
 from hinterland.client.local.remote import Remote
 from hinterland.client.local.repository import LocalRepository
@@ -21,7 +21,7 @@ from hinterland.client.local.sync import Sync
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import RecordId, new_id
-from hinterland.contract.records import Collection, Shape
+from hinterland.contract.records import Collection, Ids, Shape
 from hinterland.kit.backoff import Random
 from hinterland.kit.clock import Clock
 

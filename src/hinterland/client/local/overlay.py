@@ -53,6 +53,7 @@ def _head(record: Document | None, record_id: RecordId, now: str) -> Document:
 
 
 def _apply_loosely(write: Write, document: Document | None, now: str) -> Document | None:
+    changes.check_place(write)
     if write.act == "create":
         if document is not None:
             raise Refusal("conflict", f"{write.collection}/{write.id} exists already")

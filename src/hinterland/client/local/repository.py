@@ -15,7 +15,7 @@ from hinterland.client.errors import HinterlandError
 from hinterland.client.local import pulls, records
 from hinterland.client.local.connection import Connection, Scope
 from hinterland.client.local.fields import Declared, Guessed
-from hinterland.client.local.identity import Ids, identified, stored
+from hinterland.client.local.identity import identified, stored
 from hinterland.client.local.order import Order
 from hinterland.client.local.outbox import Handle, Outbox
 from hinterland.client.local.question import Question, answers, order_of
@@ -28,7 +28,7 @@ from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import RecordId
 from hinterland.contract.query import DEFAULT_LIMIT, Query
-from hinterland.contract.records import STAMPS, Document
+from hinterland.contract.records import STAMPS, Document, Ids
 from hinterland.kit.clock import Clock
 
 T = TypeVar("T")

@@ -13,7 +13,7 @@ _ESCAPE = (
 _PLAIN = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _TIMESTAMP = (
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?"
-    r"(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))"
+    r"(?:[Zz]|([+-])([0-9]{2})(?::?([0-9]{2}))?)"
 )
 
 
@@ -62,7 +62,8 @@ def _base64(pieces: list[str | int]) -> str:
 def timestamp(text: str) -> str | None:
     """An RFC 3339 §5.6 date-time in the fixed form ``2026-01-02T03:04:05.000006Z``; None if it is none.
 
-    Finer than a microsecond, a leap second, and a moment outside the years 1 to 9999 are none.
+    An offset may also be written ``+02`` and ``+0200`` (ISO 8601). Finer than a microsecond, a leap second, and a
+    moment outside the years 1 to 9999 are none.
     """
     from datetime import UTC, datetime, timedelta, timezone  # few expressions hold a timestamp
 
@@ -70,10 +71,10 @@ def timestamp(text: str) -> str | None:
     if match is None:
         return None
     fraction = (match[7] or "").ljust(6, "0")
-    if fraction[6:].strip("0") or (match[8] and (int(match[9]) > 23 or int(match[10]) > 59)):
+    if fraction[6:].strip("0") or (match[8] and (int(match[9]) > 23 or int(match[10] or 0) > 59)):
         return None
     try:
-        offset = timedelta(hours=int(match[9]), minutes=int(match[10])) if match[8] else timedelta()
+        offset = timedelta(hours=int(match[9]), minutes=int(match[10] or 0)) if match[8] else timedelta()
         zone = timezone(-offset if match[8] == "-" else offset)
         year, month, day, hour, minute, second = (int(match[index]) for index in range(1, 7))
         moment = datetime(year, month, day, hour, minute, second, int(fraction[:6]), zone).astimezone(UTC)

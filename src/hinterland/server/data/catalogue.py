@@ -12,7 +12,7 @@ import msgspec
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.expressions import auth_type
-from hinterland.contract.fields import Integer, Text
+from hinterland.contract.fields import AnyField, Instant, Integer, List, Text
 from hinterland.contract.identity import Principal, RecordId, is_record_id
 from hinterland.contract.records import Collection, Shape
 from hinterland.kit.cel.errors import CelError
@@ -29,6 +29,10 @@ ACTIONS = ("list", "view", "create", "update", "delete")
 
 class DeclarationError(Exception):
     """An app's declaration can't be used; the message names the place and says what to do."""
+
+
+def _has_instants(field: AnyField) -> bool:
+    return isinstance(field.of if isinstance(field, List) else field, Instant)
 
 
 class Entry:
@@ -48,6 +52,7 @@ class Entry:
             if field.read
         }
         self.unique = tuple(name for name, field in collection.fields.items() if field.unique)
+        self.instants = frozenset(name for name, field in collection.fields.items() if _has_instants(field))
         self.children: tuple[str, ...] = ()
         self.order = lru_cache(maxsize=256)(self._order)
         self._check_old()

@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol
 from hinterland.contract import changes
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal, invalid
-from hinterland.contract.identity import RecordId, is_record_id, is_temporary, new_id
+from hinterland.contract.identity import ID_HINT, RecordId, is_record_id, is_temporary, new_id
 from hinterland.contract.records import Document
 from hinterland.contract.sync import FUTURE_SECONDS, Lost
 from hinterland.server.data import access, documents
@@ -137,6 +137,7 @@ class Plan:
     async def _decide(self, write: Write, base: int | None, times: Times | None) -> None:
         entry = self.catalogue[write.collection]
         self.catalogue.check_parent(entry, write.parent)
+        changes.check_place(write)
         id = await self._id(entry, write)
         key = (entry.name, write.parent, id)
         is_made = write.act == "create" and write.id == ""  # just now, so that no record can have it
@@ -167,7 +168,7 @@ class Plan:
         if id == "":
             return new_id(self.now)
         if not is_record_id(id):
-            raise invalid({"id": ["must be 1 to 64 of A–Z a–z 0–9 _ -"]})
+            raise invalid({"id": [ID_HINT]})
         return id
 
     async def _integer_id(self, entry: Entry, write: Write, id: RecordId) -> RecordId:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from hinterland.contract.errors import Refusal
-from hinterland.contract.identity import Principal, is_record_id
+from hinterland.contract.identity import ID_HINT, Principal, is_record_id
 from hinterland.contract.sync import MAX_MUTATIONS, MAX_PUSH_WRITES, MAX_WRITES, Mutation, Push, PushResult, Settled
 from hinterland.server.data.devices import Device
 from hinterland.server.data.requests import Outcome, Step, WriteRequest
@@ -86,7 +86,7 @@ def _request(caller: Principal, step: Step, mutation: Mutation) -> WriteRequest:
 def _in_order(push: Push) -> list[Mutation]:
     """The mutations by seq, each once. Raises `invalid_body` and `too_large`, naming the mutation."""
     if not is_record_id(push.device):
-        raise Refusal("invalid_body", "device: must be 1 to 64 of A–Z a–z 0–9 _ -")
+        raise Refusal("invalid_body", f"device: {ID_HINT}")
     if len(push.mutations) > MAX_MUTATIONS:
         raise Refusal("too_large", f"a push takes at most {MAX_MUTATIONS} mutations, this has {len(push.mutations)}")
     by_seq: dict[int, Mutation] = {}

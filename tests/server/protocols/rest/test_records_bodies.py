@@ -55,7 +55,7 @@ BAD_VALUES: dict[str, Any] = {
     "whole": ["1", 1.5, 2**53, -(2**53), True, []],
     "number": ["1", True, []],
     "flag": [0, "true", []],
-    "at": ["yesterday", 1, "2026-13-01T00:00:00Z", "2026-01-01T25:00:00Z"],
+    "at": ["yesterday", "2026-01-01T00:00:00", 1, "2026-13-01T00:00:00Z", "2026-01-01T25:00:00Z"],
     "big": ["9223372036854775808", "1.0", 1.5, "٣", ""],
     "bytes": ["A", "€", 1],
     "tags": ["a", [1], {"a": 1}, ["a"] * 1_001],
@@ -72,6 +72,28 @@ async def test_values_that_do_not_fit_their_field(each_api: Api) -> None:
             assert body["message"].startswith(f"{field}: ")
 
 
+async def test_times_without_an_offset(each_api: Api) -> None:
+    """A time without an offset is refused with what to give, in bodies, questions and pushes; the tutorial paths take
+    it as UTC. Offsets of two digits are understood everywhere."""
+    hint = "the time has no offset; give the offset, such as Z or +02:00"
+    bare, utc = "2026-01-02T03:04:05", "2026-01-02T03:04:05.000000Z"
+    for method, path in (("POST", THINGS), ("PUT", f"{THINGS}/x")):
+        headers = {"If-None-Match": "*"} if method == "PUT" else {}
+        body = problem(await each_api(method, path, json={"at": bare}, headers=headers), 400, "validation")
+        assert body["errors"] == {"at": [hint]}
+    assert hint in problem(await each_api("GET", THINGS, params={"at": bare}), 400, "invalid_query")["message"]
+    for given in (bare, bare + "+00", "2026-01-02T05:04:05+02"):
+        made = await each_api("POST", "/things", json={"at": given})
+        assert made.json()["at"] == utc
+        changed = await each_api("PATCH", f"/things/{made.json()['id']}", json={"at": given})
+        assert changed.json()["at"] == utc
+    assert len((await each_api("GET", "/things", params={"at": bare})).json()) == 3
+    assert len((await each_api("GET", "/things", params={"updated_at": bare})).json()) == 0
+    found = await each_api("GET", THINGS, params={"filter": "record.at == timestamp('2026-01-02T05:04:05+02')"})
+    assert len(found.json()["items"]) == 3
+    problem(await each_api("POST", "/things", json={"at": "soon"}), 400, "validation")
+
+
 async def test_all_errors_at_once(api: Api) -> None:
     """A body with several faults is told all of them, unknown fields included; a body without faults none."""
     body = problem(await api("POST", THINGS, json={"text": 1, "whole": "x", "what": 1}), 400, "validation")
@@ -82,20 +104,42 @@ async def test_all_errors_at_once(api: Api) -> None:
 
 
 async def test_what_only_the_server_sets(api: Api) -> None:
-    """Times, revision and place in a body are ignored, an integer id is refused, a role is no field."""
-    given = {"created_at": "2000-01-01T00:00:00Z", "updated_at": "x", "revision": 99, "parent": "posts/1"}
+    """Times and revision in a body are ignored, an integer id is refused, a role is no field."""
+    given = {"created_at": "2000-01-01T00:00:00Z", "updated_at": "x", "revision": 99}
     made = await api("POST", THINGS, json=given)
     assert made.status_code == 201
     assert made.json()["revision"] == 1
     assert made.json()["created_at"] == made.json()["updated_at"] != given["created_at"]
     path = located(made)
-    changed = await api("PUT", path, json={**given, "id": "other"})
+    changed = await api("PUT", path, json={**given, "id": made.json()["id"]})
     assert (changed.json()["id"], changed.json()["revision"]) == (made.json()["id"], 2)
     problem(await api("POST", "/v1/records/posts", json={"id": 7}), 400, "validation")
     ada = await api.sign_up("ada")
     me = f"/v1/records/users/{ada['user']['id']}"
     for field in ("role", "roles", "password", "is_admin"):
         problem(await api("PATCH", me, json={field: "admin"}, headers=ada["headers"]), 400, "validation")
+
+
+async def test_a_body_that_contradicts_its_path(each_api: Api) -> None:
+    """A body with another id or parent than its path is refused by that name, in a push too; a whole record that is
+    sent back passes."""
+    post = (await each_api("POST", "/v1/records/posts", json={})).json()["id"]
+    path = f"/v1/records/posts/{post}/comments"
+    made = (await each_api("POST", path, json={"id": "a", "text": "x", "parent": f"posts/{post}"})).json()
+    for method in ("PUT", "PATCH"):
+        assert (await each_api(method, f"{path}/a", json={**made, "parent": f"posts/{post}"})).status_code == 200
+        for wrong in ({"id": "b"}, {"parent": "posts/9"}, {"parent": ""}, {"id": "b", "parent": "x"}):
+            body = problem(await each_api(method, f"{path}/a", json=wrong), 400, "validation")
+            assert list(body["errors"]) == list(wrong)
+    problem(await each_api("POST", path, json={"parent": "posts/9"}), 400, "validation")
+    problem(await each_api("POST", THINGS, json={"parent": "posts/9"}), 400, "validation")
+    named = await each_api("PUT", f"{THINGS}/x", json={"id": "y"}, headers={"If-None-Match": "*"})
+    problem(named, 400, "validation")
+    ada = await each_api.sign_up("ada")
+    write = {"act": "create", "collection": "things", "id": "x", "body": {"id": "y"}}
+    push = {"device": "d", "mutations": [{"seq": 1, "id": "m", "writes": [write]}]}
+    answer = await each_api("POST", "/v1/sync/push", json=push, headers=ada["headers"])
+    assert answer.json()["results"][0]["problem"]["errors"].keys() == {"id"}
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,8 @@ THINGS = "/v1/records/things"
         "filter=record.", "filter=record.what", "filter=1", "filter=true%26", "filter=" + "x" * 4_001, "whole=x",
         "flag=maybe", "at=yesterday", "big=1.5", "any=1", "bytes=AAAA", "number=nan",
         "text=%00", "%00=1", "text=%ff", "text=%ED%A0%80",
+        "created_at=banana", "updated_at=2026-01-01", "at=2026-01-01T00:00:00", "id=a/b",
+        "filter=record.at > timestamp('2026-01-01T00:00:00')",
         "revision=x", "revision=9223372036854775808",
         "&".join(f"a{n}=1" for n in range(101)), "&".join("text=%41" for n in range(101)),
     ],

@@ -22,6 +22,7 @@ from hinterland.server.data.documents import wire
 from hinterland.server.data.reader import Page
 from hinterland.server.data.requests import Answer, Key, Outcome, WriteRequest
 from hinterland.server.http import JSON, Headers, HttpAnswer, HttpRequest
+from hinterland.server.protocols.rest.tutorial import in_utc
 
 RECORDS = "/v1/records/"
 _encode = msgspec.json.Encoder().encode
@@ -62,6 +63,8 @@ async def list_records(backend: Backend, request: HttpRequest) -> HttpAnswer:
     entry, parent, _ = backend.catalogue.locate(path_of(request))
     pairs = request.query()
     query, asker = parse(pairs), asker_of(backend, request, request.caller)
+    if request.is_alias and query.equals:
+        query = msgspec.structs.replace(query, equals=in_utc(entry, query.equals))
     if request.view == "array":
         is_paged = any(name in ("page", "limit") for name, _ in pairs)
         query = msgspec.structs.replace(query, total=True, limit=query.limit if is_paged else MAX_LIMIT)
@@ -175,7 +178,10 @@ async def _body(
     except Refusal:
         await request.discard(limit)
         raise
-    return ({}, b"") if act == "delete" else await request.json_object(limit, may_be_empty=may_be_empty)
+    if act == "delete":
+        return {}, b""
+    body, raw = await request.json_object(limit, may_be_empty=may_be_empty)
+    return (in_utc(entry, body) if request.is_alias else body), raw
 
 
 def _demands_absence(request: HttpRequest) -> bool:
