@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import threading
@@ -116,6 +117,26 @@ def test_a_closed_client_says_so(script: Scripted) -> None:
         client.auth.me()
     with pytest.raises(ClientClosed):
         next(events)
+
+
+def test_a_thread_that_waits_when_the_client_is_closed(script: Scripted, tmp_path: Path) -> None:
+    """A thread that waits for a fate, or for anything else, when another closes the client is told."""
+    client = blocking.Client(URL, transport=script, store=tmp_path / "app.db")
+    script.expect("POST", "/v1/auth/login").answer(json=session())
+    client.auth.log_in(email="a@b.c", password="a good password")
+    written = client.run(client.client.local.collection("notes").create({"text": "kept"}))
+    begun = threading.Event()
+
+    async def waiting() -> None:
+        begun.set()
+        await asyncio.get_running_loop().create_future()
+
+    with ThreadPoolExecutor(2) as pool:
+        fate, other = pool.submit(client.run, written.settled()), pool.submit(client.run, waiting())
+        begun.wait(20)
+        client.close()
+        assert isinstance(fate.exception(timeout=20), ClientClosed)
+        assert isinstance(other.exception(timeout=20), ClientClosed)
 
 
 def test_local_records_without_await(script: Scripted, tmp_path: Path) -> None:

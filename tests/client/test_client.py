@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import hinterland.client
 import hinterland.testing
 from hinterland.client.client import DEFAULT_URL, Client
-from hinterland.client.errors import ClientClosed
+from hinterland.client.errors import ClientClosed, ConnectionLost
 from hinterland.client.exchange import Request, Response, Send
 from hinterland.client.options import Options
+from hinterland.client.session import SignedOut
 from hinterland.client.transports.network import Network
 from hinterland.client.transports.scripted import Scripted
 from hinterland.client.vault.file import FileVault
 from hinterland.kit.clock import ManualClock
 from hinterland.testing.clock import play
 from tests.client.conftest import log_in
+from tests.client.local.conftest import until
 
 
 def test_where_the_backend_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,6 +76,27 @@ async def test_a_closed_client_says_so(make: Callable[..., Client]) -> None:
     with pytest.raises(ClientClosed) as caught:
         await client.collection("posts").list()
     assert (caught.value.sent, caught.value.operation) == ("no", "records.list")
+
+
+async def test_what_waits_for_a_closed_client(
+    make: Callable[..., Client], script: Scripted, clock: ManualClock
+) -> None:
+    """Whoever waits for events or for another state of the session when the client is closed is told."""
+    client = make()
+    script.expect("GET", "/v1/events").stream([b"id: c\nevent: ready\ndata: {}\n\n", ConnectionLost()])
+    events, states = client.events(["posts"]), client.auth.states()
+    assert (await anext(events)).kind == "ready"
+    assert await anext(states) == SignedOut()
+    waiting = [asyncio.ensure_future(_next(events)), asyncio.ensure_future(_next(states))]
+    await until(lambda: clock.waiting)  # for the next try
+    await client.close()
+    for each in (*waiting, _next(client.auth.states()), _next(client.events(["posts"]))):
+        with pytest.raises(ClientClosed):
+            await asyncio.wait_for(each, 20)
+
+
+async def _next(items: AsyncIterator[Any]) -> Any:
+    return await anext(items)
 
 
 async def test_a_store_brings_its_parts(make: Callable[..., Client], script: Scripted, tmp_path: Path) -> None:

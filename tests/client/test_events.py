@@ -29,6 +29,7 @@ from hinterland.kit.clock import ManualClock
 from hinterland.testing.clock import play
 from tests.client.conftest import log_in, session
 from tests.client.foreign import FOREIGN, answer
+from tests.client.local.conftest import until
 
 PATH = "/v1/events"
 
@@ -270,6 +271,7 @@ async def test_a_stream_is_back_soon(make: Callable[..., Client], clock: ManualC
     async with aclosing(make(network).events("posts")) as events:
         assert (await play(clock, anext(events))).kind == "offline"
         back = asyncio.create_task(take(events))
+        await until(lambda: clock.waiting)
         await clock.advance(3_600)
         clock.jump(jump)
         await clock.advance(3_600)

@@ -208,7 +208,7 @@ async def test_events_come_live(backend: TestBackend) -> None:
 async def test_no_event_is_missed_through_cuts(backend: TestBackend) -> None:
     """An SSE stream cut at any event → resumed, no gap, no duplicate, against the real server."""
     network = FaultyNetwork(backend.transport(), seed=7, cut=0.3)
-    reader = await signed_up(backend, "eve", transport=network, random=lambda: 0.01)
+    reader = await signed_up(backend, "eve", transport=network, random=lambda: 0.001)
     writer = await signed_up(backend, "ada")
     numbers: list[int] = []
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any
 
 from hinterland.client.calls import Call, Calls
 from hinterland.client.documents import decoded
 from hinterland.client.errors import HinterlandError, Unauthorized
+from hinterland.client.loop_guard import LoopGuard
 from hinterland.client.session import Listener, SignedIn, SigningIn, State
 from hinterland.client.tokens import Refresh, Tokens
 from hinterland.contract.accounts import Credentials, RefreshRequest, Session
@@ -38,8 +40,9 @@ class Auth:
     Signing in and out return when all `followers` have caught up, which is when local records are the new user's.
     """
 
-    def __init__(self, call: Call, tokens: Tokens) -> None:
+    def __init__(self, call: Call, tokens: Tokens, guard: LoopGuard) -> None:
         self._call = call
+        self._guard = guard
         self._tokens = tokens
         self.followers: list[Callable[[], Awaitable[None]]] = []
 
@@ -58,9 +61,12 @@ class Auth:
         """Call `listener` with each new state, in the event loop's thread; the returned function ends that."""
         return self._tokens.holder.listen(listener)
 
-    def states(self) -> AsyncGenerator[State, None]:
-        """The state now, and then each new one."""
-        return self._tokens.holder.states()
+    async def states(self) -> AsyncGenerator[State, None]:
+        """The state now, and then each new one. Raises ClientClosed when the client is closed."""
+        self._guard.check()
+        async with aclosing(self._tokens.holder.states()) as states:
+            async for state in states:
+                yield state
 
     async def sign_up(self, *, name: str, email: str, password: str, **fields: Any) -> dict[str, Any]:
         """Make a user with the `fields` that the app declares besides, and sign in. The user's record.
@@ -76,6 +82,7 @@ class Auth:
 
     async def log_out(self) -> None:
         """End the session, here in any case, and on the server if it can be reached."""
+        self._guard.check()
         with self._tokens.leaving():
             if isinstance(self.state, SignedIn):
                 try:
@@ -87,6 +94,7 @@ class Auth:
 
     async def refresh(self) -> dict[str, Any]:
         """Renew the session now. The user's record. Raises Unauthorized where there is none any more."""
+        self._guard.check()
         token = await self._tokens.current()
         renewed = None if token is None else await self._tokens.renewed(token)
         user = self.user
@@ -101,6 +109,7 @@ class Auth:
         return user
 
     async def _enter(self, operation: str, body: object) -> dict[str, Any]:
+        self._guard.check()
         before = self.state
         self._tokens.holder.move(SigningIn())
         try:

@@ -7,13 +7,13 @@ import os
 import sys
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Generic, Self, TypedDict, TypeVar, Unpack, overload
 
 from hinterland.client import client as awaited
-from hinterland.client.errors import ClientClosed
+from hinterland.client.errors import ClientClosed, WrongLoop
 from hinterland.client.events import Event
 from hinterland.client.exchange import Layer, Response, Transport
 from hinterland.client.layers.trace import OnTrace
@@ -49,12 +49,16 @@ class Door:
     """An event loop in a thread of its own; any thread may call."""
 
     def __init__(self) -> None:
+        self._process = os.getpid()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="hinterland-client", daemon=True)
         self._thread.start()
 
     def run(self, act: Coroutine[Any, Any, T]) -> T:
         """The outcome of `act`. Where the caller is interrupted, `act` is cancelled."""
+        if os.getpid() != self._process:
+            act.close()
+            raise WrongLoop
         if not self._thread.is_alive() or sys.is_finalizing():
             act.close()
             raise ClientClosed
@@ -64,6 +68,8 @@ class Door:
         future: Future[T] = asyncio.run_coroutine_threadsafe(act, self._loop)
         try:
             return future.result()
+        except CancelledError:
+            raise ClientClosed from None
         except BaseException:
             future.cancel()
             raise
@@ -77,7 +83,7 @@ class Door:
                 except StopAsyncIteration:
                     return
         finally:
-            with suppress(ClientClosed):
+            with suppress(ClientClosed, WrongLoop):
                 self.run(_closed(items))
 
     def close(self) -> None:
@@ -229,7 +235,7 @@ class Client:
         """End what is under way, let connections go, and end the thread."""
         try:
             self._door.run(self.client.close())
-        except ClientClosed:
+        except (ClientClosed, WrongLoop):
             return
         self._door.close()
 

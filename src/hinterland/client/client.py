@@ -18,6 +18,7 @@ from hinterland.client.layers.deadline import deadline
 from hinterland.client.layers.redirect import check_address, redirect
 from hinterland.client.layers.retry import Retry
 from hinterland.client.layers.trace import OnTrace, is_debugging, print_trace, trace
+from hinterland.client.loop_guard import LoopGuard
 from hinterland.client.options import Options
 from hinterland.client.repository import RemoteRepository
 from hinterland.client.tokens import Tokens
@@ -69,6 +70,7 @@ class Client:
         self.options = options or Options()
         self.clock = clock or SystemClock()
         self.transport = transport or Network(self.options, clock=self.clock)
+        self._guard = LoopGuard()
         self._is_closed = False
         self._unfollow: Callable[[], None] | None = None
 
@@ -86,7 +88,7 @@ class Client:
         unsigned = self._calls(stack([*above, *below], self.transport))
         self._tokens = Tokens(vault or _vault_beside(store), self.clock, origin, refresher(unsigned, self.clock))
         self.calls = self._calls(stack([*above, bearer(self._tokens, origin), *below], self.transport))
-        self.auth = Auth(self.calls, self._tokens)
+        self.auth = Auth(self.calls, self._tokens, self._guard)
         self._feed = Feed(self.calls, self.clock, random)
         self._local = None if store is None else self._local_at(store, collections, random)
 
@@ -140,7 +142,11 @@ class Client:
         return self.local.outbox
 
     async def open(self) -> Self:
-        """Open the local store for whoever is signed in. Without a store there is nothing to do."""
+        """Open the local store for whoever is signed in. Without a store there is nothing to do.
+
+        From its first use on the client belongs to the event loop that runs; others raise WrongLoop.
+        """
+        self._guard.check()
         if self._local is not None and self._unfollow is None:
             await self._local.open()
             self._unfollow = self.auth.listen(self._local.follower)
@@ -150,7 +156,9 @@ class Client:
         return self
 
     async def close(self) -> None:
-        """End what is under way and let connections go. The session stays in its vault."""
+        """End what is under way and let connections go; what waits for something raises ClientClosed. The session stays
+        in its vault."""
+        self._guard.check()
         if not self._is_closed:
             self._is_closed = True
             if self._local is not None and self._unfollow is not None:
@@ -158,6 +166,7 @@ class Client:
                 await self._local.follower.arrived()
                 await self._local.close()
             await self._tokens.close()
+            self._feed.close()
             await self.transport.close()
 
     async def __aenter__(self) -> Self:
@@ -175,12 +184,15 @@ class Client:
 
         remote = ServerRemote(self.calls, self.events, lambda: sender_of(self.auth.state))
         path = os.fspath(store)
-        return Local(path, remote, self.clock, server=self.url, collections=collections, random=random)
+        return Local(
+            path, remote, self.clock, server=self.url, collections=collections, random=random, guard=self._guard
+        )
 
     def _calls(self, send: Send) -> Calls:
         return Calls(send, self.url, self.clock, self.options)
 
     async def _while_open(self, request: Request, send: Send) -> Response:
+        self._guard.check()
         if self._is_closed:
             raise ClientClosed(operation=request.operation)
         return await send(request)

@@ -18,6 +18,7 @@ HinterlandError
 ├── InvalidResponse              the answer does not fit its type
 ├── VaultError                   the session can't be kept or read
 ├── ClientClosed                 the client was closed
+├── WrongLoop                    the client belongs to another event loop, thread or process
 └── StatusError                  the server said no
     ├── BadRequest               400, and other 4xx
     │   ├── InvalidCursor
@@ -68,6 +69,7 @@ from hinterland.client.failures import (
     UnsafeRequest,
     VaultError,
     WriteTimeout,
+    WrongLoop,
     most_sent,
 )
 from hinterland.client.refusals import (
@@ -145,5 +147,6 @@ __all__ = [
     "ValidationFailed",
     "VaultError",
     "WriteTimeout",
+    "WrongLoop",
     "most_sent",
 ]

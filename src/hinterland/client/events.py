@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from random import random as system_random
@@ -13,6 +14,7 @@ from hinterland.client.answers import error_of
 from hinterland.client.calls import Calls
 from hinterland.client.documents import decoded
 from hinterland.client.errors import (
+    ClientClosed,
     ConnectionLost,
     HinterlandError,
     NetworkError,
@@ -59,6 +61,29 @@ class Feed:
         self._calls = calls
         self._clock = clock
         self._random = random
+        self._is_closed = False
+        self._pauses: set[asyncio.Future[None]] = set()
+
+    def close(self) -> None:
+        """The client is being closed: no stream is taken up again."""
+        self._is_closed = True
+        for pause in self._pauses:
+            pause.cancel()
+
+    async def _pause(self, seconds: float) -> None:
+        pause = asyncio.ensure_future(self._clock.sleep(seconds))
+        self._pauses.add(pause)
+        try:
+            await pause
+        except asyncio.CancelledError:
+            self._check_open()
+            raise
+        finally:
+            self._pauses.discard(pause)
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise ClientClosed(operation="events.stream")
 
     async def events(
         self,
@@ -86,6 +111,7 @@ class Feed:
             except HinterlandError as error:
                 if not _may_pass(error):
                     raise
+                self._check_open()
                 is_steady = began is not None and self._clock.monotonic() - began >= STEADY
                 if is_steady:
                     failures = 0
@@ -94,7 +120,7 @@ class Feed:
                     yield Event(kind="offline", cursor=subscription.cursor, reason=error.message)
                 wait = self._wait(failures, error, subscription)
                 failures += 1
-                await self._clock.sleep(wait)
+                await self._pause(wait)
 
     def _wait(self, failures: int, error: HinterlandError, subscription: _Subscription) -> float:
         jittered = full_jitter(failures, WAIT_BASE, WAIT_CAP, self._random)

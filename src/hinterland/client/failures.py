@@ -206,6 +206,18 @@ class VaultError(HinterlandError):
     advice = "Sign in again."
 
 
+class WrongLoop(HinterlandError):
+    """The client was called from another event loop, thread or process than the one that it was first used in; nothing
+    was done."""
+
+    code = "wrong_loop"
+    message = "This client belongs to another event loop, thread or process."
+    advice = (
+        "Call it in its own loop (asyncio.run_coroutine_threadsafe from other threads), use hinterland.client.blocking,"
+        " or make another Client, as after a fork."
+    )
+
+
 class ClientClosed(HinterlandError):
     """The client was closed before or during the call."""
 

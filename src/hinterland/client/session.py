@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from hinterland.client.errors import ClientClosed
 from hinterland.contract.accounts import Session
 from hinterland.contract.identity import RecordId
 
@@ -83,6 +84,8 @@ class StateHolder:
         self._load = load
         self._state: State | None = None
         self._listeners: list[Listener] = []
+        self._queues: set[asyncio.Queue[State | None]] = set()
+        self._is_closed = False
 
     @property
     def state(self) -> State:
@@ -113,12 +116,22 @@ class StateHolder:
         return stop
 
     async def states(self) -> AsyncGenerator[State, None]:
-        """The state now, and then each new one."""
-        queue: asyncio.Queue[State] = asyncio.Queue()
+        """The state now, and then each new one. Raises ClientClosed at the holder's `close`."""
+        queue: asyncio.Queue[State | None] = asyncio.Queue()
+        self._queues.add(queue)
         stop = self.listen(queue.put_nowait)
         try:
-            yield self.state
-            while True:
-                yield await queue.get()
+            state: State | None = None if self._is_closed else self.state
+            while state is not None:
+                yield state
+                state = await queue.get()
+            raise ClientClosed
         finally:
             stop()
+            self._queues.discard(queue)
+
+    def close(self) -> None:
+        """There will be no new state: whoever waits for one is told."""
+        self._is_closed = True
+        for queue in self._queues:
+            queue.put_nowait(None)

@@ -107,6 +107,7 @@ class Tokens:
     async def close(self) -> None:
         """Let a renewal that is under way end, so that its answer is not lost."""
         await self._flight.finish()
+        self.holder.close()
 
     async def _renewal(self, used: SignedIn) -> Token | None:
         try:

@@ -18,6 +18,7 @@ from hinterland.client.local.repository import LocalRepository
 from hinterland.client.local.status import Bell, Status
 from hinterland.client.local.store import Store
 from hinterland.client.local.sync import Sync
+from hinterland.client.loop_guard import LoopGuard
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import RecordId, new_id
@@ -46,9 +47,10 @@ class Local:
         server: str = "",
         collections: Iterable[Collection] = (),
         random: Random = system_random,
+        guard: LoopGuard | None = None,
     ) -> None:
         self.clock = clock
-        self.store = Store(path)
+        self.store = Store(path, guard)
         self._server = server
         self._shapes = {collection.name: Shape(collection) for collection in collections}
         self._ids: dict[str, Ids] = {}  # of the collections that are kept in step, as the app says
@@ -65,9 +67,13 @@ class Local:
         self.scope = await self._scope_of(self.scope.account)
 
     async def close(self) -> None:
-        """End synchronisation and close the file; what waits in the outbox waits there."""
+        """End synchronisation and close the file; what waits in the outbox waits there. Whoever waits for a fate or for
+        changes is told: ClientClosed."""
         await self.sync.stop()
         await self.store.close()
+        self.outbox.close()
+        self.sync.bell.ring()
+        self._ring_all()
 
     # ------------------------------------------------------------ whose data
 

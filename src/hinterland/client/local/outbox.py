@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from hinterland.client.errors import NotFound, Unauthorized
+from hinterland.client.errors import ClientClosed, NotFound, Unauthorized
 from hinterland.client.local import mutations
 from hinterland.client.local.connection import News, Scope
 from hinterland.client.local.fates import Counts, Entry, Fate
@@ -121,16 +121,27 @@ class Outbox:
         return await self._store.read(lambda c: mutations.fate_of(c, mutation))
 
     async def settled(self, mutation: str) -> Fate:
-        """The fate of a write as soon as it is known. Raises NotFound where nothing is known of the write."""
+        """The fate of a write as soon as it is known. Raises NotFound where nothing is known of the write, and
+        ClientClosed when the store is closed before."""
+        self._store.guard.check()
         future = self._waiting.get(mutation)
         if future is None:
             future = self._waiting[mutation] = asyncio.get_running_loop().create_future()
         try:
             self._settle(await self.fate(mutation))
-        except NotFound:
+        except (NotFound, ClientClosed):
             self._waiting.pop(mutation, None)
             raise
         return await asyncio.shield(future)
+
+    def close(self) -> None:
+        """Tell those who wait for a fate that the store is closed."""
+        waiting, self._waiting = self._waiting, {}
+        for future in waiting.values():
+            future.set_exception(ClientClosed())
+            future.exception()  # seen, though nobody may wait any longer
+        for task in self._looking:
+            task.cancel()
 
     def _hear(self, news: News) -> None:
         for fate in news.fates:

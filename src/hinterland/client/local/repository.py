@@ -11,7 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import msgspec
 
 from hinterland.client.answers import refused_here
-from hinterland.client.errors import HinterlandError
+from hinterland.client.errors import ClientClosed, HinterlandError, WrongLoop
 from hinterland.client.local import pulls, records
 from hinterland.client.local.connection import Connection, Scope
 from hinterland.client.local.fields import Declared, Guessed
@@ -213,6 +213,8 @@ class LocalRepository(Generic[T]):
         status, scope, subscription = self._parts.status, self._parts.scope, self._parts.subscription
         try:
             data = [self._typed(document) for document in (await self._ask(question))[:limit]]
+        except (ClientClosed, WrongLoop):
+            raise
         except HinterlandError as error:
             return QueryState(data=None, is_loading=False, is_stale=True, error=error)
         at = await self._parts.store.read(partial(pulls.position, scope=scope, subscription=subscription))

@@ -15,6 +15,7 @@ from hinterland.client.errors import ClientClosed
 from hinterland.client.local.connection import Connection, News
 from hinterland.client.local.errors import translated
 from hinterland.client.local.schema import MIGRATIONS
+from hinterland.client.loop_guard import LoopGuard
 from hinterland.contract.errors import Refusal
 from hinterland.kit import atomic_file
 from hinterland.kit.file_lock import FileLock
@@ -32,8 +33,10 @@ class Store:
     news of this process's writes, in the loop, also of those whose caller was cancelled meanwhile.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, guard: LoopGuard | None = None) -> None:
         self.path = Path(path)
+        self.guard = guard or LoopGuard()
+        self.is_closed = False
         self._lock = FileLock(self.path.with_name(f"{self.path.name}-sync"))
         self._is_owner = False
         self._executor: ThreadPoolExecutor | None = None
@@ -43,7 +46,9 @@ class Store:
 
     async def open(self) -> None:
         """Open the file, made where it is missing, and bring its schema up to date. Raises StoreError's kinds."""
+        self.guard.check()
         if self._executor is None:
+            self.is_closed = False
             self._executor = ThreadPoolExecutor(1, thread_name_prefix="hinterland-store")
             try:
                 await self._run(self._open)
@@ -61,6 +66,7 @@ class Store:
 
     async def close(self) -> None:
         """Close the file after what is under way; opening again is possible."""
+        self.is_closed = True
         executor, self._executor = self._executor, None
         if executor is not None:
             await asyncio.get_running_loop().run_in_executor(executor, self._close)
@@ -94,6 +100,7 @@ class Store:
         return self._connection
 
     async def _run(self, act: Callable[[], T]) -> T:
+        self.guard.check()
         if self._executor is None:
             raise ClientClosed
         future = asyncio.get_running_loop().run_in_executor(self._executor, act)

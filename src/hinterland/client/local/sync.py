@@ -11,7 +11,14 @@ from itertools import groupby
 
 import msgspec
 
-from hinterland.client.errors import ConnectionLost, HinterlandError, InvalidGrant, Unauthorized, UnknownCollection
+from hinterland.client.errors import (
+    ClientClosed,
+    ConnectionLost,
+    HinterlandError,
+    InvalidGrant,
+    Unauthorized,
+    UnknownCollection,
+)
 from hinterland.client.events import Event
 from hinterland.client.local import pulls
 from hinterland.client.local.connection import Scope
@@ -70,6 +77,7 @@ class Sync:
 
     def start(self) -> None:
         """Synchronise from now on, until `stop`; a second call changes nothing."""
+        self._store.guard.check()
         if not self._tasks:
             self.unknown.clear()
             self._say("connecting")
@@ -77,6 +85,7 @@ class Sync:
 
     async def stop(self) -> None:
         """End it after the local transaction that is under way; nothing is lost."""
+        self._store.guard.check()
         tasks, self._tasks = self._tasks, []
         for task in (*tasks, *([self._live] if self._live else [])):
             task.cancel()
@@ -99,7 +108,9 @@ class Sync:
 
     async def now(self) -> None:
         """One round: everything that waits is handed in, everything new is fetched. Raises the client's errors,
-        UnknownCollection after all others were fetched, and StoreBusy where another process synchronises the store."""
+        UnknownCollection after all others were fetched, StoreBusy where another process synchronises the store, and
+        WrongLoop in another event loop than the client's."""
+        self._store.guard.check()
         if not self._store.own():
             raise StoreBusy(detail="another process synchronises this store")
         self.unknown.clear()
@@ -111,15 +122,19 @@ class Sync:
 
     def nudge(self) -> None:
         """Try at once: the network is said to be back, or somebody has signed in."""
+        self._store.guard.check()
         self.unknown.clear()
         self._nudged.set()
 
     async def watch(self) -> AsyncGenerator[Status, None]:
-        """The status now and after each change."""
+        """The status now and after each change. Raises ClientClosed when the store is closed."""
+        self._store.guard.check()
         with self.bell.heard() as rung:
             last = None
             while True:
                 rung.clear()
+                if self._store.is_closed:
+                    raise ClientClosed
                 if self.status != last:
                     last = self.status
                     yield last

@@ -1,0 +1,69 @@
+"""What waits for something when the store is closed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from hinterland.client.errors import ClientClosed
+from hinterland.client.local.local import Local
+from hinterland.client.local.repository import LocalRepository
+from tests.client.local.conftest import OPEN, until
+
+Notes = LocalRepository[dict[str, Any]]
+
+
+async def exhausted(items: Any) -> None:
+    """Take items until there are no more."""
+    async for _ in items:
+        pass
+
+
+WAITS: dict[str, Callable[[Local, Notes], Awaitable[Any]]] = {
+    "watch": lambda local, notes: exhausted(notes.watch()),
+    "states": lambda local, notes: exhausted(notes.states()),
+    "outbox.watch": lambda local, notes: exhausted(local.outbox.watch()),
+    "sync.watch": lambda local, notes: exhausted(local.sync.watch()),
+}
+
+
+@pytest.mark.parametrize("name", WAITS)
+@pytest.mark.parametrize("is_running", [False, True])
+async def test_after_close_every_wait_ends(device: OPEN, name: str, is_running: bool) -> None:
+    """Whoever waits for changes when the store is closed, or begins to afterwards, is told."""
+    local = await device()
+    notes = local.collection("notes")
+    if is_running:
+        local.sync.start()
+    waiting = asyncio.create_task(_as_task(WAITS[name](local, notes)))
+    bells = (local.bell("notes"), local.outbox.bell, local.sync.bell)
+    await until(lambda: any(bell._waiters for bell in bells))
+    await local.outbox.counts()
+    await local.close()
+    with pytest.raises(ClientClosed):
+        await asyncio.wait_for(waiting, 20)
+    with pytest.raises(ClientClosed):
+        await asyncio.wait_for(_as_task(WAITS[name](local, notes)), 20)
+
+
+async def _as_task(act: Awaitable[Any]) -> None:
+    await act
+
+
+async def test_after_close_a_fate_is_not_waited_for(device: OPEN) -> None:
+    """Whoever waits for a fate when the store is closed, or asks for it afterwards, is told; the write waits."""
+    local = await device()
+    written = await local.collection("notes").create({"text": "x"})
+    waiting = [asyncio.create_task(_as_task(written.settled())) for _ in range(2)]
+    await until(lambda: local.outbox._waiting)
+    waiting[1].cancel()
+    await local.close()
+    with pytest.raises(ClientClosed):
+        await asyncio.wait_for(waiting[0], 20)
+    with pytest.raises(ClientClosed):
+        await asyncio.wait_for(written.settled(), 20)
+    again = await device()
+    assert len(await again.outbox.list()) == 1
