@@ -12,13 +12,14 @@ import pytest
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
 from hinterland.contract.fields import Text
-from hinterland.contract.records import Collection
+from hinterland.contract.records import EVERYBODY, Collection, users
 from hinterland.kit.clock import ManualClock
 from hinterland.server.auth.login import log_in
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.auth.signup import sign_up
 from hinterland.server.security.sessions import erasing
 from hinterland.server.storage.sqlite import SqliteStorage
+from tests.server.api import problem, serving
 from tests.server.auth.process import ADA, CREDENTIALS, FAST, HERE, delete_user, everything, opened, refusal, rows
 
 
@@ -111,12 +112,18 @@ async def test_a_taken_email_is_refused(accounts: Accounts, email: str) -> None:
     assert await everything(accounts) == before
 
 
-async def test_the_email_of_a_profile_is_taken(accounts: Accounts) -> None:
-    """The e-mail of a profile that somebody else made → 409: it is unique among the users."""
-    await accounts.submit([Write(act="create", collection="users", body={"name": "A", "email": ADA["email"]})], [])
-    refused = await refusal(sign_up(accounts, ADA, HERE))
-    assert (refused.code, refused.errors) == ("conflict", {"email": ["is taken already"]})
-    assert await rows(accounts, "_accounts") == []
+async def test_the_email_of_a_profile_is_released(accounts: Accounts) -> None:
+    """A profile that nobody signed up for gives its e-mail to the person who does, on each database and kind of id."""
+    made = await accounts.submit(
+        [Write(act="create", collection="users", body={"name": "A", "email": ADA["email"]})], []
+    )
+    assert made[0] is not None
+    session = await sign_up(accounts, ADA, HERE)
+    assert [row["id"] for row in await rows(accounts, "_accounts")] == [str(session.user["id"])]
+    assert session.user["id"] != made[0].id
+    async with accounts.storage.snapshot() as snapshot:
+        emails = dict(tuple(row) for row in await snapshot.fetch("SELECT id, email FROM users"))
+    assert emails == {session.user["id"]: "ada@example.org", made[0].id: f"{made[0].id}@released.invalid"}
 
 
 async def test_one_of_many_sign_ups_wins(accounts: Accounts) -> None:
@@ -204,3 +211,33 @@ async def test_another_conflict_is_told_as_it_is(lite: Accounts) -> None:
 
     broken = dict(zip(lite.__slots__, (getattr(lite, name) for name in lite.__slots__), strict=True)) | {"submit": full}
     assert (await refusal(sign_up(Accounts(**broken), ADA, HERE))).code == "storage_full"
+
+
+async def test_a_profile_never_squats_an_address(tmp_path: Path) -> None:
+    """Where everybody may write profiles, one that nobody signed up for neither keeps the owner of its e-mail from
+    signing up nor is linked to that account; the same e-mail twice is a conflict all the same."""
+    people = users(rules=EVERYBODY, email_read="true", ids="integer")
+    async with serving(SqliteStorage(tmp_path), collections=[people]) as api:
+        ghost = {"name": "Ghost", "email": "ada@example.org"}
+        made = await api("POST", "/users", json=ghost)
+        assert problem(await api("POST", "/users", json=ghost), 409, "conflict")["errors"]["email"]
+        ada = await api.sign_up("ada")
+        assert (ada["user"]["email"], ada["user"]["id"] != made.json()["id"]) == ("ada@example.org", True)
+        left = (await api("GET", f"/users/{made.json()['id']}")).json()
+        assert (left["name"], left["email"]) == ("Ghost", f"{made.json()['id']}@released.invalid")
+        credentials = {"email": "ada@example.org", "password": "correct horse"}
+        answer = await api("POST", "/v1/auth/login", json=credentials)
+        assert answer.json()["user"]["id"] == ada["user"]["id"]
+        assert problem(await api("POST", "/users", json=ghost), 409, "conflict")["errors"]["email"]
+
+
+async def test_a_changed_profile_never_squats_an_address(tmp_path: Path) -> None:
+    """A stranger who writes somebody's e-mail into the profile of another account keeps nobody from signing up: that
+    profile gets the e-mail of its account back."""
+    people = users(rules=EVERYBODY, email_read="true")
+    async with serving(SqliteStorage(tmp_path), collections=[people]) as api:
+        ben = await api.sign_up("ben")
+        path = f"/users/{ben['user']['id']}"
+        assert (await api("PATCH", path, json={"email": "ada@example.org"})).status_code == 200
+        assert (await api.sign_up("ada"))["user"]["email"] == "ada@example.org"
+        assert (await api("GET", path)).json()["email"] == "ben@example.org"

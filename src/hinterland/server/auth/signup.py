@@ -19,6 +19,7 @@ from hinterland.server.security.sessions import erasing
 from hinterland.server.storage.protocol import StoredRecord
 from hinterland.server.storage.system import ASSIGNED, Assigned, Expect, LostRace, Put, RowAct
 
+RELEASED = "%s@released.invalid"
 REGISTERED = "User registered successfully"
 
 
@@ -37,7 +38,8 @@ async def sign_up(accounts: Accounts, body: object, address: str) -> Session:
     opening = open_session(accounts, mark)
     row = new_account(mark, email, encoded, accounts.clock.now())
     acts = [*stale, Expect("_accounts", {"email": email}, None), Put("_accounts", row), *opening.acts]
-    record = await _write(accounts, Write(act="create", collection="users", id=id, body=fields), acts)
+    create = Write(act="create", collection="users", id=id, body=fields)
+    record = await _write(accounts, [*await _releasing(accounts, email), create], acts)
     principal = accounts.sessions.principal({**row, "id": str(record.id)}, opening.session)
     return answer(accounts, principal, opening.refresh_token, profile(accounts, principal, record), REGISTERED)
 
@@ -85,16 +87,34 @@ def _id(accounts: Accounts) -> tuple[RecordId, str | Assigned]:
     return id, id
 
 
-async def _write(accounts: Accounts, write: Write, acts: list[RowAct]) -> StoredRecord:
+async def _releasing(accounts: Accounts, email: str) -> list[Write]:
+    """What frees `email` where it stands in the profile of somebody who does not sign in with it.
+
+    A profile that nobody signed up for can't prove its address, so that it must not keep the owner from it; nor is it
+    linked to whoever signs up. It goes on with an address that reaches nobody (RFC 2606 §2), or with its account's.
+    """
+    if "email" not in accounts.users.names:
+        return []
+    async with accounts.storage.snapshot() as snapshot:
+        found = await snapshot.fetch("SELECT id FROM users WHERE email = ?", (email,))
+        holders = [(row[0], await snapshot.row("_accounts", {"id": str(row[0])})) for row in found]
+    return [
+        Write(act="patch", collection="users", id=id, body={"email": account["email"] if account else RELEASED % id})
+        for id, account in holders
+        if account is None or account["email"] != email
+    ]
+
+
+async def _write(accounts: Accounts, writes: list[Write], acts: list[RowAct]) -> StoredRecord:
     try:
-        records = await accounts.submit([write], acts)
+        records = await accounts.submit(writes, acts)
     except LostRace:
         raise _taken() from None
     except Refusal as refusal:
         if refusal.code == "conflict" and "email" in refusal.errors:
             raise _taken() from None
         raise
-    record = records[0]
+    record = records[-1]
     assert record is not None
     return record
 

@@ -287,9 +287,9 @@ def _fail(answer: asyncio.Future[Outcome], error: Exception) -> None:
 
 
 def _assigned(act: RowAct, written: Sequence[Written]) -> RowAct:
-    """`act` with the id of the first written record where it asks for it."""
+    """`act` with the id of the created record where it asks for it."""
     if isinstance(act, Put) and any(isinstance(value, Assigned) for value in act.row.values()):
-        id = str(written[0].id)
+        id = next(str(record.id) for record in written if record.before is None)
         return Put(act.table, {name: id if isinstance(v, Assigned) else v for name, v in act.row.items()})
     return act
 
