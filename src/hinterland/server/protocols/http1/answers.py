@@ -8,6 +8,7 @@ is woken once, not for each. Measured with 32 clients: a read by id costs two fi
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
@@ -24,9 +25,12 @@ _HELD_BYTES = 64 * 1024  # an answer beyond it is written as it comes, so that n
 class JoinedWrites:
     """A transport that holds an answer from its head on until the loop's next turn."""
 
-    __slots__ = ("_held", "_loop", "_transport", "is_closing", "is_half_closed")
+    __slots__ = ("_closing", "_held", "_loop", "_transport", "is_closing", "is_half_closed")
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, closing: Callable[[], None]
+    ) -> None:
+        self._closing = closing
         self._transport = transport
         self._loop = loop
         self._held = b""
@@ -35,19 +39,22 @@ class JoinedWrites:
 
     def write(self, data: bytes) -> None:
         """Write `data`, behind what is held."""
-        if self._held and len(self._held) + len(data) <= _HELD_BYTES:
+        if len(self._held) + len(data) > _HELD_BYTES:
+            self.flush()
+            self._transport.write(data)
+        elif self._held:
             self._held += data
-        elif not self._held and data.startswith(_HEAD) and not data.startswith(_INTERIM):
+        elif data.startswith(_HEAD) and not data.startswith(_INTERIM):
             self._held = data
             self._loop.call_soon(self.flush)
         else:
-            self.flush()
             self._transport.write(data)
 
     def close(self) -> None:
         """Close when everything is written."""
         self.flush()
         self._transport.close()
+        self._closing()
 
     def flush(self) -> None:
         """Write what is held, now."""

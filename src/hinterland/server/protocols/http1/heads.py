@@ -17,8 +17,8 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from hinterland.contract.errors import Refusal
 from hinterland.server.protocols.http1.answers import EXTENSIONS, ClosedAnswers, WholeAnswers
 from hinterland.server.protocols.http1.bodies import ChunkedBody
-from hinterland.server.protocols.http1.endings import OrderlyEnds
 from hinterland.server.protocols.http1.refusals import is_old, mark_refused, unknown_method, unreadable
+from hinterland.server.protocols.http1.unread import BoundedUnread
 
 HEAD_BYTES = 128 * 1024  # beyond what a whole head may have, which the application answers in its own words
 HEAD_SECONDS = 20.0
@@ -34,7 +34,7 @@ _TWICE = b" "  # no value that is valid
 _HOST = re.compile(rb"(\[[\da-fA-Fv.:]+\]|([\w.~!$&'()*+,;=-]|%[\da-fA-F]{2})+)(:\d*)?")  # RFC 3986 §3.2.2
 
 
-class WholeHeads(OrderlyEnds):
+class WholeHeads(BoundedUnread):
     """Closes a connection that does not end a head within `head_seconds`, and refuses one beyond `HEAD_BYTES`.
 
     The time begins with whatever comes while nothing is answered: line breaks, or the body of what was answered early.
