@@ -22,7 +22,7 @@ from hinterland.kit.event_stream import EventStreamParser, Message
 from hinterland.server.storage.postgres import PostgresStorage
 from hinterland.server.storage.protocol import Storage
 from hinterland.server.storage.sqlite import SqliteStorage
-from tests.server.data.world import ADA, BEN, Replica, World, delete, note, opened, patch
+from tests.server.data.world import ADA, BEN, HANGING, Replica, World, delete, note, opened, patch
 
 
 class Reader:
@@ -41,7 +41,7 @@ class Reader:
         parser = EventStreamParser()
         try:
             while count > 0:
-                for message in parser.feed(await asyncio.wait_for(subscription.next(), 5))[:count]:
+                for message in parser.feed(await asyncio.wait_for(subscription.next(), HANGING))[:count]:
                     self._take(message)
                     count -= 1
                 if self.world.cursors.read(self.cursor).revision >= (await self.world.storage.head()).revision:
@@ -121,8 +121,9 @@ async def test_cut_under_load(
     random = Random(7)
 
     async def follow(reader: Reader) -> None:
-        while not writing.done() or len(reader.revisions) < len(await expected(reader.world, reader.caller)):
+        while not writing.done():
             await reader.read(random.randint(1, 9))
+        await reader.read(1_000)
 
     async def fill(world: World) -> None:
         for number in range(150):
@@ -136,6 +137,6 @@ async def test_cut_under_load(
         for reader in readers:
             await reader.read(1)
         writing = asyncio.create_task(fill(world))
-        await asyncio.wait_for(asyncio.gather(writing, *map(follow, readers)), 60)
+        await asyncio.gather(writing, *map(follow, readers))
         for reader in readers:
             assert reader.revisions == await expected(world, reader.caller)
