@@ -4,6 +4,7 @@ PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 WEB := examples/shop/web
+PROXY := tests/journeys/proxy
 
 # The first interpreter that is new enough; PYTHON=/path/to/python chooses another.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -63,7 +64,7 @@ lock: $(VENV)/.lock ## pin the dependencies anew (UPGRADE=1 takes the newest)
 
 clean: ## remove the environment, caches and the example's data
 	rm -rf $(VENV) .data .coverage.d .coverage htmlcov build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis \
-		.import_linter_cache $(WEB)/node_modules $(WEB)/dist
+		.import_linter_cache $(WEB)/node_modules $(WEB)/dist $(PROXY)/node_modules
 	find src tests examples -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ---- the environment; a stamp says what is in it, so that the second call starts at once
@@ -98,13 +99,13 @@ $(VENV)/.lock: $(VENV)/.made
 	@$(VENV)/lock/bin/python -m pip install --quiet 'pip-tools>=7.5'
 	@touch $@
 
-# ---- the web example: only where Node is; its tests say that they were skipped otherwise
+# ---- the web example and the tests' proxy: only where Node is; their tests say that they were skipped otherwise
 
 .PHONY: web
 ifneq ($(and $(shell command -v npm 2>/dev/null),$(wildcard $(WEB)/package-lock.json)),)
-web: $(WEB)/node_modules/.installed
-$(WEB)/node_modules/.installed: $(WEB)/package-lock.json
-	cd $(WEB) && npm ci --no-audit --no-fund
+web: $(WEB)/node_modules/.installed $(PROXY)/node_modules/.installed
+%/node_modules/.installed: %/package-lock.json
+	cd $* && npm ci --no-audit --no-fund
 	@touch $@
 else
 web: ;

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -12,31 +11,17 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from tests.support.required import require_program
+from tests.support.npm import install, run_npm
 
 ROOT = Path(__file__).parents[3]
 WEB = ROOT / "examples" / "shop" / "web"
-_BUILD_WITHIN = 300.0  # seconds; the first time npm fetches what the lock file names
 
 
 def build_page(target: Path) -> Path:
     """Builds the page into `target`, after installing exactly what its lock file names; answers `target`."""
-    npm = require_program("npm", "install Node and npm")
-    if not _is_installed():
-        _run(npm, "ci")
-    _run(npm, "run", "build", "--", "--outDir", str(target), "--emptyOutDir", "--logLevel", "warn")
+    install(WEB)
+    run_npm(WEB, "run", "build", "--", "--outDir", str(target), "--emptyOutDir", "--logLevel", "warn")
     return target
-
-
-def _is_installed() -> bool:
-    installed = WEB / "node_modules" / ".package-lock.json"
-    return installed.exists() and installed.stat().st_mtime >= (WEB / "package-lock.json").stat().st_mtime
-
-
-def _run(*command: object) -> None:
-    words = [str(word) for word in command]
-    done = subprocess.run(words, cwd=WEB, capture_output=True, text=True, timeout=_BUILD_WITHIN, check=False)
-    assert done.returncode == 0, f"{' '.join(words)}:\n{done.stdout}\n{done.stderr}"
 
 
 class _PageFiles(SimpleHTTPRequestHandler):
