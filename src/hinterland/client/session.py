@@ -63,18 +63,21 @@ def signed_in(session: Session, now: float) -> SignedIn:
 
 class _Kept(msgspec.Struct, frozen=True):
     origin: str
-    session: SignedIn
+    session: SignedIn | None  # None: the server ended it
 
 
-def sealed(session: SignedIn, origin: str) -> bytes:
-    """What a vault keeps of a session with the server at `origin`."""
+def sealed(session: SignedIn | None, origin: str) -> bytes:
+    """What a vault keeps of a session with the server at `origin`; None: that the server ended it."""
     return msgspec.json.encode(_Kept(origin, session))
 
 
-def unsealed(data: bytes, origin: str) -> SignedIn | None:
-    """The session in a vault; None where it is another server's. Raises ValueError for what is no session."""
+def unsealed(data: bytes, origin: str) -> SignedIn | SignedOut | None:
+    """The session in a vault, or how it ended; None where it is another server's. Raises ValueError for what is no
+    session."""
     kept = msgspec.json.decode(data, type=_Kept)
-    return kept.session if kept.origin == origin else None
+    if kept.origin != origin:
+        return None
+    return SignedOut("refused") if kept.session is None else kept.session
 
 
 class StateHolder:

@@ -75,7 +75,7 @@ class Tokens:
         state = self.state
         if isinstance(state, SignedIn) and state.access_token == token.value:
             async with self._locked():
-                self._forget()
+                self._forget(is_refused=True)
             self._end(state, "refused")
 
     async def sign_in(self, session: Session) -> SignedIn:
@@ -118,8 +118,8 @@ class Tokens:
     async def _renew(self, used: SignedIn) -> Token | None:
         async with self._locked():
             kept = self._kept_or(used)
-            if kept is None:
-                self._end(used, "elsewhere")
+            if not isinstance(kept, SignedIn):
+                self._end(used, "elsewhere" if kept is None else kept.reason)
                 return None
             if kept.access_token != used.access_token:
                 self._enter(kept)
@@ -129,7 +129,7 @@ class Tokens:
             except InvalidGrant as error:
                 if not error.is_from_server:
                     raise
-                self._forget()
+                self._forget(is_refused=True)
                 self._end(used, "refused")
                 return None
             return _token(self._keep(session), is_fresh=True)
@@ -151,9 +151,13 @@ class Tokens:
                 _log.warning("the session is not shared with other processes: %s", error)
             yield
 
-    def _forget(self) -> None:
+    def _forget(self, *, is_refused: bool = False) -> None:
+        """Forget the tokens; that the server ended the session is kept, so that the next start can tell it."""
         try:
-            self._vault.clear()
+            if is_refused and self._wish is None:
+                self._vault.save(sessions.sealed(None, self._origin))
+            else:
+                self._vault.clear()
         except VaultError as error:
             _log.warning("the kept session can't be removed: %s", error)
 
@@ -181,19 +185,18 @@ class Tokens:
         except VaultError as error:
             _log.warning("signed out, because the kept session can't be read: %s", error)
             return SignedOut("unreadable")
-        if kept is None:
-            return SignedOut()
-        self._plan(kept)
-        return kept
+        if isinstance(kept, SignedIn):
+            self._plan(kept)
+        return kept or SignedOut()
 
-    def _kept(self) -> SignedIn | None:
+    def _kept(self) -> SignedIn | SignedOut | None:
         data = self._vault.load()
         try:
             return None if data is None else sessions.unsealed(data, self._origin)
         except ValueError:
             raise VaultError(detail="the vault holds no session") from None
 
-    def _kept_or(self, used: SignedIn) -> SignedIn | None:
+    def _kept_or(self, used: SignedIn) -> SignedIn | SignedOut | None:
         try:
             return self._kept()
         except VaultError as error:

@@ -62,9 +62,9 @@ class Local:
         self.follower = AccountFollower(self.switch)
 
     async def open(self) -> None:
-        """Open the store for somebody who is signed out. Raises StoreError's kinds."""
+        """Open the store for the account whose data was shown last. Raises StoreError's kinds."""
         await self.store.open()
-        self.scope = await self._scope_of(self.scope.account)
+        self.scope = await self._scope_of(await self.store.read(lambda c: _last_account(c, self._server)))
 
     async def close(self) -> None:
         """End synchronisation and close the file; what waits in the outbox waits there. Whoever waits for a fate or for
@@ -92,6 +92,11 @@ class Local:
         device = new_id(self.clock.now())
         space = await self.store.write(lambda c: _space(c, self._server, account, device))
         return Scope(space, account, self._shapes)
+
+    @property
+    def account(self) -> RecordId:
+        """The id of the user whose data is shown, also when the server has ended the session; "" for nobody's."""
+        return self.scope.account
 
     def _where(self) -> Scope:
         return self.scope
@@ -173,10 +178,17 @@ class Local:
             bell.ring()
 
 
+def _last_account(connection: Connection, server: str) -> RecordId:
+    row = connection.execute("SELECT account FROM spaces WHERE server = ? AND is_last", (server,)).fetchone()
+    account: RecordId = "" if row is None else row[0]
+    return account
+
+
 def _space(connection: Connection, server: str, account: RecordId, device: str) -> int:
     connection.execute(
         "INSERT OR IGNORE INTO spaces (server, account, device) VALUES (?, ?, ?)", (server, account, device)
     )
+    connection.execute("UPDATE spaces SET is_last = (account = ?) WHERE server = ?", (account, server))
     [space] = connection.execute(
         "SELECT space FROM spaces WHERE server = ? AND account = ?", (server, account)
     ).fetchone()

@@ -32,6 +32,7 @@ T = TypeVar("T")
 _STEP = 1e-6  # seconds between two stamps of one instant
 _KEPT_FATES = 20_000
 _COLUMNS = "id, state, seq, stamp, writes, fate"
+_COUNTS = "coalesce(sum(state IN ('pending', 'sent')), 0), coalesce(sum(state IN ('refused', 'conflicted')), 0)"
 _fates = msgspec.json.Decoder(Fate)
 
 
@@ -268,9 +269,15 @@ def _entry(mutation: str, state: str, seq: int | None, moment: float, writes: st
 
 def counts(connection: Connection, scope: Scope) -> Counts:
     """How many mutations wait and how many are parked."""
-    rows = dict(
-        connection.execute("SELECT state, count(*) FROM mutations WHERE space = ? GROUP BY state", (scope.space,))
+    row = connection.execute(f"SELECT {_COUNTS} FROM mutations WHERE space = ?", (scope.space,)).fetchone()
+    return Counts(*row)
+
+
+def counts_by_account(connection: Connection, scope: Scope) -> dict[RecordId, Counts]:
+    """The same for every account on the scope's server that has any."""
+    rows = connection.execute(
+        f"SELECT account, {_COUNTS} FROM mutations JOIN spaces USING (space)"
+        " WHERE server = (SELECT server FROM spaces WHERE space = ?) GROUP BY account",
+        (scope.space,),
     )
-    return Counts(
-        waiting=rows.get("pending", 0) + rows.get("sent", 0), parked=rows.get("refused", 0) + rows.get("conflicted", 0)
-    )
+    return {account: Counts(waiting, parked) for account, waiting, parked in rows if waiting or parked}

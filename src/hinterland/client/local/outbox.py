@@ -77,6 +77,12 @@ class Outbox:
         scope = self._where()
         return await self._store.read(lambda c: mutations.counts(c, scope))
 
+    async def counts_by_account(self) -> dict[RecordId, Counts]:
+        """The counts of every account that has something in this store's outbox for the same server, whoever is signed
+        in."""
+        scope = self._where()
+        return await self._store.read(lambda c: mutations.counts_by_account(c, scope))
+
     async def add(self, writes: Sequence[Write], read: Read[T]) -> tuple[Handle, Sequence[T | None]]:
         """Keep writes that happen together or not at all; they show at once. Answers their records (None: deleted),
         each as `read` makes it of the document; where it raises a refusal, nothing is kept.

@@ -61,5 +61,6 @@ class ServerRemote:
         return self._events(collections, cursor=cursor)
 
     def _check(self, account: RecordId) -> None:
-        if self._signed_in() != account:
-            raise Unauthorized("Somebody else is signed in.", advice="Sign in again.", sent="no")
+        if (signed_in := self._signed_in()) != account:
+            message = "Somebody else is signed in." if signed_in != "" else "The session is over."
+            raise Unauthorized(message, advice="Sign in again.", sent="no")

@@ -16,6 +16,7 @@ MIGRATIONS = (
         device TEXT NOT NULL,
         next_seq INTEGER NOT NULL DEFAULT 1,
         acknowledged INTEGER NOT NULL DEFAULT 0,
+        is_last INTEGER NOT NULL DEFAULT 0, -- whose data was shown last
         UNIQUE (server, account)
     );
 
