@@ -78,11 +78,10 @@ async def test_a_stale_tag(api: Api, method: str, tag: str) -> None:
 
 
 async def test_a_fresh_tag(api: Api) -> None:
-    """The record's tag, also weakened by a proxy, and `*` for a record that is there let a write through; two don't."""
+    """The record's tag, also weakened by a proxy, and `*` for a record that is there let a write through."""
     path = located(await api("POST", THINGS, json={}))
     for tag in ('"1"', 'W/"2"', "*"):
         assert (await api("PATCH", path, json={}, headers={"If-Match": tag})).status_code == 200
-    problem(await api("PATCH", path, json={}, headers={"If-Match": '"4", "5"'}), 400, "invalid_query")
     problem(await api("PUT", f"{THINGS}/nobody", json={}, headers={"If-Match": "*"}), 412, "stale")
 
 
@@ -144,8 +143,8 @@ async def test_if_match_on_a_read(api: Api) -> None:
 async def test_headers_that_appear_twice(api: Api) -> None:
     """A repeated header is one list (RFC 9110 §5.3); one that is no list is refused, lest two readers take another."""
     path = located(await api("POST", THINGS, json={"text": "a"}))
-    twice = [("If-Match", '"1"'), ("If-Match", '"2"')]
-    problem(await api("PATCH", path, json={}, headers=twice), 400, "invalid_query")
+    twice = [("If-Match", '"7"'), ("If-Match", '"1"')]
+    assert (await api("PATCH", path, json={}, headers=twice)).status_code == 200
     for name in ("Idempotency-Key", "Authorization"):
         answer = await api("POST", THINGS, json={}, headers=[(name, "a"), (name, "b")])
         assert name.lower() in problem(answer, 400, "invalid_query")["message"]

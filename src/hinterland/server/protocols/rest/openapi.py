@@ -34,7 +34,7 @@ _STREAM: dict[str, Any] = {
 _PRINTED = "\u00a1-\u00ac\u00ae-\u00ff"  # of Latin-1, which is what headers hold
 _KEY = {"type": "string", "maxLength": 200, "pattern": f"^[ -~{_PRINTED}]*[!#-~{_PRINTED}][ -~{_PRINTED}]*$"}
 _BODIES = {"records.create": "body", "records.replace": "replacement", "records.patch": "patch"}
-_TAG = {"type": "string", "pattern": r'^(\*|"\d{1,15}")$'}
+_TAG = {"type": "string", "pattern": r'^(\*|"\d{1,15}"(, "\d{1,15}")*)$'}
 
 
 def document(title: str, collections: Iterable[Collection], *, password_length: int = 1) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
@@ -23,10 +22,10 @@ from hinterland.server.data.reader import Page
 from hinterland.server.data.requests import Answer, Key, Outcome, WriteRequest
 from hinterland.server.http import JSON, Headers, HttpAnswer, HttpRequest
 from hinterland.server.protocols.rest.tutorial import in_utc
+from hinterland.server.protocols.rest.tags import demands_absence, etag, names, revisions, tags
 
 RECORDS = "/v1/records/"
 _encode = msgspec.json.Encoder().encode
-_TAG = re.compile(rb'"?(\d{1,18})(?:\.[0-9a-f]{12})?"?')
 _OF_QUERIES = "%!$&'()*+,/:;=?@"  # what a query may hold as it is (RFC 3986 §3.4), and what is encoded
 _DELETED = b'{"message":"Deleted successfully"}'
 
@@ -41,16 +40,6 @@ _identify = msgspec.json.Decoder(_Identified).decode
 def path_of(request: HttpRequest) -> tuple[str, ...]:
     """The collection, ids and nested collections that the request's path names."""
     return tuple(request.segments.values()) if request.is_alias else tuple(request.path[len(RECORDS) :].split("/"))
-
-
-def etag(entry: Entry, revision: int, body: bytes) -> tuple[bytes, bytes]:
-    """The ETag header of a record: its revision (RFC 9110 §8.8.3).
-
-    Where fields have rules of their own, callers see different forms of one revision: a digest of this one's follows.
-    """
-    if not entry.private:
-        return b"etag", b'"%d"' % revision
-    return b"etag", b'"%d.%b"' % (revision, hashlib.blake2b(body, digest_size=6).hexdigest().encode())
 
 
 def join(texts: list[str]) -> str:
@@ -115,9 +104,9 @@ async def view_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
     record = await backend.reader.view(request.caller, entry, parent, entry.parse_id(id))
     body = entry.wire(request.caller, record).encode()
     tag = etag(entry, record.revision, body)
-    if b"if-match" in request.headers and not _names(_tags(request, b"if-match"), record.revision):
+    if b"if-match" in request.headers and not names(tags(request, b"if-match"), record.revision):
         raise Refusal("stale", f"{entry.name}/{record.id} is not what If-Match names any more")
-    if any(given in (b"*", tag[1]) for given in _tags(request, b"if-none-match")):
+    if any(given in (b"*", tag[1]) for given in tags(request, b"if-none-match")):
         return HttpAnswer(304, [tag], b"")
     return HttpAnswer(200, [JSON, tag], body)
 
@@ -136,7 +125,7 @@ async def create_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
 
 async def replace_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
     """Replace a record's fields as a whole; with `If-None-Match: *`, create it under this id."""
-    return await _change(backend, request, "create" if _demands_absence(request) else "replace")
+    return await _change(backend, request, "create" if demands_absence(request) else "replace")
 
 
 async def patch_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
@@ -153,7 +142,7 @@ async def _change(backend: Backend, request: HttpRequest, act: Act) -> HttpAnswe
     entry, parent, text = backend.catalogue.locate(path_of(request))
     body, raw = await _body(backend, request, entry, act, may_be_empty=act == "patch")
     id = entry.parse_id(text)
-    exists = False if _demands_absence(request) else request.headers.get(b"if-match") == b"*" or None
+    exists = False if demands_absence(request) else request.headers.get(b"if-match") == b"*" or None
     if exists is not False and b"if-none-match" in request.headers:
         await _refuse_known(backend, request, entry, parent, id)
     write = Write(
@@ -162,7 +151,7 @@ async def _change(backend: Backend, request: HttpRequest, act: Act) -> HttpAnswe
         parent=parent,
         id=id,
         body=body,
-        revision=_expected_revision(request),
+        revision=await _expected_revision(backend, request, entry, parent, id),
         exists=exists,
     )
     return await _write(backend, request, entry, write, raw, 201 if act == "create" else 200)
@@ -184,46 +173,35 @@ async def _body(
     return (in_utc(entry, body) if request.is_alias else body), raw
 
 
-def _demands_absence(request: HttpRequest) -> bool:
-    """Whether the write is for a record that must not be there: `If-None-Match: *` (RFC 9110 §13.1.2)."""
-    tags = _tags(request, b"if-none-match") if b"if-none-match" in request.headers else []
-    if b"*" in tags and len(tags) > 1:
-        raise Refusal("invalid_query", "send * alone in If-None-Match, or ETags without it")
-    return tags == [b"*"]
-
-
 async def _refuse_known(backend: Backend, request: HttpRequest, entry: Entry, parent: str, id: RecordId) -> None:
     """Raises `stale` where the record is what If-None-Match names. What it is not now, it will not be again."""
     try:
         record = await backend.reader.view(request.caller, entry, parent, id)
     except Refusal:
         return  # what is not there, or hidden, is the write's to answer
-    if _names(_tags(request, b"if-none-match"), record.revision):
+    if names(tags(request, b"if-none-match"), record.revision):
         raise Refusal("stale", f"{entry.name}/{record.id} is what If-None-Match names")
 
 
-def _names(tags: list[bytes], revision: int) -> bool:
-    """Whether one of the tags is `*`, or of this revision."""
-    found = [_TAG.fullmatch(tag) for tag in tags]
-    return b"*" in tags or any(tag is not None and int(tag[1]) == revision for tag in found)
+async def _expected_revision(
+    backend: Backend, request: HttpRequest, entry: Entry, parent: str, id: RecordId
+) -> int | None:
+    """The revision of If-Match (RFC 9110 §13.1.1); -1, which no record has, where no tag is one of ours.
 
-
-def _expected_revision(request: HttpRequest) -> int | None:
-    """The revision of If-Match (RFC 9110 §13.1.1); -1, which no record has, where the tag is not one of ours."""
+    Of a list it is the record's, where that is listed: the writer finds out whether it still stands, and what the
+    caller may know.
+    """
     given = request.headers.get(b"if-match")
     if given is None or given == b"*":
         return None
-    tags = _tags(request, b"if-match")
-    if len(tags) > 1:
-        raise Refusal("invalid_query", "send one ETag in If-Match")
-    tag = _TAG.fullmatch(tags[0]) if tags else None
-    return int(tag[1]) if tag is not None else -1
-
-
-def _tags(request: HttpRequest, name: bytes) -> list[bytes]:
-    """The entity tags of a header; a weak one counts as the strong one, since a proxy that compresses weakens ours."""
-    parts = [part.strip() for part in request.headers.get(name, b"").split(b",")]
-    return [part.removeprefix(b"W/") for part in parts if part]
+    listed = tags(request, b"if-match")
+    if b"*" in listed:
+        raise Refusal("invalid_query", "If-Match has * and ETags; send one or the other")
+    expected = revisions(listed)
+    if len(expected) > 1:
+        record = await backend.storage.record(entry.name, parent, id)
+        expected &= {record.revision} if record is not None else set()
+    return expected.pop() if expected else -1
 
 
 async def _write(
