@@ -21,8 +21,8 @@ from hinterland.server.data.documents import wire
 from hinterland.server.data.reader import Page
 from hinterland.server.data.requests import Answer, Key, Outcome, WriteRequest
 from hinterland.server.http import JSON, Headers, HttpAnswer, HttpRequest
-from hinterland.server.protocols.rest.tutorial import in_utc
 from hinterland.server.protocols.rest.tags import demands_absence, etag, names, revisions, tags
+from hinterland.server.protocols.rest.tutorial import in_utc
 
 RECORDS = "/v1/records/"
 _encode = msgspec.json.Encoder().encode
