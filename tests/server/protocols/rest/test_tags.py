@@ -24,7 +24,7 @@ async def test_a_tag_that_a_proxy_changed(each_api: Api, method: str, tag: str) 
     known = await api("GET", path, headers={"If-None-Match": tag})
     assert (known.status_code, known.headers["etag"]) == (304, '"1"')
     assert (await api("GET", path, headers={"If-Match": tag})).status_code == 200
-    body = None if method == "DELETE" else {}
+    body: dict[str, str] | None = None if method == "DELETE" else {}
     problem(await api(method, path, json=body, headers={"If-None-Match": tag}), 412, "stale")
     assert (await api(method, path, json=body, headers={"If-Match": tag})).status_code in (200, 204)
     if body is not None:
