@@ -18,7 +18,8 @@ def test_without_httptools(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_connection_that_can_not_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
     """A uvicorn that our connections do not fit is an error at the start, never a server without their bounds."""
     assert isinstance(serving._protocol(), type)
-    monkeypatch.delitem(sys.modules, "hinterland.server.protocols.http1.connection")
+    for name in [name for name in sys.modules if name.startswith("hinterland.server.protocols.http1.")]:
+        monkeypatch.delitem(sys.modules, name)
     monkeypatch.delattr("uvicorn.protocols.http.httptools_impl.STATUS_LINE")
     with pytest.raises(ImportError, match="STATUS_LINE"):
         serving._protocol()

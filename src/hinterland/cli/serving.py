@@ -73,9 +73,27 @@ def serve(path: Path | None, data: Path, host: str, port: int, *, logs_requests:
         app = app_of(path)
         for name in unknown_variables():
             log.warning("%s is no setting and changes nothing", name)
+        _raise_file_limit()
         listener = _listen(host, port)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve(app, data, listener, path, logs_requests))
+
+
+def _raise_file_limit() -> None:
+    """Let this process have as many files and connections as the machine allows it."""
+    try:
+        import resource
+    except ImportError:  # on Windows, which has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == hard:
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except (OSError, ValueError) as error:
+        log.warning("cannot raise the limit of open files from %d: %s; raise it with ulimit -n", soft, error)
+    else:
+        log.info("raised the limit of open files from %d to %d", soft, hard)
 
 
 def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import re
+from typing import ClassVar
 from urllib.parse import unquote
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from hinterland.contract.errors import Refusal
+from hinterland.server.http import REFUSED
 from hinterland.server.protocols.http1.answers import EXTENSIONS, ClosedAnswers, WholeAnswers
 from hinterland.server.protocols.http1.bodies import ChunkedBody
+from hinterland.server.protocols.http1.ceiling import Ceiling
 from hinterland.server.protocols.http1.refusals import is_old, mark_refused, unknown_method, unreadable
 from hinterland.server.protocols.http1.unread import BoundedUnread
 
@@ -30,6 +33,7 @@ _OFFER = re.compile(rb"\r\nupgrade:[^\r\n]*", re.IGNORECASE)
 _BEGINNING = re.compile(rb"[A-Za-z\r\n]")  # of a head: TLS begins otherwise
 _LONE_LF = re.compile(rb"[^\r]\n")
 _WATCHED = frozenset({b"host", b"content-length", b"transfer-encoding", b"expect"})
+_SURPLUS = "the server has as many connections as it may have; retry later"
 _TWICE = b" "  # no value that is valid
 _HOST = re.compile(rb"(\[[\da-fA-Fv.:]+\]|([\w.~!$&'()*+,;=-]|%[\da-fA-F]{2})+)(:\d*)?")  # RFC 3986 §3.2.2
 
@@ -42,6 +46,7 @@ class WholeHeads(BoundedUnread):
     """
 
     head_seconds = HEAD_SECONDS
+    ceiling: ClassVar[Ceiling] = Ceiling()  # of the whole process
     _rest: bytes | bytearray = b""  # a head that is not whole, or requests that wait to be parsed
     _searched = 0  # up to where it has no end of a head
     _is_waiting = False  # the rest, for those before it to be answered, and their answers to be taken
@@ -51,11 +56,13 @@ class WholeHeads(BoundedUnread):
     _host: bytes | None = None  # the last that was valid: who asks more than once names the same one
     _is_old = False
     _has_ended = False
+    _is_surplus = False
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A head must begin and end in time."""
         super().connection_made(transport)
+        self._is_surplus = self.ceiling.is_reached(transport.get_extra_info("socket").fileno(), self.loop.time())
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -238,6 +245,9 @@ class WholeHeads(BoundedUnread):
         before: RequestResponseCycle | None = self.cycle
         if self._is_old:
             self.scope["http_version"] = "1.0"
+        if self._is_surplus:
+            self.scope.setdefault(REFUSED, Refusal("unavailable", _SURPLUS, retry_after=1))  # type: ignore[misc]
+            keep_alive = False
         self.cycle = cycle = (ClosedAnswers if self._is_old else WholeAnswers)(
             scope=self.scope, transport=self.answers,  # type: ignore[arg-type]
             flow=self.flow, logger=self.logger,
