@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import msgspec
 import pytest
 
+from hinterland.client.calls import segment
 from hinterland.client.client import Client
-from hinterland.client.errors import InvalidResponse, NotFound, Stale, ValidationFailed
+from hinterland.client.errors import BadRequest, InvalidResponse, NotFound, Stale, ValidationFailed
 from hinterland.client.repository import Page, RemoteRepository, Repository
 from hinterland.client.transports.scripted import Scripted
 from tests.client.foreign import PAGE
@@ -99,19 +103,46 @@ async def test_a_page_that_does_not_fit_is_an_error(posts: Repository[Post], scr
 
 
 async def test_records_of_a_record(client: Client, script: Scripted) -> None:
-    """A nested collection's path is its owner's and its name; integer ids and odd ones are quoted."""
+    """A nested collection's path is its owner's and its name; ids may be integers."""
     comments = client.collection("comments", parent="posts/42")
     script.expect("GET", "/v1/records/posts/42/comments/7").answer(json={"id": 7})
     assert await comments.get(7) == {"id": 7}
-    script.expect("GET", "/v1/records/posts/42/comments/a%2Fb%20c").answer(json={})
-    await comments.get("a/b c")
 
 
-@pytest.mark.parametrize("record_id", ["", ".", ".."])
-async def test_an_id_never_leads_elsewhere(posts: Repository[Post], record_id: str) -> None:
-    """An id that would change the path is refused before anything is sent."""
-    with pytest.raises(ValueError, match="can't be the id in a path"):
-        await posts.get(record_id)
+@pytest.mark.parametrize("record_id", ["", ".", "..", "a/b", "a/files/b", "a b", "é", "x" * 65, "a?b", "a\n"])
+async def test_an_id_that_no_record_has(posts: Repository[Post], script: Scripted, record_id: str) -> None:
+    """An id that is none is refused before anything is sent, so that none leads to another path."""
+    calls: list[Any] = [
+        posts.get(record_id), posts.delete(record_id), posts.update(record_id, {}), posts.replace(record_id, {}),
+    ]  # fmt: skip
+    for call in calls:
+        with pytest.raises(NotFound, match="an id must be 1 to 64 of") as refused:
+            await call
+        assert (refused.value.sent, refused.value.is_from_server) == ("no", False)
+    assert script.requests == []
+
+
+async def test_a_body_that_json_can_not_say(posts: Repository[Post], script: Scripted) -> None:
+    """NaN, Infinity, NUL, half a surrogate pair and more than 64 levels are refused before anything is sent, with the
+    server's code and reason; an integer beyond 64 bits goes as the double that it is."""
+    deep: Any = None
+    for _ in range(64):
+        deep = [deep]
+    for value in (math.nan, -math.inf, "\0", "\ud800", deep, 10**400):
+        with pytest.raises(BadRequest, match="the body is not JSON that can be kept: ") as refused:
+            await posts.update("a", {"value": value})
+        assert (refused.value.code, refused.value.sent) == ("invalid_body", "no")
+    assert script.requests == []
+    script.expect("PATCH", f"{PATH}/a", json={"value": 1e20, "none": None}).answer(json={"title": "t"})
+    await posts.update("a", {"value": 10**20, "none": None})
+
+
+def test_a_segment_that_changes_the_path() -> None:
+    """What would change a path is no segment of one; anything else is quoted."""
+    for value in ("", ".", ".."):
+        with pytest.raises(ValueError, match="can't be the id in a path"):
+            segment("id", value)
+    assert segment("id", "a/b c") == "a%2Fb%20c"
 
 
 def test_the_remote_repository_fits_the_protocol(client: Client) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hinterland.contract.changes import Merged, Write, add, apply, check_place, key_of, merge, remove, resolve
+from hinterland.contract.changes import Merged, Write, add, apply, check_place, checked, key_of, merge, remove, resolve
 from hinterland.contract.errors import Refusal
 from hinterland.contract.fields import Instant, Int64, Integer, Json, List, Number, Text
 from hinterland.contract.records import Collection, Shape
@@ -77,13 +78,43 @@ def test_a_body_that_contradicts_its_place(act: Any) -> None:
     and the revision that a client sends back change nothing."""
     place: dict[str, Any] = {"act": act, "collection": "posts", "id": 5, "parent": "blogs/a"}
     same = {"id": 5, "parent": "blogs/a", "created_at": "x", "updated_at": None, "revision": 99, "title": "t"}
-    for body in (same, {**same, "id": "5", "parent": None}):
+    for body in (same, {**same, "id": "5", "parent": None}, {"id": "", "parent": ""}):
         check_place(Write(**place, body=body))
     with pytest.raises(Refusal, match="id: must be '5', as in the path, is '6'; change it or leave it out") as refused:
         check_place(Write(**place, body={"id": 6, "parent": {"a": 1}}))
     assert (refused.value.code, [*refused.value.errors]) == ("validation", ["id", "parent"])
     with pytest.raises(Refusal, match="parent: must be ''"):
         check_place(Write(act=act, collection="posts", body={"id": "any", "parent": "blogs/a"}))
+
+
+def test_what_no_server_takes() -> None:
+    """A write whose id is none, or with a value that JSON can't say, is refused by the field; an integer beyond 64 bits
+    is a double."""
+    write = Write(act="create", collection="posts", id="a/b", body={"price": math.nan, "any": ["\0"], "title": "x"})
+    with pytest.raises(Refusal) as refused:
+        checked(write)
+    assert refused.value.code == "validation"
+    assert refused.value.errors == {
+        "id": ["must be 1 to 64 of A–Z a–z 0–9 _ -"],
+        "price": ["a number is NaN or infinite; JSON has finite numbers only"],
+        "any": ["a text holds the character NUL (U+0000)"],
+    }
+    for id in ("", "a-1", "~a", "x" * 64, 7):
+        body = checked(Write(act="create", collection="posts", id=id, body={"any": [10**20], "price": 2**70})).body
+        assert [type(body["any"][0]), body] == [float, {"any": [1e20], "price": 2.0**70}]
+    with pytest.raises(Refusal):
+        checked(Write(act="create", collection="posts", id="x" * 65))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [("count", 10**20, "must be between"), ("big", 10**20, "64-bit integer"), ("at", 10**20, "must be an instant"),
+     ("title", 10**20, "must be text"), ("tags", [10**20], "item 0: must be text")],
+)  # fmt: skip
+def test_integers_beyond_64_bits(name: str, value: Any, message: str) -> None:
+    """An integer beyond 64 bits is a value of Number and Json fields, and an error of every other kind."""
+    body = checked(Write(act="patch", collection="posts", id="a", body={name: value})).body
+    assert message in errors_of(**body)[name][0]
 
 
 def test_writes_travel() -> None:

@@ -111,7 +111,7 @@ def test_accepted(field: AnyField, value: Any, stored: Any) -> None:
         (Integer(), 1.5, "must be a whole number"),
         (Integer(), "1", "must be a whole number"),
         (Integer(), 2**53, "must be between -9007199254740991 and 9007199254740991"),
-        (Integer(), 1e300, "must be a whole number"),
+        (Integer(), 1e300, "must be between"),
         (Integer(minimum=1, maximum=3), 4, "must be between 1 and 3"),
         (Number(), True, "must be a number"),
         (Number(), math.inf, "must be a finite number"),

@@ -7,11 +7,12 @@ import math
 from contextlib import suppress
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hinterland.kit.strict_json import MAX_DEPTH, MAX_VALUES, StrictJsonError, decode, encode
+from hinterland.kit.strict_json import MAX_DEPTH, MAX_VALUES, StrictJsonError, checked, decode, encode
 
 # Every text that may be in JSON: no lone surrogates, no NUL.
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
@@ -45,13 +46,20 @@ def test_comes_back(value: Any) -> None:
     assert len(data) <= len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()) + 400
 
 
+def whole(digits: str) -> float:
+    """What the digits of a JSON number mean: an integer of 64 bits, or a double."""
+    number = int(digits)
+    return number if -(2**63) <= number < 2**63 else float(number)
+
+
 @given(st.text(alphabet='{}[]",:\\u0022\\ud83 \t-+.0123456789eEtrufalsn\0é😀', max_size=40) | st.text(max_size=40))
 def test_never_more_lenient(text: str) -> None:
     """Whatever Python's own reader refuses is refused here; nothing but `StrictJsonError` is ever raised."""
     data = text.encode("utf-8", "surrogatepass")
     with suppress(StrictJsonError):
         value = decode(data)
-        assert is_same(value, json.loads(data)) or b"-0" in data  # the minus of an integer zero is lost
+        expected = json.loads(data, parse_int=whole)
+        assert is_same(value, expected) or b"-0" in data  # the minus of an integer zero is lost
 
 
 @given(st.binary(max_size=30))
@@ -87,9 +95,7 @@ def test_duplicate_names(one: Any, other: Any, name: str, is_nested: bool) -> No
         (b'{"\\ud800": 1}', "surrogate"),
         (b'"\xed\xa0\x80"', "not UTF-8"),
         (b'"\xff"', "not UTF-8"),
-        (b"9223372036854775808", "64 bits"),
-        (b"[-9223372036854775809]", "64 bits"),
-        (b'{"a": {"b": [18446744073709551615]}}', "64 bits"),
+        (b'{"a": {"b": [' + b"9" * 309 + b"]}}", "a number is beyond a double; send it as text"),
         (b"[" + b"9" * 5_000 + b"]", "out of range"),
         (b"1e400", "out of range"),
         (b"[NaN]", "malformed"),
@@ -103,7 +109,7 @@ def test_duplicate_names(one: Any, other: Any, name: str, is_nested: bool) -> No
     ],
 )
 def test_refused(data: bytes, message: str) -> None:
-    """Duplicate keys, NUL, lone surrogates, integers beyond 64 bits and what isn't JSON are refused with the reason."""
+    """Duplicate keys, NUL, lone surrogates, numbers beyond a double and what isn't JSON are refused with the reason."""
     with pytest.raises(StrictJsonError, match=message):
         decode(data)
 
@@ -167,6 +173,61 @@ def test_signs_in_a_text_are_no_values() -> None:
 def test_the_widest_integers(number: int) -> None:
     """Integers within 64 bits are exact."""
     assert decode(json.dumps({"number": number, "more": [number]}).encode()) == {"number": number, "more": [number]}
+
+
+@given(st.integers(2**63, 2**1000) | st.integers(-(2**1000), -(2**63) - 1))
+def test_integers_beyond_64_bits(number: int) -> None:
+    """An integer beyond 64 bits is the double that JavaScript means by it, wherever it is; others stay exact."""
+    one = json.dumps({"a": [number, {"b": number, "c": 2**63 - 1}], "d": number}).encode()
+    assert is_same(decode(one), {"a": [float(number), {"b": float(number), "c": 2**63 - 1}], "d": float(number)})
+    assert is_same(decode(str(number).encode()), float(number))
+    assert is_same(decode(encode([number])), [float(number)])
+    assert is_same(checked({"a": number}), {"a": float(number)})
+
+
+def test_the_integers_of_javascript() -> None:
+    """JavaScript writes its doubles below 1e21 as whole numbers: 1e20 is 100000000000000000000."""
+    assert decode(b"[100000000000000000000, 18446744073709552000]") == [1e20, 2.0**64]
+
+
+@given(DOCUMENTS)
+def test_values_that_can_be_kept(value: Any) -> None:
+    """A value that JSON can say is itself."""
+    assert is_same(checked(value), value)
+
+
+DEEP: Any = []
+for _ in range(MAX_DEPTH):
+    DEEP = [DEEP]
+ENDLESS: list[Any] = []
+ENDLESS.append(ENDLESS)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (math.nan, "NaN or infinite"), (math.inf, "NaN or infinite"), (-math.inf, "NaN or infinite"),
+        ("a\0b", "NUL"), ("\ud800", "half of a surrogate pair"), (10**400, "beyond a double"), (DEEP, "deeper than 64"),
+        (ENDLESS, "deeper than 64"),
+    ],
+)  # fmt: skip
+def test_values_that_can_not_be_kept(value: Any, message: str) -> None:
+    """What a reader would refuse, or JSON can't say, is refused before it is written, wherever in a value it is."""
+    for whole in (value, [value], {"a": {"b": value}}, *([{value: 1}] if isinstance(value, str) else [])):
+        for write in (encode, checked):
+            with pytest.raises(StrictJsonError, match=message):
+                write(whole)
+
+
+def test_structs_are_encoded() -> None:
+    """A struct is encoded as its fields, and refused for what is in them."""
+
+    class Point(msgspec.Struct):
+        x: float
+
+    assert encode({"point": Point(1.5)}) == b'{"point":{"x":1.5}}'
+    with pytest.raises(StrictJsonError, match="NaN"):
+        encode({"point": Point(math.nan)})
 
 
 def test_a_decimal_is_a_double() -> None:

@@ -6,15 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeVar
 from urllib.parse import quote, urlencode
 
-import msgspec
-
-from hinterland.client.answers import error_in
+from hinterland.client.answers import error_in, refused_here
 from hinterland.client.documents import check_empty, decoded
 from hinterland.client.exchange import Request, Response, Send, origin_of
 from hinterland.client.options import Options
+from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import new_id
 from hinterland.contract.operations import OPERATIONS, Operation, path_of
+from hinterland.contract.sync import PUSH_DEPTH
+from hinterland.kit import strict_json
 from hinterland.kit.clock import Clock
+from hinterland.kit.strict_json import MAX_DEPTH
 
 T = TypeVar("T")
 Pairs = Sequence[tuple[str, str]]
@@ -93,19 +95,32 @@ class Calls:
         row = OPERATIONS[operation]
         path = path_of(operation, **{name: segment(name, value) for name, value in segments.items()})
         request = self.foreign(
-            row.method, path, query=query, body=body, headers={**_key(row, key, self._clock), **headers}
+            row.method,
+            path,
+            query=query,
+            body=body,
+            headers={**_key(row, key, self._clock), **headers},
+            max_depth=PUSH_DEPTH if operation == "sync.push" else MAX_DEPTH,
         )
         return request.replaced(
             operation=operation, has_auth=row.auth != "ignored", is_repeatable=operation in REPEATABLE
         )
 
     def foreign(
-        self, method: str, path: str, *, query: Pairs = (), body: object = None, headers: Mapping[str, str] = {}
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Pairs = (),
+        body: object = None,
+        headers: Mapping[str, str] = {},
+        max_depth: int = MAX_DEPTH,
     ) -> Request:
-        """The request of a call that is not in the table; `path` begins with `/` or is a whole URL."""
+        """The request of a call that is not in the table; `path` begins with `/` or is a whole URL. Raises BadRequest
+        for a `body` that JSON can't say."""
         options = self._options
         url = path if "://" in path else f"{self._base}{path}"
-        content = b"" if body is None else msgspec.json.encode(body)
+        content = b"" if body is None else _encoded(body, max_depth)
         kind = {"content-type": "application/json"} if content else {}
         # The app's own headers may hold its secrets: another server gets none of them.
         own = options.headers if origin_of(url) == self._origin else {}
@@ -134,6 +149,13 @@ def segment(name: str, value: object) -> str:
     if any(part in ("", ".", "..") for part in parts):
         raise ValueError(f"{value!r} can't be the {name} in a path")
     return "/".join(quote(part, safe="~") for part in parts)
+
+
+def _encoded(body: object, max_depth: int) -> bytes:
+    try:
+        return strict_json.encode(body, max_depth=max_depth)
+    except strict_json.StrictJsonError as error:
+        raise refused_here(Refusal("invalid_body", f"the body is not JSON that can be kept: {error}")) from None
 
 
 def _key(row: Operation, key: str, clock: Clock) -> dict[str, str]:

@@ -7,9 +7,11 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
+from hinterland.client.answers import refused_here
 from hinterland.client.calls import Call
 from hinterland.contract import query as queries
-from hinterland.contract.identity import RecordId
+from hinterland.contract.errors import Refusal
+from hinterland.contract.identity import ID_HINT, RecordId, is_record_id
 from hinterland.contract.query import Query
 
 T = TypeVar("T")
@@ -183,4 +185,8 @@ class RemoteRepository(Generic[T]):
         )
 
     def _at(self, record_id: RecordId) -> dict[str, object]:
+        """The segments of a record's path. Raises NotFound for an id that no record can have."""
+        if isinstance(record_id, str) and not is_record_id(record_id):
+            message = f"there is no {self.collection}/{record_id[:64]}; an id {ID_HINT}"
+            raise refused_here(Refusal("not_found", message))
         return {"collection": self.collection, "id": record_id}

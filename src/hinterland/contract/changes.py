@@ -16,10 +16,11 @@ import msgspec
 
 from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.fields import Instant, Int64, Integer, Json, List, Merge, Number
-from hinterland.contract.identity import RecordId
+from hinterland.contract.identity import ID_HINT, RecordId, is_record_id, is_temporary
 from hinterland.contract.patches import standing
 from hinterland.contract.records import Document, Shape
 from hinterland.contract.values import is_same, parse_int64
+from hinterland.kit import strict_json
 
 Act = Literal["create", "replace", "patch", "delete"]
 
@@ -46,15 +47,36 @@ def key_of(write: Write) -> tuple[str, str, RecordId]:
 
 
 def check_place(write: Write) -> None:
-    """Raises `validation` where the body has another id or parent than the write. The times and the revision may stand
-    in a body, as they do where a client sends a record back, and change nothing."""
+    """Raises `validation` where the body has another id or parent than the write; null and "" say none. The times and
+    the revision may be in a body, as they are where a client sends a record back, and change nothing."""
     errors: dict[str, list[str]] = {}
     for name, meant in (("id", write.id), ("parent", write.parent)):
         said = write.body.get(name)
-        if said is not None and str(said) != str(meant) and (name, meant) != ("id", ""):
+        if said not in (None, "") and str(said) != str(meant) and (name, meant) != ("id", ""):
             errors[name] = [f"must be {str(meant)!r}, as in the path, is {str(said)[:64]!r}; change it or leave it out"]
     if errors:
         raise invalid(errors)
+
+
+def checked(write: Write) -> Write:
+    """The write as it comes back from JSON. Raises `validation`, by field, for what no server takes: an id that is
+    none, and values that `strict_json` refuses."""
+    body: Document = {}
+    errors: dict[str, list[str]] = {}
+    if write.act == "create" and isinstance(write.id, str) and not _may_be_new(write.id):
+        errors["id"] = [ID_HINT]
+    for name, value in msgspec.to_builtins(write.body, str_keys=True).items():
+        try:
+            body |= strict_json.checked({name: value})
+        except strict_json.StrictJsonError as error:
+            errors[name] = [str(error)]
+    if errors:
+        raise invalid(errors)
+    return msgspec.structs.replace(write, body=body)
+
+
+def _may_be_new(id: str) -> bool:
+    return id == "" or is_record_id(id) or is_temporary(id)
 
 
 _TRANSFORMS = ("$increment", "$add", "$remove", "$now")

@@ -201,7 +201,7 @@ def _integer(field: Integer) -> Check:
     low, high = field.minimum, field.maximum
 
     def check(value: Any) -> int:
-        if type(value) is float and value.is_integer() and abs(value) <= values.MAX_SAFE_INTEGER:
+        if type(value) is float and value.is_integer():
             value = int(value)
         if type(value) is not int:
             raise ValueError("must be a whole number")

@@ -16,6 +16,7 @@ from hinterland.contract import values
 from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.fields import AnyField, Bytes, Check, Field, Int64, Integer, Json, List, Number, Text, checker
 from hinterland.contract.patches import merge_patch
+from hinterland.kit import strict_json
 
 Document = dict[str, Any]
 Ids = Literal["string", "integer"]
@@ -101,7 +102,7 @@ def _check_declaration(place: str, field: AnyField) -> None:
         raise ValueError(f"{place}: its pattern is no regular expression: {error}") from None
     if field.default is not None:
         try:
-            check(field.default)
+            check(strict_json.checked(msgspec.to_builtins(field.default)))
         except ValueError as error:
             raise ValueError(f"{place}: its default {error}") from None
 

@@ -11,11 +11,13 @@ from hinterland.contract.errors import Problem
 from hinterland.contract.events import ChangeEvent
 from hinterland.contract.identity import RecordId
 from hinterland.contract.values import MAX_SAFE_INTEGER
+from hinterland.kit.strict_json import MAX_DEPTH
 
 MAX_MUTATIONS = 200
 MAX_WRITES = 500  # of one mutation
 MAX_PUSH_WRITES = 1_000  # of all mutations of a push, since others wait while they are written
 MAX_COLLECTIONS = 100
+PUSH_DEPTH = MAX_DEPTH + 5  # a record's body may be as deep in a push as alone
 FUTURE_SECONDS = 60.0
 
 # What OpenAPI says of them; the server's own checks name the mutation.

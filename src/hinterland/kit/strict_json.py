@@ -1,7 +1,9 @@
-"""JSON as a store must read it: what two readers could understand differently is refused.
+"""JSON as a store must read and write it: what two readers could understand differently is refused.
 
 RFC 8259 leaves duplicate names, lone surrogates, huge numbers and depth to the reader; I-JSON (RFC 7493 §2) forbids the
-first three. `decode` accepts exactly one meaning for a text or raises `StrictJsonError`.
+first three. `decode` accepts exactly one meaning for a text or raises `StrictJsonError`; `encode` and `checked` refuse
+the same in values, and NaN and Infinity, which JSON lacks. An integer beyond 64 bits is the double that JavaScript,
+which writes 1e20 as 100000000000000000000, means by it.
 
 Whatever a text holds, few steps of `decode` are long, since other threads wait for each: a text of very many values is
 refused before objects are made of it, and what looks at every byte is done by the bytes' own methods.
@@ -10,6 +12,7 @@ refused before objects are made of it, and what looks at every byte is done by t
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -21,6 +24,8 @@ _DIGITS = bytes(ord("0") if chr(byte).isdigit() and byte < 128 else ord(" ") for
 _LONG_NUMBER = b"0" * 19  # an integer beyond 64 bits has that many digits
 _SQUARE = bytes.maketrans(b"{}", b"[]")
 _NO_MARKS = bytes(byte for byte in range(256) if byte not in b'"[]{},')
+_NUL = "a text holds the character NUL (U+0000)"
+_SURROGATE = "a text holds half of a surrogate pair"
 _INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
@@ -33,8 +38,8 @@ class StrictJsonError(ValueError):
 def decode(data: bytes, *, max_depth: int = MAX_DEPTH, max_values: int = MAX_VALUES) -> Any:
     """Decode UTF-8 JSON text to Python objects.
 
-    Raises `StrictJsonError` for malformed text, duplicate names, NUL characters, lone surrogates, integers beyond
-    64 bits, numbers beyond a double, nesting deeper than `max_depth` and more than `max_values` values.
+    Raises `StrictJsonError` for malformed text, duplicate names, NUL characters, lone surrogates, numbers beyond a
+    double, nesting deeper than `max_depth` and more than `max_values` values.
     """
     if data.count(b"[") + data.count(b"{") > max_depth or data.count(b",") > max_values:
         _check_structure(data, max_depth, max_values)
@@ -46,13 +51,65 @@ def decode(data: bytes, *, max_depth: int = MAX_DEPTH, max_values: int = MAX_VAL
         _refuse_nul(value)
     if b"\\u0022" in data or _encode(value).count(b'"') != data.count(b'"'):
         json.loads(data, object_pairs_hook=_unique_names)
-    _check_integers(data, value)
+    return _with_doubles(value) if _LONG_NUMBER in data.translate(_DIGITS) else value
+
+
+def encode(value: Any, *, max_depth: int = MAX_DEPTH) -> bytes:
+    """Encode to compact UTF-8 JSON. Raises `StrictJsonError` for what `checked` refuses."""
+    try:
+        data = _encode(value)
+    except UnicodeEncodeError:
+        raise StrictJsonError(_SURROGATE) from None
+    except RecursionError:
+        raise _too_deep(MAX_DEPTH) from None
+    is_suspect = b"null" in data or b"\\u0000" in data or _LONG_NUMBER in data.translate(_DIGITS)
+    if is_suspect or data.count(b"[") + data.count(b"{") > max_depth:
+        return _encode(checked(msgspec.to_builtins(value, str_keys=True), max_depth=max_depth))
+    return data
+
+
+def checked(value: Any, *, max_depth: int = MAX_DEPTH) -> Any:
+    """The plain `value` as it comes back from JSON, integers beyond 64 bits as doubles.
+
+    Raises `StrictJsonError` for NaN and Infinity, integers beyond a double, NUL characters, lone surrogates and nesting
+    deeper than `max_depth`.
+    """
+    kind = type(value)
+    if kind is dict:
+        _check_depth(max_depth)
+        return {_text(name): checked(item, max_depth=max_depth - 1) for name, item in value.items()}
+    if kind is list:
+        _check_depth(max_depth)
+        return [checked(item, max_depth=max_depth - 1) for item in value]
+    if kind is str:
+        return _text(value)
+    if kind is float and not math.isfinite(value):
+        raise StrictJsonError("a number is NaN or infinite; JSON has finite numbers only")
+    return _number(value) if kind is int else value
+
+
+def _check_depth(left: int) -> None:
+    if left < 1:
+        raise _too_deep(MAX_DEPTH)
+
+
+def _text(value: str) -> str:
+    if "\0" in value:
+        raise StrictJsonError(_NUL)
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise StrictJsonError(_SURROGATE) from None
     return value
 
 
-def encode(value: Any) -> bytes:
-    """Encode plain objects to compact UTF-8 JSON."""
-    return _encode(value)
+def _number(value: int) -> float:
+    if _INT_MIN <= value <= _INT_MAX:
+        return value
+    try:
+        return float(value)
+    except OverflowError:
+        raise StrictJsonError("a number is beyond a double; send it as text") from None
 
 
 def _reason(error: Exception) -> str:
@@ -77,7 +134,11 @@ def _check_structure(data: bytes, max_depth: int, max_values: int) -> None:
     for _ in range(max_depth):
         brackets = brackets.replace(b"[]", b"")  # the innermost level
     if b"[]" in brackets or brackets.count(b"[") > max_depth:  # those left else are never closed
-        raise StrictJsonError(f"the JSON is nested deeper than {max_depth} levels")
+        raise _too_deep(max_depth)
+
+
+def _too_deep(max_depth: int) -> StrictJsonError:
+    return StrictJsonError(f"the JSON is nested deeper than {max_depth} levels")
 
 
 def _too_many(max_values: int) -> StrictJsonError:
@@ -108,20 +169,19 @@ def _refuse_nul(value: Any) -> None:
     while waiting:
         item = waiting.pop()
         if isinstance(item, str) and "\0" in item:
-            raise StrictJsonError("a text holds the character NUL (U+0000)")
+            raise StrictJsonError(_NUL)
         waiting.extend(_children(item))
 
 
-def _check_integers(data: bytes, value: Any) -> None:
-    if _LONG_NUMBER not in data.translate(_DIGITS):
-        return
-    waiting = [value]
+def _with_doubles(value: Any) -> Any:
+    """`value` with doubles in the place of integers beyond 64 bits."""
+    held = [value]  # so that the outermost is an item like all others
+    waiting: list[Any] = [held]
     while waiting:
-        item = waiting.pop()
-        if type(item) is int:
-            if not _INT_MIN <= item <= _INT_MAX:
-                raise StrictJsonError("an integer is beyond 64 bits: send it as a string")
-        elif type(item) is dict:
-            waiting.extend(item.values())
-        elif type(item) is list:
-            waiting.extend(item)
+        holder = waiting.pop()
+        for place, item in holder.items() if type(holder) is dict else enumerate(holder):
+            if type(item) is int:
+                holder[place] = _number(item)
+            elif type(item) in (dict, list):
+                waiting.append(item)
+    return held[0]

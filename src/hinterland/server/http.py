@@ -15,6 +15,7 @@ import msgspec
 from hinterland.contract.errors import Problem, Refusal
 from hinterland.contract.identity import SIGNED_OUT, Principal
 from hinterland.kit import strict_json
+from hinterland.kit.strict_json import MAX_DEPTH
 from hinterland.server.backend import Backend
 
 Scope = MutableMapping[str, Any]
@@ -118,7 +119,7 @@ class HttpRequest:
                 return
 
     async def json_object(
-        self, limit: int, *, may_be_empty: bool = False, setting: str = "max_body_bytes"
+        self, limit: int, *, may_be_empty: bool = False, setting: str = "max_body_bytes", max_depth: int = MAX_DEPTH
     ) -> tuple[dict[str, Any], bytes]:
         """The body as a JSON object, and its bytes. Raises `invalid_body`, `unsupported_media_type`, `too_large`."""
         data = await self.body(limit, setting)
@@ -128,7 +129,7 @@ class HttpRequest:
         if not data.strip():
             raise Refusal("invalid_body", "the body is empty: send a JSON object")
         try:
-            value = await _decoded(data)
+            value = await _decoded(data, max_depth)
         except strict_json.StrictJsonError as error:
             raise Refusal("invalid_body", f"the body is not JSON that can be kept: {error}") from None
         if not isinstance(value, dict):
@@ -172,10 +173,11 @@ def _joined(headers: Headers) -> dict[bytes, bytes]:
     return {name: b", ".join(given) for name, given in values.items()}
 
 
-async def _decoded(data: bytes) -> Any:
+async def _decoded(data: bytes, max_depth: int) -> Any:
     """The value of a body; a large one is checked in a thread, since everybody uses the loop."""
-    is_large = len(data) > _LARGE
-    return await asyncio.to_thread(strict_json.decode, data) if is_large else strict_json.decode(data)
+    if len(data) > _LARGE:
+        return await asyncio.to_thread(strict_json.decode, data, max_depth=max_depth)
+    return strict_json.decode(data, max_depth=max_depth)
 
 
 def _halves(part: str) -> tuple[str, str, str]:

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import msgspec
 import pytest
 
-from hinterland.client.errors import BadRequest, Conflict, StatusError, Unauthorized
+from hinterland.client.errors import BadRequest, Conflict, StatusError, Unauthorized, ValidationFailed
 from hinterland.contract.changes import Write
 from hinterland.contract.records import Collection
 from hinterland.kit.clock import ManualClock
@@ -35,6 +36,40 @@ async def test_errors_found_here(device: OPEN) -> None:
     with pytest.raises(Unauthorized) as refused:
         await notes.create({})
     assert refused.value.sent == "no"
+
+
+@pytest.mark.parametrize("collections", [[], [NOTES]])
+@pytest.mark.parametrize("value", [math.nan, math.inf, ["\0"], {"a": "\ud800"}, 10**400])
+async def test_what_no_server_would_take(device: OPEN, collections: list[Collection], value: Any) -> None:
+    """NaN, Infinity and what else no server takes is refused by its field before anything is kept, in every write and
+    in an edit of one that waits, and so is an id that is none."""
+    local = await device(collections=collections)
+    notes = local.collection("notes")
+    kept = await notes.create({"id": "a", "text": "x"})
+    wrong: dict[str, Any] = {"text": value}
+    for act in (
+        notes.create(wrong),
+        notes.update("a", wrong),
+        notes.replace("a", wrong),
+        local.write(Write(act="patch", collection="notes", id="a", body=wrong)),
+        local.outbox.edit(kept.mutation, wrong),
+    ):
+        with pytest.raises(ValidationFailed) as raised:
+            await act
+        assert (list(raised.value.errors), raised.value.sent) == (["text"], "no")
+    for record_id in ("x" * 65, "a/b", "é"):
+        with pytest.raises(ValidationFailed, match="must be 1 to 64 of"):
+            await notes.create({"id": record_id})
+    assert [entry.id for entry in await local.outbox.list()] == [kept.mutation]
+    assert (await notes.get("a"))["text"] == "x"
+
+
+async def test_integers_beyond_64_bits(device: OPEN) -> None:
+    """An integer beyond 64 bits is the double that the server takes it for, at once."""
+    notes = (await device()).collection("notes")
+    await notes.create({"id": "a", "count": 10**20, "any": {"x": [2**64 + 1]}})
+    note = await notes.get("a")
+    assert (repr(note["count"]), note["any"]) == ("1e+20", {"x": [2.0**64]})
 
 
 async def test_pages(device: OPEN, clock: ManualClock) -> None:

@@ -22,7 +22,7 @@ from hinterland.client.local.fates import Counts, Entry, Fate
 from hinterland.client.local.overlay import after
 from hinterland.client.local.records import lift, real_id, refresh, revision_seen, seen, text, touch, writes_in
 from hinterland.client.local.temporary import created, references, renamed
-from hinterland.contract.changes import Write, key_of
+from hinterland.contract.changes import Write, checked, key_of
 from hinterland.contract.errors import Problem, Refusal
 from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Document
@@ -66,7 +66,7 @@ def enqueue(
     """
     if len(writes) > MAX_WRITES:
         raise Refusal("too_large", f"one change has at most {MAX_WRITES} writes, this one {len(writes)}")
-    known = [renamed(write, _known(connection, scope, [write])) for write in writes]
+    known = [renamed(write, _known(connection, scope, [write])) for write in map(checked, writes)]
     moment = stamp(connection, now)
     _check(connection, scope, known, moment)
     _insert(connection, scope, mutation, known, moment)
@@ -180,7 +180,7 @@ def edit(connection: Connection, scope: Scope, mutation: str, body: Document, po
     if state not in ("pending", "refused"):
         raise OnItsWay
     changed = writes_in(writes)
-    changed[position] = msgspec.structs.replace(changed[position], body=body)
+    changed[position] = checked(msgspec.structs.replace(changed[position], body=body))
     connection.execute("UPDATE mutations SET writes = ? WHERE number = ?", (text(changed), number))
     if state == "pending":
         refresh(connection, scope, [key_of(write) for write in changed])

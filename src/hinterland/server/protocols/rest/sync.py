@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hinterland.contract.sync import Pull, Push
+from hinterland.contract.sync import PUSH_DEPTH, Pull, Push
 from hinterland.server.backend import Backend
 from hinterland.server.http import JSON, NO_STORE, HttpAnswer, HttpRequest, json_answer
 from hinterland.server.protocols.rest.bodies import read_body
@@ -10,7 +10,7 @@ from hinterland.server.protocols.rest.bodies import read_body
 
 async def push(backend: Backend, request: HttpRequest) -> HttpAnswer:
     """Settle a device's mutations."""
-    wish = await read_body(backend, request, Push)
+    wish = await read_body(backend, request, Push, PUSH_DEPTH)
     return json_answer(await backend.sync.push(request.caller, wish), headers=[NO_STORE])
 
 
