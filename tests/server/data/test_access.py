@@ -217,6 +217,15 @@ async def test_a_field_that_was_hidden_at_the_base(world: World) -> None:
     assert (record["secret"], record["count"]) == (0, 21)
 
 
+async def test_a_field_that_is_hidden_since_the_base(world: World) -> None:
+    """And of a field that the caller could read then and can't read now."""
+    await world.write(make("shared", "s", owner="ada", open="yes", secret=5))
+    base = (await world.storage.head()).revision
+    await world.write(patch("shared", "s", open="no", secret=777))
+    await push(world, ADA, patch("shared", "s", secret=6), base, "d1")
+    assert (await read(world, "shared", "s"))["secret"] == 6
+
+
 async def test_the_revision_of_a_hidden_record(world: World) -> None:
     """A creation with the id of a record that the caller can't see is a conflict, whatever revision it names."""
     await world.write(make("shared", "s", owner="boss"))

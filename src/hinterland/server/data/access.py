@@ -33,8 +33,11 @@ def settable(entry: Entry, write: Write, old: Document, hidden: AbstractSet[str]
     return {name: value for name, value in body.items() if name not in shape.guarded}
 
 
+def can_see(entry: Entry, caller: Principal, record: StoredRecord) -> bool:
+    """Whether `caller` could see the record in this state, alone or in a list."""
+    return entry.allows("view", caller, record) or entry.allows("list", caller, record)
+
+
 def unreadable(entry: Entry, caller: Principal, record: StoredRecord) -> AnyCollection[str]:
-    """The fields that `caller` could not read in this state of the record, neither alone nor in a list."""
-    if not entry.allows("view", caller, record) and not entry.allows("list", caller, record):
-        return entry.shape.names
-    return entry.hidden_of(caller, record)
+    """The fields that `caller` could not read in this state of the record."""
+    return entry.hidden_of(caller, record) if can_see(entry, caller, record) else entry.shape.names

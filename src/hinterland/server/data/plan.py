@@ -6,8 +6,8 @@ checks preconditions, merges, validates and asks the rules; it changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection as AnyCollection
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Literal, Protocol
 
 from hinterland.contract import changes
@@ -151,7 +151,7 @@ class Plan:
         if before is None:
             raise Refusal("not_found", f"there is no {entry.name}/{id}")
         if write.act == "delete":
-            await self._delete(entry, key, before, await self._is_outdated(key, before, base))
+            await self._delete(entry, key, before, await self._is_outdated(entry, key, before, base))
         else:
             await self._change(entry, write, key, before, base)
 
@@ -299,32 +299,35 @@ class Plan:
 
     # ------------------------------------------------------------ merging a device's edits
 
-    async def _history(self, key: RecordKey, before: StoredRecord, base: int | None) -> list[LogEntry | Change]:
-        """What others and this device did to the record since `base`; empty where the device had seen it all."""
+    async def _history(
+        self, entry: Entry, key: RecordKey, before: StoredRecord, base: int | None
+    ) -> list[LogEntry | Change]:
+        """What others and this device did to the record since `base`; empty where the device had seen it all, and where
+        its user could not see the record then."""
         if not base or key in self._mine or base == before.revision:
             return []
         entries = await self.state.history(key, base)
-        return entries if any(entry.origin != self.origin for entry in entries) else []
+        if all(entry.origin == self.origin for entry in entries):
+            return []
+        seen = entries[0].before
+        return entries if seen is None or access.can_see(entry, self.request.caller, seen) else []
 
-    async def _is_outdated(self, key: RecordKey, before: StoredRecord, base: int | None) -> bool:
+    async def _is_outdated(self, entry: Entry, key: RecordKey, before: StoredRecord, base: int | None) -> bool:
         """Whether an edit that the device had not seen is newer than its delete: then the edit stands."""
-        entries = await self._history(key, before, base)
-        return any(entry.stamp > self.stamp for entry in entries if entry.origin != self.origin)
+        entries = await self._history(entry, key, before, base)
+        return any(each.stamp > self.stamp for each in entries if each.origin != self.origin)
 
     async def _merged(
         self, entry: Entry, key: RecordKey, before: StoredRecord, old: Document, body: Document, base: int | None
     ) -> Document:
         """What of `body` stands after it met what others changed since `base`, by each field's policy."""
-        history = await self._history(key, before, base) if body else []
+        history = await self._history(entry, key, before, base) if body else []
         if not history:
             return body
-        edit = Edit(body, self.origin, self.stamp, old, lambda record: self._unreadable(entry, record))
+        edit = Edit(body, self.origin, self.stamp, old, partial(access.unreadable, entry, self.request.caller))
         body, lost = merged(entry.collection, edit, history)
         self.lost += lost
         return body
-
-    def _unreadable(self, entry: Entry, record: StoredRecord) -> AnyCollection[str]:
-        return () if self._is_free else access.unreadable(entry, self.request.caller, record)
 
     # ------------------------------------------------------------ staging
 
