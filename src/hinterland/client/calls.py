@@ -10,6 +10,7 @@ from hinterland.client.answers import error_in, refused_here
 from hinterland.client.documents import check_empty, decoded
 from hinterland.client.exchange import Request, Response, Send, origin_of
 from hinterland.client.options import Options
+from hinterland.client.places import checked_collection
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import new_id
 from hinterland.contract.operations import OPERATIONS, Operation, path_of
@@ -144,11 +145,13 @@ class Calls:
 
 
 def segment(name: str, value: object) -> str:
-    """A value as one segment of a path; a collection's may be the path of a nested one. Raises ValueError."""
-    parts = str(value).split("/") if name == "collection" else [str(value)]
-    if any(part in ("", ".", "..") for part in parts):
+    """A value as one segment of a path; a collection's may be the path of a nested one. Raises ValidationFailed for a
+    collection that is none, ValueError for what would change the path."""
+    if name == "collection":
+        return checked_collection(str(value))
+    if str(value) in ("", ".", ".."):
         raise ValueError(f"{value!r} can't be the {name} in a path")
-    return "/".join(quote(part, safe="~") for part in parts)
+    return quote(str(value), safe="~")
 
 
 def _encoded(body: object, max_depth: int) -> bytes:

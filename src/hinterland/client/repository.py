@@ -9,6 +9,7 @@ import msgspec
 
 from hinterland.client.answers import refused_here
 from hinterland.client.calls import Call
+from hinterland.client.places import checked_collection, checked_parent
 from hinterland.contract import query as queries
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import ID_HINT, RecordId, is_record_id
@@ -114,7 +115,7 @@ class RemoteRepository(Generic[T]):
     """The repository that asks the server. Every write carries an idempotency key, so that it may be repeated."""
 
     def __init__(self, call: Call, collection: str, kind: type[T], parent: str = "") -> None:
-        self.collection = f"{parent}/{collection}" if parent else collection
+        self.collection = checked_collection(f"{checked_parent(parent)}/{collection}" if parent else collection)
         self._call = call
         self._kind = kind
 

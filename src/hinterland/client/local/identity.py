@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from hinterland.client.places import checked_parent
 from hinterland.contract.changes import Write
 from hinterland.contract.identity import TEMPORARY_PREFIX, RecordId, new_id
 from hinterland.contract.records import Ids
@@ -17,7 +18,8 @@ def stored(record_id: RecordId, ids: Ids) -> RecordId:
 
 def identified(write: Write, ids: Ids, now: float) -> Write:
     """The write with its record's id. A creation without one gets the one in its body, else a new one (`now` in seconds
-    since 1970), a temporary one where the server gives the ids."""
+    since 1970), a temporary one where the server gives the ids. Raises ValidationFailed for what is no parent."""
+    checked_parent(write.parent, is_local=True)
     if write.act != "create" or write.id != "":
         return replace(write, id=stored(write.id, ids))
     body = dict(write.body)

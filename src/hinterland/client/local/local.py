@@ -19,8 +19,9 @@ from hinterland.client.local.status import Bell, Status
 from hinterland.client.local.store import Store
 from hinterland.client.local.sync import Sync
 from hinterland.client.loop_guard import LoopGuard
+from hinterland.client.places import checked_collection, checked_parent
 from hinterland.contract.changes import Write
-from hinterland.contract.errors import Refusal
+from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.identity import RecordId, new_id
 from hinterland.contract.records import Collection, Ids, Shape
 from hinterland.kit.backoff import Random
@@ -118,6 +119,7 @@ class Local:
         UnknownCollection where the declarations are known and this is none of them.
         """
         self._check(name)
+        checked_parent(parent, is_local=True)
         if name not in self._ids:
             self.sync.work()
         if self._ids.get(name) != "integer":
@@ -134,6 +136,9 @@ class Local:
         return handle
 
     def _check(self, name: str) -> None:
+        if "/" in checked_collection(name):
+            message = f"must be a name, with the path before it as parent=; it is {name!r}"
+            raise refused_here(invalid({"collection": [message]}))
         if self._shapes and name not in (*self._shapes, "users"):  # which every server has
             message = f"there is no collection {name!r}; declared are {', '.join(self._shapes)}"
             raise refused_here(Refusal("unknown_collection", message))
