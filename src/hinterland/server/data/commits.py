@@ -62,8 +62,8 @@ class LogCommit:
 
 
 def _in_lines(change: str) -> str:
-    """A change as JSON that a protocol can send line by line: of a large one, each value is a line."""
-    return change if len(change) < _LONG_LINE else msgspec.json.format(change, indent=1)
+    """A large change as JSON that a protocol can send line by line: each value is a line."""
+    return msgspec.json.format(change, indent=1)
 
 
 def _reading_steps(delta: Delta) -> int:
@@ -138,5 +138,5 @@ class Channel:
             return None
         if len(seen) > 1:
             texts.sort()
-        changes = ",\n".join([_in_lines(text) for _, text in texts])
+        changes = ",\n".join([text if len(text) < _LONG_LINE else _in_lines(text) for _, text in texts])
         return self.framing.event("commit", self.cursor(commit.revision, commit.check), f'{{"changes":[{changes}]}}')

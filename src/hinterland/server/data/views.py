@@ -7,7 +7,7 @@ The view rule decides over single reads. Callers for whom rules, filter and priv
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -136,27 +136,29 @@ class View:
         """
         if self._is_empty:
             return False
-        if meter is not None:
-            meter.spend(self._steps)
-        for rule, parts in self._tests:
+        if meter is None:
+            return self._passes(self._tests, version, None)
+        meter.spend(self._steps)
+        for test in self._tests:
             try:
-                if not self._holds(rule, parts, version, meter):
+                if not self._passes((test,), version, meter):
                     return False
             except OverBudget:
-                if rule is self._filter or not is_alone:
+                if test[0] is self._filter or not is_alone:
                     raise
                 return False
         return True
 
-    def _holds(self, rule: Rule, parts: Parts, version: Version, meter: Meter | None) -> bool:
-        for test in parts.of_record:
-            if not version.passes(test, rule, meter):
-                return False
-        if parts.of_both:
-            variables = {"record": version.variable(rule), "auth": self._auth, METER: meter}
-            for test in parts.of_both:
-                if test(variables) is not True:
+    def _passes(self, tests: Sequence[tuple[Rule, Parts]], version: Version, meter: Meter | None) -> bool:
+        for rule, (of_record, _, of_both) in tests:
+            for test in of_record:
+                if not version.passes(test, rule, meter):
                     return False
+            if of_both:
+                variables = {"record": version.variable(rule), "auth": self._auth, METER: meter}
+                for test in of_both:
+                    if test(variables) is not True:
+                        return False
         return True
 
     def wire(self, version: Version) -> str:

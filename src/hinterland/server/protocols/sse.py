@@ -28,7 +28,7 @@ from hinterland.server.http import HttpRequest, Message, Receive, Scope, Send
 
 _SECRETS = frozenset({"access_token", "token", "authorization", "bearer", "jwt"})
 _WORDS = frozenset({"collection", "filter", "cursor", "lastEventId", "ticket"})
-_RETRY_AFTER_END = "retry: 60000\n"  # milliseconds, for a browser that comes back for the same stream
+_RETRY_AFTER_END = "retry: 60000"  # milliseconds, for a browser that comes back for the same stream
 _FAREWELL_SECONDS = 1.0  # for a reader to take what was still on its way
 _HEAD: Message = {
     "type": "http.response.start",
@@ -42,10 +42,12 @@ _HEAD: Message = {
 
 
 def _event(name: str, cursor: str, data: str) -> bytes:
+    if "\n" in data:
+        data = data.replace("\n", "\ndata: ")
+    if name == "end":
+        data = f"{data}\n{_RETRY_AFTER_END}"
     id = f"id: {cursor}\n" if cursor else ""
-    retry = _RETRY_AFTER_END if name == "end" else ""
-    lines = data.replace("\n", "\ndata: ")
-    return f"{id}event: {name}\n{retry}data: {lines}\n\n".encode()
+    return f"{id}event: {name}\ndata: {data}\n\n".encode()
 
 
 FRAMING = Framing(_event, silence=b":\n\n")
