@@ -9,7 +9,7 @@ import pytest
 from hinterland.client.local.filters import annotated, compiled, compiled_for, guessed
 from hinterland.contract.errors import Refusal
 from hinterland.contract.expressions import Types
-from hinterland.kit.cel.types import STRING
+from hinterland.kit.cel.types import STRING, ListType
 
 
 class Thing(msgspec.Struct):
@@ -96,3 +96,11 @@ def test_a_filter_that_can_not_be_used_says_why(filter: str) -> None:
     with pytest.raises(Refusal) as caught:
         compiled(filter, annotated(Thing) or {})
     assert caught.value.code == "invalid_query"
+
+
+def test_a_large_record_is_found() -> None:
+    """What a filter may cost on a server is no bound on a device: a record is not missing since it is large."""
+    fields = {"tags": ListType(STRING), "text": STRING}
+    test = compiled("record.tags.exists(tag, (tag + record.text).endsWith('z'))", fields)
+    assert test({"tags": ["a"] * 2_000, "text": "b" * 20_000 + "z"})
+    assert test({"tags": ["a"] * 100_000 + ["z"], "text": "z"})
