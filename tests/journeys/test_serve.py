@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +19,8 @@ from tests.support.command import hinterland, told
 from tests.support.marks import APP, calling, marks, marks_app
 from tests.support.ports import free_port
 from tests.support.postgres import PostgresCluster
-from tests.support.server import POLL_EVERY, ServerProcess
+from tests.support.server import ServerProcess
+from tests.support.waiting import until
 
 Serve = Callable[..., ServerProcess]
 WITHIN = 20.0  # seconds
@@ -31,15 +31,6 @@ BIG = "x" * 9_000
 def app(tmp_path: Path) -> Path:
     """An app file with a collection that everybody writes."""
     return marks_app(tmp_path)
-
-
-def until(is_so: Callable[[], bool], what: str) -> None:
-    """Wait until it is so; polls, and fails after a while."""
-    deadline = time.monotonic() + WITHIN
-    pause = threading.Event()
-    while not is_so():
-        assert time.monotonic() < deadline, what
-        pause.wait(POLL_EVERY)
 
 
 def is_listening(port: int) -> bool:

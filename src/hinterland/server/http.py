@@ -6,7 +6,7 @@ Handlers are `async (backend, request) -> HttpAnswer`; they raise `Refusal` for 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -29,6 +29,7 @@ REFUSED = "hinterland.refused"  # in a scope: the Refusal that answers the reque
 JSON = (b"content-type", b"application/json; charset=utf-8")
 PROBLEM = (b"content-type", b"application/problem+json; charset=utf-8")
 NO_STORE = (b"cache-control", b"no-store")
+REVALIDATED = (b"cache-control", b"private, max-age=0")
 _MAX_FIELDS = 100
 _SINGLE = frozenset({b"authorization", b"content-type", b"content-length", b"idempotency-key", b"last-event-id"})
 _LARGE = 128 * 1024  # bytes; to check as many takes milliseconds
@@ -193,9 +194,20 @@ def _too_large(limit: int, setting: str) -> Refusal:
     return Refusal("too_large", f"the body is larger than {limit:,} bytes{remedy}")
 
 
-def json_answer(value: Any, status: int = 200, headers: Headers | None = None) -> HttpAnswer:
-    """An answer with `value` (plain objects or structs) as JSON."""
-    return HttpAnswer(status, [JSON, *(headers or ())], _encode(value))
+def caching(request: HttpRequest) -> tuple[bytes, bytes]:
+    """The Cache-Control of records: what a cache keeps is outdated at once, and of use while the server is away.
+
+    A browser keeps nothing, since its Back button shows what is kept, outdated or not; browsers alone send
+    Sec-Fetch-Mode.
+    """
+    return NO_STORE if b"sec-fetch-mode" in request.headers else REVALIDATED
+
+
+def json_answer(
+    value: Any, status: int = 200, headers: Sequence[tuple[bytes, bytes]] = (), cached: tuple[bytes, bytes] = NO_STORE
+) -> HttpAnswer:
+    """An answer with `value` (plain objects or structs) as JSON. `cached`: its Cache-Control."""
+    return HttpAnswer(status, [JSON, cached, *headers], _encode(value))
 
 
 def problem_answer(refusal: Refusal, request_id: str = "") -> HttpAnswer:

@@ -1,6 +1,8 @@
 /** node run.mjs SCENARIO '{"page": …, "api": …, "web": …, "chromium": …, "screenshots": …}'. Exit 0: every step passed. */
 
+import { backButton } from "./back_button.mjs";
 import { expiredToken } from "./expired_token.mjs";
+import { foreignPage } from "./foreign_page.mjs";
 import { happyWay } from "./happy_way.mjs";
 import { renewal } from "./renewal.mjs";
 import { serverDown } from "./server_down.mjs";
@@ -8,7 +10,16 @@ import { Stage, StepFailed } from "./stage.mjs";
 import { unlistedOrigin } from "./unlisted_origin.mjs";
 import { wrongInput } from "./wrong_input.mjs";
 
-const SCENARIOS = { happyWay, wrongInput, serverDown, expiredToken, renewal, unlistedOrigin };
+const SCENARIOS = {
+  happyWay,
+  wrongInput,
+  serverDown,
+  expiredToken,
+  renewal,
+  unlistedOrigin,
+  foreignPage,
+  backButton,
+};
 
 const [name, setting] = process.argv.slice(2);
 const stage = new Stage(JSON.parse(setting));

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.server.api import Api, problem
+from tests.server.api import Api, located, problem
 
 ADMIN = {"email": "root@example.org", "password": "correct horse"}
 
@@ -31,6 +31,13 @@ async def test_sessions_are_not_cached(api: Api) -> None:
     me = await api("GET", "/v1/auth/me", headers={"Authorization": f"Bearer {again.json()['token']}"})
     assert [answer.status_code for answer in (made, again, renewed, me)] == [201, 200, 200, 200]
     assert all(answer.headers["cache-control"] == "no-store" for answer in (made, again, renewed, me))
+
+
+@pytest.mark.parametrize("path", ["/v1/auth/signup", "/auth/register", "/api/signup"])
+async def test_a_sign_up_says_where_the_user_is(api: Api, path: str) -> None:
+    """A 201 names what was made: the user's record, relative to the path that was asked for."""
+    made = await api("POST", path, json={"name": "ada", "email": "ada@example.org", "password": "correct horse"})
+    assert located(made) == f"/v1/records/users/{made.json()['user']['id']}"
 
 
 async def test_administrators_make_administrators(api: Api) -> None:

@@ -88,6 +88,17 @@ async def test_a_link_of_a_query_that_is_not_encoded(api: Api) -> None:
     assert re.fullmatch(r'<\?limit=1&filter=record.whole%3E-1&cursor=[\w-]+>; rel="next"', link)
 
 
+@pytest.mark.parametrize("path", [THINGS, "/things", f"{THINGS}/x", "/things/x"])
+async def test_what_a_cache_may_keep(api: Api, path: str) -> None:
+    """A cache of one's own may keep records and lists, outdated at once, so that a record is asked for by its tag and
+    both are of use while the server is away; a browser keeps neither, since its Back button would show them."""
+    await api("PUT", f"{THINGS}/x", json={}, headers={"If-None-Match": "*"})
+    browser = {"Sec-Fetch-Mode": "cors"}
+    for known in ({}, {"If-None-Match": '"1"'}):
+        assert (await api("GET", path, headers=known)).headers["cache-control"] == "private, max-age=0"
+        assert (await api("GET", path, headers=known | browser)).headers["cache-control"] == "no-store"
+
+
 async def test_pages_and_totals(api: Api) -> None:
     """Pages count from 1; a total is counted where it is asked for; a page beyond the end is empty."""
     for n in range(5):

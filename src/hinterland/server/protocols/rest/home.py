@@ -13,7 +13,7 @@ from string import Template
 from hinterland.server.backend import Backend
 from hinterland.server.data.admission import is_closed
 from hinterland.server.data.catalogue import Entry
-from hinterland.server.http import Headers, HttpAnswer, HttpRequest, json_answer
+from hinterland.server.http import NO_STORE, Headers, HttpAnswer, HttpRequest, json_answer
 
 _STYLE = """
 :root { color-scheme: light dark; --paper: #f7f6f1; --card: #fff; --ink: #17242b; --soft: #55646c; --line: #dfe0da;
@@ -66,7 +66,6 @@ $collections
 """)
 _HASH = b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 _VARY = (b"vary", b"Accept")
-_FRESH = (b"cache-control", b"no-cache")
 _OF_PAGE: Headers = [
     (b"content-type", b"text/html; charset=utf-8"),
     (
@@ -75,7 +74,7 @@ _OF_PAGE: Headers = [
         "frame-ancestors 'none'".encode(),
     ),
     _VARY,
-    _FRESH,
+    NO_STORE,
 ]
 
 
@@ -86,7 +85,7 @@ async def home(backend: Backend, request: HttpRequest) -> HttpAnswer:
         return HttpAnswer(200, _OF_PAGE, _page(backend.app.name, entries).encode())
     here = {"name": backend.app.name, "openapi": "openapi.json", "ready": "readyz", "health": "health"}
     places = {entry.name: _place(entry) for entry in entries}
-    return json_answer({**here, "collections": places}, headers=[_VARY, _FRESH])
+    return json_answer({**here, "collections": places}, headers=[_VARY])
 
 
 def _page(name: str, entries: list[Entry]) -> str:

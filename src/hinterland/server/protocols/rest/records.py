@@ -20,7 +20,7 @@ from hinterland.server.data.catalogue import Entry
 from hinterland.server.data.documents import wire
 from hinterland.server.data.reader import Page
 from hinterland.server.data.requests import Answer, Key, Outcome, WriteRequest
-from hinterland.server.http import JSON, Headers, HttpAnswer, HttpRequest
+from hinterland.server.http import JSON, Headers, HttpAnswer, HttpRequest, caching
 from hinterland.server.protocols.rest.tags import demands_absence, etag, names, revisions, tags
 from hinterland.server.protocols.rest.tutorial import in_utc
 
@@ -62,7 +62,7 @@ async def list_records(backend: Backend, request: HttpRequest) -> HttpAnswer:
     page = await backend.reader.page(request.caller, entry, parent, query, asker)
     body = f'{{"items":{_items(request, entry, page)},"next":"{page.next}"'
     body += f',"total":{page.total}}}' if page.total is not None else "}"
-    return HttpAnswer(200, [JSON, *_link(request, page)], body.encode())
+    return HttpAnswer(200, [JSON, caching(request), *_link(request, page)], body.encode())
 
 
 def _items(request: HttpRequest, entry: Entry, page: Page) -> str:
@@ -76,7 +76,7 @@ def _array(
     backend: Backend, request: HttpRequest, entry: Entry, page: Page, paged: tuple[int, int] | None
 ) -> HttpAnswer:
     items = _items(request, entry, page)
-    headers = [JSON, (b"x-total-count", str(page.total).encode()), *_link(request, page)]
+    headers = [JSON, caching(request), (b"x-total-count", str(page.total).encode()), *_link(request, page)]
     if paged is None:
         return HttpAnswer(200, headers, items.encode())
     number, limit = paged
@@ -107,8 +107,8 @@ async def view_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
     if b"if-match" in request.headers and not names(tags(request, b"if-match"), record.revision):
         raise Refusal("stale", f"{entry.name}/{record.id} is not what If-Match names any more")
     if any(given in (b"*", tag[1]) for given in tags(request, b"if-none-match")):
-        return HttpAnswer(304, [tag], b"")
-    return HttpAnswer(200, [JSON, tag], body)
+        return HttpAnswer(304, [tag, caching(request)], b"")
+    return HttpAnswer(200, [JSON, tag, caching(request)], body)
 
 
 async def create_record(backend: Backend, request: HttpRequest) -> HttpAnswer:

@@ -30,4 +30,4 @@ async def openapi(backend: Backend, request: HttpRequest) -> HttpAnswer:
 
 async def jwks(backend: Backend, request: HttpRequest) -> HttpAnswer:
     """The keys that verify access tokens (RFC 7517 §5)."""
-    return json_answer(backend.keys.jwks(), headers=[(b"cache-control", b"public, max-age=300")])
+    return json_answer(backend.keys.jwks(), cached=(b"cache-control", b"max-age=300"))

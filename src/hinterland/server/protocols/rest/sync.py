@@ -11,7 +11,7 @@ from hinterland.server.protocols.rest.bodies import read_body
 async def push(backend: Backend, request: HttpRequest) -> HttpAnswer:
     """Settle a device's mutations."""
     wish = await read_body(backend, request, Push, PUSH_DEPTH)
-    return json_answer(await backend.sync.push(request.caller, wish), headers=[NO_STORE])
+    return json_answer(await backend.sync.push(request.caller, wish))
 
 
 async def pull(backend: Backend, request: HttpRequest) -> HttpAnswer:
@@ -22,4 +22,4 @@ async def pull(backend: Backend, request: HttpRequest) -> HttpAnswer:
 
 async def issue_ticket(backend: Backend, request: HttpRequest) -> HttpAnswer:
     """A ticket that opens one stream."""
-    return json_answer(await backend.tickets.issue(request.caller), headers=[NO_STORE])
+    return json_answer(await backend.tickets.issue(request.caller))
