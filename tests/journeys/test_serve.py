@@ -57,7 +57,7 @@ def test_requests_in_flight_finish(server_process: Serve, app: Path, tmp_path: P
     assert answer.startswith(b"HTTP/1.1 201"), answer
     assert server.wait() == 0
     assert "Traceback" not in server.log
-    assert sorted(file.name for file in (tmp_path / "data").iterdir()) == ["data.db", "lock"]
+    assert sorted(file.name for file in (tmp_path / "data").iterdir()) == [".gitignore", "data.db", "lock"]
     server.start()
     with calling(server.url) as client:
         assert marks(client) == {"in flight"}
