@@ -78,7 +78,7 @@ class Boundary:
     async def _answer(self, scope: Scope, send: _Marked, error: Exception) -> None:
         request_id = send.id.decode()
         refusal = self._refusal(error)
-        if refusal.status >= 500:
+        if refusal.status >= 500 and REFUSED not in scope:  # what callers do wrong does not fill the log
             log.error("%s %.200r failed, request %s", scope["method"], scope["path"], request_id, exc_info=error)
         if not send.is_started:
             answer: HttpAnswer = problem_answer(refusal, request_id)

@@ -27,7 +27,7 @@ async def joined() -> tuple[JoinedWrites, socket.socket]:
     theirs.setblocking(False)
     loop = asyncio.get_running_loop()
     transport, _ = await loop.create_connection(asyncio.Protocol, sock=mine)
-    return JoinedWrites(transport, loop, lambda: None), theirs
+    return JoinedWrites(transport, loop, transport.close), theirs
 
 
 async def turn() -> None:

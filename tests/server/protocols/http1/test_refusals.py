@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hinterland.contract.errors import CODES
-from tests.server.protocols.http1.wire import GET, answered, hello
+from hinterland.server.protocols.http1.connection import Connection
+from tests.server.protocols.http1.wire import GET, answered, connected, hello
 from tests.support.server import ServerProcess
 
 SHOP = Path(__file__).parents[4] / "examples" / "shop" / "app.py"
@@ -49,6 +52,28 @@ async def test_what_never_becomes_a_request(begun: bytes) -> None:
     assert (await answered(hello, begun[:1], begun[1:])).startswith(b"HTTP/1.1 400 ")
 
 
+async def test_a_caller_that_still_sends() -> None:
+    """Who is refused while it still sends reads why: its bytes are dropped, and the connection closes behind them, or
+    soon, should they have no end."""
+
+    class Hasty(Connection):
+        linger_seconds = 0.05
+
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n"
+    async with connected(hello) as (reader, writer):
+        for part in [head, *[b"x" * 100_000] * 20]:
+            writer.write(part)
+            await writer.drain()
+        assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 501 ")
+    async with connected(hello, Hasty) as (reader, writer):
+        with suppress(ConnectionError):
+            async with asyncio.timeout(5):
+                while True:
+                    writer.write(head)
+                    await writer.drain()
+                    await asyncio.sleep(0)
+
+
 def exchange(server: ServerProcess, data: bytes) -> bytes:
     """What a server answers until it closes the connection."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as raw:
@@ -58,7 +83,7 @@ def exchange(server: ServerProcess, data: bytes) -> bytes:
 
 def test_a_page_reads_why(server_process: Callable[..., ServerProcess]) -> None:
     """A page of an allowed origin may read why the protocol refused its request, by the request's id; HEAD has no
-    body. Other origins are given no right to read it."""
+    body. Other origins are given no right to read it. The log does not grow with it."""
     server = server_process(SHOP)
     for line in (b"patch / HTTP/1.1\r\n", b"GET /a b HTTP/1.1\r\n", b"GET / HTTP/2.0\r\n"):
         head, _, body = exchange(server, line + PAGE).partition(b"\r\n\r\n")
@@ -71,3 +96,4 @@ def test_a_page_reads_why(server_process: Callable[..., ServerProcess]) -> None:
     assert exchange(server, b"HEAD / HTTP/2.0\r\n" + PAGE).endswith(b"\r\n\r\n")
     assert server.terminate() == 0
     assert "Invalid HTTP" not in server.log
+    assert "ERROR" not in server.log

@@ -25,12 +25,12 @@ _HELD_BYTES = 64 * 1024  # an answer beyond it is written as it comes, so that n
 class JoinedWrites:
     """A transport that holds an answer from its head on until the loop's next turn."""
 
-    __slots__ = ("_closing", "_held", "_loop", "_transport", "is_closing", "is_half_closed")
+    __slots__ = ("_close", "_held", "_loop", "_transport", "is_closing", "is_half_closed")
 
     def __init__(
-        self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, closing: Callable[[], None]
+        self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, close: Callable[[], None]
     ) -> None:
-        self._closing = closing
+        self._close = close
         self._transport = transport
         self._loop = loop
         self._held = b""
@@ -53,8 +53,7 @@ class JoinedWrites:
     def close(self) -> None:
         """Close when everything is written."""
         self.flush()
-        self._transport.close()
-        self._closing()
+        self._close()
 
     def flush(self) -> None:
         """Write what is held, now."""

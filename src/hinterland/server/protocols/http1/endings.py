@@ -27,10 +27,11 @@ class OrderlyEnds(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Answers are written through `JoinedWrites`; the protocol itself keeps the transport."""
         super().connection_made(transport)
-        self.answers = JoinedWrites(transport, self.loop, self.closing)
+        self.answers = JoinedWrites(transport, self.loop, self.close)
 
-    def closing(self) -> None:
-        """The connection is closed when all that was answered is written."""
+    def close(self) -> None:
+        """Close the connection when all that was answered is written."""
+        self.transport.close()
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Whether there is something to answer, behind which the connection is closed then."""

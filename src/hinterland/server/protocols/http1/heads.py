@@ -25,6 +25,7 @@ from hinterland.server.protocols.http1.unread import BoundedUnread
 
 HEAD_BYTES = 128 * 1024  # beyond what a whole head may have, which the application answers in its own words
 HEAD_SECONDS = 20.0
+LINGER_SECONDS = 2.0
 PIPELINED = 16  # requests that wait behind the one that is answered; the rest is not parsed before
 _END = b"\r\n\r\n"
 _VERSION = b" HTTP/1.1"
@@ -46,6 +47,7 @@ class WholeHeads(BoundedUnread):
     """
 
     head_seconds = HEAD_SECONDS
+    linger_seconds = LINGER_SECONDS
     ceiling: ClassVar[Ceiling] = Ceiling()  # of the whole process
     _rest: bytes | bytearray = b""  # a head that is not whole, or requests that wait to be parsed
     _searched = 0  # up to where it has no end of a head
@@ -57,6 +59,8 @@ class WholeHeads(BoundedUnread):
     _is_old = False
     _has_ended = False
     _is_surplus = False
+    _is_refused = False  # the last request; what is behind it is dropped
+    _linger_timer: asyncio.TimerHandle | None = None
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -68,6 +72,8 @@ class WholeHeads(BoundedUnread):
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing is awaited, nor read on."""
         self._arrived()
+        if self._linger_timer is not None:
+            self._linger_timer.cancel()
         self._rest = b""
         super().connection_lost(exc)
 
@@ -236,7 +242,7 @@ class WholeHeads(BoundedUnread):
         elif self._is_old:
             raise Refusal("invalid_request", "HTTP/1.0 has no Transfer-Encoding; send Content-Length (RFC 9112 §6.1)")
         elif coding.lower() != b"chunked":
-            raise Refusal("not_implemented", "this Transfer-Encoding is not supported; send one, chunked")
+            raise Refusal("not_implemented", "this Transfer-Encoding is not supported; send chunked alone")
         else:
             self._chunks = ChunkedBody()
 
@@ -266,6 +272,7 @@ class WholeHeads(BoundedUnread):
         head = head or bytes(self._rest)
         self._rest = b""
         self._due, self._chunks = 0, None
+        self._is_refused = True
         self._arrived()
         self.on_message_begin()
         self.expect_100_continue = False
@@ -301,6 +308,7 @@ class WholeHeads(BoundedUnread):
     def _refuse_body(self, refusal: Refusal) -> None:
         """Whoever reads this body is told; nothing is read behind it."""
         cycle, self._chunks = self.cycle, None
+        self._is_refused = True
         assert isinstance(cycle, WholeAnswers)
         cycle.refusal = refusal
         cycle.keep_alive = cycle.more_body = False
@@ -309,6 +317,16 @@ class WholeHeads(BoundedUnread):
             self.answers.close()
 
     # ---------------------------------------------------------------- time
+
+    def close(self) -> None:
+        """Close the connection. A caller that still sends is given time to read its answer, of which it would lose the
+        rest if its bytes met a closed connection (RFC 9112 §9.6)."""
+        is_sending = self._is_refused or self._due > 0 or self._chunks is not None
+        if not is_sending or self._has_ended or self._linger_timer is not None or self.transport.is_closing():
+            super().close()
+        else:
+            self.transport.write_eof()
+            self._linger_timer = self.loop.call_later(self.linger_seconds, super().close)
 
     def _watch_time(self) -> None:
         """Give what was begun its time."""

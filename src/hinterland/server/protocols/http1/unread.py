@@ -65,9 +65,9 @@ class BoundedUnread(OrderlyEnds):
             self._forget_unread()
         super().resume_writing()
 
-    def closing(self) -> None:
-        """The connection ends when its caller has taken the rest."""
-        super().closing()
+    def close(self) -> None:
+        """Close the connection when its caller has taken the rest."""
+        super().close()
         if self.transport.get_write_buffer_size():
             self._watch_unread()
 
