@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hinterland.kit.cel.checking import check
-from hinterland.kit.cel.metering import METER, MOST_STEPS, Meter, OverBudget, is_metered
+from hinterland.kit.cel.metering import METER, MOST_STEPS, Meter, OverBudget, is_metered, multiplies
 from hinterland.kit.cel.parser import parse
 from hinterland.kit.cel.predicates import predicate
 from hinterland.kit.cel.typed import Typed
@@ -102,3 +102,19 @@ def test_what_is_counted() -> None:
 def test_what_needs_no_meter(source: str, expected: bool) -> None:
     """Only what grows with texts or lists is counted: the commonest rules cost nothing more."""
     assert is_metered(checked(source)) is expected
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("auth.id in record.tags", False),
+        ("record.tags.exists(tag, tag == auth.id || tag == record.author)", False),
+        ("record.text.contains('x') && record.text.lowerAscii() == 'y'", False),
+        ("record.author + 'x' == auth.id", True),
+        ("record.tags.exists(tag, record.text.contains(tag))", True),
+        ("record.tags.all(tag, !(tag in record.tags))", True),
+    ],
+)
+def test_what_multiplies(source: str, expected: bool) -> None:
+    """Work grows with the product of two sizes where texts are joined, or searched for each element of a list."""
+    assert multiplies(checked(source)) is expected

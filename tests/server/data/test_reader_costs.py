@@ -10,6 +10,8 @@ import httpx2
 import pytest
 
 from hinterland.contract.changes import Write
+from hinterland.contract.fields import List, Text
+from hinterland.contract.records import Collection, Rules, users
 from hinterland.server.storage import postgres, sqlite_reading
 from hinterland.server.storage.postgres import PostgresStorage
 from hinterland.server.storage.protocol import Storage
@@ -60,6 +62,23 @@ async def test_costly_lists_are_shared_by_caller(api: Api) -> None:
     assert (await listed(api, True, ada["headers"])).status_code == 200
     assert sum(task.done() for task in many) < 8
     assert {answer.status_code for answer in await asyncio.gather(*many)} == {200}
+
+
+async def test_a_rule_without_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list whose own rule may cost much on a record is worked out beside the others and bounded alike."""
+    rule = "!record.tags.exists(tag, (record.text + tag).contains('secret'))"
+    guarded = Collection(name="guarded", fields={"text": Text(), "tags": List(of=Text())}, rules=Rules(list=rule))
+    async with serving(SqliteStorage(tmp_path / "data"), collections=(users(), guarded)) as api:
+        body = {"text": "a" * 10_000, "tags": ["b"] * 1_000}
+        await api.write(*[Write(act="create", collection="guarded", body=body)] * 20)
+        listing = asyncio.ensure_future(api("GET", "/v1/records/guarded"))
+        turns = 0
+        while not listing.done():
+            await asyncio.sleep(0)
+            turns += 1
+        assert (turns > 50, len(listing.result().json()["items"])) == (True, 20)
+        monkeypatch.setattr(sqlite_reading, "_MOST_SECONDS", 0.0)
+        problem(await api("GET", "/v1/records/guarded"), 400, "too_costly")
 
 
 async def test_more_than_may_wait(api: Api) -> None:

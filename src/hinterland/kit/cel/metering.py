@@ -89,5 +89,18 @@ def is_metered(tree: Typed) -> bool:
     return (
         len(searches) > _FREE_SEARCHES
         or any(map(is_read_search, searches))
-        or any(isinstance(part, Macro) or (isinstance(part, Apply) and part.operation in TEXT_WORK) for part in parts)
+        or any(isinstance(part, Macro) or _is_text_work(part) for part in parts)
     )
+
+
+def multiplies(tree: Typed) -> bool:
+    """Whether the work can grow with the product of two sizes: texts are joined, or searched for each element."""
+    inner = (part for macro in walk(tree) if isinstance(macro, Macro) for part in walk(macro.body))
+    is_searched = any(isinstance(part, Member) or _is_text_work(part) for part in inner)
+    return is_searched or any(
+        isinstance(part, Apply) and part.operation is operations.CONCATENATE for part in walk(tree)
+    )
+
+
+def _is_text_work(part: Typed) -> bool:
+    return isinstance(part, Apply) and part.operation in TEXT_WORK

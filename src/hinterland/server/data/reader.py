@@ -72,7 +72,7 @@ class Reader:
         count, counted = _count(entry, terms[1]) if query.total else ("NULL", [])
         sql = f"SELECT {RECORD_COLUMNS_OF_R}, ({count}), {order.columns} FROM {entry.table.name} r{where} {bounds}"
         texts = RECORD_TEXTS.of(query.limit + 1)
-        is_costly = bool(query.filter) and entry.book.filter(query.filter).is_costly
+        is_costly = _is_costly(entry, query)
         rows, is_cut = await self.storage.search(sql, [*counted, *parameters], texts, asker=asker, is_costly=is_costly)
         if is_cut and query.page and len(rows) < query.limit:
             raise _too_large_a_page(len(rows))
@@ -83,6 +83,12 @@ class Reader:
         if query.total and not rows:  # beyond the end: no row says it
             total = (await self.storage.search(count, counted, None, asker=asker, is_costly=is_costly))[0][0][0]
         return Page([StoredRecord(*row[:_WIDTH]) for row in shown], next_cursor, total)
+
+
+def _is_costly(entry: Entry, query: Query) -> bool:
+    """Whether a single step of the statement may take longer than the others can wait."""
+    rule = entry.rules["list"]
+    return (rule is not None and rule.multiplies) or (bool(query.filter) and entry.book.filter(query.filter).is_costly)
 
 
 def _too_large_a_page(fitting: int) -> Refusal:

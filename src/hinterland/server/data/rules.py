@@ -12,7 +12,7 @@ from hinterland.contract.records import Collection
 from hinterland.kit.cel import operations
 from hinterland.kit.cel.checking import check
 from hinterland.kit.cel.dialects import POSTGRES, SQLITE, Dialect
-from hinterland.kit.cel.metering import is_metered, size
+from hinterland.kit.cel.metering import is_metered, multiplies, size
 from hinterland.kit.cel.parser import parse
 from hinterland.kit.cel.predicates import Variables, predicate, read_key
 from hinterland.kit.cel.seeking import is_seeking, terms_of
@@ -60,7 +60,7 @@ class Halves(NamedTuple):
 class Rule:
     """One compiled expression. `reads_record`: the record's fields that it reads; `is_true`: it is just `true`;
     `is_costly`: a database's work on one record grows with the texts and lists in it; `is_metered`: so does ours, and
-    is counted. `size`: the number of its parts."""
+    is counted. `multiplies`: it grows with the product of two sizes. `size`: the number of its parts."""
 
     def __init__(self, text: str, tree: Typed, dialect: Dialect, indexed: AbstractSet[str]) -> None:
         self.text = text
@@ -74,6 +74,7 @@ class Rule:
         self.auth_key: Callable[[Variables], tuple[object, ...]] = read_key(tree, "auth")
         self.is_costly = any(map(_is_costly, walk(tree)))
         self.is_metered = is_metered(tree)
+        self.multiplies = multiplies(tree)
         self.size = size(tree)
         self._dialect = dialect
         self._indexed = indexed
