@@ -14,6 +14,7 @@ from hinterland.client.errors import (
     InvalidCredentials,
     InvalidResponse,
     Unauthorized,
+    ValidationFailed,
 )
 from hinterland.client.exchange import Request, Response
 from hinterland.client.session import SignedIn, SignedOut, SigningIn, State, unsealed
@@ -35,17 +36,20 @@ async def test_signing_up_signs_in(client: Client, script: Scripted) -> None:
     assert client.auth.user == USER
 
 
-async def test_a_taken_address_is_a_conflict(client: Client, script: Scripted) -> None:
-    """A refused sign-up tells why by field, is not sent twice, and leaves the session as it was."""
+async def test_a_taken_address_is_a_conflict(client: Client, script: Scripted, clock: ManualClock) -> None:
+    """A refused sign-up tells why by field, is not sent twice, and leaves the session as it was; one whose answer is
+    lost is sent again with the same idempotency key, so that it makes one user."""
     refused = {"code": "conflict", "message": "taken", "errors": {"email": ["is taken"]}}
     script.expect("POST", "/v1/auth/signup").answer(409, json=refused)
     with pytest.raises(Conflict) as caught:
         await client.auth.sign_up(**ADA)
     assert caught.value.errors == {"email": ["is taken"]}
-    script.expect("POST", "/v1/auth/signup").fail(ConnectionLost())
+    script.expect("POST", "/v1/auth/signup", times=4).fail(ConnectionLost())
     with pytest.raises(ConnectionLost):
-        await client.auth.sign_up(**ADA)
+        await play(clock, client.auth.sign_up(**ADA))
     assert client.auth.state == SignedOut()
+    keys = [request.headers["idempotency-key"] for request in script.requests]
+    assert len(set(keys[1:])) == 1 < len(keys[1:])
 
 
 async def test_the_states_can_be_observed(client: Client, script: Scripted) -> None:
@@ -179,6 +183,41 @@ async def test_who_am_i(client: Client, script: Scripted) -> None:
     script.expect("GET", "/v1/auth/me").answer(json=newer)
     assert await client.auth.me() == newer
     assert client.auth.user == newer
+
+
+async def test_the_password_is_changed(client: Client, script: Scripted) -> None:
+    """A changed password leaves one signed in; a wrong current one is told by field and is no reason to sign out."""
+    await log_in(client, script)
+    form = {"password": "old one", "new_password": "new one"}
+    script.expect("POST", "/v1/auth/password", json=form, headers={"authorization": "Bearer access-1"}).answer(204)
+    await client.auth.change_password(**form)
+    wrong = {"code": "validation", "message": "password: is wrong", "errors": {"password": ["is wrong"]}}
+    script.expect("POST", "/v1/auth/password").answer(400, json=wrong)
+    with pytest.raises(ValidationFailed) as caught:
+        await client.auth.change_password(**form)
+    assert caught.value.errors == {"password": ["is wrong"]}
+    assert client.auth.user == USER
+
+
+async def test_the_email_is_changed(client: Client, script: Scripted) -> None:
+    """A changed e-mail is the user's from then on."""
+    await log_in(client, script)
+    newer, form = {**USER, "email": "new@example.org"}, {"email": "new@example.org", "password": "a good password"}
+    script.expect("POST", "/v1/auth/email", json=form).answer(json=newer)
+    assert await client.auth.change_email(**form) == newer == client.auth.user
+
+
+async def test_the_account_is_deleted(client: Client, script: Scripted) -> None:
+    """A deleted account is signed out here too; one that was not deleted stays signed in."""
+    await log_in(client, script)
+    wrong = {"code": "validation", "message": "password: is wrong", "errors": {"password": ["is wrong"]}}
+    script.expect("POST", "/v1/auth/delete").answer(400, json=wrong)
+    with pytest.raises(ValidationFailed):
+        await client.auth.delete_account(password="x")
+    assert client.auth.user == USER
+    script.expect("POST", "/v1/auth/delete", json={"password": "a good password"}).answer(204)
+    await client.auth.delete_account(password="a good password")
+    assert client.auth.state == SignedOut("log_out")
 
 
 async def test_renewing_by_wish(client: Client, script: Scripted) -> None:

@@ -55,6 +55,10 @@ def test_an_account_without_await(client: blocking.Client, script: Scripted) -> 
     assert client.auth.me() == {"id": "u1"} == client.auth.user
     script.expect("POST", "/v1/auth/refresh").answer(json=session(2))
     client.auth.refresh()
+    script.expect("POST", "/v1/auth/password").answer(204)
+    client.auth.change_password(password="a good password", new_password="a better password")
+    script.expect("POST", "/v1/auth/email").answer(json={"id": "u1", "email": "n@b.c"})
+    assert client.auth.change_email(email="n@b.c", password="a better password") == client.auth.user
     assert isinstance(client.auth.state, SignedIn)
     script.expect("POST", "/v1/auth/logout").answer(204)
     client.auth.log_out()

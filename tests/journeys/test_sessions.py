@@ -1,4 +1,4 @@
-"""Sessions through outages: a real server with the client, over a network that fails."""
+"""Sessions and accounts from the client to a real server, over a network that fails too."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hinterland.client.errors import NetworkError
-from hinterland.client.session import SignedIn
+from hinterland.client.errors import InvalidCredentials, NetworkError, Unauthorized
+from hinterland.client.session import SignedIn, SignedOut
 from hinterland.client.vault.file import FileVault
 from hinterland.kit.clock import ManualClock
 from hinterland.testing.backend import TestBackend, running_backend
@@ -53,3 +53,34 @@ async def test_a_lost_renewal_signs_nobody_out(
     assert (await client.auth.me())["email"] == ADA["email"]
     await client.auth.refresh()
     assert isinstance(client.auth.state, SignedIn)
+
+
+async def test_an_account_changes_and_goes(backend: TestBackend) -> None:
+    """Two devices of one user: a new password signs the other one out, a new e-mail logs in, and after the deletion
+    nothing does."""
+    one, two = await backend.client(), await backend.client()
+    await one.auth.sign_up(**ADA)
+    await two.auth.log_in(email=ADA["email"], password=ADA["password"])
+    await one.auth.change_password(password=ADA["password"], new_password="a longer walk outside")
+    assert (await one.auth.me())["name"] == "Ada"
+    with pytest.raises(Unauthorized):
+        await two.auth.me()
+    assert two.auth.state == SignedOut("refused")
+    changed = await one.auth.change_email(email="new@example.org", password="a longer walk outside")
+    assert changed["email"] == "new@example.org"
+    await two.auth.log_in(email="new@example.org", password="a longer walk outside")
+    await one.auth.delete_account(password="a longer walk outside")
+    assert one.auth.state == SignedOut("log_out")
+    with pytest.raises(Unauthorized):
+        await two.auth.me()
+    with pytest.raises(InvalidCredentials):
+        await one.auth.log_in(email="new@example.org", password="a longer walk outside")
+
+
+async def test_a_lost_sign_up_makes_one_user(backend: TestBackend, clock: ManualClock) -> None:
+    """A sign-up whose first answers are lost ends in one user who is signed in."""
+    network = FaultyNetwork(backend.transport(), seed=4, lost=0.7, operations=frozenset({"auth.signup"}), clock=clock)
+    client = await backend.client(transport=network)
+    user = await play(clock, client.auth.sign_up(**ADA))
+    assert network.met["lost"] >= 1
+    assert await client.auth.me() == user

@@ -1,15 +1,20 @@
-"""`hinterland admin`."""
+"""`hinterland admin`: through the running server, or directly where none runs."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from hinterland.cli.output import fail, say, troubles
 from hinterland.cli.reaching import backend, control, running
 from hinterland.contract.operations import path_of
+
+if TYPE_CHECKING:
+    from hinterland.server.auth.parts import Accounts
 
 
 def asked() -> str:
@@ -21,15 +26,67 @@ def asked() -> str:
 
 
 async def create(email: str, password: str, data: Path, app: Path | None) -> None:
-    """Make an administrator through the running server, or directly where none runs."""
+    """Make an administrator."""
+
+    async def directly(accounts: Accounts) -> None:
+        from hinterland.server.auth.admin_login import create_admin  # the running server has its own
+
+        await create_admin(accounts, email, password)
+
+    await _do(data, app, "admin.create", {"email": email, "password": password}, directly)
+    say(f"Made the administrator {email}. Log in with POST {path_of('admin.login')}.")
+
+
+async def show(data: Path, app: Path | None) -> None:
+    """List the administrators."""
+
+    async def directly(accounts: Accounts) -> dict[str, Any]:
+        from hinterland.server.auth.admin_list import list_admins
+
+        return await list_admins(accounts)
+
+    found = await _do(data, app, "admin.list", None, directly)
+    for item in found["items"]:
+        say(f"{item['email']}  since {item['created_at'][:10]}")
+    if not found["items"]:
+        say("There is no administrator; make one with: hinterland admin create EMAIL")
+
+
+async def remove(email: str, data: Path, app: Path | None, *, is_forced: bool) -> None:
+    """Remove an administrator."""
+
+    async def directly(accounts: Accounts) -> None:
+        from hinterland.server.auth.admin_remove import remove_admin
+
+        await remove_admin(accounts, email, is_forced=is_forced)
+
+    await _do(data, app, "admin.remove", {"email": email, "force": is_forced}, directly)
+    say(f"Removed the administrator {email}; all of their sessions have ended.")
+
+
+async def reset(email: str, password: str, data: Path, app: Path | None) -> None:
+    """Set the password of an administrator or user."""
+
+    async def directly(accounts: Accounts) -> None:
+        from hinterland.server.auth.admin_password import reset_password
+
+        await reset_password(accounts, email, password)
+
+    await _do(data, app, "admin.password", {"email": email, "password": password}, directly)
+    say(f"{email} has a new password; all sessions of this account have ended.")
+
+
+async def _do(
+    data: Path,
+    app: Path | None,
+    operation: str,
+    body: dict[str, Any] | None,
+    directly: Callable[[Accounts], Awaitable[dict[str, Any] | None]],
+) -> dict[str, Any]:
     server = running(data)
     with troubles(app, data):
         if server is not None:
-            async with control(*server) as post:
-                await post(path_of("admin.create"), {"email": email, "password": password})
-        else:
-            from hinterland.server.auth.admin_login import create_admin  # the running server has its own
-
-            async with backend(data, app) as parts:
-                await create_admin(parts.accounts, email, password)
-    say(f"Made the administrator {email}. Log in with POST {path_of('admin.login')}.")
+            async with control(*server) as ask:
+                return await ask(path_of(operation), body)
+        async with backend(data, app) as parts:
+            return await directly(parts.accounts) or {}

@@ -30,6 +30,9 @@ AppOption = Annotated[
     typer.Option("--app", help="The app file; without it, what the data was last served with.", dir_okay=False),
 ]
 Data = Annotated[Path, typer.Option("--data", help="The folder that holds the database.", file_okay=False)]
+Password = Annotated[
+    str, typer.Option(envvar="HINTERLAND_ADMIN_PASSWORD", show_envvar=True, help="Asked for when left out.")
+]
 DATA = Path("data")
 
 
@@ -87,13 +90,8 @@ def admin_create(
     email: Annotated[str, typer.Argument(help="The administrator's e-mail.")],
     data: Data = DATA,
     app: AppOption = None,
-    password: Annotated[
-        str,
-        typer.Option(
-            envvar="HINTERLAND_ADMIN_PASSWORD", show_envvar=True, help="Asked for when left out.",
-        ),
-    ] = "",
-) -> None:  # fmt: skip
+    password: Password = "",
+) -> None:
     """Make an administrator, whether or not the server runs.
 
     Example: hinterland admin create me@example.org --data data
@@ -101,6 +99,49 @@ def admin_create(
     from hinterland.cli.admins import asked, create
 
     asyncio.run(create(email, password or asked(), data, app))
+
+
+@admin.command("list", cls=Command)
+def admin_list(data: Data = DATA, app: AppOption = None) -> None:
+    """List the administrators, whether or not the server runs.
+
+    Example: hinterland admin list --data data
+    """
+    from hinterland.cli.admins import show
+
+    asyncio.run(show(data, app))
+
+
+@admin.command("remove", cls=Command)
+def admin_remove(
+    email: Annotated[str, typer.Argument(help="The administrator's e-mail.")],
+    data: Data = DATA,
+    app: AppOption = None,
+    force: Annotated[bool, typer.Option("--force", help="Remove the last administrator too.")] = False,
+) -> None:
+    """Remove an administrator, whether or not the server runs; all of their sessions end.
+
+    Example: hinterland admin remove me@example.org --data data
+    """
+    from hinterland.cli.admins import remove
+
+    asyncio.run(remove(email, data, app, is_forced=force))
+
+
+@admin.command("password", cls=Command)
+def admin_password(
+    email: Annotated[str, typer.Argument(help="The e-mail that signs in.")],
+    data: Data = DATA,
+    app: AppOption = None,
+    password: Password = "",
+) -> None:
+    """Give an administrator or a user another password, whether or not the server runs; all of their sessions end.
+
+    Example: hinterland admin password me@example.org --data data
+    """
+    from hinterland.cli.admins import asked, reset
+
+    asyncio.run(reset(email, password or asked(), data, app))
 
 
 @cli.command("import", cls=Command)

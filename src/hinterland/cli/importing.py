@@ -59,11 +59,11 @@ async def import_file(wish: Wish, data: Path, app: Path | None) -> None:
         feeding = Feeding(wish, rows)
         server = running(data)
         if server is not None:
-            async with control(*server) as post:
+            async with control(*server) as ask:
                 path = path_of("admin.import", collection=wish.collection)
 
                 async def write(chunk: list[Any]) -> ImportResult:
-                    answer = await post(path, msgspec.to_builtins(feeding.message(chunk)))
+                    answer = await ask(path, msgspec.to_builtins(feeding.message(chunk)))
                     return msgspec.convert(answer, ImportResult)
 
                 await feeding.run(write)

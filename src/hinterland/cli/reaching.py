@@ -18,7 +18,7 @@ from hinterland.server.settings import Settings, from_environment
 from hinterland.server.storage.failures import StorageError
 from hinterland.server.storage.ownership import holder
 
-Post = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
+Ask = Callable[[str, dict[str, Any] | None], Awaitable[dict[str, Any]]]
 SECONDS = 60.0
 
 
@@ -65,25 +65,27 @@ def running(data: Path) -> tuple[str, str] | None:
 
 
 @asynccontextmanager
-async def control(url: str, token: str) -> AsyncIterator[Post]:
-    """A way to post to the running server as its local administrator. A post raises the server's `Refusal`."""
+async def control(url: str, token: str) -> AsyncIterator[Ask]:
+    """A way to ask the running server as its local administrator: POST, or GET where there is no body. What the server
+    refuses is raised as `Refusal`."""
     import httpx2  # a server that starts needs no client
 
     headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
     async with httpx2.AsyncClient(base_url=url, headers=headers, timeout=SECONDS, trust_env=False) as client:
 
-        async def post(path: str, body: dict[str, Any]) -> dict[str, Any]:
+        async def ask(path: str, body: dict[str, Any] | None) -> dict[str, Any]:
+            method, content = ("GET", None) if body is None else ("POST", msgspec.json.encode(body))
             try:
-                answer = await client.post(path, content=msgspec.json.encode(body))
+                answer = await client.request(method, path, content=content)
             except httpx2.HTTPError as error:
                 said = str(error) or type(error).__name__
                 raise Refusal("unavailable", f"the server at {url} does not answer any more ({said})") from error
             if answer.status_code >= 400:
                 raise _refusal(url, answer.status_code, answer.content)
-            result: dict[str, Any] = answer.json()
+            result: dict[str, Any] = answer.json() if answer.content else {}
             return result
 
-        yield post
+        yield ask
 
 
 def _refusal(url: str, status: int, content: bytes) -> Refusal:

@@ -13,7 +13,14 @@ from hinterland.client.errors import HinterlandError, Unauthorized
 from hinterland.client.loop_guard import LoopGuard
 from hinterland.client.session import Listener, SignedIn, SigningIn, State
 from hinterland.client.tokens import Refresh, Tokens
-from hinterland.contract.accounts import Credentials, RefreshRequest, Session
+from hinterland.contract.accounts import (
+    AccountDeletion,
+    Credentials,
+    EmailChange,
+    PasswordChange,
+    RefreshRequest,
+    Session,
+)
 from hinterland.kit.clock import Clock
 
 # A call that waits for a renewal fails after this time. The same refresh token may be shown again later, however late.
@@ -107,6 +114,30 @@ class Auth:
         user = await self._call("auth.me", output=dict[str, Any])
         self._tokens.know(user)
         return user
+
+    async def change_password(self, *, password: str, new_password: str) -> None:
+        """Change the password; `password` is the current one. This session goes on, every other one ends.
+
+        Raises ValidationFailed (the current password is wrong), PasswordRefused, RateLimited.
+        """
+        await self._call("auth.password", body=PasswordChange(password=password, new_password=new_password),
+                         output=type(None))  # fmt: skip
+
+    async def change_email(self, *, email: str, password: str) -> dict[str, Any]:
+        """Change the e-mail address that signs in. The user's record.
+
+        Raises ValidationFailed (the address or the password is wrong), Conflict (it is taken), RateLimited.
+        """
+        user = await self._call("auth.email", body=EmailChange(email=email, password=password), output=dict[str, Any])
+        self._tokens.know(user)
+        return user
+
+    async def delete_account(self, *, password: str) -> None:
+        """Delete the account with its record, and sign out. Raises ValidationFailed (the password is wrong)."""
+        with self._tokens.leaving():
+            await self._call("auth.delete", body=AccountDeletion(password=password), output=type(None))
+            await self._tokens.sign_out("log_out")
+        await self._followed()
 
     async def _enter(self, operation: str, body: object) -> dict[str, Any]:
         self._guard.check()

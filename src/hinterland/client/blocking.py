@@ -132,6 +132,18 @@ class Auth:
         """The own record, as the server has it now."""
         return self._door.run(self._auth.me())
 
+    def change_password(self, *, password: str, new_password: str) -> None:
+        """Change the password; every other session ends."""
+        self._door.run(self._auth.change_password(password=password, new_password=new_password))
+
+    def change_email(self, *, email: str, password: str) -> dict[str, Any]:
+        """Change the e-mail address that signs in. The user's record."""
+        return self._door.run(self._auth.change_email(email=email, password=password))
+
+    def delete_account(self, *, password: str) -> None:
+        """Delete the account with its record, and sign out."""
+        self._door.run(self._auth.delete_account(password=password))
+
 
 class Repository(Generic[T]):
     """The records of one collection; see `hinterland.client.repository.Repository`."""

@@ -8,7 +8,7 @@ import msgspec
 
 # What the document of the interface says of them; the server's own checks name every field at once.
 _Filled = Annotated[str, msgspec.Meta(extra_json_schema={"minLength": 1, "pattern": r"[^\s\x1c-\x1f\x85]"})]
-_SECRETS = frozenset({"password", "token", "access_token", "refresh_token"})
+_SECRETS = frozenset({"password", "new_password", "token", "access_token", "refresh_token"})
 
 
 class _Discreet(msgspec.Struct, frozen=True):
@@ -32,6 +32,40 @@ class Credentials(_Discreet, frozen=True, kw_only=True):
 
     email: _Filled
     password: _Filled
+
+
+class PasswordChange(_Discreet, frozen=True, kw_only=True):
+    """Change one's own password; `password` is the current one."""
+
+    password: _Filled
+    new_password: _Filled
+
+
+class EmailChange(_Discreet, frozen=True, kw_only=True):
+    """Change one's own e-mail address; `password` is the current one."""
+
+    email: _Filled
+    password: _Filled
+
+
+class AccountDeletion(_Discreet, frozen=True, kw_only=True):
+    """Delete one's own account; `password` is the current one."""
+
+    password: _Filled
+
+
+class PasswordReset(_Discreet, frozen=True, kw_only=True):
+    """Set the password of whoever signs in with `email`."""
+
+    email: _Filled
+    password: _Filled
+
+
+class AdministratorRemoval(_Discreet, frozen=True, kw_only=True, omit_defaults=True):
+    """Remove an administrator; `force`: the last one too."""
+
+    email: _Filled
+    force: bool = False
 
 
 class RefreshRequest(_Discreet, frozen=True, kw_only=True):

@@ -43,6 +43,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _SIGN_IN = ("invalid_body", "validation", "invalid_credentials", "rate_limited")
+_CONFIRM = ("invalid_body", "validation", "unauthorized", "rate_limited")
 _WRITE = ("invalid_body", "validation", "unauthorized", "not_found", "unknown_collection", "too_large",
           "unsupported_media_type", "in_progress", "key_reused", "storage_full", "unavailable")  # fmt: skip
 _READ = ("unauthorized", "not_found", "unknown_collection", "invalid_query")
@@ -51,7 +52,9 @@ _TABLE: tuple[Operation, ...] = (
     Operation(
         name="auth.signup", method="POST", path="/v1/auth/signup", view="registered", status=201, auth="ignored",
         summary="Sign up: make a user and a session", input=accounts.Registration, output=accounts.Session,
-        errors=("invalid_body", "validation", "conflict", "password_policy", "rate_limited"),
+        errors=("invalid_body", "validation", "conflict", "password_policy", "rate_limited", "in_progress",
+                "key_reused"),
+        is_idempotent_by_key=True,
         aliases=(Alias("/auth/register", "registered"), Alias("/api/signup", "registered")),
     ),
     Operation(
@@ -73,6 +76,20 @@ _TABLE: tuple[Operation, ...] = (
         summary="The signed-in user's own record", errors=("unauthorized",), aliases=(Alias("/api/user", "profile"),),
     ),
     Operation(
+        name="auth.password", method="POST", path="/v1/auth/password", view="empty", status=204, auth="required",
+        summary="Change one's own password; all other sessions end", input=accounts.PasswordChange,
+        errors=(*_CONFIRM, "password_policy"),
+    ),
+    Operation(
+        name="auth.email", method="POST", path="/v1/auth/email", view="profile", auth="required",
+        summary="Change one's own e-mail address", input=accounts.EmailChange, errors=(*_CONFIRM, "conflict"),
+    ),
+    Operation(
+        name="auth.delete", method="POST", path="/v1/auth/delete", view="empty", status=204, auth="required",
+        summary="Delete one's own account with its record", input=accounts.AccountDeletion,
+        errors=(*_CONFIRM, "conflict"),
+    ),
+    Operation(
         name="admin.login", method="POST", path="/v1/admin/login", view="session", auth="ignored",
         summary="Log in as administrator", input=accounts.Credentials, output=accounts.Session, errors=_SIGN_IN,
     ),
@@ -80,6 +97,21 @@ _TABLE: tuple[Operation, ...] = (
         name="admin.create", method="POST", path="/v1/admin/admins", view="plain", status=201, auth="required",
         summary="Make another administrator", input=accounts.Credentials,
         errors=("invalid_body", "validation", "unauthorized", "conflict", "password_policy"),
+    ),
+    Operation(
+        name="admin.list", method="GET", path="/v1/admin/admins", view="plain", auth="required",
+        summary="The administrators", errors=("unauthorized",),
+    ),
+    Operation(
+        name="admin.remove", method="POST", path="/v1/admin/admins/remove", view="empty", status=204, auth="required",
+        summary="Remove an administrator", input=accounts.AdministratorRemoval,
+        errors=("invalid_body", "validation", "unauthorized", "not_found", "conflict", "unavailable"),
+    ),
+    Operation(
+        name="admin.password", method="POST", path="/v1/admin/password", view="empty", status=204, auth="required",
+        summary="Set the password of a user or administrator; all of their sessions end", input=accounts.PasswordReset,
+        errors=("invalid_body", "validation", "unauthorized", "not_found", "password_policy",
+                "rate_limited"),
     ),
     Operation(
         name="admin.import", method="POST", path="/v1/admin/import/{collection}", view="plain", auth="required",

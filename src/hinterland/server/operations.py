@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hinterland.server.http import Handler
-from hinterland.server.protocols.rest import accounts, home, imports, records, service, sync
+from hinterland.server.protocols.rest import accounts, administrators, home, imports, records, service, sync
 
 HANDLERS: dict[str, Handler] = {
     "auth.signup": accounts.sign_up,
@@ -11,8 +11,14 @@ HANDLERS: dict[str, Handler] = {
     "auth.refresh": accounts.renew,
     "auth.logout": accounts.log_out,
     "auth.me": accounts.who_am_i,
-    "admin.login": accounts.admin_log_in,
-    "admin.create": accounts.create_admin,
+    "auth.password": accounts.change_password,
+    "auth.email": accounts.change_email,
+    "auth.delete": accounts.delete_account,
+    "admin.login": administrators.log_in,
+    "admin.create": administrators.create_admin,
+    "admin.list": administrators.list_admins,
+    "admin.remove": administrators.remove_admin,
+    "admin.password": administrators.reset_password,
     "admin.import": imports.import_records,
     "records.list": records.list_records,
     "records.create": records.create_record,

@@ -50,7 +50,12 @@ async def test_an_administrators_email_is_taken(accounts: Accounts) -> None:
 
 @pytest.mark.parametrize(
     ("email", "password", "errors"),
-    [("root", "correct horse", ["email"]), (ROOT["email"], "short", ["password"]), ("", "", ["email", "password"])],
+    [
+        ("root", "correct horse", ["email"]),
+        (ROOT["email"], "short", ["password"]),
+        (ROOT["email"], " " * 12, ["password"]),
+        ("", "", ["email", "password"]),
+    ],
 )
 async def test_an_administrators_form_is_checked(lite: Accounts, email: str, password: str, errors: list[str]) -> None:
     """An administrator needs a valid e-mail and a password by the same policy as everybody."""

@@ -21,6 +21,7 @@ from tests.server.api import THINGS, Api, problem, serving
 NEW = {"email": "New@Example.org"}
 PASSWORD = {"password": "correct horse"}
 OWN = Rules(view="auth.id == record.id", delete="auth.id == record.id")
+HOW = "is changed by POST /v1/auth/email with the current password"
 DOORS = ["person", "administrator", "push", "importer"]
 
 
@@ -40,7 +41,7 @@ async def delete_by(api: Api, door: str, ada: dict[str, Any]) -> None:
     elif door == "importer":
         await api.write(msgspec.convert(write, Write))
     else:
-        headers = ada["headers"] if door == "person" else api.admin
+        headers = ada["headers"] | {"Idempotency-Key": "k"} if door == "person" else api.admin
         assert (await api("DELETE", f"/v1/records/users/{id}", headers=headers)).status_code == 204
 
 
@@ -73,6 +74,11 @@ async def test_a_deleted_user_is_out_at_once(
         await asyncio.wait_for(hers.ended, 20)
         assert await refused(api, ben) == [200, 201]
         assert not his.has_ended
+        assert [await api.backend.storage.rows(name, {}) for name in ("_devices", "_results", "_answers")] == [
+            [],
+            [],
+            [],
+        ]
 
 
 @pytest.mark.parametrize("door", DOORS)
@@ -89,18 +95,53 @@ async def test_a_deleted_user_is_out_on_every_node(postgres_dsn: str, door: str)
         assert await refused(there, ada) == [401, 401]
 
 
-@pytest.mark.parametrize("by", ["person", "administrator"])
 @pytest.mark.parametrize("method", ["PATCH", "PUT"])
-async def test_a_new_email_signs_in(each_api: Api, method: str, by: str) -> None:
-    """A person, or an administrator, who changes the e-mail changes what signs in; the old one is free."""
+async def test_a_new_email_signs_in(each_api: Api, method: str) -> None:
+    """An administrator who changes a user's e-mail changes what signs in; the old one is free."""
     ada = await each_api.sign_up("ada")
-    headers = ada["headers"] if by == "person" else each_api.admin
     body = NEW if method == "PATCH" else {"name": "Ada", **NEW}
-    changed = await each_api(method, f"/v1/records/users/{ada['user']['id']}", json=body, headers=headers)
+    changed = await each_api(method, f"/v1/records/users/{ada['user']['id']}", json=body, headers=each_api.admin)
     assert (changed.status_code, changed.json()["email"]) == (200, "new@example.org")
     assert [await log_in(each_api, email) for email in ("new@example.org", "ada@example.org")] == [200, 401]
     assert (await each_api("GET", "/v1/auth/me", headers=ada["headers"])).status_code == 200
     assert (await each_api.sign_up("ada"))["user"]["id"] != ada["user"]["id"]
+
+
+@pytest.mark.parametrize("method", ["PATCH", "PUT", "push"])
+async def test_ones_own_email_needs_the_password(each_api: Api, method: str) -> None:
+    """Nobody changes the e-mail that signs in with an access token alone: the records' own paths and a push refuse it
+    and name the operation that asks for the password; other letters of the same address are no change."""
+    ada = await each_api.sign_up("ada")
+    for email in ("new@example.org", "ADA@example.org"):
+        user = {"name": "Ada L.", "email": email}
+        path, headers = f"/v1/records/users/{ada['user']['id']}", ada["headers"]
+        if method == "push":
+            write = {"act": "patch", "collection": "users", "id": ada["user"]["id"], "body": user}
+            push = {"device": email[:3], "mutations": [{"seq": 1, "id": "m1", "writes": [write]}]}
+            pushed = await each_api("POST", "/v1/sync/push", json=push, headers=headers)
+            [result] = pushed.json()["results"]
+            errors = result.get("problem", {}).get("errors")
+            status = {"applied": 200, "refused": 403}[result["status"]]
+        else:
+            answer = await each_api(method, path, json=user, headers=headers)
+            status, errors = answer.status_code, answer.json().get("errors")
+        if email == "new@example.org":
+            assert (status, errors) == (403, {"email": [HOW]})
+            assert (await each_api("GET", path, headers=headers)).json()["name"] == "ada"
+        else:
+            assert status == 200
+    assert [await log_in(each_api, email) for email in ("ada@example.org", "new@example.org")] == [200, 401]
+
+
+async def test_a_tutorials_patch_changes_the_profile(api: Api) -> None:
+    """A tutorial's `PATCH /users/{id}` may carry an e-mail and answers with the whole record: one's own changes there
+    in the profile alone; an administrator's changes what signs in."""
+    ada = await api.sign_up("ada")
+    path = f"/users/{ada['user']['id']}"
+    for headers, email, signs_in in ((ada["headers"], "a@example.org", 401), (api.admin, "b@example.org", 200)):
+        changed = await api("PATCH", path, json={"email": email}, headers=headers)
+        assert (changed.status_code, changed.json()["email"]) == (200, email)
+        assert await log_in(api, email) == signs_in
 
 
 async def test_what_is_no_change_of_the_email(api: Api) -> None:
@@ -112,20 +153,20 @@ async def test_what_is_no_change_of_the_email(api: Api) -> None:
 
 
 async def test_the_email_of_another_account(each_api: Api) -> None:
-    """An e-mail that signs somebody else in is a conflict, also an administrator's; nothing is changed."""
+    """An e-mail that signs somebody else in, be it an administrator, is a conflict; nothing is changed."""
     ada, _ = await each_api.sign_up("ada"), await each_api.sign_up("ben")
     root = {"email": "root@example.org", "password": "correct horse"}
     assert (await each_api("POST", "/v1/admin/admins", json=root, headers=each_api.admin)).status_code == 201
     path = f"/v1/records/users/{ada['user']['id']}"
     for email in ("ben@example.org", "root@example.org"):
-        refused = await each_api("PATCH", path, json={"email": email}, headers=ada["headers"])
+        refused = await each_api("PATCH", path, json={"email": email}, headers=each_api.admin)
         assert problem(refused, 409, "conflict")["errors"] == {"email": ["is taken already"]}
     assert await log_in(each_api, "ada@example.org") == 200
 
 
 async def test_a_clash_is_one_mutations_fate(each_api: Api) -> None:
-    """A pushed change to an e-mail that signs somebody else in, written in other letters, is refused with its reason,
-    and what comes after it goes on."""
+    """An administrator's pushed change to an e-mail that signs somebody else in, written in other letters, is refused
+    with its reason, and what comes after it goes on."""
     ada, _ = await each_api.sign_up("ada"), await each_api.sign_up("ben")
     users = {"collection": "users", "id": ada["user"]["id"]}
     writes = [
@@ -134,7 +175,7 @@ async def test_a_clash_is_one_mutations_fate(each_api: Api) -> None:
     ]
     mutations = [{"seq": seq, "id": f"m{seq}", "writes": some} for seq, some in enumerate(writes, 1)]
     push = {"device": "d", "mutations": mutations}
-    pushed = (await each_api("POST", "/v1/sync/push", json=push, headers=ada["headers"])).json()
+    pushed = (await each_api("POST", "/v1/sync/push", json=push, headers=each_api.admin)).json()
     refused, applied = pushed["results"]
     assert (refused["status"], refused["problem"]["code"]) == ("refused", "conflict")
     assert refused["problem"]["errors"] == {"email": ["is taken already"]}
@@ -168,4 +209,4 @@ async def test_a_profile_without_an_account(tmp_path: Path) -> None:
 @pytest.mark.parametrize("email", [None, 7, "a@b.org"])
 def test_emails_that_sign_nobody_in(email: object) -> None:
     """An e-mail that is emptied, is no text or is as before leaves what signs in as it is."""
-    assert keep_account("a", {"email": "a@b.org"}, {"email": email}, is_own=True) == ()
+    assert keep_account("a", {"email": "a@b.org"}, {"email": email}, "system") == ()

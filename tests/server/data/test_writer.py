@@ -13,6 +13,7 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal, RecordId
 from hinterland.contract.records import Document
 from hinterland.kit.clock import ManualClock
+from hinterland.server.data.plan import Actor
 from hinterland.server.data.requests import Answer, Key, Outcome, WriteRequest
 from hinterland.server.data.writer import MAX_GROUP, Writer
 from hinterland.server.storage.failures import Deadlock, FateUnknown
@@ -241,8 +242,8 @@ async def test_a_lost_race_undoes_its_own_request_only(world: World) -> None:
 async def test_rows_that_go_with_a_record(world: World) -> None:
     """What a collection's companion says changes in the same transaction, for each record that is deleted."""
 
-    def companion(id: RecordId, old: Document | None, new: Document | None, *, is_own: bool) -> Sequence[RowAct]:
-        assert is_own
+    def companion(id: RecordId, old: Document | None, new: Document | None, by: Actor) -> Sequence[RowAct]:
+        assert by == "system"
         return [Put("_meta", {"name": str(id), "value": "gone"})] if new is None and old is not None else []
 
     writer = Writer(world.storage, world.catalogue, world.clock, {"posts": companion, "comments": companion})

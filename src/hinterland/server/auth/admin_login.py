@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from hinterland.contract.accounts import Session
-from hinterland.contract.errors import Refusal, invalid
+from hinterland.contract.errors import invalid
 from hinterland.contract.identity import new_id
+from hinterland.server.auth.email import taken
 from hinterland.server.auth.forms import comparable, email_problems
 from hinterland.server.auth.login import authenticate, begin
 from hinterland.server.auth.opening import admin_profile, answer, new_account
@@ -35,6 +36,5 @@ async def create_admin(accounts: Accounts, email: str, password: str) -> str:
     try:
         await accounts.submit([], [Expect("_accounts", {"email": row["email"]}, None), Put("_accounts", row)])
     except LostRace:
-        errors = {"email": ["is taken already"]}
-        raise Refusal("conflict", "an account has this e-mail address already", errors=errors) from None
+        raise taken() from None
     return str(row["id"])

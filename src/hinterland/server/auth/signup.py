@@ -5,7 +5,7 @@ Open sign-up can't hide who has an account: a taken e-mail is answered with 409.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hinterland.contract.accounts import Session
@@ -23,8 +23,8 @@ RELEASED = "%s@released.invalid"
 REGISTERED = "User registered successfully"
 
 
-async def sign_up(accounts: Accounts, body: object, address: str) -> Session:
-    """Register `{name, email, password, …fields of users}`.
+async def sign_up(accounts: Accounts, body: object, address: str, besides: Sequence[RowAct] = ()) -> Session:
+    """Register `{name, email, password, …fields of users}`; `besides` are rows that are written with it.
 
     Raises `validation` with all errors by field, `conflict` for a taken e-mail, `password_policy`, `rate_limited`.
     """
@@ -37,9 +37,9 @@ async def sign_up(accounts: Accounts, body: object, address: str) -> Session:
     id, mark = _id(accounts)
     opening = open_session(accounts, mark)
     row = new_account(mark, email, encoded, accounts.clock.now())
-    acts = [*stale, Expect("_accounts", {"email": email}, None), Put("_accounts", row), *opening.acts]
+    acts = [*stale, Expect("_accounts", {"email": email}, None), Put("_accounts", row), *opening.acts, *besides]
     create = Write(act="create", collection="users", id=id, body=fields)
-    record = await _write(accounts, [*await _releasing(accounts, email), create], acts)
+    record = await _write(accounts, [*await releasing(accounts, email), create], acts)
     principal = accounts.sessions.principal({**row, "id": str(record.id)}, opening.session)
     return answer(accounts, principal, opening.refresh_token, profile(accounts, principal, record), REGISTERED)
 
@@ -87,7 +87,7 @@ def _id(accounts: Accounts) -> tuple[RecordId, str | Assigned]:
     return id, id
 
 
-async def _releasing(accounts: Accounts, email: str) -> list[Write]:
+async def releasing(accounts: Accounts, email: str) -> list[Write]:
     """What frees `email` where it stands in the profile of somebody who does not sign in with it.
 
     A profile that nobody signed up for can't prove its address, so that it must not keep the owner from it; nor is it

@@ -4,22 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import RecordId
+from hinterland.contract.operations import path_of
 from hinterland.contract.records import Document
 from hinterland.server.auth.forms import comparable
+from hinterland.server.data.plan import Actor
 from hinterland.server.security.sessions import erasing
 from hinterland.server.storage.system import Amend, RowAct
 
 
-def keep_account(id: RecordId, old: Document | None, new: Document | None, *, is_own: bool) -> Sequence[RowAct]:
+def keep_account(id: RecordId, old: Document | None, new: Document | None, by: Actor) -> Sequence[RowAct]:
     """The system rows that go with a users record that was `old` and will be `new`; None: there is none.
 
-    A deleted record takes the account along. A new e-mail becomes the one that signs in where the change `is_own`: the
-    person's, or an administrator's. Where rules let others write the profile, they change the profile alone.
+    A deleted record takes the account along. A new e-mail that an administrator sets becomes the one that signs in.
+    Users change their own with the password, in an operation of its own: raises `forbidden` (OWASP ASVS 5.0, 7.5).
+    Where rules let others write the profile, they change the profile alone.
     """
     if new is None:
         return erasing(str(id))
-    email = new.get("email")
-    if old is None or not is_own or not isinstance(email, str) or email == old.get("email"):
+    before, after = (_signing(document) for document in (old or {}, new))
+    if old is None or by == "other" or before == after:
         return ()
-    return [Amend("_accounts", {"id": str(id)}, {"email": comparable(email)})]
+    if by == "owner":
+        raise _needs_password()
+    return [Amend("_accounts", {"id": str(id)}, {"email": after})] if after is not None else ()
+
+
+def _signing(document: Document) -> str | None:
+    """The e-mail of a users record as it would sign in."""
+    email = document.get("email")
+    return comparable(email) if isinstance(email, str) else None
+
+
+def _needs_password() -> Refusal:
+    how = f"POST {path_of('auth.email')} with the current password"
+    return Refusal(
+        "forbidden", f"your own e-mail can't be changed here; use {how}", errors={"email": [f"is changed by {how}"]}
+    )

@@ -27,6 +27,7 @@ from hinterland.server.storage.reading import pause
 from hinterland.server.storage.system import SYSTEM_TABLES, Amend, Put, Row, RowAct
 
 Kind = Literal["create", "update", "delete"]
+Actor = Literal["system", "owner", "other"]
 RecordKey = tuple[str, str, RecordId]
 KEYS_OF = {table.name: table.key for table in SYSTEM_TABLES}
 UNIQUE_OF = {table.name: frozenset(table.unique) for table in SYSTEM_TABLES}
@@ -36,10 +37,11 @@ UNWRITTEN = 0  # the revision of a record whose commit has not been given one ye
 class Companion(Protocol):
     """Says which system rows change with a record that was `old` and will be `new`; None: there is none.
 
-    `is_own`: the caller is the user whose record it is, an administrator, or the system. May raise a refusal.
+    `by` whom: the "system" or an administrator, the "owner" whose record it is, or any "other" caller whom the rules
+    allow it. May raise a refusal.
     """
 
-    def __call__(self, id: RecordId, old: Document | None, new: Document | None, *, is_own: bool) -> Sequence[RowAct]:
+    def __call__(self, id: RecordId, old: Document | None, new: Document | None, by: Actor) -> Sequence[RowAct]:
         """The rows' changes, in the transaction of the record's."""
 
 
@@ -360,8 +362,9 @@ class Plan:
     async def _accompany(self, entry: Entry, id: RecordId, before: StoredRecord | None, new: Document | None) -> None:
         """Add the system rows that change with the record. Raises `conflict` where one clashes with another row."""
         old = None if before is None else documents.document_of(before)
-        is_own = self._is_free or self.request.caller.id == id
-        acts = self.state.companions[entry.name](id, old, new, is_own=is_own)
+        is_owner = self.request.caller.id == id and not self.request.is_profile_only
+        by: Actor = "system" if self._is_free else "owner" if is_owner else "other"
+        acts = self.state.companions[entry.name](id, old, new, by)
         for act in acts:
             if isinstance(act, Amend):
                 await self._check_row(act)

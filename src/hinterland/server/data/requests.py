@@ -73,6 +73,7 @@ class WriteRequest(NamedTuple):
     `acts` are the system rows that change with them. `is_trusted` skips rules and allows given integer ids: for the
     account operations and imports. `stamp` and `base` come from a device. `answer` makes the body that `key` keeps: it
     is pure and short, since it runs in the writer. `times`, by position, are those that created records keep.
+    `is_profile_only`: what is written to a user's record does not change how the user signs in.
     """
 
     writes: Sequence[Write]
@@ -85,3 +86,4 @@ class WriteRequest(NamedTuple):
     base: Sequence[int] = ()
     answer: Callable[[Outcome], Answer] | None = None
     times: Sequence[Times | None] = ()
+    is_profile_only: bool = False

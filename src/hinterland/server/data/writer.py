@@ -336,8 +336,8 @@ def _finish(item: Decided, outcome: Outcome, now: float) -> tuple[Outcome, list[
         settled = Settled(seq=request.step.seq, status="applied" if request.writes else "withdrawn",
                           revision=outcome.revision, ids=dict(outcome.ids), lost=list(outcome.lost))  # fmt: skip
         outcome = outcome._replace(settled=settled)
-        return outcome, [*acts, *devices.settle(request.step, settled, now)]
+        return outcome, [*devices.settle(request.step, settled, now), *acts]  # which may drop it, with the account
     if request.key is not None and outcome.answer is not None:
         row = {**request.key._asdict(), **outcome.answer._asdict(), "revision": outcome.revision, "at": now}
-        return outcome, [*acts, Put("_answers", row)]
+        return outcome, [Put("_answers", row), *acts]
     return outcome, acts

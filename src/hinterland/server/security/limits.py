@@ -77,6 +77,14 @@ class LoginLimits:
         self._addresses.take(network, now)
         return guess
 
+    def confirm(self, session: str) -> Guess:
+        """Count a password that somebody signed in gives once more. Raises `rate_limited`; each session has its own
+        quota, so that nobody else keeps its owner from it."""
+        key, now = f"session {session}", self._clock.monotonic()
+        _refuse_before(self._accounts.wait(key, now), "passwords")
+        self._accounts.take(key, now)
+        return Guess(key, "", "")
+
     def undo(self, guess: Guess) -> None:
         """The attempt was not judged: it does not count."""
         self._accounts.give_back(guess.account)

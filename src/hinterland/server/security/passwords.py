@@ -42,13 +42,15 @@ class Passwords:
         self._dummy = self._pool.submit(self._hasher.hash, secrets.token_bytes(32))
 
     def problems(self, password: str) -> list[str]:
-        """What the person must mend: the messages for the field `password`.
+        """What is wrong with a new password: the messages for its field. One of blanks alone would not log in.
 
         Raises the `password_policy` refusal for an absurd length.
         """
         length = len(unicodedata.normalize("NFC", password[: LONGEST * 4]))
         if length > LONGEST:
             raise Refusal("password_policy", f"a password has at most {LONGEST:,} characters")
+        if password and not password.strip():
+            return ["must not be blank"]
         return [f"must have at least {self._shortest} characters"] if length < self._shortest else []
 
     async def encode(self, password: str) -> str:

@@ -64,10 +64,15 @@ def account_subject(account: object) -> str:
 
 
 def erasing(account: str) -> list[RowAct]:
-    """What goes with a user's record when it is deleted: the account and its sessions, which end everywhere."""
+    """What goes with an account: its sessions, which end everywhere, and all that is kept for its requests.
+
+    Refresh tokens without a session are worth nothing; housekeeping drops them.
+    """
+    kept = [Drop(table, {"account": account}) for table in ("_sessions", "_tickets", "_devices", "_results")]
     return [
         Drop("_accounts", {"id": account}),
-        Drop("_sessions", {"account": account}),
+        *kept,
+        Drop("_answers", {"caller": account}),
         Signal(account_subject(account)),
     ]
 

@@ -21,6 +21,7 @@ from hinterland.server.data.documents import wire
 from hinterland.server.data.reader import Page
 from hinterland.server.data.requests import Answer, Key, Outcome, WriteRequest
 from hinterland.server.http import JSON, Headers, HttpAnswer, HttpRequest, caching
+from hinterland.server.protocols.rest.keys import REPLAYED, idempotency_key
 from hinterland.server.protocols.rest.tags import demands_absence, etag, names, revisions, tags
 from hinterland.server.protocols.rest.tutorial import in_utc
 
@@ -209,7 +210,14 @@ async def _write(
 ) -> HttpAnswer:
     key = _key(request, raw)
     answer = _answerer(request, entry, write, status)
-    wanted = WriteRequest((write,), request.caller, key=key, answer=answer if key is not None else None)
+    # A tutorial's PATCH of a user changes the profile: what signs in changes with the password alone.
+    wanted = WriteRequest(
+        (write,),
+        request.caller,
+        key=key,
+        answer=answer if key is not None else None,
+        is_profile_only=request.is_alias,
+    )
     outcome = await backend.writer.submit(wanted)
     stored = outcome.answer if outcome.answer is not None else answer(outcome)
     headers: Headers = [JSON] if stored.body else []
@@ -218,7 +226,7 @@ async def _write(
     if stored.status == 201:
         headers.append((b"location", _location(request, stored).encode()))
     if outcome.replayed:
-        headers.append((b"idempotency-replayed", b"true"))
+        headers.append(REPLAYED)
     return HttpAnswer(stored.status, headers, stored.body)
 
 
@@ -243,12 +251,9 @@ def _answerer(request: HttpRequest, entry: Entry, write: Write, status: int) -> 
 
 def _key(request: HttpRequest, raw: bytes) -> Key | None:
     """The idempotency key of the request, with a digest of all that makes it this request."""
-    given = request.headers.get(b"idempotency-key")
-    if given is None:
+    key = idempotency_key(request)
+    if not key:
         return None
-    key = given.decode("latin-1").strip().strip('"')
-    if not 1 <= len(key) <= 200 or not key.isprintable():
-        raise Refusal("invalid_query", "an Idempotency-Key has 1 to 200 printable characters")
     condition = request.headers.get(b"if-match", b"") + b"\0" + request.headers.get(b"if-none-match", b"")
     parts = (request.method.encode(), request.path.encode(), condition, raw)
     digest = hashlib.sha256(b"\0".join(parts)).hexdigest()

@@ -16,6 +16,7 @@ _STAMPS: dict[str, Any] = {
     "updated_at": {"type": "string", "format": "date-time", "readOnly": True},
     "revision": {"type": "integer", "readOnly": True},
 }
+_CURRENT: dict[str, Any] = {"type": "string", "minLength": 1}
 _EMAIL: dict[str, Any] = {"type": "string", "format": "email", "minLength": 3, "maxLength": 254}
 
 
@@ -31,6 +32,11 @@ def forms(collections: Iterable[Collection], password_length: int) -> dict[str, 
     return {
         "Registration": registration,
         "NewAdministrator": _object(new, [*new]),
+        "PasswordReset": _object(new, [*new]),
+        "PasswordChange": _object(
+            {"password": _CURRENT, "new_password": new["password"]}, ["password", "new_password"]
+        ),
+        "EmailChange": _object({"email": _EMAIL, "password": _CURRENT}, ["email", "password"]),
     }
 
 

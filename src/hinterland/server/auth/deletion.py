@@ -1,0 +1,29 @@
+"""Delete one's own account: the password is asked for, and everything that signs in goes with the record."""
+
+from __future__ import annotations
+
+from hinterland.contract.changes import Write
+from hinterland.contract.identity import Principal
+from hinterland.server.auth.admin_remove import remove
+from hinterland.server.auth.confirmation import confirmed, unchanged, wrong_password
+from hinterland.server.auth.forms import form, require
+from hinterland.server.auth.parts import Accounts
+from hinterland.server.storage.system import LostRace
+
+
+async def delete_account(accounts: Accounts, principal: Principal, body: object) -> None:
+    """Take `{password}`. Rules are not asked: an account is its owner's.
+
+    Raises `unauthorized`, `validation` for a wrong password, `rate_limited`, and `conflict` for the last administrator.
+    """
+    fields = form(body)
+    require(fields, ("password",), text=("password",))
+    account = await confirmed(accounts, principal, fields["password"])
+    try:
+        if account["is_admin"]:
+            await remove(accounts, account, unchanged(account))
+        else:
+            write = Write(act="delete", collection="users", id=principal.id)
+            await accounts.submit([write], [unchanged(account)])
+    except LostRace:
+        raise wrong_password() from None

@@ -1,0 +1,54 @@
+"""Change one's own e-mail address, which signs in: the password is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hinterland.contract.changes import Write
+from hinterland.contract.errors import Refusal, invalid
+from hinterland.contract.identity import Principal
+from hinterland.server.auth.confirmation import confirmed, unchanged, wrong_password
+from hinterland.server.auth.forms import comparable, email_problems, form, require
+from hinterland.server.auth.me import me
+from hinterland.server.auth.parts import Accounts
+from hinterland.server.auth.signup import releasing
+from hinterland.server.storage.system import Amend, LostRace, RowAct
+
+
+async def change_email(accounts: Accounts, principal: Principal, body: object) -> str:
+    """Take `{email, password}`; the user's record afterwards, JSON text.
+
+    Raises `unauthorized`, `validation` for a wrong password or address, `conflict` for a taken one, `rate_limited`.
+    """
+    fields = form(body)
+    require(fields, ("email", "password"), text=("email", "password"))
+    if problems := email_problems(fields["email"]):
+        raise invalid({"email": problems})
+    account = await confirmed(accounts, principal, fields["password"])
+    email = fields["email"].strip()
+    async with accounts.storage.snapshot() as snapshot:
+        other = await snapshot.row("_accounts", {"email": comparable(email)})
+    if other is not None and other["id"] != account["id"]:
+        raise taken()
+    acts: list[RowAct] = [
+        unchanged(account),
+        Amend("_accounts", {"id": account["id"]}, {"email": comparable(email)}),
+    ]
+    try:
+        writes = [*await releasing(accounts, comparable(email)), *_profile(accounts, principal, email)]
+        await accounts.submit(writes, acts)
+    except LostRace:
+        raise wrong_password() from None
+    return await me(accounts, principal)
+
+
+def _profile(accounts: Accounts, principal: Principal, email: str) -> Sequence[Write]:
+    """What changes in the user's record; administrators have none."""
+    if principal.is_admin or "email" not in accounts.users.names:
+        return []
+    return [Write(act="patch", collection="users", id=principal.id, body={"email": email})]
+
+
+def taken() -> Refusal:
+    """The refusal of an e-mail address with which somebody else signs in."""
+    return Refusal("conflict", "an account has this e-mail address already", errors={"email": ["is taken already"]})

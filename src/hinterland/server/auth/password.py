@@ -1,0 +1,54 @@
+"""Change one's own password: the old one is asked for, and every other session ends."""
+
+from __future__ import annotations
+
+from hinterland.contract.errors import Refusal
+from hinterland.contract.identity import Principal
+from hinterland.server.auth.confirmation import confirmed, unchanged, wrong_password
+from hinterland.server.auth.forms import form, require
+from hinterland.server.auth.parts import Accounts
+from hinterland.server.security.sessions import account_subject
+from hinterland.server.storage.system import Amend, Expect, LostRace, Row, RowAct, Signal
+
+
+async def change_password(accounts: Accounts, principal: Principal, body: object) -> None:
+    """Take `{password, new_password}`. The caller's session stays.
+
+    Raises `unauthorized`, `validation` for a wrong password, `password_policy` for one that can't be used, and
+    `rate_limited`.
+    """
+    fields = form(body)
+    require(fields, ("password", "new_password"), text=("password", "new_password"))
+    account = await confirmed(accounts, principal, fields["password"])
+    encoded = await new_password(accounts, fields["new_password"], "new_password")
+    acts: list[RowAct] = [
+        unchanged(account),
+        Expect("_sessions", {"id": principal.session}, {"ended": None}),
+        *with_password(account, encoded, accounts.clock.now()),
+        Amend("_sessions", {"id": principal.session}, {"ended": None}),
+    ]
+    try:
+        await accounts.submit([], acts)
+    except LostRace:
+        raise wrong_password() from None
+
+
+async def new_password(accounts: Accounts, password: str, field: str) -> str:
+    """The encoded hash of a new password. Raises `password_policy` with its messages under the name of `field`."""
+    if problems := accounts.passwords.problems(password):
+        raise Refusal("password_policy", f"{field}: {problems[0]}", errors={field: problems})
+    try:
+        return await accounts.passwords.encode(password)
+    except Refusal as refusal:
+        if "password" in refusal.errors:
+            refusal.errors = {field: refusal.errors["password"]}
+        raise
+
+
+def with_password(account: Row, encoded: str, now: float) -> list[RowAct]:
+    """The rows of a new password: with it every session of the account ends, everywhere."""
+    return [
+        Amend("_accounts", {"id": account["id"]}, {"password": encoded}),
+        Amend("_sessions", {"account": account["id"], "ended": None}, {"ended": now}),
+        Signal(account_subject(account["id"])),
+    ]

@@ -1,0 +1,66 @@
+"""A sign-up with an idempotency key: repeated, it answers with the user that it made, and makes no other.
+
+Tokens and passwords are not kept for that. A repetition is recognised by a keyed digest of the form without its
+password, must give the right password again, and begins a new session.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from hinterland.contract.accounts import Session
+from hinterland.contract.errors import Refusal
+from hinterland.server.auth.forms import form
+from hinterland.server.auth.login import log_in
+from hinterland.server.auth.parts import Accounts
+from hinterland.server.auth.signup import REGISTERED, sign_up
+from hinterland.server.storage.system import Expect, Put, Row
+
+_CALLER = "signup:"  # whose the key is: no user's id has a colon
+_encode = msgspec.json.Encoder(order="sorted").encode
+
+
+async def sign_up_once(accounts: Accounts, body: object, address: str, key: str) -> tuple[Session, bool]:
+    """`sign_up` with a key; and whether it is a repetition. Raises `key_reused` for another form or password too."""
+    given = form(body)
+    name = {"caller": _CALLER, "key": key}
+    row = {**name, "fingerprint": _fingerprint(accounts, given), "status": 201, "body": b"", "revision": 0,
+           "at": accounts.clock.now()}  # fmt: skip
+    if (session := await _repeated(accounts, row, given, address)) is not None:
+        return session, True
+    try:
+        return await sign_up(accounts, given, address, [Expect("_answers", name, None), Put("_answers", row)]), False
+    except Refusal as refusal:  # the same request may have come first over another connection
+        session = await _repeated(accounts, row, given, address) if refusal.code == "conflict" else None
+        if session is None:
+            raise
+        return session, True
+
+
+async def _repeated(accounts: Accounts, row: Row, given: Mapping[str, Any], address: str) -> Session | None:
+    known = await accounts.storage.row("_answers", {"caller": row["caller"], "key": row["key"]})
+    if known is None:
+        return None
+    if known["fingerprint"] != row["fingerprint"]:
+        raise _reused()
+    try:
+        session = await log_in(accounts, {"email": given["email"], "password": given["password"]}, address)
+    except Refusal as refusal:
+        if refusal.code == "invalid_credentials":
+            raise _reused() from None
+        raise
+    return msgspec.structs.replace(session, message=REGISTERED)
+
+
+def _fingerprint(accounts: Accounts, given: Mapping[str, Any]) -> str:
+    fields = {name: value for name, value in given.items() if "password" not in name.casefold()}
+    return hmac.new(accounts.keys.secret("signup"), _encode(fields), hashlib.sha256).hexdigest()
+
+
+def _reused() -> Refusal:
+    return Refusal("key_reused", "this idempotency key was used for another sign-up; use a new one")

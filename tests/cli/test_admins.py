@@ -1,0 +1,55 @@
+"""`hinterland admin` with a running server and without one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.support.command import Ended, hinterland, told
+from tests.support.server import ServerProcess
+
+Serve = Callable[..., ServerProcess]
+ONE, TWO = "one@example.org", "two@example.org"
+PASSWORD, NEW = "correct horse 7", "another horse 8"
+
+
+def admin(data: Path, *arguments: object, password: str = "") -> Ended:
+    """The command, with a password as a script hands it over."""
+    return hinterland("admin", *arguments, "--data", data, env={"HINTERLAND_ADMIN_PASSWORD": password})
+
+
+@pytest.mark.parametrize("is_running", [False, True])
+def test_administrators_from_beginning_to_end(server_process: Serve, tmp_path: Path, is_running: bool) -> None:
+    """Administrators are made, listed, given another password and removed, whether or not the server runs; the last
+    one goes only if that is forced."""
+    data = tmp_path / "data"
+    server = server_process(data=data)
+    if not is_running:
+        server.terminate()
+    assert "There is no administrator" in admin(data, "list").out
+    for email in (ONE, TWO):
+        assert admin(data, "create", email, password=PASSWORD).code == 0
+    listed = admin(data, "list")
+    assert [line.split()[0] for line in listed.out.splitlines()] == [ONE, TWO]
+    assert "sessions of this account have ended" in admin(data, "password", ONE, password=NEW).out
+    assert "Removed" in admin(data, "remove", TWO).out
+    assert "last administrator" in told(admin(data, "remove", ONE))
+    assert "--force" in told(admin(data, "remove", ONE))
+    assert "there is no administrator" in told(admin(data, "remove", TWO))
+    if not is_running:
+        server.start()
+    for password, status in ((PASSWORD, 401), (NEW, 200)):
+        form = {"email": ONE, "password": password}
+        assert httpx2.post(f"{server.url}/v1/admin/login", json=form).status_code == status
+    assert admin(data, "remove", ONE, "--force").code == 0
+    assert "There is no administrator" in admin(data, "list").out
+
+
+def test_a_password_that_never_logs_in(tmp_path: Path, server_process: Serve) -> None:
+    """A password of blanks, which nobody could log in with, is refused when it is given."""
+    server_process(data=tmp_path / "data").terminate()
+    assert "must not be blank" in told(admin(tmp_path / "data", "create", ONE, password=" " * 12))
+    assert "There is no administrator" in admin(tmp_path / "data", "list").out

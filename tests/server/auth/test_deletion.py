@@ -1,0 +1,73 @@
+"""Delete one's own account."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from hinterland.server.protocols.sse import FRAMING
+from hinterland.server.storage.system import SYSTEM_TABLES
+from tests.server.api import Api, problem
+
+PASSWORD = {"password": "correct horse"}
+
+
+async def delete(api: Api, ada: dict[str, Any], password: object = PASSWORD["password"]) -> Any:
+    """The answer of a deletion."""
+    return await api("POST", "/v1/auth/delete", json={"password": password}, headers=ada["headers"])
+
+
+async def leave_traces(api: Api, ada: dict[str, Any]) -> None:
+    """Do what leaves system rows behind: a keyed write, a push, a ticket, a second session."""
+    headers = ada["headers"]
+    made = await api("POST", "/v1/records/things", json={"text": "t"}, headers={**headers, "Idempotency-Key": "k"})
+    write = {"act": "create", "collection": "things", "body": {"text": "pushed"}}
+    push = {"device": "d", "mutations": [{"seq": 1, "id": "m1", "writes": [write]}]}
+    pushed = await api("POST", "/v1/sync/push", json=push, headers=headers)
+    ticket = await api("POST", "/v1/events/ticket", headers=headers)
+    again = await api("POST", "/v1/auth/login", json={"email": "ada@example.org", **PASSWORD})
+    assert [answer.status_code for answer in (made, pushed, ticket, again)] == [201, 200, 200, 200]
+
+
+async def test_everything_of_the_account_goes(each_api: Api) -> None:
+    """With the password one's own account goes at once, though no rule lets anybody delete users: record, sessions,
+    streams, tickets, devices and the answers of idempotency keys; others keep theirs, and the e-mail is free."""
+    ada, ben = await each_api.sign_up("ada"), await each_api.sign_up("ben")
+    await leave_traces(each_api, ada)
+    caller = await each_api.backend.tokens.verify(ada["token"].encode())
+    stream = await each_api.backend.feed.subscribe(caller, ["things"], FRAMING)
+    answer = await delete(each_api, ada)
+    assert (answer.status_code, answer.content) == (204, b"")
+    problem(await each_api("GET", "/v1/auth/me", headers=ada["headers"]), 401, "unauthorized")
+    await asyncio.wait_for(stream.ended, 20)
+    storage, id = each_api.backend.storage, str(ada["user"]["id"])
+    kept = {table.name: await storage.rows(table.name, {}) for table in SYSTEM_TABLES}
+    named = [name for name, rows in kept.items() for row in rows if id in map(str, row.values())]
+    assert named == []
+    assert (await each_api("GET", "/v1/auth/me", headers=ben["headers"])).status_code == 200
+    gone = await each_api("GET", f"/v1/records/users/{id}", headers=each_api.admin)
+    problem(gone, 404, "not_found")
+    assert (await each_api.sign_up("ada"))["user"]["id"] != ada["user"]["id"]
+
+
+async def test_a_wrong_password_deletes_nothing(each_api: Api) -> None:
+    """With another password, or without one, nothing goes."""
+    ada = await each_api.sign_up("ada")
+    for password in ("wrong horse", "", None, 7):
+        refused = problem(await delete(each_api, ada, password), 400, "validation")
+        assert refused["errors"].keys() == {"password"}
+    problem(await each_api("POST", "/v1/auth/delete", json=PASSWORD), 401, "unauthorized")
+    assert (await each_api("GET", "/v1/auth/me", headers=ada["headers"])).status_code == 200
+
+
+async def test_the_last_administrator_stays(api: Api) -> None:
+    """An administrator deletes the own account, unless it is the last one."""
+    sessions = []
+    for name in ("one", "two"):
+        root = {"email": f"{name}@example.org", **PASSWORD}
+        await api("POST", "/v1/admin/admins", json=root, headers=api.admin)
+        token = (await api("POST", "/v1/admin/login", json=root)).json()["token"]
+        sessions.append({"headers": {"Authorization": f"Bearer {token}"}})
+    assert (await delete(api, sessions[0])).status_code == 204
+    problem(await delete(api, sessions[1]), 409, "conflict")
+    assert (await api("GET", "/v1/auth/me", headers=sessions[1]["headers"])).status_code == 200
