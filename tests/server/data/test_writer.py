@@ -13,9 +13,9 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal, RecordId
 from hinterland.contract.records import Document
 from hinterland.kit.clock import ManualClock
-from hinterland.server.data.plan import Actor
 from hinterland.server.data.requests import Answer, Key, Outcome, WriteRequest
 from hinterland.server.data.writer import MAX_GROUP, Writer
+from hinterland.server.security.sessions import Actor
 from hinterland.server.storage.failures import Deadlock, FateUnknown
 from hinterland.server.storage.protocol import Storage
 from hinterland.server.storage.system import ASSIGNED, Drop, Expect, LostRace, Put, RowAct

@@ -12,6 +12,7 @@ from hinterland.contract.accounts import Session
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.identity import RecordId, new_id
+from hinterland.contract.records import META
 from hinterland.server.auth.forms import comparable, email_problems, form, require
 from hinterland.server.auth.opening import answer, new_account, open_session, profile
 from hinterland.server.auth.parts import Accounts
@@ -48,7 +49,7 @@ def _checked(accounts: Accounts, given: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of the user's record; the password is none."""
     needed = [name for name, field in accounts.users.collection.fields.items() if field.required]
     require(given, dict.fromkeys([*needed, "email", "password"]), text=("email", "password"))
-    fields = {name: value for name, value in given.items() if name not in ("email", "password")}
+    fields = {name: value for name, value in given.items() if name not in ("email", "password", *META)}
     if "email" in accounts.users.names:
         fields["email"] = given["email"].strip()
     email = {"email": email_problems(given["email"])}

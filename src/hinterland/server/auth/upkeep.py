@@ -9,8 +9,7 @@ from hinterland.contract.identity import RecordId
 from hinterland.contract.operations import path_of
 from hinterland.contract.records import Document
 from hinterland.server.auth.forms import comparable
-from hinterland.server.data.plan import Actor
-from hinterland.server.security.sessions import erasing
+from hinterland.server.security.sessions import Actor, erasing
 from hinterland.server.storage.system import Amend, RowAct
 
 

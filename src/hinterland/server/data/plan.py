@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from hinterland.contract import changes
 from hinterland.contract.changes import Write
@@ -19,7 +19,8 @@ from hinterland.contract.sync import FUTURE_SECONDS, Lost
 from hinterland.server.data import access, documents
 from hinterland.server.data.catalogue import Catalogue, Entry
 from hinterland.server.data.merging import Edit, merged
-from hinterland.server.data.requests import Times, WriteRequest, Written
+from hinterland.server.data.requests import Companion, Times, WriteRequest, Written
+from hinterland.server.security.sessions import Actor
 from hinterland.server.storage import statements
 from hinterland.server.storage.failures import unique
 from hinterland.server.storage.protocol import Change, LogEntry, StoredRecord, Transaction
@@ -27,22 +28,10 @@ from hinterland.server.storage.reading import pause
 from hinterland.server.storage.system import SYSTEM_TABLES, Amend, Put, Row, RowAct
 
 Kind = Literal["create", "update", "delete"]
-Actor = Literal["system", "owner", "other"]
 RecordKey = tuple[str, str, RecordId]
 KEYS_OF = {table.name: table.key for table in SYSTEM_TABLES}
 UNIQUE_OF = {table.name: frozenset(table.unique) for table in SYSTEM_TABLES}
 UNWRITTEN = 0  # the revision of a record whose commit has not been given one yet
-
-
-class Companion(Protocol):
-    """Says which system rows change with a record that was `old` and will be `new`; None: there is none.
-
-    `by` whom: the "system" or an administrator, the "owner" whose record it is, or any "other" caller whom the rules
-    allow it. May raise a refusal.
-    """
-
-    def __call__(self, id: RecordId, old: Document | None, new: Document | None, by: Actor) -> Sequence[RowAct]:
-        """The rows' changes, in the transaction of the record's."""
 
 
 class Deferred(Exception):

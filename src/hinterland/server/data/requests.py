@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from hinterland.contract.changes import Write
 from hinterland.contract.identity import SIGNED_OUT, Principal, RecordId
+from hinterland.contract.records import Document
 from hinterland.contract.sync import Lost, Settled
+from hinterland.server.security.sessions import Actor
 from hinterland.server.storage.protocol import StoredRecord
 from hinterland.server.storage.system import RowAct
 
@@ -65,6 +67,17 @@ class Times(NamedTuple):
 
     created: str | None = None
     updated: str | None = None
+
+
+class Companion(Protocol):
+    """Says which system rows change with a record that was `old` and will be `new`; None: there is none.
+
+    `by` whom: the "system" or an administrator, the "owner" whose record it is, or any "other" caller whom the rules
+    allow it. May raise a refusal.
+    """
+
+    def __call__(self, id: RecordId, old: Document | None, new: Document | None, by: Actor) -> Sequence[RowAct]:
+        """The rows' changes, in the transaction of the record's."""
 
 
 class WriteRequest(NamedTuple):

@@ -21,8 +21,8 @@ from hinterland.contract.sync import Settled
 from hinterland.kit.clock import Clock
 from hinterland.server.data import devices
 from hinterland.server.data.catalogue import Catalogue
-from hinterland.server.data.plan import UNWRITTEN, Companion, Deferred, Plan, RecordKey, State, key_of
-from hinterland.server.data.requests import Answer, Outcome, WriteRequest, Written
+from hinterland.server.data.plan import UNWRITTEN, Deferred, Plan, RecordKey, State, key_of
+from hinterland.server.data.requests import Answer, Companion, Outcome, WriteRequest, Written
 from hinterland.server.storage.failures import Deadlock, FateUnknown
 from hinterland.server.storage.protocol import Change, Storage, StoredRecord, Transaction
 from hinterland.server.storage.system import Assigned, Expect, LostRace, Put, Row, RowAct, Signal

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Literal
 
 from hinterland.contract.identity import Principal, RecordId
 from hinterland.contract.records import Collection
@@ -10,6 +11,8 @@ from hinterland.kit.clock import Clock
 from hinterland.server.storage.protocol import Snapshot, Storage, StoredRecord
 from hinterland.server.storage.system import Drop, Row, RowAct, Signal
 
+Actor = Literal["system", "owner", "other"]
+"""Who changes a user's record: an administrator or the server itself, the user, or whom the rules allow it."""
 ADMIN = "admin:"  # begins the id of an account without a record
 
 
