@@ -146,6 +146,17 @@ class Slow:
         """Nothing is held."""
 
 
+async def test_a_log_in_on_a_connection_that_has_ended(client: Client, script: Scripted, clock: ManualClock) -> None:
+    """A log-in that meets a connection which the server has closed meanwhile is sent again; a wrong password is not."""
+    script.expect("POST", "/v1/auth/login").fail(ConnectionLost())
+    script.expect("POST", "/v1/auth/login").answer(json=session())
+    await play(clock, client.auth.log_in(email=ADA["email"], password=ADA["password"]))
+    assert client.auth.user == USER
+    script.expect("POST", "/v1/auth/login").refuse("invalid_credentials")
+    with pytest.raises(InvalidCredentials):
+        await client.auth.log_in(email=ADA["email"], password="wrong")
+
+
 async def test_logging_out_during_a_renewal(make: Callable[..., Client], script: Scripted) -> None:
     """A renewal that is refused because the user logs out meanwhile tells of the log-out, once, and of nothing else."""
     client = make(slow := Slow(script))

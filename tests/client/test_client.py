@@ -12,7 +12,7 @@ import pytest
 import hinterland.client
 import hinterland.testing
 from hinterland.client.client import DEFAULT_URL, Client
-from hinterland.client.errors import ClientClosed, ConnectionLost
+from hinterland.client.errors import ClientClosed, ConnectionLost, UnsafeRequest
 from hinterland.client.exchange import Request, Response, Send
 from hinterland.client.options import Options
 from hinterland.client.session import SignedOut
@@ -66,6 +66,32 @@ async def test_own_layers_see_each_call_once(make: Callable[..., Client], script
     script.expect("GET", "/x", headers={"x-own": "1"}).answer(200)
     await play(clock, make(layers=[own]).request("GET", "/x"))
     assert len(seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "words"),
+    [
+        ("health", {}, "'health' is neither a path nor a URL"),
+        ("health?next=http://x", {}, "'health' is neither a path nor a URL"),
+        ("ftp://127.0.0.1/x", {}, "neither a path nor a URL"),
+        ("", {}, "neither a path nor a URL"),
+        ("/x", {"x-name": "ü"}, "the value of x-name must be ASCII"),
+        ("/x", {"x-name": "a\r\nb: c"}, "the value of x-name must be ASCII"),
+        ("/x", {"x name": "1"}, "'x name' is no name of a header"),
+    ],
+)
+async def test_a_request_that_can_not_be_sent(client: Client, path: str, headers: dict[str, str], words: str) -> None:
+    """A path without its slash, or a header that can't be sent, is an error that says so; nothing is sent."""
+    with pytest.raises(UnsafeRequest, match=words) as caught:
+        await client.request("GET", path, headers=headers)
+    assert caught.value.sent == "no"
+
+
+async def test_a_url_in_a_query(client: Client, script: Scripted) -> None:
+    """A path is a path, whatever its query holds."""
+    script.expect("GET", "/x", query={"next": "https://other.example/"}).answer(200)
+    await client.request("GET", "/x?next=https://other.example/")
+    assert script.requests[0].url.startswith("http://127.0.0.1:8000/x")
 
 
 async def test_a_closed_client_says_so(make: Callable[..., Client]) -> None:

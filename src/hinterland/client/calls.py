@@ -8,8 +8,9 @@ from urllib.parse import quote, urlencode
 
 from hinterland.client.answers import error_in, refused_here
 from hinterland.client.documents import check_empty, decoded
+from hinterland.client.errors import UnsafeRequest
 from hinterland.client.exchange import Request, Response, Send, origin_of
-from hinterland.client.options import Options
+from hinterland.client.options import Options, wrong_header
 from hinterland.client.places import checked_collection
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import new_id
@@ -21,9 +22,9 @@ from hinterland.kit.strict_json import MAX_DEPTH
 
 T = TypeVar("T")
 Pairs = Sequence[tuple[str, str]]
-# Carried out once however often they come, though they are POSTs: the server counts mutations, answers the same
-# successor to a refresh token whose answer was lost, and can't end a session twice.
-REPEATABLE = frozenset({"auth.refresh", "auth.logout", "sync.push", "sync.pull"})
+# Safe to repeat though they are POSTs: the server counts mutations, answers the same successor to a refresh token whose
+# answer was lost, can't end a session twice, and a session of a log-in whose answer was lost is never used.
+REPEATABLE = frozenset({"auth.login", "auth.refresh", "auth.logout", "sync.push", "sync.pull"})
 
 
 class Call(Protocol):
@@ -118,9 +119,11 @@ class Calls:
         max_depth: int = MAX_DEPTH,
     ) -> Request:
         """The request of a call that is not in the table; `path` begins with `/` or is a whole URL. Raises BadRequest
-        for a `body` that JSON can't say."""
+        for a `body` that JSON can't say, UnsafeRequest for a path or header that can't be sent."""
         options = self._options
-        url = path if "://" in path else f"{self._base}{path}"
+        url = f"{self._base}{path}" if path.startswith("/") else _whole(path)
+        if wrong := wrong_header(headers):
+            raise UnsafeRequest(f"A header of the request can't be sent: {wrong}.", advice="Correct the header.")
         content = b"" if body is None else _encoded(body, max_depth)
         kind = {"content-type": "application/json"} if content else {}
         # The app's own headers may hold its secrets: another server gets none of them.
@@ -152,6 +155,13 @@ def segment(name: str, value: object) -> str:
     if str(value) in ("", ".", ".."):
         raise ValueError(f"{value!r} can't be the {name} in a path")
     return quote(str(value), safe="~")
+
+
+def _whole(url: str) -> str:
+    if not url.lower().startswith(("http://", "https://")):
+        message = f"{url.partition('?')[0]!r} is neither a path nor a URL, so nothing was sent."
+        raise UnsafeRequest(message, advice="Begin a path with /, and a URL with https://.")
+    return url
 
 
 def _encoded(body: object, max_depth: int) -> bytes:

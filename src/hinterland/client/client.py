@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from hinterland.client.auth import Auth, refresher
 from hinterland.client.calls import Calls
-from hinterland.client.errors import ClientClosed
+from hinterland.client.errors import ClientClosed, InsecureAddress, InvalidSetting
 from hinterland.client.events import Event, Feed
 from hinterland.client.exchange import Layer, Request, Response, Send, Transport, origin_of, stack
 from hinterland.client.layers.bearer import bearer
@@ -65,8 +65,7 @@ class Client:
         allow_http: bool = False,
         random: Random = system_random,
     ) -> None:
-        self.url = (url or os.environ.get("API_URL") or DEFAULT_URL).rstrip("/")
-        check_address(self.url, allow_http=allow_http)
+        self.url = _address(url, allow_http=allow_http)
         self.options = options or Options()
         self.clock = clock or SystemClock()
         self.transport = transport or Network(self.options, clock=self.clock)
@@ -196,6 +195,18 @@ class Client:
         if self._is_closed:
             raise ClientClosed(operation=request.operation)
         return await send(request)
+
+
+def _address(url: str | None, *, allow_http: bool) -> str:
+    named = "" if url else os.environ.get("API_URL", "")
+    address = (url or named or DEFAULT_URL).rstrip("/")
+    try:
+        check_address(address, allow_http=allow_http)
+    except (InvalidSetting, InsecureAddress) as error:
+        if named:
+            raise type(error)(f"API_URL={named}: {error.message}", advice=error.advice, detail=error.detail) from None
+        raise
+    return address
 
 
 def _vault_beside(store: str | os.PathLike[str] | None) -> Vault:

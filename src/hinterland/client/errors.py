@@ -16,6 +16,7 @@ HinterlandError
 │   ├── InsecureAddress          plain http beyond this machine
 │   └── RedirectRefused          the server pointed somewhere that is not safe
 ├── InvalidResponse              the answer does not fit its type
+├── InvalidSetting               an option or a variable of the environment can't be used
 ├── VaultError                   the session can't be kept or read
 ├── ClientClosed                 the client was closed
 ├── WrongLoop                    the client belongs to another event loop, thread or process
@@ -58,6 +59,7 @@ from hinterland.client.failures import (
     HinterlandError,
     InsecureAddress,
     InvalidResponse,
+    InvalidSetting,
     NameNotFound,
     NetworkError,
     PoolTimeout,
@@ -119,6 +121,7 @@ __all__ = [
     "InvalidCursor",
     "InvalidGrant",
     "InvalidResponse",
+    "InvalidSetting",
     "KeyReused",
     "MethodNotAllowed",
     "NameNotFound",

@@ -206,6 +206,14 @@ class VaultError(HinterlandError):
     advice = "Sign in again."
 
 
+class InvalidSetting(HinterlandError, ValueError):
+    """A setting, or a variable of the environment, that can't be used; the message names it and its value."""
+
+    code = "invalid_setting"
+    message = "A setting of the client can't be used."
+    advice = "Correct the setting."
+
+
 class WrongLoop(HinterlandError):
     """The client was called from another event loop, thread or process than the one that it was first used in; nothing
     was done."""

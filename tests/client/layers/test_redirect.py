@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from hinterland.client.client import Client
-from hinterland.client.errors import InsecureAddress, RedirectRefused
+from hinterland.client.errors import InsecureAddress, InvalidSetting, RedirectRefused
 from hinterland.client.layers.redirect import is_loopback
 from hinterland.client.transports.scripted import Scripted
 from tests.client.conftest import log_in
@@ -93,7 +93,7 @@ async def test_plain_http_stays_on_this_machine(make: Callable[..., Client], scr
     """Plain http beyond loopback is refused, for the client's address, a call's and a redirect's, unless allowed."""
     with pytest.raises(InsecureAddress, match=r"http://api\.example"):
         make(url="http://api.example")
-    with pytest.raises(ValueError, match="must begin with https:// or http://"):
+    with pytest.raises(InvalidSetting, match="is no address of a server"):
         make(url="api.example")
     with pytest.raises(InsecureAddress):
         await make().request("GET", "http://api.example/x")

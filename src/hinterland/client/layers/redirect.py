@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
-from hinterland.client.errors import InsecureAddress, RedirectRefused
+from hinterland.client.errors import InsecureAddress, InvalidSetting, RedirectRefused
 from hinterland.client.exchange import Layer, Request, Response, Send, origin_of
 
 MOST_REDIRECTS = 5
@@ -27,12 +27,22 @@ def is_loopback(host: str) -> bool:
 
 
 def check_address(url: str, *, allow_http: bool) -> None:
-    """Raises InsecureAddress for plain http beyond this machine, ValueError for what is no http(s) URL."""
+    """Raises InsecureAddress for plain http beyond this machine, InvalidSetting for what is no http(s) URL."""
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{url!r} is no address of a server: it must begin with https:// or http://")
+    if parts.scheme not in ("http", "https") or not parts.hostname or not _has_port(parts):
+        raise InvalidSetting(
+            f"{url!r} is no address of a server.", advice="Begin it with https:// or http://, and give a port as :8000."
+        )
     if parts.scheme == "http" and not allow_http and not is_loopback(parts.hostname):
         raise InsecureAddress(detail=f"{parts.scheme}://{parts.hostname}")
+
+
+def _has_port(parts: SplitResult) -> bool:
+    """Whether the port is one, or left out."""
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 def next_request(request: Request, response: Response, *, allow_http: bool) -> Request:

@@ -12,6 +12,7 @@ from hinterland.client import errors
 from hinterland.client.errors import HinterlandError
 from hinterland.client.exchange import Journal, Request, Response
 from hinterland.client.options import Options
+from hinterland.client.transports.environment import check_proxies, no_tls, tls_context
 from hinterland.kit.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ _TABLE: tuple[tuple[str, type[HinterlandError]], ...] = (
 
 
 class Network:
-    """Sends requests over the network. The library is loaded and connections are made with the first request.
+    """Sends requests over the network. The library is loaded and connections are made with the first request, which
+    raises InvalidSetting where the environment names a proxy or certificates that can't be used.
 
     `verify` is the TLS context, or a file of certificates to trust instead of the system's.
     """
@@ -56,11 +58,12 @@ class Network:
         self._options = options or Options()
         self._verify = verify
         self._clock = clock or SystemClock()
-        self._client: httpx2.AsyncClient | None = None
+        self._clients: dict[str, httpx2.AsyncClient] = {}  # by scheme
 
     async def __call__(self, request: Request) -> Response:
         """Send the request once, following no redirect."""
-        client = self._client or self._open()
+        scheme = request.url.partition(":")[0].lower()
+        client = self._clients.get(scheme) or self._open(scheme)
         with translated():
             sent = client.build_request(
                 request.method,
@@ -83,22 +86,30 @@ class Network:
 
     async def close(self) -> None:
         """Let connections go; another request opens new ones."""
-        client, self._client = self._client, None
-        if client is not None:
+        clients, self._clients = self._clients, {}
+        for client in clients.values():
             await client.aclose()
 
-    def _open(self) -> httpx2.AsyncClient:
+    def _open(self, scheme: str) -> httpx2.AsyncClient:
         import httpx2
 
-        most, verify = self._options.max_connections, self._verify
-        self._client = httpx2.AsyncClient(
-            verify=ssl.create_default_context(cafile=verify) if isinstance(verify, str) else verify or True,
+        check_proxies()
+        most = self._options.max_connections
+        client = self._clients[scheme] = httpx2.AsyncClient(
+            verify=self._context(scheme),
             http2=self._options.http2,
             limits=httpx2.Limits(max_connections=most, max_keepalive_connections=most, keepalive_expiry=KEEP_ALIVE),
             headers={"user-agent": AGENT},
             follow_redirects=False,
         )
-        return self._client
+        return client
+
+    def _context(self, scheme: str) -> ssl.SSLContext | bool:
+        if scheme == "http":
+            return no_tls()
+        if isinstance(self._verify, ssl.SSLContext):
+            return self._verify
+        return tls_context(self._verify) or True
 
     def _timeout(self, request: Request) -> tuple[float, float, float, float]:
         return request.connect, request.read, self._options.write, self._options.pool
