@@ -105,6 +105,39 @@ async def test_a_bad_request_behind_a_good_one(bad: bytes) -> None:
     assert answers.index(b"hello /second") < answers.index(b"HTTP/1.1 4")
 
 
+async def test_nothing_is_asked_for_long() -> None:
+    """A connection ends when nothing was asked for its time; a request that is answered, or has begun, is no idleness,
+    however long it takes."""
+    looks, slow, begun = 0, asyncio.Event(), asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/slow":
+            await slow.wait()
+        await hello(scope, receive, send)
+
+    class Idle(Connection):
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            self.timeout_keep_alive = 0.02  # type: ignore[assignment]
+
+        def _end_idle(self) -> None:
+            super()._end_idle()
+            nonlocal looks
+            looks += 1
+            if looks == 3:
+                slow.set()
+            if looks == 6:
+                begun.set()
+
+    async with connected(app, Idle) as (reader, writer):
+        writer.write(GET + GET.replace(b"/ ", b"/slow "))
+        await reader.readuntil(b"hello /slow")
+        writer.write(GET[:9])
+        await begun.wait()
+        writer.write(GET[9:])
+        assert (await asyncio.wait_for(reader.read(), 5)).endswith(b"hello /")
+
+
 async def test_a_bad_request_behind_the_last() -> None:
     """What follows a request that closes the connection is not looked at."""
     closing = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
