@@ -31,6 +31,7 @@ FIELDS: dict[str, AnyField] = {
     "n": Integer(),
     "kind": Text(index=True),
     "rank": Integer(index=True),
+    "secret": Text(read="auth.id == record.owner"),
 }
 RULES = {
     "member": "auth.id in record.members",

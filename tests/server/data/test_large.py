@@ -10,6 +10,7 @@ import pytest
 
 from hinterland.contract.changes import Write
 from hinterland.contract.fields import Json, Text
+from hinterland.contract.identity import Principal
 from hinterland.contract.query import Query
 from hinterland.contract.records import EVERYBODY, Collection, users
 from hinterland.kit.clock import ManualClock
@@ -17,7 +18,7 @@ from hinterland.server.data.cursors import Seal
 from hinterland.server.data.reader import Page, Reader
 from hinterland.server.storage.protocol import PAGE_BYTES, Storage
 from tests.server.api import Api
-from tests.server.data.world import ADMIN, KEY, Replica, World, listen, opened
+from tests.server.data.world import ADA, ADMIN, BEN, KEY, Replica, World, listen, opened
 from tests.server.refused import refused
 
 # Names that the statements of pages must not confuse with their own.
@@ -42,10 +43,10 @@ async def world(storage: Storage, clock: ManualClock) -> AsyncIterator[World]:
         yield made
 
 
-async def page(world: World, **query: Any) -> Page:
+async def page(world: World, caller: Principal = ADMIN, **query: Any) -> Page:
     """A page of the list."""
     return await Reader(world.storage, world.catalogue, Seal(KEY)).page(
-        ADMIN, world.catalogue["blobs"], "", Query(**query)
+        caller, world.catalogue["blobs"], "", Query(**query)
     )
 
 
@@ -80,6 +81,30 @@ async def test_private_texts_count(world: World) -> None:
             Write(act="replace", collection="blobs", id=id, body={"hidden": "x" * (PAGE_BYTES // 2 - 100)})
         )
     assert [record.id for record in (await page(world)).records] == [1, 2]
+
+
+async def hide(world: World, size: int) -> None:
+    """Make the texts that are hidden from Ben this large, in four records with equal texts that he sees."""
+    for id in (1, 2, 3, 4):
+        body = {"any": "x" * (PAGE_BYTES // 3), "hidden": "y" * size}
+        await world.write(Write(act="replace", collection="blobs", id=id, body=body))
+
+
+async def test_hidden_texts_do_not_count(world: World) -> None:
+    """Where a page ends does not depend on how large the texts are that its reader can't see, in lists and pulls; what
+    they can see counts."""
+    ends = []
+    for size in (0, 100, PAGE_BYTES // 3):
+        await hide(world, size)
+        found = await page(world, caller=BEN)
+        pulled = await world.pull(BEN, "blobs")
+        ends.append(([record.id for record in found.records], [change.id for change in pulled.changes]))
+        assert "hidden" not in world.catalogue["blobs"].wire(BEN, found.records[0])
+    assert ends == [ends[0]] * 3
+    assert len(ends[0][0]) < 4
+    mine = (await page(world, caller=ADA)).records
+    assert [record.id for record in mine] == [1]
+    assert '"hidden":"yyy' in world.catalogue["blobs"].wire(ADA, mine[0])
 
 
 async def test_a_pull_of_large_records(world: World) -> None:

@@ -7,14 +7,49 @@ an index answers stand outside, or lists would not find their records: they narr
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from hinterland.kit.cel.errors import CelError
 from hinterland.kit.cel.sql import Sql
+from hinterland.server.data.catalogue import Entry
 from hinterland.server.data.ordering import Term
 from hinterland.server.data.rules import Rule
 from hinterland.server.data.views import parts_of
+from hinterland.server.storage.protocol import Texts
+from hinterland.server.storage.statements import RECORD_COLUMNS_OF_R, RECORD_TEXTS
 
 _NOTHING: Term = ("FALSE", [])
+_SHOWN_TEXTS = RECORD_TEXTS._replace(private="r._shown")
+
+
+class Source(NamedTuple):
+    """Where records are read from, as the table `r`: the text behind FROM with its parameters, the columns of a record,
+    and the texts that a page is weighed by."""
+
+    text: str
+    parameters: list[Any]
+    columns: str
+    texts: Texts
+
+
+def source(entry: Entry, private: Mapping[str, Rule | None], auth: Any) -> Source:
+    """The records with the text of their `private` fields where the caller sees one of them, and without it elsewhere:
+    where a page ends must not tell how long a hidden text is."""
+    table = f"{entry.table.name} r"
+    if not private:
+        return Source(table, [], RECORD_COLUMNS_OF_R, RECORD_TEXTS)
+    terms = [_shown(rule, auth) for rule in dict.fromkeys(private.values()) if rule is not None]
+    condition, parameters = _joined(terms, " OR ") if terms else ("FALSE", [])
+    text = f"(SELECT r.*, CASE WHEN {condition} THEN r._private END AS _shown FROM {table}) r"
+    return Source(text, parameters, RECORD_COLUMNS_OF_R.replace("r._private", "r._shown"), _SHOWN_TEXTS)
+
+
+def _shown(rule: Rule, auth: Any) -> Term:
+    try:
+        return _term(rule.sql, auth)
+    except CelError:  # what SQL can't say exactly
+        return "TRUE", []
 
 
 class Asked(NamedTuple):
@@ -45,8 +80,8 @@ def visible(rule: Rule | None, auth: Any, asked: Asked) -> list[Term]:
     own = [_term(sql, auth) for sql in rule.halves if sql is not None]
     if not asked.tested:
         return [*asked.sought, *own]
-    tests, values = _all(asked.tested)
-    rules, given = _all(own)
+    tests, values = _joined(asked.tested, " AND ")
+    rules, given = _joined(own, " AND ")
     found = own[:1] if rule.halves.sought is not None else []
     return [*asked.sought, *found, (f"CASE WHEN {rules} THEN {tests} ELSE FALSE END", [*given, *values])]
 
@@ -61,5 +96,5 @@ def _term(sql: Sql, auth: Any) -> Term:
     return f"({sql.text})", sql.bind({"auth": auth})
 
 
-def _all(terms: list[Term]) -> Term:
-    return " AND ".join(sql for sql, _ in terms), [value for _, values in terms for value in values]
+def _joined(terms: list[Term], operator: str) -> Term:
+    return operator.join(sql for sql, _ in terms), [value for _, values in terms for value in values]

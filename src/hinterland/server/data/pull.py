@@ -17,11 +17,11 @@ from hinterland.contract.query import MAX_LIMIT
 from hinterland.contract.sync import MAX_COLLECTIONS, Pull, PullResult, Settled
 from hinterland.server.data import devices
 from hinterland.server.data.catalogue import Catalogue
+from hinterland.server.data.conditions import source
 from hinterland.server.data.cursors import CHANGED, Cursor, Cursors
 from hinterland.server.data.views import Delta, Version, View, Views, change_text, version
 from hinterland.server.storage.protocol import PAGE_BYTES, Head, LogEntry, Snapshot, Storage, StoredRecord, octets
 from hinterland.server.storage.reading import pause
-from hinterland.server.storage.statements import RECORD_COLUMNS_OF_R, RECORD_TEXTS
 
 _LOG_PAGE = 500
 _LOG_READ = 5_000  # changes that one pull looks at, whether or not they concern the caller
@@ -161,8 +161,10 @@ class Page:
         parameters = [*parameters, self.cursor.revision]
         if after is not None:
             sql, parameters = f"({key}) > (?, ?) AND {sql}", [*table.place(*after), *parameters]
-        sql = f"SELECT {RECORD_COLUMNS_OF_R} FROM {table.name} r WHERE {sql} ORDER BY {key} LIMIT ?"
-        rows, is_cut = await self.snapshot.fetch_some(sql, [*parameters, count + 1], RECORD_TEXTS.of(count + 1))
+        origin = source(view.entry, view.private, view.auth)
+        sql = f"SELECT {origin.columns} FROM {origin.text} WHERE {sql} ORDER BY {key} LIMIT ?"
+        parameters = [*origin.parameters, *parameters, count + 1]
+        rows, is_cut = await self.snapshot.fetch_some(sql, parameters, origin.texts.of(count + 1))
         return [StoredRecord(*row) for row in rows[:count]], is_cut or len(rows) > count
 
     async def _as_it_was(self, view: View, record: StoredRecord) -> StoredRecord | None:

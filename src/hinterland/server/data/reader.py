@@ -9,7 +9,7 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal, RecordId
 from hinterland.contract.query import Query
 from hinterland.server.data.catalogue import Catalogue, Entry
-from hinterland.server.data.conditions import Asked, visible
+from hinterland.server.data.conditions import Asked, Source, source, visible
 from hinterland.server.data.cursors import Seal
 from hinterland.server.data.equality import stored_value
 from hinterland.server.data.ordering import Order, Term
@@ -17,7 +17,6 @@ from hinterland.server.data.plan import denied
 from hinterland.server.data.rules import column
 from hinterland.server.data.views import filter_rule, refuse_hidden
 from hinterland.server.storage.protocol import PAGE_BYTES, Storage, StoredRecord
-from hinterland.server.storage.statements import RECORD_COLUMNS_OF_R, RECORD_TEXTS
 
 _WIDTH = len(StoredRecord._fields)
 
@@ -59,10 +58,17 @@ class Reader:
                 order.after(query, self._seal.opened(query.cursor)), is_sought=order.keys[0].name in entry.book.indexed
             )
         both = (visible(rule, auth, asked) if query.cursor else terms, terms)
-        return await self._page(entry, query, order, both, asker)
+        origin = source(entry, {} if caller.is_admin else entry.private, auth)
+        return await self._page(entry, query, order, both, origin, asker)
 
     async def _page(
-        self, entry: Entry, query: Query, order: Order, terms: tuple[list[Term], list[Term]], asker: str
+        self,
+        entry: Entry,
+        query: Query,
+        order: Order,
+        terms: tuple[list[Term], list[Term]],
+        origin: Source,
+        asker: str,
     ) -> Page:
         """A page of the records of the first terms; those of the second are counted."""
         where, parameters = _where(terms[0])
@@ -70,10 +76,11 @@ class Reader:
         bounds = f"ORDER BY {order.sql} LIMIT ?" + (" OFFSET ?" if offset else "")
         parameters += [query.limit + 1, offset] if offset else [query.limit + 1]
         count, counted = _count(entry, terms[1]) if query.total else ("NULL", [])
-        sql = f"SELECT {RECORD_COLUMNS_OF_R}, ({count}), {order.columns} FROM {entry.table.name} r{where} {bounds}"
-        texts = RECORD_TEXTS.of(query.limit + 1)
+        sql = f"SELECT {origin.columns}, ({count}), {order.columns} FROM {origin.text}{where} {bounds}"
+        parameters = [*counted, *origin.parameters, *parameters]
+        texts = origin.texts.of(query.limit + 1)
         is_costly = _is_costly(entry, query)
-        rows, is_cut = await self.storage.search(sql, [*counted, *parameters], texts, asker=asker, is_costly=is_costly)
+        rows, is_cut = await self.storage.search(sql, parameters, texts, asker=asker, is_costly=is_costly)
         if is_cut and query.page and len(rows) < query.limit:
             raise _too_large_a_page(len(rows))
         has_more = is_cut or len(rows) > query.limit

@@ -114,7 +114,7 @@ class View:
         self.name = entry.name
         self.key = key
         self.fingerprint = hashlib.sha256(repr((definition(entry), key)).encode()).digest()[:8]
-        self._auth = caller.as_auth()
+        self.auth = caller.as_auth()
         listing = entry.rules["list"]
         self._rules = [rule for rule in (None if caller.is_admin else listing, filter) if rule and not rule.is_true]
         self._tests = [(rule, parts_of(rule)) for rule in self._rules]
@@ -122,10 +122,10 @@ class View:
         self._steps = 0 if filter is None else filter.size
         self.is_costly = self._steps > _SIMPLE_SIZE or any(rule.is_metered for rule in self._rules)
         self._is_empty = (listing is None and not caller.is_admin) or not self._passes_auth()
-        self._private: Mapping[str, Rule | None] = {} if caller.is_admin else entry.private
+        self.private: Mapping[str, Rule | None] = {} if caller.is_admin else entry.private
 
     def _passes_auth(self) -> bool:
-        variables = {"auth": self._auth}
+        variables = {"auth": self.auth}
         return all(test(variables) is True for _, parts in self._tests for test in parts.of_auth)
 
     def sees(self, version: Version, meter: Meter | None = None, *, is_alone: bool = False) -> bool:
@@ -155,7 +155,7 @@ class View:
                 if not version.passes(test, rule, meter):
                     return False
             if of_both:
-                variables = {"record": version.variable(rule), "auth": self._auth, METER: meter}
+                variables = {"record": version.variable(rule), "auth": self.auth, METER: meter}
                 for test in of_both:
                     if test(variables) is not True:
                         return False
@@ -163,13 +163,13 @@ class View:
 
     def wire(self, version: Version) -> str:
         """The record without the fields that are hidden: JSON text."""
-        return documents.wire(version.record, self._shown(version)) if self._private else version.wire
+        return documents.wire(version.record, self._shown(version)) if self.private else version.wire
 
     def _shown(self, version: Version) -> frozenset[str]:
         return frozenset(
             name
-            for name, rule in self._private.items()
-            if rule is not None and rule.allows(version.variable(rule), self._auth)
+            for name, rule in self.private.items()
+            if rule is not None and rule.allows(version.variable(rule), self.auth)
         )
 
     def change(self, delta: Delta, meter: Meter | None = None, *, is_alone: bool = False) -> str | None:
@@ -189,7 +189,7 @@ class View:
         """The view as an SQL condition over the table `r`, with its parameters; None where it holds no record."""
         if self._is_empty:
             return None
-        variables = {"auth": self._auth}
+        variables = {"auth": self.auth}
         sql = [f"({rule.sql.text})" for rule in self._rules]
         # CASE is evaluated as it is written: the filter on records that the rule shows, and on no others.
         text = f"CASE WHEN {sql[0]} THEN {sql[1]} ELSE FALSE END" if len(sql) > 1 else "".join(sql)
