@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hinterland.server.http import WHOLE, Disconnected, HttpRequest, json_answer, send_answer
+from hinterland.server.http import JSON, NO_STORE, WHOLE, Disconnected, HttpRequest, json_answer, send_answer
 from tests.server.refused import refused
 
 
@@ -117,7 +117,7 @@ async def test_lengths() -> None:
     answer = json_answer({"a": 1}, 201, [(b"x", b"y")])
     await send_answer({"method": "HEAD"}, send, answer)
     await send_answer({"method": "GET"}, send, answer._replace(status=304, body=b""))
-    headers = [(b"content-type", b"application/json; charset=utf-8"), (b"x", b"y"), (b"content-length", b"7")]
+    headers = [JSON, NO_STORE, (b"x", b"y"), (b"content-length", b"7")]
     assert sent[0]["headers"] == headers
     assert (sent[1]["body"], sent[2]["headers"]) == (b"", answer.headers)
     sent.clear()
