@@ -15,12 +15,12 @@ INSTALL := $(PIP) install --quiet --require-hashes
 SELF := $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: crash field-trip figures help run test check coverage bench lock clean
+.PHONY: conformance crash field-trip figures help run test check coverage bench lock clean
 
 help: ## what can be done here
 	@echo "Hinterland. Needs Python >= 3.11, make and a package index."
 	@echo
-	@awk -F ' *## ' '/^[a-z-]+:.*## / {sub(/:.*/, "", $$1); printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ' *## ' '/^[a-z-]+:.*## / {sub(/:.*/, "", $$1); printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 run: $(VENV)/.run ## serve the example shop on SQLite at http://127.0.0.1:8000 (PORT= changes it)
 	$(BIN)/hinterland serve examples/shop/app.py --data .data/shop --port $(PORT)
@@ -59,13 +59,16 @@ coverage-report: $(VENV)/.dev
 bench: $(VENV)/.dev ## measure beside PocketBase (OUT=file.json keeps the figures)
 	$(BIN)/python -m benchmarks $(if $(OUT),--out $(OUT))
 
+conformance: $(VENV)/.dev ## run the outside suites that apply, with Node (OUT=file.json keeps what passed and what failed)
+	$(BIN)/python -m conformance $(if $(OUT),--out $(OUT))
+
 lock: $(VENV)/.lock ## pin the dependencies anew (UPGRADE=1 takes the newest)
 	sh requirements/lock.sh $(BIN)/../lock/bin/pip-compile $(if $(UPGRADE),--upgrade)
 
 clean: ## remove the environment, caches and the example's data
 	rm -rf $(VENV) .data .coverage.d .coverage htmlcov build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis \
-		.import_linter_cache $(WEB)/node_modules $(WEB)/dist $(PROXY)/node_modules
-	find src tests examples -name __pycache__ -type d -prune -exec rm -rf {} +
+		.import_linter_cache $(WEB)/node_modules $(WEB)/dist conformance/cel_spec/node_modules $(PROXY)/node_modules
+	find src tests examples conformance -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ---- the environment; a stamp says what is in it, so that the second call starts at once
 

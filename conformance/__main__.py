@@ -1,0 +1,31 @@
+"""`python -m conformance [--out file.json]`: every suite, a line for each, and the report."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from conformance import cel_simple, http_lint
+
+SUITES = (cel_simple.run, http_lint.run)
+"""Every suite. A further one is a module beside these, and its `run` stands here."""
+
+
+def main() -> int:
+    """Runs the suites. 0 where no case failed, else 1."""
+    parser = argparse.ArgumentParser(prog="python -m conformance", description="Run the outside suites that apply.")
+    parser.add_argument("--out", type=Path, help="the file that keeps the report, as JSON")
+    out: Path | None = parser.parse_args().out
+    rows = [run().as_row() for run in SUITES]
+    for row in rows:
+        print("{suite}: {passed} of {total} passed, {failed} failed, {refused} refused with a reason".format(**row))
+        for failure in row["failures"]:
+            print(f"  failed: {failure}")
+    if out is not None:
+        out.write_text(json.dumps(rows, indent=1))
+    return 1 if any(row["failed"] for row in rows) else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
