@@ -24,8 +24,8 @@ class SettingsError(Exception):
 _LEAST_AUTH = {
     "access_token_seconds": 1, "session_seconds": 1, "password_min_length": 1,
     "hash_memory_kib": 8, "hash_passes": 1, "hash_threads": 1, "hash_queue": 0, "account_guesses": 1,
-    "account_guess_seconds": 0, "address_guesses": 1, "address_guess_seconds": 0, "address_signups": 1,
-    "address_signup_seconds": 0,
+    "account_guess_seconds": 0, "account_wait_seconds": 1, "address_guesses": 1, "address_guess_seconds": 0,
+    "address_signups": 1, "address_signup_seconds": 0,
 }  # fmt: skip
 
 
@@ -62,6 +62,7 @@ class AuthSettings(msgspec.Struct, frozen=True, kw_only=True):
     hash_queue: int = 64
     account_guesses: int = 10
     account_guess_seconds: float = 30.0
+    account_wait_seconds: float = 300.0
     address_guesses: int = 50
     address_guess_seconds: float = 5.0
     address_signups: int = 100

@@ -11,6 +11,7 @@ import pytest
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
 from hinterland.kit.clock import ManualClock
+from hinterland.server.auth.housekeeping import tidy
 from hinterland.server.auth.login import begin, log_in
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.auth.signup import sign_up
@@ -118,7 +119,8 @@ async def test_a_password_changed_meanwhile_does_not_log_in(accounts: Accounts) 
 
 
 async def test_guesses_on_one_account_are_limited(accounts: Accounts, clock: ManualClock) -> None:
-    """1,000 guesses on one account → 429 with Retry-After; the owner is never locked out for good."""
+    """1,000 guesses on one account, from as many addresses → 429 with Retry-After; the owner gets in at once where
+    somebody signed in before, and elsewhere after the time that is told, while the guesses go on."""
     await sign_up(accounts, ADA, HERE)
     refusals = [
         await refusal(log_in(accounts, CREDENTIALS | {"password": f"guess {n}"}, f"10.0.{n // 250}.{n % 250}"))
@@ -126,11 +128,56 @@ async def test_guesses_on_one_account_are_limited(accounts: Accounts, clock: Man
     ]
     assert [refused.code for refused in refusals[:10]] == ["invalid_credentials"] * 10
     assert {(refused.code, refused.status) for refused in refusals[10:]} == {("rate_limited", 429)}
-    wait = refusals[-1].retry_after
-    assert wait is not None
-    assert (await refusal(log_in(accounts, CREDENTIALS, HERE))).retry_after == wait
-    await clock.advance(wait)
     await log_in(accounts, CREDENTIALS, HERE)
+    wait = (await refusal(log_in(accounts, CREDENTIALS, "192.0.2.99"))).retry_after
+    assert wait is not None
+    await clock.advance(wait)
+    for n in range(100):
+        await refusal(log_in(accounts, CREDENTIALS | {"password": f"more {n}"}, f"10.1.0.{n}"))
+    await log_in(accounts, CREDENTIALS, "192.0.2.99")
+    await log_in(accounts, CREDENTIALS, "192.0.2.99")
+
+
+async def besiege(accounts: Accounts) -> None:
+    """Guess until strangers have to wait for a long time."""
+    for n in range(30):
+        await refusal(log_in(accounts, CREDENTIALS | {"password": f"guess {n}"}, f"10.0.0.{n}"))
+
+
+@pytest.mark.parametrize("is_signed_up_here", [True, False])
+async def test_known_addresses_are_kept(tmp_path: Path, clock: ManualClock, is_signed_up_here: bool) -> None:
+    """After a restart too, guesses from elsewhere keep nobody out at an address from which the account was entered, by
+    sign-up or log-in; what is kept of it does not show the address, and is forgotten after half a year."""
+    async with opened(SqliteStorage(tmp_path / "data"), clock) as accounts:
+        await sign_up(accounts, ADA, HERE if is_signed_up_here else "192.0.2.50")
+        if not is_signed_up_here:
+            await log_in(accounts, CREDENTIALS, HERE)
+            await log_in(accounts, CREDENTIALS, HERE)
+        kept = await rows(accounts, "_known_addresses")
+        assert len(kept) == (1 if is_signed_up_here else 2)
+        assert HERE not in repr(kept)
+    async with opened(SqliteStorage(tmp_path / "data"), clock) as accounts:
+        await besiege(accounts)
+        await log_in(accounts, CREDENTIALS, HERE)
+        clock.jump(181 * 86_400)
+        await tidy(accounts)
+        assert await rows(accounts, "_known_addresses") == []
+        assert (await refusal(log_in(accounts, CREDENTIALS, HERE))).code == "rate_limited"
+
+
+async def test_a_known_address_is_written_once_a_day(accounts: Accounts, clock: ManualClock) -> None:
+    """A log-in from a known address writes it again after a day only, and each account knows its own."""
+    await sign_up(accounts, ADA, HERE)
+    [first] = await rows(accounts, "_known_addresses")
+    await log_in(accounts, CREDENTIALS, HERE)
+    assert await rows(accounts, "_known_addresses") == [first]
+    clock.jump(86_400)
+    await log_in(accounts, CREDENTIALS, HERE)
+    [second] = await rows(accounts, "_known_addresses")
+    assert second == first | {"at": clock.now()}
+    await sign_up(accounts, ADA | {"email": "bo@example.org"}, "192.0.2.60")
+    await besiege(accounts)
+    assert (await refusal(log_in(accounts, CREDENTIALS, "192.0.2.60"))).code == "rate_limited"
 
 
 async def test_guesses_from_one_address_are_limited(lite: Accounts) -> None:

@@ -18,10 +18,13 @@ def guessing(settings: AuthSettings, clock: ManualClock) -> LoginLimits:
     return LoginLimits(settings, clock)
 
 
-def refused(guessing: LoginLimits, email: str, address: str) -> float | None:
+ADA = "ada@example.org"
+
+
+def refused(guessing: LoginLimits, email: str, address: str, *, is_known: bool = False) -> float | None:
     """Seconds to wait where the attempt is refused; None where it may be made."""
     try:
-        guessing.attempt(email, address)
+        guessing.attempt(email, address, is_known=is_known)
     except Refusal as refusal:
         return refusal.retry_after if refusal.status == 429 else float("nan")
     return None
@@ -31,7 +34,8 @@ def test_a_thousand_guesses_on_one_account_are_limited(guessing: LoginLimits) ->
     """1,000 guesses on one account, from as many addresses → 429 with Retry-After, by account."""
     waits = [refused(guessing, "ada@example.org", f"10.0.{n // 250}.{n % 250}") for n in range(1_000)]
     assert waits[:10] == [None] * 10
-    assert all(wait is not None and 1 <= wait <= 30 for wait in waits[10:])
+    assert waits[10:20] == [30.0 * n for n in range(1, 11)]
+    assert waits[20:] == [300.0] * 980
 
 
 def test_one_guess_on_a_thousand_accounts_is_limited(guessing: LoginLimits) -> None:
@@ -43,29 +47,83 @@ def test_one_guess_on_a_thousand_accounts_is_limited(guessing: LoginLimits) -> N
 
 
 async def test_who_waits_as_told_may_try_again(guessing: LoginLimits, clock: ManualClock) -> None:
-    """The owner is never locked out for good: after Retry-After the next attempt is made."""
-    while (wait := refused(guessing, "ada@example.org", "10.0.0.1")) is None:
+    """The owner is never locked out for good: after Retry-After the next attempt is made, once."""
+    while (wait := refused(guessing, ADA, "10.0.0.1")) is None:
         pass
     await clock.advance(wait)
-    assert refused(guessing, "ada@example.org", "10.0.0.9") is None
-    assert refused(guessing, "ada@example.org", "10.0.0.9") is not None
-    await clock.advance(10 * 30)
-    assert [refused(guessing, "ada@example.org", "10.0.0.9") for _ in range(10)] == [None] * 10
+    assert refused(guessing, ADA, "10.0.0.1") is None
+    assert refused(guessing, ADA, "10.0.0.1") is not None
+    await clock.advance(11 * 30)
+    assert [refused(guessing, ADA, "10.0.0.9") for _ in range(9)] == [None] * 9
 
 
-async def test_guesses_from_elsewhere_do_not_keep_the_owner_out(guessing: LoginLimits) -> None:
+@pytest.mark.parametrize("attackers", [1, 20, 1_000])
+async def test_an_owner_at_a_new_address_gets_in(guessing: LoginLimits, clock: ManualClock, attackers: int) -> None:
+    """Under guesses without end, from however many addresses, an owner at an address that was never seen waits once,
+    for five minutes at most and for a minute where one address attacks, and gets in at the time that was told."""
+
+    def attack() -> None:
+        for n in range(attackers):
+            refused(guessing, ADA, f"10.0.{n // 250}.{n % 250}")
+
+    for _ in range(20):
+        attack()
+        await clock.advance(7)
+    wait = refused(guessing, ADA, "192.0.2.7")
+    assert wait is not None
+    assert wait <= (60 if attackers == 1 else 300)
+    for _ in range(int(wait)):
+        attack()
+        await clock.advance(1)
+    attack()
+    assert refused(guessing, ADA, "192.0.2.7") is None
+
+
+async def test_guesses_from_many_addresses_stay_slow(guessing: LoginLimits, clock: ManualClock) -> None:
+    """However many addresses guess on one account without end, each gets one guess in five minutes."""
+    made = 0
+    for _ in range(60):
+        made += sum(refused(guessing, ADA, f"10.0.0.{n}") is None for n in range(100))
+        await clock.advance(60)
+    assert 10 < made <= 10 + 100 * 12
+
+
+async def test_a_turn_is_kept_for_a_while(guessing: LoginLimits, clock: ManualClock) -> None:
+    """A turn that nobody takes is kept for five minutes; then the address waits like any other."""
+    for late, again in ((299, None), (301, 30.0)):
+        while (wait := refused(guessing, ADA, "10.0.0.1")) is None:
+            pass
+        await clock.advance(wait + late)
+        while refused(guessing, ADA, "10.0.0.2") is None:
+            pass
+        found = refused(guessing, ADA, "10.0.0.1")
+        assert found is None if again is None else found is not None
+        await clock.advance(3_600)
+
+
+def test_guesses_from_elsewhere_do_not_keep_the_owner_out(guessing: LoginLimits) -> None:
     """An address that the owner signed in from has its own quota, which a guesser elsewhere can't use up."""
-    guessing.succeeded(guessing.attempt("ada@example.org", "192.0.2.7"))
     for n in range(500):
-        refused(guessing, "ada@example.org", f"10.0.{n // 250}.{n % 250}")
-    assert refused(guessing, "ada@example.org", "192.0.2.7") is None
-    assert refused(guessing, "ada@example.org", "192.0.2.8") is not None
+        refused(guessing, ADA, f"10.0.{n // 250}.{n % 250}")
+    assert [refused(guessing, ADA, "192.0.2.7", is_known=True) for _ in range(10)] == [None] * 10
+    assert refused(guessing, ADA, "192.0.2.7", is_known=True) == 30.0
+    assert refused(guessing, ADA, "192.0.2.8") is not None
 
 
 def test_a_success_does_not_count(guessing: LoginLimits) -> None:
     """Only failed attempts use a quota up: many people may sign in from one office."""
     for n in range(1_000):
-        guessing.succeeded(guessing.attempt(f"user{n % 20}@example.org", "10.0.0.1"))
+        guessing.undo(guessing.attempt(f"user{n % 20}@example.org", "10.0.0.1", is_known=n % 2 == 0))
+
+
+async def test_passwords_given_once_more_are_limited(guessing: LoginLimits, clock: ManualClock) -> None:
+    """Passwords that somebody signed in gives once more are limited by session, apart from log-ins."""
+    for _ in range(10):
+        guessing.confirm("s1")
+    with pytest.raises(Refusal) as refusal:
+        guessing.confirm("s1")
+    assert refusal.value.retry_after == 30.0
+    guessing.undo(guessing.confirm("s2"))
 
 
 def test_a_refused_attempt_does_not_count(guessing: LoginLimits, clock: ManualClock) -> None:
@@ -98,9 +156,10 @@ def test_what_is_remembered_is_bounded(
     monkeypatch.setattr(limits, "REMEMBERED", 10)
     guessing = LoginLimits(settings, clock)
     for n in range(40):
-        guessing.succeeded(guessing.attempt(f"{n}" + "x" * 100_000, "y" * 100_000))
-    assert len(guessing._known) == 10
-    assert all(len(pair) < 400 for pair in guessing._known)
+        for _ in range(12):
+            refused(guessing, f"{n}" + "x" * 100_000, f"{n}" + "y" * 100_000)
+    assert len(guessing._turns) == 10
+    assert all(len(pair) < 400 for pair in guessing._turns)
 
 
 @given(

@@ -16,8 +16,8 @@ from hinterland.server.storage.system import Expect, LostRace, Put
 
 async def log_in(accounts: Accounts, body: object, address: str) -> Session:
     """Check an administrator's `{email, password}` and begin a session. Raises what a user's log-in does."""
-    account, password = await authenticate(accounts, body, address, is_admin=True)
-    opening = await begin(accounts, account, password)
+    account, password, known = await authenticate(accounts, body, address, is_admin=True)
+    opening = await begin(accounts, account, password, known)
     principal = accounts.sessions.principal(account, opening.session)
     return answer(accounts, principal, opening.refresh_token, admin_profile(account))
 

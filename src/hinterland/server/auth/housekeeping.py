@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from hinterland.server.auth.known_addresses import KEPT_SECONDS
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.storage.system import Drop, RowAct
 
@@ -12,6 +13,8 @@ _BATCH = 200
 _SESSIONS = "SELECT id FROM _sessions WHERE expires <= ? OR ended <= ? LIMIT ?"
 # A used token is kept for as long as its successor lives, so that a lost answer can be repeated and reuse is noticed.
 _TOKENS = "SELECT hash FROM _refresh_tokens WHERE coalesce(used, issued) <= ? LIMIT ?"
+
+_ADDRESSES = "SELECT account, address FROM _known_addresses WHERE at <= ? LIMIT ?"
 
 
 async def tidy(accounts: Accounts) -> None:
@@ -21,6 +24,8 @@ async def tidy(accounts: Accounts) -> None:
     while rows := await _fetch(accounts, _SESSIONS, (now, now, _BATCH)):
         await _drop(accounts, [Drop(table, {column: row[0]}) for row in rows
                                for table, column in (("_refresh_tokens", "session"), ("_sessions", "id"))])  # fmt: skip
+    while rows := await _fetch(accounts, _ADDRESSES, (now - KEPT_SECONDS, _BATCH)):
+        await _drop(accounts, [Drop("_known_addresses", {"account": row[0], "address": row[1]}) for row in rows])
     oldest = now - accounts.settings.session_seconds
     while rows := await _fetch(accounts, _TOKENS, (oldest, _BATCH)):
         await _drop(accounts, [Drop("_refresh_tokens", {"hash": row[0]}) for row in rows])

@@ -14,6 +14,7 @@ from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.identity import RecordId, new_id
 from hinterland.contract.records import META
 from hinterland.server.auth.forms import comparable, email_problems, form, require
+from hinterland.server.auth.known_addresses import knowing
 from hinterland.server.auth.opening import answer, new_account, open_session, profile
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.security.sessions import erasing
@@ -38,7 +39,8 @@ async def sign_up(accounts: Accounts, body: object, address: str, besides: Seque
     id, mark = _id(accounts)
     opening = open_session(accounts, mark)
     row = new_account(mark, email, encoded, accounts.clock.now())
-    acts = [*stale, Expect("_accounts", {"email": email}, None), Put("_accounts", row), *opening.acts, *besides]
+    known = knowing(accounts, mark, address)
+    acts = [*stale, Expect("_accounts", {"email": email}, None), Put("_accounts", row), *opening.acts, *known, *besides]
     create = Write(act="create", collection="users", id=id, body=fields)
     record = await _write(accounts, [*await releasing(accounts, email), create], acts)
     principal = accounts.sessions.principal({**row, "id": str(record.id)}, opening.session)

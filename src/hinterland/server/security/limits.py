@@ -45,58 +45,78 @@ class Quota:
 
 
 class Guess(NamedTuple):
-    """One attempt to log in, already counted: under which keys."""
+    """One attempt to log in, already counted: in which quota, under which key, from which network."""
 
-    account: str
-    address: str
-    pair: str
+    quota: Quota
+    key: str
+    network: str = ""
 
 
 class LoginLimits:
     """Who may try to log in. A success uncounts its attempt, so that only failures use a quota up.
 
-    An address from which an account was entered before has a quota of its own for it: whoever guesses elsewhere
-    does not keep the owner out.
+    An address from which an account was entered before has a quota of its own for it, which nobody else uses up.
+    Strangers, all other addresses, share the account's: beyond it each waits for a turn of its own, of which it is told
+    when it comes and which no other stranger takes, and for `account_wait_seconds` at most. So guesses from many
+    addresses are slowed, and an owner at a new address gets in however many there are.
     """
 
     def __init__(self, settings: AuthSettings, clock: Clock) -> None:
         self._clock = clock
-        self._accounts = Quota(settings.account_guesses, settings.account_guess_seconds)
+        self._known = Quota(settings.account_guesses, settings.account_guess_seconds)
+        self._strangers = Quota(settings.account_guesses, settings.account_guess_seconds)
         self._addresses = Quota(settings.address_guesses, settings.address_guess_seconds)
         self._signups = Quota(settings.address_signups, settings.address_signup_seconds)
-        self._known: OrderedDict[str, None] = OrderedDict()
+        self._longest = settings.account_wait_seconds
+        self._turns: OrderedDict[str, float] = OrderedDict()
 
-    def attempt(self, email: str, address: str) -> Guess:
+    def attempt(self, email: str, address: str, *, is_known: bool) -> Guess:
         """Count an attempt. Raises the `rate_limited` refusal with the seconds to wait."""
         now, network = self._clock.monotonic(), network_of(address)
         account = email[:254]
         pair = f"{account} {network}"
-        guess = Guess(pair if pair in self._known else account, network, pair)
-        _refuse_before(max(self._accounts.wait(guess.account, now), self._addresses.wait(network, now)), "sign-ins")
-        self._accounts.take(guess.account, now)
+        _refuse_before(self._addresses.wait(network, now), "sign-ins")
+        if is_known:
+            _refuse_before(self._known.wait(pair, now), "sign-ins")
+            self._known.take(pair, now)
+            guess = Guess(self._known, pair, network)
+        else:
+            self._take_turn(account, pair, now)
+            guess = Guess(self._strangers, account, network)
         self._addresses.take(network, now)
         return guess
+
+    def _take_turn(self, account: str, pair: str, now: float) -> None:
+        """Let a stranger in, or give it a turn and refuse it until then. A turn that is not taken is kept as long again
+        as the longest wait."""
+        turn = self._turns.get(pair)
+        if turn is not None and now < turn + self._longest:
+            _refuse_before(turn - now, "sign-ins")
+            del self._turns[pair]  # it was counted when it was given
+            return
+        wait = self._strangers.wait(account, now)
+        if wait < self._longest:
+            self._strangers.take(account, now)
+        if wait > 0:
+            wait = min(wait, self._longest)
+            self._turns[pair] = now + wait
+            self._turns.move_to_end(pair)
+            if len(self._turns) > REMEMBERED:
+                self._turns.popitem(last=False)
+            _refuse_before(wait, "sign-ins")
 
     def confirm(self, session: str) -> Guess:
         """Count a password that somebody signed in gives once more. Raises `rate_limited`; each session has its own
         quota, so that nobody else keeps its owner from it."""
         key, now = f"session {session}", self._clock.monotonic()
-        _refuse_before(self._accounts.wait(key, now), "passwords")
-        self._accounts.take(key, now)
-        return Guess(key, "", "")
+        _refuse_before(self._known.wait(key, now), "passwords")
+        self._known.take(key, now)
+        return Guess(self._known, key)
 
     def undo(self, guess: Guess) -> None:
-        """The attempt was not judged: it does not count."""
-        self._accounts.give_back(guess.account)
-        self._addresses.give_back(guess.address)
-
-    def succeeded(self, guess: Guess) -> None:
-        """The attempt was the owner's: it does not count."""
-        self.undo(guess)
-        self._known[guess.pair] = None
-        self._known.move_to_end(guess.pair)
-        if len(self._known) > REMEMBERED:
-            self._known.popitem(last=False)
+        """The attempt was the owner's, or was not judged: it does not count."""
+        guess.quota.give_back(guess.key)
+        self._addresses.give_back(guess.network)
 
     def signup(self, address: str) -> None:
         """Count a sign-up. Raises the `rate_limited` refusal with the seconds to wait."""
@@ -108,7 +128,7 @@ class LoginLimits:
 def _refuse_before(seconds: float, what: str) -> None:
     if seconds > 0:
         wait = math.ceil(seconds)
-        raise Refusal("rate_limited", f"too many {what}: try again in {wait} seconds", retry_after=float(wait))
+        raise Refusal("rate_limited", f"too many {what}: retry in {wait} seconds", retry_after=float(wait))
 
 
 def network_of(address: str) -> str:

@@ -66,12 +66,15 @@ def account_subject(account: object) -> str:
     return f"account:{account}"
 
 
+_KEPT = ("_sessions", "_tickets", "_devices", "_results", "_known_addresses")
+
+
 def erasing(account: str) -> list[RowAct]:
     """What goes with an account: its sessions, which end everywhere, and all that is kept for its requests.
 
     Refresh tokens without a session are worth nothing; housekeeping drops them.
     """
-    kept = [Drop(table, {"account": account}) for table in ("_sessions", "_tickets", "_devices", "_results")]
+    kept = [Drop(table, {"account": account}) for table in _KEPT]
     return [
         Drop("_accounts", {"id": account}),
         *kept,

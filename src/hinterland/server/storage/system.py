@@ -112,6 +112,11 @@ REFRESH_TOKENS = SystemTable(
     ("hash",),
     index=("session",),
 )
+KNOWN_ADDRESSES = SystemTable(
+    "_known_addresses",
+    {"account": "text", "address": "text", "at": "real"},  # a keyed digest of the network from which somebody signed in
+    ("account", "address"),
+)
 KEYS = SystemTable(
     "_keys",
     {"id": "text", "purpose": "text", "secret": "text", "created": "real", "retired": "real"},
@@ -136,5 +141,5 @@ RESULTS = SystemTable(
 )
 
 SYSTEM_TABLES: tuple[SystemTable, ...] = (
-    META, COLLECTIONS, ACCOUNTS, SESSIONS, REFRESH_TOKENS, KEYS, TICKETS, ANSWERS, DEVICES, RESULTS,
+    META, COLLECTIONS, ACCOUNTS, SESSIONS, REFRESH_TOKENS, KNOWN_ADDRESSES, KEYS, TICKETS, ANSWERS, DEVICES, RESULTS,
 )  # fmt: skip
