@@ -255,6 +255,29 @@ async def test_the_list_rule_filters(world: World) -> None:
                     await reader.view(caller, world.catalogue["owned"], "", id)
 
 
+async def test_a_hidden_record_is_not_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a record that the view rule hides the database gives nothing, as of one that is not there: the time does not
+    grow with what is in it."""
+    body = {"owner": "ben", "secret": "x" * 9_000}
+    await world.write(Write(act="create", collection="owned", id="hidden", body=body))
+    read: list[int] = []
+    fetch = world.storage.fetch
+
+    async def spy(sql: str, parameters: Sequence[Any] = ()) -> list[Sequence[Any]]:
+        rows = await fetch(sql, parameters)
+        read.append(len(rows))
+        return rows
+
+    monkeypatch.setattr(world.storage, "fetch", spy)
+    reader = Reader(world.storage, world.catalogue, Seal(KEY))
+    for id in ("hidden", "absent"):
+        for caller in (ADA, SIGNED_OUT):
+            with refused("not_found", f"there is no owned/{id}"):
+                await reader.view(caller, world.catalogue["owned"], "", id)
+    assert read == [0, 0, 0, 0]
+    assert (await reader.view(BEN, world.catalogue["owned"], "", "hidden")).id == "hidden"
+
+
 async def test_a_list_without_a_rule(world: World) -> None:
     """Without a list rule nobody lists but administrators, even where anybody may view."""
     with refused("unauthorized"):

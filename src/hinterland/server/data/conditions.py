@@ -8,6 +8,7 @@ an index answers stand outside, or lists would not find their records: they narr
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from hinterland.kit.cel.errors import CelError
@@ -50,6 +51,13 @@ def _shown(rule: Rule, auth: Any) -> Term:
         return _term(rule.sql, auth)
     except CelError:  # what SQL can't say exactly
         return "TRUE", []
+
+
+@lru_cache(maxsize=2_000)
+def viewing(entry: Entry, rule: Rule) -> str:
+    """The statement of one record by its parent and id, if `rule` shows it."""
+    key = "r._parent = ? AND r.id = ?"
+    return f"SELECT {RECORD_COLUMNS_OF_R} FROM {entry.table.name} r WHERE {key} AND ({rule.sql.text})"
 
 
 class Asked(NamedTuple):
