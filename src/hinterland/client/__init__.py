@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from hinterland.client.local.repository import LocalRepository as LocalRepository
     from hinterland.client.local.repository import QueryState as QueryState
     from hinterland.client.local.repository import Written as Written
+    from hinterland.client.local.salvage import Salvaged as Salvaged
     from hinterland.client.local.status import Status as Status
     from hinterland.client.local.sync import Sync as Sync
     from hinterland.client.options import Options as Options
@@ -85,6 +86,7 @@ else:  # the type checker knows the names above and no others
         "Repository": "hinterland.client.repository",
         "Request": "hinterland.client.exchange",
         "Response": "hinterland.client.exchange",
+        "Salvaged": "hinterland.client.local.salvage",
         "Send": "hinterland.client.exchange",
         "SignedIn": "hinterland.client.session",
         "SignedOut": "hinterland.client.session",
@@ -115,6 +117,6 @@ else:  # the type checker knows the names above and no others
 __all__ = ["Auth", "Body", "ChangeEvent", "Client", "Clock", "Counts", "Entry", "Event", "Fate",
            "FileVault", "Handle", "Layer", "Local", "LocalRepository", "Lost", "MemoryVault", "OnItsWay",
            "OnTrace", "Options", "Outbox", "Page", "Phase", "Problem", "QueryState", "RecordId",
-           "RemoteRepository", "Repository", "Request", "Response", "Send", "SignedIn", "SignedOut",
+           "RemoteRepository", "Repository", "Request", "Response", "Salvaged", "Send", "SignedIn", "SignedOut",
            "SigningIn", "State", "Status", "StoreBusy", "StoreDamaged", "StoreError", "StoreFull",
            "StoreTooNew", "Sync", "Trace", "Transport", "Vault", "Write", "Written", "blocking", "errors"]  # fmt: skip

@@ -12,6 +12,7 @@ HinterlandError
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 
 from hinterland.client.errors import HinterlandError
 from hinterland.kit.sqlite import TooNew
@@ -46,7 +47,7 @@ class StoreDamaged(StoreError):
 
     code = "store_damaged"
     message = "The app's data on this device can't be read."
-    advice = "Move the file away; the app fetches its data anew from the server."
+    advice = "Start the app again: it sets the file aside, keeps the unsent writes and fetches the rest anew."
 
 
 class StoreTooNew(StoreError):
@@ -75,10 +76,18 @@ _BY_CODE: dict[int, type[StoreError]] = {
 }
 
 
-def translated(error: sqlite3.Error | TooNew) -> StoreError:
-    """The client's error for one of SQLite's or of the migrations."""
+def translated(error: sqlite3.Error | TooNew, path: Path) -> StoreError:
+    """The client's error for one of SQLite's or of the migrations, about the store at `path`."""
     if isinstance(error, TooNew):
-        return StoreTooNew(detail=str(error))
+        return StoreTooNew(detail=f"{error} ({path})")
+    return _kind(error)(detail=f"{type(error).__name__}: {error} ({path})")
+
+
+def is_damage(error: Exception) -> bool:
+    """Whether an error of SQLite's says that the file is no database, or a broken one."""
+    return isinstance(error, sqlite3.Error) and _kind(error) is StoreDamaged
+
+
+def _kind(error: sqlite3.Error) -> type[StoreError]:
     code = getattr(error, "sqlite_errorcode", None)
-    kind = _BY_CODE.get(code & 0xFF, StoreError) if code is not None else StoreError
-    return kind(detail=f"{type(error).__name__}: {error}")
+    return StoreError if code is None else _BY_CODE.get(code & 0xFF, StoreError)

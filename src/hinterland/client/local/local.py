@@ -15,6 +15,7 @@ from hinterland.client.local.identity import identified
 from hinterland.client.local.outbox import Handle, Outbox
 from hinterland.client.local.remote import Remote
 from hinterland.client.local.repository import LocalRepository
+from hinterland.client.local.salvage import Salvaged
 from hinterland.client.local.status import Bell, Status
 from hinterland.client.local.store import Store
 from hinterland.client.local.sync import Sync
@@ -75,6 +76,11 @@ class Local:
         self.outbox.close()
         self.sync.bell.ring()
         self._ring_all()
+
+    @property
+    def salvaged(self) -> Salvaged | None:
+        """What was salvaged where the store's file was found damaged at `open`; None: it was not."""
+        return self.store.salvaged
 
     # ------------------------------------------------------------ whose data
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,8 @@ from typing import Any, TypeVar
 from hinterland.client.answers import refused_here
 from hinterland.client.errors import ClientClosed
 from hinterland.client.local.connection import Connection, News
-from hinterland.client.local.errors import translated
+from hinterland.client.local.errors import StoreDamaged, is_damage, translated
+from hinterland.client.local.salvage import Salvaged, put_back, read_remains, set_aside
 from hinterland.client.local.schema import MIGRATIONS
 from hinterland.client.loop_guard import LoopGuard
 from hinterland.contract.errors import Refusal
@@ -21,6 +23,7 @@ from hinterland.kit import atomic_file
 from hinterland.kit.file_lock import FileLock
 from hinterland.kit.sqlite import TooNew, connect, migrate, transaction
 
+_log = logging.getLogger("hinterland.client")
 T = TypeVar("T")
 Act = Callable[[Connection], T]
 Listener = Callable[[News], None]
@@ -39,6 +42,8 @@ class Store:
         self.is_closed = False
         self._lock = FileLock(self.path.with_name(f"{self.path.name}-sync"))
         self._is_owner = False
+        self._damage = self.path.with_name(f"{self.path.name}-damage")  # there: it was found damaged while in use
+        self.salvaged: Salvaged | None = None
         self._executor: ThreadPoolExecutor | None = None
         self._connection: Connection | None = None
         self._listeners: list[Listener] = []
@@ -60,9 +65,39 @@ class Store:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError):  # readable by its owner only, and so are the files that SQLite puts beside it
             atomic_file.create(self.path, b"")
-        self._connection = connect(self.path, Connection)
-        migrate(self._connection, MIGRATIONS)
-        self._version = _version(self._connection)
+        try:
+            if self._damage.exists():
+                raise StoreDamaged(detail=f"it was found damaged while in use ({self.path})")
+            self._connect()
+        except (sqlite3.Error, StoreDamaged) as error:
+            if isinstance(error, sqlite3.Error) and not is_damage(error):
+                raise
+            self._begin_anew(error)
+
+    def _connect(self) -> Connection:
+        self._connection = connection = connect(self.path, Connection)
+        migrate(connection, MIGRATIONS)
+        self._version = _version(connection)
+        return connection
+
+    def _begin_anew(self, error: Exception) -> None:
+        """Set the damaged file aside, and go on with what can be read of its outbox. Raises the error where it may not
+        be a store, or another process is using it."""
+        self._close()
+        was_owner, remains = self._is_owner, read_remains(self.path)
+        if remains is None or not self.own():
+            raise error
+        file = set_aside(self.path)
+        connection = self._connect()
+        with transaction(connection):
+            self.salvaged = Salvaged(file, put_back(connection, remains))
+        self._damage.unlink(missing_ok=True)
+        if not was_owner:
+            self.disown()
+        _log.error(
+            "the store %s was damaged and is set aside as %s; %d unsent writes were salvaged, records are fetched anew",
+            self.path, file, self.salvaged.writes,
+        )  # fmt: skip
 
     async def close(self) -> None:
         """Close the file after what is under way; opening again is possible."""
@@ -109,9 +144,12 @@ class Store:
             # A cancelled caller does not undo what the thread does: the news must come all the same.
             return await asyncio.shield(future)
         except (sqlite3.Error, TooNew) as error:
-            raise translated(error) from error
+            if is_damage(error) and self._connection is not None:
+                with suppress(OSError):
+                    self._damage.touch()
+            raise translated(error, self.path) from error
         except OSError as error:
-            raise translated(sqlite3.OperationalError(str(error))) from error
+            raise translated(sqlite3.OperationalError(str(error)), self.path) from error
         except Refusal as error:
             raise refused_here(error) from None
 
