@@ -12,7 +12,7 @@ import pytest
 import hinterland.client
 import hinterland.testing
 from hinterland.client.client import DEFAULT_URL, Client
-from hinterland.client.errors import ClientClosed, ConnectionLost, UnsafeRequest
+from hinterland.client.errors import ClientClosed, ConnectionLost, InvalidSetting, UnsafeRequest
 from hinterland.client.exchange import Request, Response, Send
 from hinterland.client.options import Options
 from hinterland.client.session import SignedOut
@@ -140,6 +140,13 @@ async def test_a_store_brings_its_parts(make: Callable[..., Client], script: Scr
     async with again:
         assert again.local.scope.account == "u1"
         assert len(await again.outbox.list()) == 1
+
+
+@pytest.mark.parametrize("store", ["", " ", "a\0b"])
+def test_a_store_that_is_no_path(store: str) -> None:
+    """A store that no file can have for its path is an error of the client's own, which names the setting."""
+    with pytest.raises(InvalidSetting, match="store="):
+        Client(store=store)
 
 
 def test_without_a_store_there_are_no_local_records(make: Callable[..., Client]) -> None:

@@ -137,9 +137,8 @@ async def _serve(app: App, data: Path, listener: socket.socket, path: Path | Non
         h11_max_incomplete_event_size=64 * 1024, http=_protocol(),
     )  # fmt: skip
     async with server.running() as backend:
-        url = _url(listener)
-        storage.announce(url=url, control=backend.control.decode())
-        _greet(backend, url, data, path)
+        storage.announce(url=_url(listener), control=backend.control.decode())
+        _greet(backend, listener, data, path)
         gc.freeze()  # what a start makes stays: collections need not look at it
         gc.set_threshold(50_000, 20, 100)
         await _Uvicorn(config, server).serve([listener])
@@ -147,18 +146,49 @@ async def _serve(app: App, data: Path, listener: socket.socket, path: Path | Non
 
 
 def _url(listener: socket.socket) -> str:
+    """Where this machine reaches it."""
     host, port = listener.getsockname()[:2]
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
     return f"http://{shown}:{port}"
 
 
-def _greet(backend: Backend, url: str, data: Path, path: Path | None) -> None:
+def _reaching(listener: socket.socket) -> list[tuple[str, str]]:
+    """What is listened on, and by which address others reach it, where that is more than this machine's loopback."""
+    host, port = listener.getsockname()[:2]
+    address = ip_address(host)
+    if address.is_loopback:
+        return []
+    shown = f"[{host}]:{port}" if address.version == 6 else f"{host}:{port}"
+    if not address.is_unspecified:
+        return [("listens on", shown)]
+    lines = [("listens on", f"{shown}, every address of this machine")]
+    own = _own_address(listener.family)
+    return [*lines, ("from others", f"http://{f'[{own}]' if ':' in own else own}:{port}")] if own else lines
+
+
+def _own_address(family: int) -> str:
+    """The address that this machine has in its network; "" where it has none. No packet is sent."""
+    documentation = "2001:db8::1" if family == socket.AF_INET6 else "192.0.2.1"
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((documentation, 9))
+        except OSError:
+            return ""
+        own = str(probe.getsockname()[0])
+    return "" if ip_address(own.partition("%")[0]).is_loopback else own
+
+
+def _greet(backend: Backend, listener: socket.socket, data: Path, path: Path | None) -> None:
+    url = _url(listener)
     place = "PostgreSQL" if backend.settings.database_url else f"SQLite in {data}/"
-    names = ", ".join(backend.catalogue.entries)
     option = ["--app", path] if path is not None and backend.settings.database_url else []
     say(f"{typer.style(backend.app.name, bold=True)} is served at {typer.style(url, bold=True)}")
-    say(f"  data         {place} ({backend.storage.durability()})")
-    say(f"  collections  {names}")
-    say(f"  try          {shlex.join(['curl', f'{url}/openapi.json'])}")
-    say(f"  administer   {command('admin', 'create', 'you@example.org', '--data', data, *option)}")
-    say("  stop         Ctrl+C")
+    for name, text in (
+        *_reaching(listener),
+        ("data", f"{place} ({backend.storage.durability()})"),
+        ("collections", ", ".join(backend.catalogue.entries)),
+        ("try", shlex.join(["curl", f"{url}/openapi.json"])),
+        ("administer", command("admin", "create", "you@example.org", "--data", data, *option)),
+        ("stop", "Ctrl+C"),
+    ):
+        say(f"  {name:<12} {text}")

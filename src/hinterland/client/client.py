@@ -66,6 +66,7 @@ class Client:
         random: Random = system_random,
     ) -> None:
         self.url = _address(url, allow_http=allow_http)
+        path = _store_path(store)
         self.options = options or Options()
         self.clock = clock or SystemClock()
         self.transport = transport or Network(self.options, clock=self.clock)
@@ -85,11 +86,11 @@ class Client:
         below: list[Layer] = [redirect(allow_http=allow_http)]
         origin = origin_of(self.url)
         unsigned = self._calls(stack([*above, *below], self.transport))
-        self._tokens = Tokens(vault or _vault_beside(store), self.clock, origin, refresher(unsigned, self.clock))
+        self._tokens = Tokens(vault or _vault_beside(path), self.clock, origin, refresher(unsigned, self.clock))
         self.calls = self._calls(stack([*above, bearer(self._tokens, origin), *below], self.transport))
         self.auth = Auth(self.calls, self._tokens, self._guard)
         self._feed = Feed(self.calls, self.clock, random)
-        self._local = None if store is None else self._local_at(store, collections, random)
+        self._local = None if path is None else self._local_at(path, collections, random)
 
     @overload
     def collection(self, name: str, *, parent: str = "") -> RemoteRepository[dict[str, Any]]: ...
@@ -176,13 +177,12 @@ class Client:
     ) -> None:
         await self.close()
 
-    def _local_at(self, store: str | os.PathLike[str], collections: Iterable[Collection], random: Random) -> Local:
+    def _local_at(self, path: str, collections: Iterable[Collection], random: Random) -> Local:
         from hinterland.client.local.accounts import sender_of
         from hinterland.client.local.local import Local
         from hinterland.client.local.remote import ServerRemote
 
         remote = ServerRemote(self.calls, self.events, lambda: sender_of(self.auth.state))
-        path = os.fspath(store)
         return Local(
             path, remote, self.clock, server=self.url, collections=collections, random=random, guard=self._guard
         )
@@ -209,9 +209,19 @@ def _address(url: str | None, *, allow_http: bool) -> str:
     return address
 
 
-def _vault_beside(store: str | os.PathLike[str] | None) -> Vault:
-    if store is None:
+def _store_path(store: str | os.PathLike[str] | None) -> str | None:
+    path = None if store is None else os.fspath(store)
+    if path is not None and (not path.strip() or "\0" in path):
+        raise InvalidSetting(
+            f"store={path!r} is no file's path.",
+            advice="Give a path such as app.db, or leave store out for a client without a local store.",
+        )
+    return path
+
+
+def _vault_beside(path: str | None) -> Vault:
+    if path is None:
         return MemoryVault()
     from hinterland.client.vault.file import FileVault
 
-    return FileVault(f"{os.fspath(store)}.vault")
+    return FileVault(f"{path}.vault")

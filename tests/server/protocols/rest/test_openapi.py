@@ -73,6 +73,14 @@ def test_ids_are_unique(made: dict[str, Any]) -> None:
         assert required == re.findall(r"\{(\w+)\}", path)
 
 
+def test_arrays_say_their_items(made: dict[str, Any]) -> None:
+    """Each array has `items`, without which generators of clients leave the operation out, that of imports first."""
+    arrays = [schema for schema in schemas(made) if schema.get("type") == "array"]
+    assert arrays
+    assert [schema for schema in arrays if "items" not in schema] == []
+    assert made["components"]["schemas"]["Import"]["properties"]["rows"]["items"] == {}
+
+
 def test_references_lead_somewhere(made: dict[str, Any]) -> None:
     """Each reference names a schema of the document, and each type is one of JSON Schema's."""
     for schema in schemas(made):
