@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from random import Random
 
+import msgspec
 import pytest
 
 from hinterland.contract.changes import Write
+from hinterland.contract.events import Commit
 from hinterland.contract.fields import AnyField, Integer, List, Text
 from hinterland.contract.identity import SIGNED_OUT, Principal
 from hinterland.contract.records import EVERYBODY, Collection, Rules, users
 from hinterland.kit.cel.metering import MOST_STEPS
 from hinterland.kit.clock import ManualClock
+from hinterland.server.data import feed as feeding
 from hinterland.server.data.allowance import BURST_STEPS
+from hinterland.server.data.subscription import Subscription
+from hinterland.server.storage.postgres import PostgresStorage
+from hinterland.server.storage.protocol import Storage
 from hinterland.server.storage.sqlite import SqliteStorage
 from hinterland.testing.clock import play
 from tests.server.data.world import ADA, BEN, Listener, World, listen, opened, patch, told
@@ -143,3 +150,54 @@ async def test_work_is_counted_for_those_who_are_live(world: World) -> None:
         assert await all_of(listener, 2) == ["big", "big"]
     left = [listener.subscription.allowance._balance for listener in both]
     assert BURST_STEPS - MOST_STEPS < left[0] == left[1] < BURST_STEPS
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+async def test_nothing_is_lost_by_falling_behind(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database: str
+) -> None:
+    """Streams that fall behind at one commit and are live at the next hear of each change once and in order, while
+    others write."""
+    monkeypatch.setattr(feeding, "_LIVE_STEPS", 120)
+    monkeypatch.setattr(feeding, "_LEAST_STEPS", 60)
+    storage: Storage = SqliteStorage(tmp_path / "data")
+    if database == "postgres":
+        storage = PostgresStorage(request.getfixturevalue("postgres_dsn"), connections=6)
+    random = Random(5)
+    async with opened(storage, ManualClock(), (users(), POSTS)) as world:
+        slowed = watched(world, monkeypatch)
+        searches = [f"record.tags.exists(tag, tag == 'x{number}') || record.count >= 0" for number in range(5)]
+        listeners = [await listen(world, ADA, "posts", filter=search) for search in (*searches, *searches)]
+        hearing = [asyncio.create_task(revisions(world, listener, 120)) for listener in listeners]
+        for number in range(60):
+            body = {"tags": ["a"] * random.choice([0, 5, 30]), "count": number}
+            made = Write(act="create", collection="posts", id=f"p{number}", body=body)
+            await world.write(made, patch("posts", f"p{number}", count=number + 1))
+        assert await asyncio.gather(*hearing) == [list(range(1, 121))] * len(listeners)
+        assert len(slowed) > len(listeners)
+
+
+def watched(world: World, monkeypatch: pytest.MonkeyPatch) -> list[Subscription]:
+    """The subscriptions that fall behind from now on."""
+    slowed: list[Subscription] = []
+    slow_down = world.feed._slow_down
+
+    def noted(late: Sequence[Subscription], position: tuple[int, int]) -> None:
+        slowed.extend(late)
+        slow_down(late, position)
+
+    monkeypatch.setattr(world.feed, "_slow_down", noted)
+    return slowed
+
+
+async def revisions(world: World, listener: Listener, count: int) -> list[int]:
+    """The revisions of the next changes, each of whose events has a cursor that goes on from there."""
+    heard: list[int] = []
+    while len(heard) < count:
+        message = await listener.next()
+        assert message.event in ("commit", "position")
+        if message.event == "commit":
+            heard += [change.revision for change in msgspec.json.decode(message.data, type=Commit).changes]
+        async with world.storage.snapshot() as snapshot:
+            assert await world.cursors.lost(snapshot, await snapshot.head(), world.cursors.read(message.id)) == ""
+    return heard
