@@ -34,7 +34,8 @@ class Device:
     def edit(self, *writes: Write, base: int, stamp: float = 0.0) -> WriteRequest:
         """The device's next step."""
         self.seq += 1
-        step = Step(str(self.caller.id), self.name, self.seq, f"f{self.seq}")
+        digests = (f"f{self.seq}", f"{self.name}-{self.seq}", "c")
+        step = Step(str(self.caller.id), self.name, self.seq, *digests)
         given = self.world.clock.now() + stamp
         return WriteRequest(writes, self.caller, step=step, base=[base] * len(writes), stamp=given)
 

@@ -14,7 +14,7 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import SIGNED_OUT
 from hinterland.contract.sync import MAX_MUTATIONS, MAX_PUSH_WRITES, MAX_WRITES, Lost, Mutation, PushResult
 from hinterland.kit.clock import ManualClock
-from hinterland.server.data.push import fingerprint
+from hinterland.server.data.push import step_of
 from hinterland.server.storage.postgres import PostgresStorage
 from hinterland.server.storage.protocol import LogEntry
 from hinterland.server.storage.sqlite import SqliteStorage
@@ -173,11 +173,17 @@ async def test_device_and_caller(lite: World) -> None:
     assert caught.value.code == "unauthorized"
 
 
-def test_fingerprint() -> None:
-    """A fingerprint is of the content, whatever the order of names in the JSON."""
-    one = mutation(1, note("a", title="x", count=2))
-    other = mutation(1, Write(act="create", collection="notes", id="a", body={"count": 2, "title": "x", "members": []}))
-    assert fingerprint(one) == fingerprint(other) != fingerprint(mutation(2, note("a", title="x", count=2)))
+def test_digests() -> None:
+    """Digests are of the content, whatever the order of names in the JSON; a copy's differ in seq and base alone."""
+    one = step_of("ada", "d", mutation(1, note("a", title="x", count=2)))
+    write = Write(act="create", collection="notes", id="a", body={"count": 2, "title": "x", "members": []})
+    assert step_of("ada", "d", mutation(1, write)) == one
+    second = step_of("ada", "d", mutation(2, note("a", title="x", count=2)))
+    assert second.fingerprint != one.fingerprint
+    assert second.content == one.content
+    assert second.mutation != one.mutation
+    withdrawn = step_of("ada", "d", mutation(1))
+    assert (withdrawn.mutation, withdrawn.content) == (one.mutation, "")
 
 
 class Full(SqliteStorage):

@@ -1,6 +1,8 @@
 """A device's queue as the server keeps it: how far its mutations are settled, and their fates until it knows them.
 
-The rows have no expiry: a mutation is applied exactly once, however late it comes again.
+The rows have no expiry: a mutation is applied exactly once, however late it comes again. A copy of a device's store, or
+one restored from a backup, goes on as another device with the same mutations: their fates are kept by account and id
+too, for as long as the log goes back, so that it hears them instead of doing everything twice.
 """
 
 from __future__ import annotations
@@ -11,8 +13,8 @@ import msgspec
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.sync import Settled
-from hinterland.server.data.plan import Deferred, State
 from hinterland.server.data.requests import Step
+from hinterland.server.data.state import Deferred, State
 from hinterland.server.storage.protocol import Snapshot
 from hinterland.server.storage.system import Drop, Expect, Put, Row, RowAct
 
@@ -86,20 +88,43 @@ async def known(step: Step, state: State) -> Settled | None:
     return _decode(row["result"])
 
 
+async def heard(step: Step, state: State) -> Settled | None:
+    """The fate of the step's mutation where another device, which has a copy of its store, handed it in.
+
+    A mutation that was edited since the copy is another one. Raises `Deferred` where the group is about to settle it.
+    """
+    row = await state.row("_mutations", _mutation_key(step))
+    if row is None or (row["content"] and step.content and row["content"] != step.content):
+        return None
+    if row["result"] is None:
+        raise Deferred
+    return msgspec.structs.replace(_decode(row["result"]), seq=step.seq)
+
+
+async def unheard(step: Step, state: State) -> list[Expect]:
+    """What must still hold when the fate of a mutation that nobody handed in before is written."""
+    key = _mutation_key(step)
+    return [] if await state.row("_mutations", key) is not None else [Expect("_mutations", key, None)]
+
+
 def taken(step: Step) -> list[RowAct]:
     """What later requests of the group must know of a step before its fate can be written."""
     key = _key(step.account, step.device)
     return [
         Put("_results", {**key, "seq": step.seq, "fingerprint": step.fingerprint, "result": None}),
         Put("_devices", {**key, "settled": step.seq}),
+        Put("_mutations", {**_mutation_key(step), "content": step.content, "result": None}),
     ]
 
 
 def settle(step: Step, fate: Settled, now: float) -> list[RowAct]:
     """What keeps a step's fate."""
-    key = _key(step.account, step.device)
-    result = {**key, "seq": step.seq, "fingerprint": step.fingerprint, "result": _encode(fate)}
-    return [Put("_results", result), Put("_devices", {**key, "settled": step.seq, "at": now})]
+    key, text = _key(step.account, step.device), _encode(fate)
+    return [
+        Put("_results", {**key, "seq": step.seq, "fingerprint": step.fingerprint, "result": text}),
+        Put("_devices", {**key, "settled": step.seq, "at": now}),
+        Put("_mutations", {**_mutation_key(step), "content": step.content, "result": text, "at": now}),
+    ]
 
 
 def guard(step: Step) -> Expect:
@@ -119,6 +144,10 @@ def _is_same(kept: str | None, asked: str) -> bool:
 
 def _key(account: str, device: str) -> Row:
     return {"account": account, "device": device}
+
+
+def _mutation_key(step: Step) -> Row:
+    return {"account": step.account, "id": step.mutation}
 
 
 def _gap(expected: int) -> Refusal:

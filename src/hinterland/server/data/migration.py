@@ -16,7 +16,7 @@ import msgspec
 from hinterland.contract.fields import AnyField, Int64, Text
 from hinterland.contract.records import Collection, Document, Shape
 from hinterland.server.data import documents, schema
-from hinterland.server.data.plan import UNWRITTEN
+from hinterland.server.data.state import UNWRITTEN
 from hinterland.server.storage import statements
 from hinterland.server.storage.protocol import Change, DialectName, Storage, StoredRecord
 from hinterland.server.storage.statements import CollectionTable, quote

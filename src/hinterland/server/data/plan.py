@@ -1,12 +1,11 @@
 """What a request will do, decided against the state that it will be written to.
 
-`State` is that state: the transaction, and over it what earlier requests of the same group are about to write. `Plan`
-checks preconditions, merges, validates and asks the rules; it changes nothing.
+`Plan` checks preconditions, merges, validates and asks the rules; it changes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Literal
 
@@ -19,75 +18,17 @@ from hinterland.contract.sync import FUTURE_SECONDS, Lost
 from hinterland.server.data import access, documents
 from hinterland.server.data.catalogue import Catalogue, Entry
 from hinterland.server.data.merging import Edit, merged
-from hinterland.server.data.requests import Companion, Times, WriteRequest, Written
+from hinterland.server.data.requests import Times, WriteRequest, Written
+from hinterland.server.data.state import UNWRITTEN, Deferred, RecordKey, State
 from hinterland.server.security.sessions import Actor
 from hinterland.server.storage import statements
 from hinterland.server.storage.failures import unique
-from hinterland.server.storage.protocol import Change, LogEntry, StoredRecord, Transaction
+from hinterland.server.storage.protocol import Change, LogEntry, StoredRecord
 from hinterland.server.storage.reading import pause
-from hinterland.server.storage.system import SYSTEM_TABLES, Amend, Put, Row, RowAct
+from hinterland.server.storage.system import SYSTEM_TABLES, Amend, RowAct
 
 Kind = Literal["create", "update", "delete"]
-RecordKey = tuple[str, str, RecordId]
-KEYS_OF = {table.name: table.key for table in SYSTEM_TABLES}
 UNIQUE_OF = {table.name: frozenset(table.unique) for table in SYSTEM_TABLES}
-UNWRITTEN = 0  # the revision of a record whose commit has not been given one yet
-
-
-class Deferred(Exception):
-    """The request's answer needs what an earlier one of the group will be told: it goes into the next group."""
-
-
-class State:
-    """The database as the next request of the group will find it. `companions`: what else changes with the records of a
-    collection, by its name."""
-
-    def __init__(self, transaction: Transaction, companions: Mapping[str, Companion]) -> None:
-        self.transaction = transaction
-        self.companions = companions
-        self._records: dict[RecordKey, StoredRecord | None] = {}
-        self._changes: dict[RecordKey, list[Change]] = {}
-        self._rows: dict[tuple[str, tuple[Any, ...]], Row | None] = {}
-
-    async def record(self, collection: str, parent: str, id: RecordId) -> StoredRecord | None:
-        """A record, locked for this transaction."""
-        key = (collection, parent, id)
-        if key not in self._records:
-            self._records[key] = await self.transaction.lock(collection, parent, id)
-        return self._records[key]
-
-    async def row(self, table: str, key: Row) -> Row | None:
-        """A system row by its key."""
-        staged = (table, tuple(key.values()))
-        if staged not in self._rows:
-            self._rows[staged] = await self.transaction.row(table, key)
-        return self._rows[staged]
-
-    def staged(self, collection: str, parent: str) -> set[RecordId]:
-        """The ids below `parent` that the group has looked at or is about to write."""
-        return {key[2] for key in self._records if key[:2] == (collection, parent)}
-
-    async def history(self, key: RecordKey, after: int) -> list[LogEntry | Change]:
-        """A record's changes beyond revision `after`, in order: those of the log, and those about to be written."""
-        return [*await self.transaction.history(*key, after), *self._changes.get(key, ())]
-
-    def stage(self, plan: Plan | None, acts: Sequence[RowAct]) -> None:
-        """Show later requests what this one is about to write."""
-        if plan is not None:
-            self._records.update(plan.records)
-            for change in plan.changes:
-                self._changes.setdefault(key_of(change), []).append(change)
-        for act in acts:
-            if isinstance(act, Put):
-                key = tuple(act.row[name] for name in KEYS_OF[act.table])
-                self._rows[act.table, key] = act.row
-
-
-def key_of(change: Change) -> RecordKey:
-    """The key of the record that a change is of."""
-    record = change.after or change.before
-    assert record is not None
-    return change.collection, record.parent, record.id
 
 
 class Plan:
@@ -106,6 +47,7 @@ class Plan:
         self.written: list[Written] = []
         self.ids: dict[str, RecordId] = {}
         self.lost: list[Lost] = []
+        self.found = 0  # the last revision of the records that were there already as they are asked for
         self._mine: dict[RecordKey, StoredRecord | None] = {}
 
     @property
@@ -193,11 +135,22 @@ class Plan:
         created = times.created or self.instant
         after = self._stored(entry, key, document, created, times.updated or created)
         self._ask(entry, "create", after, document)
+        if before is not None and self._is_repeated(entry, before, after):
+            self.found = max(self.found, before.revision)
+            self.written.append(Written(entry.name, key[2], key[1], before, before))
+            return
         # The revision of a record that the caller can't see is not theirs to compare with.
         self._check_preconditions(write, before if before is None or self._can_view(entry, before) else None)
         if before is not None:
             raise Refusal("conflict", f"{entry.name}/{key[2]} exists already")
         await self._stage(entry, key, None, after, document)
+
+    def _is_repeated(self, entry: Entry, before: StoredRecord, after: StoredRecord) -> bool:
+        """Whether a device creates what is there already, word by word: a copy of its store did, and is forgotten."""
+        is_same = self.request.step is not None and (before.body, before.private) == (after.body, after.private)
+        if is_same and before.revision == UNWRITTEN:
+            raise Deferred  # its answer names the revision
+        return is_same and self._can_view(entry, before)
 
     async def _check_parent(self, entry: Entry, parent: str) -> None:
         if not parent:

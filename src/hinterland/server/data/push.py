@@ -36,7 +36,7 @@ class Pusher:
         account = str(caller.id)
         async with self._storage.snapshot() as snapshot:
             device = await Device.read(snapshot, account, push.device)
-        steps = [Step(account, push.device, mutation.seq, fingerprint(mutation)) for mutation in mutations]
+        steps = [step_of(account, push.device, mutation) for mutation in mutations]
         device.check(steps, push.acknowledged)
         requests = [
             _request(caller, step, mutation)
@@ -71,11 +71,18 @@ def _take(answers: Sequence[Outcome | BaseException], results: list[Settled]) ->
     return None
 
 
-def fingerprint(mutation: Mutation) -> str:
-    """A digest of a mutation's id and one of its content, the same however its JSON was written; a withdrawal has no
-    content."""
-    content = hashlib.sha256(_encode(mutation)).hexdigest() if mutation.writes else ""
-    return f"{hashlib.sha256(mutation.id.encode()).hexdigest()[:32]}-{content}"
+def step_of(account: str, device: str, mutation: Mutation) -> Step:
+    """The mutation's place in its device's queue, with digests that are the same however its JSON was written; a
+    withdrawal has no content. What a copy of the store sends has another seq, and may have another base."""
+    id = _digest(mutation.id.encode())[:32]
+    if not mutation.writes:
+        return Step(account, device, mutation.seq, f"{id}-", id, "")
+    content = _digest(_encode((mutation.writes, mutation.stamp)))[:32]
+    return Step(account, device, mutation.seq, f"{id}-{_digest(_encode(mutation))}", id, content)
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _request(caller: Principal, step: Step, mutation: Mutation) -> WriteRequest:

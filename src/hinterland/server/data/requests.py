@@ -54,12 +54,15 @@ class Key(NamedTuple):
 
 
 class Step(NamedTuple):
-    """A device's next mutation: its place in the queue, and a digest of its content."""
+    """A device's next mutation: its place in the queue, and digests: `fingerprint` of all that it is, `mutation` of its
+    id, `content` of what it writes, "" where it is withdrawn."""
 
     account: str
     device: str
     seq: int
     fingerprint: str
+    mutation: str
+    content: str
 
 
 class Times(NamedTuple):

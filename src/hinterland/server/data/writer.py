@@ -21,8 +21,9 @@ from hinterland.contract.sync import Settled
 from hinterland.kit.clock import Clock
 from hinterland.server.data import devices
 from hinterland.server.data.catalogue import Catalogue
-from hinterland.server.data.plan import UNWRITTEN, Deferred, Plan, RecordKey, State, key_of
+from hinterland.server.data.plan import Plan
 from hinterland.server.data.requests import Answer, Companion, Outcome, WriteRequest, Written
+from hinterland.server.data.state import UNWRITTEN, Deferred, RecordKey, State, key_of
 from hinterland.server.storage.failures import Deadlock, FateUnknown
 from hinterland.server.storage.protocol import Change, Storage, StoredRecord, Transaction
 from hinterland.server.storage.system import Assigned, Expect, LostRace, Put, Row, RowAct, Signal
@@ -216,7 +217,8 @@ class Writer:
             else:
                 decided.append(item)
                 step = request.step if item.plan is not None else None
-                state.stage(item.plan, [*item.acts, *(devices.taken(step) if step is not None else ())])
+                records = item.plan.records if item.plan is not None else {}
+                state.stage(records, item.changes, [*item.acts, *(devices.taken(step) if step is not None else ())])
         return decided, refused, []
 
     async def _decide_one(
@@ -225,16 +227,26 @@ class Writer:
         known = await self._known(request, state)
         if known is not None:
             return Decided(request, answer, [], [], None, known)
+        heard = await devices.heard(request.step, state) if request.step is not None else None
+        if heard is not None and request.step is not None:
+            acts: list[RowAct] = devices.settle(request.step, heard, now)
+            return Decided(request, answer, [], acts, None, Outcome(settled=heard))
         try:
             plan = await Plan(request, state, self.catalogue, now, instant).run()
         except Refusal as error:
             if request.step is None or error.status >= 500:  # the server's own trouble is nobody's fate
                 raise
             settled = Settled(seq=request.step.seq, status="refused", problem=error.problem())
-            acts = devices.settle(request.step, settled, now)
+            acts = [*await self._races(request, state), *devices.settle(request.step, settled, now)]
             return Decided(request, answer, [], acts, None, Outcome(settled=settled))
-        acts = [*(_assigned(act, plan.written) for act in request.acts), *plan.acts]
+        acts = [*await self._races(request, state), *(_assigned(act, plan.written) for act in request.acts), *plan.acts]
         return Decided(request, answer, plan.changes, acts, plan, None)
+
+    async def _races(self, request: WriteRequest, state: State) -> list[RowAct]:
+        """What must still hold of a device's mutation, lest two processes take it from two copies of a store."""
+        if request.step is None or not self._has_rivals:
+            return []
+        return [*await devices.unheard(request.step, state)]
 
     async def _known(self, request: WriteRequest, state: State) -> Outcome | None:
         """The answer that was given before, where the request is a repetition."""
@@ -256,7 +268,7 @@ class Writer:
             revision += len(changes)
             if changes:
                 await transaction.write(changes, revision, random.getrandbits(53), now)
-            outcome = item.outcome or _outcome(item, changes, revision if changes else 0)
+            outcome = item.outcome or _outcome(item, changes, revision)
             outcome, acts = _finish(item, outcome, now)
             if self._has_rivals and not outcome.replayed:
                 acts = [*_guards(item.request), *acts]
@@ -322,7 +334,7 @@ def _outcome(item: Decided, changes: Sequence[Change], revision: int) -> Outcome
         Written(name, id, parent, before, final.get((name, parent, id), after))
         for name, id, parent, before, after in plan.written
     )
-    return Outcome(records, revision, plan.ids, tuple(plan.lost))
+    return Outcome(records, revision if changes else plan.found, plan.ids, tuple(plan.lost))
 
 
 def _finish(item: Decided, outcome: Outcome, now: float) -> tuple[Outcome, list[RowAct]]:

@@ -244,6 +244,7 @@ DECLARE = (
     "ON CONFLICT (name) DO UPDATE SET definition = excluded.definition"
 )
 FORGET_ANSWERS = "DELETE FROM _answers WHERE at < ?"
+FORGET_MUTATIONS = "DELETE FROM _mutations WHERE at < ?"
 INSERT_LOG = f"INSERT INTO _log ({LOG_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 LOG_AFTER = f"SELECT {LOG_COLUMNS} FROM _log WHERE revision > ? AND revision <= ? ORDER BY revision LIMIT ?"
 LOG_OF_RECORD = (

@@ -139,7 +139,20 @@ RESULTS = SystemTable(
     {"account": "text", "device": "text", "seq": "integer", "fingerprint": "text", "result": "blob"},
     ("account", "device", "seq"),
 )
+MUTATIONS = SystemTable(
+    "_mutations",
+    {
+        "account": "text",
+        "id": "text",  # a digest of the id that the device gave it
+        "content": "text",  # a digest of its writes; "" where it was withdrawn
+        "result": "blob",
+        "at": "real",
+    },
+    ("account", "id"),
+    index=("at",),
+)
 
 SYSTEM_TABLES: tuple[SystemTable, ...] = (
     META, COLLECTIONS, ACCOUNTS, SESSIONS, REFRESH_TOKENS, KNOWN_ADDRESSES, KEYS, TICKETS, ANSWERS, DEVICES, RESULTS,
+    MUTATIONS,
 )  # fmt: skip

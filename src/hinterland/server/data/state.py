@@ -1,0 +1,72 @@
+"""The database as the next request of a group finds it: the transaction, and over it what earlier ones will write."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hinterland.contract.identity import RecordId
+from hinterland.server.data.requests import Companion
+from hinterland.server.storage.protocol import Change, LogEntry, StoredRecord, Transaction
+from hinterland.server.storage.system import SYSTEM_TABLES, Put, Row, RowAct
+
+RecordKey = tuple[str, str, RecordId]
+KEYS_OF = {table.name: table.key for table in SYSTEM_TABLES}
+UNWRITTEN = 0  # the revision of a record whose commit has not been given one yet
+
+
+class Deferred(Exception):
+    """The request's answer needs what an earlier one of the group will be told: it goes into the next group."""
+
+
+class State:
+    """The database as the next request of the group will find it. `companions`: what else changes with the records of a
+    collection, by its name."""
+
+    def __init__(self, transaction: Transaction, companions: Mapping[str, Companion]) -> None:
+        self.transaction = transaction
+        self.companions = companions
+        self._records: dict[RecordKey, StoredRecord | None] = {}
+        self._changes: dict[RecordKey, list[Change]] = {}
+        self._rows: dict[tuple[str, tuple[Any, ...]], Row | None] = {}
+
+    async def record(self, collection: str, parent: str, id: RecordId) -> StoredRecord | None:
+        """A record, locked for this transaction."""
+        key = (collection, parent, id)
+        if key not in self._records:
+            self._records[key] = await self.transaction.lock(collection, parent, id)
+        return self._records[key]
+
+    async def row(self, table: str, key: Row) -> Row | None:
+        """A system row by its key."""
+        staged = (table, tuple(key.values()))
+        if staged not in self._rows:
+            self._rows[staged] = await self.transaction.row(table, key)
+        return self._rows[staged]
+
+    def staged(self, collection: str, parent: str) -> set[RecordId]:
+        """The ids below `parent` that the group has looked at or is about to write."""
+        return {key[2] for key in self._records if key[:2] == (collection, parent)}
+
+    async def history(self, key: RecordKey, after: int) -> list[LogEntry | Change]:
+        """A record's changes beyond revision `after`, in order: those of the log, and those about to be written."""
+        return [*await self.transaction.history(*key, after), *self._changes.get(key, ())]
+
+    def stage(
+        self, records: Mapping[RecordKey, StoredRecord | None], changes: Sequence[Change], acts: Sequence[RowAct]
+    ) -> None:
+        """Show later requests what this one is about to write."""
+        self._records.update(records)
+        for change in changes:
+            self._changes.setdefault(key_of(change), []).append(change)
+        for act in acts:
+            if isinstance(act, Put):
+                key = tuple(act.row[name] for name in KEYS_OF[act.table])
+                self._rows[act.table, key] = act.row
+
+
+def key_of(change: Change) -> RecordKey:
+    """The key of the record that a change is of."""
+    record = change.after or change.before
+    assert record is not None
+    return change.collection, record.parent, record.id
