@@ -10,6 +10,7 @@ FLOORS = ("kit", "contract", "client", "server", "testing", "cli")
 # What is between modules, and why it can't be one module's.
 BETWEEN = {
     "client/local/test_against_the_server.py": "the local store and the real server together",
+    "client/local/test_copies.py": "a store's file that was copied or restored, and the real server",
     "client/local/test_convergence.py": "several devices and all that can go wrong between them",
     "client/local/test_kill.py": "an app that is killed, as a process",
     "client/local/test_same_questions.py": "the local store's answers beside the server's",

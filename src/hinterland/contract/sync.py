@@ -30,7 +30,7 @@ _Writes = Annotated[list[Write], msgspec.Meta(extra_json_schema={"maxItems": MAX
 class Mutation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A local transaction: `writes`, 500 at most, that happen together or not at all.
 
-    `seq` counts a device's mutations from 1 without gaps; `id` is the client's own, for its log; `base` is the
+    `seq` counts a device's mutations from 1 without gaps; `id` is the client's, unique for its user; `base` is the
     revision that the device had seen of each written record (by position; 0: none); `stamp` is hybrid time in
     seconds since 1970 (a stamp beyond the server's time + 60 s is clamped).
 
