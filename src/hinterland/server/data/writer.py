@@ -53,6 +53,7 @@ class Decided(NamedTuple):
     acts: list[RowAct]
     plan: Plan | None
     outcome: Outcome | None
+    guards: Sequence[RowAct] = ()
 
 
 class Writer:
@@ -229,24 +230,31 @@ class Writer:
             return Decided(request, answer, [], [], None, known)
         heard = await devices.heard(request.step, state) if request.step is not None else None
         if heard is not None and request.step is not None:
-            acts: list[RowAct] = devices.settle(request.step, heard, now)
-            return Decided(request, answer, [], acts, None, Outcome(settled=heard))
+            guards: list[RowAct] = [devices.guard(request.step)] if self._has_rivals else []
+            acts = devices.settle(request.step, heard, now)
+            return Decided(request, answer, [], acts, None, Outcome(settled=heard), guards)
         try:
             plan = await Plan(request, state, self.catalogue, now, instant).run()
         except Refusal as error:
             if request.step is None or error.status >= 500:  # the server's own trouble is nobody's fate
                 raise
             settled = Settled(seq=request.step.seq, status="refused", problem=error.problem())
-            acts = [*await self._races(request, state), *devices.settle(request.step, settled, now)]
-            return Decided(request, answer, [], acts, None, Outcome(settled=settled))
-        acts = [*await self._races(request, state), *(_assigned(act, plan.written) for act in request.acts), *plan.acts]
-        return Decided(request, answer, plan.changes, acts, plan, None)
+            acts = devices.settle(request.step, settled, now)
+            guards = await self._guards(request, state)
+            return Decided(request, answer, [], acts, None, Outcome(settled=settled), guards)
+        acts = [*(_assigned(act, plan.written) for act in request.acts), *plan.acts]
+        return Decided(request, answer, plan.changes, acts, plan, None, await self._guards(request, state))
 
-    async def _races(self, request: WriteRequest, state: State) -> list[RowAct]:
-        """What must still hold of a device's mutation, lest two processes take it from two copies of a store."""
-        if request.step is None or not self._has_rivals:
-            return []
-        return [*await devices.unheard(request.step, state)]
+    async def _guards(self, request: WriteRequest, state: State) -> list[RowAct]:
+        """What must still hold when a keyed request or a device's step is written, lest two processes do it twice."""
+        guards: list[RowAct] = []
+        if not self._has_rivals:
+            return guards
+        if request.key is not None:
+            guards.append(Expect("_answers", {"caller": request.key.caller, "key": request.key.key}, None))
+        if request.step is not None:
+            guards += [devices.guard(request.step), *await devices.unheard(request.step, state)]
+        return guards
 
     async def _known(self, request: WriteRequest, state: State) -> Outcome | None:
         """The answer that was given before, where the request is a repetition."""
@@ -270,10 +278,8 @@ class Writer:
                 await transaction.write(changes, revision, random.getrandbits(53), now)
             outcome = item.outcome or _outcome(item, changes, revision)
             outcome, acts = _finish(item, outcome, now)
-            if self._has_rivals and not outcome.replayed:
-                acts = [*_guards(item.request), *acts]
-            if acts:
-                await transaction.act(acts)
+            if acts or item.guards:
+                await transaction.act([*item.guards, *acts])
             outcomes.append(outcome)
         return outcomes
 
@@ -281,16 +287,6 @@ class Writer:
 def _may_retry(request: WriteRequest, error: Exception) -> bool:
     is_repeatable = request.key is not None or request.step is not None
     return isinstance(error, Deadlock) or (isinstance(error, LostRace) and is_repeatable)
-
-
-def _guards(request: WriteRequest) -> list[RowAct]:
-    """What must still hold when a keyed request or a device's step is written, lest two processes do it twice."""
-    guards: list[RowAct] = []
-    if request.key is not None:
-        guards.append(Expect("_answers", {"caller": request.key.caller, "key": request.key.key}, None))
-    if request.step is not None:
-        guards.append(devices.guard(request.step))
-    return guards
 
 
 def _fail(answer: asyncio.Future[Outcome], error: Exception) -> None:

@@ -66,7 +66,7 @@ def account_subject(account: object) -> str:
     return f"account:{account}"
 
 
-_KEPT = ("_sessions", "_tickets", "_devices", "_results", "_known_addresses")
+_KEPT = ("_sessions", "_tickets", "_devices", "_results", "_mutations", "_known_addresses")
 
 
 def erasing(account: str) -> list[RowAct]:
