@@ -17,6 +17,7 @@ from hinterland.contract.records import Collection, Rules, users
 from hinterland.kit.clock import ManualClock
 from hinterland.server.data.cursors import Seal
 from hinterland.server.data.reader import Reader
+from hinterland.server.data.views import Views
 from hinterland.server.storage.postgres import PostgresStorage, numbered
 from hinterland.server.storage.protocol import Storage
 from hinterland.server.storage.sqlite import SqliteStorage
@@ -150,6 +151,18 @@ async def test_the_rule_first(world: World, monkeypatch: pytest.MonkeyPatch, nam
             seen = await ask(statement)
             assert seen
             assert "hidden guess" not in seen
+
+
+@pytest.mark.parametrize("name", RULES)
+async def test_the_rule_first_in_a_view(world: World, name: str) -> None:
+    """The same of the condition that a view with a filter gives to a statement."""
+    found = Views(world.catalogue).of(ADA, name, "record.text.contains('a')").condition()
+    assert found is not None
+    condition, parameters = found
+    async with asking(world.storage) as ask:
+        seen = await ask((f"SELECT r.id FROM {name} r WHERE {condition}", parameters))
+    assert seen
+    assert "hidden guess" not in seen
 
 
 async def test_nobody_asks_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
