@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from hinterland.client.errors import InvalidCredentials, NetworkError, Unauthorized
@@ -14,6 +15,7 @@ from hinterland.kit.clock import ManualClock
 from hinterland.testing.backend import TestBackend, running_backend
 from hinterland.testing.clock import play
 from hinterland.testing.faulty import FaultyNetwork
+from tests.support.server import ServerProcess
 
 ADA = {"name": "Ada", "email": "ada@example.org", "password": "a long walk outside"}
 LOSING = frozenset({"auth.refresh"})
@@ -84,3 +86,38 @@ async def test_a_lost_sign_up_makes_one_user(backend: TestBackend, clock: Manual
     user = await play(clock, client.auth.sign_up(**ADA))
     assert network.met["lost"] >= 1
     assert await client.auth.me() == user
+
+
+def status_of(server: ServerProcess, token: str) -> int:
+    """The status of a read with an access token."""
+    headers = {"Authorization": f"Bearer {token}"}
+    return httpx2.get(f"{server.url}/v1/auth/me", headers=headers, timeout=30).status_code
+
+
+@pytest.mark.parametrize("end", ["delete", "log out", "password"])
+def test_two_processes(
+    server_process: Callable[..., ServerProcess], tmp_path: Path, postgres_dsn: str, end: str
+) -> None:
+    """Two server processes on one PostgreSQL: what one of them ends, the other one's streams and requests soon feel."""
+    env = {"HINTERLAND_DATABASE_URL": postgres_dsn}
+    here, there = (server_process(data=tmp_path / name, env=env) for name in ("one", "two"))
+    token = httpx2.post(f"{here.url}/v1/auth/signup", json=ADA).json()["token"]
+    signed, form = {"Authorization": f"Bearer {token}"}, {"password": ADA["password"]}
+    assert status_of(there, token) == 200
+    with httpx2.stream("GET", f"{there.url}/v1/events?collection=users", headers=signed, timeout=60) as stream:
+        lines = stream.iter_lines()
+        assert next(lines) is not None
+        if end == "password":
+            other = httpx2.post(f"{here.url}/v1/auth/login", json={"email": ADA["email"], **form}).json()["token"]
+            change = {**form, "new_password": "a longer walk outside"}
+            signed = {"Authorization": f"Bearer {other}"}
+            answer = httpx2.post(f"{here.url}/v1/auth/password", json=change, headers=signed)
+        elif end == "delete":
+            answer = httpx2.post(f"{here.url}/v1/auth/delete", json=form, headers=signed)
+        else:
+            answer = httpx2.post(f"{here.url}/v1/auth/logout", headers=signed)
+        assert answer.status_code == 204
+        for _ in lines:  # the stream ends by itself
+            pass
+    assert status_of(here, token) == 401
+    assert status_of(there, token) == 401
