@@ -32,7 +32,7 @@ class Expiring:
     async def __call__(self, request: Request) -> Response:
         """Refuse, or send."""
         if request.headers.get("authorization") in self._expired:
-            return Response(status=401, content=b'{"code":"unauthorized"}')
+            return Response(status=401, content=b'{"code":"unauthorized","status":401}')
         if not request.operation:
             return Response(status=200)  # what is asked does not matter here, and would take the time of 20,000 calls
         response = await self._transport(request)
