@@ -62,13 +62,13 @@ class Device:
     def _arm(self) -> None:
         store, write = self.local.store, self.local.store.write
 
-        async def fragile(act: Act[Any]) -> Any:
+        async def fragile(act: Act[Any], **named: Any) -> Any:
             if self.transactions_left is not None:
                 self.transactions_left -= 1
                 if self.transactions_left < 0:
                     raise Killed
             before = await self._own_counts()
-            done = await write(act)
+            done = await write(act, **named)
             await self._check_no_flicker(before)
             if self.transactions_left == 0:
                 raise Killed

@@ -77,7 +77,7 @@ async def test_an_outbox_that_is_damaged_itself(
 ) -> None:
     """Where a part of the outbox can't be read, what is before and behind it is salvaged, and the log says so."""
     path = await filled(device, server)
-    break_page(path, page_with(path, "unsent 025"))
+    break_page(path, page_with(path, '"body":{"text":"unsent 025'))  # as it is in the outbox
     local = await device()
     with pytest.raises(StoreDamaged):
         await local.sync.now()

@@ -99,7 +99,7 @@ async def test_the_store_is_its_owners(path: Path) -> None:
         await store.open()
         await store.write(lambda c: c.execute("INSERT INTO clock VALUES (1, 1)"))
         files = sorted(path.parent.iterdir())
-        assert [file.name for file in files] == ["app.db", "app.db-shm", "app.db-wal"]
+        assert [file.name for file in files] == ["app.db", "app.db-reserve", "app.db-shm", "app.db-wal"]
         assert os.name == "nt" or {file.stat().st_mode & 0o777 for file in files} == {0o600}
         await store.close()
         await store.open()  # a file that is there stays as its owner made it

@@ -118,9 +118,9 @@ async def test_live_commits_that_come_together(
     await is_online(local)
     transactions, write = [], local.store.write
 
-    async def counted(act: Any) -> Any:
+    async def counted(act: Any, **named: Any) -> Any:
         transactions.append(act)
-        return await write(act)
+        return await write(act, **named)
 
     monkeypatch.setattr(local.store, "write", counted)
     for number in range(100):

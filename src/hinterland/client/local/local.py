@@ -97,7 +97,7 @@ class Local:
 
     async def _scope_of(self, account: RecordId) -> Scope:
         device = new_id(self.clock.now())
-        space = await self.store.write(lambda c: _space(c, self._server, account, device))
+        space = await self.store.write(lambda c: _space(c, self._server, account, device), is_urgent=True)
         return Scope(space, account, self._shapes)
 
     @property
@@ -199,7 +199,9 @@ def _space(connection: Connection, server: str, account: RecordId, device: str) 
     connection.execute(
         "INSERT OR IGNORE INTO spaces (server, account, device) VALUES (?, ?, ?)", (server, account, device)
     )
-    connection.execute("UPDATE spaces SET is_last = (account = ?) WHERE server = ?", (account, server))
+    connection.execute(
+        "UPDATE spaces SET is_last = NOT is_last WHERE server = ? AND is_last <> (account = ?)", (server, account)
+    )
     [space] = connection.execute(
         "SELECT space FROM spaces WHERE server = ? AND account = ?", (server, account)
     ).fetchone()

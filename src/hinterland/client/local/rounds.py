@@ -6,19 +6,22 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from typing import TypeVar
 
 from msgspec.structs import replace
 
 from hinterland.client.errors import Fork, Gap, HinterlandError, InvalidCursor, StatusError, UnknownCollection
 from hinterland.client.local import pulls, pushes, results
 from hinterland.client.local.connection import Connection, Scope
+from hinterland.client.local.errors import StoreFull
 from hinterland.client.local.remote import Remote
-from hinterland.client.local.store import Store
+from hinterland.client.local.store import Act, Store
 from hinterland.contract.errors import Problem, Refusal
 from hinterland.contract.identity import new_id
 from hinterland.contract.sync import MAX_MUTATIONS, Pull, Push, PushResult
 from hinterland.kit.clock import Clock
 
+T = TypeVar("T")
 _PATIENCE = 3  # answers in a row that name a gap; then the server and this device will never agree on the seqs
 MOST_FAILURES = 8  # of a push of one mutation, each while the server answers other pushes; then it is withdrawn
 # What the server says of the content of a push, before it takes anything; of its caller; and of itself.
@@ -43,7 +46,7 @@ class Rounds:
         """Push until nothing waits, then pull until nothing is left of the subscription that `what` gives, which is to
         leave out the `unknown`. Raises the client's errors; what is done stays."""
         if scope.account != "":
-            while (step := await self._store.write(partial(_next, scope, self._limit))) is not None:
+            while (step := await self._next_push(scope)) is not None:
                 await self._push(scope, *step)
         while subscription := what():
             try:
@@ -54,6 +57,19 @@ class Rounds:
                 self._set_aside(subscription, error)
 
     # ------------------------------------------------------------ push
+
+    async def _next_push(self, scope: Scope) -> tuple[Push, int] | None:
+        try:
+            return await self._write(partial(_next, scope, self._limit))
+        except StoreFull:
+            if self._limit == 1:
+                raise
+            self._limit = 1
+            return await self._write(partial(_next, scope, 1))
+
+    async def _write(self, act: Act[T]) -> T:
+        """A write by which the outbox is emptied."""
+        return await self._store.write(act, is_urgent=True)
 
     async def _push(self, scope: Scope, push: Push, first_new: int) -> None:
         try:
@@ -71,7 +87,7 @@ class Rounds:
             await self._settle(scope, push, result)
 
     async def _settle(self, scope: Scope, push: Push, result: PushResult) -> None:
-        await self._store.write(lambda c: results.settle(c, scope, push, result))
+        await self._write(lambda c: results.settle(c, scope, push, result))
         self._limit = min(MAX_MUTATIONS, self._limit * 2)
         self._gaps = 0
 
@@ -86,7 +102,7 @@ class Rounds:
         if len(push.mutations) > 1:
             self._limit = 1
             return
-        await self._store.write(lambda c: results.fork(c, scope, self._new_device()))
+        await self._write(lambda c: results.fork(c, scope, self._new_device()))
         self._limit = MAX_MUTATIONS
 
     async def _gap(self, scope: Scope, error: Gap) -> None:
@@ -94,9 +110,9 @@ class Rounds:
         expected = error.details.get("expected")
         if not isinstance(expected, int) or self._gaps > _PATIENCE:
             self._gaps = 0
-            await self._store.write(lambda c: results.fork(c, scope, self._new_device()))
+            await self._write(lambda c: results.fork(c, scope, self._new_device()))
         else:
-            await self._store.write(lambda c: results.gap(c, scope, expected, self._new_device()))
+            await self._write(lambda c: results.gap(c, scope, expected, self._new_device()))
 
     async def _is_hopeless(self, scope: Scope, push: Push, first_new: int, error: HinterlandError) -> bool:
         """Whether a push that failed is of a single mutation, and would fail again; a larger one is cut in halves.
@@ -112,7 +128,7 @@ class Rounds:
             self._limit = len(push.mutations) // 2
             return False
         [mutation] = push.mutations
-        failures = await self._store.write(lambda c: pushes.failed(c, mutation.id, _reason(error)))
+        failures = await self._write(lambda c: pushes.failed(c, mutation.id, _reason(error)))
         if failures < MOST_FAILURES and not is_about_content:
             raise error
         return True
@@ -134,7 +150,7 @@ class Rounds:
             await self._settle(scope, push, result)
 
     async def _take_back(self, scope: Scope, seq: int) -> None:
-        await self._store.write(lambda c: pushes.take_back(c, scope, seq))
+        await self._write(lambda c: pushes.take_back(c, scope, seq))
 
     def _new_device(self) -> str:
         return new_id(self._clock.now())

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from hinterland.client.answers import refused_here
 from hinterland.client.errors import ClientClosed
 from hinterland.client.local.connection import Connection, News
-from hinterland.client.local.errors import StoreDamaged, is_damage, translated
+from hinterland.client.local.errors import StoreDamaged, StoreFull, is_damage, translated
 from hinterland.client.local.salvage import Salvaged, put_back, read_remains, set_aside
 from hinterland.client.local.schema import MIGRATIONS
 from hinterland.client.loop_guard import LoopGuard
@@ -24,6 +24,7 @@ from hinterland.kit.file_lock import FileLock
 from hinterland.kit.sqlite import TooNew, connect, migrate, transaction
 
 _log = logging.getLogger("hinterland.client")
+_RESERVE = 262_144  # bytes that are set aside for a full disk
 T = TypeVar("T")
 Act = Callable[[Connection], T]
 Listener = Callable[[News], None]
@@ -43,6 +44,7 @@ class Store:
         self._lock = FileLock(self.path.with_name(f"{self.path.name}-sync"))
         self._is_owner = False
         self._damage = self.path.with_name(f"{self.path.name}-damage")  # there: it was found damaged while in use
+        self._reserve = self.path.with_name(f"{self.path.name}-reserve")
         self.salvaged: Salvaged | None = None
         self._executor: ThreadPoolExecutor | None = None
         self._connection: Connection | None = None
@@ -75,9 +77,22 @@ class Store:
             self._begin_anew(error)
 
     def _connect(self) -> Connection:
+        try:
+            connection = self._connected()
+        except sqlite3.Error as error:
+            if is_damage(error) or not self._reserve.exists():
+                raise
+            self._reserve.unlink(missing_ok=True)  # on a full disk SQLite can't even make its log
+            connection = self._connected()
+        else:
+            self._set_room_aside()
+        self._version = _version(connection)
+        return connection
+
+    def _connected(self) -> Connection:
+        self._close()
         self._connection = connection = connect(self.path, Connection)
         migrate(connection, MIGRATIONS)
-        self._version = _version(connection)
         return connection
 
     def _begin_anew(self, error: Exception) -> None:
@@ -117,10 +132,37 @@ class Store:
         """The outcome of `act`, which only reads. Raises StoreError's kinds and what the contract's checks refuse."""
         return await self._run(lambda: act(self._held()))
 
-    async def write(self, act: Act[T]) -> T:
-        """The outcome of `act` once all that it wrote is durable; nothing of it is kept when it raises."""
-        outcome, _ = await self._run(lambda: self._transact(act))
+    async def write(self, act: Act[T], *, is_urgent: bool = False) -> T:
+        """The outcome of `act` once all that it wrote is durable; nothing of it is kept when it raises.
+
+        Where the disk is full, an urgent one gets the room that was set aside, so that the outbox can be emptied.
+        """
+        try:
+            outcome, _ = await self._run(lambda: self._transact(act))
+        except StoreFull:
+            if not is_urgent:
+                raise
+            await self._run(self._make_room)
+            outcome, _ = await self._run(lambda: self._transact(act))
         return outcome
+
+    def _make_room(self) -> None:
+        self._reserve.unlink(missing_ok=True)
+        with suppress(sqlite3.Error):  # what the log holds goes to its place, and the log begins anew
+            self._held().execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+
+    async def restock(self) -> None:
+        """Set room aside again where it was used."""
+        if not self._reserve.exists():
+            await self._run(self._set_room_aside)
+
+    def _set_room_aside(self) -> None:
+        try:
+            atomic_file.create(self._reserve, bytes(_RESERVE))
+        except FileExistsError:
+            pass
+        except OSError:
+            self._reserve.unlink(missing_ok=True)
 
     def _transact(self, act: Act[T]) -> tuple[T, News]:
         connection = self._held()

@@ -192,6 +192,7 @@ class Sync:
     async def _round(self) -> None:
         async with self._lock:
             await self._rounds.run(self._where(), self._what)
+            await self._store.restock()
         if self._told != {*self.unknown}:
             self._told = {*self.unknown}
             self.bell.ring()
