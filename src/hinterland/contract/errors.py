@@ -45,7 +45,7 @@ CODES = _table(
     ("stale", 412, "The record was changed meanwhile"),
     ("too_large", 413, "The body is too large"),
     ("unsupported_media_type", 415, "The body's content type is not understood"),
-    ("misdirected", 421, "The request is for another host"),
+    ("misdirected", 421, "Misdirected request"),
     ("key_reused", 422, "The idempotency key was used for another request"),
     ("password_policy", 422, "The password can't be used"),
     ("rate_limited", 429, "Too many requests"),
