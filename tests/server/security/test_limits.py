@@ -110,6 +110,17 @@ def test_guesses_from_elsewhere_do_not_keep_the_owner_out(guessing: LoginLimits)
     assert refused(guessing, ADA, "192.0.2.8") is not None
 
 
+def test_an_address_that_must_wait_is_refused_before_anything_is_read(guessing: LoginLimits) -> None:
+    """An address that has used its quota up is refused by what is in memory, whatever the account; others are not."""
+    for n in range(50):
+        guessing.check("10.0.0.1")
+        assert refused(guessing, f"user{n}@example.org", "10.0.0.1") is None
+    with pytest.raises(Refusal) as refusal:
+        guessing.check("10.0.0.1")
+    assert refusal.value.retry_after == 5.0
+    guessing.check("10.0.0.2")
+
+
 def test_a_success_does_not_count(guessing: LoginLimits) -> None:
     """Only failed attempts use a quota up: many people may sign in from one office."""
     for n in range(1_000):

@@ -34,6 +34,7 @@ async def authenticate(
 ) -> tuple[Row, str, list[RowAct]]:
     """The account whose credentials these are, the password, and the rows that make the address known."""
     email, password = credentials(body)
+    accounts.limits.check(address)
     async with accounts.storage.snapshot() as snapshot:
         account = await snapshot.row("_accounts", {"email": email})
         known = await known_address(accounts, snapshot, account, address)

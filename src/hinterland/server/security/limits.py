@@ -70,6 +70,10 @@ class LoginLimits:
         self._longest = settings.account_wait_seconds
         self._turns: OrderedDict[str, float] = OrderedDict()
 
+    def check(self, address: str) -> None:
+        """Refuse an address that must wait, whatever the account is, before anything is read for it."""
+        _refuse_before(self._addresses.wait(network_of(address), self._clock.monotonic()), "sign-ins")
+
     def attempt(self, email: str, address: str, *, is_known: bool) -> Guess:
         """Count an attempt. Raises the `rate_limited` refusal with the seconds to wait."""
         now, network = self._clock.monotonic(), network_of(address)
