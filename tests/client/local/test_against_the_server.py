@@ -300,6 +300,40 @@ async def test_a_proxy_that_finds_it_too_large(backend: TestBackend, tmp_path: P
     assert (await client.collection("notes").get(note.id))["count"] == 2
 
 
+class Firewall:
+    """Something on the way that answers every request with the word `poison` in its body with a page."""
+
+    def __init__(self, below: Transport) -> None:
+        self.below = below
+        self.is_on = True
+
+    async def __call__(self, request: Request) -> Response:
+        if self.is_on and b"poison" in request.content:
+            return Response(status=403, content=b"<title>Blocked</title>")
+        return await self.below(request)
+
+    async def close(self) -> None:
+        await self.below.close()
+
+
+async def test_a_firewall_that_blocks_one_body(backend: TestBackend, tmp_path: Path) -> None:
+    """A write that a firewall never lets through is held, the others are sent; a retry is applied once it may pass."""
+    wall = Firewall(backend.transport())
+    client = await device(backend, tmp_path / "a.db", "ada", transport=wall, random=lambda: 0.0)
+    client.sync.start()
+    notes = client.local.collection("notes")
+    written = [await notes.create({"text": "poison" if number == 2 else "fine"}) for number in range(5)]
+    fates = [await asyncio.wait_for(each.settled(), 60) for each in written]
+    assert [fate.status for fate in fates] == ["applied", "applied", "refused", "applied", "applied"]
+    assert fates[2].problem is not None
+    assert "status 403" in fates[2].problem.message
+    assert client.auth.user is not None
+    wall.is_on = False
+    again = await client.outbox.retry(written[2].mutation)
+    assert (await asyncio.wait_for(again.settled(), 60)).is_applied
+    assert len((await client.collection("notes").list()).items) == 5
+
+
 @pytest.mark.parametrize("seed", range(3))
 async def test_a_fleet_on_a_bad_network(backend: TestBackend, tmp_path: Path, seed: int) -> None:
     """Live devices on a network that resets, loses answers and cuts streams: all replicas equal the server in the end,
