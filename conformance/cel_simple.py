@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,12 @@ class NotOurs(Exception):
 
 
 def run() -> Tally:
-    """Every case once. npm installs what the lock file names."""
-    subprocess.run(["npm", "ci", "--silent"], cwd=FOLDER, check=True)
+    """Every case once. npm installs what the lock file names. Ends with a message where Node or npm is missing."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        raise SystemExit("cel-spec's cases need Node and npm; install both, and run it again")
+    installed, lock = FOLDER / "node_modules" / ".package-lock.json", FOLDER / "package-lock.json"
+    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
+        subprocess.run(["npm", "ci", "--silent"], cwd=FOLDER, check=True)
     listed = subprocess.run(["node", "cases.mjs"], cwd=FOLDER, check=True, capture_output=True, text=True)
     tally = Tally("cel-spec simple")
     for line in listed.stdout.splitlines():
