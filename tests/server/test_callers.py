@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import pytest
 
 from hinterland.contract.identity import SIGNED_OUT
+from hinterland.server import http
 from hinterland.server.callers import LOCAL_ADMINISTRATOR, bearer, caller_of
 from tests.server.api import Api, problem
 
@@ -36,3 +39,19 @@ async def test_who_is_behind_a_token(api: Api) -> None:
 def test_a_bare_token() -> None:
     """A tutorial's path takes a token without the word Bearer."""
     assert bearer(b"abc", is_alias=True) == bearer(b"bearer  abc", is_alias=False) == b"abc"
+
+
+async def test_a_body_that_takes_long(each_api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session that ends while the body of its request arrives slowly ends the request too: nothing is written."""
+    monkeypatch.setattr(http, "SLOW_SECONDS", 0.0)
+    ada = await each_api.sign_up("ada")
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b'{"text":'
+        ended = await each_api("POST", "/v1/auth/logout", headers=ada["headers"])
+        assert ended.status_code == 204
+        yield b'"late"}'
+
+    headers = {**ada["headers"], "Content-Type": "application/json"}
+    problem(await each_api("POST", "/v1/records/things", content=body(), headers=headers), 401, "unauthorized")
+    assert (await each_api("GET", "/v1/records/things")).json()["items"] == []

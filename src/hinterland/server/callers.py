@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from hmac import compare_digest
 
 from hinterland.contract.errors import Refusal
@@ -23,7 +24,8 @@ async def authenticate(backend: Backend, request: HttpRequest, auth: Auth) -> No
         return
     given = request.headers.get(b"authorization")
     if given is not None:
-        request.caller = await caller_of(backend, given, is_alias=request.is_alias)
+        request.identify = partial(caller_of, backend, given, is_alias=request.is_alias)
+        request.caller = await request.identify()
     if auth == "required" and request.caller is SIGNED_OUT:
         raise Refusal("unauthorized", "sign in first", headers=(("WWW-Authenticate", "Bearer"),))
 

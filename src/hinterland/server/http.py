@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from time import monotonic
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -31,6 +32,7 @@ PROBLEM = (b"content-type", b"application/problem+json; charset=utf-8")
 NO_STORE = (b"cache-control", b"no-store")
 REVALIDATED = (b"cache-control", b"private, max-age=0")
 _MAX_FIELDS = 100
+SLOW_SECONDS = 1.0  # for a body to arrive; after a longer time its caller is looked at again
 _SINGLE = frozenset({b"authorization", b"content-type", b"content-length", b"idempotency-key", b"last-event-id"})
 _LARGE = 128 * 1024  # bytes; to check as many takes milliseconds
 _JSON_TYPES = frozenset({None, b"application/json", b"application/json; charset=utf-8"})  # as most send it
@@ -46,9 +48,12 @@ class HttpAnswer(NamedTuple):
 
 
 class HttpRequest:
-    """One request. `segments` are what the path's placeholders matched; `caller` is who asks."""
+    """One request. `segments` are what the path's placeholders matched; `caller` is who asks. `identify` finds the
+    caller again after a body that took long: the session may have ended meanwhile."""
 
-    __slots__ = ("caller", "headers", "is_alias", "method", "path", "receive", "scope", "segments", "view")
+    __slots__ = (
+        "caller", "headers", "identify", "is_alias", "method", "path", "receive", "scope", "segments", "view",
+    )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
@@ -60,6 +65,7 @@ class HttpRequest:
             self.headers = _joined(scope["headers"])
         self.segments: dict[str, str] = scope.get("path_params") or {}
         self.caller: Principal = SIGNED_OUT
+        self.identify: Callable[[], Awaitable[Principal]] | None = None
         self.is_alias = False
         self.view = ""
 
@@ -90,6 +96,7 @@ class HttpRequest:
             raise _too_large(limit, setting)
         chunks: list[bytes] = []
         size = 0
+        asked = monotonic()
         while True:
             message = await self.receive()
             if message["type"] == "http.disconnect":
@@ -104,6 +111,8 @@ class HttpRequest:
                     raise Refusal(
                         "invalid_body", f"the body has {size:,} bytes, and Content-Length says {int(declared):,}"
                     )
+                if self.identify is not None and monotonic() - asked > SLOW_SECONDS:
+                    self.caller = await self.identify()
                 return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     async def discard(self, limit: int) -> None:
