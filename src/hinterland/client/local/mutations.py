@@ -19,16 +19,18 @@ import msgspec
 from hinterland.client.local.connection import Connection, Key, Scope
 from hinterland.client.local.errors import OnItsWay
 from hinterland.client.local.fates import Counts, Entry, Fate
-from hinterland.client.local.overlay import after
-from hinterland.client.local.records import lift, real_id, refresh, revision_seen, seen, text, touch, writes_in
+from hinterland.client.local.overlay import after, after_if_possible
+from hinterland.client.local.records import lay, lift, real_id, refresh, revision_seen, seen, text, writes_in
 from hinterland.client.local.temporary import created, references, renamed
 from hinterland.contract.changes import Write, checked, key_of
 from hinterland.contract.errors import Problem, Refusal
 from hinterland.contract.identity import RecordId
-from hinterland.contract.records import Document
+from hinterland.contract.records import Document, Shape
 from hinterland.contract.sync import MAX_WRITES
 
 T = TypeVar("T")
+Views = dict[Key, Document | None]
+Apply = Callable[[Document | None, Write, float, Shape | None, object], Document | None]
 _STEP = 1e-6  # seconds between two stamps of one instant
 _KEPT_FATES = 20_000
 _COLUMNS = "id, state, seq, stamp, writes, fate"
@@ -68,21 +70,25 @@ def enqueue(
         raise Refusal("too_large", f"one change has at most {MAX_WRITES} writes, this one {len(writes)}")
     known = [renamed(write, _known(connection, scope, [write])) for write in map(checked, writes)]
     moment = stamp(connection, now)
-    _check(connection, scope, known, moment)
-    _insert(connection, scope, mutation, known, moment)
+    _insert(connection, scope, mutation, known, moment, _after_all(connection, scope, known, moment))
     documents = [(write.id, seen(connection, scope, key_of(write))) for write in known]
     return [Kept(id, None if document is None else read(document)) for id, document in documents]
 
 
-def _check(connection: Connection, scope: Scope, writes: Sequence[Write], moment: float) -> None:
-    records: dict[Key, Document | None] = {}
+def _after_all(
+    connection: Connection, scope: Scope, writes: Sequence[Write], moment: float, apply: Apply = after
+) -> Views:
+    views: Views = {}
     for write in writes:
         key = key_of(write)
-        record = records[key] if key in records else seen(connection, scope, key)
-        records[key] = after(record, write, moment, scope.shapes.get(write.collection), scope.account)
+        record = views[key] if key in views else seen(connection, scope, key)
+        views[key] = apply(record, write, moment, scope.shapes.get(write.collection), scope.account)
+    return views
 
 
-def _insert(connection: Connection, scope: Scope, mutation: str, writes: Sequence[Write], moment: float) -> None:
+def _insert(
+    connection: Connection, scope: Scope, mutation: str, writes: Sequence[Write], moment: float, views: Views
+) -> None:
     bases = [revision_seen(connection, scope, key_of(write)) for write in writes]
     number = connection.execute(
         "INSERT INTO mutations (space, id, state, stamp, base, writes) VALUES (?, ?, 'pending', ?, ?, ?)",
@@ -93,7 +99,7 @@ def _insert(connection: Connection, scope: Scope, mutation: str, writes: Sequenc
         "INSERT OR IGNORE INTO temporaries (space, temporary, collection) VALUES (?, ?, ?)",
         [(scope.space, created(write), write.collection) for write in writes if created(write)],
     )
-    refresh(connection, scope, touch(connection, scope, number, writes))
+    lay(connection, scope, number, views)
     connection.news.is_outbox_changed = True
 
 
@@ -106,9 +112,10 @@ def _known(connection: Connection, scope: Scope, writes: Iterable[Write]) -> dic
 # ---------------------------------------------------------------- parked ones
 
 
-def park(connection: Connection, scope: Scope, number: int, fate: Fate) -> None:
-    """Set a mutation aside with its reason: its writes are undone here, and with it go the unsent ones that need what
-    it would have created. Of those that were sent the server decides; the reason is kept should it refuse them."""
+def park(connection: Connection, scope: Scope, number: int, fate: Fate) -> list[Key]:
+    """Set a mutation aside with its reason: its writes are undone here (the keys are answered, for a `refresh`), and
+    with it go the unsent ones that need what it would have created. Of those that were sent the server decides; the
+    reason is kept should it refuse them."""
     row = connection.execute("SELECT writes FROM mutations WHERE number = ?", (number,)).fetchone()
     connection.execute(
         "UPDATE mutations SET state = 'refused', seq = NULL, fate = ? WHERE number = ?", (text(fate), number)
@@ -120,12 +127,12 @@ def park(connection: Connection, scope: Scope, number: int, fate: Fate) -> None:
         problem = _depends(fate.mutation, fate.problem)
         consequence = Fate(mutation=mutation, status="refused", problem=problem)
         if _is_pending(connection, mutation):
-            park(connection, scope, dependent, consequence)
+            keys += park(connection, scope, dependent, consequence)
         else:
             connection.execute(
                 "UPDATE mutations SET fate = ? WHERE number = ? AND state = 'sent'", (text(consequence), dependent)
             )
-    refresh(connection, scope, keys)
+    return keys
 
 
 def _depends(mutation: str, problem: Problem) -> Problem:
@@ -160,7 +167,8 @@ def retry(
         raise OnItsWay
     later, again, writes = _parked_after(connection, scope, mutation), fresh(), writes_in(column)
     _remove(connection, scope, number)
-    _insert(connection, scope, again, writes, stamp(connection, now))
+    moment = stamp(connection, now)
+    _insert(connection, scope, again, writes, moment, _after_all(connection, scope, writes, moment, after_if_possible))
     for each in later:
         retry(connection, scope, each, fresh, now)
     return again, [write.id for write in writes]

@@ -26,11 +26,18 @@ def replay(
     """
     record = base
     for write, stamp in writes:
-        try:
-            record = after(record, write, stamp, shape, caller)
-        except Refusal:
-            continue
+        record = after_if_possible(record, write, stamp, shape, caller)
     return record
+
+
+def after_if_possible(
+    record: Document | None, write: Write, stamp: float, shape: Shape | None = None, caller: object = None
+) -> Document | None:
+    """The record after one write; as it is where the write can't be done."""
+    try:
+        return after(record, write, stamp, shape, caller)
+    except Refusal:
+        return record
 
 
 def after(

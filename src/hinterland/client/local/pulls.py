@@ -62,7 +62,8 @@ def take_pull(connection: Connection, scope: Scope, subscription: str, asked: st
     stale = _take(connection, scope, result.changes, generations)
     done = generations if not result.more else result.complete
     for collection in done:
-        stale += _sweep(connection, scope, collection)
+        if generations.get(collection, (0, False))[1]:
+            stale += _sweep(connection, scope, collection)
     if not result.more:
         stale += contain_until(connection, scope, result.settled)
     refresh(connection, scope, stale)
@@ -134,34 +135,35 @@ def _open(connection: Connection, scope: Scope, subscription: str, whole: Iterab
 
 def _take(connection: Connection, scope: Scope, changes: Iterable[ChangeEvent], generations: _Generations) -> list[Key]:
     """Keep the changes; answers the keys whose views must be made anew because unsent writes lie on them."""
-    touched = set(
-        connection.execute("SELECT collection, parent, id FROM touches WHERE space = ?", (scope.space,)).fetchall()
-    )
     stale: list[Key] = []
     for change in changes:
         key = (change.collection, change.parent, change.id)
         generation, is_open = generations.get(change.collection, (0, False))
-        if _is_outdated(connection, scope, key, change.revision, generation if is_open else 0):
+        held, of_generation, is_touched = _held(connection, scope, key)
+        # What a new generation has not replaced yet is never later: a server that was restored from a backup counts
+        # revisions from an earlier number.
+        if of_generation >= (generation if is_open else 0) and held > change.revision > 0:
             continue
         base = text(change.record) if change.kind in ("create", "update") else None
-        if base is None and key not in touched:
+        if base is None and not is_touched:
             _forget(connection, scope, key)
         else:
             set_base(connection, scope, key, base, change.revision, generation)
         connection.news.collections.add(change.collection)
-        if key in touched:
+        if is_touched:
             stale.append(key)
     return stale
 
 
-def _is_outdated(connection: Connection, scope: Scope, key: Key, revision: int, opened: int) -> bool:
-    """Whether the store holds a later state. Not so for what a new generation has not replaced yet: a server that was
-    restored from a backup counts revisions from an earlier number."""
+def _held(connection: Connection, scope: Scope, key: Key) -> tuple[int, int, bool]:
+    """The revision and generation in which the store holds a record (0: it does not), and whether writes lie on it."""
     row = connection.execute(
-        "SELECT revision, generation FROM records WHERE space = ? AND collection = ? AND parent = ? AND id = ?",
+        "SELECT revision, generation, EXISTS (SELECT 1 FROM touches t WHERE t.space = r.space"
+        " AND t.collection = r.collection AND t.parent = r.parent AND t.id = r.id)"
+        " FROM records r WHERE space = ? AND collection = ? AND parent = ? AND id = ?",
         (scope.space, *key),
     ).fetchone()
-    return row is not None and row[1] >= opened and row[0] > revision > 0
+    return row or (0, 0, False)
 
 
 def _forget(connection: Connection, scope: Scope, key: Key) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -50,9 +50,7 @@ def revision_seen(connection: Connection, scope: Scope, key: Key) -> int:
     """The record's last revision that this device knows of, from the server's word or an own write's answer."""
     row = connection.execute(f"SELECT revision FROM records WHERE {_KEY}", (scope.space, *key)).fetchone()
     own = connection.execute(
-        "SELECT max(m.revision) FROM touches t JOIN mutations m USING (number)"
-        " WHERE t.space = ? AND t.collection = ? AND t.parent = ? AND t.id = ?",
-        (scope.space, *key),
+        f"SELECT max(revision) FROM touches INDEXED BY touches_by_revision WHERE {_KEY}", (scope.space, *key)
     ).fetchone()
     return max(row[0] if row else 0, own[0] or 0)
 
@@ -85,27 +83,46 @@ def _refresh(connection: Connection, scope: Scope, key: Key) -> None:
 
 
 def _view(scope: Scope, key: Key, base: str | None, writes: list[tuple[Write, float]]) -> str:
-    document = replay(None if base is None else _decode(base), writes, scope.shapes.get(key[0]), scope.account)
+    return _shown(replay(_decode(base) if base else None, writes, scope.shapes.get(key[0]), scope.account))
+
+
+def _shown(document: Document | None) -> str:
     return "" if document is None else text(document)
 
 
 def _overlays(connection: Connection, scope: Scope, key: Key) -> list[tuple[Write, float, int]]:
     rows = connection.execute(
-        "SELECT m.writes, m.stamp, m.revision FROM touches t JOIN mutations m USING (number)"
+        "SELECT m.writes, m.stamp, t.revision FROM touches t JOIN mutations m USING (number)"
         " WHERE t.space = ? AND t.collection = ? AND t.parent = ? AND t.id = ? ORDER BY t.number",
         (scope.space, *key),
     ).fetchall()
     return [(write, row[1], row[2]) for row in rows for write in writes_in(row[0]) if key_of(write) == key]
 
 
+def lay(connection: Connection, scope: Scope, number: int, views: Mapping[Key, Document | None]) -> None:
+    """Lay a new mutation's writes on their records, which then look as `views` says. What lies on them already is in
+    their views, and is not worked out again: the work is the same however many writes wait."""
+    _touch(connection, scope, number, views)
+    connection.executemany(
+        "INSERT INTO records (space, collection, parent, id, view) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET view = excluded.view",
+        [(scope.space, *key, _shown(document)) for key, document in views.items()],
+    )
+    connection.news.collections.update(key[0] for key in views)
+
+
 def touch(connection: Connection, scope: Scope, number: int, writes: Iterable[Write]) -> list[Key]:
     """Lay a mutation's writes on their records; answers the keys, which want a `refresh`."""
     keys = list(dict.fromkeys(key_of(write) for write in writes))
+    _touch(connection, scope, number, keys)
+    return keys
+
+
+def _touch(connection: Connection, scope: Scope, number: int, keys: Iterable[Key]) -> None:
     connection.executemany(
         "INSERT INTO touches (space, collection, parent, id, number) VALUES (?, ?, ?, ?, ?)",
         [(scope.space, *key, number) for key in keys],
     )
-    return keys
 
 
 def lift(connection: Connection, number: int) -> list[Key]:

@@ -29,14 +29,16 @@ def settle(connection: Connection, scope: Scope, push: Push, result: PushResult)
     given = {name: id for _, _, seq, _ in rows if seq in known for name, id in known[seq].ids.items()}
     if given:
         _give_ids(connection, scope, given)
+    stale: list[Key] = []
     for number, mutation, seq, reason in rows:
         settled = known.get(seq)
         if settled is None:
             continue
         if settled.status == "applied":
-            _apply(connection, scope, number, mutation, settled)
+            stale += _apply(connection, number, mutation, settled)
         else:
-            park(connection, scope, number, _refusal(mutation, settled, reason))
+            stale += park(connection, scope, number, _refusal(mutation, settled, reason))
+    refresh(connection, scope, stale)
     connection.execute(
         "UPDATE spaces SET acknowledged = coalesce("
         " (SELECT min(seq) - 1 FROM mutations WHERE space = spaces.space AND state = 'sent'), next_seq - 1)"
@@ -54,18 +56,13 @@ def _refusal(mutation: str, settled: Settled, reason: str | None) -> Fate:
     return Fate(mutation=mutation, status="refused", problem=settled.problem or unsaid)
 
 
-def _apply(connection: Connection, scope: Scope, number: int, mutation: str, settled: Settled) -> None:
+def _apply(connection: Connection, number: int, mutation: str, settled: Settled) -> list[Key]:
     fate = Fate(mutation=mutation, status="applied", revision=settled.revision, ids=settled.ids, lost=settled.lost)
-    connection.execute(
-        "UPDATE mutations SET state = 'applied', revision = ?, fate = ? WHERE number = ?",
-        (settled.revision, text(fate), number),
-    )
+    connection.execute("UPDATE mutations SET state = 'applied', fate = ? WHERE number = ?", (text(fate), number))
+    connection.execute("UPDATE touches SET revision = ? WHERE number = ?", (settled.revision, number))
     settle_as(connection, fate)
     row = connection.execute("SELECT is_contained FROM mutations WHERE number = ?", (number,)).fetchone()
-    if row[0]:
-        contain(connection, number)
-    else:
-        refresh(connection, scope, _reached(connection, number, settled.revision))
+    return contain(connection, number) if row[0] else _reached(connection, number, settled.revision)
 
 
 def _reached(connection: Connection, number: int, revision: int) -> list[Key]:
@@ -96,7 +93,7 @@ def contain_until(connection: Connection, scope: Scope, seq: int) -> list[Key]:
     """Contain every mutation up to the device's last settled `seq`, and applied ones that a former device id sent."""
     rows = connection.execute(
         "SELECT number FROM mutations WHERE space = ? AND is_contained = 0"
-        " AND (state IN ('sent', 'applied') AND seq <= ? OR state = 'applied' AND seq IS NULL)",
+        " AND state IN ('sent', 'applied') AND (seq <= ? OR seq IS NULL)",
         (scope.space, seq),
     ).fetchall()
     return [key for row in rows for key in contain(connection, row[0])]
@@ -154,8 +151,9 @@ def gap(connection: Connection, scope: Scope, expected: int, device: str) -> Non
 
 
 def _send_again(connection: Connection, scope: Scope, seq: int) -> None:
+    where = "space = ? AND state = 'applied' AND seq >= ?"
     connection.execute(
-        "UPDATE mutations SET state = 'sent', revision = 0, fate = NULL"
-        " WHERE space = ? AND state = 'applied' AND seq >= ?",
+        f"UPDATE touches SET revision = 0 WHERE number IN (SELECT number FROM mutations WHERE {where})",
         (scope.space, seq),
     )
+    connection.execute(f"UPDATE mutations SET state = 'sent', fate = NULL WHERE {where}", (scope.space, seq))

@@ -40,7 +40,6 @@ MIGRATIONS = (
         id TEXT NOT NULL UNIQUE,
         state TEXT NOT NULL,
         seq INTEGER,
-        revision INTEGER NOT NULL DEFAULT 0,
         is_contained INTEGER NOT NULL DEFAULT 0,
         stamp REAL NOT NULL,
         base TEXT NOT NULL,
@@ -58,9 +57,11 @@ MIGRATIONS = (
         parent TEXT NOT NULL,
         id NOT NULL,
         number INTEGER NOT NULL REFERENCES mutations (number) ON DELETE CASCADE,
+        revision INTEGER NOT NULL DEFAULT 0, -- at which the server has applied the mutation; 0: it has not
         PRIMARY KEY (space, collection, parent, id, number)
     ) WITHOUT ROWID;
     CREATE INDEX touches_by_number ON touches (number);
+    CREATE INDEX touches_by_revision ON touches (space, collection, parent, id, revision);
 
     CREATE TABLE fates (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, fate TEXT NOT NULL);
 
