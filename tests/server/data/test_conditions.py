@@ -160,7 +160,7 @@ async def test_the_rule_first_in_a_view(world: World, name: str) -> None:
     assert found is not None
     condition, parameters = found
     async with asking(world.storage) as ask:
-        seen = await ask((f"SELECT r.id FROM {name} r WHERE {condition}", parameters))
+        seen = await ask((f'SELECT r.id FROM "{name}" r WHERE {condition}', parameters))
     assert seen
     assert "hidden guess" not in seen
 
