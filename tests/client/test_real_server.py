@@ -179,10 +179,13 @@ async def test_a_type_that_does_not_fit_is_told(backend: TestBackend) -> None:
         text: int
 
     client = await signed_up(backend, "ada")
-    await client.collection("notes").create({"text": "one"})
+    note = await client.collection("notes").create({"text": "one"})
+    [misfit] = (await client.collection("notes", Wrong).list()).misfits
+    assert (misfit.path, misfit.found) == (f"notes/{note['id']}.text", "str")
+    assert misfit.request_id
     with pytest.raises(InvalidResponse) as caught:
-        await client.collection("notes", Wrong).list()
-    assert (caught.value.path, caught.value.found) == ("$.items[0].text", "str")
+        await client.collection("notes", Wrong).get(note["id"])
+    assert (caught.value.path, caught.value.found) == ("$.text", "str")
     assert caught.value.request_id
 
 

@@ -93,13 +93,34 @@ async def test_refusals_are_typed(posts: Repository[Post], script: Scripted) -> 
     assert caught.value.errors == {"title": ["is required"]}
 
 
-async def test_a_page_that_does_not_fit_is_an_error(posts: Repository[Post], script: Scripted) -> None:
-    """An answer that does not fit names the path in the document and what was found."""
-    script.expect("GET", PATH).answer(json={"items": [{"title": "a"}, {"title": None}]}, headers={"x-request-id": "r"})
-    with pytest.raises(InvalidResponse) as caught:
-        await posts.list()
-    assert (caught.value.path, caught.value.found) == ("$.items[1].title", "null")
-    assert (caught.value.operation, caught.value.request_id) == ("records.list", "r")
+async def test_a_record_that_does_not_fit(posts: RemoteRepository[Post], script: Scripted) -> None:
+    """A record that does not fit hides no other: it stands beside the page, with its path and what was found."""
+    items: list[Any] = [{"id": "b", "title": None}, {"title": "a"}, {"id": 7, "title": 1}, {}, 5]
+    for _ in range(2):
+        script.expect("GET", PATH).answer(json={"items": items, "total": 5}, headers={"x-request-id": "r"})
+    page = await posts.list(total=True)
+    assert (page.items, page.total) == ([Post("a")], 5)
+    paths = [(misfit.path, misfit.found) for misfit in page.misfits]
+    assert paths[:2] == [("posts/b.title", "null"), ("posts/7.id", "int")]
+    assert paths[2:] == [("posts[3]", ""), ("posts[4]", "int")]
+    assert {(misfit.operation, misfit.request_id) for misfit in page.misfits} == {("records.list", "r")}
+    iteration = posts.iterate()
+    assert [post async for post in iteration] == [Post("a")]
+    assert [misfit.path for misfit in iteration.misfits] == [path for path, _ in paths]
+
+
+async def test_a_page_that_is_none(posts: Repository[Post], script: Scripted) -> None:
+    """An answer that is no page is an error with the path in the document and what was found."""
+    for answer, path in (
+        ({"items": {"title": "a"}}, "$.items"),
+        ({}, "$"),
+        ([], "$"),
+        ({"items": [], "total": "5"}, "$.total"),
+    ):
+        script.expect("GET", PATH).answer(json=answer, headers={"x-request-id": "r"})
+        with pytest.raises(InvalidResponse) as caught:
+            await posts.list()
+        assert (caught.value.path, caught.value.operation, caught.value.request_id) == (path, "records.list", "r")
 
 
 async def test_records_of_a_record(client: Client, script: Scripted) -> None:

@@ -31,14 +31,16 @@ if TYPE_CHECKING:
     from hinterland.client.local.local import Local as Local
     from hinterland.client.local.outbox import Handle as Handle
     from hinterland.client.local.outbox import Outbox as Outbox
+    from hinterland.client.local.queries import QueryState as QueryState
+    from hinterland.client.local.queries import Rows as Rows
     from hinterland.client.local.repository import LocalRepository as LocalRepository
-    from hinterland.client.local.repository import QueryState as QueryState
     from hinterland.client.local.repository import Written as Written
     from hinterland.client.local.salvage import Salvaged as Salvaged
     from hinterland.client.local.status import Status as Status
     from hinterland.client.local.sync import Sync as Sync
     from hinterland.client.options import Options as Options
     from hinterland.client.repository import Body as Body
+    from hinterland.client.repository import Iteration as Iteration
     from hinterland.client.repository import Page as Page
     from hinterland.client.repository import RemoteRepository as RemoteRepository
     from hinterland.client.repository import Repository as Repository
@@ -68,6 +70,7 @@ else:  # the type checker knows the names above and no others
         "Fate": "hinterland.client.local.fates",
         "FileVault": "hinterland.client.vault.file",
         "Handle": "hinterland.client.local.outbox",
+        "Iteration": "hinterland.client.repository",
         "Layer": "hinterland.client.exchange",
         "Local": "hinterland.client.local.local",
         "LocalRepository": "hinterland.client.local.repository",
@@ -80,12 +83,13 @@ else:  # the type checker knows the names above and no others
         "Page": "hinterland.client.repository",
         "Phase": "hinterland.client.exchange",
         "Problem": "hinterland.contract.errors",
-        "QueryState": "hinterland.client.local.repository",
+        "QueryState": "hinterland.client.local.queries",
         "RecordId": "hinterland.contract.identity",
         "RemoteRepository": "hinterland.client.repository",
         "Repository": "hinterland.client.repository",
         "Request": "hinterland.client.exchange",
         "Response": "hinterland.client.exchange",
+        "Rows": "hinterland.client.local.queries",
         "Salvaged": "hinterland.client.local.salvage",
         "Send": "hinterland.client.exchange",
         "SignedIn": "hinterland.client.session",
@@ -115,8 +119,8 @@ else:  # the type checker knows the names above and no others
 
 
 __all__ = ["Auth", "Body", "ChangeEvent", "Client", "Clock", "Counts", "Entry", "Event", "Fate",
-           "FileVault", "Handle", "Layer", "Local", "LocalRepository", "Lost", "MemoryVault", "OnItsWay",
+           "FileVault", "Handle", "Iteration", "Layer", "Local", "LocalRepository", "Lost", "MemoryVault", "OnItsWay",
            "OnTrace", "Options", "Outbox", "Page", "Phase", "Problem", "QueryState", "RecordId",
-           "RemoteRepository", "Repository", "Request", "Response", "Salvaged", "Send", "SignedIn", "SignedOut",
+           "RemoteRepository", "Repository", "Request", "Response", "Rows", "Salvaged", "Send", "SignedIn", "SignedOut",
            "SigningIn", "State", "Status", "StoreBusy", "StoreDamaged", "StoreError", "StoreFull",
            "StoreTooNew", "Sync", "Trace", "Transport", "Vault", "Write", "Written", "blocking", "errors"]  # fmt: skip

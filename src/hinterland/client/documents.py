@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -10,18 +12,70 @@ from hinterland.client.errors import InvalidResponse
 from hinterland.kit import misfit
 
 T = TypeVar("T")
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
-def decoded(content: bytes, kind: type[T], *, operation: str = "", request_id: str = "") -> T:
-    """The document in `content` as a `kind`. Raises InvalidResponse, which names the path and what was found."""
+def decoded(content: bytes, kind: type[T], **more: Any) -> T:
+    """The document in `content` as a `kind`. Raises InvalidResponse, with `more` about it, which names the path and
+    what was found."""
     try:
         return msgspec.json.decode(content, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except _UNREADABLE as error:
         _, path, _, found = misfit.read(error)
-        raise InvalidResponse(
-            path=path, found=found or _looks_like(content), detail=str(error), operation=operation,
-            request_id=request_id,
-        ) from None  # fmt: skip
+        raise InvalidResponse(path=path, found=found or _looks_like(content), detail=str(error), **more) from None
+
+
+def decoded_each(
+    content: bytes | msgspec.Raw, kind: type[T], place: str, **more: Any
+) -> tuple[list[T], list[InvalidResponse]]:
+    """The records of a page's `items` as `kind`, and an InvalidResponse for each that does not fit it, with `more`
+    about it. Its path begins with the record's place below `place`, such as `notes/42.count`.
+
+    Raises InvalidResponse where they are no array.
+    """
+    try:
+        return _decode_all(kind)(content), []  # type: ignore[arg-type]
+    except _UNREADABLE:
+        pass  # in the rare case, one by one
+    items: list[T] = []
+    misfits: list[InvalidResponse] = []
+    for number, raw in enumerate(_items_in(content, **more)):
+        try:
+            items.append(msgspec.json.decode(raw, type=kind))
+        except _UNREADABLE as error:
+            at = _place_of(raw, place) or f"{place}[{number}]"
+            misfits.append(_misfit(error, at, **more))
+    return items, misfits
+
+
+def _misfit(error: Exception, at: str, **more: Any) -> InvalidResponse:
+    _, path, _, found = misfit.read(error)
+    message, advice = "A record does not fit the app's type.", "Check that app and server are of the same version."
+    return InvalidResponse(message, path=at + path[1:], found=found, detail=str(error), advice=advice, **more)
+
+
+@lru_cache(maxsize=256)
+def _decode_all(kind: Any) -> Callable[[bytes | msgspec.Raw], list[Any]]:
+    return msgspec.json.Decoder(list[kind]).decode
+
+
+def _items_in(content: bytes | msgspec.Raw, **more: Any) -> list[msgspec.Raw]:
+    try:
+        return decoded(bytes(content), list[msgspec.Raw], **more)
+    except InvalidResponse as error:
+        error.path = f"$.items{error.path[1:]}"
+        raise
+
+
+class _Identified(msgspec.Struct):
+    id: int | str
+
+
+def _place_of(record: msgspec.Raw, place: str) -> str:
+    try:
+        return f"{place}/{msgspec.json.decode(record, type=_Identified).id}"
+    except _UNREADABLE:
+        return ""
 
 
 def check_empty(content: bytes, *, operation: str = "", request_id: str = "") -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, Generic, Protocol, TypeVar
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import msgspec
 
 from hinterland.client.answers import refused_here
-from hinterland.client.calls import Call
+from hinterland.client.calls import Calls
+from hinterland.client.documents import decoded, decoded_each
+from hinterland.client.errors import InvalidResponse
 from hinterland.client.places import checked_collection, checked_parent
 from hinterland.contract import query as queries
 from hinterland.contract.errors import Refusal
@@ -18,15 +21,45 @@ from hinterland.contract.query import Query
 T = TypeVar("T")
 R = TypeVar("R")
 Body = Mapping[str, Any] | msgspec.Struct
+_log = logging.getLogger("hinterland.client")
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True):
     """Some records in order. `next` is the cursor of the page after this one, None at the end; `total` counts all that
-    the question finds, where it was asked for."""
+    the question finds, where it was asked for. `misfits` are the page's other records: each as the error that names
+    the record, and where it does not fit the app's type."""
 
     items: list[T]
     next: str | None = None
     total: int | None = None
+    misfits: list[InvalidResponse] = []
+
+
+class Iteration(Generic[T]):
+    """Records one by one, from `pages`. Those that do not fit the app's type are left out, logged as warnings, and in
+    `misfits`, as far as the iteration has come."""
+
+    def __init__(self, pages: AsyncGenerator[Page[T], None]) -> None:
+        self.misfits: list[InvalidResponse] = []
+        self._items = self._each(pages)
+
+    async def _each(self, pages: AsyncGenerator[Page[T], None]) -> AsyncGenerator[T, None]:
+        async for page in pages:
+            self.misfits += page.misfits
+            for misfit in page.misfits:
+                _log.warning("a record is left out of an iteration: %s", misfit)
+            for item in page.items:
+                yield item
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T:
+        return await anext(self._items)
+
+    async def aclose(self) -> None:
+        """End it before its end."""
+        await self._items.aclose()
 
 
 class Repository(Protocol[T]):
@@ -57,6 +90,8 @@ class Repository(Protocol[T]):
         `equals` are fields and the values that they must have, None for no value. `sort` names fields, `-` before one
         for descending; equal ones follow by id. `page` counts from 1, `limit` is at most 1,000. `cursor` is the `next`
         of the page before, and goes without `page`. Raises BadRequest for what can't be asked, InvalidCursor.
+
+        A record that does not fit `T` hides no other: it is among the page's `misfits`.
         """
         ...
 
@@ -111,10 +146,18 @@ def asked(
     )
 
 
+class _Answered(msgspec.Struct):
+    """A page as the server answers it, its records not read yet."""
+
+    items: msgspec.Raw
+    next: str | None = None
+    total: int | None = None
+
+
 class RemoteRepository(Generic[T]):
     """The repository that asks the server. Every write carries an idempotency key, so that it may be repeated."""
 
-    def __init__(self, call: Call, collection: str, kind: type[T], parent: str = "") -> None:
+    def __init__(self, call: Calls, collection: str, kind: type[T], parent: str = "") -> None:
         self.collection = checked_collection(f"{checked_parent(parent)}/{collection}" if parent else collection)
         self._call = call
         self._kind = kind
@@ -136,28 +179,30 @@ class RemoteRepository(Generic[T]):
     ) -> Page[T]:
         """A page of the records that the question finds."""
         query = asked(page=page, limit=limit, cursor=cursor, filter=filter, sort=sort, total=total, equals=equals)
-        found: Page[T] = await self._call(
-            "records.list",
-            segments={"collection": self.collection},
-            query=queries.parameters(query),
-            output=Page[self._kind],  # type: ignore[name-defined]
-        )
-        return found if found.next else msgspec.structs.replace(found, next=None)  # the wire says "" at the end
+        at = {"collection": self.collection}
+        request = self._call.request("records.list", segments=at, query=queries.parameters(query))
+        response = await self._call.perform(request)
+        of = {"operation": "records.list", "request_id": response.headers.get("x-request-id", "")}
+        found = decoded(response.content, _Answered, **of)
+        items, misfits = decoded_each(found.items, self._kind, self.collection, **of)
+        return Page(items, found.next or None, found.total, misfits)  # the wire says "" at the end
 
-    async def iterate(
+    def iterate(
         self,
         *,
         filter: str = "",
         sort: Sequence[str] = (),
         limit: int = 100,
         **equals: Any,
-    ) -> AsyncIterator[T]:
+    ) -> Iteration[T]:
         """All records that the question finds; `limit` are fetched at once."""
+        return Iteration(self._pages(limit=limit, filter=filter, sort=sort, **equals))
+
+    async def _pages(self, **asked: Any) -> AsyncGenerator[Page[T], None]:
         cursor: str | None = ""
         while cursor is not None:
-            page = await self.list(limit=limit, cursor=cursor, filter=filter, sort=sort, **equals)
-            for item in page.items:
-                yield item
+            page = await self.list(cursor=cursor, **asked)
+            yield page
             cursor = page.next
 
     async def create(self, body: Body, *, key: str = "") -> T:

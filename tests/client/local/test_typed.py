@@ -41,6 +41,13 @@ class Summary(msgspec.Struct):
     tags: list[str] | None = None
 
 
+class Older(msgspec.Struct):
+    """The app's type of an older version, in which a count was text and might be missing."""
+
+    id: str
+    count: str | None
+
+
 WRONG: list[tuple[dict[str, Any], dict[str, list[str]]]] = [
     ({"count": 1}, {"count": ["must be str, is int"]}),
     ({}, {"count": ["is required"]}),
@@ -87,25 +94,52 @@ async def test_a_type_that_nothing_fits(device: OPEN) -> None:
 
 
 async def test_a_record_that_does_not_fit(device: OPEN, server: ModelServer) -> None:
-    """A record of the server that does not fit the app's type is an error that names the record, the path in it and
-    what was found; questions that it is no answer to are answered, and all are once it fits."""
+    """A record of the server that does not fit the app's type hides no other: it stands beside those that do, as an
+    error that names the record, the path in it and what was found; only who asks for the record itself is refused."""
     server.write(Write(act="create", collection="notes", id="a", body={"count": 1}))
+    server.write(Write(act="create", collection="notes", id="b", body={"text": "fits"}))
     local = await device()
     await local.sync.now()
-    plain, notes = local.collection("notes"), local.collection("notes", Summary)
-    watching = notes.watch()
-    for question in (notes.get("a"), notes.list(), notes.search("", ["text"]), anext(notes.iterate()), anext(watching)):
-        with pytest.raises(InvalidResponse) as raised:
-            await question
-        error = raised.value
+    notes = local.collection("notes", Older)
+    page, found = await notes.list(total=True), await notes.search("", ["text"])
+    iteration, watching, states = notes.iterate(), notes.watch(), notes.states()
+    rows, state = await next_of(watching), await next_of(states)
+    items = [note async for note in iteration]
+    assert page.items == found == items == rows == state.data == [Older("b", None)]
+    assert (page.total, state.error, state.is_loading) == (2, None, False)
+    for misfits in (page.misfits, found.misfits, iteration.misfits, rows.misfits, state.misfits):
+        [error] = misfits
         assert (error.path, error.found, error.sent) == ("notes/a.count", "int", "no")
-    assert (await notes.list(filter="record.id != 'a'")).items == []
-    states = notes.states()
+    with pytest.raises(InvalidResponse, match=r"notes/a\.count"):
+        await notes.get("a")
+    assert (await notes.get("b")) == Older("b", None)
+    await local.collection("notes").update("a", {"count": "fits"})
+    rows, state = await next_of(watching), await next_of(states)
+    assert (len(rows), rows.misfits, len(state.data), state.misfits) == (2, [], 2, [])
+    await watching.aclose()
+    await states.aclose()
+
+
+async def test_pages_with_records_that_do_not_fit(device: OPEN, server: ModelServer) -> None:
+    """Pages go on behind records that do not fit, each of which is on one page; where none fits, the list is whole and
+    empty, with all of them beside it."""
+    for number in range(7):
+        server.write(Write(act="create", collection="notes", id=f"n{number}", body={"count": number or None}))
+    local = await device()
+    await local.sync.now()
+    notes = local.collection("notes", Older)
+    paths, items = [], []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = await notes.list(limit=2, sort="id", cursor=cursor)
+        paths += [misfit.path for misfit in page.misfits]
+        items += page.items
+        cursor = page.next
+    assert paths == [f"notes/n{number}.count" for number in range(1, 7)]
+    assert items == [Older("n0", None)]
+    states = notes.states(filter="record.id != 'n0'")
     state = await next_of(states)
-    assert (state.data, state.error.path) == (None, "notes/a.count")
-    await plain.update("a", {"count": "fits"})
-    state = await next_of(states)
-    assert (state.data, state.error) == ([Summary("a", "fits")], None)
+    assert (state.data, len(state.misfits), state.is_loading) == ([], 6, False)
     await states.aclose()
 
 

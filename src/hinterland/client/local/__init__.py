@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from hinterland.client.local.local import Local as Local
     from hinterland.client.local.outbox import Handle as Handle
     from hinterland.client.local.outbox import Outbox as Outbox
+    from hinterland.client.local.queries import QueryState as QueryState
+    from hinterland.client.local.queries import Rows as Rows
     from hinterland.client.local.repository import LocalRepository as LocalRepository
-    from hinterland.client.local.repository import QueryState as QueryState
     from hinterland.client.local.repository import Written as Written
     from hinterland.client.local.status import Status as Status
     from hinterland.client.local.sync import Sync as Sync
@@ -33,7 +34,8 @@ else:  # the type checker knows the names above and no others
         "LocalRepository": "hinterland.client.local.repository",
         "OnItsWay": "hinterland.client.local.errors",
         "Outbox": "hinterland.client.local.outbox",
-        "QueryState": "hinterland.client.local.repository",
+        "QueryState": "hinterland.client.local.queries",
+        "Rows": "hinterland.client.local.queries",
         "Status": "hinterland.client.local.status",
         "StoreBusy": "hinterland.client.local.errors",
         "StoreDamaged": "hinterland.client.local.errors",
@@ -51,5 +53,5 @@ else:  # the type checker knows the names above and no others
 
 
 __all__ = ["Counts", "Entry", "Fate", "Handle", "Local", "LocalRepository", "OnItsWay", "Outbox",
-           "QueryState", "Status", "StoreBusy", "StoreDamaged", "StoreError", "StoreFull", "StoreTooNew",
+           "QueryState", "Rows", "Status", "StoreBusy", "StoreDamaged", "StoreError", "StoreFull", "StoreTooNew",
            "Sync", "Written"]  # fmt: skip

@@ -13,6 +13,7 @@ from hinterland.client.local.accounts import AccountFollower
 from hinterland.client.local.connection import Connection, News, Scope
 from hinterland.client.local.identity import identified
 from hinterland.client.local.outbox import Handle, Outbox
+from hinterland.client.local.queries import Queries
 from hinterland.client.local.remote import Remote
 from hinterland.client.local.repository import LocalRepository
 from hinterland.client.local.salvage import Salvaged
@@ -57,6 +58,7 @@ class Local:
         self._shapes = {collection.name: Shape(collection) for collection in collections}
         self._ids: dict[str, Ids] = {}  # of the collections that are kept in step, as the app says
         self._bells: dict[str, Bell] = {}
+        self.queries = Queries()
         self.scope = Scope(0, "", self._shapes)
         self.sync = Sync(self.store, remote, clock, random, self._where, lambda: self.subscription)
         self.outbox = Outbox(self.store, clock, self._where, self.sync.work)

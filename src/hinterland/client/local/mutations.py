@@ -116,14 +116,16 @@ def park(connection: Connection, scope: Scope, number: int, fate: Fate) -> list[
     """Set a mutation aside with its reason: its writes are undone here (the keys are answered, for a `refresh`), and
     with it go the unsent ones that need what it would have created. Of those that were sent the server decides; the
     reason is kept should it refuse them."""
-    row = connection.execute("SELECT writes FROM mutations WHERE number = ?", (number,)).fetchone()
+    [column] = connection.execute("SELECT writes FROM mutations WHERE number = ?", (number,)).fetchone()
+    writes = writes_in(column)
     connection.execute(
         "UPDATE mutations SET state = 'refused', seq = NULL, fate = ? WHERE number = ?", (text(fate), number)
     )
     keys = lift(connection, number)
+    connection.news.collections.update(write.collection for write in writes)
     settle_as(connection, fate)
     assert fate.problem is not None
-    for dependent, mutation in _dependents(connection, scope, number, writes_in(row[0])):
+    for dependent, mutation in _dependents(connection, scope, number, writes):
         problem = _depends(fate.mutation, fate.problem)
         consequence = Fate(mutation=mutation, status="refused", problem=problem)
         if _is_pending(connection, mutation):
@@ -166,7 +168,7 @@ def retry(
     if state != "refused":
         raise OnItsWay
     later, again, writes = _parked_after(connection, scope, mutation), fresh(), writes_in(column)
-    _remove(connection, scope, number)
+    _remove(connection, scope, number, writes)
     moment = stamp(connection, now)
     _insert(connection, scope, again, writes, moment, _after_all(connection, scope, writes, moment, after_if_possible))
     for each in later:
@@ -190,6 +192,7 @@ def edit(connection: Connection, scope: Scope, mutation: str, body: Document, po
     changed = writes_in(writes)
     changed[position] = checked(msgspec.structs.replace(changed[position], body=body))
     connection.execute("UPDATE mutations SET writes = ? WHERE number = ?", (text(changed), number))
+    connection.news.collections.update(write.collection for write in changed)
     if state == "pending":
         refresh(connection, scope, [key_of(write) for write in changed])
     connection.news.is_outbox_changed = True
@@ -206,7 +209,7 @@ def discard(connection: Connection, scope: Scope, mutation: str) -> None:
             discard(connection, scope, dependent)
     if state == "pending":
         settle_as(connection, Fate(mutation=mutation, status="discarded"))
-    _remove(connection, scope, number)
+    _remove(connection, scope, number, writes_in(writes))
 
 
 def _is_pending(connection: Connection, mutation: str) -> bool:
@@ -214,10 +217,11 @@ def _is_pending(connection: Connection, mutation: str) -> bool:
     return row is not None
 
 
-def _remove(connection: Connection, scope: Scope, number: int) -> None:
+def _remove(connection: Connection, scope: Scope, number: int, writes: Sequence[Write]) -> None:
     keys = lift(connection, number)
     connection.execute("DELETE FROM mutations WHERE number = ?", (number,))
     refresh(connection, scope, keys)
+    connection.news.collections.update(write.collection for write in writes)
     connection.news.is_outbox_changed = True
 
 
@@ -260,6 +264,20 @@ def entries(connection: Connection, scope: Scope) -> list[Entry]:
         f"SELECT {_COLUMNS} FROM mutations WHERE space = ? ORDER BY number", (scope.space,)
     ).fetchall()
     return [_entry(*row) for row in rows]
+
+
+def refused_creations(connection: Connection, scope: Scope, collection: str, parent: str) -> list[Entry]:
+    """The refused mutations that would have created records of a collection below `parent`."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM mutations WHERE space = ? AND state = 'refused' ORDER BY number", (scope.space,)
+    ).fetchall()
+    found = [_entry(*row) for row in rows]
+    return [entry for entry in found if any(creates(write, collection, parent) for write in entry.writes)]
+
+
+def creates(write: Write, collection: str, parent: str) -> bool:
+    """Whether the write creates a record of the collection below `parent`."""
+    return write.act == "create" and (write.collection, write.parent) == (collection, parent)
 
 
 def _entry(mutation: str, state: str, seq: int | None, moment: float, writes: str, fate: str | None) -> Entry:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeVar
 
 from hinterland.client.errors import ClientClosed, NotFound, Unauthorized
@@ -57,8 +58,7 @@ class Outbox:
 
     async def list(self) -> list[Entry]:
         """All that is in the outbox, in the order in which it was written."""
-        scope = self._where()
-        return await self._store.read(lambda c: mutations.entries(c, scope))
+        return await self._store.read(partial(mutations.entries, scope=self._where()))
 
     async def watch(self) -> AsyncGenerator[Sequence[Entry], None]:
         """The outbox now and after each change."""
@@ -66,7 +66,7 @@ class Outbox:
             last = None
             while True:
                 rung.clear()
-                entries = await self.list()
+                entries = await self._store.reread(partial(mutations.entries, scope=self._where()))
                 if entries != last:
                     last = entries
                     yield entries

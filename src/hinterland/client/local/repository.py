@@ -6,23 +6,26 @@ import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from functools import partial
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
 from hinterland.client.answers import refused_here
 from hinterland.client.errors import ClientClosed, HinterlandError, WrongLoop
-from hinterland.client.local import pulls, records
+from hinterland.client.local import mutations, pulls, records
 from hinterland.client.local.connection import Connection, Scope
-from hinterland.client.local.fields import Declared, Guessed
+from hinterland.client.local.fates import Entry
+from hinterland.client.local.fields import Declared, Fields, Guessed
 from hinterland.client.local.identity import identified, stored
 from hinterland.client.local.order import Order
 from hinterland.client.local.outbox import Handle, Outbox
+from hinterland.client.local.overlay import after
+from hinterland.client.local.queries import Found, Queries, QueryState, Rows, Shared
 from hinterland.client.local.question import Question, answers, order_of
 from hinterland.client.local.status import Bell, Status
 from hinterland.client.local.store import Store
-from hinterland.client.local.typed import fitting, kept
-from hinterland.client.repository import Body, Page, asked
+from hinterland.client.local.typed import fitting, kept, kept_each
+from hinterland.client.repository import Body, Iteration, Page, asked
 from hinterland.contract import query as queries
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
@@ -33,6 +36,7 @@ from hinterland.kit.clock import Clock
 
 T = TypeVar("T")
 Documents = list[Document]
+_NONE = b"[]"
 _documents = msgspec.json.Decoder(list[dict[str, Any]])
 
 
@@ -71,6 +75,11 @@ class Parts(Protocol):
         """Rings when records of the collection look different."""
         ...
 
+    @property
+    def queries(self) -> Queries:
+        """What live queries share."""
+        ...
+
 
 class Written(Handle, Generic[T]):
     """A write as it is kept on this device: the record's `id`, at once, and the `record` as it looks with it (None:
@@ -85,14 +94,14 @@ class Written(Handle, Generic[T]):
         return f"Written(id={self.id!r}, mutation={self.mutation!r})"
 
 
-class QueryState(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
-    """A live query as a screen shows it: `data`, or None while it is `is_loading` for the first time; `is_stale`: the
-    server's news does not come in at the moment, for the reason `error` where there is one."""
+class _Asked(NamedTuple):
+    """A question as it was `given`, and with known ids; what is known of the fields; its order and what it found."""
 
-    data: Sequence[T] | None
-    is_loading: bool
-    is_stale: bool
-    error: HinterlandError | None
+    given: Question
+    question: Question
+    fields: Fields
+    order: Order
+    found: Documents
 
 
 class LocalRepository(Generic[T]):
@@ -100,8 +109,8 @@ class LocalRepository(Generic[T]):
 
     Questions and writes are those of the network's Repository. A write answers at once with a `Written`; it raises
     what can be found here: NotFound, Conflict, and ValidationFailed, by field, where the record would not fit `T` or
-    the collection's declaration. A record of the server that does not fit `T` is an InvalidResponse, which names it,
-    to every question that it answers.
+    the collection's declaration. A record of the server that does not fit `T` is an InvalidResponse, which names it, to
+    `get`, and beside the others, in `misfits`, to every other question that finds it.
     """
 
     def __init__(self, parts: Parts, collection: str, kind: type[T], *, ids: Ids, parent: str) -> None:
@@ -140,29 +149,32 @@ class LocalRepository(Generic[T]):
         query = _checked(page=page, limit=limit, cursor=cursor, filter=filter, sort=sort, total=total, equals=equals)
         scope = self._parts.scope
         found = await self._parts.store.read(lambda connection: self._page(connection, scope, query))
-        return Page([self._typed(document) for document in found.items], found.next, found.total)
+        rows = self._rows(msgspec.json.encode(found.items))
+        return Page(rows, found.next, found.total, [*rows.misfits])
 
     def _page(self, connection: Connection, scope: Scope, query: Query) -> Page[Document]:
-        question = Question(filter=query.filter, sort=query.sort, equals=query.equals)
-        found, order = self._found(connection, scope, question)
-        mark = _mark(self.collection, self.parent, question)
-        start = order.after(mark, query.cursor, found) if query.cursor else ((query.page or 1) - 1) * query.limit
+        asked = self._asked(connection, scope, Question(filter=query.filter, sort=query.sort, equals=query.equals))
+        mark, found = _mark(self.collection, self.parent, asked.given), asked.found
+        start = asked.order.after(mark, query.cursor, found) if query.cursor else ((query.page or 1) - 1) * query.limit
         items = found[start : start + query.limit]
-        following = order.cursor(mark, items[-1]) if start + query.limit < len(found) else None
+        following = asked.order.cursor(mark, items[-1]) if start + query.limit < len(found) else None
         return Page(items, following, len(found) if query.total else None)
 
-    async def iterate(
-        self, *, filter: str = "", sort: Sequence[str] = (), limit: int = 100, **equals: Any
-    ) -> AsyncGenerator[T, None]:
+    def iterate(self, *, filter: str = "", sort: Sequence[str] = (), limit: int = 100, **equals: Any) -> Iteration[T]:
         """All records that the question finds, as they are now."""
-        for document in await self._ask(_question(filter, sort, equals, limit=limit)):
-            yield self._typed(document)
+        return Iteration(self._whole(filter, sort, equals, limit))
 
-    async def search(self, text: str, fields: Sequence[str], *, limit: int | None = None) -> Sequence[T]:
+    async def _whole(
+        self, filter: str, sort: Sequence[str], equals: Mapping[str, Any], limit: int
+    ) -> AsyncGenerator[Page[T], None]:
+        rows = self._rows(msgspec.json.encode(await self._ask(_question(filter, sort, equals, limit=limit))))
+        yield Page(rows, misfits=[*rows.misfits])
+
+    async def search(self, text: str, fields: Sequence[str], *, limit: int | None = None) -> Rows[T]:
         """The records in one of whose `fields` the text occurs, whatever its case, ordered by the first of them; all,
         the newest first, where it is empty."""
         found = await self._ask(Question(search=text, fields=tuple(fields)))
-        return [self._typed(document) for document in found[:limit]]
+        return self._rows(msgspec.json.encode(found[:limit]))
 
     async def watch(
         self,
@@ -173,17 +185,17 @@ class LocalRepository(Generic[T]):
         fields: Sequence[str] = (),
         limit: int | None = None,
         **equals: Any,
-    ) -> AsyncGenerator[Sequence[T], None]:
+    ) -> AsyncGenerator[Rows[T], None]:
         """The records that the question finds: as they are now, and again after each change that alters the answer."""
-        question = _question(filter, sort, equals, search, fields)
+        live = self._live(_question(filter, sort, equals, search, fields), limit)
         last = None
         with self._parts.bell(self.collection).heard() as rung:
             while True:
                 rung.clear()
-                found = (await self._ask(question))[:limit]
+                found = (await live.now()).records
                 if found != last:
                     last = found
-                    yield [self._typed(document) for document in found]
+                    yield self._rows(found)
                 await rung.wait()
 
     async def states(
@@ -197,53 +209,101 @@ class LocalRepository(Generic[T]):
         **equals: Any,
     ) -> AsyncGenerator[QueryState[T], None]:
         """The same as `watch`, as the state that a screen shows, which also changes with the connection."""
-        question = _question(filter, sort, equals, search, fields)
-        last = None
+        live = self._live(_question(filter, sort, equals, search, fields), limit)
+        found: Found | None = None
+        last: QueryState[T] | None = None
         with self._parts.bell(self.collection).heard() as rung, self._parts.status_bell.heard() as changed:
             while True:
                 rung.clear()
                 changed.clear()
-                state = await self._state(question, limit)
-                if state != last:
+                before, (found, state) = found, await self._state(live)
+                if (found, state) != (before, last):
                     last = state
-                    yield state
+                    yield state if found is None else self._filled(found, state)
                 await _either(rung, changed)
 
-    async def _state(self, question: Question, limit: int | None) -> QueryState[T]:
-        status, scope, subscription = self._parts.status, self._parts.scope, self._parts.subscription
+    async def _state(self, live: Shared[Found]) -> tuple[Found | None, QueryState[T]]:
+        """What is found, and the state without its records."""
         try:
-            data = [self._typed(document) for document in (await self._ask(question))[:limit]]
+            found = await live.now()
+            refusal = self._parts.refusal(self.collection)
+            is_known = found.records != _NONE or (refusal is None and (await self._position().now()).is_whole)
         except (ClientClosed, WrongLoop):
             raise
         except HinterlandError as error:
-            return QueryState(data=None, is_loading=False, is_stale=True, error=error)
-        at = await self._parts.store.read(partial(pulls.position, scope=scope, subscription=subscription))
-        refusal = self._parts.refusal(self.collection)
-        is_known = bool(data or (at.is_whole and refusal is None))
-        return QueryState(
-            data=data if is_known else None,
+            return None, QueryState(data=None, is_loading=False, is_stale=True, error=error)
+        status = self._parts.status
+        return found, QueryState(
+            data=() if is_known else None,
             is_loading=not is_known and refusal is None,
             is_stale=refusal is not None or status.state not in ("online", "following"),
             error=refusal or status.error,
         )
 
+    def _filled(self, found: Found, state: QueryState[T]) -> QueryState[T]:
+        rows = self._rows(found.records)
+        data = None if state.data is None else rows
+        return msgspec.structs.replace(state, data=data, misfits=rows.misfits, refused=found.refused)
+
+    def _live(self, question: Question, limit: int | None) -> Shared[Found]:
+        """The answer that all who watch the question here share."""
+        bell = self._parts.bell(self.collection)
+        key = self.collection, self.parent, self._kind, limit, repr(question)
+        return self._parts.queries.shared(key, lambda: self._find(question, limit), lambda: bell.rings)
+
+    async def _find(self, question: Question, limit: int | None) -> Found:
+        scope = self._parts.scope
+
+        def find(connection: Connection) -> Found:
+            asked = self._asked(connection, scope, question)
+            refused = mutations.refused_creations(connection, scope, self.collection, self.parent)
+            shown = [entry for entry in refused if self._would_find(asked, entry)]
+            return Found(msgspec.json.encode(asked.found[:limit]), shown)
+
+        return await self._parts.store.reread(find)
+
+    def _position(self) -> Shared[pulls.Position]:
+        scope, subscription, bell = self._parts.scope, self._parts.subscription, self._parts.status_bell
+        read = partial(pulls.position, scope=scope, subscription=subscription)
+        records_bell = self._parts.bell(self.collection)
+        return self._parts.queries.shared(
+            (scope.space, subscription, self.collection),
+            lambda: self._parts.store.reread(read),
+            lambda: bell.rings + records_bell.rings,
+        )
+
     async def _ask(self, question: Question) -> Documents:
         scope = self._parts.scope
-        found, _ = await self._parts.store.read(lambda connection: self._found(connection, scope, question))
-        return found
+        return (await self._parts.store.read(lambda connection: self._asked(connection, scope, question))).found
 
-    def _found(self, connection: Connection, scope: Scope, question: Question) -> tuple[Documents, Order]:
+    def _asked(self, connection: Connection, scope: Scope, question: Question) -> _Asked:
         texts = records.texts(connection, scope, self.collection, self.parent)
         documents = _documents.decode(f"[{','.join(texts)}]")
         shape = scope.shapes.get(self.collection)
         fields = Guessed(self.collection, self._kind, documents) if shape is None else Declared(shape.collection)
         known = {name: records.real_id(connection, scope, value) for name, value in question.equals.items()}
-        order = order_of(question, fields)
-        return order.ordered(answers(msgspec.structs.replace(question, equals=known), documents, fields)), order
+        order, asked = order_of(question, fields), msgspec.structs.replace(question, equals=known)
+        return _Asked(question, asked, fields, order, order.ordered(answers(asked, documents, fields)))
+
+    def _would_find(self, asked: _Asked, entry: Entry) -> bool:
+        """Whether the question would find a record that the refused entry creates; also where that can't be told."""
+        made = [write for write in entry.writes if mutations.creates(write, self.collection, self.parent)]
+        try:
+            return bool(
+                answers(asked.question, [after(None, write, entry.stamp) or {} for write in made], asked.fields)
+            )
+        except Refusal:
+            return True
 
     def _typed(self, document: Document) -> T:
-        place = f"{self.parent}/{self.collection}" if self.parent else self.collection
-        return kept(document, self._kind, f"{place}/{document.get('id')}")
+        return kept(document, self._kind, f"{self._place}/{document.get('id')}")
+
+    def _rows(self, documents: bytes) -> Rows[T]:
+        return Rows(*kept_each(documents, self._kind, self._place))
+
+    @property
+    def _place(self) -> str:
+        return f"{self.parent}/{self.collection}" if self.parent else self.collection
 
     # ------------------------------------------------------------ writes
 

@@ -29,13 +29,16 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Bell:
-    """Wakes every waiter when something changed; each waiter sees each ring, however often it rings in between."""
+    """Wakes every waiter when something changed; each waiter sees each ring, however often it rings in between.
+    `rings` counts them."""
 
     def __init__(self) -> None:
         self._waiters: set[asyncio.Event] = set()
+        self.rings = 0
 
     def ring(self) -> None:
         """Something changed."""
+        self.rings += 1
         for waiter in self._waiters:
             waiter.set()
 

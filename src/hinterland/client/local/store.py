@@ -50,6 +50,7 @@ class Store:
         self._connection: Connection | None = None
         self._listeners: list[Listener] = []
         self._version = 0
+        self._rereads = asyncio.Lock()
 
     async def open(self) -> None:
         """Open the file, made where it is missing, and bring its schema up to date. Raises StoreError's kinds."""
@@ -131,6 +132,13 @@ class Store:
     async def read(self, act: Act[T]) -> T:
         """The outcome of `act`, which only reads. Raises StoreError's kinds and what the contract's checks refuse."""
         return await self._run(lambda: act(self._held()))
+
+    async def reread(self, act: Act[T]) -> T:
+        """The same as `read`, for what is read again after each change: of these one at a time is handed to the thread,
+        so that a write waits for one of them at most."""
+        self.guard.check()
+        async with self._rereads:
+            return await self.read(act)
 
     async def write(self, act: Act[T], *, is_urgent: bool = False) -> T:
         """The outcome of `act` once all that it wrote is durable; nothing of it is kept when it raises.

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from hinterland.client.documents import decoded_each
 from hinterland.client.errors import InvalidResponse
 from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.records import Document
@@ -30,6 +31,11 @@ def kept(document: Document, kind: type[T], place: str) -> T:
             message, path=f"{place}{path[1:]}", found=found, detail=str(error), sent="no",
             advice="Check that app and server are of the same version.",
         ) from None  # fmt: skip
+
+
+def kept_each(documents: bytes, kind: type[T], place: str) -> tuple[list[T], list[InvalidResponse]]:
+    """The records in a JSON array of what the store holds as `kind`, and the error for each that does not fit it."""
+    return decoded_each(documents, kind, place, sent="no")
 
 
 def fitting(document: Document, kind: type[T]) -> T:
