@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hinterland.client.errors import BadRequest
+from hinterland.client.errors import BadRequest, WrongLoop
 from hinterland.client.local.queries import QueryState, Rows
 from hinterland.contract.changes import Write
 from tests.client.local.conftest import NOTES, OPEN, next_of, until
@@ -96,6 +96,17 @@ async def test_a_question_that_is_wrong_for_all(device: OPEN) -> None:
         assert isinstance(outcome, BadRequest)
     watching = notes.watch()
     assert await next_of(watching) == []
+    await watching.aclose()
+
+
+async def test_watching_from_another_loop(device: OPEN) -> None:
+    """Who watches from another event loop is refused, also where the answer is shared and known already."""
+    notes = (await device()).collection("notes")
+    watching = notes.watch()
+    assert await next_of(watching) == []
+    for other in (notes.watch(), notes.states()):
+        with pytest.raises(WrongLoop):
+            await asyncio.to_thread(asyncio.run, next_of(other))
     await watching.aclose()
 
 

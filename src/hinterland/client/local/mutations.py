@@ -11,7 +11,7 @@ A seq is given at the first send, in the transaction before it, so that seqs hav
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -34,6 +34,7 @@ Apply = Callable[[Document | None, Write, float, Shape | None, object], Document
 _STEP = 1e-6  # seconds between two stamps of one instant
 _KEPT_FATES = 20_000
 _COLUMNS = "id, state, seq, stamp, writes, fate"
+_UNDECIDED = "m.space = ? AND m.state IN ('pending', 'sent') AND m.number > ?"
 _COUNTS = "coalesce(sum(state IN ('pending', 'sent')), 0), coalesce(sum(state IN ('refused', 'conflicted')), 0)"
 _fates = msgspec.json.Decoder(Fate)
 
@@ -144,19 +145,29 @@ def _depends(mutation: str, problem: Problem) -> Problem:
 
 def _dependents(connection: Connection, scope: Scope, number: int, writes: Sequence[Write]) -> list[tuple[int, str]]:
     """The undecided mutations after `number` that touch, or refer to, a record that `writes` create."""
-    keys = {key_of(write) for write in writes if write.act == "create"}
-    if not keys:
-        return []  # and no need to read the whole outbox
-    names = {created(write) for write in writes} - {""}
-    found = []
-    for later, mutation, text_of_writes in connection.execute(
-        "SELECT number, id, writes FROM mutations WHERE space = ? AND state IN ('pending', 'sent') AND number > ?",
-        (scope.space, number),
-    ).fetchall():
-        others = writes_in(text_of_writes)
-        if any(key_of(write) in keys or references(write) & names for write in others):
-            found.append((later, mutation))
-    return found
+    found: dict[int, str] = {}
+    for write in writes:
+        if write.act == "create":  # only then can another need it, and no other is read to find out
+            found.update(
+                connection.execute(
+                    f"SELECT number, m.id FROM touches t JOIN mutations m USING (number) WHERE {_UNDECIDED}"
+                    " AND t.space = m.space AND t.collection = ? AND t.parent = ? AND t.id = ?",
+                    (scope.space, number, *key_of(write)),
+                )
+            )
+            found.update(_referring(connection, scope, number, created(write)))
+    return sorted(found.items())
+
+
+def _referring(connection: Connection, scope: Scope, number: int, temporary: str) -> Iterator[tuple[int, str]]:
+    if temporary:
+        rows = connection.execute(
+            f"SELECT number, m.id, writes FROM mutations m WHERE {_UNDECIDED} AND instr(writes, ?)",
+            (scope.space, number, temporary),
+        )
+        for later, mutation, column in rows:
+            if any(temporary in references(write) for write in writes_in(column)):
+                yield later, mutation
 
 
 def retry(

@@ -246,7 +246,8 @@ class LocalRepository(Generic[T]):
         return msgspec.structs.replace(state, data=data, misfits=rows.misfits, refused=found.refused)
 
     def _live(self, question: Question, limit: int | None) -> Shared[Found]:
-        """The answer that all who watch the question here share."""
+        """The answer that all who watch the question here share. Raises WrongLoop."""
+        self._parts.store.guard.check()
         bell = self._parts.bell(self.collection)
         key = self.collection, self.parent, self._kind, limit, repr(question)
         return self._parts.queries.shared(key, lambda: self._find(question, limit), lambda: bell.rings)
