@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hinterland.contract.identity import SIGNED_OUT, Principal, is_record_id, is_temporary, new_id
+from hinterland.contract.identity import SIGNED_OUT, IdMaker, Principal, first_id, is_record_id, is_temporary, new_id
 
 TIMES = st.floats(0, 2**50 / 1000 - 1)
 
@@ -28,6 +28,41 @@ def test_ids_are_ids(now: float) -> None:
     assert is_record_id(made)
     assert new_id(now) != made
     assert new_id(now)[:10] == made[:10]
+
+
+@given(st.lists(TIMES, min_size=1, max_size=30))
+def test_made_ids_never_run_backwards(times: list[float]) -> None:
+    """Made ids sort as they were made, whatever the clock does, and begin with the latest time that it showed."""
+    maker = IdMaker()
+    made = [maker.new(now) for now in times]
+    assert made == sorted(made)
+    assert len(set(made)) == len(made)
+    assert all(is_record_id(id) and IdMaker.is_own(id) for id in made)
+    assert made[-1][:10] == first_id(max(times)) == new_id(max(times))[:10]
+
+
+def test_many_ids_of_one_millisecond() -> None:
+    """However many ids are made in one millisecond, they sort as they were made."""
+    maker = IdMaker()
+    made = [maker.new(5.0) for _ in range(5_000)]
+    assert made == sorted(set(made))
+    assert first_id(5.0) < made[0]
+    assert made[-1] < first_id(5.01)
+
+
+@given(TIMES, TIMES)
+def test_another_maker_goes_on(before: float, now: float) -> None:
+    """A maker that is told the last id of another, or where one begins, goes on behind it."""
+    last = IdMaker().new(before)
+    assert IdMaker(last).new(now) > last
+    assert IdMaker(new_id(before)).new(now) > first_id(before)
+    assert IdMaker(first_id(before)).new(now) > first_id(before)
+
+
+@pytest.mark.parametrize("id", ["", "a", "A" * 26, "my-own-id-of-26-characters", "0" * 25, "0" * 27])
+def test_ids_that_no_maker_makes(id: str) -> None:
+    """An id that somebody chose is told from a made one by its length and letters."""
+    assert not IdMaker.is_own(id)
 
 
 @pytest.mark.parametrize("value", ["a", "A-z_09", "x" * 64, "-", "0"])

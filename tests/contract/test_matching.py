@@ -113,8 +113,8 @@ def test_wanted_values(name: str, value: Any, held: Any) -> None:
         ("id", "x", "id: must be a whole number"),
         ("revision", "x", "revision: must be a whole number"),
         ("created_at", "banana", "created_at: use an instant such as"),
-        ("updated_at", "2026-01-02T03:04:05", "updated_at: the time has no offset; give the offset"),
-        ("at", "2026-01-02T03:04:05", "at: the time has no offset; give the offset"),
+        ("updated_at", "2026-01-02T03:04:05", "updated_at: must have an offset; give the offset"),
+        ("at", "2026-01-02T03:04:05", "at: must have an offset; give the offset"),
     ],
 )
 def test_what_can_not_be_wanted(name: str, value: Any, message: str) -> None:

@@ -63,7 +63,7 @@ def checked(write: Write) -> Write:
     none, and values that `strict_json` refuses."""
     body: Document = {}
     errors: dict[str, list[str]] = {}
-    if write.act == "create" and isinstance(write.id, str) and not _may_be_new(write.id):
+    if write.act == "create" and not _may_be_new(write.id):
         errors["id"] = [ID_HINT]
     for name, value in msgspec.to_builtins(write.body, str_keys=True).items():
         try:
@@ -75,8 +75,8 @@ def checked(write: Write) -> Write:
     return msgspec.structs.replace(write, body=body)
 
 
-def _may_be_new(id: str) -> bool:
-    return id == "" or is_record_id(id) or is_temporary(id)
+def _may_be_new(id: object) -> bool:
+    return type(id) is int or id == "" or is_record_id(id) or is_temporary(id)
 
 
 _TRANSFORMS = ("$increment", "$add", "$remove", "$now")

@@ -48,7 +48,7 @@ def parse_instant(text: str, zone: tzinfo | None = None) -> str:
             return format_instant(moment if found[3] is not None else moment.replace(tzinfo=zone))
     except (ValueError, OverflowError):
         raise ValueError(hint) from None
-    raise ValueError("the time has no offset; give the offset, such as Z or +02:00")
+    raise ValueError("must have an offset; give the offset, such as Z or +02:00")
 
 
 def is_instant(text: str) -> bool:

@@ -48,6 +48,22 @@ async def test_two_people_share_a_device(device: OPEN, server: ModelServer) -> N
     await watching.aclose()
 
 
+async def test_ids_never_run_backwards(device: OPEN, clock: ManualClock) -> None:
+    """Records that are made here are listed in the order of their creation, the newest first, whatever the clock does
+    and across restarts."""
+    local = await device()
+    made = [(await local.collection("notes").create({})).id for _ in range(3)]
+    for _ in range(2):
+        clock.jump(-86_400)
+        handle = await local.write(*(Write(act="create", collection="notes") for _ in range(2)))
+        made += handle.ids
+        await local.close()
+        local = await device()
+    made.append((await local.collection("notes").create({})).id)
+    assert [note["id"] for note in (await local.collection("notes").list()).items] == made[::-1]
+    assert made == sorted(made, key=str)
+
+
 async def test_a_switch_while_it_runs(device: OPEN, server: ModelServer) -> None:
     """A switch ends what is under way for one person before anything begins for another."""
     local = await device(account="ada")

@@ -12,6 +12,7 @@ from hinterland.client.errors import HinterlandError
 from hinterland.client.local.accounts import AccountFollower
 from hinterland.client.local.connection import Connection, News, Scope
 from hinterland.client.local.identity import identified
+from hinterland.client.local.mutations import last_stamp, stamp
 from hinterland.client.local.outbox import Handle, Outbox
 from hinterland.client.local.queries import Queries
 from hinterland.client.local.remote import Remote
@@ -24,12 +25,13 @@ from hinterland.client.loop_guard import LoopGuard
 from hinterland.client.places import checked_collection, checked_parent
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal, invalid
-from hinterland.contract.identity import RecordId, new_id
+from hinterland.contract.identity import IdMaker, RecordId, first_id, new_id
 from hinterland.contract.records import Collection, Ids, Shape
 from hinterland.kit.backoff import Random
 from hinterland.kit.clock import Clock
 
 T = TypeVar("T")
+_MILLISECOND = 0.001  # in which the last id before the start may have been made
 
 
 class Local:
@@ -62,12 +64,15 @@ class Local:
         self.scope = Scope(0, "", self._shapes)
         self.sync = Sync(self.store, remote, clock, random, self._where, lambda: self.subscription)
         self.outbox = Outbox(self.store, clock, self._where, self.sync.work)
+        self._maker = IdMaker()
         self.store.listen(self._hear)
         self.follower = AccountFollower(self.switch)
 
     async def open(self) -> None:
         """Open the store for the account whose data was shown last. Raises StoreError's kinds."""
         await self.store.open()
+        start = await self.store.write(lambda c: stamp(c, last_stamp(c) + _MILLISECOND))
+        self._maker = IdMaker(first_id(start))
         self.scope = await self._scope_of(await self.store.read(lambda c: _last_account(c, self._server)))
 
     async def close(self) -> None:
@@ -138,8 +143,7 @@ class Local:
         """Keep several writes that happen together or not at all; a creation without an id gets one here."""
         for write in writes:
             self._check(write.collection)
-        now = self.clock.now()
-        known = [identified(write, self._ids_of(write.collection), now) for write in writes]
+        known = [identified(write, self._ids_of(write.collection), self.next_id) for write in writes]
         handle, _ = await self.outbox.add(known, dict)
         return handle
 
@@ -156,6 +160,10 @@ class Local:
         return self._ids.get(name, "string") if shape is None else shape.collection.ids
 
     # ------------------------------------------------------------ for its parts
+
+    def next_id(self) -> str:
+        """An id for a new record, beyond those before it, also after a restart and where the clock was set back."""
+        return self._maker.new(self.clock.now())
 
     @property
     def subscription(self) -> str:

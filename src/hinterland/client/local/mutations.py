@@ -41,10 +41,15 @@ _fates = msgspec.json.Decoder(Fate)
 
 def stamp(connection: Connection, now: float) -> float:
     """The next hybrid time: the wall clock's `now`, or just after the last stamp where the clock went back."""
-    row = connection.execute("SELECT stamp FROM clock").fetchone()
-    value = now if row is None else max(now, float(row[0]) + _STEP)
+    value = max(now, last_stamp(connection) + _STEP)
     connection.execute("INSERT INTO clock VALUES (1, ?) ON CONFLICT DO UPDATE SET stamp = excluded.stamp", (value,))
     return value
+
+
+def last_stamp(connection: Connection) -> float:
+    """The last hybrid time that was given; 0: none."""
+    row = connection.execute("SELECT stamp FROM clock").fetchone()
+    return 0.0 if row is None else float(row[0])
 
 
 class Kept(NamedTuple, Generic[T]):

@@ -32,7 +32,6 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import RecordId
 from hinterland.contract.query import DEFAULT_LIMIT, Query
 from hinterland.contract.records import STAMPS, Document, Ids
-from hinterland.kit.clock import Clock
 
 T = TypeVar("T")
 Documents = list[Document]
@@ -45,7 +44,10 @@ class Parts(Protocol):
 
     store: Store
     outbox: Outbox
-    clock: Clock
+
+    def next_id(self) -> str:
+        """An id for a new record."""
+        ...
 
     @property
     def scope(self) -> Scope:
@@ -338,7 +340,7 @@ class LocalRepository(Generic[T]):
         return {"collection": self.collection, "parent": self.parent, "id": record_id}
 
     async def _write(self, write: Write) -> Written[T]:
-        known = identified(write, self._ids, self._parts.clock.now())
+        known = identified(write, self._ids, self._parts.next_id)
         handle, [record] = await self._parts.outbox.add([known], lambda made: fitting(made, self._kind))
         return Written(handle, record)
 

@@ -11,7 +11,6 @@ from typing import Any
 from hinterland.contract.accounts import Session
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal, invalid
-from hinterland.contract.identity import RecordId, new_id
 from hinterland.contract.records import META
 from hinterland.server.auth.forms import comparable, email_problems, form, require
 from hinterland.server.auth.known_addresses import knowing
@@ -19,7 +18,7 @@ from hinterland.server.auth.opening import answer, new_account, open_session, pr
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.security.sessions import erasing
 from hinterland.server.storage.protocol import StoredRecord
-from hinterland.server.storage.system import ASSIGNED, Assigned, Expect, LostRace, Put, RowAct
+from hinterland.server.storage.system import ASSIGNED, Expect, LostRace, Put, RowAct
 
 RELEASED = "%s@released.invalid"
 REGISTERED = "User registered successfully"
@@ -36,12 +35,11 @@ async def sign_up(accounts: Accounts, body: object, address: str, besides: Seque
     email = comparable(given["email"])
     stale = await _leftovers(accounts, email)
     encoded = await accounts.passwords.encode(given["password"])
-    id, mark = _id(accounts)
-    opening = open_session(accounts, mark)
-    row = new_account(mark, email, encoded, accounts.clock.now())
-    known = knowing(accounts, mark, address)
+    opening = open_session(accounts, ASSIGNED)
+    row = new_account(ASSIGNED, email, encoded, accounts.clock.now())
+    known = knowing(accounts, ASSIGNED, address)
     acts = [*stale, Expect("_accounts", {"email": email}, None), Put("_accounts", row), *opening.acts, *known, *besides]
-    create = Write(act="create", collection="users", id=id, body=fields)
+    create = Write(act="create", collection="users", body=fields)
     record = await _write(accounts, [*await releasing(accounts, email), create], acts)
     principal = accounts.sessions.principal({**row, "id": str(record.id)}, opening.session)
     return answer(accounts, principal, opening.refresh_token, profile(accounts, principal, record), REGISTERED)
@@ -80,14 +78,6 @@ async def _leftovers(accounts: Accounts, email: str) -> list[RowAct]:
     if is_user_there:
         raise _taken()
     return erasing(account["id"])
-
-
-def _id(accounts: Accounts) -> tuple[RecordId, str | Assigned]:
-    """The record's id and what stands for it in other rows: an integer one is given when it is written."""
-    if accounts.users.collection.ids == "integer":
-        return "", ASSIGNED
-    id = new_id(accounts.clock.now())
-    return id, id
 
 
 async def releasing(accounts: Accounts, email: str) -> list[Write]:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from hinterland.contract import changes
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal, invalid
-from hinterland.contract.identity import ID_HINT, RecordId, is_record_id, is_temporary, new_id
+from hinterland.contract.identity import ID_HINT, RecordId, is_record_id, is_temporary
 from hinterland.contract.records import Document
 from hinterland.contract.sync import FUTURE_SECONDS, Lost
 from hinterland.server.data import access, documents
@@ -99,7 +99,7 @@ class Plan:
         if entry.is_integer:
             return await self._integer_id(entry, write, id)
         if id == "":
-            return new_id(self.now)
+            return await self.state.new_ids.next(self.state.transaction, self.now)
         if not is_record_id(id):
             raise invalid({"id": [ID_HINT]})
         return id

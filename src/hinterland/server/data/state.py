@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hinterland.contract.identity import RecordId
+from hinterland.server.data.new_ids import NewIds
 from hinterland.server.data.requests import Companion
 from hinterland.server.storage.protocol import Change, LogEntry, StoredRecord, Transaction
 from hinterland.server.storage.system import SYSTEM_TABLES, Put, Row, RowAct
@@ -23,8 +24,9 @@ class State:
     """The database as the next request of the group will find it. `companions`: what else changes with the records of a
     collection, by its name."""
 
-    def __init__(self, transaction: Transaction, companions: Mapping[str, Companion]) -> None:
+    def __init__(self, transaction: Transaction, companions: Mapping[str, Companion], new_ids: NewIds) -> None:
         self.transaction = transaction
+        self.new_ids = new_ids
         self.companions = companions
         self._records: dict[RecordKey, StoredRecord | None] = {}
         self._changes: dict[RecordKey, list[Change]] = {}

@@ -21,6 +21,7 @@ from hinterland.contract.sync import Settled
 from hinterland.kit.clock import Clock
 from hinterland.server.data import devices
 from hinterland.server.data.catalogue import Catalogue
+from hinterland.server.data.new_ids import NewIds
 from hinterland.server.data.plan import Plan
 from hinterland.server.data.requests import Answer, Companion, Outcome, WriteRequest, Written
 from hinterland.server.data.state import UNWRITTEN, Deferred, RecordKey, State, key_of
@@ -76,6 +77,7 @@ class Writer:
         self.companions = companions
         self.wake: Callable[[], None] = lambda: None
         self.signal: Callable[[str], None] = lambda subject: None
+        self._new_ids = NewIds(catalogue)
         self._has_rivals = storage.has_rivals
         self._waiting: list[Waiting] = []
         self._task: asyncio.Task[None] | None = None
@@ -113,7 +115,7 @@ class Writer:
     async def _rehearse(self, request: WriteRequest, transaction: Transaction) -> Refusal | None:
         now = self.clock.now()
         waiting = (request, asyncio.get_running_loop().create_future())
-        decided, refused, _ = await self._decide([waiting], State(transaction, self.companions), now)
+        decided, refused, _ = await self._decide([waiting], State(transaction, self.companions, self._new_ids), now)
         for _, error in refused:
             if not isinstance(error, Refusal) or error.status >= 500:
                 raise error
@@ -186,7 +188,9 @@ class Writer:
         """Decide and write the group in one transaction; a request's own refusal is set on its future."""
         now = self.clock.now()
         async with self.storage.transaction() as transaction:
-            decided, refused, deferred = await self._decide(group, State(transaction, self.companions), now)
+            decided, refused, deferred = await self._decide(
+                group, State(transaction, self.companions, self._new_ids), now
+            )
             outcomes = await self._write(transaction, decided, now)
         for subject in [act.subject for item in decided for act in item.acts if isinstance(act, Signal)]:
             self.signal(subject)

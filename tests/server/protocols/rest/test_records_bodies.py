@@ -74,7 +74,7 @@ async def test_values_that_do_not_fit_their_field(each_api: Api) -> None:
 async def test_times_without_an_offset(each_api: Api) -> None:
     """A time without an offset is refused with what to give, in bodies, questions and pushes; the tutorial paths take
     it as UTC. Offsets of two digits are understood everywhere."""
-    hint = "the time has no offset; give the offset, such as Z or +02:00"
+    hint = "must have an offset; give the offset, such as Z or +02:00"
     bare, utc = "2026-01-02T03:04:05", "2026-01-02T03:04:05.000000Z"
     for method, path in (("POST", THINGS), ("PUT", f"{THINGS}/x")):
         headers = {"If-None-Match": "*"} if method == "PUT" else {}
