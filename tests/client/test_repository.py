@@ -93,8 +93,11 @@ async def test_refusals_are_typed(posts: Repository[Post], script: Scripted) -> 
     assert caught.value.errors == {"title": ["is required"]}
 
 
-async def test_a_record_that_does_not_fit(posts: RemoteRepository[Post], script: Scripted) -> None:
-    """A record that does not fit hides no other: it stands beside the page, with its path and what was found."""
+async def test_a_record_that_does_not_fit(
+    posts: RemoteRepository[Post], script: Scripted, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A record that does not fit hides no other: it stands beside the page, with its path and what was found, and an
+    iteration, whose caller may not look for it, logs it too."""
     items: list[Any] = [{"id": "b", "title": None}, {"title": "a"}, {"id": 7, "title": 1}, {}, 5]
     for _ in range(2):
         script.expect("GET", PATH).answer(json={"items": items, "total": 5}, headers={"x-request-id": "r"})
@@ -107,6 +110,8 @@ async def test_a_record_that_does_not_fit(posts: RemoteRepository[Post], script:
     iteration = posts.iterate()
     assert [post async for post in iteration] == [Post("a")]
     assert [misfit.path for misfit in iteration.misfits] == [path for path, _ in paths]
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * 4
+    assert "posts/b.title" in caplog.text
 
 
 async def test_a_page_that_is_none(posts: Repository[Post], script: Scripted) -> None:
