@@ -146,10 +146,10 @@ def asked(
     )
 
 
-class _Answered(msgspec.Struct):
-    """A page as the server answers it, its records not read yet."""
+class _Answered(msgspec.Struct, Generic[T]):
+    """A page as the server answers it, with a list of records as `T`, or one that is not read yet."""
 
-    items: msgspec.Raw
+    items: T
     next: str | None = None
     total: int | None = None
 
@@ -183,9 +183,17 @@ class RemoteRepository(Generic[T]):
         request = self._call.request("records.list", segments=at, query=queries.parameters(query))
         response = await self._call.perform(request)
         of = {"operation": "records.list", "request_id": response.headers.get("x-request-id", "")}
-        found = decoded(response.content, _Answered, **of)
-        items, misfits = decoded_each(found.items, self._kind, self.collection, **of)
-        return Page(items, found.next or None, found.total, misfits)  # the wire says "" at the end
+        return self._page(response.content, **of)
+
+    def _page(self, content: bytes, **of: Any) -> Page[T]:
+        misfits: list[InvalidResponse] = []
+        try:
+            found = decoded(content, _Answered[list[self._kind]], **of)  # type: ignore[name-defined]
+        except InvalidResponse:
+            raw = decoded(content, _Answered[msgspec.Raw], **of)
+            items, misfits = decoded_each(raw.items, self._kind, self.collection, **of)
+            found = _Answered(items, raw.next, raw.total)
+        return Page(found.items, found.next or None, found.total, misfits)  # the wire says "" at the end
 
     def iterate(
         self,
