@@ -15,7 +15,6 @@ from hinterland.client.errors import BadRequest, StatusError
 from hinterland.client.vault.memory import MemoryVault
 from hinterland.contract.fields import AnyField, Boolean, Bytes, Instant, Int64, Integer, Json, List, Number, Text
 from hinterland.contract.records import EVERYBODY, Collection
-from hinterland.kit.clock import ManualClock
 from hinterland.testing.backend import running_backend
 
 FIELDS: dict[str, AnyField] = {
@@ -49,18 +48,14 @@ class Note(msgspec.Struct):
 
 @pytest.fixture
 async def client(tmp_path: Path) -> AsyncIterator[Client]:
-    """A client whose local store holds what the server has, each record made a second after the one before: ids of
-    one millisecond are in no order."""
-    clock = ManualClock()
-    async with running_backend([NOTES, ORDERS], clock=clock) as backend:
+    """A client whose local store holds what the server has."""
+    async with running_backend([NOTES, ORDERS]) as backend:
         client = await backend.client(store=tmp_path / "app.db", vault=MemoryVault(), collections=[NOTES, ORDERS])
         await client.auth.sign_up(name="Ada", email="ada@example.org", password="a long walk outside")
         for body in RECORDS:
             await client.collection("notes").create(body)
-            await clock.advance(1)
         for amount in (5, 6):
             await client.collection("orders").create({"amount": amount})
-            await clock.advance(1)
         for name in ("notes", "orders"):
             client.local.collection(name)
         await client.sync.now()
