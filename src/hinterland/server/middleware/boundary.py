@@ -34,6 +34,7 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _PREFIX = secrets.token_hex(4).encode()  # of this process, so that two of them give no id twice
 _count = itertools.count(1)
 STREAMS = ("/v1/events",)
+LOG_LINES = 60  # a minute, of each kind of refusal that is logged
 MAX_HEADER_BYTES = 32 * 1024
 MAX_HEADERS = 200
 

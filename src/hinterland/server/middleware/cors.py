@@ -7,11 +7,13 @@ import re
 from collections.abc import Sequence
 
 from hinterland.contract.errors import Refusal
+from hinterland.kit.log_limit import LogLimit
 from hinterland.server.http import REFUSED, Headers, HttpAnswer, Message, Receive, Scope, Send, send_answer
-from hinterland.server.middleware.boundary import App
+from hinterland.server.middleware.boundary import LOG_LINES, App
 from hinterland.server.settings import LOOPBACK
 
 log = logging.getLogger("hinterland.cors")
+log.addFilter(LogLimit(LOG_LINES))  # anybody can be refused, as often as they like
 _LOOPBACK = re.compile(rb"https?://(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?")
 _METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE"
 _DEFAULT_PORTS = {b"http": b":80", b"https": b":443"}

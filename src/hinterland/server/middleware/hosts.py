@@ -11,10 +11,12 @@ import re
 from collections.abc import Sequence
 
 from hinterland.contract.errors import Refusal
+from hinterland.kit.log_limit import LogLimit
 from hinterland.server.http import REFUSED, Receive, Scope, Send
-from hinterland.server.middleware.boundary import App
+from hinterland.server.middleware.boundary import LOG_LINES, App
 
 log = logging.getLogger("hinterland.hosts")
+log.addFilter(LogLimit(LOG_LINES))  # anybody can be refused, as often as they like
 _LOOPBACK = re.compile(r"([a-z0-9-]+\.)*localhost|127(\.\d{1,3}){3}|\[::1\]")
 _PORT = re.compile(rb":\d*$")
 _MOST_KNOWN = 1_000
