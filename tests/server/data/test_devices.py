@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
+from hinterland.contract.fields import Text
+from hinterland.contract.records import EVERYBODY, Collection, users
 from hinterland.contract.sync import Mutation, Settled
 from hinterland.kit.clock import ManualClock
 from hinterland.server.storage.postgres import PostgresStorage
@@ -134,6 +137,25 @@ async def test_a_create_that_meets_its_own_equal(world: World) -> None:
     assert (fate.status, fate.problem and fate.problem.code) == ("refused", "conflict")
     with pytest.raises(Refusal, match="exists already"):
         await world.write(note("a", "ada", count=1), caller=ADA)
+
+
+async def test_a_repeated_create_confirms_no_guess(storage: Storage, clock: ManualClock) -> None:
+    """A create of a record that is there is answered the same whatever it guesses of fields that are hidden from its
+    sender: a conflict where it sends one, applied where it sends what the sender sees alone."""
+    vault = Collection(name="vault", fields={"label": Text(), "pin": Text(read="auth.id == 'ada'")}, rules=EVERYBODY)
+    async with opened(storage, clock, [users(), vault]) as world:
+        body = {"label": "door", "pin": "1234"}
+        create = Write(act="create", collection="vault", id="a", body=body)
+        await world.push(ADA, Mutation(seq=1, id="m", writes=[create]))
+        sent = [body, body | {"pin": "9999"}, body | {"pin": None}, {"label": "door"}, {"label": "gate"}]
+        tries = [
+            Mutation(seq=seq, id=f"m{seq}", writes=[msgspec.structs.replace(create, body=each)])
+            for seq, each in enumerate(sent, 1)
+        ]
+        told = [fate.status for fate in (await world.push(BEN, *tries)).results]
+        assert told == ["refused", "refused", "refused", "applied", "refused"]
+        own = [fate.status for fate in (await world.push(ADA, *tries[:3], device="d2")).results]
+        assert own == ["applied", "refused", "refused"]
 
 
 async def test_fates_by_id_go_with_the_log(world: World) -> None:

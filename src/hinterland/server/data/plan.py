@@ -15,6 +15,7 @@ from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.identity import ID_HINT, RecordId, is_record_id, is_temporary
 from hinterland.contract.records import Document
 from hinterland.contract.sync import FUTURE_SECONDS, Lost
+from hinterland.contract.values import is_same
 from hinterland.server.data import access, documents
 from hinterland.server.data.catalogue import Catalogue, Entry
 from hinterland.server.data.merging import Edit, merged
@@ -135,7 +136,7 @@ class Plan:
         created = times.created or self.instant
         after = self._stored(entry, key, document, created, times.updated or created)
         self._ask(entry, "create", after, document)
-        if before is not None and self._is_repeated(entry, before, after):
+        if before is not None and self._is_repeated(entry, body, before, after):
             self.found = max(self.found, before.revision)
             self.written.append(Written(entry.name, key[2], key[1], before, before))
             return
@@ -145,12 +146,23 @@ class Plan:
             raise Refusal("conflict", f"{entry.name}/{key[2]} exists already")
         await self._stage(entry, key, None, after, document)
 
-    def _is_repeated(self, entry: Entry, before: StoredRecord, after: StoredRecord) -> bool:
-        """Whether a device creates what is there already, word by word: a copy of its store did, and is forgotten."""
-        is_same = self.request.step is not None and (before.body, before.private) == (after.body, after.private)
-        if is_same and before.revision == UNWRITTEN:
+    def _is_repeated(self, entry: Entry, body: Document, before: StoredRecord, after: StoredRecord) -> bool:
+        """Whether a device creates what is there already, word by word: a copy of its store did, and is forgotten.
+
+        Fields that are hidden from its user are not compared, and to send one is to create another record: else the
+        answer would confirm a guess.
+        """
+        if self.request.step is None or not self._can_view(entry, before):
+            return False
+        old, new = documents.document_of(before), documents.document_of(after)
+        hidden = frozenset() if self._is_free else entry.hidden_of(self.request.caller, before, old)
+        if not hidden.isdisjoint(body) or any(
+            not is_same(old.get(name), new[name]) for name in new if name not in hidden
+        ):
+            return False
+        if before.revision == UNWRITTEN:
             raise Deferred  # its answer names the revision
-        return is_same and self._can_view(entry, before)
+        return True
 
     async def _check_parent(self, entry: Entry, parent: str) -> None:
         if not parent:

@@ -157,6 +157,14 @@ async def test_a_length_with_blanks() -> None:
     assert b"<abc|content-length,host>" in answer
 
 
+async def test_a_body_of_http_1_0_without_a_host() -> None:
+    """A request of HTTP/1.0 that names no host has a body like any other, and no transfer coding either."""
+    head = b"POST / HTTP/1.0\r\n%b\r\n\r\n"
+    assert (await answered(echo, head % b"Content-Length: 3" + b"abc")).startswith(b"HTTP/1.1 200 ")
+    answer = await answered(echo, head % b"Transfer-Encoding: chunked" + b"3\r\nabc\r\n0\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 400 ")
+
+
 @pytest.mark.parametrize(
     ("version", "coding", "status"),
     [(b"1.1", b"gzip, chunked", 501), (b"1.1", b"gzip", 501), (b"1.1", b"chunked, chunked", 400),

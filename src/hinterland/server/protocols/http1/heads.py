@@ -213,7 +213,7 @@ class WholeHeads(BoundedUnread):
         host = watched.get(b"host")
         if host is None or host != self._host:
             self._check_host(host)
-        if len(watched) > 1:
+        if len(watched) > 1 or host is None:
             self._frame_body(watched)
         url = httptools.parse_url(self.url)
         path = (url.path or b"/").decode("ascii")
