@@ -185,6 +185,22 @@ def test_files_and_names_that_do_not_fit(
     assert not (tmp_path / "typo").exists()
 
 
+@pytest.mark.parametrize("is_running", [True, False])
+@pytest.mark.parametrize("name", ["things?x=1", "things#x", "../admins", "..", "th\nings"])
+def test_the_name_of_a_collection_is_no_path(
+    server_process: Serve, app: Path, data: Path, tmp_path: Path, is_running: bool, name: str
+) -> None:
+    """What is given as a collection's name is one and nothing else: it neither ends nor climbs out of the path of the
+    request to a running server, and nothing is imported."""
+    file = rows_file(tmp_path, "a.json", '[{"name": "a"}]')
+    server = server_process(app, data)
+    if not is_running:
+        server.terminate()
+    said = told(hinterland("import", name, file, "--data", data, "--app", app))
+    shown = name.replace("/", "%2F") if is_running else name
+    assert said.startswith(f"error: there is no collection {shown!r}; declared are")
+
+
 def test_a_file_that_breaks_off(app: Path, data: Path, tmp_path: Path) -> None:
     """Where a file can't be read any further the command says the line, and what is there already."""
     file = tmp_path / "a.csv"

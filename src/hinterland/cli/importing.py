@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import msgspec
 from rich.console import Console
@@ -60,7 +61,8 @@ async def import_file(wish: Wish, data: Path, app: Path | None) -> None:
         server = running(data)
         if server is not None:
             async with control(*server) as ask:
-                path = path_of("admin.import", collection=wish.collection)
+                name = quote(wish.collection, safe="").replace(".", "%2E")  # one segment, and no dots that climb
+                path = path_of("admin.import", collection=name)
 
                 async def write(chunk: list[Any]) -> ImportResult:
                     answer = await ask(path, msgspec.to_builtins(feeding.message(chunk)))

@@ -67,3 +67,15 @@ async def test_after_close_a_fate_is_not_waited_for(device: OPEN) -> None:
         await asyncio.wait_for(written.settled(), 20)
     again = await device()
     assert len(await again.outbox.list()) == 1
+
+
+@pytest.mark.parametrize("was_started", [False, True])
+async def test_after_close_nothing_is_started(device: OPEN, was_started: bool) -> None:
+    """Synchronisation can't be started when the store is closed: whoever tries is told, and nothing runs."""
+    local = await device()
+    if was_started:
+        local.sync.start()
+    await local.close()
+    with pytest.raises(ClientClosed):
+        local.sync.start()
+    assert (local.sync.is_running, local.sync.status.state) == (False, "stopped")

@@ -76,8 +76,11 @@ class Sync:
     # ------------------------------------------------------------ for the app
 
     def start(self) -> None:
-        """Synchronise from now on, until `stop`; a second call changes nothing."""
+        """Synchronise from now on, until `stop`; a second call changes nothing. Raises ClientClosed when the store is
+        closed."""
         self._store.guard.check()
+        if self._store.is_closed:
+            raise ClientClosed
         if not self._tasks:
             self.unknown.clear()
             self._say("connecting")
@@ -101,7 +104,7 @@ class Sync:
         before, is_running = self.status, self.is_running
         await self.stop()
         yield
-        if is_running:
+        if is_running and not self._store.is_closed:
             self.start()
             if before.state == "offline":
                 self._say("offline", before.error)
