@@ -89,6 +89,26 @@ def test_records_without_await(client: blocking.Client, script: Scripted) -> Non
     assert client.request("GET", "/anything").content == b"raw"
 
 
+def test_records_that_do_not_fit_without_await(client: blocking.Client, script: Scripted) -> None:
+    """A record that does not fit the app's type hides no other, and is reported in `misfits` of a page and of what
+    `iterate` returns; an iteration that is closed early lets go."""
+    posts = client.collection("posts", Post)
+    items = [{"id": "1", "title": "a"}, {"id": "2", "title": None}, {"id": "3", "title": "c"}]
+    for _ in range(3):
+        script.expect("GET", PATH).answer(json={"items": items})
+    page = posts.list()
+    assert ([post.title for post in page.items], [each.path for each in page.misfits]) == (
+        ["a", "c"],
+        ["posts/2.title"],
+    )
+    found = posts.iterate()
+    assert ([post.title for post in found], [each.path for each in found.misfits]) == (["a", "c"], ["posts/2.title"])
+    left = posts.iterate()
+    assert next(left).title == "a"
+    left.close()
+    assert list(left) == []
+
+
 def test_events_without_await(client: blocking.Client, script: Scripted) -> None:
     """Events are a plain iterator; leaving it early closes the stream."""
     ready = b"id: c\nevent: ready\ndata: {}\n\n"

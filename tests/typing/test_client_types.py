@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any, assert_type
 
 import msgspec
@@ -109,7 +109,7 @@ def test_records_have_their_types_without_await() -> None:
         script.expect("GET", "/v1/records/posts", query={"limit": "2", "title": "t"}).answer(json={"items": []})
         assert_type(posts.list(limit=2, title="t"), Page[Post])
         script.expect("GET", "/v1/records/posts", query={"limit": "100"}).answer(json={"items": []})
-        assert_type(posts.iterate(), Iterator[Post])
+        assert_type(posts.iterate(), blocking.Iteration[Post])
         assert list(posts.iterate()) == []
     if TYPE_CHECKING:
         posts.list(limit="2")  # type: ignore[arg-type]

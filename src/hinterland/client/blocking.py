@@ -6,19 +6,20 @@ import asyncio
 import os
 import sys
 import threading
-from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Generic, Self, TypedDict, TypeVar, Unpack, overload
 
 from hinterland.client import client as awaited
-from hinterland.client.errors import ClientClosed, WrongLoop
+from hinterland.client.errors import ClientClosed, InvalidResponse, WrongLoop
 from hinterland.client.events import Event
 from hinterland.client.exchange import Layer, Response, Transport
 from hinterland.client.layers.trace import OnTrace
 from hinterland.client.options import Options
 from hinterland.client.repository import Body, Page, RemoteRepository
+from hinterland.client.repository import Iteration as AwaitedIteration
 from hinterland.client.session import State
 from hinterland.client.vault.protocol import Vault
 from hinterland.contract.identity import RecordId
@@ -74,7 +75,7 @@ class Door:
             future.cancel()
             raise
 
-    def iterate(self, items: AsyncIterator[T]) -> Iterator[T]:
+    def iterate(self, items: AsyncIterator[T]) -> Generator[T, None, None]:
         """The items one by one; the source is closed when the caller stops."""
         try:
             while True:
@@ -145,6 +146,24 @@ class Auth:
         self._door.run(self._auth.delete_account(password=password))
 
 
+class Iteration(Generic[T]):
+    """Records one by one; see `hinterland.client.repository.Iteration`."""
+
+    def __init__(self, door: Door, items: AwaitedIteration[T]) -> None:
+        self.misfits: list[InvalidResponse] = items.misfits
+        self._items = door.iterate(items)
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> T:
+        return next(self._items)
+
+    def close(self) -> None:
+        """End it before its end."""
+        self._items.close()
+
+
 class Repository(Generic[T]):
     """The records of one collection; see `hinterland.client.repository.Repository`."""
 
@@ -173,9 +192,9 @@ class Repository(Generic[T]):
         )
         return self._door.run(found)
 
-    def iterate(self, *, filter: str = "", sort: Sequence[str] = (), limit: int = 100, **equals: Any) -> Iterator[T]:
+    def iterate(self, *, filter: str = "", sort: Sequence[str] = (), limit: int = 100, **equals: Any) -> Iteration[T]:
         """All records that the question finds; `limit` are fetched at once."""
-        return self._door.iterate(self._repository.iterate(filter=filter, sort=sort, limit=limit, **equals))
+        return Iteration(self._door, self._repository.iterate(filter=filter, sort=sort, limit=limit, **equals))
 
     def create(self, body: Body, *, key: str = "") -> T:
         """Create a record."""
