@@ -123,7 +123,7 @@ class Devices:
             self._pushed[f"{act.caller}/{device}"] += 1
             base = max((await self.world.storage.head()).revision - act.base, 0)
             seq, stamp = self._pushed[f"{act.caller}/{device}"], self.world.clock.now() + act.stamp
-            mutation = Mutation(seq=seq, id="m", writes=[write], base=[base], stamp=stamp)
+            mutation = Mutation(seq=seq, id=f"{device}-{seq}", writes=[write], base=[base], stamp=stamp)
             result = (await self.world.push(caller, mutation, device=device, acknowledged=seq - 1)).results[0]
         except Refusal as refusal:
             return refusal.code, []
