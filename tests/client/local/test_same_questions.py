@@ -183,7 +183,7 @@ async def test_without_a_declaration(client: Client, tmp_path: Path, kind: type[
         ):  # fmt: skip
             asked = {"sort": ["id"], **question}
             assert (asked, await told(local, asked)) == (asked, await told(remote, asked))
-        for wrong in ({"sort": ["nothing"]}, {"nothing": 1}, {"sort": ["tags"]}, {"tags": "a"}):
+        for wrong in ({"sort": ["nothing"]}, {"nothing": 1}, {"sort": ["tags"]}, {"tags": "a"}, {"id": "a/b"}):
             assert (await told(local, wrong))[:2] == (await told(remote, wrong))[:2] == ("BadRequest", "invalid_query")
 
 

@@ -10,6 +10,7 @@ from hinterland.client.local.order import Rank, rank, whole
 from hinterland.contract.errors import Refusal
 from hinterland.contract.expressions import record_fields
 from hinterland.contract.fields import Boolean, Int64, Integer, Number, from_text
+from hinterland.contract.identity import ID_HINT, is_record_id
 from hinterland.contract.matching import check_sort, meta_value, wanted
 from hinterland.contract.records import META, STAMPS, Collection, Document
 from hinterland.contract.values import parse_instant
@@ -85,6 +86,8 @@ class Guessed:
         if name in STAMPS:
             expected = _meant(name, value)
             return lambda held: bool(held == expected)
+        if name == "id" and not is_record_id(str(value)):
+            raise Refusal("invalid_query", f"id: {ID_HINT}")
         return _standing_for(str(value))
 
     def check_sort(self, sort: Sequence[str]) -> None:
