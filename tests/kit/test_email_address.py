@@ -57,6 +57,8 @@ def test_different_mailboxes_stay_two(one: str, other: str) -> None:
         "ada@x,org", '"a b"@x.org', "a b@x.org", " ada@x.org", "ada@x.org ", "ada@x.org\n", "ada\x00@x.org",
         "ada\u200b@x.org", "ada\u202e@x.org", "ada@x\u200b.org", "ada@[127.0.0.1]", "ada@127.0.0.1", "ada@x_y.org",
         "ada@-x.org", "ada@x-.org", f"x@{LONGEST_LABEL}a.org", "a..b@bücher.example", "a,b@bücher.example",
+        "ada\ufe0f@x.org", "ada\u034f@x.org", "a\u115fda@x.org", "ada\U000e0100@x.org", "\u0585da@x.org",
+        "\ua4d0da@x.org", "\ua4ee\ua4d3\ua4ee@x.org", "\u13aada@x.org",
         "a..b@xn--bcher-kva.example", "ada@xn--a.org", "ada@xn--.org", "ａda@x.org", "ﬁ@x.org",
         "\u0430da@x.org", "\u0430\u0440\u0435@x.org", "\u0430d@почта.рф", "α@x.org", "\ud800@x.org", "€@x.org",
     ],

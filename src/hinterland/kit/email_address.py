@@ -20,13 +20,18 @@ _ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _LOCAL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
 _DOMAIN = re.compile(rf"(?:{_LABEL}\.)+(?!\d+$){_LABEL}")
+# What is shown as nothing, though it counts as a letter or a mark (Default_Ignorable_Code_Point of Unicode).
+_UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+# Scripts with letters that look like Latin ones.
+_LOOK_ALIKES = ("ARMENIAN", "CHEROKEE", "COPTIC", "CYRILLIC", "DESERET", "GREEK", "LISU", "OSAGE")
 _DOTS = re.compile(r"[^.]+(?:\.[^.]+)*")
 _LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 
 
 def normalized(text: str) -> str:
     """The one form of the address `text`. Raises ValueError where it is none."""
-    if not text.isprintable() or " " in text:  # unseen characters, which the rules for domains would pass over
+    # Unseen characters, which the rules for domains would pass over.
+    if not text.isprintable() or " " in text or _UNSEEN.search(text):
         raise ValueError(EXAMPLE)
     local, at, domain = unicodedata.normalize("NFC", text).translate(_LOWER).rpartition("@")
     name = domain if domain.isascii() and "xn--" not in domain else _a_labels(domain)
@@ -48,8 +53,8 @@ def _is_local(local: str, *, has_plain_domain: bool) -> bool:
     if _LOCAL.fullmatch(within) is None or any(unicodedata.category(char)[0] not in "LMN" for char in beyond):
         return False
     scripts = {unicodedata.name(char, "").partition(" ")[0] for char in local if char.isalpha()}
-    # Cyrillic and Greek letters look like Latin ones: they stand by themselves, before a domain of such a script.
-    return not scripts.intersection(("CYRILLIC", "GREEK")) or (len(scripts) == 1 and not has_plain_domain)
+    # Look-alikes stand by themselves, before a domain that is not plain ASCII.
+    return not scripts.intersection(_LOOK_ALIKES) or (len(scripts) == 1 and not has_plain_domain)
 
 
 def _a_labels(domain: str) -> str:

@@ -13,6 +13,7 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal, RecordId
 from hinterland.contract.records import Document
 from hinterland.kit.clock import ManualClock
+from hinterland.server.data import writer
 from hinterland.server.data.requests import Answer, Key, Outcome, WriteRequest
 from hinterland.server.data.writer import MAX_GROUP, Writer
 from hinterland.server.security.sessions import Actor
@@ -45,6 +46,24 @@ async def settle(world: World, *requests: WriteRequest) -> list[str]:
 async def ids(world: World, collection: str) -> list[RecordId]:
     """The ids of a collection's records."""
     return [row[0] for row in await world.storage.fetch(f'SELECT id FROM "{collection}" ORDER BY id')]
+
+
+async def test_a_group_of_large_records(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests that come at once share a transaction only as far as their records are held in memory: those behind the
+    bound are written next, in their order, on top of what came before."""
+    monkeypatch.setattr(writer, "_GROUP_BYTES", 2_500)
+    woken = 0
+
+    def wake() -> None:
+        nonlocal woken
+        woken += 1
+
+    await world.write(note("a", "ada", title="x" * 1_000, count=0))
+    world.writer.wake = wake
+    increments = [request(patch("notes", "a", count={"$increment": 1})) for _ in range(7)]
+    assert await settle(world, *increments) == [""] * 7
+    assert (await world.visible(ADA, "notes"))["notes", "", "a"]["count"] == 7
+    assert woken == 3  # of three, three and one
 
 
 async def test_concurrent_requests_share_a_transaction(world: World) -> None:

@@ -24,11 +24,14 @@ from hinterland.server.data.state import UNWRITTEN, Deferred, RecordKey, State
 from hinterland.server.security.sessions import Actor
 from hinterland.server.storage import statements
 from hinterland.server.storage.failures import unique
-from hinterland.server.storage.protocol import Change, LogEntry, StoredRecord
+from hinterland.server.storage.protocol import Change, LogEntry, StoredRecord, octets
 from hinterland.server.storage.reading import pause
 from hinterland.server.storage.system import SYSTEM_TABLES, Amend, RowAct
 
 Kind = Literal["create", "update", "delete"]
+MAX_BYTES = 64 * 1024 * 1024
+"""Of all versions of records that one request makes, which are kept in memory until they are written."""
+_MIB = 1024 * 1024
 UNIQUE_OF = {table.name: frozenset(table.unique) for table in SYSTEM_TABLES}
 
 
@@ -48,6 +51,7 @@ class Plan:
         self.written: list[Written] = []
         self.ids: dict[str, RecordId] = {}
         self.lost: list[Lost] = []
+        self.size = 0  # of the records as the request writes them, in bytes
         self.found = 0  # the last revision of the records that were there already as they are asked for
         self._mine: dict[RecordKey, StoredRecord | None] = {}
 
@@ -302,6 +306,8 @@ class Plan:
         *,
         is_cascade: bool = False,
     ) -> None:
+        if after is not None:
+            self._weigh(after)
         if after is not None and entry.unique:
             await self._check_unique(entry, key, document)
         kind: Kind = "delete" if after is None else "create" if before is None else "update"
@@ -312,6 +318,14 @@ class Plan:
             await self._accompany(entry, key[2], before, None if after is None else document)
         if not is_cascade:
             self.written.append(Written(entry.name, key[2], key[1], before, after))
+
+    def _weigh(self, record: StoredRecord) -> None:
+        """Count a record. A small request makes many versions of a large record, and each is as large as that one."""
+        self.size += weight(record)
+        if self.size > MAX_BYTES:
+            mib = MAX_BYTES // _MIB
+            message = f"the records that this writes are larger than {mib} MiB together; write fewer at once"
+            raise Refusal("too_large", message)
 
     async def _accompany(self, entry: Entry, id: RecordId, before: StoredRecord | None, new: Document | None) -> None:
         """Add the system rows that change with the record. Raises `conflict` where one clashes with another row."""
@@ -345,6 +359,13 @@ class Plan:
         """Whether the record has the value still, after what the group and this request do to it."""
         record = await self._record(key)
         return record is not None and bool(documents.document_of(record).get(name) == value)
+
+
+def weight(record: StoredRecord) -> int:
+    """How much of `MAX_BYTES` a record takes. Its private text counts in whole MiB, so that a refusal does not tell its
+    length."""
+    private = -(-octets(record.private) // _MIB) * _MIB if record.private else 0
+    return octets(record.body) + private
 
 
 def denied(collection: str, action: str, *, is_signed_in: bool) -> Refusal:

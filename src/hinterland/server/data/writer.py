@@ -32,6 +32,7 @@ from hinterland.server.storage.system import Assigned, Expect, LostRace, Put, Ro
 log = logging.getLogger("hinterland.writer")
 MAX_GROUP = 256  # requests that share a transaction, as long as their writes are not many more
 _GROUP_WRITES = 1_000  # others wait as long as these take: some tenths of a second
+_GROUP_BYTES = 32 * 1024 * 1024  # of the records that a group keeps in memory until it is written
 _ALONE_TRIES = 5
 
 Waiting = tuple[WriteRequest, "asyncio.Future[Outcome]"]
@@ -208,6 +209,7 @@ class Writer:
         decided: list[Decided] = []
         refused: list[tuple[asyncio.Future[Outcome], Exception]] = []
         instant = values.instant(now)
+        size = 0
         for index, (request, answer) in enumerate(group):
             try:
                 item = await self._decide_one(request, answer, state, now, instant)
@@ -224,6 +226,9 @@ class Writer:
                 step = request.step if item.plan is not None else None
                 records = item.plan.records if item.plan is not None else {}
                 state.stage(records, item.changes, [*item.acts, *(devices.taken(step) if step is not None else ())])
+                size += item.plan.size if item.plan is not None else 0
+                if size > _GROUP_BYTES:
+                    return decided, refused, group[index + 1 :]
         return decided, refused, []
 
     async def _decide_one(
