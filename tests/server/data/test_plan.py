@@ -12,11 +12,13 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.fields import Boolean, Bytes, Instant, Int64, Integer, Number, Text
 from hinterland.contract.identity import SIGNED_OUT, RecordId
 from hinterland.contract.records import EVERYBODY, Collection, Rules, users
+from hinterland.contract.sync import Mutation
 from hinterland.kit.clock import ManualClock
+from hinterland.server.data.plan import weight
 from hinterland.server.data.requests import WriteRequest
-from hinterland.server.storage.protocol import Storage
+from hinterland.server.storage.protocol import Storage, StoredRecord
 from tests.server.data.acts import OPEN, make, put, read
-from tests.server.data.world import ADA, BEN, World, delete, opened, patch
+from tests.server.data.world import ADA, BEN, World, delete, note, opened, patch
 from tests.server.refused import refused
 
 OWN = "auth.id == record.owner"
@@ -314,3 +316,22 @@ async def test_a_parents_deletion_is_its_childrens(world: World) -> None:
     assert len({entry.commit for entry in log}) == 1
     assert await read(world, "likes", "l", "posts/1/comments/c") is None
     assert await read(world, "likes", "l", "posts/2/comments/c") is not None
+
+
+async def test_many_versions_of_a_large_record(storage: Storage, clock: ManualClock) -> None:
+    """A small mutation that would make more than 64 MiB of versions of a large record is refused, and those behind it
+    go on."""
+    async with opened(storage, clock) as world:
+        large = note("a", "ada", tags=[f"{n:010000}" for n in range(100)])
+        await world.push(ADA, Mutation(seq=1, id="m1", writes=[large]))
+        many, fewer = ([patch("notes", "a", count=count) for count in range(size)] for size in (70, 10))
+        pushed = await world.push(ADA, Mutation(seq=2, id="m2", writes=many), Mutation(seq=3, id="m3", writes=fewer))
+        lost, applied = pushed.results
+        assert (lost.status, lost.problem and lost.problem.code) == ("refused", "too_large")
+        assert (applied.status, applied.revision) == ("applied", 11)
+
+
+def test_weights() -> None:
+    """A text that is hidden counts in whole MiB, so that no refusal tells its length."""
+    weights = [weight(StoredRecord("", "a", 1, "", "", "{}", private)) for private in (None, "x", "x" * 99)]
+    assert weights == [2, 2**20 + 2, 2**20 + 2]

@@ -14,10 +14,9 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import SIGNED_OUT
 from hinterland.contract.sync import MAX_MUTATIONS, MAX_PUSH_WRITES, MAX_WRITES, Lost, Mutation, PushResult
 from hinterland.kit.clock import ManualClock
-from hinterland.server.data.plan import weight
 from hinterland.server.data.push import step_of
 from hinterland.server.storage.postgres import PostgresStorage
-from hinterland.server.storage.protocol import LogEntry, StoredRecord
+from hinterland.server.storage.protocol import LogEntry
 from hinterland.server.storage.sqlite import SqliteStorage
 from tests.server.data.world import ADA, ADMIN, BEN, Replica, World, delete, note, opened, patch
 
@@ -164,24 +163,6 @@ async def test_at_the_limits(lite: World) -> None:
     assert fates(await lite.push(ADA, *whole)) == [(1, "applied", 500), (2, "applied", 1_000)]
     many = [mutation(seq, patch("notes", "n1_0", title=f"{seq}")) for seq in range(3, MAX_MUTATIONS + 3)]
     assert (await lite.push(ADA, *many, acknowledged=2)).settled == MAX_MUTATIONS + 2
-
-
-async def test_many_versions_of_a_large_record(world: World) -> None:
-    """A small mutation that would make more than 64 MiB of versions of a large record is refused, and those behind it
-    go on."""
-    large = note("a", "ada", tags=[f"{n:010000}" for n in range(100)])
-    assert fates(await world.push(ADA, mutation(1, large))) == [(1, "applied", 1)]
-    many = mutation(2, *(patch("notes", "a", count=count) for count in range(70)))
-    fewer = mutation(3, *(patch("notes", "a", count=count) for count in range(10)))
-    refused, applied = (await world.push(ADA, many, fewer)).results
-    assert (refused.status, refused.problem and refused.problem.code) == ("refused", "too_large")
-    assert (applied.status, applied.revision) == ("applied", 11)
-
-
-def test_weights() -> None:
-    """A text that is hidden counts in whole MiB, so that no refusal tells its length."""
-    weights = [weight(StoredRecord("", "a", 1, "", "", "{}", private)) for private in (None, "x", "x" * 99)]
-    assert weights == [2, 2**20 + 2, 2**20 + 2]
 
 
 async def test_device_and_caller(lite: World) -> None:

@@ -66,6 +66,24 @@ async def test_a_head_without_a_host(caplog: pytest.LogCaptureFixture) -> None:
     assert caplog.records == []
 
 
+@pytest.mark.parametrize(
+    ("target", "host"),
+    [(b"/p", b"x"), (b"http://evil.example/p", b"evil.example"), (b"http://evil.example:81/p", b"evil.example:81"),
+     (b"http://[::1]:8/p", b"[::1]:8"), (b"http://a:b@x/p", b""), (b"http://a@x/p", b"")],
+)  # fmt: skip
+async def test_a_target_in_absolute_form(target: bytes, host: bytes) -> None:
+    """The host that a target names counts, and what Host says beside it is ignored (RFC 9112 §3.2.2), so that both
+    never differ; user information in a target is refused (RFC 9110 §4.2.4)."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        named = [value for name, value in scope["headers"] if name == b"host"]
+        await send_answer(scope, send, HttpAnswer(200, [], b"|".join([scope["raw_path"], *named])))
+
+    answer = await answered(app, b"GET %b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % target)
+    assert answer.startswith(b"HTTP/1.1 200 " if host else b"HTTP/1.1 400 ")
+    assert answer.endswith(b"\r\n\r\n/p|%b" % host) or not host
+
+
 @pytest.mark.parametrize(("asked", "more"), [(b"", b"\r\n"), (b"", b"G"), (b"Content-Length: 999\r\n", b"x")])
 async def test_a_byte_now_and_then(asked: bytes, more: bytes) -> None:
     """What comes behind an answer and is no whole head gives a connection no more time, however often it comes."""

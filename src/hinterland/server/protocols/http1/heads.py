@@ -216,6 +216,8 @@ class WholeHeads(BoundedUnread):
         if len(watched) > 1 or host is None:
             self._frame_body(watched)
         url = httptools.parse_url(self.url)
+        if url.host is not None:
+            self._name_host(url)
         path = (url.path or b"/").decode("ascii")
         scope = self.scope
         scope["method"] = self.parser.get_method().decode("ascii")
@@ -233,6 +235,14 @@ class WholeHeads(BoundedUnread):
         if host is None or _HOST.fullmatch(host) is None:
             raise Refusal("invalid_request", "a request must have one Host header, with the name or address of a host")
         self._host = host
+
+    def _name_host(self, url: httptools.URL) -> None:
+        """Take the host of a target in absolute form: what Host says is ignored then (RFC 9112 §3.2.2)."""
+        host: bytes = b"[%b]" % url.host if b":" in url.host else url.host
+        host += b":%d" % url.port if url.port else b""
+        if url.userinfo is not None or _HOST.fullmatch(host) is None:
+            raise Refusal("invalid_request", "the target has no valid host; send a path, and the host in Host")
+        self.headers[:] = [(b"host", host), *(header for header in self.headers if header[0] != b"host")]
 
     def _frame_body(self, watched: dict[bytes, bytes]) -> None:
         self.expect_100_continue = watched.get(b"expect", b"").lower() == b"100-continue"
