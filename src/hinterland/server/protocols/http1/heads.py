@@ -217,7 +217,7 @@ class WholeHeads(BoundedUnread):
             self._frame_body(watched)
         url = httptools.parse_url(self.url)
         if url.host is not None:
-            self._name_host(url)
+            self._name_host(url.host, url.port, url.userinfo)
         path = (url.path or b"/").decode("ascii")
         scope = self.scope
         scope["method"] = self.parser.get_method().decode("ascii")
@@ -236,11 +236,11 @@ class WholeHeads(BoundedUnread):
             raise Refusal("invalid_request", "a request must have one Host header, with the name or address of a host")
         self._host = host
 
-    def _name_host(self, url: httptools.URL) -> None:
+    def _name_host(self, name: bytes, port: int | None, user: bytes | None) -> None:
         """Take the host of a target in absolute form: what Host says is ignored then (RFC 9112 §3.2.2)."""
-        host: bytes = b"[%b]" % url.host if b":" in url.host else url.host
-        host += b":%d" % url.port if url.port else b""
-        if url.userinfo is not None or _HOST.fullmatch(host) is None:
+        host = b"[%b]" % name if b":" in name else name
+        host += b":%d" % port if port else b""
+        if user is not None or _HOST.fullmatch(host) is None:
             raise Refusal("invalid_request", "the target has no valid host; send a path, and the host in Host")
         self.headers[:] = [(b"host", host), *(header for header in self.headers if header[0] != b"host")]
 
