@@ -68,6 +68,11 @@ class IdMaker:
         return _MADE.fullmatch(id) is not None
 
 
+def is_made_id(value: str) -> bool:
+    """Whether `value` has the form of an id that was made here or on a device."""
+    return _MADE.fullmatch(value) is not None
+
+
 def is_record_id(value: object) -> bool:
     """Whether `value` may be a string id: 1 to 64 of A–Z a–z 0–9 _ -."""
     return isinstance(value, str) and _ID.fullmatch(value) is not None

@@ -25,7 +25,7 @@ async def test_an_edit_costs_the_same_however_many_wait(device: OPEN) -> None:
         async with counted(local) as work:
             await notes.update("a", {"count": {"$increment": 1}, "tags": {"$add": [str(number % 7)]}})
         some.append(work)
-    assert close_to(some[5], some[-1]), (some[5].calls, some[5].steps, some[-1].calls, some[-1].steps)
+    assert close_to(some[10], some[-1]), (some[10].calls, some[10].steps, some[-1].calls, some[-1].steps)
     shown = await notes.get("a")
     key = ("notes", "", "a")
     await local.store.write(lambda c: records.refresh(c, local.scope, [key]))  # folds all of them anew

@@ -21,12 +21,12 @@ from hinterland.client.local.errors import OnItsWay
 from hinterland.client.local.fates import Counts, Entry, Fate
 from hinterland.client.local.overlay import after, after_if_possible
 from hinterland.client.local.records import lay, lift, real_id, refresh, revision_seen, seen, text, writes_in
-from hinterland.client.local.temporary import created, references, renamed
 from hinterland.contract.changes import Write, checked, key_of
 from hinterland.contract.errors import Problem, Refusal
 from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Document, Shape
 from hinterland.contract.sync import MAX_WRITES
+from hinterland.contract.temporary import candidates, created, references, renamed
 
 T = TypeVar("T")
 Views = dict[Key, Document | None]
@@ -102,15 +102,15 @@ def _insert(
     ).lastrowid
     assert number is not None
     connection.executemany(
-        "INSERT OR IGNORE INTO temporaries (space, temporary, collection) VALUES (?, ?, ?)",
-        [(scope.space, created(write), write.collection) for write in writes if created(write)],
+        "INSERT OR IGNORE INTO temporaries (space, temporary) VALUES (?, ?)",
+        [(scope.space, created(write)) for write in writes if created(write)],
     )
     lay(connection, scope, number, views)
     connection.news.is_outbox_changed = True
 
 
 def _known(connection: Connection, scope: Scope, writes: Iterable[Write]) -> dict[str, RecordId]:
-    wanted = {name for write in writes for name in references(write)}
+    wanted = {name for write in writes for name in candidates(write)}
     found = {name: real_id(connection, scope, name) for name in wanted}
     return {name: record_id for name, record_id in found.items() if record_id != name}
 

@@ -7,9 +7,9 @@ import msgspec
 from hinterland.client.local.connection import Connection, Scope
 from hinterland.client.local.fates import Fate
 from hinterland.client.local.records import text, writes_in
-from hinterland.client.local.temporary import created, references
 from hinterland.contract.errors import Problem
 from hinterland.contract.sync import MAX_WRITES, Mutation, Push
+from hinterland.contract.temporary import created, references
 
 _bases = msgspec.json.Decoder(list[int])
 

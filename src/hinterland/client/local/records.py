@@ -143,8 +143,8 @@ def set_base(connection: Connection, scope: Scope, key: Key, base: str | None, r
 
 
 def real_id(connection: Connection, scope: Scope, record_id: RecordId) -> RecordId:
-    """The id that the server gave for a temporary one, where it is known; any other as it is."""
-    if isinstance(record_id, int) or not record_id.startswith("~"):
+    """The id that the server gave for a stand-in, where it is known; any other as it is."""
+    if not isinstance(record_id, str):
         return record_id
     row = connection.execute(
         "SELECT id FROM temporaries WHERE space = ? AND temporary = ?", (scope.space, record_id)

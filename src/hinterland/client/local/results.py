@@ -8,10 +8,10 @@ from hinterland.client.local.connection import Connection, Key, Scope
 from hinterland.client.local.fates import Fate
 from hinterland.client.local.mutations import park, settle_as
 from hinterland.client.local.records import lift, refresh, text, touch, writes_in
-from hinterland.client.local.temporary import renamed
 from hinterland.contract.errors import Problem
 from hinterland.contract.identity import RecordId
 from hinterland.contract.sync import Push, PushResult, Settled
+from hinterland.contract.temporary import renamed
 
 _fates = msgspec.json.Decoder(Fate)
 
@@ -100,15 +100,17 @@ def contain_until(connection: Connection, scope: Scope, seq: int) -> list[Key]:
 
 
 def _give_ids(connection: Connection, scope: Scope, given: dict[str, RecordId]) -> None:
-    """Put the real ids in the place of temporary ones, in the outbox and in the records that only this device has."""
+    """Put the real ids in the place of stand-ins, in the outbox and in the records that only this device has."""
     connection.executemany(
-        "UPDATE temporaries SET id = ? WHERE space = ? AND temporary = ?",
-        [(record_id, scope.space, temporary) for temporary, record_id in given.items()],
+        "INSERT INTO temporaries (space, temporary, id) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET id = excluded.id",
+        [(scope.space, stand_in, record_id) for stand_in, record_id in given.items()],
     )
     stale: list[Key] = []
     for number, column in connection.execute(
-        "SELECT number, writes FROM mutations WHERE space = ? AND instr(writes, '~')", (scope.space,)
+        "SELECT number, writes FROM mutations WHERE space = ?", (scope.space,)
     ).fetchall():
+        if not any(name in column for name in given):
+            continue
         before = writes_in(column)
         writes = [renamed(write, given) for write in before]
         if writes != before:

@@ -67,8 +67,7 @@ MIGRATIONS = (
 
     CREATE TABLE temporaries (
         space INTEGER NOT NULL,
-        temporary TEXT NOT NULL,
-        collection TEXT NOT NULL,
+        temporary TEXT NOT NULL, -- or an ordinary id, where the device did not know that the server gives the ids
         id,
         PRIMARY KEY (space, temporary)
     ) WITHOUT ROWID;

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import msgspec
 
 from hinterland.contract.errors import Refusal
+from hinterland.contract.identity import RecordId
 from hinterland.contract.sync import Settled
 from hinterland.server.data.requests import Step
 from hinterland.server.data.state import Deferred, State
@@ -25,10 +26,11 @@ _decode = msgspec.json.Decoder(Settled).decode
 class Device:
     """A device's queue: all up to `settled` have a fate, those in `fingerprints` one that it has not acknowledged."""
 
-    def __init__(self, key: Row, settled: int, fingerprints: dict[int, str]) -> None:
+    def __init__(self, key: Row, settled: int, fingerprints: dict[int, str], given: dict[str, RecordId]) -> None:
         self.key = key
         self.settled = settled
         self.fingerprints = fingerprints
+        self.given = given  # the ids in the place of stand-ins, as far as the device may not have heard of them
 
     @classmethod
     async def read(cls, snapshot: Snapshot, account: str, device: str) -> Device:
@@ -36,7 +38,9 @@ class Device:
         key = _key(account, device)
         row = await snapshot.row("_devices", key)
         kept = await snapshot.rows("_results", key) if row is not None else []
-        return cls(key, row["settled"] if row is not None else 0, {one["seq"]: one["fingerprint"] for one in kept})
+        given = {name: id for one in kept for name, id in _decode(one["result"]).ids.items()}
+        fingerprints = {one["seq"]: one["fingerprint"] for one in kept}
+        return cls(key, row["settled"] if row is not None else 0, fingerprints, given)
 
     def check(self, steps: Sequence[Step], acknowledged: int) -> None:
         """Raises `gap` where a mutation is missing, `fork` where the device's past is not the one known here."""

@@ -12,9 +12,10 @@ from typing import Any, Literal
 from hinterland.contract import changes
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal, invalid
-from hinterland.contract.identity import ID_HINT, RecordId, is_record_id, is_temporary
+from hinterland.contract.identity import ID_HINT, TEMPORARY_PREFIX, RecordId, is_record_id, is_temporary
 from hinterland.contract.records import Document
 from hinterland.contract.sync import FUTURE_SECONDS, Lost
+from hinterland.contract.temporary import renamed
 from hinterland.contract.values import is_same
 from hinterland.server.data import access, documents
 from hinterland.server.data.catalogue import Catalogue, Entry
@@ -50,6 +51,7 @@ class Plan:
         self.acts: list[RowAct] = []
         self.written: list[Written] = []
         self.ids: dict[str, RecordId] = {}
+        self.given = request.given if request.given is not None else {}
         self.lost: list[Lost] = []
         self.size = 0  # of the records as the request writes them, in bytes
         self.found = 0  # the last revision of the records that were there already as they are asked for
@@ -62,21 +64,24 @@ class Plan:
 
     async def run(self) -> Plan:
         """Decide every write of the request. Raises the refusal that ends it."""
+        for write in self.request.writes:
+            if write.act == "create":
+                self.given.pop(str(write.id), None)  # of an earlier decision, which was not written
         for index, write in enumerate(self.request.writes):
             base = self.request.base[index] if index < len(self.request.base) else None
             times = self.request.times[index] if index < len(self.request.times) else None
-            await self._decide(write, base, times)
+            await self._decide(renamed(write, self.given) if self.given else write, index, base, times)
             await pause(index, len(self.request.writes))
         return self
 
     async def _record(self, key: RecordKey) -> StoredRecord | None:
         return self._mine[key] if key in self._mine else await self.state.record(*key)
 
-    async def _decide(self, write: Write, base: int | None, times: Times | None) -> None:
+    async def _decide(self, write: Write, index: int, base: int | None, times: Times | None) -> None:
         entry = self.catalogue[write.collection]
         self.catalogue.check_parent(entry, write.parent)
         changes.check_place(write)
-        id = await self._id(entry, write)
+        id = await self._id(entry, write, index)
         key = (entry.name, write.parent, id)
         is_made = write.act == "create" and write.id == ""  # just now, so that no record can have it
         before = None if is_made else await self._record(key)
@@ -95,30 +100,39 @@ class Plan:
 
     # ------------------------------------------------------------ ids and preconditions
 
-    async def _id(self, entry: Entry, write: Write) -> RecordId:
-        id = self.ids.get(write.id, write.id) if isinstance(write.id, str) else write.id
+    async def _id(self, entry: Entry, write: Write, index: int) -> RecordId:
+        id = write.id
         if write.act != "create":
             if isinstance(id, int) is not entry.is_integer or is_temporary(id):
                 raise Refusal("not_found", f"there is no {entry.name}/{id}")
             return id
         if entry.is_integer:
-            return await self._integer_id(entry, write, id)
+            return await self._integer_id(entry, id, index)
         if id == "":
-            return await self.state.new_ids.next(self.state.transaction, self.now)
+            given = await self.state.new_ids.next(self.state.transaction, self.now)
+            self._answer("", given, index)
+            return given
         if not is_record_id(id):
             raise invalid({"id": [ID_HINT]})
         return id
 
-    async def _integer_id(self, entry: Entry, write: Write, id: RecordId) -> RecordId:
+    async def _integer_id(self, entry: Entry, id: RecordId, index: int) -> RecordId:
         if isinstance(id, int) and 0 < id < 2**53 and self.request.is_trusted:
             await self.state.transaction.claim_id(entry.name, id)
             return id
-        if id != "" and not is_temporary(id):
+        is_stand_in = is_temporary(id) or (self.request.step is not None and is_record_id(id))
+        if id != "" and not is_stand_in:
             raise invalid({"id": [f"is given by the server in {entry.name}: leave it out"]})
         given = await self.state.transaction.next_id(entry.name)
-        if id != "":
-            self.ids[str(id)] = given
+        self._answer(id, given, index)
         return given
+
+    def _answer(self, id: RecordId, given: RecordId, index: int) -> None:
+        """Tell the id that was given for a stand-in, or for none: then under `~` and the write's place, from 0."""
+        if id != "":
+            self.ids[str(id)] = self.given[str(id)] = given
+        elif self.request.step is not None:
+            self.ids[f"{TEMPORARY_PREFIX}{index}"] = given
 
     def _check_preconditions(self, write: Write, before: StoredRecord | None) -> None:
         if write.exists is True and before is None:

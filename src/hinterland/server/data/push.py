@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from hinterland.contract.errors import Refusal
-from hinterland.contract.identity import ID_HINT, Principal, is_record_id
+from hinterland.contract.identity import ID_HINT, Principal, RecordId, is_record_id
 from hinterland.contract.sync import MAX_MUTATIONS, MAX_PUSH_WRITES, MAX_WRITES, Mutation, Push, PushResult, Settled
 from hinterland.server.data.devices import Device
 from hinterland.server.data.requests import Outcome, Step, WriteRequest
@@ -39,7 +39,7 @@ class Pusher:
         steps = [step_of(account, push.device, mutation) for mutation in mutations]
         device.check(steps, push.acknowledged)
         requests = [
-            _request(caller, step, mutation)
+            _request(caller, step, mutation, device.given)
             for step, mutation in zip(steps, mutations, strict=True)
             if step.seq > push.acknowledged
         ]
@@ -85,9 +85,9 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _request(caller: Principal, step: Step, mutation: Mutation) -> WriteRequest:
+def _request(caller: Principal, step: Step, mutation: Mutation, given: dict[str, RecordId]) -> WriteRequest:
     stamp = mutation.stamp or None
-    return WriteRequest(mutation.writes, caller, step=step, base=mutation.base, stamp=stamp)
+    return WriteRequest(mutation.writes, caller, step=step, base=mutation.base, stamp=stamp, given=given)
 
 
 def _in_order(push: Push) -> list[Mutation]:

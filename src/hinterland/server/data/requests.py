@@ -89,6 +89,7 @@ class WriteRequest(NamedTuple):
     `acts` are the system rows that change with them. `is_trusted` skips rules and allows given integer ids: for the
     account operations and imports. `stamp` and `base` come from a device. `answer` makes the body that `key` keeps: it
     is pure and short, since it runs in the writer. `times`, by position, are those that created records keep.
+    `given` are the ids that the server gave for a device's stand-ins; the requests of a push share and fill it.
     `is_profile_only`: what is written to a user's record does not change how the user signs in.
     """
 
@@ -102,4 +103,5 @@ class WriteRequest(NamedTuple):
     base: Sequence[int] = ()
     answer: Callable[[Outcome], Answer] | None = None
     times: Sequence[Times | None] = ()
+    given: dict[str, RecordId] | None = None
     is_profile_only: bool = False

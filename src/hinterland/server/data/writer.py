@@ -240,6 +240,8 @@ class Writer:
         heard = await devices.heard(request.step, state) if request.step is not None else None
         if heard is not None and request.step is not None:
             guards: list[RowAct] = [devices.guard(request.step)] if self._has_rivals else []
+            if request.given is not None:
+                request.given.update(heard.ids)
             acts = devices.settle(request.step, heard, now)
             return Decided(request, answer, [], acts, None, Outcome(settled=heard), guards)
         try:

@@ -3,8 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hinterland.client.local.temporary import created, parent_of, references, renamed
 from hinterland.contract.changes import Write
+from hinterland.contract.temporary import candidates, created, parent_of, references, renamed
 
 ONE, TWO = "~" + "1" * 26, "~" + "2" * 26
 values = st.recursive(
@@ -36,3 +36,14 @@ def test_after_renaming_nothing_is_left_to_refer_to(value: object) -> None:
     write = Write(act="patch", collection="a", id=ONE, body={"value": value})
     assert references(renamed(write, {ONE: 1, TWO: 2})) == set()
     assert renamed(write, {}) == write
+
+
+def test_what_may_stand_for_another_id() -> None:
+    """An id of any form may be a stand-in where a record or a parent is named, one that was made in a value too; the
+    id of a creation is its own."""
+    body = {"to": [ONE, "1" * 26], "text": "hello", "n": 1}
+    write = Write(act="patch", collection="b", id="x", parent=f"a/y/c/{TWO}", body=body)
+    assert candidates(write) == {ONE, "1" * 26, "x", "y", TWO}
+    assert candidates(Write(act="create", collection="b", id="x", body={})) == set()
+    assert renamed(write, {"x": 1, "y": 2, "hello": 4, "1" * 26: 3}).body == {**body, "to": [ONE, 3]}
+    assert renamed(write, {"x": 1, "y": 2}).parent == f"a/2/c/{TWO}"

@@ -1,0 +1,87 @@
+"""Creations without a network in collections whose ids the server gives, on devices that were not told so."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from hinterland.client.client import Client
+from hinterland.client.errors import NotFound
+from hinterland.client.local.fates import Fate
+from hinterland.client.vault.memory import MemoryVault
+from hinterland.contract.errors import Refusal
+from hinterland.contract.fields import Integer, Text
+from hinterland.contract.records import EVERYBODY, Collection
+from hinterland.testing.backend import TestBackend, running_backend
+
+ORDERS = Collection(name="orders", fields={"amount": Integer(), "after": Integer()}, ids="integer", rules=EVERYBODY)
+LINES = Collection(name="lines", fields={"text": Text()}, parent="orders", rules=EVERYBODY)
+NOTES = Collection(name="notes", fields={"text": Text(), "order": Integer()}, rules=EVERYBODY)
+
+
+@pytest.fixture
+async def backend() -> AsyncIterator[TestBackend]:
+    """A real backend in this process."""
+    async with running_backend([ORDERS, LINES, NOTES]) as backend:
+        yield backend
+
+
+@pytest.fixture
+async def client(backend: TestBackend, tmp_path: Path) -> Client:
+    """A device that knows no declarations."""
+    client = await backend.client(store=tmp_path / "app.db", vault=MemoryVault())
+    await client.auth.sign_up(name="Ada", email="ada@example.org", password="a long walk outside")
+    return client
+
+
+async def test_creations_without_declarations(client: Client) -> None:
+    """What is created without a network in such a collection, changed, referred to, used as a parent and deleted
+    arrives, each once, under the server's ids, and the ids that the app has kept go on working."""
+    orders, notes = client.local.collection("orders"), client.local.collection("notes")
+    first = await orders.create({"amount": 1})
+    second = await orders.create({"amount": 2, "after": first.id})
+    gone = await orders.create({"amount": 3})
+    lines = client.local.collection("lines", parent=f"orders/{first.id}")
+    line = await lines.create({"text": "x"})
+    note = await notes.create({"text": "n", "order": second.id})
+    await orders.update(first.id, {"amount": 10})
+    await orders.delete(gone.id)
+    await client.sync.now()
+    assert (await client.outbox.counts()).parked == 0
+    assert await client.outbox.list() == []
+    assert [(order["id"], order["amount"], order["after"]) for order in (await orders.list(sort=["id"])).items] == [
+        (1, 10, None), (2, 2, 1),
+    ]  # fmt: skip
+    there = await client.collection("orders").list(sort=["id"])
+    assert [(order["id"], order["amount"], order["after"]) for order in there.items] == [(1, 10, None), (2, 2, 1)]
+    assert (await orders.get(first.id))["id"] == 1
+    await orders.update(first.id, {"amount": 11})
+    assert (await notes.get(note.id))["order"] == 2
+    assert (await client.collection("lines", parent="orders/1").get(str(line.id)))["text"] == "x"
+    with pytest.raises(NotFound):
+        await orders.get(gone.id)
+    await client.sync.now()
+    assert (await client.collection("orders").get(1))["amount"] == 11
+    third = await orders.create({"amount": 4})
+    await client.sync.now()
+    assert (await orders.get(third.id))["id"] == 4
+
+
+async def test_what_was_refused_before_is_rescued(client: Client) -> None:
+    """A creation that an older server refused for its id is sent again by `retry`, and is given one."""
+    orders = client.local.collection("orders")
+    made = await orders.create({"amount": 1})
+    problem = Refusal("validation", "id: is given by the server in orders: leave it out").problem()
+    refused = Fate(mutation=made.mutation, status="refused", problem=problem)
+    await client.local.store.write(
+        lambda connection: connection.execute(
+            "UPDATE mutations SET state = 'refused', fate = ?", (msgspec.json.encode(refused).decode(),)
+        )
+    )
+    await client.outbox.retry(made.mutation)
+    await client.sync.now()
+    assert [order["amount"] for order in (await client.collection("orders").list()).items] == [1]
+    assert (await client.outbox.counts()).parked == 0

@@ -1,0 +1,112 @@
+"""The ids that a push's creations are given, and the stand-ins that devices use until they know them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from hinterland.contract.changes import Write
+from hinterland.contract.errors import Refusal
+from hinterland.contract.fields import Integer, List, Text
+from hinterland.contract.records import EVERYBODY, Collection, users
+from hinterland.contract.sync import Mutation, Settled
+from hinterland.kit.clock import ManualClock
+from hinterland.server.storage.protocol import Storage
+from tests.server.data.world import ADA, World, opened
+
+ORDERS = Collection(
+    name="orders", fields={"amount": Integer(), "after": Integer(), "all": List(of=Integer())}, ids="integer",
+    rules=EVERYBODY,
+)  # fmt: skip
+LINES = Collection(name="lines", fields={"text": Text()}, parent="orders", rules=EVERYBODY)
+PLAIN = "01" + "a" * 24
+
+
+@pytest.fixture
+async def world(storage: Storage, clock: ManualClock) -> AsyncIterator[World]:
+    """A data engine on each database."""
+    async with opened(storage, clock, (users(), ORDERS, LINES)) as made:
+        yield made
+
+
+def create(id: str, collection: str = "orders", parent: str = "", **body: object) -> Write:
+    """A creation under a stand-in."""
+    return Write(act="create", collection=collection, id=id, parent=parent, body=body)
+
+
+def change(id: str, **body: object) -> Write:
+    """A change of an order."""
+    return Write(act="patch", collection="orders", id=id, body=body)
+
+
+async def push(world: World, *groups: list[Write], device: str = "d1", first: int = 1) -> list[Settled]:
+    """A push of one mutation for each group of writes."""
+    mutations = [
+        Mutation(seq=seq, id=f"m{seq} {[write.id for write in group]}", writes=group)
+        for seq, group in enumerate(groups, first)
+    ]
+    return (await world.push(ADA, *mutations, device=device)).results
+
+
+async def orders(world: World) -> dict[object, tuple[object, object]]:
+    """Amount and `after` of the orders by their ids."""
+    found = await world.visible(ADA, "orders")
+    return {key[2]: (order["amount"], order["after"]) for key, order in found.items()}
+
+
+@pytest.mark.parametrize("stand_in", ["~abc", PLAIN])
+async def test_a_stand_in(world: World, stand_in: str) -> None:
+    """A creation in a collection whose ids the server gives carries any id as a stand-in, and the id that is given is
+    answered for it; what comes behind it, in the same mutation or a later one, names the record by it: as id, in the
+    path of a parent and as a value."""
+    made, changed, line, other, gone = await push(
+        world, [create(stand_in, amount=1), change(stand_in, amount=2)], [change(stand_in, amount=3)],
+        [create("l1", "lines", f"orders/{stand_in}", text="x")], [create("~other", after=stand_in, all=[stand_in])],
+        [Write(act="delete", collection="orders", id="~other")],
+    )  # fmt: skip
+    assert [each.status for each in (made, changed, line, other, gone)] == ["applied"] * 5
+    assert made.ids == {stand_in: 1}
+    assert other.ids == {"~other": 2}
+    assert await orders(world) == {1: (3, None)}
+    assert list(await world.visible(ADA, "lines")) == [("lines", "orders/1", "l1")]
+    (later,) = await push(world, [change(stand_in, amount=4)], first=6)
+    assert (later.status, (await orders(world))[1]) == ("applied", (4, None))
+
+
+async def test_a_short_stand_in(world: World) -> None:
+    """An id that could be any word stands for the record as an id and in paths, and is a word in values."""
+    results = await push(world, [create("x", amount=1)], [create("l1", "lines", "orders/x", text="x")], [change("x")])
+    assert [each.status for each in results] == ["applied"] * 3
+    assert [line["text"] for line in (await world.visible(ADA, "lines")).values()] == ["x"]
+
+
+async def test_a_creation_without_an_id(world: World) -> None:
+    """A creation without an id is given one, which is answered under `~` and the write's place in its mutation."""
+    (made,) = await push(world, [create("", amount=1), create("~a", amount=2), create("", amount=3)])
+    assert made.ids == {"~0": 1, "~a": 2, "~2": 3}
+    (line,) = await push(world, [create("", "lines", "orders/1", text="x")], first=2)
+    assert [key[2] for key in await world.visible(ADA, "lines")] == [line.ids["~0"]]
+
+
+async def test_a_stand_in_of_what_was_refused(world: World) -> None:
+    """What names a creation that was refused is refused too, and touches no other record."""
+    await push(world, [create("~first", amount=1)])
+    refused, follows = await push(world, [create(PLAIN, amount="many")], [change(PLAIN, amount=5)], first=2)
+    assert [each.status for each in (refused, follows)] == ["refused", "refused"]
+    assert await orders(world) == {1: (1, None)}
+
+
+async def test_a_copy_is_given_the_same_ids(world: World) -> None:
+    """A copy of a device's store hears the ids that the original was given, and goes on with them."""
+    await push(world, [create(PLAIN, amount=1)])
+    again, more = await push(world, [create(PLAIN, amount=1)], [change(PLAIN, amount=2)], device="copy")
+    assert (again.ids, more.status) == ({PLAIN: 1}, "applied")
+    assert await orders(world) == {1: (2, None)}
+
+
+async def test_stand_ins_are_for_devices(world: World) -> None:
+    """A single write that names an id in such a collection is refused: there is no answer that could tell another."""
+    with pytest.raises(Refusal) as refused:
+        await world.write(create(PLAIN, amount=1), caller=ADA)
+    assert refused.value.errors == {"id": ["is given by the server in orders: leave it out"]}
