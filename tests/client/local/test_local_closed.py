@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hinterland.client import Client
 from hinterland.client.errors import ClientClosed
 from hinterland.client.local.local import Local
 from hinterland.client.local.repository import LocalRepository
@@ -79,3 +81,19 @@ async def test_after_close_nothing_is_started(device: OPEN, was_started: bool) -
     with pytest.raises(ClientClosed):
         local.sync.start()
     assert (local.sync.is_running, local.sync.status.state) == (False, "stopped")
+
+
+@pytest.mark.parametrize("name", ["list", "create", "watch", "now", "start"])
+async def test_a_client_that_was_not_opened(tmp_path: Path, name: str) -> None:
+    """Whoever uses the local store of a client that was never opened is told so, and what to do."""
+    client = Client("http://127.0.0.1:8000", store=tmp_path / "app.db")
+    notes, sync = client.local.collection("notes"), client.sync
+    acts: dict[str, Callable[[], Any]] = {
+        "list": notes.list, "create": lambda: notes.create({}), "watch": lambda: exhausted(notes.watch()),
+        "now": sync.now, "start": sync.start,
+    }  # fmt: skip
+    with pytest.raises(ClientClosed) as caught:
+        await acts[name]()
+    assert caught.value.message == "The client was not opened."
+    assert "async with" in caught.value.advice
+    await client.close()

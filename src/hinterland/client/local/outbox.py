@@ -91,6 +91,7 @@ class Outbox:
         """
         scope, now = self._where(), self._clock.now()
         if scope.account == "":
+            self._store.check_open()
             raise Unauthorized("Nobody is signed in, so nothing was kept.", sent="no")
         mutation = new_id(now)
         kept = await self._store.write(lambda c: mutations.enqueue(c, scope, mutation, writes, now, read))

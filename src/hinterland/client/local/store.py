@@ -64,6 +64,15 @@ class Store:
                 await self.close()
                 raise
 
+    def check_open(self) -> None:
+        """Raises ClientClosed where the store is closed, or was never opened."""
+        if self._executor is None and self.is_closed:
+            raise ClientClosed
+        if self._executor is None:
+            raise ClientClosed(
+                "The client was not opened.", advice="Use it in `async with Client(...)`, or await client.open() first."
+            )
+
     def _open(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError):  # readable by its owner only, and so are the files that SQLite puts beside it
@@ -186,8 +195,7 @@ class Store:
 
     async def _run(self, act: Callable[[], T]) -> T:
         self.guard.check()
-        if self._executor is None:
-            raise ClientClosed
+        self.check_open()
         future = asyncio.get_running_loop().run_in_executor(self._executor, act)
         future.add_done_callback(self._tell)
         try:

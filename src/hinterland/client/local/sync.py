@@ -77,10 +77,9 @@ class Sync:
 
     def start(self) -> None:
         """Synchronise from now on, until `stop`; a second call changes nothing. Raises ClientClosed when the store is
-        closed."""
+        not open."""
         self._store.guard.check()
-        if self._store.is_closed:
-            raise ClientClosed
+        self._store.check_open()
         if not self._tasks:
             self.unknown.clear()
             self._say("connecting")
