@@ -15,6 +15,7 @@ from hinterland.contract.records import EVERYBODY, Collection, Rules, users
 from hinterland.contract.sync import Mutation
 from hinterland.kit.clock import ManualClock
 from hinterland.server.data.plan import weight
+from hinterland.server.data.push import step_of
 from hinterland.server.data.requests import WriteRequest
 from hinterland.server.storage.protocol import Storage, StoredRecord
 from tests.server.data.acts import OPEN, make, put, read
@@ -329,6 +330,13 @@ async def test_many_versions_of_a_large_record(storage: Storage, clock: ManualCl
         lost, applied = pushed.results
         assert (lost.status, lost.problem and lost.problem.code) == ("refused", "too_large")
         assert (applied.status, applied.revision) == ("applied", 11)
+
+
+async def test_fates_hold_no_records(lite: World) -> None:
+    """What a device's mutation came to holds no records while the others of its push are written."""
+    step = step_of("ada", "d1", Mutation(seq=1, id="m1", writes=[note("a", "ada")]))
+    outcome = await lite.writer.submit(WriteRequest([note("a", "ada")], ADA, step=step))
+    assert (outcome.records, outcome.settled and outcome.settled.status) == ((), "applied")
 
 
 def test_weights() -> None:

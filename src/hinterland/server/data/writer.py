@@ -354,7 +354,7 @@ def _finish(item: Decided, outcome: Outcome, now: float) -> tuple[Outcome, list[
     if request.step is not None:
         settled = Settled(seq=request.step.seq, status="applied" if request.writes else "withdrawn",
                           revision=outcome.revision, ids=dict(outcome.ids), lost=list(outcome.lost))  # fmt: skip
-        outcome = outcome._replace(settled=settled)
+        outcome = outcome._replace(records=(), settled=settled)  # a push waits for many, and reads no records
         return outcome, [*devices.settle(request.step, settled, now), *acts]  # which may drop it, with the account
     if request.key is not None and outcome.answer is not None:
         row = {**request.key._asdict(), **outcome.answer._asdict(), "revision": outcome.revision, "at": now}
