@@ -10,6 +10,7 @@ import msgspec
 from hinterland.client import errors
 from hinterland.client.errors import StatusError
 from hinterland.client.exchange import Response
+from hinterland.contract.accounts import ANOTHER_SERVER
 from hinterland.contract.errors import CODES, Problem, Refusal
 
 # Codes of the contract's table.
@@ -106,13 +107,16 @@ def error_in(response: Response, *, operation: str = "", now: float = 0.0) -> St
     """The exception for an answer that says no, ours (RFC 9457) or another server's. `now`: seconds since 1970."""
     body = _object_in(response.content)
     code = body["code"] if isinstance(body.get("code"), str) else _oauth_code(body)
+    details = body["details"] if isinstance(body.get("details"), dict) else None
     kind = class_of(code, response.status)
+    if kind is errors.InvalidGrant and details is not None and details.get("reason") == ANOTHER_SERVER:
+        kind = errors.WrongServer
     error = kind(
-        _message_in(body),
+        "" if kind is errors.WrongServer else _message_in(body),  # which is about a token, of which users know nothing
         status=response.status,
         code=code if code in BY_CODE else kind.code,
         errors=_field_errors(body.get("errors")),
-        details=body["details"] if isinstance(body.get("details"), dict) else None,
+        details=details,
         is_from_server=_is_own(code, body, response),
         is_in_doubt=response.is_in_doubt,
         retry_after=_wait_asked(response, body, now),

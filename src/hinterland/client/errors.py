@@ -25,6 +25,7 @@ HinterlandError
     │   ├── InvalidCursor
     │   ├── TooCostly            the filter costs too much
     │   ├── InvalidGrant         the refresh token is dead: signed out
+    │   ├── WrongServer          the session is of another server, and is kept
     │   ├── ValidationFailed     fields are not valid: `errors` by field
     │   │   └── PasswordRefused
     │   ├── MethodNotAllowed     405
@@ -101,6 +102,7 @@ from hinterland.client.refusals import (
     UnknownCollection,
     UnsupportedMediaType,
     ValidationFailed,
+    WrongServer,
 )
 
 __all__ = [
@@ -151,5 +153,6 @@ __all__ = [
     "VaultError",
     "WriteTimeout",
     "WrongLoop",
+    "WrongServer",
     "most_sent",
 ]

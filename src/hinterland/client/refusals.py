@@ -81,6 +81,14 @@ class InvalidGrant(BadRequest):
     advice = "Sign in again."
 
 
+class WrongServer(BadRequest):
+    """The session is of another server than the one that answers at this address; it is kept."""
+
+    code = "invalid_grant"
+    message = "This is another server than the one that you signed in to."
+    advice = "Connect to that one, or log out and log in here."
+
+
 class ValidationFailed(BadRequest):
     """Some fields are not valid; `errors` has the messages by field."""
 

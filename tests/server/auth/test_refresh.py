@@ -202,3 +202,16 @@ async def test_a_race_that_never_ends_is_given_up(lite: Accounts, monkeypatch: p
             await refresh(lite, {"refresh_token": first.refresh_token})
     assert (refused.value.code, refused.value.retry_after) == ("unavailable", 1.0)
     assert await renewed(lite, first.refresh_token)
+
+
+async def test_a_token_of_another_server(accounts: Accounts) -> None:
+    """A token that another database gave out → invalid_grant, which says so; what looks like no token of a server does
+    not."""
+    session = await sign_up(accounts, ADA, HERE)
+    mark, _, secret = session.refresh_token.partition(".")
+    foreign = await refusal(refresh(accounts, {"refresh_token": f"{'0' * 12}.{secret}"}))
+    assert (foreign.code, foreign.details) == ("invalid_grant", {"reason": "another_server"})
+    assert "another server" in foreign.message
+    for token in (f"{mark}.{secret[::-1]}", f"{'0' * 12}.short", secret, f"{mark}.{secret}x"):
+        assert (await refusal(refresh(accounts, {"refresh_token": token}))).details == {}
+    assert (await refresh(accounts, {"refresh_token": session.refresh_token})).refresh_token.startswith(f"{mark}.")

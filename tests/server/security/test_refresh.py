@@ -52,7 +52,7 @@ def shown(rows: Rows, token: str, now: float) -> refresh.Decision:
     """Show a token, and carry the decision out."""
     decision = decide(rows.facts(token), now, lifetime=LIFETIME)
     if isinstance(decision, Rotate):
-        successor = refresh.new_token()
+        successor = refresh.new_token("0" * 12)
         rows.act(refresh.rotated(decision, token, successor, now, LIFETIME))
         return Repeat(successor, decision.session)
     if isinstance(decision, Reuse):
@@ -67,7 +67,7 @@ def exchanged(rows: Rows, token: str, now: float) -> str:
 
 
 def family() -> tuple[Rows, str]:
-    rows, first = Rows(), refresh.new_token()
+    rows, first = Rows(), refresh.new_token("0" * 12)
     rows.act(refresh.opened("42", "session-1", first, 0.0, LIFETIME))
     return rows, first
 
@@ -136,7 +136,7 @@ def test_a_grandparent_is_always_reuse() -> None:
 def test_an_unknown_token_harms_nobody() -> None:
     """An unknown token → invalid_grant, and nothing dies."""
     rows, first = family()
-    for token in ("", "unknown", refresh.new_token(), first + "x", first[:-1], "\ud800"):
+    for token in ("", "unknown", refresh.new_token("0" * 12), first + "x", first[:-1], "\ud800"):
         assert is_dead(rows, token, now=1.0)
     assert exchanged(rows, first, 2.0)
 

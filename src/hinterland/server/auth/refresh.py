@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 
-from hinterland.contract.accounts import Session
+from hinterland.contract.accounts import ANOTHER_SERVER, Session
 from hinterland.contract.errors import Refusal
 from hinterland.server.auth.forms import form, require
 from hinterland.server.auth.opening import admin_profile, answer, profile
@@ -18,6 +18,7 @@ from hinterland.server.storage.system import LostRace, Row
 
 log = logging.getLogger("hinterland.auth")
 _TRIES = 5
+_FOREIGN = "another server gave out this refresh token; check the address, or log in here"
 
 
 async def refresh(accounts: Accounts, body: object) -> Session:
@@ -38,7 +39,7 @@ async def _exchange(accounts: Accounts, token: str) -> Session:
     decision = tokens.decide(facts, now, lifetime=lifetime)
     match decision:
         case Rotate(_, session):
-            successor = tokens.new_token()
+            successor = tokens.new_token(tokens.mark_of(accounts.storage.lineage))
             account, user = await _owner(accounts, session)
             await accounts.submit([], tokens.rotated(decision, token, successor, now, lifetime))
         case Repeat(successor, session):
@@ -48,6 +49,8 @@ async def _exchange(accounts: Accounts, token: str) -> Session:
             await accounts.submit([], tokens.ended(session, now))
             raise _invalid()
         case _:
+            if tokens.is_foreign(token, tokens.mark_of(accounts.storage.lineage)):
+                raise Refusal("invalid_grant", _FOREIGN, details={"reason": ANOTHER_SERVER})
             raise _invalid()
     return answer(accounts, accounts.sessions.principal(account, session["id"]), successor, user)
 

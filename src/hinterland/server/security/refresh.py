@@ -1,16 +1,17 @@
 """Refresh tokens: single use, rotated, and what a repeated one means (RFC 6749 §10.4, RFC 9700 §4.14).
 
-A token is 256 random bits; only its SHA-256 is stored. Exchanging it makes a successor. Shown again it means either a
-lost answer or a thief. While the successor was never used, the answer may have been lost, and an outage may last long:
-the same successor is answered, which is kept sealed under a key that only the token itself gives. Once the successor
-was used, somebody has a copy: the whole family, the session, ends. So there is never more than one usable token in a
-family, and a copy is noticed as soon as its holder falls one exchange behind the other. `decide` judges rows; the
-other functions say what is to be written.
+A token is a public mark of the database and 256 random bits; only its SHA-256 is stored. Exchanging it makes a
+successor. Shown again it means either a lost answer or a thief. While the successor was never used, the answer may have
+been lost, and an outage may last long: the same successor is answered, which is kept sealed under a key that only the
+token itself gives. Once the successor was used, somebody has a copy: the whole family, the session, ends. So there is
+never more than one usable token in a family, and a copy is noticed as soon as its holder falls one exchange behind the
+other. `decide` judges rows; the other functions say what is to be written.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ from hinterland.server.security.sessions import is_live, session_subject
 from hinterland.server.storage.system import Assigned, Drop, Expect, Put, Row, RowAct, Signal
 
 _NONCE = 12  # bytes
+_MARKED = re.compile(r"([0-9a-f]{12})\.[A-Za-z0-9_-]{43}")
 
 
 class Facts(NamedTuple):
@@ -100,9 +102,20 @@ def ended(session: Row, now: float) -> list[RowAct]:
     ]
 
 
-def new_token() -> str:
-    """A refresh token: 256 random bits, base64url."""
-    return secrets.token_urlsafe(32)
+def mark_of(lineage: str) -> str:
+    """What every refresh token of a database begins with: 12 hexadecimal digits, which are no secret."""
+    return hashlib.sha256(f"hinterland refresh {lineage}".encode()).hexdigest()[:12]
+
+
+def new_token(mark: str) -> str:
+    """A refresh token: the database's mark, a dot, and 256 random bits in base64url."""
+    return f"{mark}.{secrets.token_urlsafe(32)}"
+
+
+def is_foreign(token: str, mark: str) -> bool:
+    """Whether another database than that of `mark` gave the token out, as far as it says."""
+    given = _MARKED.fullmatch(token)
+    return given is not None and given[1] != mark
 
 
 def hash_of(token: str) -> str:
