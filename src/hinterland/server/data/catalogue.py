@@ -124,7 +124,7 @@ class Entry:
 
     def hidden(self, caller: Principal) -> frozenset[str]:
         """The fields that `caller` may not filter or sort by: those that are not shown of every record."""
-        return self.hidden_of(caller, None)
+        return self.hidden_of(caller, None) if self.private else frozenset()
 
     def hidden_of(
         self, caller: Principal, record: StoredRecord | None, document: Mapping[str, Any] | None = None

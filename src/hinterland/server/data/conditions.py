@@ -37,13 +37,18 @@ class Source(NamedTuple):
 def source(entry: Entry, private: Mapping[str, Rule | None], auth: Any) -> Source:
     """The records with the text of their `private` fields where the caller sees one of them, and without it elsewhere:
     where a page ends must not tell how long a hidden text is."""
-    table = f"{entry.table.name} r"
     if not private:
-        return Source(table, [], RECORD_COLUMNS_OF_R, RECORD_TEXTS)
+        return _whole(entry)
+    table = f"{entry.table.name} r"
     terms = [_shown(rule, auth) for rule in dict.fromkeys(private.values()) if rule is not None]
     condition, parameters = _joined(terms, " OR ") if terms else ("FALSE", [])
     text = f"(SELECT r.*, CASE WHEN {condition} THEN r._private END AS _shown FROM {table}) r"
     return Source(text, parameters, RECORD_COLUMNS_OF_R.replace("r._private", "r._shown"), _SHOWN_TEXTS)
+
+
+@lru_cache(maxsize=2_000)
+def _whole(entry: Entry) -> Source:
+    return Source(f"{entry.table.name} r", [], RECORD_COLUMNS_OF_R, RECORD_TEXTS)
 
 
 def _shown(rule: Rule, auth: Any) -> Term:
@@ -96,8 +101,11 @@ def visible(rule: Rule | None, auth: Any, asked: Asked) -> list[Term]:
 
 def _allows_auth(rule: Rule, auth: Any) -> bool:
     """Whether the parts that read nothing of the record are true."""
+    tests = parts_of(rule).of_auth
+    if not tests:
+        return True
     variables = {"auth": auth}
-    return all(test(variables) is True for test in parts_of(rule).of_auth)
+    return all(test(variables) is True for test in tests)
 
 
 def _term(sql: Sql, auth: Any) -> Term:

@@ -64,9 +64,10 @@ class Plan:
 
     async def run(self) -> Plan:
         """Decide every write of the request. Raises the refusal that ends it."""
-        for write in self.request.writes:
-            if write.act == "create":
-                self.given.pop(str(write.id), None)  # of an earlier decision, which was not written
+        if self.given:
+            for write in self.request.writes:
+                if write.act == "create":
+                    self.given.pop(str(write.id), None)  # of an earlier decision, which was not written
         for index, write in enumerate(self.request.writes):
             base = self.request.base[index] if index < len(self.request.base) else None
             times = self.request.times[index] if index < len(self.request.times) else None

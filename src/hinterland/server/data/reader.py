@@ -57,9 +57,10 @@ class Reader:
         if entry.rules["list"] is None and not caller.is_admin:
             raise denied(entry.name, "list", is_signed_in=caller.is_signed_in)
         order = entry.order(query.sort)
-        refuse_hidden(entry, order.names & entry.hidden(caller))
+        hidden = entry.hidden(caller)
+        refuse_hidden(entry, order.names & hidden)
         rule = None if caller.is_admin else entry.rules["list"]
-        asked, auth = _asked(caller, entry, parent, query), caller.as_auth()
+        asked, auth = _asked(caller, entry, parent, query, hidden), caller.as_auth()
         terms = visible(rule, auth, asked)
         if query.cursor:
             asked.add(
@@ -124,8 +125,7 @@ def _where(terms: Sequence[Term]) -> Term:
     return " WHERE " + " AND ".join(sql for sql, _ in terms), [value for _, values in terms for value in values]
 
 
-def _asked(caller: Principal, entry: Entry, parent: str, query: Query) -> Asked:
-    hidden = entry.hidden(caller)
+def _asked(caller: Principal, entry: Entry, parent: str, query: Query, hidden: frozenset[str]) -> Asked:
     asked = Asked([("r._parent = ?", [parent])] if entry.collection.parent else [], [])
     for name, value in query.equals.items():
         refuse_hidden(entry, {name} & hidden)

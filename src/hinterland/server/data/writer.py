@@ -223,6 +223,8 @@ class Writer:
                 refused.append((answer, error))
             else:
                 decided.append(item)
+                if index == len(group) - 1:
+                    break  # nobody looks at the state any more
                 step = request.step if item.plan is not None else None
                 records = item.plan.records if item.plan is not None else {}
                 state.stage(records, item.changes, [*item.acts, *(devices.taken(step) if step is not None else ())])
@@ -234,7 +236,8 @@ class Writer:
     async def _decide_one(
         self, request: WriteRequest, answer: asyncio.Future[Outcome], state: State, now: float, instant: str
     ) -> Decided:
-        known = await self._known(request, state)
+        is_repeatable = request.key is not None or request.step is not None
+        known = await self._known(request, state) if is_repeatable else None
         if known is not None:
             return Decided(request, answer, [], [], None, known)
         heard = await devices.heard(request.step, state) if request.step is not None else None
@@ -254,7 +257,8 @@ class Writer:
             guards = await self._guards(request, state)
             return Decided(request, answer, [], acts, None, Outcome(settled=settled), guards)
         acts = [*(_assigned(act, plan.written) for act in request.acts), *plan.acts]
-        return Decided(request, answer, plan.changes, acts, plan, None, await self._guards(request, state))
+        guards = await self._guards(request, state) if is_repeatable else []
+        return Decided(request, answer, plan.changes, acts, plan, None, guards)
 
     async def _guards(self, request: WriteRequest, state: State) -> list[RowAct]:
         """What must still hold when a keyed request or a device's step is written, lest two processes do it twice."""
