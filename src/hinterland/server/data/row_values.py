@@ -6,7 +6,6 @@ import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.fields import AnyField, Boolean, Instant, Int64, Integer, Json, List, Number, from_text
@@ -118,6 +117,8 @@ class RowValues:
 
 def zone_of(name: str) -> tzinfo:
     """The timezone of an IANA name, `Z`, or an offset. Raises `invalid_body`."""
+    from zoneinfo import ZoneInfo  # here: to start a server takes longer with it, and few import with a timezone
+
     found = _OFFSET.fullmatch(name)
     try:
         if found is not None:
