@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from hinterland.contract import values
+from hinterland.contract import indexed, values
 from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.fields import AnyField, Bytes, Check, Field, Int64, Integer, Json, List, Number, Text, checker
 from hinterland.contract.patches import merge_patch
@@ -96,6 +96,10 @@ def _check_declaration(place: str, field: AnyField) -> None:
         raise ValueError(f"{place}: {error}") from None
     if not isinstance(field, _MERGED.get(field.merge, Field)):
         raise ValueError(f"{place}: merge={field.merge!r} can't be used on this kind of field")
+    if (field.unique or field.index) and isinstance(field, List | Json):
+        raise ValueError(
+            f"{place}: a {type(field).__name__} can't be unique or indexed; keep what is looked up in a field"
+        )
     try:
         check = checker(field)
     except re.error as error:
@@ -133,6 +137,8 @@ class Shape:
         self.collection = collection
         self.names = tuple(collection.fields)
         self._checks: dict[str, Check] = {name: checker(field) for name, field in collection.fields.items()}
+        for name, limit in indexed.limits(collection.fields, collection.indexes).items():
+            self._checks[name] = indexed.bounded(self._checks[name], limit)
         self._required = frozenset(name for name, field in collection.fields.items() if field.required)
         self._defaults = {n: self.check(n, f.default) for n, f in collection.fields.items() if f.default is not None}
         self._filled = tuple(n for n, f in collection.fields.items() if f.fill == "auth.id")
