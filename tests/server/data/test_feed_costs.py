@@ -19,6 +19,7 @@ from hinterland.contract.records import EVERYBODY, Collection, Rules, users
 from hinterland.kit.cel.metering import MOST_STEPS
 from hinterland.kit.clock import ManualClock
 from hinterland.server.data import feed as feeding
+from hinterland.server.data import subscription as subscribing
 from hinterland.server.data.allowance import BURST_STEPS
 from hinterland.server.data.subscription import Subscription
 from hinterland.server.storage.postgres import PostgresStorage
@@ -150,6 +151,27 @@ async def test_work_is_counted_for_those_who_are_live(world: World) -> None:
         assert await all_of(listener, 2) == ["big", "big"]
     left = [listener.subscription.allowance._balance for listener in both]
     assert BURST_STEPS - MOST_STEPS < left[0] == left[1] < BURST_STEPS
+
+
+async def test_unread_streams_of_one_caller(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits in all streams of one caller is bounded together: the stream that goes beyond is cut, with its cursor
+    to come back with; streams of others are not, and what is read or ended counts no longer."""
+    monkeypatch.setattr(subscribing, "WAITING_BYTES", 50_000)
+    unread = [await listen(world, ADA, "posts", filter=f"record.count != {number}") for number in range(10)]
+    other = await listen(world, BEN, "posts")
+    for number in range(3):
+        body = {"text": "a" * 10_000, "count": 100 + number}
+        await world.write(Write(act="create", collection="posts", id=f"p{number}", body=body))
+        assert told(await other.changes()) == [("create", f"p{number}")]
+    is_cut = [listener.subscription.is_slow for listener in unread]
+    assert sum(is_cut) > 0
+    left = [listener for listener in unread if not listener.subscription.is_slow]
+    assert sum(is_cut) + len(left) == len(unread)
+    allowance = unread[0].subscription.allowance
+    assert 0 <= allowance.waiting <= 70_000
+    for listener in unread:
+        listener.subscription.end()
+    assert (allowance.waiting, other.subscription.allowance.waiting) == (0, 0)
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])

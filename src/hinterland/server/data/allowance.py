@@ -1,4 +1,5 @@
-"""The work that one caller's filters may be in a second: over it, their streams wait and others go on."""
+"""What one caller may take: the work of their filters in a second, over which their streams wait and others go on, and
+the bytes that wait in their streams."""
 
 from __future__ import annotations
 
@@ -10,17 +11,20 @@ from hinterland.kit.clock import Clock
 STEPS_A_SECOND = 500_000  # about a twentieth of a core
 BURST_STEPS = 100_000  # at once, before a caller waits
 _TURN_STEPS = 10_000  # about a millisecond, after which others get their turn on the loop
+WAITING_BYTES = 32 * 1024 * 1024  # in all streams of one caller
 _CALLERS = 10_000
 
 
 class Allowance:
-    """What one caller has left: `balance` grows with time up to `BURST_STEPS`, and work takes from it."""
+    """What one caller has left: `balance` grows with time up to `BURST_STEPS`, and work takes from it. `waiting` are
+    the bytes that wait in the caller's streams."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._balance = float(BURST_STEPS)
         self._at = clock.monotonic()
         self._since_turn = 0.0
+        self.waiting = 0
 
     def _balanced(self) -> float:
         now = self._clock.monotonic()

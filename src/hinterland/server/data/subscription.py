@@ -9,7 +9,7 @@ from typing import Protocol
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal
-from hinterland.server.data.allowance import Allowance
+from hinterland.server.data.allowance import WAITING_BYTES, Allowance
 from hinterland.server.data.commits import Channel
 
 log = logging.getLogger("hinterland.feed")
@@ -74,7 +74,8 @@ class Subscription:
             else:
                 await self._source.catch_up(self)
         pending = self._pending
-        self._pending, self._size = [], 0
+        self._pending = []
+        self._count(-self._size)
         return pending[0] if len(pending) == 1 else b"".join(pending)
 
     async def _wait(self) -> None:
@@ -124,14 +125,22 @@ class Subscription:
         if self._waiter is not None and self.sink is not None:
             self._serve(self.sink, data)
             return
-        if len(self._pending) >= self._buffer or self._size > _LONGEST_WAIT_BYTES:
+        if self._is_full():
             self.is_slow = True
             self._pending = []
             self.end()
             return
         self._pending.append(data)
-        self._size += len(data)
+        self._count(len(data))
         self._wake()
+
+    def _is_full(self) -> bool:
+        is_too_much = self._size > _LONGEST_WAIT_BYTES or self.allowance.waiting > WAITING_BYTES
+        return is_too_much or len(self._pending) >= self._buffer
+
+    def _count(self, size: int) -> None:
+        self._size += size
+        self.allowance.waiting += size
 
     def _serve(self, sink: Callable[[bytes], Awaitable[None] | None], data: bytes) -> None:
         try:
@@ -145,6 +154,7 @@ class Subscription:
     def end(self) -> None:
         """End the stream: what waits is still sent."""
         if not self.has_ended:
+            self._count(-self._size)  # nobody may come for it
             self.ended.set_result(None)
             self._source.leave(self)
             self._wake()
