@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from hinterland.contract.changes import Write
 from hinterland.contract.fields import (
     AnyField,
     Boolean,
@@ -30,7 +31,9 @@ from hinterland.server.app import opened
 from hinterland.server.backend import Backend
 from hinterland.server.data import migration, schema
 from hinterland.server.data.migration import Migration, migrate
+from hinterland.server.data.requests import WriteRequest
 from hinterland.server.declaration import App
+from hinterland.server.storage.failures import StorageError
 from hinterland.server.storage.postgres import PostgresStorage
 from hinterland.server.storage.protocol import Storage
 from hinterland.server.storage.sqlite import SqliteStorage
@@ -321,6 +324,24 @@ async def test_values_too_long_for_an_index(database: Database) -> None:
     told = await changed(database, notes(x=Text(max_length=20_000, unique=True)))
     assert "must have at most 2,000 bytes, since it is indexed; has 12,800" in told.problems[-1]
     assert await documents(database, old) == {"a": {"x": long, "y": "1"}}
+
+
+@pytest.mark.parametrize("groups", [(), (("x", "y"),)])
+async def test_an_index_that_is_added(database: Database, groups: tuple[tuple[str, ...], ...]) -> None:
+    """An index is added at a start where it holds every stored value; else the start is refused with the number of
+    those that are too long, on each database, and the old declaration goes on."""
+    old = notes(x=Text(), y=Text())
+    indexed = notes(indexes=groups, x=Text(index=not groups), y=Text())
+    await stored(database, old, {"id": "a", "x": "é" * 1_001}, {"id": "b", "x": "short"})
+    with pytest.raises(StorageError, match=r"notes.x: 1 stored values have more than [12],000 bytes; shorten it"):
+        async with serving(database, indexed):
+            pass
+    async with serving(database, old) as backend:
+        await backend.writer.submit(
+            WriteRequest([Write(act="patch", collection="notes", id="a", body={"x": "é" * 500})], ADMIN)
+        )
+    async with serving(database, indexed):
+        pass
 
 
 async def test_the_new_declaration_is_kept(database: Database) -> None:

@@ -11,8 +11,12 @@ from collections.abc import Sequence
 import msgspec
 
 from hinterland.contract.fields import AnyField, Boolean, Bytes, Instant, Int64, Integer, Json, List, Number, Text
+from hinterland.contract.indexed import limits
 from hinterland.contract.records import Collection
-from hinterland.server.storage.protocol import Snapshot
+from hinterland.server.storage.protocol import Snapshot, Storage
+from hinterland.server.storage.statements import quote
+
+_OCTETS = {"sqlite": "length(CAST({} AS BLOB))", "postgres": "octet_length({})"}
 
 
 class SchemaChange(Exception):
@@ -30,6 +34,22 @@ async def stored(storage: Snapshot) -> dict[str, Collection]:
     """The declarations that the database was last opened with."""
     rows = await storage.rows("_collections", {})
     return {row["name"]: msgspec.json.decode(row["definition"], type=Collection) for row in rows if row["definition"]}
+
+
+async def too_long(storage: Storage, old: dict[str, Collection], new: Sequence[Collection]) -> list[str]:
+    """The fields that an index is added to which stored values are too long for, in words."""
+    reasons = []
+    for collection in (each for each in new if each.name in old):
+        before = limits(old[collection.name].fields, old[collection.name].indexes)
+        for name, limit in limits(collection.fields, collection.indexes).items():
+            if name not in old[collection.name].fields or before.get(name, limit + 1) <= limit:
+                continue
+            octets = _OCTETS[storage.dialect].format(quote(name))
+            sql = f"SELECT count(*) FROM {quote(collection.name)} WHERE {octets} > ?"
+            (count,) = (await storage.fetch(sql, (limit,)))[0]
+            if count:
+                reasons.append(f"{collection.name}.{name}: {count} stored values have more than {limit:,} bytes")
+    return reasons
 
 
 def breaking(old: dict[str, Collection], new: Sequence[Collection]) -> list[str]:

@@ -14,6 +14,7 @@ from hinterland.contract.matching import MAX_SORT
 from hinterland.contract.operations import OPERATIONS
 from hinterland.contract.records import HEAD, Collection, users
 from hinterland.server.protocols.rest.openapi import document
+from hinterland.server.protocols.rest.schemas import record_schemas
 from tests.server.api import COLLECTIONS, Api, problem
 
 TYPES = {"object", "array", "string", "integer", "number", "boolean", "null"}
@@ -177,3 +178,10 @@ def test_sorting_and_signing_up(made: dict[str, Any]) -> None:
 
 def _ref(schema: dict[str, str]) -> str:
     return schema["$ref"].rpartition("/")[2]
+
+
+def test_indexed_texts_are_as_long_as_an_index_holds() -> None:
+    """The length of a text is the one that the server takes: what an index holds, where that is less."""
+    fields: dict[str, AnyField] = {"one": Text(unique=True), "two": Text(index=True, max_length=5), "three": Text()}
+    schema = record_schemas(Collection(name="things", fields=fields))["things_body"]["properties"]
+    assert [schema[name]["maxLength"] for name in fields] == [2_000, 5, 10_000]

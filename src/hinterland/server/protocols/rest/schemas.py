@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from msgspec.structs import replace
+
 from hinterland.contract.fields import AnyField, Boolean, Bytes, Instant, Int64, Integer, Json, List, Number, Text
+from hinterland.contract.indexed import limits
 from hinterland.contract.matching import MAX_SORT, sortable_names
 from hinterland.contract.records import Collection
 from hinterland.server.security.passwords import LONGEST
@@ -52,7 +55,7 @@ def sorting(collection: Collection) -> dict[str, Any]:
 
 def record_schemas(collection: Collection) -> dict[str, dict[str, Any]]:
     """The schemas of a collection: the record as it is answered, and the bodies that make, replace and change one."""
-    declared = collection.fields.items()
+    declared = _narrowed(collection).items()
     id_type = {"type": "integer"} if collection.ids == "integer" else ID
     fields = {name: _field(field) for name, field in declared}
     # A field with a rule of its own is not in every caller's answers.
@@ -98,6 +101,16 @@ def _transforms(field: AnyField) -> dict[str, dict[str, Any]]:
             return {"$now": {}}
         case _:
             return {}
+
+
+def _narrowed(collection: Collection) -> dict[str, AnyField]:
+    """The fields, whose texts are no longer than an index holds."""
+    found = limits(collection.fields, collection.indexes)
+    return {
+        name: replace(field, max_length=min(field.max_length, found[name])) if isinstance(field, Text) and name in found
+        else field
+        for name, field in collection.fields.items()
+    }  # fmt: skip
 
 
 def _field(field: AnyField) -> dict[str, Any]:
