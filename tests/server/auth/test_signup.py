@@ -33,7 +33,7 @@ async def test_a_person_signs_up(accounts: Accounts) -> None:
     assert (session.user["name"], session.user["email"], session.user["age"]) == ("Ada", "ada@example.org", 36)
     assert session.token == session.access_token
     assert (session.token_type, session.expires_in) == ("Bearer", 900)
-    assert len(session.refresh_token) == 43
+    assert len(session.refresh_token) == 12 + 1 + 43  # the mark of the database, and 256 bits
     caller = await accounts.tokens.verify(session.token.encode())
     assert caller.id == session.user["id"]
     assert type(caller.id) is (int if accounts.users.collection.ids == "integer" else str)
