@@ -43,7 +43,7 @@ def check_the_command_says_what_to_install() -> None:
     command = Path(sys.executable).with_name("hinterland")
     done = subprocess.run([str(command), "--help"], capture_output=True, text=True, check=False)
     said = done.stdout + done.stderr
-    assert "hinterland[server]" in said, said
+    assert "install hinterland with the extra 'server'" in said, said
     assert "Traceback" not in said, said
 
 
