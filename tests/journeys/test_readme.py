@@ -69,6 +69,14 @@ def test_the_readme_in_its_own_order(tmp_path: Path, server_process: Callable[..
     assert len(listed["items"]) == 3
 
 
+@pytest.mark.parametrize("page", ["client.md", "http.md"])
+def test_the_pages_call_the_notes_of_the_readme(page: str) -> None:
+    """A page whose examples use the README's notes calls the port that the README serves them on, not the shop's."""
+    text = (ROOT / "docs" / page).read_text()
+    called = re.findall(r'(?:Client\("|^B=)(http://[^"\s]+)', text, re.MULTILINE)
+    assert {address for address in called if address != "http://127.0.0.1"} == {NOTES_ADDRESS}
+
+
 def test_the_data_folder_ignores_itself(tmp_path: Path, server_process: Callable[..., ServerProcess]) -> None:
     """A data folder inside a project is no change for git: nobody commits people's data and keys by mistake."""
     git = require_program("git", "install git")
