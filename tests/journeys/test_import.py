@@ -210,7 +210,7 @@ def test_a_file_that_breaks_off(app: Path, data: Path, tmp_path: Path) -> None:
     assert "imported 400 of the rows up to line 401 of" in said
     file.write_bytes(b"\xff\n")
     said = told(hinterland("import", "things", file, "--data", data))
-    assert "nothing is known to be imported" in said
+    assert "no row was confirmed as imported" in said
     assert "importing" not in said  # no progress stands above what was wrong from the first row
 
 
@@ -377,7 +377,7 @@ def test_administrators(server_process: Serve, app: Path, data: Path, is_running
 def test_a_password_is_asked_for(data: Path, app: Path) -> None:
     """Without a password one is asked for, twice; where nobody can answer it is said how else to give it."""
     arguments = ["admin", "create", "a@example.org", "--data", str(data), "--app", str(app)]
-    assert "hand it over as HINTERLAND_ADMIN_PASSWORD" in told(hinterland(*arguments))
+    assert "set HINTERLAND_ADMIN_PASSWORD" in told(hinterland(*arguments))
     assert not data.exists()
     mine, theirs = pty.openpty()
     command = [sys.executable, "-m", "hinterland", *arguments]

@@ -142,7 +142,7 @@ def test_from_a_refused_start_to_served_records(server_process: Serve, tmp_path:
     assert "books.shelf is gone" in said
     assert f"hinterland migrate {app} --data {data}" in said
     asked = hinterland("migrate", app, "--data", data)
-    assert "say --yes" in told(asked)
+    assert "add --yes" in told(asked)
     assert "drop the collection drafts with its 1 record" in asked.out
     done = hinterland("migrate", app, "--data", data, "--yes")
     assert (done.code, done.err) == (0, "")

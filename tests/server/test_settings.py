@@ -44,7 +44,7 @@ def test_nested_settings() -> None:
 )  # fmt: skip
 def test_values_of_another_kind(variable: str, text: str, words: str) -> None:
     """A text that is no value of the setting's kind is refused by the variable's name, with what it takes."""
-    with pytest.raises(SettingsError, match=f"HINTERLAND_{variable}=.* it takes {words}$"):
+    with pytest.raises(SettingsError, match=f"HINTERLAND_{variable}=.* set {words}$"):
         from_environment(Settings(), {f"HINTERLAND_{variable}": text})
 
 

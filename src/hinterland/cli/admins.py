@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def asked() -> str:
     """The password that a person types twice; without a terminal, how to hand it over is said."""
     if not sys.stdin.isatty():
-        fail("no password was given, and nobody is here to type one: hand it over as HINTERLAND_ADMIN_PASSWORD")
+        fail("no password was given, and there is no terminal to ask on; set HINTERLAND_ADMIN_PASSWORD")
     password: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
     return password
 

@@ -172,7 +172,7 @@ class Feeding:
         if self.wish.is_rehearsal:
             return f"{why}\nnothing was imported: this was a preview"
         if not self.place:
-            return f"{why}\nnothing is known to be imported"
+            return f"{why}\nno row was confirmed as imported"
         return (
             f"{why}\nimported {self.created:,} of the rows up to {self.place} of {self.rows.file}; "
             "check whether the rows right after it were kept before you import the rest"

@@ -54,11 +54,11 @@ def _tell(migration: Migration) -> None:
         say(f"  - {step}")
     if migration.problems:
         listed = "".join(f"\n  - {problem}" for problem in migration.problems)
-        fail(f"this can't be done, and nothing was changed:{listed}\nmend the records or the app file, and try again")
+        fail(f"this can't be done, and nothing was changed:{listed}\nfix the records or the app file, and try again")
 
 
 def _ask() -> None:
     if not sys.stdin.isatty():
-        fail("nothing was changed: say --yes to do this")
+        fail("nothing was changed, since there is no terminal to ask on; add --yes to do this")
     if not typer.confirm("Do this? Make a copy of the data first where it matters."):
         fail("nothing was changed")

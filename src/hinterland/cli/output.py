@@ -96,7 +96,7 @@ def _program() -> list[str]:
 def reason(error: Exception) -> str:
     """Why something failed, without the system's numbers; what it failed on is said by the caller."""
     if isinstance(error, FileNotFoundError):
-        return "there is no such file"
+        return "there is no such file; check the path"
     return (isinstance(error, OSError) and error.strerror) or str(error)
 
 

@@ -72,7 +72,7 @@ def serve(path: Path | None, data: Path, host: str, port: int, *, logs_requests:
     with troubles(path, data):
         app = app_of(path)
         for name in unknown_variables():
-            log.warning("%s is no setting and changes nothing", name)
+            log.warning("%s is not a setting and is ignored; check its spelling", name)
         _raise_file_limit()
         listener = _listen(host, port)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:

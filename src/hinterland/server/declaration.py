@@ -47,7 +47,7 @@ def load(path: Path) -> App:
         raise AppFileError(_told(path, error)) from error
     app = getattr(module, "app", None)
     if not isinstance(app, App):
-        raise AppFileError(f"{path} declares no app: it must hold `app = App(...)`, from `hinterland.server`")
+        raise AppFileError(f"{path} declares no app; add `app = App(...)`, with App from `hinterland.server`")
     return app
 
 

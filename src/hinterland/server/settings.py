@@ -39,7 +39,7 @@ _ORIGIN = re.compile(r"\*|loopback|null|[a-z][a-z0-9+.-]*://[^/\s,A-Z]+")
 def _check_least(settings: msgspec.Struct, least: Mapping[str, float], prefix: str) -> None:
     for name, lowest in least.items():
         if not getattr(settings, name) >= lowest:  # so that NaN does not pass
-            raise SettingsError(f"{prefix}{name} is {getattr(settings, name)}: it is at least {lowest}")
+            raise SettingsError(f"{prefix}{name} is {getattr(settings, name)}; set at least {lowest}")
 
 
 class AuthSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,4 +156,4 @@ def _parsed(variable: str, text: str, kind: Any) -> Any:
     try:
         return msgspec.convert(value, kind, strict=kind is bool)
     except msgspec.ValidationError:
-        raise SettingsError(f"{variable}={text!r} can't be used: it takes {_WORDS[kind]}") from None
+        raise SettingsError(f"{variable}={text!r} can't be used; set {_WORDS[kind]}") from None

@@ -19,7 +19,7 @@ async def remove_admin(accounts: Accounts, email: str, *, is_forced: bool = Fals
         async with accounts.storage.snapshot() as snapshot:
             account = await snapshot.row("_accounts", {"email": comparable(email)})
         if account is None or not account["is_admin"]:
-            raise Refusal("not_found", f"there is no administrator {email[:254]}")
+            raise Refusal("not_found", f"there is no administrator {email[:254]}; list them to see who is one")
         try:
             await remove(accounts, account, is_forced=is_forced)
         except LostRace:
