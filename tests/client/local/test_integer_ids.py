@@ -9,8 +9,11 @@ import msgspec
 import pytest
 
 from hinterland.client.client import Client
-from hinterland.client.errors import NotFound
+from hinterland.client.errors import ConnectionLost, NotFound
+from hinterland.client.exchange import Request, Response
 from hinterland.client.local.fates import Fate
+from hinterland.client.options import Options
+from hinterland.client.transports.inprocess import InProcess
 from hinterland.client.vault.memory import MemoryVault
 from hinterland.contract.errors import Refusal
 from hinterland.contract.fields import Integer, Text
@@ -85,3 +88,36 @@ async def test_what_was_refused_before_is_rescued(client: Client) -> None:
     await client.sync.now()
     assert [order["amount"] for order in (await client.collection("orders").list()).items] == [1]
     assert (await client.outbox.counts()).parked == 0
+
+
+class OneAnswerLost(InProcess):
+    """The way to the server, on which the answer to the first push is lost."""
+
+    is_lost = False
+
+    async def __call__(self, request: Request) -> Response:
+        """Send the request."""
+        response = await super().__call__(request)
+        if request.operation == "sync.push" and not self.is_lost:
+            self.is_lost = True
+            raise ConnectionLost
+        return response
+
+
+async def test_a_lost_answer_doubles_nothing(backend: TestBackend, tmp_path: Path) -> None:
+    """Where the answer to a push is lost, the next is a smaller one, whose answer tells the ids: what builds on the
+    creation then names it by its id, and is still the mutation that the server has applied."""
+    network = OneAnswerLost(backend.server, is_running=True)
+    client = await backend.client(
+        store=tmp_path / "app.db", vault=MemoryVault(), transport=network, options=Options(retries=0)
+    )
+    await client.auth.sign_up(name="Ada", email="ada@example.org", password="a long walk outside")
+    orders = client.local.collection("orders")
+    made = await orders.create({"amount": 1})
+    counted = await orders.update(made.id, {"amount": {"$increment": 10}})
+    await client.sync.now()
+    assert network.is_lost
+    assert [order["amount"] for order in (await client.collection("orders").list()).items] == [11]
+    assert (await orders.get(made.id))["amount"] == 11
+    assert (await counted.settled()).is_applied
+    assert await client.outbox.list() == []

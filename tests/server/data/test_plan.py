@@ -14,8 +14,8 @@ from hinterland.contract.identity import SIGNED_OUT, RecordId
 from hinterland.contract.records import EVERYBODY, Collection, Rules, users
 from hinterland.contract.sync import Mutation
 from hinterland.kit.clock import ManualClock
+from hinterland.server.data.devices import step_of
 from hinterland.server.data.plan import weight
-from hinterland.server.data.push import step_of
 from hinterland.server.data.requests import WriteRequest
 from hinterland.server.storage.protocol import Storage, StoredRecord
 from tests.server.data.acts import OPEN, make, put, read

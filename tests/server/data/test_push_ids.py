@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
+from msgspec.structs import replace
 
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
@@ -110,3 +111,26 @@ async def test_stand_ins_are_for_devices(world: World) -> None:
     with pytest.raises(Refusal) as refused:
         await world.write(create(PLAIN, amount=1), caller=ADA)
     assert refused.value.errors == {"id": ["is given by the server in orders: leave it out"]}
+
+
+@pytest.mark.parametrize("is_known_first", [True, False])
+@pytest.mark.parametrize("stand_in", ["~abc", PLAIN])
+async def test_a_name_changes_no_mutation(world: World, stand_in: str, is_known_first: bool) -> None:
+    """A mutation that names a record by its stand-in in one attempt and by its id in another is one: a device, or a
+    copy of its store, hears what became of it, whichever attempt came first, and it is applied once."""
+    made = Mutation(seq=1, id="made", writes=[create(stand_in, amount=1)])
+    line = create("l1", "lines", f"orders/{stand_in}", text="x")
+    early = [change(stand_in, amount={"$increment": 10}), line, create("", after=stand_in, all=[stand_in])]
+    late = [replace(early[0], id=1), replace(line, parent="orders/1"), create("", after=1, all=[1])]
+    first, second = (late, early) if is_known_first else (early, late)
+    heard = []
+    for device, writes in (("one", first), ("two", second)):
+        step = Mutation(seq=2, id="counted", writes=writes)
+        if writes is late:  # the ids are known once the creation is answered
+            await world.push(ADA, made, device=device)
+            heard += (await world.push(ADA, step, device=device)).results
+        else:
+            heard.append((await world.push(ADA, made, step, device=device)).results[1])
+    assert heard[0] == heard[1]
+    assert heard[0].status == "applied"
+    assert await orders(world) == {1: (11, None), 2: (None, 1)}

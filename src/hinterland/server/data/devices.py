@@ -7,20 +7,54 @@ too, for as long as the log goes back, so that it hears them instead of doing ev
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 import msgspec
 
+from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import RecordId
-from hinterland.contract.sync import Settled
-from hinterland.server.data.requests import Step
+from hinterland.contract.sync import Mutation, Settled
+from hinterland.contract.temporary import renamed
+from hinterland.server.data.requests import Step, WriteRequest
 from hinterland.server.data.state import Deferred, State
 from hinterland.server.storage.protocol import Snapshot
 from hinterland.server.storage.system import Drop, Expect, Put, Row, RowAct
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Settled).decode
+_encode_sorted = msgspec.json.Encoder(order="sorted").encode
+
+
+def step_of(account: str, device: str, mutation: Mutation) -> Step:
+    """The mutation's place in its device's queue, with digests that are the same however its JSON was written; a
+    withdrawal has no content. What a copy of the store sends has another seq, and may have another base."""
+    id = _digest(mutation.id.encode())[:32]
+    if not mutation.writes:
+        return Step(account, device, mutation.seq, f"{id}-", id, "")
+    content = _content(mutation.writes, mutation.stamp)
+    return Step(account, device, mutation.seq, f"{id}-{_digest(_encode_sorted(mutation))}", id, content)
+
+
+def with_known_ids(request: WriteRequest) -> WriteRequest:
+    """The request of a device with the digest that its content has once the ids given for stand-ins are known, since
+    one attempt may name a record by its stand-in, and the next, or a copy's, by its id."""
+    step, given = request.step, request.given
+    if step is None or not step.content or not given:
+        return request
+    made = {str(write.id) for write in request.writes if write.act == "create"}
+    others = {stand_in: id for stand_in, id in given.items() if stand_in not in made}
+    content = _content([renamed(write, others) for write in request.writes], request.stamp or 0.0)
+    return request._replace(step=step._replace(content=content))
+
+
+def _content(writes: Sequence[Write], stamp: float) -> str:
+    return _digest(_encode_sorted((writes, stamp)))[:32]
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 class Device:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
-
-import msgspec
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import ID_HINT, Principal, RecordId, is_record_id
 from hinterland.contract.sync import MAX_MUTATIONS, MAX_PUSH_WRITES, MAX_WRITES, Mutation, Push, PushResult, Settled
-from hinterland.server.data.devices import Device
+from hinterland.server.data.devices import Device, step_of
 from hinterland.server.data.requests import Outcome, Step, WriteRequest
 from hinterland.server.data.writer import Writer
 from hinterland.server.storage.protocol import Storage
 
 _TRIES = 3
-_encode = msgspec.json.Encoder(order="sorted").encode
 
 
 class Pusher:
@@ -69,20 +65,6 @@ def _take(answers: Sequence[Outcome | BaseException], results: list[Settled]) ->
         if answer.settled is not None:
             results.append(answer.settled)
     return None
-
-
-def step_of(account: str, device: str, mutation: Mutation) -> Step:
-    """The mutation's place in its device's queue, with digests that are the same however its JSON was written; a
-    withdrawal has no content. What a copy of the store sends has another seq, and may have another base."""
-    id = _digest(mutation.id.encode())[:32]
-    if not mutation.writes:
-        return Step(account, device, mutation.seq, f"{id}-", id, "")
-    content = _digest(_encode((mutation.writes, mutation.stamp)))[:32]
-    return Step(account, device, mutation.seq, f"{id}-{_digest(_encode(mutation))}", id, content)
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
 
 
 def _request(caller: Principal, step: Step, mutation: Mutation, given: dict[str, RecordId]) -> WriteRequest:

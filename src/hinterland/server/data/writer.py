@@ -225,7 +225,7 @@ class Writer:
                 decided.append(item)
                 if index == len(group) - 1:
                     break  # nobody looks at the state any more
-                step = request.step if item.plan is not None else None
+                step = item.request.step if item.plan is not None else None
                 records = item.plan.records if item.plan is not None else {}
                 state.stage(records, item.changes, [*item.acts, *(devices.taken(step) if step is not None else ())])
                 size += item.plan.size if item.plan is not None else 0
@@ -240,6 +240,7 @@ class Writer:
         known = await self._known(request, state) if is_repeatable else None
         if known is not None:
             return Decided(request, answer, [], [], None, known)
+        request = devices.with_known_ids(request)
         heard = await devices.heard(request.step, state) if request.step is not None else None
         if heard is not None and request.step is not None:
             guards: list[RowAct] = [devices.guard(request.step)] if self._has_rivals else []
