@@ -119,12 +119,12 @@ async def test_restored(tmp_path: Path, clock: ManualClock) -> None:
 @given(st.text("abcABC019-_", max_size=40))
 def test_a_seal_is_read_as_it_was_written(text: str) -> None:
     """A list's cursor is signed in 16 characters that need no escaping, and read as it was written."""
-    signed = Seal(KEY).sign(text)
-    assert (len(signed), Seal(KEY).opened(signed)) == (len(text) + 16, text)
+    signed = Seal(KEY).sign(text, "query")
+    assert (len(signed), Seal(KEY).opened(signed, "query")) == (len(text) + 16, text)
     assert signed.replace("-", "").replace("_", "").isalnum()
 
 
-SIGNED = Seal(KEY).sign("WyIzMjA4Njk1")
+SIGNED = Seal(KEY).sign("WyIzMjA4Njk1", "query")
 
 
 @pytest.mark.parametrize(
@@ -136,5 +136,13 @@ def test_what_is_not_sealed(text: str) -> None:
     """A list's cursor that was changed, cut, made up or signed by another server is refused."""
     for seal in (Seal(KEY), Seal(b"o" * 32)):
         with pytest.raises(Refusal) as caught:
-            seal.opened(text)
+            seal.opened(text, "query")
         assert caught.value.code == "invalid_cursor"
+
+
+@pytest.mark.parametrize("query", ["", "quer", "query\0", "Query"])
+def test_a_seal_is_of_one_list(query: str) -> None:
+    """A list's cursor is refused by every other list."""
+    with pytest.raises(Refusal) as caught:
+        Seal(KEY).opened(SIGNED, query)
+    assert caught.value.code == "invalid_cursor"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,6 @@ from hinterland.server.data.equality import stored_value
 from hinterland.server.data.rules import META_COLUMNS, column
 
 if TYPE_CHECKING:
-    from hinterland.contract.query import Query
     from hinterland.contract.records import Collection
 
 Term = tuple[str, list[Any]]
@@ -33,22 +31,17 @@ class Order:
         self.sql = ", ".join(_part(name, is_down, is_postgres=is_postgres) for name, is_down in self.keys)
         self.columns = ", ".join(column(name) for name, _ in self.keys)
 
-    def cursor(self, query: Query, values: Sequence[Any]) -> str:
-        """The cursor that continues after the record with these values of `columns`."""
-        kept = [self._shown(name, value) for (name, _), value in zip(self.keys, values, strict=True)]
-        return write_place(self._fingerprint(query), kept)
+    def cursor(self, values: Sequence[Any]) -> str:
+        """The cursor that continues after the record with these values of `columns`; to be sealed for its list."""
+        return write_place("", [self._shown(name, value) for (name, _), value in zip(self.keys, values, strict=True)])
 
     def _shown(self, name: str, value: Any) -> Any:
         is_truth = value is not None and isinstance(self.collection.fields.get(name), Boolean)
         return bool(value) if is_truth else value
 
-    def _fingerprint(self, query: Query) -> str:
-        asked = repr((self.collection.name, query.filter, query.sort, query.equals)).encode()
-        return hashlib.blake2b(asked, digest_size=6).hexdigest()
-
-    def after(self, query: Query, cursor: str) -> Term:
-        """The condition of the records beyond a cursor of the query. Raises `invalid_cursor`."""
-        place = read_place(self._fingerprint(query), cursor, len(self.keys))
+    def after(self, cursor: str) -> Term:
+        """The condition of the records beyond a cursor. Raises `invalid_cursor`."""
+        place = read_place("", cursor, len(self.keys))
         sql = ""
         parameters: list[Any] = []
         for (name, is_down), value in reversed([*zip(self.keys, place, strict=True)]):

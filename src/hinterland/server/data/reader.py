@@ -63,9 +63,8 @@ class Reader:
         asked, auth = _asked(caller, entry, parent, query, hidden), caller.as_auth()
         terms = visible(rule, auth, asked)
         if query.cursor:
-            asked.add(
-                order.after(query, self._seal.opened(query.cursor)), is_sought=order.keys[0].name in entry.book.indexed
-            )
+            place = self._seal.opened(query.cursor, _list_of(entry, query))
+            asked.add(order.after(place), is_sought=order.keys[0].name in entry.book.indexed)
         both = (visible(rule, auth, asked) if query.cursor else terms, terms)
         origin = source(entry, {} if caller.is_admin else entry.private, auth)
         return await self._page(entry, query, order, both, origin, asker)
@@ -94,11 +93,18 @@ class Reader:
             raise _too_large_a_page(len(rows))
         has_more = is_cut or len(rows) > query.limit
         shown = rows[: query.limit]
-        next_cursor = self._seal.sign(order.cursor(query, shown[-1][_WIDTH + 1 :])) if has_more else ""
+        next_cursor = ""
+        if has_more:
+            next_cursor = self._seal.sign(order.cursor(shown[-1][_WIDTH + 1 :]), _list_of(entry, query))
         total = rows[0][_WIDTH] if rows else None
         if query.total and not rows:  # beyond the end: no row says it
             total = (await self.storage.search(count, counted, None, asker=asker, is_costly=is_costly))[0][0][0]
         return Page([StoredRecord(*row[:_WIDTH]) for row in shown], next_cursor, total)
+
+
+def _list_of(entry: Entry, query: Query) -> str:
+    """What tells the cursors of one list from those of others."""
+    return repr((entry.name, query.filter, query.sort, query.equals))
 
 
 def _is_costly(entry: Entry, query: Query) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
@@ -26,6 +27,7 @@ from hinterland.server.protocols.rest.tags import demands_absence, etag, names, 
 from hinterland.server.protocols.rest.tutorial import in_utc
 
 RECORDS = "/v1/records/"
+_is_plain = re.compile(rb"[\w.~%!$&'()*+,/:;=?@-]*", re.ASCII).fullmatch  # with nothing for `quote` to do
 _encode = msgspec.json.Encoder().encode
 _OF_QUERIES = "%!$&'()*+,/:;=?@"  # what a query may hold as it is (RFC 3986 §3.4), and what is encoded
 _DELETED = b'{"message":"Deleted successfully"}'
@@ -93,10 +95,14 @@ def _link(request: HttpRequest, page: Page) -> Headers:
     """
     if not page.next:
         return []
-    parts: list[bytes] = request.scope.get("query_string", b"").split(b"&")
-    kept = [part for part in parts if part and part.partition(b"=")[0] not in (b"cursor", b"page")]
-    query = quote(b"&".join([*kept, b"cursor=" + page.next.encode()]), safe=_OF_QUERIES)
-    return [(b"link", f'<?{query}>; rel="next"'.encode())]
+    query: bytes = request.scope.get("query_string", b"")
+    if b"cursor=" in query or b"page=" in query:
+        parts = query.split(b"&")
+        query = b"&".join(part for part in parts if part.partition(b"=")[0] not in (b"cursor", b"page"))
+    if _is_plain(query) is None:
+        query = quote(query, safe=_OF_QUERIES).encode()
+    query += b"&cursor=" if query else b"cursor="
+    return [(b"link", b'<?%s%s>; rel="next"' % (query, page.next.encode()))]
 
 
 async def view_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
