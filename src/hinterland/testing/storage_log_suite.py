@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable
 
 import pytest
 
 from hinterland.contract.records import Collection
-from hinterland.server.storage.protocol import PAGE_BYTES, Head, LogEntry, Snapshot, Storage, StoredRecord
+from hinterland.server.storage.protocol import PAGE_BYTES, Head, LogEntry, Since, Snapshot, Storage, StoredRecord
 from hinterland.server.storage.statements import RECORD_COLUMNS_OF_R, RECORD_TEXTS
 from hinterland.testing.storage_scribe import Edit, commit, tables, write
 
@@ -41,6 +42,7 @@ def _reads(source: Snapshot) -> dict[str, Awaitable[object]]:
         "record_at": source.record_at("posts", "", "a", 1),
         "log": source.log(0, 100),
         "history": source.history("posts", "", "a", 0),
+        "since": source.since("posts", "", "a", 0, "phone"),
     }
 
 
@@ -119,6 +121,40 @@ class LogSuite:
         ]
         assert [entry.id for entry in await storage.history("tasks", "", 5, 0)] == [5]
         assert await storage.history("posts", "posts/x", "a", 0) == []
+
+    async def test_a_history_of_large_records(self, storage: Storage) -> None:
+        """A record's changes come in pages that end before they are too large, each with the record before and after,
+        and together they are its history."""
+        texts = ["é" * (PAGE_BYTES // 6), "x" * PAGE_BYTES, "y", "z" * (PAGE_BYTES + 1), *"abc"]
+        for text in texts:
+            await commit(storage, Edit("comments", "a", {"text": text}, "posts/a"))
+        pages = [await storage.history("comments", "posts/a", "a", 0)]
+        while not pages[-1].is_last:
+            pages.append(await storage.history("comments", "posts/a", "a", pages[-1][-1].revision))
+        assert [[entry.revision for entry in page] for page in pages] == [[1, 2], [3], [4], [5], [6, 7]]
+        entries = [entry for page in pages for entry in page]
+        assert [entry.after and json.loads(entry.after.body)["text"] for entry in entries] == texts
+        assert [entry.before for entry in entries[1:]] == [entry.after for entry in entries[:-1]]
+
+    async def test_a_long_history(self, storage: Storage) -> None:
+        """A page of a record's changes ends after some hundreds, however small they are."""
+        for number in range(600):
+            await commit(storage, Edit("tasks", 1, {"name": str(number)}))
+        first = await storage.history("tasks", "", 1, 0)
+        rest = await storage.history("tasks", "", 1, first[-1].revision)
+        assert (first.is_last, rest.is_last) == (False, True)
+        assert [entry.revision for entry in (*first, *rest)] == list(range(1, 601))
+
+    async def test_whose_changes(self, storage: Storage) -> None:
+        """A device can ask whether a record was changed by itself, and when others changed it last by their stamps."""
+        for at, origin in ((30.0, "phone"), (20.0, "desk"), (10.0, ""), (40.0, "phone")):
+            async with storage.transaction() as transaction:
+                edit = Edit("posts", "a", {"title": str(at)})
+                await write(transaction, edit, tables=tables(storage), at=at, origin=origin)
+        found = [await storage.since("posts", "", "a", after, "phone") for after in range(5)]
+        assert found == [Since(20, True), Since(20, True), Since(10, True), Since(None, True), Since(None, False)]
+        assert await storage.since("posts", "", "a", 0, "watch") == Since(40, False)
+        assert await storage.since("posts", "", "b", 0, "phone") == Since(None, False)
 
     async def test_a_record_as_it_was(self, storage: Storage) -> None:
         """A record can be read as it was at any revision that the log reaches back to."""

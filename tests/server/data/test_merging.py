@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import AsyncIterator
 
 import pytest
@@ -12,7 +13,7 @@ from hinterland.contract.records import users
 from hinterland.contract.sync import Lost, Settled
 from hinterland.kit.clock import ManualClock
 from hinterland.server.data.requests import Outcome, Step, WriteRequest
-from hinterland.server.storage.protocol import Storage
+from hinterland.server.storage.protocol import PAGE_BYTES, Storage
 from tests.server.data.acts import OPEN, make, read
 from tests.server.data.world import ADA, BEN, World, delete, opened, patch
 
@@ -192,3 +193,39 @@ async def test_a_base_that_the_log_has_forgotten(world: World, devices: tuple[De
     await world.write(make("open", "x", text="again"))
     assert (await devices[1].hand_in(patch("open", "x", text="mine"), base=2)).lost == []
     assert (await read(world, "open", "x"))["text"] == "mine"
+
+
+async def test_a_long_history_of_a_large_record(world: World, devices: tuple[Device, Device]) -> None:
+    """An edit over an old base meets everything since, and no more than a page of the versions in between is in memory,
+    however many and large they are."""
+    one, two = devices
+    await one.hand_in(patch("open", "x", any="x" * (PAGE_BYTES // 4), text="one", fixed="one"), base=1)
+    await two.hand_in(patch("open", "x", count=12), base=1)
+    for number in range(40):
+        await world.write(patch("open", "x", tags=[f"t{number}"]))
+    await one.hand_in(patch("open", "x", text="one again", count=20), base=1)
+    edits = patch("open", "x", text="two", fixed="two", count=15, tags=["a", "mine"])
+    tracemalloc.start()
+    try:
+        settled = await two.hand_in(edits, base=1, stamp=-5)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    record = await read(world, "open", "x")
+    assert (record["text"], record["fixed"]) == ("one again", "one")
+    assert (record["count"], record["tags"]) == (12 + 10 + 3, ["t39", "mine"])
+    assert settled.lost == [Lost("text", "two", "one again"), Lost("fixed", "two", "one")]
+    assert peak < 5 * PAGE_BYTES
+
+
+async def test_what_a_device_saw_between(world: World, devices: tuple[Device, Device]) -> None:
+    """A field of a record that was deleted and made again by the device itself has nothing to be compared with; one
+    that others made again is compared with what the device saw."""
+    one, two = devices
+    await one.hand_in(delete("open", "x"), base=1)
+    await one.hand_in(make("open", "x", text="again"), base=1)
+    await two.hand_in(patch("open", "x", text="two"), base=3)
+    assert (await one.hand_in(patch("open", "x", text="one"), base=1, stamp=-5)).lost == [Lost("text", "one", "two")]
+    await one.hand_in(delete("open", "x"), base=4)
+    await two.hand_in(make("open", "x", text="theirs"), base=5)
+    assert (await one.hand_in(patch("open", "x", text="mine"), base=1, stamp=-5)).lost == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection as AnyCollection
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from hinterland.server.storage.protocol import StoredRecord
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
+_decode_texts = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def split(document: Document, private: AnyCollection[str]) -> tuple[str, str | None]:
@@ -29,6 +31,14 @@ def document_of(record: StoredRecord) -> Document:
     if record.private is not None:
         document.update(_decode(record.private))
     return document
+
+
+def texts_of(record: StoredRecord | None, names: Iterable[str]) -> dict[str, bytes]:
+    """The JSON texts of some fields, private ones included; `null` where there is no such field, or no record."""
+    texts: dict[str, msgspec.Raw] = {}
+    for text in () if record is None else (record.body, record.private):
+        texts |= _decode_texts(text) if text else {}
+    return {name: bytes(texts[name]) if name in texts else b"null" for name in names}
 
 
 def with_meta(record: StoredRecord, document: Document) -> dict[str, Any]:

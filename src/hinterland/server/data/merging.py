@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from collections.abc import Collection as AnyCollection
 from typing import Any, NamedTuple
+
+import msgspec
 
 from hinterland.contract import changes
 from hinterland.contract.changes import Merged
@@ -13,7 +15,9 @@ from hinterland.contract.records import Collection, Document
 from hinterland.contract.sync import Lost
 from hinterland.contract.values import is_same
 from hinterland.server.data import documents
-from hinterland.server.storage.protocol import Change, LogEntry, StoredRecord
+from hinterland.server.storage.protocol import Change, LogEntry, Since, StoredRecord
+
+_value = msgspec.json.Decoder().decode
 
 
 class Edit(NamedTuple):
@@ -29,17 +33,59 @@ class Edit(NamedTuple):
     unreadable: Callable[[StoredRecord], AnyCollection[str]]
 
 
-def merged(collection: Collection, edit: Edit, history: Sequence[LogEntry | Change]) -> tuple[Document, list[Lost]]:
-    """What of the edit's body stands after it met the record's `history` since the device saw it, and what is lost.
+class Past:
+    """What happened to the fields of an edit since the device saw the record, added change by change.
 
-    Where the user could not read a field when the device saw it, there is nothing to compare with: the edit is taken as
-    one that names no base.
+    Of the record's versions only this is kept: what each field was when the device saw it last, which is in `base` or
+    in its own last change, and the newest stamp of others who changed it. `names` are the fields that changed at all.
     """
-    steps = [_Step.of(change) for change in history]
+
+    def __init__(self, collection: Collection, edit: Edit, since: Since, base: StoredRecord | None) -> None:
+        declared = [name for name in edit.body if name in collection.fields]
+        self._now = documents.texts_of(base, declared)
+        self.names = [
+            name for name in declared if since.has_own or not is_same(_value(self._now[name]), edit.old.get(name))
+        ]
+        self._edit = edit
+        self._seen: dict[str, bytes] = {}
+        self._theirs: dict[str, float] = {}
+        self._see(base, self.names)
+
+    def add(self, history: Iterable[LogEntry | Change]) -> None:
+        """The next changes of the record, in order; in the end all since `base`."""
+        for change in history:
+            before, self._now = self._now, documents.texts_of(change.after, self.names)
+            changed = [name for name in self.names if not _is_same_text(before[name], self._now[name])]
+            if change.origin != self._edit.origin:
+                self._theirs |= {name: max(change.stamp, self._theirs.get(name, change.stamp)) for name in changed}
+            elif changed:
+                self._see(change.after, changed)
+
+    def _see(self, record: StoredRecord | None, names: Iterable[str]) -> None:
+        """The device saw these fields of `record`, as far as its user could."""
+        hidden = self.names if record is None else self._edit.unreadable(record) if names else ()
+        for name in names:
+            self._seen.pop(name, None)
+            if name not in hidden:
+                self._seen[name] = self._now[name]
+
+    def of(self, name: str) -> tuple[Any, float] | None:
+        """What a field was when the device saw it, and the newest stamp of others who changed it since. None where
+        nobody else did, and where the user could not read it: then there is nothing to compare with."""
+        if name not in self._theirs or name not in self._seen:
+            return None
+        return _value(self._seen[name]), self._theirs[name]
+
+
+def merged(collection: Collection, edit: Edit, past: Past) -> tuple[Document, list[Lost]]:
+    """What of the edit's body stands after it met the record's `past` since the device saw it, and what is lost.
+
+    Where the user could not read a field when the device saw it, the edit is taken as one that names no base.
+    """
     lost: list[Lost] = []
     body: Document = {}
     for name, value in edit.body.items():
-        met = _meet(collection, edit, steps, name, value)
+        met = _meet(collection, edit, past, name, value)
         is_object = type(value) is dict  # of which a part may be lost
         if met.is_lost:
             lost.append(Lost(name, value, merge_patch(edit.old.get(name), met.value) if is_object else met.value))
@@ -48,31 +94,13 @@ def merged(collection: Collection, edit: Edit, history: Sequence[LogEntry | Chan
     return body, lost
 
 
-def _meet(collection: Collection, edit: Edit, steps: Sequence[_Step], name: str, value: Any) -> Merged:
-    field, now = collection.fields.get(name), edit.old.get(name)
-    changing = [step for step in steps if step.changes(name)]
-    mine = [step for step in changing if step.origin == edit.origin]
-    theirs = [step.stamp for step in changing if step.origin != edit.origin]
-    base, seen = (mine[-1].after, mine[-1].new) if mine else (steps[0].before, steps[0].old)
-    if field is None or not theirs or base is None or is_same(seen.get(name), now) or name in edit.unreadable(base):
+def _meet(collection: Collection, edit: Edit, past: Past, name: str, value: Any) -> Merged:
+    met, now = past.of(name), edit.old.get(name)
+    if met is None or is_same(met[0], now):
         return Merged(value)
-    return changes.merge(field.merge, seen.get(name), now, value, is_device_newer=edit.stamp >= max(theirs))
+    seen, theirs = met
+    return changes.merge(collection.fields[name].merge, seen, now, value, is_device_newer=edit.stamp >= theirs)
 
 
-class _Step(NamedTuple):
-    """A change with its documents: `old` of the record `before`, `new` of the one `after`."""
-
-    origin: str
-    stamp: float
-    before: StoredRecord | None
-    after: StoredRecord | None
-    old: Document
-    new: Document
-
-    @classmethod
-    def of(cls, change: LogEntry | Change) -> _Step:
-        old, new = ({} if record is None else documents.document_of(record) for record in (change.before, change.after))
-        return cls(change.origin, change.stamp, change.before, change.after, old, new)
-
-    def changes(self, name: str) -> bool:
-        return not is_same(self.old.get(name), self.new.get(name))
+def _is_same_text(one: bytes, other: bytes) -> bool:
+    return one == other or is_same(_value(one), _value(other))

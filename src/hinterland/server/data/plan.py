@@ -19,13 +19,13 @@ from hinterland.contract.temporary import renamed
 from hinterland.contract.values import is_same
 from hinterland.server.data import access, documents
 from hinterland.server.data.catalogue import Catalogue, Entry
-from hinterland.server.data.merging import Edit, merged
+from hinterland.server.data.merging import Edit, Past, merged
 from hinterland.server.data.requests import Times, WriteRequest, Written
 from hinterland.server.data.state import UNWRITTEN, Deferred, RecordKey, State
 from hinterland.server.security.sessions import Actor
 from hinterland.server.storage import statements
 from hinterland.server.storage.failures import unique
-from hinterland.server.storage.protocol import Change, LogEntry, StoredRecord, octets
+from hinterland.server.storage.protocol import Change, Since, StoredRecord, octets
 from hinterland.server.storage.reading import pause
 from hinterland.server.storage.system import SYSTEM_TABLES, Amend, RowAct
 
@@ -274,33 +274,38 @@ class Plan:
 
     # ------------------------------------------------------------ merging a device's edits
 
-    async def _history(
+    async def _unseen(
         self, entry: Entry, key: RecordKey, before: StoredRecord, base: int | None
-    ) -> list[LogEntry | Change]:
-        """What others and this device did to the record since `base`; empty where the device had seen it all, and where
-        its user could not see the record then."""
+    ) -> tuple[Since, StoredRecord | None] | None:
+        """Whose changes the record had since `base`, and what it was then (None: not there). None where the device had
+        seen it all, and where its user could not see the record then."""
         if not base or key in self._mine or base == before.revision:
-            return []
-        entries = await self.state.history(key, base)
-        if all(entry.origin == self.origin for entry in entries):
-            return []
-        seen = entries[0].before
-        return entries if seen is None or access.can_see(entry, self.request.caller, seen) else []
+            return None
+        since = await self.state.since(key, base, self.origin)
+        if since.newest is None:
+            return None
+        seen = await self.state.transaction.record_at(*key, base)
+        return (since, seen) if seen is None or access.can_see(entry, self.request.caller, seen) else None
 
     async def _is_outdated(self, entry: Entry, key: RecordKey, before: StoredRecord, base: int | None) -> bool:
         """Whether an edit that the device had not seen is newer than its delete: then the edit stands."""
-        entries = await self._history(entry, key, before, base)
-        return any(each.stamp > self.stamp for each in entries if each.origin != self.origin)
+        unseen = await self._unseen(entry, key, before, base)
+        return unseen is not None and unseen[0].newest is not None and unseen[0].newest > self.stamp
 
     async def _merged(
         self, entry: Entry, key: RecordKey, before: StoredRecord, old: Document, body: Document, base: int | None
     ) -> Document:
         """What of `body` stands after it met what others changed since `base`, by each field's policy."""
-        history = await self._history(entry, key, before, base) if body else []
-        if not history:
+        unseen = await self._unseen(entry, key, before, base) if body else None
+        if unseen is None:
             return body
         edit = Edit(body, self.origin, self.stamp, old, partial(access.unreadable, entry, self.request.caller))
-        body, lost = merged(entry.collection, edit, history)
+        past = Past(entry.collection, edit, *unseen)
+        if past.names:
+            assert base is not None
+            async for page in self.state.history(key, base):
+                past.add(page)
+        body, lost = merged(entry.collection, edit, past)
         self.lost += lost
         return body
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from hinterland.contract.identity import RecordId
 from hinterland.server.data.new_ids import NewIds
 from hinterland.server.data.requests import Companion
-from hinterland.server.storage.protocol import Change, LogEntry, StoredRecord, Transaction
+from hinterland.server.storage.protocol import Change, LogEntry, Since, StoredRecord, Transaction
 from hinterland.server.storage.system import SYSTEM_TABLES, Put, Row, RowAct
 
 RecordKey = tuple[str, str, RecordId]
@@ -50,9 +51,25 @@ class State:
         """The ids below `parent` that the group has looked at or is about to write."""
         return {key[2] for key in self._records if key[:2] == (collection, parent)}
 
-    async def history(self, key: RecordKey, after: int) -> list[LogEntry | Change]:
-        """A record's changes beyond revision `after`, in order: those of the log, and those about to be written."""
-        return [*await self.transaction.history(*key, after), *self._changes.get(key, ())]
+    async def since(self, key: RecordKey, after: int, origin: str) -> Since:
+        """Whose a record's changes beyond revision `after` are: those of the log, and those about to be written."""
+        newest, has_own = await self.transaction.since(*key, after, origin)
+        changes = self._changes.get(key, ())
+        stamps = [change.stamp for change in changes if change.origin != origin]
+        stamps += [] if newest is None else [newest]
+        return Since(max(stamps, default=None), has_own or any(change.origin == origin for change in changes))
+
+    async def history(self, key: RecordKey, after: int) -> AsyncIterator[Sequence[LogEntry | Change]]:
+        """A record's changes beyond revision `after`, in order: those of the log, page by page, and those about to be
+        written. Others get their turn on the loop between pages."""
+        is_last = False
+        while not is_last:
+            page = await self.transaction.history(*key, after)
+            yield page
+            is_last = page.is_last
+            after = page[-1].revision if page else after
+            await asyncio.sleep(0)
+        yield self._changes.get(key, ())
 
     def stage(
         self, records: Mapping[RecordKey, StoredRecord | None], changes: Sequence[Change], acts: Sequence[RowAct]

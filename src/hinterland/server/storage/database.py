@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 
 from hinterland.contract.identity import RecordId
 from hinterland.server.storage import statements
-from hinterland.server.storage.protocol import Head, LogEntry, LogPage, StoredRecord
+from hinterland.server.storage.protocol import Head, LogPage, StoredRecord
 from hinterland.server.storage.reading import Reads
 from hinterland.server.storage.writing import Writes
 
@@ -48,8 +48,8 @@ class Database(Reads):
         async with self.snapshot() as snapshot:
             return await snapshot.record_at(collection, parent, id, revision)
 
-    async def history(self, collection: str, parent: str, id: RecordId, after: int) -> list[LogEntry]:
-        """The changes of one record beyond revision `after`, in order."""
+    async def history(self, collection: str, parent: str, id: RecordId, after: int) -> LogPage:
+        """The first changes of one record beyond revision `after`, in order."""
         async with self.snapshot() as snapshot:
             return await snapshot.history(collection, parent, id, after)
 

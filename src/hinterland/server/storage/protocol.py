@@ -94,6 +94,14 @@ class LogPage(list[LogEntry]):
         self.is_last = is_last
 
 
+class Since(NamedTuple):
+    """Whose changes a record had: `newest`, the latest stamp of those of others (None: there are none), and whether
+    there are any of one's `own` origin."""
+
+    newest: float | None
+    has_own: bool
+
+
 class Head(NamedTuple):
     """Where the log ends: the last revision and its commit's check value; what came after `horizon` is kept."""
 
@@ -149,8 +157,13 @@ class Snapshot(Protocol):
         `PAGE_BYTES`, ending at a commit's end. Those of other `collections` come without their records."""
         ...
 
-    async def history(self, collection: str, parent: str, id: RecordId, after: int) -> list[LogEntry]:
-        """The changes of one record beyond revision `after`, in order."""
+    async def history(self, collection: str, parent: str, id: RecordId, after: int) -> LogPage:
+        """The changes of one record beyond revision `after`, in order: as many as hold `PAGE_BYTES`, and at least one
+        where there are any."""
+        ...
+
+    async def since(self, collection: str, parent: str, id: RecordId, after: int, origin: str) -> Since:
+        """Whose the changes of one record beyond revision `after` are, for a device whose own have `origin`."""
         ...
 
 

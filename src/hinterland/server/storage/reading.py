@@ -10,7 +10,7 @@ from typing import Any
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import RecordId
 from hinterland.server.storage import statements
-from hinterland.server.storage.protocol import PAGE_BYTES, Head, LogEntry, LogPage, StoredRecord, Texts
+from hinterland.server.storage.protocol import PAGE_BYTES, Head, LogEntry, LogPage, Since, StoredRecord, Texts
 from hinterland.server.storage.statements import LOG_AFTER, LOG_TEXTS, CollectionTable
 from hinterland.server.storage.system import SYSTEM_TABLES, Row
 
@@ -97,11 +97,18 @@ class Reads(ABC):
                 return LogPage(whole, is_last=is_last and len(whole) == len(entries))
             after = rows[-1][0]  # all were of collections that are not declared any more: nothing isn't the end
 
-    async def history(self, collection: str, parent: str, id: RecordId, after: int) -> list[LogEntry]:
-        """The changes of one record beyond revision `after`, in order."""
-        rows = await self.fetch(statements.LOG_OF_RECORD, (collection, parent, str(id), after))
+    async def history(self, collection: str, parent: str, id: RecordId, after: int) -> LogPage:
+        """The first changes of one record beyond revision `after`, in order."""
+        parameters = (collection, parent, str(id), after, LOG_TEXTS.rows)
+        rows, is_cut = await self.fetch_some(statements.LOG_OF_RECORD, parameters, LOG_TEXTS)
         entries = [self._entry(row) for row in rows]
-        return [entry._replace(after=await self._after(entry, later)) for entry, later in _with_later(entries)]
+        whole = [entry._replace(after=await self._after(entry, later)) for entry, later in _with_later(entries)]
+        return LogPage(whole, is_last=not is_cut and len(rows) < LOG_TEXTS.rows)
+
+    async def since(self, collection: str, parent: str, id: RecordId, after: int, origin: str) -> Since:
+        """Whose the changes of one record beyond revision `after` are."""
+        [(newest, own)] = await self.fetch(statements.SINCE, (origin, origin, collection, parent, str(id), after))
+        return Since(newest, own > 0)
 
     def _entry(self, row: Sequence[Any]) -> LogEntry:
         is_integer = self.tables[row[6]].is_integer

@@ -103,7 +103,8 @@ def log_ddl(dialect: DialectName) -> list[str]:
     )
     return [
         f"CREATE TABLE _log ({columns})",
-        "CREATE INDEX _log_by_record ON _log (collection, parent, id, revision)",
+        # Origin and stamp answer SINCE: on SQLite they stand behind the texts, which would have to be passed.
+        "CREATE INDEX _log_by_record ON _log (collection, parent, id, revision, origin, stamp)",
     ]
 
 
@@ -248,7 +249,12 @@ FORGET_MUTATIONS = "DELETE FROM _mutations WHERE at < ?"
 INSERT_LOG = f"INSERT INTO _log ({LOG_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 LOG_AFTER = f"SELECT {LOG_COLUMNS} FROM _log WHERE revision > ? AND revision <= ? ORDER BY revision LIMIT ?"
 LOG_OF_RECORD = (
-    f"SELECT {LOG_COLUMNS} FROM _log WHERE collection = ? AND parent = ? AND id = ? AND revision > ? ORDER BY revision"
+    f"SELECT {LOG_COLUMNS} FROM _log WHERE collection = ? AND parent = ? AND id = ? AND revision > ? "
+    "ORDER BY revision LIMIT ?"
+)
+SINCE = (
+    "SELECT max(stamp) FILTER (WHERE origin <> ?), count(*) FILTER (WHERE origin = ?) FROM _log "
+    "WHERE collection = ? AND parent = ? AND id = ? AND revision > ?"
 )
 NEXT_BEFORE = (
     "SELECT before_revision, before_created, before_updated, before_body, before_private FROM _log "
