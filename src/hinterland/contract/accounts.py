@@ -6,8 +6,10 @@ from typing import Annotated, Any
 
 import msgspec
 
+from hinterland.kit.blank_text import INVISIBLE
+
 # What the document of the interface says of them; the server's own checks name every field at once.
-_Filled = Annotated[str, msgspec.Meta(extra_json_schema={"minLength": 1, "pattern": r"[^\s\x1c-\x1f\x85]"})]
+_Filled = Annotated[str, msgspec.Meta(extra_json_schema={"minLength": 1, "pattern": f"[^{INVISIBLE}]"})]
 ANOTHER_SERVER = "another_server"  # the `reason` in the details of `invalid_grant`: the token is of another database
 _SECRETS = frozenset({"password", "new_password", "token", "access_token", "refresh_token"})
 

@@ -54,6 +54,7 @@ async def test_an_administrators_email_is_taken(accounts: Accounts) -> None:
         ("root", "correct horse", ["email"]),
         (ROOT["email"], "short", ["password"]),
         (ROOT["email"], " " * 12, ["password"]),
+        (ROOT["email"], "\u200b\ufeff" * 6, ["password"]),
         ("", "", ["email", "password"]),
     ],
 )

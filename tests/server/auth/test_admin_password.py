@@ -35,7 +35,7 @@ async def test_an_administrators_password(accounts: Accounts) -> None:
     await admin_log_in(accounts, {"email": "root@example.org", "password": NEW}, HERE)
 
 
-@pytest.mark.parametrize("password", ["short", " " * 12, "password1"])
+@pytest.mark.parametrize("password", ["short", " " * 12, "\u2060" * 12, "password1"])
 async def test_the_policy(lite: Accounts, password: str) -> None:
     """A password that can't be used → 422 with the reason; the old one stays."""
     await sign_up(lite, ADA, HERE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -46,6 +47,33 @@ async def test_the_last_one_stays(accounts: Accounts) -> None:
     assert "create another one first" in refused.message
     await remove_admin(accounts, "one@example.org", is_forced=True)
     assert await names(accounts) == []
+
+
+async def test_answers_go_with_their_administrator(each_api: Api) -> None:
+    """The answers of a removed administrator's idempotency keys are deleted and never replayed, also to one who is made
+    with the same address; those of others stay."""
+    path, form = "/v1/records/notes", {"email": "one@example.org", "password": PASSWORD}
+    note = {"json": {"text": "kept"}}
+    for email in ("one@example.org", "two@example.org"):
+        await each_api("POST", "/v1/admin/admins", json=form | {"email": email}, headers=each_api.admin)
+
+    async def asked(email: str) -> Any:
+        token = (await each_api("POST", "/v1/admin/login", json=form | {"email": email})).json()["token"]
+        key = {"Idempotency-Key": "k", "Authorization": f"Bearer {token}"}
+        answer = await each_api("POST", path, headers=key, **note)
+        assert answer.status_code == 201, answer.text
+        return answer.json()["id"]
+
+    first, other = await asked("one@example.org"), await asked("two@example.org")
+    assert await asked("one@example.org") == first
+    removal = {"email": "one@example.org"}
+    answer = await each_api("POST", "/v1/admin/admins/remove", json=removal, headers=each_api.admin)
+    assert answer.status_code == 204
+    kept = await each_api.backend.storage.rows("_answers", {})
+    assert len(kept) == 1
+    await each_api("POST", "/v1/admin/admins", json=form, headers=each_api.admin)
+    assert await asked("one@example.org") not in (first, other)
+    assert await asked("two@example.org") == other
 
 
 async def test_users_are_no_administrators(accounts: Accounts) -> None:

@@ -73,9 +73,9 @@ async def test_a_changed_record_does_not_change_who_signs_in(accounts: Accounts)
 
 
 @pytest.mark.parametrize("name", ["email", "password"])
-@pytest.mark.parametrize("value", [None, "", 7], ids=repr)
+@pytest.mark.parametrize("value", [None, "", "\u200b" * 12, 7], ids=ascii)
 async def test_both_fields_are_needed(lite: Accounts, name: str, value: object) -> None:
-    """A missing, null, empty or mistyped field → 400 with errors by field."""
+    """A missing, null, empty, invisible or mistyped field → 400 with errors by field."""
     refused = await refusal(log_in(lite, CREDENTIALS | {name: value}, HERE))
     assert (refused.code, refused.status, list(refused.errors)) == ("validation", 400, [name])
     assert (await refusal(log_in(lite, ["ada"], HERE))).code == "invalid_body"

@@ -8,6 +8,7 @@ import pytest
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import SIGNED_OUT, Principal
+from hinterland.kit.blank_text import is_blank
 from hinterland.kit.clock import ManualClock
 from hinterland.server.auth.login import log_in
 from hinterland.server.auth.parts import Accounts
@@ -60,12 +61,16 @@ async def test_a_wrong_password_changes_nothing(accounts: Accounts, clock: Manua
     await change_password(accounts, caller, CHANGE)
 
 
-@pytest.mark.parametrize("new", ["short", "password1", " " * 12, "x" * 2_000], ids=["short", "common", "blank", "long"])
+@pytest.mark.parametrize(
+    "new",
+    ["short", "password1", " " * 12, "\u200b" * 12, "x" * 2_000],
+    ids=["short", "common", "blank", "invisible", "long"],
+)
 async def test_the_policy(lite: Accounts, new: str) -> None:
     """A new password that can't be used → 422, with the reason at its field; the old one stays."""
     _, caller = await signed_in(lite)
     refused = await refusal(change_password(lite, caller, CHANGE | {"new_password": new}))
-    if new.strip():
+    if not is_blank(new):
         assert (refused.code, refused.status) == ("password_policy", 422)
     else:
         assert (refused.code, [*refused.errors]) == ("validation", ["new_password"])

@@ -46,10 +46,12 @@ async def test_log_in_works_at_once(accounts: Accounts) -> None:
     assert (await log_in(accounts, CREDENTIALS, HERE)).user == session.user
 
 
-@pytest.mark.parametrize("value", [None, "", "  "], ids=["null", "empty", "blank"])
+@pytest.mark.parametrize(
+    "value", [None, "", "  ", "\u200b\u2060\ufeff\ufe0f" * 3], ids=["null", "empty", "blank", "invisible"]
+)
 @pytest.mark.parametrize("name", ["name", "email", "password"])
 async def test_all_fields_are_required(lite: Accounts, name: str, value: object) -> None:
-    """A missing, null or empty field → 400 with the message "All fields are required" and errors by field."""
+    """A missing, null, empty or invisible field → 400 with "All fields are required" and errors by field."""
     for body in (ADA | {name: value}, {key: text for key, text in ADA.items() if key != name}):
         refused = await refusal(sign_up(lite, body, HERE))
         assert (refused.code, refused.status, refused.message) == ("validation", 400, "All fields are required")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.fields import Text, checker
 from hinterland.kit import email_address
+from hinterland.kit.blank_text import is_blank
 
 ALL_REQUIRED = "All fields are required"
 _check_email = checker(Text(format="email", max_length=254))
@@ -20,9 +21,11 @@ def form(body: object) -> Mapping[str, Any]:
     return body
 
 
-def require(body: Mapping[str, Any], names: Iterable[str], *, text: Iterable[str]) -> None:
-    """Raises the `validation` refusal where a field is missing, null or empty, or one of `text` is not text."""
-    missing = {name: ["is required"] for name in names if _is_empty(body.get(name))}
+def require(
+    body: Mapping[str, Any], names: Iterable[str], *, text: Iterable[str], is_empty: Callable[[str], bool] = is_blank
+) -> None:
+    """Raises the `validation` refusal where a field is missing, null or blank, or one of `text` is not text."""
+    missing = {name: ["is required"] for name in names if _is_missing(body.get(name), is_empty)}
     if missing:
         raise invalid(missing, ALL_REQUIRED)
     wrong = {name: ["must be text"] for name in text if not isinstance(body[name], str)}
@@ -30,8 +33,8 @@ def require(body: Mapping[str, Any], names: Iterable[str], *, text: Iterable[str
         raise invalid(wrong)
 
 
-def _is_empty(value: object) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip())
+def _is_missing(value: object, is_empty: Callable[[str], bool]) -> bool:
+    return value is None or (isinstance(value, str) and is_empty(value))
 
 
 def credentials(body: object) -> tuple[str, str]:
@@ -43,7 +46,7 @@ def credentials(body: object) -> tuple[str, str]:
 
 def email_problems(email: str) -> list[str]:
     """What is wrong with an e-mail address."""
-    if _is_empty(email):
+    if is_blank(email):
         return ["is required"]
     try:
         _check_email(email.strip())

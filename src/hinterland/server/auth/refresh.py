@@ -6,6 +6,7 @@ Whatever is wrong is `invalid_grant` and never 401: clients answer a 401 with a 
 from __future__ import annotations
 
 import logging
+import operator
 
 from hinterland.contract.accounts import ANOTHER_SERVER, Session
 from hinterland.contract.errors import Refusal
@@ -24,7 +25,7 @@ _FOREIGN = "another server gave out this refresh token; check the address, or lo
 async def refresh(accounts: Accounts, body: object) -> Session:
     """Exchange `{refresh_token}` for a new pair. Raises `invalid_grant`, or `validation` where there is no token."""
     fields = form(body)
-    require(fields, ("refresh_token",), text=("refresh_token",))
+    require(fields, ("refresh_token",), text=("refresh_token",), is_empty=operator.not_)  # others are unknown tokens
     for _ in range(_TRIES):
         try:
             return await _exchange(accounts, fields["refresh_token"])

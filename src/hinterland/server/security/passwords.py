@@ -17,6 +17,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from hinterland.contract.errors import Refusal
+from hinterland.kit.blank_text import is_blank
 from hinterland.server.security.common_passwords import common_passwords
 from hinterland.server.settings import AuthSettings
 
@@ -42,14 +43,14 @@ class Passwords:
         self._dummy = self._pool.submit(self._hasher.hash, secrets.token_bytes(32))
 
     def problems(self, password: str) -> list[str]:
-        """What is wrong with a new password: the messages for its field. One of blanks alone would not log in.
+        """What is wrong with a new password: the messages for its field. One that shows nothing would not log in.
 
         Raises the `password_policy` refusal for an absurd length.
         """
         length = len(unicodedata.normalize("NFC", password[: LONGEST * 4]))
         if length > LONGEST:
             raise Refusal("password_policy", f"a password has at most {LONGEST:,} characters")
-        if password and not password.strip():
+        if password and is_blank(password):
             return ["must not be blank"]
         return [f"must have at least {self._shortest} characters"] if length < self._shortest else []
 

@@ -69,6 +69,11 @@ def account_subject(account: object) -> str:
 _KEPT = ("_sessions", "_tickets", "_devices", "_results", "_mutations", "_known_addresses")
 
 
+def key_owner(id: object, *, is_admin: bool) -> str:
+    """Under which name the answers of an account's idempotency keys are kept: users and administrators share none."""
+    return f"{ADMIN}{id}" if is_admin else str(id)
+
+
 def erasing(account: str) -> list[RowAct]:
     """What goes with an account: its sessions, which end everywhere, and all that is kept for its requests.
 
@@ -78,7 +83,7 @@ def erasing(account: str) -> list[RowAct]:
     return [
         Drop("_accounts", {"id": account}),
         *kept,
-        Drop("_answers", {"caller": account}),
+        Drop("_answers", {"caller": key_owner(account, is_admin=account.startswith(ADMIN))}),
         Signal(account_subject(account)),
     ]
 

@@ -25,6 +25,7 @@ from hinterland.server.http import JSON, Headers, HttpAnswer, HttpRequest, cachi
 from hinterland.server.protocols.rest.keys import REPLAYED, idempotency_key
 from hinterland.server.protocols.rest.tags import demands_absence, etag, names, revisions, tags
 from hinterland.server.protocols.rest.tutorial import in_utc
+from hinterland.server.security.sessions import key_owner
 
 RECORDS = "/v1/records/"
 _is_plain = re.compile(rb"[\w.~%!$&'()*+,/:;=?@-]*", re.ASCII).fullmatch  # with nothing for `quote` to do
@@ -263,5 +264,4 @@ def _key(request: HttpRequest, raw: bytes) -> Key | None:
     condition = request.headers.get(b"if-match", b"") + b"\0" + request.headers.get(b"if-none-match", b"")
     parts = (request.method.encode(), request.path.encode(), condition, raw)
     digest = hashlib.sha256(b"\0".join(parts)).hexdigest()
-    caller = f"admin:{request.caller.id}" if request.caller.is_admin else str(request.caller.id)
-    return Key(caller, key, digest)
+    return Key(key_owner(request.caller.id, is_admin=request.caller.is_admin), key, digest)
