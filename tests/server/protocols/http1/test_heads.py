@@ -35,6 +35,18 @@ async def test_a_head_without_an_end() -> None:
     assert b'"code":"headers_too_large"' in answer
 
 
+@pytest.mark.parametrize("version", [b"1.2", b"1.9"])
+async def test_a_later_minor_version(version: bytes) -> None:
+    """A later minor version of HTTP/1 is answered as HTTP/1.1 is (RFC 9110 §2.5): with its framing and on one
+    connection, wherever in the input it comes."""
+    later = b"HTTP/" + version
+    for before in (b"", b"\r\n", GET):
+        asked = before + BEGUN.replace(b"HTTP/1.1", later) + b"Transfer-Encoding: chunked\r\n\r\n1\r\nb\r\n0\r\n\r\n"
+        answer = await answered(_taking, asked, BEGUN.replace(b"/ ", b"/HTTP/1.2 ") + b"Connection: close\r\n\r\n")
+        assert answer.count(b"HTTP/1.1 200 OK") == 2 + before.count(b"GET")
+    assert (await answered(hello, b"GET / " + later + b"\r\n\r\n")).startswith(b"HTTP/1.1 400 ")  # it names no host
+
+
 async def test_a_head_that_takes_its_time() -> None:
     """A connection on which no whole head arrives in time is closed, whether it has begun one or not."""
     assert await answered(hello, BEGUN, kind=_Hasty) == b""

@@ -24,9 +24,12 @@ PAGE = b"Host: x\r\nOrigin: http://localhost:3000\r\nX-Request-Id: mine-1\r\n\r\
 @pytest.mark.parametrize(
     ("line", "code"),
     [(b"GET / HTTP/2.0", "http_version"), (b"GET / RTSP/1.0", "http_version"), (b"SOURCE / ICE/1.0", "http_version"),
-     (b"GET / HTTP/0.9", "http_version"), (b"GET / HTTP/1.2", "http_version"), (b"PRI * HTTP/2.0", "http_version"),
+     (b"GET / HTTP/0.9", "http_version"), (b"GET / HTTP/3.1", "http_version"), (b"PRI * HTTP/2.0", "http_version"),
      (b"GET /", "invalid_request"), (b"GET", "invalid_request"), (b"nonsense", "invalid_request"),
      (b"GET /a b HTTP/1.1", "invalid_request"), ("GET /ü HTTP/1.1".encode(), "invalid_request"),
+     (b"GET /a#b HTTP/1.1", "invalid_request"), (b"GET /# HTTP/1.1", "invalid_request"),
+     (b"GET /?q=1#x HTTP/1.1", "invalid_request"), (b"GET http://x/#b HTTP/1.1", "invalid_request"),
+     (b"GET / HTTP/1.12", "http_version"), (b"GET / http/1.2", "http_version"),
      (b"GET / HTTP/1.1 ", "invalid_request"), (b"GET / HTTP/1.1\r\nA : b", "invalid_request"),
      (b"GET x:80 HTTP/1.1", "invalid_request"), (b"patch / HTTP/1.1", "not_implemented"),
      (b"BREW / HTTP/1.1", "not_implemented"), (b"CONNECT x:80 HTTP/1.1", "not_implemented")],

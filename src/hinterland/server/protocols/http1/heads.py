@@ -20,7 +20,7 @@ from hinterland.server.http import REFUSED
 from hinterland.server.protocols.http1.answers import EXTENSIONS, ClosedAnswers, WholeAnswers
 from hinterland.server.protocols.http1.bodies import ChunkedBody
 from hinterland.server.protocols.http1.ceiling import Ceiling
-from hinterland.server.protocols.http1.refusals import is_old, mark_refused, unknown_method, unreadable
+from hinterland.server.protocols.http1.refusals import known_version, mark_refused, unknown_method, unreadable
 from hinterland.server.protocols.http1.unread import BoundedUnread
 
 HEAD_BYTES = 128 * 1024  # beyond what a whole head may have, which the application answers in its own words
@@ -173,7 +173,9 @@ class WholeHeads(BoundedUnread):
 
     def _read_head(self, head: bytes) -> None:
         try:
-            self._is_old = not head.startswith(_VERSION, head.find(b"\r\n") - len(_VERSION)) and is_old(head)
+            self._is_old = False
+            if not head.startswith(_VERSION, head.find(b"\r\n") - len(_VERSION)):
+                head, self._is_old = known_version(head)
             self._parse(head)
         except Refusal as refusal:
             self._refuse(refusal, head)
@@ -215,6 +217,10 @@ class WholeHeads(BoundedUnread):
             self._check_host(host)
         if len(watched) > 1 or host is None:
             self._frame_body(watched)
+        if b"#" in self.url:
+            raise Refusal(
+                "invalid_request", "the URL has a fragment; send it without # and what follows (RFC 9112 §3.2)"
+            )
         url = httptools.parse_url(self.url)
         if url.host is not None:
             self._name_host(url.host, url.port, url.userinfo)

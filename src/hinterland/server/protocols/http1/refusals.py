@@ -15,23 +15,28 @@ from hinterland.contract.errors import Refusal
 from hinterland.server.http import REFUSED, Headers
 
 _VERSION = re.compile(rb"[A-Za-z]+/\d+(\.\d+)?")
+_LATER = re.compile(rb"HTTP/1\.[2-9]")
 _METHOD = re.compile(rb"[A-Z]{1,20}")
 _KEPT = re.compile(rb"^(Origin|Host|X-Request-Id):[ \t]*([!-~]{1,1024})[ \t]*\r$", re.IGNORECASE | re.MULTILINE)
 _KEPT_BYTES = 64 * 1024
 
 
-def is_old(head: bytes) -> bool:
-    """Whether a head that does not begin with a line of HTTP/1.1 has one of HTTP/1.0. Raises Refusal for other
-    versions, and for none."""
+def known_version(head: bytes) -> tuple[bytes, bool]:
+    """A head that does not begin with a line of HTTP/1.1, as it is read, and whether it is of HTTP/1.0.
+
+    A later minor version is read as 1.1 (RFC 9110 §2.5). Raises Refusal for other versions, and for none.
+    """
     line = _request_line(head)
-    version = line.rpartition(b" ")[2]
+    before, _, version = line.rpartition(b" ")
     if not line or version == b"HTTP/1.1":  # line breaks alone or in front (RFC 9112 §2.2)
-        return False
+        return head, False
+    if _LATER.fullmatch(version):
+        return head.replace(line, before + b" HTTP/1.1", 1), False
     if _VERSION.fullmatch(version) is None:
         raise Refusal("invalid_request", "the request line is not valid; send a method, a URL and HTTP/1.1")
     if version != b"HTTP/1.0":
         raise Refusal("http_version", f"{version.decode()[:20]} is not supported; send HTTP/1.1")
-    return True
+    return head, True
 
 
 def unreadable(error: httptools.HttpParserError, head: bytes) -> Refusal:
