@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -54,6 +55,7 @@ async def error_at(scheme: str, *, verify: str | None = None) -> HinterlandError
         ("ftp://127.0.0.1:9", "is not a proxy's address"),
         ("http://127.0.0.1:notaport", "is not a proxy's address"),
         ("http://", "is not a proxy's address"),
+        ("no proxy", "is not a proxy's address"),
     ],
 )  # fmt: skip
 async def test_a_proxy_that_can_not_be_used(put: Put, name: str, value: str, words: str) -> None:
@@ -65,6 +67,41 @@ async def test_a_proxy_that_can_not_be_used(put: Put, name: str, value: str, wor
     assert words in error.message
     assert "unset it" in error.advice
     assert "planted" not in str(error)
+
+
+@pytest.mark.parametrize("name", ["ALL_PROXY", "http_proxy"])
+@pytest.mark.parametrize("start", ["", "u:planted@", "http://", "http://u:planted@"])
+async def test_a_proxy_that_is_not_reached(put: Put, name: str, start: str) -> None:
+    """Where the proxy is not reached, the error names its variable and value, without a password, and what to do; not
+    where the server itself is asked, which NO_PROXY says."""
+    for host in ("127.0.0.1", "nonsense.invalid"):
+        put(name, f"{start}{host}:{free_port()}")
+        error = await error_at("http")
+        assert isinstance(error, ConnectError)
+        assert f"{name}={start.replace('u:planted@', '')}{host}:" in error.message
+        assert error.message.endswith(" can't be reached.")
+        assert f"Set {name} to" in error.advice
+        assert "planted" not in str(error)
+    for no_proxy in ("127.0.0.1", "*"):
+        put("no_proxy", no_proxy)
+        assert (await error_at("http")).message == ConnectError.message
+
+
+async def test_a_proxy_that_refuses(put: Put) -> None:
+    """So it is where the proxy makes no connection to the server."""
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1") as proxy:
+        address = f"127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
+        put("HTTPS_PROXY", address)
+        error = await error_at("https")
+    assert isinstance(error, ConnectError)
+    assert error.message == f"The proxy of HTTPS_PROXY={address} makes no connection to the server."
+    assert "407" in error.detail
 
 
 @pytest.mark.parametrize("name", ["SSL_CERT_FILE", "SSL_CERT_DIR"])

@@ -12,14 +12,34 @@ from hinterland.client.errors import InvalidSetting
 
 _PROXIES = ("http", "https", "all")
 _SOCKS = ("socks5", "socks5h")
+_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 
 
 def check_proxies() -> None:
     """Raises InvalidSetting for a proxy that can't be used, with the name of its variable."""
+    for proxy in _proxies():
+        _check_proxy(*proxy)
+
+
+def _proxies() -> list[tuple[str, str, str]]:
+    """The variable of each proxy, its address with a scheme, and its value as it may be shown."""
     found = getproxies()
-    for key in _PROXIES:
-        if (value := found.get(key)) and found.get("no") != "*":
-            _check_proxy(_variable(key), value if "://" in value else f"http://{value}")
+    given = [(_variable(key), found[key]) for key in _PROXIES if found.get(key)]
+    if found.get("no") == "*":
+        return []
+    return [(name, value if "://" in value else f"http://{value}", _without_password(value)) for name, value in given]
+
+
+def proxy_failure(host: str, port: int, *, is_reached: bool) -> dict[str, str]:
+    """The `message` and `advice` of an error of the proxy at this address; empty where no variable names such a
+    proxy."""
+    for variable, address, shown in _proxies():
+        parts = urlsplit(address)
+        if (parts.hostname, parts.port or _PORTS[parts.scheme]) == (host, port):
+            trouble = "makes no connection to the server" if is_reached else "can't be reached"
+            advice = f"Set {variable} to the address of a proxy, such as http://proxy.example:3128, or unset it."
+            return {"message": f"The proxy of {variable}={shown} {trouble}.", "advice": advice}
+    return {}
 
 
 def _variable(key: str) -> str:
@@ -27,11 +47,10 @@ def _variable(key: str) -> str:
     return next((name for name in names if os.environ.get(name)), f"the system's {key} proxy")
 
 
-def _check_proxy(variable: str, value: str) -> None:
-    shown = _without_password(value)
+def _check_proxy(variable: str, address: str, shown: str) -> None:
     try:
-        parts = urlsplit(value)
-        is_address = bool(parts.hostname) and parts.port != 0
+        parts = urlsplit(address)
+        is_address = bool(parts.hostname) and " " not in parts.netloc and parts.port != 0
     except ValueError:
         is_address = False
     if not is_address or parts.scheme not in ("http", "https", *_SOCKS):
@@ -47,8 +66,8 @@ def _check_proxy(variable: str, value: str) -> None:
 
 
 def _without_password(value: str) -> str:
-    scheme, _, rest = value.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"
+    start, mark, rest = value.partition("://") if "://" in value else ("", "", value)
+    return f"{start}{mark}{rest.rpartition('@')[2]}"
 
 
 def tls_context(file: str | None) -> ssl.SSLContext | None:

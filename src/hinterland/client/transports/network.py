@@ -12,7 +12,7 @@ from hinterland.client import errors
 from hinterland.client.errors import HinterlandError
 from hinterland.client.exchange import Journal, Request, Response
 from hinterland.client.options import Options
-from hinterland.client.transports.environment import check_proxies, no_tls, tls_context
+from hinterland.client.transports.environment import check_proxies, no_tls, proxy_failure, tls_context
 from hinterland.kit.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
@@ -64,14 +64,15 @@ class Network:
         """Send the request once, following no redirect."""
         scheme = request.url.partition(":")[0].lower()
         client = self._clients.get(scheme) or self._open(scheme)
-        with translated():
+        dialed = _Dialed()
+        with translated(dialed):
             sent = client.build_request(
                 request.method,
                 request.url,
                 headers=request.headers,
                 content=request.content or None,
                 timeout=self._timeout(request),
-                extensions={"trace": _watch(request.journal, self._clock)},
+                extensions={"trace": _watch(request.journal, self._clock, dialed)},
             )
             answer = await client.send(sent, stream=True)
             response = Response(status=answer.status_code, headers=dict(answer.headers.items()))
@@ -115,24 +116,35 @@ class Network:
         return request.connect, request.read, self._options.write, self._options.pool
 
 
+class _Dialed:
+    """To which address the last connection was made, or tried: the server's or a proxy's."""
+
+    host = ""
+    port = 0
+    is_reached = False
+
+
 @contextmanager
-def translated() -> Iterator[None]:
-    """Raises the library's errors as the client's own."""
+def translated(dialed: _Dialed | None = None) -> Iterator[None]:
+    """Raises the library's errors as the client's own; one of the proxy that was `dialed` names it."""
     try:
         yield
     except Exception as error:
-        own = _own(error)
+        own = _own(error, dialed)
         if own is None:
             raise
         raise own from error
 
 
-def _own(error: Exception) -> HinterlandError | None:
+def _own(error: Exception, dialed: _Dialed | None) -> HinterlandError | None:
     names = {kind.__name__ for kind in type(error).__mro__ if kind.__module__.startswith("httpx2")}
     kind = next((kind for name, kind in _TABLE if name in names), None)
     if kind is errors.ConnectError:
         kind = _connect_error(error)
-    return None if kind is None else kind(detail=_reason(error))
+    is_proxys = "ProxyError" in names or (dialed is not None and not dialed.is_reached)
+    if kind is None or dialed is None or not is_proxys:
+        return None if kind is None else kind(detail=_reason(error))
+    return kind(detail=_reason(error), **proxy_failure(dialed.host, dialed.port, is_reached=dialed.is_reached))
 
 
 def _connect_error(error: BaseException) -> type[HinterlandError]:
@@ -161,7 +173,7 @@ async def _pieces(answer: httpx2.Response) -> AsyncIterator[bytes]:
             yield piece
 
 
-def _watch(journal: Journal, clock: Clock) -> Callable[[str, dict[str, Any]], Awaitable[None]]:
+def _watch(journal: Journal, clock: Clock, dialed: _Dialed) -> Callable[[str, dict[str, Any]], Awaitable[None]]:
     started: dict[str, float] = {}
 
     async def watch(event: str, details: dict[str, Any]) -> None:
@@ -169,6 +181,10 @@ def _watch(journal: Journal, clock: Clock) -> Callable[[str, dict[str, Any]], Aw
         phase = _PHASES.get(name.rpartition(".")[2])
         if phase is None:
             return
+        if phase == "connect" and moment == "started":
+            dialed.host, dialed.port, dialed.is_reached = details["host"], details["port"], False
+        elif phase == "connect":
+            dialed.is_reached = moment == "complete"
         if moment == "started":
             started[phase] = clock.monotonic()
         else:
