@@ -22,6 +22,7 @@ def main() -> int:
         print("{suite}: {passed} of {total} passed, {failed} failed, {refused} refused with a reason".format(**row))
         for failure in row["failures"]:
             print(f"  failed: {failure}")
+    print("A refused case is one that the project says it does not support; OUT=file.json keeps the reasons.")
     if out is not None:
         out.write_text(json.dumps(rows, indent=1))
     return 1 if any(row["failed"] for row in rows) else 0

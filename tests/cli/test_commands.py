@@ -80,6 +80,13 @@ def test_a_mistyped_command(arguments: list[str]) -> None:
     assert ended.code == 2
 
 
+@pytest.mark.parametrize("group", [[], ["admin"]])
+def test_no_command(group: list[str]) -> None:
+    """Without a command a group prints its help, as with `--help`, and ends with 0: it is a question, not a mistake."""
+    shown = hinterland(*group)
+    assert (shown.code, shown.out, shown.err) == (0, hinterland(*group, "--help").out, "")
+
+
 def test_help_loads_no_server() -> None:
     """`--help` answers without loading the server's parts."""
     code = "import sys; import hinterland.cli.commands; print([m for m in sys.modules if m.startswith('hinterland.s')])"

@@ -48,7 +48,7 @@ def test_checked_again(field: AnyField, value: Any) -> None:
         stored = check(value)
     except ValueError as error:
         message = str(error)
-        assert message.startswith(("must", "use ", "item ", "the time has no offset"))
+        assert message.startswith(("must", "use ", "item "))
     else:
         assert repr(check(stored)) == repr(stored)
 

@@ -294,10 +294,20 @@ def test_postgresql_away_at_the_start(app: Path, tmp_path: Path, postgres_dsn: s
     """A database that can't be reached, or isn't there, is one message that names the setting."""
     away = f"postgresql://nobody@127.0.0.1:{free_port()}/none"
     missing = postgres_dsn.replace("/test_", "/no_test_")
-    for dsn in (away, missing, "postgres//", "mysql://x/y"):
+    for dsn in (away, missing):
         said = refused(app, tmp_path, env={"HINTERLAND_DATABASE_URL": dsn})
         assert "PostgreSQL can't be reached" in said
         assert "HINTERLAND_DATABASE_URL" in said
+
+
+def test_a_database_of_another_kind(app: Path, tmp_path: Path) -> None:
+    """A database that is not supported is one message that names the setting, and which are."""
+    for dsn in ("postgres//", "mysql://u:planted@x/y", "sqlite:///data.db"):
+        said = refused(app, tmp_path, env={"HINTERLAND_DATABASE_URL": dsn})
+        assert "HINTERLAND_DATABASE_URL" in said
+        assert "give a PostgreSQL database as postgresql://" in said
+        assert "can't be reached" not in said
+        assert "planted" not in said
 
 
 def test_postgresql_away_during_requests(

@@ -178,18 +178,23 @@ async def test_paths_that_there_are_not(api: Api) -> None:
         assert answer.headers["allow"] == allowed
 
 
-async def test_readiness(api: Api) -> None:
-    """Ready names the database and the last revision; while the database does not answer it says when to ask again."""
+async def test_readiness(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    """Ready names the database and the last revision; while the database does not answer it says when to ask again, and
+    the log has one line with the reason, since it is asked again and again."""
     await api("POST", "/v1/records/things", json={})
     assert (await api("GET", "/readyz")).json() == {"status": "ready", "database": "sqlite", "revision": 1}
     api.backend.storage.head = _gone  # type: ignore[method-assign]
     answer = await api("GET", "/readyz")
     assert "unreachable" not in problem(answer, 503, "unavailable")["message"]
     assert answer.headers["retry-after"] == "1"
+    (line,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert "'/readyz' failed" in line.getMessage()
+    assert "unreachable at /srv/data" in line.getMessage()
+    assert line.exc_info is None
 
 
 async def _gone() -> Any:
-    raise StorageError("unreachable at /srv/data")
+    raise StorageError("unreachable at /srv/data") from OSError("unreachable at /srv/data,\nfor now")
 
 
 async def test_the_keys(api: Api) -> None:

@@ -14,11 +14,10 @@ cli = typer.Typer(
     name="hinterland",
     cls=Group,
     help="A backend that one command starts. Begin with: hinterland serve app.py",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-admin = typer.Typer(cls=Group, help="Administrators: who passes every rule.", no_args_is_help=True)
+admin = typer.Typer(cls=Group, help="Administrators: who passes every rule.")
 cli.add_typer(admin, name="admin")
 
 AppFile = Annotated[

@@ -32,6 +32,7 @@ _LEAST_AUTH = {
 _LEAST = {"request_seconds": 0.001, "max_body_bytes": 1, "log_days": 0, "answer_days": 0, "stream_buffer": 1,
           "keep_alive_seconds": 0.001}  # fmt: skip
 _WORDS: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false"}  # a text is any text
+_DATABASES = ("postgresql", "postgres")
 _HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]")
 _ORIGIN = re.compile(r"\*|loopback|null|[a-z][a-z0-9+.-]*://[^/\s,A-Z]+")
 
@@ -101,6 +102,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         _check_least(self, _LEAST, "")
+        scheme, found, _ = self.database_url.partition("://")
+        if self.database_url and (not found or scheme not in _DATABASES):
+            shown = f"the scheme {scheme[:20]!r}, which is not supported" if found else "no scheme"
+            raise SettingsError(
+                f"database_url (HINTERLAND_DATABASE_URL) has {shown}; give a PostgreSQL database as "
+                "postgresql://user@host/name (or postgres://), or none for SQLite in the data folder (--data)"
+            )
         for host in self.allowed_hosts:
             if _HOST.fullmatch(host) is None:
                 raise SettingsError(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, timedelta, timezone, tzinfo
 from decimal import Decimal
 from typing import Any
 
 from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.fields import AnyField, Boolean, Instant, Int64, Integer, Json, List, Number, from_text
 from hinterland.contract.imports import Import
-from hinterland.contract.values import format_instant
+from hinterland.contract.values import parse_instant
 from hinterland.server.data.catalogue import Entry
 
 TIMES = ("created_at", "updated_at")
@@ -22,6 +22,7 @@ _DECIMAL = re.compile(r"[+-]?(\d{1,400}(\.\d{0,400})?|\.\d{1,400})(e[+-]?\d{1,3}
 _COMMA = re.compile(r"([+-]?)(\d{1,3}(?:[. \u00a0\u202f]\d{3})+|\d+)(?:,(\d+))?", re.ASCII)
 _GROUPING = re.compile("[. \u00a0\u202f]")
 _LOCAL = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)?)?", re.ASCII)
+_DAY_LENGTH = len("2026-01-31")
 _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)?", re.ASCII)
 
 _NO_OFFSET = "has no offset; write one such as Z or +02:00, or name the timezone of the import (--timezone)"
@@ -108,11 +109,11 @@ class RowValues:
         if self.zone is None:
             raise ValueError(_NO_OFFSET)
         try:
-            moment = datetime.fromisoformat(value.upper().replace(",", ".")).replace(tzinfo=self.zone).astimezone(UTC)
-        except (ValueError, OverflowError):
+            moment = parse_instant(value if len(value) > _DAY_LENGTH else f"{value}T00:00", self.zone)
+        except ValueError:
             return value  # the field's own check says what is wrong with it
         self.zoned += 1
-        return format_instant(moment)
+        return moment
 
 
 def zone_of(name: str) -> tzinfo:

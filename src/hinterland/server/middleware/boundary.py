@@ -34,6 +34,7 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _PREFIX = secrets.token_hex(4).encode()  # of this process, so that two of them give no id twice
 _count = itertools.count(1)
 STREAMS = ("/v1/events",)
+PROBES = ("/readyz",)  # asked every few seconds; what failed is said in a line
 LOG_LINES = 60  # a minute, of each kind of refusal that is logged
 MAX_HEADER_BYTES = 32 * 1024
 MAX_HEADERS = 200
@@ -80,7 +81,10 @@ class Boundary:
         request_id = send.id.decode()
         refusal = self._refusal(error)
         if refusal.status >= 500 and REFUSED not in scope:  # what callers do wrong does not fill the log
-            log.error("%s %.200r failed, request %s", scope["method"], scope["path"], request_id, exc_info=error)
+            is_probe = refusal.code == "unavailable" and scope["path"] in PROBES
+            reason = ": " + " ".join(str(_root(error)).split()) if is_probe else ""
+            where = (scope["method"], scope["path"], request_id, reason)
+            log.error("%s %.200r failed, request %s%s", *where, exc_info=None if is_probe else error)
         if not send.is_started:
             answer: HttpAnswer = problem_answer(refusal, request_id)
             await send_answer(scope, send, answer)
@@ -91,6 +95,13 @@ class Boundary:
         if isinstance(error, TimeoutError):
             return Refusal("timeout", f"the request took longer than {self.seconds:g} s (setting request_seconds)")
         return Refusal("internal", "the server made a mistake; its log has the request id")
+
+
+def _root(error: BaseException) -> BaseException:
+    """What the error came from."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 class _Limit:
