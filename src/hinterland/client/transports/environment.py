@@ -30,16 +30,16 @@ def _proxies() -> list[tuple[str, str, str]]:
     return [(name, value if "://" in value else f"http://{value}", _without_password(value)) for name, value in given]
 
 
-def proxy_failure(host: str, port: int, *, is_reached: bool) -> dict[str, str]:
-    """The `message` and `advice` of an error of the proxy at this address; empty where no variable names such a
+def proxy_failure(host: str, port: int, *, is_reached: bool) -> tuple[str, str]:
+    """The message and the advice of an error of the proxy at this address; empty where no variable names such a
     proxy."""
     for variable, address, shown in _proxies():
         parts = urlsplit(address)
         if (parts.hostname, parts.port or _PORTS[parts.scheme]) == (host, port):
             trouble = "makes no connection to the server" if is_reached else "can't be reached"
             advice = f"Set {variable} to the address of a proxy, such as http://proxy.example:3128, or unset it."
-            return {"message": f"The proxy of {variable}={shown} {trouble}.", "advice": advice}
-    return {}
+            return f"The proxy of {variable}={shown} {trouble}.", advice
+    return "", ""
 
 
 def _variable(key: str) -> str:

@@ -144,7 +144,8 @@ def _own(error: Exception, dialed: _Dialed | None) -> HinterlandError | None:
     is_proxys = "ProxyError" in names or (dialed is not None and not dialed.is_reached)
     if kind is None or dialed is None or not is_proxys:
         return None if kind is None else kind(detail=_reason(error))
-    return kind(detail=_reason(error), **proxy_failure(dialed.host, dialed.port, is_reached=dialed.is_reached))
+    message, advice = proxy_failure(dialed.host, dialed.port, is_reached=dialed.is_reached)
+    return kind(message, advice=advice, detail=_reason(error))
 
 
 def _connect_error(error: BaseException) -> type[HinterlandError]:
