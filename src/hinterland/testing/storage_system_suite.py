@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
 from hinterland.contract.errors import Refusal
-from hinterland.server.storage.protocol import Storage
+from hinterland.server.storage.protocol import Storage, Transaction
 from hinterland.server.storage.system import Amend, Drop, Expect, LostRace, Put, Row, RowAct, Signal
 from hinterland.testing.storage_scribe import Edit, tables, write
 
@@ -144,6 +146,30 @@ class SystemSuite:
         await act(storage, *(Put("_answers", {**row, "key": str(at), "at": float(at)}) for at in (10, 20, 30)))
         await storage.forget_answers(20)
         assert [kept["at"] for kept in await storage.rows("_answers", {})] == [20, 30]
+
+    @pytest.mark.parametrize("table", ["_answers", "_mutations"])
+    @pytest.mark.parametrize("count", [1_000, 2_300])
+    async def test_much_to_forget(self, storage: Storage, table: str, count: int) -> None:
+        """Many answers, and fates of mutations, are forgotten in steps, each of 1,000 at most, to the same end."""
+        if table == "_answers":
+            row = {"caller": "1", "fingerprint": "f", "status": 201, "body": b"{}", "revision": 1}
+        else:
+            row = {"account": "1", "content": "c", "result": b""}
+        name = "key" if table == "_answers" else "id"
+        await act(storage, *(Put(table, {**row, name: str(n), "at": 15.0}) for n in range(count)))
+        await act(storage, *(Put(table, {**row, name: f"late {n}", "at": 20.0}) for n in range(3)))
+        left: list[int] = []
+
+        @asynccontextmanager
+        async def counted() -> AsyncIterator[Transaction]:
+            async with begin() as transaction:
+                yield transaction
+            left.append(len(await storage.rows(table, {})))
+
+        begin, storage.transaction = storage.transaction, counted  # type: ignore[method-assign]
+        await (storage.forget_answers if table == "_answers" else storage.prune)(20)
+        assert left == [max(count - 1_000 * step, 0) + 3 for step in range(1, count // 1_000 + 2)]
+        assert {kept["at"] for kept in await storage.rows(table, {})} == {20}
 
     async def test_acts_in_order(self, storage: Storage) -> None:
         """Each act sees what those before it did."""

@@ -101,11 +101,16 @@ def _schema(path: Path) -> list[tuple[object, ...]]:
 
 async def test_a_migration_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A migration stopped at any statement → the old schema or the new, never between."""
-    async with opened(SqliteStorage(tmp_path / "whole"), []):
-        pass
-    new = _schema(tmp_path / "whole" / FILE_NAME)
-    statements = sum(map(len, migrations.steps("sqlite"))) + 2  # and the version and the lineage
-    for number in range(statements):
+    steps = migrations.steps("sqlite")
+    schemas: list[list[tuple[object, ...]]] = [[]]  # before each statement: those of the steps, their versions, lineage
+    for count, step in enumerate(steps, 1):
+        with monkeypatch.context() as patch:
+            patch.setattr(migrations, "steps", lambda dialect, count=count: steps[:count])
+            async with opened(SqliteStorage(tmp_path / f"whole {count}"), []):
+                pass
+        schemas += [*[schemas[-1]] * len(step), _schema(tmp_path / f"whole {count}" / FILE_NAME)]
+    new = schemas[-1]
+    for number, expected in enumerate(schemas):
         folder = tmp_path / str(number)
         left = itertools.count(number, -1)
 
@@ -119,7 +124,7 @@ async def test_a_migration_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             patch.setattr(apsw, "connection_hooks", [hook])
             with pytest.raises(StorageError):
                 await SqliteStorage(folder).open()
-        assert _schema(folder / FILE_NAME) == (new if number == statements - 1 else [])
+        assert _schema(folder / FILE_NAME) == expected
         async with opened(SqliteStorage(folder), []) as storage:
             assert storage.lineage
         assert _schema(folder / FILE_NAME) == new

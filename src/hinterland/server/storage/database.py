@@ -10,6 +10,7 @@ from hinterland.contract.identity import RecordId
 from hinterland.server.storage import statements
 from hinterland.server.storage.protocol import Head, LogPage, StoredRecord
 from hinterland.server.storage.reading import Reads
+from hinterland.server.storage.system import ANSWERS, MUTATIONS, SystemTable
 from hinterland.server.storage.writing import Writes
 
 _PRUNED_AT_ONCE = 1_000
@@ -56,8 +57,7 @@ class Database(Reads):
     async def prune(self, before: float) -> None:
         """Forget the log's entries older than `before` (seconds since 1970), but never the last commit; and the fates
         of mutations, which a copy of a device's store may ask for."""
-        async with self.transaction() as transaction:
-            await transaction.execute(statements.FORGET_MUTATIONS, (before,))
+        await self._forget(MUTATIONS, before)
         kept = await self.fetch(statements.FIRST_KEPT, (before,))
         oldest = await self.fetch(statements.OLDEST)
         if not kept or not oldest:
@@ -68,5 +68,10 @@ class Database(Reads):
 
     async def forget_answers(self, before: float) -> None:
         """Forget the answers of idempotency keys older than `before` (seconds since 1970)."""
-        async with self.transaction() as transaction:
-            await transaction.execute(statements.FORGET_ANSWERS, (before,))
+        await self._forget(ANSWERS, before)
+
+    async def _forget(self, table: SystemTable, before: float) -> None:
+        sql, count = statements.forget(table), _PRUNED_AT_ONCE
+        while count == _PRUNED_AT_ONCE:
+            async with self.transaction() as transaction:
+                count = len(await transaction.fetch(sql, (before, _PRUNED_AT_ONCE)))

@@ -8,7 +8,10 @@ from hinterland.server.storage.system import SYSTEM_TABLES
 
 
 def steps(dialect: DialectName) -> list[list[str]]:
-    """The statements of each step; step n of the list brings the schema to version n + 1. Steps are only appended."""
+    """The statements of each step; step n of the list brings the schema to version n + 1. Steps are only appended.
+
+    The first makes the tables of `SYSTEM_TABLES`: what one gets later, it gets in a step of its own, not there.
+    """
     first = [statement for table in SYSTEM_TABLES for statement in statements.system_ddl(table, dialect)]
     first += statements.log_ddl(dialect)
     if dialect == "postgres":
@@ -16,4 +19,4 @@ def steps(dialect: DialectName) -> list[list[str]]:
             "CREATE TABLE _head (one integer PRIMARY KEY CHECK (one = 1), revision bigint NOT NULL)",
             "INSERT INTO _head VALUES (1, 0)",
         ]
-    return [first]
+    return [first, ["CREATE INDEX _answers_at ON _answers (at)"]]

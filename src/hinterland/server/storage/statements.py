@@ -244,8 +244,6 @@ DECLARE = (
     "INSERT INTO _collections (name, definition, last_id) VALUES (?, ?, 0) "
     "ON CONFLICT (name) DO UPDATE SET definition = excluded.definition"
 )
-FORGET_ANSWERS = "DELETE FROM _answers WHERE at < ?"
-FORGET_MUTATIONS = "DELETE FROM _mutations WHERE at < ?"
 INSERT_LOG = f"INSERT INTO _log ({LOG_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 LOG_AFTER = f"SELECT {LOG_COLUMNS} FROM _log WHERE revision > ? AND revision <= ? ORDER BY revision LIMIT ?"
 LOG_OF_RECORD = (
@@ -268,6 +266,13 @@ FIRST_KEPT = (
     'SELECT revision FROM _log WHERE at >= ? OR "commit" = (SELECT max(revision) FROM _log) ORDER BY revision LIMIT 1'
 )
 PRUNE = "DELETE FROM _log WHERE revision < ?"
+
+
+def forget(table: SystemTable) -> str:
+    """Delete rows of a system table older than a time, at most a number of them, the oldest first; a row for each."""
+    key = ", ".join(map(quote, table.key))
+    oldest = f"SELECT {key} FROM {table.name} WHERE at < ? ORDER BY at LIMIT ?"
+    return f"DELETE FROM {table.name} WHERE ({key}) IN ({oldest}) RETURNING 1"
 
 
 def record_id(text: str, *, is_integer: bool) -> RecordId:

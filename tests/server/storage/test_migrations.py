@@ -1,0 +1,76 @@
+"""The system's own schema: the same by every way to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from hinterland.server.storage import migrations, statements
+from hinterland.server.storage.postgres import PostgresStorage
+from hinterland.server.storage.protocol import DialectName, Storage
+from hinterland.server.storage.sqlite import SqliteStorage
+from hinterland.server.storage.system import ANSWERS, MUTATIONS, Put, SystemTable
+from hinterland.testing.storage_scribe import opened
+
+Make = Callable[[], Storage]
+_FOUND: dict[DialectName, str] = {
+    "sqlite": "SELECT name, tbl_name, sql FROM sqlite_schema ORDER BY name",
+    "postgres": "SELECT indexname, tablename, indexdef FROM pg_indexes WHERE schemaname = current_schema() ORDER BY 1",
+}
+ANSWER = {"caller": "1", "key": "k", "fingerprint": "f", "status": 201, "body": b"{}", "revision": 1, "at": 1.0}
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
+    """Makes a storage on one database."""
+    if request.param == "sqlite":
+        return lambda: SqliteStorage(tmp_path)
+    dsn = request.getfixturevalue("postgres_dsn")
+    return lambda: PostgresStorage(dsn)
+
+
+async def empty(storage: Storage) -> None:
+    """Delete all that a closed storage kept."""
+    if isinstance(storage, SqliteStorage):
+        for file in storage.folder.iterdir():
+            file.unlink()
+    else:
+        connection = await asyncpg.connect(storage.dsn)  # type: ignore[attr-defined]
+        await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        await connection.close()
+
+
+async def _schema(storage: Storage) -> list[tuple[object, ...]]:
+    return [tuple(row) for row in await storage.fetch(_FOUND[storage.dialect])]
+
+
+async def test_an_older_database(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database of every earlier version has the schema of a fresh one once it is opened, and what was in it."""
+    async with opened(make(), []) as fresh:
+        expected = await _schema(fresh)
+    all_steps = migrations.steps(fresh.dialect)
+    for number in range(1, len(all_steps)):
+        await empty(fresh)
+        with monkeypatch.context() as patch:
+            patch.setattr(migrations, "steps", lambda dialect, number=number: all_steps[:number])
+            async with opened(make(), []) as old:
+                assert await _schema(old) != expected
+                async with old.transaction() as transaction:
+                    await transaction.act([Put("_answers", ANSWER)])
+        for _ in range(2):
+            async with opened(make(), []) as storage:
+                assert await _schema(storage) == expected
+                assert await storage.rows("_answers", {}) == [ANSWER]
+
+
+@pytest.mark.parametrize("table", [ANSWERS, MUTATIONS], ids=lambda table: table.name)
+async def test_what_is_forgotten_is_found_by_an_index(tmp_path: Path, table: SystemTable) -> None:
+    """What is too old is found by an index over the time, and deleted by the key: nothing else is read."""
+    async with opened(SqliteStorage(tmp_path), []) as storage:
+        plan = await storage.fetch(f"EXPLAIN QUERY PLAN {statements.forget(table)}", (1.0, 10))
+        steps = [row[3] for row in plan if "SUBQUERY" not in row[3]]
+        assert [" USING " in step for step in steps] == [True] * len(steps)
+        assert any(f"INDEX {table.name}_at (at<?)" in step for step in steps), steps
