@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from hinterland.client.errors import Conflict, ConnectionLost, NotFound, TooLarge, Unauthorized, ValidationFailed
 from hinterland.client.local import mutations
-from hinterland.client.local.errors import OnItsWay
+from hinterland.client.local.errors import OnItsWay, StoreError
 from hinterland.contract.changes import Write
 from hinterland.contract.sync import MAX_WRITES
 from hinterland.kit.clock import ManualClock
-from tests.client.local.conftest import NOTES, OPEN, next_of
+from tests.client.local.conftest import NOTES, OPEN, next_of, until
 from tests.client.local.steps import Tampered, create, lost, states
 from tests.support.model_server import ModelServer
 
@@ -173,3 +176,41 @@ async def test_fates_are_kept(device: OPEN, server: ModelServer, monkeypatch: py
     await local.close()
     again = await device()
     assert await again.outbox.fate(handles[4].mutation) == await again.outbox.settled(handles[4].mutation)
+
+
+async def test_nothing_is_kept_for_a_caller_that_has_gone(device: OPEN) -> None:
+    """A wait for a fate that is cancelled, or that fails because the store can't be read, leaves nothing behind and
+    ends no other wait for the same write."""
+    local = await device()
+    written = await local.collection("notes").create({"text": "hello"})
+    staying, going = [asyncio.create_task(written.settled()) for _ in range(2)]
+    await local.outbox.list()  # both have read that the fate is open
+    going.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await going
+    await local.store.write(lambda c: c.execute("ALTER TABLE fates RENAME TO elsewhere"))
+    with pytest.raises(StoreError):
+        await written.settled()
+    await local.store.write(lambda c: c.execute("ALTER TABLE elsewhere RENAME TO fates"))
+    await local.sync.now()
+    assert (await staying).is_applied
+    assert not local.outbox._waiting
+
+
+async def test_fates_that_can_not_be_read_are_logged(
+    device: OPEN, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    """Where another process wrote and the fates can't be read, the log says so, no task ends with an error that nobody
+    takes, and the wait goes on."""
+    local = await device()
+    written = await local.collection("notes").create({"text": "hello"})
+    waiting = asyncio.create_task(written.settled())
+    await local.outbox.list()
+    with closing(sqlite3.connect(tmp_path / "phone.db")) as other:
+        other.execute("ALTER TABLE fates RENAME TO elsewhere")
+        await local.store.look()
+        await until(lambda: not local.outbox._looking)
+        other.execute("ALTER TABLE elsewhere RENAME TO fates")
+    assert "cannot read the fates that another process may have written" in caplog.text
+    await local.sync.now()
+    assert (await waiting).is_applied

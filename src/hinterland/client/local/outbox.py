@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
+from itertools import chain
 from typing import Any, TypeVar
 
 from hinterland.client.errors import ClientClosed, NotFound, Unauthorized
 from hinterland.client.local import mutations
 from hinterland.client.local.connection import News, Scope
+from hinterland.client.local.errors import StoreError
 from hinterland.client.local.fates import Counts, Entry, Fate
 from hinterland.client.local.status import Bell
 from hinterland.client.local.store import Store
@@ -19,6 +22,7 @@ from hinterland.contract.identity import RecordId, new_id
 from hinterland.contract.records import Document
 from hinterland.kit.clock import Clock
 
+_log = logging.getLogger("hinterland.client")
 T = TypeVar("T")
 Read = Callable[[Document], T]
 
@@ -51,7 +55,7 @@ class Outbox:
         self._clock = clock
         self._where = where
         self._on_change = on_change
-        self._waiting: dict[str, asyncio.Future[Fate]] = {}
+        self._waiting: defaultdict[str, set[asyncio.Future[Fate]]] = defaultdict(set)  # by mutation, one a caller
         self._looking: set[asyncio.Task[None]] = set()
         self.bell = Bell()
         store.listen(self._hear)
@@ -131,22 +135,26 @@ class Outbox:
         """The fate of a write as soon as it is known. Raises NotFound where nothing is known of the write, and
         ClientClosed when the store is closed before."""
         self._store.guard.check()
-        future = self._waiting.get(mutation)
-        if future is None:
-            future = self._waiting[mutation] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Fate] = asyncio.get_running_loop().create_future()
+        self._waiting[mutation].add(future)  # before the fate is read, so that one that comes meanwhile is not missed
         try:
             self._settle(await self.fate(mutation))
-        except (NotFound, ClientClosed):
-            self._waiting.pop(mutation, None)
-            raise
-        return await asyncio.shield(future)
+            return await future
+        finally:
+            self._forget(mutation, future)
+
+    def _forget(self, mutation: str, future: asyncio.Future[Fate]) -> None:
+        if waiting := self._waiting.get(mutation):
+            waiting.discard(future)
+            if not waiting:
+                del self._waiting[mutation]
 
     def close(self) -> None:
         """Tell those who wait for a fate that the store is closed."""
-        waiting, self._waiting = self._waiting, {}
-        for future in waiting.values():
+        for future in chain.from_iterable(self._waiting.values()):
             future.set_exception(ClientClosed())
-            future.exception()  # seen, though nobody may wait any longer
+            future.exception()  # seen, also where its caller meets another error first
+        self._waiting.clear()
         for task in self._looking:
             task.cancel()
 
@@ -163,10 +171,16 @@ class Outbox:
     async def _look(self) -> None:
         """Another process may have settled what is waited for here."""
         for mutation in tuple(self._waiting):
-            with suppress(NotFound):
+            try:
                 self._settle(await self.fate(mutation))
+            except NotFound:  # its own caller meets the same
+                continue
+            except StoreError as error:
+                _log.warning("cannot read the fates that another process may have written: %s", error)
+                return
 
     def _settle(self, fate: Fate | None) -> None:
-        future = self._waiting.pop(fate.mutation, None) if fate is not None else None
-        if future is not None and fate is not None and not future.done():
-            future.set_result(fate)
+        if fate is not None:
+            for future in self._waiting.pop(fate.mutation, ()):
+                if not future.done():  # a cancelled one is
+                    future.set_result(fate)

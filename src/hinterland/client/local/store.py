@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from hinterland.client.answers import refused_here
 from hinterland.client.errors import ClientClosed
@@ -155,12 +155,12 @@ class Store:
         Where the disk is full, an urgent one gets the room that was set aside, so that the outbox can be emptied.
         """
         try:
-            outcome, _ = await self._run(lambda: self._transact(act))
+            outcome, _ = await self._run(lambda: self._transact(act), self._announce_written)
         except StoreFull:
             if not is_urgent:
                 raise
             await self._run(self._make_room)
-            outcome, _ = await self._run(lambda: self._transact(act))
+            outcome, _ = await self._run(lambda: self._transact(act), self._announce_written)
         return outcome
 
     def _make_room(self) -> None:
@@ -193,13 +193,14 @@ class Store:
             raise ClientClosed
         return self._connection
 
-    async def _run(self, act: Callable[[], T]) -> T:
+    async def _run(self, act: Callable[[], T], on_done: Callable[[asyncio.Future[T]], None] | None = None) -> T:
         self.guard.check()
         self.check_open()
-        future = asyncio.get_running_loop().run_in_executor(self._executor, act)
-        future.add_done_callback(self._tell)
+        future: asyncio.Future[T] = asyncio.get_running_loop().run_in_executor(self._executor, act)
+        if on_done is not None:
+            future.add_done_callback(on_done)
         try:
-            # A cancelled caller does not undo what the thread does: the news must come all the same.
+            # A cancelled caller does not undo what the thread does: `on_done` is called all the same.
             return await asyncio.shield(future)
         except (sqlite3.Error, TooNew) as error:
             if is_damage(error) and self._connection is not None:
@@ -211,10 +212,9 @@ class Store:
         except Refusal as error:
             raise refused_here(error) from None
 
-    def _tell(self, future: asyncio.Future[Any]) -> None:
-        outcome = None if future.cancelled() or future.exception() is not None else future.result()
-        if isinstance(outcome, tuple) and len(outcome) == 2 and isinstance(outcome[1], News) and outcome[1]:
-            self._announce(outcome[1])
+    def _announce_written(self, future: asyncio.Future[tuple[T, News]]) -> None:
+        if not future.cancelled() and future.exception() is None and (news := future.result()[1]):
+            self._announce(news)
 
     def _announce(self, news: News) -> None:
         for listener in tuple(self._listeners):
