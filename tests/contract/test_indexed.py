@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+
 import pytest
 
 from hinterland.contract.errors import Refusal
-from hinterland.contract.fields import AnyField, Bytes, Integer, Json, List, Text
+from hinterland.contract.fields import AnyField, Bytes, Instant, Integer, Json, List, Text
 from hinterland.contract.indexed import INDEXED_BYTES, limits
 from hinterland.contract.records import Collection, Shape
 
@@ -35,6 +37,35 @@ def test_bytes_count(letter: str) -> None:
         Shape(THINGS).new({"one": fits + letter, "free": fits + letter})
     size = len((fits + letter).encode())
     assert refused.value.errors == {"one": [f"must have at most 2,000 bytes, since it is indexed; has {size:,}"]}
+
+
+@pytest.mark.parametrize("count", [1_501, 1_502, 1_503])
+def test_bytes_are_counted(count: int) -> None:
+    """Of Bytes the bytes count, not the letters of base64: 1,500 fit, one more is refused with both numbers."""
+    shape = Shape(Collection(name="things", fields={"x": Bytes(unique=True)}))
+    fits = b64encode(bytes(1_500)).decode()
+    assert shape.new({"x": fits})["x"] == fits
+    with pytest.raises(Refusal) as refused:
+        shape.new({"x": b64encode(bytes(count)).decode()})
+    assert refused.value.errors == {"x": [f"must have at most 1,500 bytes, since it is indexed; has {count:,}"]}
+
+
+def test_a_default_that_no_index_holds() -> None:
+    """A default that is too long for an index of its field, its own or a group's, is refused by the field's name."""
+    alone: dict[str, AnyField] = {"x": Text(index=True, default="a" * 2_001)}
+    shared: dict[str, AnyField] = {"x": Text(default="a" * 1_001), "y": Text()}
+    with pytest.raises(ValueError, match=r"^things\.x: its default must have at most 2,000 bytes, since it is indexed"):
+        Collection(name="things", fields=alone)
+    with pytest.raises(ValueError, match=r"^things\.x: its default must have at most 1,000 bytes, since it is indexed"):
+        Collection(name="things", fields=shared, indexes=(("x", "y"),))
+
+
+def test_many_fields_in_a_group() -> None:
+    """A group has 16 fields at most: more could exceed what an entry may have, and 32 columns on PostgreSQL."""
+    fields: dict[str, AnyField] = {f"f{n}": Instant() for n in range(17)}
+    Collection(name="things", fields=fields, indexes=(tuple(fields)[:16],))
+    with pytest.raises(ValueError, match="names 17 fields; name at most 16"):
+        Collection(name="things", fields=fields, indexes=(tuple(fields),))
 
 
 def test_what_no_index_holds() -> None:

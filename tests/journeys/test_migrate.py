@@ -135,6 +135,18 @@ def test_additions_are_made_at_the_start(server_process: Serve, tmp_path: Path, 
         assert client.patch("/v1/records/books/b0", json={"notes": "mine"}).json()["notes"] == "mine"
 
 
+def test_a_value_that_no_index_holds(server_process: Serve, tmp_path: Path, data: Path) -> None:
+    """Where a stored value is too long for an index that is added, `migrate` and the start say so in the same words."""
+    server = server_process(written(tmp_path, OLD), data)
+    with httpx2.Client(base_url=server.url, timeout=30) as client:
+        assert client.patch("/v1/records/books/b0", json={"title": "x" * 2_001}).status_code == 200
+    assert server.terminate() == 0
+    app = written(tmp_path, OLD.replace('"title": Text()', '"title": Text(index=True)', 1))
+    words = "books.title: 1 stored values have more than 2,000 bytes; shorten it, or leave it out"
+    for command in (("migrate",), ("serve", "--port", free_port())):
+        assert words in told(hinterland(*command, app, "--data", data))
+
+
 def test_from_a_refused_start_to_served_records(server_process: Serve, tmp_path: Path, data: Path) -> None:
     """Other changes refuse the start with the command to run; that command tells, does it, and the server serves it."""
     app = written(tmp_path, NEW)

@@ -36,7 +36,10 @@ async def migrate(path: Path, data: Path, *, is_agreed: bool) -> None:
 
 
 async def _migrate(app: App, storage: Storage, *, is_agreed: bool) -> None:
-    if not schema.breaking(await schema.stored(storage), app.collections):
+    stored = await schema.stored(storage)
+    if not schema.breaking(stored, app.collections):
+        if reasons := await schema.too_long(storage, storage.dialect, stored, app.collections):
+            fail(schema.index_problem(reasons))
         say("There is nothing to migrate: `hinterland serve` makes what is new by itself.")
         return
     rehearsed = await bring(storage, app.collections, SystemClock().now(), is_rehearsal=True)

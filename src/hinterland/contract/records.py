@@ -78,12 +78,17 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             _check_declaration(f"{self.name}.{name}", field)
         for group in self.indexes:
             _check_index(self, group)
+        for name, limit in indexed.limits(self.fields, self.indexes).items():
+            field = self.fields[name]
+            _check_default(f"{self.name}.{name}", field, indexed.bounded(field, checker(field), limit))
 
 
 def _check_index(collection: Collection, group: tuple[str, ...]) -> None:
     place = f"{collection.name}: the index {', '.join(group)}"
     if len(group) < 2 or len(set(group)) != len(group):
         raise ValueError(f"{place} must name two or more different fields; for one field say index=True on it")
+    if len(group) > indexed.GROUP_FIELDS:
+        raise ValueError(f"{place} names {len(group)} fields; name at most {indexed.GROUP_FIELDS}")
     for name in group:
         if name not in collection.fields or isinstance(collection.fields[name], List | Json | Bytes):
             raise ValueError(f"{place}: {name!r} is no field that can be indexed")
@@ -104,6 +109,10 @@ def _check_declaration(place: str, field: AnyField) -> None:
         check = checker(field)
     except re.error as error:
         raise ValueError(f"{place}: its pattern is no regular expression: {error}") from None
+    _check_default(place, field, check)
+
+
+def _check_default(place: str, field: AnyField, check: Check) -> None:
     if field.default is not None:
         try:
             check(strict_json.checked(msgspec.to_builtins(field.default)))
@@ -138,7 +147,7 @@ class Shape:
         self.names = tuple(collection.fields)
         self._checks: dict[str, Check] = {name: checker(field) for name, field in collection.fields.items()}
         for name, limit in indexed.limits(collection.fields, collection.indexes).items():
-            self._checks[name] = indexed.bounded(self._checks[name], limit)
+            self._checks[name] = indexed.bounded(collection.fields[name], self._checks[name], limit)
         self._required = frozenset(name for name, field in collection.fields.items() if field.required)
         self._defaults = {n: self.check(n, f.default) for n, f in collection.fields.items() if f.default is not None}
         self._filled = tuple(n for n, f in collection.fields.items() if f.fill == "auth.id")

@@ -130,9 +130,8 @@ async def _declare(app: App, storage: Storage) -> None:
     known = await schema.stored(storage)
     if reasons := schema.breaking(known, app.collections):
         raise schema.SchemaChange(reasons, is_possible=not schema.impossible(known, app.collections))
-    if reasons := await schema.too_long(storage, known, app.collections):
-        listed = ", ".join(reasons)
-        raise StorageError(f"an index of the app file can't hold what is stored: {listed}; shorten it, or leave it out")
+    if reasons := await schema.too_long(storage, storage.dialect, known, app.collections):
+        raise StorageError(schema.index_problem(reasons))
     await storage.declare(app.collections)
 
 

@@ -26,6 +26,7 @@ from hinterland.contract.fields import (
 )
 from hinterland.contract.identity import Principal
 from hinterland.contract.imports import Import
+from hinterland.contract.indexed import GROUP_FIELDS, INDEXED_BYTES
 from hinterland.contract.records import EVERYBODY, Collection
 from hinterland.server.app import opened
 from hinterland.server.backend import Backend
@@ -333,15 +334,30 @@ async def test_an_index_that_is_added(database: Database, groups: tuple[tuple[st
     old = notes(x=Text(), y=Text())
     indexed = notes(indexes=groups, x=Text(index=not groups), y=Text())
     await stored(database, old, {"id": "a", "x": "é" * 1_001}, {"id": "b", "x": "short"})
-    with pytest.raises(StorageError, match=r"notes.x: 1 stored values have more than [12],000 bytes; shorten it"):
+    with pytest.raises(StorageError, match=r"notes.x: 1 stored values have more than [12],000 bytes; shorten it") as no:
         async with serving(database, indexed):
             pass
+    assert (await changed(database, indexed)).problems == (str(no.value),)
+    more = notes(indexes=groups, x=Text(index=not groups), y=Text(), z=Integer(default=1))
+    told = (await changed(database, more)).problems
+    assert len(told) == 1
+    assert (told == (str(no.value),)) if groups else ("since it is indexed; has 2,002" in told[0])
     async with serving(database, old) as backend:
         await backend.writer.submit(
             WriteRequest([Write(act="patch", collection="notes", id="a", body={"x": "é" * 500})], ADMIN)
         )
     async with serving(database, indexed):
         pass
+
+
+async def test_the_largest_entry(database: Database) -> None:
+    """A group of as many fields as there may be, of the largest values, is held by the index on each database."""
+    times: dict[str, AnyField] = {f"t{n}": Instant() for n in range(GROUP_FIELDS - 1)}
+    full = Collection(name="notes", fields={"x": Text(), **times}, rules=EVERYBODY, indexes=(("x", *times),))
+    long = "".join(sha256(bytes([n])).hexdigest() for n in range(40))[:INDEXED_BYTES]
+    row = {"id": "i" * 64, "x": long, **dict.fromkeys(times, "2026-01-31T12:00:00Z")}
+    await stored(database, full, row)
+    assert (await documents(database, full))["i" * 64]["x"] == long
 
 
 async def test_the_new_declaration_is_kept(database: Database) -> None:

@@ -77,7 +77,12 @@ async def _migrate(
     steps = [await _drop(transaction, name) for name in old if name not in declared]
     problems: list[str] = []
     for new in collections:
-        if new.name in old and schema.changed(old[new.name], new):
+        if new.name not in old:
+            continue
+        if not schema.changed(old[new.name], new):
+            if reasons := await schema.too_long(transaction, dialect, old, [new]):
+                problems.append(schema.index_problem(reasons))
+        else:
             rewriting = _Rewriting(transaction, old[new.name], new, dialect, now)
             await rewriting.run()
             steps += rewriting.steps()
@@ -123,6 +128,9 @@ class _Rewriting:
 
     async def run(self) -> None:
         """Change the table, rewrite the records, and keep the new declaration."""
+        before = {self.new.name: self.old}
+        if reasons := await schema.too_long(self.transaction, self.dialect, before, [self.new], self.altered):
+            self._problem(schema.index_problem(reasons))
         await self._change_table()
         self.transaction.tables = {**self.transaction.tables, self.new.name: self.table}
         async for page in self._pages():

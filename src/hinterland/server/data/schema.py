@@ -6,14 +6,14 @@ touches stored records is a migration's work, which `hinterland.server.data.migr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import msgspec
 
 from hinterland.contract.fields import AnyField, Boolean, Bytes, Instant, Int64, Integer, Json, List, Number, Text
-from hinterland.contract.indexed import limits
+from hinterland.contract.indexed import limits, own_limit
 from hinterland.contract.records import Collection
-from hinterland.server.storage.protocol import Snapshot, Storage
+from hinterland.server.storage.protocol import DialectName, Snapshot
 from hinterland.server.storage.statements import quote
 
 _OCTETS = {"sqlite": "length(CAST({} AS BLOB))", "postgres": "octet_length({})"}
@@ -36,20 +36,33 @@ async def stored(storage: Snapshot) -> dict[str, Collection]:
     return {row["name"]: msgspec.json.decode(row["definition"], type=Collection) for row in rows if row["definition"]}
 
 
-async def too_long(storage: Storage, old: dict[str, Collection], new: Sequence[Collection]) -> list[str]:
-    """The fields that an index is added to which stored values are too long for, in words."""
+async def too_long(
+    storage: Snapshot,
+    dialect: DialectName,
+    old: dict[str, Collection],
+    new: Sequence[Collection],
+    besides: Container[str] = (),
+) -> list[str]:
+    """The fields, `besides` some, that an index is added to which stored values are too long for, in words."""
     reasons = []
     for collection in (each for each in new if each.name in old):
         before = limits(old[collection.name].fields, old[collection.name].indexes)
         for name, limit in limits(collection.fields, collection.indexes).items():
-            if name not in old[collection.name].fields or before.get(name, limit + 1) <= limit:
+            if name not in old[collection.name].fields or before.get(name, limit + 1) <= limit or name in besides:
                 continue
-            octets = _OCTETS[storage.dialect].format(quote(name))
+            octets = _OCTETS[dialect].format(quote(name))
             sql = f"SELECT count(*) FROM {quote(collection.name)} WHERE {octets} > ?"
             (count,) = (await storage.fetch(sql, (limit,)))[0]
             if count:
-                reasons.append(f"{collection.name}.{name}: {count} stored values have more than {limit:,} bytes")
+                most = own_limit(collection.fields[name], limit)
+                reasons.append(f"{collection.name}.{name}: {count} stored values have more than {most:,} bytes")
     return reasons
+
+
+def index_problem(reasons: Sequence[str]) -> str:
+    """What `too_long` found as one message."""
+    listed = ", ".join(reasons)
+    return f"an index of the app file can't hold what is stored: {listed}; shorten it, or leave it out"
 
 
 def breaking(old: dict[str, Collection], new: Sequence[Collection]) -> list[str]:

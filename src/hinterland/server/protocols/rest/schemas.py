@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from hinterland.contract.fields import AnyField, Boolean, Bytes, Instant, Int64, Integer, Json, List, Number, Text
-from hinterland.contract.indexed import limits
+from hinterland.contract.indexed import limits, own_limit
 from hinterland.contract.matching import MAX_SORT, sortable_names
 from hinterland.contract.records import Collection
 from hinterland.server.security.passwords import LONGEST
@@ -104,11 +104,11 @@ def _transforms(field: AnyField) -> dict[str, dict[str, Any]]:
 
 
 def _narrowed(collection: Collection) -> dict[str, AnyField]:
-    """The fields, whose texts are no longer than an index holds."""
+    """The fields, whose texts and bytes are no longer than an index holds."""
     found = limits(collection.fields, collection.indexes)
     return {
-        name: replace(field, max_length=min(field.max_length, found[name])) if isinstance(field, Text) and name in found
-        else field
+        name: replace(field, max_length=min(field.max_length, own_limit(field, found[name])))
+        if isinstance(field, Text | Bytes) and name in found else field
         for name, field in collection.fields.items()
     }  # fmt: skip
 
