@@ -51,7 +51,8 @@ def test_values_of_another_kind(variable: str, text: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [("request_seconds", 0), ("request_seconds", float("nan")), ("max_body_bytes", 0), ("log_days", -1),
-     ("answer_days", -1), ("stream_buffer", 0), ("keep_alive_seconds", 0)],
+     ("answer_days", -1), ("stream_buffer", 0), ("streams_per_account", 0),
+     ("streams_per_address", 0), ("keep_alive_seconds", 0)],
 )  # fmt: skip
 def test_values_that_make_no_sense(name: str, value: float) -> None:
     """A setting with which nothing would work is refused by its name, also from the environment."""

@@ -151,7 +151,7 @@ _TABLE: tuple[Operation, ...] = (
     Operation(
         name="events.stream", method="GET", path="/v1/events", view="stream",
         summary="Server-sent events of the visible changes, from a cursor",
-        errors=("unauthorized", "unknown_collection", "invalid_query", "too_costly"),
+        errors=("unauthorized", "unknown_collection", "invalid_query", "too_costly", "rate_limited"),
     ),
     Operation(
         name="events.ticket", method="POST", path="/v1/events/ticket", view="plain", auth="required",
@@ -165,7 +165,7 @@ _TABLE: tuple[Operation, ...] = (
     Operation(
         name="sync.pull", method="POST", path="/v1/sync/pull", view="plain",
         summary="What changed since a cursor", input=sync.Pull, output=sync.PullResult,
-        errors=("invalid_body", "unauthorized", "unknown_collection", "invalid_cursor"),
+        errors=("invalid_body", "unauthorized", "unknown_collection", "invalid_cursor", "rate_limited"),
     ),
     Operation(name="home", method="GET", path="/", view="plain", auth="ignored",
               summary="What this is and where to go, as a page or as JSON"),

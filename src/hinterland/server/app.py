@@ -97,7 +97,13 @@ def _backend(app: App, storage: Storage, clock: Clock, writer: Writer, accounts:
     settings, catalogue = app.settings, writer.catalogue
     cursors = Cursors(accounts.keys.secret("cursor"), storage.lineage)
     feed = Feed(
-        storage, catalogue, cursors, clock, buffer=settings.stream_buffer, keep_alive=settings.keep_alive_seconds
+        storage,
+        catalogue,
+        cursors,
+        clock,
+        buffer=settings.stream_buffer,
+        keep_alive=settings.keep_alive_seconds,
+        most_streams=(settings.streams_per_account, settings.streams_per_address),
     )
     writer.wake = feed.wake
     return Backend(

@@ -30,6 +30,7 @@ _LEAST_AUTH = {
 
 
 _LEAST = {"request_seconds": 0.001, "max_body_bytes": 1, "log_days": 0, "answer_days": 0, "stream_buffer": 1,
+          "streams_per_account": 1, "streams_per_address": 1,
           "keep_alive_seconds": 0.001}  # fmt: skip
 _WORDS: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false"}  # a text is any text
 _DATABASES = ("postgresql", "postgres")
@@ -84,7 +85,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     device may be away without reading everything again. `answer_days`: how long the answers of idempotency keys are
     kept. `tutorial_paths`: whether `/{collection}`, `/auth/register` and their like answer. `trusted_proxies`:
     addresses whose X-Forwarded-For is believed. `stream_buffer`: how many events a slow subscriber may be behind.
-    `keep_alive_seconds`: the longest silence on a stream.
+    `streams_per_account`, `streams_per_address`: how many streams one account may have open at once on one server
+    process, and all those together who are not signed in at one address. `keep_alive_seconds`: the longest silence on
+    a stream.
     """
 
     allowed_hosts: tuple[str, ...] = ()
@@ -97,6 +100,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tutorial_paths: bool = True
     trusted_proxies: tuple[str, ...] = ()
     stream_buffer: int = 1_000
+    streams_per_account: int = 100
+    streams_per_address: int = 1_000
     keep_alive_seconds: float = 15.0
     auth: AuthSettings = AuthSettings()
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 
 from hinterland.contract.changes import Write
 from hinterland.contract.fields import AnyField, List, Text
-from hinterland.contract.records import Collection, Rules, users
+from hinterland.contract.records import EVERYBODY, Collection, Rules, users
 from hinterland.server.storage import postgres, sqlite_reading
 from hinterland.server.storage.postgres import PostgresStorage
 from hinterland.server.storage.protocol import Storage
 from hinterland.server.storage.sqlite import SqliteStorage
 from tests.server.api import Api, problem, serving
 
+THINGS_TABLE = Collection(name="things", fields={"text": Text()}, rules=EVERYBODY)
 THINGS = "/v1/records/things"
 MANY_TERMS = " || ".join([f"record.text.contains('x{number:03}')" for number in range(120)])
 """A filter that reads each record a hundred times over."""
@@ -62,6 +64,37 @@ async def test_costly_lists_are_shared_by_caller(api: Api) -> None:
     assert (await listed(api, True, ada["headers"])).status_code == 200
     assert sum(task.done() for task in many) < 8
     assert {answer.status_code for answer in await asyncio.gather(*many)} == {200}
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+async def test_costly_pulls_are_shared_by_caller(request: pytest.FixtureRequest, tmp_path: Path, database: str) -> None:
+    """A caller's pulls by rules that may cost much wait for each other and for their costly lists, some of them, and
+    more are refused for now; others are answered, and so are the caller's plain pulls."""
+    storage: Storage = SqliteStorage(tmp_path / "data")
+    if database == "postgres":
+        storage = PostgresStorage(request.getfixturevalue("postgres_dsn"), connections=8)
+    rule = "!record.tags.exists(tag, tag.contains('secret'))"
+    guarded = Collection(name="guarded", fields={"tags": List(of=Text())}, rules=Rules(list=rule))
+    async with serving(storage, collections=(users(), guarded, THINGS_TABLE)) as api:
+        ada, ben = await api.sign_up("ada"), await api.sign_up("ben")
+        await api.write(Write(act="create", collection="guarded", id="a", body={"tags": ["x"]}))
+
+        async def pulled(session: dict[str, Any], name: str = "guarded") -> httpx2.Response:
+            return await api("POST", "/v1/sync/pull", json={"collections": [name]}, headers=session["headers"])
+
+        async with storage.costly_turn(ada["user"]["id"]):
+            waiting = [asyncio.ensure_future(pulled(ada)) for _ in range(20)]
+            assert [change["id"] for change in (await pulled(ben)).json()["changes"]] == ["a"]
+            assert (await pulled(ada, "things")).status_code == 200
+            for _ in range(2_000):
+                await asyncio.sleep(0)
+            refused = [task.result() for task in waiting if task.done()]
+            assert len(refused) == 4
+        for answer in refused:
+            problem(answer, 429, "rate_limited")
+            assert answer.headers["retry-after"] == "1"
+        statuses = [answer.status_code for answer in await asyncio.gather(*waiting)]
+        assert sorted(statuses) == [200] * 16 + [429] * 4
 
 
 async def test_a_rule_without_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,30 +1,31 @@
-"""What one caller may take: the work of their filters in a second, over which their streams wait and others go on, and
-the bytes that wait in their streams."""
+"""What one caller may take: the work of their filters and large events in a second, over which their streams wait and
+others go on, the bytes that wait in their streams, and how many streams they have."""
 
 from __future__ import annotations
 
 import asyncio
 from functools import lru_cache
+from weakref import WeakValueDictionary
 
 from hinterland.kit.clock import Clock
 
 STEPS_A_SECOND = 500_000  # about a twentieth of a core
 BURST_STEPS = 100_000  # at once, before a caller waits
 _TURN_STEPS = 10_000  # about a millisecond, after which others get their turn on the loop
+STEP_BYTES = 256  # of a large event that are sent in a step
 WAITING_BYTES = 32 * 1024 * 1024  # in all streams of one caller
 _CALLERS = 10_000
 
 
-class Allowance:
-    """What one caller has left: `balance` grows with time up to `BURST_STEPS`, and work takes from it. `waiting` are
-    the bytes that wait in the caller's streams."""
+class Pace:
+    """How much of one kind of work a caller has left: time adds to it, up to `BURST_STEPS`, and work takes from it."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._balance = float(BURST_STEPS)
         self._at = clock.monotonic()
         self._since_turn = 0.0
-        self.waiting = 0
+        self._queue = asyncio.Lock()
 
     def _balanced(self) -> float:
         now = self._clock.monotonic()
@@ -43,17 +44,40 @@ class Allowance:
         self._since_turn += steps
 
     async def turn(self) -> None:
-        """Wait until the caller may go on, and let others have their turn after a millisecond of work."""
-        if self._since_turn < _TURN_STEPS:
-            return
-        self._since_turn = 0
-        await asyncio.sleep(0)
-        while (balance := self._balanced()) <= 0:
-            await self._clock.sleep((1 - balance) / STEPS_A_SECOND)
+        """Wait until the caller may go on, and let others have their turn after a millisecond of work.
+
+        Those of one caller go on one by one, each after the former's work was taken.
+        """
+        if self._since_turn >= _TURN_STEPS:
+            self._since_turn = 0
+            await asyncio.sleep(0)
+        if self._queue.locked() or self.is_used_up:
+            async with self._queue:
+                while (balance := self._balanced()) <= 0:
+                    await self._clock.sleep((1 - balance) / STEPS_A_SECOND)
+
+
+class Allowance(Pace):
+    """What one caller has left for filters, and for `sending` large events. `waiting` are the bytes that wait in the
+    caller's `streams`, of which there are so many."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
+        self.sending = Pace(clock)
+        self.waiting = 0
+        self.streams = 0
 
 
 class Allowances:
-    """The allowances of callers, by their names; those used last are kept."""
+    """The allowances of callers, by their names; those in use and those used last are kept."""
 
     def __init__(self, clock: Clock) -> None:
-        self.of = lru_cache(maxsize=_CALLERS)(lambda name: Allowance(clock))
+        self._clock = clock
+        self._known: WeakValueDictionary[str, Allowance] = WeakValueDictionary()
+        self.of = lru_cache(maxsize=_CALLERS)(self._of)
+
+    def _of(self, name: str) -> Allowance:
+        allowance = self._known.get(name)
+        if allowance is None:
+            allowance = self._known[name] = Allowance(self._clock)
+        return allowance

@@ -14,26 +14,28 @@ from weakref import WeakValueDictionary
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal
-from hinterland.kit.cel.metering import Meter, OverBudget
+from hinterland.kit.cel.metering import STEP_CHARACTERS, Meter, OverBudget
 from hinterland.kit.clock import Clock
-from hinterland.server.data.allowance import Allowances
+from hinterland.server.data.allowance import STEP_BYTES, Allowance, Allowances
 from hinterland.server.data.catalogue import Catalogue
-from hinterland.server.data.commits import Channel, Framing, LogCommit, commits
+from hinterland.server.data.commits import LARGE_BYTES, Channel, Framing, LogCommit, RecentCommits, commits
 from hinterland.server.data.cursors import CHANGED, UNFINISHED, UNKNOWN, Cursor, Cursors
 from hinterland.server.data.plan import denied
 from hinterland.server.data.rights import Rights
 from hinterland.server.data.subscription import Subscription
 from hinterland.server.data.views import View, Views
 from hinterland.server.security.sessions import account_subject, session_subject
-from hinterland.server.storage.protocol import Head, Snapshot, Storage
+from hinterland.server.storage.protocol import PAGE_BYTES, Head, Snapshot, Storage
 
 log = logging.getLogger("hinterland.feed")
 _PAGE = 500
 _LOOK_SECONDS = 1.0
 _CHANNEL_STEPS = 25  # of serving a commit to a channel, besides what its rules and filter take
+_PUSH_STEPS = 80  # of sending an event to a subscriber
 _STEPS_AT_ONCE = 12_500  # about a millisecond, before others get their turn on the loop
 _LIVE_STEPS = 50_000  # for one commit and all channels; those that cost more read the log alone, at their own pace
 _LEAST_STEPS = 1_000  # for one commit and one channel in any case
+_RETRY_STREAM_SECONDS = 5.0  # within which a stream whose reader went away has ended
 _TOO_COSTLY = Refusal(
     "too_costly",
     "the filter costs too much on one of the records; make it simpler, and read the collection again",
@@ -41,7 +43,8 @@ _TOO_COSTLY = Refusal(
 
 
 class Feed:
-    """Serves subscriptions. `buffer`: how many events may wait for a subscriber; `keep_alive`: seconds of silence."""
+    """Serves subscriptions. `buffer`: how many events may wait for a subscriber; `keep_alive`: seconds of silence;
+    `most_streams`: how many an account may have, and those together who are not signed in at one address."""
 
     def __init__(
         self,
@@ -52,6 +55,7 @@ class Feed:
         *,
         buffer: int = 1_000,
         keep_alive: float = 15.0,
+        most_streams: tuple[int, int] = (100, 1_000),
     ) -> None:
         self._storage = storage
         self._catalogue = catalogue
@@ -59,6 +63,7 @@ class Feed:
         self._clock = clock
         self._buffer = buffer
         self._keep_alive = keep_alive
+        self._most_streams = most_streams
         self._views = Views(catalogue)
         self._rights = Rights(storage, clock)
         self._allowances = Allowances(clock)
@@ -67,6 +72,10 @@ class Feed:
         self._live: dict[Channel, set[Subscription]] = {}
         self._watching: dict[str, set[Channel]] = {}
         self._position = (0, 0)
+        self._begun = 0  # the revision of the commit that is being served, or was last
+        self._late: set[Subscription] = set()
+        self._recent = RecentCommits(_PAGE, PAGE_BYTES)  # while somebody is late
+        self._steps = 0
         self._is_behind = False
         self._woken = asyncio.Event()
         self._doubted = asyncio.Event()
@@ -115,19 +124,32 @@ class Feed:
     ) -> Subscription:
         """A subscription to the changes of `collections` after `cursor` ("": from now on). End it when it is left.
 
-        What filters cost is counted by `asker`.
+        What filters and large events cost, and streams, are counted by `asker`.
 
         Raises `unknown_collection`, `invalid_query`; `unauthorized` and `forbidden` for collections
-        of which the caller can't see anything.
+        of which the caller can't see anything; `rate_limited` where the asker has as many streams as one may.
         """
         if self._is_closed:
             raise Refusal("unavailable", "the server is going down: come again", retry_after=1)
         channel = self._channel([self._view(caller, name, filter) for name in sorted(set(collections))], framing)
-        position, opening = await self._opening(channel, cursor)
         allowance = self._allowances.of(asker or str(caller.id))
+        self._take_stream(caller, allowance)
+        try:
+            position, opening = await self._opening(channel, cursor)
+        except BaseException:
+            allowance.streams -= 1
+            raise
         subscription = Subscription(self, channel, caller, allowance, position, opening, self._buffer)
         self._subscriptions.add(subscription)
         return subscription
+
+    def _take_stream(self, caller: Principal, allowance: Allowance) -> None:
+        account, address = self._most_streams
+        most, owner = (account, "this account") if caller.is_signed_in else (address, "this address, signed out")
+        if allowance.streams >= most:
+            message = f"{owner} has {most:,} live streams open, as many as it may; close one, then retry"
+            raise Refusal("rate_limited", message, retry_after=_RETRY_STREAM_SECONDS)
+        allowance.streams += 1
 
     async def _opening(self, channel: Channel, cursor: str) -> tuple[tuple[int, int], bytes]:
         """Where a stream begins, and its first events."""
@@ -168,24 +190,32 @@ class Feed:
     async def catch_up(self, subscription: Subscription) -> None:
         """Serve the next page of the log to a subscription, or make it live where nothing is missing."""
         channel = subscription.channel
-        entries = await self._storage.log(subscription.revision, _PAGE, collections=channel.views)
-        for commit in commits(entries):
+        missed = self._recent.after(subscription.revision)
+        if not missed:
+            missed = [*commits(await self._storage.log(subscription.revision, _PAGE, collections=channel.views))]
+        for commit in missed:
+            await subscription.pace()
             try:
                 await channel.judge(commit, subscription.allowance)
             except OverBudget:
                 subscription.refuse(_TOO_COSTLY)
                 return
-            subscription.replay(channel.commit(commit), commit.revision, commit.check)
-        if not entries and not subscription.has_ended:
+            event = channel.commit(commit)
+            subscription.replay(event, commit.revision, commit.check)
+            subscription.allowance.sending.spend(_sending_steps(event))
+        if not missed and not subscription.has_ended:
             await self._join(subscription)
 
     async def _join(self, subscription: Subscription) -> None:
         """Serve it from now on. What the feed has yet to read and the subscription has seen, it is not sent again."""
-        if not self._live:
-            self._position = (subscription.revision, subscription.check)
-        elif subscription.revision < self._position[0]:
+        if subscription.revision < self._begun:
             await asyncio.sleep(0)
             return  # written and served to others since the page was read: read on
+        if not self._live:
+            self._position = (subscription.revision, subscription.check)
+            self._begun = subscription.revision
+            self._recent.clear()  # what comes next may not be what follows them
+        self._forget_late(subscription)
         channel = subscription.channel
         self._live.setdefault(channel, set()).add(subscription)
         for name in channel.views:
@@ -195,8 +225,16 @@ class Feed:
 
     def leave(self, subscription: Subscription) -> None:
         """Serve it no longer."""
-        self._subscriptions.discard(subscription)
+        if subscription in self._subscriptions:
+            self._subscriptions.discard(subscription)
+            subscription.allowance.streams -= 1
+        self._forget_late(subscription)
         self._leave_live(subscription)
+
+    def _forget_late(self, subscription: Subscription) -> None:
+        self._late.discard(subscription)
+        if not self._late and self._begun <= self._position[0]:
+            self._recent.clear()
 
     def _leave_live(self, subscription: Subscription) -> None:
         channel = subscription.channel
@@ -222,51 +260,75 @@ class Feed:
 
     async def _look(self) -> bool:
         """Serve the next page of the log; False at its end."""
-        steps = 0
         entries = await self._storage.log(self._position[0], _PAGE)
         for commit in commits(entries):
-            steps += self._serve(commit)
+            self._begun = max(self._begun, commit.revision)
+            self._recent.add(commit, self._position[0])
+            await self._serve(commit)
             self._position = (commit.revision, commit.check)
-            if steps > _STEPS_AT_ONCE:
-                steps = await asyncio.sleep(0, 0)
+            if not self._late:
+                self._recent.clear()
         return not entries.is_last
 
-    def _serve(self, commit: LogCommit) -> int:
-        """Serve a commit to those who are live; the steps that it took."""
-        steps = 0
+    async def _serve(self, commit: LogCommit) -> None:
+        """Serve a commit to those who are live. Others have their turn meanwhile: who leaves is served no more of it,
+        and who joins has read it from the log."""
+        left = _LIVE_STEPS
         for channel in {channel for name in commit.collections for channel in self._watching.get(name, ())}:
-            steps += _CHANNEL_STEPS
-            if channel.is_costly:
-                steps += self._serve_costly(channel, commit, max(_LIVE_STEPS - steps, _LEAST_STEPS))
-            else:
-                self._push(channel, channel.commit(commit), commit)
-        return steps
+            await self._turn(_CHANNEL_STEPS)
+            if channel in self._live:
+                spent, event = self._judge(channel, commit, max(left, _LEAST_STEPS))
+                left -= spent + _CHANNEL_STEPS
+                await self._turn(spent)
+                if event:
+                    await self._push(channel, event, commit)
 
-    def _push(self, channel: Channel, data: bytes | None, commit: LogCommit) -> None:
-        if data is not None:
-            for subscription in [*self._live[channel]]:
-                subscription.push(data, commit.revision)
-
-    def _serve_costly(self, channel: Channel, commit: LogCommit, most: int) -> int:
-        """The same within `most` steps; who takes more, now or in a second, reads the log alone until nothing is
-        missing."""
-        meter = Meter(most)
+    def _judge(self, channel: Channel, commit: LogCommit, most: int) -> tuple[int, tuple[bytes, ...]]:
+        """The steps that a commit takes a channel, and its event. Who takes more than `most`, or has no allowance left
+        for what is counted, reads the log alone until nothing is missing."""
+        subscribers = [*self._live[channel]]
+        meter, made = Meter(most), commit.made
         try:
-            data = channel.commit(commit, meter)
+            event = channel.commit(commit, meter if channel.is_costly else None)
         except OverBudget:
-            self._slow_down([*self._live[channel]], self._position)
-        else:
-            self._push(channel, data, commit)
-            subscribers = [*self._live.get(channel, ())]
-            for subscription in subscribers:
-                subscription.allowance.spend(meter.spent / len(subscribers))
-            late = [subscription for subscription in subscribers if subscription.allowance.is_used_up]
-            self._slow_down(late, (commit.revision, commit.check))
-        return meter.spent
+            self._slow_down(subscribers, self._position)
+            return meter.spent, ()
+        encoding = (commit.made - made) // STEP_CHARACTERS
+        counted = encoding if made else 0  # the first is for everybody
+        for subscription in subscribers if meter.spent or counted else ():
+            subscription.allowance.spend(meter.spent / len(subscribers))
+            subscription.allowance.sending.spend(counted / len(subscribers))
+        return meter.spent + encoding, event
+
+    async def _push(self, channel: Channel, event: tuple[bytes, ...], commit: LogCommit) -> None:
+        """Send an event to a channel's subscribers, but for those who have no allowance left for what is counted."""
+        steps = _sending_steps(event)
+        live = self._live.get(channel, set())
+        for subscription in [*live]:
+            if subscription not in live:
+                continue  # it left during a turn
+            allowance = subscription.allowance
+            if (steps and allowance.sending.is_used_up) or (channel.is_costly and allowance.is_used_up):
+                self._slow_down([subscription], self._position)
+                continue
+            subscription.push(event, commit.revision)
+            if steps:
+                allowance.sending.spend(steps)
+            self._steps += _PUSH_STEPS + steps
+            if self._steps > _STEPS_AT_ONCE:
+                await self._turn(0)
+
+    async def _turn(self, steps: int) -> None:
+        """Count work, and let others have their turn on the loop after a millisecond of it."""
+        self._steps += steps
+        if self._steps > _STEPS_AT_ONCE:
+            self._steps = 0
+            await asyncio.sleep(0)
 
     def _slow_down(self, subscriptions: Sequence[Subscription], position: tuple[int, int]) -> None:
         for subscription in subscriptions:
             self._leave_live(subscription)
+            self._late.add(subscription)
             subscription.fall_behind(*position)
 
     # ------------------------------------------------------------ time
@@ -306,6 +368,12 @@ class Feed:
             data = channel.position(revision, check)
             for subscription in [*subscribers]:
                 if revision > subscription.revision:
-                    subscription.push(data, revision)
+                    subscription.push((data,), revision)
                 else:
-                    subscription.send(channel.framing.silence)
+                    subscription.send((channel.framing.silence,))
+
+
+def _sending_steps(event: Sequence[bytes]) -> int:
+    """What sending an event counts: nothing for one that is not large, of which others send as many."""
+    size = sum(map(len, event))
+    return size // STEP_BYTES if size >= LARGE_BYTES else 0

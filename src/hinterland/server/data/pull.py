@@ -7,6 +7,7 @@ is told as it was then, from the log, so that the log can be read on from there 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import msgspec
@@ -19,7 +20,7 @@ from hinterland.server.data import devices
 from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.data.conditions import source
 from hinterland.server.data.cursors import CHANGED, Cursor, Cursors
-from hinterland.server.data.views import Delta, Version, View, Views, change_text, version
+from hinterland.server.data.views import Delta, SeenChange, Version, View, Views, change_text, version
 from hinterland.server.storage.protocol import PAGE_BYTES, Head, LogEntry, Snapshot, Storage, StoredRecord, octets
 from hinterland.server.storage.reading import pause
 
@@ -45,12 +46,17 @@ class Puller:
         self._views = Views(catalogue)
         self._cursors = cursors
 
-    async def pull(self, caller: Principal, wish: Pull) -> bytes:
-        """A PullResult as JSON. Raises `invalid_body`, `invalid_cursor` and `unknown_collection`."""
+    async def pull(self, caller: Principal, wish: Pull, asker: str) -> bytes:
+        """A PullResult as JSON. Pulls of one `asker` whose rules may cost much wait for each other.
+
+        Raises `invalid_body`, `invalid_cursor` and `unknown_collection`; `rate_limited` where many wait already.
+        """
         _check(wish)
         views = {name: self._views.of(caller, name) for name in wish.collections}
         cursor = self._cursors.read(wish.cursor) if wish.cursor else None
-        async with self._storage.snapshot() as snapshot:
+        is_costly = any(view.is_costly for view in views.values())
+        turn = self._storage.costly_turn(asker) if is_costly else nullcontext()
+        async with turn, self._storage.snapshot() as snapshot:
             head = await snapshot.head()
             start = await self._start(snapshot, head, views, cursor)
             page = Page(snapshot, head, views, start.cursor, min(wish.limit, MAX_LIMIT))
@@ -137,7 +143,7 @@ class Page:
             seen = await self._as_it_was(view, record)
             if seen is not None:
                 delta = Delta(seen.parent, seen.id, seen.revision, None, None)
-                self._add(change_text("create", view.name, delta, view.wire(Version(seen))))
+                self._add(change_text(SeenChange("create", view.text(Version(seen))), view.name, delta))
             self._move(after=(record.parent, record.id))
         if not has_more and (not records or self.cursor.after == (records[-1].parent, records[-1].id)):
             self.complete.append(view.name)
@@ -191,8 +197,8 @@ class Page:
             size = room - len(touched) if mine else size * 2
         for index, ((collection, _, _), delta) in enumerate(touched.items()):
             await pause(index, len(touched))
-            if (text := self.views[collection].change(delta)) is not None:
-                self._add(text)
+            if (seen := self.views[collection].change(delta)) is not None:
+                self._add(change_text(seen, collection, delta))
 
     @property
     def _lacks_log(self) -> bool:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal
 from hinterland.server.data.allowance import WAITING_BYTES, Allowance
-from hinterland.server.data.commits import Channel
+from hinterland.server.data.commits import LARGE_BYTES, Channel
 
 log = logging.getLogger("hinterland.feed")
 _LONGEST_WAIT_BYTES = 8 * 1024 * 1024
@@ -67,16 +67,25 @@ class Subscription:
         return self.ended.done()
 
     async def next(self) -> bytes:
-        """What is to be sent now, one event or several; b"" when the stream has ended."""
+        """What is to be sent now, one event, several, or a piece of a large one; b"" when the stream has ended."""
         while not self._pending and not self.has_ended:
             if self.is_live:
                 await self._wait()
             else:
                 await self._source.catch_up(self)
+        return self._take()
+
+    def _take(self) -> bytes:
+        """What waits: small pieces are joined, a large one is handed on as it is, so that it is not copied."""
         pending = self._pending
-        self._pending = []
-        self._count(-self._size)
-        return pending[0] if len(pending) == 1 else b"".join(pending)
+        if len(pending) <= 1:
+            self._pending = []
+            self._count(-self._size)
+            return pending[0] if pending else b""
+        small = next((place for place, piece in enumerate(pending) if len(piece) >= LARGE_BYTES), len(pending))
+        taken, self._pending = pending[: small or 1], pending[small or 1 :]
+        self._count(min(self._size, sum(map(len, self._pending))) - self._size)
+        return taken[0] if len(taken) == 1 else b"".join(taken)
 
     async def _wait(self) -> None:
         self._waiter = asyncio.get_running_loop().create_future()
@@ -85,12 +94,18 @@ class Subscription:
         if rest is not None:
             await rest
 
-    def replay(self, data: bytes | None, revision: int, check: int) -> None:
-        """Serve a commit from the log, at the subscriber's own speed; None: nothing of it is visible."""
+    def replay(self, pieces: Sequence[bytes], revision: int, check: int) -> None:
+        """Serve a commit from the log, at the subscriber's own speed; without pieces, nothing of it is visible."""
         self.revision, self.check = revision, check
-        if data is not None:
-            self._pending.append(data)
+        if pieces:
+            self._pending += pieces
             self._told = revision
+
+    async def pace(self) -> None:
+        """Wait until the caller may be served more from the log."""
+        if self.channel.is_costly:
+            await self.allowance.turn()
+        await self.allowance.sending.turn()
 
     def go_live(self) -> None:
         """Everything before was served. A cursor that saw no event for long is brought up to date."""
@@ -110,29 +125,32 @@ class Subscription:
         self._pending.append(self.channel.end(self.revision, self.check, refusal))
         self.end()
 
-    def push(self, data: bytes, revision: int) -> None:
-        """Serve what ends at `revision`, unless it was served before."""
+    def push(self, pieces: Sequence[bytes], revision: int) -> None:
+        """Serve the event that ends at `revision`, unless it was served before."""
         if revision > self.revision:
             self.revision = revision
-            self.send(data)
+            self.send(pieces)
 
-    def send(self, data: bytes) -> None:
-        """Add to what waits; cuts a subscriber for whom too much waits already.
+    def send(self, pieces: Sequence[bytes]) -> None:
+        """Add the pieces of an event to what waits; cuts a subscriber for whom too much waits already.
 
         One that waits for news is served on the spot through its `sink`, if it has one, which returns what is left to
         wait for. That spares a turn of its task for each event.
         """
         if self._waiter is not None and self.sink is not None:
-            self._serve(self.sink, data)
+            self._serve(self.sink, pieces)
             return
         if self._is_full():
             self.is_slow = True
             self._pending = []
             self.end()
             return
-        self._pending.append(data)
-        self._count(len(data))
+        self._keep(pieces)
         self._wake()
+
+    def _keep(self, pieces: Sequence[bytes]) -> None:
+        self._pending += pieces
+        self._count(sum(map(len, pieces)))
 
     def _is_full(self) -> bool:
         is_too_much = self._size > _LONGEST_WAIT_BYTES or self.allowance.waiting > WAITING_BYTES
@@ -142,14 +160,18 @@ class Subscription:
         self._size += size
         self.allowance.waiting += size
 
-    def _serve(self, sink: Callable[[bytes], Awaitable[None] | None], data: bytes) -> None:
-        try:
-            self._rest = sink(data)
-        except Exception as error:  # one subscriber's connection is no matter of the others
-            log.info("a stream broke off: %s", error)
-            self.end()
-        if self._rest is not None:
-            self._wake()
+    def _serve(self, sink: Callable[[bytes], Awaitable[None] | None], pieces: Sequence[bytes]) -> None:
+        for place, piece in enumerate(pieces, 1):
+            try:
+                self._rest = sink(piece)
+            except Exception as error:  # one subscriber's connection is no matter of the others
+                log.info("a stream broke off: %s", error)
+                self.end()
+                return
+            if self._rest is not None:
+                self._keep(pieces[place:])
+                self._wake()
+                return
 
     def end(self) -> None:
         """End the stream: what waits is still sent."""

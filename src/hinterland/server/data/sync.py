@@ -23,6 +23,6 @@ class Sync:
         """Settle a device's mutations, each exactly once and in order."""
         return await self._pusher.push(caller, push)
 
-    async def pull(self, caller: Principal, wish: Pull) -> bytes:
-        """What changed since the wish's cursor: a PullResult as JSON."""
-        return await self._puller.pull(caller, wish)
+    async def pull(self, caller: Principal, wish: Pull, asker: str = "") -> bytes:
+        """What changed since the wish's cursor: a PullResult as JSON. Costly work is shared by `asker`."""
+        return await self._puller.pull(caller, wish, asker or str(caller.id))

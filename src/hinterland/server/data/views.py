@@ -7,7 +7,7 @@ The view rule decides over single reads. Callers for whom rules, filter and priv
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -31,17 +31,41 @@ _LONGEST_FILTER = 4_000
 _SIMPLE_SIZE = 100  # parts of a filter, about ten microseconds
 
 
+class RecordText:
+    """A record as some views show it: JSON `text`, and its bytes in events, made once for all of them."""
+
+    __slots__ = ("_bytes", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._bytes: dict[bytes, bytes] = {}
+
+    def encoded(self) -> bytes:
+        """The text in UTF-8."""
+        return self._made(b"", lambda data: data)
+
+    def in_lines(self, newline: bytes) -> bytes:
+        """The same with each value in a line of its own, as part of an object; `newline` begins a line."""
+        return self._made(newline, lambda data: msgspec.json.format(data, indent=1).replace(b"\n", newline + b" "))
+
+    def _made(self, key: bytes, make: Callable[[bytes], bytes]) -> bytes:
+        data = self._bytes.get(key)
+        if data is None:
+            data = self._bytes[key] = make(self.text.encode())
+        return data
+
+
 class Version:
     """One state of a record, decoded, judged and encoded at most once, however many views look at it."""
 
-    __slots__ = ("_full", "_meta", "_passed", "_wire", "record")
+    __slots__ = ("_full", "_meta", "_passed", "_texts", "record")
 
     def __init__(self, record: StoredRecord) -> None:
         self.record = record
         self._full: dict[str, Any] | None = None
         self._meta: dict[str, Any] | None = None
         self._passed: dict[Predicate, bool] = {}
-        self._wire = ""
+        self._texts: dict[frozenset[str] | None, RecordText] = {}
 
     def variable(self, rule: Rule) -> dict[str, Any]:
         """The variable `record` for `rule`."""
@@ -60,12 +84,12 @@ class Version:
             passed = self._passed[test] = test({"record": self.variable(rule), METER: meter}) is True
         return passed
 
-    @property
-    def wire(self) -> str:
-        """The whole record as JSON text."""
-        if not self._wire:
-            self._wire = documents.wire(self.record, None)
-        return self._wire
+    def text(self, shown: frozenset[str] | None) -> RecordText:
+        """The record with the private fields that are `shown`; None: all."""
+        text = self._texts.get(shown)
+        if text is None:
+            text = self._texts[shown] = RecordText(documents.wire(self.record, shown))
+        return text
 
 
 def version(record: StoredRecord | None) -> Version | None:
@@ -81,6 +105,13 @@ class Delta(NamedTuple):
     revision: int
     before: Version | None
     after: Version | None
+
+
+class SeenChange(NamedTuple):
+    """What a view tells of a change: the record after it, where it is in the view. Equal ones have the same bytes."""
+
+    kind: ChangeKind
+    record: RecordText | None = None
 
 
 class Parts(NamedTuple):
@@ -161,9 +192,10 @@ class View:
                         return False
         return True
 
-    def wire(self, version: Version) -> str:
-        """The record without the fields that are hidden: JSON text."""
-        return documents.wire(version.record, self._shown(version)) if self.private else version.wire
+    def text(self, version: Version) -> RecordText:
+        """The record without the fields that are hidden."""
+        has_hidden = bool(self.private) and version.record.private is not None
+        return version.text(self._shown(version) if has_hidden else None)
 
     def _shown(self, version: Version) -> frozenset[str]:
         return frozenset(
@@ -172,17 +204,17 @@ class View:
             if rule is not None and rule.allows(version.variable(rule), self.auth)
         )
 
-    def change(self, delta: Delta, meter: Meter | None = None, *, is_alone: bool = False) -> str | None:
-        """What the view tells of a change: a ChangeEvent as JSON text; None where it concerns nobody here.
+    def change(self, delta: Delta, meter: Meter | None = None, *, is_alone: bool = False) -> SeenChange | None:
+        """What the view tells of a change; None where it concerns nobody here.
 
         A record that comes into view is created and one that goes out has left, whatever happened to it; the latter
         and a deletion tell the id alone, and only where the record was seen before. `meter`: see `sees`.
         """
         was_seen = delta.before is not None and self.sees(delta.before, meter, is_alone=is_alone)
         if delta.after is not None and self.sees(delta.after, meter, is_alone=is_alone):
-            return change_text("update" if was_seen else "create", self.name, delta, self.wire(delta.after))
+            return SeenChange("update" if was_seen else "create", self.text(delta.after))
         if was_seen:
-            return change_text("delete" if delta.after is None else "left", self.name, delta)
+            return SeenChange("delete" if delta.after is None else "left")
         return None
 
     def condition(self) -> tuple[str, list[Any]] | None:
@@ -196,12 +228,18 @@ class View:
         return text or "TRUE", [value for rule in self._rules for value in rule.sql.bind(variables)]
 
 
-def change_text(kind: ChangeKind, collection: str, delta: Delta, record: str = "") -> str:
-    """A ChangeEvent as JSON text; ids, names and parents have no character that JSON would escape."""
+def change_head(kind: ChangeKind, collection: str, delta: Delta) -> str:
+    """A ChangeEvent as JSON text, without its record and its closing brace; ids, names and parents have no character
+    that JSON would escape."""
     id = f'"{delta.id}"' if type(delta.id) is str else delta.id
     parent = f'"parent":"{delta.parent}",' if delta.parent else ""
-    tail = f',"record":{record}' if record else ""
-    return f'{{"kind":"{kind}","collection":"{collection}","id":{id},{parent}"revision":{delta.revision}{tail}}}'
+    return f'{{"kind":"{kind}","collection":"{collection}","id":{id},{parent}"revision":{delta.revision}'
+
+
+def change_text(seen: SeenChange, collection: str, delta: Delta) -> str:
+    """A ChangeEvent as JSON text."""
+    head = change_head(seen.kind, collection, delta)
+    return f"{head}}}" if seen.record is None else f'{head},"record":{seen.record.text}}}'
 
 
 @lru_cache(maxsize=2_000)

@@ -41,16 +41,13 @@ _HEAD: Message = {
 }
 
 
-def _event(name: str, cursor: str, data: str) -> bytes:
-    if "\n" in data:
-        data = data.replace("\n", "\ndata: ")
-    if name == "end":
-        data = f"{data}\n{_RETRY_AFTER_END}"
+def _head(name: str, cursor: str) -> bytes:
     id = f"id: {cursor}\n" if cursor else ""
-    return f"{id}event: {name}\ndata: {data}\n\n".encode()
+    retry = f"{_RETRY_AFTER_END}\n" if name == "end" else ""
+    return f"{id}event: {name}\n{retry}data: ".encode()
 
 
-FRAMING = Framing(_event, silence=b":\n\n")
+FRAMING = Framing(_head, newline=b"\ndata: ", end=b"\n\n", silence=b":\n\n")
 """Server-sent events, and a comment (WHATWG HTML §9.2)."""
 
 

@@ -216,6 +216,11 @@ class Storage(Snapshot, Protocol):
         """
         ...
 
+    def costly_turn(self, asker: str) -> AbstractAsyncContextManager[None]:
+        """A place for other reads that may cost much, among those that `search` takes: an asker's wait for each other.
+        Raises `rate_limited` where many of the asker wait already."""
+        ...
+
     async def open(self) -> None:
         """Connect, and bring the system's tables to this version. Raises `StorageError` with what to do."""
         ...

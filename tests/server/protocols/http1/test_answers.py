@@ -151,6 +151,43 @@ async def test_a_header_is_one_line() -> None:
     assert b"200 OK" not in answers
 
 
+@pytest.mark.parametrize("method", [b"GET", b"HEAD"])
+async def test_a_large_chunk(method: bytes) -> None:
+    """A large part of a stream is one chunk of its own (RFC 9112 §7.1), between small ones; HEAD has none."""
+    parts = [b"a", b"x" * 3_000_000, b"y" * 70_000, b"b"]
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for part in parts:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    async with connected(app) as (reader, writer):
+        writer.write(method + b" / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        _, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    chunks = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in [*parts, b""])
+    assert body == (chunks if method == b"GET" else b"")
+
+
+async def test_a_large_chunk_for_a_reader_that_went_away() -> None:
+    """What is large is dropped where nobody reads it, however often it is sent."""
+    dropped = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        for _ in range(20):
+            await send({"type": "http.response.body", "body": b"x" * 1_000_000, "more_body": True})
+        dropped.set()
+
+    async with connected(app) as (_, writer):
+        writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        await writer.drain()
+        writer.close()
+        await dropped.wait()
+
+
 async def test_a_reader_that_went_away() -> None:
     """An answer for a caller that goes away before it has sent its request is dropped."""
     dropped = asyncio.Event()

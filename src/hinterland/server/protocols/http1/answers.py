@@ -78,7 +78,10 @@ class WholeAnswers(RequestResponseCycle):
     async def send(self, message: Message) -> None:  # type: ignore[override]
         """Send one of ASGI's messages, or `WHOLE`. Raises RuntimeError for a header with a line break."""
         if message["type"] != WHOLE:
-            await super().send(message)  # type: ignore[arg-type]
+            if self.chunked_encoding and message.get("more_body") and len(message["body"]) > _HELD_BYTES:
+                await self._send_large(message["body"])
+            else:
+                await super().send(message)  # type: ignore[arg-type]
             if self.transport.is_half_closed and message.get("more_body"):
                 self.transport.close()  # a stream's reader went away before it began
             return
@@ -95,6 +98,14 @@ class WholeAnswers(RequestResponseCycle):
         if not self.keep_alive:
             self.transport.close()
         self.on_response()
+
+    async def _send_large(self, body: bytes) -> None:
+        """Send a chunk (RFC 9112 §7.1) without a copy, since many streams may send the same bytes."""
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if not self.disconnected and self.scope["method"] != "HEAD":
+            for part in (b"%x\r\n" % len(body), body, b"\r\n"):
+                self.transport.write(part)
 
     def _formatted(self, message: Message) -> bytes:
         lines = [b"%b: %b\r\n" % header for header in (*self.default_headers, *message["headers"])]

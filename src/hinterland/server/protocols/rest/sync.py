@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hinterland.contract.sync import PUSH_DEPTH, Pull, Push
+from hinterland.server.addresses import asker_of
 from hinterland.server.backend import Backend
 from hinterland.server.http import JSON, NO_STORE, HttpAnswer, HttpRequest, json_answer
 from hinterland.server.protocols.rest.bodies import read_body
@@ -16,8 +17,8 @@ async def push(backend: Backend, request: HttpRequest) -> HttpAnswer:
 
 async def pull(backend: Backend, request: HttpRequest) -> HttpAnswer:
     """What changed since a cursor."""
-    wish = await read_body(backend, request, Pull)
-    return HttpAnswer(200, [JSON, NO_STORE], await backend.sync.pull(request.caller, wish))
+    wish, asker = await read_body(backend, request, Pull), asker_of(backend, request, request.caller)
+    return HttpAnswer(200, [JSON, NO_STORE], await backend.sync.pull(request.caller, wish, asker))
 
 
 async def issue_ticket(backend: Backend, request: HttpRequest) -> HttpAnswer:
