@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from hinterland.contract.fields import AnyField, Boolean, Instant, List, Number, Text
 from hinterland.contract.records import Collection, Rules
-from hinterland.server import App
+from hinterland.server import App, Settings
 
 MEMBER = "auth.id in record.members"
 SIGNED_IN = "auth != null"
@@ -23,6 +23,7 @@ FIELDS: dict[str, AnyField] = {
 
 app = App(
     name="benchmark",
+    settings=Settings(streams_per_account=1_000),  # few members have all streams
     collections=[
         Collection(name="notes", fields=FIELDS, rules=Rules(list=MEMBER, view=MEMBER, create=MEMBER)),
         Collection(

@@ -24,10 +24,11 @@ AHEAD = 400  # events that a room's writer may be before the slowest subscriber;
 CLOCK = SystemClock()
 APP = """
 from hinterland.contract import EVERYBODY, Collection, Integer, Text
-from hinterland.server import App
+from hinterland.server import App, Settings
 
 fields = {"room": Text(required=True), "number": Integer(required=True)}
-app = App(collections=[Collection(name="talk", fields=fields, rules=EVERYBODY)])
+talk = Collection(name="talk", fields=fields, rules=EVERYBODY)
+app = App(collections=[talk], settings=Settings(streams_per_address=10_000))
 """
 _NUMBER = re.compile(rb'"number":(\d+)')
 _ID = re.compile(rb"^id: ?(.+)$", re.MULTILINE)
