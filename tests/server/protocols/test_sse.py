@@ -324,27 +324,6 @@ async def test_shutdown(server: Server, ada: dict[str, Any]) -> None:
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
 
 
-async def test_more_streams_than_one_may_have(tmp_path: Path, clock: ManualClock) -> None:
-    """An account, and those together who are not signed in at one address, have a number of streams at once; one more
-    is refused for a while, and one that ends makes room. Nobody else is concerned."""
-    settings = Settings(auth=APP.settings.auth, streams_per_account=2, streams_per_address=1)
-    limited = Server(App(collections=APP.collections, settings=settings), SqliteStorage(tmp_path), clock)
-    async with limited.running():
-        body = {"name": "Ada", "email": "ada@example.org", "password": "correct horse battery"}
-        headers = bearer((await ask(limited, "POST", "/v1/auth/signup", body)).json["access_token"])
-        for given, most in ((headers, 2), ({}, 1)):
-            streams = [Stream(limited, EVENTS, ("collection", "posts"), headers=given) for _ in range(most)]
-            for stream in streams:
-                assert (await stream.next()).event == "ready"
-            answer = await refused(Stream(limited, EVENTS, ("collection", "posts"), headers=given))
-            assert (answer.status, answer.json["code"], answer.headers["retry-after"]) == (429, "rate_limited", "5")
-            streams[0].leave()
-            await asyncio.wait_for(streams[0].task, 5)
-            again = Stream(limited, EVENTS, ("collection", "posts"), headers=given)
-            assert (await again.next()).event == "ready"
-            again.leave()
-
-
 async def test_stuck_reader(server: Server, ada: dict[str, Any]) -> None:
     """A reader that takes nothing is let go once too much waits for it."""
     stream = await opened_stream(server, ada)
