@@ -87,7 +87,7 @@ _TABLE: tuple[Operation, ...] = (
     Operation(
         name="auth.delete", method="POST", path="/v1/auth/delete", view="empty", status=204, auth="required",
         summary="Delete one's own account with its record", input=accounts.AccountDeletion,
-        errors=(*_CONFIRM, "conflict"),
+        errors=(*_CONFIRM, "conflict", "too_large"),
     ),
     Operation(
         name="admin.login", method="POST", path="/v1/admin/login", view="session", auth="ignored",

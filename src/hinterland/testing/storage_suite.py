@@ -15,7 +15,7 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.fields import Integer, Text
 from hinterland.contract.records import Collection
 from hinterland.server.storage.failures import StorageError
-from hinterland.server.storage.protocol import Storage
+from hinterland.server.storage.protocol import PAGE_BYTES, Storage
 from hinterland.testing.storage_log_suite import LogSuite
 from hinterland.testing.storage_scribe import COLLECTIONS, POSTS, Edit, commit, documents, opened, tables, write
 from hinterland.testing.storage_system_suite import SystemSuite
@@ -228,6 +228,53 @@ class RecordSuite:
 
         await asyncio.gather(*(increment() for _ in range(8)))
         assert await documents(storage, "tasks") == {1: {"name": "8"}}
+
+    async def test_lock_below(self, storage: Storage) -> None:
+        """The records below a span of parents come in pages, in the order of parent and id, as `lock` would read them;
+        pages end before they are too large."""
+        large = "é" * (PAGE_BYTES // 4)
+        parents = ("posts/1", "posts/10", "posts/1-x", "posts/2")
+        edits = [Edit("comments", id, {"text": large}, parent) for parent in parents for id in ("a", "b", "c")]
+        await commit(storage, *edits)
+        spans = {
+            ("posts/1", "posts/1"): ["posts/1"], ("posts/", "posts0"): sorted(parents), ("posts/3", "posts/4"): [],
+        }  # fmt: skip
+        async with storage.transaction() as transaction:
+            for span, inside in spans.items():
+                pages = [await transaction.lock_below("comments", span, None)]
+                while pages[-1][1]:
+                    pages.append(await transaction.lock_below("comments", span, pages[-1][0][-1]))
+                found = [record for page, _ in pages for record in page]
+                assert [(record.parent, record.id) for record in found] == [(p, id) for p in inside for id in "abc"]
+                assert found == [await transaction.lock("comments", record.parent, record.id) for record in found]
+                assert all(len(page) < 3 for page, _ in pages)
+            assert await transaction.lock_below("tasks", ("", ""), None) == ([], False)
+
+    async def test_a_long_page_below(self, storage: Storage) -> None:
+        """A page of what is below a parent ends after some hundreds, however small they are."""
+        await commit(storage, *(Edit("tasks", n, {"name": str(n)}) for n in range(1, 601)))
+        async with storage.transaction() as transaction:
+            first, is_cut = await transaction.lock_below("tasks", ("", ""), None)
+            rest, is_cut_again = await transaction.lock_below("tasks", ("", ""), first[-1])
+        assert (is_cut, is_cut_again) == (True, False)
+        assert [record.id for record in (*first, *rest)] == list(range(1, 601))
+
+    async def test_a_large_commit(self, storage: Storage) -> None:
+        """Many changes of one commit are written in their order, of several collections, with large texts, and several
+        of one record."""
+        large = "x" * 300_000
+        edits = [Edit("posts", f"p{n:03}", {"title": str(n)}) for n in range(130)]
+        edits += [edit for n in range(8) for edit in (Edit("comments", f"c{n}", {"text": large}, "posts/a"),
+                                                      Edit("tasks", n, {"name": f"t{n}"}))]  # fmt: skip
+        assert await commit(storage, *edits) == 146
+        log = await storage.log(0, 500)
+        assert [(entry.collection, entry.id, entry.commit) for entry in log] == [
+            (edit.collection, edit.id, 146) for edit in edits
+        ]
+        assert await documents(storage, "tasks") == {n: {"name": f"t{n}"} for n in range(8)}
+        with pytest.raises(Refusal):
+            await commit(storage, Edit("tasks", 9, {"name": "new"}), Edit("tasks", 10, {"name": "t1"}))
+        assert (await storage.head()).revision == 146
 
     async def test_integer_ids(self, storage: Storage, make: Make) -> None:
         """An integer id is given once: not again after a deletion, nor after a restart, nor where it was claimed."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import aclosing
 from functools import partial
 from typing import Any, Literal
 
@@ -21,7 +22,7 @@ from hinterland.server.data import access, documents
 from hinterland.server.data.catalogue import Catalogue, Entry
 from hinterland.server.data.merging import Edit, Past, merged
 from hinterland.server.data.requests import Times, WriteRequest, Written
-from hinterland.server.data.state import UNWRITTEN, Deferred, RecordKey, State
+from hinterland.server.data.state import UNWRITTEN, Deferred, RecordKey, Span, State, is_within
 from hinterland.server.security.sessions import Actor
 from hinterland.server.storage import statements
 from hinterland.server.storage.failures import unique
@@ -31,8 +32,9 @@ from hinterland.server.storage.system import SYSTEM_TABLES, Amend, RowAct
 
 Kind = Literal["create", "update", "delete"]
 MAX_BYTES = 64 * 1024 * 1024
-"""Of all versions of records that one request makes, which are kept in memory until they are written."""
+"""Of all versions of records that one request makes or deletes, which are kept in memory until they are written."""
 _MIB = 1024 * 1024
+_DELETED_BYTES = 1024  # of memory that a deletion takes beside its record's texts: there may be very many
 UNIQUE_OF = {table.name: frozenset(table.unique) for table in SYSTEM_TABLES}
 
 
@@ -56,6 +58,7 @@ class Plan:
         self.size = 0  # of the records as the request writes them, in bytes
         self.found = 0  # the last revision of the records that were there already as they are asked for
         self._mine: dict[RecordKey, StoredRecord | None] = {}
+        self._created: dict[str, list[RecordKey]] = {}
 
     @property
     def records(self) -> Mapping[RecordKey, StoredRecord | None]:
@@ -234,23 +237,44 @@ class Plan:
             self.lost.append(Lost("", None, before.revision))
             self.written.append(Written(entry.name, key[2], key[1], before, before))
             return
-        for child in entry.children:
-            await self._delete_children(self.catalogue[child], f"{key[1]}/{entry.name}/{key[2]}".lstrip("/"))
+        if entry.children:
+            await self._delete_below(entry, f"{key[1]}/{entry.name}/{key[2]}".lstrip("/"))
         await self._stage(entry, key, before, None, {})
 
-    async def _delete_children(self, entry: Entry, parent: str) -> None:
-        sql = f"SELECT id FROM {entry.table.name} WHERE _parent = ? ORDER BY id"
-        stored = {row[0] for row in await self.state.transaction.fetch(sql, (parent,))}
-        mine = {key[2] for key in self._mine if key[:2] == (entry.name, parent)}
-        ids = sorted(stored | mine | self.state.staged(entry.name, parent))
-        for index, id in enumerate(ids):
-            await pause(index, len(ids))
-            key = (entry.name, parent, id)
-            before = await self._record(key)
-            if before is not None:
-                for child in entry.children:
-                    await self._delete_children(self.catalogue[child], f"{parent}/{entry.name}/{id}")
-                await self._stage(entry, key, before, None, {}, is_cascade=True)
+    async def _delete_below(self, entry: Entry, path: str) -> None:
+        """Delete all records below the one of `entry` at `path`, the lowest first."""
+        levels: list[dict[RecordKey, StoredRecord]] = []
+        await self._find_below(entry, (path, path), path, levels)
+        for level in reversed(levels):
+            for index, (key, before) in enumerate(level.items()):
+                await self._stage(self.catalogue[key[0]], key, before, None, {}, is_cascade=True)
+                await pause(index, len(level))
+
+    async def _find_below(
+        self, entry: Entry, parents: Span, path: str, levels: list[dict[RecordKey, StoredRecord]]
+    ) -> None:
+        """Add a level for each collection below `entry`. A record is locked before those below it are read, so that
+        nobody adds to them meanwhile."""
+        for child in map(self.catalogue.__getitem__, entry.children):
+            found: dict[RecordKey, StoredRecord] = {}
+            levels.append(found)
+            async with aclosing(self.state.below(child.name, parents)) as pages:
+                async for page in pages:
+                    self._find(page, path, found)
+            self._find({key: None for key in self._created.get(child.name, ()) if is_within(key, parents)}, path, found)
+            # All paths below the children start with what is common to theirs, and / is right before 0.
+            common = f"{path}/{child.name}" if parents == (path, path) else parents[0][:-1]
+            await self._find_below(child, (f"{common}/", f"{common}0"), path, levels)
+
+    def _find(
+        self, page: Mapping[RecordKey, StoredRecord | None], path: str, found: dict[RecordKey, StoredRecord]
+    ) -> None:
+        for key, stored in page.items():
+            record = self._mine.get(key, stored)
+            if record is not None and key not in found:
+                found[key] = record
+                size = weight(record) + _DELETED_BYTES
+                self._weigh(size, f"the records below {path} take", f"delete some of those below {path} first")
 
     # ------------------------------------------------------------ rules
 
@@ -326,8 +350,10 @@ class Plan:
         *,
         is_cascade: bool = False,
     ) -> None:
-        if after is not None:
-            self._weigh(after)
+        if not is_cascade:
+            self._weigh(max(weight(record) for record in (before, after) if record is not None))
+        if before is None:
+            self._created.setdefault(entry.name, []).append(key)
         if after is not None and entry.unique:
             await self._check_unique(entry, key, document)
         kind: Kind = "delete" if after is None else "create" if before is None else "update"
@@ -339,13 +365,14 @@ class Plan:
         if not is_cascade:
             self.written.append(Written(entry.name, key[2], key[1], before, after))
 
-    def _weigh(self, record: StoredRecord) -> None:
-        """Count a record. A small request makes many versions of a large record, and each is as large as that one."""
-        self.size += weight(record)
+    def _weigh(
+        self, size: int, what: str = "the records that this writes take", hint: str = "write fewer at once"
+    ) -> None:
+        """Count a change by the size of its larger record. A small request makes many versions of a large record, each
+        as large as that one, or deletes many."""
+        self.size += size
         if self.size > MAX_BYTES:
-            mib = MAX_BYTES // _MIB
-            message = f"the records that this writes are larger than {mib} MiB together; write fewer at once"
-            raise Refusal("too_large", message)
+            raise Refusal("too_large", f"{what} more than {MAX_BYTES // _MIB} MiB together; {hint}")
 
     async def _accompany(self, entry: Entry, id: RecordId, before: StoredRecord | None, new: Document | None) -> None:
         """Add the system rows that change with the record. Raises `conflict` where one clashes with another row."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from hinterland.contract.identity import RecordId
@@ -13,8 +13,15 @@ from hinterland.server.storage.protocol import Change, LogEntry, Since, StoredRe
 from hinterland.server.storage.system import SYSTEM_TABLES, Put, Row, RowAct
 
 RecordKey = tuple[str, str, RecordId]
+Span = tuple[str, str]
+"""The first and the last of the parents whose records are meant."""
 KEYS_OF = {table.name: table.key for table in SYSTEM_TABLES}
 UNWRITTEN = 0  # the revision of a record whose commit has not been given one yet
+
+
+def is_within(key: RecordKey, parents: Span) -> bool:
+    """Whether the record is below one of `parents`."""
+    return parents[0] <= key[1] <= parents[1]
 
 
 class Deferred(Exception):
@@ -31,6 +38,7 @@ class State:
         self.companions = companions
         self._records: dict[RecordKey, StoredRecord | None] = {}
         self._changes: dict[RecordKey, list[Change]] = {}
+        self._created: dict[str, list[RecordKey]] = {}
         self._rows: dict[tuple[str, tuple[Any, ...]], Row | None] = {}
 
     async def record(self, collection: str, parent: str, id: RecordId) -> StoredRecord | None:
@@ -47,9 +55,17 @@ class State:
             self._rows[staged] = await self.transaction.row(table, key)
         return self._rows[staged]
 
-    def staged(self, collection: str, parent: str) -> set[RecordId]:
-        """The ids below `parent` that the group has looked at or is about to write."""
-        return {key[2] for key in self._records if key[:2] == (collection, parent)}
+    async def below(self, collection: str, parents: Span) -> AsyncGenerator[dict[RecordKey, StoredRecord | None]]:
+        """The records of a collection below `parents`, each locked for this transaction: those of the database, page by
+        page, and those that the group is about to create. Others get their turn on the loop between pages."""
+        last, is_cut = None, True
+        while is_cut:
+            page, is_cut = await self.transaction.lock_below(collection, parents, last)
+            keys = [(collection, record.parent, record.id) for record in page]
+            yield {key: self._records.get(key, record) for key, record in zip(keys, page, strict=True)}
+            last = page[-1] if page else None
+            await asyncio.sleep(0)
+        yield {key: self._records[key] for key in self._created.get(collection, ()) if is_within(key, parents)}
 
     async def since(self, key: RecordKey, after: int, origin: str) -> Since:
         """Whose a record's changes beyond revision `after` are: those of the log, and those about to be written."""
@@ -77,11 +93,13 @@ class State:
         """Show later requests what this one is about to write."""
         self._records.update(records)
         for change in changes:
-            self._changes.setdefault(key_of(change), []).append(change)
+            key = key_of(change)
+            self._changes.setdefault(key, []).append(change)
+            if change.kind == "create":
+                self._created.setdefault(change.collection, []).append(key)
         for act in acts:
             if isinstance(act, Put):
-                key = tuple(act.row[name] for name in KEYS_OF[act.table])
-                self._rows[act.table, key] = act.row
+                self._rows[act.table, tuple(act.row[name] for name in KEYS_OF[act.table])] = act.row
 
 
 def key_of(change: Change) -> RecordKey:

@@ -18,14 +18,13 @@ from typing import Any
 import asyncpg
 
 from hinterland.contract.errors import Refusal
-from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Collection
 from hinterland.kit.fair_turns import FairTurns, TooManyWaiting
 from hinterland.server.storage import failures, migrations, statements
 from hinterland.server.storage.database import Database
 from hinterland.server.storage.failures import Deadlock, FateUnknown, StorageError
 from hinterland.server.storage.postgres_signals import SIGNALS, Signals
-from hinterland.server.storage.protocol import PAGE_BYTES, DialectName, StoredRecord, Texts
+from hinterland.server.storage.protocol import PAGE_BYTES, DialectName, Texts
 from hinterland.server.storage.reading import Reads
 from hinterland.server.storage.statements import CollectionTable
 from hinterland.server.storage.system import SYSTEM_TABLES, Expect, Row
@@ -131,15 +130,17 @@ def bounded(sql: str, texts: Texts) -> str:
 class PostgresTransaction(PostgresReads, Writes):
     """A write transaction."""
 
+    locking = " FOR UPDATE"
+
     async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Run one statement."""
         with translated(self.tables):
             await self.connection.fetch(numbered(sql), *parameters)
 
-    async def lock(self, collection: str, parent: str, id: RecordId) -> StoredRecord | None:
-        """Read a record that is about to be written, so that no other writer changes it meanwhile."""
-        rows = await self.fetch(self.table(collection).get + " FOR UPDATE", (parent, id))
-        return StoredRecord(*rows[0]) if rows else None
+    async def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Run one statement for each of `rows`, sent together."""
+        with translated(self.tables):
+            await self.connection.executemany(numbered(sql), rows)
 
     async def signal(self, subject: str) -> None:
         """Send `subject` to every process that listens; PostgreSQL delivers it when the transaction commits."""

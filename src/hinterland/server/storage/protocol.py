@@ -174,6 +174,13 @@ class Transaction(Snapshot, Protocol):
         """Read a record that is about to be written, so that no other writer changes it meanwhile."""
         ...
 
+    async def lock_below(
+        self, collection: str, parents: tuple[str, str], after: StoredRecord | None
+    ) -> tuple[list[StoredRecord], bool]:
+        """`lock` of the records whose parent is between the two `parents`, in the order of parent and id from `after`
+        on: as many as hold `PAGE_BYTES`, and at least one where there are any; and whether there are more."""
+        ...
+
     async def next_id(self, collection: str) -> int:
         """A new integer id; never one that was given before."""
         ...

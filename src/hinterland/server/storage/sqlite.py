@@ -19,7 +19,6 @@ from typing import Any
 import apsw
 
 from hinterland.contract.errors import Refusal
-from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Collection
 from hinterland.kit.fair_turns import FairTurns, TooManyWaiting
 from hinterland.kit.lone_thread import LoneThread
@@ -27,7 +26,7 @@ from hinterland.server.storage import failures, migrations, statements
 from hinterland.server.storage.database import Database
 from hinterland.server.storage.failures import StorageError
 from hinterland.server.storage.ownership import Ownership
-from hinterland.server.storage.protocol import DialectName, StoredRecord, Texts
+from hinterland.server.storage.protocol import DialectName, Texts
 from hinterland.server.storage.sqlite_reading import ERRORS, Reader, SqliteReads, connect, finished, refusal, some
 from hinterland.server.storage.statements import CollectionTable
 from hinterland.server.storage.writing import Writes
@@ -70,9 +69,12 @@ class SqliteTransaction(Writes):
         except ERRORS as error:
             raise refusal(error) from error
 
-    async def lock(self, collection: str, parent: str, id: RecordId) -> StoredRecord | None:
-        """Read a record that is about to be written; there is no other writer."""
-        return await self.record(collection, parent, id)
+    async def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Run one statement for each of `rows`."""
+        try:
+            self.connection.executemany(sql, rows)
+        except ERRORS as error:
+            raise refusal(error) from error
 
     async def reserve(self, count: int) -> int:
         """Take `count` revisions; returns the first."""

@@ -128,6 +128,10 @@ class CollectionTable:
         self.update = f"UPDATE {self.name} SET {changed} {where}"
         self.delete = f"DELETE FROM {self.name} {where}"
         self.get = f"SELECT {RECORD_COLUMNS} FROM {self.name} {where}"
+        self.below = (
+            f"SELECT {RECORD_COLUMNS_OF_R} FROM {self.name} r "
+            "WHERE r._parent <= ? AND (r._parent, r.id) > (?, ?) ORDER BY r._parent, r.id LIMIT ?"
+        )
 
     def place(self, parent: str, id: RecordId) -> tuple[Any, Any]:
         """The values of `key`."""

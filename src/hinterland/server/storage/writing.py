@@ -2,42 +2,84 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, assert_never
 
 from hinterland.contract.identity import RecordId
 from hinterland.server.storage import statements
 from hinterland.server.storage.protocol import Change, StoredRecord
-from hinterland.server.storage.reading import Reads, pause
+from hinterland.server.storage.reading import Reads
+from hinterland.server.storage.statements import RECORD_TEXTS
 from hinterland.server.storage.system import SYSTEM_TABLES, Amend, Drop, Expect, LostRace, Put, Row, RowAct, Signal
 
 _SYSTEM = {table.name: table for table in SYSTEM_TABLES}
+_BATCH = 50  # changes that are written between two turns of others
+_BATCH_TEXT = 1024 * 1024  # characters of their records
+
+
+def _batches(changes: Sequence[Change]) -> Iterator[Sequence[Change]]:
+    """`changes` in parts, after each of which others get their turn on the loop: of a millisecond or two."""
+    start = size = 0
+    for end, change in enumerate(changes, 1):
+        texts = (text for record in (change.before, change.after) if record is not None for text in record[5:])
+        size += sum(len(text) for text in texts if text)
+        if end - start == _BATCH or size > _BATCH_TEXT or end == len(changes):
+            yield changes[start:end]
+            start, size = end, 0
 
 
 class Writes(Reads):
-    """What a transaction can write."""
+    """What a transaction can write. `locking` stands behind a SELECT of what is about to be written."""
+
+    locking = ""  # on SQLite there is no other writer
 
     @abstractmethod
     async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Run one statement."""
 
     @abstractmethod
-    async def lock(self, collection: str, parent: str, id: RecordId) -> StoredRecord | None:
-        """Read a record that is about to be written, so that no other writer changes it meanwhile."""
+    async def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Run one statement for each of `rows`."""
 
     @abstractmethod
     async def reserve(self, count: int) -> int:
         """Take `count` revisions; returns the first."""
 
+    async def lock(self, collection: str, parent: str, id: RecordId) -> StoredRecord | None:
+        """Read a record that is about to be written, so that no other writer changes it meanwhile."""
+        rows = await self.fetch(self.table(collection).get + self.locking, (parent, id))
+        return StoredRecord(*rows[0]) if rows else None
+
+    async def lock_below(
+        self, collection: str, parents: tuple[str, str], after: StoredRecord | None
+    ) -> tuple[list[StoredRecord], bool]:
+        """`lock` of the first records behind `after` whose parent is between the two `parents`."""
+        table = self.table(collection)
+        start = (parents[0], 0 if table.is_integer else "") if after is None else after[:2]
+        limit = RECORD_TEXTS.rows
+        parameters = (parents[1], *start, limit)
+        rows, is_cut = await self.fetch_some(table.below + self.locking, parameters, RECORD_TEXTS)
+        return [StoredRecord(*row) for row in rows], is_cut or len(rows) == limit
+
     async def write(self, changes: Sequence[Change], commit: int, check: int, at: float) -> None:
         """Write the changes of one commit to their tables and the log; the last one's revision is `commit`."""
+        if len(changes) == 1:
+            await self.execute(*self.tables[changes[0].collection].statement(changes[0]))
+            await self.execute(statements.INSERT_LOG, statements.log_row(changes[0], commit, commit, check, at))
+            return
         revision = commit - len(changes)
-        for index, change in enumerate(changes):
-            revision += 1
-            await self.execute(*self.tables[change.collection].statement(change))
-            await self.execute(statements.INSERT_LOG, statements.log_row(change, revision, commit, check, at))
-            await pause(index, len(changes))
+        for batch in _batches(changes):
+            written = (self.tables[change.collection].statement(change) for change in batch)
+            for sql, run in groupby(written, itemgetter(0)):
+                await self.execute_many(sql, [parameters for _, parameters in run])
+            logged = [statements.log_row(change, n, commit, check, at) for n, change in enumerate(batch, revision + 1)]
+            await self.execute_many(statements.INSERT_LOG, logged)
+            revision += len(batch)
+            await asyncio.sleep(0)
 
     async def next_id(self, collection: str) -> int:
         """A new integer id; never one that was given before."""
