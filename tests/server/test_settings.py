@@ -15,6 +15,7 @@ from hinterland.server.settings import AuthSettings, Settings, SettingsError, fr
     [
         ("REQUEST_SECONDS", "2.5", "request_seconds", 2.5),
         ("MAX_BODY_BYTES", "1000", "max_body_bytes", 1000),
+        ("MAX_RECORD_BYTES", "1000", "max_record_bytes", 1000),
         ("DATABASE_URL", "postgresql://x", "database_url", "postgresql://x"),
         ("TUTORIAL_PATHS", "no", "tutorial_paths", False),
         ("TUTORIAL_PATHS", "True", "tutorial_paths", True),
@@ -50,8 +51,8 @@ def test_values_of_another_kind(variable: str, text: str, words: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("request_seconds", 0), ("request_seconds", float("nan")), ("max_body_bytes", 0), ("log_days", -1),
-     ("answer_days", -1), ("stream_buffer", 0), ("streams_per_account", 0),
+    [("request_seconds", 0), ("request_seconds", float("nan")), ("max_body_bytes", 0), ("max_record_bytes", 0),
+     ("log_days", -1), ("answer_days", -1), ("stream_buffer", 0), ("streams_per_account", 0),
      ("streams_per_address", 0), ("keep_alive_seconds", 0)],
 )  # fmt: skip
 def test_values_that_make_no_sense(name: str, value: float) -> None:

@@ -78,7 +78,9 @@ async def opened(app: App, storage: Storage, clock: Clock | None = None) -> Asyn
     await storage.open()
     try:
         await _declare(app, storage)
-        writer = Writer(storage, catalogue, clock, {"users": keep_account})
+        writer = Writer(
+            storage, catalogue, clock, {"users": keep_account}, max_record_bytes=app.settings.max_record_bytes
+        )
         accounts = await _accounts(app, storage, writer, catalogue, clock)
         backend = _backend(app, storage, clock, writer, accounts)
         await _follow_signals(backend)

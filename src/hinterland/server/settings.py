@@ -14,6 +14,7 @@ import msgspec
 
 LOOPBACK = "loopback"
 PREFIX = "HINTERLAND_"
+MAX_RECORD_BYTES = 16 * 1024 * 1024
 
 
 class SettingsError(Exception):
@@ -29,9 +30,10 @@ _LEAST_AUTH = {
 }  # fmt: skip
 
 
-_LEAST = {"request_seconds": 0.001, "max_body_bytes": 1, "log_days": 0, "answer_days": 0, "stream_buffer": 1,
-          "streams_per_account": 1, "streams_per_address": 1,
-          "keep_alive_seconds": 0.001}  # fmt: skip
+_LEAST = {
+    "request_seconds": 0.001, "max_body_bytes": 1, "max_record_bytes": 1, "log_days": 0, "answer_days": 0,
+    "stream_buffer": 1, "streams_per_account": 1, "streams_per_address": 1, "keep_alive_seconds": 0.001,
+}  # fmt: skip
 _WORDS: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false"}  # a text is any text
 _DATABASES = ("postgresql", "postgres")
 _HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]")
@@ -81,7 +83,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ports; while it listens on loopback only, loopback's names are allowed and no others. `cors_origins`: the origins
     whose pages may call, such as `https://shop.example`; `loopback` stands for every port of this machine.
     `database_url`: a PostgreSQL DSN; without one, a SQLite file in the data folder. `request_seconds`: the time a
-    request may take. `max_body_bytes`: the largest body. `log_days`: how long the log keeps changes, so how long a
+    request may take. `max_body_bytes`: the largest body. `max_record_bytes`: the largest record, which many
+    small changes may make larger than a body can be. `log_days`: how long the log keeps changes, so how long a
     device may be away without reading everything again. `answer_days`: how long the answers of idempotency keys are
     kept. `tutorial_paths`: whether `/{collection}`, `/auth/register` and their like answer. `trusted_proxies`:
     addresses whose X-Forwarded-For is believed. `stream_buffer`: how many events a slow subscriber may be behind.
@@ -95,6 +98,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database_url: str = ""
     request_seconds: float = 30.0
     max_body_bytes: int = 10 * 1024 * 1024
+    max_record_bytes: int = MAX_RECORD_BYTES
     log_days: float = 30.0
     answer_days: float = 7.0
     tutorial_paths: bool = True

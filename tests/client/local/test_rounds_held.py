@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from hinterland.client.errors import HinterlandError, StatusError
 from hinterland.client.local.local import Local
 from hinterland.client.local.rounds import MOST_FAILURES
+from hinterland.client.vault.memory import MemoryVault
+from hinterland.contract.fields import Text
+from hinterland.contract.records import EVERYBODY, Collection
 from hinterland.contract.sync import Push
+from hinterland.server import App, Settings
+from hinterland.testing.backend import running_backend
 from tests.client.local.conftest import OPEN
 from tests.client.local.steps import After, Fault, Way, bare, lost, now, outbox, own
 from tests.support.model_server import ModelServer
@@ -181,3 +188,32 @@ async def test_failures_are_counted_across_starts(device: OPEN, server: ModelSer
     fate = await local.outbox.fate(written.mutation)
     assert fate is not None
     assert fate.status == "refused"
+
+
+async def test_a_record_that_grows_too_large(tmp_path: Path) -> None:
+    """A write that would make a record larger than the server keeps is held with the reason and not sent again; others
+    go on, and it can be edited to one that fits."""
+    app = App(
+        collections=[Collection(name="notes", fields={"text": Text()}, rules=EVERYBODY)],
+        settings=Settings(max_record_bytes=1_000),
+    )
+    async with running_backend(app) as backend:
+        client = await backend.client(store=tmp_path / "a.db", vault=MemoryVault())
+        await client.auth.sign_up(name="ada", email="ada@example.org", password="longer than most")
+        notes = client.local.collection("notes")
+        note = await notes.create({"text": "x" * 500})
+        await client.sync.now()
+        large = await notes.update(note.id, {"text": "x" * 1_500})
+        small = await notes.create({"text": "small"})
+        await client.sync.now()
+        fate = await large.settled()
+        assert fate.problem is not None
+        assert (fate.status, fate.problem.code) == ("refused", "too_large")
+        assert (await small.settled()).is_applied
+        await client.sync.now()
+        (held,) = await client.outbox.list()
+        assert (held.id, held.problem and held.problem.code) == (large.mutation, "too_large")
+        await client.outbox.edit(large.mutation, {"text": "x" * 600})
+        again = await client.outbox.retry(large.mutation)
+        await client.sync.now()
+        assert (await again.settled()).is_applied

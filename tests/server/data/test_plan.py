@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import tracemalloc
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,16 +9,14 @@ import pytest
 
 from hinterland.contract.changes import Act, Write
 from hinterland.contract.errors import Refusal
-from hinterland.contract.fields import Boolean, Bytes, Instant, Int64, Integer, Json, Number, Text
+from hinterland.contract.fields import Boolean, Bytes, Instant, Int64, Integer, Number, Text
 from hinterland.contract.identity import SIGNED_OUT, RecordId
 from hinterland.contract.records import EVERYBODY, Collection, Rules, users
 from hinterland.contract.sync import Mutation
 from hinterland.kit.clock import ManualClock
-from hinterland.server.data import documents
 from hinterland.server.data.devices import step_of
-from hinterland.server.data.plan import weight
 from hinterland.server.data.requests import WriteRequest
-from hinterland.server.storage.protocol import Storage, StoredRecord
+from hinterland.server.storage.protocol import Storage
 from tests.server.data.acts import OPEN, make, put, read
 from tests.server.data.world import ADA, BEN, World, delete, note, opened, patch
 from tests.server.refused import refused
@@ -41,7 +37,6 @@ POSTS = Collection(name="posts", fields={"title": Text()}, rules=EVERYBODY, ids=
 COMMENTS = Collection(name="comments", fields={"text": Text()}, rules=EVERYBODY, parent="posts")
 LIKES = Collection(name="likes", fields={"by": Text()}, rules=EVERYBODY, parent="comments")
 PAGES = Collection(name="pages", fields={"text": Text()}, rules=EVERYBODY, parent="diary")
-FILES = Collection(name="files", fields={"any": Json()}, rules=EVERYBODY, parent="diary")
 CLOSED = Collection(name="closed", fields={"text": Text()})
 KINDS: dict[str, tuple[Any, Any, Any]] = {
     "text": (Text(unique=True), "a", "b"),
@@ -55,7 +50,7 @@ KINDS: dict[str, tuple[Any, Any, Any]] = {
 UNIQUE = [
     Collection(name=f"of_{name}", fields={"value": kind}, rules=EVERYBODY) for name, (kind, _, _) in KINDS.items()
 ]
-COLLECTIONS = (users(), DIARY, OPEN, POSTS, COMMENTS, LIKES, PAGES, FILES, CLOSED, *UNIQUE)
+COLLECTIONS = (users(), DIARY, OPEN, POSTS, COMMENTS, LIKES, PAGES, CLOSED, *UNIQUE)
 
 
 @pytest.fixture
@@ -323,109 +318,8 @@ async def test_a_parents_deletion_is_its_childrens(world: World) -> None:
     assert await read(world, "likes", "l", "posts/2/comments/c") is not None
 
 
-async def test_only_what_is_below_goes(world: World) -> None:
-    """A parent's deletion leaves alone what is below others whose ids begin alike."""
-    ids = ("a", "a-b", "a0", "a_b", "b")
-    for id in ids:
-        await world.write(make("diary", id, owner="ada", text="x"), make("pages", "p", f"diary/{id}", text=id))
-    await world.write(make("posts"), *(make("comments", id, "posts/1") for id in ids))
-    await world.write(*(make("likes", "l", f"posts/1/comments/{id}") for id in ids))
-    await world.write(delete("diary", "a"), delete("comments", "a", "posts/1"))
-    assert [await read(world, "pages", "p", f"diary/{id}") is not None for id in ids] == [False, *[True] * 4]
-    assert [await read(world, "likes", "l", f"posts/1/comments/{id}") is not None for id in ids] == [False, *[True] * 4]
-    await world.write(delete("posts", 1))
-    assert [await read(world, "likes", "l", f"posts/1/comments/{id}") for id in ids] == [None] * 5
-
-
-async def test_what_a_group_did_below_a_deleted_parent(world: World) -> None:
-    """A parent's deletion meets what earlier writes of its group and of its own request did below the parent."""
-    await world.write(make("posts"), *(make("comments", id, "posts/1", text="old") for id in "abc"))
-    requests = [
-        WriteRequest([delete("comments", "a", "posts/1"), make("comments", "d", "posts/1")], ADA),
-        WriteRequest([make("comments", "a", "posts/1"), patch("comments", "b", "posts/1", text="new")], BEN),
-        WriteRequest([make("comments", "e", "posts/1"), delete("comments", "c", "posts/1"), delete("posts", 1)], ADA),
-        WriteRequest([make("comments", "f", "posts/1")], BEN),
-    ]
-    answers = world.writer.submit_all(requests)
-    assert [(await answer).revision for answer in answers[:3]] == [6, 8, 15]
-    with refused("not_found"):
-        await answers[3]
-    log = await world.storage.log(8, 20)
-    assert [(entry.kind, entry.id, entry.before and documents.document_of(entry.before).get("text")) for entry in log] == [
-        ("create", "e", None), ("delete", "c", "old"), ("delete", "a", None), ("delete", "b", "new"),
-        ("delete", "d", None), ("delete", "e", None), ("delete", 1, None),
-    ]  # fmt: skip
-
-
-async def test_too_much_below_a_parent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A parent with more below it than one request may keep in memory is not deleted, and the refusal says what to do;
-    little more than that is read. What was deleted by itself before no longer counts."""
-    monkeypatch.setattr("hinterland.server.data.plan.MAX_BYTES", 8 * 2**20)
-    await world.write(make("diary", "d", owner="ada", text="x"))
-    for number in range(20):
-        await world.write(make("files", f"f{number}", "diary/d", any="x" * 2**20))
-    tracemalloc.start()
-    try:
-        with refused("too_large", "the records below diary/d take more than 8 MiB together; delete some of those"):
-            await world.write(delete("diary", "d"))
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak < 18 * 2**20
-    with refused("too_large", "the records that this writes take more than 8 MiB together; write fewer at once"):
-        await world.write(*(delete("files", f"f{number}", "diary/d") for number in range(20)))
-    for number in range(14):
-        await world.write(delete("files", f"f{number}", "diary/d"))
-    await world.write(delete("diary", "d"))
-    assert await read(world, "files", "f19", "diary/d") is None
-
-
-async def test_many_small_records_below_a_parent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many records below a parent go in one commit, and others get their turn on the loop meanwhile; each takes memory
-    beside its texts, so that not any number of small ones goes at once."""
-    await world.write(make("diary", "d", owner="ada", text="x"))
-    for _ in range(4):
-        await world.write(*(make("pages", parent="diary/d") for _ in range(500)))
-    turns = 0
-
-    async def count() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    counting = asyncio.create_task(count())
-    with monkeypatch.context() as patched, refused("too_large", "the records below diary/d"):
-        patched.setattr("hinterland.server.data.plan.MAX_BYTES", 2_000 * 1024)
-        await world.write(delete("diary", "d"))
-    outcome = await world.write(delete("diary", "d"))
-    counting.cancel()
-    assert outcome.revision == 4_002
-    assert turns > 100
-    assert await world.storage.fetch("SELECT id FROM pages") == []
-
-
-async def test_many_versions_of_a_large_record(storage: Storage, clock: ManualClock) -> None:
-    """A small mutation that would make more than 64 MiB of versions of a large record is refused, and those behind it
-    go on."""
-    async with opened(storage, clock) as world:
-        large = note("a", "ada", tags=[f"{n:010000}" for n in range(100)])
-        await world.push(ADA, Mutation(seq=1, id="m1", writes=[large]))
-        many, fewer = ([patch("notes", "a", count=count) for count in range(size)] for size in (70, 10))
-        pushed = await world.push(ADA, Mutation(seq=2, id="m2", writes=many), Mutation(seq=3, id="m3", writes=fewer))
-        lost, applied = pushed.results
-        assert (lost.status, lost.problem and lost.problem.code) == ("refused", "too_large")
-        assert (applied.status, applied.revision) == ("applied", 11)
-
-
 async def test_fates_hold_no_records(lite: World) -> None:
     """What a device's mutation came to holds no records while the others of its push are written."""
     step = step_of("ada", "d1", Mutation(seq=1, id="m1", writes=[note("a", "ada")]))
     outcome = await lite.writer.submit(WriteRequest([note("a", "ada")], ADA, step=step))
     assert (outcome.records, outcome.settled and outcome.settled.status) == ((), "applied")
-
-
-def test_weights() -> None:
-    """A text that is hidden counts in whole MiB, so that no refusal tells its length."""
-    weights = [weight(StoredRecord("", "a", 1, "", "", "{}", private)) for private in (None, "x", "x" * 99)]
-    assert weights == [2, 2**20 + 2, 2**20 + 2]

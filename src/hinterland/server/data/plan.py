@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import aclosing
 from functools import partial
 from typing import Any, Literal
 
@@ -20,28 +19,28 @@ from hinterland.contract.temporary import renamed
 from hinterland.contract.values import is_same
 from hinterland.server.data import access, documents
 from hinterland.server.data.catalogue import Catalogue, Entry
+from hinterland.server.data.descendants import Descendants
 from hinterland.server.data.merging import Edit, Past, merged
 from hinterland.server.data.requests import Times, WriteRequest, Written
-from hinterland.server.data.state import UNWRITTEN, Deferred, RecordKey, Span, State, is_within
+from hinterland.server.data.state import UNWRITTEN, Deferred, RecordKey, Records, State
+from hinterland.server.data.weights import Weights
 from hinterland.server.security.sessions import Actor
 from hinterland.server.storage import statements
 from hinterland.server.storage.failures import unique
-from hinterland.server.storage.protocol import Change, Since, StoredRecord, octets
+from hinterland.server.storage.protocol import Change, Since, StoredRecord
 from hinterland.server.storage.reading import pause
 from hinterland.server.storage.system import SYSTEM_TABLES, Amend, RowAct
 
 Kind = Literal["create", "update", "delete"]
-MAX_BYTES = 64 * 1024 * 1024
-"""Of all versions of records that one request makes or deletes, which are kept in memory until they are written."""
-_MIB = 1024 * 1024
-_DELETED_BYTES = 1024  # of memory that a deletion takes beside its record's texts: there may be very many
 UNIQUE_OF = {table.name: frozenset(table.unique) for table in SYSTEM_TABLES}
 
 
 class Plan:
     """One request's changes so far, seen by its own later writes."""
 
-    def __init__(self, request: WriteRequest, state: State, catalogue: Catalogue, now: float, instant: str) -> None:
+    def __init__(
+        self, request: WriteRequest, state: State, catalogue: Catalogue, now: float, instant: str, max_record_bytes: int
+    ) -> None:
         self.request = request
         self.state = state
         self.catalogue = catalogue
@@ -55,13 +54,18 @@ class Plan:
         self.ids: dict[str, RecordId] = {}
         self.given = request.given if request.given is not None else {}
         self.lost: list[Lost] = []
-        self.size = 0  # of the records as the request writes them, in bytes
+        self._weights = Weights(max_record_bytes)
         self.found = 0  # the last revision of the records that were there already as they are asked for
         self._mine: dict[RecordKey, StoredRecord | None] = {}
         self._created: dict[str, list[RecordKey]] = {}
 
     @property
-    def records(self) -> Mapping[RecordKey, StoredRecord | None]:
+    def size(self) -> int:
+        """How much of records the request keeps in memory, in bytes."""
+        return self._weights.size
+
+    @property
+    def records(self) -> Records:
         """The records that the request writes, as they will be."""
         return self._mine
 
@@ -242,39 +246,13 @@ class Plan:
         await self._stage(entry, key, before, None, {})
 
     async def _delete_below(self, entry: Entry, path: str) -> None:
-        """Delete all records below the one of `entry` at `path`, the lowest first."""
-        levels: list[dict[RecordKey, StoredRecord]] = []
-        await self._find_below(entry, (path, path), path, levels)
-        for level in reversed(levels):
+        found = Descendants(
+            self.catalogue, self.state, self._mine, self._created, partial(self._weights.add_below, path=path)
+        )
+        for level in await found.below(entry, path):
             for index, (key, before) in enumerate(level.items()):
                 await self._stage(self.catalogue[key[0]], key, before, None, {}, is_cascade=True)
                 await pause(index, len(level))
-
-    async def _find_below(
-        self, entry: Entry, parents: Span, path: str, levels: list[dict[RecordKey, StoredRecord]]
-    ) -> None:
-        """Add a level for each collection below `entry`. A record is locked before those below it are read, so that
-        nobody adds to them meanwhile."""
-        for child in map(self.catalogue.__getitem__, entry.children):
-            found: dict[RecordKey, StoredRecord] = {}
-            levels.append(found)
-            async with aclosing(self.state.below(child.name, parents)) as pages:
-                async for page in pages:
-                    self._find(page, path, found)
-            self._find({key: None for key in self._created.get(child.name, ()) if is_within(key, parents)}, path, found)
-            # All paths below the children start with what is common to theirs, and / is right before 0.
-            common = f"{path}/{child.name}" if parents == (path, path) else parents[0][:-1]
-            await self._find_below(child, (f"{common}/", f"{common}0"), path, levels)
-
-    def _find(
-        self, page: Mapping[RecordKey, StoredRecord | None], path: str, found: dict[RecordKey, StoredRecord]
-    ) -> None:
-        for key, stored in page.items():
-            record = self._mine.get(key, stored)
-            if record is not None and key not in found:
-                found[key] = record
-                size = weight(record) + _DELETED_BYTES
-                self._weigh(size, f"the records below {path} take", f"delete some of those below {path} first")
 
     # ------------------------------------------------------------ rules
 
@@ -351,7 +329,7 @@ class Plan:
         is_cascade: bool = False,
     ) -> None:
         if not is_cascade:
-            self._weigh(max(weight(record) for record in (before, after) if record is not None))
+            self._weights.add(before, after)
         if before is None:
             self._created.setdefault(entry.name, []).append(key)
         if after is not None and entry.unique:
@@ -364,15 +342,6 @@ class Plan:
             await self._accompany(entry, key[2], before, None if after is None else document)
         if not is_cascade:
             self.written.append(Written(entry.name, key[2], key[1], before, after))
-
-    def _weigh(
-        self, size: int, what: str = "the records that this writes take", hint: str = "write fewer at once"
-    ) -> None:
-        """Count a change by the size of its larger record. A small request makes many versions of a large record, each
-        as large as that one, or deletes many."""
-        self.size += size
-        if self.size > MAX_BYTES:
-            raise Refusal("too_large", f"{what} more than {MAX_BYTES // _MIB} MiB together; {hint}")
 
     async def _accompany(self, entry: Entry, id: RecordId, before: StoredRecord | None, new: Document | None) -> None:
         """Add the system rows that change with the record. Raises `conflict` where one clashes with another row."""
@@ -406,13 +375,6 @@ class Plan:
         """Whether the record has the value still, after what the group and this request do to it."""
         record = await self._record(key)
         return record is not None and bool(documents.document_of(record).get(name) == value)
-
-
-def weight(record: StoredRecord) -> int:
-    """How much of `MAX_BYTES` a record takes. Its private text counts in whole MiB, so that a refusal does not tell its
-    length."""
-    private = -(-octets(record.private) // _MIB) * _MIB if record.private else 0
-    return octets(record.body) + private
 
 
 def denied(collection: str, action: str, *, is_signed_in: bool) -> Refusal:

@@ -13,6 +13,7 @@ from hinterland.server.storage.protocol import Change, LogEntry, Since, StoredRe
 from hinterland.server.storage.system import SYSTEM_TABLES, Put, Row, RowAct
 
 RecordKey = tuple[str, str, RecordId]
+Records = Mapping[RecordKey, StoredRecord | None]
 Span = tuple[str, str]
 """The first and the last of the parents whose records are meant."""
 KEYS_OF = {table.name: table.key for table in SYSTEM_TABLES}
@@ -55,7 +56,7 @@ class State:
             self._rows[staged] = await self.transaction.row(table, key)
         return self._rows[staged]
 
-    async def below(self, collection: str, parents: Span) -> AsyncGenerator[dict[RecordKey, StoredRecord | None]]:
+    async def below(self, collection: str, parents: Span) -> AsyncGenerator[Records, None]:
         """The records of a collection below `parents`, each locked for this transaction: those of the database, page by
         page, and those that the group is about to create. Others get their turn on the loop between pages."""
         last, is_cut = None, True
@@ -87,9 +88,7 @@ class State:
             await asyncio.sleep(0)
         yield self._changes.get(key, ())
 
-    def stage(
-        self, records: Mapping[RecordKey, StoredRecord | None], changes: Sequence[Change], acts: Sequence[RowAct]
-    ) -> None:
+    def stage(self, records: Records, changes: Sequence[Change], acts: Sequence[RowAct]) -> None:
         """Show later requests what this one is about to write."""
         self._records.update(records)
         for change in changes:

@@ -25,6 +25,7 @@ from hinterland.server.data.new_ids import NewIds
 from hinterland.server.data.plan import Plan
 from hinterland.server.data.requests import Answer, Companion, Outcome, WriteRequest, Written
 from hinterland.server.data.state import UNWRITTEN, Deferred, RecordKey, State, key_of
+from hinterland.server.settings import MAX_RECORD_BYTES
 from hinterland.server.storage.failures import Deadlock, FateUnknown
 from hinterland.server.storage.protocol import Change, Storage, StoredRecord, Transaction
 from hinterland.server.storage.system import Assigned, Expect, LostRace, Put, Row, RowAct, Signal
@@ -71,11 +72,14 @@ class Writer:
         catalogue: Catalogue,
         clock: Clock,
         companions: Mapping[str, Companion] = MappingProxyType({}),
+        *,
+        max_record_bytes: int = MAX_RECORD_BYTES,
     ) -> None:
         self.storage = storage
         self.catalogue = catalogue
         self.clock = clock
         self.companions = companions
+        self.max_record_bytes = max_record_bytes
         self.wake: Callable[[], None] = lambda: None
         self.signal: Callable[[str], None] = lambda subject: None
         self._new_ids = NewIds(catalogue)
@@ -249,7 +253,7 @@ class Writer:
             acts = devices.settle(request.step, heard, now)
             return Decided(request, answer, [], acts, None, Outcome(settled=heard), guards)
         try:
-            plan = await Plan(request, state, self.catalogue, now, instant).run()
+            plan = await Plan(request, state, self.catalogue, now, instant, self.max_record_bytes).run()
         except Refusal as error:
             if request.step is None or error.status >= 500:  # the server's own trouble is nobody's fate
                 raise

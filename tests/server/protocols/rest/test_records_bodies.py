@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from hinterland.contract.fields import Json, List, Text
+from hinterland.contract.records import EVERYBODY, Collection, users
 from hinterland.server.storage.sqlite import SqliteStorage
 from tests.server.api import Api, located, problem, serving
 
@@ -212,3 +214,34 @@ async def test_a_body_that_is_too_large(tmp_path: Path) -> None:
         problem(await api("POST", THINGS, content=pieces(), headers=JSON), 413, "too_large")
         problem(await api("POST", THINGS, content=b"{}", headers=JSON | {"Content-Length": "x"}), 413, "too_large")
         assert (await api("POST", THINGS, json={"text": "a" * 900})).status_code == 201
+
+
+async def test_a_record_that_grows_too_large(tmp_path: Path) -> None:
+    """A record grows to the setting and no further, by whatever door, as a whole or bit by bit; it can still be read,
+    changed as long as it does not grow, and made smaller."""
+    bits = Collection(name="bits", fields={"any": Json(), "tags": List(of=Text())}, rules=EVERYBODY)
+    async with serving(SqliteStorage(tmp_path), collections=(users(), bits), max_record_bytes=1_000) as api:
+        place = "/v1/records/bits/b"
+        assert (await api("POST", "/v1/records/bits", json={"id": "b", "any": {"m0": "x" * 90}})).status_code == 201
+        number = 1
+        while (answer := await api("PATCH", place, json={"any": {f"m{number}": "x" * 90}})).status_code == 200:
+            number += 1
+        said = problem(answer, 413, "too_large")["message"]
+        assert said == (
+            "the record would be larger than 1,000 bytes; keep less in it, or raise the setting max_record_bytes"
+        )
+        assert number == 9
+        for method, path, body in (
+            ("PATCH", place, {"tags": {"$add": ["x" * 200]}}),
+            ("PUT", place, {"any": "x" * 1_000}),
+            ("POST", "/v1/records/bits", {"any": "x" * 1_000}),
+            ("POST", "/bits", {"any": "é" * 500}),
+        ):
+            problem(await api(method, path, json=body), 413, "too_large")
+        grown = (await api("GET", place)).json()
+        assert (len(grown["any"]), grown["tags"]) == (9, None)
+    async with serving(SqliteStorage(tmp_path), collections=(users(), bits), max_record_bytes=500) as api:
+        assert (await api("PATCH", place, json={"any": {"m0": "y" * 90}})).status_code == 200
+        problem(await api("PATCH", place, json={"any": {"m0": "y" * 91}}), 413, "too_large")
+        assert (await api("PATCH", place, json={"any": {"m0": None}})).status_code == 200
+        assert (await api("PUT", place, json={"any": "small"})).status_code == 200

@@ -1,0 +1,54 @@
+"""How large a record may be, and how much of records one request makes."""
+
+from __future__ import annotations
+
+from hinterland.contract.imports import Import
+from hinterland.contract.records import users
+from hinterland.contract.sync import Mutation
+from hinterland.kit.clock import ManualClock
+from hinterland.server.data.importer import Importer
+from hinterland.server.data.weights import weight
+from hinterland.server.storage.protocol import Storage, StoredRecord
+from tests.server.data.acts import OPEN, make
+from tests.server.data.world import ADA, note, opened, patch
+
+
+async def test_many_versions_of_a_large_record(storage: Storage, clock: ManualClock) -> None:
+    """A small mutation that would make more than 64 MiB of versions of a large record is refused, and those behind it
+    go on."""
+    async with opened(storage, clock) as world:
+        large = note("a", "ada", tags=[f"{n:010000}" for n in range(100)])
+        await world.push(ADA, Mutation(seq=1, id="m1", writes=[large]))
+        many, fewer = ([patch("notes", "a", count=count) for count in range(size)] for size in (70, 10))
+        pushed = await world.push(ADA, Mutation(seq=2, id="m2", writes=many), Mutation(seq=3, id="m3", writes=fewer))
+        lost, applied = pushed.results
+        assert (lost.status, lost.problem and lost.problem.code) == ("refused", "too_large")
+        assert (applied.status, applied.revision) == ("applied", 11)
+
+
+async def test_a_record_that_grows_too_large(storage: Storage, clock: ManualClock) -> None:
+    """A push that makes a record too large is refused for that mutation, and an import for that row; the others go on.
+    A text that is hidden counts in whole MiB, so that its length decides no refusal."""
+    async with opened(storage, clock, (users(), OPEN)) as world:
+        world.writer.max_record_bytes = 2_000
+        ada = await world.push(
+            ADA,
+            Mutation(seq=1, id="m1", writes=[make("open", "x", any="x" * 1_500, secret="s" * 9_000)]),
+            Mutation(seq=2, id="m2", writes=[patch("open", "x", tags={"$add": ["t" * 500]})]),
+            Mutation(seq=3, id="m3", writes=[patch("open", "x", any={"a": "y" * 1_000})]),
+            Mutation(seq=4, id="m4", writes=[patch("open", "x", any={"b": "y" * 1_000})]),
+            Mutation(seq=5, id="m5", writes=[patch("open", "x", text="on")]),
+        )
+        fates = [(result.status, result.problem and result.problem.code) for result in ada.results]
+        assert fates == [("applied", None), ("refused", "too_large"), ("applied", None), ("refused", "too_large"),
+                         ("applied", None)]  # fmt: skip
+        rows = [{"id": "r1", "any": "x" * 2_000}, {"id": "r2", "any": "x"}]
+        result = await Importer(world.writer, world.catalogue).run("open", Import(rows=rows))
+        assert (result.created, [report.row for report in result.refused]) == (1, [0])
+        assert "larger than 2,000 bytes" in result.refused[0].message
+
+
+def test_weights() -> None:
+    """A text that is hidden counts in whole MiB, so that no refusal tells its length."""
+    weights = [weight(StoredRecord("", "a", 1, "", "", "{}", private)) for private in (None, "x", "x" * 99)]
+    assert weights == [2, 2**20 + 2, 2**20 + 2]
