@@ -115,7 +115,7 @@ async def test_a_migration_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         left = itertools.count(number, -1)
 
         def stop(cursor: object, sql: str, bindings: object, left: itertools.count[int] = left) -> bool:
-            return not sql.startswith(("CREATE", "INSERT", "PRAGMA user_version =")) or next(left) > 0
+            return not sql.startswith(("CREATE", "DROP", "INSERT", "PRAGMA user_version =")) or next(left) > 0
 
         def hook(connection: apsw.Connection, stop: apsw.ExecTracer = stop) -> None:
             connection.exec_trace = stop

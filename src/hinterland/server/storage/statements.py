@@ -103,8 +103,7 @@ def log_ddl(dialect: DialectName) -> list[str]:
     )
     return [
         f"CREATE TABLE _log ({columns})",
-        # Origin and stamp answer SINCE: on SQLite they stand behind the texts, which would have to be passed.
-        "CREATE INDEX _log_by_record ON _log (collection, parent, id, revision, origin, stamp)",
+        "CREATE INDEX _log_by_record ON _log (collection, parent, id, revision)",
     ]
 
 
