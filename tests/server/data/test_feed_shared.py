@@ -246,6 +246,28 @@ async def test_the_loop_is_shared_within_a_commit(lite: World, monkeypatch: pyte
         assert await revisions(listener, 1) == [2]
 
 
+async def test_who_leaves_while_a_commit_is_served(lite: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Subscribers of a view that leave while the others of it are served are sent nothing more, and nothing waits for
+    them."""
+    monkeypatch.setattr(feeding, "_STEPS_AT_ONCE", 0)
+    listeners = [await listen(lite, ADA, "posts") for _ in range(10)]
+    subscriptions = [listener.subscription for listener in listeners]
+    await lite.write(Write(act="create", collection="posts", body={"title": "one"}))
+    await until(lambda: any(subscription.revision for subscription in subscriptions))
+    leaving = [subscription for subscription in subscriptions if not subscription.revision]
+    assert len(leaving) > 5
+    for subscription in leaving:
+        subscription.end()
+    await until(lambda: lite.feed._position[0] == lite.feed._begun)
+    assert [subscription.revision for subscription in leaving] == [0] * len(leaving)
+    for listener in listeners:
+        if listener.subscription in leaving:
+            assert await listener.raw() == b""
+        else:
+            assert await revisions(listener, 1) == [1]
+    assert leaving[0].allowance.waiting == 0
+
+
 async def test_who_joins_while_a_commit_is_served(lite: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream whose cursor is before a commit that is just being served reads it from the log before it is live, even
     where everybody else has left meanwhile."""
