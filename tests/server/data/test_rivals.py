@@ -67,3 +67,29 @@ async def test_a_push_on_two_processes(postgres_dsn: str) -> None:
             assert msgspec.json.encode(results[0].results) == msgspec.json.encode(results[1].results)
         stored = await marks(one)
     assert stored == Counter(f"mark {seq}" for seq in range(1, 13))
+
+
+async def test_a_deletion_against_creations_below(postgres_dsn: str) -> None:
+    """A record is deleted at one process while others are created below it at another: nothing is left below what is
+    gone, at any depth."""
+    posts = Collection(name="posts", fields={}, rules=EVERYBODY)
+    comments = Collection(name="comments", fields={}, rules=EVERYBODY, parent="posts")
+    likes = Collection(name="likes", fields={}, rules=EVERYBODY, parent="comments")
+    app = App(collections=[posts, comments, likes], settings=APP.settings)
+    first, second = PostgresStorage(postgres_dsn, connections=4), PostgresStorage(postgres_dsn, connections=4)
+    async with opened(app, first) as one, opened(app, second) as two:
+        for number in range(15):
+            post, comment = f"p{number}", f"posts/p{number}/comments/c"
+            places = [("posts", post, ""), ("comments", "c", f"posts/{post}")]
+            below = [("comments", f"d{n}", f"posts/{post}") for n in range(6)]
+            below += [("likes", f"l{n}", comment) for n in range(6)]
+            made, later = (
+                [Write(act="create", collection=name, id=id, parent=parent) for name, id, parent in found]
+                for found in (places, below)
+            )
+            await one.writer.submit(WriteRequest(made, ADA))
+            gone = Write(act="delete", collection="posts", id=post)
+            created = two.writer.submit_all([WriteRequest([write], ADA) for write in later])
+            await asyncio.gather(*created, one.writer.submit(WriteRequest([gone], ADA)), return_exceptions=True)
+        left = {name: await one.storage.fetch(f"SELECT id FROM {name}") for name in ("posts", "comments", "likes")}
+    assert left == {"posts": [], "comments": [], "likes": []}
