@@ -14,6 +14,7 @@ BETWEEN = {
     "client/local/test_convergence.py": "several devices and all that can go wrong between them",
     "client/local/test_kill.py": "an app that is killed, as a process",
     "client/local/test_integer_ids.py": "devices that do not know which ids the server gives, and the real server",
+    "client/local/test_restored_server.py": "a device and a real server that was set back to an older database",
     "client/local/test_same_questions.py": "the local store's answers beside the server's",
     "client/test_real_server.py": "the client and the real server together",
     "client/vault/test_vaults.py": "every vault passes the one shipped suite",

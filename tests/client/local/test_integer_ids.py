@@ -90,6 +90,26 @@ async def test_what_was_refused_before_is_rescued(client: Client) -> None:
     assert (await client.outbox.counts()).parked == 0
 
 
+async def test_children_below_a_stand_in(client: Client) -> None:
+    """A repository whose `parent` names a record by the stand-in of its id finds the children also after the server has
+    given an id: by id, by a question and by a live query that began before."""
+    order = await client.local.collection("orders").create({"amount": 1})
+    lines = client.local.collection("lines", parent=f"orders/{order.id}")
+    watched = lines.watch()
+    assert await anext(watched) == []
+    first = await lines.create({"text": "x"})
+    assert [line["text"] for line in await anext(watched)] == ["x"]
+    await client.sync.now()
+    assert (await lines.get(first.id))["text"] == "x"
+    second = await lines.create({"text": "y"})
+    assert sorted(line["text"] for line in (await lines.list()).items) == ["x", "y"]
+    while len(found := await anext(watched)) < 2:
+        pass
+    assert {line["id"] for line in found} == {first.id, second.id}
+    await client.sync.now()
+    assert len((await client.collection("lines", parent="orders/1").list()).items) == 2
+
+
 class OneAnswerLost(InProcess):
     """The way to the server, on which the answer to the first push is lost."""
 

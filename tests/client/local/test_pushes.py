@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hinterland.client.errors import ConnectError, ConnectionLost
+from hinterland.client.local import pushes
+from hinterland.client.local.connection import Connection
 from hinterland.client.local.errors import OnItsWay
 from hinterland.client.local.local import Local
 from hinterland.contract.sync import MAX_MUTATIONS
@@ -96,3 +98,24 @@ async def test_batches_are_bounded(device: OPEN, server: ModelServer) -> None:
     assert [len(push.mutations) for push in remote.pushed] == [200, 2, 1]
     assert [push.acknowledged for push in remote.pushed] == [0, 200, 202]
     assert len(server.state.records) == 801
+
+
+async def test_the_next_push_sorts_nothing(device: OPEN, server: ModelServer) -> None:
+    """What is sent next is read in order from an index: no scan and no sort of the outbox."""
+    local = await device()
+    await local.write(create(id="a"))
+
+    def plans(connection: Connection) -> list[str]:
+        asked: list[str] = []
+        connection.set_trace_callback(asked.append)
+        pushes.next_push(connection, local.scope, 200)
+        connection.set_trace_callback(None)
+        questions = [statement for statement in asked if "FROM mutations" in statement]
+        assert len(questions) == 2
+        return [row[3] for question in questions for row in connection.execute(f"EXPLAIN QUERY PLAN {question}")]
+
+    found = await local.store.write(plans)
+    assert [plan.split(" (")[0] for plan in found] == [
+        "SEARCH mutations USING INDEX mutations_under_way",
+        "SEARCH mutations USING INDEX mutations_by_state",
+    ]

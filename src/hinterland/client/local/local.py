@@ -63,7 +63,7 @@ class Local:
         self.queries = Queries()
         self.scope = Scope(0, "", self._shapes)
         self.sync = Sync(self.store, remote, clock, random, self._where, lambda: self.subscription)
-        self.outbox = Outbox(self.store, clock, self._where, self.sync.work)
+        self.outbox = Outbox(self.store, clock, self._where, self.sync.work, self.next_id)
         self._maker = IdMaker()
         self.store.listen(self._hear)
         self.follower = AccountFollower(self.switch)

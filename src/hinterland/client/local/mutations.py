@@ -11,7 +11,7 @@ A seq is given at the first send, in the transaction before it, so that seqs hav
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -20,13 +20,14 @@ from hinterland.client.local.connection import Connection, Key, Scope
 from hinterland.client.local.errors import OnItsWay
 from hinterland.client.local.fates import Counts, Entry, Fate
 from hinterland.client.local.overlay import after, after_if_possible
-from hinterland.client.local.records import lay, lift, real_id, refresh, revision_seen, seen, text, writes_in
+from hinterland.client.local.records import lay, lift, refresh, revision_seen, seen, text, writes_in
+from hinterland.client.local.stand_ins import real_write
 from hinterland.contract.changes import Write, checked, key_of
 from hinterland.contract.errors import Problem, Refusal
 from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Document, Shape
 from hinterland.contract.sync import MAX_WRITES
-from hinterland.contract.temporary import candidates, created, references, renamed
+from hinterland.contract.temporary import created, references
 
 T = TypeVar("T")
 Views = dict[Key, Document | None]
@@ -74,9 +75,11 @@ def enqueue(
     """
     if len(writes) > MAX_WRITES:
         raise Refusal("too_large", f"one change has at most {MAX_WRITES} writes, this one {len(writes)}")
-    known = [renamed(write, _known(connection, scope, [write])) for write in map(checked, writes)]
+    written = [*map(checked, writes)]
+    known = [real_write(connection, scope, write) for write in written]
     moment = stamp(connection, now)
-    _insert(connection, scope, mutation, known, moment, _after_all(connection, scope, known, moment))
+    views = _after_all(connection, scope, known, moment)
+    _insert(connection, scope, mutation, known, moment, views, None if known == written else text(written))
     documents = [(write.id, seen(connection, scope, key_of(write))) for write in known]
     return [Kept(id, None if document is None else read(document)) for id, document in documents]
 
@@ -93,12 +96,18 @@ def _after_all(
 
 
 def _insert(
-    connection: Connection, scope: Scope, mutation: str, writes: Sequence[Write], moment: float, views: Views
+    connection: Connection,
+    scope: Scope,
+    mutation: str,
+    writes: Sequence[Write],
+    moment: float,
+    views: Views,
+    written: str | None,
 ) -> None:
     bases = [revision_seen(connection, scope, key_of(write)) for write in writes]
     number = connection.execute(
-        "INSERT INTO mutations (space, id, state, stamp, base, writes) VALUES (?, ?, 'pending', ?, ?, ?)",
-        (scope.space, mutation, moment, text(bases), text(writes)),
+        "INSERT INTO mutations (space, id, state, stamp, base, writes, written) VALUES (?, ?, 'pending', ?, ?, ?, ?)",
+        (scope.space, mutation, moment, text(bases), text(writes), written),
     ).lastrowid
     assert number is not None
     connection.executemany(
@@ -107,12 +116,6 @@ def _insert(
     )
     lay(connection, scope, number, views)
     connection.news.is_outbox_changed = True
-
-
-def _known(connection: Connection, scope: Scope, writes: Iterable[Write]) -> dict[str, RecordId]:
-    wanted = {name for write in writes for name in candidates(write)}
-    found = {name: real_id(connection, scope, name) for name in wanted}
-    return {name: record_id for name, record_id in found.items() if record_id != name}
 
 
 # ---------------------------------------------------------------- parked ones
@@ -180,13 +183,14 @@ def retry(
 ) -> tuple[str, list[RecordId]]:
     """Send a refused mutation, and those parked because of it, once more as new ones, which `fresh` gives ids; answers
     its new id, and its records'."""
-    number, state, column = _row(connection, scope, mutation)
+    number, state, column, written = _row(connection, scope, mutation)
     if state != "refused":
         raise OnItsWay
     later, again, writes = _parked_after(connection, scope, mutation), fresh(), writes_in(column)
     _remove(connection, scope, number, writes)
     moment = stamp(connection, now)
-    _insert(connection, scope, again, writes, moment, _after_all(connection, scope, writes, moment, after_if_possible))
+    views = _after_all(connection, scope, writes, moment, after_if_possible)
+    _insert(connection, scope, again, writes, moment, views, written)
     for each in later:
         retry(connection, scope, each, fresh, now)
     return again, [write.id for write in writes]
@@ -202,12 +206,16 @@ def _parked_after(connection: Connection, scope: Scope, mutation: str) -> list[s
 
 def edit(connection: Connection, scope: Scope, mutation: str, body: Document, position: int) -> None:
     """Change the body of a write that was not sent or was refused. A refused one stays parked until it is retried."""
-    number, state, writes = _row(connection, scope, mutation)
+    number, state, column, written = _row(connection, scope, mutation)
     if state not in ("pending", "refused"):
         raise OnItsWay
-    changed = writes_in(writes)
-    changed[position] = checked(msgspec.structs.replace(changed[position], body=body))
-    connection.execute("UPDATE mutations SET writes = ? WHERE number = ?", (text(changed), number))
+    before = writes_in(written or column)
+    before[position] = checked(msgspec.structs.replace(before[position], body=body))
+    changed = writes_in(column)
+    changed[position] = msgspec.structs.replace(changed[position], body=before[position].body)
+    changed[position] = real_write(connection, scope, changed[position])
+    said = None if changed == before else text(before)
+    connection.execute("UPDATE mutations SET writes = ?, written = ? WHERE number = ?", (text(changed), said, number))
     connection.news.collections.update(write.collection for write in changed)
     if state == "pending":
         refresh(connection, scope, [key_of(write) for write in changed])
@@ -216,7 +224,7 @@ def edit(connection: Connection, scope: Scope, mutation: str, body: Document, po
 
 def discard(connection: Connection, scope: Scope, mutation: str) -> None:
     """Forget a mutation that was not sent or is parked; unsent ones that need what it creates go with it."""
-    number, state, writes = _row(connection, scope, mutation)
+    number, state, writes, _ = _row(connection, scope, mutation)
     if state not in ("pending", "refused", "conflicted"):
         raise OnItsWay
     dependents = [] if state == "conflicted" else _dependents(connection, scope, number, writes_in(writes))
@@ -241,9 +249,9 @@ def _remove(connection: Connection, scope: Scope, number: int, writes: Sequence[
     connection.news.is_outbox_changed = True
 
 
-def _row(connection: Connection, scope: Scope, mutation: str) -> tuple[int, str, str]:
-    row: tuple[int, str, str] | None = connection.execute(
-        "SELECT number, state, writes FROM mutations WHERE space = ? AND id = ?", (scope.space, mutation)
+def _row(connection: Connection, scope: Scope, mutation: str) -> tuple[int, str, str, str | None]:
+    row: tuple[int, str, str, str | None] | None = connection.execute(
+        "SELECT number, state, writes, written FROM mutations WHERE space = ? AND id = ?", (scope.space, mutation)
     ).fetchone()
     if row is None:
         raise Refusal("not_found", f"the outbox has no {mutation}")

@@ -18,7 +18,7 @@ from hinterland.client.local.fates import Counts, Entry, Fate
 from hinterland.client.local.status import Bell
 from hinterland.client.local.store import Store
 from hinterland.contract.changes import Write
-from hinterland.contract.identity import RecordId, new_id
+from hinterland.contract.identity import IdMaker, RecordId
 from hinterland.contract.records import Document
 from hinterland.kit.clock import Clock
 
@@ -47,14 +47,22 @@ class Handle:
 class Outbox:
     """The signed-in user's writes, in order. Refused ones stay, with the reason, until they are retried or discarded.
 
-    `on_change` is called after each write, retry or edit, when there is something to send.
+    `on_change` is called after each write, retry or edit, when there is something to send; `next_id` makes ids.
     """
 
-    def __init__(self, store: Store, clock: Clock, where: Callable[[], Scope], on_change: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        where: Callable[[], Scope],
+        on_change: Callable[[], None],
+        next_id: Callable[[], str],
+    ) -> None:
         self._store = store
         self._clock = clock
         self._where = where
         self._on_change = on_change
+        self._next_id = next_id
         self._waiting: defaultdict[str, set[asyncio.Future[Fate]]] = defaultdict(set)  # by mutation, one a caller
         self._looking: set[asyncio.Task[None]] = set()
         self.bell = Bell()
@@ -97,7 +105,7 @@ class Outbox:
         if scope.account == "":
             self._store.check_open()
             raise Unauthorized("Nobody is signed in, so nothing was kept.", sent="no")
-        mutation = new_id(now)
+        mutation = self._next_id()
         kept = await self._store.write(lambda c: mutations.enqueue(c, scope, mutation, writes, now, read))
         self._on_change()
         return Handle(self, mutation, [each.id for each in kept]), [each.record for each in kept]
@@ -106,7 +114,8 @@ class Outbox:
         """Send a refused write once more, at the outbox's end and as a new one, with those that were parked because of
         it. Raises NotFound, and OnItsWay where it was not refused."""
         scope, now = self._where(), self._clock.now()
-        again, ids = await self._store.write(lambda c: mutations.retry(c, scope, mutation, lambda: new_id(now), now))
+        fresh = partial(IdMaker(self._next_id()).new, now)
+        again, ids = await self._store.write(lambda c: mutations.retry(c, scope, mutation, fresh, now))
         self._on_change()
         return Handle(self, again, ids)
 

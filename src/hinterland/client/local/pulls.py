@@ -16,7 +16,7 @@ import msgspec
 
 from hinterland.client.local.connection import Connection, Key, Scope
 from hinterland.client.local.records import refresh, set_base, text
-from hinterland.client.local.results import contain_until
+from hinterland.client.local.results import contain_until, send_again
 from hinterland.contract.events import ChangeEvent
 from hinterland.contract.sync import PullResult
 
@@ -65,6 +65,7 @@ def take_pull(connection: Connection, scope: Scope, subscription: str, asked: st
         if generations.get(collection, (0, False))[1]:
             stale += _sweep(connection, scope, collection)
     if not result.more:
+        send_again(connection, scope, result.settled + 1)  # acknowledged, and forgotten by a restored server
         stale += contain_until(connection, scope, result.settled)
     refresh(connection, scope, stale)
     horizon = _highest(result.changes, 0 if whole else before.horizon)

@@ -20,6 +20,12 @@ def first_new(connection: Connection, scope: Scope) -> int:
     return int(seq)
 
 
+def has_unanswered(connection: Connection, scope: Scope) -> bool:
+    """Whether mutations are under way, of which the fate is unknown."""
+    row = connection.execute("SELECT 1 FROM mutations WHERE space = ? AND state = 'sent' LIMIT 1", (scope.space,))
+    return row.fetchone() is not None
+
+
 def take_back(connection: Connection, scope: Scope, seq: int) -> None:
     """The server has taken nothing from `seq` on: these mutations wait as if they had never been sent."""
     connection.execute(
@@ -71,11 +77,11 @@ def next_push(connection: Connection, scope: Scope, limit: int) -> Push | None:
 
 
 def _unsettled(connection: Connection, scope: Scope, limit: int) -> list[tuple[int, str, int | None, float, str, str]]:
-    return connection.execute(
-        "SELECT number, id, seq, stamp, base, writes FROM mutations WHERE space = ? AND state IN ('pending', 'sent')"
-        " ORDER BY seq IS NULL, seq, number LIMIT ?",
-        (scope.space, limit),
-    ).fetchall()
+    """Two questions, each answered in order by an index: the work is the same however many wait."""
+    columns = "SELECT number, id, seq, stamp, base, writes FROM mutations WHERE space = ?"
+    sent = connection.execute(f"{columns} AND state = 'sent' ORDER BY seq LIMIT ?", (scope.space, limit)).fetchall()
+    new = f"{columns} AND state = 'pending' ORDER BY number LIMIT ?"
+    return sent + connection.execute(new, (scope.space, limit - len(sent))).fetchall()
 
 
 def _mutation(mutation: str, seq: int, moment: float, bases: str, writes: str) -> Mutation:

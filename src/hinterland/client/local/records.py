@@ -10,7 +10,6 @@ import msgspec
 from hinterland.client.local.connection import Connection, Key, Scope
 from hinterland.client.local.overlay import replay
 from hinterland.contract.changes import Write, key_of
-from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Document
 
 _KEY = "space = ? AND collection = ? AND parent = ? AND id = ?"
@@ -140,13 +139,3 @@ def set_base(connection: Connection, scope: Scope, key: Key, base: str | None, r
         " generation = excluded.generation",
         (scope.space, *key, base, revision, generation),
     )
-
-
-def real_id(connection: Connection, scope: Scope, record_id: RecordId) -> RecordId:
-    """The id that the server gave for a stand-in, where it is known; any other as it is."""
-    if not isinstance(record_id, str):
-        return record_id
-    row = connection.execute(
-        "SELECT id FROM temporaries WHERE space = ? AND temporary = ?", (scope.space, record_id)
-    ).fetchone()
-    return record_id if row is None or row[0] is None else row[0]

@@ -12,7 +12,7 @@ import msgspec
 
 from hinterland.client.answers import refused_here
 from hinterland.client.errors import ClientClosed, HinterlandError, WrongLoop
-from hinterland.client.local import mutations, pulls, records
+from hinterland.client.local import mutations, pulls, records, stand_ins
 from hinterland.client.local.connection import Connection, Scope
 from hinterland.client.local.fates import Entry
 from hinterland.client.local.fields import Declared, Fields, Guessed
@@ -97,10 +97,12 @@ class Written(Handle, Generic[T]):
 
 
 class _Asked(NamedTuple):
-    """A question as it was `given`, and with known ids; what is known of the fields; its order and what it found."""
+    """A question as it was `given`, and with known ids, also in the `parent`; what is known of the fields; its order
+    and what it found."""
 
     given: Question
     question: Question
+    parent: str
     fields: Fields
     order: Order
     found: Documents
@@ -130,8 +132,9 @@ class LocalRepository(Generic[T]):
         return self._typed(await self._parts.store.read(lambda connection: self._seen(connection, scope, record_id)))
 
     def _seen(self, connection: Connection, scope: Scope, record_id: RecordId) -> Document:
-        known = records.real_id(connection, scope, stored(record_id, self._ids))
-        document = records.seen(connection, scope, (self.collection, self.parent, known))
+        known = stand_ins.real_id(connection, scope, stored(record_id, self._ids))
+        parent = stand_ins.real_parent(connection, scope, self.parent)
+        document = records.seen(connection, scope, (self.collection, parent, known))
         if document is None:
             raise Refusal("not_found", f"there is no {self.collection}/{record_id}")
         return document
@@ -259,7 +262,7 @@ class LocalRepository(Generic[T]):
 
         def find(connection: Connection) -> Found:
             asked = self._asked(connection, scope, question)
-            refused = mutations.refused_creations(connection, scope, self.collection, self.parent)
+            refused = mutations.refused_creations(connection, scope, self.collection, asked.parent)
             shown = [entry for entry in refused if self._would_find(asked, entry)]
             return Found(msgspec.json.encode(asked.found[:limit]), shown)
 
@@ -280,17 +283,18 @@ class LocalRepository(Generic[T]):
         return (await self._parts.store.read(lambda connection: self._asked(connection, scope, question))).found
 
     def _asked(self, connection: Connection, scope: Scope, question: Question) -> _Asked:
-        texts = records.texts(connection, scope, self.collection, self.parent)
+        parent = stand_ins.real_parent(connection, scope, self.parent)
+        texts = records.texts(connection, scope, self.collection, parent)
         documents = _documents.decode(f"[{','.join(texts)}]")
         shape = scope.shapes.get(self.collection)
         fields = Guessed(self.collection, self._kind, documents) if shape is None else Declared(shape.collection)
-        known = {name: records.real_id(connection, scope, value) for name, value in question.equals.items()}
+        known = {name: stand_ins.real_id(connection, scope, value) for name, value in question.equals.items()}
         order, asked = order_of(question, fields), msgspec.structs.replace(question, equals=known)
-        return _Asked(question, asked, fields, order, order.ordered(answers(asked, documents, fields)))
+        return _Asked(question, asked, parent, fields, order, order.ordered(answers(asked, documents, fields)))
 
     def _would_find(self, asked: _Asked, entry: Entry) -> bool:
         """Whether the question would find a record that the refused entry creates; also where that can't be told."""
-        made = [write for write in entry.writes if mutations.creates(write, self.collection, self.parent)]
+        made = [write for write in entry.writes if mutations.creates(write, self.collection, asked.parent)]
         try:
             return bool(
                 answers(asked.question, [after(None, write, entry.stamp) or {} for write in made], asked.fields)

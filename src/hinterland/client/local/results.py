@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import msgspec
 
+from hinterland.client.local import stand_ins
 from hinterland.client.local.connection import Connection, Key, Scope
 from hinterland.client.local.fates import Fate
 from hinterland.client.local.mutations import park, settle_as
-from hinterland.client.local.records import lift, refresh, text, touch, writes_in
+from hinterland.client.local.records import lift, refresh, text, writes_in
 from hinterland.contract.errors import Problem
 from hinterland.contract.identity import RecordId
 from hinterland.contract.sync import Push, PushResult, Settled
-from hinterland.contract.temporary import renamed
 
 _fates = msgspec.json.Decoder(Fate)
 
@@ -23,14 +23,18 @@ def settle(connection: Connection, scope: Scope, push: Push, result: PushResult)
     # Other results may be another store's that has the same device id, until `fork` parts the two.
     known.update({each.seq: each for each in result.results if each.seq in known})
     rows = connection.execute(
-        "SELECT number, id, seq, fate FROM mutations WHERE space = ? AND state = 'sent' AND seq <= ? ORDER BY seq",
+        "SELECT number, id, seq, fate, writes FROM mutations WHERE space = ? AND state = 'sent' AND seq <= ?"
+        " ORDER BY seq",
         (scope.space, result.settled),
     ).fetchall()
-    given = {name: id for _, _, seq, _ in rows if seq in known for name, id in known[seq].ids.items()}
+    given: dict[str, RecordId] = {}
+    for *_, seq, _, writes in rows:
+        if seq in known and (ids := known[seq].ids):
+            given |= {name: ids[name] for name in _created(writes) if name in ids}
     if given:
-        _give_ids(connection, scope, given)
+        stand_ins.give(connection, scope, given)
     stale: list[Key] = []
-    for number, mutation, seq, reason in rows:
+    for number, mutation, seq, reason, _ in rows:
         settled = known.get(seq)
         if settled is None:
             continue
@@ -45,6 +49,10 @@ def settle(connection: Connection, scope: Scope, push: Push, result: PushResult)
         " WHERE space = ?",
         (scope.space,),
     )
+
+
+def _created(column: str) -> list[str]:
+    return [str(write.id) for write in writes_in(column) if write.act == "create"]
 
 
 def _refusal(mutation: str, settled: Settled, reason: str | None) -> Fate:
@@ -99,27 +107,6 @@ def contain_until(connection: Connection, scope: Scope, seq: int) -> list[Key]:
     return [key for row in rows for key in contain(connection, row[0])]
 
 
-def _give_ids(connection: Connection, scope: Scope, given: dict[str, RecordId]) -> None:
-    """Put the real ids in the place of stand-ins, in the outbox and in the records that only this device has."""
-    connection.executemany(
-        "INSERT INTO temporaries (space, temporary, id) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET id = excluded.id",
-        [(scope.space, stand_in, record_id) for stand_in, record_id in given.items()],
-    )
-    stale: list[Key] = []
-    for number, column in connection.execute(
-        "SELECT number, writes FROM mutations WHERE space = ?", (scope.space,)
-    ).fetchall():
-        if not any(name in column for name in given):
-            continue
-        before = writes_in(column)
-        writes = [renamed(write, given) for write in before]
-        if writes != before:
-            connection.execute("UPDATE mutations SET writes = ? WHERE number = ?", (text(writes), number))
-            keys = lift(connection, number)
-            stale += [*keys, *(touch(connection, scope, number, writes) if keys else ())]
-    refresh(connection, scope, stale)
-
-
 # ---------------------------------------------------------------- pushes that the server could not take
 
 
@@ -129,7 +116,7 @@ def fork(connection: Connection, scope: Scope, device: str, lost_from: int | Non
     `lost_from`: the server has forgotten what this device sent from that seq on, so that goes along.
     """
     if lost_from is not None:
-        _send_again(connection, scope, lost_from)
+        send_again(connection, scope, lost_from)
     connection.execute(
         "UPDATE mutations SET state = 'pending', fate = NULL, failures = 0 WHERE space = ? AND state = 'sent'",
         (scope.space,),
@@ -149,13 +136,14 @@ def gap(connection: Connection, scope: Scope, expected: int, device: str) -> Non
     if row is None:
         fork(connection, scope, device, expected)
     else:
-        _send_again(connection, scope, expected)
+        send_again(connection, scope, expected)
 
 
-def _send_again(connection: Connection, scope: Scope, seq: int) -> None:
-    where = "space = ? AND state = 'applied' AND seq >= ?"
-    connection.execute(
-        f"UPDATE touches SET revision = 0 WHERE number IN (SELECT number FROM mutations WHERE {where})",
-        (scope.space, seq),
-    )
-    connection.execute(f"UPDATE mutations SET state = 'sent', fate = NULL WHERE {where}", (scope.space, seq))
+def send_again(connection: Connection, scope: Scope, seq: int) -> None:
+    """The server has forgotten what this device sent from `seq` on: what is still here is under way again."""
+    numbers = connection.execute(
+        "SELECT number FROM mutations WHERE space = ? AND state = 'applied' AND seq >= ?", (scope.space, seq)
+    ).fetchall()
+    connection.executemany("UPDATE touches SET revision = 0 WHERE number = ?", numbers)
+    connection.executemany("UPDATE mutations SET state = 'sent', fate = NULL WHERE number = ?", numbers)
+    stand_ins.forget(connection, scope, [row[0] for row in numbers])

@@ -45,9 +45,18 @@ class Rounds:
     async def run(self, scope: Scope, what: Callable[[], str]) -> None:
         """Push until nothing waits, then pull until nothing is left of the subscription that `what` gives, which is to
         leave out the `unknown`. Raises the client's errors; what is done stays."""
+        await self._push_all(scope)
+        await self._pull_all(scope, what)
+        if await self._store.read(partial(pushes.has_unanswered, scope=scope)):  # what a restored server has forgotten
+            await self._push_all(scope)
+            await self._pull_all(scope, what)
+
+    async def _push_all(self, scope: Scope) -> None:
         if scope.account != "":
             while (step := await self._next_push(scope)) is not None:
                 await self._push(scope, *step)
+
+    async def _pull_all(self, scope: Scope, what: Callable[[], str]) -> None:
         while subscription := what():
             try:
                 while await self._pull(scope, subscription):
@@ -95,14 +104,17 @@ class Rounds:
         if isinstance(error, Gap):
             await self._gap(scope, error)
         else:
-            await self._fork(scope, push)
+            await self._fork(scope, push, error)
 
-    async def _fork(self, scope: Scope, push: Push) -> None:
-        """Another store has used our seqs. What the two share is known to the server, so first find where they part."""
+    async def _fork(self, scope: Scope, push: Push, error: Fork) -> None:
+        """Another store has used our seqs. What the two share is known to the server, so first find where they part.
+        Or the server was restored from a backup: what it acknowledged since is not among what it has settled."""
         if len(push.mutations) > 1:
             self._limit = 1
             return
-        await self._write(lambda c: results.fork(c, scope, self._new_device()))
+        settled = error.details.get("settled")
+        lost_from = settled + 1 if isinstance(settled, int) else None
+        await self._write(lambda c: results.fork(c, scope, self._new_device(), lost_from))
         self._limit = MAX_MUTATIONS
 
     async def _gap(self, scope: Scope, error: Gap) -> None:

@@ -89,4 +89,8 @@ MIGRATIONS = (
         PRIMARY KEY (space, collection)
     ) WITHOUT ROWID;
     """,
+    """
+    ALTER TABLE mutations ADD COLUMN written TEXT; -- the writes before their ids were replaced; NULL: the same
+    CREATE INDEX mutations_under_way ON mutations (space, seq) WHERE state = 'sent';
+    """,
 )

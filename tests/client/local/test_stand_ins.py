@@ -1,0 +1,52 @@
+"""The ids in the place of stand-ins, in the outbox."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from hinterland.contract.sync import Push, PushResult
+from tests.client.local.conftest import OPEN
+from tests.client.local.steps import Tampered
+from tests.support.model_server import ModelServer
+
+
+class Strange(Tampered):
+    """A server that also gives ids for what the first mutation does not create."""
+
+    async def push(self, account: object, push: Push) -> PushResult:
+        """Hand in a push."""
+        result = await super().push(account, push)
+        given = {"notes": 7, "kept": 8, "~no-such": 9}
+        first = [replace(each, ids=each.ids | given) for each in result.results if each.seq == 1]
+        return replace(result, results=[*first, *(each for each in result.results if each.seq > 1)])
+
+
+async def test_ids_for_what_was_not_created(device: OPEN, server: ModelServer) -> None:
+    """An answer's `ids` count for what the mutation creates; any others rename nothing."""
+    local = await device(remote=Strange(server))
+    notes = local.collection("notes")
+    order = await local.collection("orders", ids="integer").create({"amount": 1})
+    await notes.create({"id": "kept", "text": "~no-such"})
+    await local.sync.now()
+    await notes.update("kept", {"count": 1})
+    await local.sync.now()
+    assert set(server.state.records) == {("orders", "", 1), ("notes", "", "kept")}
+    record = await notes.get("kept")
+    assert (record["text"], record["count"]) == ("~no-such", 1)
+    assert (await local.collection("orders", ids="integer").get(order.id))["id"] == 1
+
+
+async def test_an_edited_body_names_records_by_stand_ins(device: OPEN, server: ModelServer) -> None:
+    """The body that an unsent write is given later may name a record by its stand-in too, known or not."""
+    local = await device()
+    orders = local.collection("orders", ids="integer")
+    first = await orders.create({"amount": 1})
+    await local.sync.now()
+    second = await orders.create({"amount": 2})
+    await local.outbox.edit(second.mutation, {"amount": 3, "after": first.id})
+    assert (await orders.get(second.id))["after"] == 1
+    await local.outbox.edit(second.mutation, {"amount": 4})
+    assert "after" not in await orders.get(second.id)
+    await local.outbox.edit(second.mutation, {"amount": 5, "after": first.id})
+    await local.sync.now()
+    assert (server.state.records["orders", "", 2]["amount"], server.state.records["orders", "", 2]["after"]) == (5, 1)
