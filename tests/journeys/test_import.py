@@ -258,7 +258,7 @@ def test_a_server_that_dies_meanwhile(server_process: Serve, app: Path, data: Pa
 
 EXCEL = """sep=;
 Full name;Count;More;
-Zoë;1.000;{};
+Zoë;1.000,0;{};
 Ana;2,0;[1];
 """
 
@@ -274,6 +274,10 @@ def test_a_spreadsheet(server_process: Serve, app: Path, data: Path, tmp_path: P
     file.write_bytes(EXCEL.encode("windows-1252"))
     command = ["import", "things", file, "--data", data, "--app", app, "--encoding", "windows-1252",
                "--map", "Full name=name", "--map", "Count=count", "--map", "More=more", "--decimal-comma"]  # fmt: skip
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_bytes(EXCEL.replace("1.000,0", "1.000").encode("windows-1252"))
+    refused = told(hinterland(*[wrong if part == file else part for part in command], "--dry-run"))
+    assert "count has a point where the import has decimal commas" in refused
     shown = hinterland(*command, "--dry-run")
     assert (shown.code, shown.out.splitlines()) == (
         0,

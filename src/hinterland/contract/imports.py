@@ -15,7 +15,8 @@ class Import(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Rows of a collection, 1,000 at most.
 
     `is_text`: every value is text, as in CSV, and is read as its field's kind; "" is no value. `has_decimal_comma`:
-    such texts write 1.5 as `1,5`. `timezone`: an IANA name or an offset such as `+02:00`, for times without an offset.
+    such texts write 1.5 as `1,5`, and a number with one point and no comma, such as `1.234`, is refused. `timezone`: an
+    IANA name or an offset such as `+02:00`, for times without an offset.
     `is_rehearsal`: everything is checked and nothing is kept.
     """
 

@@ -78,7 +78,7 @@ _TABLE: tuple[Operation, ...] = (
     Operation(
         name="auth.password", method="POST", path="/v1/auth/password", view="empty", status=204, auth="required",
         summary="Change one's own password; all other sessions end", input=accounts.PasswordChange,
-        errors=(*_CONFIRM, "password_policy"),
+        errors=(*_CONFIRM, "password_policy", "conflict"),
     ),
     Operation(
         name="auth.email", method="POST", path="/v1/auth/email", view="profile", auth="required",

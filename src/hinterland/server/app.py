@@ -23,7 +23,7 @@ from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.data.cursors import Cursors, Seal
 from hinterland.server.data.feed import Feed
 from hinterland.server.data.importer import Importer
-from hinterland.server.data.reader import Reader
+from hinterland.server.data.reader import Reader, holders_of
 from hinterland.server.data.requests import WriteRequest
 from hinterland.server.data.sync import Sync
 from hinterland.server.data.tickets import Tickets
@@ -149,7 +149,9 @@ async def _accounts(app: App, storage: Storage, writer: Writer, catalogue: Catal
         return [written.after for written in outcome.records]
 
     users = catalogue["users"]
-    return await Accounts.open(storage, users.collection, submit, users.wire, clock, app.settings.auth)
+    return await Accounts.open(
+        storage, users.collection, submit, users.wire, holders_of(users, "email"), clock, app.settings.auth
+    )
 
 
 class Server:

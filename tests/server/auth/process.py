@@ -15,11 +15,12 @@ from hinterland.contract.records import Collection, users
 from hinterland.kit.clock import ManualClock
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.data.catalogue import Catalogue
+from hinterland.server.data.reader import holders_of
 from hinterland.server.data.requests import WriteRequest
 from hinterland.server.data.writer import Writer
 from hinterland.server.settings import AuthSettings
 from hinterland.server.storage.protocol import Storage, StoredRecord
-from hinterland.server.storage.system import SYSTEM_TABLES, Put, RowAct
+from hinterland.server.storage.system import SYSTEM_TABLES, Amend, RowAct
 
 ADA = {"name": "Ada", "email": "Ada@Example.org", "password": "correct horse battery"}
 CREDENTIALS = {"email": "ada@example.org", "password": "correct horse battery"}
@@ -51,8 +52,8 @@ async def opened(
         outcome = await writer.submit(WriteRequest(writes, acts=acts, is_trusted=True))
         return [written.after for written in outcome.records]
 
-    wire = catalogue["users"].wire
-    accounts = await Accounts.open(storage, collection, submit, wire, clock, settings)
+    wire, holders = catalogue["users"].wire, holders_of(catalogue["users"], "email")
+    accounts = await Accounts.open(storage, collection, submit, wire, holders, clock, settings)
     writer.signal = accounts.tokens.recheck
     await storage.listen(accounts.tokens.recheck)
     try:
@@ -86,7 +87,7 @@ async def everything(accounts: Accounts) -> str:
 async def change_account(accounts: Accounts, **columns: Any) -> None:
     """Change the columns of the only account."""
     [row] = await rows(accounts, "_accounts")
-    await accounts.submit([], [Put("_accounts", row | columns)])
+    await accounts.submit([], [Amend("_accounts", {"id": row["id"]}, columns)])
 
 
 async def delete_user(accounts: Accounts, user: object) -> None:

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from hinterland.contract.changes import Write
+from hinterland.server.auth.deletion import delete_account
+from hinterland.server.auth.email import change_email
+from hinterland.server.auth.parts import Accounts
+from hinterland.server.auth.password import change_password
+from hinterland.server.auth.signup import sign_up
+from hinterland.server.storage.protocol import StoredRecord
+from hinterland.server.storage.system import RowAct
 from tests.server.api import Api, problem
+from tests.server.auth.process import ADA, HERE, change_account, refusal
 
 PASSWORD = {"password": "correct horse"}
 
@@ -77,3 +88,20 @@ async def test_an_administrator_changes_it_too(api: Api) -> None:
     assert (changed.status_code, changed.json()["email"]) == (200, "chief@example.org")
     again = await api("POST", "/v1/admin/login", json=root | {"email": "chief@example.org"})
     assert again.status_code == 200
+
+
+@pytest.mark.parametrize("operation", [change_email, change_password, delete_account])
+@pytest.mark.parametrize("change", [{"password": "another"}, {"is_disabled": True}], ids=["password", "disabled"])
+async def test_an_account_that_changes_meanwhile(lite: Accounts, operation: Any, change: dict[str, Any]) -> None:
+    """Where an account is given another password, or is disabled, after its password was checked → 409, which says so:
+    the password that was given was not wrong."""
+    caller = await lite.tokens.verify((await sign_up(lite, ADA, HERE)).token.encode())
+
+    async def submit(writes: Sequence[Write], acts: Sequence[RowAct]) -> Sequence[StoredRecord | None]:
+        await change_account(lite, **change)
+        return await lite.submit(writes, acts)
+
+    body = {"email": "new@example.org", "password": ADA["password"], "new_password": "another correct horse"}
+    refused = await refusal(operation(dataclasses.replace(lite, submit=submit), caller, body))
+    assert (refused.code, refused.errors) == ("conflict", {})
+    assert "changed at the same time" in refused.message

@@ -108,6 +108,22 @@ async def test_a_hash_is_renewed_at_log_in(tmp_path: Path, clock: ManualClock) -
         assert [new] == await rows(accounts, "_accounts")
 
 
+async def test_a_renewed_hash_changes_nothing_else(tmp_path: Path, clock: ManualClock) -> None:
+    """A role withdrawn, or an e-mail address changed, while a log-in makes a new hash stays as it was changed."""
+    async with opened(SqliteStorage(tmp_path / "data"), clock) as accounts:
+        await sign_up(accounts, ADA, HERE)
+        await change_account(accounts, roles='["editor"]')
+        [old] = await rows(accounts, "_accounts")
+    async with opened(
+        SqliteStorage(tmp_path / "data"), clock, msgspec.structs.replace(FAST, hash_passes=3)
+    ) as accounts:
+        await change_account(accounts, roles="[]", email="new@example.org")
+        await begin(accounts, old, ADA["password"])
+        [new] = await rows(accounts, "_accounts")
+    assert "t=3" in new["password"]
+    assert (new["roles"], new["email"]) == ("[]", "new@example.org")
+
+
 async def test_a_password_changed_meanwhile_does_not_log_in(accounts: Accounts) -> None:
     """A log-in that overlaps a change of the password, or a disabling, does not come through with the old one."""
     await sign_up(accounts, ADA, HERE)

@@ -19,7 +19,9 @@ from hinterland.server.auth.logout import log_out
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.auth.refresh import refresh
 from hinterland.server.auth.signup import sign_up
-from hinterland.server.storage.system import LostRace
+from hinterland.server.security import refresh as tokens
+from hinterland.server.security.sessions import erasing
+from hinterland.server.storage.system import Amend, LostRace
 from tests.server.auth.process import ADA, CREDENTIALS, HERE, change_account, delete_user, refusal, rows
 
 
@@ -27,8 +29,8 @@ async def renewed(accounts: Accounts, token: str) -> str:
     return (await refresh(accounts, {"refresh_token": token})).refresh_token
 
 
-async def assert_dead(accounts: Accounts, *tokens: str) -> None:
-    for token in tokens:
+async def assert_dead(accounts: Accounts, *given: str) -> None:
+    for token in given:
         refused = await refusal(refresh(accounts, {"refresh_token": token}))
         assert (refused.code, refused.status) == ("invalid_grant", 400)
 
@@ -187,6 +189,22 @@ async def test_lost_answers_never_sign_out(accounts: Accounts, clock: ManualCloc
             await renewed(accounts, token)
             await clock.advance(luck.choice([2, 12, 86_400]))
         token = await renewed(accounts, token)
+
+
+async def test_an_exchange_writes_only_what_it_changes(accounts: Accounts, clock: ManualClock) -> None:
+    """What others change in a session between the look at it and its exchange stays; a session that was erased between
+    the look and its end, by log-out or reuse, does not come back."""
+    token = (await sign_up(accounts, ADA, HERE)).refresh_token
+    [session], [row] = await rows(accounts, "_sessions"), await rows(accounts, "_refresh_tokens")
+    await accounts.submit([], [Amend("_sessions", {"id": session["id"]}, {"label": "phone"})])
+    await accounts.submit([], [Amend("_refresh_tokens", {"hash": row["hash"]}, {"parent": "other"})])
+    await accounts.submit([], tokens.rotated(tokens.Rotate(row, session), token, "next", clock.now(), 60.0))
+    [changed] = await rows(accounts, "_sessions")
+    assert (changed["label"], changed["expires"]) == ("phone", clock.now() + 60.0)
+    assert "other" in {each["parent"] for each in await rows(accounts, "_refresh_tokens")}
+    await accounts.submit([], erasing(session["account"]))
+    await accounts.submit([], tokens.ended(session, clock.now()))
+    assert await rows(accounts, "_sessions") == []
 
 
 async def test_a_race_that_never_ends_is_given_up(lite: Accounts, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,9 @@ from hinterland.server.auth.login import log_in
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.auth.signup import sign_up
 from hinterland.server.security.sessions import erasing
+from hinterland.server.storage.protocol import StoredRecord
 from hinterland.server.storage.sqlite import SqliteStorage
+from hinterland.server.storage.system import RowAct
 from tests.server.api import problem, serving
 from tests.server.auth.process import ADA, CREDENTIALS, FAST, HERE, delete_user, everything, opened, refusal, rows
 
@@ -126,6 +131,34 @@ async def test_the_email_of_a_profile_is_released(accounts: Accounts) -> None:
     async with accounts.storage.snapshot() as snapshot:
         emails = dict(tuple(row) for row in await snapshot.fetch("SELECT id, email FROM users"))
     assert emails == {session.user["id"]: "ada@example.org", made[0].id: f"{made[0].id}@released.invalid"}
+
+
+def racing(accounts: Accounts, bodies: Iterable[dict[str, Any]], id: Any) -> Accounts:
+    """The same accounts, where before each write somebody else has changed the user `id` to the next of `bodies`."""
+    changes = iter(bodies)
+
+    async def submit(writes: Sequence[Write], acts: Sequence[RowAct]) -> Sequence[StoredRecord | None]:
+        for body in islice(changes, 1):
+            await accounts.submit([Write(act="patch", collection="users", id=id, body=body)], [])
+        return await accounts.submit(writes, acts)
+
+    return dataclasses.replace(accounts, submit=submit)
+
+
+async def test_a_profile_that_gave_the_email_up_itself_keeps_its_own(accounts: Accounts) -> None:
+    """A profile that changes to another address while somebody signs up with its first one keeps the other; where it
+    changes without end the sign-up → 503, and nothing is made."""
+    body = {"name": "A", "email": "ada@example.org"}
+    [made] = await accounts.submit([Write(act="create", collection="users", body=body)], [])
+    assert made is not None
+    restless = racing(accounts, [{"name": f"A {n}"} for n in range(10)], made.id)
+    refused = await refusal(sign_up(restless, ADA, HERE))
+    assert (refused.code, refused.retry_after) == ("unavailable", 1.0)
+    assert await rows(accounts, "_accounts") == []
+    session = await sign_up(racing(accounts, [{"email": "other@example.org"}], made.id), ADA, HERE)
+    async with accounts.storage.snapshot() as snapshot:
+        emails = dict(tuple(row) for row in await snapshot.fetch("SELECT id, email FROM users"))
+    assert emails == {session.user["id"]: "ada@example.org", made.id: "other@example.org"}
 
 
 async def test_one_of_many_sign_ups_wins(accounts: Accounts) -> None:

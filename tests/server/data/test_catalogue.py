@@ -9,6 +9,8 @@ import pytest
 from hinterland.contract.fields import AnyField, Integer, Text
 from hinterland.contract.identity import SIGNED_OUT, Principal
 from hinterland.contract.records import EVERYBODY, Collection, Rules, users
+from hinterland.kit.cel.types import STRING, ObjectType
+from hinterland.server.data import rules
 from hinterland.server.data.catalogue import Catalogue, DeclarationError
 from hinterland.server.storage.protocol import StoredRecord
 from tests.server.data.world import ADA, ADMIN
@@ -51,6 +53,21 @@ def test_read_rules_that_can_not_be(rule: str) -> None:
     """A field's read rule is checked as every rule."""
     with pytest.raises(DeclarationError, match=r"fields\.title\.read"):
         catalogue(Collection(name="posts", fields={"title": Text(read=rule)}))
+
+
+def test_rules_that_sql_can_not_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rule that lists or pages depend on is refused where SQL can't say it: those of list, view and each field's
+    `read`. Rules over one record at hand need no SQL."""
+    place = ObjectType({"city": STRING})  # no kind of field has such a type as yet
+    monkeypatch.setattr(rules, "record_type", lambda *_, **__: ObjectType({"title": STRING, "place": place}))
+    rule = "record.place.city == 'Rome'"
+    for action in ("list", "view"):
+        with pytest.raises(DeclarationError, match=f"rule {action}: record.place.city has no column of its own"):
+            catalogue(Collection(name="posts", fields={"title": Text()}, rules=Rules(**{action: rule})))
+    with pytest.raises(DeclarationError, match=r"rule fields\.title\.read: record.place.city has no column of its own"):
+        catalogue(Collection(name="posts", fields={"title": Text(read=rule)}))
+    for action in ("create", "update", "delete"):
+        catalogue(Collection(name="posts", fields={"title": Text()}, rules=Rules(**{action: rule})))
 
 
 def test_collections_that_do_not_fit_together() -> None:

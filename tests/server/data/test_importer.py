@@ -160,8 +160,8 @@ async def test_texts_as_others_write_them(world: World, field: str, text: str, v
     ("field", "text", "value"),
     [
         ("price", "1,5", 1.5), ("price", "-1.234.567,89", -1234567.89), ("price", "12\u00a0345,6", 12345.6),
-        ("price", "7", 7.0), ("price", "1e3", 1000.0), ("seats", "1.234", 1234), ("seats", "4,0", 4),
-        ("big", "5,00", "5"),
+        ("price", "7", 7.0), ("price", "1e3", 1000.0), ("seats", "1.234,0", 1234), ("seats", "4,0", 4),
+        ("seats", "1 234", 1234), ("seats", "1.234.567", 1234567), ("big", "5,00", "5"),
     ],
 )  # fmt: skip
 async def test_decimal_commas(world: World, field: str, text: str, value: object) -> None:
@@ -169,7 +169,40 @@ async def test_decimal_commas(world: World, field: str, text: str, value: object
     result = await put(world, "cars", {"name": "A", field: text}, is_text=True, has_decimal_comma=True)
     assert result.refused == []
     assert (await cars(world))[0][field] == value
-    assert (await put(world, "cars", {"name": "A", "price": "1,5"}, is_text=True)).created == 0
+
+
+@pytest.mark.parametrize("is_rehearsal", [True, False])
+@pytest.mark.parametrize("field", ["price", "seats", "big"])
+@pytest.mark.parametrize("text", ["12.34", "12.345", " -1.234 ", "4.0", ".5", "5.", "1.5e3"])
+async def test_a_lone_point_among_decimal_commas(world: World, field: str, text: str, is_rehearsal: bool) -> None:
+    """With decimal commas a number with one point and no comma is an error of its field that says what to do, never
+    read as thousands in one row and as a fraction in the next; a rehearsal says the same."""
+    given = {"is_text": True, "has_decimal_comma": True, "is_rehearsal": is_rehearsal}
+    result = await put(world, "cars", {"name": "A", field: text}, {"name": "B", "price": "12,34"}, **given)
+    assert [report.row for report in result.refused] == [0]
+    assert "write 1,5" in result.refused[0].errors[field][0]
+    assert "--decimal-comma" in result.refused[0].errors[field][0]
+
+
+@pytest.mark.parametrize("text", ["1.234 567", "12.34,5", "1.234.56", "1,234.5", "1,234,567"])
+async def test_mixed_marks(world: World, text: str) -> None:
+    """Marks of thousands that differ, or stand elsewhere than before three digits, are no number."""
+    result = await put(world, "cars", {"name": "A", "price": text}, is_text=True, has_decimal_comma=True)
+    assert result.refused[0].errors.keys() == {"price"}
+
+
+@pytest.mark.parametrize("text", ["1,5", "1,234", "1,234.5", "1,234,567.8"])
+async def test_commas_where_the_point_is_decimal(world: World, text: str) -> None:
+    """Without decimal commas a number has no comma at all: 1,234 may be little more than one."""
+    refused_rows = (await put(world, "cars", {"name": "A", "price": text}, is_text=True)).refused
+    assert refused_rows[0].errors.keys() == {"price"}
+
+
+async def test_integer_ids_among_decimal_commas(world: World) -> None:
+    """An integer id is read as the numbers are."""
+    given = {"is_text": True, "has_decimal_comma": True}
+    result = await put(world, "counted", {"id": "1.234"}, {"id": "1.234,0"}, **given)
+    assert [(report.row, *report.errors) for report in result.refused] == [(0, "id")]
 
 
 @pytest.mark.parametrize("is_text", [True, False])

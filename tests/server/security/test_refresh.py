@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from hinterland.server.security import refresh
 from hinterland.server.security.refresh import Facts, Invalid, Repeat, Reuse, Rotate, decide
-from hinterland.server.storage.system import SYSTEM_TABLES, Drop, Expect, Put, Row, RowAct, Signal
+from hinterland.server.storage.system import SYSTEM_TABLES, Amend, Drop, Expect, Put, Row, RowAct, Signal
 
 LIFETIME = 1_000.0
 KEYS = {table.name: table.key for table in SYSTEM_TABLES}
@@ -30,14 +30,17 @@ class Rows:
             match act:
                 case Put(name, row):
                     table[tuple(row[column] for column in KEYS[name])] = row
+                case Amend(_, where, columns):
+                    for key in [key for key, row in table.items() if where.items() <= row.items()]:
+                        table[key] = {**table[key], **columns}
                 case Drop(_, where):
                     for key in [key for key, row in table.items() if where.items() <= row.items()]:
                         del table[key]
-                case Expect(_, key, columns):
+                case Expect(_, key, expected):
                     found = table.get(tuple(key.values()))
                     assert found is not None
-                    assert columns is not None
-                    assert columns.items() <= found.items()
+                    assert expected is not None
+                    assert expected.items() <= found.items()
 
     def facts(self, token: str) -> Facts:
         row = self.tables["_refresh_tokens"].get((refresh.hash_of(token),))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from hinterland.contract.accounts import Session
 from hinterland.contract.errors import invalid
 from hinterland.contract.identity import new_id
-from hinterland.server.auth.email import taken
 from hinterland.server.auth.forms import comparable, email_problems
 from hinterland.server.auth.login import authenticate, begin
 from hinterland.server.auth.opening import admin_profile, answer, new_account
 from hinterland.server.auth.parts import Accounts
+from hinterland.server.auth.signup import taken
 from hinterland.server.security.sessions import ADMIN
 from hinterland.server.storage.system import Expect, LostRace, Put
 

@@ -36,5 +36,10 @@ def unchanged(account: Row) -> Expect:
 
 
 def wrong_password() -> Refusal:
-    """The refusal of a password that is not the account's, or no longer."""
+    """The refusal of a password that is not the account's."""
     return invalid({"password": ["is wrong"]})
+
+
+def changed_meanwhile() -> Refusal:
+    """The refusal where the password was right when it was checked, and the account is another since."""
+    return Refusal("conflict", "the account was changed at the same time; check it, and try again")

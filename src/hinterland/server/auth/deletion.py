@@ -5,7 +5,7 @@ from __future__ import annotations
 from hinterland.contract.changes import Write
 from hinterland.contract.identity import Principal
 from hinterland.server.auth.admin_remove import remove
-from hinterland.server.auth.confirmation import confirmed, unchanged, wrong_password
+from hinterland.server.auth.confirmation import changed_meanwhile, confirmed, unchanged
 from hinterland.server.auth.forms import form, require
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.storage.system import LostRace
@@ -14,7 +14,8 @@ from hinterland.server.storage.system import LostRace
 async def delete_account(accounts: Accounts, principal: Principal, body: object) -> None:
     """Take `{password}`. Rules are not asked: an account is its owner's.
 
-    Raises `unauthorized`, `validation` for a wrong password, `rate_limited`, and `conflict` for the last administrator.
+    Raises `unauthorized`, `validation` for a wrong password, `rate_limited`, and `conflict` for the last
+    administrator and an account that changed meanwhile.
     """
     fields = form(body)
     require(fields, ("password",), text=("password",))
@@ -26,4 +27,4 @@ async def delete_account(accounts: Accounts, principal: Principal, body: object)
             write = Write(act="delete", collection="users", id=principal.id)
             await accounts.submit([write], [unchanged(account)])
     except LostRace:
-        raise wrong_password() from None
+        raise changed_meanwhile() from None

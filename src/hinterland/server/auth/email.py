@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hinterland.contract.changes import Write
-from hinterland.contract.errors import Refusal, invalid
+from hinterland.contract.errors import invalid
 from hinterland.contract.identity import Principal
-from hinterland.server.auth.confirmation import confirmed, unchanged, wrong_password
+from hinterland.server.auth.confirmation import changed_meanwhile, confirmed, unchanged
 from hinterland.server.auth.forms import comparable, email_problems, form, require
 from hinterland.server.auth.me import me
 from hinterland.server.auth.parts import Accounts
-from hinterland.server.auth.signup import releasing
+from hinterland.server.auth.signup import submit_with_email, taken
 from hinterland.server.storage.system import Amend, LostRace, RowAct
 
 
@@ -35,10 +35,9 @@ async def change_email(accounts: Accounts, principal: Principal, body: object) -
         Amend("_accounts", {"id": account["id"]}, {"email": comparable(email)}),
     ]
     try:
-        writes = [*await releasing(accounts, comparable(email)), *_profile(accounts, principal, email)]
-        await accounts.submit(writes, acts)
+        await submit_with_email(accounts, comparable(email), _profile(accounts, principal, email), acts)
     except LostRace:
-        raise wrong_password() from None
+        raise changed_meanwhile() from None
     return await me(accounts, principal)
 
 
@@ -47,8 +46,3 @@ def _profile(accounts: Accounts, principal: Principal, email: str) -> Sequence[W
     if principal.is_admin or "email" not in accounts.users.names:
         return []
     return [Write(act="patch", collection="users", id=principal.id, body={"email": email})]
-
-
-def taken() -> Refusal:
-    """The refusal of an e-mail address with which somebody else signs in."""
-    return Refusal("conflict", "an account has this e-mail address already", errors={"email": ["is taken already"]})

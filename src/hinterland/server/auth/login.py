@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from hinterland.contract.accounts import Session
 from hinterland.contract.errors import Refusal
@@ -11,7 +10,7 @@ from hinterland.server.auth.forms import credentials
 from hinterland.server.auth.known_addresses import knowing, known_address
 from hinterland.server.auth.opening import Opening, answer, open_session, profile
 from hinterland.server.auth.parts import Accounts
-from hinterland.server.storage.system import Expect, LostRace, Put, Row, RowAct
+from hinterland.server.storage.system import Amend, Expect, LostRace, Row, RowAct
 
 
 async def log_in(accounts: Accounts, body: object, address: str) -> Session:
@@ -68,8 +67,8 @@ async def begin(accounts: Accounts, account: Row, password: str, besides: Sequen
 async def _rehash(accounts: Accounts, account: Row, password: str) -> list[RowAct]:
     if not accounts.passwords.needs_rehash(account["password"]):
         return []
-    changed: dict[str, Any] = {"password": await accounts.passwords.encode_again(password)}
-    return [Put("_accounts", account | changed)]
+    changed = {"password": await accounts.passwords.encode_again(password)}
+    return [Amend("_accounts", {"id": account["id"]}, changed)]
 
 
 def wrong() -> Refusal:

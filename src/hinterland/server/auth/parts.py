@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from hinterland.contract.changes import Write
-from hinterland.contract.identity import Principal
+from hinterland.contract.identity import Principal, RecordId
 from hinterland.contract.records import Collection, Shape
 from hinterland.kit.clock import Clock
 from hinterland.server.security.keys import Keys
@@ -16,7 +16,7 @@ from hinterland.server.security.passwords import Passwords
 from hinterland.server.security.sessions import Sessions
 from hinterland.server.security.tokens import Tokens
 from hinterland.server.settings import AuthSettings
-from hinterland.server.storage.protocol import Storage, StoredRecord
+from hinterland.server.storage.protocol import Snapshot, Storage, StoredRecord
 from hinterland.server.storage.system import RowAct
 
 
@@ -29,16 +29,19 @@ class Submit(Protocol):
 
 
 Wire = Callable[[Principal, StoredRecord], str]
+Holders = Callable[[Snapshot, str], Awaitable[Sequence[tuple[RecordId, int]]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """What is needed to sign people up, in and out. `wire` gives a record's JSON text as a caller sees it."""
+    """What is needed to sign people up, in and out. `wire` gives a record's JSON text as a caller sees it, `holders`
+    the id and revision of each user's record with an e-mail address."""
 
     storage: Storage
     users: Shape
     submit: Submit
     wire: Wire
+    holders: Holders
     clock: Clock
     settings: AuthSettings
     keys: Keys
@@ -49,14 +52,21 @@ class Accounts:
 
     @classmethod
     async def open(
-        cls, storage: Storage, users: Collection, submit: Submit, wire: Wire, clock: Clock, settings: AuthSettings
+        cls,
+        storage: Storage,
+        users: Collection,
+        submit: Submit,
+        wire: Wire,
+        holders: Holders,
+        clock: Clock,
+        settings: AuthSettings,
     ) -> Accounts:
         """The parts, with the keys of this database loaded or made."""
         keys = Keys(storage, clock, settings)
         await keys.load()
         sessions = Sessions(storage, users, clock)
         return cls(
-            storage, Shape(users), submit, wire, clock, settings, keys, Passwords(settings), sessions,
+            storage, Shape(users), submit, wire, holders, clock, settings, keys, Passwords(settings), sessions,
             Tokens(keys, sessions.find, clock, settings), LoginLimits(settings, clock),
         )  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal
-from hinterland.server.auth.confirmation import confirmed, unchanged, wrong_password
+from hinterland.server.auth.confirmation import changed_meanwhile, confirmed, unchanged
 from hinterland.server.auth.forms import form, require
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.security.sessions import account_subject
@@ -14,8 +14,8 @@ from hinterland.server.storage.system import Amend, Expect, LostRace, Row, RowAc
 async def change_password(accounts: Accounts, principal: Principal, body: object) -> None:
     """Take `{password, new_password}`. The caller's session stays.
 
-    Raises `unauthorized`, `validation` for a wrong password, `password_policy` for one that can't be used, and
-    `rate_limited`.
+    Raises `unauthorized`, `validation` for a wrong password, `password_policy` for one that can't be used,
+    `rate_limited`, and `conflict` for an account or session that changed meanwhile.
     """
     fields = form(body)
     require(fields, ("password", "new_password"), text=("password", "new_password"))
@@ -30,7 +30,7 @@ async def change_password(accounts: Accounts, principal: Principal, body: object
     try:
         await accounts.submit([], acts)
     except LostRace:
-        raise wrong_password() from None
+        raise changed_meanwhile() from None
 
 
 async def new_password(accounts: Accounts, password: str, field: str) -> str:

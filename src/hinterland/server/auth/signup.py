@@ -21,6 +21,7 @@ from hinterland.server.storage.protocol import StoredRecord
 from hinterland.server.storage.system import ASSIGNED, Expect, LostRace, Put, RowAct
 
 RELEASED = "%s@released.invalid"
+_TRIES = 5
 REGISTERED = "User registered successfully"
 
 
@@ -40,7 +41,7 @@ async def sign_up(accounts: Accounts, body: object, address: str, besides: Seque
     known = knowing(accounts, ASSIGNED, address)
     acts = [*stale, Expect("_accounts", {"email": email}, None), Put("_accounts", row), *opening.acts, *known, *besides]
     create = Write(act="create", collection="users", body=fields)
-    record = await _write(accounts, [*await releasing(accounts, email), create], acts)
+    record = await _write(accounts, email, create, acts)
     principal = accounts.sessions.principal({**row, "id": str(record.id)}, opening.session)
     return answer(accounts, principal, opening.refresh_token, profile(accounts, principal, record), REGISTERED)
 
@@ -76,11 +77,29 @@ async def _leftovers(accounts: Accounts, email: str) -> list[RowAct]:
             return []
         is_user_there = account["is_admin"] or await accounts.sessions.record(snapshot, account)
     if is_user_there:
-        raise _taken()
+        raise taken()
     return erasing(account["id"])
 
 
-async def releasing(accounts: Accounts, email: str) -> list[Write]:
+async def submit_with_email(
+    accounts: Accounts, email: str, writes: Sequence[Write], acts: Sequence[RowAct]
+) -> Sequence[StoredRecord | None]:
+    """Write what gives `email` to an account, and what frees it elsewhere; the records after `writes`.
+
+    Raises `LostRace`, what the writes are refused with, and `unavailable` where the profiles that had it change again
+    and again.
+    """
+    for _ in range(_TRIES):
+        released = await _releasing(accounts, email)
+        try:
+            return (await accounts.submit([*released, *writes], acts))[len(released) :]
+        except Refusal as refusal:
+            if refusal.code != "stale":
+                raise  # else a profile changed after it was read: look again
+    raise Refusal("unavailable", "others change this e-mail address at the same time; try again", retry_after=1.0)
+
+
+async def _releasing(accounts: Accounts, email: str) -> list[Write]:
     """What frees `email` where it stands in the profile of somebody who does not sign in with it.
 
     A profile that nobody signed up for can't prove its address, so that it must not keep the owner from it; nor is it
@@ -89,28 +108,37 @@ async def releasing(accounts: Accounts, email: str) -> list[Write]:
     if "email" not in accounts.users.names:
         return []
     async with accounts.storage.snapshot() as snapshot:
-        found = await snapshot.fetch("SELECT id FROM users WHERE email = ?", (email,))
-        holders = [(row[0], await snapshot.row("_accounts", {"id": str(row[0])})) for row in found]
+        holders = [
+            (id, revision, await snapshot.row("_accounts", {"id": str(id)}))
+            for id, revision in await accounts.holders(snapshot, email)
+        ]
     return [
-        Write(act="patch", collection="users", id=id, body={"email": account["email"] if account else RELEASED % id})
-        for id, account in holders
+        Write(
+            act="patch", collection="users", id=id, body={"email": account["email"] if account else RELEASED % id},
+            revision=revision,
+        )
+        for id, revision, account in holders
         if account is None or account["email"] != email
-    ]
+    ]  # fmt: skip
 
 
-async def _write(accounts: Accounts, writes: list[Write], acts: list[RowAct]) -> StoredRecord:
+async def _write(accounts: Accounts, email: str, create: Write, acts: list[RowAct]) -> StoredRecord:
     try:
-        records = await accounts.submit(writes, acts)
+        [record] = await submit_with_email(accounts, email, [create], acts)
     except LostRace:
-        raise _taken() from None
+        raise taken() from None
     except Refusal as refusal:
         if refusal.code == "conflict" and "email" in refusal.errors:
-            raise _taken() from None
+            raise taken() from None
         raise
-    record = records[-1]
     assert record is not None
     return record
 
 
-def _taken() -> Refusal:
-    return Refusal("conflict", "this e-mail address is taken: log in instead", errors={"email": ["is taken already"]})
+def taken() -> Refusal:
+    """The refusal of an e-mail address with which somebody signs in already."""
+    return Refusal(
+        "conflict",
+        "an account has this e-mail address; log in, or take another",
+        errors={"email": ["is taken already"]},
+    )

@@ -24,6 +24,7 @@ from hinterland.server.storage.statements import CollectionTable
 
 # Written in one way only: the path of a record is what its children are found by.
 _INTEGER_ID = re.compile(r"[1-9][0-9]{0,15}")
+_DECIDED_ALONE = ("create", "update", "delete")  # over one record at hand
 ACTIONS = ("list", "view", "create", "update", "delete")
 
 
@@ -61,8 +62,8 @@ class Entry:
     def _rule(self, place: str, text: str) -> Rule | None:
         try:
             rule = self.book.rule(text)
-            if rule is not None and place in ("list", "view"):
-                assert rule.sql is not None  # a list is one statement: what SQL can't say exactly is refused now
+            if rule is not None and place not in _DECIDED_ALONE:
+                rule.check_sql()  # a list is one statement
         except CelError as error:
             raise DeclarationError(f"collection {self.name!r}, rule {place}: {error}") from None
         return rule

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from hinterland.kit.cel.errors import CelError
 from hinterland.kit.cel.sql import Sql
 from hinterland.server.data.catalogue import Entry
 from hinterland.server.data.ordering import Term
@@ -40,7 +39,7 @@ def source(entry: Entry, private: Mapping[str, Rule | None], auth: Any) -> Sourc
     if not private:
         return _whole(entry)
     table = f"{entry.table.name} r"
-    terms = [_shown(rule, auth) for rule in dict.fromkeys(private.values()) if rule is not None]
+    terms = [_term(rule.sql, auth) for rule in dict.fromkeys(private.values()) if rule is not None]
     condition, parameters = _joined(terms, " OR ") if terms else ("FALSE", [])
     text = f"(SELECT r.*, CASE WHEN {condition} THEN r._private END AS _shown FROM {table}) r"
     return Source(text, parameters, RECORD_COLUMNS_OF_R.replace("r._private", "r._shown"), _SHOWN_TEXTS)
@@ -49,13 +48,6 @@ def source(entry: Entry, private: Mapping[str, Rule | None], auth: Any) -> Sourc
 @lru_cache(maxsize=2_000)
 def _whole(entry: Entry) -> Source:
     return Source(f"{entry.table.name} r", [], RECORD_COLUMNS_OF_R, RECORD_TEXTS)
-
-
-def _shown(rule: Rule, auth: Any) -> Term:
-    try:
-        return _term(rule.sql, auth)
-    except CelError:  # what SQL can't say exactly
-        return "TRUE", []
 
 
 @lru_cache(maxsize=2_000)

@@ -20,7 +20,7 @@ from hinterland.server.data.state import UNWRITTEN
 from hinterland.server.storage import statements
 from hinterland.server.storage.protocol import Change, DialectName, Storage, StoredRecord
 from hinterland.server.storage.statements import CollectionTable, quote
-from hinterland.server.storage.system import Put
+from hinterland.server.storage.system import Amend
 from hinterland.server.storage.writing import Writes
 
 BATCH = 500
@@ -95,7 +95,7 @@ async def _drop(transaction: Writes, name: str) -> str:
     await transaction.execute(f"DROP TABLE {quote(name)}")
     # Its changes stay as places in the log, without what was in them: another collection of that name is not this one.
     await transaction.execute(_FORGET, (name,))
-    await transaction.act([Put("_collections", {"name": name, "definition": None})])
+    await transaction.act([Amend("_collections", {"name": name}, {"definition": None})])
     return f"drop the collection {name} with its {_records(count)}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from hinterland.contract.errors import Refusal
@@ -16,9 +16,20 @@ from hinterland.server.data.ordering import Order, Term
 from hinterland.server.data.plan import denied
 from hinterland.server.data.rules import column
 from hinterland.server.data.views import filter_rule, refuse_hidden
-from hinterland.server.storage.protocol import PAGE_BYTES, Storage, StoredRecord
+from hinterland.server.storage.protocol import PAGE_BYTES, Snapshot, Storage, StoredRecord
 
 _WIDTH = len(StoredRecord._fields)
+
+
+def holders_of(entry: Entry, name: str) -> Callable[[Snapshot, object], Awaitable[list[tuple[RecordId, int]]]]:
+    """Finds the records of a collection without a parent whose declared field `name` has a value: the id and revision
+    of each. No rule is asked."""
+    sql = f"SELECT r.id, r._revision FROM {entry.table.name} r WHERE {column(name)} = ?"
+
+    async def holders(snapshot: Snapshot, value: object) -> list[tuple[RecordId, int]]:
+        return [(id, revision) for id, revision in await snapshot.fetch(sql, (value,))]
+
+    return holders
 
 
 class Page(NamedTuple):

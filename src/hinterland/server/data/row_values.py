@@ -19,12 +19,19 @@ _TRUTH = {
     **dict.fromkeys(("false", "f", "no", "n", "0", "0.0"), False),
 }
 _DECIMAL = re.compile(r"[+-]?(\d{1,400}(\.\d{0,400})?|\.\d{1,400})(e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
-_COMMA = re.compile(r"([+-]?)(\d{1,3}(?:[. \u00a0\u202f]\d{3})+|\d+)(?:,(\d+))?", re.ASCII)
-_GROUPING = re.compile("[. \u00a0\u202f]")
+_SPACES = " \u00a0\u202f"
+# Thousands are marked alike throughout: 1.234.567 or 1 234 567.
+_COMMA = re.compile(rf"([+-]?)(\d{{1,3}}(?:([.{_SPACES}])\d{{3}})(?:\3\d{{3}})*|\d+)(?:,(\d+))?", re.ASCII)
+_GROUPING = re.compile(f"[.{_SPACES}]")
+_LONE_POINT = re.compile(r"[+-]?\d*\.\d*(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _LOCAL = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)?)?", re.ASCII)
 _DAY_LENGTH = len("2026-01-31")
 _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)?", re.ASCII)
 
+_POINT = (
+    "has a point where the import has decimal commas; write 1,5 for one and a half, 1234 or 1.234,0 for thousands, or "
+    "import without --decimal-comma"
+)
 _NO_OFFSET = "has no offset; write one such as Z or +02:00, or name the timezone of the import (--timezone)"
 
 
@@ -52,7 +59,11 @@ class RowValues:
         field = self.entry.collection.fields.get(name)
         if not isinstance(text, str):
             return text
-        if name == "id" and self.entry.is_integer:
+        is_integer_id = name == "id" and self.entry.is_integer
+        is_number = is_integer_id or isinstance(field, Integer | Int64 | Number)
+        if is_number and self.has_decimal_comma and _LONE_POINT.fullmatch(text.strip()):
+            raise invalid({name: [_POINT]})  # 1.234 may be a thousand and more, or little more than one
+        if is_integer_id:
             return self._whole(text)
         if field is None:
             return text
@@ -87,7 +98,7 @@ class RowValues:
         found = _COMMA.fullmatch(text.strip()) if self.has_decimal_comma else None
         if found is None:
             return text.strip()
-        sign, whole, fraction = found.groups()
+        sign, whole, _, fraction = found.groups()
         return f"{sign}{_GROUPING.sub('', whole)}.{fraction or 0}"
 
     # ------------------------------------------------------------ times without an offset

@@ -78,14 +78,15 @@ class Rule:
         self.size = size(tree)
         self._dialect = dialect
         self._indexed = indexed
-        self._sql: Sql | None = None
 
-    @property
+    @cached_property
     def sql(self) -> Sql:
         """The condition over the columns of the table `r`."""
-        if self._sql is None:
-            self._sql = to_sql(self.tree, self._dialect, column)
-        return self._sql
+        return to_sql(self.tree, self._dialect, column)
+
+    def check_sql(self) -> None:
+        """Raises `CelError` where SQL can't say the rule exactly."""
+        self.sql  # noqa: B018 - compiled here, and kept
 
     @cached_property
     def halves(self) -> Halves:
@@ -122,7 +123,7 @@ class RuleBook:
 
     def _compile_filter(self, text: str) -> Rule:
         rule = Rule(text, check(parse(text), self._filter), self._dialect, self.indexed)
-        assert rule.sql is not None  # what SQL can't say exactly is refused here
+        rule.check_sql()
         return rule
 
 

@@ -18,7 +18,7 @@ from joserfc.jwk import ECKey
 from hinterland.kit.clock import Clock
 from hinterland.server.settings import AuthSettings
 from hinterland.server.storage.protocol import Storage
-from hinterland.server.storage.system import Drop, Expect, LostRace, Put, Row
+from hinterland.server.storage.system import Amend, Drop, Expect, LostRace, Put, Row
 
 ALGORITHM = "ES256"
 RELOAD_SECONDS = 10.0  # the least time between two looks for a key that another process made
@@ -75,9 +75,8 @@ class Keys:
         """Sign with a new key from now on; the old one verifies until its tokens have expired."""
         now = self._clock.now()
         async with self._storage.transaction() as transaction:
-            rows = await transaction.rows("_keys", {"purpose": "sign"})
-            retired = [Put("_keys", {**row, "retired": now}) for row in rows if row["retired"] is None]
-            await transaction.act([*retired, Put("_keys", _new_signing_key(now))])
+            retire = Amend("_keys", {"purpose": "sign", "retired": None}, {"retired": now})
+            await transaction.act([retire, Put("_keys", _new_signing_key(now))])
         await self._read()
 
     async def tidy(self) -> None:

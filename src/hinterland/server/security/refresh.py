@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from hinterland.server.security.sessions import is_live, session_subject
-from hinterland.server.storage.system import Assigned, Drop, Expect, Put, Row, RowAct, Signal
+from hinterland.server.storage.system import Amend, Assigned, Drop, Expect, Put, Row, RowAct, Signal
 
 _NONCE = 12  # bytes
 _MARKED = re.compile(r"([0-9a-f]{12})\.[A-Za-z0-9_-]{43}")
@@ -87,8 +87,8 @@ def rotated(decision: Rotate, token: str, successor: str, now: float, lifetime: 
     return [
         Expect("_sessions", {"id": session["id"]}, {"ended": None}),
         Expect("_refresh_tokens", {"hash": row["hash"]}, {"used": None}),
-        Put("_sessions", {**session, "expires": now + lifetime}),
-        Put("_refresh_tokens", {**row, "used": now, "successor": sealed}),
+        Amend("_sessions", {"id": session["id"]}, {"expires": now + lifetime}),
+        Amend("_refresh_tokens", {"hash": row["hash"]}, {"used": now, "successor": sealed}),
         Put("_refresh_tokens", _token_row(successor, session["id"], row["hash"], now)),
     ]
 
@@ -96,7 +96,7 @@ def rotated(decision: Rotate, token: str, successor: str, now: float, lifetime: 
 def ended(session: Row, now: float) -> list[RowAct]:
     """The rows of a session that ends: its tokens are unknown from then on, everywhere."""
     return [
-        Put("_sessions", {**session, "ended": now}),
+        Amend("_sessions", {"id": session["id"], "ended": None}, {"ended": now}),
         Drop("_refresh_tokens", {"session": session["id"]}),
         Signal(session_subject(session["id"])),
     ]

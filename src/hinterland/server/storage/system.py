@@ -32,7 +32,11 @@ ASSIGNED = Assigned()
 
 
 class Put(msgspec.Struct, frozen=True):
-    """Insert the row, or change the one with the same key; columns that `row` leaves out stay as they are."""
+    """Insert the row, or change the one with the same key; columns that `row` leaves out stay as they are.
+
+    It makes rows. What was read is changed with `Amend`, which writes only what is meant: a row as it was read brings
+    back what others changed since, or what they deleted.
+    """
 
     table: str
     row: Row

@@ -9,6 +9,8 @@ import httpx2
 import pytest
 
 from hinterland.contract.changes import Write
+from hinterland.contract.errors import Refusal
+from hinterland.server.data.reader import Reader
 from tests.server.api import Api, located, problem
 
 THINGS = "/v1/records/things"
@@ -128,6 +130,22 @@ async def test_if_none_match_on_a_write(each_api: Api, method: str) -> None:
     done = await each_api(method, path, headers={"If-None-Match": '"0", "x"'}, **body)
     assert done.status_code == (204 if method == "DELETE" else 200)
     problem(await each_api("PATCH", f"{THINGS}/nobody", json={}, headers={"If-None-Match": tag}), 404, "not_found")
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+async def test_a_precondition_that_can_not_be_looked_up(api: Api, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    """A write whose If-None-Match can't be compared, since the record can't be read now, is not carried out."""
+    made = await api("POST", THINGS, json={"text": "a"})
+
+    async def view(*_: object) -> None:
+        raise Refusal("unavailable")
+
+    body = {} if method == "DELETE" else {"json": {"text": "b"}}
+    with monkeypatch.context() as patched:
+        patched.setattr(Reader, "view", view)
+        answer = await api(method, located(made), headers={"If-None-Match": made.headers["etag"]}, **body)
+    problem(answer, 503, "unavailable")
+    assert (await api("GET", located(made))).json() == made.json()
 
 
 async def test_if_match_on_a_read(api: Api) -> None:

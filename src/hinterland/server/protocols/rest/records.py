@@ -185,7 +185,9 @@ async def _refuse_known(backend: Backend, request: HttpRequest, entry: Entry, pa
     """Raises `stale` where the record is what If-None-Match names. What it is not now, it will not be again."""
     try:
         record = await backend.reader.view(request.caller, entry, parent, id)
-    except Refusal:
+    except Refusal as refusal:
+        if refusal.code not in ("not_found", "forbidden", "unauthorized"):
+            raise
         return  # what is not there, or hidden, is the write's to answer
     if names(tags(request, b"if-none-match"), record.revision):
         raise Refusal("stale", f"{entry.name}/{record.id} is what If-None-Match names")
