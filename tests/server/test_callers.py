@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from hinterland.contract.identity import SIGNED_OUT
+from hinterland.contract.operations import OPERATIONS, Operation
 from hinterland.server import http
 from hinterland.server.callers import LOCAL_ADMINISTRATOR, bearer, caller_of
 from tests.server.api import Api, problem
@@ -34,6 +35,22 @@ async def test_who_is_behind_a_token(api: Api) -> None:
     caller = await caller_of(api.backend, ada["headers"]["Authorization"].encode())
     assert (caller.id, caller.is_admin, caller is SIGNED_OUT) == (ada["user"]["id"], False, False)
     assert await caller_of(api.backend, api.admin["Authorization"].encode()) is LOCAL_ADMINISTRATOR
+
+
+@pytest.mark.parametrize("row", [row for row in OPERATIONS.values() if row.path.startswith("/v1/admin/")])
+async def test_what_is_for_administrators_only(api: Api, row: Operation) -> None:
+    """Every operation below /v1/admin/ but its log-in is for administrators only: others are refused, signed in or not,
+    before the body is read, and the description of the interface says so."""
+    if row.name == "admin.login":
+        return
+    assert row.auth == "admin"
+    ada = await api.sign_up("ada")
+    path = row.path.replace("{collection}", "things")
+    problem(await api(row.method, path, content=b"{"), 401, "unauthorized")
+    problem(await api(row.method, path, content=b"{", headers=ada["headers"]), 403, "forbidden")
+    described = (await api("GET", "/openapi.json")).json()["paths"][path][row.method.lower()]
+    assert described["security"] == [{"bearer": []}]
+    assert "administrators" in described["description"]
 
 
 def test_a_bare_token() -> None:

@@ -13,13 +13,14 @@ import msgspec
 
 from hinterland.contract import accounts, events, imports, sync
 
-Auth = Literal["ignored", "optional", "required"]
+Auth = Literal["ignored", "optional", "required", "admin"]
+"""Who may ask: a token is not looked at, is taken where one is given, is needed, or must be an administrator's."""
 View = Literal["list", "array", "record", "deleted", "registered", "session", "profile", "empty", "stream", "plain"]
 
 
 class Alias(msgspec.Struct, frozen=True):
-    """A tutorial's path for an operation, and the view that it answers with. `bare` also reads a token without the
-    word Bearer."""
+    """A tutorial's path for an operation, and the view that it answers with. It also takes a token without the word
+    Bearer."""
 
     path: str
     view: View
@@ -94,27 +95,27 @@ _TABLE: tuple[Operation, ...] = (
         summary="Log in as administrator", input=accounts.Credentials, output=accounts.Session, errors=_SIGN_IN,
     ),
     Operation(
-        name="admin.create", method="POST", path="/v1/admin/admins", view="plain", status=201, auth="required",
+        name="admin.create", method="POST", path="/v1/admin/admins", view="plain", status=201, auth="admin",
         summary="Make another administrator", input=accounts.Credentials,
         errors=("invalid_body", "validation", "unauthorized", "conflict", "password_policy"),
     ),
     Operation(
-        name="admin.list", method="GET", path="/v1/admin/admins", view="plain", auth="required",
+        name="admin.list", method="GET", path="/v1/admin/admins", view="plain", auth="admin",
         summary="The administrators", errors=("unauthorized",),
     ),
     Operation(
-        name="admin.remove", method="POST", path="/v1/admin/admins/remove", view="empty", status=204, auth="required",
+        name="admin.remove", method="POST", path="/v1/admin/admins/remove", view="empty", status=204, auth="admin",
         summary="Remove an administrator", input=accounts.AdministratorRemoval,
         errors=("invalid_body", "validation", "unauthorized", "not_found", "conflict", "unavailable"),
     ),
     Operation(
-        name="admin.password", method="POST", path="/v1/admin/password", view="empty", status=204, auth="required",
+        name="admin.password", method="POST", path="/v1/admin/password", view="empty", status=204, auth="admin",
         summary="Set the password of a user or administrator; all of their sessions end", input=accounts.PasswordReset,
         errors=("invalid_body", "validation", "unauthorized", "not_found", "password_policy",
                 "rate_limited"),
     ),
     Operation(
-        name="admin.import", method="POST", path="/v1/admin/import/{collection}", view="plain", auth="required",
+        name="admin.import", method="POST", path="/v1/admin/import/{collection}", view="plain", auth="admin",
         summary="Create many records, each refused row reported", input=imports.Import, output=imports.ImportResult,
         errors=_WRITE,
     ),

@@ -18,7 +18,7 @@ LOCAL_ADMINISTRATOR = Principal(id="local", is_admin=True)
 async def authenticate(backend: Backend, request: HttpRequest, auth: Auth) -> None:
     """Set the request's caller from its bearer token (RFC 6750 §2.1), as an operation's `auth` asks.
 
-    Raises `unauthorized`.
+    Raises `unauthorized`, and `forbidden` for what is an administrator's only.
     """
     if auth == "ignored":
         return
@@ -26,8 +26,10 @@ async def authenticate(backend: Backend, request: HttpRequest, auth: Auth) -> No
     if given is not None:
         request.identify = partial(caller_of, backend, given, is_alias=request.is_alias)
         request.caller = await request.identify()
-    if auth == "required" and request.caller is SIGNED_OUT:
+    if auth in ("required", "admin") and request.caller is SIGNED_OUT:
         raise Refusal("unauthorized", "sign in first", headers=(("WWW-Authenticate", "Bearer"),))
+    if auth == "admin" and not request.caller.is_admin:
+        raise Refusal("forbidden", "this is for administrators only; log in at /v1/admin/login")
 
 
 async def caller_of(backend: Backend, given: bytes, *, is_alias: bool = False) -> Principal:

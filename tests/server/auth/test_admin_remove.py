@@ -117,7 +117,7 @@ async def test_by_http(api: Api) -> None:
     await api("POST", "/v1/admin/admins", json=body | {"password": PASSWORD}, headers=api.admin)
     problem(await api("POST", path, json=body), 401, "unauthorized")
     problem(await api("POST", path, json=body, headers=ada["headers"]), 403, "forbidden")
-    problem(await api("POST", path, json={}, headers=api.admin), 400, "invalid_body")
+    problem(await api("POST", path, json={}, headers=api.admin), 400, "validation")
     problem(await api("POST", path, json=body | {"force": "yes"}, headers=api.admin), 400, "validation")
     problem(await api("POST", path, json=body, headers=api.admin), 409, "conflict")
     assert (await api("POST", path, json=body | {"force": True}, headers=api.admin)).status_code == 204

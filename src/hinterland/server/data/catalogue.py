@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import msgspec
@@ -20,7 +20,7 @@ from hinterland.server.data import documents
 from hinterland.server.data.ordering import Order
 from hinterland.server.data.rules import Rule, RuleBook
 from hinterland.server.storage.protocol import DialectName, StoredRecord
-from hinterland.server.storage.statements import CollectionTable
+from hinterland.server.storage.statements import RECORD_COLUMNS_OF_R, CollectionTable
 
 # Written in one way only: the path of a record is what its children are found by.
 _INTEGER_ID = re.compile(r"[1-9][0-9]{0,15}")
@@ -71,6 +71,21 @@ class Entry:
     def _order(self, sort: tuple[str, ...]) -> Order:
         """The compiled order of a list. Raises `invalid_query`."""
         return Order(self.collection, sort, is_postgres=self.table.dialect == "postgres")
+
+    @cached_property
+    def viewing(self) -> str:
+        """The statement of one record by its parent and id, if the view rule shows it; its values are the rule's."""
+        rule = self.rules["view"]
+        shown = rule.sql.text if rule is not None else "FALSE"
+        key = "r._parent = ? AND r.id = ?"
+        return f"SELECT {RECORD_COLUMNS_OF_R} FROM {self.table.name} r WHERE {key} AND ({shown})"
+
+    @cached_property
+    def definition(self) -> str:
+        """A digest of all that the collection's views are made of."""
+        declared = self.collection
+        parts = [declared.name, declared.fields, declared.rules.list, declared.ids, declared.parent]
+        return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
 
     def _check_old(self) -> None:
         without = {name: rule for name, rule in self.rules.items() if name != "update"}

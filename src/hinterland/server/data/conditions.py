@@ -8,14 +8,12 @@ an index answers stand outside, or lists would not find their records: they narr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from hinterland.kit.cel.sql import Sql
 from hinterland.server.data.catalogue import Entry
 from hinterland.server.data.ordering import Term
 from hinterland.server.data.rules import Rule
-from hinterland.server.data.views import parts_of
 from hinterland.server.storage.protocol import Texts
 from hinterland.server.storage.statements import RECORD_COLUMNS_OF_R, RECORD_TEXTS
 
@@ -37,24 +35,12 @@ def source(entry: Entry, private: Mapping[str, Rule | None], auth: Any) -> Sourc
     """The records with the text of their `private` fields where the caller sees one of them, and without it elsewhere:
     where a page ends must not tell how long a hidden text is."""
     if not private:
-        return _whole(entry)
+        return Source(f"{entry.table.name} r", [], RECORD_COLUMNS_OF_R, RECORD_TEXTS)
     table = f"{entry.table.name} r"
     terms = [_term(rule.sql, auth) for rule in dict.fromkeys(private.values()) if rule is not None]
-    condition, parameters = _joined(terms, " OR ") if terms else ("FALSE", [])
+    condition, parameters = joined(terms, " OR ") if terms else ("FALSE", [])
     text = f"(SELECT r.*, CASE WHEN {condition} THEN r._private END AS _shown FROM {table}) r"
     return Source(text, parameters, RECORD_COLUMNS_OF_R.replace("r._private", "r._shown"), _SHOWN_TEXTS)
-
-
-@lru_cache(maxsize=2_000)
-def _whole(entry: Entry) -> Source:
-    return Source(f"{entry.table.name} r", [], RECORD_COLUMNS_OF_R, RECORD_TEXTS)
-
-
-@lru_cache(maxsize=2_000)
-def viewing(entry: Entry, rule: Rule) -> str:
-    """The statement of one record by its parent and id, if `rule` shows it."""
-    key = "r._parent = ? AND r.id = ?"
-    return f"SELECT {RECORD_COLUMNS_OF_R} FROM {entry.table.name} r WHERE {key} AND ({rule.sql.text})"
 
 
 class Asked(NamedTuple):
@@ -85,15 +71,15 @@ def visible(rule: Rule | None, auth: Any, asked: Asked) -> list[Term]:
     own = [_term(sql, auth) for sql in rule.halves if sql is not None]
     if not asked.tested:
         return [*asked.sought, *own]
-    tests, values = _joined(asked.tested, " AND ")
-    rules, given = _joined(own, " AND ")
+    tests, values = joined(asked.tested, " AND ")
+    rules, given = joined(own, " AND ")
     found = own[:1] if rule.halves.sought is not None else []
     return [*asked.sought, *found, (f"CASE WHEN {rules} THEN {tests} ELSE FALSE END", [*given, *values])]
 
 
 def _allows_auth(rule: Rule, auth: Any) -> bool:
     """Whether the parts that read nothing of the record are true."""
-    tests = parts_of(rule).of_auth
+    tests = rule.parts.of_auth
     if not tests:
         return True
     variables = {"auth": auth}
@@ -104,5 +90,6 @@ def _term(sql: Sql, auth: Any) -> Term:
     return f"({sql.text})", sql.bind({"auth": auth})
 
 
-def _joined(terms: list[Term], operator: str) -> Term:
+def joined(terms: list[Term], operator: str) -> Term:
+    """Terms as one, with `operator`, such as " AND ", between them."""
     return operator.join(sql for sql, _ in terms), [value for _, values in terms for value in values]

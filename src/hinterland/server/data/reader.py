@@ -9,7 +9,7 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal, RecordId
 from hinterland.contract.query import Query
 from hinterland.server.data.catalogue import Catalogue, Entry
-from hinterland.server.data.conditions import Asked, Source, source, viewing, visible
+from hinterland.server.data.conditions import Asked, Source, source, visible
 from hinterland.server.data.cursors import Seal
 from hinterland.server.data.equality import stored_value
 from hinterland.server.data.ordering import Order, Term
@@ -56,7 +56,7 @@ class Reader:
             is_seen = record is not None and entry.allows("view", caller, record)
         else:  # asked of the database: reading a large record would take longer than finding none
             given = rule.sql.bind({"auth": caller.as_auth()})
-            rows = await self.storage.fetch(viewing(entry, rule), (parent, id, *given))
+            rows = await self.storage.fetch(entry.viewing, (parent, id, *given))
             record = StoredRecord(*rows[0]) if rows else None
             is_seen = record is not None
         if record is None or not is_seen:

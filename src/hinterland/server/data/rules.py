@@ -14,10 +14,10 @@ from hinterland.kit.cel.checking import check
 from hinterland.kit.cel.dialects import POSTGRES, SQLITE, Dialect
 from hinterland.kit.cel.metering import is_metered, multiplies, size
 from hinterland.kit.cel.parser import parse
-from hinterland.kit.cel.predicates import Variables, predicate, read_key
+from hinterland.kit.cel.predicates import Predicate, Variables, predicate, read_key
 from hinterland.kit.cel.seeking import is_seeking, terms_of
 from hinterland.kit.cel.sql import Sql, to_sql
-from hinterland.kit.cel.typed import Apply, Item, Logic, Macro, Member, Typed, reads, walk
+from hinterland.kit.cel.typed import Apply, Choice, HasValue, Item, Logic, Macro, Member, Path, Typed, reads, walk
 from hinterland.kit.cel.types import Environment, ObjectType
 
 META_COLUMNS = {"id": "id", "parent": "_parent", "created_at": "_created", "updated_at": "_updated",
@@ -55,6 +55,14 @@ class Halves(NamedTuple):
 
     sought: Sql | None
     tested: Sql | None
+
+
+class Parts(NamedTuple):
+    """The operands of a rule's outermost `&&`, by what they read."""
+
+    of_record: tuple[Predicate, ...]
+    of_auth: tuple[Predicate, ...]
+    of_both: tuple[Predicate, ...]
 
 
 class Rule:
@@ -101,6 +109,20 @@ class Rule:
         tree = terms[0] if len(terms) == 1 else Logic(self.tree.origin, True, tuple(terms))
         return to_sql(tree, self._dialect, column)
 
+    @cached_property
+    def parts(self) -> Parts:
+        """The parts of the rule: it is true just where each part is."""
+        sorted_terms: tuple[list[Predicate], ...] = ([], [], [])
+        for term in terms_of(self.tree):
+            reads_record, reads_auth = "record" in term.variables, "auth" in term.variables
+            sorted_terms[1 if not reads_record else 2 if reads_auth else 0].append(predicate(term))
+        return Parts(*(tuple(tests) for tests in sorted_terms))
+
+    @cached_property
+    def is_closed(self) -> bool:
+        """Whether the rule lets nobody through who is not signed in, which is seen without a record."""
+        return _is_never_true(self.tree)
+
     def allows(self, record: Mapping[str, Any] | None, auth: object, old: Mapping[str, Any] | None = None) -> bool:
         """Whether the rule is true; false and error deny."""
         return self.test({"record": record, "old": old, "auth": auth}) is True
@@ -131,3 +153,27 @@ def _indexed(collection: Collection) -> frozenset[str]:
     """The names of what the collection's indexes are over."""
     names = {name for name, field in collection.fields.items() if field.index or field.unique}
     return frozenset({"id", *names}.union(*collection.indexes))
+
+
+def _is_never_true(tree: Typed) -> bool:
+    """Whether the expression is false or an error whenever `auth` is null."""
+    if isinstance(tree, Logic):
+        return (any if tree.is_and else all)(map(_is_never_true, tree.terms))
+    if isinstance(tree, Choice):
+        return _is_error(tree.condition) or (_is_never_true(tree.then) and _is_never_true(tree.otherwise))
+    if isinstance(tree, HasValue) and _is_auth(tree.path):
+        return bool(tree.path.fields) or not tree.is_negated
+    return _is_error(tree)
+
+
+def _is_error(tree: Typed) -> bool:
+    """Whether the expression is an error whenever `auth` is null, since a strict part of it reads that."""
+    if isinstance(tree, HasValue):
+        return _is_auth(tree.path) and bool(tree.path.fields)
+    if isinstance(tree, Apply | Item | Member):
+        return any(map(_is_error, tree.parts()))
+    return _is_auth(tree)
+
+
+def _is_auth(tree: Typed) -> bool:
+    return isinstance(tree, Path) and tree.variable == "auth"

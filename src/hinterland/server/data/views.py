@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from functools import lru_cache
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
@@ -20,11 +19,11 @@ from hinterland.contract.events import ChangeKind
 from hinterland.contract.identity import Principal, RecordId
 from hinterland.kit.cel.errors import CelError
 from hinterland.kit.cel.metering import METER, Meter, OverBudget
-from hinterland.kit.cel.predicates import Predicate, predicate
-from hinterland.kit.cel.typed import Logic
+from hinterland.kit.cel.predicates import Predicate
 from hinterland.server.data import documents
 from hinterland.server.data.catalogue import Catalogue, Entry
-from hinterland.server.data.rules import Rule
+from hinterland.server.data.conditions import Asked, joined, visible
+from hinterland.server.data.rules import Parts, Rule
 from hinterland.server.storage.protocol import StoredRecord
 
 _LONGEST_FILTER = 4_000
@@ -114,26 +113,6 @@ class SeenChange(NamedTuple):
     record: RecordText | None = None
 
 
-class Parts(NamedTuple):
-    """The operands of a rule's outermost `&&`, by what they read."""
-
-    of_record: tuple[Predicate, ...]
-    of_auth: tuple[Predicate, ...]
-    of_both: tuple[Predicate, ...]
-
-
-@lru_cache(maxsize=2_000)
-def parts_of(rule: Rule) -> Parts:
-    """The parts of `rule`: it is true just where each part is."""
-    tree = rule.tree
-    terms = tree.terms if isinstance(tree, Logic) and tree.is_and else (tree,)
-    sorted_terms: tuple[list[Predicate], ...] = ([], [], [])
-    for term in terms:
-        reads_record, reads_auth = "record" in term.variables, "auth" in term.variables
-        sorted_terms[1 if not reads_record else 2 if reads_auth else 0].append(predicate(term))
-    return Parts(*(tuple(tests) for tests in sorted_terms))
-
-
 class View:
     """A collection as those callers see it whose `auth` has the same values where it matters.
 
@@ -144,11 +123,12 @@ class View:
         self.entry = entry
         self.name = entry.name
         self.key = key
-        self.fingerprint = hashlib.sha256(repr((definition(entry), key)).encode()).digest()[:8]
+        self.fingerprint = hashlib.sha256(repr((entry.definition, key)).encode()).digest()[:8]
         self.auth = caller.as_auth()
         listing = entry.rules["list"]
         self._rules = [rule for rule in (None if caller.is_admin else listing, filter) if rule and not rule.is_true]
-        self._tests = [(rule, parts_of(rule)) for rule in self._rules]
+        self._tests = [(rule, rule.parts) for rule in self._rules]
+        self._listing = None if caller.is_admin else listing
         self._filter = filter
         self._steps = 0 if filter is None else filter.size
         self.is_costly = self._steps > _SIMPLE_SIZE or any(rule.is_metered for rule in self._rules)
@@ -221,11 +201,11 @@ class View:
         """The view as an SQL condition over the table `r`, with its parameters; None where it holds no record."""
         if self._is_empty:
             return None
-        variables = {"auth": self.auth}
-        sql = [f"({rule.sql.text})" for rule in self._rules]
-        # CASE is evaluated as it is written: the filter on records that the rule shows, and on no others.
-        text = f"CASE WHEN {sql[0]} THEN {sql[1]} ELSE FALSE END" if len(sql) > 1 else "".join(sql)
-        return text or "TRUE", [value for rule in self._rules for value in rule.sql.bind(variables)]
+        asked = Asked([], [])
+        if self._filter is not None:
+            asked.add_filter(self._filter, self.auth)
+        terms = visible(self._listing, self.auth, asked)
+        return joined(terms, " AND ") if terms else ("TRUE", [])
 
 
 def change_head(kind: ChangeKind, collection: str, delta: Delta) -> str:
@@ -240,14 +220,6 @@ def change_text(seen: SeenChange, collection: str, delta: Delta) -> str:
     """A ChangeEvent as JSON text."""
     head = change_head(seen.kind, collection, delta)
     return f"{head}}}" if seen.record is None else f'{head},"record":{seen.record.text}}}'
-
-
-@lru_cache(maxsize=2_000)
-def definition(entry: Entry) -> str:
-    """A digest of all that a collection's views are made of."""
-    declared = entry.collection
-    parts = [declared.name, declared.fields, declared.rules.list, declared.ids, declared.parent]
-    return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
 
 
 class Views:

@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 
 from hinterland.contract.errors import Refusal
+from hinterland.contract.operations import OPERATIONS
 from hinterland.server.http import (
     REFUSED,
     Disconnected,
@@ -33,8 +34,8 @@ _NO_SNIFF = (b"x-content-type-options", b"nosniff")  # what somebody stored neve
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _PREFIX = secrets.token_hex(4).encode()  # of this process, so that two of them give no id twice
 _count = itertools.count(1)
-STREAMS = ("/v1/events",)
-PROBES = ("/readyz",)  # asked every few seconds; what failed is said in a line
+STREAMS = frozenset(row.path for row in OPERATIONS.values() if row.view == "stream")
+PROBES = (OPERATIONS["ready"].path,)  # asked every few seconds; what failed is said in a line
 LOG_LINES = 60  # a minute, of each kind of refusal that is logged
 MAX_HEADER_BYTES = 32 * 1024
 MAX_HEADERS = 200

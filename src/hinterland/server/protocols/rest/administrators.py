@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from hinterland.contract.errors import Refusal, invalid
+from hinterland.contract.errors import invalid
 from hinterland.server.addresses import caller_address
 from hinterland.server.auth import admin_list, admin_login, admin_password, admin_remove
+from hinterland.server.auth.forms import require
 from hinterland.server.backend import Backend
 from hinterland.server.http import HttpAnswer, HttpRequest, json_answer
 from hinterland.server.protocols.rest.accounts import read_form
@@ -27,7 +28,6 @@ async def create_admin(backend: Backend, request: HttpRequest) -> HttpAnswer:
 
 async def list_admins(backend: Backend, request: HttpRequest) -> HttpAnswer:
     """The administrators."""
-    _demand_admin(request)
     return json_answer(await admin_list.list_admins(backend.accounts))
 
 
@@ -49,13 +49,6 @@ async def reset_password(backend: Backend, request: HttpRequest) -> HttpAnswer:
 
 async def _form(request: HttpRequest, *names: str) -> dict[str, Any]:
     """The body of an administrator's request, with texts under `names`."""
-    _demand_admin(request)
     form = await read_form(request)
-    if not all(isinstance(form.get(name), str) for name in names):
-        raise Refusal("invalid_body", f"the body must be an object with the texts {', '.join(names)}")
+    require(form, names, text=names)
     return form
-
-
-def _demand_admin(request: HttpRequest) -> None:
-    if not request.caller.is_admin:
-        raise Refusal("forbidden", "this is for administrators only; log in at /v1/admin/login")

@@ -98,7 +98,9 @@ def _operation(operation: Operation, path: str, collection: Collection | None) -
         "responses": _responses(operation, name),
     }
     if operation.auth != "ignored":
-        made["security"] = [{"bearer": []}] if operation.auth == "required" else [{}, {"bearer": []}]
+        made["security"] = [{}, {"bearer": []}] if operation.auth == "optional" else [{"bearer": []}]
+    if operation.auth == "admin":
+        made["description"] = "For administrators, who log in at `POST /v1/admin/login`."
     body = _body(operation, name)
     if body is not None:
         made["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
