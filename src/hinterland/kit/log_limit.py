@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable
+from typing import Any
 
 
-class LogLimit(logging.Filter):
-    """Lets `lines` of a logger through in each minute; the next line after that minute says how many were left out."""
+class LimitedLog(logging.LoggerAdapter[logging.Logger]):
+    """Writes to `logger` at most `lines` in each minute; the next line after that minute says how many were left out.
 
-    def __init__(self, lines: int) -> None:
-        super().__init__()
+    Each has a count of its own, however many write to one logger. `now` is in seconds.
+    """
+
+    def __init__(self, logger: logging.Logger, lines: int, now: Callable[[], float] = time.time) -> None:
+        super().__init__(logger, {})
         self._lines = lines
+        self._now = now
         self._minute = -1
         self._count = 0
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the record is written."""
-        minute = int(record.created // 60)
+    def log(self, level: int, msg: object, *args: Any, **kwargs: Any) -> None:
+        """Write a line, if it is still within the bound."""
+        minute = int(self._now() // 60)
         if minute != self._minute:
             left_out = self._count - self._lines
             self._minute, self._count = minute, 0
             if left_out > 0:
-                record.msg = f"{record.msg} ({left_out} lines like this were left out before)"
+                msg = f"{msg} ({left_out} lines like this were left out before)"
         self._count += 1
-        return self._count <= self._lines
+        if self._count <= self._lines:
+            super().log(level, msg, *args, **kwargs)

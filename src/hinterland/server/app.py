@@ -213,7 +213,8 @@ def _stack(backend: Backend, *, is_local: bool) -> Cors | Hosts:
         log.warning("the path /%s belongs to the server: the collection is found at /v1/records/%s only", name, name)
     streams = [Route(OPERATIONS["events.stream"].path, EventStream(backend))]
     inner = mount(backend, HANDLERS, streams)
-    # The origins outermost: a page must be able to read errors too, and those are answered by the boundary.
+    # From the inside out, which the types of Cors and Hosts keep: hosts and origins only mark what they refuse, and the
+    # boundary answers it, within the origins, since a page must be able to read errors too.
     settings = backend.settings
     cors = Cors(Boundary(inner, settings.request_seconds), settings.cors_origins)
     return Hosts(cors, settings.allowed_hosts) if is_local or settings.allowed_hosts else cors

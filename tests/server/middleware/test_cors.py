@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from hinterland.server.middleware.boundary import Boundary
 from hinterland.server.middleware.cors import Cors
 from hinterland.server.storage.sqlite import SqliteStorage
 from tests.server.api import Api, problem, serving
@@ -17,6 +18,9 @@ ALLOWED = "access-control-allow-origin"
 
 async def _nothing(scope: object, receive: object, send: object) -> None:
     raise AssertionError("not asked")  # pragma: no cover
+
+
+_BOUNDARY = Boundary(_nothing, 1.0)
 
 
 def preflight(origin: str, method: str = "PATCH") -> dict[str, str]:
@@ -83,8 +87,8 @@ async def test_answers_vary_without_an_origin_too(api: Api) -> None:
 @pytest.mark.parametrize("origin", ["http://localhost", "http://127.0.0.1:5173", "https://[::1]:8443"])
 def test_loopback(origin: str) -> None:
     """By default every port of this machine may call, and nothing else."""
-    assert Cors(_nothing, ("loopback",)).allows(origin.encode())
-    assert not Cors(_nothing, ()).allows(origin.encode())
+    assert Cors(_BOUNDARY, ("loopback",)).allows(origin.encode())
+    assert not Cors(_BOUNDARY, ()).allows(origin.encode())
 
 
 @pytest.mark.parametrize(
@@ -93,7 +97,7 @@ def test_loopback(origin: str) -> None:
 )  # fmt: skip
 def test_what_is_not_loopback(origin: str) -> None:
     """What only begins or ends like this machine is not this machine."""
-    assert not Cors(_nothing, ("loopback",)).allows(origin.encode())
+    assert not Cors(_BOUNDARY, ("loopback",)).allows(origin.encode())
 
 
 async def test_everybody(tmp_path: Path) -> None:
@@ -105,7 +109,7 @@ async def test_everybody(tmp_path: Path) -> None:
         listed = await api("GET", "/health", headers={"Origin": SHOP})
         assert (listed.headers[ALLOWED], listed.headers["access-control-allow-credentials"]) == (SHOP, "true")
         assert ALLOWED not in (await api("GET", "/health", headers={"Origin": "null"})).headers
-    cors = Cors(_nothing, ("null",))
+    cors = Cors(_BOUNDARY, ("null",))
     assert cors.allows(b"null")
     assert "access-control-allow-credentials" not in [name.decode() for name, _ in cors.headers(b"null")]
 

@@ -10,6 +10,8 @@ import pytest
 
 from hinterland.server.app import Server
 from hinterland.server.declaration import App
+from hinterland.server.middleware.boundary import Boundary
+from hinterland.server.middleware.cors import Cors
 from hinterland.server.middleware.hosts import Hosts
 from hinterland.server.settings import Settings
 from hinterland.server.storage.sqlite import SqliteStorage
@@ -20,6 +22,9 @@ async def _nothing(scope: object, receive: object, send: object) -> None:
     raise AssertionError("not asked")  # pragma: no cover
 
 
+_CORS = Cors(Boundary(_nothing, 1.0), ())
+
+
 @pytest.mark.parametrize(
     "host",
     ["localhost", "LOCALHOST:8000", "127.0.0.1", "127.0.0.1:8000", "127.1.2.3:1", "[::1]:8000", "[::1]", "localhost.",
@@ -27,8 +32,8 @@ async def _nothing(scope: object, receive: object, send: object) -> None:
 )  # fmt: skip
 def test_loopback_is_always_allowed(host: str) -> None:
     """Names that no foreign page can have for its own are allowed, with any port."""
-    assert Hosts(_nothing, ()).allows(host.encode())
-    assert Hosts(_nothing, ("shop.example",)).allows(host.encode())
+    assert Hosts(_CORS, ()).allows(host.encode())
+    assert Hosts(_CORS, ("shop.example",)).allows(host.encode())
 
 
 @pytest.mark.parametrize(
@@ -38,15 +43,15 @@ def test_loopback_is_always_allowed(host: str) -> None:
 )  # fmt: skip
 def test_what_is_not_allowed(host: str) -> None:
     """A host is compared as a whole: what only begins or ends like an allowed one is refused."""
-    assert not Hosts(_nothing, ("shop.example", "*.deep.example")).allows(host.encode())
+    assert not Hosts(_CORS, ("shop.example", "*.deep.example")).allows(host.encode())
 
 
 def test_listed_hosts() -> None:
     """A listed name is allowed whatever its case and port; `*.` stands for every name below, `*` for every host."""
-    hosts = Hosts(_nothing, ("Shop.example", "*.deep.example", "[fd00::1]"))
+    hosts = Hosts(_CORS, ("Shop.example", "*.deep.example", "[fd00::1]"))
     for host in (b"shop.example", b"SHOP.EXAMPLE:8000", b"a.deep.example", b"b.a.deep.example:1", b"[FD00::1]:8000"):
         assert hosts.allows(host)
-    assert Hosts(_nothing, ("*",)).allows(b"anything.example")
+    assert Hosts(_CORS, ("*",)).allows(b"anything.example")
 
 
 async def test_a_page_by_a_rebound_name(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -7,13 +7,12 @@ import re
 from collections.abc import Sequence
 
 from hinterland.contract.errors import Refusal
-from hinterland.kit.log_limit import LogLimit
+from hinterland.kit.log_limit import LimitedLog
 from hinterland.server.http import REFUSED, Headers, HttpAnswer, Message, Receive, Scope, Send, send_answer
-from hinterland.server.middleware.boundary import LOG_LINES, App
+from hinterland.server.middleware.boundary import LOG_LINES, Boundary
 from hinterland.server.settings import LOOPBACK
 
 log = logging.getLogger("hinterland.cors")
-log.addFilter(LogLimit(LOG_LINES))  # anybody can be refused, as often as they like
 _LOOPBACK = re.compile(rb"https?://(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?")
 _METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE"
 _DEFAULT_PORTS = {b"http": b":80", b"https": b":443"}
@@ -28,8 +27,9 @@ class Cors:
     hides an answer, yet sends a simple request without asking. `origins` is the setting `cors_origins`.
     """
 
-    def __init__(self, app: App, origins: Sequence[str]) -> None:
-        self.app = app
+    def __init__(self, app: Boundary, origins: Sequence[str]) -> None:
+        self.app = app  # which answers what is refused here
+        self._log = LimitedLog(log, LOG_LINES)  # anybody can be refused, as often as they like
         self.allows_loopback = LOOPBACK in origins
         self.allows_all = "*" in origins
         self.origins = frozenset(origin.encode() for origin in origins if origin not in (LOOPBACK, "*"))
@@ -77,7 +77,7 @@ class Cors:
             self._tell(scope, origin)
             scope[REFUSED] = Refusal("forbidden", _UNLISTED)
         elif method not in _METHODS.split(b", "):
-            log.warning(
+            self._log.warning(
                 "refused a preflight of %s: the method %s is not one of %s", *map(_shown, (origin, method, _METHODS))
             )
             scope[REFUSED] = Refusal("forbidden", f"pages may not use this method; allowed: {_METHODS.decode()}")
@@ -98,7 +98,7 @@ class Cors:
         return HttpAnswer(204, headers, b"")
 
     def _tell(self, scope: Scope, origin: bytes) -> None:
-        log.warning(
+        self._log.warning(
             "%s %s %.200r from a page of the origin %s: it is not in the setting cors_origins (%s). "
             "To allow it, set HINTERLAND_CORS_ORIGINS=%s or add it to cors_origins in the app file",
             "hid the answer of" if scope["method"] in ("GET", "HEAD") else "refused",

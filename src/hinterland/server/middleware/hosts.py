@@ -11,12 +11,12 @@ import re
 from collections.abc import Sequence
 
 from hinterland.contract.errors import Refusal
-from hinterland.kit.log_limit import LogLimit
+from hinterland.kit.log_limit import LimitedLog
 from hinterland.server.http import REFUSED, Receive, Scope, Send
-from hinterland.server.middleware.boundary import LOG_LINES, App
+from hinterland.server.middleware.boundary import LOG_LINES
+from hinterland.server.middleware.cors import Cors
 
 log = logging.getLogger("hinterland.hosts")
-log.addFilter(LogLimit(LOG_LINES))  # anybody can be refused, as often as they like
 _LOOPBACK = re.compile(r"([a-z0-9-]+\.)*localhost|127(\.\d{1,3}){3}|\[::1\]")
 _PORT = re.compile(rb":\d*$")
 _MOST_KNOWN = 1_000
@@ -25,8 +25,9 @@ _MOST_KNOWN = 1_000
 class Hosts:
     """Refuses requests for hosts that are neither loopback nor in `allowed`, the setting `allowed_hosts`."""
 
-    def __init__(self, app: App, allowed: Sequence[str]) -> None:
-        self.app = app
+    def __init__(self, app: Cors, allowed: Sequence[str]) -> None:
+        self.app = app  # behind it the boundary, which answers what is refused here
+        self._log = LimitedLog(log, LOG_LINES)  # anybody can be refused, as often as they like
         self._allowed = frozenset(name.lower() for name in allowed)
         self._known: set[bytes] = set()  # as the header spells them; most requests name one of few
 
@@ -36,7 +37,7 @@ class Hosts:
             for name, value in scope["headers"]:
                 if name == b"host":
                     if value not in self._known and not self._learn(value):
-                        scope.setdefault(REFUSED, _misdirected(value))
+                        scope.setdefault(REFUSED, self._misdirected(value))
                     break
         await self.app(scope, receive, send)
 
@@ -53,20 +54,20 @@ class Hosts:
             self._known.add(host)
         return is_allowed
 
+    def _misdirected(self, host: bytes) -> Refusal:
+        shown = "".join(char if char.isprintable() else "?" for char in host.decode("latin-1"))[:200]
+        self._log.warning(
+            "refused a request for the host %s: it is not in the setting allowed_hosts. If this server is reached by "
+            "that name, add it to allowed_hosts in the app file or to HINTERLAND_ALLOWED_HOSTS",
+            shown,
+        )
+        return Refusal(
+            "misdirected",
+            f"this server does not answer for the host {shown!r}; the setting allowed_hosts has the names that it "
+            "answers for",
+        )
+
 
 def _domains_above(name: str) -> list[str]:
     labels = name.split(".")
     return [".".join(labels[at:]) for at in range(1, len(labels))]
-
-
-def _misdirected(host: bytes) -> Refusal:
-    shown = "".join(char if char.isprintable() else "?" for char in host.decode("latin-1"))[:200]
-    log.warning(
-        "refused a request for the host %s: it is not in the setting allowed_hosts. If this server is reached by that "
-        "name, add it to allowed_hosts in the app file or to HINTERLAND_ALLOWED_HOSTS",
-        shown,
-    )
-    message = (
-        f"this server does not answer for the host {shown!r}; the setting allowed_hosts has the names it answers for"
-    )
-    return Refusal("misdirected", message)
