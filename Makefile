@@ -56,8 +56,8 @@ coverage-report: $(VENV)/.dev
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-bench: $(VENV)/.dev ## measure beside PocketBase (OUT=file.json keeps the figures)
-	$(BIN)/python -m benchmarks $(if $(OUT),--out $(OUT))
+bench: $(VENV)/.dev ## measure beside PocketBase, or AGAINST=another checkout (OUT=file.json keeps the figures)
+	$(BIN)/python -m benchmarks $(if $(OUT),--out $(OUT)) $(if $(AGAINST),--against $(AGAINST)) $(ARGS)
 
 conformance: $(VENV)/.dev ## run the outside suites that apply, with Node (OUT=file.json keeps what passed and what failed)
 	$(BIN)/python -m conformance $(if $(OUT),--out $(OUT))

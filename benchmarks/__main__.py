@@ -35,7 +35,11 @@ def main() -> int:
     console = Console()
     console = console if console.is_terminal else Console(width=150)
     with tempfile.TemporaryDirectory(prefix="hinterland-bench-") as folder:
-        ours, peer = Hinterland(Path(folder) / "ours"), PocketBase(Path(folder) / "peer")
+        try:
+            ours, peer = Hinterland(Path(folder) / "ours"), _peer(Path(folder) / "peer", options.against)
+        except RuntimeError as error:
+            console.print(f"No figures: {error}", style="bold red", markup=False)
+            return 1
         try:
             results = _measure(ours, peer, options, console)
         except (WrongAnswer, OSError, RuntimeError) as error:
@@ -52,9 +56,14 @@ def main() -> int:
     return 0
 
 
+def _peer(folder: Path, checkout: Path | None) -> Peer:
+    return PocketBase(folder) if checkout is None else Hinterland(folder, checkout)
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--out", type=Path, help="keep the figures as JSON")
+    parser.add_argument("--against", type=Path, metavar="CHECKOUT", help="measure beside this project's other checkout")
     parser.add_argument("--quick", action="store_true", help="a short run that shows that everything works")
     parser.add_argument("--rounds", type=int, default=None, help="rounds of both servers in turn (default: 3)")
     parser.add_argument("--rows", type=int, default=None, help="records to read and list (default: 100,000)")

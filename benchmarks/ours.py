@@ -20,28 +20,38 @@ from benchmarks.streams import Event, Subscriber, subscribe
 from hinterland.server.storage.sqlite import FILE_NAME
 from hinterland.server.storage.sqlite_reading import connect
 
-APP = Path(__file__).with_name("app.py")
 _IMPORTED_AT_ONCE = 500
-_PROGRAM = [sys.executable, "-m", "hinterland"]
 
 
 class Hinterland(Peer):
-    """The server of this project."""
+    """The server of this project, or as it is in another `checkout`, whose environment `make run` has made."""
 
     label = "Hinterland"
     version = version("hinterland")
     settings = "as it comes"
 
+    def __init__(self, folder: Path, checkout: Path | None = None) -> None:
+        python = Path(sys.executable) if checkout is None else checkout.absolute() / ".venv/bin/python"
+        if not python.exists():
+            raise RuntimeError(f"there is no {python}; call `make run` in that checkout once")
+        self._program = [str(python), "-m", "hinterland"]
+        self._app = (checkout.absolute() if checkout is not None else Path(__file__).parents[1]) / "benchmarks/app.py"
+        if checkout is not None:
+            self.label = f"Hinterland in {checkout.absolute().name}"
+        super().__init__(folder)
+
     def make_process(self) -> ServerProcess:
         """`hinterland serve` with the benchmark's app file."""
         place = ["--data", str(self.folder / "data"), "--host", "127.0.0.1", "--port", str(self.port)]
-        return ServerProcess([*_PROGRAM, "serve", str(APP), *place], self.port, "/readyz", self.folder / "log")
+        return ServerProcess(
+            [*self._program, "serve", str(self._app), *place], self.port, "/readyz", self.folder / "log"
+        )
 
     def prepare(self, rows: int) -> None:
         """Everything through the API, the articles by the administrator's import."""
         self.start()
         create = ["admin", "create", ADMINISTRATOR, "--password", PASSWORD, "--data", str(self.folder / "data")]
-        subprocess.run([*_PROGRAM, *create], capture_output=True, check=True)
+        subprocess.run([*self._program, *create], capture_output=True, check=True)
         self.users = [self._sign_up(number) for number in range(MEMBERS + 1)]
         self.hold(rows)
         answer = call(self.port, "POST", "/v1/admin/login", {"email": ADMINISTRATOR, "password": PASSWORD})

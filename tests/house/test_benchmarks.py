@@ -103,3 +103,16 @@ def test_a_short_run_checks_every_answer_and_keeps_its_figures(tmp_path: Path) -
         assert all(set(row[unit]) == {"ours", "peer"} for unit in row if isinstance(row[unit], dict))
     assert "synchronous=FULL" in done.stdout
     assert "synchronous=NORMAL" in done.stdout
+
+
+def test_another_checkout(tmp_path: Path) -> None:
+    """`--against CHECKOUT` measures beside this project as it is elsewhere, with the environment that it has there."""
+    checkout = tmp_path / "older"
+    checkout.mkdir()
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--only", "read by id", "--against", str(checkout)]
+    refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (refused.returncode, "call `make run`" in refused.stdout.replace("\n", " ")) == (1, True)
+    (checkout / ".venv").symlink_to(sys.prefix)
+    (checkout / "benchmarks").symlink_to(ROOT / "benchmarks")
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180, check=False)
+    assert (done.returncode, "Hinterland in older" in done.stdout) == (0, True), done.stdout + done.stderr
