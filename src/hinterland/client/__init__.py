@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from hinterland.kit.lazy_face import offer
 
 if TYPE_CHECKING:
     from hinterland.client import blocking as blocking
@@ -58,69 +59,42 @@ if TYPE_CHECKING:
     from hinterland.contract.sync import Lost as Lost
     from hinterland.kit.clock import Clock as Clock
 else:  # the type checker knows the names above and no others
-    _HOME = {
-        "Auth": "hinterland.client.auth",
-        "Body": "hinterland.client.repository",
-        "ChangeEvent": "hinterland.contract.events",
-        "Client": "hinterland.client.client",
-        "Clock": "hinterland.kit.clock",
-        "Counts": "hinterland.client.local.fates",
-        "Entry": "hinterland.client.local.fates",
-        "Event": "hinterland.client.events",
-        "Fate": "hinterland.client.local.fates",
-        "FileVault": "hinterland.client.vault.file",
-        "Handle": "hinterland.client.local.outbox",
-        "Iteration": "hinterland.client.repository",
-        "Layer": "hinterland.client.exchange",
-        "Local": "hinterland.client.local.local",
-        "LocalRepository": "hinterland.client.local.repository",
-        "Lost": "hinterland.contract.sync",
-        "MemoryVault": "hinterland.client.vault.memory",
-        "OnItsWay": "hinterland.client.local.errors",
-        "OnTrace": "hinterland.client.layers.trace",
-        "Options": "hinterland.client.options",
-        "Outbox": "hinterland.client.local.outbox",
-        "Page": "hinterland.client.repository",
-        "Phase": "hinterland.client.exchange",
-        "Problem": "hinterland.contract.errors",
-        "QueryState": "hinterland.client.local.queries",
-        "RecordId": "hinterland.contract.identity",
-        "RemoteRepository": "hinterland.client.repository",
-        "Repository": "hinterland.client.repository",
-        "Request": "hinterland.client.exchange",
-        "Response": "hinterland.client.exchange",
-        "Rows": "hinterland.client.local.queries",
-        "Salvaged": "hinterland.client.local.salvage",
-        "Send": "hinterland.client.exchange",
-        "SignedIn": "hinterland.client.session",
-        "SignedOut": "hinterland.client.session",
-        "SigningIn": "hinterland.client.session",
-        "State": "hinterland.client.session",
-        "Status": "hinterland.client.local.status",
-        "StoreBusy": "hinterland.client.local.errors",
-        "StoreDamaged": "hinterland.client.local.errors",
-        "StoreError": "hinterland.client.local.errors",
-        "StoreFull": "hinterland.client.local.errors",
-        "StoreTooNew": "hinterland.client.local.errors",
-        "Sync": "hinterland.client.local.sync",
-        "Trace": "hinterland.client.layers.trace",
-        "Transport": "hinterland.client.exchange",
-        "Vault": "hinterland.client.vault.protocol",
-        "Write": "hinterland.contract.changes",
-        "Written": "hinterland.client.local.repository",
-    }
-
-    def __getattr__(name: str) -> object:
-        if name in {"blocking", "errors"}:
-            return import_module(f"{__name__}.{name}")
-        if name in _HOME:
-            return getattr(import_module(_HOME[name]), name)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-__all__ = ["Auth", "Body", "ChangeEvent", "Client", "Clock", "Counts", "Entry", "Event", "Fate",
-           "FileVault", "Handle", "Iteration", "Layer", "Local", "LocalRepository", "Lost", "MemoryVault", "OnItsWay",
-           "OnTrace", "Options", "Outbox", "Page", "Phase", "Problem", "QueryState", "RecordId",
-           "RemoteRepository", "Repository", "Request", "Response", "Rows", "Salvaged", "Send", "SignedIn", "SignedOut",
-           "SigningIn", "State", "Status", "StoreBusy", "StoreDamaged", "StoreError", "StoreFull",
-           "StoreTooNew", "Sync", "Trace", "Transport", "Vault", "Write", "Written", "blocking", "errors"]  # fmt: skip
+    offer(
+        __name__,
+        {
+            "hinterland.client": ("blocking", "errors"),
+            "hinterland.client.auth": ("Auth",),
+            "hinterland.client.client": ("Client",),
+            "hinterland.client.events": ("Event",),
+            "hinterland.client.exchange": ("Layer", "Phase", "Request", "Response", "Send", "Transport"),
+            "hinterland.client.layers.trace": ("OnTrace", "Trace"),
+            "hinterland.client.local.errors": (
+                "OnItsWay",
+                "StoreBusy",
+                "StoreDamaged",
+                "StoreError",
+                "StoreFull",
+                "StoreTooNew",
+            ),
+            "hinterland.client.local.fates": ("Counts", "Entry", "Fate"),
+            "hinterland.client.local.local": ("Local",),
+            "hinterland.client.local.outbox": ("Handle", "Outbox"),
+            "hinterland.client.local.queries": ("QueryState", "Rows"),
+            "hinterland.client.local.repository": ("LocalRepository", "Written"),
+            "hinterland.client.local.salvage": ("Salvaged",),
+            "hinterland.client.local.status": ("Status",),
+            "hinterland.client.local.sync": ("Sync",),
+            "hinterland.client.options": ("Options",),
+            "hinterland.client.repository": ("Body", "Iteration", "Page", "RemoteRepository", "Repository"),
+            "hinterland.client.session": ("SignedIn", "SignedOut", "SigningIn", "State"),
+            "hinterland.client.vault.file": ("FileVault",),
+            "hinterland.client.vault.memory": ("MemoryVault",),
+            "hinterland.client.vault.protocol": ("Vault",),
+            "hinterland.contract.changes": ("Write",),
+            "hinterland.contract.errors": ("Problem",),
+            "hinterland.contract.events": ("ChangeEvent",),
+            "hinterland.contract.identity": ("RecordId",),
+            "hinterland.contract.sync": ("Lost",),
+            "hinterland.kit.clock": ("Clock",),
+        },
+    )

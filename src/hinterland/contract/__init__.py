@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from hinterland.kit.lazy_face import offer
 
 if TYPE_CHECKING:
     from hinterland.contract.changes import Write as Write
@@ -23,46 +24,23 @@ if TYPE_CHECKING:
     from hinterland.contract.records import Rules as Rules
     from hinterland.contract.records import users as users
 else:  # the type checker knows the names above and no others
-    _HOME = {
-        "AnyField": "hinterland.contract.fields",
-        "Boolean": "hinterland.contract.fields",
-        "Bytes": "hinterland.contract.fields",
-        "Collection": "hinterland.contract.records",
-        "EVERYBODY": "hinterland.contract.records",
-        "Instant": "hinterland.contract.fields",
-        "Int64": "hinterland.contract.fields",
-        "Integer": "hinterland.contract.fields",
-        "Json": "hinterland.contract.fields",
-        "List": "hinterland.contract.fields",
-        "Number": "hinterland.contract.fields",
-        "RecordId": "hinterland.contract.identity",
-        "Rules": "hinterland.contract.records",
-        "Text": "hinterland.contract.fields",
-        "Write": "hinterland.contract.changes",
-        "users": "hinterland.contract.records",
-    }
-
-    def __getattr__(name: str) -> object:
-        if name in _HOME:
-            return getattr(import_module(_HOME[name]), name)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-__all__ = [
-    "EVERYBODY",
-    "AnyField",
-    "Boolean",
-    "Bytes",
-    "Collection",
-    "Instant",
-    "Int64",
-    "Integer",
-    "Json",
-    "List",
-    "Number",
-    "RecordId",
-    "Rules",
-    "Text",
-    "Write",
-    "users",
-]  # fmt: skip
+    offer(
+        __name__,
+        {
+            "hinterland.contract.changes": ("Write",),
+            "hinterland.contract.fields": (
+                "AnyField",
+                "Boolean",
+                "Bytes",
+                "Instant",
+                "Int64",
+                "Integer",
+                "Json",
+                "List",
+                "Number",
+                "Text",
+            ),
+            "hinterland.contract.identity": ("RecordId",),
+            "hinterland.contract.records": ("Collection", "EVERYBODY", "Rules", "users"),
+        },
+    )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from hinterland.kit.lazy_face import offer
 
 if TYPE_CHECKING:
     from hinterland.client.transports.inprocess import InProcess as InProcess
@@ -17,24 +18,15 @@ if TYPE_CHECKING:
     from hinterland.testing.faulty import FaultyNetwork as FaultyNetwork
     from hinterland.testing.vault_suite import VaultSuite as VaultSuite
 else:  # the type checker knows the names above and no others
-    _HOME = {
-        "FaultyNetwork": "hinterland.testing.faulty",
-        "InProcess": "hinterland.client.transports.inprocess",
-        "ManualClock": "hinterland.kit.clock",
-        "ScriptError": "hinterland.client.transports.scripted",
-        "Scripted": "hinterland.client.transports.scripted",
-        "Step": "hinterland.client.transports.scripted",
-        "TestBackend": "hinterland.testing.backend",
-        "VaultSuite": "hinterland.testing.vault_suite",
-        "play": "hinterland.testing.clock",
-        "running_backend": "hinterland.testing.backend",
-    }
-
-    def __getattr__(name: str) -> object:
-        if name in _HOME:
-            return getattr(import_module(_HOME[name]), name)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-__all__ = ["FaultyNetwork", "InProcess", "ManualClock", "ScriptError", "Scripted", "Step", "TestBackend",
-           "VaultSuite", "play", "running_backend"]  # fmt: skip
+    offer(
+        __name__,
+        {
+            "hinterland.client.transports.inprocess": ("InProcess",),
+            "hinterland.client.transports.scripted": ("ScriptError", "Scripted", "Step"),
+            "hinterland.kit.clock": ("ManualClock",),
+            "hinterland.testing.backend": ("TestBackend", "running_backend"),
+            "hinterland.testing.clock": ("play",),
+            "hinterland.testing.faulty": ("FaultyNetwork",),
+            "hinterland.testing.vault_suite": ("VaultSuite",),
+        },
+    )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from hinterland.kit.lazy_face import offer
 
 if TYPE_CHECKING:
     from hinterland.client.local.errors import OnItsWay as OnItsWay
@@ -25,33 +26,23 @@ if TYPE_CHECKING:
     from hinterland.client.local.status import Status as Status
     from hinterland.client.local.sync import Sync as Sync
 else:  # the type checker knows the names above and no others
-    _HOME = {
-        "Counts": "hinterland.client.local.fates",
-        "Entry": "hinterland.client.local.fates",
-        "Fate": "hinterland.client.local.fates",
-        "Handle": "hinterland.client.local.outbox",
-        "Local": "hinterland.client.local.local",
-        "LocalRepository": "hinterland.client.local.repository",
-        "OnItsWay": "hinterland.client.local.errors",
-        "Outbox": "hinterland.client.local.outbox",
-        "QueryState": "hinterland.client.local.queries",
-        "Rows": "hinterland.client.local.queries",
-        "Status": "hinterland.client.local.status",
-        "StoreBusy": "hinterland.client.local.errors",
-        "StoreDamaged": "hinterland.client.local.errors",
-        "StoreError": "hinterland.client.local.errors",
-        "StoreFull": "hinterland.client.local.errors",
-        "StoreTooNew": "hinterland.client.local.errors",
-        "Sync": "hinterland.client.local.sync",
-        "Written": "hinterland.client.local.repository",
-    }
-
-    def __getattr__(name: str) -> object:
-        if name in _HOME:
-            return getattr(import_module(_HOME[name]), name)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-__all__ = ["Counts", "Entry", "Fate", "Handle", "Local", "LocalRepository", "OnItsWay", "Outbox",
-           "QueryState", "Rows", "Status", "StoreBusy", "StoreDamaged", "StoreError", "StoreFull", "StoreTooNew",
-           "Sync", "Written"]  # fmt: skip
+    offer(
+        __name__,
+        {
+            "hinterland.client.local.errors": (
+                "OnItsWay",
+                "StoreBusy",
+                "StoreDamaged",
+                "StoreError",
+                "StoreFull",
+                "StoreTooNew",
+            ),
+            "hinterland.client.local.fates": ("Counts", "Entry", "Fate"),
+            "hinterland.client.local.local": ("Local",),
+            "hinterland.client.local.outbox": ("Handle", "Outbox"),
+            "hinterland.client.local.queries": ("QueryState", "Rows"),
+            "hinterland.client.local.repository": ("LocalRepository", "Written"),
+            "hinterland.client.local.status": ("Status",),
+            "hinterland.client.local.sync": ("Sync",),
+        },
+    )

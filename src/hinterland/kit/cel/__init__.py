@@ -7,6 +7,8 @@ refused. Values are true, false or *error*; error is what reading a field withou
 
 from __future__ import annotations
 
+from hinterland.kit.lazy_face import offer
+
 TYPE_CHECKING = False  # as in typing, which takes longer to import than all of this
 
 if TYPE_CHECKING:
@@ -35,68 +37,29 @@ if TYPE_CHECKING:
     from hinterland.kit.cel.types import ListType as ListType
     from hinterland.kit.cel.types import ObjectType as ObjectType
 else:  # the type checker knows the names above and no others
-    _HOME = {
-        "BOOL": "hinterland.kit.cel.types",
-        "BYTES": "hinterland.kit.cel.types",
-        "CelError": "hinterland.kit.cel.errors",
-        "DOUBLE": "hinterland.kit.cel.types",
-        "DYN": "hinterland.kit.cel.types",
-        "Environment": "hinterland.kit.cel.types",
-        "INT": "hinterland.kit.cel.types",
-        "INT64": "hinterland.kit.cel.types",
-        "ListType": "hinterland.kit.cel.types",
-        "ObjectType": "hinterland.kit.cel.types",
-        "POSTGRES": "hinterland.kit.cel.dialects",
-        "SQLITE": "hinterland.kit.cel.dialects",
-        "STRING": "hinterland.kit.cel.types",
-        "Sql": "hinterland.kit.cel.sql",
-        "TIMESTAMP": "hinterland.kit.cel.types",
-        "allows": "hinterland.kit.cel.predicates",
-        "check": "hinterland.kit.cel.checking",
-        "explain": "hinterland.kit.cel.explaining",
-        "parse": "hinterland.kit.cel.parser",
-        "predicate": "hinterland.kit.cel.predicates",
-        "read_key": "hinterland.kit.cel.predicates",
-        "reads": "hinterland.kit.cel.typed",
-        "refusing": "hinterland.kit.cel.explaining",
-        "to_sql": "hinterland.kit.cel.sql",
-    }
-
-    def __getattr__(name):
-        from importlib import import_module
-
-        if name in _HOME:
-            return getattr(import_module(_HOME[name]), name)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-__all__ = [
-    "BOOL",
-    "BYTES",
-    "DOUBLE",
-    "DYN",
-    "INT",
-    "INT64",
-    "POSTGRES",
-    "SQLITE",
-    "STRING",
-    "TIMESTAMP",
-    "CelError",
-    "Environment",
-    "ListType",
-    "ObjectType",
-    "Sql",
-    "allows",
-    "check",
-    "explain",
-    "parse",
-    "predicate",
-    "read_key",
-    "reads",
-    "refusing",
-    "to_sql",
-]  # fmt: skip
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+    offer(
+        __name__,
+        {
+            "hinterland.kit.cel.checking": ("check",),
+            "hinterland.kit.cel.dialects": ("POSTGRES", "SQLITE"),
+            "hinterland.kit.cel.errors": ("CelError",),
+            "hinterland.kit.cel.explaining": ("explain", "refusing"),
+            "hinterland.kit.cel.parser": ("parse",),
+            "hinterland.kit.cel.predicates": ("allows", "predicate", "read_key"),
+            "hinterland.kit.cel.sql": ("Sql", "to_sql"),
+            "hinterland.kit.cel.typed": ("reads",),
+            "hinterland.kit.cel.types": (
+                "BOOL",
+                "BYTES",
+                "DOUBLE",
+                "DYN",
+                "Environment",
+                "INT",
+                "INT64",
+                "ListType",
+                "ObjectType",
+                "STRING",
+                "TIMESTAMP",
+            ),
+        },
+    )
