@@ -21,7 +21,7 @@ MESSAGES: list[msgspec.Struct] = [
     sync.Push(device="d", mutations=[sync.Mutation(seq=1, id="m", writes=[Write(act="delete", collection="a", id=1)])]),
     sync.PushResult(
         results=[
-            sync.Settled(seq=1, status="applied", revision=3, ids={"~a": 7}, lost=[sync.Lost("title", "x", "y")]),
+            sync.Settled(seq=1, status="applied", revision=3, ids={0: 7}, lost=[sync.Lost("title", "x", "y")]),
             sync.Settled(seq=2, status="refused", problem=Refusal("forbidden").problem()),
         ],
         settled=2,

@@ -33,6 +33,7 @@ BY_CODE: dict[str, type[StatusError]] = {
     "in_progress": errors.InProgress,
     "fork": errors.Fork,
     "gap": errors.Gap,
+    "unacknowledged": errors.Unacknowledged,
     "stale": errors.Stale,
     "too_large": errors.TooLarge,
     "misdirected": errors.BadRequest,

@@ -41,7 +41,8 @@ HinterlandError
     ├── Conflict                 409
     │   ├── InProgress
     │   ├── Fork
-    │   └── Gap
+    │   ├── Gap
+    │   └── Unacknowledged
     ├── Stale                    412
     ├── RateLimited              429
     └── ServerError              500 and other 5xx

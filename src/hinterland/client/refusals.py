@@ -212,6 +212,13 @@ class Gap(Conflict):
     advice = "Send the missing ones first."
 
 
+class Unacknowledged(Conflict):
+    """The server keeps as many results of this device as it can, since they were not acknowledged."""
+
+    code = "unacknowledged"
+    advice = "Acknowledge the results that were kept."
+
+
 class Stale(StatusError):
     """The record was changed meanwhile (412)."""
 

@@ -41,6 +41,7 @@ CODES = _table(
     ("conflict", 409, "The record already exists"),
     ("in_progress", 409, "A request with this idempotency key is still running"),
     ("fork", 409, "Another store already uses this device id"),
+    ("unacknowledged", 409, "Too many results are not acknowledged"),
     ("gap", 409, "A mutation before this one is missing"),
     ("stale", 412, "The record was changed meanwhile"),
     ("too_large", 413, "The body is too large"),

@@ -161,7 +161,8 @@ _TABLE: tuple[Operation, ...] = (
     Operation(
         name="sync.push", method="POST", path="/v1/sync/push", view="plain", auth="required",
         summary="Hand in a device's mutations; each settles exactly once", input=sync.Push, output=sync.PushResult,
-        errors=("invalid_body", "unauthorized", "fork", "gap", "too_large", "storage_full", "unavailable"),
+        errors=("invalid_body", "unauthorized", "fork", "gap", "unacknowledged", "too_large", "storage_full",
+                "unavailable"),
     ),
     Operation(
         name="sync.pull", method="POST", path="/v1/sync/pull", view="plain",

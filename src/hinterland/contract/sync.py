@@ -15,6 +15,7 @@ from hinterland.kit.strict_json import MAX_DEPTH
 
 MAX_MUTATIONS = 200
 MAX_WRITES = 500  # of one mutation
+MAX_UNACKNOWLEDGED = 1_000  # results of a device that the server keeps; a push acknowledges those before it
 MAX_PUSH_WRITES = 1_000  # of all mutations of a push, since others wait while they are written
 MAX_COLLECTIONS = 100
 PUSH_DEPTH = MAX_DEPTH + 5  # a record's body may be as deep in a push as alone
@@ -48,7 +49,8 @@ class Mutation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Push(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The device's next mutations; `acknowledged` is the seq up to which it has kept the results.
 
-    There are 200 at most, with 1,000 writes together.
+    There are 200 at most, with 1,000 writes together. Where 1,000 results of the device would not be acknowledged, the
+    push is refused with `unacknowledged`.
     """
 
     device: _Id
@@ -67,15 +69,15 @@ class Lost(msgspec.Struct, frozen=True):
 class Settled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The fate of one mutation, kept by the server until acknowledged.
 
-    `applied` with the new `revision` and the `ids` given to creations (temporary id → id), `lost` edits of a merge; or
-    `refused` with the `problem`, or `withdrawn` by the device: nothing of it was applied, and the mutations after it go
-    on.
+    `applied` with the new `revision`, the `ids` that the server gave to creations, by the write's position from 0, and
+    `lost` edits of a merge; or `refused` with the `problem`, or `withdrawn` by the device: nothing of it was applied,
+    and the mutations after it go on.
     """
 
     seq: int
     status: Literal["applied", "refused", "withdrawn"]
     revision: int = 0
-    ids: dict[str, RecordId] = {}
+    ids: dict[int, RecordId] = {}
     lost: list[Lost] = []
     problem: Problem | None = None
 

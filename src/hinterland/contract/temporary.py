@@ -2,20 +2,102 @@
 
 One may stand as a record's id, in the path of a parent, and as a value in a body (a reference to another record). It is
 `~` and an id, a *temporary* id; a device that does not know that the server gives the ids of a collection uses an
-ordinary id in its place.
+ordinary id in its place. A stand-in belongs to the place of its record, its collection and parent. As a value it is
+known by its text alone, so there it must have been made at random, and the field must be able to hold a number.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
 from hinterland.contract.changes import Write
-from hinterland.contract.identity import RecordId, is_made_id, is_temporary
+from hinterland.contract.fields import AnyField, Int64, Integer, Json, List, Number
+from hinterland.contract.identity import TEMPORARY_PREFIX, RecordId, is_made_id, is_record_id, is_temporary
 
-Given = Mapping[str, RecordId]
+Fields = Mapping[str, AnyField]
+"""The declared fields of a collection; others may hold any value."""
+
+
+class Place(NamedTuple):
+    """Where a stand-in belongs: the collection, the parent's path with the real ids in it, and the stand-in."""
+
+    collection: str
+    parent: str
+    name: str
+
+
+class StandIns:
+    """The ids that the server gave for stand-ins; of several for one place, the last."""
+
+    def __init__(self, given: Iterable[tuple[Place, RecordId]] = ()) -> None:
+        self._ids: dict[Place, RecordId] = {}
+        self._values: dict[str, dict[Place, RecordId]] = {}
+        for place, id in given:
+            self.add(place, id)
+
+    def __bool__(self) -> bool:
+        return bool(self._ids)
+
+    def add(self, place: Place, id: RecordId) -> None:
+        """Learn the id that was given for a stand-in."""
+        self._ids[place] = id
+        if _is_made(place.name):
+            self._values.setdefault(place.name, {})[place] = id
+
+    def learn(self, writes: Sequence[Write], ids: Mapping[int, RecordId]) -> dict[int, Place]:
+        """Learn the `ids` that were given to creations of a mutation, by position; answers the places of those that had
+        stand-ins."""
+        found: dict[int, Place] = {}
+        for index, id in sorted(ids.items()):
+            if index < len(writes) and is_stand_in(name := writes[index].id):
+                found[index] = Place(writes[index].collection, self.parent(writes[index].parent), str(name))
+                self.add(found[index], id)
+        return found
+
+    def without(self, writes: Sequence[Write]) -> StandIns:
+        """What is known but for the records that `writes` create."""
+        made = {(write.collection, self.parent(write.parent), write.id) for write in writes if write.act == "create"}
+        return StandIns((place, id) for place, id in self._ids.items() if place not in made)
+
+    def id(self, collection: str, parent: str, id: RecordId) -> RecordId:
+        """The id of the record that is named `id` below `parent`, a path with real ids."""
+        return self._ids.get(Place(collection, parent, id), id) if isinstance(id, str) else id
+
+    def parent(self, path: str) -> str:
+        """A parent's path with the real ids in it."""
+        parts = path.split("/") if path else []
+        for end in range(2, len(parts) + 1, 2):
+            parts[end - 1] = str(self.id(parts[end - 2], "/".join(parts[: end - 2]), parts[end - 1]))
+        return "/".join(parts)
+
+    def write(self, write: Write, fields: Fields) -> Write:
+        """The write with the real ids in it; a creation keeps its own id."""
+        parent = self.parent(write.parent)
+        id = write.id if write.act == "create" else self.id(write.collection, parent, write.id)
+        body = {
+            name: self._value(value) if _may_refer(fields.get(name)) else value for name, value in write.body.items()
+        }
+        for name, old, new in (("id", write.id, id), ("parent", write.parent, parent)):
+            if name in body:  # says again where the record is
+                body[name] = new if write.body[name] == old else write.body[name]
+        return replace(write, id=id, parent=parent, body=body)
+
+    def _value(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: self._value(item) for name, item in value.items()}
+        if isinstance(value, list):
+            return [self._value(item) for item in value]
+        found = self._values.get(value, {}) if isinstance(value, str) else {}
+        return next(iter(found.values())) if len(found) == 1 else value
+
+
+def is_stand_in(id: RecordId) -> bool:
+    """Whether a device may create a record under this id where the server gives the ids: one that reads as a number
+    would name another record in a path."""
+    return is_temporary(id) or (is_record_id(id) and not str(id).isdigit())
 
 
 def created(write: Write) -> str:
@@ -25,27 +107,30 @@ def created(write: Write) -> str:
 
 def references(write: Write) -> set[str]:
     """The temporary ids that the write needs to be known, its own creation's not among them."""
-    found = {part for part in write.parent.split("/") if is_temporary(part)}
-    found.update(_in(write.body))
+    found = {part for part in write.parent.split("/")[1::2] if is_temporary(part)}
+    found.update(text for text in _texts(write.body) if is_temporary(text) and _is_made(text))
     if is_temporary(write.id) and not created(write):
         found.add(str(write.id))
     return found
 
 
-def candidates(write: Write) -> set[str]:
-    """The ids in the write that may stand for others, the one of its own creation left out."""
-    found = {*write.parent.split("/")[1::2], *filter(_is_stand_in, _texts(write.body))}
+def candidates(write: Write, fields: Fields) -> set[str]:
+    """The ids in the write that may be stand-ins, the one of its own creation left out."""
+    values = (value for name, value in write.body.items() if _may_refer(fields.get(name)))
+    found = {*write.parent.split("/")[1::2], *filter(_is_made, _texts([*values]))}
     if write.act != "create" and isinstance(write.id, str):
         found.add(write.id)
-    return found
+    return {name for name in found if is_stand_in(name)}
 
 
-def _is_stand_in(text: str) -> bool:
-    return is_temporary(text) or is_made_id(text)
+def _is_made(text: str) -> bool:
+    """Whether `text` has so many random characters that no other text is it by chance."""
+    return is_made_id(text.removeprefix(TEMPORARY_PREFIX))
 
 
-def _in(value: Any) -> Iterator[str]:
-    return filter(is_temporary, _texts(value))
+def _may_refer(field: AnyField | None) -> bool:
+    """Whether the id of a record, a number, may be in the field; None: it is not declared."""
+    return field is None or isinstance(field.of if isinstance(field, List) else field, Integer | Number | Int64 | Json)
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -57,26 +142,3 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(item)
     elif isinstance(value, str):
         yield value
-
-
-def renamed(write: Write, given: Given) -> Write:
-    """The write with the real ids of those stand-ins that `given` knows.
-
-    In values only temporary ids and ids of the form that devices make are replaced: another text may mean something
-    else.
-    """
-    record_id = given.get(str(write.id), write.id)
-    return replace(write, id=record_id, parent=parent_of(write.parent, given), body=_body(write.body, given))
-
-
-def parent_of(parent: str, given: Given) -> str:
-    """A parent's path with the real ids in it."""
-    return "/".join(str(given.get(part, part)) for part in parent.split("/")) if parent else parent
-
-
-def _body(value: Any, given: Given) -> Any:
-    if isinstance(value, dict):
-        return {name: _body(item, given) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_body(item, given) for item in value]
-    return given.get(value, value) if isinstance(value, str) and _is_stand_in(value) else value

@@ -347,7 +347,7 @@ async def test_temporary_ids(world: World) -> None:
         Write(act="patch", collection="posts", id="~t1", body={"title": "y"}),
     ]
     result = await world.push(ADA, mutation(1, *writes))
-    assert result.results[0].ids == {"~t1": 1}
+    assert result.results[0].ids == {0: 1}
     assert (await world.visible(ADA, "posts"))["posts", "", 1]["title"] == "y"
 
 

@@ -14,9 +14,10 @@ import msgspec
 
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
-from hinterland.contract.identity import RecordId
-from hinterland.contract.sync import Mutation, Settled
-from hinterland.contract.temporary import renamed
+from hinterland.contract.sync import MAX_UNACKNOWLEDGED, Mutation, Settled
+from hinterland.contract.temporary import StandIns
+from hinterland.server.data import given_ids
+from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.data.requests import Step, WriteRequest
 from hinterland.server.data.state import Deferred, State
 from hinterland.server.storage.protocol import Snapshot
@@ -24,6 +25,8 @@ from hinterland.server.storage.system import Drop, Expect, Put, Row, RowAct
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Settled).decode
+_FIRST_KEPT = "SELECT min(seq) FROM _results WHERE account = ? AND device = ?"
+_FINGERPRINTS = "SELECT seq, fingerprint FROM _results WHERE account = ? AND device = ? AND seq BETWEEN ? AND ?"
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -37,15 +40,14 @@ def step_of(account: str, device: str, mutation: Mutation) -> Step:
     return Step(account, device, mutation.seq, f"{id}-{_digest(_encode_sorted(mutation))}", id, content)
 
 
-def with_known_ids(request: WriteRequest) -> WriteRequest:
+def with_known_ids(request: WriteRequest, step: Step, given: StandIns, catalogue: Catalogue) -> WriteRequest:
     """The request of a device with the digest that its content has once the ids given for stand-ins are known, since
     one attempt may name a record by its stand-in, and the next, or a copy's, by its id."""
-    step, given = request.step, request.given
-    if step is None or not step.content or not given:
+    if not step.content or not given:
         return request
-    made = {str(write.id) for write in request.writes if write.act == "create"}
-    others = {stand_in: id for stand_in, id in given.items() if stand_in not in made}
-    content = _content([renamed(write, others) for write in request.writes], request.stamp or 0.0)
+    others = given.without(request.writes)
+    writes = [others.write(write, given_ids.fields_of(catalogue, write)) for write in request.writes]
+    content = _content(writes, request.stamp or 0.0)
     return request._replace(step=step._replace(content=content))
 
 
@@ -58,26 +60,33 @@ def _digest(data: bytes) -> str:
 
 
 class Device:
-    """A device's queue: all up to `settled` have a fate, those in `fingerprints` one that it has not acknowledged."""
+    """A device's queue: all up to `settled` have a fate, those from `first_kept` on one that it has not acknowledged.
+    `fingerprints` are those of them that a push sends once more."""
 
-    def __init__(self, key: Row, settled: int, fingerprints: dict[int, str], given: dict[str, RecordId]) -> None:
+    def __init__(self, key: Row, settled: int, first_kept: int, fingerprints: dict[int, str]) -> None:
         self.key = key
         self.settled = settled
+        self.first_kept = first_kept
         self.fingerprints = fingerprints
-        self.given = given  # the ids in the place of stand-ins, as far as the device may not have heard of them
 
     @classmethod
-    async def read(cls, snapshot: Snapshot, account: str, device: str) -> Device:
-        """The queue of an account's device; an empty one where it was never heard of."""
+    async def read(cls, snapshot: Snapshot, account: str, device: str, steps: Sequence[Step]) -> Device:
+        """The queue of an account's device, as far as it matters to `steps`, in order; an empty one where it was never
+        heard of."""
         key = _key(account, device)
         row = await snapshot.row("_devices", key)
-        kept = await snapshot.rows("_results", key) if row is not None else []
-        given = {name: id for one in kept for name, id in _decode(one["result"]).ids.items()}
-        fingerprints = {one["seq"]: one["fingerprint"] for one in kept}
-        return cls(key, row["settled"] if row is not None else 0, fingerprints, given)
+        if row is None:
+            return cls(key, 0, 1, {})
+        settled = row["settled"]
+        [(first,)] = await snapshot.fetch(_FIRST_KEPT, (account, device))
+        first_kept = settled + 1 if first is None else first
+        span = (max(steps[0].seq, first_kept), min(steps[-1].seq, settled)) if steps else (1, 0)
+        found = await snapshot.fetch(_FINGERPRINTS, (account, device, *span)) if span[0] <= span[1] else []
+        return cls(key, settled, first_kept, dict(map(tuple, found)))
 
     def check(self, steps: Sequence[Step], acknowledged: int) -> None:
-        """Raises `gap` where a mutation is missing, `fork` where the device's past is not the one known here."""
+        """Raises `gap` where a mutation is missing, `fork` where the device's past is not the one known here, and
+        `unacknowledged` where too many fates would have to be kept."""
         if acknowledged > self.settled:
             raise _fork(self.settled, f"the server knows this device's mutations up to {self.settled} only")
         expected = self.settled + 1
@@ -89,10 +98,15 @@ class Device:
                 raise _gap(expected)
             else:
                 expected += 1
+        last_known = max(acknowledged, self.first_kept - 1)
+        if expected - 1 > self.settled and expected - 1 - last_known > MAX_UNACKNOWLEDGED:
+            raise _unacknowledged(last_known)
 
     def forgetting(self, acknowledged: int) -> list[RowAct]:
-        """What drops the fates that the device has acknowledged."""
-        return [Drop("_results", {**self.key, "seq": seq}) for seq in self.fingerprints if seq <= acknowledged]
+        """What drops the fates that the device has acknowledged, and the ids that it has heard."""
+        if acknowledged < self.first_kept:
+            return []
+        return [Drop(table, self.key, {"seq": acknowledged}) for table in ("_results", "_stand_ins")]
 
 
 async def settled(snapshot: Snapshot, account: str, device: str) -> int:
@@ -190,6 +204,14 @@ def _mutation_key(step: Step) -> Row:
 
 def _gap(expected: int) -> Refusal:
     return Refusal("gap", f"mutation {expected} comes first", details={"expected": expected})
+
+
+def _unacknowledged(last_known: int) -> Refusal:
+    message = (
+        f"the results after mutation {last_known} are not acknowledged, and {MAX_UNACKNOWLEDGED:,} are kept at most; "
+        "send in `acknowledged` the last seq whose result is kept on the device"
+    )
+    return Refusal("unacknowledged", message, details={"acknowledged": last_known})
 
 
 def _fork(settled: int, message: str) -> Refusal:

@@ -12,14 +12,15 @@ from typing import Any, Literal
 from hinterland.contract import changes
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal, invalid
-from hinterland.contract.identity import ID_HINT, TEMPORARY_PREFIX, RecordId, is_record_id, is_temporary
+from hinterland.contract.identity import ID_HINT, RecordId, is_record_id, is_temporary
 from hinterland.contract.records import Document
 from hinterland.contract.sync import FUTURE_SECONDS, Lost
-from hinterland.contract.temporary import renamed
+from hinterland.contract.temporary import Place, StandIns, is_stand_in
 from hinterland.contract.values import is_same
 from hinterland.server.data import access, documents
 from hinterland.server.data.catalogue import Catalogue, Entry
 from hinterland.server.data.descendants import Descendants
+from hinterland.server.data.given_ids import fields_of
 from hinterland.server.data.merging import Edit, Past, merged
 from hinterland.server.data.requests import Times, WriteRequest, Written
 from hinterland.server.data.state import UNWRITTEN, Deferred, RecordKey, Records, State
@@ -36,10 +37,17 @@ UNIQUE_OF = {table.name: frozenset(table.unique) for table in SYSTEM_TABLES}
 
 
 class Plan:
-    """One request's changes so far, seen by its own later writes."""
+    """One request's changes so far, seen by its own later writes; `given` learns the ids of their stand-ins."""
 
     def __init__(
-        self, request: WriteRequest, state: State, catalogue: Catalogue, now: float, instant: str, max_record_bytes: int
+        self,
+        request: WriteRequest,
+        state: State,
+        catalogue: Catalogue,
+        now: float,
+        instant: str,
+        max_record_bytes: int,
+        given: StandIns,
     ) -> None:
         self.request = request
         self.state = state
@@ -51,8 +59,8 @@ class Plan:
         self.changes: list[Change] = []
         self.acts: list[RowAct] = []
         self.written: list[Written] = []
-        self.ids: dict[str, RecordId] = {}
-        self.given = request.given if request.given is not None else {}
+        self.ids: dict[int, RecordId] = {}
+        self._given = given
         self.lost: list[Lost] = []
         self._weights = Weights(max_record_bytes)
         self.found = 0  # the last revision of the records that were there already as they are asked for
@@ -71,14 +79,11 @@ class Plan:
 
     async def run(self) -> Plan:
         """Decide every write of the request. Raises the refusal that ends it."""
-        if self.given:
-            for write in self.request.writes:
-                if write.act == "create":
-                    self.given.pop(str(write.id), None)  # of an earlier decision, which was not written
         for index, write in enumerate(self.request.writes):
             base = self.request.base[index] if index < len(self.request.base) else None
             times = self.request.times[index] if index < len(self.request.times) else None
-            await self._decide(renamed(write, self.given) if self.given else write, index, base, times)
+            known = self._given.write(write, fields_of(self.catalogue, write)) if self._given else write
+            await self._decide(known, index, base, times)
             await pause(index, len(self.request.writes))
         return self
 
@@ -115,32 +120,27 @@ class Plan:
                 raise Refusal("not_found", f"there is no {entry.name}/{id}")
             return id
         if entry.is_integer:
-            return await self._integer_id(entry, id, index)
+            return await self._integer_id(entry, write, index)
         if id == "":
             given = await self.state.new_ids.next(self.state.transaction, self.now)
-            self._answer("", given, index)
+            self.ids[index] = given
             return given
         if not is_record_id(id):
             raise invalid({"id": [ID_HINT]})
         return id
 
-    async def _integer_id(self, entry: Entry, id: RecordId, index: int) -> RecordId:
+    async def _integer_id(self, entry: Entry, write: Write, index: int) -> RecordId:
+        id = write.id
         if isinstance(id, int) and 0 < id < 2**53 and self.request.is_trusted:
             await self.state.transaction.claim_id(entry.name, id)
             return id
-        is_stand_in = is_temporary(id) or (self.request.step is not None and is_record_id(id))
-        if id != "" and not is_stand_in:
+        if id != "" and not (is_temporary(id) or (self.request.step is not None and is_stand_in(id))):
             raise invalid({"id": [f"is given by the server in {entry.name}: leave it out"]})
         given = await self.state.transaction.next_id(entry.name)
-        self._answer(id, given, index)
-        return given
-
-    def _answer(self, id: RecordId, given: RecordId, index: int) -> None:
-        """Tell the id that was given for a stand-in, or for none: then under `~` and the write's place, from 0."""
+        self.ids[index] = given
         if id != "":
-            self.ids[str(id)] = self.given[str(id)] = given
-        elif self.request.step is not None:
-            self.ids[f"{TEMPORARY_PREFIX}{index}"] = given
+            self._given.add(Place(entry.name, write.parent, str(id)), given)
+        return given
 
     def _check_preconditions(self, write: Write, before: StoredRecord | None) -> None:
         if write.exists is True and before is None:

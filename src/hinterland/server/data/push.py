@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from hinterland.contract.errors import Refusal
-from hinterland.contract.identity import ID_HINT, Principal, RecordId, is_record_id
+from hinterland.contract.identity import ID_HINT, Principal, is_record_id
 from hinterland.contract.sync import MAX_MUTATIONS, MAX_PUSH_WRITES, MAX_WRITES, Mutation, Push, PushResult, Settled
 from hinterland.server.data.devices import Device, step_of
 from hinterland.server.data.requests import Outcome, Step, WriteRequest
@@ -24,18 +24,19 @@ class Pusher:
         self._writer = writer
 
     async def push(self, caller: Principal, push: Push) -> PushResult:
-        """Settle the push's mutations. Raises `unauthorized`, `invalid_body`, `too_large`, `gap` and `fork`: then
-        nothing of it was taken; and what the database refuses for a while: then the same push may come again."""
+        """Settle the push's mutations. Raises `unauthorized`, `invalid_body`, `too_large`, `gap`, `fork` and
+        `unacknowledged`: then nothing of it was taken; and what the database refuses for a while: then the same push
+        may come again."""
         if not caller.is_signed_in:
             raise Refusal("unauthorized", "sign in to sync", headers=(("WWW-Authenticate", "Bearer"),))
         mutations = _in_order(push)
         account = str(caller.id)
-        async with self._storage.snapshot() as snapshot:
-            device = await Device.read(snapshot, account, push.device)
         steps = [step_of(account, push.device, mutation) for mutation in mutations]
+        async with self._storage.snapshot() as snapshot:
+            device = await Device.read(snapshot, account, push.device, steps)
         device.check(steps, push.acknowledged)
         requests = [
-            _request(caller, step, mutation, device.given)
+            _request(caller, step, mutation)
             for step, mutation in zip(steps, mutations, strict=True)
             if step.seq > push.acknowledged
         ]
@@ -67,9 +68,9 @@ def _take(answers: Sequence[Outcome | BaseException], results: list[Settled]) ->
     return None
 
 
-def _request(caller: Principal, step: Step, mutation: Mutation, given: dict[str, RecordId]) -> WriteRequest:
+def _request(caller: Principal, step: Step, mutation: Mutation) -> WriteRequest:
     stamp = mutation.stamp or None
-    return WriteRequest(mutation.writes, caller, step=step, base=mutation.base, stamp=stamp, given=given)
+    return WriteRequest(mutation.writes, caller, step=step, base=mutation.base, stamp=stamp)
 
 
 def _in_order(push: Push) -> list[Mutation]:

@@ -33,12 +33,13 @@ class Answer(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a request did: its records in the order of its writes, the commit's `revision`, ids for temporary ids,
-    lost edits, the `answer` that its key keeps, and whether this is such an answer `replayed`."""
+    """What a request did: its records in the order of its writes, the commit's `revision`, the ids that the
+    server gave to creations, by position, lost edits, the `answer` that its key keeps, and whether this is such an answer
+    `replayed`."""
 
     records: tuple[Written, ...] = ()
     revision: int = 0
-    ids: Mapping[str, RecordId] = MappingProxyType({})
+    ids: Mapping[int, RecordId] = MappingProxyType({})
     lost: tuple[Lost, ...] = ()
     answer: Answer | None = None
     replayed: bool = False
@@ -89,7 +90,6 @@ class WriteRequest(NamedTuple):
     `acts` are the system rows that change with them. `is_trusted` skips rules and allows given integer ids: for the
     account operations and imports. `stamp` and `base` come from a device. `answer` makes the body that `key` keeps: it
     is pure and short, since it runs in the writer. `times`, by position, are those that created records keep.
-    `given` are the ids that the server gave for a device's stand-ins; the requests of a push share and fill it.
     `is_profile_only`: what is written to a user's record does not change how the user signs in.
     """
 
@@ -103,5 +103,4 @@ class WriteRequest(NamedTuple):
     base: Sequence[int] = ()
     answer: Callable[[Outcome], Answer] | None = None
     times: Sequence[Times | None] = ()
-    given: dict[str, RecordId] | None = None
     is_profile_only: bool = False

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from hinterland.contract.identity import RecordId
+from hinterland.server.data.given_ids import GivenIds
 from hinterland.server.data.new_ids import NewIds
 from hinterland.server.data.requests import Companion
 from hinterland.server.storage.protocol import Change, LogEntry, Since, StoredRecord, Transaction
@@ -37,6 +38,7 @@ class State:
         self.transaction = transaction
         self.new_ids = new_ids
         self.companions = companions
+        self.given_ids = GivenIds(transaction)
         self._records: dict[RecordKey, StoredRecord | None] = {}
         self._changes: dict[RecordKey, list[Change]] = {}
         self._created: dict[str, list[RecordKey]] = {}
@@ -97,7 +99,9 @@ class State:
             if change.kind == "create":
                 self._created.setdefault(change.collection, []).append(key)
         for act in acts:
-            if isinstance(act, Put):
+            if isinstance(act, Put) and act.table == "_stand_ins":
+                self.given_ids.stage(act.row)
+            elif isinstance(act, Put):
                 self._rows[act.table, tuple(act.row[name] for name in KEYS_OF[act.table])] = act.row
 
 

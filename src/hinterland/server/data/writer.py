@@ -17,9 +17,11 @@ from typing import NamedTuple
 
 from hinterland.contract import values
 from hinterland.contract.errors import Refusal
+from hinterland.contract.identity import RecordId
 from hinterland.contract.sync import Settled
+from hinterland.contract.temporary import StandIns
 from hinterland.kit.clock import Clock
-from hinterland.server.data import devices
+from hinterland.server.data import devices, given_ids
 from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.data.new_ids import NewIds
 from hinterland.server.data.plan import Plan
@@ -244,16 +246,17 @@ class Writer:
         known = await self._known(request, state) if is_repeatable else None
         if known is not None:
             return Decided(request, answer, [], [], None, known)
-        request = devices.with_known_ids(request)
+        given = StandIns()
+        if request.step is not None:
+            given = await state.given_ids.of(request.step, request.writes, self.catalogue)
+            request = devices.with_known_ids(request, request.step, given, self.catalogue)
         heard = await devices.heard(request.step, state) if request.step is not None else None
         if heard is not None and request.step is not None:
             guards: list[RowAct] = [devices.guard(request.step)] if self._has_rivals else []
-            if request.given is not None:
-                request.given.update(heard.ids)
-            acts = devices.settle(request.step, heard, now)
+            acts = [*devices.settle(request.step, heard, now), *_kept(request, heard.ids, given)]
             return Decided(request, answer, [], acts, None, Outcome(settled=heard), guards)
         try:
-            plan = await Plan(request, state, self.catalogue, now, instant, self.max_record_bytes).run()
+            plan = await Plan(request, state, self.catalogue, now, instant, self.max_record_bytes, given).run()
         except Refusal as error:
             if request.step is None or error.status >= 500:  # the server's own trouble is nobody's fate
                 raise
@@ -261,7 +264,8 @@ class Writer:
             acts = devices.settle(request.step, settled, now)
             guards = await self._guards(request, state)
             return Decided(request, answer, [], acts, None, Outcome(settled=settled), guards)
-        acts = [*(_assigned(act, plan.written) for act in request.acts), *plan.acts]
+        named = _kept(request, plan.ids, given)
+        acts = [*named, *(_assigned(act, plan.written) for act in request.acts), *plan.acts]
         guards = await self._guards(request, state) if is_repeatable else []
         return Decided(request, answer, plan.changes, acts, plan, None, guards)
 
@@ -302,6 +306,13 @@ class Writer:
                 await transaction.act([*item.guards, *acts])
             outcomes.append(outcome)
         return outcomes
+
+
+def _kept(request: WriteRequest, ids: Mapping[int, RecordId], given: StandIns) -> list[RowAct]:
+    """The rows by which later mutations of the device find the `ids` that this one's creations were given."""
+    return (
+        given_ids.keep(request.step, given.learn(request.writes, ids), ids) if request.step is not None and ids else []
+    )
 
 
 def _may_retry(request: WriteRequest, error: Exception) -> bool:

@@ -66,7 +66,7 @@ def account_subject(account: object) -> str:
     return f"account:{account}"
 
 
-_KEPT = ("_sessions", "_tickets", "_devices", "_results", "_mutations", "_known_addresses")
+_KEPT = ("_sessions", "_tickets", "_devices", "_results", "_mutations", "_stand_ins", "_known_addresses")
 
 
 def key_owner(id: object, *, is_admin: bool) -> str:

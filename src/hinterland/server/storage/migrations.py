@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hinterland.server.storage import statements
 from hinterland.server.storage.protocol import DialectName
-from hinterland.server.storage.system import SYSTEM_TABLES
+from hinterland.server.storage.system import STAND_INS, SYSTEM_TABLES
 
 
 def steps(dialect: DialectName) -> list[list[str]]:
@@ -12,7 +12,8 @@ def steps(dialect: DialectName) -> list[list[str]]:
 
     The first makes the tables of `SYSTEM_TABLES`: what one gets later, it gets in a step of its own, not there.
     """
-    first = [statement for table in SYSTEM_TABLES for statement in statements.system_ddl(table, dialect)]
+    tables = [table for table in SYSTEM_TABLES if table is not STAND_INS]
+    first = [statement for table in tables for statement in statements.system_ddl(table, dialect)]
     first += statements.log_ddl(dialect)
     if dialect == "postgres":
         first += [
@@ -24,4 +25,8 @@ def steps(dialect: DialectName) -> list[list[str]]:
         "DROP INDEX _log_by_record",
         "CREATE INDEX _log_by_record ON _log (collection, parent, id, revision, origin, stamp)",
     ]
-    return [first, ["CREATE INDEX _answers_at ON _answers (at)"], by_record]
+    stand_ins = [
+        *statements.system_ddl(STAND_INS, dialect),
+        "CREATE INDEX _stand_ins_by_name ON _stand_ins (account, device, name)",
+    ]
+    return [first, ["CREATE INDEX _answers_at ON _answers (at)"], by_record, stand_ins]

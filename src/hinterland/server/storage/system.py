@@ -51,10 +51,11 @@ class Amend(msgspec.Struct, frozen=True):
 
 
 class Drop(msgspec.Struct, frozen=True):
-    """Delete every row whose columns equal `where`."""
+    """Delete every row whose columns equal `where`, and of these only those whose columns are at most as in `until`."""
 
     table: str
     where: Row
+    until: Row = {}
 
 
 class Expect(msgspec.Struct, frozen=True):
@@ -156,7 +157,22 @@ MUTATIONS = SystemTable(
     index=("at",),
 )
 
+STAND_INS = SystemTable(
+    "_stand_ins",  # of devices that may not have heard which ids they were given
+    {
+        "account": "text",
+        "device": "text",
+        "seq": "integer",
+        "position": "integer",  # of the creation in its mutation
+        "collection": "text",
+        "parent": "text",
+        "name": "text",
+        "id": "integer",
+    },
+    ("account", "device", "seq", "position"),
+)
+
 SYSTEM_TABLES: tuple[SystemTable, ...] = (
     META, COLLECTIONS, ACCOUNTS, SESSIONS, REFRESH_TOKENS, KNOWN_ADDRESSES, KEYS, TICKETS, ANSWERS, DEVICES, RESULTS,
-    MUTATIONS,
+    MUTATIONS, STAND_INS,
 )  # fmt: skip

@@ -100,8 +100,10 @@ class Writes(Reads):
                     clause, parameters = statements.equals(where)
                     changed = ", ".join(f"{statements.quote(name)} = ?" for name in columns)
                     await self.execute(f"UPDATE {table} SET {changed}{clause}", [*columns.values(), *parameters])
-                case Drop(table, where):
+                case Drop(table, where, until):
                     clause, parameters = statements.equals(where)
+                    clause += "".join(f" AND {statements.quote(name)} <= ?" for name in until)
+                    parameters += until.values()
                     await self.execute(f"DELETE FROM {table}{clause}", parameters)
                 case Expect():
                     await self._expect(act)

@@ -1,0 +1,76 @@
+"""The ids that devices' creations were given, as far as a device may not have heard them: as the next request of a
+group finds them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from hinterland.contract.changes import Write
+from hinterland.contract.identity import RecordId
+from hinterland.contract.temporary import Fields, Place, StandIns, candidates
+from hinterland.server.data.catalogue import Catalogue
+from hinterland.server.data.requests import Step
+from hinterland.server.storage.protocol import Transaction
+from hinterland.server.storage.system import Put, Row, RowAct
+
+_AT_ONCE = 500  # names that one statement asks for
+_HAS_ANY = "SELECT 1 FROM _stand_ins WHERE account = ? AND device = ? LIMIT 1"
+_NAMED = (
+    "SELECT collection, parent, name, id FROM _stand_ins WHERE account = ? AND device = ? AND name IN ({}) "
+    "ORDER BY seq, position"
+)
+Device = tuple[str, str]
+Given = tuple[Place, RecordId]
+
+
+class GivenIds:
+    """What the database has, read by the names that are asked for, and over it what the group is about to give."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+        self._has_any: dict[Device, bool] = {}
+        self._found: dict[Device, dict[str, list[Given]]] = {}
+        self._staged: dict[Device, list[Given]] = {}
+
+    async def of(self, step: Step, writes: Sequence[Write], catalogue: Catalogue) -> StandIns:
+        """What is known of the stand-ins that a device's writes name, of others at will."""
+        device = (step.account, step.device)
+        names = {name for write in writes for name in candidates(write, fields_of(catalogue, write))}
+        found = self._found.setdefault(device, {})
+        missing = sorted(names - found.keys())
+        if missing and await self._may_have(device):
+            for start in range(0, len(missing), _AT_ONCE):
+                await self._read(device, missing[start : start + _AT_ONCE], found)
+        kept = [given for name in sorted(names) for given in found.get(name, ())]
+        return StandIns([*kept, *self._staged.get(device, ())])
+
+    async def _may_have(self, device: Device) -> bool:
+        if device not in self._has_any:
+            self._has_any[device] = bool(await self._transaction.fetch(_HAS_ANY, device))
+        return self._has_any[device]
+
+    async def _read(self, device: Device, names: Sequence[str], found: dict[str, list[Given]]) -> None:
+        found.update((name, []) for name in names)
+        sql = _NAMED.format(", ".join("?" * len(names)))
+        for collection, parent, name, id in await self._transaction.fetch(sql, (*device, *names)):
+            found[name].append((Place(collection, parent, name), id))
+
+    def stage(self, row: Row) -> None:
+        """Show later requests a row that this one is about to write."""
+        place = Place(row["collection"], row["parent"], row["name"])
+        self._staged.setdefault((row["account"], row["device"]), []).append((place, row["id"]))
+
+
+def fields_of(catalogue: Catalogue, write: Write) -> Fields:
+    """The declared fields of the write's collection; none where that is not declared."""
+    entry = catalogue.entries.get(write.collection)
+    return {} if entry is None else entry.collection.fields
+
+
+def keep(step: Step, places: Mapping[int, Place], ids: Mapping[int, RecordId]) -> list[RowAct]:
+    """What keeps the `ids` that creations of the step were given for the stand-ins at these `places`, by position."""
+    key = {"account": step.account, "device": step.device, "seq": step.seq}
+    return [
+        Put("_stand_ins", {**key, "position": index, **place._asdict(), "id": ids[index]})
+        for index, place in places.items()
+    ]
