@@ -4,12 +4,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hinterland.contract.changes import Write
-from hinterland.contract.temporary import candidates, created, parent_of, references, renamed
+from hinterland.contract.fields import AnyField, Bytes, Integer, Json, List, Text
+from hinterland.contract.temporary import Place, StandIns, candidates, created, is_stand_in, references
 
-ONE, TWO = "~" + "1" * 26, "~" + "2" * 26
+PLAIN = "0" * 10 + "x" * 16
+ONE, TWO = "~" + PLAIN, "~" + "2" * 26
+KNOWN = StandIns([(Place("a", "", ONE), 1), (Place("a", "", "x"), 2), (Place("b", "a/2", "x"), 3)])
+FIELDS: dict[str, AnyField] = {
+    "text": Text(), "texts": List(), "bytes": Bytes(), "number": Integer(), "numbers": List(of=Integer()),
+    "json": Json(),
+}  # fmt: skip
 values = st.recursive(
-    st.sampled_from([ONE, TWO, "text", 5, None, True]),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    st.sampled_from([ONE, TWO, "x", "~x", 5, None, True]),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["x", ONE]), inner),
 )
 
 
@@ -18,32 +25,80 @@ def test_only_a_creation_brings_an_id_into_the_world() -> None:
     assert created(Write(act="create", collection="a", id=ONE)) == ONE
     assert created(Write(act="create", collection="a", id="plain")) == ""
     assert references(Write(act="create", collection="a", id=ONE)) == set()
-    assert references(Write(act="patch", collection="a", id=ONE)) == {ONE}
+    assert references(Write(act="patch", collection="a", id="~x")) == {"~x"}
 
 
-def test_a_reference_may_stand_in_a_parent_or_a_value() -> None:
-    """Parents' paths and values in a body refer to records too."""
-    write = Write(act="create", collection="b", id="x", parent=f"a/{ONE}", body={"to": [{"deep": TWO}], "n": 1})
-    assert references(write) == {ONE, TWO}
-    known = renamed(write, {ONE: 5, TWO: 6})
-    assert (known.parent, known.body) == ("a/5", {"to": [{"deep": 6}], "n": 1})
-    assert parent_of("a/plain", {ONE: 5}) == "a/plain"
+def test_what_refers_to_a_record() -> None:
+    """Ids in a parent's path refer to records, and values that were made at random; other words do not."""
+    body = {"to": [{"deep": TWO}], "text": "~x", "n": 1}
+    assert references(Write(act="create", collection="b", id="y", parent=f"~a/{ONE}/c/~b", body=body)) == {
+        ONE,
+        TWO,
+        "~b",
+    }
+
+
+def test_a_stand_in_belongs_to_its_place() -> None:
+    """A stand-in is replaced at its collection and parent, as an id and in paths, collections' names excepted; a number
+    is never replaced."""
+    write = Write(act="patch", collection="b", id="x", parent="a/x", body={"id": "x", "parent": "a/x"})
+    known = KNOWN.write(write, {})
+    assert (known.id, known.parent, known.body) == (3, "a/2", {"id": 3, "parent": "a/2"})
+    assert KNOWN.id("b", "", "x") == "x"
+    assert KNOWN.id("a", "", 1) == 1
+    assert KNOWN.parent("x/x/a/x") == "x/x/a/x"
+    assert KNOWN.parent("") == ""
+
+
+def test_a_creation_has_its_own_id() -> None:
+    """A creation is another record than the one that had its stand-in before."""
+    write = Write(act="create", collection="a", id="x", body={"id": "y"})
+    assert KNOWN.write(write, {}) == write
+    assert KNOWN.write(write, {}, is_whole=True).id == 2
+    assert KNOWN.without([write]).id("a", "", "x") == "x"
+    assert KNOWN.without([write]).id("a", "", ONE) == 1
+
+
+def test_the_ids_of_a_mutation() -> None:
+    """What is answered by position is learnt for those creations that had stand-ins, below the ids of their parents."""
+    writes = [Write(act="create", collection="a", id="~n"), Write(act="create", collection="b", id="", parent="a/~n"),
+              Write(act="create", collection="b", id="~m", parent="a/~n")]  # fmt: skip
+    known = StandIns()
+    assert not known
+    assert known.learn(writes, {2: 6, 1: 5, 0: 4, 9: 9}) == {0: Place("a", "", "~n"), 2: Place("b", "a/4", "~m")}
+    assert dict(known) == {Place("a", "", "~n"): 4, Place("b", "a/4", "~m"): 6}
+
+
+def test_a_value_is_replaced_where_a_number_may_be() -> None:
+    """A text that was made at random is replaced in the fields that can hold a number, and where none is declared."""
+    body = {name: {"in": [ONE]} if name == "json" else ONE for name in FIELDS} | {
+        "numbers": {"$add": [ONE]},
+        "other": ONE,
+    }
+    known = KNOWN.write(Write(act="patch", collection="c", id="y", body=body), FIELDS).body
+    replaced = {"number": 1, "numbers": {"$add": [1]}, "json": {"in": [1]}, "other": 1}
+    assert known == body | replaced
+    assert (
+        StandIns([*KNOWN, (Place("d", "", ONE), 7)]).write(Write(act="patch", collection="c", body=body), {}).body
+        == body
+    )
 
 
 @given(values)
-def test_after_renaming_nothing_is_left_to_refer_to(value: object) -> None:
-    """Renaming with all ids known leaves no reference, and without any leaves the write as it is."""
-    write = Write(act="patch", collection="a", id=ONE, body={"value": value})
-    assert references(renamed(write, {ONE: 1, TWO: 2})) == set()
-    assert renamed(write, {}) == write
+def test_words_stay(value: object) -> None:
+    """What is no random stand-in of this device stays as it was written, however deep."""
+    write = Write(act="patch", collection="a", id="y", body={"value": value, "text": ONE})
+    assert KNOWN.without([Write(act="create", collection="a", id=ONE)]).write(write, FIELDS) == write
+    known = KNOWN.write(write, FIELDS)
+    assert known.body["text"] == ONE
+    assert ONE not in references(Write(act="patch", collection="a", id="y", body={"value": known.body["value"]}))
 
 
-def test_what_may_stand_for_another_id() -> None:
-    """An id of any form may be a stand-in where a record or a parent is named, one that was made in a value too; the
-    id of a creation is its own."""
-    body = {"to": [ONE, "1" * 26], "text": "hello", "n": 1}
-    write = Write(act="patch", collection="b", id="x", parent=f"a/y/c/{TWO}", body=body)
-    assert candidates(write) == {ONE, "1" * 26, "x", "y", TWO}
-    assert candidates(Write(act="create", collection="b", id="x", body={})) == set()
-    assert renamed(write, {"x": 1, "y": 2, "hello": 4, "1" * 26: 3}).body == {**body, "to": [ONE, 3]}
-    assert renamed(write, {"x": 1, "y": 2}).parent == f"a/2/c/{TWO}"
+def test_what_may_be_a_stand_in() -> None:
+    """Any id that does not read as a number may be one where a record or a parent is named, one that was made at random
+    in a value too; the id of a creation is its own."""
+    body = {"to": [ONE, PLAIN], "text": TWO, "other": "hello", "n": 1}
+    write = Write(act="patch", collection="b", id="x", parent=f"a/y/c/{TWO}/d/7", body=body)
+    assert candidates(write, FIELDS) == {ONE, PLAIN, "x", "y", TWO}
+    assert candidates(Write(act="create", collection="b", id="x", body={}), {}) == set()
+    assert [is_stand_in(id) for id in ("~a", "x", "7", 7, "", "~")] == [True, True, False, False, False, False]

@@ -163,14 +163,17 @@ class ModelServer:
 
     def _commit(
         self, origin: tuple[RecordId, str], mutation: Mutation
-    ) -> tuple[list[Change], dict[str, RecordId], list[Lost]]:
+    ) -> tuple[list[Change], dict[int, RecordId], list[Lost]]:
         state, revision, now = self.state, self.revision, instant(self.clock.now())
         staged: dict[Key, Document | None] = {}
-        ids: dict[str, RecordId] = {}
+        names: dict[str, RecordId] = {}
+        ids: dict[int, RecordId] = {}
         lost: list[Lost] = []
         done: list[Change] = []
         for index, write in enumerate(mutation.writes):
-            record_id = self._id(write, ids)
+            record_id = self._id(write, names)
+            if record_id != write.id and write.act == "create":
+                ids[index] = record_id
             key = (write.collection, write.parent, record_id)
             before = staged[key] if key in staged else state.records.get(key)
             base = mutation.base[index] if index < len(mutation.base) else 0

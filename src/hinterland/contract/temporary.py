@@ -41,6 +41,9 @@ class StandIns:
     def __bool__(self) -> bool:
         return bool(self._ids)
 
+    def __iter__(self) -> Iterator[tuple[Place, RecordId]]:
+        return iter(self._ids.items())
+
     def add(self, place: Place, id: RecordId) -> None:
         """Learn the id that was given for a stand-in."""
         self._ids[place] = id
@@ -51,9 +54,10 @@ class StandIns:
         """Learn the `ids` that were given to creations of a mutation, by position; answers the places of those that had
         stand-ins."""
         found: dict[int, Place] = {}
-        for index, id in sorted(ids.items()):
-            if index < len(writes) and is_stand_in(name := writes[index].id):
-                found[index] = Place(writes[index].collection, self.parent(writes[index].parent), str(name))
+        for index, write in enumerate(writes if ids else ()):
+            id = ids.get(index)
+            if isinstance(id, int) and write.act == "create" and is_stand_in(write.id):
+                found[index] = Place(write.collection, self.parent(write.parent), str(write.id))
                 self.add(found[index], id)
         return found
 
@@ -73,10 +77,11 @@ class StandIns:
             parts[end - 1] = str(self.id(parts[end - 2], "/".join(parts[: end - 2]), parts[end - 1]))
         return "/".join(parts)
 
-    def write(self, write: Write, fields: Fields) -> Write:
-        """The write with the real ids in it; a creation keeps its own id."""
+    def write(self, write: Write, fields: Fields, *, is_whole: bool = False) -> Write:
+        """The write with the real ids in it; a creation keeps its own id unless `is_whole`."""
         parent = self.parent(write.parent)
-        id = write.id if write.act == "create" else self.id(write.collection, parent, write.id)
+        keeps_id = write.act == "create" and not is_whole
+        id = write.id if keeps_id else self.id(write.collection, parent, write.id)
         body = {
             name: self._value(value) if _may_refer(fields.get(name)) else value for name, value in write.body.items()
         }

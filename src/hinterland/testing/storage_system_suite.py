@@ -87,6 +87,8 @@ class SystemSuite:
             await act(storage, Put("_results", row), Put("_results", row | {"device": "e"}))
         await act(storage, Drop("_results", {"account": "1", "device": "d"}), Drop("_results", {"seq": 2}))
         assert [(row["device"], row["seq"]) for row in await storage.rows("_results", {})] == [("e", 1), ("e", 3)]
+        await act(storage, Drop("_results", {"account": "1", "device": "e"}, {"seq": 2}))
+        assert [(row["device"], row["seq"]) for row in await storage.rows("_results", {})] == [("e", 3)]
 
     @pytest.mark.parametrize(
         "expected",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from hinterland.contract.changes import Write
+from hinterland.contract.identity import RecordId
 from hinterland.contract.sync import Push, PushResult
 from tests.client.local.conftest import OPEN
 from tests.client.local.steps import Tampered
@@ -11,14 +13,13 @@ from tests.support.model_server import ModelServer
 
 
 class Strange(Tampered):
-    """A server that also gives ids for what the first mutation does not create."""
+    """A server that also gives ids for what a mutation does not create."""
 
     async def push(self, account: object, push: Push) -> PushResult:
         """Hand in a push."""
         result = await super().push(account, push)
-        given = {"notes": 7, "kept": 8, "~no-such": 9}
-        first = [replace(each, ids=each.ids | given) for each in result.results if each.seq == 1]
-        return replace(result, results=[*first, *(each for each in result.results if each.seq > 1)])
+        given: dict[int, RecordId] = {-1: 7, 1: 8, 2: 9}
+        return replace(result, results=[replace(each, ids=given | each.ids) for each in result.results])
 
 
 async def test_ids_for_what_was_not_created(device: OPEN, server: ModelServer) -> None:
@@ -28,6 +29,10 @@ async def test_ids_for_what_was_not_created(device: OPEN, server: ModelServer) -
     order = await local.collection("orders", ids="integer").create({"amount": 1})
     await notes.create({"id": "kept", "text": "~no-such"})
     await local.sync.now()
+    await local.write(
+        Write(act="patch", collection="notes", id="kept", body={"text": "~no-such"}),
+        Write(act="patch", collection="notes", id="kept", body={"text": "~no-such"}),
+    )
     await notes.update("kept", {"count": 1})
     await local.sync.now()
     assert set(server.state.records) == {("orders", "", 1), ("notes", "", "kept")}

@@ -21,7 +21,7 @@ from hinterland.client.local.errors import OnItsWay
 from hinterland.client.local.fates import Counts, Entry, Fate
 from hinterland.client.local.overlay import after, after_if_possible
 from hinterland.client.local.records import lay, lift, refresh, revision_seen, seen, text, writes_in
-from hinterland.client.local.stand_ins import real_write
+from hinterland.client.local.stand_ins import name_anew, real_write
 from hinterland.contract.changes import Write, checked, key_of
 from hinterland.contract.errors import Problem, Refusal
 from hinterland.contract.identity import RecordId
@@ -110,10 +110,7 @@ def _insert(
         (scope.space, mutation, moment, text(bases), text(writes), written),
     ).lastrowid
     assert number is not None
-    connection.executemany(
-        "INSERT OR IGNORE INTO temporaries (space, temporary) VALUES (?, ?)",
-        [(scope.space, created(write)) for write in writes if created(write)],
-    )
+    name_anew(connection, scope, writes)
     lay(connection, scope, number, views)
     connection.news.is_outbox_changed = True
 

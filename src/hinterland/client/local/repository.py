@@ -132,8 +132,8 @@ class LocalRepository(Generic[T]):
         return self._typed(await self._parts.store.read(lambda connection: self._seen(connection, scope, record_id)))
 
     def _seen(self, connection: Connection, scope: Scope, record_id: RecordId) -> Document:
-        known = stand_ins.real_id(connection, scope, stored(record_id, self._ids))
         parent = stand_ins.real_parent(connection, scope, self.parent)
+        known = stand_ins.real_id(connection, scope, (self.collection, parent, stored(record_id, self._ids)))
         document = records.seen(connection, scope, (self.collection, parent, known))
         if document is None:
             raise Refusal("not_found", f"there is no {self.collection}/{record_id}")
@@ -288,7 +288,14 @@ class LocalRepository(Generic[T]):
         documents = _documents.decode(f"[{','.join(texts)}]")
         shape = scope.shapes.get(self.collection)
         fields = Guessed(self.collection, self._kind, documents) if shape is None else Declared(shape.collection)
-        known = {name: stand_ins.real_id(connection, scope, value) for name, value in question.equals.items()}
+        named = Write(
+            act="patch",
+            collection=self.collection,
+            parent=parent,
+            id=question.equals.get("id", ""),
+            body={**question.equals},
+        )
+        known = stand_ins.real_write(connection, scope, named).body
         order, asked = order_of(question, fields), msgspec.structs.replace(question, equals=known)
         return _Asked(question, asked, parent, fields, order, order.ordered(answers(asked, documents, fields)))
 

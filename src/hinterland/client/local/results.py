@@ -12,6 +12,7 @@ from hinterland.client.local.records import lift, refresh, text, writes_in
 from hinterland.contract.errors import Problem
 from hinterland.contract.identity import RecordId
 from hinterland.contract.sync import Push, PushResult, Settled
+from hinterland.contract.temporary import StandIns
 
 _fates = msgspec.json.Decoder(Fate)
 
@@ -27,19 +28,21 @@ def settle(connection: Connection, scope: Scope, push: Push, result: PushResult)
         " ORDER BY seq",
         (scope.space, result.settled),
     ).fetchall()
-    given: dict[str, RecordId] = {}
-    for *_, seq, _, writes in rows:
+    given = StandIns()
+    names: dict[int, dict[str, RecordId]] = {}
+    for number, _, seq, _, writes in rows:
         if seq in known and (ids := known[seq].ids):
-            given |= {name: ids[name] for name in _created(writes) if name in ids}
+            places = given.learn(writes_in(writes), ids)
+            names[number] = {place.name: ids[index] for index, place in places.items()}
     if given:
-        stand_ins.give(connection, scope, given)
+        stand_ins.give(connection, scope, given, names.keys())
     stale: list[Key] = []
     for number, mutation, seq, reason, _ in rows:
         settled = known.get(seq)
         if settled is None:
             continue
         if settled.status == "applied":
-            stale += _apply(connection, number, mutation, settled)
+            stale += _apply(connection, number, mutation, settled, names.get(number, {}))
         else:
             stale += park(connection, scope, number, _refusal(mutation, settled, reason))
     refresh(connection, scope, stale)
@@ -51,10 +54,6 @@ def settle(connection: Connection, scope: Scope, push: Push, result: PushResult)
     )
 
 
-def _created(column: str) -> list[str]:
-    return [str(write.id) for write in writes_in(column) if write.act == "create"]
-
-
 def _refusal(mutation: str, settled: Settled, reason: str | None) -> Fate:
     if reason is not None:
         own = _fates.decode(reason)
@@ -64,8 +63,8 @@ def _refusal(mutation: str, settled: Settled, reason: str | None) -> Fate:
     return Fate(mutation=mutation, status="refused", problem=settled.problem or unsaid)
 
 
-def _apply(connection: Connection, number: int, mutation: str, settled: Settled) -> list[Key]:
-    fate = Fate(mutation=mutation, status="applied", revision=settled.revision, ids=settled.ids, lost=settled.lost)
+def _apply(connection: Connection, number: int, mutation: str, settled: Settled, ids: dict[str, RecordId]) -> list[Key]:
+    fate = Fate(mutation=mutation, status="applied", revision=settled.revision, ids=ids, lost=settled.lost)
     connection.execute("UPDATE mutations SET state = 'applied', fate = ? WHERE number = ?", (text(fate), number))
     connection.execute("UPDATE touches SET revision = ? WHERE number = ?", (settled.revision, number))
     settle_as(connection, fate)

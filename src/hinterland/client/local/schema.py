@@ -93,4 +93,15 @@ MIGRATIONS = (
     ALTER TABLE mutations ADD COLUMN written TEXT; -- the writes before their ids were replaced; NULL: the same
     CREATE INDEX mutations_under_way ON mutations (space, seq) WHERE state = 'sent';
     """,
+    """
+    DROP TABLE temporaries;
+    CREATE TABLE temporaries (
+        space INTEGER NOT NULL,
+        temporary TEXT NOT NULL, -- or an ordinary id, where the device did not know that the server gives the ids
+        collection TEXT NOT NULL,
+        parent TEXT NOT NULL, -- with the ids that the server gave
+        id INTEGER NOT NULL,
+        PRIMARY KEY (space, temporary, collection, parent)
+    ) WITHOUT ROWID;
+    """,
 )

@@ -8,6 +8,7 @@ different.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from msgspec.structs import replace
 
@@ -15,63 +16,91 @@ from hinterland.client.local.connection import Connection, Key, Scope
 from hinterland.client.local.records import lift, refresh, text, touch, writes_in
 from hinterland.contract.changes import Write
 from hinterland.contract.identity import RecordId
-from hinterland.contract.temporary import Given, candidates, parent_of, renamed
+from hinterland.contract.temporary import Fields, Place, StandIns, candidates, is_stand_in
 
 
-def real_id(connection: Connection, scope: Scope, record_id: RecordId) -> RecordId:
-    """The id that the server gave for a stand-in, where it is known; any other as it is."""
-    if not isinstance(record_id, str):
-        return record_id
-    row = connection.execute(
-        "SELECT id FROM temporaries WHERE space = ? AND temporary = ?", (scope.space, record_id)
-    ).fetchone()
-    return record_id if row is None or row[0] is None else row[0]
+def real_id(connection: Connection, scope: Scope, key: Key) -> RecordId:
+    """The id of the record that is named by `key`, whose parent has real ids: the one that the server gave for a
+    stand-in, where it is known."""
+    return _known(connection, scope, [str(key[2])]).id(*key)
 
 
 def real_parent(connection: Connection, scope: Scope, parent: str) -> str:
     """A parent's path with the ids that are known in the place of stand-ins."""
-    return parent_of(parent, _known(connection, scope, parent.split("/")[1::2]))
+    return _known(connection, scope, parent.split("/")[1::2]).parent(parent)
 
 
 def real_write(connection: Connection, scope: Scope, write: Write) -> Write:
     """The write with the ids that are known in the place of stand-ins; its own creation keeps its id."""
-    return renamed(write, _known(connection, scope, candidates(write)))
+    fields = _fields(scope, write)
+    return _known(connection, scope, candidates(write, fields)).write(write, fields)
 
 
-def _known(connection: Connection, scope: Scope, names: Iterable[str]) -> Given:
-    found = {name: real_id(connection, scope, name) for name in names}
-    return {name: record_id for name, record_id in found.items() if record_id != name}
+def _fields(scope: Scope, write: Write) -> Fields:
+    shape = scope.shapes.get(write.collection)
+    return {} if shape is None else shape.collection.fields
 
 
-def give(connection: Connection, scope: Scope, given: Given) -> None:
-    """Put the real ids in the place of stand-ins, in the outbox and in the records that only this device has."""
+def _known(connection: Connection, scope: Scope, names: Iterable[str]) -> StandIns:
+    known = StandIns()
+    for name in names:
+        for collection, parent, record_id in connection.execute(
+            "SELECT collection, parent, id FROM temporaries WHERE space = ? AND temporary = ?", (scope.space, name)
+        ).fetchall():
+            known.add(Place(collection, parent, name), record_id)
+    return known
+
+
+def name_anew(connection: Connection, scope: Scope, writes: Iterable[Write]) -> None:
+    """What `writes` create under a stand-in that was used before is what it names from now on."""
+    places = [_place(write, write.id) for write in writes if write.act == "create" and is_stand_in(write.id)]
+    _drop(connection, scope, places)
+
+
+def _place(write: Write, name: RecordId) -> Place:
+    return Place(write.collection, write.parent, str(name))
+
+
+def _drop(connection: Connection, scope: Scope, places: Iterable[Place]) -> None:
     connection.executemany(
-        "INSERT INTO temporaries (space, temporary, id) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET id = excluded.id",
-        [(scope.space, stand_in, record_id) for stand_in, record_id in given.items()],
+        "DELETE FROM temporaries WHERE space = ? AND collection = ? AND parent = ? AND temporary = ?",
+        [(scope.space, *place) for place in places],
     )
+
+
+def give(connection: Connection, scope: Scope, given: StandIns, numbers: AbstractSet[int]) -> None:
+    """Put the real ids in the place of stand-ins, in the outbox and in the records that only this device has. They were
+    given to creations of the mutations with these `numbers`: a later creation under a stand-in is another record's."""
+    connection.executemany(
+        "INSERT INTO temporaries (space, collection, parent, temporary, id) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET id = excluded.id",
+        [(scope.space, *place, record_id) for place, record_id in given],
+    )
+    names = {place.name for place, _ in given}
     stale: list[Key] = []
     for number, column in connection.execute(
-        "SELECT number, writes FROM mutations WHERE space = ?", (scope.space,)
+        "SELECT number, writes FROM mutations WHERE space = ? ORDER BY number", (scope.space,)
     ).fetchall():
-        if any(name in column for name in given):
-            before = writes_in(column)
-            stale += _rename(connection, scope, number, before, [renamed(write, given) for write in before])
+        if any(name in column for name in names):
+            before, after = writes_in(column), list[Write]()
+            for write in before:
+                if number not in numbers and write.act == "create":
+                    given = given.without([write])
+                after.append(given.write(write, _fields(scope, write), is_whole=True))
+            stale += _rename(connection, scope, number, before, after)
     refresh(connection, scope, stale)
 
 
 def forget(connection: Connection, scope: Scope, numbers: Iterable[int]) -> None:
     """The server has forgotten what these mutations created, and may give other ids: the records have their stand-ins
     again, and so has whatever names them in the outbox, also by the ids that are forgotten."""
-    forgotten: dict[str, str] = {}
+    forgotten: dict[str, Place] = {}
     for number in numbers:
         row = connection.execute("SELECT writes, written FROM mutations WHERE number = ?", (number,)).fetchone()
         forgotten |= _given_in(*row)
     if not forgotten:
         return
-    connection.executemany(
-        "UPDATE temporaries SET id = NULL WHERE space = ? AND temporary = ?",
-        [(scope.space, stand_in) for stand_in in forgotten.values()],
-    )
+    _drop(connection, scope, forgotten.values())
     stale: list[Key] = []
     for number, writes, written in connection.execute(
         "SELECT number, writes, written FROM mutations WHERE space = ?", (scope.space,)
@@ -83,22 +112,24 @@ def forget(connection: Connection, scope: Scope, numbers: Iterable[int]) -> None
     refresh(connection, scope, stale)
 
 
-def _given_in(writes: str, written: str | None) -> dict[str, str]:
+def _given_in(writes: str, written: str | None) -> dict[str, Place]:
     """The paths of the records that the writes create under given ids, with the stand-ins of these."""
     pairs = zip(writes_in(writes), writes_in(written or writes), strict=True)
     return {
-        _path(write.parent, write.collection, write.id): str(said.id)
+        _path(write.parent, write.collection, write.id): _place(write, said.id)
         for write, said in pairs
         if write.act == "create" and write.id != said.id
     }
 
 
-def _said(write: Write, said: Write, forgotten: Mapping[str, str]) -> Write:
+def _said(write: Write, said: Write, forgotten: Mapping[str, Place]) -> Write:
     """`write` as it was `said`, with stand-ins in the place of forgotten ids also where it was said by these."""
-    record_id = forgotten.get(_path(write.parent, write.collection, write.id), said.id)
+    place = forgotten.get(_path(write.parent, write.collection, write.id))
+    record_id = said.id if place is None else place.name
     parts, named = write.parent.split("/"), said.parent.split("/")
     for end in range(2, len(parts) + 1, 2):
-        named[end - 1] = forgotten.get("/".join(parts[:end]), named[end - 1])
+        above = forgotten.get("/".join(parts[:end]))
+        named[end - 1] = named[end - 1] if above is None else above.name
     return replace(said, id=record_id, parent="/".join(named))
 
 
@@ -108,7 +139,9 @@ def _path(*parts: RecordId) -> str:
 
 def _renamed_whole(connection: Connection, scope: Scope, write: Write) -> Write:
     """The write with every id that is known, that of its own creation too."""
-    return renamed(write, _known(connection, scope, {*candidates(write), str(write.id)}))
+    fields = _fields(scope, write)
+    known = _known(connection, scope, {*candidates(write, fields), str(write.id)})
+    return known.write(write, fields, is_whole=True)
 
 
 def _rename(

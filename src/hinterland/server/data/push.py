@@ -48,7 +48,8 @@ class Pusher:
         """The fates, in order. A request that another process's write made fail is tried again with those after it."""
         results: list[Settled] = []
         for _ in range(_TRIES):
-            group = [forgetting, *requests[len(results) :]] if forgetting.acts else requests[len(results) :]
+            # Ids are forgotten last, so that the push that acknowledges them may still name records by stand-ins.
+            group = [*requests[len(results) :], *([forgetting] if forgetting.acts else ())]
             answers = await asyncio.gather(*self._writer.submit_all(group), return_exceptions=True)
             error = _take(answers, results)
             if error is None:

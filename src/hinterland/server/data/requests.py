@@ -33,8 +33,8 @@ class Answer(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a request did: its records in the order of its writes, the commit's `revision`, the ids that the
-    server gave to creations, by position, lost edits, the `answer` that its key keeps, and whether this is such an answer
+    """What a request did: its records in the order of its writes, the commit's `revision`, the ids that the server gave
+    to creations, by position, lost edits, the `answer` that its key keeps, and whether this is such an answer
     `replayed`."""
 
     records: tuple[Written, ...] = ()

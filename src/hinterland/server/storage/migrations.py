@@ -27,6 +27,6 @@ def steps(dialect: DialectName) -> list[list[str]]:
     ]
     stand_ins = [
         *statements.system_ddl(STAND_INS, dialect),
-        "CREATE INDEX _stand_ins_by_name ON _stand_ins (account, device, name)",
+        "CREATE INDEX _stand_ins_by_seq ON _stand_ins (account, device, seq)",
     ]
     return [first, ["CREATE INDEX _answers_at ON _answers (at)"], by_record, stand_ins]

@@ -162,14 +162,14 @@ STAND_INS = SystemTable(
     {
         "account": "text",
         "device": "text",
+        "name": "text",
         "seq": "integer",
         "position": "integer",  # of the creation in its mutation
         "collection": "text",
         "parent": "text",
-        "name": "text",
         "id": "integer",
     },
-    ("account", "device", "seq", "position"),
+    ("account", "device", "name", "seq", "position"),
 )
 
 SYSTEM_TABLES: tuple[SystemTable, ...] = (
