@@ -142,7 +142,7 @@ def test_a_value_that_no_index_holds(server_process: Serve, tmp_path: Path, data
         assert client.patch("/v1/records/books/b0", json={"title": "x" * 2_001}).status_code == 200
     assert server.terminate() == 0
     app = written(tmp_path, OLD.replace('"title": Text()', '"title": Text(index=True)', 1))
-    words = "books.title: 1 stored values have more than 2,000 bytes; shorten it, or leave it out"
+    words = "books.title: 1 stored value has more than 2,000 bytes; shorten it, or leave it out"
     for command in (("migrate",), ("serve", "--port", free_port())):
         assert words in told(hinterland(*command, app, "--data", data))
 

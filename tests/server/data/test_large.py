@@ -12,8 +12,9 @@ from hinterland.contract.changes import Write
 from hinterland.contract.fields import Json, Text
 from hinterland.contract.identity import Principal
 from hinterland.contract.query import Query
-from hinterland.contract.records import EVERYBODY, Collection, users
+from hinterland.contract.records import EVERYBODY, Collection, Rules, users
 from hinterland.kit.clock import ManualClock
+from hinterland.server.data import pull as pulling
 from hinterland.server.data.cursors import Seal
 from hinterland.server.data.reader import Page, Reader
 from hinterland.server.storage.protocol import PAGE_BYTES, Storage
@@ -29,6 +30,10 @@ BLOBS = Collection(
     ids="integer",
 )
 OTHERS = Collection(name="others", fields={"any": Json()}, rules=EVERYBODY)
+_OWN = "auth.id == record.owner"
+LETTERS = Collection(
+    name="letters", fields={"owner": Text(), "any": Json()}, rules=Rules(list=_OWN, view=_OWN, create="true")
+)
 SIZES = [PAGE_BYTES // 4, PAGE_BYTES // 4, PAGE_BYTES // 4, 10, PAGE_BYTES + 1, 10, PAGE_BYTES + 1, PAGE_BYTES // 2]
 PAGES = [[1, 2, 3, 4], [5], [6], [7], [8]]
 
@@ -36,7 +41,7 @@ PAGES = [[1, 2, 3, 4], [5], [6], [7], [8]]
 @pytest.fixture
 async def world(storage: Storage, clock: ManualClock) -> AsyncIterator[World]:
     """A data engine on each database, with records of these sizes in bytes, in several forms."""
-    async with opened(storage, clock, (users(), BLOBS, OTHERS)) as made:
+    async with opened(storage, clock, (users(), BLOBS, OTHERS, LETTERS)) as made:
         for number, size in enumerate(SIZES):
             forms = {"any": "x" * size}, {"any": "é" * ((size + 1) // 2)}, {"hidden": "x" * size}
             await made.write(Write(act="create", collection="blobs", body=forms[number % 3]))
@@ -105,6 +110,81 @@ async def test_hidden_texts_do_not_count(world: World) -> None:
     mine = (await page(world, caller=ADA)).records
     assert [record.id for record in mine] == [1]
     assert '"hidden":"yyy' in world.catalogue["blobs"].wire(ADA, mine[0])
+
+
+async def correspond(world: World, name: str, size: int) -> None:
+    """Letters that Ben gets, loses and never sees, the latter of this size."""
+    hidden, seen = {"owner": "ada", "any": "x" * size}, {"owner": "ben", "any": "y" * 1_000}
+    for number in range(3):
+        mine, other, passed_on = (f"{name}-{each}{number}" for each in ("m", "o", "p"))
+        await world.write(Write(act="create", collection="letters", id=other, body=hidden))
+        await world.write(Write(act="create", collection="letters", id=mine, body=seen))
+        await world.write(Write(act="create", collection="letters", id=passed_on, body=seen))
+        await world.write(
+            Write(act="patch", collection="letters", id=other, body={"any": "z" * size}),
+            Write(act="patch", collection="letters", id=passed_on, body=hidden),
+        )
+        await world.write(Write(act="patch", collection="letters", id=passed_on, body={"any": "z" * size}))
+        await world.write(Write(act="delete", collection="letters", id=passed_on))
+        await world.write(Write(act="delete", collection="letters", id=other))
+    await world.write(
+        Write(act="patch", collection="letters", id=f"{name}-m0", body={"owner": "ada", "any": "x" * size})
+    )
+
+
+@pytest.mark.parametrize(("limit", "read"), [(500, 1_000), (3, 1_000), (1, 1_000), (500, 20), (500, 1)])
+async def test_hidden_changes_do_not_count(
+    world: World, monkeypatch: pytest.MonkeyPatch, limit: int, read: int
+) -> None:
+    """Where a pull of the log ends, and how many there are, is the same whatever size the records have that its caller
+    can't see: by the limit, or by how many changes were read, pages without any among them."""
+    monkeypatch.setattr(pulling, "_LOG_READ", read)
+    cursor = (await world.pull(BEN, "letters")).cursor
+    told = []
+    for name, size in (("a", 0), ("b", PAGE_BYTES // 3), ("c", PAGE_BYTES + 1)):
+        base = world.cursors.read(cursor).revision
+        await correspond(world, name, size)
+        pages, has_more = [], True
+        while has_more:
+            page = await world.pull(BEN, "letters", cursor=cursor, limit=limit)
+            cursor, has_more = page.cursor, page.more
+            changes = [(change.kind, str(change.id)[2:], change.revision - base) for change in page.changes]
+            pages.append((changes, world.cursors.read(cursor).revision - base, has_more))
+        told.append(pages)
+    assert told == [told[0]] * 3
+    assert (len(told[0]) > 1) is (limit < 500 or read < 50)
+    assert any(not changes for changes, _, _ in told[0]) is (read == 1)
+
+
+async def test_a_pull_past_very_much(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pull passes a bounded amount of hidden texts, so that it ends in time whatever others write; the next goes
+    on."""
+    monkeypatch.setattr(pulling, "_LOG_BYTES", 10_000)
+    cursor = (await world.pull(BEN, "letters")).cursor
+    for id, owner in zip("abc", ("ada", "ada", "ben"), strict=True):
+        body = {"owner": owner, "any": "x" * 10_000}
+        await world.write(Write(act="create", collection="letters", id=id, body=body))
+    ids = []
+    for _ in range(3):
+        page = await world.pull(BEN, "letters", cursor=cursor)
+        cursor = page.cursor
+        ids.append(([change.id for change in page.changes], page.more))
+    assert ids == [([], True), ([], True), (["c"], False)]
+
+
+async def test_what_is_shown_ends_a_page(world: World) -> None:
+    """A page of the log ends at the end of the commit in which what it shows is large, each record counted as it was
+    last."""
+    cursor = (await world.pull(BEN, "letters")).cursor
+    for id, size in (("a", PAGE_BYTES * 3 // 4), ("b", PAGE_BYTES * 3 // 4), ("c", PAGE_BYTES * 3 // 4), ("d", 10)):
+        await world.write(Write(act="create", collection="letters", id=id, body={"owner": "ben", "any": "x" * size}))
+        await world.write(Write(act="patch", collection="letters", id="a", body={"any": size}))
+    ids = []
+    for _ in range(2):
+        page = await world.pull(BEN, "letters", cursor=cursor)
+        cursor = page.cursor
+        ids.append([change.id for change in page.changes])
+    assert ids == [["b", "a", "c"], ["d", "a"]]
 
 
 async def test_a_pull_of_large_records(world: World) -> None:

@@ -334,7 +334,7 @@ async def test_an_index_that_is_added(database: Database, groups: tuple[tuple[st
     old = notes(x=Text(), y=Text())
     indexed = notes(indexes=groups, x=Text(index=not groups), y=Text())
     await stored(database, old, {"id": "a", "x": "é" * 1_001}, {"id": "b", "x": "short"})
-    with pytest.raises(StorageError, match=r"notes.x: 1 stored values have more than [12],000 bytes; shorten it") as no:
+    with pytest.raises(StorageError, match=r"notes.x: 1 stored value has more than [12],000 bytes; shorten it") as no:
         async with serving(database, indexed):
             pass
     assert (await changed(database, indexed)).problems == (str(no.value),)

@@ -6,7 +6,7 @@ is told as it was then, from the log, so that the log can be read on from there 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any, NamedTuple
 
@@ -20,12 +20,14 @@ from hinterland.server.data import devices
 from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.data.conditions import source
 from hinterland.server.data.cursors import CHANGED, Cursor, Cursors
+from hinterland.server.data.state import RecordKey
 from hinterland.server.data.views import Delta, SeenChange, Version, View, Views, change_text, version
 from hinterland.server.storage.protocol import PAGE_BYTES, Head, LogEntry, Snapshot, Storage, StoredRecord, octets
 from hinterland.server.storage.reading import pause
 
 _LOG_PAGE = 500
-_LOG_READ = 5_000  # changes that one pull looks at, whether or not they concern the caller
+_LOG_READ = 1_000  # changes that one pull looks at, whether or not they concern the caller
+_LOG_BYTES = 64 * PAGE_BYTES  # of their records: about a second, far beyond what `_LOG_READ` usually lets through
 _encode = msgspec.json.Encoder().encode
 _EMPTY = b'{"changes":['
 
@@ -183,40 +185,60 @@ class Page:
     # ------------------------------------------------------------ the log
 
     async def _follow(self) -> None:
-        touched: dict[tuple[str, str, RecordId], Delta] = {}
-        room, read, held = self.room, 0, 0
-        size = room
-        while self._lacks_log and len(touched) < room and read < _LOG_READ and held < PAGE_BYTES:
+        """Read the log on. Where that ends depends on what the caller is shown and on how many changes were read, and
+        not on how large the others are, below `_LOG_BYTES`; nothing is kept of what is hidden."""
+        shown = ShownChanges(self.views)
+        size = self.room
+        while self._lacks_log and self._reads_on(shown):
             entries = await self.snapshot.log(self.cursor.revision, min(size, _LOG_PAGE), collections=self.views)
-            last = (entries[-1].commit, entries[-1].check) if entries else self.head[:2]
-            self._move(revision=last[0], check=last[1])
-            read += len(entries)
-            mine = [entry for entry in entries if entry.collection in self.views]
-            held += sum(_weight(entry) for entry in mine)
-            _gather(mine, touched)
-            size = room - len(touched) if mine else size * 2
-        for index, ((collection, _, _), delta) in enumerate(touched.items()):
-            await pause(index, len(touched))
-            if (seen := self.views[collection].change(delta)) is not None:
-                self._add(change_text(seen, collection, delta))
+            end = self.head[:2]
+            for index, entry in enumerate(entries):
+                if index and entry.commit != end[0] and not self._reads_on(shown):
+                    break
+                shown.add(entry)
+                end = (entry.commit, entry.check)
+                await pause(index, len(entries))
+            self._move(revision=end[0], check=end[1])
+            size *= 2
+        self.changes += shown.texts.values()
+        self.size += shown.size
+
+    def _reads_on(self, shown: ShownChanges) -> bool:
+        has_room = len(shown.texts) < self.room and self.size + shown.size < PAGE_BYTES
+        return has_room and shown.read < _LOG_READ and shown.passed < _LOG_BYTES
 
     @property
     def _lacks_log(self) -> bool:
         return self.cursor.revision < self.head.revision
 
 
-def _weight(entry: LogEntry) -> int:
-    """How much of `PAGE_BYTES` a change holds."""
-    return sum(record.size for record in (entry.before, entry.after) if record is not None)
+class ShownChanges:
+    """What the `views` tell of the log's changes: each record's joined to one, as JSON `texts` in the order of the last
+    of them, with their `size` in bytes. `read`: how many changes were looked at; `passed`: the bytes of their records.
+    """
 
+    def __init__(self, views: Mapping[str, View]) -> None:
+        self.texts: dict[RecordKey, str] = {}
+        self.size = self.read = self.passed = 0
+        self._views = views
+        self._was_seen: dict[RecordKey, bool] = {}  # before the record's first change
 
-def _gather(entries: Sequence[LogEntry], touched: dict[tuple[str, str, RecordId], Delta]) -> None:
-    """Join each record's changes to one, in the order of the last of them."""
-    for entry in entries:
+    def add(self, entry: LogEntry) -> None:
+        """Go on by one change."""
+        self.read += 1
+        view = self._views.get(entry.collection)
+        if view is None:
+            return
+        self.passed += sum(record.size for record in (entry.before, entry.after) if record is not None)
         key = (entry.collection, entry.parent, entry.id)
-        earlier = touched.pop(key, None)
-        before = version(entry.before) if earlier is None else earlier.before
-        touched[key] = Delta(entry.parent, entry.id, entry.revision, before, version(entry.after))
+        if (was_seen := self._was_seen.get(key)) is None:
+            was_seen = self._was_seen[key] = entry.before is not None and view.sees(Version(entry.before))
+        elif (earlier := self.texts.pop(key, None)) is not None:
+            self.size -= octets(earlier)
+        if (seen := view.outcome(version(entry.after), was_seen=was_seen)) is not None:
+            text = change_text(seen, view.name, Delta(entry.parent, entry.id, entry.revision, None, None))
+            self.texts[key] = text
+            self.size += octets(text)
 
 
 async def _settled(snapshot: Snapshot, caller: Principal, device: str, page: Page) -> int:

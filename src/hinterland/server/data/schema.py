@@ -55,7 +55,8 @@ async def too_long(
             (count,) = (await storage.fetch(sql, (limit,)))[0]
             if count:
                 most = own_limit(collection.fields[name], limit)
-                reasons.append(f"{collection.name}.{name}: {count} stored values have more than {most:,} bytes")
+                values = "1 stored value has" if count == 1 else f"{count:,} stored values have"
+                reasons.append(f"{collection.name}.{name}: {values} more than {most:,} bytes")
     return reasons
 
 

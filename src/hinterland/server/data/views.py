@@ -191,10 +191,16 @@ class View:
         and a deletion tell the id alone, and only where the record was seen before. `meter`: see `sees`.
         """
         was_seen = delta.before is not None and self.sees(delta.before, meter, is_alone=is_alone)
-        if delta.after is not None and self.sees(delta.after, meter, is_alone=is_alone):
-            return SeenChange("update" if was_seen else "create", self.text(delta.after))
+        return self.outcome(delta.after, meter, was_seen=was_seen, is_alone=is_alone)
+
+    def outcome(
+        self, after: Version | None, meter: Meter | None = None, *, was_seen: bool, is_alone: bool = False
+    ) -> SeenChange | None:
+        """`change` of a record of which is known whether it `was_seen` before."""
+        if after is not None and self.sees(after, meter, is_alone=is_alone):
+            return SeenChange("update" if was_seen else "create", self.text(after))
         if was_seen:
-            return SeenChange("delete" if delta.after is None else "left")
+            return SeenChange("delete" if after is None else "left")
         return None
 
     def condition(self) -> tuple[str, list[Any]] | None:
