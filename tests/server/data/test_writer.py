@@ -15,12 +15,13 @@ from hinterland.contract.records import Document
 from hinterland.kit.clock import ManualClock
 from hinterland.server.data import writer
 from hinterland.server.data.requests import Answer, Key, Outcome, WriteRequest
+from hinterland.server.data.state import Deferred
 from hinterland.server.data.writer import MAX_GROUP, Writer
 from hinterland.server.security.sessions import Actor
 from hinterland.server.storage.failures import Deadlock, FateUnknown
 from hinterland.server.storage.protocol import Storage
 from hinterland.server.storage.system import ASSIGNED, Drop, Expect, LostRace, Put, RowAct
-from tests.server.data.world import ADA, ADMIN, BEN, World, delete, note, opened, patch
+from tests.server.data.world import ADA, ADMIN, BEN, HANGING, World, delete, note, opened, patch
 from tests.server.refused import refused
 
 
@@ -345,3 +346,17 @@ async def test_a_lone_loser_is_told(lite: World) -> None:
     """A request that lost a race alone is told of it, so that whoever asked looks again."""
     with pytest.raises(LostRace):
         await lite.writer.submit(request(note("a"), acts=[Expect("_accounts", {"id": "x"}, {"email": "e"})]))
+
+
+async def test_a_deferral_without_an_end(lite: World) -> None:
+    """A request that is deferred though nothing was written before it is answered with an error: it is not tried for
+    ever, and the others of the group are written."""
+
+    def deferring(id: RecordId, old: Document | None, new: Document | None, by: Actor) -> list[RowAct]:
+        raise Deferred
+
+    lite.writer.companions = {"posts": deferring}
+    endless = request(Write(act="create", collection="posts"))
+    async with asyncio.timeout(HANGING):
+        assert await settle(lite, request(note("a")), endless, request(note("b"))) == ["", "RuntimeError", ""]
+    assert await ids(lite, "notes") == ["a", "b"]

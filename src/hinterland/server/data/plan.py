@@ -23,7 +23,7 @@ from hinterland.server.data.descendants import Descendants
 from hinterland.server.data.given_ids import fields_of
 from hinterland.server.data.merging import Edit, Past, merged
 from hinterland.server.data.requests import Times, WriteRequest, Written
-from hinterland.server.data.state import UNWRITTEN, Deferred, RecordKey, Records, State
+from hinterland.server.data.state import UNWRITTEN, Deferred, RecordKey, Records, State, UniqueValue
 from hinterland.server.data.weights import Weights
 from hinterland.server.security.sessions import Actor
 from hinterland.server.storage import statements
@@ -64,6 +64,8 @@ class Plan:
         self.lost: list[Lost] = []
         self._weights = Weights(max_record_bytes)
         self.found = 0  # the last revision of the records that were there already as they are asked for
+        self.holders: dict[UniqueValue, list[RecordKey]] = {}
+        """The records that were given a value of a unique field; some may have another one again."""
         self._mine: dict[RecordKey, StoredRecord | None] = {}
         self._created: dict[str, list[RecordKey]] = {}
 
@@ -162,7 +164,7 @@ class Plan:
         created = times.created or self.instant
         after = self._stored(entry, key, document, created, times.updated or created)
         self._ask(entry, "create", after, document)
-        if before is not None and self._is_repeated(entry, body, before, after):
+        if before is not None and self._is_repeated(entry, key, body, before, after):
             self.found = max(self.found, before.revision)
             self.written.append(Written(entry.name, key[2], key[1], before, before))
             return
@@ -172,13 +174,16 @@ class Plan:
             raise Refusal("conflict", f"{entry.name}/{key[2]} exists already")
         await self._stage(entry, key, None, after, document)
 
-    def _is_repeated(self, entry: Entry, body: Document, before: StoredRecord, after: StoredRecord) -> bool:
+    def _is_repeated(
+        self, entry: Entry, key: RecordKey, body: Document, before: StoredRecord, after: StoredRecord
+    ) -> bool:
         """Whether a device creates what is there already, word by word: a copy of its store did, and is forgotten.
 
         Fields that are hidden from its user are not compared, and to send one is to create another record: else the
         answer would confirm a guess.
         """
-        if self.request.step is None or not self._can_view(entry, before):
+        is_own = key in self._mine  # a record is created once in a request, however equal
+        if is_own or self.request.step is None or not self._can_view(entry, before):
             return False
         old, new = documents.document_of(before), documents.document_of(after)
         hidden = frozenset() if self._is_free else entry.hidden_of(self.request.caller, before, old)
@@ -367,9 +372,13 @@ class Plan:
                 continue
             sql = f"SELECT _parent, id FROM {entry.table.name} WHERE {statements.quote(name)} = ?"
             column = statements.column_writer(entry.collection.fields[name])(value)
-            for parent, id in await self.state.transaction.fetch(sql, (column,)):
-                if (parent, id) != key[1:] and await self._has((entry.name, parent, id), name, value):
+            stored = await self.state.transaction.fetch(sql, (column,))
+            held = (entry.name, name, column)
+            others = {*((entry.name, *row) for row in stored), *self.state.holders(held), *self.holders.get(held, ())}
+            for other in others - {key}:
+                if await self._has(other, name, value):
                     raise unique(name)
+            self.holders.setdefault(held, []).append(key)
 
     async def _has(self, key: RecordKey, name: str, value: Any) -> bool:
         """Whether the record has the value still, after what the group and this request do to it."""

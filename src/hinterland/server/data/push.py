@@ -12,6 +12,7 @@ from hinterland.server.data.devices import Device, step_of
 from hinterland.server.data.requests import Outcome, Step, WriteRequest
 from hinterland.server.data.writer import Writer
 from hinterland.server.storage.protocol import Storage
+from hinterland.server.storage.system import LostRace
 
 _TRIES = 3
 
@@ -54,9 +55,9 @@ class Pusher:
             error = _take(answers, results)
             if error is None:
                 return results
-            if not isinstance(error, Refusal) or error.code != "conflict":
+            if not isinstance(error, LostRace):
                 raise error
-        raise Refusal("unavailable", "another process keeps writing the same records: try again", retry_after=1)
+        raise Refusal("unavailable", "another process keeps writing the same records; retry shortly", retry_after=1)
 
 
 def _take(answers: Sequence[Outcome | BaseException], results: list[Settled]) -> BaseException | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from hinterland.contract.identity import RecordId
@@ -11,10 +12,12 @@ from hinterland.server.data.given_ids import GivenIds
 from hinterland.server.data.new_ids import NewIds
 from hinterland.server.data.requests import Companion
 from hinterland.server.storage.protocol import Change, LogEntry, Since, StoredRecord, Transaction
-from hinterland.server.storage.system import SYSTEM_TABLES, Put, Row, RowAct
+from hinterland.server.storage.system import SYSTEM_TABLES, Amend, Drop, Put, Row, RowAct
 
 RecordKey = tuple[str, str, RecordId]
 Records = Mapping[RecordKey, StoredRecord | None]
+UniqueValue = tuple[str, str, Any]
+"""A collection, its unique field, and what the field's column holds."""
 Span = tuple[str, str]
 """The first and the last of the parents whose records are meant."""
 KEYS_OF = {table.name: table.key for table in SYSTEM_TABLES}
@@ -42,7 +45,9 @@ class State:
         self._records: dict[RecordKey, StoredRecord | None] = {}
         self._changes: dict[RecordKey, list[Change]] = {}
         self._created: dict[str, list[RecordKey]] = {}
+        self._holders: dict[UniqueValue, list[RecordKey]] = {}
         self._rows: dict[tuple[str, tuple[Any, ...]], Row | None] = {}
+        self._edits: dict[str, list[Drop | Amend]] = {}  # of system rows, by table
 
     async def record(self, collection: str, parent: str, id: RecordId) -> StoredRecord | None:
         """A record, locked for this transaction."""
@@ -53,9 +58,12 @@ class State:
 
     async def row(self, table: str, key: Row) -> Row | None:
         """A system row by its key."""
-        staged = (table, tuple(key.values()))
+        staged = (table, tuple(key[name] for name in KEYS_OF[table]))
         if staged not in self._rows:
-            self._rows[staged] = await self.transaction.row(table, key)
+            row = await self.transaction.row(table, key)
+            for act in self._edits.get(table, ()):
+                row = _after(row, act)
+            self._rows[staged] = row
         return self._rows[staged]
 
     async def below(self, collection: str, parents: Span) -> AsyncGenerator[Records, None]:
@@ -90,9 +98,21 @@ class State:
             await asyncio.sleep(0)
         yield self._changes.get(key, ())
 
-    def stage(self, records: Records, changes: Sequence[Change], acts: Sequence[RowAct]) -> None:
+    def holders(self, value: UniqueValue) -> Sequence[RecordKey]:
+        """The records to which the group is about to give the value of a unique field, or gave it for a while."""
+        return self._holders.get(value, ())
+
+    def stage(
+        self,
+        records: Records,
+        changes: Sequence[Change],
+        acts: Sequence[RowAct],
+        holders: Mapping[UniqueValue, Sequence[RecordKey]] = MappingProxyType({}),
+    ) -> None:
         """Show later requests what this one is about to write."""
         self._records.update(records)
+        for value, keys in holders.items():
+            self._holders.setdefault(value, []).extend(keys)
         for change in changes:
             key = key_of(change)
             self._changes.setdefault(key, []).append(change)
@@ -103,6 +123,18 @@ class State:
                 self.given_ids.stage(act.row)
             elif isinstance(act, Put):
                 self._rows[act.table, tuple(act.row[name] for name in KEYS_OF[act.table])] = act.row
+            elif isinstance(act, Drop | Amend):
+                self._edits.setdefault(act.table, []).append(act)
+                for staged, row in self._rows.items():
+                    if staged[0] == act.table:
+                        self._rows[staged] = _after(row, act)
+
+
+def _after(row: Row | None, act: Drop | Amend) -> Row | None:
+    """A system row as `act` leaves it."""
+    if row is None or any(row[name] != value for name, value in act.where.items()):
+        return row
+    return None if isinstance(act, Drop) else {**row, **act.columns}
 
 
 def key_of(change: Change) -> RecordKey:

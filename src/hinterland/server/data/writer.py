@@ -13,7 +13,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from hinterland.contract import values
 from hinterland.contract.errors import Refusal
@@ -178,7 +178,10 @@ class Writer:
             self.wake()
 
     async def _retry_alone(self, waiting: Waiting, error: Exception) -> None:
-        """Try again what another process got in the way of; a repetition then finds the answer that the other gave."""
+        """Try again what another process got in the way of; a repetition then finds the answer that the other gave.
+
+        What a device's writes are refused with every time is their outcome, so that they hold up no others.
+        """
         for _ in range(_ALONE_TRIES):
             if not _may_retry(waiting[0], error):
                 break
@@ -189,14 +192,20 @@ class Writer:
             else:
                 self.wake()
                 return
+        if waiting[0].step is not None and _is_refusal(error):
+            await self._try([waiting], error)
+            return
         _fail(waiting[1], Refusal("unavailable", retry_after=1) if isinstance(error, Deadlock) else error)
 
-    async def _try(self, group: list[Waiting]) -> list[Decided]:
-        """Decide and write the group in one transaction; a request's own refusal is set on its future."""
+    async def _try(self, group: list[Waiting], ending: Refusal | None = None) -> list[Decided]:
+        """Decide and write the group in one transaction; a request's own refusal is set on its future.
+
+        `ending`: what the database has refused the writes of a device with, again and again; it is their outcome.
+        """
         now = self.clock.now()
         async with self.storage.transaction() as transaction:
             decided, refused, deferred = await self._decide(
-                group, State(transaction, self.companions, self._new_ids), now
+                group, State(transaction, self.companions, self._new_ids), now, ending
             )
             outcomes = await self._write(transaction, decided, now)
         for subject in [act.subject for item in decided for act in item.acts if isinstance(act, Signal)]:
@@ -210,7 +219,7 @@ class Writer:
         return decided
 
     async def _decide(
-        self, group: list[Waiting], state: State, now: float
+        self, group: list[Waiting], state: State, now: float, ending: Refusal | None = None
     ) -> tuple[list[Decided], list[tuple[asyncio.Future[Outcome], Exception]], list[Waiting]]:
         decided: list[Decided] = []
         refused: list[tuple[asyncio.Future[Outcome], Exception]] = []
@@ -218,9 +227,12 @@ class Writer:
         size = 0
         for index, (request, answer) in enumerate(group):
             try:
-                item = await self._decide_one(request, answer, state, now, instant)
+                item = await self._decide_one(request, answer, state, now, instant, ending)
             except Deferred:
-                return decided, refused, group[index:]
+                if index > 0:
+                    return decided, refused, group[index:]
+                # There is nothing that it could wait for: the next group would begin with it again, and so on.
+                refused.append((answer, RuntimeError("a write was deferred that nothing was written before")))
             except (Deadlock, LostRace):
                 raise
             except Exception as error:
@@ -233,14 +245,22 @@ class Writer:
                     break  # nobody looks at the state any more
                 step = item.request.step if item.plan is not None else None
                 records = item.plan.records if item.plan is not None else {}
-                state.stage(records, item.changes, [*item.acts, *(devices.taken(step) if step is not None else ())])
+                holders = item.plan.holders if item.plan is not None else {}
+                acts = [*item.acts, *(devices.taken(step) if step is not None else ())]
+                state.stage(records, item.changes, acts, holders)
                 size += item.plan.size if item.plan is not None else 0
                 if size > _GROUP_BYTES:
                     return decided, refused, group[index + 1 :]
         return decided, refused, []
 
     async def _decide_one(
-        self, request: WriteRequest, answer: asyncio.Future[Outcome], state: State, now: float, instant: str
+        self,
+        request: WriteRequest,
+        answer: asyncio.Future[Outcome],
+        state: State,
+        now: float,
+        instant: str,
+        ending: Refusal | None,
     ) -> Decided:
         is_repeatable = request.key is not None or request.step is not None
         known = await self._known(request, state) if is_repeatable else None
@@ -256,6 +276,8 @@ class Writer:
             acts = [*devices.settle(request.step, heard, now), *_kept(request, heard.ids, given)]
             return Decided(request, answer, [], acts, None, Outcome(settled=heard), guards)
         try:
+            if ending is not None:
+                raise ending
             plan = await Plan(request, state, self.catalogue, now, instant, self.max_record_bytes, given).run()
         except Refusal as error:
             if request.step is None or error.status >= 500:  # the server's own trouble is nobody's fate
@@ -317,7 +339,14 @@ def _kept(request: WriteRequest, ids: Mapping[int, RecordId], given: StandIns) -
 
 def _may_retry(request: WriteRequest, error: Exception) -> bool:
     is_repeatable = request.key is not None or request.step is not None
-    return isinstance(error, Deadlock) or (isinstance(error, LostRace) and is_repeatable)
+    is_raced = isinstance(error, LostRace) or (request.step is not None and _is_refusal(error))
+    return isinstance(error, Deadlock) or (is_raced and is_repeatable)
+
+
+def _is_refusal(error: Exception) -> TypeGuard[Refusal]:
+    """Whether the database refused the writes for what they are, such as a value that must be unique: another process
+    may have been faster, which the next look shows."""
+    return isinstance(error, Refusal) and error.status < 500
 
 
 def _fail(answer: asyncio.Future[Outcome], error: Exception) -> None:

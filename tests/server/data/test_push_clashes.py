@@ -1,0 +1,130 @@
+"""Mutations whose writes clash with one another, or with others' of the same group."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import count
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hinterland.contract.changes import Write
+from hinterland.contract.errors import Refusal
+from hinterland.contract.sync import Mutation, PushResult
+from hinterland.server.data.state import State
+from hinterland.server.storage.system import Amend, Drop, Put
+from tests.server.data.world import ADA, ADMIN, BEN, HANGING, World, delete, note, patch
+
+
+def mutation(seq: int, *writes: Write) -> Mutation:
+    return Mutation(seq=seq, id=f"m{seq}", writes=[*writes])
+
+
+def outcomes(result: PushResult) -> list[tuple[str, str]]:
+    return [(s.status, "" if s.problem is None else s.problem.code) for s in result.results]
+
+
+async def push(world: World, *mutations: Mutation, device: str = "d1") -> PushResult:
+    async with asyncio.timeout(HANGING):
+        return await world.push(ADA, *mutations, device=device)
+
+
+async def test_one_record_created_twice(world: World) -> None:
+    """A mutation that creates one record twice, in equal words or not, is refused whole and holds up nobody."""
+    same = note("a", "ada", title="x")
+    result = await push(world, mutation(1, same, same), mutation(2, same), mutation(3, same), mutation(4, note("b")))
+    assert outcomes(result) == [("refused", "conflict"), ("applied", ""), ("applied", ""), ("applied", "")]
+    assert (await push(world, mutation(5, delete("notes", "a"), same, patch("notes", "a", title="y")))).settled == 5
+    assert (await world.visible(ADMIN, "notes"))["notes", "", "a"]["title"] == "y"
+
+
+async def test_a_unique_value_twice_in_a_mutation(world: World) -> None:
+    """A mutation that gives one unique value to two records is refused with `conflict`, and the next ones go on."""
+    clash = mutation(1, note("a", "ada", slug="s"), note("b", "ada", slug="s"))
+    swap = mutation(
+        3, patch("notes", "c", slug=None), patch("notes", "d", slug="c"), patch("notes", "c", slug="d")
+    )  # fmt: skip
+    both = mutation(2, note("c", "ada", slug="c"), note("d", "ada", slug="d"))
+    late = mutation(4, note("e", "ada", slug="c"))
+    expected = [("refused", "conflict"), ("applied", ""), ("applied", ""), ("refused", "conflict")]
+    assert outcomes(await push(world, clash, both, swap, late)) == expected
+    seen = await world.visible(ADMIN, "notes")
+    assert {key[2]: record["slug"] for key, record in seen.items()} == {"c": "d", "d": "c"}
+    again = mutation(5, delete("notes", "c"), note("f", "ada", slug="d"))
+    assert outcomes(await push(world, again)) == [("applied", "")]
+
+
+async def test_a_unique_value_of_two_devices(world: World) -> None:
+    """Of two devices that want one unique value at the same time one has it, and the other hears `conflict`."""
+    for number in range(5):
+        pushes = [
+            push(world, mutation(number + 1, note(f"{device}{number}", "ada", slug=f"s{number}")), device=device)
+            for device in ("d1", "d2")
+        ]
+        ended = [outcomes(result)[0] for result in await asyncio.gather(*pushes)]
+        assert sorted(ended) == [("applied", ""), ("refused", "conflict")]
+
+
+async def test_what_only_the_database_refuses(lite: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writes of a device that the database refuses every time are settled as refused, and those behind them go on."""
+    entry = lite.catalogue["notes"]
+    monkeypatch.setattr(entry, "unique", ())  # as if an administrator had made an index of their own
+    result = await push(
+        lite, mutation(1, note("a", "ada", slug="s")), mutation(2, note("b", "ada", slug="s")), mutation(3, note("c"))
+    )
+    assert outcomes(result) == [("applied", ""), ("refused", "conflict"), ("applied", "")]
+    assert {key[2] for key in await lite.visible(ADMIN, "notes")} == {"a", "c"}
+    with pytest.raises(Refusal) as caught:  # who waits for the answer is told, and nothing is tried again
+        await lite.write(note("d", slug="s"))
+    assert caught.value.code == "conflict"
+
+
+async def test_a_groups_rows(lite: World) -> None:
+    """The next request of a group sees system rows as those before it will put, change and delete them."""
+    key = {"account": "ada", "device": "d1"}
+    async with lite.storage.transaction() as transaction:
+        state = State(transaction, {}, lite.writer._new_ids)
+        assert await state.row("_devices", key) is None
+        state.stage({}, [], [Put("_devices", {**key, "settled": 3})])
+        assert await state.row("_devices", dict(reversed(key.items()))) == {**key, "settled": 3}
+        state.stage({}, [], [Amend("_devices", {"account": "ada"}, {"settled": 4})])
+        assert (await state.row("_devices", key) or {})["settled"] == 4
+        state.stage({}, [], [Drop("_devices", {"account": "ben"}), Drop("_devices", {"device": "d1"})])
+        assert await state.row("_devices", key) is None
+
+
+async def test_rows_read_after_their_change(lite: World) -> None:
+    """What the database still holds, the next request of a group sees as it will be."""
+    await lite.push(ADA, mutation(1, note("a", "ada")))
+    await lite.push(BEN, mutation(1, note("b", "ben")))
+    async with lite.storage.transaction() as transaction:
+        state = State(transaction, {}, lite.writer._new_ids)
+        state.stage({}, [], [Drop("_devices", {"account": "ada"})])
+        assert await state.row("_devices", {"account": "ada", "device": "d1"}) is None
+        assert await state.row("_devices", {"account": "ben", "device": "d1"}) is not None
+
+
+_NUMBERS = count()
+_WRITES = st.one_of(
+    st.builds(lambda id, slug: note(id, "ada", slug=slug), st.sampled_from("ab"), st.sampled_from(["x", "y", None])),
+    st.builds(lambda id, slug: patch("notes", id, slug=slug), st.sampled_from("ab"), st.sampled_from(["x", "y", None])),
+    st.builds(lambda id: delete("notes", id), st.sampled_from("ab")),
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.lists(_WRITES, min_size=1, max_size=4), min_size=1, max_size=6))
+async def test_a_push_ends_as_its_mutations_one_by_one(lite: World, parts: list[list[Write]]) -> None:
+    """Mutations that are pushed together end as they do one by one, whatever in them clashes: each is settled."""
+    ends = []
+    for device, size in (("together", len(parts)), ("apart", 1)):
+        for id in "ab":
+            if ("notes", "", id) in await lite.visible(ADMIN, "notes"):
+                await lite.write(delete("notes", id))
+        name = f"{device}{next(_NUMBERS)}"
+        mutations = [Mutation(seq=n, id=f"{name}{n}", writes=writes) for n, writes in enumerate(parts, 1)]
+        results = [await push(lite, *mutations[at : at + size], device=name) for at in range(0, len(parts), size)]
+        seen = await lite.visible(ADMIN, "notes")
+        ends.append(([end for r in results for end in outcomes(r)], {key[2]: r["slug"] for key, r in seen.items()}))
+    assert ends[0] == ends[1]
