@@ -13,24 +13,24 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
-from typing import NamedTuple, TypeGuard
+from typing import TypeGuard
 
 from hinterland.contract import values
 from hinterland.contract.errors import Refusal
-from hinterland.contract.identity import RecordId
 from hinterland.contract.sync import Settled
 from hinterland.contract.temporary import StandIns
 from hinterland.kit.clock import Clock
-from hinterland.server.data import devices, given_ids
+from hinterland.server.data import devices
 from hinterland.server.data.catalogue import Catalogue
+from hinterland.server.data.decided import Decided, assigned, finished, kept, numbered, outcome_of, replayed
 from hinterland.server.data.new_ids import NewIds
 from hinterland.server.data.plan import Plan
-from hinterland.server.data.requests import Answer, Companion, Outcome, WriteRequest, Written
-from hinterland.server.data.state import UNWRITTEN, Deferred, RecordKey, State, key_of
+from hinterland.server.data.requests import Companion, Outcome, WriteRequest
+from hinterland.server.data.state import Deferred, RecordKey, State
 from hinterland.server.settings import MAX_RECORD_BYTES
 from hinterland.server.storage.failures import Deadlock, FateUnknown
-from hinterland.server.storage.protocol import Change, Storage, StoredRecord, Transaction
-from hinterland.server.storage.system import Assigned, Expect, LostRace, Put, Row, RowAct, Signal
+from hinterland.server.storage.protocol import Storage, StoredRecord, Transaction
+from hinterland.server.storage.system import Expect, LostRace, RowAct, Signal
 
 log = logging.getLogger("hinterland.writer")
 MAX_GROUP = 256  # requests that share a transaction, as long as their writes are not many more
@@ -47,18 +47,6 @@ class _Trouble(Exception):
 
 class _Rehearsed(Exception):
     """Ends the transaction of a rehearsal, so that nothing of it stays."""
-
-
-class Decided(NamedTuple):
-    """A request of the group that is about to be written."""
-
-    request: WriteRequest
-    answer: asyncio.Future[Outcome]
-    changes: list[Change]
-    acts: list[RowAct]
-    plan: Plan | None
-    outcome: Outcome | None
-    guards: Sequence[RowAct] = ()
 
 
 class Writer:
@@ -273,7 +261,7 @@ class Writer:
         heard = await devices.heard(request.step, state) if request.step is not None else None
         if heard is not None and request.step is not None:
             guards: list[RowAct] = [devices.guard(request.step)] if self._has_rivals else []
-            acts = [*devices.settle(request.step, heard, now), *_kept(request, heard.ids, given)]
+            acts = [*devices.settle(request.step, heard, now), *kept(request, heard.ids, given)]
             return Decided(request, answer, [], acts, None, Outcome(settled=heard), guards)
         try:
             if ending is not None:
@@ -286,8 +274,8 @@ class Writer:
             acts = devices.settle(request.step, settled, now)
             guards = await self._guards(request, state)
             return Decided(request, answer, [], acts, None, Outcome(settled=settled), guards)
-        named = _kept(request, plan.ids, given)
-        acts = [*named, *(_assigned(act, plan.written) for act in request.acts), *plan.acts]
+        named = kept(request, plan.ids, given)
+        acts = [*named, *(assigned(act, plan.written) for act in request.acts), *plan.acts]
         guards = await self._guards(request, state) if is_repeatable else []
         return Decided(request, answer, plan.changes, acts, plan, None, guards)
 
@@ -308,7 +296,7 @@ class Writer:
             caller, key, fingerprint = request.key
             row = await state.row("_answers", {"caller": caller, "key": key})
             if row is not None:
-                return _replay(row, fingerprint)
+                return replayed(row, fingerprint)
         settled = await devices.known(request.step, state) if request.step is not None else None
         return Outcome(settled=settled, replayed=True) if settled is not None else None
 
@@ -318,23 +306,16 @@ class Writer:
         latest: dict[RecordKey, StoredRecord] = {}
         outcomes: list[Outcome] = []
         for item in decided:
-            changes = _number(item.changes, revision, latest)
+            changes = numbered(item.changes, revision, latest)
             revision += len(changes)
             if changes:
                 await transaction.write(changes, revision, random.getrandbits(53), now)
-            outcome = item.outcome or _outcome(item, changes, revision)
-            outcome, acts = _finish(item, outcome, now)
+            outcome = item.outcome or outcome_of(item, changes, revision)
+            outcome, acts = finished(item, outcome, now)
             if acts or item.guards:
                 await transaction.act([*item.guards, *acts])
             outcomes.append(outcome)
         return outcomes
-
-
-def _kept(request: WriteRequest, ids: Mapping[int, RecordId], given: StandIns) -> list[RowAct]:
-    """The rows by which later mutations of the device find the `ids` that this one's creations were given."""
-    return (
-        given_ids.keep(request.step, given.learn(request.writes, ids), ids) if request.step is not None and ids else []
-    )
 
 
 def _may_retry(request: WriteRequest, error: Exception) -> bool:
@@ -352,60 +333,3 @@ def _is_refusal(error: Exception) -> TypeGuard[Refusal]:
 def _fail(answer: asyncio.Future[Outcome], error: Exception) -> None:
     if not answer.done():
         answer.set_exception(error)
-
-
-def _assigned(act: RowAct, written: Sequence[Written]) -> RowAct:
-    """`act` with the id of the created record where it asks for it."""
-    if isinstance(act, Put) and any(isinstance(value, Assigned) for value in act.row.values()):
-        id = next(str(record.id) for record in written if record.before is None)
-        return Put(act.table, {name: id if isinstance(v, Assigned) else v for name, v in act.row.items()})
-    return act
-
-
-def _replay(row: Row, fingerprint: str) -> Outcome:
-    if row["fingerprint"] != fingerprint:
-        raise Refusal("key_reused", "this idempotency key was used for another request: take a new one")
-    return Outcome(revision=row["revision"], answer=Answer(row["status"], bytes(row["body"])), replayed=True)
-
-
-def _number(changes: Sequence[Change], last: int, latest: dict[RecordKey, StoredRecord]) -> list[Change]:
-    """`changes` with their revisions, from `last` + 1; `latest` holds what the group has written before."""
-    numbered: list[Change] = []
-    for revision, (collection, kind, before, after, columns, stamp, origin) in enumerate(changes, last + 1):
-        if before is not None and before.revision == UNWRITTEN:
-            before = latest[collection, before.parent, before.id]
-        if after is not None:
-            parent, id, _, created, updated, body, private = after
-            after = StoredRecord(parent, id, revision, created, updated, body, private)
-            latest[collection, parent, id] = after
-        numbered.append(Change(collection, kind, before, after, columns, stamp, origin))
-    return numbered
-
-
-def _outcome(item: Decided, changes: Sequence[Change], revision: int) -> Outcome:
-    assert item.plan is not None
-    plan = item.plan
-    final = {key_of(change): change.after for change in changes}
-    records = tuple(
-        Written(name, id, parent, before, final.get((name, parent, id), after))
-        for name, id, parent, before, after in plan.written
-    )
-    return Outcome(records, revision if changes else plan.found, plan.ids, tuple(plan.lost))
-
-
-def _finish(item: Decided, outcome: Outcome, now: float) -> tuple[Outcome, list[RowAct]]:
-    """The outcome with what is kept for its key or step, and the system rows to write."""
-    request, acts = item.request, item.acts
-    if item.plan is None:
-        return outcome, acts
-    if request.answer is not None:
-        outcome = outcome._replace(answer=request.answer(outcome))
-    if request.step is not None:
-        settled = Settled(seq=request.step.seq, status="applied" if request.writes else "withdrawn",
-                          revision=outcome.revision, ids=dict(outcome.ids), lost=list(outcome.lost))  # fmt: skip
-        outcome = outcome._replace(records=(), settled=settled)  # a push waits for many, and reads no records
-        return outcome, [*devices.settle(request.step, settled, now), *acts]  # which may drop it, with the account
-    if request.key is not None and outcome.answer is not None:
-        row = {**request.key._asdict(), **outcome.answer._asdict(), "revision": outcome.revision, "at": now}
-        return outcome, [Put("_answers", row), *acts]
-    return outcome, acts
