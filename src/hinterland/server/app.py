@@ -19,6 +19,7 @@ from hinterland.server.auth.parts import Accounts
 from hinterland.server.auth.upkeep import keep_account
 from hinterland.server.backend import Backend
 from hinterland.server.data import schema
+from hinterland.server.data.advice import warnings_of
 from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.data.cursors import Cursors, Seal
 from hinterland.server.data.feed import Feed
@@ -209,6 +210,8 @@ class Server:
 
 
 def _stack(backend: Backend, *, is_local: bool) -> Cors | Hosts:
+    for warning in warnings_of(backend.catalogue):
+        log.warning("%s", warning)
     for name in taken_aliases(list(backend.catalogue.entries)):
         log.warning("the path /%s belongs to the server: the collection is found at /v1/records/%s only", name, name)
     streams = [Route(OPERATIONS["events.stream"].path, EventStream(backend))]

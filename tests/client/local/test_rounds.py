@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from hinterland.client.answers import error_of
-from hinterland.client.errors import BadRequest, ConnectionLost, Gap, NetworkError
+from hinterland.client.errors import BadRequest, ConnectionLost, Gap, InvalidResponse, NetworkError
 from hinterland.contract.errors import Refusal
-from hinterland.contract.sync import Push
+from hinterland.contract.sync import Push, PushResult
 from hinterland.kit.clock import ManualClock
 from tests.client.local.conftest import OPEN
 from tests.client.local.steps import Tampered, states
@@ -35,6 +36,25 @@ async def test_a_poison_write_is_parked(device: OPEN, server: ModelServer, code:
     assert fates[5].problem.message == "I can't read that"
     assert len(server.state.records) == 7
     assert [mutation.seq for _, _, mutation in server.taken] == [1, 2, 3, 4, 5, 7, 8]
+
+
+async def test_an_answer_that_settles_nothing(device: OPEN, server: ModelServer) -> None:
+    """An answer that settles nothing of its push is a failure of that round, not asked again without end; the edits
+    wait for the next."""
+
+    class Unsettled(Tampered):
+        async def push(self, account: Any, push: Push) -> PushResult:
+            result = await super().push(account, push)
+            return replace(result, results=[], settled=0) if self.fault is None else result
+
+    local = await device(remote=(remote := Unsettled(server)))
+    await local.collection("notes").create({"text": "x"})
+    with pytest.raises(InvalidResponse, match="settled none"):
+        await local.sync.now()
+    assert (await states(local), len(remote.pushed)) == (["sent"], 1)
+    remote.fault = id  # answers pass again
+    await local.sync.now()
+    assert (await states(local), len(server.state.records)) == ([], 1)
 
 
 async def test_a_refusal_that_is_about_something_else_is_raised(device: OPEN, server: ModelServer) -> None:

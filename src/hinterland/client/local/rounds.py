@@ -10,7 +10,15 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from hinterland.client.errors import Fork, Gap, HinterlandError, InvalidCursor, StatusError, UnknownCollection
+from hinterland.client.errors import (
+    Fork,
+    Gap,
+    HinterlandError,
+    InvalidCursor,
+    InvalidResponse,
+    StatusError,
+    UnknownCollection,
+)
 from hinterland.client.local import pulls, pushes, results
 from hinterland.client.local.connection import Connection, Scope
 from hinterland.client.local.errors import StoreFull
@@ -96,6 +104,8 @@ class Rounds:
             await self._settle(scope, push, result)
 
     async def _settle(self, scope: Scope, push: Push, result: PushResult) -> None:
+        if push.mutations and result.settled < push.mutations[0].seq:  # to push the same again at once would not end
+            raise InvalidResponse("the server took a push of local edits and settled none of them")
         await self._write(lambda c: results.settle(c, scope, push, result))
         self._limit = min(MAX_MUTATIONS, self._limit * 2)
         self._gaps = 0
