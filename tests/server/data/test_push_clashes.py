@@ -92,6 +92,18 @@ async def test_a_groups_rows(lite: World) -> None:
         assert (await state.row("_devices", key) or {})["settled"] == 4
         state.stage({}, [], [Drop("_devices", {"account": "ben"}), Drop("_devices", {"device": "d1"})])
         assert await state.row("_devices", key) is None
+        state.stage({}, [], [Put("_results", {**key, "seq": seq, "result": b""}) for seq in (1, 2, 3)])
+        state.stage({}, [], [Drop("_results", key, {"seq": 2})])
+        kept = [await state.row("_results", {**key, "seq": seq}) is not None for seq in (1, 2, 3)]
+        assert kept == [False, False, True]
+
+
+async def test_a_repetition_with_an_acknowledgement(world: World) -> None:
+    """A push that acknowledges some outcomes and repeats later mutations hears those again, and is no other store."""
+    mutations = [mutation(seq, note(f"n{seq}", "ada")) for seq in (1, 2, 3)]
+    once = await push(world, *mutations)
+    again = await world.push(ADA, *mutations[2:], mutation(4, note("n4", "ada")), acknowledged=2)
+    assert (outcomes(again), again.results[0]) == ([("applied", "")] * 2, once.results[2])
 
 
 async def test_rows_read_after_their_change(lite: World) -> None:

@@ -12,7 +12,7 @@ from hinterland.server.storage import migrations, statements
 from hinterland.server.storage.postgres import PostgresStorage
 from hinterland.server.storage.protocol import DialectName, Storage
 from hinterland.server.storage.sqlite import SqliteStorage
-from hinterland.server.storage.system import ANSWERS, MUTATIONS, Put, SystemTable
+from hinterland.server.storage.system import ANSWERS, MUTATIONS, SYSTEM_TABLES, Put, SystemTable
 from hinterland.testing.storage_scribe import opened
 
 Make = Callable[[], Storage]
@@ -64,6 +64,39 @@ async def test_an_older_database(make: Make, monkeypatch: pytest.MonkeyPatch) ->
             async with opened(make(), []) as storage:
                 assert await _schema(storage) == expected
                 assert await storage.rows("_answers", {}) == [ANSWER]
+
+
+_COLUMNS = {
+    "sqlite": "SELECT name, type FROM pragma_table_info(?) ORDER BY cid",
+    "postgres": "SELECT column_name, data_type FROM information_schema.columns WHERE table_name = ? "
+    "ORDER BY ordinal_position",
+}
+_KEYS = {
+    "sqlite": "SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk",
+    "postgres": "SELECT attname FROM pg_index, unnest(indkey::int[]) WITH ORDINALITY AS k (number, place), "
+    "pg_attribute WHERE indrelid = ?::text::regclass AND indisprimary AND attrelid = indrelid AND attnum = number "
+    "ORDER BY place",
+}
+_TYPES: dict[DialectName, dict[str, str]] = {
+    "sqlite": {"text": "TEXT", "integer": "INTEGER", "real": "REAL", "boolean": "INTEGER", "blob": "BLOB"},
+    "postgres": {
+        "text": "text", "integer": "bigint", "real": "double precision", "boolean": "boolean", "blob": "bytea",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("table", SYSTEM_TABLES, ids=lambda table: table.name)
+async def test_what_the_steps_make(make: Make, table: SystemTable) -> None:
+    """The steps make each system table as `system.py` says that it is: columns with their types, key and indexes."""
+    async with opened(make(), []) as storage:
+        types = _TYPES[storage.dialect]
+        found = [tuple(row) for row in await storage.fetch(_COLUMNS[storage.dialect], (table.name,))]
+        assert found == [(name, types[kind]) for name, kind in table.columns.items()]
+        keys = await storage.fetch(_KEYS[storage.dialect], (table.name,))
+        assert tuple(row[0] for row in keys) == table.key
+        indexes = {row[0]: str(row[2]) for row in await _schema(storage) if row[1] == table.name and row[2]}
+        for name in (*table.unique, *table.index):
+            assert ("UNIQUE" in indexes[f"{table.name}_{name}"]) is (name in table.unique)
 
 
 @pytest.mark.parametrize("table", [ANSWERS, MUTATIONS], ids=lambda table: table.name)

@@ -186,11 +186,14 @@ def guard(step: Step) -> Expect:
 
 
 def _is_same(kept: str | None, asked: str) -> bool:
-    """Whether two fingerprints name one mutation: equal ones, and where one is its withdrawal, those of one id."""
+    """Whether two fingerprints name one mutation: equal ones, and where one is its withdrawal, those of one id. The
+    first versions kept the digest of the content alone."""
     if kept is None or kept == asked:
         return kept == asked
-    kept_id, _, kept_content = kept.partition("-")
     asked_id, _, asked_content = asked.partition("-")
+    if "-" not in kept:
+        return kept == asked_content
+    kept_id, _, kept_content = kept.partition("-")
     return kept_id == asked_id and not (kept_content and asked_content)
 
 

@@ -134,7 +134,9 @@ def _after(row: Row | None, act: Drop | Amend) -> Row | None:
     """A system row as `act` leaves it."""
     if row is None or any(row[name] != value for name, value in act.where.items()):
         return row
-    return None if isinstance(act, Drop) else {**row, **act.columns}
+    if isinstance(act, Amend):
+        return {**row, **act.columns}
+    return None if all(row[name] <= most for name, most in act.until.items()) else row
 
 
 def key_of(change: Change) -> RecordKey:

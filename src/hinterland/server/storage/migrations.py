@@ -1,32 +1,83 @@
-"""The system's own schema, in numbered steps. A step is applied in one transaction with its number, or not at all."""
+"""The system's own schema, in numbered steps. A step is applied in one transaction with its number, or not at all.
+
+The steps are frozen: databases have been through them. What a system table gets later, it gets in a new step here, and
+in `system.py`, which says what the tables are like after the last step.
+"""
 
 from __future__ import annotations
 
-from hinterland.server.storage import statements
+from types import MappingProxyType
+
 from hinterland.server.storage.protocol import DialectName
-from hinterland.server.storage.system import STAND_INS, SYSTEM_TABLES
+
+_FIRST = """
+CREATE TABLE _meta ("name" {text}, "value" {text}, PRIMARY KEY ("name"));
+CREATE TABLE _collections ("name" {text}, "definition" {text}, "last_id" {integer}, PRIMARY KEY ("name"));
+CREATE TABLE _accounts ("id" {text}, "email" {text}, "password" {text}, "roles" {text}, "is_admin" {boolean},
+ "is_disabled" {boolean}, "created" {real}, PRIMARY KEY ("id"));
+CREATE UNIQUE INDEX _accounts_email ON _accounts (email);
+CREATE TABLE _sessions ("id" {text}, "account" {text}, "created" {real}, "expires" {real}, "ended" {real},
+ "label" {text}, PRIMARY KEY ("id"));
+CREATE INDEX _sessions_account ON _sessions (account);
+CREATE TABLE _refresh_tokens ("hash" {text}, "session" {text}, "parent" {text}, "issued" {real}, "used" {real},
+ "successor" {blob}, PRIMARY KEY ("hash"));
+CREATE INDEX _refresh_tokens_session ON _refresh_tokens (session);
+CREATE TABLE _keys ("id" {text}, "purpose" {text}, "secret" {text}, "created" {real}, "retired" {real},
+ PRIMARY KEY ("id"));
+CREATE TABLE _tickets ("hash" {text}, "session" {text}, "account" {text}, "stream" {text}, "expires" {real},
+ PRIMARY KEY ("hash"));
+CREATE TABLE _answers ("caller" {text}, "key" {text}, "fingerprint" {text}, "status" {integer}, "body" {blob},
+ "revision" {integer}, "at" {real}, PRIMARY KEY ("caller", "key")){rowless};
+CREATE TABLE _devices ("account" {text}, "device" {text}, "settled" {integer}, "at" {real},
+ PRIMARY KEY ("account", "device")){rowless};
+CREATE TABLE _results ("account" {text}, "device" {text}, "seq" {integer}, "fingerprint" {text}, "result" {blob},
+ PRIMARY KEY ("account", "device", "seq")){rowless};
+CREATE TABLE _log ("revision" {integer} PRIMARY KEY, "commit" {integer}, "check" {integer}, "at" {real}, "stamp" {real},
+ "kind" {text}, "collection" {text}, "parent" {text}, "id" {text}, "before_revision" {integer}, "before_created" {text},
+ "before_updated" {text}, "before_body" {text}, "before_private" {text}, "origin" {text});
+CREATE INDEX _log_by_record ON _log (collection, parent, id, revision);
+"""
+_FIRST_OF_POSTGRES = """
+CREATE TABLE _head (one integer PRIMARY KEY CHECK (one = 1), revision bigint NOT NULL);
+INSERT INTO _head VALUES (1, 0);
+"""
+_OUTCOMES = """
+CREATE TABLE _known_addresses ("account" {text}, "address" {text}, "at" {real},
+ PRIMARY KEY ("account", "address")){rowless};
+CREATE TABLE _mutations ("account" {text}, "id" {text}, "content" {text}, "result" {blob}, "at" {real},
+ PRIMARY KEY ("account", "id")){rowless};
+CREATE INDEX _mutations_at ON _mutations (at);
+CREATE INDEX _answers_at ON _answers (at);
+"""
+# With origin and stamp it answers SINCE: in a row of SQLite's they stand behind the texts, which are long.
+_LOG_BY_RECORD = """
+DROP INDEX _log_by_record;
+CREATE INDEX _log_by_record ON _log (collection, parent, id, revision, origin, stamp);
+"""
+_STAND_INS = """
+CREATE TABLE _stand_ins ("account" {text}, "device" {text}, "name" {text}, "seq" {integer}, "position" {integer},
+ "collection" {text}, "parent" {text}, "id" {integer},
+ PRIMARY KEY ("account", "device", "name", "seq", "position")){rowless};
+CREATE INDEX _stand_ins_by_seq ON _stand_ins (account, device, seq);
+"""
+_STEPS = (_FIRST, _OUTCOMES, _LOG_BY_RECORD, _STAND_INS)
+_WORDS = MappingProxyType(
+    {
+        "sqlite": {
+            "text": "TEXT", "integer": "INTEGER", "real": "REAL", "boolean": "INTEGER", "blob": "BLOB",
+            "rowless": " WITHOUT ROWID",
+        },
+        "postgres": {
+            "text": 'text COLLATE "C"', "integer": "bigint", "real": "double precision", "boolean": "boolean",
+            "blob": "bytea", "rowless": "",
+        },
+    }
+)  # fmt: skip
 
 
 def steps(dialect: DialectName) -> list[list[str]]:
-    """The statements of each step; step n of the list brings the schema to version n + 1. Steps are only appended.
-
-    The first makes the tables of `SYSTEM_TABLES`: what one gets later, it gets in a step of its own, not there.
-    """
-    tables = [table for table in SYSTEM_TABLES if table is not STAND_INS]
-    first = [statement for table in tables for statement in statements.system_ddl(table, dialect)]
-    first += statements.log_ddl(dialect)
+    """The statements of each step; step n of the list brings the schema to version n + 1."""
+    texts = [step.format_map(_WORDS[dialect]) for step in _STEPS]
     if dialect == "postgres":
-        first += [
-            "CREATE TABLE _head (one integer PRIMARY KEY CHECK (one = 1), revision bigint NOT NULL)",
-            "INSERT INTO _head VALUES (1, 0)",
-        ]
-    # With origin and stamp it answers SINCE: in a row of SQLite's they stand behind the texts, which are long.
-    by_record = [
-        "DROP INDEX _log_by_record",
-        "CREATE INDEX _log_by_record ON _log (collection, parent, id, revision, origin, stamp)",
-    ]
-    stand_ins = [
-        *statements.system_ddl(STAND_INS, dialect),
-        "CREATE INDEX _stand_ins_by_seq ON _stand_ins (account, device, seq)",
-    ]
-    return [first, ["CREATE INDEX _answers_at ON _answers (at)"], by_record, stand_ins]
+        texts[0] += _FIRST_OF_POSTGRES
+    return [[statement.strip() for statement in text.split(";") if statement.strip()] for text in texts]

@@ -16,7 +16,7 @@ from hinterland.contract.fields import AnyField, Boolean, Int64, Integer, Json, 
 from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Collection, Document
 from hinterland.server.storage.protocol import Change, DialectName, LogEntry, StoredRecord, Texts
-from hinterland.server.storage.system import ColumnType, SystemTable
+from hinterland.server.storage.system import SystemTable
 
 _INDEXES = (".unique", ".index", ".group")  # how the names of declared indexes end
 _LONGEST_NAME = 63  # what PostgreSQL keeps of a name
@@ -36,14 +36,6 @@ LOG_COLUMNS = (
     'revision, "commit", "check", at, stamp, kind, collection, parent, id, '
     "before_revision, before_created, before_updated, before_body, before_private, origin"
 )
-_LOG_TYPES: tuple[tuple[str, ColumnType], ...] = (
-    ("revision", "integer"), ("commit", "integer"), ("check", "integer"), ("at", "real"), ("stamp", "real"),
-    ("kind", "text"), ("collection", "text"), ("parent", "text"), ("id", "text"), ("before_revision", "integer"),
-    ("before_created", "text"), ("before_updated", "text"), ("before_body", "text"), ("before_private", "text"),
-    ("origin", "text"),
-)  # fmt: skip
-
-
 RECORD_TEXTS = Texts("r._body", "r._private", RECORD_NAMES.index("_body"))
 LOG_TEXTS = Texts("before_body", "before_private", LOG_COLUMNS.split(", ").index("before_body"))
 
@@ -81,30 +73,6 @@ def column_writer(field: AnyField) -> Callable[[Any], Any]:
     if isinstance(field, Json | List):
         return _as_json
     return _as_int if isinstance(field, Int64) else _same
-
-
-def system_ddl(table: SystemTable, dialect: DialectName) -> list[str]:
-    """The statements that make a system table."""
-    types = _TYPES[dialect]
-    columns = ", ".join(f"{quote(name)} {types[kind]}" for name, kind in table.columns.items())
-    key = ", ".join(quote(name) for name in table.key)
-    tail = " WITHOUT ROWID" if dialect == "sqlite" and len(table.key) > 1 else ""
-    made = [f"CREATE TABLE {table.name} ({columns}, PRIMARY KEY ({key})){tail}"]
-    made += [f"CREATE UNIQUE INDEX {table.name}_{name} ON {table.name} ({name})" for name in table.unique]
-    made += [f"CREATE INDEX {table.name}_{name} ON {table.name} ({name})" for name in table.index]
-    return made
-
-
-def log_ddl(dialect: DialectName) -> list[str]:
-    """The statements that make the log."""
-    types = _TYPES[dialect]
-    columns = ", ".join(
-        f"{quote(name)} {types[kind]}" + (" PRIMARY KEY" if name == "revision" else "") for name, kind in _LOG_TYPES
-    )
-    return [
-        f"CREATE TABLE _log ({columns})",
-        "CREATE INDEX _log_by_record ON _log (collection, parent, id, revision)",
-    ]
 
 
 class CollectionTable:
