@@ -62,25 +62,30 @@ class Model:
         self.revision = revision
         self.past: dict[str, list[Version]] = {"x": [], "y": []}
         self.lost: list[tuple[str, Any, Any]] = []
+        self._mine: set[str] = set()
 
     def document(self, id: str) -> Document | None:
         """The record as it is."""
         return self.past[id][-1].document if self.past[id] else None
 
     def do(self, step: Any, now: float) -> Answer:
-        """The outcome of a request."""
-        self.lost = []
+        """The outcome of a request, whose writes happen one after the other, or none of them."""
+        self.lost, self._mine = [], set()
         is_push = step.base is not None
         device = f"{step.caller}/{step.device}" if is_push else ""
         base = max(self.revision - step.base, 0) if is_push else 0
         stamp = now + step.stamp if is_push else now
+        start, past = self.revision, {id: [*versions] for id, versions in self.past.items()}
         try:
-            after, is_written = self._after(step, base, device, stamp)
+            for write in (step, *(step._replace(act=act, id=id, body=body) for act, id, body in step.more)):
+                after, is_written = self._after(write, base, device, stamp)
+                if is_written:
+                    self.revision += 1
+                    self.past[write.id].append(Version(self.revision, after, device, stamp))
+                    self._mine.add(write.id)
         except Refused as refused:
+            self.revision, self.past = start, past
             return str(refused), []
-        if is_written:
-            self.revision += 1
-            self.past[step.id].append(Version(self.revision, after, device, stamp))
         return "applied", self.lost
 
     def _after(self, step: Any, base: int, device: str, stamp: float) -> tuple[Document | None, bool]:
@@ -180,7 +185,7 @@ class Model:
         """What was done since the base, if others were among those who did it and the caller saw the record then."""
         past = self.past[step.id]
         since = [version for version in past if version.revision > base]
-        if not base or all(version.device == device for version in since):
+        if not base or step.id in self._mine or all(version.device == device for version in since):
             return []
         before = past[-len(since) - 1].document if len(past) > len(since) else None
         return since if before is None or self.sees(step.caller, before) else []

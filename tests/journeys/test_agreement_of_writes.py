@@ -63,7 +63,7 @@ def collection(update: str = TAKING) -> Collection:
 
 class Act(NamedTuple):
     """One request: a push of one of the caller's devices where `base`, which counts back from the last revision, is
-    given; `stamp` is in seconds from now."""
+    given; `stamp` is in seconds from now. `more` are its further writes."""
 
     caller: str
     act: Any
@@ -72,6 +72,7 @@ class Act(NamedTuple):
     base: int | None = None
     stamp: int = 0
     device: int = 0
+    more: Sequence[tuple[Any, str, dict[str, Any]]] = ()
 
 
 NUMBERS = st.integers(-1, 22)
@@ -92,15 +93,37 @@ STAMPS = st.integers(-3, 3)
 
 
 def acts(who: st.SearchStrategy[str]) -> st.SearchStrategy[Act]:
-    """Writes of any kind."""
+    """Writes of any kind, alone and several together, of one record or of two."""
     rest = {name: values for name, values in PLAIN.items() if name != "owner"}
     whole = st.fixed_dictionaries({"owner": st.sampled_from(["ada", "ben"])}, optional=rest)
     names = st.lists(st.sampled_from([*PATCHED]), min_size=1, max_size=2, unique=True)  # few: one may refuse them all
     some = names.flatmap(lambda chosen: st.fixed_dictionaries({name: PATCHED[name] for name in chosen}))
-    return st.one_of(
-        st.builds(Act, who, st.sampled_from(["create", "replace"]), IDS, whole, BASES, STAMPS, st.integers(0, 1)),
-        *[st.builds(Act, who, st.just("patch"), IDS, some, BASES, STAMPS, st.integers(0, 1))] * 4,
-        st.builds(Act, who, st.just("delete"), IDS, st.just({}), BASES, STAMPS, st.integers(0, 1)),
+    context = (BASES, STAMPS, st.integers(0, 1), st.just(()))
+    alone = st.one_of(
+        st.builds(Act, who, st.sampled_from(["create", "replace"]), IDS, whole, *context),
+        *[st.builds(Act, who, st.just("patch"), IDS, some, *context)] * 4,
+        st.builds(Act, who, st.just("delete"), IDS, st.just({}), *context),
+    )
+    several = st.lists(alone, min_size=2, max_size=4).map(together)
+    return st.one_of(alone, alone, several, st.tuples(alone, whole, some, IDS).flatmap(one_record))
+
+
+def together(steps: Sequence[Act]) -> Act:
+    """The writes of all as one request of the first one's caller."""
+    return steps[0]._replace(more=[(step.act, step.id, step.body) for step in steps[1:]])
+
+
+def one_record(parts: tuple[Act, dict[str, Any], dict[str, Any], str]) -> st.SearchStrategy[Act]:
+    """One request that makes, changes and deletes one record in several orders, with equal creations among them."""
+    step, whole, some, id = parts
+    if step.caller != FREE:
+        whole = {**whole, "owner": step.caller}
+    create, patch = ("create", id, whole), ("patch", id, some)
+    delete: tuple[Any, str, dict[str, Any]] = ("delete", id, {})
+    orders = [[create, create], [create, delete, create], [create, patch], [create, patch, create],
+              [delete, create, create], [delete, create, patch, delete]]  # fmt: skip
+    return st.sampled_from(orders).map(
+        lambda order: step._replace(act=order[0][0], id=id, body=order[0][2], more=order[1:])
     )
 
 
@@ -113,17 +136,18 @@ class Devices:
 
     async def do(self, act: Act) -> Answer:
         """What the server answers: a code, and the edits that it reports as lost."""
-        write = Write(act=act.act, collection=self.name, id=act.id, body=act.body)
+        every = [(act.act, act.id, act.body), *act.more]
+        writes = [Write(act=kind, collection=self.name, id=id, body=body) for kind, id, body in every]
         caller = CALLERS[act.caller]
         try:
             if act.base is None:
-                await self.world.write(write, caller=caller)
+                await self.world.write(*writes, caller=caller)
                 return "applied", []
             device = f"{self.name}-{act.device}"
             self._pushed[f"{act.caller}/{device}"] += 1
             base = max((await self.world.storage.head()).revision - act.base, 0)
             seq, stamp = self._pushed[f"{act.caller}/{device}"], self.world.clock.now() + act.stamp
-            mutation = Mutation(seq=seq, id=f"{device}-{seq}", writes=[write], base=[base], stamp=stamp)
+            mutation = Mutation(seq=seq, id=f"{device}-{seq}", writes=writes, base=[base] * len(writes), stamp=stamp)
             result = (await self.world.push(caller, mutation, device=device, acknowledged=seq - 1)).results[0]
         except Refusal as refusal:
             return refusal.code, []
@@ -157,8 +181,9 @@ FIRST = [Act(FREE, "create", id, {"owner": owner, "open": True, "count": 5, "sec
 @given(st.lists(acts(WHO), max_size=12))
 @settings(max_examples=150)
 def test_sqlite(tmp_path: Path, steps: list[Act]) -> None:
-    """Of creations, replacements, patches, transforms, deletes and pushes over old bases, in any order, by an owner, a
-    reader and an administrator, each has the outcome, the lost edits and the record that the model has."""
+    """Of creations, replacements, patches, transforms, deletes and pushes over old bases, in any order, alone and
+    several in one request, by an owner, a reader and an administrator, each has the outcome, the lost edits and the
+    record that the model has."""
     asyncio.run(agree(SqliteStorage(tmp_path), [*FIRST, *steps]))
 
 

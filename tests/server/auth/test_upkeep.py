@@ -181,6 +181,24 @@ async def test_a_clash_is_one_mutations_fate(each_api: Api) -> None:
     assert await log_in(each_api, "ada@example.org") == 200
 
 
+async def test_an_email_that_is_passed_on(each_api: Api) -> None:
+    """In one mutation an administrator gives a user another e-mail, and a second user the one that is free by then:
+    both sign in with what they have now. The other way round it is a conflict, and nothing is changed."""
+    ada, ben = await each_api.sign_up("ada"), await each_api.sign_up("ben")
+    moves = [
+        {"act": "patch", "collection": "users", "id": user["user"]["id"], "body": {"email": email}}
+        for user, email in ((ada, "new@example.org"), (ben, "ada@example.org"))
+    ]
+    mutations = [{"seq": seq, "id": f"m{seq}", "writes": some} for seq, some in ((1, moves[::-1]), (2, moves))]
+    push = {"device": "d", "mutations": mutations}
+    pushed = (await each_api("POST", "/v1/sync/push", json=push, headers=each_api.admin)).json()
+    assert [result["status"] for result in pushed["results"]] == ["refused", "applied"]
+    for email, user in (("new@example.org", ada), ("ada@example.org", ben)):
+        login = await each_api("POST", "/v1/auth/login", json={"email": email, **PASSWORD})
+        assert login.json()["user"]["id"] == user["user"]["id"]
+    assert await log_in(each_api, "ben@example.org") == 401
+
+
 async def test_strangers_change_the_profile_alone(tmp_path: Path) -> None:
     """Where the rules let everybody write users, nobody takes another's account by its e-mail."""
     people = users(rules=EVERYBODY, email_read="true", ids="integer")

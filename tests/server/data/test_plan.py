@@ -285,6 +285,28 @@ async def test_unique_fields_of_every_kind(world: World, kind: str) -> None:
     await world.write(patch(name, "x", value=one))
 
 
+SPELLINGS = [
+    ("number", 3, 3.0), ("number", 0, -0.0), ("number", 2**60, float(2**60)), ("int64", "7", 7),
+    ("instant", "2027-01-01T00:00:00Z", "2027-01-01T01:00:00+01:00"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "one", "same"), SPELLINGS)
+async def test_unique_values_of_one_request_are_compared_as_the_database_does(
+    world: World, kind: str, one: Any, same: Any
+) -> None:
+    """Two spellings of one value clash inside a request as one with a stored record does; in a step too."""
+    name, taken = f"of_{kind}", {"value": ["is taken already"]}
+    with refused("conflict") as caught:
+        await world.write(make(name, "x", value=one), make(name, "y", value=same))
+    assert caught.value.errors == taken
+    step = Mutation(seq=1, id="m1", writes=[make(name, "x", value=one), make(name, "y", value=same)])
+    [settled] = (await world.push(ADA, step)).results
+    assert settled.problem is not None
+    assert settled.problem.errors == taken
+    await world.write(make(name, "x", value=one), put(name, "x", value=same))
+
+
 # ---------------------------------------------------------------- nested records
 
 

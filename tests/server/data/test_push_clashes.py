@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from itertools import count
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,12 +15,12 @@ from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
 from hinterland.contract.sync import Mutation, PushResult
 from hinterland.server.data.state import State
-from hinterland.server.storage.system import Amend, Drop, Put
+from hinterland.server.storage.system import Amend, Drop, LostRace, Put
 from tests.server.data.world import ADA, ADMIN, BEN, HANGING, World, delete, note, patch
 
 
-def mutation(seq: int, *writes: Write) -> Mutation:
-    return Mutation(seq=seq, id=f"m{seq}", writes=[*writes])
+def mutation(seq: int, *writes: Write, base: Sequence[int] = ()) -> Mutation:
+    return Mutation(seq=seq, id=f"m{seq}", writes=[*writes], base=[*base])
 
 
 def outcomes(result: PushResult) -> list[tuple[str, str]]:
@@ -37,6 +39,37 @@ async def test_one_record_created_twice(world: World) -> None:
     assert outcomes(result) == [("refused", "conflict"), ("applied", ""), ("applied", ""), ("applied", "")]
     assert (await push(world, mutation(5, delete("notes", "a"), same, patch("notes", "a", title="y")))).settled == 5
     assert (await world.visible(ADMIN, "notes"))["notes", "", "a"]["title"] == "y"
+
+
+W = note("c", "ada", title="1")
+ONE_KEY: dict[str, tuple[list[Write], str, dict[str, Any]]] = {
+    "created twice": ([W, W], "conflict", {}),
+    "created twice, unlike": ([W, note("c", "ada", title="2")], "conflict", {}),
+    "created, deleted, created": ([W, delete("notes", "c"), W], "", {"c": "1"}),
+    "created, patched": ([W, patch("notes", "c", title="2")], "", {"c": "2"}),
+    "created, patched, created as it is": (
+        [W, patch("notes", "c", title="2"), note("c", "ada", title="2")],
+        "conflict",
+        {},
+    ),
+    "patched, created as it is": ([patch("notes", "a", title="2"), note("a", "ada", title="2")], "conflict", {}),
+    "deleted, created as it was": ([delete("notes", "a"), note("a", "ada", title="0")], "", {"a": "0"}),
+    "created, deleted": ([W, delete("notes", "c")], "", {}),
+    "created, deleted twice": ([W, delete("notes", "c"), delete("notes", "c")], "not_found", {}),
+}
+
+
+@pytest.mark.parametrize("case", ONE_KEY)
+async def test_one_record_twice_in_a_mutation(world: World, case: str) -> None:
+    """Writes of one record in one mutation see each other. To create what the mutation itself wrote is a conflict, also
+    where it is word by word the same, and nothing of the mutation is applied; others are not kept waiting."""
+    writes, code, titles = ONE_KEY[case]
+    await world.write(note("a", "ada", title="0"))
+    pushed = world.push(ADA, mutation(1, *writes, base=[1] * len(writes)), mutation(2, note("z", "ada")), device="d2")
+    result, _ = await asyncio.wait_for(asyncio.gather(pushed, world.write(note("other"))), HANGING)
+    assert [settled.problem.code if settled.problem else "" for settled in result.results] == [code, ""]
+    found = {key[2]: record["title"] for key, record in (await world.visible(ADA, "notes")).items()}
+    assert found == {"a": "0", "z": None, **titles}
 
 
 async def test_a_unique_value_twice_in_a_mutation(world: World) -> None:
@@ -66,18 +99,46 @@ async def test_a_unique_value_of_two_devices(world: World) -> None:
         assert sorted(ended) == [("applied", ""), ("refused", "conflict")]
 
 
-async def test_what_only_the_database_refuses(lite: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Writes of a device that the database refuses every time are settled as refused, and those behind them go on."""
-    entry = lite.catalogue["notes"]
-    monkeypatch.setattr(entry, "unique", ())  # as if an administrator had made an index of their own
-    result = await push(
-        lite, mutation(1, note("a", "ada", slug="s")), mutation(2, note("b", "ada", slug="s")), mutation(3, note("c"))
-    )
-    assert outcomes(result) == [("applied", ""), ("refused", "conflict"), ("applied", "")]
-    assert {key[2] for key in await lite.visible(ADMIN, "notes")} == {"a", "c"}
-    with pytest.raises(Refusal) as caught:  # who waits for the answer is told, and nothing is tried again
-        await lite.write(note("d", slug="s"))
+@pytest.mark.parametrize("is_alone", [True, False])
+async def test_what_only_the_database_refuses(world: World, is_alone: bool) -> None:
+    """A write that the database alone refuses, such as by an index that its operator made, is settled as refused too:
+    nothing of it is applied, and the queue goes on."""
+    async with world.storage.transaction() as transaction:
+        await transaction.execute("CREATE UNIQUE INDEX mine ON notes (title)")  # type: ignore[attr-defined]
+    bad = mutation(1, note("a", "ada", title="t"), note("b", "ada", title="t"))
+    mutations = [bad] if is_alone else [bad, mutation(2, note("c", "ada", title="t"))]
+    result = await world.push(ADA, *mutations)
+    assert [end for end, _ in outcomes(result)] == ["refused", "applied"][: len(mutations)]
+    assert result.results[0].problem is not None
+    assert result.results[0].problem.code == "conflict"
+    assert await world.push(ADA, *mutations) == result
+    last = await world.push(ADA, mutation(len(mutations) + 1, note("d", "ada")))
+    assert last.results[-1].status == "applied"
+    with pytest.raises(Refusal) as caught:  # who waits for the answer is told
+        await world.write(note("e", title="u"), note("f", title="u"))
     assert caught.value.code == "conflict"
+
+
+async def test_a_race_that_is_lost_again_and_again(lite: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A push that loses every race is told to come again, in words that name no other process; one that wins the last
+    is settled whole."""
+    races = [LostRace()] * 2
+    submit = lite.writer.submit_all
+
+    def racing(requests: Any) -> Any:
+        if not races:
+            return submit(requests)
+        answer = asyncio.get_running_loop().create_future()
+        answer.set_exception(races.pop())
+        return [answer]
+
+    monkeypatch.setattr(lite.writer, "submit_all", racing)
+    assert (await push(lite, mutation(1, note("a", "ada")))).settled == 1
+    races = [LostRace()] * 3
+    with pytest.raises(Refusal) as caught:
+        await push(lite, mutation(2, note("b", "ada")))
+    error = caught.value
+    assert (error.code, error.retry_after, "process" in error.message) == ("unavailable", 1, False)
 
 
 async def test_a_groups_rows(lite: World) -> None:
@@ -87,7 +148,7 @@ async def test_a_groups_rows(lite: World) -> None:
         state = State(transaction, {}, lite.writer._new_ids)
         assert await state.row("_devices", key) is None
         state.stage({}, [], [Put("_devices", {**key, "settled": 3})])
-        assert await state.row("_devices", dict(reversed(key.items()))) == {**key, "settled": 3}
+        assert await state.row("_devices", dict(reversed(key.items()))) == {**key, "settled": 3, "at": None}
         state.stage({}, [], [Amend("_devices", {"account": "ada"}, {"settled": 4})])
         assert (await state.row("_devices", key) or {})["settled"] == 4
         state.stage({}, [], [Drop("_devices", {"account": "ben"}), Drop("_devices", {"device": "d1"})])

@@ -69,6 +69,37 @@ async def test_a_push_on_two_processes(postgres_dsn: str) -> None:
     assert stored == Counter(f"mark {seq}" for seq in range(1, 13))
 
 
+async def test_a_unique_value_at_two_processes(postgres_dsn: str) -> None:
+    """Two devices that want one unique value at two processes at once: one has it, the other's mutation is refused with
+    the field's name, and the mutation behind it goes on. The same record from both is no clash."""
+    app = App(collections=[Collection(name="marks", fields={"mark": Text(unique=True)}, rules=EVERYBODY)])
+    first, second = PostgresStorage(postgres_dsn, connections=4), PostgresStorage(postgres_dsn, connections=4)
+    async with opened(app, first) as one, opened(app, second) as two:
+        for number in range(15):
+            body, id = {"mark": f"mark {number}"}, f"both{number}"
+            pushes = [
+                [
+                    Mutation(seq=3 * number + 1, id=f"{device}-{number}-1", writes=[create("marks", "", **body)]),
+                    Mutation(seq=3 * number + 2, id=f"{device}-{number}-2", writes=[create("marks", "")]),
+                    Mutation(seq=3 * number + 3, id=f"{device}-{number}-3", writes=[create("marks", id, mark=id)]),
+                ]
+                for device in ("phone", "laptop")
+            ]
+            results = await asyncio.gather(
+                one.sync.push(ADA, Push(device="phone", mutations=pushes[0], acknowledged=3 * number)),
+                two.sync.push(ADA, Push(device="laptop", mutations=pushes[1], acknowledged=3 * number)),
+            )
+            fates = sorted([settled.status for settled in result.results] for result in results)
+            assert fates == [["applied"] * 3, ["refused", "applied", "applied"]]
+            [problem] = [settled.problem for result in results for settled in result.results if settled.problem]
+            assert (problem.code, problem.errors) == ("conflict", {"mark": ["is taken already"]})
+
+
+def create(collection: str, id: str, **body: str) -> Write:
+    """A creation."""
+    return Write(act="create", collection=collection, id=id, body=body)
+
+
 async def test_a_deletion_against_creations_below(postgres_dsn: str) -> None:
     """A record is deleted at one process while others are created below it at another: nothing is left below what is
     gone, at any depth."""

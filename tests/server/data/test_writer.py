@@ -3,50 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
-from hinterland.contract.identity import Principal, RecordId
+from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Document
 from hinterland.kit.clock import ManualClock
 from hinterland.server.data import writer
-from hinterland.server.data.requests import Answer, Key, Outcome, WriteRequest
-from hinterland.server.data.state import Deferred
 from hinterland.server.data.writer import MAX_GROUP, Writer
 from hinterland.server.security.sessions import Actor
 from hinterland.server.storage.failures import Deadlock, FateUnknown
 from hinterland.server.storage.protocol import Storage
 from hinterland.server.storage.system import ASSIGNED, Drop, Expect, LostRace, Put, RowAct
-from tests.server.data.world import ADA, ADMIN, BEN, HANGING, World, delete, note, opened, patch
+from tests.server.data.world import ADA, BEN, World, delete, note, opened, patch
+from tests.server.data.writing import Stumbling, answered, ids, request, settle
 from tests.server.refused import refused
-
-
-def request(*writes: Write, key: str = "", caller: Principal = ADMIN, body: str = "", **more: Any) -> WriteRequest:
-    """A request of an administrator; with a `key` its answer is kept."""
-    kept = Key(str(caller.id), key, body) if key else None
-    return WriteRequest(writes, caller, key=kept, answer=answered if key else None, **more)
-
-
-def answered(outcome: Outcome) -> Answer:
-    """The answer that a test's key keeps."""
-    return Answer(201, str(outcome.records[0].id).encode())
-
-
-async def settle(world: World, *requests: WriteRequest) -> list[str]:
-    """The fates of requests that are submitted at once: "" or the refusal's code."""
-    answers = await asyncio.gather(*(world.writer.submit(one) for one in requests), return_exceptions=True)
-    return [
-        getattr(answer, "code", type(answer).__name__) if isinstance(answer, Exception) else "" for answer in answers
-    ]
-
-
-async def ids(world: World, collection: str) -> list[RecordId]:
-    """The ids of a collection's records."""
-    return [row[0] for row in await world.storage.fetch(f'SELECT id FROM "{collection}" ORDER BY id')]
 
 
 async def test_a_group_of_large_records(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,24 +252,6 @@ async def test_rows_that_go_with_a_record(world: World) -> None:
 # ---------------------------------------------------------------- when the database fails
 
 
-class Stumbling:
-    """Storage whose transactions end with the given errors before one is let through."""
-
-    def __init__(self, world: World, *errors: Exception) -> None:
-        self._transaction = world.storage.transaction
-        self._errors: Iterator[Exception] = iter(errors)
-        self.begun = 0
-        world.storage.transaction = self  # type: ignore[method-assign]
-
-    def __call__(self) -> Any:
-        """The next transaction."""
-        self.begun += 1
-        error = next(self._errors, None)
-        if error is not None:
-            raise error
-        return self._transaction()
-
-
 async def test_a_group_that_deadlocks_is_tried_one_by_one(lite: World) -> None:
     """Writers that waited for each other try again, alone, and succeed."""
     Stumbling(lite, Deadlock(), Deadlock(), Deadlock())
@@ -346,17 +303,3 @@ async def test_a_lone_loser_is_told(lite: World) -> None:
     """A request that lost a race alone is told of it, so that whoever asked looks again."""
     with pytest.raises(LostRace):
         await lite.writer.submit(request(note("a"), acts=[Expect("_accounts", {"id": "x"}, {"email": "e"})]))
-
-
-async def test_a_deferral_without_an_end(lite: World) -> None:
-    """A request that is deferred though nothing was written before it is answered with an error: it is not tried for
-    ever, and the others of the group are written."""
-
-    def deferring(id: RecordId, old: Document | None, new: Document | None, by: Actor) -> list[RowAct]:
-        raise Deferred
-
-    lite.writer.companions = {"posts": deferring}
-    endless = request(Write(act="create", collection="posts"))
-    async with asyncio.timeout(HANGING):
-        assert await settle(lite, request(note("a")), endless, request(note("b"))) == ["", "RuntimeError", ""]
-    assert await ids(lite, "notes") == ["a", "b"]

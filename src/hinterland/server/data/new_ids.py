@@ -22,7 +22,9 @@ class NewIds:
     async def next(self, transaction: Transaction, now: float) -> str:
         """A new id; `now` in seconds since 1970."""
         if self._maker is None:
-            self._maker = IdMaker(await self._newest(transaction, first_id(now + _AHEAD)))
+            newest = await self._newest(transaction, first_id(now + _AHEAD))
+            if self._maker is None:  # nor did a rehearsal make it meanwhile: two would run against each other
+                self._maker = IdMaker(newest)
         return self._maker.new(now)
 
     async def _newest(self, transaction: Transaction, before: str) -> str:

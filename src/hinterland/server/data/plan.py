@@ -30,10 +30,9 @@ from hinterland.server.storage import statements
 from hinterland.server.storage.failures import unique
 from hinterland.server.storage.protocol import Change, Since, StoredRecord
 from hinterland.server.storage.reading import pause
-from hinterland.server.storage.system import SYSTEM_TABLES, Amend, RowAct
+from hinterland.server.storage.system import RowAct
 
 Kind = Literal["create", "update", "delete"]
-UNIQUE_OF = {table.name: frozenset(table.unique) for table in SYSTEM_TABLES}
 
 
 class Plan:
@@ -349,21 +348,12 @@ class Plan:
             self.written.append(Written(entry.name, key[2], key[1], before, after))
 
     async def _accompany(self, entry: Entry, id: RecordId, before: StoredRecord | None, new: Document | None) -> None:
-        """Add the system rows that change with the record. Raises `conflict` where one clashes with another row."""
+        """Add the system rows that change with the record. Where one clashes with another row the database refuses it,
+        in the order of the writes: an earlier one may have given the value up."""
         old = None if before is None else documents.document_of(before)
         is_owner = self.request.caller.id == id and not self.request.is_profile_only
         by: Actor = "system" if self._is_free else "owner" if is_owner else "other"
-        acts = self.state.companions[entry.name](id, old, new, by)
-        for act in acts:
-            if isinstance(act, Amend):
-                await self._check_row(act)
-        self.acts += acts
-
-    async def _check_row(self, act: Amend) -> None:
-        for name in UNIQUE_OF[act.table] & act.columns.keys():
-            other = await self.state.transaction.row(act.table, {name: act.columns[name]})
-            if other is not None and any(other[key] != value for key, value in act.where.items()):
-                raise unique(name)
+        self.acts += self.state.companions[entry.name](id, old, new, by)
 
     async def _check_unique(self, entry: Entry, key: RecordKey, document: Document) -> None:
         for name in entry.unique:

@@ -57,7 +57,8 @@ class Pusher:
                 return results
             if not isinstance(error, LostRace):
                 raise error
-        raise Refusal("unavailable", "another process keeps writing the same records; retry shortly", retry_after=1)
+        message = "other writes keep getting ahead of this push; send it again"
+        raise Refusal("unavailable", message, retry_after=1)
 
 
 def _take(answers: Sequence[Outcome | BaseException], results: list[Settled]) -> BaseException | None:

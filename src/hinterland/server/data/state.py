@@ -11,8 +11,9 @@ from hinterland.contract.identity import RecordId
 from hinterland.server.data.given_ids import GivenIds
 from hinterland.server.data.new_ids import NewIds
 from hinterland.server.data.requests import Companion
+from hinterland.server.data.staged_rows import StagedRows, row_key
 from hinterland.server.storage.protocol import Change, LogEntry, Since, StoredRecord, Transaction
-from hinterland.server.storage.system import SYSTEM_TABLES, Amend, Drop, Put, Row, RowAct
+from hinterland.server.storage.system import Put, Row, RowAct
 
 RecordKey = tuple[str, str, RecordId]
 Records = Mapping[RecordKey, StoredRecord | None]
@@ -20,7 +21,6 @@ UniqueValue = tuple[str, str, Any]
 """A collection, its unique field, and what the field's column holds."""
 Span = tuple[str, str]
 """The first and the last of the parents whose records are meant."""
-KEYS_OF = {table.name: table.key for table in SYSTEM_TABLES}
 UNWRITTEN = 0  # the revision of a record whose commit has not been given one yet
 
 
@@ -47,7 +47,7 @@ class State:
         self._created: dict[str, list[RecordKey]] = {}
         self._holders: dict[UniqueValue, list[RecordKey]] = {}
         self._rows: dict[tuple[str, tuple[Any, ...]], Row | None] = {}
-        self._edits: dict[str, list[Drop | Amend]] = {}  # of system rows, by table
+        self._staged_rows = StagedRows()
 
     async def record(self, collection: str, parent: str, id: RecordId) -> StoredRecord | None:
         """A record, locked for this transaction."""
@@ -57,14 +57,11 @@ class State:
         return self._records[key]
 
     async def row(self, table: str, key: Row) -> Row | None:
-        """A system row by its key."""
-        staged = (table, tuple(key[name] for name in KEYS_OF[table]))
-        if staged not in self._rows:
-            row = await self.transaction.row(table, key)
-            for act in self._edits.get(table, ()):
-                row = _after(row, act)
-            self._rows[staged] = row
-        return self._rows[staged]
+        """A system row by its table's key."""
+        name = row_key(table, key)
+        if name not in self._rows:
+            self._rows[name] = await self.transaction.row(table, key)
+        return self._staged_rows.over(name, self._rows[name])
 
     async def below(self, collection: str, parents: Span) -> AsyncGenerator[Records, None]:
         """The records of a collection below `parents`, each locked for this transaction: those of the database, page by
@@ -121,22 +118,8 @@ class State:
         for act in acts:
             if isinstance(act, Put) and act.table == "_stand_ins":
                 self.given_ids.stage(act.row)
-            elif isinstance(act, Put):
-                self._rows[act.table, tuple(act.row[name] for name in KEYS_OF[act.table])] = act.row
-            elif isinstance(act, Drop | Amend):
-                self._edits.setdefault(act.table, []).append(act)
-                for staged, row in self._rows.items():
-                    if staged[0] == act.table:
-                        self._rows[staged] = _after(row, act)
-
-
-def _after(row: Row | None, act: Drop | Amend) -> Row | None:
-    """A system row as `act` leaves it."""
-    if row is None or any(row[name] != value for name, value in act.where.items()):
-        return row
-    if isinstance(act, Amend):
-        return {**row, **act.columns}
-    return None if all(row[name] <= most for name, most in act.until.items()) else row
+            else:
+                self._staged_rows.stage(act)
 
 
 def key_of(change: Change) -> RecordKey:

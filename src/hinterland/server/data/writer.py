@@ -134,15 +134,16 @@ class Writer:
         while self._waiting:
             group = self._next_group()
             try:
-                await self._write_group(group)
+                if group:
+                    await self._write_group(group)
             except Exception as error:  # whatever it was, nobody may wait for ever
                 log.exception("a group of writes failed")
                 for _, answer in group:
                     _fail(answer, error if len(group) == 1 else Refusal("internal"))
 
     def _next_group(self) -> list[Waiting]:
-        """The first of those that wait: at least one."""
-        waiting, count, writes = self._waiting, 0, 0
+        """The first of those that wait, without those whose callers are gone; none where no others are left."""
+        waiting, count, writes = [item for item in self._waiting if not item[1].done()], 0, 0
         while count < min(len(waiting), MAX_GROUP) and (count == 0 or writes < _GROUP_WRITES):
             writes += len(waiting[count][0].writes)
             count += 1
@@ -181,8 +182,12 @@ class Writer:
                 self.wake()
                 return
         if waiting[0].step is not None and _is_refusal(error):
-            await self._try([waiting], error)
-            return
+            try:
+                await self._try([waiting], error)
+            except (Refusal, LostRace, Deadlock) as again:
+                error = again
+            else:
+                return
         _fail(waiting[1], Refusal("unavailable", retry_after=1) if isinstance(error, Deadlock) else error)
 
     async def _try(self, group: list[Waiting], ending: Refusal | None = None) -> list[Decided]:
@@ -234,7 +239,8 @@ class Writer:
                 step = item.request.step if item.plan is not None else None
                 records = item.plan.records if item.plan is not None else {}
                 holders = item.plan.holders if item.plan is not None else {}
-                acts = [*item.acts, *(devices.taken(step) if step is not None else ())]
+                # Its acts come last, as they are written: they may drop what is taken, with the account.
+                acts = [*(devices.taken(step) if step is not None else ()), *item.acts]
                 state.stage(records, item.changes, acts, holders)
                 size += item.plan.size if item.plan is not None else 0
                 if size > _GROUP_BYTES:

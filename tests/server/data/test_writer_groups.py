@@ -1,0 +1,131 @@
+"""Requests of one group: what clashes between them, what is decided again, and who is gone."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from hinterland.contract.changes import Write
+from hinterland.contract.identity import RecordId
+from hinterland.contract.records import Document
+from hinterland.contract.sync import Mutation
+from hinterland.server.data.devices import step_of
+from hinterland.server.data.state import Deferred
+from hinterland.server.security.sessions import Actor
+from hinterland.server.storage.failures import Deadlock
+from hinterland.server.storage.system import RowAct
+from tests.server.data.world import ADA, HANGING, World, delete, note, patch
+from tests.server.data.writing import Stumbling, ids, request, settle
+
+
+async def test_unique_clashes_are_found_before_anything_is_written(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clash between requests of a group, or inside one, is a refusal of its own request: the group is not tried again
+    one by one. A value that is given up, moved on or never committed is free, null clashes with nothing."""
+    await world.write(note("a", slug="s"), note("b", slug="t"))
+    write, sizes = world.writer._write_group, []
+
+    async def watched(group: Any) -> None:
+        sizes.append(len(group))
+        await write(group)
+
+    monkeypatch.setattr(world.writer, "_write_group", watched)
+    fates = await settle(
+        world,
+        request(note("c", slug="u"), note("d", slug="u")),
+        request(note("c", slug="u"), note("e"), note("f")),
+        request(note("d", slug="u")),
+        request(patch("notes", "c", slug="v"), note("d", slug="u")),
+        request(patch("notes", "a", slug="t")),
+        request(patch("notes", "a", slug="x"), patch("notes", "b", slug="s"), patch("notes", "a", slug="t")),
+        request(delete("notes", "b"), note("g", slug="s")),
+        request(note("b", slug="s")),
+        request(note("h", slug="S")),
+    )
+    assert fates == ["conflict", "", "conflict", "", "conflict", "", "", "conflict", ""]
+    assert sizes == [9]
+    slugs = await world.storage.fetch("SELECT id, slug FROM notes ORDER BY id")
+    assert [*map(tuple, slugs)] == [
+        ("a", "t"), ("c", "v"), ("d", "u"), ("e", None), ("f", None), ("g", "s"), ("h", "S"),
+    ]  # fmt: skip
+
+
+async def test_a_caller_that_is_gone_before_its_turn(lite: World) -> None:
+    """A request that nobody waits for any longer is not begun, nor is a transaction for it."""
+    stumbling = Stumbling(lite)
+    gone = lite.writer.submit_all([request(note("a")), request(note("b"))])
+    for answer in gone:
+        answer.cancel()
+    await lite.writer.drain()
+    assert stumbling.begun == 0
+    answers = lite.writer.submit_all([request(note("a")), request(note("b")), request(note("c"))])
+    answers[1].cancel()
+    await lite.writer.drain()
+    assert await ids(lite, "notes") == ["a", "c"]
+
+
+async def test_a_group_that_is_decided_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a group that the database refused as a whole, each request is decided again as if it had never been before:
+    counters, sets, unique values, ids and steps are as one decision makes them."""
+    await world.write(note("a", "ada", slug="s", count=1, tags=["x"]))
+    write, failures = world.writer._write, [Deadlock()]
+
+    async def stumbling(*arguments: Any) -> Any:
+        outcomes = await write(*arguments)
+        if failures:
+            raise failures.pop()
+        return outcomes
+
+    monkeypatch.setattr(world.writer, "_write", stumbling)
+    mutations = [
+        Mutation(seq=1, id="m1", writes=[patch("notes", "a", count={"$increment": 1}), note("b", "ada", slug="t")]),
+        Mutation(seq=2, id="m2", writes=[note("c", "ada", slug="t")]),
+        Mutation(seq=3, id="m3", writes=[Write(act="create", collection="posts", id="~1"), note("d", "ada")]),
+    ]
+    pushed, fates = await asyncio.gather(
+        world.push(ADA, *mutations),
+        settle(
+            world,
+            request(patch("notes", "a", count={"$increment": 1}, tags={"$add": ["y"]}, slug="u")),
+            request(note("e", slug="s")),
+            request(note("f", slug="u")),
+        ),
+    )
+    assert not failures
+    assert [result.status for result in pushed.results] == ["applied", "refused", "applied"]
+    assert fates == ["", "", "conflict"]
+    changed = (await world.visible(ADA, "notes"))["notes", "", "a"]
+    assert (changed["count"], changed["tags"], changed["slug"]) == (3, ["x", "y"], "u")
+    assert await ids(world, "notes") == ["a", "b", "d", "e"]
+    assert pushed.results[2].ids == {0: (await ids(world, "posts"))[0]}
+
+
+async def test_trouble_while_a_refusal_is_kept(lite: World) -> None:
+    """Where the outcome of a step that the database refuses can't be written for a while, its caller is asked to come
+    again, and the group's others are written."""
+    async with lite.storage.transaction() as transaction:
+        await transaction.execute("CREATE UNIQUE INDEX own ON notes (title)")  # type: ignore[attr-defined]
+    clash = Mutation(seq=1, id="m", writes=[note("a", title="t"), note("b", title="t")])
+    step = request(*clash.writes, step=step_of("ada", "d1", clash))
+    tries = 7  # in the group, alone, and again
+    Stumbling(lite, *[None] * tries, Deadlock())
+    assert await settle(lite, step, request(note("c"))) == ["unavailable", ""]
+    assert await settle(lite, step) == [""]
+    assert await ids(lite, "notes") == ["c"]
+
+
+async def test_a_deferral_without_an_end(lite: World) -> None:
+    """A request that is deferred though nothing was written before it is answered with an error: it is not tried for
+    ever, and the others of the group are written."""
+
+    def deferring(id: RecordId, old: Document | None, new: Document | None, by: Actor) -> list[RowAct]:
+        raise Deferred
+
+    lite.writer.companions = {"posts": deferring}
+    endless = request(Write(act="create", collection="posts"))
+    async with asyncio.timeout(HANGING):
+        assert await settle(lite, request(note("a")), endless, request(note("b"))) == ["", "RuntimeError", ""]
+    assert await ids(lite, "notes") == ["a", "b"]
