@@ -46,7 +46,7 @@ export async function wrongInput(stage) {
     await guest.fill({ Name: "Guest", "E-mail": EVE.email, Password: EVE.password });
     await guest.button("Create account").click();
     await guest.fieldError("E-mail", "E-mail is taken already.");
-    await guest.banner("This e-mail address is taken");
+    await guest.banner("An account has this e-mail address");
     await guest.pictures("sign-up-taken");
     await guest.isAt("/register");
   });

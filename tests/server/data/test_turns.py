@@ -48,7 +48,7 @@ async def test_a_push_of_many_writes(tmp_path: Path) -> None:
     async with serving(SqliteStorage(tmp_path / "data")) as api:
         ada = await api.sign_up("ada")
         writes = [{"act": "create", "collection": "things"}] * 100
-        mutations = [{"seq": number, "id": "m", "writes": writes} for number in range(1, 11)]
+        mutations = [{"seq": number, "id": f"m{number}", "writes": writes} for number in range(1, 11)]
         pushed = api("POST", "/v1/sync/push", json={"device": "d", "mutations": mutations}, headers=ada["headers"])
         assert await turns(pushed) > 80
 
