@@ -236,7 +236,8 @@ def test_transforms_are_for_patches(word: str, act: Any, count: int) -> None:
     assert after["any"] == value
     with pytest.raises(Refusal) as refused:
         apply(SHAPE, Write(act=act, collection="posts", id="a", body={"count": {"$increment": 1}}), before, NOW)
-    assert refused.value.errors == {"count": ["must be a whole number"]}
+    hint = "transforms ($increment, $add, $remove, $now) are for PATCH, as a field's whole value"
+    assert refused.value.errors == {"count": [f"must be a whole number; {hint}"]}
 
 
 def test_objects_that_are_no_transforms() -> None:

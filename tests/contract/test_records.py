@@ -116,6 +116,17 @@ def test_patched() -> None:
     assert old["done"] is True
 
 
+@pytest.mark.parametrize("document", [None, {"title": "x"}])
+@pytest.mark.parametrize("value", [{"$increment": 1}, {"$inc": 1}])
+def test_what_looks_like_a_transform(value: dict[str, int], document: dict[str, Any] | None) -> None:
+    """A value that looks like a transform, where it is none, is refused with a word on where there are transforms."""
+    [message] = errors_of({"title": "x", "rank": value}, document)["rank"]
+    assert message.startswith("must be a whole number; transforms ($increment, $add, $remove, $now) are for PATCH")
+    for other in ({"a": 1}, {"$a": 1, "$b": 2}, {}, {"": 1}):
+        [message] = errors_of({"title": "x", "rank": other}, document)["rank"]
+        assert message == "must be a whole number"
+
+
 def test_a_field_that_is_gone() -> None:
     """A stored field that isn't declared any more is left out, and can't be patched."""
     old = {"colour": "red", "title": "a"}

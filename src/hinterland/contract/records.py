@@ -222,7 +222,7 @@ class Shape:
                 try:
                     document[name] = self._checks[name](value)
                 except ValueError as error:
-                    errors[name] = [str(error)]
+                    errors[name] = [f"{error}{_transform_hint(value)}"]
             elif name not in META and len(errors) < MAX_ERRORS:
                 errors[name] = [self._unknown(name)]
         for name in self._required:
@@ -241,3 +241,11 @@ class Shape:
 
     def _unknown(self, name: str) -> str:
         return f"is not a field of {self.collection.name}; it has {', '.join(self.names)}"
+
+
+def _transform_hint(value: object) -> str:
+    """What to say to somebody whose value looks like a transform that is none there."""
+    word = next(iter(value)) if type(value) is dict and len(value) == 1 else ""
+    if type(word) is not str or not word.startswith("$"):
+        return ""
+    return "; transforms ($increment, $add, $remove, $now) are for PATCH, as a field's whole value"

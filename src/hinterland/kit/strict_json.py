@@ -46,7 +46,7 @@ def decode(data: bytes, *, max_depth: int = MAX_DEPTH, max_values: int = MAX_VAL
     try:
         value = _decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise StrictJsonError(_reason(error)) from None
+        raise StrictJsonError(_reason(error, data)) from None
     if b"\\u0000" in data:
         _refuse_nul(value)
     if b"\\u0022" in data or _encode(value).count(b'"') != data.count(b'"'):
@@ -112,12 +112,12 @@ def _number(value: int) -> float:
         raise StrictJsonError("a number is beyond a double; send it as text") from None
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, data: bytes) -> str:
     if isinstance(error, UnicodeDecodeError):
         return f"the text is not UTF-8 (byte {error.start})"
     text = str(error)
     if "surrogate" in text or "truncated" in text:
-        return "the JSON is cut off or holds half of a surrogate pair"
+        return "the JSON is cut off" + (" or holds half of a surrogate pair" if b"\\u" in data else "")
     return text or "the JSON is malformed"
 
 
