@@ -91,7 +91,10 @@ class Model:
     def _after(self, step: Any, base: int, device: str, stamp: float) -> tuple[Document | None, bool]:
         old = self.document(step.id)
         if step.act == "create":
-            return self._created(step, old), True
+            made = self._created(step)
+            if old is not None and (step.base is None or step.id in self._mine or made != old):
+                raise Refused("conflict")
+            return made, old is None  # a device that creates what is there, word by word, sends it once more
         if old is None or not self.sees(step.caller, old):
             raise Refused("not_found")
         if step.act == "delete":
@@ -102,7 +105,7 @@ class Model:
             return None, not is_outdated
         return self._changed(step, old, base, device, stamp), True
 
-    def _created(self, step: Any, old: Document | None) -> Document:
+    def _created(self, step: Any) -> Document:
         if step.caller != FREE and any(step.body.get(name) is not None for name in GUARDED):
             raise Refused("validation")
         document: Document = dict.fromkeys(FIELDS) | step.body
@@ -110,8 +113,6 @@ class Model:
             raise Refused("validation")
         if not self.owns(step.caller, document):
             raise Refused("forbidden")
-        if old is not None:
-            raise Refused("conflict")
         return document
 
     def _changed(self, step: Any, old: Document, base: int, device: str, stamp: float) -> Document:
