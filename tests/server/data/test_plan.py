@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -14,9 +15,10 @@ from hinterland.contract.identity import SIGNED_OUT, RecordId
 from hinterland.contract.records import EVERYBODY, Collection, Rules, users
 from hinterland.contract.sync import Mutation
 from hinterland.kit.clock import ManualClock
+from hinterland.server.data import documents
 from hinterland.server.data.devices import step_of
 from hinterland.server.data.requests import WriteRequest
-from hinterland.server.storage.protocol import Storage
+from hinterland.server.storage.protocol import Storage, StoredRecord
 from tests.server.data.acts import OPEN, make, put, read
 from tests.server.data.world import ADA, BEN, World, delete, note, opened, patch
 from tests.server.refused import refused
@@ -38,6 +40,9 @@ COMMENTS = Collection(name="comments", fields={"text": Text()}, rules=EVERYBODY,
 LIKES = Collection(name="likes", fields={"by": Text()}, rules=EVERYBODY, parent="comments")
 PAGES = Collection(name="pages", fields={"text": Text()}, rules=EVERYBODY, parent="diary")
 CLOSED = Collection(name="closed", fields={"text": Text()})
+LETTERS = Collection(
+    name="letters", fields={"owner": Text(), "text": Text()}, rules=Rules(view=OWN, update="auth.id == old.owner")
+)
 KINDS: dict[str, tuple[Any, Any, Any]] = {
     "text": (Text(unique=True), "a", "b"),
     "integer": (Integer(unique=True), 1, 2),
@@ -50,7 +55,7 @@ KINDS: dict[str, tuple[Any, Any, Any]] = {
 UNIQUE = [
     Collection(name=f"of_{name}", fields={"value": kind}, rules=EVERYBODY) for name, (kind, _, _) in KINDS.items()
 ]
-COLLECTIONS = (users(), DIARY, OPEN, POSTS, COMMENTS, LIKES, PAGES, CLOSED, *UNIQUE)
+COLLECTIONS = (users(), DIARY, OPEN, POSTS, COMMENTS, LIKES, PAGES, CLOSED, LETTERS, *UNIQUE)
 
 
 @pytest.fixture
@@ -345,3 +350,45 @@ async def test_fates_hold_no_records(lite: World) -> None:
     step = step_of("ada", "d1", Mutation(seq=1, id="m1", writes=[note("a", "ada")]))
     outcome = await lite.writer.submit(WriteRequest([note("a", "ada")], ADA, step=step))
     assert (outcome.records, outcome.settled and outcome.settled.status) == ((), "applied")
+
+
+# ---------------------------------------------------------------- what the view rule hides
+
+
+@pytest.mark.parametrize("write", [patch("diary", "a", text="b"), put("diary", "a", text="b"), delete("diary", "a")])
+async def test_a_hidden_record_is_not_read(world: World, monkeypatch: pytest.MonkeyPatch, write: Write) -> None:
+    """A write to a record that the view rule hides does the work of one to a record that is not there: the database
+    decides, and no document is decoded."""
+    await world.write(Write(act="create", collection="diary", id="a", body={"text": "x"}), caller=ADA)
+    decoded: list[Any] = []
+    real = documents.document_of
+
+    def watched(record: StoredRecord) -> dict[str, Any]:
+        decoded.append(record.id)
+        return real(record)
+
+    monkeypatch.setattr(documents, "document_of", watched)
+    with refused("not_found"):
+        await world.write(write, caller=BEN)
+    assert decoded == []
+    await world.write(write, caller=ADA)
+
+
+async def test_writers_of_one_moment_with_other_rights(world: World) -> None:
+    """Of requests that are decided together, each is decided by what its own caller can view, whoever comes first: a
+    record that is hidden from one is there for the next, and one that was just passed on is its new owner's."""
+    for id in "ab":
+        await world.write(Write(act="create", collection="letters", id=id, body={"owner": "ada"}))
+    answers = await asyncio.gather(
+        world.write(patch("letters", "a", text="ben"), caller=BEN),
+        world.write(patch("letters", "a", text="ada"), caller=ADA),
+        world.write(patch("letters", "a", text="again"), caller=BEN),
+        world.write(patch("letters", "b", text="ben"), caller=BEN),
+        world.write(patch("letters", "b", owner="ben"), caller=ADA),
+        world.write(patch("letters", "b", text="mine"), caller=BEN),
+        world.write(patch("letters", "b", text="late"), caller=ADA),
+        return_exceptions=True,
+    )
+    codes = [answer.code if isinstance(answer, Refusal) else "applied" for answer in answers]
+    assert codes == ["not_found", "applied", "not_found", "not_found", "applied", "applied", "not_found"]
+    assert [(await read(world, "letters", id))["text"] for id in "ab"] == ["ada", "mine"]

@@ -91,19 +91,25 @@ class Plan:
     async def _record(self, key: RecordKey) -> StoredRecord | None:
         return self._mine[key] if key in self._mine else await self.state.record(*key)
 
+    async def _visible(self, entry: Entry, key: RecordKey) -> StoredRecord | None:
+        """The record, if the caller can view it; where the database says so, a hidden one is not decoded."""
+        rule = entry.rules["view"]
+        if rule and rule.is_asked and not (self._is_free or key in self._mine or key in self.state):
+            return await self.state.seen(key, entry.viewing, rule.sql.bind({"auth": self.request.caller.as_auth()}))
+        record = await self._record(key)
+        return record if record is not None and self._can_view(entry, record) else None
+
     async def _decide(self, write: Write, index: int, base: int | None, times: Times | None) -> None:
         entry = self.catalogue[write.collection]
         self.catalogue.check_parent(entry, write.parent)
         changes.check_place(write)
         id = await self._id(entry, write, index)
         key = (entry.name, write.parent, id)
-        is_made = write.act == "create" and write.id == ""  # just now, so that no record can have it
-        before = None if is_made else await self._record(key)
         if write.act == "create":
+            before = None if write.id == "" else await self._record(key)  # no record has an id that was just made
             await self._create(entry, write, key, before, times or Times())
             return
-        if before is not None and not self._can_view(entry, before):
-            before = None  # preconditions must not tell of it either
+        before = await self._visible(entry, key)  # preconditions must not tell of another either
         self._check_preconditions(write, before)
         if before is None:
             raise Refusal("not_found", f"there is no {entry.name}/{id}")

@@ -68,7 +68,8 @@ class Parts(NamedTuple):
 class Rule:
     """One compiled expression. `reads_record`: the record's fields that it reads; `is_true`: it is just `true`;
     `is_costly`: a database's work on one record grows with the texts and lists in it; `is_metered`: so does ours, and
-    is counted. `multiplies`: it grows with the product of two sizes. `size`: the number of its parts."""
+    is counted. `multiplies`: it grows with the product of two sizes. `is_asked`: the database decides it for one
+    record, since to decode a large one would take longer than to find none. `size`: the number of its parts."""
 
     def __init__(self, text: str, tree: Typed, dialect: Dialect, indexed: AbstractSet[str]) -> None:
         self.text = text
@@ -83,6 +84,7 @@ class Rule:
         self.is_costly = any(map(_is_costly, walk(tree)))
         self.is_metered = is_metered(tree)
         self.multiplies = multiplies(tree)
+        self.is_asked = self.needs_document and not self.multiplies
         self.size = size(tree)
         self._dialect = dialect
         self._indexed = indexed

@@ -56,6 +56,17 @@ class State:
             self._records[key] = await self.transaction.lock(collection, parent, id)
         return self._records[key]
 
+    async def seen(self, key: RecordKey, statement: str, parameters: Sequence[Any]) -> StoredRecord | None:
+        """A record that the group has not read yet, locked, if the `statement` finds it."""
+        record = await self.transaction.lock(*key, (statement, parameters))
+        if record is not None:
+            self._records[key] = record
+        return record
+
+    def __contains__(self, key: RecordKey) -> bool:
+        """Whether the record is known already."""
+        return key in self._records
+
     async def row(self, table: str, key: Row) -> Row | None:
         """A system row by its table's key."""
         name = row_key(table, key)

@@ -170,8 +170,13 @@ class Snapshot(Protocol):
 class Transaction(Snapshot, Protocol):
     """One write transaction. Nothing of it is seen by others until it is durable."""
 
-    async def lock(self, collection: str, parent: str, id: RecordId) -> StoredRecord | None:
-        """Read a record that is about to be written, so that no other writer changes it meanwhile."""
+    async def lock(
+        self, collection: str, parent: str, id: RecordId, seen: tuple[str, Sequence[Any]] | None = None
+    ) -> StoredRecord | None:
+        """Read a record that is about to be written, so that no other writer changes it meanwhile.
+
+        `seen`: a SELECT of one record by parent and id, with a condition, and the parameters of the latter.
+        """
         ...
 
     async def lock_below(

@@ -49,9 +49,13 @@ class Writes(Reads):
     async def reserve(self, count: int) -> int:
         """Take `count` revisions; returns the first."""
 
-    async def lock(self, collection: str, parent: str, id: RecordId) -> StoredRecord | None:
-        """Read a record that is about to be written, so that no other writer changes it meanwhile."""
-        rows = await self.fetch(self.table(collection).get + self.locking, (parent, id))
+    async def lock(
+        self, collection: str, parent: str, id: RecordId, seen: tuple[str, Sequence[Any]] | None = None
+    ) -> StoredRecord | None:
+        """Read a record that is about to be written, so that no other writer changes it meanwhile; by the statement and
+        the further parameters of those that are `seen`, where given."""
+        sql, given = (self.table(collection).get, ()) if seen is None else seen
+        rows = await self.fetch(sql + self.locking, (parent, id, *given))
         return StoredRecord(*rows[0]) if rows else None
 
     async def lock_below(
