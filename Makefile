@@ -70,7 +70,7 @@ clean: ## remove the environment, caches and the example's data
 		.import_linter_cache $(WEB)/node_modules $(WEB)/dist conformance/cel_spec/node_modules $(PROXY)/node_modules
 	find src tests examples conformance -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# ---- the environment; a stamp says what is in it, so that the second call starts at once
+# ---- the environment; a timestamp says what is in it, so that the second call starts at once
 
 $(VENV)/.made:
 	@test -n "$(PYTHON)" || { echo "Hinterland needs Python 3.11 or newer, and none is on the path." >&2; \

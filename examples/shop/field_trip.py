@@ -30,7 +30,7 @@ from rich.table import Table
 
 from hinterland.client import Client, MemoryVault
 from hinterland.client.events import Event
-from hinterland.client.local import Fate, Handle
+from hinterland.client.local import Handle, Outcome
 
 APP = Path(__file__).with_name("field_trip_app.py")
 CARS, AIRPORTS = 406, 3_376
@@ -251,13 +251,13 @@ async def look_around(ada: Traveller, screen: Screen) -> None:
                  f"{fields.total} new cars, {len(found)} international airports in {milliseconds:.0f} ms")  # fmt: skip
 
 
-async def settle(work: Work, screen: Screen) -> list[Fate]:
-    """The fates of all the work, in the order in which it was done."""
-    bar, fates = screen.bar("fates known", len(work.handles)), []
+async def settle(work: Work, screen: Screen) -> list[Outcome]:
+    """The outcomes of all the work, in the order in which it was done."""
+    bar, outcomes = screen.bar("outcomes known", len(work.handles)), []
     for handle in work.handles:
-        fates.append(await handle.settled())
-        screen.count(bar, len(fates))
-    return fates
+        outcomes.append(await handle.settled())
+        screen.count(bar, len(outcomes))
+    return outcomes
 
 
 async def trip(folder: Path, screen: Screen) -> None:
@@ -298,16 +298,16 @@ async def _day(server: Server, ada: Traveller, grace: Traveller, screen: Screen)
     screen.step("The server returns")
     start = time.perf_counter()
     await server.start()
-    fates = await settle(work, screen)
-    screen.check("all arrive after the server's return", all(fate.is_applied for fate in fates),
-                 f"{len(fates)} applied within {time.perf_counter() - start:.1f} s")  # fmt: skip
-    bar = screen.bar("seen live by Grace", len(fates))
-    last = max(fate.revision for fate in fates)
+    outcomes = await settle(work, screen)
+    screen.check("all arrive after the server's return", all(outcome.is_applied for outcome in outcomes),
+                 f"{len(outcomes)} applied within {time.perf_counter() - start:.1f} s")  # fmt: skip
+    bar = screen.bar("seen live by Grace", len(outcomes))
+    last = max(outcome.revision for outcome in outcomes)
     await watcher.reach(last, lambda done: screen.count(bar, done))
     await _has_seen(grace, last)
     await _nothing_waits(ada)
     watcher.stop()
-    await _compare(ada, grace, work, fates, watcher.seen, screen)
+    await _compare(ada, grace, work, outcomes, watcher.seen, screen)
 
 
 async def _until(person: Traveller, state: str) -> None:
@@ -334,9 +334,14 @@ async def _has_seen(person: Traveller, revision: int) -> None:
 
 
 async def _compare(
-    ada: Traveller, grace: Traveller, work: Work, fates: Sequence[Fate], seen: Sequence[tuple[int, str]], screen: Screen
+    ada: Traveller,
+    grace: Traveller,
+    work: Work,
+    outcomes: Sequence[Outcome],
+    seen: Sequence[tuple[int, str]],
+    screen: Screen,
 ) -> None:
-    revisions = [fate.revision for fate in fates]
+    revisions = [outcome.revision for outcome in outcomes]
     in_order = all(first < second for first, second in pairwise(revisions))
     screen.check("in the order in which they were made", in_order, f"revisions {revisions[0]} to {revisions[-1]} rise")
     expected = list(zip(revisions, work.ids, strict=True))
@@ -364,11 +369,11 @@ async def _on_server(client: Client) -> dict[str, dict[str, Any]]:
 
 async def _check_refusal(ada: Traveller, work: Work, screen: Screen) -> None:
     assert work.forbidden is not None
-    fate = await work.forbidden.settled()
-    parked = [entry for entry in await ada.client.outbox.list() if entry.state == "refused"]
-    reason = fate.problem.message if fate.problem else ""
-    is_parked = [entry.id for entry in parked] == [work.forbidden.mutation]
-    screen.check("what the rules refuse is parked, alone", fate.status == "refused" and is_parked, reason)
+    outcome = await work.forbidden.settled()
+    held = [entry for entry in await ada.client.outbox.list() if entry.state == "refused"]
+    reason = outcome.problem.message if outcome.problem else ""
+    is_held = [entry.id for entry in held] == [work.forbidden.mutation]
+    screen.check("what the rules refuse is held, alone", outcome.status == "refused" and is_held, reason)
 
 
 def main() -> int:

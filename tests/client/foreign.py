@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hinterland.client.exchange import Response
-from hinterland.client.transports.scripted import Step
+from hinterland.client.transports.scripted import ScriptStep
 
 PAGE = b"<!doctype html><title>Sign in to the network</title>"
 # A gateway's own JSON, which even uses a code of ours.
@@ -19,7 +19,7 @@ FOREIGN = [
 NOT_REPEATED = [case for case in FOREIGN if case.values[0] != 500]  # by the retry layer
 
 
-def answer(step: Step, status: int, content: bytes) -> Step:
+def answer(step: ScriptStep, status: int, content: bytes) -> ScriptStep:
     """The step answered by something on the way."""
     return step.answer(status, content=content, headers={"www-authenticate": "Basic"})
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hinterland.client import blocking
+from hinterland.client import BlockingClient
 from hinterland.client.errors import ClientClosed, HinterlandError, NotFound
 from hinterland.client.session import SignedIn, SignedOut
 from hinterland.client.transports.scripted import Scripted
@@ -37,13 +37,13 @@ def script() -> Iterator[Scripted]:
 
 
 @pytest.fixture
-def client(script: Scripted) -> Iterator[blocking.Client]:
+def client(script: Scripted) -> Iterator[BlockingClient]:
     """A client over the script."""
-    with blocking.Client(URL, transport=script) as client:
+    with BlockingClient(URL, transport=script) as client:
         yield client
 
 
-def test_an_account_without_await(client: blocking.Client, script: Scripted) -> None:
+def test_an_account_without_await(client: BlockingClient, script: Scripted) -> None:
     """Every account operation is there, and blocks until it is done."""
     assert client.url == URL
     assert client.auth.state == SignedOut()
@@ -64,7 +64,7 @@ def test_an_account_without_await(client: blocking.Client, script: Scripted) -> 
     client.auth.log_out()
 
 
-def test_records_without_await(client: blocking.Client, script: Scripted) -> None:
+def test_records_without_await(client: BlockingClient, script: Scripted) -> None:
     """Every record operation is there, typed as with await, and `iterate` is a plain iterator."""
     posts = client.collection("posts", Post)
     script.expect("GET", f"{PATH}/1").answer(json={"title": "a"})
@@ -89,27 +89,27 @@ def test_records_without_await(client: blocking.Client, script: Scripted) -> Non
     assert client.request("GET", "/anything").content == b"raw"
 
 
-def test_records_that_do_not_fit_without_await(client: blocking.Client, script: Scripted) -> None:
-    """A record that does not fit the app's type hides no other, and is reported in `misfits` of a page and of what
+def test_records_that_do_not_fit_without_await(client: BlockingClient, script: Scripted) -> None:
+    """A record that does not fit the app's type hides no other, and is reported in `mismatches` of a page and of what
     `iterate` returns; an iteration that is closed early lets go."""
     posts = client.collection("posts", Post)
     items = [{"id": "1", "title": "a"}, {"id": "2", "title": None}, {"id": "3", "title": "c"}]
     for _ in range(3):
         script.expect("GET", PATH).answer(json={"items": items})
     page = posts.list()
-    assert ([post.title for post in page.items], [each.path for each in page.misfits]) == (
+    assert ([post.title for post in page.items], [each.path for each in page.mismatches]) == (
         ["a", "c"],
         ["posts/2.title"],
     )
     found = posts.iterate()
-    assert ([post.title for post in found], [each.path for each in found.misfits]) == (["a", "c"], ["posts/2.title"])
+    assert ([post.title for post in found], [each.path for each in found.mismatches]) == (["a", "c"], ["posts/2.title"])
     left = posts.iterate()
     assert next(left).title == "a"
     left.close()
     assert list(left) == []
 
 
-def test_events_without_await(client: blocking.Client, script: Scripted) -> None:
+def test_events_without_await(client: BlockingClient, script: Scripted) -> None:
     """Events are a plain iterator; leaving it early closes the stream."""
     ready = b"id: c\nevent: ready\ndata: {}\n\n"
     script.expect("GET", "/v1/events").stream([ready, ready])
@@ -118,7 +118,7 @@ def test_events_without_await(client: blocking.Client, script: Scripted) -> None
         break
 
 
-def test_any_thread_may_call(client: blocking.Client, script: Scripted) -> None:
+def test_any_thread_may_call(client: BlockingClient, script: Scripted) -> None:
     """Calls from many threads share the one loop in the background."""
     script.expect("GET", f"{PATH}/1", times=40).answer(json={"title": "a"})
     posts = client.collection("posts", Post)
@@ -129,7 +129,7 @@ def test_any_thread_may_call(client: blocking.Client, script: Scripted) -> None:
 def test_a_closed_client_says_so(script: Scripted) -> None:
     """After closing, calls are errors at once, closing again is none, and no thread is left."""
     before = threading.active_count()
-    client = blocking.Client(URL, transport=script)
+    client = BlockingClient(URL, transport=script)
     assert threading.active_count() == before + 1
     script.expect("GET", "/v1/events").stream([b"id: c\nevent: ready\ndata: {}\n\n", b""])
     events = client.events(["posts"])
@@ -144,8 +144,8 @@ def test_a_closed_client_says_so(script: Scripted) -> None:
 
 
 def test_a_thread_that_waits_when_the_client_is_closed(script: Scripted, tmp_path: Path) -> None:
-    """A thread that waits for a fate, or for anything else, when another closes the client is told."""
-    client = blocking.Client(URL, transport=script, store=tmp_path / "app.db")
+    """A thread that waits for an outcome, or for anything else, when another closes the client is told."""
+    client = BlockingClient(URL, transport=script, store=tmp_path / "app.db")
     script.expect("POST", "/v1/auth/login").answer(json=session())
     client.auth.log_in(email="a@b.c", password="a good password")
     written = client.run(client.client.local.collection("notes").create({"text": "kept"}))
@@ -156,17 +156,17 @@ def test_a_thread_that_waits_when_the_client_is_closed(script: Scripted, tmp_pat
         await asyncio.get_running_loop().create_future()
 
     with ThreadPoolExecutor(2) as pool:
-        fate, other = pool.submit(client.run, written.settled()), pool.submit(client.run, waiting())
+        outcome, other = pool.submit(client.run, written.settled()), pool.submit(client.run, waiting())
         begun.wait(20)
         client.close()
-        assert isinstance(fate.exception(timeout=20), ClientClosed)
+        assert isinstance(outcome.exception(timeout=20), ClientClosed)
         assert isinstance(other.exception(timeout=20), ClientClosed)
 
 
 def test_local_records_without_await(script: Scripted, tmp_path: Path) -> None:
     """A client with a store is open at once, and `run` reaches all that the client can do; a store that can't be opened
     is an error that leaves no thread."""
-    with blocking.Client(URL, transport=script, store=tmp_path / "app.db") as client:
+    with BlockingClient(URL, transport=script, store=tmp_path / "app.db") as client:
         script.expect("POST", "/v1/auth/login").answer(json=session())
         client.auth.log_in(email="a@b.c", password="a good password")
         notes = client.client.local.collection("notes")
@@ -175,11 +175,11 @@ def test_local_records_without_await(script: Scripted, tmp_path: Path) -> None:
     before = threading.active_count()
     (tmp_path / "folder.db").mkdir()
     with pytest.raises(HinterlandError):
-        blocking.Client(URL, transport=script, store=tmp_path / "folder.db")
+        BlockingClient(URL, transport=script, store=tmp_path / "folder.db")
     assert threading.active_count() == before
 
 
-def test_a_listener_can_not_wait_for_its_caller(client: blocking.Client, script: Scripted) -> None:
+def test_a_listener_can_not_wait_for_its_caller(client: BlockingClient, script: Scripted) -> None:
     """A listener runs in the client's own thread: waiting there for the client would never end, and is an error."""
     heard: list[str] = []
 
@@ -197,11 +197,11 @@ def test_a_listener_can_not_wait_for_its_caller(client: blocking.Client, script:
 
 
 LEFT_OPEN = """
-import hinterland.client.blocking as blocking
+from hinterland.client import BlockingClient
 from hinterland.client.transports.scripted import Scripted, SILENCE
 script = Scripted()
 script.expect("GET", "/v1/events").stream([b"id: c\\nevent: ready\\ndata: {}\\n\\n", SILENCE])
-client = blocking.Client("http://127.0.0.1:8000", transport=script)
+client = BlockingClient("http://127.0.0.1:8000", transport=script)
 events = client.events(["posts"])
 print(next(events).kind)
 """

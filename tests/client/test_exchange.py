@@ -8,7 +8,7 @@ import pytest
 
 from hinterland.client.errors import InvalidResponse
 from hinterland.client.exchange import Layer, Request, Response, Send, origin_of, remaining, stack
-from hinterland.client.layers.bearer import Token
+from hinterland.client.layers.bearer import BearerToken
 from hinterland.kit.clock import ManualClock
 
 REQUEST = Request(method="GET", url="http://127.0.0.1/")
@@ -95,4 +95,4 @@ def test_what_is_printed_holds_no_secret() -> None:
     request = Request(method="GET", url="http://h/p?ticket=planted", headers=headers, content=b"planted")
     response = Response(status=200, headers={"set-cookie": "planted"}, content=b"planted")
     assert f"{request!r} {response!r}" == "Request(GET http://h/p) Response(200)"
-    assert "planted" not in repr(Token("planted", "u1"))
+    assert "planted" not in repr(BearerToken("planted", "u1"))

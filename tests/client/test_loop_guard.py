@@ -112,7 +112,7 @@ async def test_the_owner_passes() -> None:
 FORKED = """
 import asyncio, os, sys, warnings
 warnings.simplefilter("ignore")
-from hinterland.client import blocking
+from hinterland.client import BlockingClient
 from hinterland.client.client import Client
 from hinterland.client.errors import WrongLoop
 from hinterland.client.transports.scripted import Scripted
@@ -120,7 +120,7 @@ from hinterland.client.transports.scripted import Scripted
 script = Scripted()
 script.expect("GET", "/x").answer(200)
 client = Client("http://127.0.0.1:8000", transport=script)
-door = blocking.Client("http://127.0.0.1:8000", transport=script)
+door = BlockingClient("http://127.0.0.1:8000", transport=script)
 
 async def main():
     await client.request("GET", "/x")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hinterland.client import blocking
+from hinterland.client import BlockingClient
 from hinterland.client.client import Client
 from hinterland.client.errors import NotFound, ValidationFailed
 from hinterland.client.transports.scripted import Scripted
@@ -72,7 +72,7 @@ async def test_what_is_no_parent(make: Callable[..., Client], script: Scripted, 
 
 def test_without_await(script: Scripted) -> None:
     """The blocking client refuses the same."""
-    with blocking.Client(URL, transport=script) as client:
+    with BlockingClient(URL, transport=script) as client:
         folders = client.collection("folders")
         for act in (folders.get, folders.delete):
             with pytest.raises(NotFound):

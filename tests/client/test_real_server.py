@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from hinterland.client import blocking
+from hinterland.client import BlockingClient
 from hinterland.client.client import Client
 from hinterland.client.errors import (
     Conflict,
@@ -180,9 +180,9 @@ async def test_a_type_that_does_not_fit_is_told(backend: TestBackend) -> None:
 
     client = await signed_up(backend, "ada")
     note = await client.collection("notes").create({"text": "one"})
-    [misfit] = (await client.collection("notes", Wrong).list()).misfits
-    assert (misfit.path, misfit.found) == (f"notes/{note['id']}.text", "str")
-    assert misfit.request_id
+    [mismatch] = (await client.collection("notes", Wrong).list()).mismatches
+    assert (mismatch.path, mismatch.found) == (f"notes/{note['id']}.text", "str")
+    assert mismatch.request_id
     with pytest.raises(InvalidResponse) as caught:
         await client.collection("notes", Wrong).get(note["id"])
     assert (caught.value.path, caught.value.found) == ("$.text", "str")
@@ -306,7 +306,7 @@ def served(server_process: Callable[..., ServerProcess], tmp_path: Path) -> Serv
 def test_processes_share_one_vault(served: ServerProcess, tmp_path: Path) -> None:
     """Two processes with one vault → no double use, nobody signed out."""
     vault = tmp_path / "session.vault"
-    with blocking.Client(served.url, vault=FileVault(vault)) as client:
+    with BlockingClient(served.url, vault=FileVault(vault)) as client:
         client.auth.sign_up(name="ada", email="ada@example.org", password=PASSWORD)
         command = [sys.executable, "-c", RENEW, served.url, str(vault), "15"]
         processes = [subprocess.Popen(command) for _ in range(2)]

@@ -103,13 +103,13 @@ async def test_a_record_that_does_not_fit(
         script.expect("GET", PATH).answer(json={"items": items, "total": 5}, headers={"x-request-id": "r"})
     page = await posts.list(total=True)
     assert (page.items, page.total) == ([Post("a")], 5)
-    paths = [(misfit.path, misfit.found) for misfit in page.misfits]
+    paths = [(mismatch.path, mismatch.found) for mismatch in page.mismatches]
     assert paths[:2] == [("posts/b.title", "null"), ("posts/7.id", "int")]
     assert paths[2:] == [("posts[3]", ""), ("posts[4]", "int")]
-    assert {(misfit.operation, misfit.request_id) for misfit in page.misfits} == {("records.list", "r")}
+    assert {(mismatch.operation, mismatch.request_id) for mismatch in page.mismatches} == {("records.list", "r")}
     iteration = posts.iterate()
     assert [post async for post in iteration] == [Post("a")]
-    assert [misfit.path for misfit in iteration.misfits] == [path for path, _ in paths]
+    assert [mismatch.path for mismatch in iteration.mismatches] == [path for path, _ in paths]
     assert [record.levelname for record in caplog.records] == ["WARNING"] * 4
     assert "posts/b.title" in caplog.text
 

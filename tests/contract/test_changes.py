@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from hinterland.contract.changes import Merged, Write, add, apply, check_place, checked, key_of, merge, remove, resolve
 from hinterland.contract.errors import Refusal
 from hinterland.contract.fields import Instant, Int64, Integer, Json, List, Number, Text
-from hinterland.contract.records import Collection, Shape
+from hinterland.contract.records import Collection, CompiledCollection
 
-SHAPE = Shape(
+SHAPE = CompiledCollection(
     Collection(
         name="posts",
         fields={
@@ -345,7 +345,7 @@ def test_sets_without_values() -> None:
 
 def test_objects_meet_member_by_member() -> None:
     """Of an object that both sides changed, the device's members stand that nobody else changed; of the others those of
-    the later stamp. What is merged is the device's patch."""
+    the later timestamp. What is merged is the device's patch."""
     base = {"a": 1, "b": {"c": 1, "d": 1}, "e": 1}
     server = {"a": 2, "b": {"c": 2, "d": 1}}
     patch = {"a": 3, "b": {"c": 3, "d": None}, "f": 1}
@@ -363,7 +363,7 @@ def test_agreement(policy: Any, value: list[str], is_device_newer: bool) -> None
 
 @given(st.text(), st.text(), st.text(), st.booleans())
 def test_newest_and_server(base: str, server: str, device: str, is_device_newer: bool) -> None:
-    """The newest takes the later stamp, the server keeps its own; the device's edit that didn't stand is lost."""
+    """The newest takes the later timestamp, the server keeps its own; the device's edit that didn't stand is lost."""
     newest = merge("newest", base, server, device, is_device_newer=is_device_newer)
     kept = merge("server", base, server, device, is_device_newer=is_device_newer)
     assert newest.value == (device if is_device_newer else server)

@@ -9,7 +9,7 @@ import pytest
 from hinterland.contract.errors import Refusal
 from hinterland.contract.fields import AnyField, Bytes, Instant, Integer, Json, List, Text
 from hinterland.contract.indexed import INDEXED_BYTES, limits
-from hinterland.contract.records import Collection, Shape
+from hinterland.contract.records import Collection, CompiledCollection
 
 FIELDS: dict[str, AnyField] = {
     "one": Text(unique=True),
@@ -32,9 +32,9 @@ def test_limits() -> None:
 def test_bytes_count(letter: str) -> None:
     """The limit is of bytes in UTF-8: the last value within it passes, the next is refused with both numbers."""
     fits = letter * (INDEXED_BYTES // len(letter.encode()))
-    assert Shape(THINGS).new({"one": fits})["one"] == fits
+    assert CompiledCollection(THINGS).new({"one": fits})["one"] == fits
     with pytest.raises(Refusal) as refused:
-        Shape(THINGS).new({"one": fits + letter, "free": fits + letter})
+        CompiledCollection(THINGS).new({"one": fits + letter, "free": fits + letter})
     size = len((fits + letter).encode())
     assert refused.value.errors == {"one": [f"must have at most 2,000 bytes, since it is indexed; has {size:,}"]}
 
@@ -42,7 +42,7 @@ def test_bytes_count(letter: str) -> None:
 @pytest.mark.parametrize("count", [1_501, 1_502, 1_503])
 def test_bytes_are_counted(count: int) -> None:
     """Of Bytes the bytes count, not the letters of base64: 1,500 fit, one more is refused with both numbers."""
-    shape = Shape(Collection(name="things", fields={"x": Bytes(unique=True)}))
+    shape = CompiledCollection(Collection(name="things", fields={"x": Bytes(unique=True)}))
     fits = b64encode(bytes(1_500)).decode()
     assert shape.new({"x": fits})["x"] == fits
     with pytest.raises(Refusal) as refused:

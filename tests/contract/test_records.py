@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.fields import AnyField, Boolean, Instant, Integer, Json, List, Number, Text
-from hinterland.contract.records import EVERYBODY, META, Collection, Rules, Shape, users
+from hinterland.contract.records import EVERYBODY, META, Collection, CompiledCollection, Rules, users
 
 POSTS = Collection(
     name="posts",
@@ -24,7 +24,7 @@ POSTS = Collection(
         "done": Boolean(),
     },
 )
-SHAPE = Shape(POSTS)
+SHAPE = CompiledCollection(POSTS)
 VALUES = st.none() | st.booleans() | st.integers() | st.text(max_size=12) | st.lists(st.text(max_size=3), max_size=3)
 BODIES = st.dictionaries(st.sampled_from([*POSTS.fields, *META, "unknown", "colour"]), VALUES)
 
@@ -146,7 +146,7 @@ def test_replaced() -> None:
 @given(st.lists(st.text(max_size=3), max_size=3))
 def test_defaults_are_not_shared(tags: list[str]) -> None:
     """Two records with the same default are two."""
-    shape = Shape(Collection(name="a", fields={"tags": List(default=["x"])}))
+    shape = CompiledCollection(Collection(name="a", fields={"tags": List(default=["x"])}))
     first = shape.new({"tags": tags})
     assert first["tags"] == tags
     assert shape.new({})["tags"] == ["x"]

@@ -23,7 +23,7 @@ class Version(NamedTuple):
     revision: int
     document: Document | None
     device: str
-    stamp: float
+    timestamp: float
 
 
 class Refused(Exception):
@@ -74,21 +74,21 @@ class Model:
         is_push = step.base is not None
         device = f"{step.caller}/{step.device}" if is_push else ""
         base = max(self.revision - step.base, 0) if is_push else 0
-        stamp = now + step.stamp if is_push else now
+        timestamp = now + step.timestamp if is_push else now
         start, past = self.revision, {id: [*versions] for id, versions in self.past.items()}
         try:
             for write in (step, *(step._replace(act=act, id=id, body=body) for act, id, body in step.more)):
-                after, is_written = self._after(write, base, device, stamp)
+                after, is_written = self._after(write, base, device, timestamp)
                 if is_written:
                     self.revision += 1
-                    self.past[write.id].append(Version(self.revision, after, device, stamp))
+                    self.past[write.id].append(Version(self.revision, after, device, timestamp))
                     self._mine.add(write.id)
         except Refused as refused:
             self.revision, self.past = start, past
             return str(refused), []
         return "applied", self.lost
 
-    def _after(self, step: Any, base: int, device: str, stamp: float) -> tuple[Document | None, bool]:
+    def _after(self, step: Any, base: int, device: str, timestamp: float) -> tuple[Document | None, bool]:
         old = self.document(step.id)
         if step.act == "create":
             made = self._created(step)
@@ -101,9 +101,9 @@ class Model:
             if not self.owns(step.caller, old):
                 raise Refused("forbidden")
             newer = [version for version in self._since(step, base, device) if version.device != device]
-            is_outdated = any(version.stamp > stamp for version in newer)
+            is_outdated = any(version.timestamp > timestamp for version in newer)
             return None, not is_outdated
-        return self._changed(step, old, base, device, stamp), True
+        return self._changed(step, old, base, device, timestamp), True
 
     def _created(self, step: Any) -> Document:
         if step.caller != FREE and any(step.body.get(name) is not None for name in GUARDED):
@@ -115,7 +115,7 @@ class Model:
             raise Refused("forbidden")
         return document
 
-    def _changed(self, step: Any, old: Document, base: int, device: str, stamp: float) -> Document:
+    def _changed(self, step: Any, old: Document, base: int, device: str, timestamp: float) -> Document:
         hidden = self.hidden(step.caller, old)
         body = dict(step.body)
         for name, value in step.body.items():
@@ -134,7 +134,7 @@ class Model:
             new = dict(old)
             since = self._since(step, base, device)
             for name in [name for name in body if name not in hidden]:
-                body[name] = self._met(step, old, since, name, body[name], device, stamp)
+                body[name] = self._met(step, old, since, name, body[name], device, timestamp)
         bad = {name for name, value in body.items() if not is_valid(name, value)}
         new |= {name: old[name] if name in bad else value for name, value in body.items()}
         if not (self.owns(step.caller, old) or (old["open"] is True and self.owns(step.caller, new))):
@@ -144,7 +144,7 @@ class Model:
         return new
 
     def _met(
-        self, step: Any, old: Document, since: list[Version], name: str, value: Any, device: str, stamp: float
+        self, step: Any, old: Document, since: list[Version], name: str, value: Any, device: str, timestamp: float
     ) -> Any:
         """A field's value after it met what others did to it since the base."""
         if is_transform(value):
@@ -154,19 +154,19 @@ class Model:
         first = self.past[step.id].index(since[0])
         before = self.past[step.id][first - 1].document if first else None
         now, seen = old[name], before
-        stamps: list[float] = []
+        timestamps: list[float] = []
         for earlier, version in zip([before, *(version.document for version in since)], since, strict=False):
             if (earlier or {}).get(name) == (version.document or {}).get(name):
                 continue
             if version.device == device:
                 seen = version.document
             else:
-                stamps.append(version.stamp)
-        if not stamps or seen is None or seen[name] == now or not self.sees(step.caller, seen):
+                timestamps.append(version.timestamp)
+        if not timestamps or seen is None or seen[name] == now or not self.sees(step.caller, seen):
             return value
         if name in self.hidden(step.caller, seen):
             return value
-        return self._merged(name, seen[name], now, value, stamp >= max(stamps))
+        return self._merged(name, seen[name], now, value, timestamp >= max(timestamps))
 
     def _merged(self, name: str, seen: Any, now: Any, value: Any, is_newer: bool) -> Any:
         if name in COUNTERS and now is not None and value is not None:

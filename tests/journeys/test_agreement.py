@@ -26,7 +26,7 @@ from hinterland.kit.clock import ManualClock
 from hinterland.kit.event_stream import EventStreamParser
 from hinterland.server.data.catalogue import Catalogue, DeclarationError
 from hinterland.server.data.cursors import Seal
-from hinterland.server.data.reader import Reader
+from hinterland.server.data.reader import RecordReader
 from hinterland.server.storage.postgres import PostgresStorage
 from hinterland.server.storage.protocol import Storage, StoredRecord
 from hinterland.server.storage.sqlite import SqliteStorage
@@ -129,7 +129,7 @@ async def by_list(world: World, declared: Collection, caller: Principal) -> Seen
     """What a list shows, by cursor."""
     entry, found, cursor = world.catalogue[declared.name], dict[RecordId, Any](), ""
     while True:
-        page = await Reader(world.storage, world.catalogue, Seal(KEY)).page(
+        page = await RecordReader(world.storage, world.catalogue, Seal(KEY)).page(
             caller, entry, "", Query(limit=2, cursor=cursor)
         )
         found |= {record.id: msgspec.json.decode(entry.wire(caller, record)) for record in page.records}
@@ -142,7 +142,7 @@ async def by_read(world: World, declared: Collection, caller: Principal) -> Seen
     entry, found = world.catalogue[declared.name], dict[RecordId, Any]()
     for record in await stored(world, declared.name):
         with suppress(Refusal):
-            seen = await Reader(world.storage, world.catalogue, Seal(KEY)).view(caller, entry, "", record.id)
+            seen = await RecordReader(world.storage, world.catalogue, Seal(KEY)).view(caller, entry, "", record.id)
             found[record.id] = msgspec.json.decode(entry.wire(caller, seen))
     return found
 

@@ -24,7 +24,7 @@ from hinterland.contract.records import Collection, Rules
 from hinterland.contract.sync import Mutation
 from hinterland.kit.clock import ManualClock
 from hinterland.server.data.cursors import Seal
-from hinterland.server.data.reader import Reader
+from hinterland.server.data.reader import RecordReader
 from hinterland.server.storage.postgres import PostgresStorage
 from hinterland.server.storage.protocol import Storage
 from hinterland.server.storage.sqlite import SqliteStorage
@@ -63,14 +63,14 @@ def collection(update: str = TAKING) -> Collection:
 
 class Act(NamedTuple):
     """One request: a push of one of the caller's devices where `base`, which counts back from the last revision, is
-    given; `stamp` is in seconds from now. `more` are its further writes."""
+    given; `timestamp` is in seconds from now. `more` are its further writes."""
 
     caller: str
     act: Any
     id: str
     body: dict[str, Any]
     base: int | None = None
-    stamp: int = 0
+    timestamp: int = 0
     device: int = 0
     more: Sequence[tuple[Any, str, dict[str, Any]]] = ()
 
@@ -89,7 +89,7 @@ _ADDED = st.tuples(st.sampled_from(["$add", "$remove"]), st.lists(st.sampled_fro
 COUNTERS, SETS = ("count", "secret", "rank", "grade"), ("tags", "notes")
 PATCHED = PLAIN | {name: PLAIN[name] | _COUNTED for name in COUNTERS} | {name: PLAIN[name] | _ADDED for name in SETS}
 WHO, IDS, BASES = st.sampled_from([*CALLERS]), st.sampled_from("xy"), st.none() | st.integers(0, 3)
-STAMPS = st.integers(-3, 3)
+SERVER_FIELDS = st.integers(-3, 3)
 
 
 def acts(who: st.SearchStrategy[str]) -> st.SearchStrategy[Act]:
@@ -98,7 +98,7 @@ def acts(who: st.SearchStrategy[str]) -> st.SearchStrategy[Act]:
     whole = st.fixed_dictionaries({"owner": st.sampled_from(["ada", "ben"])}, optional=rest)
     names = st.lists(st.sampled_from([*PATCHED]), min_size=1, max_size=2, unique=True)  # few: one may refuse them all
     some = names.flatmap(lambda chosen: st.fixed_dictionaries({name: PATCHED[name] for name in chosen}))
-    context = (BASES, STAMPS, st.integers(0, 1), st.just(()))
+    context = (BASES, SERVER_FIELDS, st.integers(0, 1), st.just(()))
     alone = st.one_of(
         st.builds(Act, who, st.sampled_from(["create", "replace"]), IDS, whole, *context),
         *[st.builds(Act, who, st.just("patch"), IDS, some, *context)] * 4,
@@ -146,8 +146,10 @@ class Devices:
             device = f"{self.name}-{act.device}"
             self._pushed[f"{act.caller}/{device}"] += 1
             base = max((await self.world.storage.head()).revision - act.base, 0)
-            seq, stamp = self._pushed[f"{act.caller}/{device}"], self.world.clock.now() + act.stamp
-            mutation = Mutation(seq=seq, id=f"{device}-{seq}", writes=writes, base=[base] * len(writes), stamp=stamp)
+            seq, timestamp = self._pushed[f"{act.caller}/{device}"], self.world.clock.now() + act.timestamp
+            mutation = Mutation(
+                seq=seq, id=f"{device}-{seq}", writes=writes, base=[base] * len(writes), timestamp=timestamp
+            )
             result = (await self.world.push(caller, mutation, device=device, acknowledged=seq - 1)).results[0]
         except Refusal as refusal:
             return refusal.code, []
@@ -233,7 +235,7 @@ async def told(
 
 async def seen(world: World, name: str, filter: str) -> list[Any]:
     """What Ben lists, counts, reads and pulls."""
-    ben, entry, reader = CALLERS["ben"], world.catalogue[name], Reader(world.storage, world.catalogue, Seal(KEY))
+    ben, entry, reader = CALLERS["ben"], world.catalogue[name], RecordReader(world.storage, world.catalogue, Seal(KEY))
     found: list[Any] = []
     try:
         page = await reader.page(ben, entry, "", Query(filter=filter, total=True, limit=1))

@@ -16,7 +16,7 @@ from tests.support.data import data_file
 
 async def test_the_field_trip(tmp_path: Path) -> None:
     """Real data, a killed server, 200 edits and 50 new records offline: all arrive exactly once and in order, a second
-    client sees each live without a gap, and what the rules refuse is parked and holds nothing up."""
+    client sees each live without a gap, and what the rules refuse is held and holds nothing up."""
     assert data_file("cars.json").exists()
     screen = Screen(Console(file=StringIO(), width=160))
     await trip(tmp_path, screen)

@@ -61,9 +61,9 @@ async def test_a_server_killed_while_it_syncs(server_process: Callable[..., Serv
                 await writes[-number // 2].settled()
                 server.kill()
                 await asyncio.to_thread(server.start)
-        fates = await asyncio.wait_for(asyncio.gather(*(write.settled() for write in writes)), 60)
-        revisions = [fate.revision for fate in fates]
-        assert all(fate.is_applied for fate in fates)
+        outcomes = await asyncio.wait_for(asyncio.gather(*(write.settled() for write in writes)), 60)
+        revisions = [outcome.revision for outcome in outcomes]
+        assert all(outcome.is_applied for outcome in outcomes)
         assert revisions == sorted(set(revisions))
 
         on_server = {note["id"]: note async for note in one.collection("notes").iterate(limit=500)}

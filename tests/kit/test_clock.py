@@ -93,7 +93,7 @@ async def test_no_time(seconds: float) -> None:
 
 
 async def test_a_jump() -> None:
-    """A correction of the wall clock moves stamps, not durations, and wakes nobody."""
+    """A correction of the wall clock moves timestamps, not durations, and wakes nobody."""
     clock = ManualClock(start=0)
     task = asyncio.create_task(clock.sleep(5))
     await asyncio.sleep(0)

@@ -14,7 +14,7 @@ from hinterland.contract.records import EVERYBODY, Collection, Rules, users
 from hinterland.kit.clock import ManualClock
 from hinterland.server.app import Server
 from hinterland.server.backend import Backend
-from hinterland.server.data.requests import Outcome, WriteRequest
+from hinterland.server.data.requests import WriteRequest, WriteResult
 from hinterland.server.declaration import App
 from hinterland.server.settings import AuthSettings, Settings
 from hinterland.server.storage.protocol import Storage
@@ -64,7 +64,7 @@ class Api:
         """One call."""
         return await self.http.request(method, path, **more)
 
-    async def write(self, *writes: Write) -> Outcome:
+    async def write(self, *writes: Write) -> WriteResult:
         """Write behind the rules' back."""
         return await self.backend.writer.submit(WriteRequest(writes, is_trusted=True))
 

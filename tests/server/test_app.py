@@ -114,7 +114,7 @@ def test_the_storage_of_the_settings(tmp_path: Path) -> None:
     assert isinstance(storage_for(Settings(), None), SqliteStorage)
 
 
-async def test_housekeeping(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_maintenance(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """What is past its time is forgotten within the hour, and a failure is logged and tried again."""
     async with serving(SqliteStorage(tmp_path), log_days=1.0, answer_days=1.0) as api:
         for n in range(2):
@@ -125,7 +125,7 @@ async def test_housekeeping(tmp_path: Path, caplog: pytest.LogCaptureFixture) ->
         with caplog.at_level(logging.ERROR):
             storage.prune = _fail  # type: ignore[method-assign]
             await clock.advance(86_400 * 2)
-        assert "housekeeping failed" in caplog.text
+        assert "maintenance failed" in caplog.text
         storage.prune = prune  # type: ignore[method-assign]
         forget, is_done = storage.forget_answers, asyncio.Event()
 

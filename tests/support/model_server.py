@@ -18,7 +18,7 @@ from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
 from hinterland.contract.events import ChangeEvent
 from hinterland.contract.identity import RecordId, is_temporary
-from hinterland.contract.records import Collection, Document, Shape
+from hinterland.contract.records import Collection, CompiledCollection, Document
 from hinterland.contract.sync import Lost, Mutation, Pull, PullResult, Push, PushResult, Settled
 from hinterland.contract.values import instant
 from hinterland.kit.clock import Clock
@@ -35,7 +35,7 @@ class Change(msgspec.Struct):
     before: Document | None
     after: Document | None
     origin: tuple[RecordId, str]
-    stamp: float
+    timestamp: float
 
 
 class Device(msgspec.Struct):
@@ -58,7 +58,7 @@ class State(msgspec.Struct):
 class Cursor(msgspec.Struct, array_like=True):
     """A place in the log for some collections, and while some are sent whole, the key of the last one sent."""
 
-    lineage: int
+    database_id: int
     view: int
     revision: int
     names: list[str]
@@ -71,12 +71,12 @@ class ModelServer:
 
     def __init__(self, clock: Clock, collections: Iterable[Collection]) -> None:
         self.clock = clock
-        self.shapes = {collection.name: Shape(collection) for collection in collections}
+        self.shapes = {collection.name: CompiledCollection(collection) for collection in collections}
         self.may_see: Rule = lambda account, record: True
         self.may_write: Rule = lambda account, record: True
         self.view = 0
         self.state = State()
-        self.lineage = 0
+        self.database_id = 0
         self.taken: list[tuple[RecordId, str, Mutation]] = []
         self.is_down = False
         self._news = asyncio.Event()
@@ -88,9 +88,9 @@ class ModelServer:
         return deepcopy(self.state)
 
     def restore(self, state: State) -> None:
-        """Go back to a copy, as another lineage."""
+        """Go back to a copy, as another database id."""
         self.state = deepcopy(state)
-        self.lineage += 1
+        self.database_id += 1
         self._ring()
 
     def change_view(self, may_see: Rule) -> None:
@@ -99,10 +99,10 @@ class ModelServer:
         self.view += 1
         self._ring()
 
-    def write(self, *writes: Write, stamp: float | None = None) -> list[Change]:
+    def write(self, *writes: Write, timestamp: float | None = None) -> list[Change]:
         """Writes of somebody who needs no device."""
-        moment = self.clock.now() if stamp is None else stamp
-        done = self._commit(("", ""), Mutation(seq=0, id="", writes=list(writes), stamp=moment))
+        moment = self.clock.now() if timestamp is None else timestamp
+        done = self._commit(("", ""), Mutation(seq=0, id="", writes=list(writes), timestamp=moment))
         self._ring()
         return done[0]
 
@@ -179,13 +179,13 @@ class ModelServer:
             base = mutation.base[index] if index < len(mutation.base) else 0
             write = msgspec.structs.replace(write, id=record_id, body=dict(write.body))
             if write.act == "patch":
-                lost += self._merge(write, key, base, origin, mutation.stamp)
+                lost += self._merge(write, key, base, origin, mutation.timestamp)
             after = self._after(write, before, now, origin[0])
             if not self.may_write(origin[0], after or before or {}):
                 raise Refusal("forbidden", "the rules do not allow this")
             revision += 1
             staged[key] = None if after is None else {**after, "revision": revision}
-            done.append(Change(revision, key, before, staged[key], origin, mutation.stamp))
+            done.append(Change(revision, key, before, staged[key], origin, mutation.timestamp))
         for key, record in staged.items():
             state.records.pop(key, None)
             if record is not None:
@@ -216,11 +216,11 @@ class ModelServer:
         created = now if before is None else before["created_at"]
         return {"id": write.id, "created_at": created, "updated_at": now, "revision": 0, **after}
 
-    def _merge(self, write: Write, key: Key, base: int, origin: tuple[RecordId, str], stamp: float) -> list[Lost]:
-        """Leave out what somebody else changed after `base` and with a later stamp."""
+    def _merge(self, write: Write, key: Key, base: int, origin: tuple[RecordId, str], timestamp: float) -> list[Lost]:
+        """Leave out what somebody else changed after `base` and with a later timestamp."""
         lost = []
         for change in (each for commit in self.state.log for each in commit):
-            if change.key != key or change.revision <= base or change.origin == origin or change.stamp <= stamp:
+            if change.key != key or change.revision <= base or change.origin == origin or change.timestamp <= timestamp:
                 continue
             before, after = change.before or {}, change.after or {}
             for name in [name for name in write.body if before.get(name) != after.get(name)]:
@@ -249,26 +249,26 @@ class ModelServer:
                 break
             found += self.visible(account, commit, pull.collections)
             end = commit[-1].revision
-        position = Cursor(self.lineage, self.view, end, pull.collections)
+        position = Cursor(self.database_id, self.view, end, pull.collections)
         more = end < self.revision
         return PullResult(changes=found, cursor=_text(position), more=more, settled=_settled(device, end))
 
     def _read(self, pull: Pull) -> tuple[Cursor, str]:
         names = pull.collections
-        fresh = Cursor(self.lineage, self.view, self.revision, names, names)
+        fresh = Cursor(self.database_id, self.view, self.revision, names, names)
         if pull.cursor == "":
             return fresh, ""
         try:
             cursor = msgspec.json.decode(pull.cursor, type=Cursor)
         except msgspec.MsgspecError:
             raise error_of(Refusal("invalid_cursor").problem()) from None
-        if cursor.lineage != self.lineage:
+        if cursor.database_id != self.database_id:
             return fresh, "the database was restored"
         if cursor.view != self.view:
             return fresh, "the rules are others"
         added = [name for name in names if name not in cursor.names]
         whole = [*cursor.whole, *added]  # what was being sent whole begins again
-        return (Cursor(self.lineage, self.view, cursor.revision, names, whole) if added else cursor), ""
+        return (Cursor(self.database_id, self.view, cursor.revision, names, whole) if added else cursor), ""
 
     def _whole(self, account: RecordId, pull: Pull, cursor: Cursor, reason: str, device: Device) -> PullResult:
         """A page of the collections as they are now, in the order of keys; afterwards the log from where it began."""
@@ -280,7 +280,7 @@ class ModelServer:
         ]
         page, is_last = left[: pull.limit], len(left) <= pull.limit
         found = [_event("update", key, record["revision"], record) for _, key, record in page]
-        place = (cursor.lineage, cursor.view, cursor.revision, pull.collections)
+        place = (cursor.database_id, cursor.view, cursor.revision, pull.collections)
         following = Cursor(*place) if is_last else Cursor(*place, cursor.whole, page[-1][0])
         more = not is_last or cursor.revision < self.revision
         return PullResult(
@@ -331,13 +331,13 @@ class ModelServer:
 
     def _since(self, account: RecordId, collections: Sequence[str], cursor: str) -> Iterator[Event]:
         place = msgspec.json.decode(cursor, type=Cursor)
-        if (place.lineage, place.view) != (self.lineage, self.view):
-            now = Cursor(self.lineage, self.view, self.revision, [*collections])
+        if (place.database_id, place.view) != (self.database_id, self.view):
+            now = Cursor(self.database_id, self.view, self.revision, [*collections])
             yield Event(kind="resync", cursor=_text(now), reason="the cursor can't be continued")
             return
         for commit in self.state.log:
             if commit[-1].revision > place.revision:
-                at = _text(Cursor(self.lineage, self.view, commit[-1].revision, [*collections]))
+                at = _text(Cursor(self.database_id, self.view, commit[-1].revision, [*collections]))
                 found = self.visible(account, commit, collections)
                 yield Event(kind="commit" if found else "position", cursor=at, changes=found)
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, assert_type
 
 import msgspec
 
-from hinterland.client import Client, Page, Repository, SignedIn, SignedOut, SigningIn, blocking
+from hinterland.client import BlockingClient, Client, Page, Repository, SignedIn, SignedOut, SigningIn
+from hinterland.client.blocking import BlockingIteration, ClientArguments
 from hinterland.client.transports.scripted import Scripted
 from hinterland.contract.identity import RecordId
 
@@ -102,27 +103,27 @@ async def test_records_have_their_types() -> None:
 def test_records_have_their_types_without_await() -> None:
     """The blocking door keeps the types."""
     script = Scripted()
-    with blocking.Client("http://127.0.0.1:8000", transport=script) as client:
+    with BlockingClient("http://127.0.0.1:8000", transport=script) as client:
         script.expect("GET", "/v1/records/posts/1").answer(json={"title": "t"})
         posts = client.collection("posts", Post)
         assert_type(posts.get(1), Post)
         script.expect("GET", "/v1/records/posts", query={"limit": "2", "title": "t"}).answer(json={"items": []})
         assert_type(posts.list(limit=2, title="t"), Page[Post])
         script.expect("GET", "/v1/records/posts", query={"limit": "100"}).answer(json={"items": []})
-        assert_type(posts.iterate(), blocking.Iteration[Post])
+        assert_type(posts.iterate(), BlockingIteration[Post])
         assert list(posts.iterate()) == []
     if TYPE_CHECKING:
         posts.list(limit="2")  # type: ignore[arg-type]
         posts.list(sort=[1])  # type: ignore[list-item]
         posts.iterate(filter=3)  # type: ignore[arg-type]
-        blocking.Client(allow_http="yes")  # type: ignore[arg-type]
-        blocking.Client(alow_http=True)  # type: ignore[call-arg]
+        BlockingClient(allow_http="yes")  # type: ignore[arg-type]
+        BlockingClient(alow_http=True)  # type: ignore[call-arg]
 
 
 def test_the_blocking_client_takes_the_same_arguments() -> None:
     """The settings of the blocking client are those of the other, under the same types."""
     wanted = inspect.get_annotations(Client.__init__)
-    told = inspect.get_annotations(blocking.Settings)
+    told = inspect.get_annotations(ClientArguments)
     assert {name: str(kind) for name, kind in told.items()} == {
         name: f"ForwardRef({kind!r}, module='hinterland.client.blocking')"
         for name, kind in wanted.items()

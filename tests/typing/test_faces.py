@@ -16,17 +16,17 @@ import pytest
 from hinterland.client import (
     Client,
     Counts,
-    Entry,
-    Fate,
     Handle,
     LocalRepository,
+    LocalWrite,
     Lost,
+    OutboxEntry,
+    Outcome,
     Problem,
     QueryState,
     Status,
     StoreError,
     Write,
-    Written,
 )
 
 FACES = [f"hinterland.{name}" for name in ("client", "client.local", "contract", "server", "testing", "kit.cel")]
@@ -37,12 +37,12 @@ async def screen(client: Client, notes: LocalRepository[dict[str, object]]) -> A
     states: AsyncIterator[QueryState[dict[str, object]]] = notes.states()
     async for state in states:
         assert_type(state.error is None, bool)
-    written: Written[dict[str, object]] = await notes.create({})
+    written: LocalWrite[dict[str, object]] = await notes.create({})
     handle: Handle = await client.local.write(Write(act="delete", collection="notes", id=written.id))
-    fate: Fate = await handle.settled()
-    problem: Problem | None = fate.problem
-    lost: Sequence[Lost] = fate.lost
-    entries: Sequence[Entry] = await client.outbox.list()
+    outcome: Outcome = await handle.settled()
+    problem: Problem | None = outcome.problem
+    lost: Sequence[Lost] = outcome.lost
+    entries: Sequence[OutboxEntry] = await client.outbox.list()
     counts: Counts = await client.outbox.counts()
     status: Status = client.sync.status
     if isinstance(status.error, StoreError):

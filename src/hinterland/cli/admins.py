@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from hinterland.cli.output import fail, say, troubles
+from hinterland.cli.output import error_boundary, fail, print_result
 from hinterland.cli.reaching import backend, control, running
 from hinterland.contract.operations import path_of
 
@@ -34,7 +34,7 @@ async def create(email: str, password: str, data: Path, app: Path | None) -> Non
         await create_admin(accounts, email, password)
 
     await _do(data, app, "admin.create", {"email": email, "password": password}, directly)
-    say(f"Made the administrator {email}. Log in with POST {path_of('admin.login')}.")
+    print_result(f"Made the administrator {email}. Log in with POST {path_of('admin.login')}.")
 
 
 async def show(data: Path, app: Path | None) -> None:
@@ -47,9 +47,9 @@ async def show(data: Path, app: Path | None) -> None:
 
     found = await _do(data, app, "admin.list", None, directly)
     for item in found["items"]:
-        say(f"{item['email']}  since {item['created_at'][:10]}")
+        print_result(f"{item['email']}  since {item['created_at'][:10]}")
     if not found["items"]:
-        say("There is no administrator; make one with: hinterland admin create EMAIL")
+        print_result("There is no administrator; make one with: hinterland admin create EMAIL")
 
 
 async def remove(email: str, data: Path, app: Path | None, *, is_forced: bool) -> None:
@@ -61,7 +61,7 @@ async def remove(email: str, data: Path, app: Path | None, *, is_forced: bool) -
         await remove_admin(accounts, email, is_forced=is_forced)
 
     await _do(data, app, "admin.remove", {"email": email, "force": is_forced}, directly)
-    say(f"Removed the administrator {email}; all of their sessions have ended.")
+    print_result(f"Removed the administrator {email}; all of their sessions have ended.")
 
 
 async def reset(email: str, password: str, data: Path, app: Path | None) -> None:
@@ -73,7 +73,7 @@ async def reset(email: str, password: str, data: Path, app: Path | None) -> None
         await reset_password(accounts, email, password)
 
     await _do(data, app, "admin.password", {"email": email, "password": password}, directly)
-    say(f"{email} has a new password; all sessions of this account have ended.")
+    print_result(f"{email} has a new password; all sessions of this account have ended.")
 
 
 async def _do(
@@ -84,7 +84,7 @@ async def _do(
     directly: Callable[[Accounts], Awaitable[dict[str, Any] | None]],
 ) -> dict[str, Any]:
     server = running(data)
-    with troubles(app, data):
+    with error_boundary(app, data):
         if server is not None:
             async with control(*server) as ask:
                 return await ask(path_of(operation), body)

@@ -163,9 +163,9 @@ def import_file(
 
     Rows that are refused are listed with the reason; the others are created. Example: hinterland import cars cars.json
     """
-    from hinterland.cli.importing import Wish, layout_of
+    from hinterland.cli.importing import ImportOptions, layout_of
     from hinterland.cli.importing import import_file as run
 
     layout = layout_of(map or [], separator, encoding)
-    wish = Wish(collection, file, layout, decimal_comma, timezone, dry_run)
+    wish = ImportOptions(collection, file, layout, decimal_comma, timezone, dry_run)
     asyncio.run(run(wish, data, app))

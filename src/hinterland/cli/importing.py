@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from hinterland.cli.csv_rows import SEPARATORS
-from hinterland.cli.output import fail, printable, reason, say, told, troubles
+from hinterland.cli.output import described, error_boundary, fail, print_result, printable, reason
 from hinterland.cli.reaching import backend, control, running
 from hinterland.cli.row import Layout, Row, RowFileError
 from hinterland.cli.rows import RowFile, chunks
@@ -26,7 +26,7 @@ err = Console(stderr=True, highlight=False)
 Write = Callable[[list[Any]], Awaitable[ImportResult]]
 
 
-class Wish(NamedTuple):
+class ImportOptions(NamedTuple):
     """What is imported, and how its values are read."""
 
     collection: str
@@ -50,9 +50,9 @@ def layout_of(mapped: list[str], separator: str, encoding: str) -> Layout:
     return Layout(renames, SEPARATORS.get(separator, separator), encoding)
 
 
-async def import_file(wish: Wish, data: Path, app: Path | None) -> None:
+async def import_file(wish: ImportOptions, data: Path, app: Path | None) -> None:
     """Import a file; ends with code 1 where a row was refused, with 130 where a person stopped it."""
-    with troubles(app, data):
+    with error_boundary(app, data):
         try:
             rows = RowFile(wish.file, wish.layout)
         except (OSError, RowFileError) as error:
@@ -78,14 +78,14 @@ async def import_file(wish: Wish, data: Path, app: Path | None) -> None:
 class Feeding:
     """The rows of a file on their way into a collection; knows how far they are."""
 
-    def __init__(self, wish: Wish, rows: RowFile) -> None:
+    def __init__(self, wish: ImportOptions, rows: RowFile) -> None:
         self.wish = wish
         self.rows = rows
         self.created = 0
         self.refused = 0
         self.zoned = 0
         self.sample: list[dict[str, Any]] = []
-        self.place = ""  # the last row whose fate is known
+        self.place = ""  # the last row whose outcome is known
 
     def message(self, chunk: list[Any]) -> Import:
         """What a chunk of rows is sent as."""
@@ -100,7 +100,7 @@ class Feeding:
         try:
             await self._feed(write)
         except Refusal as error:
-            stopped = told(error)
+            stopped = described(error)
         except (OSError, RowFileError) as error:
             stopped = f"{self.rows.file} can't be read any further: {reason(error)}"
         except asyncio.CancelledError:
@@ -184,9 +184,9 @@ class Feeding:
         if self.wish.is_rehearsal:
             self._preview()
         did = "Would import" if self.wish.is_rehearsal else "Imported"
-        say(f"{did} {self.created} of {total} rows into {self.wish.collection}; refused {self.refused}.")
+        print_result(f"{did} {self.created} of {total} rows into {self.wish.collection}; refused {self.refused}.")
         if self.zoned:
-            say(f"{self.zoned:,} times without an offset were read as {self.wish.timezone}.")
+            print_result(f"{self.zoned:,} times without an offset were read as {self.wish.timezone}.")
         if self.refused:
             fail("the refused rows are listed above: fix them and import those rows again")
 
@@ -194,6 +194,8 @@ class Feeding:
         if self.rows.csv is not None:
             named = {separator: name for name, separator in SEPARATORS.items()}
             separator = named.get(self.rows.csv.separator, repr(self.rows.csv.separator))
-            say(printable(f"{self.rows.file} is CSV in {self.rows.csv.encoding.upper()}, separated by {separator}."))
+            print_result(
+                printable(f"{self.rows.file} is CSV in {self.rows.csv.encoding.upper()}, separated by {separator}.")
+            )
         for record in self.sample:
-            say(printable(f"  {msgspec.json.encode(record).decode()}"))
+            print_result(printable(f"  {msgspec.json.encode(record).decode()}"))

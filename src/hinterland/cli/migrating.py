@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from hinterland.cli.output import fail, say, troubles
+from hinterland.cli.output import error_boundary, fail, print_result
 from hinterland.cli.reaching import app_of, demand_database, running
 from hinterland.kit.clock import SystemClock
 from hinterland.server.app import storage_for
@@ -21,7 +21,7 @@ from hinterland.server.storage.protocol import Storage
 
 async def migrate(path: Path, data: Path, *, is_agreed: bool) -> None:
     """Rehearse, tell, ask unless `is_agreed`, and do it."""
-    with troubles(path, data):
+    with error_boundary(path, data):
         app = app_of(path)
         demand_database(app.settings, data)
         storage = storage_for(app.settings, data)
@@ -40,7 +40,7 @@ async def _migrate(app: App, storage: Storage, *, is_agreed: bool) -> None:
     if not schema.breaking(stored, app.collections):
         if reasons := await schema.too_long(storage, storage.dialect, stored, app.collections):
             fail(schema.index_problem(reasons))
-        say("There is nothing to migrate: `hinterland serve` makes what is new by itself.")
+        print_result("There is nothing to migrate: `hinterland serve` makes what is new by itself.")
         return
     rehearsed = await bring(storage, app.collections, SystemClock().now(), is_rehearsal=True)
     _tell(rehearsed)
@@ -49,12 +49,12 @@ async def _migrate(app: App, storage: Storage, *, is_agreed: bool) -> None:
     done = await bring(storage, app.collections, SystemClock().now())
     if done.problems:  # another server wrote in between
         _tell(done)
-    say("Done: the records are those of the app file now.")
+    print_result("Done: the records are those of the app file now.")
 
 
 def _tell(migration: Migration) -> None:
     for step in migration.steps:
-        say(f"  - {step}")
+        print_result(f"  - {step}")
     if migration.problems:
         listed = "".join(f"\n  - {problem}" for problem in migration.problems)
         fail(f"this can't be done, and nothing was changed:{listed}\nfix the records or the app file, and try again")

@@ -25,7 +25,7 @@ from hinterland.server.storage.failures import Deadlock, StorageError
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
-def say(message: str) -> None:
+def print_result(message: str) -> None:
     """Tell a result."""
     typer.echo(message)
 
@@ -43,7 +43,7 @@ def printable(text: str) -> str:
 
 
 @contextmanager
-def troubles(app: Path | None, data: Path) -> Iterator[None]:
+def error_boundary(app: Path | None, data: Path) -> Iterator[None]:
     """Within the block, what stands in the way of a command on an app file and a data folder ends it in clear words."""
     _check_name(data)
     try:
@@ -51,7 +51,7 @@ def troubles(app: Path | None, data: Path) -> Iterator[None]:
     except SchemaChange as error:
         fail(f"{error}\n{_way_on(error, app, data)}")
     except Refusal as error:
-        fail(told(error))
+        fail(described(error))
     except Deadlock:
         fail("another server writes to this database: stop it, then try again")
     except (StorageError, DeclarationError, AppFileError, SettingsError) as error:
@@ -100,7 +100,7 @@ def reason(error: Exception) -> str:
     return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
-def told(refusal: Refusal) -> str:
+def described(refusal: Refusal) -> str:
     """A refusal in words: its message, or each field's."""
     if not refusal.errors:
         return refusal.message

@@ -17,7 +17,7 @@ from typing import Literal
 import typer
 import uvicorn
 
-from hinterland.cli.output import command, fail, say, troubles
+from hinterland.cli.output import command, error_boundary, fail, print_result
 from hinterland.cli.reaching import app_of
 from hinterland.server.app import Server, storage_for
 from hinterland.server.backend import Backend
@@ -69,7 +69,7 @@ class _Uvicorn(uvicorn.Server):
 def serve(path: Path | None, data: Path, host: str, port: int, *, logs_requests: bool = False) -> None:
     """Serve until told to stop. Troubles at the start are one clear line and exit code 1."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
-    with troubles(path, data):
+    with error_boundary(path, data):
         app = app_of(path)
         for name in unknown_variables():
             log.warning("%s is not a setting and is ignored; check its spelling", name)
@@ -109,9 +109,9 @@ def _protocol() -> type[asyncio.Protocol] | Literal["auto"]:
         import httptools  # noqa: F401
     except ImportError:
         return "auto"  # uvicorn's other one, which bounds a head's size itself
-    from hinterland.server.protocols.http1.connection import Connection
+    from hinterland.server.protocols.http1.connection import HttpConnection
 
-    return Connection
+    return HttpConnection
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -182,7 +182,7 @@ def _greet(backend: Backend, listener: socket.socket, data: Path, path: Path | N
     url = _url(listener)
     place = "PostgreSQL" if backend.settings.database_url else f"SQLite in {data}/"
     option = ["--app", path] if path is not None and backend.settings.database_url else []
-    say(f"{typer.style(backend.app.name, bold=True)} is served at {typer.style(url, bold=True)}")
+    print_result(f"{typer.style(backend.app.name, bold=True)} is served at {typer.style(url, bold=True)}")
     for name, text in (
         *_reaching(listener),
         ("data", f"{place} ({backend.storage.durability()})"),
@@ -191,4 +191,4 @@ def _greet(backend: Backend, listener: socket.socket, data: Path, path: Path | N
         ("administer", command("admin", "create", "you@example.org", "--data", data, *option)),
         ("stop", "Ctrl+C"),
     ):
-        say(f"  {name:<12} {text}")
+        print_result(f"  {name:<12} {text}")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from hinterland.kit.lazy_face import offer
 
 if TYPE_CHECKING:
-    from hinterland.client import blocking as blocking
     from hinterland.client import errors as errors
     from hinterland.client.auth import Auth as Auth
+    from hinterland.client.blocking import BlockingClient as BlockingClient
     from hinterland.client.client import Client as Client
     from hinterland.client.events import Event as Event
     from hinterland.client.exchange import Layer as Layer
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
     from hinterland.client.exchange import Transport as Transport
     from hinterland.client.layers.trace import OnTrace as OnTrace
     from hinterland.client.layers.trace import Trace as Trace
-    from hinterland.client.local.errors import OnItsWay as OnItsWay
+    from hinterland.client.local.errors import AlreadySending as AlreadySending
     from hinterland.client.local.errors import StoreBusy as StoreBusy
     from hinterland.client.local.errors import StoreDamaged as StoreDamaged
     from hinterland.client.local.errors import StoreError as StoreError
     from hinterland.client.local.errors import StoreFull as StoreFull
     from hinterland.client.local.errors import StoreTooNew as StoreTooNew
-    from hinterland.client.local.fates import Counts as Counts
-    from hinterland.client.local.fates import Entry as Entry
-    from hinterland.client.local.fates import Fate as Fate
     from hinterland.client.local.local import Local as Local
     from hinterland.client.local.outbox import Handle as Handle
     from hinterland.client.local.outbox import Outbox as Outbox
+    from hinterland.client.local.outcomes import Counts as Counts
+    from hinterland.client.local.outcomes import OutboxEntry as OutboxEntry
+    from hinterland.client.local.outcomes import Outcome as Outcome
     from hinterland.client.local.queries import QueryState as QueryState
     from hinterland.client.local.queries import Rows as Rows
     from hinterland.client.local.repository import LocalRepository as LocalRepository
-    from hinterland.client.local.repository import Written as Written
+    from hinterland.client.local.repository import LocalWrite as LocalWrite
     from hinterland.client.local.salvage import Salvaged as Salvaged
     from hinterland.client.local.status import Status as Status
     from hinterland.client.local.sync import Sync as Sync
@@ -62,25 +62,26 @@ else:  # the type checker knows the names above and no others
     offer(
         __name__,
         {
-            "hinterland.client": ("blocking", "errors"),
+            "hinterland.client": ("errors",),
+            "hinterland.client.blocking": ("BlockingClient",),
             "hinterland.client.auth": ("Auth",),
             "hinterland.client.client": ("Client",),
             "hinterland.client.events": ("Event",),
             "hinterland.client.exchange": ("Layer", "Phase", "Request", "Response", "Send", "Transport"),
             "hinterland.client.layers.trace": ("OnTrace", "Trace"),
             "hinterland.client.local.errors": (
-                "OnItsWay",
+                "AlreadySending",
                 "StoreBusy",
                 "StoreDamaged",
                 "StoreError",
                 "StoreFull",
                 "StoreTooNew",
             ),
-            "hinterland.client.local.fates": ("Counts", "Entry", "Fate"),
+            "hinterland.client.local.outcomes": ("Counts", "OutboxEntry", "Outcome"),
             "hinterland.client.local.local": ("Local",),
             "hinterland.client.local.outbox": ("Handle", "Outbox"),
             "hinterland.client.local.queries": ("QueryState", "Rows"),
-            "hinterland.client.local.repository": ("LocalRepository", "Written"),
+            "hinterland.client.local.repository": ("LocalRepository", "LocalWrite"),
             "hinterland.client.local.salvage": ("Salvaged",),
             "hinterland.client.local.status": ("Status",),
             "hinterland.client.local.sync": ("Sync",),

@@ -7,12 +7,12 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
 
-from hinterland.client.calls import Call, Calls
+from hinterland.client.calls import Calls, SendCall
 from hinterland.client.documents import decoded
 from hinterland.client.errors import HinterlandError, Unauthorized
 from hinterland.client.loop_guard import LoopGuard
 from hinterland.client.session import Listener, SignedIn, SigningIn, State
-from hinterland.client.tokens import Refresh, Tokens
+from hinterland.client.tokens import Refresh, TokenKeeper
 from hinterland.contract.accounts import (
     AccountDeletion,
     Credentials,
@@ -47,7 +47,7 @@ class Auth:
     Signing in and out return when all `followers` have caught up, which is when local records are the new user's.
     """
 
-    def __init__(self, call: Call, tokens: Tokens, guard: LoopGuard) -> None:
+    def __init__(self, call: SendCall, tokens: TokenKeeper, guard: LoopGuard) -> None:
         self._call = call
         self._guard = guard
         self._tokens = tokens

@@ -1,4 +1,4 @@
-"""A small door for scripts, threads and GUIs: the same client without `await`, run by one loop in the background."""
+"""A client for scripts, threads and GUIs: the same client without `await`, run by one loop in the background."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Generic, Self, TypedDict, TypeVar, Unpack, overload
 
-from hinterland.client import client as awaited
+from hinterland.client.client import Client
 from hinterland.client.errors import ClientClosed, InvalidResponse, WrongLoop
 from hinterland.client.events import Event
 from hinterland.client.exchange import Layer, Response, Transport
 from hinterland.client.layers.trace import OnTrace
 from hinterland.client.options import Options
-from hinterland.client.repository import Body, Page, RemoteRepository
-from hinterland.client.repository import Iteration as AwaitedIteration
+from hinterland.client.repository import Body, Iteration, Page, RemoteRepository
 from hinterland.client.session import State
 from hinterland.client.vault.protocol import Vault
 from hinterland.contract.identity import RecordId
@@ -31,7 +30,7 @@ from hinterland.kit.clock import Clock
 T = TypeVar("T")
 
 
-class Settings(TypedDict, total=False):
+class ClientArguments(TypedDict, total=False):
     """The arguments of `hinterland.client.Client` besides the address."""
 
     store: str | os.PathLike[str] | None
@@ -46,7 +45,7 @@ class Settings(TypedDict, total=False):
     random: Random
 
 
-class Door:
+class LoopThread:
     """An event loop in a thread of its own; any thread may call."""
 
     def __init__(self) -> None:
@@ -96,10 +95,10 @@ class Door:
             self._loop.close()
 
 
-class Auth:
+class BlockingAuth:
     """The account operations; see `hinterland.client.auth.Auth`."""
 
-    def __init__(self, door: Door, client: awaited.Client) -> None:
+    def __init__(self, door: LoopThread, client: Client) -> None:
         self._door = door
         self._auth = client.auth
 
@@ -146,11 +145,11 @@ class Auth:
         self._door.run(self._auth.delete_account(password=password))
 
 
-class Iteration(Generic[T]):
+class BlockingIteration(Generic[T]):
     """Records one by one; see `hinterland.client.repository.Iteration`."""
 
-    def __init__(self, door: Door, items: AwaitedIteration[T]) -> None:
-        self.misfits: list[InvalidResponse] = items.misfits
+    def __init__(self, door: LoopThread, items: Iteration[T]) -> None:
+        self.mismatches: list[InvalidResponse] = items.mismatches
         self._items = door.iterate(items)
 
     def __iter__(self) -> Self:
@@ -164,10 +163,10 @@ class Iteration(Generic[T]):
         self._items.close()
 
 
-class Repository(Generic[T]):
+class BlockingRepository(Generic[T]):
     """The records of one collection; see `hinterland.client.repository.Repository`."""
 
-    def __init__(self, door: Door, repository: RemoteRepository[T]) -> None:
+    def __init__(self, door: LoopThread, repository: RemoteRepository[T]) -> None:
         self._door = door
         self._repository = repository
 
@@ -192,9 +191,11 @@ class Repository(Generic[T]):
         )
         return self._door.run(found)
 
-    def iterate(self, *, filter: str = "", sort: Sequence[str] = (), limit: int = 100, **equals: Any) -> Iteration[T]:
+    def iterate(
+        self, *, filter: str = "", sort: Sequence[str] = (), limit: int = 100, **equals: Any
+    ) -> BlockingIteration[T]:
         """All records that the question finds; `limit` are fetched at once."""
-        return Iteration(self._door, self._repository.iterate(filter=filter, sort=sort, limit=limit, **equals))
+        return BlockingIteration(self._door, self._repository.iterate(filter=filter, sort=sort, limit=limit, **equals))
 
     def create(self, body: Body, *, key: str = "") -> T:
         """Create a record."""
@@ -213,21 +214,21 @@ class Repository(Generic[T]):
         self._door.run(self._repository.delete(record_id, revision=revision, key=key))
 
 
-class Client:
+class BlockingClient:
     """`hinterland.client.Client` without `await`; takes the same arguments, and is open at once. Any thread may use it.
 
     What it does not name is reached by `run`: `client.run(client.client.local.collection("notes").list())`.
     """
 
-    def __init__(self, url: str | None = None, **settings: Unpack[Settings]) -> None:
-        self.client = awaited.Client(url, **settings)
-        self._door = Door()
+    def __init__(self, url: str | None = None, **settings: Unpack[ClientArguments]) -> None:
+        self.client = Client(url, **settings)
+        self._door = LoopThread()
         try:
             self._door.run(self.client.open())
         except BaseException:
             self._door.close()
             raise
-        self.auth = Auth(self._door, self.client)
+        self.auth = BlockingAuth(self._door, self.client)
 
     @property
     def url(self) -> str:
@@ -239,12 +240,12 @@ class Client:
         return self._door.run(act)
 
     @overload
-    def collection(self, name: str, *, parent: str = "") -> Repository[dict[str, Any]]: ...
+    def collection(self, name: str, *, parent: str = "") -> BlockingRepository[dict[str, Any]]: ...
     @overload
-    def collection(self, name: str, kind: type[T], *, parent: str = "") -> Repository[T]: ...
+    def collection(self, name: str, kind: type[T], *, parent: str = "") -> BlockingRepository[T]: ...
     def collection(self, name: str, kind: Any = dict, *, parent: str = "") -> Any:
         """The records of a collection as `kind`, a msgspec.Struct or dict."""
-        return Repository(self._door, self.client.collection(name, kind, parent=parent))
+        return BlockingRepository(self._door, self.client.collection(name, kind, parent=parent))
 
     def events(self, collections: Sequence[str], *, cursor: str = "", filter: str = "") -> Iterator[Event]:
         """The live events of `collections` after `cursor`."""

@@ -27,7 +27,7 @@ Pairs = Sequence[tuple[str, str]]
 REPEATABLE = frozenset({"auth.login", "auth.refresh", "auth.logout", "sync.push", "sync.pull"})
 
 
-class Call(Protocol):
+class SendCall(Protocol):
     """What parts of the client use to reach the server."""
 
     async def __call__(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 from hinterland.client.auth import Auth, refresher
 from hinterland.client.calls import Calls
 from hinterland.client.errors import ClientClosed, InsecureAddress, InvalidSetting
-from hinterland.client.events import Event, Feed
+from hinterland.client.events import Event, EventReader
 from hinterland.client.exchange import Layer, Request, Response, Send, Transport, origin_of, stack
 from hinterland.client.layers.bearer import bearer
 from hinterland.client.layers.deadline import deadline
@@ -21,7 +21,7 @@ from hinterland.client.layers.trace import OnTrace, is_debugging, print_trace, t
 from hinterland.client.loop_guard import LoopGuard
 from hinterland.client.options import Options
 from hinterland.client.repository import RemoteRepository
-from hinterland.client.tokens import Tokens
+from hinterland.client.tokens import TokenKeeper
 from hinterland.client.transports.network import Network
 from hinterland.client.vault.memory import MemoryVault
 from hinterland.client.vault.protocol import Vault
@@ -47,7 +47,7 @@ class Client:
     `random` are replaced in tests. Plain http beyond this machine is refused unless `allow_http`.
 
     Use it with `async with`, or call `open` and `close`. A client belongs to one event loop;
-    `hinterland.client.blocking` serves those who have none.
+    `hinterland.client.BlockingClient` serves those who have none.
     """
 
     def __init__(
@@ -86,10 +86,10 @@ class Client:
         below: list[Layer] = [redirect(allow_http=allow_http)]
         origin = origin_of(self.url)
         unsigned = self._calls(stack([*above, *below], self.transport))
-        self._tokens = Tokens(vault or _vault_beside(path), self.clock, origin, refresher(unsigned, self.clock))
+        self._tokens = TokenKeeper(vault or _vault_beside(path), self.clock, origin, refresher(unsigned, self.clock))
         self.calls = self._calls(stack([*above, bearer(self._tokens, origin), *below], self.transport))
         self.auth = Auth(self.calls, self._tokens, self._guard)
-        self._feed = Feed(self.calls, self.clock, random)
+        self._feed = EventReader(self.calls, self.clock, random)
         self._local = None if path is None else self._local_at(path, collections, random)
 
     @overload
@@ -138,7 +138,7 @@ class Client:
 
     @property
     def outbox(self) -> Outbox:
-        """The local writes whose fate the server has not decided, or has decided against."""
+        """The local writes whose outcome the server has not decided, or has decided against."""
         return self.local.outbox
 
     async def open(self) -> Self:

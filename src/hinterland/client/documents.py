@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from hinterland.client.errors import InvalidResponse
-from hinterland.kit import misfit
+from hinterland.kit import validation_mismatch
 
 T = TypeVar("T")
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -21,7 +21,7 @@ def decoded(content: bytes, kind: type[T], **more: Any) -> T:
     try:
         return msgspec.json.decode(content, type=kind)
     except _UNREADABLE as error:
-        _, path, _, found = misfit.read(error)
+        _, path, _, found = validation_mismatch.read(error)
         raise InvalidResponse(path=path, found=found or _looks_like(content), detail=str(error), **more) from None
 
 
@@ -38,18 +38,18 @@ def decoded_each(
     except _UNREADABLE:
         pass  # in the rare case, one by one
     items: list[T] = []
-    misfits: list[InvalidResponse] = []
+    mismatches: list[InvalidResponse] = []
     for number, raw in enumerate(_items_in(content, **more)):
         try:
             items.append(msgspec.json.decode(raw, type=kind))
         except _UNREADABLE as error:
             at = _place_of(raw, place) or f"{place}[{number}]"
-            misfits.append(_misfit(error, at, **more))
-    return items, misfits
+            mismatches.append(_mismatch(error, at, **more))
+    return items, mismatches
 
 
-def _misfit(error: Exception, at: str, **more: Any) -> InvalidResponse:
-    _, path, _, found = misfit.read(error)
+def _mismatch(error: Exception, at: str, **more: Any) -> InvalidResponse:
+    _, path, _, found = validation_mismatch.read(error)
     message, advice = "A record does not fit the app's type.", "Check that app and server are of the same version."
     return InvalidResponse(message, path=at + path[1:], found=found, detail=str(error), advice=advice, **more)
 

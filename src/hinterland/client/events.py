@@ -54,7 +54,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
-class Feed:
+class EventReader:
     """Opens the streams of a client."""
 
     def __init__(self, calls: Calls, clock: Clock, random: Random = system_random) -> None:

@@ -221,8 +221,8 @@ class WrongLoop(HinterlandError):
     code = "wrong_loop"
     message = "This client belongs to another event loop, thread or process."
     advice = (
-        "Call it in its own loop (asyncio.run_coroutine_threadsafe from other threads), use hinterland.client.blocking,"
-        " or make another Client, as after a fork."
+        "Call it in its own loop (asyncio.run_coroutine_threadsafe from other threads), use "
+        "hinterland.client.BlockingClient, or make another Client, as after a fork."
     )
 
 

@@ -26,28 +26,28 @@ _log = logging.getLogger("hinterland.client")
 
 class Page(msgspec.Struct, Generic[T], frozen=True):
     """Some records in order. `next` is the cursor of the page after this one, None at the end; `total` counts all that
-    the question finds, where it was asked for. `misfits` are the page's other records: each as the error that names
+    the question finds, where it was asked for. `mismatches` are the page's other records: each as the error that names
     the record, and where it does not fit the app's type."""
 
     items: list[T]
     next: str | None = None
     total: int | None = None
-    misfits: list[InvalidResponse] = []
+    mismatches: list[InvalidResponse] = []
 
 
 class Iteration(Generic[T]):
     """Records one by one, from `pages`. Those that do not fit the app's type are left out, logged as warnings, and in
-    `misfits`, as far as the iteration has come."""
+    `mismatches`, as far as the iteration has come."""
 
     def __init__(self, pages: AsyncGenerator[Page[T], None]) -> None:
-        self.misfits: list[InvalidResponse] = []
+        self.mismatches: list[InvalidResponse] = []
         self._items = self._each(pages)
 
     async def _each(self, pages: AsyncGenerator[Page[T], None]) -> AsyncGenerator[T, None]:
         async for page in pages:
-            self.misfits += page.misfits
-            for misfit in page.misfits:
-                _log.warning("a record is left out of an iteration: %s", misfit)
+            self.mismatches += page.mismatches
+            for mismatch in page.mismatches:
+                _log.warning("a record is left out of an iteration: %s", mismatch)
             for item in page.items:
                 yield item
 
@@ -91,7 +91,7 @@ class Repository(Protocol[T]):
         for descending; equal ones follow by id. `page` counts from 1, `limit` is at most 1,000. `cursor` is the `next`
         of the page before, and goes without `page`. Raises BadRequest for what can't be asked, InvalidCursor.
 
-        A record that does not fit `T` hides no other: it is among the page's `misfits`.
+        A record that does not fit `T` hides no other: it is among the page's `mismatches`.
         """
         ...
 
@@ -186,14 +186,14 @@ class RemoteRepository(Generic[T]):
         return self._page(response.content, **of)
 
     def _page(self, content: bytes, **of: Any) -> Page[T]:
-        misfits: list[InvalidResponse] = []
+        mismatches: list[InvalidResponse] = []
         try:
             found = decoded(content, _Answered[list[self._kind]], **of)  # type: ignore[name-defined]
         except InvalidResponse:
             raw = decoded(content, _Answered[msgspec.Raw], **of)
-            items, misfits = decoded_each(raw.items, self._kind, self.collection, **of)
+            items, mismatches = decoded_each(raw.items, self._kind, self.collection, **of)
             found = _Answered(items, raw.next, raw.total)
-        return Page(found.items, found.next or None, found.total, misfits)  # the wire says "" at the end
+        return Page(found.items, found.next or None, found.total, mismatches)  # the wire says "" at the end
 
     def iterate(
         self,

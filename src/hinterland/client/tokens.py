@@ -12,7 +12,7 @@ import msgspec
 
 from hinterland.client import session as sessions
 from hinterland.client.errors import HinterlandError, InvalidGrant, VaultError
-from hinterland.client.layers.bearer import Token
+from hinterland.client.layers.bearer import BearerToken
 from hinterland.client.session import Reason, SignedIn, SignedOut, State, StateHolder
 from hinterland.client.vault.protocol import Vault
 from hinterland.contract.accounts import Session
@@ -25,7 +25,7 @@ _log = logging.getLogger("hinterland.client")
 Refresh = Callable[[str], Awaitable[Session]]
 
 
-class Tokens:
+class TokenKeeper:
     """The source of access tokens for the server at `origin`; `refresh` asks the server with a refresh token.
 
     The vault's lock is held while the server is asked, so that two processes never use one refresh token twice.
@@ -36,7 +36,7 @@ class Tokens:
         self._clock = clock
         self._origin = origin
         self._refresh = refresh
-        self._flight: SingleFlight[Token | None] = SingleFlight()
+        self._flight: SingleFlight[BearerToken | None] = SingleFlight()
         self._renew_at = 0.0
         self._wish: Reason | None = None
         self.holder = StateHolder(self._first_state)
@@ -46,7 +46,7 @@ class Tokens:
         """The state now."""
         return self.holder.state
 
-    async def current(self) -> Token | None:
+    async def current(self) -> BearerToken | None:
         """The token to use, renewed if it is about to end; None: signed out."""
         state = self.state
         if not isinstance(state, SignedIn):
@@ -61,7 +61,7 @@ class Tokens:
             self._renew_at = self._clock.monotonic() + PAUSE
             return _token(state)
 
-    async def renewed(self, used: Token) -> Token | None:
+    async def renewed(self, used: BearerToken) -> BearerToken | None:
         """Another token of the same user after the server refused `used`; None: there is none."""
         state = self.state
         if not isinstance(state, SignedIn) or state.user_id != used.user:
@@ -70,7 +70,7 @@ class Tokens:
             return _token(state)
         return _of(used, await self._renewal(state))
 
-    async def refused(self, token: Token) -> None:
+    async def refused(self, token: BearerToken) -> None:
         """The server refused a token that it had just given: the session is over."""
         state = self.state
         if isinstance(state, SignedIn) and state.access_token == token.value:
@@ -109,13 +109,13 @@ class Tokens:
         await self._flight.finish()
         self.holder.close()
 
-    async def _renewal(self, used: SignedIn) -> Token | None:
+    async def _renewal(self, used: SignedIn) -> BearerToken | None:
         try:
             return await self._flight.run(used.access_token, lambda: self._renew(used))
         except HinterlandError as error:
             raise _own(error) from error
 
-    async def _renew(self, used: SignedIn) -> Token | None:
+    async def _renew(self, used: SignedIn) -> BearerToken | None:
         async with self._locked():
             kept = self._kept_or(used)
             if not isinstance(kept, SignedIn):
@@ -204,11 +204,11 @@ class Tokens:
             return used
 
 
-def _token(state: SignedIn, *, is_fresh: bool = False) -> Token:
-    return Token(state.access_token, state.user_id, is_fresh)
+def _token(state: SignedIn, *, is_fresh: bool = False) -> BearerToken:
+    return BearerToken(state.access_token, state.user_id, is_fresh)
 
 
-def _of(used: Token, token: Token | None) -> Token | None:
+def _of(used: BearerToken, token: BearerToken | None) -> BearerToken | None:
     # Another person may have signed in meanwhile: a request is never sent again in another's name.
     return token if token is not None and token.user == used.user else None
 

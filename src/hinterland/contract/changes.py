@@ -18,7 +18,7 @@ from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.fields import Instant, Int64, Integer, Json, List, Merge, Number
 from hinterland.contract.identity import ID_HINT, RecordId, is_record_id, is_temporary
 from hinterland.contract.patches import standing
-from hinterland.contract.records import Document, Shape
+from hinterland.contract.records import CompiledCollection, Document
 from hinterland.contract.values import is_same, parse_int64
 from hinterland.kit import strict_json
 
@@ -95,7 +95,7 @@ def unescaped(value: Any) -> Any:
     return value
 
 
-def resolve(shape: Shape, document: Mapping[str, Any], body: Mapping[str, Any], now: str) -> Document:
+def resolve(shape: CompiledCollection, document: Mapping[str, Any], body: Mapping[str, Any], now: str) -> Document:
     """The `body` of a patch with its transforms replaced by the values that they give on `document` at the instant
     `now`."""
     resolved: Document = {}
@@ -114,7 +114,7 @@ def resolve(shape: Shape, document: Mapping[str, Any], body: Mapping[str, Any], 
     return resolved
 
 
-def _transform(shape: Shape, name: str, old: Any, word: str, operand: Any, now: str) -> Any:
+def _transform(shape: CompiledCollection, name: str, old: Any, word: str, operand: Any, now: str) -> Any:
     field = shape.collection.fields.get(name)
     if word == "$increment" and isinstance(field, Integer | Number | Int64):
         return _increment(old, operand, is_text=isinstance(field, Int64))
@@ -147,11 +147,13 @@ def remove(old: list[Any], items: list[Any]) -> list[Any]:
     return [item for item in old if item not in items]
 
 
-def apply(shape: Shape, write: Write, document: Document | None, now: str, caller: object = None) -> Document | None:
+def apply(
+    shape: CompiledCollection, write: Write, document: Document | None, now: str, caller: object = None
+) -> Document | None:
     """The document after `write` (None: deleted), given the one before it (None: there is none).
 
     Raises the refusals `conflict`, `not_found` and `validation`. Fields that the caller may not see are the
-    server's business: it passes them to `Shape.replaced` itself.
+    server's business: it passes them to `CompiledCollection.replaced` itself.
     """
     check_place(write)
     if write.act == "create":
@@ -178,7 +180,7 @@ class Merged(msgspec.Struct, frozen=True):
 def merge(policy: Merge, base: Any, server: Any, device: Any, *, is_device_newer: bool) -> Merged:
     """Merge one field that both sides changed since `base`.
 
-    `newest`: the later stamp wins. `server`: the server's value stays. `counter`: both differences count.
+    `newest`: the later timestamp wins. `server`: the server's value stays. `counter`: both differences count.
     `set`: what either side added is in, what either side removed is out. Objects meet member by member.
     """
     if type(server) is dict and type(device) is dict:

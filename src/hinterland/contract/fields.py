@@ -27,7 +27,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_f
     same value. `index`: filters and sorts by it are fast. `read`: a CEL rule that says who sees the field (default:
     whoever sees the record). `write`: "admin" where only administrators set it. `fill`: taken at creation from
     `auth.id` where the body leaves it out. `default`: its value where the body leaves it out. `merge`: what happens
-    when two devices changed it: the `newest` stamp wins, the `server`'s value stays, a `counter` adds both, a `set`
+    when two devices changed it: the `newest` timestamp wins, the `server`'s value stays, a `counter` adds both, a `set`
     unites both.
     """
 

@@ -21,22 +21,22 @@ _place = msgspec.json.Decoder(list[bool | int | float | str | None])
 _NUMBER = re.compile(r"-?\d{1,18}", re.ASCII)  # what every database holds
 
 
-class Key(NamedTuple):
+class SortKey(NamedTuple):
     """A field that a list is sorted by, and whether the highest value comes first."""
 
     name: str
     is_down: bool
 
 
-def sort_keys(sort: Sequence[str]) -> list[Key]:
+def sort_keys(sort: Sequence[str]) -> list[SortKey]:
     """The keys of a `sort`, with the id behind them to tell equal ones apart. Raises `invalid_query`."""
     if len(sort) > MAX_SORT:
         raise Refusal("invalid_query", f"sort names at most {MAX_SORT} fields")
-    keys = [Key(name.removeprefix("-"), name.startswith("-")) for name in sort]
+    keys = [SortKey(name.removeprefix("-"), name.startswith("-")) for name in sort]
     names = [key.name for key in keys]
     if "id" in names:
         return keys[: names.index("id") + 1]
-    return [*keys, Key("id", bool(keys) and keys[-1].is_down)]
+    return [*keys, SortKey("id", bool(keys) and keys[-1].is_down)]
 
 
 def sortable_names(collection: Collection) -> list[str]:

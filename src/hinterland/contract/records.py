@@ -23,8 +23,8 @@ Ids = Literal["string", "integer"]
 Errors = dict[str, list[str]]  # messages by field
 Tried = tuple[Document, Errors]
 MAX_ERRORS = 100  # fields that a refusal tells of
-STAMPS = ("created_at", "updated_at", "revision")  # what the server says of each record's last change
-HEAD = ("id", *STAMPS)  # what a record begins with on the wire
+SERVER_FIELDS = ("created_at", "updated_at", "revision")  # what the server says of each record's last change
+HEAD = ("id", *SERVER_FIELDS)  # what a record begins with on the wire
 META = (*HEAD, "parent")  # what expressions, lists and queries know besides the fields; no field is called so
 _POSTGRES_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})  # every table there has them
 _MERGED = {"counter": (Integer, Number, Int64), "set": (List,)}  # the kinds that these policies can merge
@@ -139,7 +139,7 @@ def users(
     return Collection(name="users", fields=basic | dict(fields or {}), rules=rules or own, ids=ids)
 
 
-class Shape:
+class CompiledCollection:
     """The compiled declaration of one collection: turns bodies into documents, with all errors by field."""
 
     def __init__(self, collection: Collection) -> None:
@@ -151,7 +151,7 @@ class Shape:
         self._required = frozenset(name for name, field in collection.fields.items() if field.required)
         self._defaults = {n: self.check(n, f.default) for n, f in collection.fields.items() if f.default is not None}
         self._filled = tuple(n for n, f in collection.fields.items() if f.fill == "auth.id")
-        self.guarded = frozenset(name for name, field in collection.fields.items() if field.write == "admin")
+        self.admin_only = frozenset(name for name, field in collection.fields.items() if field.write == "admin")
         self._objects = frozenset(name for name, field in collection.fields.items() if isinstance(field, Json))
         self._empty: Document = dict.fromkeys(self.names)
 
@@ -192,10 +192,12 @@ class Shape:
         result.update({name: old.get(name) for name in errors if name in result})
         return result, errors
 
-    def trespasses(self, body: Mapping[str, Any], document: Mapping[str, Any], hidden: Container[str] = ()) -> Errors:
+    def readonly_violations(
+        self, body: Mapping[str, Any], document: Mapping[str, Any], hidden: Container[str] = ()
+    ) -> Errors:
         """The errors of a body that sets fields which only administrators set. One that the caller can read may be
         repeated with its value; one that is `hidden` is refused whatever the value, so that no guess is confirmed."""
-        named = [name for name in self.guarded if name in body]
+        named = [name for name in self.admin_only if name in body]
         refused = [name for name in named if name in hidden or not self._keeps(name, body[name], document)]
         return {name: ["is set by administrators only"] for name in refused}
 

@@ -32,18 +32,18 @@ class Mutation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A local transaction: `writes`, 500 at most, that happen together or not at all.
 
     `seq` counts a device's mutations from 1 without gaps; `id` is the client's, unique for its user; `base` is the
-    revision that the device had seen of each written record (by position; 0: none); `stamp` is hybrid time in
-    seconds since 1970 (a stamp beyond the server's time + 60 s is clamped).
+    revision that the device had seen of each written record (by position; 0: none); `timestamp` is hybrid time in
+    seconds since 1970 (a timestamp beyond the server's time + 60 s is clamped).
 
     Without writes it withdraws the mutation of this `seq` and `id`: if that is not settled, it never will be applied,
-    and its fate is `withdrawn`; if it is, its fate is answered.
+    and its outcome is `withdrawn`; if it is, its outcome is answered.
     """
 
     seq: _FromOne
     id: str
     writes: _Writes
     base: list[int] = []
-    stamp: float = 0.0
+    timestamp: float = 0.0
 
 
 class Push(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -67,7 +67,7 @@ class Lost(msgspec.Struct, frozen=True):
 
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The fate of one mutation, kept by the server until acknowledged.
+    """The outcome of one mutation, kept by the server until acknowledged.
 
     `applied` with the new `revision`, the `ids` that the server gave to creations, by the write's position from 0, and
     `lost` edits of a merge; or `refused` with the `problem`, or `withdrawn` by the device: nothing of it was applied,
@@ -83,7 +83,7 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class PushResult(msgspec.Struct, frozen=True, kw_only=True):
-    """The fates in order of seq; `settled` is the last seq that the server has decided for this device."""
+    """The outcomes in order of seq; `settled` is the last seq that the server has decided for this device."""
 
     results: list[Settled]
     settled: int

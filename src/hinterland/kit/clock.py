@@ -10,7 +10,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What measures time: `now` for stamps, `monotonic` for durations, `sleep` for waiting."""
+    """What measures time: `now` for timestamps, `monotonic` for durations, `sleep` for waiting."""
 
     def now(self) -> float:
         """Seconds since 1970-01-01 UTC."""

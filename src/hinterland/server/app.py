@@ -14,7 +14,7 @@ from starlette.routing import Route
 from hinterland.contract.changes import Write
 from hinterland.contract.operations import OPERATIONS
 from hinterland.kit.clock import Clock, SystemClock
-from hinterland.server.auth.housekeeping import tidy
+from hinterland.server.auth.maintenance import maintain
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.auth.upkeep import keep_account
 from hinterland.server.backend import Backend
@@ -24,9 +24,9 @@ from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.data.cursors import Cursors, Seal
 from hinterland.server.data.feed import Feed
 from hinterland.server.data.importer import Importer
-from hinterland.server.data.reader import Reader, holders_of
+from hinterland.server.data.reader import RecordReader, holders_of
 from hinterland.server.data.requests import WriteRequest
-from hinterland.server.data.sync import Sync
+from hinterland.server.data.sync import SyncService
 from hinterland.server.data.tickets import Tickets
 from hinterland.server.data.writer import Writer
 from hinterland.server.declaration import App
@@ -98,7 +98,7 @@ async def opened(app: App, storage: Storage, clock: Clock | None = None) -> Asyn
 
 def _backend(app: App, storage: Storage, clock: Clock, writer: Writer, accounts: Accounts) -> Backend:
     settings, catalogue = app.settings, writer.catalogue
-    cursors = Cursors(accounts.keys.secret("cursor"), storage.lineage)
+    cursors = Cursors(accounts.keys.secret("cursor"), storage.database_id)
     feed = Feed(
         storage,
         catalogue,
@@ -116,11 +116,11 @@ def _backend(app: App, storage: Storage, clock: Clock, writer: Writer, accounts:
         storage=storage,
         catalogue=catalogue,
         writer=writer,
-        reader=Reader(storage, catalogue, Seal(accounts.keys.secret("list"))),
+        reader=RecordReader(storage, catalogue, Seal(accounts.keys.secret("list"))),
         importer=Importer(writer, catalogue),
         accounts=accounts,
         feed=feed,
-        sync=Sync(storage, catalogue, writer, cursors),
+        sync=SyncService(storage, catalogue, writer, cursors),
         tickets=Tickets(storage, writer, clock, accounts.sessions.find),
         control=secrets.token_urlsafe(32).encode(),
     )
@@ -183,7 +183,7 @@ class Server:
         async with opened(self.app, self.storage, self.clock) as backend:
             self.backend = backend
             self._serve = _stack(backend, is_local=self.is_local)
-            keeper = asyncio.create_task(_keep_house(backend))
+            keeper = asyncio.create_task(_run_maintenance(backend))
             try:
                 yield backend
             finally:
@@ -223,14 +223,14 @@ def _stack(backend: Backend, *, is_local: bool) -> Cors | Hosts:
     return Hosts(cors, settings.allowed_hosts) if is_local or settings.allowed_hosts else cors
 
 
-async def _keep_house(backend: Backend) -> None:
+async def _run_maintenance(backend: Backend) -> None:
     """Forget what is past its time: log entries, answers, ended sessions."""
     while True:
         now = backend.clock.now()
         try:
             await backend.storage.prune(now - backend.settings.log_days * _DAY)
             await backend.storage.forget_answers(now - backend.settings.answer_days * _DAY)
-            await tidy(backend.accounts)
+            await maintain(backend.accounts)
         except Exception:
-            log.exception("housekeeping failed; it is tried again in an hour")
+            log.exception("maintenance failed; it is tried again in an hour")
         await backend.clock.sleep(HOUSEKEEPING_SECONDS)

@@ -9,13 +9,13 @@ from hinterland.server.auth.parts import Accounts
 from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.data.feed import Feed
 from hinterland.server.data.importer import Importer
-from hinterland.server.data.reader import Reader
-from hinterland.server.data.sync import Sync
+from hinterland.server.data.reader import RecordReader
+from hinterland.server.data.sync import SyncService
 from hinterland.server.data.tickets import Tickets
 from hinterland.server.data.writer import Writer
 from hinterland.server.declaration import App
 from hinterland.server.security.keys import Keys
-from hinterland.server.security.tokens import Tokens
+from hinterland.server.security.tokens import TokenIssuer
 from hinterland.server.settings import Settings
 from hinterland.server.storage.protocol import Storage
 
@@ -33,11 +33,11 @@ class Backend(NamedTuple):
     storage: Storage
     catalogue: Catalogue
     writer: Writer
-    reader: Reader
+    reader: RecordReader
     importer: Importer
     accounts: Accounts
     feed: Feed
-    sync: Sync
+    sync: SyncService
     tickets: Tickets
     control: bytes
 
@@ -47,6 +47,6 @@ class Backend(NamedTuple):
         return self.accounts.keys
 
     @property
-    def tokens(self) -> Tokens:
+    def tokens(self) -> TokenIssuer:
         """What verifies access tokens."""
         return self.accounts.tokens

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from hinterland.client.transports.inprocess import InProcess as InProcess
     from hinterland.client.transports.scripted import Scripted as Scripted
     from hinterland.client.transports.scripted import ScriptError as ScriptError
-    from hinterland.client.transports.scripted import Step as Step
+    from hinterland.client.transports.scripted import ScriptStep as ScriptStep
     from hinterland.kit.clock import ManualClock as ManualClock
     from hinterland.testing.backend import TestBackend as TestBackend
     from hinterland.testing.backend import running_backend as running_backend
@@ -22,7 +22,7 @@ else:  # the type checker knows the names above and no others
         __name__,
         {
             "hinterland.client.transports.inprocess": ("InProcess",),
-            "hinterland.client.transports.scripted": ("ScriptError", "Scripted", "Step"),
+            "hinterland.client.transports.scripted": ("ScriptError", "Scripted", "ScriptStep"),
             "hinterland.kit.clock": ("ManualClock",),
             "hinterland.testing.backend": ("TestBackend", "running_backend"),
             "hinterland.testing.clock": ("play",),

@@ -1,4 +1,4 @@
-"""The part of the storage suite about the log: order, commits, befores and afters, the horizon."""
+"""The part of the storage suite about the log: order, commits, befores and afters, the retention floor."""
 
 from __future__ import annotations
 
@@ -11,16 +11,20 @@ import pytest
 from hinterland.contract.records import Collection
 from hinterland.server.storage.protocol import PAGE_BYTES, Head, LogEntry, Since, Snapshot, Storage, StoredRecord
 from hinterland.server.storage.statements import RECORD_COLUMNS_OF_R, RECORD_TEXTS
-from hinterland.testing.storage_scribe import Edit, commit, tables, write
+from hinterland.testing.storage_scribe import ScribeEdit, commit, tables, write
 
 
 async def _three_commits(storage: Storage) -> None:
     """Commits of one, three and two changes: revisions 1, 2–4, 5–6."""
-    await commit(storage, Edit("posts", "a", {"title": "1"}), at=10)
+    await commit(storage, ScribeEdit("posts", "a", {"title": "1"}), at=10)
     await commit(
-        storage, Edit("posts", "a", {"title": "2"}), Edit("posts", "b", {}), Edit("posts", "c", {"slug": "c"}), at=20
+        storage,
+        ScribeEdit("posts", "a", {"title": "2"}),
+        ScribeEdit("posts", "b", {}),
+        ScribeEdit("posts", "c", {"slug": "c"}),
+        at=20,
     )
-    await commit(storage, Edit("posts", "a", None), Edit("tasks", 5, {"name": "five"}), at=30)
+    await commit(storage, ScribeEdit("posts", "a", None), ScribeEdit("tasks", 5, {"name": "five"}), at=30)
 
 
 def _bodies(entry: LogEntry) -> tuple[str | None, str | None]:
@@ -54,14 +58,14 @@ class LogSuite:
         async with storage.transaction() as transaction:
             await write(
                 transaction,
-                Edit("tasks", 5, {"name": "x"}),
-                Edit("comments", "k", {}, "posts/a"),
+                ScribeEdit("tasks", 5, {"name": "x"}),
+                ScribeEdit("comments", "k", {}, "posts/a"),
                 tables=tables(storage),
                 at=12.5,
                 origin="phone",
             )
         first, second = await storage.log(0, 10)
-        assert (first.revision, first.commit, first.check, first.at, first.stamp) == (1, 2, 4, 12.5, 12.5)
+        assert (first.revision, first.commit, first.check, first.at, first.timestamp) == (1, 2, 4, 12.5, 12.5)
         assert (first.kind, first.collection, first.parent, first.id, first.origin) == (
             "create",
             "tasks",
@@ -75,7 +79,7 @@ class LogSuite:
     async def test_befores_and_afters(self, storage: Storage) -> None:
         """An entry's after is the next change's before, or the record as it stands; a deletion has none."""
         await _three_commits(storage)
-        await commit(storage, Edit("posts", "a", {"title": "again"}))
+        await commit(storage, ScribeEdit("posts", "a", {"title": "again"}))
         entries = await storage.log(0, 100)
         assert [entry.revision for entry in entries] == [1, 2, 3, 4, 5, 6, 7]
         assert [_bodies(entry) for entry in entries if entry.id == "a"] == [
@@ -102,10 +106,10 @@ class LogSuite:
 
     async def test_log_of_collections_that_are_gone(self, storage: Storage) -> None:
         """Changes of a collection that isn't declared any more are left out, and don't hide those behind them."""
-        await commit(storage, *(Edit("comments", f"c{n}", {}, "posts/a") for n in range(5)))
+        await commit(storage, *(ScribeEdit("comments", f"c{n}", {}, "posts/a") for n in range(5)))
         for n in range(5):
-            await commit(storage, Edit("comments", f"d{n}", {}, "posts/a"))
-        await commit(storage, Edit("posts", "a", {}))
+            await commit(storage, ScribeEdit("comments", f"d{n}", {}, "posts/a"))
+        await commit(storage, ScribeEdit("posts", "a", {}))
         storage.tables.pop("comments")  # type: ignore[attr-defined]
         (entry,) = await storage.log(0, 2)
         assert (entry.collection, entry.revision) == ("posts", 11)
@@ -127,7 +131,7 @@ class LogSuite:
         and together they are its history."""
         texts = ["é" * (PAGE_BYTES // 6), "x" * PAGE_BYTES, "y", "z" * (PAGE_BYTES + 1), *"abc"]
         for text in texts:
-            await commit(storage, Edit("comments", "a", {"text": text}, "posts/a"))
+            await commit(storage, ScribeEdit("comments", "a", {"text": text}, "posts/a"))
         pages = [await storage.history("comments", "posts/a", "a", 0)]
         while not pages[-1].is_last:
             pages.append(await storage.history("comments", "posts/a", "a", pages[-1][-1].revision))
@@ -139,17 +143,18 @@ class LogSuite:
     async def test_a_long_history(self, storage: Storage) -> None:
         """A page of a record's changes ends after some hundreds, however small they are."""
         for number in range(600):
-            await commit(storage, Edit("tasks", 1, {"name": str(number)}))
+            await commit(storage, ScribeEdit("tasks", 1, {"name": str(number)}))
         first = await storage.history("tasks", "", 1, 0)
         rest = await storage.history("tasks", "", 1, first[-1].revision)
         assert (first.is_last, rest.is_last) == (False, True)
         assert [entry.revision for entry in (*first, *rest)] == list(range(1, 601))
 
     async def test_whose_changes(self, storage: Storage) -> None:
-        """A device can ask whether a record was changed by itself, and when others changed it last by their stamps."""
+        """A device can ask whether a record was changed by itself, and when others changed it last by their
+        timestamps."""
         for at, origin in ((30.0, "phone"), (20.0, "desk"), (10.0, ""), (40.0, "phone")):
             async with storage.transaction() as transaction:
-                edit = Edit("posts", "a", {"title": str(at)})
+                edit = ScribeEdit("posts", "a", {"title": str(at)})
                 await write(transaction, edit, tables=tables(storage), at=at, origin=origin)
         found = [await storage.since("posts", "", "a", after, "phone") for after in range(5)]
         assert found == [Since(20, True), Since(20, True), Since(10, True), Since(None, True), Since(None, False)]
@@ -177,7 +182,7 @@ class LogSuite:
         at least, and says that it ended."""
         half = "é" * (PAGE_BYTES // 4)
         for id, text, private in (("a", half, ""), ("b", "y", ""), ("c", "", half), ("d", half, half), ("e", "z", "")):
-            await commit(storage, Edit("comments", id, {"text": text}, "posts/a", {"text": private}))
+            await commit(storage, ScribeEdit("comments", id, {"text": text}, "posts/a", {"text": private}))
         pages = [await storage.log(after, 100) for after in (0, 3, 4)]
         assert [([entry.revision for entry in page], page.is_last) for page in pages] == [
             ([1, 2, 3], False), ([4], False), ([5], True),
@@ -195,14 +200,14 @@ class LogSuite:
     async def test_texts_that_are_not_there(self, storage: Storage) -> None:
         """A SELECT that lacks the texts by which it is to be bounded is an error, not one without a bound."""
         with pytest.raises((ValueError, IndexError)):
-            await commit(storage, Edit("posts", "a", {}))
+            await commit(storage, ScribeEdit("posts", "a", {}))
             await storage.fetch_some("SELECT id FROM posts r", (), RECORD_TEXTS)
 
     async def test_every_read_of_a_transaction(self, storage: Storage) -> None:
         """A transaction answers every read as a snapshot does, with what it has written itself."""
-        await commit(storage, Edit("posts", "a", {"title": "1"}))
+        await commit(storage, ScribeEdit("posts", "a", {"title": "1"}))
         async with storage.transaction() as transaction:
-            edits = Edit("posts", "a", {"title": "2"}), Edit("posts", "b", {}), Edit("tasks", 5, {})
+            edits = ScribeEdit("posts", "a", {"title": "2"}), ScribeEdit("posts", "b", {}), ScribeEdit("tasks", 5, {})
             await write(transaction, *edits, tables=tables(storage))
             inside = {name: await read for name, read in _reads(transaction).items()}
         assert inside == {name: await read for name, read in _reads(storage).items()}
@@ -239,22 +244,22 @@ class LogSuite:
         await storage.prune(1e9)
         assert [entry.revision for entry in await storage.log(0, 100)] == [5, 6]
         assert await storage.head() == Head(6, 12, 4)
-        assert await commit(storage, Edit("posts", "z", {})) == 7
+        assert await commit(storage, ScribeEdit("posts", "z", {})) == 7
 
     async def test_prune_leaves_no_holes(self, storage: Storage) -> None:
         """Where the clock went back, what is newer than a kept entry is kept."""
         for revision, at in enumerate([50, 60, 10, 70, 80], 1):
-            await commit(storage, Edit("posts", f"p{revision}", {}), at=at)
+            await commit(storage, ScribeEdit("posts", f"p{revision}", {}), at=at)
         await storage.prune(55)
         assert [entry.revision for entry in await storage.log(0, 100)] == [2, 3, 4, 5]
 
     async def test_prune_a_long_log(self, storage: Storage) -> None:
         """A long log is forgotten in steps, to the same end."""
         for at in (10, 20):
-            await commit(storage, *(Edit("comments", f"c{n}", {}, f"posts/{at}") for n in range(1_300)), at=at)
-        await commit(storage, Edit("posts", "a", {}), at=30)
+            await commit(storage, *(ScribeEdit("comments", f"c{n}", {}, f"posts/{at}") for n in range(1_300)), at=at)
+        await commit(storage, ScribeEdit("posts", "a", {}), at=30)
         await storage.prune(25)
-        assert (await storage.head()).horizon == 2_600
+        assert (await storage.head()).retention_floor == 2_600
 
     async def test_revisions_become_visible_in_order(self, storage: Storage) -> None:
         """A reader of the log never sees a revision appear after a later one."""
@@ -270,7 +275,9 @@ class LogSuite:
                 await asyncio.sleep(0)
 
         reader = asyncio.create_task(read())
-        await asyncio.gather(*(commit(storage, Edit("posts", f"p{n}", {}), Edit("tasks", n, {})) for n in range(1, 31)))
+        await asyncio.gather(
+            *(commit(storage, ScribeEdit("posts", f"p{n}", {}), ScribeEdit("tasks", n, {})) for n in range(1, 31))
+        )
         is_over = True
         assert await reader == list(range(1, 61))
 

@@ -28,7 +28,7 @@ VALUES = Collection(
 COLLECTIONS = (POSTS, COMMENTS, TASKS, VALUES)
 
 
-class Edit(NamedTuple):
+class ScribeEdit(NamedTuple):
     """What one record becomes; a `document` of None deletes it."""
 
     collection: str
@@ -38,14 +38,18 @@ class Edit(NamedTuple):
     private: dict[str, Any] | None = None
 
 
-async def commit(storage: Storage, *edits: Edit, at: float = 1_000.0) -> int:
+async def commit(storage: Storage, *edits: ScribeEdit, at: float = 1_000.0) -> int:
     """Write `edits` as one commit in a transaction of its own; returns its last revision."""
     async with storage.transaction() as transaction:
         return await write(transaction, *edits, tables=tables(storage), at=at)
 
 
 async def write(
-    transaction: Transaction, *edits: Edit, tables: dict[str, CollectionTable], at: float = 1_000.0, origin: str = ""
+    transaction: Transaction,
+    *edits: ScribeEdit,
+    tables: dict[str, CollectionTable],
+    at: float = 1_000.0,
+    origin: str = "",
 ) -> int:
     """Write `edits` as one commit of `transaction`; returns its last revision, whose check value is its double."""
     befores = [await transaction.lock(edit.collection, edit.parent, edit.id) for edit in edits]
@@ -58,7 +62,7 @@ async def write(
 
 
 def _change(
-    table: CollectionTable, edit: Edit, before: StoredRecord | None, revision: int, at: float, origin: str
+    table: CollectionTable, edit: ScribeEdit, before: StoredRecord | None, revision: int, at: float, origin: str
 ) -> Change:
     kind: Literal["create", "update", "delete"] = "create" if before is None else "update"
     if edit.document is None:

@@ -17,7 +17,7 @@ from hinterland.contract.records import Collection
 from hinterland.server.storage.failures import StorageError
 from hinterland.server.storage.protocol import PAGE_BYTES, Storage
 from hinterland.testing.storage_log_suite import LogSuite
-from hinterland.testing.storage_scribe import COLLECTIONS, POSTS, Edit, commit, documents, opened, tables, write
+from hinterland.testing.storage_scribe import COLLECTIONS, POSTS, ScribeEdit, commit, documents, opened, tables, write
 from hinterland.testing.storage_system_suite import SystemSuite
 from hinterland.testing.storage_values_suite import ValuesSuite
 
@@ -28,29 +28,29 @@ class OpeningSuite:
     """Opening, declaring, and what stays."""
 
     async def test_open_again(self, make: Make) -> None:
-        """A storage opened again is the same database: lineage, records and revisions go on."""
+        """A storage opened again is the same database: database id, records and revisions go on."""
         async with opened(make()) as storage:
-            lineage = storage.lineage
-            await commit(storage, Edit("posts", "a", {"title": "one"}))
+            database_id = storage.database_id
+            await commit(storage, ScribeEdit("posts", "a", {"title": "one"}))
         async with opened(make()) as storage:
-            assert storage.lineage == lineage != ""
+            assert storage.database_id == database_id != ""
             assert await documents(storage, "posts") == {"a": {"title": "one"}}
-            assert await commit(storage, Edit("posts", "b", {"title": "two"})) == 2
+            assert await commit(storage, ScribeEdit("posts", "b", {"title": "two"})) == 2
 
     async def test_lineages_differ_from_nothing(self, storage: Storage) -> None:
-        """A database has a lineage, and says what a commit waits for."""
-        assert len(storage.lineage) == 16
+        """A database has a database id, and says what a commit waits for."""
+        assert len(storage.database_id) == 16
         assert storage.durability()
 
     async def test_declare_is_idempotent(self, storage: Storage) -> None:
         """What is declared already stays as it is, with its records."""
-        await commit(storage, Edit("posts", "a", {"title": "one"}))
+        await commit(storage, ScribeEdit("posts", "a", {"title": "one"}))
         await storage.declare(COLLECTIONS)
         assert await documents(storage, "posts") == {"a": {"title": "one"}}
 
     async def test_declare_adds_columns_and_indexes(self, storage: Storage) -> None:
         """A field declared later gets its column and index beside the records that are there."""
-        await commit(storage, Edit("posts", "a", {"title": "one", "slug": "s"}))
+        await commit(storage, ScribeEdit("posts", "a", {"title": "one", "slug": "s"}))
         grown = Collection(
             name="posts", fields={**POSTS.fields, "rank": Integer(index=True), "code": Text(unique=True)}
         )
@@ -63,14 +63,14 @@ class OpeningSuite:
     async def test_declare_makes_a_field_unique_later(self, storage: Storage) -> None:
         """A field that was indexed and is declared unique is unique from then on."""
         await storage.declare([_posts(title=Text(unique=True), slug=Text(unique=True))])
-        await commit(storage, Edit("posts", "a", {"title": "one"}))
+        await commit(storage, ScribeEdit("posts", "a", {"title": "one"}))
         with pytest.raises(Refusal) as refused:
-            await commit(storage, Edit("posts", "b", {"title": "one"}))
+            await commit(storage, ScribeEdit("posts", "b", {"title": "one"}))
         assert refused.value.errors.keys() == {"title"}
 
     async def test_declare_all_or_nothing(self, storage: Storage) -> None:
         """A declaration that the records contradict is refused by name, and nothing of it is done."""
-        await commit(storage, Edit("posts", "a", {"title": "one"}), Edit("posts", "b", {"title": "one"}))
+        await commit(storage, ScribeEdit("posts", "a", {"title": "one"}), ScribeEdit("posts", "b", {"title": "one"}))
         with pytest.raises(StorageError, match=r"posts\.title can't be made unique"):
             await storage.declare([Collection(name="extra", fields={"x": Text()}), _posts(title=Text(unique=True))])
         with pytest.raises(Refusal) as refused:
@@ -125,10 +125,10 @@ class RecordSuite:
         """A record is known by its collection, parent and id together."""
         await commit(
             storage,
-            Edit("posts", "a", {"title": "post"}),
-            Edit("comments", "a", {"text": "of a"}, "posts/a"),
-            Edit("comments", "a", {"text": "of b"}, "posts/b"),
-            Edit("tasks", 7, {"name": "seven"}),
+            ScribeEdit("posts", "a", {"title": "post"}),
+            ScribeEdit("comments", "a", {"text": "of a"}, "posts/a"),
+            ScribeEdit("comments", "a", {"text": "of b"}, "posts/b"),
+            ScribeEdit("tasks", 7, {"name": "seven"}),
         )
         of_b = await storage.record("comments", "posts/b", "a")
         assert of_b is not None
@@ -147,17 +147,19 @@ class RecordSuite:
 
     async def test_unique(self, storage: Storage) -> None:
         """A taken value is the refusal `conflict` by its field; no value is never taken."""
-        await commit(storage, Edit("posts", "a", {"slug": "s"}), Edit("posts", "b", {}), Edit("posts", "c", {}))
+        await commit(
+            storage, ScribeEdit("posts", "a", {"slug": "s"}), ScribeEdit("posts", "b", {}), ScribeEdit("posts", "c", {})
+        )
         with pytest.raises(Refusal) as refused:
-            await commit(storage, Edit("posts", "d", {"slug": "s"}))
+            await commit(storage, ScribeEdit("posts", "d", {"slug": "s"}))
         assert (refused.value.code, refused.value.errors) == ("conflict", {"slug": ["is taken already"]})
-        await commit(storage, Edit("posts", "a", {"slug": "s", "title": "kept its own"}))
-        await commit(storage, Edit("posts", "a", {"slug": "free"}))
-        await commit(storage, Edit("posts", "d", {"slug": "s"}))
+        await commit(storage, ScribeEdit("posts", "a", {"slug": "s", "title": "kept its own"}))
+        await commit(storage, ScribeEdit("posts", "a", {"slug": "free"}))
+        await commit(storage, ScribeEdit("posts", "d", {"slug": "s"}))
 
     async def test_taken_id(self, storage: Storage) -> None:
         """Two records of one key can't be; the refusal speaks of the id, not of a field."""
-        await commit(storage, Edit("posts", "a", {}))
+        await commit(storage, ScribeEdit("posts", "a", {}))
         table = tables(storage)["posts"]
         with pytest.raises(Refusal, match="this id") as refused:
             async with storage.transaction() as transaction:
@@ -166,20 +168,20 @@ class RecordSuite:
 
     async def test_undone(self, storage: Storage) -> None:
         """A transaction whose block raises leaves nothing behind: no record, no log, no system row."""
-        await commit(storage, Edit("posts", "a", {"title": "before"}))
+        await commit(storage, ScribeEdit("posts", "a", {"title": "before"}))
         with pytest.raises(ZeroDivisionError):
             async with storage.transaction() as transaction:
-                await write(transaction, Edit("posts", "a", {"title": "after"}), tables=tables(storage))
-                await write(transaction, Edit("posts", "b", {}), tables=tables(storage))
+                await write(transaction, ScribeEdit("posts", "a", {"title": "after"}), tables=tables(storage))
+                await write(transaction, ScribeEdit("posts", "b", {}), tables=tables(storage))
                 raise ZeroDivisionError
         assert await documents(storage, "posts") == {"a": {"title": "before"}}
         assert (await storage.head()).revision == 1
-        assert await commit(storage, Edit("posts", "b", {})) == 2
+        assert await commit(storage, ScribeEdit("posts", "b", {})) == 2
 
     async def test_unseen_until_the_end(self, storage: Storage) -> None:
         """Others see nothing of a transaction before it ends; the transaction itself sees all of it."""
         async with storage.transaction() as transaction:
-            await write(transaction, Edit("posts", "a", {}), tables=tables(storage))
+            await write(transaction, ScribeEdit("posts", "a", {}), tables=tables(storage))
             assert await storage.record("posts", "", "a") is None
             assert (await storage.head()).revision == 0
             assert await storage.log(0, 10) == []
@@ -189,10 +191,10 @@ class RecordSuite:
 
     async def test_snapshot(self, storage: Storage) -> None:
         """A snapshot sees one state of everything while writers go on; the next one sees the next."""
-        await commit(storage, Edit("posts", "a", {"title": "old"}))
+        await commit(storage, ScribeEdit("posts", "a", {"title": "old"}))
         async with storage.snapshot() as snapshot:
             assert (await snapshot.head()).revision == 1
-            await commit(storage, Edit("posts", "a", {"title": "new"}), Edit("posts", "b", {}))
+            await commit(storage, ScribeEdit("posts", "a", {"title": "new"}), ScribeEdit("posts", "b", {}))
             record = await snapshot.record("posts", "", "a")
             assert record is not None
             assert record.body == '{"title": "old"}'
@@ -207,7 +209,7 @@ class RecordSuite:
         async def read(n: int) -> int:
             async with storage.snapshot() as snapshot:
                 before = (await snapshot.head()).revision
-                await commit(storage, Edit("posts", f"p{n}", {}))
+                await commit(storage, ScribeEdit("posts", f"p{n}", {}))
                 assert (await snapshot.head()).revision == before
                 return before
 
@@ -217,14 +219,14 @@ class RecordSuite:
 
     async def test_no_lost_update(self, storage: Storage) -> None:
         """Writers that lock a record before they change it never overwrite each other's change."""
-        await commit(storage, Edit("tasks", 1, {"name": "0"}))
+        await commit(storage, ScribeEdit("tasks", 1, {"name": "0"}))
 
         async def increment() -> None:
             async with storage.transaction() as transaction:
                 found = await transaction.lock("tasks", "", 1)
                 assert found is not None
                 count = int(found.body.split('"')[3]) + 1
-                await write(transaction, Edit("tasks", 1, {"name": str(count)}), tables=tables(storage))
+                await write(transaction, ScribeEdit("tasks", 1, {"name": str(count)}), tables=tables(storage))
 
         await asyncio.gather(*(increment() for _ in range(8)))
         assert await documents(storage, "tasks") == {1: {"name": "8"}}
@@ -234,7 +236,7 @@ class RecordSuite:
         pages end before they are too large."""
         large = "é" * (PAGE_BYTES // 4)
         parents = ("posts/1", "posts/10", "posts/1-x", "posts/2")
-        edits = [Edit("comments", id, {"text": large}, parent) for parent in parents for id in ("a", "b", "c")]
+        edits = [ScribeEdit("comments", id, {"text": large}, parent) for parent in parents for id in ("a", "b", "c")]
         await commit(storage, *edits)
         spans = {
             ("posts/1", "posts/1"): ["posts/1"], ("posts/", "posts0"): sorted(parents), ("posts/3", "posts/4"): [],
@@ -252,7 +254,7 @@ class RecordSuite:
 
     async def test_a_long_page_below(self, storage: Storage) -> None:
         """A page of what is below a parent ends after some hundreds, however small they are."""
-        await commit(storage, *(Edit("tasks", n, {"name": str(n)}) for n in range(1, 601)))
+        await commit(storage, *(ScribeEdit("tasks", n, {"name": str(n)}) for n in range(1, 601)))
         async with storage.transaction() as transaction:
             first, is_cut = await transaction.lock_below("tasks", ("", ""), None)
             rest, is_cut_again = await transaction.lock_below("tasks", ("", ""), first[-1])
@@ -263,9 +265,9 @@ class RecordSuite:
         """Many changes of one commit are written in their order, of several collections, with large texts, and several
         of one record."""
         large = "x" * 300_000
-        edits = [Edit("posts", f"p{n:03}", {"title": str(n)}) for n in range(130)]
-        edits += [edit for n in range(8) for edit in (Edit("comments", f"c{n}", {"text": large}, "posts/a"),
-                                                      Edit("tasks", n, {"name": f"t{n}"}))]  # fmt: skip
+        edits = [ScribeEdit("posts", f"p{n:03}", {"title": str(n)}) for n in range(130)]
+        edits += [edit for n in range(8) for edit in (ScribeEdit("comments", f"c{n}", {"text": large}, "posts/a"),
+                                                      ScribeEdit("tasks", n, {"name": f"t{n}"}))]  # fmt: skip
         assert await commit(storage, *edits) == 146
         log = await storage.log(0, 500)
         assert [(entry.collection, entry.id, entry.commit) for entry in log] == [
@@ -273,15 +275,15 @@ class RecordSuite:
         ]
         assert await documents(storage, "tasks") == {n: {"name": f"t{n}"} for n in range(8)}
         with pytest.raises(Refusal):
-            await commit(storage, Edit("tasks", 9, {"name": "new"}), Edit("tasks", 10, {"name": "t1"}))
+            await commit(storage, ScribeEdit("tasks", 9, {"name": "new"}), ScribeEdit("tasks", 10, {"name": "t1"}))
         assert (await storage.head()).revision == 146
 
     async def test_integer_ids(self, storage: Storage, make: Make) -> None:
         """An integer id is given once: not again after a deletion, nor after a restart, nor where it was claimed."""
         async with storage.transaction() as transaction:
             assert [await transaction.next_id("tasks") for _ in range(3)] == [1, 2, 3]
-            await write(transaction, Edit("tasks", 3, {}), tables=tables(storage))
-        await commit(storage, Edit("tasks", 3, None))
+            await write(transaction, ScribeEdit("tasks", 3, {}), tables=tables(storage))
+        await commit(storage, ScribeEdit("tasks", 3, None))
         await storage.declare(COLLECTIONS)
         async with storage.transaction() as transaction:
             await transaction.claim_id("tasks", 40)

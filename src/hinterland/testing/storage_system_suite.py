@@ -10,8 +10,8 @@ import pytest
 
 from hinterland.contract.errors import Refusal
 from hinterland.server.storage.protocol import Storage, Transaction
-from hinterland.server.storage.system import Amend, Drop, Expect, LostRace, Put, Row, RowAct, Signal
-from hinterland.testing.storage_scribe import Edit, tables, write
+from hinterland.server.storage.system import Amend, Drop, Expect, Invalidation, PreconditionFailed, Put, Row, RowAct
+from hinterland.testing.storage_scribe import ScribeEdit, tables, write
 
 ADA: Row = {
     "id": "1", "email": "ada@example.org", "password": "hash", "roles": "[]", "is_admin": True, "is_disabled": False,
@@ -61,11 +61,11 @@ class SystemSuite:
         """A signal changes no row, travels with its transaction and goes with one that is undone."""
         heard: asyncio.Queue[str] = asyncio.Queue()
         await storage.listen(heard.put_nowait)
-        with pytest.raises(LostRace):
-            await act(storage, Signal("undone"), Expect("_accounts", {"id": "1"}, {}))
-        await act(storage, Put("_accounts", ADA), Signal("done"))
+        with pytest.raises(PreconditionFailed):
+            await act(storage, Invalidation("undone"), Expect("_accounts", {"id": "1"}, {}))
+        await act(storage, Put("_accounts", ADA), Invalidation("done"))
         assert await storage.rows("_accounts", {}) == [ADA]
-        if storage.has_rivals:
+        if storage.has_other_writers:
             assert await asyncio.wait_for(heard.get(), 30) == "done"
         assert heard.empty()
 
@@ -115,9 +115,9 @@ class SystemSuite:
     async def test_lost_race(self, storage: Storage, expected: Expect) -> None:
         """A precondition that doesn't hold undoes the whole transaction, records too."""
         await act(storage, Put("_accounts", ADA))
-        with pytest.raises(LostRace, match="_accounts"):
+        with pytest.raises(PreconditionFailed, match="_accounts"):
             async with storage.transaction() as transaction:
-                await write(transaction, Edit("posts", "a", {}), tables=tables(storage))
+                await write(transaction, ScribeEdit("posts", "a", {}), tables=tables(storage))
                 await transaction.act([Put("_meta", {"name": "x", "value": "y"}), expected])
         assert await storage.row("_meta", {"name": "x"}) is None
         assert (await storage.head()).revision == 0
@@ -137,7 +137,7 @@ class SystemSuite:
 
         results = await asyncio.gather(*(spend(n) for n in range(1, 7)), return_exceptions=True)
         won = [result for result in results if isinstance(result, int)]
-        assert [type(result) for result in results if result not in won] == [LostRace] * 5
+        assert [type(result) for result in results if result not in won] == [PreconditionFailed] * 5
         row = await storage.row("_refresh_tokens", {"hash": "h"})
         assert row is not None
         assert [row["used"]] == won
@@ -152,7 +152,7 @@ class SystemSuite:
     @pytest.mark.parametrize("table", ["_answers", "_mutations"])
     @pytest.mark.parametrize("count", [1_000, 2_300])
     async def test_much_to_forget(self, storage: Storage, table: str, count: int) -> None:
-        """Many answers, and fates of mutations, are forgotten in steps, each of 1,000 at most, to the same end."""
+        """Many answers, and outcomes of mutations, are forgotten in steps, each of 1,000 at most, to the same end."""
         if table == "_answers":
             row = {"caller": "1", "fingerprint": "f", "status": 201, "body": b"{}", "revision": 1}
         else:

@@ -9,7 +9,7 @@ import pytest
 
 from hinterland.contract.errors import Refusal
 from hinterland.server.storage.protocol import Storage
-from hinterland.testing.storage_scribe import Edit, commit
+from hinterland.testing.storage_scribe import ScribeEdit, commit
 
 TEXTS = ["", " ", "A", "Z", "a", "z", "É", "é", "ß", "ẞ", "İ", "ı", "\u07ff", "\u0800", "中", "\ue000", "\uffff", "𐀀",
          "😀", "👩‍👩‍👧", "a\u0301", "a\nb", 'quote"\\', "it's", "?", "$1", "a" * 5_000]  # fmt: skip
@@ -41,7 +41,7 @@ class ValuesSuite:
 
     async def test_values_come_back(self, storage: Storage) -> None:
         """Every value of every kind is the same in the record and in its column, to the last bit."""
-        await commit(storage, *(Edit("values", f"v{n}", {name: value}) for n, (name, value) in enumerate(VALUES)))
+        await commit(storage, *(ScribeEdit("values", f"v{n}", {name: value}) for n, (name, value) in enumerate(VALUES)))
         for n, (name, value) in enumerate(VALUES):
             record = await storage.record("values", "", f"v{n}")
             assert record is not None
@@ -53,7 +53,7 @@ class ValuesSuite:
     async def test_order(self, storage: Storage, name: str) -> None:
         """Columns sort by value: numbers by size, instants by time, texts by code point, not by a language."""
         values = [value for kind, value in VALUES if kind == name]
-        await commit(storage, *(Edit("values", f"v{n}", {name: value}) for n, value in enumerate(values)))
+        await commit(storage, *(ScribeEdit("values", f"v{n}", {name: value}) for n, value in enumerate(values)))
         rows = await storage.fetch(f'SELECT "{name}" FROM "values" WHERE "{name}" IS NOT NULL ORDER BY "{name}"')
         assert [row[0] for row in rows] == sorted(map(int, values) if name == "int64" else values)
 
@@ -61,14 +61,14 @@ class ValuesSuite:
     async def test_equality(self, storage: Storage, name: str) -> None:
         """A value is found by itself alone: no case folding, no normal forms, no rounding."""
         values = [value for kind, value in VALUES if kind == name]
-        await commit(storage, *(Edit("values", f"v{n}", {name: value}) for n, value in enumerate(values)))
+        await commit(storage, *(ScribeEdit("values", f"v{n}", {name: value}) for n, value in enumerate(values)))
         for n, value in enumerate(values):
             rows = await storage.fetch(f'SELECT id FROM "values" WHERE "{name}" = ?', (value,))
             assert [row[0] for row in rows] == [f"v{n}"]
 
     async def test_bodies_are_kept_as_text(self, storage: Storage) -> None:
         """A body is the bytes that were written, order of names, spaces and number forms included."""
-        await commit(storage, Edit("posts", "a", {"z": 1.0, "a": 1e2, "é": "😀"}))
+        await commit(storage, ScribeEdit("posts", "a", {"z": 1.0, "a": 1e2, "é": "😀"}))
         record = await storage.record("posts", "", "a")
         assert record is not None
         assert record.body == '{"z": 1.0, "a": 100.0, "é": "😀"}'

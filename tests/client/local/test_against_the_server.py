@@ -290,10 +290,10 @@ async def test_a_proxy_that_finds_it_too_large(backend: TestBackend, tmp_path: P
         with pytest.raises(ConnectionLost):
             await client.sync.now()
     await client.sync.now()
-    fate = await written.settled()
-    assert fate.status == ("applied" if lost == "answer lost" else "refused")
-    if fate.problem is not None:
-        assert fate.problem.code == "too_large"
+    outcome = await written.settled()
+    assert outcome.status == ("applied" if lost == "answer lost" else "refused")
+    if outcome.problem is not None:
+        assert outcome.problem.code == "too_large"
         again = await client.outbox.retry(written.mutation)
         await client.sync.now()
         assert (await again.settled()).is_applied
@@ -323,10 +323,10 @@ async def test_a_firewall_that_blocks_one_body(backend: TestBackend, tmp_path: P
     client.sync.start()
     notes = client.local.collection("notes")
     written = [await notes.create({"text": "poison" if number == 2 else "fine"}) for number in range(5)]
-    fates = [await asyncio.wait_for(each.settled(), 60) for each in written]
-    assert [fate.status for fate in fates] == ["applied", "applied", "refused", "applied", "applied"]
-    assert fates[2].problem is not None
-    assert "status 403" in fates[2].problem.message
+    outcomes = [await asyncio.wait_for(each.settled(), 60) for each in written]
+    assert [outcome.status for outcome in outcomes] == ["applied", "applied", "refused", "applied", "applied"]
+    assert outcomes[2].problem is not None
+    assert "status 403" in outcomes[2].problem.message
     assert client.auth.user is not None
     wall.is_on = False
     again = await client.outbox.retry(written[2].mutation)
@@ -367,8 +367,8 @@ async def test_a_fleet_on_a_bad_network(backend: TestBackend, tmp_path: Path, se
         network.heal()
     for client in fleet:
         client.sync.nudge()
-    fates = await asyncio.wait_for(asyncio.gather(*(write.settled() for write in made)), 30)
-    assert all(fate.is_applied for fate in fates)
+    outcomes = await asyncio.wait_for(asyncio.gather(*(write.settled() for write in made)), 30)
+    assert all(outcome.is_applied for outcome in outcomes)
     on_server = {note["id"]: note async for note in fleet[0].collection("notes").iterate(limit=100)}
     assert len(on_server) == expected
     assert sum(note["count"] for note in on_server.values()) == added

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from hinterland.client.errors import NetworkError, RateLimited
 from hinterland.client.local import pulls
-from hinterland.client.local.connection import Connection
+from hinterland.client.local.connection import StoreConnection
 from hinterland.client.local.local import Local
 from hinterland.client.local.store import Act
 from hinterland.contract.fields import Integer, List, Text
@@ -95,7 +95,7 @@ class Device:
                 self.increments[note["id"]] += 1  # kept, though nobody was told any more
 
     async def step(self) -> None:
-        """One thing that a person, the app or fate does; a kill on the way is survived."""
+        """One thing that a person, the app or outcome does; a kill on the way is survived."""
         random = self.world.random
         if random.random() < 0.2:
             self.transactions_left = random.randrange(6)
@@ -173,7 +173,7 @@ class Device:
         return any(note["id"] == record_id for note in (await self.notes.list(limit=1000)).items)
 
     async def view(self) -> dict[str, list[dict[str, Any]]]:
-        def act(connection: Connection) -> dict[str, list[dict[str, Any]]]:
+        def act(connection: StoreConnection) -> dict[str, list[dict[str, Any]]]:
             rows = connection.execute(
                 "SELECT collection, coalesce(view, base) FROM records WHERE space = ? AND coalesce(view, base) <> ''"
                 " ORDER BY collection, parent, id",
@@ -235,9 +235,9 @@ async def check(world: World, fleet: list[Device]) -> None:
         assert {name: len(rows) for name, rows in view.items()} == world.expected(device.account)
         entries = await device.local.outbox.list()
         assert {entry.state for entry in entries} <= {"refused", "conflicted"}
-        parked = {entry.id for entry in entries if entry.state == "refused"}
+        held = {entry.id for entry in entries if entry.state == "refused"}
         for mutation in device.acknowledged:
-            assert (mutation in taken) is not (mutation in parked), "each write has one fate"
+            assert (mutation in taken) is not (mutation in held), "each write has one outcome"
         for entry in entries:
             assert entry.state == "conflicted" or (entry.problem and entry.problem.code == "not_found")
         for record_id, number in device.increments.items():
@@ -252,7 +252,7 @@ async def test_all_replicas_are_equal_in_the_end(devices: int, seed: int) -> Non
     """Duplicated, reordered, delayed, partly applied pushes: as if exactly once and in order.
 
     With kills between any two local transactions and clocks that jump: all replicas are equal in the end, every write
-    is applied once or parked, own writes are seen all the time.
+    is applied once or held, own writes are seen all the time.
     """
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         # Ids decide the order of pages: with the seed they are the same again.

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hinterland.client.client import Client
-from hinterland.client.local.fates import Fate
+from hinterland.client.local.outcomes import Outcome
 from hinterland.client.vault.memory import MemoryVault
 from hinterland.contract.fields import Integer, Text
 from hinterland.contract.records import EVERYBODY, Collection
@@ -58,10 +58,10 @@ async def edit(client: Client) -> list[str]:
     return [write.mutation for write in writes]
 
 
-async def fates(client: Client, mutations: list[str]) -> set[str]:
+async def outcomes(client: Client, mutations: list[str]) -> set[str]:
     """How the mutations ended, as this store has heard it."""
-    found: list[Fate | None] = [await client.outbox.fate(mutation) for mutation in mutations]
-    return {fate.status if fate is not None else "open" for fate in found}
+    found: list[Outcome | None] = [await client.outbox.outcome(mutation) for mutation in mutations]
+    return {outcome.status if outcome is not None else "open" for outcome in found}
 
 
 async def stands(client: Client) -> list[tuple[str, int]]:
@@ -81,8 +81,8 @@ async def test_both_copies_go_on(ada: Open, tmp_path: Path, is_original_first: b
     clients = [await ada("phone"), await ada("copy")]
     for client in clients if is_original_first else reversed(clients):
         await client.sync.now()
-        assert await fates(client, mutations) == {"applied"}
-        assert (await client.outbox.counts()).parked == 0
+        assert await outcomes(client, mutations) == {"applied"}
+        assert (await client.outbox.counts()).held == 0
         assert await stands(client) == [("edited", 11)]
     for client in (*clients, *clients):
         await client.local.collection("notes").create({"text": "later", "count": 0})
@@ -112,7 +112,7 @@ async def test_a_restored_backup(ada: Open, tmp_path: Path, rounds: int) -> None
         file.unlink()
     restored = await ada("phone")
     await restored.sync.now()
-    assert await fates(restored, mutations) == {"applied"}
+    assert await outcomes(restored, mutations) == {"applied"}
     assert await restored.outbox.list() == []
     assert (await stands(restored))[0] == ("edited", 11)
     assert len(await stands(restored)) == 1 + rounds
@@ -132,7 +132,7 @@ async def test_a_copy_of_what_was_refused(ada: Open, tmp_path: Path) -> None:
     for name in ("phone", "copy"):
         client = await ada(name)
         await client.sync.now()
-        heard.append(await client.outbox.fate(wrong.mutation))
+        heard.append(await client.outbox.outcome(wrong.mutation))
     assert heard[0] is not None
     assert heard[0] == heard[1]
     assert heard[0].status == "refused"

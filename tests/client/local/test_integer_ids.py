@@ -11,7 +11,7 @@ import pytest
 from hinterland.client.client import Client
 from hinterland.client.errors import ConnectionLost, NotFound
 from hinterland.client.exchange import Request, Response
-from hinterland.client.local.fates import Fate
+from hinterland.client.local.outcomes import Outcome
 from hinterland.client.options import Options
 from hinterland.client.transports.inprocess import InProcess
 from hinterland.client.vault.memory import MemoryVault
@@ -53,7 +53,7 @@ async def test_creations_without_declarations(client: Client) -> None:
     await orders.update(first.id, {"amount": 10})
     await orders.delete(gone.id)
     await client.sync.now()
-    assert (await client.outbox.counts()).parked == 0
+    assert (await client.outbox.counts()).held == 0
     assert await client.outbox.list() == []
     assert [(order["id"], order["amount"], order["after"]) for order in (await orders.list(sort=["id"])).items] == [
         (1, 10, None), (2, 2, 1),
@@ -78,16 +78,16 @@ async def test_what_was_refused_before_is_rescued(client: Client) -> None:
     orders = client.local.collection("orders")
     made = await orders.create({"amount": 1})
     problem = Refusal("validation", "id: is given by the server in orders: leave it out").problem()
-    refused = Fate(mutation=made.mutation, status="refused", problem=problem)
+    refused = Outcome(mutation=made.mutation, status="refused", problem=problem)
     await client.local.store.write(
         lambda connection: connection.execute(
-            "UPDATE mutations SET state = 'refused', fate = ?", (msgspec.json.encode(refused).decode(),)
+            "UPDATE mutations SET state = 'refused', outcome = ?", (msgspec.json.encode(refused).decode(),)
         )
     )
     await client.outbox.retry(made.mutation)
     await client.sync.now()
     assert [order["amount"] for order in (await client.collection("orders").list()).items] == [1]
-    assert (await client.outbox.counts()).parked == 0
+    assert (await client.outbox.counts()).held == 0
 
 
 async def test_children_below_a_stand_in(client: Client) -> None:

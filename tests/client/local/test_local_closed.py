@@ -41,8 +41,8 @@ async def test_after_close_every_wait_ends(device: OPEN, name: str, is_running: 
     if is_running:
         local.sync.start()
     waiting = asyncio.create_task(_as_task(WAITS[name](local, notes)))
-    bells = (local.bell("notes"), local.outbox.bell, local.sync.bell)
-    await until(lambda: any(bell._waiters for bell in bells))
+    bells = (local.signal("notes"), local.outbox.signal, local.sync.signal)
+    await until(lambda: any(signal._waiters for signal in bells))
     await local.outbox.counts()
     await local.close()
     with pytest.raises(ClientClosed):
@@ -56,7 +56,7 @@ async def _as_task(act: Awaitable[Any]) -> None:
 
 
 async def test_after_close_a_fate_is_not_waited_for(device: OPEN) -> None:
-    """Whoever waits for a fate when the store is closed, or asks for it afterwards, is told; the write waits."""
+    """Whoever waits for an outcome when the store is closed, or asks for it afterwards, is told; the write waits."""
     local = await device()
     written = await local.collection("notes").create({"text": "x"})
     waiting = [asyncio.create_task(_as_task(written.settled())) for _ in range(2)]

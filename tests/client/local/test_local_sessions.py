@@ -9,7 +9,7 @@ import pytest
 
 from hinterland.client.client import Client
 from hinterland.client.errors import Unauthorized
-from hinterland.client.local.fates import Counts
+from hinterland.client.local.outcomes import Counts
 from hinterland.client.session import SignedIn, SignedOut
 from hinterland.contract.fields import Text
 from hinterland.contract.records import Collection, Rules

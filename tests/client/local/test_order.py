@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hinterland.client.local.order import Order, Term, rank
+from hinterland.client.local.order import LocalOrder, Term, rank
 from hinterland.contract.errors import Refusal
 
 VALUES = (
@@ -25,8 +25,8 @@ TERMS = [Term("value", False, rank), Term("id", False, rank)]
 def test_any_values_can_be_sorted(values: list[Any]) -> None:
     """Values of any types have one order, and descending is its reverse."""
     documents = [{"id": number, "value": value} for number, value in enumerate(values)]
-    rising = Order(TERMS).ordered(documents)
-    falling = Order([term._replace(is_down=True) for term in TERMS]).ordered(documents)
+    rising = LocalOrder(TERMS).ordered(documents)
+    falling = LocalOrder([term._replace(is_down=True) for term in TERMS]).ordered(documents)
     assert rising == falling[::-1]
     assert len(rising) == len(values)
 
@@ -34,7 +34,7 @@ def test_any_values_can_be_sorted(values: list[Any]) -> None:
 @given(st.lists(VALUES, min_size=1), st.data())
 def test_a_cursor_is_a_place(values: list[Any], data: st.DataObject) -> None:
     """After any page, and whatever came or went since, a cursor goes on with exactly what is beyond its last record."""
-    order = Order([Term("value", data.draw(st.booleans()), rank), *TERMS[1:]])
+    order = LocalOrder([Term("value", data.draw(st.booleans()), rank), *TERMS[1:]])
     documents = order.ordered([{"id": number, "value": value} for number, value in enumerate(values)])
     last = data.draw(st.integers(0, len(documents) - 1))
     cursor = order.cursor("question", documents[last])
@@ -47,8 +47,8 @@ def test_a_cursor_is_a_place(values: list[Any], data: st.DataObject) -> None:
 def test_foreign_cursors(cursor: str) -> None:
     """What is no cursor of this question is refused."""
     with pytest.raises(Refusal) as refused:
-        Order(TERMS).after("question", cursor, [])
+        LocalOrder(TERMS).after("question", cursor, [])
     assert refused.value.code == "invalid_cursor"
-    own = Order(TERMS).cursor("question", {"id": 1, "value": 2})
+    own = LocalOrder(TERMS).cursor("question", {"id": 1, "value": 2})
     with pytest.raises(Refusal):
-        Order(TERMS).after("another", own, [])
+        LocalOrder(TERMS).after("another", own, [])

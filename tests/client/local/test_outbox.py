@@ -11,7 +11,7 @@ import pytest
 
 from hinterland.client.errors import Conflict, ConnectionLost, NotFound, TooLarge, Unauthorized, ValidationFailed
 from hinterland.client.local import mutations
-from hinterland.client.local.errors import OnItsWay, StoreError
+from hinterland.client.local.errors import AlreadySending, StoreError
 from hinterland.contract.changes import Write
 from hinterland.contract.sync import MAX_WRITES
 from hinterland.kit.clock import ManualClock
@@ -22,7 +22,7 @@ from tests.support.model_server import ModelServer
 
 async def test_a_write_goes_from_pending_to_gone(device: OPEN, server: ModelServer) -> None:
     """A write is seen at once and pending; when the server has it and a pull holds it, it has left the outbox, and its
-    fate stays known."""
+    outcome stays known."""
     local = await device()
     notes = local.collection("notes")
     written = await notes.create({"text": "hello"})
@@ -31,10 +31,10 @@ async def test_a_write_goes_from_pending_to_gone(device: OPEN, server: ModelServ
     assert (entry.id, entry.state, entry.seq) == (written.mutation, "pending", None)
     waiting = asyncio.create_task(written.settled())
     await local.sync.now()
-    fate = await waiting
-    assert (fate.status, fate.is_applied, fate.revision) == ("applied", True, 1)
+    outcome = await waiting
+    assert (outcome.status, outcome.is_applied, outcome.revision) == ("applied", True, 1)
     assert await local.outbox.list() == []
-    assert await local.outbox.fate(written.mutation) == await written.settled() == fate
+    assert await local.outbox.outcome(written.mutation) == await written.settled() == outcome
     assert (await notes.get(written.id))["revision"] == 1
 
 
@@ -79,18 +79,18 @@ async def test_a_pending_write_can_be_edited_and_discarded(device: OPEN, server:
 
 
 async def test_what_is_under_way_can_not_be_changed(device: OPEN, server: ModelServer) -> None:
-    """A write that was sent, whose fate is unknown, is neither edited, retried nor discarded; unknown ones are not
+    """A write that was sent, whose outcome is unknown, is neither edited, retried nor discarded; unknown ones are not
     found."""
     local = await device(remote=(remote := Tampered(server)))
     written = await local.collection("notes").create({"text": "one"})
-    with pytest.raises(OnItsWay):
+    with pytest.raises(AlreadySending):
         await local.outbox.retry(written.mutation)
     remote.fault = lost
     with pytest.raises(ConnectionLost):
         await local.sync.now()
     assert await states(local) == ["sent"]
     for act in (local.outbox.discard, lambda id: local.outbox.edit(id, {})):
-        with pytest.raises(OnItsWay):
+        with pytest.raises(AlreadySending):
             await act(written.mutation)
     with pytest.raises(NotFound):
         await local.outbox.discard("unknown")
@@ -143,8 +143,8 @@ async def test_stamps_rise_whatever_the_clock_does(device: OPEN, server: ModelSe
     await local.close()
     again = await device()
     await again.collection("notes").create({"text": "x"})
-    stamps = [entry.stamp for entry in await again.outbox.list()]
-    assert stamps == sorted(set(stamps))
+    timestamps = [entry.timestamp for entry in await again.outbox.list()]
+    assert timestamps == sorted(set(timestamps))
 
 
 async def test_the_outbox_can_be_watched(device: OPEN, server: ModelServer) -> None:
@@ -161,9 +161,9 @@ async def test_the_outbox_can_be_watched(device: OPEN, server: ModelServer) -> N
     await watching.aclose()
 
 
-async def test_fates_are_kept(device: OPEN, server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The fates of many writes can be asked for, also after a restart; of what is forgotten nobody waits in vain."""
-    monkeypatch.setattr(mutations, "_KEPT_FATES", 3)
+async def test_outcomes_are_kept(device: OPEN, server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The outcomes of many writes can be asked for, also after a restart; of what is forgotten nobody waits in vain."""
+    monkeypatch.setattr(mutations, "_KEPT_OUTCOMES", 3)
     local = await device()
     handles = [await local.write(create(id=f"n{number}")) for number in range(5)]
     await local.sync.now()
@@ -171,46 +171,46 @@ async def test_fates_are_kept(device: OPEN, server: ModelServer, monkeypatch: py
         with pytest.raises(NotFound):
             await handle.settled()
         with pytest.raises(NotFound):
-            await local.outbox.fate(handle.mutation)
+            await local.outbox.outcome(handle.mutation)
     assert [(await handle.settled()).revision for handle in handles[2:]] == [3, 4, 5]
     await local.close()
     again = await device()
-    assert await again.outbox.fate(handles[4].mutation) == await again.outbox.settled(handles[4].mutation)
+    assert await again.outbox.outcome(handles[4].mutation) == await again.outbox.settled(handles[4].mutation)
 
 
 async def test_nothing_is_kept_for_a_caller_that_has_gone(device: OPEN) -> None:
-    """A wait for a fate that is cancelled, or that fails because the store can't be read, leaves nothing behind and
+    """A wait for an outcome that is cancelled, or that fails because the store can't be read, leaves nothing behind and
     ends no other wait for the same write."""
     local = await device()
     written = await local.collection("notes").create({"text": "hello"})
     staying, going = [asyncio.create_task(written.settled()) for _ in range(2)]
-    await local.outbox.list()  # both have read that the fate is open
+    await local.outbox.list()  # both have read that the outcome is open
     going.cancel()
     with pytest.raises(asyncio.CancelledError):
         await going
-    await local.store.write(lambda c: c.execute("ALTER TABLE fates RENAME TO elsewhere"))
+    await local.store.write(lambda c: c.execute("ALTER TABLE outcomes RENAME TO elsewhere"))
     with pytest.raises(StoreError):
         await written.settled()
-    await local.store.write(lambda c: c.execute("ALTER TABLE elsewhere RENAME TO fates"))
+    await local.store.write(lambda c: c.execute("ALTER TABLE elsewhere RENAME TO outcomes"))
     await local.sync.now()
     assert (await staying).is_applied
     assert not local.outbox._waiting
 
 
-async def test_fates_that_can_not_be_read_are_logged(
+async def test_outcomes_that_can_not_be_read_are_logged(
     device: OPEN, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
-    """Where another process wrote and the fates can't be read, the log says so, no task ends with an error that nobody
-    takes, and the wait goes on."""
+    """Where another process wrote and the outcomes can't be read, the log says so, no task ends with an error that
+    nobody takes, and the wait goes on."""
     local = await device()
     written = await local.collection("notes").create({"text": "hello"})
     waiting = asyncio.create_task(written.settled())
     await local.outbox.list()
     with closing(sqlite3.connect(tmp_path / "phone.db")) as other:
-        other.execute("ALTER TABLE fates RENAME TO elsewhere")
+        other.execute("ALTER TABLE outcomes RENAME TO elsewhere")
         await local.store.look()
         await until(lambda: not local.outbox._looking)
-        other.execute("ALTER TABLE elsewhere RENAME TO fates")
-    assert "cannot read the fates that another process may have written" in caplog.text
+        other.execute("ALTER TABLE elsewhere RENAME TO outcomes")
+    assert "cannot read the outcomes that another process may have written" in caplog.text
     await local.sync.now()
     assert (await waiting).is_applied

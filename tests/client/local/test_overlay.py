@@ -8,12 +8,12 @@ from hinterland.client.local.overlay import after, replay
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
 from hinterland.contract.fields import Integer, Text
-from hinterland.contract.records import Collection, Shape
+from hinterland.contract.records import Collection, CompiledCollection
 from hinterland.contract.values import instant
 
 NOTE = {"id": "a", "created_at": "t", "updated_at": "t", "revision": 7, "text": "old", "count": 2, "tags": ["x"]}
-DECLARED = Shape(Collection(name="notes", fields={"text": Text(required=True), "owner": Text(fill="auth.id"),
-                                                  "count": Integer(default=1)}))  # fmt: skip
+FIELDS = {"text": Text(required=True), "owner": Text(fill="auth.id"), "count": Integer(default=1)}
+DECLARED = CompiledCollection(Collection(name="notes", fields=FIELDS))
 
 
 def write(act: Any, **body: Any) -> Write:
@@ -21,7 +21,7 @@ def write(act: Any, **body: Any) -> Write:
 
 
 def test_a_created_record_is_whole() -> None:
-    """A creation shows at once with its id, times and revision 0; its stamp is its time."""
+    """A creation shows at once with its id, times and revision 0; its timestamp is its time."""
     assert after(None, write("create", text="new"), 5.0) == {
         "id": "a", "created_at": instant(5.0), "updated_at": instant(5.0), "revision": 0, "text": "new",
     }  # fmt: skip

@@ -148,7 +148,8 @@ async def position(local: Local) -> pulls.Position:
 
 
 async def test_an_answer_whose_push_was_lost(device: OPEN, server: ModelServer) -> None:
-    """A pull that holds a write whose own answer was lost shows it once; its fate comes when it is asked for again."""
+    """A pull that holds a write whose own answer was lost shows it once; its outcome comes when it is asked for
+    again."""
     server.write(note("a", count=1))
     local = await device()
     await local.sync.now()

@@ -6,8 +6,8 @@ import pytest
 
 from hinterland.client.errors import ConnectError, ConnectionLost
 from hinterland.client.local import pushes
-from hinterland.client.local.connection import Connection
-from hinterland.client.local.errors import OnItsWay
+from hinterland.client.local.connection import StoreConnection
+from hinterland.client.local.errors import AlreadySending
 from hinterland.client.local.local import Local
 from hinterland.contract.sync import MAX_MUTATIONS
 from tests.client.local.conftest import OPEN, until
@@ -23,7 +23,7 @@ async def all_pending(local: Local) -> None:
 
 async def test_what_provably_was_not_sent_waits_again(device: OPEN, server: ModelServer) -> None:
     """Without a connection writes stay pending however often they were tried, and can be edited and discarded; one
-    whose fate is unknown from an earlier try is not among them, and keeps its seq."""
+    whose outcome is unknown from an earlier try is not among them, and keeps its seq."""
     local = await device(remote=(remote := Tampered(server)))
     notes = local.collection("notes")
     with server.down():
@@ -42,7 +42,7 @@ async def test_what_provably_was_not_sent_waits_again(device: OPEN, server: Mode
     with server.down(), pytest.raises(ConnectError):
         await local.sync.now()
     assert [(entry.state, entry.seq) for entry in await local.outbox.list()] == [("sent", 1), ("pending", None)]
-    with pytest.raises(OnItsWay):
+    with pytest.raises(AlreadySending):
         await local.outbox.discard(second.mutation)
     await local.outbox.edit(third.mutation, {"text": "drei"})
     await local.sync.now()
@@ -88,7 +88,7 @@ async def test_temporary_ids_become_real_everywhere(device: OPEN, server: ModelS
 
 
 async def test_batches_are_bounded(device: OPEN, server: ModelServer) -> None:
-    """A push carries at most 200 mutations and 500 writes, and acknowledges the fates that are kept."""
+    """A push carries at most 200 mutations and 500 writes, and acknowledges the outcomes that are kept."""
     local = await device(remote=(remote := Tampered(server)))
     for number in range(MAX_MUTATIONS + 1):
         await local.write(create(id=f"n{number}"))
@@ -105,7 +105,7 @@ async def test_the_next_push_sorts_nothing(device: OPEN, server: ModelServer) ->
     local = await device()
     await local.write(create(id="a"))
 
-    def plans(connection: Connection) -> list[str]:
+    def plans(connection: StoreConnection) -> list[str]:
         asked: list[str] = []
         connection.set_trace_callback(asked.append)
         pushes.next_push(connection, local.scope, 200)

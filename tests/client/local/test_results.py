@@ -15,7 +15,7 @@ from tests.support.model_server import ModelServer
 
 
 async def test_a_refused_write_is_parked_with_its_reason(device: OPEN, server: ModelServer) -> None:
-    """A refused write is undone here, parked with its reason, and does not hold up those after it."""
+    """A refused write is undone here, held with its reason, and does not hold up those after it."""
     local = await device()
     notes = local.collection("notes")
     note = await notes.create({"text": "fine", "count": 1})
@@ -32,7 +32,7 @@ async def test_a_refused_write_is_parked_with_its_reason(device: OPEN, server: M
     assert entry.state == "refused"
     assert entry.problem is not None
     assert entry.problem.code == "forbidden"
-    assert (await local.outbox.counts()).parked == 1
+    assert (await local.outbox.counts()).held == 1
 
 
 async def test_a_refused_edit_costs_no_look_at_the_others(
@@ -60,7 +60,7 @@ async def test_a_refused_edit_costs_no_look_at_the_others(
 
 
 async def test_what_builds_on_a_refused_creation_is_parked_with_it(device: OPEN, server: ModelServer) -> None:
-    """Unsent writes that need a record whose creation was refused are parked with it, retried with it, gone with it."""
+    """Unsent writes that need a record whose creation was refused are held with it, retried with it, gone with it."""
     local = await device()
     orders = local.collection("orders", ids="integer")
     server.may_write = lambda account, record: False
@@ -82,7 +82,7 @@ async def test_what_builds_on_a_refused_creation_is_parked_with_it(device: OPEN,
 
 
 async def test_what_needs_two_refused_creations_is_parked_once(device: OPEN, server: ModelServer) -> None:
-    """A write that refers to two records, neither of which came to be, is parked once and retried once."""
+    """A write that refers to two records, neither of which came to be, is held once and retried once."""
     local = await device()
     orders = local.collection("orders", ids="integer")
     server.may_write = lambda account, record: False
@@ -100,8 +100,8 @@ async def test_what_needs_two_refused_creations_is_parked_once(device: OPEN, ser
 
 
 async def test_a_lost_edit_is_reported(device: OPEN, server: ModelServer, clock: ManualClock) -> None:
-    """Two devices, same field: the later stamp stands on all replicas, and the edit that gave way is told and stays in
-    the outbox until it was looked at."""
+    """Two devices, same field: the later timestamp stands on all replicas, and the edit that gave way is told and stays
+    in the outbox until it was looked at."""
     phone, laptop = await device("phone"), await device("laptop")
     note = await phone.collection("notes").create({"text": "first"})
     for local in (phone, laptop):

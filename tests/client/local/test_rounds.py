@@ -19,7 +19,7 @@ from tests.support.model_server import ModelServer
 
 @pytest.mark.parametrize("code", ["too_large", "invalid_body"])
 async def test_a_poison_write_is_parked(device: OPEN, server: ModelServer, code: str) -> None:
-    """A write that the server can't even read is found, parked with the server's reason, and holds nothing up."""
+    """A write that the server can't even read is found, held with the server's reason, and holds nothing up."""
     local = await device(remote=(remote := Tampered(server)))
     notes = local.collection("notes")
     written = [await notes.create({"text": "poison" if number == 5 else "fine"}) for number in range(8)]
@@ -30,10 +30,10 @@ async def test_a_poison_write_is_parked(device: OPEN, server: ModelServer, code:
 
     remote.fault = fault
     await local.sync.now()
-    fates = [await each.settled() for each in written]
-    assert [fate.status for fate in fates] == ["applied"] * 5 + ["refused"] + ["applied"] * 2
-    assert fates[5].problem is not None
-    assert fates[5].problem.message == "I can't read that"
+    outcomes = [await each.settled() for each in written]
+    assert [outcome.status for outcome in outcomes] == ["applied"] * 5 + ["refused"] + ["applied"] * 2
+    assert outcomes[5].problem is not None
+    assert outcomes[5].problem.message == "I can't read that"
     assert len(server.state.records) == 7
     assert [mutation.seq for _, _, mutation in server.taken] == [1, 2, 3, 4, 5, 7, 8]
 
@@ -58,7 +58,7 @@ async def test_an_answer_that_settles_nothing(device: OPEN, server: ModelServer)
 
 
 async def test_a_refusal_that_is_about_something_else_is_raised(device: OPEN, server: ModelServer) -> None:
-    """A 400 that is not about the push's content parks nothing."""
+    """A 400 that is not about the push's content holds nothing."""
     local = await device(remote=(remote := Tampered(server)))
     await local.collection("notes").create({"text": "x"})
 
@@ -100,8 +100,8 @@ async def test_a_cloned_store_becomes_another_device(device: OPEN, server: Model
 
 
 async def test_an_older_copy_of_a_store(device: OPEN, server: ModelServer) -> None:
-    """A store that was set back to an older copy asks for the fate of what the server has forgotten the result of, and
-    goes on as another device for what is new."""
+    """A store that was set back to an older copy asks for the outcome of what the server has forgotten the result of,
+    and goes on as another device for what is new."""
     local = await device()
     await local.collection("notes").create({"text": "a"})
     with server.down(), pytest.raises(NetworkError):

@@ -167,10 +167,10 @@ async def test_a_withdrawal_that_fails_is_no_verdict(device: OPEN, server: Model
     assert await now(local) is not None
     way.fault = None
     assert await now(local) is None
-    fate = await written.settled()
-    assert fate.status == "refused"
-    assert fate.problem is not None
-    assert fate.problem.code == "internal"
+    outcome = await written.settled()
+    assert outcome.status == "refused"
+    assert outcome.problem is not None
+    assert outcome.problem.code == "internal"
     assert server.state.records == {}
 
 
@@ -185,9 +185,9 @@ async def test_failures_are_counted_across_starts(device: OPEN, server: ModelSer
         await local.close()
         local = await device(remote=way)
     assert await now(local) is None
-    fate = await local.outbox.fate(written.mutation)
-    assert fate is not None
-    assert fate.status == "refused"
+    outcome = await local.outbox.outcome(written.mutation)
+    assert outcome is not None
+    assert outcome.status == "refused"
 
 
 async def test_a_record_that_grows_too_large(tmp_path: Path) -> None:
@@ -206,9 +206,9 @@ async def test_a_record_that_grows_too_large(tmp_path: Path) -> None:
         large = await notes.update(note.id, {"text": "x" * 1_500})
         small = await notes.create({"text": "small"})
         await client.sync.now()
-        fate = await large.settled()
-        assert fate.problem is not None
-        assert (fate.status, fate.problem.code) == ("refused", "too_large")
+        outcome = await large.settled()
+        assert outcome.problem is not None
+        assert (outcome.status, outcome.problem.code) == ("refused", "too_large")
         assert (await small.settled()).is_applied
         await client.sync.now()
         (held,) = await client.outbox.list()

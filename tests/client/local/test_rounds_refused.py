@@ -14,8 +14,8 @@ from tests.support.model_server import ModelServer
 
 
 async def test_a_413_does_not_park_what_the_server_may_hold(device: OPEN, server: ModelServer) -> None:
-    """A write that was taken and whose answer was lost is not parked by a 413 of something on the way: the server is
-    asked for its fate without its content, and it happens once."""
+    """A write that was taken and whose answer was lost is not held by a 413 of something on the way: the server is
+    asked for its outcome without its content, and it happens once."""
     local = await device(remote=(way := Way(server)))
     notes = local.collection("notes")
     note = await notes.create({"count": 0})
@@ -32,7 +32,7 @@ async def test_a_413_does_not_park_what_the_server_may_hold(device: OPEN, server
 
 
 async def test_nor_does_the_servers_own_word(device: OPEN, server: ModelServer) -> None:
-    """Not even the server's own refusal, such as by a limit that was lowered meanwhile, parks what it holds already."""
+    """Not even the server's own refusal, such as by a limit that was lowered meanwhile, holds what it holds already."""
     local = await device(remote=(way := Way(server)))
     written = await local.collection("notes").create({"text": "x"})
     way.script = [After(lost), own("too_large")]
@@ -44,7 +44,7 @@ async def test_nor_does_the_servers_own_word(device: OPEN, server: ModelServer) 
 @pytest.mark.parametrize("fault", [bare(413), own("too_large")])
 async def test_what_never_arrived_is_parked_once_that_is_known(device: OPEN, server: ModelServer, fault: Fault) -> None:
     """A write that is too large, and was lost once on its way, does not hold up the others: the device withdraws it,
-    and it is parked once the server says that it will never apply it."""
+    and it is held once the server says that it will never apply it."""
     local = await device(remote=(way := Way(server)))
     large = await local.collection("notes").create({"text": "large"})
     way.script = [lost]
@@ -75,7 +75,7 @@ async def test_an_answer_after_attempts_that_were_lost(device: OPEN, server: Mod
 
 @pytest.mark.parametrize("status", [400, 422])
 async def test_a_bare_status_is_trouble_on_the_way(device: OPEN, server: ModelServer, status: int) -> None:
-    """A 400 or 422 without our body is no verdict on anybody's writes: nothing is parked, and the error is told."""
+    """A 400 or 422 without our body is no verdict on anybody's writes: nothing is held, and the error is told."""
     local = await device(remote=(way := Way(server)))
     written = [await local.collection("notes").create({"text": "x"}) for _ in range(3)]
     way.fault = bare(status)
@@ -90,7 +90,7 @@ async def test_a_bare_status_is_trouble_on_the_way(device: OPEN, server: ModelSe
 
 async def test_a_proxy_with_a_smaller_limit(device: OPEN, server: ModelServer) -> None:
     """Where something on the way takes less than a batch, batches get smaller; a single write that was never sent
-    before and is too large alone is parked with a reason that says where."""
+    before and is too large alone is held with a reason that says where."""
     local = await device(remote=(way := Way(server)))
     texts = ["small"] * 5 + ["large"] + ["small"] * 2
     written = [await local.collection("notes").create({"text": text}) for text in texts]
@@ -102,11 +102,11 @@ async def test_a_proxy_with_a_smaller_limit(device: OPEN, server: ModelServer) -
 
     way.fault = limited
     assert await now(local) is None
-    fates = [await each.settled() for each in written]
-    assert [fate.status for fate in fates] == ["applied"] * 5 + ["refused"] + ["applied"] * 2
-    assert fates[5].problem is not None
-    assert fates[5].problem.code == "too_large"
-    assert "on the way to the server" in fates[5].problem.message
+    outcomes = [await each.settled() for each in written]
+    assert [outcome.status for outcome in outcomes] == ["applied"] * 5 + ["refused"] + ["applied"] * 2
+    assert outcomes[5].problem is not None
+    assert outcomes[5].problem.code == "too_large"
+    assert "on the way to the server" in outcomes[5].problem.message
     assert [mutation.seq for _, _, mutation in server.taken] == [1, 2, 3, 4, 5, 7, 8]
 
 
@@ -129,8 +129,8 @@ async def test_a_question_to_a_restored_server(device: OPEN, server: ModelServer
 async def test_what_the_server_says_it_did_not_take(
     device: OPEN, server: ModelServer, code: str, kind: type[StatusError]
 ) -> None:
-    """After the server's own 401 or 429 writes wait as if never sent, and can be discarded; one whose fate was unknown
-    before stays unknown."""
+    """After the server's own 401 or 429 writes wait as if never sent, and can be discarded; one whose outcome was
+    unknown before stays unknown."""
     local = await device(remote=(way := Way(server)))
     notes = local.collection("notes")
     first = await notes.create({"text": "one"})
@@ -158,7 +158,7 @@ async def test_what_the_server_says_it_did_not_take(
     ],
 )
 async def test_what_is_not_certain_stays_sent(device: OPEN, server: ModelServer, fault: Fault) -> None:
-    """A status alone, an answer after lost attempts, or a mistake of the server: the writes' fate is unknown."""
+    """A status alone, an answer after lost attempts, or a mistake of the server: the writes' outcome is unknown."""
     local = await device(remote=(way := Way(server)))
     written = await local.collection("notes").create({"text": "x"})
     way.script = [fault]

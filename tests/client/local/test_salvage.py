@@ -108,9 +108,9 @@ async def test_what_may_have_arrived_is_sent_once(device: OPEN, server: ModelSer
     local = await device()
     assert local.salvaged is not None
     await local.sync.now()
-    fate = await local.outbox.fate(written.mutation)
-    assert fate is not None
-    assert fate.is_applied
+    outcome = await local.outbox.outcome(written.mutation)
+    assert outcome is not None
+    assert outcome.is_applied
     assert server.state.records[("notes", "", note.id)]["count"] == 1
 
 

@@ -50,7 +50,7 @@ async def test_texts_on_a_device(backend: TestBackend, tmp_path: Path) -> None:
     ]
     assert [found["id"] for found in (await notes.list(order=order.id)).items] == [late.id]
     await client.sync.now()
-    assert (await client.outbox.counts()).parked == 0
+    assert (await client.outbox.counts()).held == 0
     for note, reference in ((early, None), (late, 1)):
         there = await client.collection("notes").get(str(note.id))
         assert (there["text"], there["order"]) == (order.id, reference)
@@ -71,7 +71,7 @@ async def test_one_name_in_several_places(backend: TestBackend, tmp_path: Path) 
         await orders.update(name, {"text": f"the {name}"})
         await client.local.collection("lines", parent=f"orders/{name}").update("x", {"text": f"the line of {name}"})
     await client.sync.now()
-    assert (await client.outbox.counts()).parked == 0
+    assert (await client.outbox.counts()).held == 0
     assert (await client.collection("notes").get("x"))["text"] == "the note"
     for id, name in enumerate(("x", "orders"), 1):
         assert (await client.collection("orders").get(id))["text"] == f"the {name}"
@@ -94,7 +94,7 @@ async def test_a_name_that_is_used_once_more(backend: TestBackend, tmp_path: Pat
     await client.local.write(Write(act="patch", collection="orders", id="x", body={"text": "second"}))
     assert (await orders.get("x"))["text"] == "second"
     await client.sync.now()
-    assert (await client.outbox.counts()).parked == 0
+    assert (await client.outbox.counts()).held == 0
     [there] = (await client.collection("orders").list()).items
     assert (there["id"], there["amount"], there["text"]) == (2, 3, "second")
     assert (await orders.get(again.id))["id"] == 2

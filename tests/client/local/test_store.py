@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hinterland.client.errors import ClientClosed, Conflict
-from hinterland.client.local.connection import Connection, News
+from hinterland.client.local.connection import StoreChange, StoreConnection
 from hinterland.client.local.errors import StoreBusy, StoreDamaged, StoreError, StoreFull, StoreTooNew
 from hinterland.client.local.local import Local
 from hinterland.client.local.store import Store
@@ -33,7 +33,7 @@ async def test_errors_are_the_clients(path: Path) -> None:
     await store.open()
     await store.open()  # a second time changes nothing
 
-    def refuse(connection: Connection) -> None:
+    def refuse(connection: StoreConnection) -> None:
         raise Refusal("conflict", "it is there")
 
     with pytest.raises(Conflict, match="it is there"):
@@ -125,14 +125,14 @@ async def test_what_another_process_wrote_is_noticed(path: Path) -> None:
     first, second = Store(path), Store(path)
     await first.open()
     await second.open()
-    heard: list[News] = []
+    heard: list[StoreChange] = []
     first.listen(heard.append)
     assert not await first.look()
     await first.write(lambda c: c.execute("INSERT INTO clock VALUES (1, 1)"))
     assert not await first.look()
-    await second.write(lambda c: c.execute("UPDATE clock SET stamp = 2"))
+    await second.write(lambda c: c.execute("UPDATE clock SET timestamp = 2"))
     assert await first.look()
-    assert [news.is_foreign for news in heard] == [True]
+    assert [store_change.is_foreign for store_change in heard] == [True]
     assert not await first.look()
     await first.close()
     await second.close()
@@ -142,11 +142,11 @@ async def test_a_cancelled_writer_changes_nothing_for_listeners(path: Path) -> N
     """Whoever gives up waiting for a write does not undo it: it is kept, and its news comes."""
     store = Store(path)
     await store.open()
-    heard: list[News] = []
+    heard: list[StoreChange] = []
     stop = store.listen(heard.append)
 
-    def act(connection: Connection) -> None:
-        connection.news.collections.add("notes")
+    def act(connection: StoreConnection) -> None:
+        connection.store_change.collections.add("notes")
 
     task = asyncio.create_task(store.write(act))
     await asyncio.sleep(0)
@@ -156,7 +156,7 @@ async def test_a_cancelled_writer_changes_nothing_for_listeners(path: Path) -> N
     await until(lambda: heard)
     stop()
     await store.write(act)
-    assert [news.collections for news in heard] == [{"notes"}]
+    assert [store_change.collections for store_change in heard] == [{"notes"}]
     await store.close()
 
 

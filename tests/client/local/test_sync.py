@@ -330,8 +330,8 @@ async def test_a_mistake_is_logged_and_not_the_end(
 
 
 async def test_one_process_of_several_synchronises(device: OPEN, server: ModelServer, clock: ManualClock) -> None:
-    """Two processes on one store: one synchronises; the other follows, its writes are sent, it learns their fates and
-    sees what comes, and takes over when the first ends."""
+    """Two processes on one store: one synchronises; the other follows, its writes are sent, it learns their outcomes
+    and sees what comes, and takes over when the first ends."""
     first, second = await device(), await device()
     first.sync.start()
     await is_online(first)
@@ -347,7 +347,7 @@ async def test_one_process_of_several_synchronises(device: OPEN, server: ModelSe
     waiting = asyncio.create_task(written.settled())
     await _while_turning(clock, waiting)
     assert waiting.result().is_applied
-    server.write(note("news"))
+    server.write(note("store_change"))
     coming = asyncio.ensure_future(next_of(watching))
     while len(await _while_turning(clock, coming)) < 2:
         coming = asyncio.ensure_future(next_of(watching))
@@ -358,7 +358,7 @@ async def test_one_process_of_several_synchronises(device: OPEN, server: ModelSe
 
 
 async def test_another_process_is_heard_from_the_start(device: OPEN, server: ModelServer, clock: ManualClock) -> None:
-    """What another process writes right after the start is sent, and its fate learnt, long before the next round."""
+    """What another process writes right after the start is sent, and its outcome learnt, long before the next round."""
     first, second = await device(), await device()
     first.sync.start()
     await is_online(first)

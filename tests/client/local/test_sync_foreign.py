@@ -11,7 +11,7 @@ import pytest
 
 from hinterland.client.answers import error_in
 from hinterland.client.calls import Calls
-from hinterland.client.events import Event, Feed
+from hinterland.client.events import Event, EventReader
 from hinterland.client.exchange import Request, Response
 from hinterland.client.options import Options
 from hinterland.contract.changes import Write
@@ -28,7 +28,7 @@ async def test_a_portal_neither_pauses_nor_parks(
     device: OPEN, server: ModelServer, clock: ManualClock, status: int, content: bytes
 ) -> None:
     """Where something on the way answers everything, synchronisation is offline and tries again by itself; nothing is
-    parked, and it goes on when the way is free."""
+    held, and it goes on when the way is free."""
     local = await device(remote=(way := Way(server)))
 
     def fault(*_: object) -> None:
@@ -56,7 +56,7 @@ class Cutting:
         self.server = server
         self.requests = 0
         calls = Calls(self._send, "http://127.0.0.1:8000", clock, Options())
-        self._feed = Feed(calls, clock, lambda: 0.5)
+        self._feed = EventReader(calls, clock, lambda: 0.5)
 
     async def _send(self, request: Request) -> Response:
         self.requests += 1
@@ -100,10 +100,10 @@ async def test_a_proxy_that_ends_streams(device: OPEN, server: ModelServer, cloc
     assert 20 < remote.requests < 80
     rows = local.collection("notes").watch()
     assert await next_of(rows) == []
-    server.write(Write(act="create", collection="notes", id="news", body={}))
+    server.write(Write(act="create", collection="notes", id="store_change", body={}))
     for _ in range(10):
         await clock.advance(0.5)
         await local.outbox.counts()
-    assert [row["id"] for row in await next_of(rows)] == ["news"]
+    assert [row["id"] for row in await next_of(rows)] == ["store_change"]
     await rows.aclose()
     watching.cancel()

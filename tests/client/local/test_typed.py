@@ -85,7 +85,7 @@ class Strict(msgspec.Struct, forbid_unknown_fields=True):
 
 
 async def test_a_type_that_nothing_fits(device: OPEN) -> None:
-    """A misfit that is no single field's is told as a whole."""
+    """A mismatch that is no single field's is told as a whole."""
     local = await device()
     with pytest.raises(ValidationFailed, match="unknown field `created_at`") as refused:
         await local.collection("notes", Strict).create({})
@@ -107,15 +107,15 @@ async def test_a_record_that_does_not_fit(device: OPEN, server: ModelServer) -> 
     items = [note async for note in iteration]
     assert page.items == found == items == rows == state.data == [Older("b", None)]
     assert (page.total, state.error, state.is_loading) == (2, None, False)
-    for misfits in (page.misfits, found.misfits, iteration.misfits, rows.misfits, state.misfits):
-        [error] = misfits
+    for mismatches in (page.mismatches, found.mismatches, iteration.mismatches, rows.mismatches, state.mismatches):
+        [error] = mismatches
         assert (error.path, error.found, error.sent) == ("notes/a.count", "int", "no")
     with pytest.raises(InvalidResponse, match=r"notes/a\.count"):
         await notes.get("a")
     assert (await notes.get("b")) == Older("b", None)
     await local.collection("notes").update("a", {"count": "fits"})
     rows, state = await next_of(watching), await next_of(states)
-    assert (len(rows), rows.misfits, len(state.data), state.misfits) == (2, [], 2, [])
+    assert (len(rows), rows.mismatches, len(state.data), state.mismatches) == (2, [], 2, [])
     await watching.aclose()
     await states.aclose()
 
@@ -132,14 +132,14 @@ async def test_pages_with_records_that_do_not_fit(device: OPEN, server: ModelSer
     cursor: str | None = ""
     while cursor is not None:
         page = await notes.list(limit=2, sort="id", cursor=cursor)
-        paths += [misfit.path for misfit in page.misfits]
+        paths += [mismatch.path for mismatch in page.mismatches]
         items += page.items
         cursor = page.next
     assert paths == [f"notes/n{number}.count" for number in range(1, 7)]
     assert items == [Older("n0", None)]
     states = notes.states(filter="record.id != 'n0'")
     state = await next_of(states)
-    assert (state.data, len(state.misfits), state.is_loading) == ([], 6, False)
+    assert (state.data, len(state.mismatches), state.is_loading) == ([], 6, False)
     await states.aclose()
 
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from types import FrameType
 from typing import Any
 
-from hinterland.client.local.connection import Connection
+from hinterland.client.local.connection import StoreConnection
 from hinterland.client.local.local import Local
 
 _EVERY = 10  # of SQLite's instructions, for each call of its progress handler
@@ -41,12 +41,12 @@ async def counted(local: Local) -> AsyncIterator[Work]:
     """What the store's thread does within the block."""
     work = Work()
 
-    def begin(connection: Connection) -> None:
+    def begin(connection: StoreConnection) -> None:
         connection.set_trace_callback(work.statements.append)
         connection.set_progress_handler(work.step, _EVERY)
         sys.setprofile(work.call)
 
-    def end(connection: Connection) -> None:
+    def end(connection: StoreConnection) -> None:
         sys.setprofile(None)
         connection.set_progress_handler(None, 0)
         connection.set_trace_callback(None)

@@ -126,14 +126,14 @@ def test_all_agree(rules: list[Expression], records: list[dict[str, Any]], other
 
 
 @settings(max_examples=settings().max_examples // 3)
-@given(rules=RULES, record=RECORDS, holes=st.lists(st.sampled_from(LISTS)), others=OTHERS)
+@given(rules=RULES, record=RECORDS, parameters=st.lists(st.sampled_from(LISTS)), others=OTHERS)
 def test_lists_with_nulls_agree(
-    rules: list[Expression], record: dict[str, Any], holes: list[str], others: Others, engines: Engines
+    rules: list[Expression], record: dict[str, Any], parameters: list[str], others: Others, engines: Engines
 ) -> None:
     """A null among a list's elements, which no validated list has, means the same in both databases too."""
     trees = [tree for _, tree in checked(rules)]
     assume(trees)
-    record |= {name: [None, *(record.get(name) or [])] for name in holes}
+    record |= {name: [None, *(record.get(name) or [])] for name in parameters}
     others = [(auth and auth | {"roles": [3, None, "a"], "limits": ["1", "x", 2.5]}, old) for auth, old in others]
     assert all(True for _ in agreed(trees, [record], others, engines))
 

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from hinterland.kit.cel.errors import CelError
 from hinterland.kit.cel.parser import MAX_DEPTH, parse
-from hinterland.kit.cel.tree import Call, Index, Literal, Name, Node, Select, Sequence
+from hinterland.kit.cel.tree import FunctionCall, Index, Literal, Name, Node, Select, Sequence
 
 
 def shown(node: Node) -> str:
     """A tree with all its brackets."""
     inner = " ".join(shown(part) for part in node.parts())
-    if isinstance(node, Call):
+    if isinstance(node, FunctionCall):
         return f"({'.' if node.is_method else ''}{node.function} {inner})".replace(" )", ")")
     if isinstance(node, Select):
         return f"{inner}.{node.field}"

@@ -14,7 +14,7 @@ from hinterland.server.auth.admin_login import create_admin, log_in
 from hinterland.server.auth.admin_remove import remove_admin
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.auth.signup import sign_up
-from hinterland.server.storage.system import LostRace
+from hinterland.server.storage.system import PreconditionFailed
 from tests.server.api import Api, problem
 from tests.server.auth.process import ADA, CREDENTIALS, HERE, refusal, rows
 
@@ -104,7 +104,7 @@ async def test_a_race_that_never_ends_is_given_up(lite: Accounts, monkeypatch: p
     await create_admin(lite, "one@example.org", PASSWORD)
 
     async def lose(*given: object, is_forced: bool) -> None:
-        raise LostRace
+        raise PreconditionFailed
 
     monkeypatch.setattr(admin_remove, "remove", lose)
     assert (await refusal(remove_admin(lite, "one@example.org"))).code == "unavailable"

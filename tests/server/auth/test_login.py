@@ -11,8 +11,8 @@ import pytest
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
 from hinterland.kit.clock import ManualClock
-from hinterland.server.auth.housekeeping import tidy
 from hinterland.server.auth.login import begin, log_in
+from hinterland.server.auth.maintenance import maintain
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.auth.signup import sign_up
 from hinterland.server.storage.sqlite import SqliteStorage
@@ -176,7 +176,7 @@ async def test_known_addresses_are_kept(tmp_path: Path, clock: ManualClock, is_s
         await besiege(accounts)
         await log_in(accounts, CREDENTIALS, HERE)
         clock.jump(181 * 86_400)
-        await tidy(accounts)
+        await maintain(accounts)
         assert await rows(accounts, "_known_addresses") == []
         assert (await refusal(log_in(accounts, CREDENTIALS, HERE))).code == "rate_limited"
 

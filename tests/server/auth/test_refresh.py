@@ -13,15 +13,15 @@ from hinterland.kit.clock import ManualClock
 from hinterland.server.auth import refresh as operation
 from hinterland.server.auth.admin_login import create_admin
 from hinterland.server.auth.admin_login import log_in as admin_log_in
-from hinterland.server.auth.housekeeping import tidy
 from hinterland.server.auth.login import log_in
 from hinterland.server.auth.logout import log_out
+from hinterland.server.auth.maintenance import maintain
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.auth.refresh import refresh
 from hinterland.server.auth.signup import sign_up
 from hinterland.server.security import refresh as tokens
 from hinterland.server.security.sessions import erasing
-from hinterland.server.storage.system import Amend, LostRace
+from hinterland.server.storage.system import Amend, PreconditionFailed
 from tests.server.auth.process import ADA, CREDENTIALS, HERE, change_account, delete_user, refusal, rows
 
 
@@ -71,13 +71,13 @@ async def test_a_replayed_token_ends_the_session(
 
 async def test_a_lost_answer_is_given_again(accounts: Accounts, clock: ManualClock) -> None:
     """The immediate parent shown again → the same successor is answered again, after an outage of seconds or of weeks,
-    though the parent itself would have expired and housekeeping ran."""
+    though the parent itself would have expired and maintenance ran."""
     first = await sign_up(accounts, ADA, HERE)
     await clock.advance(20 * 86_400)
     second = await renewed(accounts, first.refresh_token)
     for outage in (12, 3_600, 29 * 86_400):
         await clock.advance(outage)
-        await tidy(accounts)
+        await maintain(accounts)
         assert await renewed(accounts, first.refresh_token) == second
     assert await renewed(accounts, second)
     await assert_dead(accounts, first.refresh_token, second)
@@ -212,7 +212,7 @@ async def test_a_race_that_never_ends_is_given_up(lite: Accounts, monkeypatch: p
     first = await sign_up(lite, ADA, HERE)
 
     async def lose(accounts: Accounts, token: str) -> object:
-        raise LostRace
+        raise PreconditionFailed
 
     with monkeypatch.context() as patched:
         patched.setattr(operation, "_exchange", lose)

@@ -87,7 +87,7 @@ async def answers(world: World, caller: Principal, bodies: Sequence[dict[str, An
     return found
 
 
-# ---------------------------------------------------------------- guarded fields
+# ---------------------------------------------------------------- admin-only fields
 
 
 async def test_guarded_fields_do_not_merge(world: World) -> None:
@@ -106,8 +106,8 @@ async def test_guarded_fields_do_not_merge(world: World) -> None:
      {"since": {"$now": True}}, {"rank": None}, {"badges": []}, {"facts": 1}, {"facts": [True]}],
 )  # fmt: skip
 async def test_guarded_fields_are_refused(world: World, body: dict[str, Any]) -> None:
-    """Nobody but administrators sets a guarded field: neither with a value nor with a transform that changes nothing,
-    by request, PUT or push; 1 is not true."""
+    """Nobody but administrators sets an admin-only field: neither with a value nor with a transform that changes
+    nothing, by request, PUT or push; 1 is not true."""
     [name] = body
     assert await answers(world, ADA, [body]) == {("validation", f"{name}: is set by administrators only", (name,))}
     with refused("validation", "is set by administrators only"):
@@ -117,8 +117,8 @@ async def test_guarded_fields_are_refused(world: World, body: dict[str, Any]) ->
 
 
 async def test_a_read_record_can_be_put_back(world: World) -> None:
-    """A record may be sent back with the guarded fields that it came with, in any form of their values; the stored form
-    stays."""
+    """A record may be sent back with the admin-only fields that it came with, in any form of their values; the stored
+    form stays."""
     await world.write(patch("staff", "x", facts={"a": 1.0, "b": [True]}))
     shown = await read(world, "staff", "x", caller=ADA)
     body = {name: value for name, value in shown.items() if name in STAFF.fields}
@@ -130,7 +130,7 @@ async def test_a_read_record_can_be_put_back(world: World) -> None:
 
 
 async def test_administrators_merge_guarded_fields(world: World) -> None:
-    """Between administrators' devices a guarded field merges as it declares."""
+    """Between administrators' devices an admin-only field merges as it declares."""
     root = Principal(id="root", is_admin=True)
     await world.write(patch("staff", "x", rank=150))
     await push(world, root, patch("staff", "x", rank=101), 1, "d1")
@@ -138,7 +138,7 @@ async def test_administrators_merge_guarded_fields(world: World) -> None:
 
 
 async def test_a_field_both_hidden_and_guarded(world: World) -> None:
-    """A guess at a field that is hidden and guarded is refused alike, right or wrong."""
+    """A guess at a field that is hidden and admin-only is refused alike, right or wrong."""
     guesses: list[dict[str, Any]] = [{"grade": value} for value in (7, 8, None, 7.0, "7", True, {"$increment": 1})]
     for caller in (ADA, BEN):
         told = {("validation", "grade: is set by administrators only", ("grade",))}

@@ -16,7 +16,7 @@ from hinterland.contract.query import Query
 from hinterland.contract.records import Collection, Rules, users
 from hinterland.kit.clock import ManualClock
 from hinterland.server.data.cursors import Seal
-from hinterland.server.data.reader import Reader
+from hinterland.server.data.reader import RecordReader
 from hinterland.server.data.views import Views
 from hinterland.server.storage.postgres import PostgresStorage, numbered
 from hinterland.server.storage.protocol import Storage
@@ -79,7 +79,7 @@ async def statements(
         return await search(sql, parameters, *args, **more)
 
     monkeypatch.setattr(world.storage, "search", spy)
-    reader = Reader(world.storage, world.catalogue, Seal(KEY))
+    reader = RecordReader(world.storage, world.catalogue, Seal(KEY))
     page = await reader.page(caller, world.catalogue[name], "", Query(**query))
     if page.next:
         await reader.page(caller, world.catalogue[name], "", Query(**query, cursor=page.next))

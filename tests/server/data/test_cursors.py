@@ -13,7 +13,7 @@ from hinterland.server.data.cursors import EXPIRED, RESTORED, Cursor, Cursors, S
 from hinterland.server.storage.sqlite import SqliteStorage
 from tests.server.data.world import KEY, World, note, opened, patch
 
-CURSORS = Cursors(KEY, "lineage")
+CURSORS = Cursors(KEY, "database_id")
 SAMPLE = CURSORS.at(7, 2**52, {"notes": b"12345678"})
 
 
@@ -57,7 +57,7 @@ def test_malformed(text: str) -> None:
 
 def test_foreign() -> None:
     """Another server's cursor is refused."""
-    assert refused(Cursors(b"o" * 32, "lineage"), SAMPLE)
+    assert refused(Cursors(b"o" * 32, "database_id"), SAMPLE)
 
 
 async def lost(world: World, text: str) -> str:

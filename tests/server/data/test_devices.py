@@ -41,34 +41,36 @@ async def counted(world: World) -> tuple[int, int]:
     return (await world.visible(ADA, "notes"))["notes", "", "a"]["count"], (await world.storage.head()).revision
 
 
-async def fates(world: World, *mutations: Mutation, device: str) -> list[Settled]:
+async def outcomes(world: World, *mutations: Mutation, device: str) -> list[Settled]:
     """What a push of an unknown device hears."""
     return (await world.push(ADA, *mutations, device=device)).results
 
 
-async def test_a_copy_hears_the_old_fates(world: World) -> None:
+async def test_a_copy_hears_the_old_outcomes(world: World) -> None:
     """A copy of a store that hands in what the original did, as a device of its own, in another order and with other
-    bases, hears the same fates, and nothing is done twice."""
-    first = await fates(world, *queue(*FIRST, note("c", "ben"), delete("notes", "none")), device="d1")
-    assert [fate.status for fate in first] == ["applied"] * 4 + ["refused"]
+    bases, hears the same outcomes, and nothing is done twice."""
+    first = await outcomes(world, *queue(*FIRST, note("c", "ben"), delete("notes", "none")), device="d1")
+    assert [outcome.status for outcome in first] == ["applied"] * 4 + ["refused"]
     before = await counted(world)
-    again = await fates(world, *queue(delete("notes", "none"), *FIRST, base=7), device="copy")
-    assert [fate.seq for fate in again] == [1, 2, 3, 4]
-    assert [(fate.status, fate.revision) for fate in again[1:]] == [("applied", fate.revision) for fate in first[:3]]
+    again = await outcomes(world, *queue(delete("notes", "none"), *FIRST, base=7), device="copy")
+    assert [outcome.seq for outcome in again] == [1, 2, 3, 4]
+    assert [(outcome.status, outcome.revision) for outcome in again[1:]] == [
+        ("applied", outcome.revision) for outcome in first[:3]
+    ]
     assert again[0].problem == first[4].problem
     assert await counted(world) == before
     # An answer that was lost is given again, and the copy goes on with its own.
-    assert await fates(world, *queue(delete("notes", "none"), *FIRST, base=7), device="copy") == again
-    (new,) = await fates(world, *queue(patch("notes", "b", title="new"), first=5), device="copy")
+    assert await outcomes(world, *queue(delete("notes", "none"), *FIRST, base=7), device="copy") == again
+    (new,) = await outcomes(world, *queue(patch("notes", "b", title="new"), first=5), device="copy")
     assert new.status == "applied"
 
 
-async def test_acknowledged_fates_are_heard_too(world: World) -> None:
+async def test_acknowledged_outcomes_are_heard_too(world: World) -> None:
     """What the original has acknowledged is still known to a backup that is restored later."""
     await world.push(ADA, *queue(*FIRST), device="d1")
     await world.push(ADA, *queue(delete("notes", "b"), first=4), device="d1", acknowledged=3)
     before = await counted(world)
-    assert [fate.status for fate in await fates(world, *queue(*FIRST), device="restored")] == ["applied"] * 3
+    assert [outcome.status for outcome in await outcomes(world, *queue(*FIRST), device="restored")] == ["applied"] * 3
     assert await counted(world) == before
 
 
@@ -76,8 +78,8 @@ async def test_a_copy_in_the_same_group(world: World) -> None:
     """Two copies that hand in the same at the same time do it once."""
     await world.push(ADA, *queue(note("a", "ada", count=1)), device="d1")
     change = queue(patch("notes", "a", count={"$increment": 5}))
-    results = await asyncio.gather(*(fates(world, *change, device=f"copy{number}") for number in range(5)))
-    assert {fate.revision for (fate,) in results} == {2}
+    results = await asyncio.gather(*(outcomes(world, *change, device=f"copy{number}") for number in range(5)))
+    assert {outcome.revision for (outcome,) in results} == {2}
     assert await counted(world) == (6, 2)
 
 
@@ -90,7 +92,7 @@ async def test_copies_at_two_processes(postgres_dsn: str, clock: ManualClock) ->
         await one.push(ADA, *queue(note("a", "ada", count=0)), device="d1")
         for number in range(1, 11):
             change = Mutation(seq=1, id=f"m{number}", writes=[patch("notes", "a", count={"$increment": 1})])
-            tries = [fates(world, change, device=f"{name}{number}") for name, world in (("x", one), ("y", other))]
+            tries = [outcomes(world, change, device=f"{name}{number}") for name, world in (("x", one), ("y", other))]
             (first,), (second,) = await asyncio.gather(*tries)
             assert first.revision == second.revision
         assert (await counted(one))[0] == 10
@@ -100,41 +102,42 @@ async def test_an_edited_copy_is_another_mutation(world: World) -> None:
     """What was edited after the copy was made is decided for itself."""
     await world.push(ADA, *queue(note("a", "ada", count=1), patch("notes", "a", title="one")), device="d1")
     edited = queue(note("a", "ada", count=1), patch("notes", "a", title="two"))
-    assert [fate.status for fate in await fates(world, *edited, device="copy")] == ["applied", "applied"]
+    assert [outcome.status for outcome in await outcomes(world, *edited, device="copy")] == ["applied", "applied"]
     assert (await world.visible(ADA, "notes"))["notes", "", "a"]["title"] == "two"
 
 
 async def test_another_accounts_mutations_are_others(world: World) -> None:
     """A mutation's id is its account's: what somebody else sent under it is unknown."""
     await world.push(ADA, *queue(note("a", "ada", count=1)), device="d1")
-    (fate,) = (await world.push(BEN, *queue(note("a", "ben")), device="d1")).results
-    assert (fate.status, fate.problem and fate.problem.code) == ("refused", "conflict")
+    (outcome,) = (await world.push(BEN, *queue(note("a", "ben")), device="d1")).results
+    assert (outcome.status, outcome.problem and outcome.problem.code) == ("refused", "conflict")
 
 
 async def test_a_withdrawn_mutation_of_a_copy(world: World) -> None:
     """What one copy withdrew is never applied for another; what was applied is told to one that withdraws it."""
     await world.push(ADA, Mutation(seq=1, id="m1", writes=[]), device="d1")
-    (fate,) = await fates(world, Mutation(seq=1, id="m1", writes=[note("a", "ada")]), device="copy")
-    assert fate.status == "withdrawn"
+    (outcome,) = await outcomes(world, Mutation(seq=1, id="m1", writes=[note("a", "ada")]), device="copy")
+    assert outcome.status == "withdrawn"
     await world.push(ADA, Mutation(seq=2, id="m2", writes=[note("b", "ada")]), device="d1")
-    (fate,) = await fates(world, Mutation(seq=2, id="m2", writes=[]), device="copy")
-    assert fate.status == "applied"
+    (outcome,) = await outcomes(world, Mutation(seq=2, id="m2", writes=[]), device="copy")
+    assert outcome.status == "applied"
     assert [*await world.visible(ADA, "notes")] == [("notes", "", "b")]
 
 
 async def test_a_create_that_meets_its_own_equal(world: World) -> None:
     """A create of a record that is there word by word, and that its caller sees, is applied, when the log and the old
-    fates are long forgotten too; with other content it is a conflict, and so it is for who does not see the record."""
+    outcomes are long forgotten too; with other content it is a conflict, and so it is for who does not see the
+    record."""
     await world.push(ADA, *queue(note("a", "ada", count=1)), device="d1")
     await world.storage.prune(world.clock.now() + 1)
     again = Mutation(seq=1, id="anew", writes=[note("a", "ada", count=1)])
-    (fate,) = await fates(world, again, device="d2")
-    assert (fate.status, fate.revision) == ("applied", 1)
+    (outcome,) = await outcomes(world, again, device="d2")
+    assert (outcome.status, outcome.revision) == ("applied", 1)
     other = Mutation(seq=2, id="other", writes=[note("a", "ada", count=2)])
-    (fate,) = await fates(world, other, device="d2")
-    assert (fate.status, fate.problem and fate.problem.code) == ("refused", "conflict")
-    (fate,) = (await world.push(BEN, again, device="d1")).results
-    assert (fate.status, fate.problem and fate.problem.code) == ("refused", "conflict")
+    (outcome,) = await outcomes(world, other, device="d2")
+    assert (outcome.status, outcome.problem and outcome.problem.code) == ("refused", "conflict")
+    (outcome,) = (await world.push(BEN, again, device="d1")).results
+    assert (outcome.status, outcome.problem and outcome.problem.code) == ("refused", "conflict")
     with pytest.raises(Refusal, match="exists already"):
         await world.write(note("a", "ada", count=1), caller=ADA)
 
@@ -152,19 +155,19 @@ async def test_a_repeated_create_confirms_no_guess(storage: Storage, clock: Manu
             Mutation(seq=seq, id=f"m{seq}", writes=[msgspec.structs.replace(create, body=each)])
             for seq, each in enumerate(sent, 1)
         ]
-        told = [fate.status for fate in (await world.push(BEN, *tries)).results]
+        told = [outcome.status for outcome in (await world.push(BEN, *tries)).results]
         assert told == ["refused", "refused", "refused", "applied", "refused"]
-        own = [fate.status for fate in (await world.push(ADA, *tries[:3], device="d2")).results]
+        own = [outcome.status for outcome in (await world.push(ADA, *tries[:3], device="d2")).results]
         assert own == ["applied", "refused", "refused"]
 
 
-async def test_fates_by_id_go_with_the_log(world: World) -> None:
-    """The fates that copies ask for are kept as long as the log, and those of the device itself without end."""
+async def test_outcomes_by_id_go_with_the_log(world: World) -> None:
+    """The outcomes that copies ask for are kept as long as the log, and those of the device itself without end."""
     await world.push(ADA, *queue(*FIRST), device="d1")
     await world.storage.prune(world.clock.now() - 1)
     assert len(await world.storage.rows("_mutations", {})) == 3
     await world.storage.prune(world.clock.now() + 1)
     assert await world.storage.rows("_mutations", {}) == []
     before = await counted(world)
-    assert [fate.status for fate in await fates(world, *queue(*FIRST), device="d1")] == ["applied"] * 3
+    assert [outcome.status for outcome in await outcomes(world, *queue(*FIRST), device="d1")] == ["applied"] * 3
     assert await counted(world) == before

@@ -219,7 +219,7 @@ async def test_resync(world: World, clock: ManualClock) -> None:
 async def test_unknown_cursor(world: World, cursor: str) -> None:
     """A cursor that this server did not make, such as one of before its data folder was changed, means *resync* too:
     `ready` comes without a cursor, so that a stream that is cut before the resync comes back to it."""
-    foreign = cursor or Cursors(b"o" * 32, world.storage.lineage).at(0, 0, {})
+    foreign = cursor or Cursors(b"o" * 32, world.storage.database_id).at(0, 0, {})
     listener = Listener(await world.subscribe(ADA, "notes", cursor=foreign))
     ready, resync = await listener.next(), await listener.next()
     assert (ready.event, ready.id) == ("ready", "")

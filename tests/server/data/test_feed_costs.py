@@ -35,7 +35,7 @@ FIELDS: dict[str, AnyField] = {
 }
 POSTS = Collection(name="posts", fields=FIELDS, rules=EVERYBODY)
 GUARDED = Collection(
-    name="guarded",
+    name="admin_only",
     fields=FIELDS,
     rules=Rules(list="!record.tags.exists(tag, (record.text + tag).contains('secret'))", create="true", update="true"),
 )
@@ -96,9 +96,9 @@ async def test_a_replay_is_bounded_alike(world: World) -> None:
 
 async def test_a_rule_over_the_budget_denies(world: World, clock: ManualClock) -> None:
     """A list rule that would cost more than its budget hides the record from streams, which go on."""
-    anybody = await listen(world, SIGNED_OUT, "guarded")
-    await world.write(large(collection="guarded"))
-    await world.write(small("a", "guarded"))
+    anybody = await listen(world, SIGNED_OUT, "admin_only")
+    await world.write(large(collection="admin_only"))
+    await world.write(small("a", "admin_only"))
     assert told(await play(clock, anybody.changes())) == [("create", "a")]
 
 

@@ -16,7 +16,7 @@ from hinterland.contract.records import EVERYBODY, Collection, Rules, users
 from hinterland.kit.clock import ManualClock
 from hinterland.server.data import pull as pulling
 from hinterland.server.data.cursors import Seal
-from hinterland.server.data.reader import Page, Reader
+from hinterland.server.data.reader import RecordPage, RecordReader
 from hinterland.server.storage.protocol import PAGE_BYTES, Storage
 from tests.server.api import Api
 from tests.server.data.world import ADA, ADMIN, BEN, KEY, Replica, World, listen, opened
@@ -48,9 +48,9 @@ async def world(storage: Storage, clock: ManualClock) -> AsyncIterator[World]:
         yield made
 
 
-async def page(world: World, caller: Principal = ADMIN, **query: Any) -> Page:
+async def page(world: World, caller: Principal = ADMIN, **query: Any) -> RecordPage:
     """A page of the list."""
-    return await Reader(world.storage, world.catalogue, Seal(KEY)).page(
+    return await RecordReader(world.storage, world.catalogue, Seal(KEY)).page(
         caller, world.catalogue["blobs"], "", Query(**query)
     )
 

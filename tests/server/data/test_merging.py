@@ -12,7 +12,7 @@ from hinterland.contract.identity import Principal
 from hinterland.contract.records import users
 from hinterland.contract.sync import Lost, Settled
 from hinterland.kit.clock import ManualClock
-from hinterland.server.data.requests import Outcome, Step, WriteRequest
+from hinterland.server.data.requests import DeviceStep, WriteRequest, WriteResult
 from hinterland.server.storage.protocol import PAGE_BYTES, Storage
 from tests.server.data.acts import OPEN, make, read
 from tests.server.data.world import ADA, BEN, World, delete, opened, patch
@@ -32,17 +32,17 @@ class Device:
         self.world, self.name, self.caller = world, name, caller
         self.seq = 0
 
-    def edit(self, *writes: Write, base: int, stamp: float = 0.0) -> WriteRequest:
+    def edit(self, *writes: Write, base: int, timestamp: float = 0.0) -> WriteRequest:
         """The device's next step."""
         self.seq += 1
         digests = (f"f{self.seq}", f"{self.name}-{self.seq}", "c")
-        step = Step(str(self.caller.id), self.name, self.seq, *digests)
-        given = self.world.clock.now() + stamp
-        return WriteRequest(writes, self.caller, step=step, base=[base] * len(writes), stamp=given)
+        step = DeviceStep(str(self.caller.id), self.name, self.seq, *digests)
+        given = self.world.clock.now() + timestamp
+        return WriteRequest(writes, self.caller, step=step, base=[base] * len(writes), timestamp=given)
 
-    async def hand_in(self, *writes: Write, base: int, stamp: float = 0.0) -> Settled:
-        """Hand in the next step; its fate."""
-        outcome = await self.world.writer.submit(self.edit(*writes, base=base, stamp=stamp))
+    async def hand_in(self, *writes: Write, base: int, timestamp: float = 0.0) -> Settled:
+        """Hand in the next step; its outcome."""
+        outcome = await self.world.writer.submit(self.edit(*writes, base=base, timestamp=timestamp))
         assert outcome.settled is not None
         return outcome.settled
 
@@ -60,15 +60,15 @@ async def test_members_of_an_object_never_conflict(world: World) -> None:
     await world.write(make("open", "y", any={"a": 1, "b": {"c": 1, "d": 1}}))
     one, two = Device(world, "d1"), Device(world, "d2", BEN)
     await one.hand_in(patch("open", "y", any={"b": {"c": 2}, "x": 1}), base=1)
-    settled = await two.hand_in(patch("open", "y", any={"a": None, "b": {"c": 9, "d": 2}}), base=1, stamp=-1)
+    settled = await two.hand_in(patch("open", "y", any={"a": None, "b": {"c": 9, "d": 2}}), base=1, timestamp=-1)
     stands = {"b": {"c": 2, "d": 2}, "x": 1}
     assert (await read(world, "open", "y"))["any"] == stands
     assert settled.lost == [Lost("any", {"a": None, "b": {"c": 9, "d": 2}}, stands)]
-    settled = await two.hand_in(patch("open", "y", any={"b": {"c": 9}, "x": None}), base=1, stamp=1)
+    settled = await two.hand_in(patch("open", "y", any={"b": {"c": 9}, "x": None}), base=1, timestamp=1)
     assert (await read(world, "open", "y"))["any"] == {"b": {"c": 9, "d": 2}}
     assert settled.lost == []
     await one.hand_in(patch("open", "y", any="text"), base=4)
-    settled = await two.hand_in(patch("open", "y", any={"b": None}), base=4, stamp=-1)
+    settled = await two.hand_in(patch("open", "y", any={"b": None}), base=4, timestamp=-1)
     assert settled.lost == [Lost("any", {"b": None}, "text")]
 
 
@@ -81,14 +81,16 @@ async def test_different_fields_never_conflict(world: World, devices: tuple[Devi
     assert (record["text"], record["fixed"], settled.lost) == ("one", "two", [])
 
 
-@pytest.mark.parametrize(("stamp", "value", "lost"), [(5.0, "two", []), (-5.0, "one", [Lost("text", "two", "one")])])
+@pytest.mark.parametrize(
+    ("timestamp", "value", "lost"), [(5.0, "two", []), (-5.0, "one", [Lost("text", "two", "one")])]
+)
 async def test_the_newest_edit_wins(
-    world: World, devices: tuple[Device, Device], stamp: float, value: str, lost: list[Lost]
+    world: World, devices: tuple[Device, Device], timestamp: float, value: str, lost: list[Lost]
 ) -> None:
-    """Of two edits of a field the one with the later stamp stands; what is lost is told."""
+    """Of two edits of a field the one with the later timestamp stands; what is lost is told."""
     one, two = devices
     await one.hand_in(patch("open", "x", text="one"), base=1)
-    settled = await two.hand_in(patch("open", "x", text="two"), base=1, stamp=stamp)
+    settled = await two.hand_in(patch("open", "x", text="two"), base=1, timestamp=timestamp)
     assert ((await read(world, "open", "x"))["text"], settled.lost) == (value, lost)
 
 
@@ -97,7 +99,7 @@ async def test_policies(world: World, devices: tuple[Device, Device]) -> None:
     one, two = devices
     await one.hand_in(patch("open", "x", fixed="one", count=12, tags=["b", "c"], text="same"), base=1)
     edits = patch("open", "x", fixed="two", count=12, tags=["a", "b", "d"], text="same")
-    settled = await two.hand_in(edits, base=1, stamp=5)
+    settled = await two.hand_in(edits, base=1, timestamp=5)
     record = await read(world, "open", "x")
     assert (record["fixed"], record["count"], record["tags"]) == ("one", 14, ["b", "c", "d"])
     assert settled.lost == [Lost("fixed", "two", "one")]
@@ -119,7 +121,7 @@ async def test_own_earlier_edits_are_no_conflict(world: World, devices: tuple[De
     await one.hand_in(patch("open", "x", text="first", fixed="first"), base=1)
     assert (await one.hand_in(patch("open", "x", text="second", fixed="second"), base=1)).lost == []
     await two.hand_in(patch("open", "x", count=1), base=1)
-    assert (await one.hand_in(patch("open", "x", text="third"), base=1, stamp=-9)).lost == []
+    assert (await one.hand_in(patch("open", "x", text="third"), base=1, timestamp=-9)).lost == []
     assert (await read(world, "open", "x"))["text"] == "third"
 
 
@@ -127,7 +129,7 @@ async def test_edits_of_one_group_merge_like_others(world: World, devices: tuple
     """Edits that arrive at once meet as if they had come one after the other."""
     one, two = devices
     requests = [device.edit(patch("open", "x", count=10 + n), base=1) for device, n in ((one, 1), (two, 2), (one, 3))]
-    outcomes: list[Outcome] = [await answer for answer in world.writer.submit_all(requests)]
+    outcomes: list[WriteResult] = [await answer for answer in world.writer.submit_all(requests)]
     assert [outcome.settled and outcome.settled.status for outcome in outcomes] == ["applied"] * 3
     # The first device's 13 is 2 more than its own 11.
     assert (await read(world, "open", "x"))["count"] == 15
@@ -139,10 +141,10 @@ async def test_a_lost_edit_does_not_tell_what_is_hidden(world: World, devices: t
     one, two = devices
     await one.hand_in(patch("open", "x", secret="between us"), base=1)
     other = Device(world, "d3", ADA)
-    lost = (await other.hand_in(patch("open", "x", secret="?"), base=1, stamp=-5)).lost
+    lost = (await other.hand_in(patch("open", "x", secret="?"), base=1, timestamp=-5)).lost
     assert lost == [Lost("secret", "?", "between us")]
     for guess in ("between us", "what is it?"):
-        assert (await two.hand_in(patch("open", "x", secret=guess), base=1, stamp=-5)).lost == []
+        assert (await two.hand_in(patch("open", "x", secret=guess), base=1, timestamp=-5)).lost == []
         assert (await read(world, "open", "x"))["secret"] == guess
 
 
@@ -152,17 +154,17 @@ async def test_one_is_not_true(world: World, devices: tuple[Device, Device]) -> 
     await one.hand_in(patch("open", "x", any=1), base=1)
     revision = (await world.storage.head()).revision
     await one.hand_in(patch("open", "x", any=True), base=revision)
-    assert (await two.hand_in(patch("open", "x", any=1), base=revision, stamp=-5)).lost == [Lost("any", 1, True)]
+    assert (await two.hand_in(patch("open", "x", any=1), base=revision, timestamp=-5)).lost == [Lost("any", 1, True)]
 
 
-@pytest.mark.parametrize(("stamp", "is_there"), [(5.0, False), (-5.0, True)])
+@pytest.mark.parametrize(("timestamp", "is_there"), [(5.0, False), (-5.0, True)])
 async def test_a_delete_against_an_edit(
-    world: World, devices: tuple[Device, Device], stamp: float, is_there: bool
+    world: World, devices: tuple[Device, Device], timestamp: float, is_there: bool
 ) -> None:
     """Of a delete and an edit that it had not seen the newer stands; a delete that lost is told."""
     one, two = devices
     await one.hand_in(patch("open", "x", text="edited"), base=1)
-    settled = await two.hand_in(delete("open", "x"), base=1, stamp=stamp)
+    settled = await two.hand_in(delete("open", "x"), base=1, timestamp=timestamp)
     assert (await read(world, "open", "x") is not None) is is_there
     assert settled.lost == ([Lost("", None, 2)] if is_there else [])
 
@@ -179,7 +181,7 @@ async def test_an_edit_against_a_delete(world: World, devices: tuple[Device, Dev
 async def test_a_stamp_from_the_future(world: World, devices: tuple[Device, Device]) -> None:
     """A clock that is far ahead counts for no more than a minute: a later edit beats it."""
     one, two = devices
-    await one.hand_in(patch("open", "x", text="future"), base=1, stamp=86_400)
+    await one.hand_in(patch("open", "x", text="future"), base=1, timestamp=86_400)
     assert isinstance(world.clock, ManualClock)
     await world.clock.advance(120)
     assert (await two.hand_in(patch("open", "x", text="now"), base=1)).lost == []
@@ -207,7 +209,7 @@ async def test_a_long_history_of_a_large_record(world: World, devices: tuple[Dev
     edits = patch("open", "x", text="two", fixed="two", count=15, tags=["a", "mine"])
     tracemalloc.start()
     try:
-        settled = await two.hand_in(edits, base=1, stamp=-5)
+        settled = await two.hand_in(edits, base=1, timestamp=-5)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -225,7 +227,9 @@ async def test_what_a_device_saw_between(world: World, devices: tuple[Device, De
     await one.hand_in(delete("open", "x"), base=1)
     await one.hand_in(make("open", "x", text="again"), base=1)
     await two.hand_in(patch("open", "x", text="two"), base=3)
-    assert (await one.hand_in(patch("open", "x", text="one"), base=1, stamp=-5)).lost == [Lost("text", "one", "two")]
+    assert (await one.hand_in(patch("open", "x", text="one"), base=1, timestamp=-5)).lost == [
+        Lost("text", "one", "two")
+    ]
     await one.hand_in(delete("open", "x"), base=4)
     await two.hand_in(make("open", "x", text="theirs"), base=5)
-    assert (await one.hand_in(patch("open", "x", text="mine"), base=1, stamp=-5)).lost == []
+    assert (await one.hand_in(patch("open", "x", text="mine"), base=1, timestamp=-5)).lost == []

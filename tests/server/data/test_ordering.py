@@ -10,7 +10,7 @@ import pytest
 
 from hinterland.contract.fields import Boolean, Bytes, Integer, Json, List, Text
 from hinterland.contract.records import Collection
-from hinterland.server.data.ordering import Order
+from hinterland.server.data.ordering import SqlOrder
 from tests.server.refused import refused
 
 ITEMS = Collection(
@@ -19,9 +19,9 @@ ITEMS = Collection(
 )
 
 
-def order(*sort: str, is_postgres: bool = False) -> Order:
+def order(*sort: str, is_postgres: bool = False) -> SqlOrder:
     """The order of a list."""
-    return Order(ITEMS, sort, is_postgres=is_postgres)
+    return SqlOrder(ITEMS, sort, is_postgres=is_postgres)
 
 
 def forged(cursor: str, *values: Any) -> str:

@@ -345,7 +345,7 @@ async def test_a_parents_deletion_is_its_childrens(world: World) -> None:
     assert await read(world, "likes", "l", "posts/2/comments/c") is not None
 
 
-async def test_fates_hold_no_records(lite: World) -> None:
+async def test_results_hold_no_records(lite: World) -> None:
     """What a device's mutation came to holds no records while the others of its push are written."""
     step = step_of("ada", "d1", Mutation(seq=1, id="m1", writes=[note("a", "ada")]))
     outcome = await lite.writer.submit(WriteRequest([note("a", "ada")], ADA, step=step))

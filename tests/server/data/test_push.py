@@ -21,11 +21,11 @@ from hinterland.server.storage.sqlite import SqliteStorage
 from tests.server.data.world import ADA, ADMIN, BEN, Replica, World, delete, note, opened, patch
 
 
-def mutation(seq: int, *writes: Write, base: list[int] | None = None, stamp: float = 0.0) -> Mutation:
-    return Mutation(seq=seq, id=f"m{seq}", writes=[*writes], base=base or [], stamp=stamp)
+def mutation(seq: int, *writes: Write, base: list[int] | None = None, timestamp: float = 0.0) -> Mutation:
+    return Mutation(seq=seq, id=f"m{seq}", writes=[*writes], base=base or [], timestamp=timestamp)
 
 
-def fates(result: PushResult) -> list[tuple[int, str, int]]:
+def outcomes(result: PushResult) -> list[tuple[int, str, int]]:
     return [(settled.seq, settled.status, settled.revision) for settled in result.results]
 
 
@@ -46,15 +46,15 @@ async def refusal(world: World, *mutations: Mutation, acknowledged: int = 0, dev
 
 
 async def test_in_order(world: World) -> None:
-    """A push is applied in order of seq, each mutation as one commit, and each fate is told."""
+    """A push is applied in order of seq, each mutation as one commit, and each outcome is told."""
     first = mutation(1, note("a", "ada", title="1"), note("b", "ada"))
     result = await world.push(ADA, mutation(2, patch("notes", "a", title="2")), first)
-    assert (fates(result), result.settled) == ([(1, "applied", 2), (2, "applied", 3)], 2)
+    assert (outcomes(result), result.settled) == ([(1, "applied", 2), (2, "applied", 3)], 2)
     assert [entry.commit for entry in await world.storage.log(0, 9)] == [2, 2, 3]
 
 
 async def test_again(world: World) -> None:
-    """duplicated, delayed pushes → the same fates, nothing applied twice."""
+    """duplicated, delayed pushes → the same outcomes, nothing applied twice."""
     mutations = [mutation(1, note("a", "ada", count=1)), mutation(2, patch("notes", "a", count={"$increment": 1}))]
     once = await world.push(ADA, *mutations)
     head = await world.storage.head()
@@ -76,7 +76,7 @@ async def test_partly_applied(world: World) -> None:
     """A push of which a part had arrived before goes on from there."""
     mutations = [mutation(seq, note(f"n{seq}", "ada")) for seq in range(1, 4)]
     await world.push(ADA, *mutations[:2])
-    assert fates(await world.push(ADA, *mutations)) == [(n, "applied", n) for n in (1, 2, 3)]
+    assert outcomes(await world.push(ADA, *mutations)) == [(n, "applied", n) for n in (1, 2, 3)]
 
 
 async def test_refused_does_not_block(world: World) -> None:
@@ -100,7 +100,7 @@ async def test_acknowledged(world: World) -> None:
     """Results are kept until the device has acknowledged them, and no longer."""
     await world.push(ADA, *[mutation(seq, note(f"n{seq}", "ada")) for seq in (1, 2, 3)])
     again = await world.push(ADA, mutation(2, note("n2", "ada")), mutation(3, note("n3", "ada")), acknowledged=2)
-    assert (fates(again), again.settled) == ([(3, "applied", 3)], 3)
+    assert (outcomes(again), again.settled) == ([(3, "applied", 3)], 3)
     assert [row["seq"] for row in await world.storage.rows("_results", {})] == [3]
     assert await world.push(ADA, acknowledged=3) == PushResult(results=[], settled=3)
     assert await world.storage.rows("_results", {}) == []
@@ -109,7 +109,7 @@ async def test_acknowledged(world: World) -> None:
 async def test_accounts_share_nothing(world: World) -> None:
     """Another account on the same device has a queue of its own."""
     await world.push(ADA, mutation(1, note("a", "ada")))
-    assert fates(await world.push(BEN, mutation(1, note("b", "ben")))) == [(1, "applied", 2)]
+    assert outcomes(await world.push(BEN, mutation(1, note("b", "ben")))) == [(1, "applied", 2)]
 
 
 # ------------------------------------------------------------------ what is refused as a whole
@@ -160,7 +160,7 @@ async def test_at_the_limits(lite: World) -> None:
     """As much as may be is taken: 500 writes of one mutation, 1,000 of one push, 200 mutations of one push."""
     whole = [mutation(seq, *(note(f"n{seq}_{n}", "ada") for n in range(MAX_WRITES))) for seq in (1, 2)]
     assert sum(len(each.writes) for each in whole) == MAX_PUSH_WRITES
-    assert fates(await lite.push(ADA, *whole)) == [(1, "applied", 500), (2, "applied", 1_000)]
+    assert outcomes(await lite.push(ADA, *whole)) == [(1, "applied", 500), (2, "applied", 1_000)]
     many = [mutation(seq, patch("notes", "n1_0", title=f"{seq}")) for seq in range(3, MAX_MUTATIONS + 3)]
     assert (await lite.push(ADA, *many, acknowledged=2)).settled == MAX_MUTATIONS + 2
 
@@ -204,7 +204,7 @@ async def test_trouble_is_no_fate(tmp_path: Path, clock: ManualClock) -> None:
         storage.is_full = True
         assert (await refusal(world, mutation(1, note("a", "ada")))).code == "storage_full"
         storage.is_full = False
-        assert fates(await world.push(ADA, mutation(1, note("a", "ada")))) == [(1, "applied", 1)]
+        assert outcomes(await world.push(ADA, mutation(1, note("a", "ada")))) == [(1, "applied", 1)]
 
 
 async def test_unique_race(postgres_dsn: str, clock: ManualClock) -> None:
@@ -230,8 +230,8 @@ async def two_edits(world: World, here: dict[str, Any], there: dict[str, Any]) -
     made = await world.push(ADA, mutation(1, note("a", "ada", **body)), device="d1")
     base = [made.results[0].revision]
     now = world.clock.now()
-    await world.push(ADA, mutation(2, patch("notes", "a", **here), base=base, stamp=now + 20), device="d1")
-    late = await world.push(ADA, mutation(1, patch("notes", "a", **there), base=base, stamp=now + 10), device="d2")
+    await world.push(ADA, mutation(2, patch("notes", "a", **here), base=base, timestamp=now + 20), device="d1")
+    late = await world.push(ADA, mutation(1, patch("notes", "a", **there), base=base, timestamp=now + 10), device="d2")
     assert late.results[0].status == "applied"
     return (await world.visible(ADMIN, "notes"))["notes", "", "a"], late.results[0].lost
 
@@ -260,8 +260,8 @@ async def test_own_edits(world: World) -> None:
     """Two edits that a device made on the same base are its own: neither is lost, nor counted twice."""
     await world.push(ADA, mutation(1, note("a", "ada", title="0", count=1)))
     later = [
-        mutation(2, patch("notes", "a", title="1", count=2), base=[1], stamp=world.clock.now() - 50),
-        mutation(3, patch("notes", "a", title="2", count=3), base=[1], stamp=world.clock.now() - 60),
+        mutation(2, patch("notes", "a", title="1", count=2), base=[1], timestamp=world.clock.now() - 50),
+        mutation(3, patch("notes", "a", title="2", count=3), base=[1], timestamp=world.clock.now() - 60),
     ]
     result = await world.push(ADA, *later)
     record = (await world.visible(ADMIN, "notes"))["notes", "", "a"]
@@ -274,10 +274,10 @@ async def test_delete_against_edit(world: World) -> None:
     made = await world.push(ADA, mutation(1, note("a", "ada"), note("b", "ada")), device="d1")
     now = world.clock.now()
     edits = [patch("notes", "a", title="late"), patch("notes", "b", title="early")]
-    await world.push(ADA, mutation(2, *edits, base=[made.results[0].revision] * 2, stamp=now + 5), device="d1")
+    await world.push(ADA, mutation(2, *edits, base=[made.results[0].revision] * 2, timestamp=now + 5), device="d1")
     bases = [1, 2]
-    early = await world.push(ADA, mutation(1, delete("notes", "a"), base=bases[:1], stamp=now), device="d2")
-    late = await world.push(ADA, mutation(2, delete("notes", "b"), base=bases[1:], stamp=now + 9), device="d2")
+    early = await world.push(ADA, mutation(1, delete("notes", "a"), base=bases[:1], timestamp=now), device="d2")
+    late = await world.push(ADA, mutation(2, delete("notes", "b"), base=bases[1:], timestamp=now + 9), device="d2")
     assert [result.results[0].status for result in (early, late)] == ["applied", "applied"]
     assert len(early.results[0].lost) == 1
     assert late.results[0].lost == []
@@ -305,7 +305,7 @@ def edit_of(seq: int, edit: tuple[str, int, int, bool], now: float) -> Mutation:
     values: dict[str, Any] = {"title": f"t{value}", "slug": f"s{value}", "count": value, "tags": [f"g{value}"],
                               "done": value > 1}  # fmt: skip
     write = delete("notes", "a") if field == "delete" else patch("notes", "a", **{field: values[field]})
-    return mutation(seq, write, base=[1] if has_base else [0], stamp=now + age)
+    return mutation(seq, write, base=[1] if has_base else [0], timestamp=now + age)
 
 
 @given(here=EDITS, there=EDITS)

@@ -15,7 +15,7 @@ from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
 from hinterland.contract.sync import Mutation, PushResult
 from hinterland.server.data.state import State
-from hinterland.server.storage.system import Amend, Drop, LostRace, Put
+from hinterland.server.storage.system import Amend, Drop, PreconditionFailed, Put
 from tests.server.data.world import ADA, ADMIN, BEN, HANGING, World, delete, note, patch
 
 
@@ -122,7 +122,7 @@ async def test_what_only_the_database_refuses(world: World, is_alone: bool) -> N
 async def test_a_race_that_is_lost_again_and_again(lite: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A push that loses every race is told to come again, in words that name no other process; one that wins the last
     is settled whole."""
-    races = [LostRace()] * 2
+    races = [PreconditionFailed()] * 2
     submit = lite.writer.submit_all
 
     def racing(requests: Any) -> Any:
@@ -134,7 +134,7 @@ async def test_a_race_that_is_lost_again_and_again(lite: World, monkeypatch: pyt
 
     monkeypatch.setattr(lite.writer, "submit_all", racing)
     assert (await push(lite, mutation(1, note("a", "ada")))).settled == 1
-    races = [LostRace()] * 3
+    races = [PreconditionFailed()] * 3
     with pytest.raises(Refusal) as caught:
         await push(lite, mutation(2, note("b", "ada")))
     error = caught.value

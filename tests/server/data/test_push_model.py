@@ -147,17 +147,17 @@ class Device:
         mutations = [self.frozen[seq] for seq in range(self.heard + 1, last + 1)]
         chance.shuffle(mutations)
         push = Push(device=self.name, mutations=mutations, acknowledged=self.acknowledged)
-        fate = chance.choice(["heard", "heard", "lost", "unheard", "twice", "part"])
-        if fate == "part":  # an older attempt, with less in it, arrives at the same time
+        outcome = chance.choice(["heard", "heard", "lost", "unheard", "twice", "part"])
+        if outcome == "part":  # an older attempt, with less in it, arrives at the same time
             less = Push(
                 device=self.name, mutations=sorted(mutations, key=lambda m: m.seq)[:1], acknowledged=self.acknowledged
             )
             _, answer = await asyncio.gather(self.world.sync.push(ADA, less), self.world.sync.push(ADA, push))
             self.hear(answer)
-        elif fate != "lost":
-            times = 2 if fate == "twice" else 1
+        elif outcome != "lost":
+            times = 2 if outcome == "twice" else 1
             answers = await asyncio.gather(*(self.world.sync.push(ADA, push) for _ in range(times)))
-            if fate != "unheard":
+            if outcome != "unheard":
                 self.hear(answers[-1])
 
     def mutation(self, seq: int, chance: Random) -> Mutation:

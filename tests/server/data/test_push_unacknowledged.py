@@ -17,7 +17,7 @@ from tests.server.data.world import ADA, COLLECTIONS, World, opened
 
 
 def withdrawals(first: int, count: int) -> list[Mutation]:
-    """Mutations that only need a fate."""
+    """Mutations that only need an outcome."""
     return [Mutation(seq=seq, id=f"m{seq}", writes=[]) for seq in range(first, first + count)]
 
 

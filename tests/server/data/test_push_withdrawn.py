@@ -16,7 +16,7 @@ def mutation(seq: int, *writes: Write) -> Mutation:
     return Mutation(seq=seq, id=f"m{seq}", writes=[*writes])
 
 
-def fates(result: PushResult) -> list[tuple[int, str, int]]:
+def outcomes(result: PushResult) -> list[tuple[int, str, int]]:
     return [(settled.seq, settled.status, settled.revision) for settled in result.results]
 
 
@@ -26,15 +26,15 @@ async def test_a_withdrawal(world: World, acknowledged: int) -> None:
     never applied. The next ones go on."""
     await world.push(ADA, mutation(1, note("a", "ada")))
     result = await world.push(ADA, mutation(2), mutation(3, note("b", "ada")), acknowledged=acknowledged)
-    assert fates(result)[-2:] == [(2, "withdrawn", 0), (3, "applied", 2)]
+    assert outcomes(result)[-2:] == [(2, "withdrawn", 0), (3, "applied", 2)]
     late = await world.push(ADA, mutation(2, note("late", "ada")), acknowledged=acknowledged)
-    assert (fates(late), late.settled) == ([(2, "withdrawn", 0)], 3)
+    assert (outcomes(late), late.settled) == ([(2, "withdrawn", 0)], 3)
     assert await world.push(ADA, mutation(2), acknowledged=acknowledged) == late
     assert set(await world.visible(ADMIN, "notes")) == {("notes", "", "a"), ("notes", "", "b")}
 
 
 async def test_a_withdrawal_of_what_is_settled(world: World) -> None:
-    """The withdrawal of a settled mutation answers its fate; one with another id is another store's: fork."""
+    """The withdrawal of a settled mutation answers its outcome; one with another id is another store's: fork."""
     first = mutation(1, note("a", "ada"))
     once = await world.push(ADA, first, mutation(2, patch("notes", "nowhere", title="x")))
     assert await world.push(ADA, mutation(1), mutation(2)) == once

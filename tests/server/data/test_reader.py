@@ -17,7 +17,7 @@ from hinterland.contract.query import Query
 from hinterland.contract.records import EVERYBODY, Collection, Rules, users
 from hinterland.kit.clock import ManualClock
 from hinterland.server.data.cursors import Seal
-from hinterland.server.data.reader import Page, Reader
+from hinterland.server.data.reader import RecordPage, RecordReader
 from hinterland.server.storage.protocol import Storage
 from tests.server.data.world import ADA, ADMIN, BEN, KEY, World, opened
 from tests.server.refused import refused
@@ -72,9 +72,9 @@ async def world(storage: Storage, clock: ManualClock) -> AsyncIterator[World]:
         yield made
 
 
-async def page(world: World, name: str, parent: str = "", *, caller: Principal = ADMIN, **query: Any) -> Page:
+async def page(world: World, name: str, parent: str = "", *, caller: Principal = ADMIN, **query: Any) -> RecordPage:
     """A page of a list."""
-    reader = Reader(world.storage, world.catalogue, Seal(KEY))
+    reader = RecordReader(world.storage, world.catalogue, Seal(KEY))
     return await reader.page(caller, world.catalogue[name], parent, Query(**query))
 
 
@@ -90,7 +90,7 @@ async def fill(world: World, rows: Sequence[dict[str, Any]]) -> str:
     return parent
 
 
-def shown(world: World, found: Page) -> list[dict[str, Any]]:
+def shown(world: World, found: RecordPage) -> list[dict[str, Any]]:
     """The records of a page as an administrator sees them."""
     return [msgspec.json.decode(world.catalogue["items"].wire(ADMIN, record)) for record in found.records]
 
@@ -246,7 +246,7 @@ async def test_the_list_rule_filters(world: World) -> None:
     for caller, ids in ((ADA, ["0", "1"]), (BEN, ["1", "2"]), (SIGNED_OUT, ["1"]), (ADMIN, ["0", "1", "2", "3"])):
         found = await page(world, "owned", caller=caller, total=True)
         assert ([record.id for record in found.records], found.total) == (ids, len(ids))
-        reader = Reader(world.storage, world.catalogue, Seal(KEY))
+        reader = RecordReader(world.storage, world.catalogue, Seal(KEY))
         for id in map(str, range(4)):
             if id in ids:
                 assert (await reader.view(caller, world.catalogue["owned"], "", id)).id == id
@@ -269,7 +269,7 @@ async def test_a_hidden_record_is_not_read(world: World, monkeypatch: pytest.Mon
         return rows
 
     monkeypatch.setattr(world.storage, "fetch", spy)
-    reader = Reader(world.storage, world.catalogue, Seal(KEY))
+    reader = RecordReader(world.storage, world.catalogue, Seal(KEY))
     for id in ("hidden", "absent"):
         for caller in (ADA, SIGNED_OUT):
             with refused("not_found", f"there is no owned/{id}"):

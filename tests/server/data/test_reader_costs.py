@@ -75,12 +75,12 @@ async def test_costly_pulls_are_shared_by_caller(request: pytest.FixtureRequest,
     if database == "postgres":
         storage = PostgresStorage(request.getfixturevalue("postgres_dsn"), connections=8)
     rule = "!record.tags.exists(tag, tag.contains('secret'))"
-    guarded = Collection(name="guarded", fields={"tags": List(of=Text())}, rules=Rules(list=rule))
-    async with serving(storage, collections=(users(), guarded, THINGS_TABLE)) as api:
+    admin_only = Collection(name="admin_only", fields={"tags": List(of=Text())}, rules=Rules(list=rule))
+    async with serving(storage, collections=(users(), admin_only, THINGS_TABLE)) as api:
         ada, ben = await api.sign_up("ada"), await api.sign_up("ben")
-        await api.write(Write(act="create", collection="guarded", id="a", body={"tags": ["x"]}))
+        await api.write(Write(act="create", collection="admin_only", id="a", body={"tags": ["x"]}))
 
-        async def pulled(session: dict[str, Any], name: str = "guarded") -> httpx2.Response:
+        async def pulled(session: dict[str, Any], name: str = "admin_only") -> httpx2.Response:
             return await api("POST", "/v1/sync/pull", json={"collections": [name]}, headers=session["headers"])
 
         async with storage.costly_turn(ada["user"]["id"]):
@@ -102,18 +102,18 @@ async def test_a_rule_without_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """A list whose own rule may cost much on a record is worked out beside the others and bounded alike."""
     rule = "!record.tags.exists(tag, (record.text + tag).contains('secret'))"
     fields: dict[str, AnyField] = {"text": Text(max_length=100_000), "tags": List(of=Text(), max_items=4_000)}
-    guarded = Collection(name="guarded", fields=fields, rules=Rules(list=rule))
-    async with serving(SqliteStorage(tmp_path / "data"), collections=(users(), guarded)) as api:
+    admin_only = Collection(name="admin_only", fields=fields, rules=Rules(list=rule))
+    async with serving(SqliteStorage(tmp_path / "data"), collections=(users(), admin_only)) as api:
         body = {"text": "a" * 100_000, "tags": ["b"] * 4_000}
-        await api.write(*[Write(act="create", collection="guarded", body=body)] * 2)
-        listing = asyncio.ensure_future(api("GET", "/v1/records/guarded"))
+        await api.write(*[Write(act="create", collection="admin_only", body=body)] * 2)
+        listing = asyncio.ensure_future(api("GET", "/v1/records/admin_only"))
         turns = 0
         while not listing.done():
             await asyncio.sleep(0)
             turns += 1
         assert (turns > 50, len(listing.result().json()["items"])) == (True, 2)
         monkeypatch.setattr(sqlite_reading, "_MOST_SECONDS", 0.0)
-        problem(await api("GET", "/v1/records/guarded"), 400, "too_costly")
+        problem(await api("GET", "/v1/records/admin_only"), 400, "too_costly")
 
 
 async def test_more_than_may_wait(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

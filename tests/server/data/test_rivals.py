@@ -14,7 +14,7 @@ from hinterland.contract.records import EVERYBODY, Collection
 from hinterland.contract.sync import Mutation, Push
 from hinterland.server.app import opened
 from hinterland.server.backend import Backend
-from hinterland.server.data.requests import Answer, Key, Outcome, WriteRequest
+from hinterland.server.data.requests import Answer, IdempotencyKey, WriteRequest, WriteResult
 from hinterland.server.declaration import App
 from hinterland.server.settings import AuthSettings, Settings
 from hinterland.server.storage.postgres import PostgresStorage
@@ -29,11 +29,11 @@ ADA = Principal(id="ada")
 def keyed(mark: str) -> WriteRequest:
     """A keyed creation."""
 
-    def answer(outcome: Outcome) -> Answer:
+    def answer(outcome: WriteResult) -> Answer:
         return Answer(201, str(outcome.records[0].id).encode())
 
     write = Write(act="create", collection="marks", body={"mark": mark})
-    return WriteRequest((write,), ADA, key=Key("ada", mark, "same"), answer=answer)
+    return WriteRequest((write,), ADA, key=IdempotencyKey("ada", mark, "same"), answer=answer)
 
 
 async def marks(backend: Backend) -> Counter[str]:
@@ -89,8 +89,8 @@ async def test_a_unique_value_at_two_processes(postgres_dsn: str) -> None:
                 one.sync.push(ADA, Push(device="phone", mutations=pushes[0], acknowledged=3 * number)),
                 two.sync.push(ADA, Push(device="laptop", mutations=pushes[1], acknowledged=3 * number)),
             )
-            fates = sorted([settled.status for settled in result.results] for result in results)
-            assert fates == [["applied"] * 3, ["refused", "applied", "applied"]]
+            outcomes = sorted([settled.status for settled in result.results] for result in results)
+            assert outcomes == [["applied"] * 3, ["refused", "applied", "applied"]]
             [problem] = [settled.problem for result in results for settled in result.results if settled.problem]
             assert (problem.code, problem.errors) == ("conflict", {"mark": ["is taken already"]})
 

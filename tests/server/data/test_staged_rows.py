@@ -7,7 +7,7 @@ import random
 from hinterland.server.data.new_ids import NewIds
 from hinterland.server.data.staged_rows import row_key
 from hinterland.server.data.state import State
-from hinterland.server.storage.system import Amend, Drop, Expect, Put, Row, RowAct, Signal
+from hinterland.server.storage.system import Amend, Drop, Expect, Invalidation, Put, Row, RowAct
 from tests.server.data.world import World
 
 ROWS = [{"account": account, "device": device, "settled": 1, "at": 1.0} for account in "ab" for device in "xy"]
@@ -55,7 +55,7 @@ async def test_the_order_of_a_keys_columns(lite: World) -> None:
     """A row is the same however its key's columns are listed, and acts that are no row's change none."""
     async with lite.storage.transaction() as transaction:
         state = State(transaction, {}, NewIds(lite.catalogue))
-        acts: list[RowAct] = [Put("_devices", ROWS[0]), Signal("a"), Expect("_devices", key_of(ROWS[0]), None)]
+        acts: list[RowAct] = [Put("_devices", ROWS[0]), Invalidation("a"), Expect("_devices", key_of(ROWS[0]), None)]
         state.stage({}, (), acts)
         turned = dict(reversed(key_of(ROWS[0]).items()))
         assert await state.row("_devices", turned) == await state.row("_devices", key_of(ROWS[0])) == ROWS[0]

@@ -39,8 +39,8 @@ async def test_a_record_that_grows_too_large(storage: Storage, clock: ManualCloc
             Mutation(seq=4, id="m4", writes=[patch("open", "x", any={"b": "y" * 1_000})]),
             Mutation(seq=5, id="m5", writes=[patch("open", "x", text="on")]),
         )
-        fates = [(result.status, result.problem and result.problem.code) for result in ada.results]
-        assert fates == [("applied", None), ("refused", "too_large"), ("applied", None), ("refused", "too_large"),
+        outcomes = [(result.status, result.problem and result.problem.code) for result in ada.results]
+        assert outcomes == [("applied", None), ("refused", "too_large"), ("applied", None), ("refused", "too_large"),
                          ("applied", None)]  # fmt: skip
         rows = [{"id": "r1", "any": "x" * 2_000}, {"id": "r2", "any": "x"}]
         result = await Importer(world.writer, world.catalogue).run("open", Import(rows=rows))

@@ -16,9 +16,9 @@ from hinterland.kit.clock import ManualClock
 from hinterland.server.data import writer
 from hinterland.server.data.writer import MAX_GROUP, Writer
 from hinterland.server.security.sessions import Actor
-from hinterland.server.storage.failures import Deadlock, FateUnknown
+from hinterland.server.storage.failures import Deadlock, OutcomeUnknown
 from hinterland.server.storage.protocol import Storage
-from hinterland.server.storage.system import ASSIGNED, Drop, Expect, LostRace, Put, RowAct
+from hinterland.server.storage.system import ASSIGNED, Drop, Expect, PreconditionFailed, Put, RowAct
 from tests.server.data.world import ADA, BEN, World, delete, note, opened, patch
 from tests.server.data.writing import Stumbling, answered, ids, request, settle
 from tests.server.refused import refused
@@ -76,7 +76,7 @@ async def test_a_group_ends_when_it_holds_many_writes(world: World) -> None:
 
 async def test_a_refusal_ends_its_own_request_only(world: World) -> None:
     """In a group, what can't be done is refused, and what stands around it is done."""
-    fates = await settle(
+    outcomes = await settle(
         world,
         request(note("a", title="kept")),
         request(note("b", title=["no text"])),
@@ -85,24 +85,24 @@ async def test_a_refusal_ends_its_own_request_only(world: World) -> None:
         request(note("c"), patch("notes", "nobody", title="x")),
         request(note("d")),
     )
-    assert fates == ["", "validation", "not_found", "unknown_collection", "not_found", ""]
+    assert outcomes == ["", "validation", "not_found", "unknown_collection", "not_found", ""]
     assert await ids(world, "notes") == ["a", "d"]
 
 
 async def test_a_unique_clash_inside_a_group(world: World) -> None:
     """Of two records of one group that want the same unique value the first has it, and the others are not harmed."""
-    fates = await settle(
+    outcomes = await settle(
         world, request(note("a", slug="s")), request(note("b")), request(note("c", slug="s")), request(note("d"))
     )
-    assert fates == ["", "", "conflict", ""]
+    assert outcomes == ["", "", "conflict", ""]
     assert await ids(world, "notes") == ["a", "b", "d"]
 
 
 async def test_a_unique_value_that_is_given_up_in_the_same_group(world: World) -> None:
     """A value that an earlier request of the group gives up is free for a later one; and within one request too."""
     await world.write(note("a", slug="s"), note("b", slug="t"))
-    fates = await settle(world, request(patch("notes", "a", slug=None)), request(note("c", slug="s")))
-    assert fates == ["", ""]
+    outcomes = await settle(world, request(patch("notes", "a", slug=None)), request(note("c", slug="s")))
+    assert outcomes == ["", ""]
     assert await settle(world, request(delete("notes", "b"), note("d", slug="t"))) == [""]
 
 
@@ -230,18 +230,20 @@ async def test_system_rows_change_with_the_records(world: World) -> None:
 async def test_a_lost_race_undoes_its_own_request_only(world: World) -> None:
     """Where a precondition on a row does not hold, its request is undone and told; the group's others are written."""
     expected = Expect("_accounts", {"id": "x"}, {"email": "e"})
-    assert await settle(world, request(note("a"), acts=[expected]), request(note("b"))) == ["LostRace", ""]
+    assert await settle(world, request(note("a"), acts=[expected]), request(note("b"))) == ["PreconditionFailed", ""]
     assert await ids(world, "notes") == ["b"]
 
 
 async def test_rows_that_go_with_a_record(world: World) -> None:
-    """What a collection's companion says changes in the same transaction, for each record that is deleted."""
+    """What a collection's transaction hook says changes in the same transaction, for each record that is deleted."""
 
-    def companion(id: RecordId, old: Document | None, new: Document | None, by: Actor) -> Sequence[RowAct]:
+    def transaction_hook(id: RecordId, old: Document | None, new: Document | None, by: Actor) -> Sequence[RowAct]:
         assert by == "system"
         return [Put("_meta", {"name": str(id), "value": "gone"})] if new is None and old is not None else []
 
-    writer = Writer(world.storage, world.catalogue, world.clock, {"posts": companion, "comments": companion})
+    writer = Writer(
+        world.storage, world.catalogue, world.clock, {"posts": transaction_hook, "comments": transaction_hook}
+    )
     [post] = (await world.write(Write(act="create", collection="posts"))).records
     await world.write(Write(act="create", collection="comments", parent=f"posts/{post.id}", id="c"))
     await writer.submit(request(delete("posts", post.id)))
@@ -270,7 +272,7 @@ async def test_endless_deadlocks(lite: World) -> None:
 
 async def test_an_unknown_fate_is_never_written_twice(lite: World) -> None:
     """Where the database went away during the commit nobody writes again: each is told to look."""
-    stumbling = Stumbling(lite, FateUnknown())
+    stumbling = Stumbling(lite, OutcomeUnknown())
     assert await settle(lite, request(note("a")), request(note("b"))) == ["unavailable", "unavailable"]
     assert stumbling.begun == 1
 
@@ -279,8 +281,10 @@ async def test_a_mistake_of_ours_ends_its_own_request_only(lite: World, monkeypa
     """A bug that one request meets is its own trouble: the others of the group are written."""
     shape = lite.catalogue["posts"].shape
     monkeypatch.setattr(shape, "new", lambda *_: 1 / 0)
-    fates = await settle(lite, request(note("a")), request(Write(act="create", collection="posts")), request(note("b")))
-    assert fates == ["", "ZeroDivisionError", ""]
+    outcomes = await settle(
+        lite, request(note("a")), request(Write(act="create", collection="posts")), request(note("b"))
+    )
+    assert outcomes == ["", "ZeroDivisionError", ""]
     assert await ids(lite, "notes") == ["a", "b"]
 
 
@@ -301,5 +305,5 @@ async def test_draining(lite: World) -> None:
 
 async def test_a_lone_loser_is_told(lite: World) -> None:
     """A request that lost a race alone is told of it, so that whoever asked looks again."""
-    with pytest.raises(LostRace):
+    with pytest.raises(PreconditionFailed):
         await lite.writer.submit(request(note("a"), acts=[Expect("_accounts", {"id": "x"}, {"email": "e"})]))

@@ -33,7 +33,7 @@ async def test_unique_clashes_are_found_before_anything_is_written(
         await write(group)
 
     monkeypatch.setattr(world.writer, "_write_group", watched)
-    fates = await settle(
+    outcomes = await settle(
         world,
         request(note("c", slug="u"), note("d", slug="u")),
         request(note("c", slug="u"), note("e"), note("f")),
@@ -45,7 +45,7 @@ async def test_unique_clashes_are_found_before_anything_is_written(
         request(note("b", slug="s")),
         request(note("h", slug="S")),
     )
-    assert fates == ["conflict", "", "conflict", "", "conflict", "", "", "conflict", ""]
+    assert outcomes == ["conflict", "", "conflict", "", "conflict", "", "", "conflict", ""]
     assert sizes == [9]
     slugs = await world.storage.fetch("SELECT id, slug FROM notes ORDER BY id")
     assert [*map(tuple, slugs)] == [
@@ -85,7 +85,7 @@ async def test_a_group_that_is_decided_again(world: World, monkeypatch: pytest.M
         Mutation(seq=2, id="m2", writes=[note("c", "ada", slug="t")]),
         Mutation(seq=3, id="m3", writes=[Write(act="create", collection="posts", id="~1"), note("d", "ada")]),
     ]
-    pushed, fates = await asyncio.gather(
+    pushed, outcomes = await asyncio.gather(
         world.push(ADA, *mutations),
         settle(
             world,
@@ -96,7 +96,7 @@ async def test_a_group_that_is_decided_again(world: World, monkeypatch: pytest.M
     )
     assert not failures
     assert [result.status for result in pushed.results] == ["applied", "refused", "applied"]
-    assert fates == ["", "", "conflict"]
+    assert outcomes == ["", "", "conflict"]
     changed = (await world.visible(ADA, "notes"))["notes", "", "a"]
     assert (changed["count"], changed["tags"], changed["slug"]) == (3, ["x", "y"], "u")
     assert await ids(world, "notes") == ["a", "b", "d", "e"]
@@ -124,7 +124,7 @@ async def test_a_deferral_without_an_end(lite: World) -> None:
     def deferring(id: RecordId, old: Document | None, new: Document | None, by: Actor) -> list[RowAct]:
         raise Deferred
 
-    lite.writer.companions = {"posts": deferring}
+    lite.writer.transaction_hooks = {"posts": deferring}
     endless = request(Write(act="create", collection="posts"))
     async with asyncio.timeout(HANGING):
         assert await settle(lite, request(note("a")), endless, request(note("b"))) == ["", "RuntimeError", ""]

@@ -64,8 +64,8 @@ async def test_longer_values_are_refused_alike(world: World, name: str, most: in
     with pytest.raises(Refusal) as refused:
         await world.write(create("x", **body), caller=ADA)
     assert refused.value.errors == errors
-    (fate,) = (await world.push(ADA, Mutation(seq=1, id="m1", writes=[create("x", **body)]))).results
-    assert fate.problem is not None
-    assert fate.problem.errors == errors
+    (outcome,) = (await world.push(ADA, Mutation(seq=1, id="m1", writes=[create("x", **body)]))).results
+    assert outcome.problem is not None
+    assert outcome.problem.errors == errors
     imported = await Importer(world.writer, world.catalogue).run("things", Import(rows=[body]))
     assert imported.refused[0].errors == errors

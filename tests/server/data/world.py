@@ -21,9 +21,9 @@ from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.data.commits import Framing
 from hinterland.server.data.cursors import Cursors
 from hinterland.server.data.feed import Feed
-from hinterland.server.data.requests import Outcome, WriteRequest
+from hinterland.server.data.requests import WriteRequest, WriteResult
 from hinterland.server.data.subscription import Subscription
-from hinterland.server.data.sync import Sync
+from hinterland.server.data.sync import SyncService
 from hinterland.server.data.tickets import Tickets
 from hinterland.server.data.writer import Writer
 from hinterland.server.protocols.sse import FRAMING
@@ -75,17 +75,17 @@ class World:
         self.clock = clock
         self.catalogue = Catalogue(collections, storage.dialect)
         self.writer = Writer(storage, self.catalogue, clock)
-        self.cursors = Cursors(KEY, storage.lineage)
+        self.cursors = Cursors(KEY, storage.database_id)
         self.feed = Feed(storage, self.catalogue, self.cursors, clock, **feed)
         self.writer.wake = self.feed.wake
-        self.sync = Sync(storage, self.catalogue, self.writer, self.cursors)
+        self.sync = SyncService(storage, self.catalogue, self.writer, self.cursors)
         self.tickets = Tickets(storage, self.writer, clock, self._find)
 
     async def _find(self, session: str) -> Principal | None:
         row = await self.storage.row("_sessions", {"id": session})
         return None if row is None or row["ended"] is not None else Principal(id=row["account"], session=session)
 
-    async def write(self, *writes: Write, caller: Principal = ADMIN) -> Outcome:
+    async def write(self, *writes: Write, caller: Principal = ADMIN) -> WriteResult:
         """Several writes as one commit."""
         return await self.writer.submit(WriteRequest(writes, caller))
 

@@ -8,23 +8,23 @@ from typing import Any
 
 from hinterland.contract.changes import Write
 from hinterland.contract.identity import Principal, RecordId
-from hinterland.server.data.requests import Answer, Key, Outcome, WriteRequest
+from hinterland.server.data.requests import Answer, IdempotencyKey, WriteRequest, WriteResult
 from tests.server.data.world import ADMIN, World
 
 
 def request(*writes: Write, key: str = "", caller: Principal = ADMIN, body: str = "", **more: Any) -> WriteRequest:
     """A request of an administrator; with a `key` its answer is kept."""
-    kept = Key(str(caller.id), key, body) if key else None
+    kept = IdempotencyKey(str(caller.id), key, body) if key else None
     return WriteRequest(writes, caller, key=kept, answer=answered if key else None, **more)
 
 
-def answered(outcome: Outcome) -> Answer:
+def answered(outcome: WriteResult) -> Answer:
     """The answer that a test's key keeps."""
     return Answer(201, str(outcome.records[0].id).encode())
 
 
 async def settle(world: World, *requests: WriteRequest) -> list[str]:
-    """The fates of requests that are submitted at once: "" or the refusal's code."""
+    """The outcomes of requests that are submitted at once: "" or the refusal's code."""
     answers = await asyncio.gather(*(world.writer.submit(one) for one in requests), return_exceptions=True)
     return [
         getattr(answer, "code", type(answer).__name__) if isinstance(answer, Exception) else "" for answer in answers

@@ -97,10 +97,10 @@ async def test_a_key_rotated_out_verifies_until_its_tokens_expire(make: Make, cl
     assert keys.has(old)
     assert await keys.find(old) is not None
     assert len(keys.jwks()["keys"]) == 2
-    await keys.tidy()
+    await keys.maintain()
     assert keys.has(old)
     await clock.advance(900 + 60 + 3_600)
-    await keys.tidy()
+    await keys.maintain()
     assert not keys.has(old)
     assert await keys.find(old) is None
     assert [key["kid"] for key in keys.jwks()["keys"]] == [keys.signing.kid]

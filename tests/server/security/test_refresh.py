@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from hinterland.server.security import refresh
 from hinterland.server.security.refresh import Facts, Invalid, Repeat, Reuse, Rotate, decide
-from hinterland.server.storage.system import SYSTEM_TABLES, Amend, Drop, Expect, Put, Row, RowAct, Signal
+from hinterland.server.storage.system import SYSTEM_TABLES, Amend, Drop, Expect, Invalidation, Put, Row, RowAct
 
 LIFETIME = 1_000.0
 KEYS = {table.name: table.key for table in SYSTEM_TABLES}
@@ -24,7 +24,7 @@ class Rows:
 
     def act(self, acts: list[RowAct]) -> None:
         for act in acts:
-            if isinstance(act, Signal):
+            if isinstance(act, Invalidation):
                 continue
             table = self.tables[act.table]
             match act:

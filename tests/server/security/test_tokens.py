@@ -25,7 +25,7 @@ from hinterland.kit.clock import ManualClock, SystemClock
 from hinterland.server.security import tokens as tokens_module
 from hinterland.server.security.keys import Keys
 from hinterland.server.security.sessions import account_subject, session_subject
-from hinterland.server.security.tokens import LEEWAY, RECHECK, Tokens
+from hinterland.server.security.tokens import LEEWAY, RECHECK, TokenIssuer
 from hinterland.server.settings import AuthSettings
 from hinterland.server.storage.sqlite import SqliteStorage
 
@@ -69,8 +69,8 @@ async def keys(tmp_path: Path, clock: ManualClock, settings: AuthSettings) -> As
 
 
 @pytest.fixture
-def tokens(keys: Keys, directory: Directory, clock: ManualClock, settings: AuthSettings) -> Tokens:
-    return Tokens(keys, directory.find, clock, settings)
+def tokens(keys: Keys, directory: Directory, clock: ManualClock, settings: AuthSettings) -> TokenIssuer:
+    return TokenIssuer(keys, directory.find, clock, settings)
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def encoded(part: object) -> bytes:
     return base64.urlsafe_b64encode(data).rstrip(b"=")
 
 
-async def refusal_of(tokens: Tokens, token: bytes) -> str:
+async def refusal_of(tokens: TokenIssuer, token: bytes) -> str:
     with pytest.raises(Refusal) as refused:
         await tokens.verify(token)
     assert (refused.value.code, refused.value.status) == ("unauthorized", 401)
@@ -111,12 +111,12 @@ async def refusal_of(tokens: Tokens, token: bytes) -> str:
     return refused.value.message
 
 
-async def test_a_token_tells_who_calls(tokens: Tokens) -> None:
+async def test_a_token_tells_who_calls(tokens: TokenIssuer) -> None:
     """The token that was issued brings back its caller, with the id in the users' own kind."""
     assert await tokens.verify(tokens.issue(ADA).encode()) == ADA
 
 
-async def test_a_token_is_what_rfc_9068_says(tokens: Tokens, keys: Keys, clock: ManualClock) -> None:
+async def test_a_token_is_what_rfc_9068_says(tokens: TokenIssuer, keys: Keys, clock: ManualClock) -> None:
     """A token has typ at+jwt and iss, aud, sub, sid, iat, exp, jti and roles; administrators' say so (RFC 9068 §2)."""
     head, claims, _ = tokens.issue(Principal("admin:1", (), "s", is_admin=True)).split(".")
     assert json.loads(base64.urlsafe_b64decode(head + "==")) == {
@@ -131,12 +131,12 @@ async def test_a_token_is_what_rfc_9068_says(tokens: Tokens, keys: Keys, clock: 
     }  # fmt: skip
 
 
-async def test_rights_come_from_the_account_and_not_from_the_token(tokens: Tokens, forge: Forge) -> None:
+async def test_rights_come_from_the_account_and_not_from_the_token(tokens: TokenIssuer, forge: Forge) -> None:
     """Roles and administrators' rights are those that the account has now, whatever the token says."""
     assert await tokens.verify(forge(roles=["owner"], adm=True)) == ADA
 
 
-async def test_another_algorithm_is_refused(tokens: Tokens, keys: Keys, forge: Forge) -> None:
+async def test_another_algorithm_is_refused(tokens: TokenIssuer, keys: Keys, forge: Forge) -> None:
     """Alg none, HS256 signed with a public key, alg unlike the key's → 401."""
     _, claims, signature = forge().split(b".")
     public = ECKey.import_key(keys.signing.key.as_dict(private=False))
@@ -151,7 +151,7 @@ async def test_another_algorithm_is_refused(tokens: Tokens, keys: Keys, forge: F
         await refusal_of(tokens, token)
 
 
-async def test_an_unknown_key_is_refused(tokens: Tokens, forge: Forge) -> None:
+async def test_an_unknown_key_is_refused(tokens: TokenIssuer, forge: Forge) -> None:
     """A token signed with a key that is not the server's → 401, whatever key it names or brings along."""
     strange = ECKey.generate_key("P-256")
     await refusal_of(tokens, forge(key=strange))
@@ -160,7 +160,7 @@ async def test_an_unknown_key_is_refused(tokens: Tokens, forge: Forge) -> None:
     await refusal_of(tokens, forge({"kid": 7}, strange))
 
 
-async def test_another_kind_of_token_is_refused(tokens: Tokens, forge: Forge) -> None:
+async def test_another_kind_of_token_is_refused(tokens: TokenIssuer, forge: Forge) -> None:
     """An id or refresh token used as an access token; other aud, iss, typ → 401."""
     wrong: list[bytes] = [
         forge({"typ": "JWT"}), forge({"typ": "id+jwt"}), forge({"typ": None}), forge({"typ": 1}),
@@ -180,19 +180,19 @@ async def test_another_kind_of_token_is_refused(tokens: Tokens, forge: Forge) ->
     [1.5, 1e300, 2**53, 2**63, 10**30, -1, -(10**30), "1767225600", True, [], {}, 1767226000.0],
     ids=repr,
 )
-async def test_odd_times_are_refused(tokens: Tokens, forge: Forge, name: str, value: Any) -> None:
+async def test_odd_times_are_refused(tokens: TokenIssuer, forge: Forge, name: str, value: Any) -> None:
     """`exp`, `nbf`, `iat`: float, huge, negative, no number → 401, never 500."""
     await refusal_of(tokens, forge(**{name: value}))
 
 
-async def test_missing_times_are_refused(tokens: Tokens, forge: Forge) -> None:
+async def test_missing_times_are_refused(tokens: TokenIssuer, forge: Forge) -> None:
     """`exp` and `iat` missing → 401; `nbf` need not be there."""
     await refusal_of(tokens, forge(exp=None))
     await refusal_of(tokens, forge(iat=None))
     assert await tokens.verify(forge(nbf=None)) == ADA
 
 
-async def test_the_clocks_may_differ_by_a_minute(tokens: Tokens, forge: Forge, clock: ManualClock) -> None:
+async def test_the_clocks_may_differ_by_a_minute(tokens: TokenIssuer, forge: Forge, clock: ManualClock) -> None:
     """`nbf` and `iat`, which another node may have written, have 60 s of leeway; a token's life ends at `exp`."""
     now = int(clock.now())
     assert await tokens.verify(forge(exp=now + 1)) == ADA
@@ -203,7 +203,7 @@ async def test_the_clocks_may_differ_by_a_minute(tokens: Tokens, forge: Forge, c
     assert "not valid yet" in await refusal_of(tokens, forge(iat=now + LEEWAY + 1))
 
 
-async def test_an_expired_token_is_refused_though_it_was_known(tokens: Tokens, clock: ManualClock) -> None:
+async def test_an_expired_token_is_refused_though_it_was_known(tokens: TokenIssuer, clock: ManualClock) -> None:
     """A token that was verified before counts for the `expires_in` that its holder was told, and no longer."""
     token = tokens.issue(ADA).encode()
     await clock.advance(900 - 2)
@@ -223,12 +223,12 @@ async def test_an_expired_token_is_refused_though_it_was_known(tokens: Tokens, c
     ],
     ids=range(13),
 )  # fmt: skip
-async def test_what_is_no_token_is_refused(tokens: Tokens, token: bytes) -> None:
+async def test_what_is_no_token_is_refused(tokens: TokenIssuer, token: bytes) -> None:
     """Anything that is not a token → 401, never 500."""
     await refusal_of(tokens, token)
 
 
-async def test_deep_or_odd_claims_are_refused(tokens: Tokens, keys: Keys, forge: Forge) -> None:
+async def test_deep_or_odd_claims_are_refused(tokens: TokenIssuer, keys: Keys, forge: Forge) -> None:
     """Claims that are nested deeply, no object or no JSON → 401 before and after the signature is checked."""
     head, _, signature = forge().split(b".")
     for claims in (b"[" * 5_000, b"[]", b"7", b"", b"\xff"):
@@ -239,7 +239,7 @@ async def test_deep_or_odd_claims_are_refused(tokens: Tokens, keys: Keys, forge:
     assert await tokens.verify(forge(roles=deep)) == ADA
 
 
-async def test_a_changed_token_is_refused(tokens: Tokens) -> None:
+async def test_a_changed_token_is_refused(tokens: TokenIssuer) -> None:
     """A token of which one character was changed, or that lost a part, → 401."""
     token = tokens.issue(ADA).encode()
     await tokens.verify(token)
@@ -266,7 +266,7 @@ def test_no_bytes_break_the_reader(token: bytes) -> None:
     assert refused.value.status == 401
 
 
-async def test_a_known_token_is_not_verified_again(tokens: Tokens, directory: Directory) -> None:
+async def test_a_known_token_is_not_verified_again(tokens: TokenIssuer, directory: Directory) -> None:
     """A token is verified once and then known by its bytes: the session is not looked up again for some seconds."""
     token = tokens.issue(ADA).encode()
     assert tokens.cached(token) is None
@@ -277,7 +277,7 @@ async def test_a_known_token_is_not_verified_again(tokens: Tokens, directory: Di
 
 
 async def test_a_session_that_ended_elsewhere_is_noticed(
-    tokens: Tokens, directory: Directory, clock: ManualClock
+    tokens: TokenIssuer, directory: Directory, clock: ManualClock
 ) -> None:
     """Without a signal, a session that another process ended is worth nothing after 5 s at most; a changed right counts
     as soon."""
@@ -297,7 +297,7 @@ async def test_a_session_that_ended_elsewhere_is_noticed(
 
 
 @pytest.mark.parametrize("subject", [session_subject(ADA.session), account_subject(ADA.id)])
-async def test_a_signal_counts_at_once(tokens: Tokens, directory: Directory, subject: str) -> None:
+async def test_a_signal_counts_at_once(tokens: TokenIssuer, directory: Directory, subject: str) -> None:
     """After a signal about a session or its account the storage is asked before one of the tokens counts again; the
     tokens of others are known as before."""
     ben = Principal(43, (), "session-2")
@@ -314,7 +314,9 @@ async def test_a_signal_counts_at_once(tokens: Tokens, directory: Directory, sub
     assert await refusal_of(tokens, another) == GONE
 
 
-async def test_a_token_being_verified_while_its_session_ends_is_refused(tokens: Tokens, directory: Directory) -> None:
+async def test_a_token_being_verified_while_its_session_ends_is_refused(
+    tokens: TokenIssuer, directory: Directory
+) -> None:
     """A session that ends while its token is being verified is not remembered as live."""
     directory.gate = asyncio.Event()
     token = tokens.issue(ADA).encode()
@@ -329,7 +331,7 @@ async def test_a_token_being_verified_while_its_session_ends_is_refused(tokens: 
 
 
 async def test_a_token_of_a_retired_key_is_forgotten_with_the_key(
-    tokens: Tokens, keys: Keys, clock: ManualClock
+    tokens: TokenIssuer, keys: Keys, clock: ManualClock
 ) -> None:
     """A known token does not outlive the key that signed it."""
     token = tokens.issue(ADA).encode()
@@ -339,11 +341,13 @@ async def test_a_token_of_a_retired_key_is_forgotten_with_the_key(
     await clock.advance(RECHECK)
     assert await tokens.verify(token) == ADA
     await clock.advance(900 + 60 + 3_600)
-    await keys.tidy()
+    await keys.maintain()
     assert "key" in await refusal_of(tokens, token)
 
 
-async def test_known_tokens_are_bounded(tokens: Tokens, directory: Directory, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_known_tokens_are_bounded(
+    tokens: TokenIssuer, directory: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Any number of tokens takes a bounded amount of memory; the oldest go first."""
     monkeypatch.setattr(tokens_module, "_REMEMBERED", 5)
     issued = []
@@ -362,7 +366,7 @@ async def test_known_tokens_are_bounded(tokens: Tokens, directory: Directory, mo
 
 async def test_a_hit_costs_next_to_nothing(keys: Keys, directory: Directory, settings: AuthSettings) -> None:
     """A known token costs next to nothing, where verifying it costs over a hundred microseconds."""
-    tokens = Tokens(keys, directory.find, SystemClock(), settings)
+    tokens = TokenIssuer(keys, directory.find, SystemClock(), settings)
     token = tokens.issue(Principal(42, (), "session-1")).encode()
     directory.live["session-1"] = ADA
     tokens._remember(token, ADA, tokens_module.Claims("", "", "42", "session-1", "", 0, 2**40), 2**60)
@@ -370,7 +374,7 @@ async def test_a_hit_costs_next_to_nothing(keys: Keys, directory: Directory, set
     assert best < 30e-6  # far more than it takes: coverage may be counting
 
 
-def _seconds(tokens: Tokens, copies: list[bytes]) -> float:
+def _seconds(tokens: TokenIssuer, copies: list[bytes]) -> float:
     start = time.process_time()
     for copy in copies:
         tokens.cached(copy)

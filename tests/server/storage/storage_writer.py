@@ -7,7 +7,7 @@ import sys
 
 from hinterland.server.storage.failures import Deadlock
 from hinterland.server.storage.postgres import PostgresStorage
-from hinterland.testing.storage_scribe import Edit, commit, opened, tables, write
+from hinterland.testing.storage_scribe import ScribeEdit, commit, opened, tables, write
 
 TASKS = 4
 
@@ -20,8 +20,8 @@ async def main(dsn: str, name: str, commits: int) -> None:
 
         async def work(task: int) -> None:
             for n in range(commits // TASKS):
-                own = Edit("posts", f"{name}-{task}-{n}", {"title": name})
-                await commit(storage, own, Edit("comments", own.id, {}, f"posts/{own.id}"))
+                own = ScribeEdit("posts", f"{name}-{task}-{n}", {"title": name})
+                await commit(storage, own, ScribeEdit("comments", own.id, {}, f"posts/{own.id}"))
                 await increment()
 
         async def increment() -> None:
@@ -29,7 +29,7 @@ async def main(dsn: str, name: str, commits: int) -> None:
                 found = await transaction.lock("posts", "", "shared")
                 assert found is not None
                 count = int(found.body.split('"')[3]) + 1
-                await write(transaction, Edit("posts", "shared", {"title": str(count)}), tables=tables(storage))
+                await write(transaction, ScribeEdit("posts", "shared", {"title": str(count)}), tables=tables(storage))
 
         try:
             await asyncio.gather(*(work(task) for task in range(TASKS)))

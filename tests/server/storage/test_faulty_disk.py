@@ -14,7 +14,7 @@ from hinterland.server.storage.failures import StorageError
 from hinterland.server.storage.protocol import Storage
 from hinterland.server.storage.sqlite import FILE_NAME, SqliteStorage
 from hinterland.testing.faulty_disk import Fault, FaultyDisk
-from hinterland.testing.storage_scribe import Edit, commit, documents, opened
+from hinterland.testing.storage_scribe import ScribeEdit, commit, documents, opened
 
 CODES: dict[Fault, str] = {"full": "storage_full", "broken": "unavailable"}
 LONG = "x" * 6_000  # more than a page, so that a commit takes several writes
@@ -31,16 +31,16 @@ async def scenario(storage: Storage, fault: Fault) -> set[RecordId]:
     """Three commits, each acknowledged or refused with the fault's own code; returns those that were acknowledged."""
     kept: set[RecordId] = set()
     for n in range(3):
-        edits = (Edit("posts", f"p{n}", {"title": LONG, "slug": f"s{n}"}), Edit("tasks", n + 1, {}))
-        outcome = await fate(storage, *edits)
-        assert outcome in ("kept", CODES[fault])
-        if outcome == "kept":
+        edits = (ScribeEdit("posts", f"p{n}", {"title": LONG, "slug": f"s{n}"}), ScribeEdit("tasks", n + 1, {}))
+        result = await outcome(storage, *edits)
+        assert result in ("kept", CODES[fault])
+        if result == "kept":
             kept.add(f"p{n}")
         assert (await documents(storage, "posts")).keys() == kept  # reads go on, and see what was acknowledged
     return kept
 
 
-async def fate(storage: Storage, *edits: Edit) -> str:
+async def outcome(storage: Storage, *edits: ScribeEdit) -> str:
     """Commit `edits`: "kept", or the code of the refusal."""
     try:
         await commit(storage, *edits)
@@ -81,7 +81,7 @@ async def test_every_write_fails_once(tmp_path: Path, disk: FaultyDisk, fault: F
             kept = await scenario(storage, fault)
             assert len(kept) < 3
             disk.heal()
-            await commit(storage, Edit("posts", "after", {}), Edit("tasks", 99, {}))
+            await commit(storage, ScribeEdit("posts", "after", {}), ScribeEdit("tasks", 99, {}))
             kept.add("after")
             await check_whole(storage, folder, kept)
         async with opened(SqliteStorage(folder)) as again:
@@ -100,19 +100,19 @@ async def test_a_start_fails_at_every_write(tmp_path: Path, disk: FaultyDisk, fa
         try:
             async with opened(SqliteStorage(folder)) as storage:
                 disk.heal()
-                await commit(storage, Edit("posts", "a", {}))  # SQLite made up for it
+                await commit(storage, ScribeEdit("posts", "a", {}))  # SQLite made up for it
         except StorageError as error:
             refused += str(folder) in str(error)
         disk.heal()
         async with opened(SqliteStorage(folder)) as storage:
-            await commit(storage, Edit("posts", "b", {}))
+            await commit(storage, ScribeEdit("posts", "b", {}))
     assert refused > 0.9 * length
 
 
 async def test_a_kept_write_outlives_the_disk(tmp_path: Path, disk: FaultyDisk) -> None:
     """Closing on a disk that fails loses nothing that was acknowledged."""
     async with opened(SqliteStorage(tmp_path)) as storage:
-        await commit(storage, Edit("posts", "a", {}))
+        await commit(storage, ScribeEdit("posts", "a", {}))
         disk.fail(1, "broken", is_lasting=True)
     disk.heal()
     async with opened(SqliteStorage(tmp_path)) as storage:

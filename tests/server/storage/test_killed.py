@@ -16,7 +16,7 @@ WRITE = """
 import asyncio, sys
 from pathlib import Path
 from hinterland.server.storage.sqlite import SqliteStorage
-from hinterland.testing.storage_scribe import Edit, commit, opened
+from hinterland.testing.storage_scribe import ScribeEdit, commit, opened
 
 async def main():
     async with opened(SqliteStorage(Path(sys.argv[1]))) as storage:
@@ -24,7 +24,7 @@ async def main():
         async def work(task):
             for n in range(100_000):
                 name = f"p{first}-{task}-{n}"
-                await commit(storage, Edit("posts", name, {}), Edit("comments", name, {}, f"posts/{name}"))
+                await commit(storage, ScribeEdit("posts", name, {}), ScribeEdit("comments", name, {}, f"posts/{name}"))
                 print(name, flush=True)
         await asyncio.gather(*(work(task) for task in range(3)))
 

@@ -12,10 +12,10 @@ import pytest
 from hinterland.contract.errors import Refusal
 from hinterland.contract.fields import Text
 from hinterland.contract.records import Collection
-from hinterland.server.storage.failures import Deadlock, FateUnknown, StorageError
+from hinterland.server.storage.failures import Deadlock, OutcomeUnknown, StorageError
 from hinterland.server.storage.postgres import PostgresStorage, numbered
 from hinterland.server.storage.protocol import Storage
-from hinterland.testing.storage_scribe import Edit, commit, documents, opened, tables, write
+from hinterland.testing.storage_scribe import ScribeEdit, commit, documents, opened, tables, write
 from hinterland.testing.storage_suite import StorageSuite
 
 # Run before the n-th statement that changes the schema or, as a trigger, before a commit: ends the connection.
@@ -154,19 +154,19 @@ async def test_errors_while_writing(
     """A full disk, a failing database or a lost connection → a typed error, nothing written, and reads go on."""
     await _on_log(database, act)
     with pytest.raises(Refusal) as refused:
-        await commit(storage, Edit("posts", "a", {}))
+        await commit(storage, ScribeEdit("posts", "a", {}))
     assert refused.value.code == code
-    assert not isinstance(refused.value, FateUnknown)
+    assert not isinstance(refused.value, OutcomeUnknown)
     assert await documents(storage, "posts") == {}
     await database.execute("DROP FUNCTION act CASCADE")
-    await commit(storage, Edit("posts", "a", {}))
+    await commit(storage, ScribeEdit("posts", "a", {}))
 
 
 async def test_a_connection_lost_at_the_commit(storage: PostgresStorage, database: asyncpg.Connection) -> None:
     """Where the database goes away while it commits, nobody claims to know what became of the write."""
     await _on_log(database, DROP_CONNECTION, at_commit=True)
-    with pytest.raises(FateUnknown) as refused:
-        await commit(storage, Edit("posts", "a", {}))
+    with pytest.raises(OutcomeUnknown) as refused:
+        await commit(storage, ScribeEdit("posts", "a", {}))
     assert (refused.value.code, refused.value.retry_after) == ("unavailable", 1.0)
     assert "nothing was written" not in refused.value.message
 
@@ -175,13 +175,13 @@ async def test_a_full_disk_at_the_commit(storage: PostgresStorage, database: asy
     """A commit that the database itself refused is known not to have happened."""
     await _on_log(database, "RAISE 'no room' USING ERRCODE = '53100';", at_commit=True)
     with pytest.raises(Refusal) as refused:
-        await commit(storage, Edit("posts", "a", {}))
+        await commit(storage, ScribeEdit("posts", "a", {}))
     assert refused.value.code == "storage_full"
 
 
 async def test_a_deadlock(storage: PostgresStorage, database: asyncpg.Connection) -> None:
     """Of two writers that wait for each other one is undone and told so; the other goes on."""
-    await commit(storage, Edit("posts", "a", {}), Edit("posts", "b", {}))
+    await commit(storage, ScribeEdit("posts", "a", {}), ScribeEdit("posts", "b", {}))
     both = asyncio.Barrier(2)
 
     async def change(first: str, second: str) -> None:
@@ -190,7 +190,7 @@ async def test_a_deadlock(storage: PostgresStorage, database: asyncpg.Connection
             await transaction.lock("posts", "", first)
             await both.wait()
             await transaction.lock("posts", "", second)
-            await write(transaction, Edit("posts", first, {"title": second}), tables=tables(storage))
+            await write(transaction, ScribeEdit("posts", first, {"title": second}), tables=tables(storage))
 
     results = await asyncio.gather(change("a", "b"), change("b", "a"), return_exceptions=True)
     assert sorted(type(result).__name__ for result in results) == ["Deadlock", "NoneType"]
@@ -202,9 +202,9 @@ async def test_a_text_too_long_for_its_index(storage: PostgresStorage) -> None:
     for name, length, named in (("title", 5_000, ["title"]), ("slug", 5_000, ["slug"]), ("slug", 9_000, [])):
         text = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=length))
         with pytest.raises(Refusal) as refused:
-            await commit(storage, Edit("posts", "a", {name: text}))
+            await commit(storage, ScribeEdit("posts", "a", {name: text}))
         assert (refused.value.code, list(refused.value.errors)) == ("validation", named)
-    await commit(storage, Edit("comments", "a", {"text": text}, "posts/a"))
+    await commit(storage, ScribeEdit("comments", "a", {"text": text}, "posts/a"))
 
 
 async def test_nul(storage: PostgresStorage) -> None:

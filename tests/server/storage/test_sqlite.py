@@ -14,12 +14,12 @@ import pytest
 from hinterland.contract.errors import Refusal
 from hinterland.contract.fields import Text
 from hinterland.contract.records import Collection
-from hinterland.kit.lone_thread import LoneThread
+from hinterland.kit.serial_worker import SerialWorker
 from hinterland.server.storage import migrations, sqlite_reading
 from hinterland.server.storage.failures import StorageError
 from hinterland.server.storage.protocol import Storage
 from hinterland.server.storage.sqlite import FILE_NAME, SqliteStorage
-from hinterland.testing.storage_scribe import Edit, commit, documents, opened, tables, write
+from hinterland.testing.storage_scribe import ScribeEdit, commit, documents, opened, tables, write
 from hinterland.testing.storage_suite import StorageSuite
 
 T = TypeVar("T")
@@ -102,7 +102,8 @@ def _schema(path: Path) -> list[tuple[object, ...]]:
 async def test_a_migration_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A migration stopped at any statement → the old schema or the new, never between."""
     steps = migrations.steps("sqlite")
-    schemas: list[list[tuple[object, ...]]] = [[]]  # before each statement: those of the steps, their versions, lineage
+    # Before each statement: those of the steps, their versions, and the database's id.
+    schemas: list[list[tuple[object, ...]]] = [[]]
     for count, step in enumerate(steps, 1):
         with monkeypatch.context() as patch:
             patch.setattr(migrations, "steps", lambda dialect, count=count: steps[:count])
@@ -126,7 +127,7 @@ async def test_a_migration_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPat
                 await SqliteStorage(folder).open()
         assert _schema(folder / FILE_NAME) == expected
         async with opened(SqliteStorage(folder), []) as storage:
-            assert storage.lineage
+            assert storage.database_id
         assert _schema(folder / FILE_NAME) == new
 
 
@@ -138,7 +139,7 @@ async def test_a_slow_read_leaves_the_loop(storage: SqliteStorage) -> None:
     slow = asyncio.create_task(storage.fetch(COUNT, (SLOW,)))
     turns = 0
     while not slow.done():
-        await commit(storage, Edit("posts", f"p{turns}", {}))
+        await commit(storage, ScribeEdit("posts", f"p{turns}", {}))
         assert await storage.record("posts", "", f"p{turns}") is not None
         turns += 1
     assert [tuple(row) for row in await slow] == [(SLOW, SLOW)]
@@ -147,11 +148,11 @@ async def test_a_slow_read_leaves_the_loop(storage: SqliteStorage) -> None:
 
 async def test_a_slow_read_in_a_snapshot(storage: SqliteStorage) -> None:
     """A slow read of a snapshot still sees the snapshot's state, and so does the next one."""
-    await commit(storage, Edit("posts", "a", {}))
+    await commit(storage, ScribeEdit("posts", "a", {}))
     sql = f"SELECT (SELECT count(*) FROM posts), c FROM ({COUNT.replace('count(*), max(x)', 'count(*) AS c')})"
     async with storage.snapshot() as snapshot:
         assert (await snapshot.head()).revision == 1
-        await commit(storage, Edit("posts", "b", {}))
+        await commit(storage, ScribeEdit("posts", "b", {}))
         for _ in range(2):
             assert [tuple(row) for row in await snapshot.fetch(sql, (SLOW,))] == [(1, SLOW)]
         assert (await snapshot.head()).revision == 1
@@ -179,9 +180,9 @@ async def test_a_slow_read_that_fails(storage: SqliteStorage) -> None:
 async def test_short_reads_stay(storage: SqliteStorage, monkeypatch: pytest.MonkeyPatch) -> None:
     """However often a short read runs, it is never taken for a slow one."""
     monkeypatch.setattr(sqlite_reading, "_STEPS", 50)
-    await commit(storage, Edit("posts", "a", {}))
+    await commit(storage, ScribeEdit("posts", "a", {}))
     storage._readers.shutdown()  # a read that leaves the loop would fail
-    reader = sqlite_reading.Reader(storage.path)
+    reader = sqlite_reading.SqliteReader(storage.path)
     for _ in range(1_000):
         assert reader.fetch(storage.tables["posts"].get, ("", "a"), list) is not None
     reader.connection.close()
@@ -226,7 +227,7 @@ async def test_a_cancelled_commit_is_kept(storage: SqliteStorage) -> None:
     """Who gives up while the commit waits for the disk doesn't stop it; the next revision comes after it."""
     started = asyncio.Event()
 
-    class Telling(LoneThread):
+    class Telling(SerialWorker):
         def submit(self, job: Callable[[], T]) -> asyncio.Future[T]:
             started.set()
             return super().submit(job)
@@ -234,12 +235,12 @@ async def test_a_cancelled_commit_is_kept(storage: SqliteStorage) -> None:
     storage._commits = Telling("telling")
     for n in range(5):
         started.clear()
-        task = asyncio.create_task(commit(storage, Edit("posts", f"p{n}", {})))
+        task = asyncio.create_task(commit(storage, ScribeEdit("posts", f"p{n}", {})))
         await started.wait()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         assert storage.revision == (await storage.head()).revision == len(await documents(storage, "posts")) == n + 1
-    assert await commit(storage, Edit("posts", "last", {})) == 6
+    assert await commit(storage, ScribeEdit("posts", "last", {})) == 6
 
 
 async def test_a_writer_that_gives_up(storage: SqliteStorage) -> None:
@@ -248,13 +249,13 @@ async def test_a_writer_that_gives_up(storage: SqliteStorage) -> None:
 
     async def hang() -> None:
         async with storage.transaction() as transaction:
-            await write(transaction, Edit("posts", "a", {}), tables=tables(storage))
+            await write(transaction, ScribeEdit("posts", "a", {}), tables=tables(storage))
             inside.set()
             await asyncio.Event().wait()
 
     task = asyncio.create_task(hang())
     await inside.wait()
-    waiting = asyncio.create_task(commit(storage, Edit("posts", "b", {})))
+    waiting = asyncio.create_task(commit(storage, ScribeEdit("posts", "b", {})))
     task.cancel()
     assert await waiting == 1
     assert (await documents(storage, "posts")).keys() == {"b"}
@@ -282,7 +283,7 @@ async def test_close_waits_for_writers(tmp_path: Path) -> None:
     storage = SqliteStorage(tmp_path)
     await storage.open()
     await storage.declare([entry.collection for entry in tables(storage).values()])
-    writing = asyncio.create_task(commit(storage, Edit("posts", "a", {})))
+    writing = asyncio.create_task(commit(storage, ScribeEdit("posts", "a", {})))
     await asyncio.sleep(0)
     await storage.close()
     assert await writing == 1

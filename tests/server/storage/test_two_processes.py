@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hinterland.server.storage.postgres import PostgresStorage
 from hinterland.server.storage.protocol import LogEntry, Storage
-from hinterland.testing.storage_scribe import Edit, commit, documents, opened
+from hinterland.testing.storage_scribe import ScribeEdit, commit, documents, opened
 
 WRITER = Path(__file__).with_name("storage_writer.py")
 COMMITS = 60
@@ -39,7 +39,7 @@ async def test_revision_order_is_visibility_order(postgres_dsn: str) -> None:
     """Revision order is visibility order: a reader of the log never sees revision n appear after n + 1, none is lost
     and none stands twice, whatever other processes write meanwhile."""
     async with opened(PostgresStorage(postgres_dsn)) as storage:
-        await commit(storage, Edit("posts", "shared", {"title": "0"}))
+        await commit(storage, ScribeEdit("posts", "shared", {"title": "0"}))
         writers = [await _start(postgres_dsn, name) for name in ("one", "two")]
         following = asyncio.create_task(_follow(storage, writers))
         outputs = await asyncio.gather(*(process.communicate(b"\n") for process in writers))

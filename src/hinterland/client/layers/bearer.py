@@ -13,7 +13,7 @@ from hinterland.client.exchange import Layer, Request, Response, Send, origin_of
 MOST_RENEWALS = 2
 
 
-class Token(msgspec.Struct, frozen=True):
+class BearerToken(msgspec.Struct, frozen=True):
     """An access token: `value`, the `user` whose it is, and whether the server gave it on this very question."""
 
     value: str
@@ -21,21 +21,21 @@ class Token(msgspec.Struct, frozen=True):
     is_fresh: bool = False
 
     def __repr__(self) -> str:
-        return f"Token(user={self.user!r}, is_fresh={self.is_fresh})"
+        return f"BearerToken(user={self.user!r}, is_fresh={self.is_fresh})"
 
 
 class TokenSource(Protocol):
     """Where access tokens come from."""
 
-    async def current(self) -> Token | None:
+    async def current(self) -> BearerToken | None:
         """The token to use, renewed if it is about to end; None: signed out."""
         ...
 
-    async def renewed(self, used: Token) -> Token | None:
+    async def renewed(self, used: BearerToken) -> BearerToken | None:
         """Another token of the same user after the server refused `used`; None: there is none."""
         ...
 
-    async def refused(self, token: Token) -> None:
+    async def refused(self, token: BearerToken) -> None:
         """The server refused a token that it had just given: the session is over."""
         ...
 
@@ -84,5 +84,5 @@ def _check_user(request: Request, user: str | int) -> None:
         raise Unauthorized("Somebody else signed in meanwhile.", sent=journal.sent)
 
 
-def _with(request: Request, token: Token) -> Request:
+def _with(request: Request, token: BearerToken) -> Request:
     return request.with_headers({"authorization": f"Bearer {token.value}"})

@@ -6,35 +6,35 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
-from hinterland.client.local.fates import Fate
+from hinterland.client.local.outcomes import Outcome
 from hinterland.contract.identity import RecordId
-from hinterland.contract.records import Shape
+from hinterland.contract.records import CompiledCollection
 
 Key = tuple[str, str, RecordId]
 
 
-class News:
-    """What a transaction changed: the `collections` whose records look different, the `fates` that are now known, and
-    whether the outbox is another. `is_foreign`: another process has written, and anything may be different."""
+class StoreChange:
+    """What a transaction changed: the `collections` whose records look different, the `outcomes` that are now known,
+    and whether the outbox is another. `is_foreign`: another process has written, and anything may be different."""
 
-    __slots__ = ("collections", "fates", "is_foreign", "is_outbox_changed")
+    __slots__ = ("collections", "is_foreign", "is_outbox_changed", "outcomes")
 
     def __init__(self, is_foreign: bool = False) -> None:
         self.is_foreign = is_foreign
         self.collections: set[str] = set()
-        self.fates: list[Fate] = []
+        self.outcomes: list[Outcome] = []
         self.is_outbox_changed = False
 
     def __bool__(self) -> bool:
-        return bool(self.is_foreign or self.collections or self.fates or self.is_outbox_changed)
+        return bool(self.is_foreign or self.collections or self.outcomes or self.is_outbox_changed)
 
 
-class Connection(sqlite3.Connection):
+class StoreConnection(sqlite3.Connection):
     """A connection to the store that collects the news of its current transaction."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.news = News()
+        self.store_change = StoreChange()
 
 
 class Scope:
@@ -42,7 +42,7 @@ class Scope:
 
     __slots__ = ("account", "shapes", "space")
 
-    def __init__(self, space: int, account: RecordId, shapes: Mapping[str, Shape]) -> None:
+    def __init__(self, space: int, account: RecordId, shapes: Mapping[str, CompiledCollection]) -> None:
         self.space = space
         self.account = account
         self.shapes = shapes

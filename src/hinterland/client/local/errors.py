@@ -6,7 +6,7 @@ HinterlandError
     ├── StoreBusy            another process holds the store
     ├── StoreDamaged         the file is no store, or is broken
     ├── StoreTooNew          the file was written by a newer version of the app
-    └── OnItsWay             a write that is being sent can't be changed any more
+    └── AlreadySending             a write that is being sent can't be changed any more
 """
 
 from __future__ import annotations
@@ -58,12 +58,12 @@ class StoreTooNew(StoreError):
     advice = "Update the app."
 
 
-class OnItsWay(StoreError):
+class AlreadySending(StoreError):
     """A write that is being sent can't be changed any more."""
 
     code = "on_its_way"
     message = "This change is being sent."
-    advice = "Wait for its fate, then change the record again."
+    advice = "Wait for its outcome, then change the record again."
 
 
 # By primary result code (sqlite.org: "Result and Error Codes").

@@ -12,7 +12,7 @@ from hinterland.contract.expressions import record_fields
 from hinterland.contract.fields import Boolean, Int64, Integer, Number, from_text
 from hinterland.contract.identity import ID_HINT, is_record_id
 from hinterland.contract.matching import check_sort, meta_value, wanted
-from hinterland.contract.records import META, STAMPS, Collection, Document
+from hinterland.contract.records import META, SERVER_FIELDS, Collection, Document
 from hinterland.contract.values import parse_instant
 
 
@@ -83,7 +83,7 @@ class Guessed:
     def equality(self, name: str, value: Any) -> Callable[[Any], bool]:
         """A test of a field's value, which is of the type that each record's own value has."""
         self.check_names([name])
-        if name in STAMPS:
+        if name in SERVER_FIELDS:
             expected = _meant(name, value)
             return lambda held: bool(held == expected)
         if name == "id" and not is_record_id(str(value)):

@@ -10,15 +10,15 @@ from typing import Any, TypeVar, overload
 from hinterland.client.answers import refused_here
 from hinterland.client.errors import HinterlandError
 from hinterland.client.local.accounts import AccountFollower
-from hinterland.client.local.connection import Connection, News, Scope
+from hinterland.client.local.connection import Scope, StoreChange, StoreConnection
 from hinterland.client.local.identity import identified
-from hinterland.client.local.mutations import last_stamp, stamp
+from hinterland.client.local.mutations import last_timestamp, timestamp
 from hinterland.client.local.outbox import Handle, Outbox
 from hinterland.client.local.queries import Queries
 from hinterland.client.local.remote import Remote
 from hinterland.client.local.repository import LocalRepository
 from hinterland.client.local.salvage import Salvaged
-from hinterland.client.local.status import Bell, Status
+from hinterland.client.local.status import Signal, Status
 from hinterland.client.local.store import Store
 from hinterland.client.local.sync import Sync
 from hinterland.client.loop_guard import LoopGuard
@@ -26,7 +26,7 @@ from hinterland.client.places import checked_collection, checked_parent
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.identity import IdMaker, RecordId, first_id, new_id
-from hinterland.contract.records import Collection, Ids, Shape
+from hinterland.contract.records import Collection, CompiledCollection, Ids
 from hinterland.kit.backoff import Random
 from hinterland.kit.clock import Clock
 
@@ -57,9 +57,9 @@ class Local:
         self.clock = clock
         self.store = Store(path, guard)
         self._server = server
-        self._shapes = {collection.name: Shape(collection) for collection in collections}
+        self._shapes = {collection.name: CompiledCollection(collection) for collection in collections}
         self._ids: dict[str, Ids] = {}  # of the collections that are kept in step, as the app says
-        self._bells: dict[str, Bell] = {}
+        self._bells: dict[str, Signal] = {}
         self.queries = Queries()
         self.scope = Scope(0, "", self._shapes)
         self.sync = Sync(self.store, remote, clock, random, self._where, lambda: self.subscription)
@@ -71,17 +71,17 @@ class Local:
     async def open(self) -> None:
         """Open the store for the account whose data was shown last. Raises StoreError's kinds."""
         await self.store.open()
-        start = await self.store.write(lambda c: stamp(c, last_stamp(c) + _MILLISECOND))
+        start = await self.store.write(lambda c: timestamp(c, last_timestamp(c) + _MILLISECOND))
         self._maker = IdMaker(first_id(start))
         self.scope = await self._scope_of(await self.store.read(lambda c: _last_account(c, self._server)))
 
     async def close(self) -> None:
-        """End synchronisation and close the file; what waits in the outbox waits there. Whoever waits for a fate or for
-        changes is told: ClientClosed."""
+        """End synchronisation and close the file; what waits in the outbox waits there. Whoever waits for an outcome or
+        for changes is told: ClientClosed."""
         await self.sync.stop()
         await self.store.close()
         self.outbox.close()
-        self.sync.bell.ring()
+        self.sync.signal.notify()
         self._ring_all()
 
     @property
@@ -180,32 +180,32 @@ class Local:
         return self.sync.status
 
     @property
-    def status_bell(self) -> Bell:
+    def status_signal(self) -> Signal:
         """Rings when the status is another."""
-        return self.sync.bell
+        return self.sync.signal
 
-    def bell(self, collection: str) -> Bell:
+    def signal(self, collection: str) -> Signal:
         """Rings when records of the collection look different."""
-        return self._bells.setdefault(collection, Bell())
+        return self._bells.setdefault(collection, Signal())
 
-    def _hear(self, news: News) -> None:
-        if news.is_foreign:
+    def _hear(self, store_change: StoreChange) -> None:
+        if store_change.is_foreign:
             self._ring_all()
-        for collection in news.collections:
-            self.bell(collection).ring()
+        for collection in store_change.collections:
+            self.signal(collection).notify()
 
     def _ring_all(self) -> None:
-        for bell in (*self._bells.values(), self.outbox.bell):
-            bell.ring()
+        for signal in (*self._bells.values(), self.outbox.signal):
+            signal.notify()
 
 
-def _last_account(connection: Connection, server: str) -> RecordId:
+def _last_account(connection: StoreConnection, server: str) -> RecordId:
     row = connection.execute("SELECT account FROM spaces WHERE server = ? AND is_last", (server,)).fetchone()
     account: RecordId = "" if row is None else row[0]
     return account
 
 
-def _space(connection: Connection, server: str, account: RecordId, device: str) -> int:
+def _space(connection: StoreConnection, server: str, account: RecordId, device: str) -> int:
     connection.execute(
         "INSERT OR IGNORE INTO spaces (server, account, device) VALUES (?, ?, ?)", (server, account, device)
     )

@@ -1,4 +1,4 @@
-"""The outbox's mutations on this device: making them, and changing those that wait or are parked.
+"""The outbox's mutations on this device: making them, and changing those that wait or are held.
 
 Moves of a mutation's state::
 
@@ -16,40 +16,42 @@ from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
-from hinterland.client.local.connection import Connection, Key, Scope
-from hinterland.client.local.errors import OnItsWay
-from hinterland.client.local.fates import Counts, Entry, Fate
+from hinterland.client.local.connection import Key, Scope, StoreConnection
+from hinterland.client.local.errors import AlreadySending
+from hinterland.client.local.outcomes import Counts, OutboxEntry, Outcome
 from hinterland.client.local.overlay import after, after_if_possible
 from hinterland.client.local.records import lay, lift, refresh, revision_seen, seen, text, writes_in
 from hinterland.client.local.stand_ins import name_anew, real_write
 from hinterland.contract.changes import Write, checked, key_of
 from hinterland.contract.errors import Problem, Refusal
 from hinterland.contract.identity import RecordId
-from hinterland.contract.records import Document, Shape
+from hinterland.contract.records import CompiledCollection, Document
 from hinterland.contract.sync import MAX_WRITES
 from hinterland.contract.temporary import created, references
 
 T = TypeVar("T")
 Views = dict[Key, Document | None]
-Apply = Callable[[Document | None, Write, float, Shape | None, object], Document | None]
-_STEP = 1e-6  # seconds between two stamps of one instant
-_KEPT_FATES = 20_000
-_COLUMNS = "id, state, seq, stamp, writes, fate"
+Apply = Callable[[Document | None, Write, float, CompiledCollection | None, object], Document | None]
+_STEP = 1e-6  # seconds between two timestamps of one instant
+_KEPT_OUTCOMES = 20_000
+_COLUMNS = "id, state, seq, timestamp, writes, outcome"
 _UNDECIDED = "m.space = ? AND m.state IN ('pending', 'sent') AND m.number > ?"
 _COUNTS = "coalesce(sum(state IN ('pending', 'sent')), 0), coalesce(sum(state IN ('refused', 'conflicted')), 0)"
-_fates = msgspec.json.Decoder(Fate)
+_outcomes = msgspec.json.Decoder(Outcome)
 
 
-def stamp(connection: Connection, now: float) -> float:
-    """The next hybrid time: the wall clock's `now`, or just after the last stamp where the clock went back."""
-    value = max(now, last_stamp(connection) + _STEP)
-    connection.execute("INSERT INTO clock VALUES (1, ?) ON CONFLICT DO UPDATE SET stamp = excluded.stamp", (value,))
+def timestamp(connection: StoreConnection, now: float) -> float:
+    """The next hybrid time: the wall clock's `now`, or just after the last timestamp where the clock went back."""
+    value = max(now, last_timestamp(connection) + _STEP)
+    connection.execute(
+        "INSERT INTO clock VALUES (1, ?) ON CONFLICT DO UPDATE SET timestamp = excluded.timestamp", (value,)
+    )
     return value
 
 
-def last_stamp(connection: Connection) -> float:
+def last_timestamp(connection: StoreConnection) -> float:
     """The last hybrid time that was given; 0: none."""
-    row = connection.execute("SELECT stamp FROM clock").fetchone()
+    row = connection.execute("SELECT timestamp FROM clock").fetchone()
     return 0.0 if row is None else float(row[0])
 
 
@@ -61,7 +63,7 @@ class Kept(NamedTuple, Generic[T]):
 
 
 def enqueue(
-    connection: Connection,
+    connection: StoreConnection,
     scope: Scope,
     mutation: str,
     writes: Sequence[Write],
@@ -77,7 +79,7 @@ def enqueue(
         raise Refusal("too_large", f"one change has at most {MAX_WRITES} writes, this one {len(writes)}")
     written = [*map(checked, writes)]
     known = [real_write(connection, scope, write) for write in written]
-    moment = stamp(connection, now)
+    moment = timestamp(connection, now)
     views = _after_all(connection, scope, known, moment)
     _insert(connection, scope, mutation, known, moment, views, None if known == written else text(written))
     documents = [(write.id, seen(connection, scope, key_of(write))) for write in known]
@@ -85,7 +87,7 @@ def enqueue(
 
 
 def _after_all(
-    connection: Connection, scope: Scope, writes: Sequence[Write], moment: float, apply: Apply = after
+    connection: StoreConnection, scope: Scope, writes: Sequence[Write], moment: float, apply: Apply = after
 ) -> Views:
     views: Views = {}
     for write in writes:
@@ -96,7 +98,7 @@ def _after_all(
 
 
 def _insert(
-    connection: Connection,
+    connection: StoreConnection,
     scope: Scope,
     mutation: str,
     writes: Sequence[Write],
@@ -106,39 +108,40 @@ def _insert(
 ) -> None:
     bases = [revision_seen(connection, scope, key_of(write)) for write in writes]
     number = connection.execute(
-        "INSERT INTO mutations (space, id, state, stamp, base, writes, written) VALUES (?, ?, 'pending', ?, ?, ?, ?)",
+        "INSERT INTO mutations (space, id, state, timestamp, base, writes, written)"
+        " VALUES (?, ?, 'pending', ?, ?, ?, ?)",
         (scope.space, mutation, moment, text(bases), text(writes), written),
     ).lastrowid
     assert number is not None
     name_anew(connection, scope, writes)
     lay(connection, scope, number, views)
-    connection.news.is_outbox_changed = True
+    connection.store_change.is_outbox_changed = True
 
 
-# ---------------------------------------------------------------- parked ones
+# ---------------------------------------------------------------- held ones
 
 
-def park(connection: Connection, scope: Scope, number: int, fate: Fate) -> list[Key]:
+def hold(connection: StoreConnection, scope: Scope, number: int, outcome: Outcome) -> list[Key]:
     """Set a mutation aside with its reason: its writes are undone here (the keys are answered, for a `refresh`), and
     with it go the unsent ones that need what it would have created. Of those that were sent the server decides; the
     reason is kept should it refuse them."""
     [column] = connection.execute("SELECT writes FROM mutations WHERE number = ?", (number,)).fetchone()
     writes = writes_in(column)
     connection.execute(
-        "UPDATE mutations SET state = 'refused', seq = NULL, fate = ? WHERE number = ?", (text(fate), number)
+        "UPDATE mutations SET state = 'refused', seq = NULL, outcome = ? WHERE number = ?", (text(outcome), number)
     )
     keys = lift(connection, number)
-    connection.news.collections.update(write.collection for write in writes)
-    settle_as(connection, fate)
-    assert fate.problem is not None
+    connection.store_change.collections.update(write.collection for write in writes)
+    settle_as(connection, outcome)
+    assert outcome.problem is not None
     for dependent, mutation in _dependents(connection, scope, number, writes):
-        problem = _depends(fate.mutation, fate.problem)
-        consequence = Fate(mutation=mutation, status="refused", problem=problem)
+        problem = _depends(outcome.mutation, outcome.problem)
+        consequence = Outcome(mutation=mutation, status="refused", problem=problem)
         if _is_pending(connection, mutation):
-            keys += park(connection, scope, dependent, consequence)
+            keys += hold(connection, scope, dependent, consequence)
         else:
             connection.execute(
-                "UPDATE mutations SET fate = ? WHERE number = ? AND state = 'sent'", (text(consequence), dependent)
+                "UPDATE mutations SET outcome = ? WHERE number = ? AND state = 'sent'", (text(consequence), dependent)
             )
     return keys
 
@@ -148,7 +151,9 @@ def _depends(mutation: str, problem: Problem) -> Problem:
     return Refusal("not_found", message, details={"after": mutation}).problem()
 
 
-def _dependents(connection: Connection, scope: Scope, number: int, writes: Sequence[Write]) -> list[tuple[int, str]]:
+def _dependents(
+    connection: StoreConnection, scope: Scope, number: int, writes: Sequence[Write]
+) -> list[tuple[int, str]]:
     """The undecided mutations after `number` that touch, or refer to, a record that `writes` create."""
     found: dict[int, str] = {}
     for write in writes:
@@ -164,7 +169,7 @@ def _dependents(connection: Connection, scope: Scope, number: int, writes: Seque
     return sorted(found.items())
 
 
-def _referring(connection: Connection, scope: Scope, number: int, temporary: str) -> Iterator[tuple[int, str]]:
+def _referring(connection: StoreConnection, scope: Scope, number: int, temporary: str) -> Iterator[tuple[int, str]]:
     if temporary:
         rows = connection.execute(
             f"SELECT number, m.id, writes FROM mutations m WHERE {_UNDECIDED} AND instr(writes, ?)",
@@ -176,16 +181,16 @@ def _referring(connection: Connection, scope: Scope, number: int, temporary: str
 
 
 def retry(
-    connection: Connection, scope: Scope, mutation: str, fresh: Callable[[], str], now: float
+    connection: StoreConnection, scope: Scope, mutation: str, fresh: Callable[[], str], now: float
 ) -> tuple[str, list[RecordId]]:
-    """Send a refused mutation, and those parked because of it, once more as new ones, which `fresh` gives ids; answers
+    """Send a refused mutation, and those held because of it, once more as new ones, which `fresh` gives ids; answers
     its new id, and its records'."""
     number, state, column, written = _row(connection, scope, mutation)
     if state != "refused":
-        raise OnItsWay
+        raise AlreadySending
     later, again, writes = _parked_after(connection, scope, mutation), fresh(), writes_in(column)
     _remove(connection, scope, number, writes)
-    moment = stamp(connection, now)
+    moment = timestamp(connection, now)
     views = _after_all(connection, scope, writes, moment, after_if_possible)
     _insert(connection, scope, again, writes, moment, views, written)
     for each in later:
@@ -193,19 +198,19 @@ def retry(
     return again, [write.id for write in writes]
 
 
-def _parked_after(connection: Connection, scope: Scope, mutation: str) -> list[str]:
+def _parked_after(connection: StoreConnection, scope: Scope, mutation: str) -> list[str]:
     rows = connection.execute(
-        "SELECT id, fate FROM mutations WHERE space = ? AND state = 'refused' ORDER BY number", (scope.space,)
+        "SELECT id, outcome FROM mutations WHERE space = ? AND state = 'refused' ORDER BY number", (scope.space,)
     ).fetchall()
-    problems = [(row[0], _fates.decode(row[1]).problem) for row in rows]
+    problems = [(row[0], _outcomes.decode(row[1]).problem) for row in rows]
     return [id_ for id_, problem in problems if problem is not None and problem.details.get("after") == mutation]
 
 
-def edit(connection: Connection, scope: Scope, mutation: str, body: Document, position: int) -> None:
-    """Change the body of a write that was not sent or was refused. A refused one stays parked until it is retried."""
+def edit(connection: StoreConnection, scope: Scope, mutation: str, body: Document, position: int) -> None:
+    """Change the body of a write that was not sent or was refused. A refused one stays held until it is retried."""
     number, state, column, written = _row(connection, scope, mutation)
     if state not in ("pending", "refused"):
-        raise OnItsWay
+        raise AlreadySending
     before = writes_in(written or column)
     before[position] = checked(msgspec.structs.replace(before[position], body=body))
     changed = writes_in(column)
@@ -213,40 +218,40 @@ def edit(connection: Connection, scope: Scope, mutation: str, body: Document, po
     changed[position] = real_write(connection, scope, changed[position])
     said = None if changed == before else text(before)
     connection.execute("UPDATE mutations SET writes = ?, written = ? WHERE number = ?", (text(changed), said, number))
-    connection.news.collections.update(write.collection for write in changed)
+    connection.store_change.collections.update(write.collection for write in changed)
     if state == "pending":
         refresh(connection, scope, [key_of(write) for write in changed])
-    connection.news.is_outbox_changed = True
+    connection.store_change.is_outbox_changed = True
 
 
-def discard(connection: Connection, scope: Scope, mutation: str) -> None:
-    """Forget a mutation that was not sent or is parked; unsent ones that need what it creates go with it."""
+def discard(connection: StoreConnection, scope: Scope, mutation: str) -> None:
+    """Forget a mutation that was not sent or is held; unsent ones that need what it creates go with it."""
     number, state, writes, _ = _row(connection, scope, mutation)
     if state not in ("pending", "refused", "conflicted"):
-        raise OnItsWay
+        raise AlreadySending
     dependents = [] if state == "conflicted" else _dependents(connection, scope, number, writes_in(writes))
     for _, dependent in dependents:
         if _is_pending(connection, dependent):  # one that built on another dependent went with that
             discard(connection, scope, dependent)
     if state == "pending":
-        settle_as(connection, Fate(mutation=mutation, status="discarded"))
+        settle_as(connection, Outcome(mutation=mutation, status="discarded"))
     _remove(connection, scope, number, writes_in(writes))
 
 
-def _is_pending(connection: Connection, mutation: str) -> bool:
+def _is_pending(connection: StoreConnection, mutation: str) -> bool:
     row = connection.execute("SELECT 1 FROM mutations WHERE id = ? AND state = 'pending'", (mutation,)).fetchone()
     return row is not None
 
 
-def _remove(connection: Connection, scope: Scope, number: int, writes: Sequence[Write]) -> None:
+def _remove(connection: StoreConnection, scope: Scope, number: int, writes: Sequence[Write]) -> None:
     keys = lift(connection, number)
     connection.execute("DELETE FROM mutations WHERE number = ?", (number,))
     refresh(connection, scope, keys)
-    connection.news.collections.update(write.collection for write in writes)
-    connection.news.is_outbox_changed = True
+    connection.store_change.collections.update(write.collection for write in writes)
+    connection.store_change.is_outbox_changed = True
 
 
-def _row(connection: Connection, scope: Scope, mutation: str) -> tuple[int, str, str, str | None]:
+def _row(connection: StoreConnection, scope: Scope, mutation: str) -> tuple[int, str, str, str | None]:
     row: tuple[int, str, str, str | None] | None = connection.execute(
         "SELECT number, state, writes, written FROM mutations WHERE space = ? AND id = ?", (scope.space, mutation)
     ).fetchone()
@@ -255,31 +260,32 @@ def _row(connection: Connection, scope: Scope, mutation: str) -> tuple[int, str,
     return row
 
 
-# ---------------------------------------------------------------- fates
+# ---------------------------------------------------------------- outcomes
 
 
-def settle_as(connection: Connection, fate: Fate) -> None:
-    """Tell a mutation's fate to whoever waits for it, in this process or another."""
+def settle_as(connection: StoreConnection, outcome: Outcome) -> None:
+    """Tell a mutation's outcome to whoever waits for it, in this process or another."""
     connection.execute(
-        "INSERT INTO fates (id, fate) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET fate = excluded.fate",
-        (fate.mutation, text(fate)),
+        "INSERT INTO outcomes (id, outcome) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET outcome = excluded.outcome",
+        (outcome.mutation, text(outcome)),
     )
-    connection.execute("DELETE FROM fates WHERE number <= (SELECT max(number) FROM fates) - ?", (_KEPT_FATES,))
-    connection.news.fates.append(fate)
-    connection.news.is_outbox_changed = True
+    connection.execute("DELETE FROM outcomes WHERE number <= (SELECT max(number) FROM outcomes) - ?", (_KEPT_OUTCOMES,))
+    connection.store_change.outcomes.append(outcome)
+    connection.store_change.is_outbox_changed = True
 
 
-def fate_of(connection: Connection, mutation: str) -> Fate | None:
-    """The fate of one of the last 20,000 settled mutations; None: it is still open. Raises `not_found` for others."""
-    row = connection.execute("SELECT fate FROM fates WHERE id = ?", (mutation,)).fetchone()
+def outcome_of(connection: StoreConnection, mutation: str) -> Outcome | None:
+    """The outcome of one of the last 20,000 settled mutations; None: it is still open. Raises `not_found` for
+    others."""
+    row = connection.execute("SELECT outcome FROM outcomes WHERE id = ?", (mutation,)).fetchone()
     if row is not None:
-        return _fates.decode(row[0])
+        return _outcomes.decode(row[0])
     if connection.execute("SELECT 1 FROM mutations WHERE id = ?", (mutation,)).fetchone() is None:
         raise Refusal("not_found", f"nothing is known of the write {mutation}")
     return None
 
 
-def entries(connection: Connection, scope: Scope) -> list[Entry]:
+def entries(connection: StoreConnection, scope: Scope) -> list[OutboxEntry]:
     """All that is in the outbox, in the order in which it was written."""
     rows = connection.execute(
         f"SELECT {_COLUMNS} FROM mutations WHERE space = ? ORDER BY number", (scope.space,)
@@ -287,7 +293,7 @@ def entries(connection: Connection, scope: Scope) -> list[Entry]:
     return [_entry(*row) for row in rows]
 
 
-def refused_creations(connection: Connection, scope: Scope, collection: str, parent: str) -> list[Entry]:
+def refused_creations(connection: StoreConnection, scope: Scope, collection: str, parent: str) -> list[OutboxEntry]:
     """The refused mutations that would have created records of a collection below `parent`."""
     rows = connection.execute(
         f"SELECT {_COLUMNS} FROM mutations WHERE space = ? AND state = 'refused' ORDER BY number", (scope.space,)
@@ -301,30 +307,30 @@ def creates(write: Write, collection: str, parent: str) -> bool:
     return write.act == "create" and (write.collection, write.parent) == (collection, parent)
 
 
-def _entry(mutation: str, state: str, seq: int | None, moment: float, writes: str, fate: str | None) -> Entry:
-    known = None if fate is None else _fates.decode(fate)
-    return Entry(
+def _entry(mutation: str, state: str, seq: int | None, moment: float, writes: str, outcome: str | None) -> OutboxEntry:
+    known = None if outcome is None else _outcomes.decode(outcome)
+    return OutboxEntry(
         id=mutation,
         state=state,  # type: ignore[arg-type]
         seq=seq,
-        stamp=moment,
+        timestamp=moment,
         writes=writes_in(writes),
         problem=None if known is None else known.problem,
         lost=[] if known is None else known.lost,
     )
 
 
-def counts(connection: Connection, scope: Scope) -> Counts:
-    """How many mutations wait and how many are parked."""
+def counts(connection: StoreConnection, scope: Scope) -> Counts:
+    """How many mutations wait and how many are held."""
     row = connection.execute(f"SELECT {_COUNTS} FROM mutations WHERE space = ?", (scope.space,)).fetchone()
     return Counts(*row)
 
 
-def counts_by_account(connection: Connection, scope: Scope) -> dict[RecordId, Counts]:
+def counts_by_account(connection: StoreConnection, scope: Scope) -> dict[RecordId, Counts]:
     """The same for every account on the scope's server that has any."""
     rows = connection.execute(
         f"SELECT account, {_COUNTS} FROM mutations JOIN spaces USING (space)"
         " WHERE server = (SELECT server FROM spaces WHERE space = ?) GROUP BY account",
         (scope.space,),
     )
-    return {account: Counts(waiting, parked) for account, waiting, parked in rows if waiting or parked}
+    return {account: Counts(waiting, held) for account, waiting, held in rows if waiting or held}

@@ -41,7 +41,7 @@ class Term(NamedTuple):
     rank: Rank
 
 
-class Order:
+class LocalOrder:
     """An order of records by `terms`, the last of which tells all apart."""
 
     def __init__(self, terms: Sequence[Term]) -> None:

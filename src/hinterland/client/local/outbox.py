@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 
 from hinterland.client.errors import ClientClosed, NotFound, Unauthorized
 from hinterland.client.local import mutations
-from hinterland.client.local.connection import News, Scope
+from hinterland.client.local.connection import Scope, StoreChange
 from hinterland.client.local.errors import StoreError
-from hinterland.client.local.fates import Counts, Entry, Fate
-from hinterland.client.local.status import Bell
+from hinterland.client.local.outcomes import Counts, OutboxEntry, Outcome
+from hinterland.client.local.status import Signal
 from hinterland.client.local.store import Store
 from hinterland.contract.changes import Write
 from hinterland.contract.identity import IdMaker, RecordId
@@ -39,8 +39,8 @@ class Handle:
     def __repr__(self) -> str:
         return f"Handle(mutation={self.mutation!r}, ids={self.ids!r})"
 
-    async def settled(self) -> Fate:
-        """Its fate, as soon as it is known: the server has applied or refused it, or it was discarded here."""
+    async def settled(self) -> Outcome:
+        """Its outcome, as soon as it is known: the server has applied or refused it, or it was discarded here."""
         return await self._outbox.settled(self.mutation)
 
 
@@ -63,29 +63,29 @@ class Outbox:
         self._where = where
         self._on_change = on_change
         self._next_id = next_id
-        self._waiting: defaultdict[str, set[asyncio.Future[Fate]]] = defaultdict(set)  # by mutation, one a caller
+        self._waiting: defaultdict[str, set[asyncio.Future[Outcome]]] = defaultdict(set)  # by mutation, one a caller
         self._looking: set[asyncio.Task[None]] = set()
-        self.bell = Bell()
+        self.signal = Signal()
         store.listen(self._hear)
 
-    async def list(self) -> list[Entry]:
+    async def list(self) -> list[OutboxEntry]:
         """All that is in the outbox, in the order in which it was written."""
         return await self._store.read(partial(mutations.entries, scope=self._where()))
 
-    async def watch(self) -> AsyncGenerator[Sequence[Entry], None]:
+    async def watch(self) -> AsyncGenerator[Sequence[OutboxEntry], None]:
         """The outbox now and after each change."""
-        with self.bell.heard() as rung:
+        with self.signal.listening() as notified:
             last = None
             while True:
-                rung.clear()
+                notified.clear()
                 entries = await self._store.reread(partial(mutations.entries, scope=self._where()))
                 if entries != last:
                     last = entries
                     yield entries
-                await rung.wait()
+                await notified.wait()
 
     async def counts(self) -> Counts:
-        """How many wait for their fate, and how many are parked."""
+        """How many wait for their outcome, and how many are held."""
         scope = self._where()
         return await self._store.read(lambda c: mutations.counts(c, scope))
 
@@ -111,8 +111,8 @@ class Outbox:
         return Handle(self, mutation, [each.id for each in kept]), [each.record for each in kept]
 
     async def retry(self, mutation: str) -> Handle:
-        """Send a refused write once more, at the outbox's end and as a new one, with those that were parked because of
-        it. Raises NotFound, and OnItsWay where it was not refused."""
+        """Send a refused write once more, at the outbox's end and as a new one, with those that were held because of
+        it. Raises NotFound, and AlreadySending where it was not refused."""
         scope, now = self._where(), self._clock.now()
         fresh = partial(IdMaker(self._next_id()).new, now)
         again, ids = await self._store.write(lambda c: mutations.retry(c, scope, mutation, fresh, now))
@@ -122,44 +122,46 @@ class Outbox:
     async def edit(self, mutation: str, body: Mapping[str, Any], *, position: int = 0) -> None:
         """Give a write that was not sent yet, or was refused, another body; a refused one then wants a `retry`.
 
-        `position` counts the mutation's writes from 0. Raises NotFound and OnItsWay.
+        `position` counts the mutation's writes from 0. Raises NotFound and AlreadySending.
         """
         scope = self._where()
         await self._store.write(lambda c: mutations.edit(c, scope, mutation, dict(body), position))
         self._on_change()
 
     async def discard(self, mutation: str) -> None:
-        """Forget a write that was not sent or is parked, and unsent ones that need what it would have created.
+        """Forget a write that was not sent or is held, and unsent ones that need what it would have created.
 
-        Raises NotFound and OnItsWay.
+        Raises NotFound and AlreadySending.
         """
         scope = self._where()
         await self._store.write(lambda c: mutations.discard(c, scope, mutation))
 
-    async def fate(self, mutation: str) -> Fate | None:
-        """The fate of one of the last 20,000 settled writes; None: it is still open. Raises NotFound for others."""
-        return await self._store.read(lambda c: mutations.fate_of(c, mutation))
+    async def outcome(self, mutation: str) -> Outcome | None:
+        """The outcome of one of the last 20,000 settled writes; None: it is still open. Raises NotFound for others."""
+        return await self._store.read(lambda c: mutations.outcome_of(c, mutation))
 
-    async def settled(self, mutation: str) -> Fate:
-        """The fate of a write as soon as it is known. Raises NotFound where nothing is known of the write, and
+    async def settled(self, mutation: str) -> Outcome:
+        """The outcome of a write as soon as it is known. Raises NotFound where nothing is known of the write, and
         ClientClosed when the store is closed before."""
         self._store.guard.check()
-        future: asyncio.Future[Fate] = asyncio.get_running_loop().create_future()
-        self._waiting[mutation].add(future)  # before the fate is read, so that one that comes meanwhile is not missed
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting[mutation].add(
+            future
+        )  # before the outcome is read, so that one that comes meanwhile is not missed
         try:
-            self._settle(await self.fate(mutation))
+            self._settle(await self.outcome(mutation))
             return await future
         finally:
             self._forget(mutation, future)
 
-    def _forget(self, mutation: str, future: asyncio.Future[Fate]) -> None:
+    def _forget(self, mutation: str, future: asyncio.Future[Outcome]) -> None:
         if waiting := self._waiting.get(mutation):
             waiting.discard(future)
             if not waiting:
                 del self._waiting[mutation]
 
     def close(self) -> None:
-        """Tell those who wait for a fate that the store is closed."""
+        """Tell those who wait for an outcome that the store is closed."""
         for future in chain.from_iterable(self._waiting.values()):
             future.set_exception(ClientClosed())
             future.exception()  # seen, also where its caller meets another error first
@@ -167,29 +169,29 @@ class Outbox:
         for task in self._looking:
             task.cancel()
 
-    def _hear(self, news: News) -> None:
-        for fate in news.fates:
-            self._settle(fate)
-        if news.is_foreign and self._waiting:
+    def _hear(self, store_change: StoreChange) -> None:
+        for outcome in store_change.outcomes:
+            self._settle(outcome)
+        if store_change.is_foreign and self._waiting:
             task = asyncio.ensure_future(self._look())
             self._looking.add(task)
             task.add_done_callback(self._looking.discard)
-        if news.is_outbox_changed or news.is_foreign:
-            self.bell.ring()
+        if store_change.is_outbox_changed or store_change.is_foreign:
+            self.signal.notify()
 
     async def _look(self) -> None:
         """Another process may have settled what is waited for here."""
         for mutation in tuple(self._waiting):
             try:
-                self._settle(await self.fate(mutation))
+                self._settle(await self.outcome(mutation))
             except NotFound:  # its own caller meets the same
                 continue
             except StoreError as error:
-                _log.warning("cannot read the fates that another process may have written: %s", error)
+                _log.warning("cannot read the outcomes that another process may have written: %s", error)
                 return
 
-    def _settle(self, fate: Fate | None) -> None:
-        if fate is not None:
-            for future in self._waiting.pop(fate.mutation, ()):
+    def _settle(self, outcome: Outcome | None) -> None:
+        if outcome is not None:
+            for future in self._waiting.pop(outcome.mutation, ()):
                 if not future.done():  # a cancelled one is
-                    future.set_result(fate)
+                    future.set_result(outcome)

@@ -13,38 +13,49 @@ from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import RecordId
 from hinterland.contract.patches import merge_patch
-from hinterland.contract.records import HEAD, Document, Shape
+from hinterland.contract.records import HEAD, CompiledCollection, Document
 from hinterland.contract.values import instant
 
 
 def replay(
-    base: Document | None, writes: Iterable[tuple[Write, float]], shape: Shape | None = None, caller: object = None
+    base: Document | None,
+    writes: Iterable[tuple[Write, float]],
+    shape: CompiledCollection | None = None,
+    caller: object = None,
 ) -> Document | None:
-    """The record after `writes`, each with its stamp in seconds, on top of `base` (None: there is none).
+    """The record after `writes`, each with its timestamp in seconds, on top of `base` (None: there is none).
 
     A write that can't be done any more, because the server's state has moved on, leaves the record as it is.
     """
     record = base
-    for write, stamp in writes:
-        record = after_if_possible(record, write, stamp, shape, caller)
+    for write, timestamp in writes:
+        record = after_if_possible(record, write, timestamp, shape, caller)
     return record
 
 
 def after_if_possible(
-    record: Document | None, write: Write, stamp: float, shape: Shape | None = None, caller: object = None
+    record: Document | None,
+    write: Write,
+    timestamp: float,
+    shape: CompiledCollection | None = None,
+    caller: object = None,
 ) -> Document | None:
     """The record after one write; as it is where the write can't be done."""
     try:
-        return after(record, write, stamp, shape, caller)
+        return after(record, write, timestamp, shape, caller)
     except Refusal:
         return record
 
 
 def after(
-    record: Document | None, write: Write, stamp: float, shape: Shape | None = None, caller: object = None
+    record: Document | None,
+    write: Write,
+    timestamp: float,
+    shape: CompiledCollection | None = None,
+    caller: object = None,
 ) -> Document | None:
     """The record after one write. Raises the contract's refusals `conflict`, `not_found` and `validation`."""
-    now = instant(stamp)
+    now = instant(timestamp)
     document = None if record is None else {name: value for name, value in record.items() if name not in HEAD}
     if shape is not None:
         result = changes.apply(shape, write, document, now, caller)

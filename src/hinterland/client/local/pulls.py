@@ -1,7 +1,7 @@
 """Taking the server's word: pulls and live commits, each in one transaction with the cursor behind it.
 
 A space has one cursor for its *subscription*, the names of the collections that it keeps, in order, comma between. When
-that grows, the server sends the new ones whole. The cursor's *horizon* is the highest revision that came with it: a
+that grows, the server sends the new ones whole. The cursor's *newest* is the highest revision that came with it: a
 live commit at or below it is in the store already.
 
 A collection that is sent whole gets a new *generation*; what arrives carries it, and at the end what carries an older
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from hinterland.client.local.connection import Connection, Key, Scope
+from hinterland.client.local.connection import Key, Scope, StoreConnection
 from hinterland.client.local.records import refresh, set_base, text
 from hinterland.client.local.results import contain_until, send_again
 from hinterland.contract.events import ChangeEvent
@@ -26,15 +26,15 @@ class Position(msgspec.Struct, frozen=True):
     `is_whole`: that was so once, and the store holds something of every record that is to be seen."""
 
     cursor: str = ""
-    horizon: int = 0
+    newest: int = 0
     is_current: bool = False
     is_whole: bool = False
 
 
-def position(connection: Connection, scope: Scope, subscription: str) -> Position:
+def position(connection: StoreConnection, scope: Scope, subscription: str) -> Position:
     """How far the subscription has come; a new one begins with the cursor "", one that has changed goes on."""
     row = connection.execute(
-        "SELECT cursor, horizon, is_current, is_whole, collections FROM cursors WHERE space = ?", (scope.space,)
+        "SELECT cursor, newest, is_current, is_whole, collections FROM cursors WHERE space = ?", (scope.space,)
     ).fetchone()
     if row is None:
         return Position()
@@ -42,17 +42,17 @@ def position(connection: Connection, scope: Scope, subscription: str) -> Positio
     return Position(row[0], row[1], bool(row[2]) and is_same, bool(row[3]) and is_same)
 
 
-def start_again(connection: Connection, scope: Scope) -> None:
+def start_again(connection: StoreConnection, scope: Scope) -> None:
     """Forget the cursor: the next pull fetches everything; what is in the store stays until it was replaced."""
     connection.execute("DELETE FROM cursors WHERE space = ?", (scope.space,))
 
 
-def distrust(connection: Connection, scope: Scope) -> None:
+def distrust(connection: StoreConnection, scope: Scope) -> None:
     """Something was missed: no live commit is taken before the next pull has come to its end."""
     connection.execute("UPDATE cursors SET is_current = 0 WHERE space = ?", (scope.space,))
 
 
-def take_pull(connection: Connection, scope: Scope, subscription: str, asked: str, result: PullResult) -> bool:
+def take_pull(connection: StoreConnection, scope: Scope, subscription: str, asked: str, result: PullResult) -> bool:
     """Apply the answer to a pull from the cursor `asked`; False: it is outdated, and nothing was done."""
     before = position(connection, scope, subscription)
     if before.cursor != asked:
@@ -68,18 +68,18 @@ def take_pull(connection: Connection, scope: Scope, subscription: str, asked: st
         send_again(connection, scope, result.settled + 1)  # acknowledged, and forgotten by a restored server
         stale += contain_until(connection, scope, result.settled)
     refresh(connection, scope, stale)
-    horizon = _highest(result.changes, 0 if whole else before.horizon)
+    newest = _highest(result.changes, 0 if whole else before.newest)
     _keep(
         connection,
         scope,
         subscription,
-        Position(result.cursor, horizon, not result.more, before.is_whole or not result.more),
+        Position(result.cursor, newest, not result.more, before.is_whole or not result.more),
     )
     return True
 
 
 def take_commit(
-    connection: Connection, scope: Scope, subscription: str, cursor: str, changes: Sequence[ChangeEvent]
+    connection: StoreConnection, scope: Scope, subscription: str, cursor: str, changes: Sequence[ChangeEvent]
 ) -> bool:
     """Apply a live commit; False: it has to be pulled.
 
@@ -91,29 +91,29 @@ def take_commit(
     if not before.is_current or _has_own_under_way(connection, scope):
         distrust(connection, scope)
         return False
-    if changes and _highest(changes, 0) <= before.horizon:
+    if changes and _highest(changes, 0) <= before.newest:
         return True
     refresh(connection, scope, _take(connection, scope, changes, _open(connection, scope, subscription, ())))
-    _keep(connection, scope, subscription, Position(cursor, _highest(changes, before.horizon), True, True))
+    _keep(connection, scope, subscription, Position(cursor, _highest(changes, before.newest), True, True))
     return True
 
 
-def _has_own_under_way(connection: Connection, scope: Scope) -> bool:
+def _has_own_under_way(connection: StoreConnection, scope: Scope) -> bool:
     row = connection.execute(
         "SELECT 1 FROM mutations WHERE space = ? AND state IN ('sent', 'applied') LIMIT 1", (scope.space,)
     ).fetchone()
     return row is not None
 
 
-def _highest(changes: Iterable[ChangeEvent], horizon: int) -> int:
-    return max(horizon, max((change.revision for change in changes), default=0))
+def _highest(changes: Iterable[ChangeEvent], newest: int) -> int:
+    return max(newest, max((change.revision for change in changes), default=0))
 
 
-def _keep(connection: Connection, scope: Scope, subscription: str, new: Position) -> None:
+def _keep(connection: StoreConnection, scope: Scope, subscription: str, new: Position) -> None:
     connection.execute(
-        "INSERT OR REPLACE INTO cursors (space, collections, cursor, horizon, is_current, is_whole)"
+        "INSERT OR REPLACE INTO cursors (space, collections, cursor, newest, is_current, is_whole)"
         " VALUES (?, ?, ?, ?, ?, ?)",
-        (scope.space, subscription, new.cursor, new.horizon, new.is_current, new.is_whole),
+        (scope.space, subscription, new.cursor, new.newest, new.is_current, new.is_whole),
     )
 
 
@@ -122,7 +122,7 @@ def _keep(connection: Connection, scope: Scope, subscription: str, new: Position
 _Generations = dict[str, tuple[int, bool]]
 
 
-def _open(connection: Connection, scope: Scope, subscription: str, whole: Iterable[str]) -> _Generations:
+def _open(connection: StoreConnection, scope: Scope, subscription: str, whole: Iterable[str]) -> _Generations:
     """The generation of each collection and whether it is being sent whole, after beginning that for `whole`."""
     connection.executemany(
         "INSERT INTO generations (space, collection, generation, is_open) VALUES (?, ?, 1, 1)"
@@ -134,7 +134,9 @@ def _open(connection: Connection, scope: Scope, subscription: str, whole: Iterab
     return {name: (generation, bool(is_open)) for name, generation, is_open in rows if name in names}
 
 
-def _take(connection: Connection, scope: Scope, changes: Iterable[ChangeEvent], generations: _Generations) -> list[Key]:
+def _take(
+    connection: StoreConnection, scope: Scope, changes: Iterable[ChangeEvent], generations: _Generations
+) -> list[Key]:
     """Keep the changes; answers the keys whose views must be made anew because unsent writes lie on them."""
     stale: list[Key] = []
     for change in changes:
@@ -150,13 +152,13 @@ def _take(connection: Connection, scope: Scope, changes: Iterable[ChangeEvent], 
             _forget(connection, scope, key)
         else:
             set_base(connection, scope, key, base, change.revision, generation)
-        connection.news.collections.add(change.collection)
+        connection.store_change.collections.add(change.collection)
         if is_touched:
             stale.append(key)
     return stale
 
 
-def _held(connection: Connection, scope: Scope, key: Key) -> tuple[int, int, bool]:
+def _held(connection: StoreConnection, scope: Scope, key: Key) -> tuple[int, int, bool]:
     """The revision and generation in which the store holds a record (0: it does not), and whether writes lie on it."""
     row = connection.execute(
         "SELECT revision, generation, EXISTS (SELECT 1 FROM touches t WHERE t.space = r.space"
@@ -167,13 +169,13 @@ def _held(connection: Connection, scope: Scope, key: Key) -> tuple[int, int, boo
     return row or (0, 0, False)
 
 
-def _forget(connection: Connection, scope: Scope, key: Key) -> None:
+def _forget(connection: StoreConnection, scope: Scope, key: Key) -> None:
     connection.execute(
         "DELETE FROM records WHERE space = ? AND collection = ? AND parent = ? AND id = ?", (scope.space, *key)
     )
 
 
-def _sweep(connection: Connection, scope: Scope, collection: str) -> list[Key]:
+def _sweep(connection: StoreConnection, scope: Scope, collection: str) -> list[Key]:
     """End a generation: what did not arrive in it is gone."""
     where = (
         "space = ? AND collection = ? AND base IS NOT NULL AND generation <"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from hinterland.client.local.connection import Connection, Scope
-from hinterland.client.local.fates import Fate
+from hinterland.client.local.connection import Scope, StoreConnection
+from hinterland.client.local.outcomes import Outcome
 from hinterland.client.local.records import text, writes_in
 from hinterland.contract.errors import Problem
 from hinterland.contract.sync import MAX_WRITES, Mutation, Push
@@ -14,43 +14,44 @@ from hinterland.contract.temporary import created, references
 _bases = msgspec.json.Decoder(list[int])
 
 
-def first_new(connection: Connection, scope: Scope) -> int:
+def first_new(connection: StoreConnection, scope: Scope) -> int:
     """The seq that the next mutation gets which goes out for the first time."""
     [seq] = connection.execute("SELECT next_seq FROM spaces WHERE space = ?", (scope.space,)).fetchone()
     return int(seq)
 
 
-def has_unanswered(connection: Connection, scope: Scope) -> bool:
-    """Whether mutations are under way, of which the fate is unknown."""
+def has_unanswered(connection: StoreConnection, scope: Scope) -> bool:
+    """Whether mutations are under way, of which the outcome is unknown."""
     row = connection.execute("SELECT 1 FROM mutations WHERE space = ? AND state = 'sent' LIMIT 1", (scope.space,))
     return row.fetchone() is not None
 
 
-def take_back(connection: Connection, scope: Scope, seq: int) -> None:
+def take_back(connection: StoreConnection, scope: Scope, seq: int) -> None:
     """The server has taken nothing from `seq` on: these mutations wait as if they had never been sent."""
     connection.execute(
         "UPDATE mutations SET state = 'pending', seq = NULL WHERE space = ? AND state = 'sent' AND seq >= ?",
         (scope.space, seq),
     )
     connection.execute("UPDATE spaces SET next_seq = ? WHERE space = ?", (seq, scope.space))
-    connection.news.is_outbox_changed = True
+    connection.store_change.is_outbox_changed = True
 
 
-def failed(connection: Connection, mutation: str, problem: Problem) -> int:
+def failed(connection: StoreConnection, mutation: str, problem: Problem) -> int:
     """Count a failed push of the mutation alone; answers how many there were. `problem` is kept as its reason, should
     the server settle it without its content."""
-    fate = Fate(mutation=mutation, status="refused", problem=problem)
+    outcome = Outcome(mutation=mutation, status="refused", problem=problem)
     [failures] = connection.execute(
-        "UPDATE mutations SET failures = failures + 1, fate = ? WHERE id = ? RETURNING failures", (text(fate), mutation)
+        "UPDATE mutations SET failures = failures + 1, outcome = ? WHERE id = ? RETURNING failures",
+        (text(outcome), mutation),
     ).fetchone()
-    connection.news.is_outbox_changed = True
+    connection.store_change.is_outbox_changed = True
     return int(failures)
 
 
-def next_push(connection: Connection, scope: Scope, limit: int) -> Push | None:
+def next_push(connection: StoreConnection, scope: Scope, limit: int) -> Push | None:
     """The next at most `limit` mutations in order, each with its seq; None: there is nothing to send.
 
-    Those of which the fate is unknown come first, as they were. The batch ends before a mutation that refers to a
+    Those of which the outcome is unknown come first, as they were. The batch ends before a mutation that refers to a
     temporary id whose real one is not known yet.
     """
     device, next_seq, acknowledged = connection.execute(
@@ -72,17 +73,19 @@ def next_push(connection: Connection, scope: Scope, limit: int) -> Push | None:
     if not batch:
         return None
     connection.execute("UPDATE spaces SET next_seq = ? WHERE space = ?", (next_seq, scope.space))
-    connection.news.is_outbox_changed = True
+    connection.store_change.is_outbox_changed = True
     return Push(device=device, mutations=batch, acknowledged=acknowledged)
 
 
-def _unsettled(connection: Connection, scope: Scope, limit: int) -> list[tuple[int, str, int | None, float, str, str]]:
+def _unsettled(
+    connection: StoreConnection, scope: Scope, limit: int
+) -> list[tuple[int, str, int | None, float, str, str]]:
     """Two questions, each answered in order by an index: the work is the same however many wait."""
-    columns = "SELECT number, id, seq, stamp, base, writes FROM mutations WHERE space = ?"
+    columns = "SELECT number, id, seq, timestamp, base, writes FROM mutations WHERE space = ?"
     sent = connection.execute(f"{columns} AND state = 'sent' ORDER BY seq LIMIT ?", (scope.space, limit)).fetchall()
     new = f"{columns} AND state = 'pending' ORDER BY number LIMIT ?"
     return sent + connection.execute(new, (scope.space, limit - len(sent))).fetchall()
 
 
 def _mutation(mutation: str, seq: int, moment: float, bases: str, writes: str) -> Mutation:
-    return Mutation(seq=seq, id=mutation, base=_bases.decode(bases), stamp=moment, writes=writes_in(writes))
+    return Mutation(seq=seq, id=mutation, base=_bases.decode(bases), timestamp=moment, writes=writes_in(writes))

@@ -10,35 +10,34 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from hinterland.client.errors import HinterlandError, InvalidResponse
-from hinterland.client.local.fates import Entry
+from hinterland.client.local.outcomes import OutboxEntry
 
 T = TypeVar("T")
 
 
 class Rows(list[T]):
-    """Records in order. `misfits` are those that do not fit the app's type: each as the error that names the record,
+    """Records in order. `mismatches` are those that do not fit the app's type: each as the error that names the record,
     and where it does not fit."""
 
-    def __init__(self, items: Sequence[T] = (), misfits: Sequence[InvalidResponse] = ()) -> None:
+    def __init__(self, items: Sequence[T] = (), mismatches: Sequence[InvalidResponse] = ()) -> None:
         super().__init__(items)
-        self.misfits = misfits
+        self.mismatches = mismatches
 
 
 class QueryState(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """A live query as a screen shows it: `data`, or None while it is `is_loading` for the first time; `is_stale`: the
     server's news does not come in at the moment, for the reason `error` where there is one.
 
-    `misfits` are the records that do not fit the app's type: each as the error that names the record, and where it does
-    not fit. `refused` are the outbox's entries with creations that the server has refused, and that the question would
-    find: their records are not in `data`.
-    """
+    `mismatches` are the records that do not fit the app's type: each as the error that names the record, and where it
+    does not fit. `refused` are the outbox's entries with creations that the server has refused, and that the question
+    would find: their records are not in `data`."""
 
     data: Sequence[T] | None
     is_loading: bool
     is_stale: bool
     error: HinterlandError | None
-    misfits: Sequence[InvalidResponse] = ()
-    refused: Sequence[Entry] = ()
+    mismatches: Sequence[InvalidResponse] = ()
+    refused: Sequence[OutboxEntry] = ()
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -46,7 +45,7 @@ class Found(msgspec.Struct, frozen=True):
     `refused` creations among them."""
 
     records: bytes
-    refused: list[Entry]
+    refused: list[OutboxEntry]
 
 
 class Shared(Generic[T]):

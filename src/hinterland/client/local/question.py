@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from hinterland.client.local.fields import Fields
-from hinterland.client.local.order import Order, Term, folded, rank
+from hinterland.client.local.order import LocalOrder, Term, folded, rank
 from hinterland.contract.identity import is_temporary
 from hinterland.contract.matching import sort_keys
 from hinterland.contract.records import Document
@@ -46,13 +46,13 @@ def answers(question: Question, documents: Sequence[Document], fields: Fields) -
     return list(found)
 
 
-def order_of(question: Question, fields: Fields) -> Order:
+def order_of(question: Question, fields: Fields) -> LocalOrder:
     """The order in which the question wants its answers. Raises `invalid_query`."""
     if question.search and question.fields and not question.sort:
-        return Order([Term(question.fields[0], False, folded), Term("id", False, rank)])
+        return LocalOrder([Term(question.fields[0], False, folded), Term("id", False, rank)])
     fields.check_sort(question.sort)
     keys = sort_keys(question.sort or NEWEST_FIRST)
-    return Order([Term(name, is_down, fields.rank(name)) for name, is_down in keys])
+    return LocalOrder([Term(name, is_down, fields.rank(name)) for name, is_down in keys])
 
 
 def _equality(fields: Fields, name: str, value: Any) -> Callable[[Any], bool]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from hinterland.client.local.connection import Connection, Key, Scope
+from hinterland.client.local.connection import Key, Scope, StoreConnection
 from hinterland.client.local.overlay import replay
 from hinterland.contract.changes import Write, key_of
 from hinterland.contract.records import Document
@@ -28,13 +28,13 @@ def writes_in(column: str) -> list[Write]:
     return _decode_writes(column)
 
 
-def seen(connection: Connection, scope: Scope, key: Key) -> Document | None:
+def seen(connection: StoreConnection, scope: Scope, key: Key) -> Document | None:
     """The record as the app sees it; None: it is not there."""
     row = connection.execute(f"SELECT coalesce(view, base) FROM records WHERE {_KEY}", (scope.space, *key)).fetchone()
     return _decode(row[0]) if row is not None and row[0] else None
 
 
-def texts(connection: Connection, scope: Scope, collection: str, parent: str | None = "") -> list[str]:
+def texts(connection: StoreConnection, scope: Scope, collection: str, parent: str | None = "") -> list[str]:
     """The JSON of every record of a collection below `parent` (None: wherever it is)."""
     where, values = ("", ()) if parent is None else (" AND parent = ?", (parent,))
     rows = connection.execute(
@@ -45,7 +45,7 @@ def texts(connection: Connection, scope: Scope, collection: str, parent: str | N
     return [row[0] for row in rows]
 
 
-def revision_seen(connection: Connection, scope: Scope, key: Key) -> int:
+def revision_seen(connection: StoreConnection, scope: Scope, key: Key) -> int:
     """The record's last revision that this device knows of, from the server's word or an own write's answer."""
     row = connection.execute(f"SELECT revision FROM records WHERE {_KEY}", (scope.space, *key)).fetchone()
     own = connection.execute(
@@ -54,21 +54,21 @@ def revision_seen(connection: Connection, scope: Scope, key: Key) -> int:
     return max(row[0] if row else 0, own[0] or 0)
 
 
-def refresh(connection: Connection, scope: Scope, keys: Iterable[Key]) -> None:
+def refresh(connection: StoreConnection, scope: Scope, keys: Iterable[Key]) -> None:
     """Make the views of these records anew from their bases and the writes that lie on them."""
     for key in dict.fromkeys(keys):
         _refresh(connection, scope, key)
-        connection.news.collections.add(key[0])
+        connection.store_change.collections.add(key[0])
 
 
-def _refresh(connection: Connection, scope: Scope, key: Key) -> None:
+def _refresh(connection: StoreConnection, scope: Scope, key: Key) -> None:
     place = (scope.space, *key)
     row = connection.execute(f"SELECT base, revision FROM records WHERE {_KEY}", place).fetchone()
     base, revision = row or (None, 0)
     overlays = _overlays(connection, scope, key)
     if overlays:
         # An applied write whose revision the base has reached is in the base already.
-        waiting = [(write, stamp) for write, stamp, applied in overlays if not 0 < applied <= revision]
+        waiting = [(write, timestamp) for write, timestamp, applied in overlays if not 0 < applied <= revision]
         view = _view(scope, key, base, waiting) if waiting else None
         connection.execute(
             "INSERT INTO records (space, collection, parent, id, view) VALUES (?, ?, ?, ?, ?)"
@@ -89,16 +89,16 @@ def _shown(document: Document | None) -> str:
     return "" if document is None else text(document)
 
 
-def _overlays(connection: Connection, scope: Scope, key: Key) -> list[tuple[Write, float, int]]:
+def _overlays(connection: StoreConnection, scope: Scope, key: Key) -> list[tuple[Write, float, int]]:
     rows = connection.execute(
-        "SELECT m.writes, m.stamp, t.revision FROM touches t JOIN mutations m USING (number)"
+        "SELECT m.writes, m.timestamp, t.revision FROM touches t JOIN mutations m USING (number)"
         " WHERE t.space = ? AND t.collection = ? AND t.parent = ? AND t.id = ? ORDER BY t.number",
         (scope.space, *key),
     ).fetchall()
     return [(write, row[1], row[2]) for row in rows for write in writes_in(row[0]) if key_of(write) == key]
 
 
-def lay(connection: Connection, scope: Scope, number: int, views: Mapping[Key, Document | None]) -> None:
+def lay(connection: StoreConnection, scope: Scope, number: int, views: Mapping[Key, Document | None]) -> None:
     """Lay a new mutation's writes on their records, which then look as `views` says. What lies on them already is in
     their views, and is not worked out again: the work is the same however many writes wait."""
     _touch(connection, scope, number, views)
@@ -107,31 +107,33 @@ def lay(connection: Connection, scope: Scope, number: int, views: Mapping[Key, D
         " ON CONFLICT DO UPDATE SET view = excluded.view",
         [(scope.space, *key, _shown(document)) for key, document in views.items()],
     )
-    connection.news.collections.update(key[0] for key in views)
+    connection.store_change.collections.update(key[0] for key in views)
 
 
-def touch(connection: Connection, scope: Scope, number: int, writes: Iterable[Write]) -> list[Key]:
+def touch(connection: StoreConnection, scope: Scope, number: int, writes: Iterable[Write]) -> list[Key]:
     """Lay a mutation's writes on their records; answers the keys, which want a `refresh`."""
     keys = list(dict.fromkeys(key_of(write) for write in writes))
     _touch(connection, scope, number, keys)
     return keys
 
 
-def _touch(connection: Connection, scope: Scope, number: int, keys: Iterable[Key]) -> None:
+def _touch(connection: StoreConnection, scope: Scope, number: int, keys: Iterable[Key]) -> None:
     connection.executemany(
         "INSERT INTO touches (space, collection, parent, id, number) VALUES (?, ?, ?, ?, ?)",
         [(scope.space, *key, number) for key in keys],
     )
 
 
-def lift(connection: Connection, number: int) -> list[Key]:
+def lift(connection: StoreConnection, number: int) -> list[Key]:
     """Take a mutation's writes off their records; answers the keys, which want a `refresh`."""
     rows = connection.execute("SELECT collection, parent, id FROM touches WHERE number = ?", (number,)).fetchall()
     connection.execute("DELETE FROM touches WHERE number = ?", (number,))
     return [(collection, parent, record_id) for collection, parent, record_id in rows]
 
 
-def set_base(connection: Connection, scope: Scope, key: Key, base: str | None, revision: int, generation: int) -> None:
+def set_base(
+    connection: StoreConnection, scope: Scope, key: Key, base: str | None, revision: int, generation: int
+) -> None:
     """Keep what the server says of a record; wants a `refresh` where writes lie on it."""
     connection.execute(
         "INSERT INTO records (space, collection, parent, id, base, revision, generation) VALUES (?, ?, ?, ?, ?, ?, ?)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Protocol
 
-from hinterland.client.calls import Call
+from hinterland.client.calls import SendCall
 from hinterland.client.errors import Unauthorized
 from hinterland.client.events import Event
 from hinterland.contract.identity import RecordId
@@ -40,7 +40,7 @@ class Events(Protocol):
 class ServerRemote:
     """The server behind a client's `call` and `events`; `signed_in` says whose token requests carry now ("": none)."""
 
-    def __init__(self, call: Call, events: Events, signed_in: Callable[[], RecordId]) -> None:
+    def __init__(self, call: SendCall, events: Events, signed_in: Callable[[], RecordId]) -> None:
         self._call = call
         self._events = events
         self._signed_in = signed_in

@@ -13,16 +13,16 @@ import msgspec
 from hinterland.client.answers import refused_here
 from hinterland.client.errors import ClientClosed, HinterlandError, WrongLoop
 from hinterland.client.local import mutations, pulls, records, stand_ins
-from hinterland.client.local.connection import Connection, Scope
-from hinterland.client.local.fates import Entry
+from hinterland.client.local.connection import Scope, StoreConnection
 from hinterland.client.local.fields import Declared, Fields, Guessed
 from hinterland.client.local.identity import identified, stored
-from hinterland.client.local.order import Order
+from hinterland.client.local.order import LocalOrder
 from hinterland.client.local.outbox import Handle, Outbox
+from hinterland.client.local.outcomes import OutboxEntry
 from hinterland.client.local.overlay import after
 from hinterland.client.local.queries import Found, Queries, QueryState, Rows, Shared
 from hinterland.client.local.question import Question, answers, order_of
-from hinterland.client.local.status import Bell, Status
+from hinterland.client.local.status import Signal, Status
 from hinterland.client.local.store import Store
 from hinterland.client.local.typed import fitting, kept, kept_each
 from hinterland.client.repository import Body, Iteration, Page, asked
@@ -31,7 +31,7 @@ from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import RecordId
 from hinterland.contract.query import DEFAULT_LIMIT, Query
-from hinterland.contract.records import STAMPS, Document, Ids
+from hinterland.contract.records import SERVER_FIELDS, Document, Ids
 
 T = TypeVar("T")
 Documents = list[Document]
@@ -39,7 +39,7 @@ _NONE = b"[]"
 _documents = msgspec.json.Decoder(list[dict[str, Any]])
 
 
-class Parts(Protocol):
+class LocalParts(Protocol):
     """What a repository uses of the local client."""
 
     store: Store
@@ -69,11 +69,11 @@ class Parts(Protocol):
         ...
 
     @property
-    def status_bell(self) -> Bell:
+    def status_signal(self) -> Signal:
         """Rings when the status is another."""
         ...
 
-    def bell(self, collection: str) -> Bell:
+    def signal(self, collection: str) -> Signal:
         """Rings when records of the collection look different."""
         ...
 
@@ -83,9 +83,9 @@ class Parts(Protocol):
         ...
 
 
-class Written(Handle, Generic[T]):
+class LocalWrite(Handle, Generic[T]):
     """A write as it is kept on this device: the record's `id`, at once, and the `record` as it looks with it (None:
-    deleted). `await settled()` gives its fate."""
+    deleted). `await settled()` gives its outcome."""
 
     def __init__(self, handle: Handle, record: T | None) -> None:
         super().__init__(handle._outbox, handle.mutation, handle.ids)
@@ -93,7 +93,7 @@ class Written(Handle, Generic[T]):
         self.record = record
 
     def __repr__(self) -> str:
-        return f"Written(id={self.id!r}, mutation={self.mutation!r})"
+        return f"LocalWrite(id={self.id!r}, mutation={self.mutation!r})"
 
 
 class _Asked(NamedTuple):
@@ -104,20 +104,20 @@ class _Asked(NamedTuple):
     question: Question
     parent: str
     fields: Fields
-    order: Order
+    order: LocalOrder
     found: Documents
 
 
 class LocalRepository(Generic[T]):
     """The records of one collection below one parent ("" at the top) as `T`, a msgspec.Struct or dict.
 
-    Questions and writes are those of the network's Repository. A write answers at once with a `Written`; it raises
+    Questions and writes are those of the network's Repository. A write answers at once with a `LocalWrite`; it raises
     what can be found here: NotFound, Conflict, and ValidationFailed, by field, where the record would not fit `T` or
     the collection's declaration. A record of the server that does not fit `T` is an InvalidResponse, which names it, to
-    `get`, and beside the others, in `misfits`, to every other question that finds it.
+    `get`, and beside the others, in `mismatches`, to every other question that finds it.
     """
 
-    def __init__(self, parts: Parts, collection: str, kind: type[T], *, ids: Ids, parent: str) -> None:
+    def __init__(self, parts: LocalParts, collection: str, kind: type[T], *, ids: Ids, parent: str) -> None:
         self.collection = collection
         self.parent = parent
         self._parts = parts
@@ -131,7 +131,7 @@ class LocalRepository(Generic[T]):
         scope = self._parts.scope
         return self._typed(await self._parts.store.read(lambda connection: self._seen(connection, scope, record_id)))
 
-    def _seen(self, connection: Connection, scope: Scope, record_id: RecordId) -> Document:
+    def _seen(self, connection: StoreConnection, scope: Scope, record_id: RecordId) -> Document:
         parent = stand_ins.real_parent(connection, scope, self.parent)
         known = stand_ins.real_id(connection, scope, (self.collection, parent, stored(record_id, self._ids)))
         document = records.seen(connection, scope, (self.collection, parent, known))
@@ -155,9 +155,9 @@ class LocalRepository(Generic[T]):
         scope = self._parts.scope
         found = await self._parts.store.read(lambda connection: self._page(connection, scope, query))
         rows = self._rows(msgspec.json.encode(found.items))
-        return Page(rows, found.next, found.total, [*rows.misfits])
+        return Page(rows, found.next, found.total, [*rows.mismatches])
 
-    def _page(self, connection: Connection, scope: Scope, query: Query) -> Page[Document]:
+    def _page(self, connection: StoreConnection, scope: Scope, query: Query) -> Page[Document]:
         asked = self._asked(connection, scope, Question(filter=query.filter, sort=query.sort, equals=query.equals))
         mark, found = _mark(self.collection, self.parent, asked.given), asked.found
         start = asked.order.after(mark, query.cursor, found) if query.cursor else ((query.page or 1) - 1) * query.limit
@@ -173,7 +173,7 @@ class LocalRepository(Generic[T]):
         self, filter: str, sort: Sequence[str], equals: Mapping[str, Any], limit: int
     ) -> AsyncGenerator[Page[T], None]:
         rows = self._rows(msgspec.json.encode(await self._ask(_question(filter, sort, equals, limit=limit))))
-        yield Page(rows, misfits=[*rows.misfits])
+        yield Page(rows, mismatches=[*rows.mismatches])
 
     async def search(self, text: str, fields: Sequence[str], *, limit: int | None = None) -> Rows[T]:
         """The records in one of whose `fields` the text occurs, whatever its case, ordered by the first of them; all,
@@ -194,14 +194,14 @@ class LocalRepository(Generic[T]):
         """The records that the question finds: as they are now, and again after each change that alters the answer."""
         live = self._live(_question(filter, sort, equals, search, fields), limit)
         last = None
-        with self._parts.bell(self.collection).heard() as rung:
+        with self._parts.signal(self.collection).listening() as notified:
             while True:
-                rung.clear()
+                notified.clear()
                 found = (await live.now()).records
                 if found != last:
                     last = found
                     yield self._rows(found)
-                await rung.wait()
+                await notified.wait()
 
     async def states(
         self,
@@ -217,15 +217,18 @@ class LocalRepository(Generic[T]):
         live = self._live(_question(filter, sort, equals, search, fields), limit)
         found: Found | None = None
         last: QueryState[T] | None = None
-        with self._parts.bell(self.collection).heard() as rung, self._parts.status_bell.heard() as changed:
+        with (
+            self._parts.signal(self.collection).listening() as notified,
+            self._parts.status_signal.listening() as changed,
+        ):
             while True:
-                rung.clear()
+                notified.clear()
                 changed.clear()
                 before, (found, state) = found, await self._state(live)
                 if (found, state) != (before, last):
                     last = state
                     yield state if found is None else self._filled(found, state)
-                await _either(rung, changed)
+                await _either(notified, changed)
 
     async def _state(self, live: Shared[Found]) -> tuple[Found | None, QueryState[T]]:
         """What is found, and the state without its records."""
@@ -248,19 +251,19 @@ class LocalRepository(Generic[T]):
     def _filled(self, found: Found, state: QueryState[T]) -> QueryState[T]:
         rows = self._rows(found.records)
         data = None if state.data is None else rows
-        return msgspec.structs.replace(state, data=data, misfits=rows.misfits, refused=found.refused)
+        return msgspec.structs.replace(state, data=data, mismatches=rows.mismatches, refused=found.refused)
 
     def _live(self, question: Question, limit: int | None) -> Shared[Found]:
         """The answer that all who watch the question here share. Raises WrongLoop."""
         self._parts.store.guard.check()
-        bell = self._parts.bell(self.collection)
+        signal = self._parts.signal(self.collection)
         key = self.collection, self.parent, self._kind, limit, repr(question)
-        return self._parts.queries.shared(key, lambda: self._find(question, limit), lambda: bell.rings)
+        return self._parts.queries.shared(key, lambda: self._find(question, limit), lambda: signal.notifications)
 
     async def _find(self, question: Question, limit: int | None) -> Found:
         scope = self._parts.scope
 
-        def find(connection: Connection) -> Found:
+        def find(connection: StoreConnection) -> Found:
             asked = self._asked(connection, scope, question)
             refused = mutations.refused_creations(connection, scope, self.collection, asked.parent)
             shown = [entry for entry in refused if self._would_find(asked, entry)]
@@ -269,20 +272,20 @@ class LocalRepository(Generic[T]):
         return await self._parts.store.reread(find)
 
     def _position(self) -> Shared[pulls.Position]:
-        scope, subscription, bell = self._parts.scope, self._parts.subscription, self._parts.status_bell
+        scope, subscription, signal = self._parts.scope, self._parts.subscription, self._parts.status_signal
         read = partial(pulls.position, scope=scope, subscription=subscription)
-        records_bell = self._parts.bell(self.collection)
+        records_bell = self._parts.signal(self.collection)
         return self._parts.queries.shared(
             (scope.space, subscription, self.collection),
             lambda: self._parts.store.reread(read),
-            lambda: bell.rings + records_bell.rings,
+            lambda: signal.notifications + records_bell.notifications,
         )
 
     async def _ask(self, question: Question) -> Documents:
         scope = self._parts.scope
         return (await self._parts.store.read(lambda connection: self._asked(connection, scope, question))).found
 
-    def _asked(self, connection: Connection, scope: Scope, question: Question) -> _Asked:
+    def _asked(self, connection: StoreConnection, scope: Scope, question: Question) -> _Asked:
         parent = stand_ins.real_parent(connection, scope, self.parent)
         texts = records.texts(connection, scope, self.collection, parent)
         documents = _documents.decode(f"[{','.join(texts)}]")
@@ -299,12 +302,12 @@ class LocalRepository(Generic[T]):
         order, asked = order_of(question, fields), msgspec.structs.replace(question, equals=known)
         return _Asked(question, asked, parent, fields, order, order.ordered(answers(asked, documents, fields)))
 
-    def _would_find(self, asked: _Asked, entry: Entry) -> bool:
+    def _would_find(self, asked: _Asked, entry: OutboxEntry) -> bool:
         """Whether the question would find a record that the refused entry creates; also where that can't be told."""
         made = [write for write in entry.writes if mutations.creates(write, self.collection, asked.parent)]
         try:
             return bool(
-                answers(asked.question, [after(None, write, entry.stamp) or {} for write in made], asked.fields)
+                answers(asked.question, [after(None, write, entry.timestamp) or {} for write in made], asked.fields)
             )
         except Refusal:
             return True
@@ -321,7 +324,7 @@ class LocalRepository(Generic[T]):
 
     # ------------------------------------------------------------ writes
 
-    async def create(self, body: Body, *, replace_on: str = "") -> Written[T]:
+    async def create(self, body: Body, *, replace_on: str = "") -> LocalWrite[T]:
         """Create a record; its id is known at once, a temporary one where the server gives the ids.
 
         `replace_on` names a field: where a record with the same value in it is here already, it is replaced instead.
@@ -335,25 +338,25 @@ class LocalRepository(Generic[T]):
         found = await self._ask(Question()) if value is not None else []
         return next((document for document in found if document.get(field) == value), None)
 
-    async def update(self, record_id: RecordId, patch: Body) -> Written[T]:
+    async def update(self, record_id: RecordId, patch: Body) -> LocalWrite[T]:
         """Change the given fields (RFC 7396); a value may be a transform such as `{"$increment": 1}`."""
         return await self._write(Write(**self._at(record_id), act="patch", body=_body(patch)))
 
-    async def replace(self, record_id: RecordId, body: Body) -> Written[T]:
+    async def replace(self, record_id: RecordId, body: Body) -> LocalWrite[T]:
         """Replace all fields."""
         return await self._write(Write(**self._at(record_id), act="replace", body=_body(body)))
 
-    async def delete(self, record_id: RecordId) -> Written[T]:
+    async def delete(self, record_id: RecordId) -> LocalWrite[T]:
         """Delete the record."""
         return await self._write(Write(**self._at(record_id), act="delete"))
 
     def _at(self, record_id: RecordId) -> dict[str, Any]:
         return {"collection": self.collection, "parent": self.parent, "id": record_id}
 
-    async def _write(self, write: Write) -> Written[T]:
+    async def _write(self, write: Write) -> LocalWrite[T]:
         known = identified(write, self._ids, self._parts.next_id)
         handle, [record] = await self._parts.outbox.add([known], lambda made: fitting(made, self._kind))
-        return Written(handle, record)
+        return LocalWrite(handle, record)
 
 
 def _checked(**asking: Any) -> Query:
@@ -383,7 +386,7 @@ def _mark(*asked: object) -> str:
 
 def _body(body: Body) -> Document:
     plain = msgspec.to_builtins(body)
-    return {name: value for name, value in plain.items() if name not in STAMPS}
+    return {name: value for name, value in plain.items() if name not in SERVER_FIELDS}
 
 
 async def _either(*events: asyncio.Event) -> None:

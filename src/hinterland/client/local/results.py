@@ -5,26 +5,26 @@ from __future__ import annotations
 import msgspec
 
 from hinterland.client.local import stand_ins
-from hinterland.client.local.connection import Connection, Key, Scope
-from hinterland.client.local.fates import Fate
-from hinterland.client.local.mutations import park, settle_as
+from hinterland.client.local.connection import Key, Scope, StoreConnection
+from hinterland.client.local.mutations import hold, settle_as
+from hinterland.client.local.outcomes import Outcome
 from hinterland.client.local.records import lift, refresh, text, writes_in
 from hinterland.contract.errors import Problem
 from hinterland.contract.identity import RecordId
 from hinterland.contract.sync import Push, PushResult, Settled
 from hinterland.contract.temporary import StandIns
 
-_fates = msgspec.json.Decoder(Fate)
+_outcomes = msgspec.json.Decoder(Outcome)
 
 
-def settle(connection: Connection, scope: Scope, push: Push, result: PushResult) -> None:
-    """Record the fates in a push's answer, once each; a second answer to the same push changes nothing."""
+def settle(connection: StoreConnection, scope: Scope, push: Push, result: PushResult) -> None:
+    """Record the outcomes in a push's answer, once each; a second answer to the same push changes nothing."""
     # A seq that was asked for and decided, and has no result: this store is an older copy of one that acknowledged it.
     known = {each.seq: Settled(seq=each.seq, status="applied") for each in push.mutations}
     # Other results may be another store's that has the same device id, until `fork` parts the two.
     known.update({each.seq: each for each in result.results if each.seq in known})
     rows = connection.execute(
-        "SELECT number, id, seq, fate, writes FROM mutations WHERE space = ? AND state = 'sent' AND seq <= ?"
+        "SELECT number, id, seq, outcome, writes FROM mutations WHERE space = ? AND state = 'sent' AND seq <= ?"
         " ORDER BY seq",
         (scope.space, result.settled),
     ).fetchall()
@@ -44,7 +44,7 @@ def settle(connection: Connection, scope: Scope, push: Push, result: PushResult)
         if settled.status == "applied":
             stale += _apply(connection, number, mutation, settled, names.get(number, {}))
         else:
-            stale += park(connection, scope, number, _refusal(mutation, settled, reason))
+            stale += hold(connection, scope, number, _refusal(mutation, settled, reason))
     refresh(connection, scope, stale)
     connection.execute(
         "UPDATE spaces SET acknowledged = coalesce("
@@ -54,25 +54,27 @@ def settle(connection: Connection, scope: Scope, push: Push, result: PushResult)
     )
 
 
-def _refusal(mutation: str, settled: Settled, reason: str | None) -> Fate:
+def _refusal(mutation: str, settled: Settled, reason: str | None) -> Outcome:
     if reason is not None:
-        own = _fates.decode(reason)
+        own = _outcomes.decode(reason)
         if settled.status == "withdrawn" or (own.problem is not None and "after" in own.problem.details):
             return own
     unsaid = Problem(title="", status=409, code="conflict", message="the server gave no reason")
-    return Fate(mutation=mutation, status="refused", problem=settled.problem or unsaid)
+    return Outcome(mutation=mutation, status="refused", problem=settled.problem or unsaid)
 
 
-def _apply(connection: Connection, number: int, mutation: str, settled: Settled, ids: dict[str, RecordId]) -> list[Key]:
-    fate = Fate(mutation=mutation, status="applied", revision=settled.revision, ids=ids, lost=settled.lost)
-    connection.execute("UPDATE mutations SET state = 'applied', fate = ? WHERE number = ?", (text(fate), number))
+def _apply(
+    connection: StoreConnection, number: int, mutation: str, settled: Settled, ids: dict[str, RecordId]
+) -> list[Key]:
+    outcome = Outcome(mutation=mutation, status="applied", revision=settled.revision, ids=ids, lost=settled.lost)
+    connection.execute("UPDATE mutations SET state = 'applied', outcome = ? WHERE number = ?", (text(outcome), number))
     connection.execute("UPDATE touches SET revision = ? WHERE number = ?", (settled.revision, number))
-    settle_as(connection, fate)
+    settle_as(connection, outcome)
     row = connection.execute("SELECT is_contained FROM mutations WHERE number = ?", (number,)).fetchone()
     return contain(connection, number) if row[0] else _reached(connection, number, settled.revision)
 
 
-def _reached(connection: Connection, number: int, revision: int) -> list[Key]:
+def _reached(connection: StoreConnection, number: int, revision: int) -> list[Key]:
     """The mutation's records of which the server's word holds it already; the others look as before."""
     return connection.execute(
         "SELECT t.collection, t.parent, t.id FROM touches t JOIN records r USING (space, collection, parent, id)"
@@ -81,22 +83,22 @@ def _reached(connection: Connection, number: int, revision: int) -> list[Key]:
     ).fetchall()
 
 
-def contain(connection: Connection, number: int) -> list[Key]:
+def contain(connection: StoreConnection, number: int) -> list[Key]:
     """The server's word now holds this mutation: its writes come off the records (the keys are answered, for a
-    `refresh`), and once its fate is known it leaves the outbox, unless an edit of it was lost."""
+    `refresh`), and once its outcome is known it leaves the outbox, unless an edit of it was lost."""
     keys = lift(connection, number)
-    state, fate = connection.execute("SELECT state, fate FROM mutations WHERE number = ?", (number,)).fetchone()
+    state, outcome = connection.execute("SELECT state, outcome FROM mutations WHERE number = ?", (number,)).fetchone()
     if state == "sent":
         connection.execute("UPDATE mutations SET is_contained = 1 WHERE number = ?", (number,))
-    elif fate is not None and _fates.decode(fate).lost:
+    elif outcome is not None and _outcomes.decode(outcome).lost:
         connection.execute("UPDATE mutations SET state = 'conflicted', seq = NULL WHERE number = ?", (number,))
     else:
         connection.execute("DELETE FROM mutations WHERE number = ?", (number,))
-    connection.news.is_outbox_changed = True
+    connection.store_change.is_outbox_changed = True
     return keys
 
 
-def contain_until(connection: Connection, scope: Scope, seq: int) -> list[Key]:
+def contain_until(connection: StoreConnection, scope: Scope, seq: int) -> list[Key]:
     """Contain every mutation up to the device's last settled `seq`, and applied ones that a former device id sent."""
     rows = connection.execute(
         "SELECT number FROM mutations WHERE space = ? AND is_contained = 0"
@@ -109,7 +111,7 @@ def contain_until(connection: Connection, scope: Scope, seq: int) -> list[Key]:
 # ---------------------------------------------------------------- pushes that the server could not take
 
 
-def fork(connection: Connection, scope: Scope, device: str, lost_from: int | None = None) -> None:
+def fork(connection: StoreConnection, scope: Scope, device: str, lost_from: int | None = None) -> None:
     """Go on as another device: what is under way will be sent anew under its first seqs.
 
     `lost_from`: the server has forgotten what this device sent from that seq on, so that goes along.
@@ -117,17 +119,17 @@ def fork(connection: Connection, scope: Scope, device: str, lost_from: int | Non
     if lost_from is not None:
         send_again(connection, scope, lost_from)
     connection.execute(
-        "UPDATE mutations SET state = 'pending', fate = NULL, failures = 0 WHERE space = ? AND state = 'sent'",
+        "UPDATE mutations SET state = 'pending', outcome = NULL, failures = 0 WHERE space = ? AND state = 'sent'",
         (scope.space,),
     )
     connection.execute("UPDATE mutations SET seq = NULL, is_contained = 0 WHERE space = ?", (scope.space,))
     connection.execute(
         "UPDATE spaces SET device = ?, next_seq = 1, acknowledged = 0 WHERE space = ?", (device, scope.space)
     )
-    connection.news.is_outbox_changed = True
+    connection.store_change.is_outbox_changed = True
 
 
-def gap(connection: Connection, scope: Scope, expected: int, device: str) -> None:
+def gap(connection: StoreConnection, scope: Scope, expected: int, device: str) -> None:
     """The server asks for seq `expected`: send from there, or go on as another device where that is gone from here."""
     row = connection.execute(
         "SELECT 1 FROM mutations WHERE space = ? AND seq = ? AND state IN ('sent', 'applied')", (scope.space, expected)
@@ -138,11 +140,11 @@ def gap(connection: Connection, scope: Scope, expected: int, device: str) -> Non
         send_again(connection, scope, expected)
 
 
-def send_again(connection: Connection, scope: Scope, seq: int) -> None:
+def send_again(connection: StoreConnection, scope: Scope, seq: int) -> None:
     """The server has forgotten what this device sent from `seq` on: what is still here is under way again."""
     numbers = connection.execute(
         "SELECT number FROM mutations WHERE space = ? AND state = 'applied' AND seq >= ?", (scope.space, seq)
     ).fetchall()
     connection.executemany("UPDATE touches SET revision = 0 WHERE number = ?", numbers)
-    connection.executemany("UPDATE mutations SET state = 'sent', fate = NULL WHERE number = ?", numbers)
+    connection.executemany("UPDATE mutations SET state = 'sent', outcome = NULL WHERE number = ?", numbers)
     stand_ins.forget(connection, scope, [row[0] for row in numbers])

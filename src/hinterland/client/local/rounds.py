@@ -20,7 +20,7 @@ from hinterland.client.errors import (
     UnknownCollection,
 )
 from hinterland.client.local import pulls, pushes, results
-from hinterland.client.local.connection import Connection, Scope
+from hinterland.client.local.connection import Scope, StoreConnection
 from hinterland.client.local.errors import StoreFull
 from hinterland.client.local.remote import Remote
 from hinterland.client.local.store import Act, Store
@@ -161,8 +161,8 @@ class Rounds:
             await self._remote.push(scope.account, replace(push, mutations=[]))
 
     async def _withdraw(self, scope: Scope, push: Push) -> None:
-        """Have the server settle mutations without their content: it answers a fate that it has, and never applies what
-        has none, however late an earlier attempt arrives."""
+        """Have the server settle mutations without their content: it answers an outcome that it has, and never applies
+        what has none, however late an earlier attempt arrives."""
         withdrawals = [replace(mutation, writes=[], base=[]) for mutation in push.mutations]
         try:
             result = await self._remote.push(scope.account, replace(push, mutations=withdrawals))
@@ -233,13 +233,13 @@ def _reason(error: HinterlandError) -> Problem:
     return Problem(title=message, status=error.status, code=error.code, message=message)
 
 
-def _next(scope: Scope, limit: int, connection: Connection) -> tuple[Push, int] | None:
+def _next(scope: Scope, limit: int, connection: StoreConnection) -> tuple[Push, int] | None:
     first_new = pushes.first_new(connection, scope)
     push = pushes.next_push(connection, scope, limit)
     return None if push is None else (push, first_new)
 
 
-def _next_pull(scope: Scope, subscription: str, connection: Connection) -> Pull:
+def _next_pull(scope: Scope, subscription: str, connection: StoreConnection) -> Pull:
     [device] = connection.execute("SELECT device FROM spaces WHERE space = ?", (scope.space,)).fetchone()
     cursor = pulls.position(connection, scope, subscription).cursor
     return Pull(collections=subscription.split(","), cursor=cursor, device=device if scope.account != "" else "")

@@ -1,7 +1,7 @@
 """Beginning anew after a store's file was damaged, with the unsent writes that can still be read in it.
 
 The damaged files are set aside and never deleted. Records are fetched from the server again; of the outbox goes along
-what is undecided or parked, under its numbers for the server.
+what is undecided or held, under its numbers for the server.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from hinterland.client.local.connection import Connection, Scope
+from hinterland.client.local.connection import Scope, StoreConnection
 from hinterland.client.local.records import refresh, touch, writes_in
 
 _HEADER = b"SQLite format 3\0"
@@ -87,7 +87,7 @@ def _names(path: Path) -> Iterator[Path]:
         yield path.with_name(f"{path.name}.damaged-{number}")
 
 
-def put_back(connection: Connection, remains: Remains) -> int:
+def put_back(connection: StoreConnection, remains: Remains) -> int:
     """Keep the rows in a new store; answers how many writes there are."""
     for table, rows in (("spaces", remains.spaces), ("temporaries", remains.temporaries)):
         for row in rows:
@@ -102,7 +102,7 @@ def put_back(connection: Connection, remains: Remains) -> int:
     return kept
 
 
-def _insert(connection: Connection, table: str, row: Row) -> bool:
+def _insert(connection: StoreConnection, table: str, row: Row) -> bool:
     """Whether the row could be kept; columns that the table lacks are left out."""
     known = {column[1] for column in connection.execute(f"PRAGMA table_info({table})")}
     names = [name for name in row if name in known]

@@ -104,4 +104,12 @@ MIGRATIONS = (
         PRIMARY KEY (space, temporary, collection, parent)
     ) WITHOUT ROWID;
     """,
+    """
+    ALTER TABLE clock RENAME COLUMN stamp TO timestamp;
+    ALTER TABLE mutations RENAME COLUMN stamp TO timestamp;
+    ALTER TABLE mutations RENAME COLUMN fate TO outcome;
+    ALTER TABLE fates RENAME TO outcomes;
+    ALTER TABLE outcomes RENAME COLUMN fate TO outcome;
+    ALTER TABLE cursors RENAME COLUMN horizon TO newest;
+    """,
 )

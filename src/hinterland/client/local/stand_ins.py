@@ -12,25 +12,25 @@ from collections.abc import Set as AbstractSet
 
 from msgspec.structs import replace
 
-from hinterland.client.local.connection import Connection, Key, Scope
+from hinterland.client.local.connection import Key, Scope, StoreConnection
 from hinterland.client.local.records import lift, refresh, text, touch, writes_in
 from hinterland.contract.changes import Write
 from hinterland.contract.identity import RecordId
 from hinterland.contract.temporary import Fields, Place, StandIns, candidates, is_stand_in
 
 
-def real_id(connection: Connection, scope: Scope, key: Key) -> RecordId:
+def real_id(connection: StoreConnection, scope: Scope, key: Key) -> RecordId:
     """The id of the record that is named by `key`, whose parent has real ids: the one that the server gave for a
     stand-in, where it is known."""
     return _known(connection, scope, [str(key[2])]).id(*key)
 
 
-def real_parent(connection: Connection, scope: Scope, parent: str) -> str:
+def real_parent(connection: StoreConnection, scope: Scope, parent: str) -> str:
     """A parent's path with the ids that are known in the place of stand-ins."""
     return _known(connection, scope, parent.split("/")[1::2]).parent(parent)
 
 
-def real_write(connection: Connection, scope: Scope, write: Write) -> Write:
+def real_write(connection: StoreConnection, scope: Scope, write: Write) -> Write:
     """The write with the ids that are known in the place of stand-ins; its own creation keeps its id."""
     fields = _fields(scope, write)
     return _known(connection, scope, candidates(write, fields)).write(write, fields)
@@ -41,7 +41,7 @@ def _fields(scope: Scope, write: Write) -> Fields:
     return {} if shape is None else shape.collection.fields
 
 
-def _known(connection: Connection, scope: Scope, names: Iterable[str]) -> StandIns:
+def _known(connection: StoreConnection, scope: Scope, names: Iterable[str]) -> StandIns:
     known = StandIns()
     for name in names:
         for collection, parent, record_id in connection.execute(
@@ -51,7 +51,7 @@ def _known(connection: Connection, scope: Scope, names: Iterable[str]) -> StandI
     return known
 
 
-def name_anew(connection: Connection, scope: Scope, writes: Iterable[Write]) -> None:
+def name_anew(connection: StoreConnection, scope: Scope, writes: Iterable[Write]) -> None:
     """What `writes` create under a stand-in that was used before is what it names from now on."""
     places = [_place(write, write.id) for write in writes if write.act == "create" and is_stand_in(write.id)]
     _drop(connection, scope, places)
@@ -61,14 +61,14 @@ def _place(write: Write, name: RecordId) -> Place:
     return Place(write.collection, write.parent, str(name))
 
 
-def _drop(connection: Connection, scope: Scope, places: Iterable[Place]) -> None:
+def _drop(connection: StoreConnection, scope: Scope, places: Iterable[Place]) -> None:
     connection.executemany(
         "DELETE FROM temporaries WHERE space = ? AND collection = ? AND parent = ? AND temporary = ?",
         [(scope.space, *place) for place in places],
     )
 
 
-def give(connection: Connection, scope: Scope, given: StandIns, numbers: AbstractSet[int]) -> None:
+def give(connection: StoreConnection, scope: Scope, given: StandIns, numbers: AbstractSet[int]) -> None:
     """Put the real ids in the place of stand-ins, in the outbox and in the records that only this device has. They were
     given to creations of the mutations with these `numbers`: a later creation under a stand-in is another record's."""
     connection.executemany(
@@ -91,7 +91,7 @@ def give(connection: Connection, scope: Scope, given: StandIns, numbers: Abstrac
     refresh(connection, scope, stale)
 
 
-def forget(connection: Connection, scope: Scope, numbers: Iterable[int]) -> None:
+def forget(connection: StoreConnection, scope: Scope, numbers: Iterable[int]) -> None:
     """The server has forgotten what these mutations created, and may give other ids: the records have their stand-ins
     again, and so has whatever names them in the outbox, also by the ids that are forgotten."""
     forgotten: dict[str, Place] = {}
@@ -137,7 +137,7 @@ def _path(*parts: RecordId) -> str:
     return "/".join(str(part) for part in parts if part != "")
 
 
-def _renamed_whole(connection: Connection, scope: Scope, write: Write) -> Write:
+def _renamed_whole(connection: StoreConnection, scope: Scope, write: Write) -> Write:
     """The write with every id that is known, that of its own creation too."""
     fields = _fields(scope, write)
     known = _known(connection, scope, {*candidates(write, fields), str(write.id)})
@@ -145,7 +145,7 @@ def _renamed_whole(connection: Connection, scope: Scope, write: Write) -> Write:
 
 
 def _rename(
-    connection: Connection, scope: Scope, number: int, before: Sequence[Write], after: Sequence[Write]
+    connection: StoreConnection, scope: Scope, number: int, before: Sequence[Write], after: Sequence[Write]
 ) -> list[Key]:
     """Keep a mutation's writes under other ids; answers the keys, which want a `refresh`."""
     if after == before:
@@ -153,6 +153,6 @@ def _rename(
     connection.execute(
         "UPDATE mutations SET writes = ?, written = coalesce(written, writes) WHERE number = ?", (text(after), number)
     )
-    connection.news.is_outbox_changed = True
+    connection.store_change.is_outbox_changed = True
     keys = lift(connection, number)
     return [*keys, *(touch(connection, scope, number, after) if keys else ())]

@@ -28,23 +28,23 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     error: HinterlandError | None = None
 
 
-class Bell:
-    """Wakes every waiter when something changed; each waiter sees each ring, however often it rings in between.
-    `rings` counts them."""
+class Signal:
+    """Wakes every waiter when something changed; each waiter sees each notify, however often it notifications in
+    between. `notifications` counts them."""
 
     def __init__(self) -> None:
         self._waiters: set[asyncio.Event] = set()
-        self.rings = 0
+        self.notifications = 0
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Something changed."""
-        self.rings += 1
+        self.notifications += 1
         for waiter in self._waiters:
             waiter.set()
 
     @contextmanager
-    def heard(self) -> Iterator[asyncio.Event]:
-        """An event that every ring sets; who waits clears it."""
+    def listening(self) -> Iterator[asyncio.Event]:
+        """An event that every notify sets; who waits clears it."""
         waiter = asyncio.Event()
         self._waiters.add(waiter)
         try:

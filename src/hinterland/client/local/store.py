@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from hinterland.client.answers import refused_here
 from hinterland.client.errors import ClientClosed
-from hinterland.client.local.connection import Connection, News
+from hinterland.client.local.connection import StoreChange, StoreConnection
 from hinterland.client.local.errors import StoreDamaged, StoreFull, is_damage, translated
 from hinterland.client.local.salvage import Salvaged, put_back, read_remains, set_aside
 from hinterland.client.local.schema import MIGRATIONS
@@ -26,8 +26,8 @@ from hinterland.kit.sqlite import TooNew, connect, migrate, transaction
 _log = logging.getLogger("hinterland.client")
 _RESERVE = 262_144  # bytes that are set aside for a full disk
 T = TypeVar("T")
-Act = Callable[[Connection], T]
-Listener = Callable[[News], None]
+Act = Callable[[StoreConnection], T]
+Listener = Callable[[StoreChange], None]
 
 
 class Store:
@@ -47,7 +47,7 @@ class Store:
         self._reserve = self.path.with_name(f"{self.path.name}-reserve")
         self.salvaged: Salvaged | None = None
         self._executor: ThreadPoolExecutor | None = None
-        self._connection: Connection | None = None
+        self._connection: StoreConnection | None = None
         self._listeners: list[Listener] = []
         self._version = 0
         self._rereads = asyncio.Lock()
@@ -86,7 +86,7 @@ class Store:
                 raise
             self._begin_anew(error)
 
-    def _connect(self) -> Connection:
+    def _connect(self) -> StoreConnection:
         try:
             connection = self._connected()
         except sqlite3.Error as error:
@@ -99,9 +99,9 @@ class Store:
         self._version = _version(connection)
         return connection
 
-    def _connected(self) -> Connection:
+    def _connected(self) -> StoreConnection:
         self._close()
-        self._connection = connection = connect(self.path, Connection)
+        self._connection = connection = connect(self.path, StoreConnection)
         migrate(connection, MIGRATIONS)
         return connection
 
@@ -181,14 +181,14 @@ class Store:
         except OSError:
             self._reserve.unlink(missing_ok=True)
 
-    def _transact(self, act: Act[T]) -> tuple[T, News]:
+    def _transact(self, act: Act[T]) -> tuple[T, StoreChange]:
         connection = self._held()
-        connection.news = News()
+        connection.store_change = StoreChange()
         with transaction(connection):
             outcome = act(connection)
-        return outcome, connection.news
+        return outcome, connection.store_change
 
-    def _held(self) -> Connection:
+    def _held(self) -> StoreConnection:
         if self._connection is None:
             raise ClientClosed
         return self._connection
@@ -212,13 +212,13 @@ class Store:
         except Refusal as error:
             raise refused_here(error) from None
 
-    def _announce_written(self, future: asyncio.Future[tuple[T, News]]) -> None:
-        if not future.cancelled() and future.exception() is None and (news := future.result()[1]):
-            self._announce(news)
+    def _announce_written(self, future: asyncio.Future[tuple[T, StoreChange]]) -> None:
+        if not future.cancelled() and future.exception() is None and (store_change := future.result()[1]):
+            self._announce(store_change)
 
-    def _announce(self, news: News) -> None:
+    def _announce(self, store_change: StoreChange) -> None:
         for listener in tuple(self._listeners):
-            listener(news)
+            listener(store_change)
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` with the news of every write that had some; answers how to stop it."""
@@ -244,10 +244,10 @@ class Store:
         before, self._version = self._version, await self.read(_version)
         is_changed = before != self._version
         if is_changed:
-            self._announce(News(is_foreign=True))
+            self._announce(StoreChange(is_foreign=True))
         return is_changed
 
 
-def _version(connection: Connection) -> int:
+def _version(connection: StoreConnection) -> int:
     """A number that is another when another connection has written."""
     return int(connection.execute("PRAGMA data_version").fetchone()[0])

@@ -25,11 +25,11 @@ from hinterland.client.local.connection import Scope
 from hinterland.client.local.errors import StoreBusy
 from hinterland.client.local.remote import Remote
 from hinterland.client.local.rounds import Rounds
-from hinterland.client.local.status import Bell, Mode, Status
+from hinterland.client.local.status import Mode, Signal, Status
 from hinterland.client.local.store import Store
 from hinterland.kit.backoff import Random, full_jitter
+from hinterland.kit.batching import batched
 from hinterland.kit.clock import Clock
-from hinterland.kit.gathering import gathered
 
 # Seconds. The cap keeps the way back after an outage under five.
 _BASE, _CAP = 0.25, 4.0
@@ -67,11 +67,11 @@ class Sync:
         self._live: asyncio.Task[None] | None = None
         self._listening = ""
         self._was_ready = False
-        self._told: set[str] = set()  # the unknown collections that listeners of the bell know of
+        self._told: set[str] = set()  # the unknown collections that listeners of the signal know of
         self._nudged = asyncio.Event()
         self._has_work = asyncio.Event()
         self.status = Status()
-        self.bell = Bell()
+        self.signal = Signal()
 
     # ------------------------------------------------------------ for the app
 
@@ -131,17 +131,17 @@ class Sync:
     async def watch(self) -> AsyncGenerator[Status, None]:
         """The status now and after each change. Raises ClientClosed when the store is closed."""
         self._store.guard.check()
-        with self.bell.heard() as rung:
+        with self.signal.listening() as notified:
             last = None
             while True:
-                rung.clear()
+                notified.clear()
                 if self._store.is_closed:
                     raise ClientClosed
                 if self.status != last:
                     last = self.status
                     yield last
                 else:
-                    await rung.wait()
+                    await notified.wait()
 
     # ------------------------------------------------------------ for the other parts of the store
 
@@ -197,7 +197,7 @@ class Sync:
             await self._store.restock()
         if self._told != {*self.unknown}:
             self._told = {*self.unknown}
-            self.bell.ring()
+            self.signal.notify()
         self._say("online" if self._tasks else "stopped", synced_at=self._clock.now())
 
     async def _wait(self, seconds: float, *events: asyncio.Event) -> None:
@@ -214,7 +214,7 @@ class Sync:
         status = Status(state=state, error=error, synced_at=synced_at or self.status.synced_at)
         if status != self.status:
             self.status = status
-            self.bell.ring()
+            self.signal.notify()
 
     async def _look_for_others(self) -> None:
         """Notice what other processes write: the store tells its listeners, and an owner hands it in."""
@@ -241,7 +241,7 @@ class Sync:
         try:
             async with (
                 aclosing(self._remote.events(scope.account, subscription.split(","), at.cursor)) as events,
-                aclosing(gathered(events, _TOGETHER)) as groups,
+                aclosing(batched(events, _TOGETHER)) as groups,
             ):
                 async for group in groups:
                     await self._on_all(scope, subscription, group)

@@ -10,7 +10,7 @@ from hinterland.client.documents import decoded_each
 from hinterland.client.errors import InvalidResponse
 from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.records import Document
-from hinterland.kit import misfit
+from hinterland.kit import validation_mismatch
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ def kept(document: Document, kind: type[T], place: str) -> T:
     try:
         return msgspec.convert(document, kind)
     except msgspec.ValidationError as error:
-        _, path, _, found = misfit.read(error)
+        _, path, _, found = validation_mismatch.read(error)
         message = "A record on this device does not fit the app's type."
         raise InvalidResponse(
             message, path=f"{place}{path[1:]}", found=found, detail=str(error), sent="no",
@@ -45,18 +45,18 @@ def fitting(document: Document, kind: type[T]) -> T:
     try:
         return msgspec.convert(document, kind)
     except msgspec.ValidationError as error:
-        wrong = _misfits(document, kind)
+        wrong = _mismatches(document, kind)
         raise invalid(wrong) if wrong else Refusal("validation", str(error)) from None
 
 
-def _misfits(document: Document, kind: type[Any]) -> dict[str, list[str]]:
+def _mismatches(document: Document, kind: type[Any]) -> dict[str, list[str]]:
     """The messages of every field that does not fit; msgspec itself stops at the first."""
     fields = msgspec.structs.fields(kind) if issubclass(kind, msgspec.Struct) else ()
-    found = ((field.encode_name, _misfit(document.get(field.encode_name), field)) for field in fields)
+    found = ((field.encode_name, _mismatch(document.get(field.encode_name), field)) for field in fields)
     return {name: [message] for name, message in found if message}
 
 
-def _misfit(value: Any, field: msgspec.structs.FieldInfo) -> str:
+def _mismatch(value: Any, field: msgspec.structs.FieldInfo) -> str:
     if value is None and not field.required:
         return ""
     try:
@@ -67,5 +67,5 @@ def _misfit(value: Any, field: msgspec.structs.FieldInfo) -> str:
 
 
 def _phrase(error: msgspec.ValidationError) -> str:
-    reason, path, expected, found = misfit.read(error)
+    reason, path, expected, found = validation_mismatch.read(error)
     return (f"must be {expected}, is {found}" if expected else reason) + (f" at {path[1:]}" if path != "$" else "")

@@ -22,7 +22,7 @@ class ScriptError(AssertionError):
     """The client did other than the script says; the message says what differed."""
 
 
-class Step:
+class ScriptStep:
     """One expected request and what is done with it: `answer`, `refuse`, `fail` or `stream`."""
 
     def __init__(
@@ -108,11 +108,11 @@ class Scripted:
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
-        self._steps: list[Step] = []
+        self._steps: list[ScriptStep] = []
 
-    def expect(self, method: str, path: str, **named: Any) -> Step:
+    def expect(self, method: str, path: str, **named: Any) -> ScriptStep:
         """The next step: `method`, `path` and, where told, `query`, `headers`, `json`; `times` it is repeated."""
-        step = Step(method, path, **named)
+        step = ScriptStep(method, path, **named)
         self._steps.append(step)
         return step
 

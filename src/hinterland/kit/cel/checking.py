@@ -18,7 +18,7 @@ from hinterland.kit.cel import operations
 from hinterland.kit.cel.errors import nearest
 from hinterland.kit.cel.functions import call
 from hinterland.kit.cel.numbers import are_numbers, comparable, element
-from hinterland.kit.cel.tree import Call, Index, Literal, Name, Node, Select, Sequence, fail
+from hinterland.kit.cel.tree import FunctionCall, Index, Literal, Name, Node, Select, Sequence, fail
 from hinterland.kit.cel.typed import Apply, Choice, Constant, HasValue, Item, Items, Logic, Member, Path, Typed
 from hinterland.kit.cel.types import (
     BOOL,
@@ -94,7 +94,7 @@ class Checker:
 
     def any(self, node: Node) -> Typed:
         """Any node."""
-        if isinstance(node, Call):
+        if isinstance(node, FunctionCall):
             operator = _OPERATORS.get(node.function)
             return operator(self, node) if operator and not node.is_method else call(self, node)
         if isinstance(node, Select):
@@ -166,13 +166,13 @@ class Checker:
 
     # ------------------------------------------------------------------ operators
 
-    def logic(self, node: Call) -> Typed:
+    def logic(self, node: FunctionCall) -> Typed:
         return Logic(node, node.function == "&&", tuple(self.boolean(term) for term in node.arguments))
 
-    def negate(self, node: Call) -> Typed:
+    def negate(self, node: FunctionCall) -> Typed:
         return Apply(node, BOOL, operations.NOT, (self.boolean(node.arguments[0]),))
 
-    def choice(self, node: Call) -> Typed:
+    def choice(self, node: FunctionCall) -> Typed:
         condition = self.boolean(node.arguments[0])
         then, otherwise = (self.scalar(branch) for branch in node.arguments[1:])
         kind = then.type
@@ -182,7 +182,7 @@ class Checker:
             raise fail(node, f"the branches are {kind.phrase} and {otherwise.type.phrase}; they must be of one type")
         return Choice(node, kind, condition, then, otherwise)
 
-    def compare(self, node: Call) -> Typed:
+    def compare(self, node: FunctionCall) -> Typed:
         for side, other in (node.arguments, node.arguments[::-1]):
             if isinstance(other, Literal) and other.kind == "null":
                 return self.null_test(node, side)
@@ -199,7 +199,7 @@ class Checker:
         table = operations.TEXT_COMPARISONS if is_text else operations.COMPARISONS
         return Apply(node, BOOL, table[operator], (left, right))
 
-    def null_test(self, node: Call, side: Node) -> Typed:
+    def null_test(self, node: FunctionCall, side: Node) -> Typed:
         path = self.any(side)
         if node.function not in ("==", "!="):
             raise fail(node, 'null can only be compared with "==" and "!="')
@@ -207,7 +207,7 @@ class Checker:
             raise fail(side, "only a field or a variable can be null")
         return HasValue(node, path, is_negated=node.function == "==")
 
-    def arithmetic(self, node: Call) -> Typed:
+    def arithmetic(self, node: FunctionCall) -> Typed:
         left, right = (self.scalar(side) for side in node.arguments)
         operator = node.function
         if is_integer(left.type) and is_integer(right.type):
@@ -224,7 +224,7 @@ class Checker:
             hint = "convert with string()"
         raise fail(node, f"{left.type} {operator} {right.type} is not possible", hint)
 
-    def minus(self, node: Call) -> Typed:
+    def minus(self, node: FunctionCall) -> Typed:
         operand = self.scalar(node.arguments[0])
         if operand.type is DOUBLE:
             return Apply(node, DOUBLE, operations.NEGATE_DOUBLE, (operand,))
@@ -232,7 +232,7 @@ class Checker:
             return Apply(node, INT64, operations.NEGATE_INTEGER, (operand,))
         raise fail(node, f"{operand.type.phrase} has no negative", 'use "!"' if operand.type is BOOL else "")
 
-    def member(self, node: Call) -> Typed:
+    def member(self, node: FunctionCall) -> Typed:
         left, right = node.arguments
         item = self.scalar(left)
         if isinstance(right, Sequence):
@@ -248,7 +248,7 @@ class Checker:
             raise fail(right, f"this is {container.type.phrase}, but a list is needed")
         return Member(node, _as_element(item, container.type.element), container)
 
-    def member_of_written(self, node: Call, item: Typed, right: Sequence) -> Typed:
+    def member_of_written(self, node: FunctionCall, item: Typed, right: Sequence) -> Typed:
         items = self.elements(right)
         if items:
             if item.type is DOUBLE and is_integer(items[0].type):
@@ -304,7 +304,7 @@ def factor(tree: Typed) -> Typed:
     return tree
 
 
-_Operator = Callable[[Checker, Call], Typed]
+_Operator = Callable[[Checker, FunctionCall], Typed]
 _OPERATORS: dict[str, _Operator] = {
     "&&": Checker.logic, "||": Checker.logic, "!_": Checker.negate, "?:": Checker.choice, "in": Checker.member,
     "-_": Checker.minus,

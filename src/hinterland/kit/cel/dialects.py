@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from hinterland.kit.cel.operations import Operation
+from hinterland.kit.cel.operations import Operator
 from hinterland.kit.cel.types import BOOL, BYTES, DOUBLE, INT, INT64, STRING, TIMESTAMP, ListType, Type
 
 
@@ -19,7 +19,7 @@ class Dialect:
 
     def __init__(
         self,
-        operation: Callable[[Operation], str],
+        operation: Callable[[Operator], str],
         placeholder: Callable[[int, Type], str],
         bind_list: Callable[[list[object]], object],
         templates: Mapping[str, str],

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from hinterland.kit.cel import operations
 from hinterland.kit.cel.errors import nearest
 from hinterland.kit.cel.literals import timestamp
-from hinterland.kit.cel.tree import Call, Literal, Name, Node, fail
+from hinterland.kit.cel.tree import FunctionCall, Literal, Name, Node, fail
 from hinterland.kit.cel.typed import Apply, Constant, HasValue, Macro, Path, Typed
 from hinterland.kit.cel.types import BOOL, DOUBLE, INT, INT64, STRING, TIMESTAMP, ListType, is_integer
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hinterland.kit.cel.checking import Checker
 
 
-def call(checker: Checker, node: Call) -> Typed:
+def call(checker: Checker, node: FunctionCall) -> Typed:
     """A call of a function or method."""
     entry = _FUNCTIONS.get(node.function)
     if entry is None:
@@ -38,14 +38,14 @@ def _text(checker: Checker, node: Node) -> Typed:
     return tree
 
 
-def _has(checker: Checker, node: Call) -> Typed:
+def _has(checker: Checker, node: FunctionCall) -> Typed:
     path = checker.any(node.arguments[0])
     if not isinstance(path, Path) or not path.fields:
         raise fail(node, "has() takes a field", f"write {_EXAMPLES['has']}")
     return HasValue(node, path, is_negated=False)
 
 
-def _size(checker: Checker, node: Call) -> Typed:
+def _size(checker: Checker, node: FunctionCall) -> Typed:
     tree = checker.value(node.arguments[0])
     if isinstance(tree.type, ListType):
         return Apply(node, INT, operations.LIST_SIZE, (tree,))
@@ -54,7 +54,7 @@ def _size(checker: Checker, node: Call) -> Typed:
     raise fail(node, f"{tree.type.phrase} has no size", "strings and lists have one")
 
 
-def _search(checker: Checker, node: Call) -> Typed:
+def _search(checker: Checker, node: FunctionCall) -> Typed:
     receiver = node.arguments[0]
     if isinstance(checker.any(receiver).type, ListType):
         item = node.arguments[1]
@@ -67,11 +67,11 @@ def _search(checker: Checker, node: Call) -> Typed:
     return Apply(node, BOOL, operations.METHODS[node.function], (text, part))
 
 
-def _case(checker: Checker, node: Call) -> Typed:
+def _case(checker: Checker, node: FunctionCall) -> Typed:
     return Apply(node, STRING, operations.CASES[node.function], (_text(checker, node.arguments[0]),))
 
 
-def _timestamp(checker: Checker, node: Call) -> Typed:
+def _timestamp(checker: Checker, node: FunctionCall) -> Typed:
     written = node.arguments[0]
     if not isinstance(written, Literal) or not isinstance(written.value, str):
         raise fail(node, "timestamp() takes a literal string", f"write {_EXAMPLES['timestamp']}")
@@ -82,7 +82,7 @@ def _timestamp(checker: Checker, node: Call) -> Typed:
     return Constant(node, TIMESTAMP, value)
 
 
-def _int(checker: Checker, node: Call) -> Typed:
+def _int(checker: Checker, node: FunctionCall) -> Typed:
     tree = checker.scalar(node.arguments[0])
     if is_integer(tree.type):
         return tree
@@ -91,7 +91,7 @@ def _int(checker: Checker, node: Call) -> Typed:
     raise fail(node, f"{tree.type.phrase} cannot be converted to an int the same way everywhere")
 
 
-def _double(checker: Checker, node: Call) -> Typed:
+def _double(checker: Checker, node: FunctionCall) -> Typed:
     tree = checker.scalar(node.arguments[0])
     if tree.type is DOUBLE:
         return tree
@@ -100,7 +100,7 @@ def _double(checker: Checker, node: Call) -> Typed:
     raise fail(node, f"{tree.type.phrase} cannot be converted to a double the same way everywhere")
 
 
-def _string(checker: Checker, node: Call) -> Typed:
+def _string(checker: Checker, node: FunctionCall) -> Typed:
     tree = checker.scalar(node.arguments[0])
     if tree.type is STRING:
         return tree
@@ -111,7 +111,7 @@ def _string(checker: Checker, node: Call) -> Typed:
     raise fail(node, f"{tree.type.phrase} is not written the same way everywhere, so string() cannot convert it")
 
 
-def _macro(checker: Checker, node: Call) -> Typed:
+def _macro(checker: Checker, node: FunctionCall) -> Typed:
     container, name = checker.value(node.arguments[0]), node.arguments[1]
     if not isinstance(container.type, ListType):
         raise fail(node, f"{node.function}() is for lists, this is {container.type.phrase}")
@@ -128,7 +128,7 @@ def _macro(checker: Checker, node: Call) -> Typed:
     return Macro(node, node.function == "all", container, name.name, body)
 
 
-_Function = Callable[["Checker", Call], Typed]
+_Function = Callable[["Checker", FunctionCall], Typed]
 _FUNCTIONS: dict[str, tuple[str, int, _Function]] = {
     "has": ("global", 1, _has),
     "size": ("both", 1, _size),

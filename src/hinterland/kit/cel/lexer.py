@@ -14,7 +14,7 @@ MAX_LENGTH = 8192
 END, NAME, INTEGER, DOUBLE, TEXT, BYTES, SIGN = "end", "name", "integer", "double", "string", "bytes", "sign"
 
 
-class Token:
+class Lexeme:
     """One token: its kind, its value (decoded for literals) and where it stands."""
 
     __slots__ = ("end", "kind", "start", "value")
@@ -52,12 +52,12 @@ _HINTS = {
 }
 
 
-def tokens(source: str) -> list[Token]:
+def tokens(source: str) -> list[Lexeme]:
     """All tokens of ``source`` and an end token; ``CelError`` where something is none."""
     if len(source) > MAX_LENGTH:
         message = f"the expression has {len(source):,} characters, at most {MAX_LENGTH:,} are possible"
         raise CelError(message, source, MAX_LENGTH)
-    found: list[Token] = []
+    found: list[Lexeme] = []
     at = 0
     while at < len(source):
         match = _TOKEN.match(source, at)
@@ -70,8 +70,8 @@ def tokens(source: str) -> list[Token]:
         elif match["number"] is not None:
             found.append(_number(source, match))
         elif match["space"] is None:
-            found.append(Token(NAME if match["name"] else SIGN, match[0], match.start(), at))
-    found.append(Token(END, "", len(source), len(source)))
+            found.append(Lexeme(NAME if match["name"] else SIGN, match[0], match.start(), at))
+    found.append(Lexeme(END, "", len(source), len(source)))
     return found
 
 
@@ -83,21 +83,21 @@ def _strange(source: str, at: int) -> CelError:
     return CelError(f'"{source[at:end]}" is not part of the language', source, at, end, _HINTS.get(sign, ""))
 
 
-def _number(source: str, match: re.Match[str]) -> Token:
+def _number(source: str, match: re.Match[str]) -> Lexeme:
     text, start, end = match["number"], match.start(), match.end()
     if match["suffix"]:
         hint = "write it without u; there are no unsigned integers" if match["suffix"] in "uU" else ""
         raise CelError(f'"{match[0]}" is not a number', source, start, end, hint)
     if text[:2] in ("0x", "0X"):
-        return Token(INTEGER, int(text, 16), start, end)
+        return Lexeme(INTEGER, int(text, 16), start, end)
     if text.isdigit():
         if len(text) > 30:
             raise CelError("this number is too big for a 64-bit integer", source, start, end)
-        return Token(INTEGER, int(text), start, end)
+        return Lexeme(INTEGER, int(text), start, end)
     value = float(text)
     if value == float("inf"):
         raise CelError("this number is too big for a double", source, start, end)
-    return Token(DOUBLE, value, start, end)
+    return Lexeme(DOUBLE, value, start, end)
 
 
 @cache
@@ -108,7 +108,7 @@ def _inside(quote: str, is_raw: bool) -> re.Pattern[str]:
     return re.compile(f"(?:{plain}|{escape})*")
 
 
-def _string(source: str, match: re.Match[str]) -> Token:
+def _string(source: str, match: re.Match[str]) -> Lexeme:
     prefix, quote, start = match["prefix"].lower(), match["quote"], match.start()
     if prefix in ("rr", "bb"):
         raise CelError(f'"{match["prefix"]}" is not a prefix of strings', source, start, match.end())
@@ -118,4 +118,4 @@ def _string(source: str, match: re.Match[str]) -> Token:
         raise CelError(f"the string that begins here is not closed with {quote}", source, start, match.end())
     raw = source[match.end() : at]
     value = unescape(raw, source, match.end(), is_raw="r" in prefix, is_bytes="b" in prefix)
-    return Token(BYTES if "b" in prefix else TEXT, value, start, at + len(quote))
+    return Lexeme(BYTES if "b" in prefix else TEXT, value, start, at + len(quote))

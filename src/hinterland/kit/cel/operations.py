@@ -18,7 +18,7 @@ _IN_RANGE = f"BETWEEN {LOWEST} AND {HIGHEST}"
 _LOWEST_BY_MINUS_ONE = f"({{0}} = {LOWEST} AND {{1}} = -1)"
 
 
-class Operation:
+class Operator:
     """A strict operation: its Python function and its SQL templates."""
 
     __slots__ = ("name", "postgres", "python", "sqlite")
@@ -32,17 +32,17 @@ class Operation:
 
 # ---------------------------------------------------------------- comparison, logic
 
-EQUAL = Operation("==", operator.eq, "{0} = {1}")
-UNEQUAL = Operation("!=", operator.ne, "{0} <> {1}")
-LESS = Operation("<", operator.lt, "{0} < {1}")
-LESS_EQUAL = Operation("<=", operator.le, "{0} <= {1}")
-GREATER = Operation(">", operator.gt, "{0} > {1}")
-GREATER_EQUAL = Operation(">=", operator.ge, "{0} >= {1}")
-NOT = Operation("!", operator.not_, "NOT {0}")
+EQUAL = Operator("==", operator.eq, "{0} = {1}")
+UNEQUAL = Operator("!=", operator.ne, "{0} <> {1}")
+LESS = Operator("<", operator.lt, "{0} < {1}")
+LESS_EQUAL = Operator("<=", operator.le, "{0} <= {1}")
+GREATER = Operator(">", operator.gt, "{0} > {1}")
+GREATER_EQUAL = Operator(">=", operator.ge, "{0} >= {1}")
+NOT = Operator("!", operator.not_, "NOT {0}")
 
 COMPARISONS = {o.name: o for o in (EQUAL, UNEQUAL, LESS, LESS_EQUAL, GREATER, GREATER_EQUAL)}
 TEXT_COMPARISONS = {
-    o.name: o if o in (EQUAL, UNEQUAL) else Operation(o.name, o.python, o.sqlite, f'{{0}} {o.name} {{1}} COLLATE "C"')
+    o.name: o if o in (EQUAL, UNEQUAL) else Operator(o.name, o.python, o.sqlite, f'{{0}} {o.name} {{1}} COLLATE "C"')
     for o in COMPARISONS.values()
 }
 """Text is ordered by code point: SQLite's BINARY and PostgreSQL's "C" compare UTF-8 octets, which is the same order."""
@@ -57,9 +57,9 @@ def _bounded_integer(result: int) -> int | None:
     return result if LOWEST <= result <= HIGHEST else None
 
 
-def _integer(name: str, python: Callable[[int, int], int]) -> Operation:
+def _integer(name: str, python: Callable[[int, int], int]) -> Operator:
     # SQLite answers a real where an integer would overflow; PostgreSQL fails, so it is asked in numeric first.
-    return Operation(
+    return Operator(
         name,
         lambda a, b: _bounded_integer(python(a, b)),
         f"CASE WHEN typeof({{0}} {name} {{1}}) = 'integer' THEN {{0}} {name} {{1}} END",
@@ -86,10 +86,10 @@ INTEGER_ARITHMETIC = {
     "+": _integer("+", operator.add),
     "-": _integer("-", operator.sub),
     "*": _integer("*", operator.mul),
-    "/": Operation("/", _divide, _DIVIDING % "/"),
-    "%": Operation("%", _remainder, _DIVIDING % "%"),
+    "/": Operator("/", _divide, _DIVIDING % "/"),
+    "%": Operator("%", _remainder, _DIVIDING % "%"),
 }
-NEGATE_INTEGER = Operation("-", lambda a: _bounded_integer(-a), f"CASE WHEN {{0}} <> {LOWEST} THEN -{{0}} END")
+NEGATE_INTEGER = Operator("-", lambda a: _bounded_integer(-a), f"CASE WHEN {{0}} <> {LOWEST} THEN -{{0}} END")
 
 
 # ---------------------------------------------------------------- doubles
@@ -100,7 +100,7 @@ def is_factor(value: float) -> bool:
     return value == 0 or SMALLEST_FACTOR <= abs(value) <= GREATEST_FACTOR
 
 
-FACTOR = Operation(
+FACTOR = Operator(
     "double",
     lambda a: a if is_factor(a) else None,
     f"CASE WHEN {{0}} = 0 OR abs({{0}}) BETWEEN {SMALLEST_FACTOR} AND {GREATEST_FACTOR} THEN {{0}} END",
@@ -109,12 +109,12 @@ FACTOR = Operation(
 infinity and zero. Beyond these magnitudes, and for a division by zero, the answer is an error everywhere."""
 
 DOUBLE_ARITHMETIC = {
-    "+": Operation("+", operator.add, "{0} + {1}"),
-    "-": Operation("-", operator.sub, "{0} - {1}"),
-    "*": Operation("*", operator.mul, "{0} * {1}"),
-    "/": Operation("/", lambda a, b: a / b if b else None, "{0} / NULLIF({1}, 0)"),
+    "+": Operator("+", operator.add, "{0} + {1}"),
+    "-": Operator("-", operator.sub, "{0} - {1}"),
+    "*": Operator("*", operator.mul, "{0} * {1}"),
+    "/": Operator("/", lambda a, b: a / b if b else None, "{0} / NULLIF({1}, 0)"),
 }
-NEGATE_DOUBLE = Operation("-", operator.neg, "-{0}")
+NEGATE_DOUBLE = Operator("-", operator.neg, "-{0}")
 
 
 # ---------------------------------------------------------------- conversion
@@ -126,10 +126,10 @@ def _truncate(value: float) -> int | None:
 
 _TRUNCATING = "CASE WHEN {0} > -9223372036854775808.0 AND {0} < 9223372036854775808.0 THEN %s END"
 
-TO_DOUBLE = Operation("double", float, "CAST({0} AS REAL)", "CAST({0} AS double precision)")
-TO_INTEGER = Operation("int", _truncate, _TRUNCATING % "CAST({0} AS INTEGER)", _TRUNCATING % "trunc({0})::bigint")
-INTEGER_TEXT = Operation("string", str, "CAST({0} AS TEXT)")
-BOOLEAN_TEXT = Operation(
+TO_DOUBLE = Operator("double", float, "CAST({0} AS REAL)", "CAST({0} AS double precision)")
+TO_INTEGER = Operator("int", _truncate, _TRUNCATING % "CAST({0} AS INTEGER)", _TRUNCATING % "trunc({0})::bigint")
+INTEGER_TEXT = Operator("string", str, "CAST({0} AS TEXT)")
+BOOLEAN_TEXT = Operator(
     "string", lambda a: "true" if a else "false", "CASE {0} WHEN TRUE THEN 'true' WHEN FALSE THEN 'false' END"
 )
 
@@ -152,15 +152,15 @@ def _octets(text: str) -> bytes:
 
 _ENDS = "length({0}) >= length({1}) AND substr({0}, length({0}) - length({1}) + 1) = {1}"
 
-CONCATENATE = Operation("+", operator.add, "{0} || {1}")
-CONTAINS = Operation("contains", operator.contains, "instr({0}, {1}) > 0", "strpos({0}, {1}) > 0")
-STARTS = Operation("startsWith", str.startswith, "substr({0}, 1, length({1})) = {1}", "starts_with({0}, {1})")
-ENDS = Operation("endsWith", str.endswith, _ENDS, "right({0}, length({1})) = {1}")
-LOWER = Operation("lowerAscii", _lower, "lower({0})", 'lower({0} COLLATE "C")')
-UPPER = Operation("upperAscii", _upper, "upper({0})", 'upper({0} COLLATE "C")')
-TEXT_SIZE = Operation("size", len, "length({0})")
-LIST_SIZE = Operation("size", len, "json_array_length({0})", "jsonb_array_length({0})")
-BETWEEN = Operation(
+CONCATENATE = Operator("+", operator.add, "{0} || {1}")
+CONTAINS = Operator("contains", operator.contains, "instr({0}, {1}) > 0", "strpos({0}, {1}) > 0")
+STARTS = Operator("startsWith", str.startswith, "substr({0}, 1, length({1})) = {1}", "starts_with({0}, {1})")
+ENDS = Operator("endsWith", str.endswith, _ENDS, "right({0}, length({1})) = {1}")
+LOWER = Operator("lowerAscii", _lower, "lower({0})", 'lower({0} COLLATE "C")')
+UPPER = Operator("upperAscii", _upper, "upper({0})", 'upper({0} COLLATE "C")')
+TEXT_SIZE = Operator("size", len, "length({0})")
+LIST_SIZE = Operator("size", len, "json_array_length({0})", "jsonb_array_length({0})")
+BETWEEN = Operator(
     "startsWith",
     lambda a, low, high: low <= a < high,
     "{0} >= {1} AND {0} < {2}",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hinterland.kit.cel import lexer
 from hinterland.kit.cel.errors import CelError
-from hinterland.kit.cel.lexer import Token
-from hinterland.kit.cel.tree import Call, Index, Literal, Name, Node, Select, Sequence
+from hinterland.kit.cel.lexer import Lexeme
+from hinterland.kit.cel.tree import FunctionCall, Index, Literal, Name, Node, Select, Sequence
 
 MAX_DEPTH = 64
 """How deep brackets and operators may be nested."""
@@ -51,7 +51,7 @@ class _Parser:
 
     # ------------------------------------------------------------------ tokens
 
-    def advance(self) -> Token:
+    def advance(self) -> Lexeme:
         token = self.token
         self.position += 1
         self.token = self.tokens[min(self.position, len(self.tokens) - 1)]
@@ -60,7 +60,7 @@ class _Parser:
     def is_at(self, sign: str) -> bool:
         return self.token.kind == lexer.SIGN and self.token.value == sign
 
-    def expect(self, sign: str, opened: Token | None = None) -> Token:
+    def expect(self, sign: str, opened: Lexeme | None = None) -> Lexeme:
         if not self.is_at(sign):
             if opened is not None and self.token.kind == lexer.END:
                 raise CelError(f'this "{opened.value}" is never closed', self.source, opened.start, opened.end)
@@ -113,24 +113,24 @@ class _Parser:
         if operator in ("&&", "||"):
             return self.chain(left, operator, strength, depth)
         right = self.expression(strength, depth + 1)
-        is_relation = isinstance(left, Call) and _BINARY.get(left.function) == _RELATION
+        is_relation = isinstance(left, FunctionCall) and _BINARY.get(left.function) == _RELATION
         if strength == _RELATION and is_relation and left not in self.grouped:
             hint = 'join two comparisons with "&&"'
             raise CelError("comparisons cannot be chained", self.source, left.start, right.end, hint)
-        return self.made(Call(self.source, left.start, right.end, operator, (left, right)))
+        return self.made(FunctionCall(self.source, left.start, right.end, operator, (left, right)))
 
     def ternary(self, condition: Node, depth: int) -> Node:
         then = self.expression(0, depth + 1)
         self.expect(":")
         otherwise = self.expression(0, depth + 1)
-        return self.made(Call(self.source, condition.start, otherwise.end, "?:", (condition, then, otherwise)))
+        return self.made(FunctionCall(self.source, condition.start, otherwise.end, "?:", (condition, then, otherwise)))
 
     def chain(self, left: Node, operator: str, strength: int, depth: int) -> Node:
         terms = [left, self.expression(strength, depth + 1)]
         while self.is_at(operator):
             self.advance()
             terms.append(self.expression(strength, depth + 1))
-        return self.made(Call(self.source, left.start, terms[-1].end, operator, tuple(terms)))
+        return self.made(FunctionCall(self.source, left.start, terms[-1].end, operator, tuple(terms)))
 
     def prefix(self, depth: int) -> Node:
         token = self.token
@@ -140,13 +140,13 @@ class _Parser:
         if token.value == "-" and self.token.kind in (lexer.INTEGER, lexer.DOUBLE):
             return self.negative(token, depth)
         operand = self.expression(_UNARY, depth + 1)
-        return self.made(Call(self.source, token.start, operand.end, f"{token.value}_", (operand,)))
+        return self.made(FunctionCall(self.source, token.start, operand.end, f"{token.value}_", (operand,)))
 
-    def negative(self, minus: Token, depth: int) -> Node:
+    def negative(self, minus: Lexeme, depth: int) -> Node:
         """A negative number is one literal, so that the lowest 64-bit integer can be written."""
         number = self.token
         sign = -1 if isinstance(number.value, int | float) else 1
-        self.token = Token(number.kind, sign * number.value, minus.start, number.end)  # type: ignore[operator]
+        self.token = Lexeme(number.kind, sign * number.value, minus.start, number.end)  # type: ignore[operator]
         return self.member(depth)
 
     def member(self, depth: int) -> Node:
@@ -164,10 +164,10 @@ class _Parser:
         if not self.is_at("("):
             return self.made(Select(self.source, operand.start, token.end, operand, str(token.value)))
         arguments, end = self.arguments(")", depth)
-        call = Call(self.source, operand.start, end, str(token.value), (operand, *arguments), is_method=True)
+        call = FunctionCall(self.source, operand.start, end, str(token.value), (operand, *arguments), is_method=True)
         return self.made(call)
 
-    def index(self, operand: Node, opened: Token, depth: int) -> Node:
+    def index(self, operand: Node, opened: Lexeme, depth: int) -> Node:
         index = self.expression(0, depth + 1)
         end = self.expect("]", opened).end
         return self.made(Index(self.source, operand.start, end, operand, index))
@@ -208,7 +208,7 @@ class _Parser:
         self.grouped.add(inner)
         return inner
 
-    def literal(self, token: Token) -> Node:
+    def literal(self, token: Lexeme) -> Node:
         self.advance()
         if token.kind == lexer.INTEGER and not -(2**63) <= int(str(token.value)) < 2**63:
             raise CelError("this number is too big for a 64-bit integer", self.source, token.start, token.end)
@@ -227,4 +227,4 @@ class _Parser:
         if not self.is_at("("):
             return self.made(Name(self.source, token.start, token.end, name))
         arguments, end = self.arguments(")", depth)
-        return self.made(Call(self.source, token.start, end, name, tuple(arguments)))
+        return self.made(FunctionCall(self.source, token.start, end, name, tuple(arguments)))

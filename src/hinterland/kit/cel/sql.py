@@ -37,7 +37,7 @@ _OPERAND = re.compile(r"\{(\d)\}")
 _QUALIFIED = re.compile(r'(?:[A-Za-z_][\w$]*|"[^"]+")(?:\.(?:[A-Za-z_][\w$]*|"[^"]+"))+')
 
 
-class Hole:
+class Parameter:
     """A parameter: what is evaluated for it, and its type.
 
     Elements of another kind than a list's are NULL, and left out where the list ``is_searched``: nothing equals them.
@@ -52,7 +52,7 @@ class Hole:
         self.read = reader(kind.element) if isinstance(kind, ListType) else None
 
 
-Piece = str | Hole
+Piece = str | Parameter
 Fragment = tuple[Piece, ...]
 
 
@@ -63,24 +63,24 @@ class Sql:
     NULL deny.
     """
 
-    __slots__ = ("_bind_list", "holes", "next_number", "text")
+    __slots__ = ("_bind_list", "next_number", "parameters", "text")
 
-    def __init__(self, text: str, holes: Sequence[Hole], next_number: int, dialect: Dialect) -> None:
+    def __init__(self, text: str, parameters: Sequence[Parameter], next_number: int, dialect: Dialect) -> None:
         self.text = text
-        self.holes = tuple(holes)
+        self.parameters = tuple(parameters)
         self.next_number = next_number
         self._bind_list = dialect.bind_list
 
     def bind(self, variables: Variables | None = None) -> list[object]:
         """The parameters for given variables (``{"auth": …}``; the record is not needed); None is NULL."""
         values = variables or {}
-        return [self._bound(hole, hole.evaluate(values)) for hole in self.holes]
+        return [self._bound(parameter, parameter.evaluate(values)) for parameter in self.parameters]
 
-    def _bound(self, hole: Hole, value: object) -> object:
-        if hole.read is None or value is None:
+    def _bound(self, parameter: Parameter, value: object) -> object:
+        if parameter.read is None or value is None:
             return value
-        elements = [hole.read(element) for element in value]  # type: ignore[attr-defined]
-        if hole.is_searched:
+        elements = [parameter.read(element) for element in value]  # type: ignore[attr-defined]
+        if parameter.is_searched:
             elements = [element for element in elements if element is not None]
         return self._bind_list(elements)
 
@@ -105,18 +105,18 @@ def to_sql(
 
 def _render(fragment: Fragment, dialect: Dialect, start: int) -> Sql:
     pieces: list[str] = []
-    holes: list[Hole] = []
+    parameters: list[Parameter] = []
     is_numbered = dialect.placeholder(1, BOOL) != dialect.placeholder(2, BOOL)
-    numbers: dict[Hole, int] = {}
+    numbers: dict[Parameter, int] = {}
     for piece in fragment:
         if isinstance(piece, str):
             pieces.append(piece)
             continue
         if not is_numbered or piece not in numbers:
-            numbers[piece] = start + len(holes)
-            holes.append(piece)
+            numbers[piece] = start + len(parameters)
+            parameters.append(piece)
         pieces.append(dialect.placeholder(numbers[piece], piece.kind))
-    return Sql("".join(pieces), holes, start + len(holes), dialect)
+    return Sql("".join(pieces), parameters, start + len(parameters), dialect)
 
 
 def _fill(template: str, arguments: Sequence[Fragment]) -> Fragment:
@@ -131,7 +131,7 @@ def _fill(template: str, arguments: Sequence[Fragment]) -> Fragment:
 
 
 def _is_atom(fragment: Fragment) -> bool:
-    return len(fragment) == 1 and (isinstance(fragment[0], Hole) or bool(_QUALIFIED.fullmatch(fragment[0])))
+    return len(fragment) == 1 and (isinstance(fragment[0], Parameter) or bool(_QUALIFIED.fullmatch(fragment[0])))
 
 
 def _apply(template: str, arguments: Sequence[Fragment]) -> Fragment:
@@ -156,18 +156,18 @@ class _Writer:
         self.resolver = resolver
         self.variable = variable
         self.element: str | None = None
-        self.holes: dict[tuple[object, ...], Hole] = {}
+        self.parameters: dict[tuple[object, ...], Parameter] = {}
 
     def write(self, tree: Typed, is_exact: bool) -> Fragment:
         """A tree; if not ``is_exact``, false and NULL may stand for one another."""
         if self.variable not in tree.variables and self.element not in tree.variables:
-            return self.hole(tree)
+            return self.parameter(tree)
         return _WRITERS[type(tree)](self, tree, is_exact)
 
     def exact(self, tree: Typed) -> Fragment:
         return self.write(tree, True)
 
-    def hole(self, tree: Typed) -> Fragment:
+    def parameter(self, tree: Typed) -> Fragment:
         """What does not read the record: a parameter, or a literal boolean as such."""
         if isinstance(tree, Constant):
             if tree.type is BOOL:
@@ -175,13 +175,13 @@ class _Writer:
             return (self.shared((tree.type, repr(tree.value)), tree),)
         if isinstance(tree, Path):
             return (self.shared((tree.type, tree.variable, tree.fields), tree),)
-        return (Hole(evaluator(tree), tree.type),)
+        return (Parameter(evaluator(tree), tree.type),)
 
-    def shared(self, key: tuple[object, ...], tree: Typed) -> Hole:
+    def shared(self, key: tuple[object, ...], tree: Typed) -> Parameter:
         """One parameter for the same literal or path, however often it is read."""
-        if key not in self.holes:
-            self.holes[key] = Hole(evaluator(tree), tree.type)
-        return self.holes[key]
+        if key not in self.parameters:
+            self.parameters[key] = Parameter(evaluator(tree), tree.type)
+        return self.parameters[key]
 
     # ------------------------------------------------------------------ leaves
 
@@ -211,7 +211,7 @@ class _Writer:
 
     def apply(self, tree: Apply, is_exact: bool) -> Fragment:
         operation, arguments = tree.operation, [self.exact(argument) for argument in tree.arguments]
-        if operation.name in operations.MIRRORED and isinstance(arguments[0][0], Hole) and len(arguments[0]) == 1:
+        if operation.name in operations.MIRRORED and isinstance(arguments[0][0], Parameter) and len(arguments[0]) == 1:
             table = operations.TEXT_COMPARISONS if operation in _TEXT else operations.COMPARISONS
             operation, arguments = table[operations.MIRRORED[operation.name]], arguments[::-1]
         return _apply(self.dialect.operation(operation), arguments)
@@ -238,7 +238,7 @@ class _Writer:
             searched = self.exact(container)
             test = templates.get(f"in column of {container.type.element}", templates["in column"])
         else:
-            searched = (Hole(evaluator(container), container.type, is_searched=True),)
+            searched = (Parameter(evaluator(container), container.type, is_searched=True),)
             test = templates["in bound"]
         if is_exact:
             test = f"CASE WHEN {{0}} IS NULL OR {{1}} IS NULL THEN NULL ELSE {test} END"
@@ -250,8 +250,8 @@ class _Writer:
         assert isinstance(values, tuple)
         if not values:
             return _apply("CASE WHEN {0} IS NOT NULL THEN FALSE END", [item])
-        holes = [self.hole(Constant(container.origin, kind, value)) for value in values]
-        return _listed(item, holes)
+        parameters = [self.parameter(Constant(container.origin, kind, value)) for value in values]
+        return _listed(item, parameters)
 
     def member_of_items(self, item: Fragment, container: Items, is_exact: bool) -> Fragment:
         elements = [self.exact(element) for element in container.elements]

@@ -1,6 +1,6 @@
 """The tree that the parser makes: what was written, nothing decided yet.
 
-Every operator is a ``Call`` with the operator's sign as function (``&&`` and ``||`` with two or more arguments,
+Every operator is a ``FunctionCall`` with the operator's sign as function (``&&`` and ``||`` with two or more arguments,
 ``?:`` with three, ``has`` with one). Each node knows its place in the source, so that messages show the user's words.
 """
 
@@ -94,7 +94,7 @@ class Sequence(Node):
         return self.items
 
 
-class Call(Node):
+class FunctionCall(Node):
     """A function, a method (its receiver is the first argument) or an operator."""
 
     __slots__ = ("arguments", "function", "is_method")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hinterland.kit.cel.operations import Operation
+from hinterland.kit.cel.operations import Operator
 from hinterland.kit.cel.tree import Node
 from hinterland.kit.cel.types import BOOL, Type
 
@@ -98,7 +98,7 @@ class Apply(Typed):
 
     __slots__ = ("arguments", "operation")
 
-    def __init__(self, origin: Node, kind: Type, operation: Operation, arguments: tuple[Typed, ...]) -> None:
+    def __init__(self, origin: Node, kind: Type, operation: Operator, arguments: tuple[Typed, ...]) -> None:
         super().__init__(origin, kind, *arguments)
         self.operation = operation
         self.arguments = arguments

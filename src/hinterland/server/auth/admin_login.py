@@ -11,7 +11,7 @@ from hinterland.server.auth.opening import admin_profile, answer, new_account
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.auth.signup import taken
 from hinterland.server.security.sessions import ADMIN
-from hinterland.server.storage.system import Expect, LostRace, Put
+from hinterland.server.storage.system import Expect, PreconditionFailed, Put
 
 
 async def log_in(accounts: Accounts, body: object, address: str) -> Session:
@@ -35,6 +35,6 @@ async def create_admin(accounts: Accounts, email: str, password: str) -> str:
     row = new_account(f"{ADMIN}{new_id(now)}", comparable(email), encoded, now, is_admin=True)
     try:
         await accounts.submit([], [Expect("_accounts", {"email": row["email"]}, None), Put("_accounts", row)])
-    except LostRace:
+    except PreconditionFailed:
         raise taken() from None
     return str(row["id"])

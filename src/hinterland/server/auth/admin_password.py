@@ -6,7 +6,7 @@ from hinterland.contract.errors import Refusal
 from hinterland.server.auth.forms import comparable
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.auth.password import new_password, with_password
-from hinterland.server.storage.system import Expect, LostRace
+from hinterland.server.storage.system import Expect, PreconditionFailed
 
 
 async def reset_password(accounts: Accounts, email: str, password: str) -> None:
@@ -23,7 +23,7 @@ async def reset_password(accounts: Accounts, email: str, password: str) -> None:
     same = Expect("_accounts", {"id": account["id"]}, key)
     try:
         await accounts.submit([], [same, *with_password(account, encoded, accounts.clock.now())])
-    except LostRace:
+    except PreconditionFailed:
         raise _unknown(email) from None
 
 

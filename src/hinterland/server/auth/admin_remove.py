@@ -7,7 +7,7 @@ from hinterland.server.auth.admin_list import admin_rows
 from hinterland.server.auth.forms import comparable
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.security.sessions import erasing
-from hinterland.server.storage.system import Expect, LostRace, Row
+from hinterland.server.storage.system import Expect, PreconditionFailed, Row
 
 _TRIES = 3
 
@@ -22,14 +22,15 @@ async def remove_admin(accounts: Accounts, email: str, *, is_forced: bool = Fals
             raise Refusal("not_found", f"there is no administrator {email[:254]}; list them to see who is one")
         try:
             await remove(accounts, account, is_forced=is_forced)
-        except LostRace:
+        except PreconditionFailed:
             continue  # another administrator was removed or changed in between: look again
         return
     raise Refusal("unavailable", "administrators are changed by others at once; retry", retry_after=1.0)
 
 
 async def remove(accounts: Accounts, account: Row, *conditions: Expect, is_forced: bool = False) -> None:
-    """Delete an administrator's account while `conditions` hold. Raises `conflict` for the last one, and `LostRace`."""
+    """Delete an administrator's account while `conditions` hold. Raises `conflict` for the last one, and
+    `PreconditionFailed`."""
     others = [row for row in await admin_rows(accounts) if row["id"] != account["id"]]
     if not others and not is_forced:
         raise Refusal(

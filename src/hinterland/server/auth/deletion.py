@@ -8,7 +8,7 @@ from hinterland.server.auth.admin_remove import remove
 from hinterland.server.auth.confirmation import changed_meanwhile, confirmed, unchanged
 from hinterland.server.auth.forms import form, require
 from hinterland.server.auth.parts import Accounts
-from hinterland.server.storage.system import LostRace
+from hinterland.server.storage.system import PreconditionFailed
 
 
 async def delete_account(accounts: Accounts, principal: Principal, body: object) -> None:
@@ -26,5 +26,5 @@ async def delete_account(accounts: Accounts, principal: Principal, body: object)
         else:
             write = Write(act="delete", collection="users", id=principal.id)
             await accounts.submit([write], [unchanged(account)])
-    except LostRace:
+    except PreconditionFailed:
         raise changed_meanwhile() from None

@@ -12,7 +12,7 @@ from hinterland.server.auth.forms import comparable, email_problems, form, requi
 from hinterland.server.auth.me import me
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.auth.signup import submit_with_email, taken
-from hinterland.server.storage.system import Amend, LostRace, RowAct
+from hinterland.server.storage.system import Amend, PreconditionFailed, RowAct
 
 
 async def change_email(accounts: Accounts, principal: Principal, body: object) -> str:
@@ -36,7 +36,7 @@ async def change_email(accounts: Accounts, principal: Principal, body: object) -
     ]
     try:
         await submit_with_email(accounts, comparable(email), _profile(accounts, principal, email), acts)
-    except LostRace:
+    except PreconditionFailed:
         raise changed_meanwhile() from None
     return await me(accounts, principal)
 

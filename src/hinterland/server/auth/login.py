@@ -10,7 +10,7 @@ from hinterland.server.auth.forms import credentials
 from hinterland.server.auth.known_addresses import knowing, known_address
 from hinterland.server.auth.opening import Opening, answer, open_session, profile
 from hinterland.server.auth.parts import Accounts
-from hinterland.server.storage.system import Amend, Expect, LostRace, Row, RowAct
+from hinterland.server.storage.system import Amend, Expect, PreconditionFailed, Row, RowAct
 
 
 async def log_in(accounts: Accounts, body: object, address: str) -> Session:
@@ -59,7 +59,7 @@ async def begin(accounts: Accounts, account: Row, password: str, besides: Sequen
     acts: list[RowAct] = [unchanged, *await _rehash(accounts, account, password), *opening.acts, *besides]
     try:
         await accounts.submit([], acts)
-    except LostRace:
+    except PreconditionFailed:
         raise wrong() from None
     return opening
 

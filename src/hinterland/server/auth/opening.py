@@ -30,7 +30,7 @@ class Opening(NamedTuple):
 def open_session(accounts: Accounts, account: str | Assigned) -> Opening:
     """A new session of an account."""
     now = accounts.clock.now()
-    session, token = new_id(now), refresh.new_token(refresh.mark_of(accounts.storage.lineage))
+    session, token = new_id(now), refresh.new_token(refresh.mark_of(accounts.storage.database_id))
     return Opening(session, token, refresh.opened(account, session, token, now, accounts.settings.session_seconds))
 
 

@@ -8,20 +8,20 @@ from typing import Protocol
 
 from hinterland.contract.changes import Write
 from hinterland.contract.identity import Principal, RecordId
-from hinterland.contract.records import Collection, Shape
+from hinterland.contract.records import Collection, CompiledCollection
 from hinterland.kit.clock import Clock
 from hinterland.server.security.keys import Keys
 from hinterland.server.security.limits import LoginLimits
 from hinterland.server.security.passwords import Passwords
 from hinterland.server.security.sessions import Sessions
-from hinterland.server.security.tokens import Tokens
+from hinterland.server.security.tokens import TokenIssuer
 from hinterland.server.settings import AuthSettings
 from hinterland.server.storage.protocol import Snapshot, Storage, StoredRecord
 from hinterland.server.storage.system import RowAct
 
 
 class Submit(Protocol):
-    """The write path, for writes that no rule judges: all of it happens, or nothing. Raises `LostRace`."""
+    """The write path, for writes that no rule judges: all of it happens, or nothing. Raises `PreconditionFailed`."""
 
     async def __call__(self, writes: Sequence[Write], acts: Sequence[RowAct]) -> Sequence[StoredRecord | None]:
         """The records after the writes, in order, once they are durable."""
@@ -38,7 +38,7 @@ class Accounts:
     the id and revision of each user's record with an e-mail address."""
 
     storage: Storage
-    users: Shape
+    users: CompiledCollection
     submit: Submit
     wire: Wire
     holders: Holders
@@ -47,7 +47,7 @@ class Accounts:
     keys: Keys
     passwords: Passwords
     sessions: Sessions
-    tokens: Tokens
+    tokens: TokenIssuer
     limits: LoginLimits
 
     @classmethod
@@ -66,8 +66,8 @@ class Accounts:
         await keys.load()
         sessions = Sessions(storage, users, clock)
         return cls(
-            storage, Shape(users), submit, wire, holders, clock, settings, keys, Passwords(settings), sessions,
-            Tokens(keys, sessions.find, clock, settings), LoginLimits(settings, clock),
+            storage, CompiledCollection(users), submit, wire, holders, clock, settings, keys, Passwords(settings),
+            sessions, TokenIssuer(keys, sessions.find, clock, settings), LoginLimits(settings, clock),
         )  # fmt: skip
 
     def close(self) -> None:

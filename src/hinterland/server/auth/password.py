@@ -8,7 +8,7 @@ from hinterland.server.auth.confirmation import changed_meanwhile, confirmed, un
 from hinterland.server.auth.forms import form, require
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.security.sessions import account_subject
-from hinterland.server.storage.system import Amend, Expect, LostRace, Row, RowAct, Signal
+from hinterland.server.storage.system import Amend, Expect, Invalidation, PreconditionFailed, Row, RowAct
 
 
 async def change_password(accounts: Accounts, principal: Principal, body: object) -> None:
@@ -29,7 +29,7 @@ async def change_password(accounts: Accounts, principal: Principal, body: object
     ]
     try:
         await accounts.submit([], acts)
-    except LostRace:
+    except PreconditionFailed:
         raise changed_meanwhile() from None
 
 
@@ -50,5 +50,5 @@ def with_password(account: Row, encoded: str, now: float) -> list[RowAct]:
     return [
         Amend("_accounts", {"id": account["id"]}, {"password": encoded}),
         Amend("_sessions", {"account": account["id"], "ended": None}, {"ended": now}),
-        Signal(account_subject(account["id"])),
+        Invalidation(account_subject(account["id"])),
     ]

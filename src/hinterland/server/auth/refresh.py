@@ -15,7 +15,7 @@ from hinterland.server.auth.opening import admin_profile, answer, profile
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.security import refresh as tokens
 from hinterland.server.security.refresh import Facts, Repeat, Reuse, Rotate
-from hinterland.server.storage.system import LostRace, Row
+from hinterland.server.storage.system import PreconditionFailed, Row
 
 log = logging.getLogger("hinterland.auth")
 _TRIES = 5
@@ -29,7 +29,7 @@ async def refresh(accounts: Accounts, body: object) -> Session:
     for _ in range(_TRIES):
         try:
             return await _exchange(accounts, fields["refresh_token"])
-        except LostRace:
+        except PreconditionFailed:
             continue  # somebody exchanged the token or ended the session in between: look again
     raise Refusal("unavailable", "many requests renew this session at once: try again", retry_after=1.0)
 
@@ -40,7 +40,7 @@ async def _exchange(accounts: Accounts, token: str) -> Session:
     decision = tokens.decide(facts, now, lifetime=lifetime)
     match decision:
         case Rotate(_, session):
-            successor = tokens.new_token(tokens.mark_of(accounts.storage.lineage))
+            successor = tokens.new_token(tokens.mark_of(accounts.storage.database_id))
             account, user = await _owner(accounts, session)
             await accounts.submit([], tokens.rotated(decision, token, successor, now, lifetime))
         case Repeat(successor, session):
@@ -50,7 +50,7 @@ async def _exchange(accounts: Accounts, token: str) -> Session:
             await accounts.submit([], tokens.ended(session, now))
             raise _invalid()
         case _:
-            if tokens.is_foreign(token, tokens.mark_of(accounts.storage.lineage)):
+            if tokens.is_foreign(token, tokens.mark_of(accounts.storage.database_id)):
                 raise Refusal("invalid_grant", _FOREIGN, details={"reason": ANOTHER_SERVER})
             raise _invalid()
     return answer(accounts, accounts.sessions.principal(account, session["id"]), successor, user)

@@ -18,7 +18,7 @@ from hinterland.server.auth.opening import answer, new_account, open_session, pr
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.security.sessions import erasing
 from hinterland.server.storage.protocol import StoredRecord
-from hinterland.server.storage.system import ASSIGNED, Expect, LostRace, Put, RowAct
+from hinterland.server.storage.system import ASSIGNED, Expect, PreconditionFailed, Put, RowAct
 
 RELEASED = "%s@released.invalid"
 _TRIES = 5
@@ -55,10 +55,10 @@ def _checked(accounts: Accounts, given: Mapping[str, Any]) -> dict[str, Any]:
         fields["email"] = given["email"].strip()
     email = {"email": email_problems(given["email"])}
     password = {"password": accounts.passwords.problems(given["password"])}
-    problems = email | _field_problems(accounts, fields) | accounts.users.trespasses(fields, {}) | password
+    problems = email | _field_problems(accounts, fields) | accounts.users.readonly_violations(fields, {}) | password
     if errors := {name: messages for name, messages in problems.items() if messages}:
         raise invalid(errors)
-    return {name: value for name, value in fields.items() if name not in accounts.users.guarded}
+    return {name: value for name, value in fields.items() if name not in accounts.users.admin_only}
 
 
 def _field_problems(accounts: Accounts, fields: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -86,9 +86,8 @@ async def submit_with_email(
 ) -> Sequence[StoredRecord | None]:
     """Write what gives `email` to an account, and what frees it elsewhere; the records after `writes`.
 
-    Raises `LostRace`, what the writes are refused with, and `unavailable` where the profiles that had it change again
-    and again.
-    """
+    Raises `PreconditionFailed`, what the writes are refused with, and `unavailable` where the profiles that had it
+    change again and again."""
     for _ in range(_TRIES):
         released = await _releasing(accounts, email)
         try:
@@ -125,7 +124,7 @@ async def _releasing(accounts: Accounts, email: str) -> list[Write]:
 async def _write(accounts: Accounts, email: str, create: Write, acts: list[RowAct]) -> StoredRecord:
     try:
         [record] = await submit_with_email(accounts, email, [create], acts)
-    except LostRace:
+    except PreconditionFailed:
         raise taken() from None
     except Refusal as refusal:
         if refusal.code == "conflict" and "email" in refusal.errors:

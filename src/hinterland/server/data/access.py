@@ -14,23 +14,23 @@ from hinterland.server.storage.protocol import StoredRecord
 
 
 def settable(entry: Entry, write: Write, old: Document, hidden: AbstractSet[str]) -> Document:
-    """The body of a write without the guarded fields that it leaves as they are: these take no part in what follows.
+    """The body of a write without the admin-only fields that it leaves as they are: these take no part in what follows.
 
     Raises `validation` for the fields that a caller who is no administrator may not set: the same for all values, sent
     and stored, of a field that is `hidden` from them.
     """
     shape, body = entry.shape, write.body
-    if not hidden and shape.guarded.isdisjoint(body):
+    if not hidden and shape.admin_only.isdisjoint(body):
         return body
     errors = {
         name: ["can't be transformed; it is hidden from you, so send a value"]
         for name in hidden
         if write.act == "patch" and name in body and changes.is_transform(body[name])
     }
-    errors |= shape.trespasses(body, old, hidden)
+    errors |= shape.readonly_violations(body, old, hidden)
     if errors:
         raise shape.refusal(errors)
-    return {name: value for name, value in body.items() if name not in shape.guarded}
+    return {name: value for name, value in body.items() if name not in shape.admin_only}
 
 
 def can_see(entry: Entry, caller: Principal, record: StoredRecord) -> bool:

@@ -14,10 +14,10 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.expressions import auth_type
 from hinterland.contract.fields import AnyField, Instant, Integer, List, Text
 from hinterland.contract.identity import Principal, RecordId, is_record_id
-from hinterland.contract.records import Collection, Shape
+from hinterland.contract.records import Collection, CompiledCollection
 from hinterland.kit.cel.errors import CelError
 from hinterland.server.data import documents
-from hinterland.server.data.ordering import Order
+from hinterland.server.data.ordering import SqlOrder
 from hinterland.server.data.rules import Rule, RuleBook
 from hinterland.server.storage.protocol import DialectName, StoredRecord
 from hinterland.server.storage.statements import RECORD_COLUMNS_OF_R, CollectionTable
@@ -42,7 +42,7 @@ class Entry:
     def __init__(self, collection: Collection, users_are_integer: bool, dialect: DialectName) -> None:
         self.collection = collection
         self.name = collection.name
-        self.shape = Shape(collection)
+        self.shape = CompiledCollection(collection)
         self.table = CollectionTable(collection, dialect)
         self.is_integer = collection.ids == "integer"
         self.book = RuleBook(collection, auth_type(is_integer=users_are_integer), dialect)
@@ -68,9 +68,9 @@ class Entry:
             raise DeclarationError(f"collection {self.name!r}, rule {place}: {error}") from None
         return rule
 
-    def _order(self, sort: tuple[str, ...]) -> Order:
+    def _order(self, sort: tuple[str, ...]) -> SqlOrder:
         """The compiled order of a list. Raises `invalid_query`."""
-        return Order(self.collection, sort, is_postgres=self.table.dialect == "postgres")
+        return SqlOrder(self.collection, sort, is_postgres=self.table.dialect == "postgres")
 
     @cached_property
     def viewing(self) -> str:

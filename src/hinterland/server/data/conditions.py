@@ -21,7 +21,7 @@ _NOTHING: Term = ("FALSE", [])
 _SHOWN_TEXTS = RECORD_TEXTS._replace(private="r._shown")
 
 
-class Source(NamedTuple):
+class RecordSource(NamedTuple):
     """Where records are read from, as the table `r`: the text behind FROM with its parameters, the columns of a record,
     and the texts that a page is weighed by."""
 
@@ -31,16 +31,16 @@ class Source(NamedTuple):
     texts: Texts
 
 
-def source(entry: Entry, private: Mapping[str, Rule | None], auth: Any) -> Source:
+def source(entry: Entry, private: Mapping[str, Rule | None], auth: Any) -> RecordSource:
     """The records with the text of their `private` fields where the caller sees one of them, and without it elsewhere:
     where a page ends must not tell how long a hidden text is."""
     if not private:
-        return Source(f"{entry.table.name} r", [], RECORD_COLUMNS_OF_R, RECORD_TEXTS)
+        return RecordSource(f"{entry.table.name} r", [], RECORD_COLUMNS_OF_R, RECORD_TEXTS)
     table = f"{entry.table.name} r"
     terms = [_term(rule.sql, auth) for rule in dict.fromkeys(private.values()) if rule is not None]
     condition, parameters = joined(terms, " OR ") if terms else ("FALSE", [])
     text = f"(SELECT r.*, CASE WHEN {condition} THEN r._private END AS _shown FROM {table}) r"
-    return Source(text, parameters, RECORD_COLUMNS_OF_R.replace("r._private", "r._shown"), _SHOWN_TEXTS)
+    return RecordSource(text, parameters, RECORD_COLUMNS_OF_R.replace("r._private", "r._shown"), _SHOWN_TEXTS)
 
 
 class Asked(NamedTuple):

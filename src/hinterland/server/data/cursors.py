@@ -35,7 +35,7 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True):
     While collections are being sent whole, `pending` are those still to come, the first from the record key `after`.
     """
 
-    lineage: str
+    database_id: str
     revision: int
     check: int
     views: dict[str, bytes]
@@ -48,15 +48,15 @@ _decode = msgspec.msgpack.Decoder(Cursor).decode
 
 
 class Cursors:
-    """Writes and reads cursors of the database `lineage`; HMAC-SHA256 (RFC 2104), cut to 128 bits."""
+    """Writes and reads cursors of the database `database_id`; HMAC-SHA256 (RFC 2104), cut to 128 bits."""
 
-    def __init__(self, key: bytes, lineage: str) -> None:
+    def __init__(self, key: bytes, database_id: str) -> None:
         self._key = key
-        self.lineage = lineage
+        self.database_id = database_id
 
     def at(self, revision: int, check: int, views: dict[str, bytes]) -> str:
         """The cursor at the end of a commit."""
-        return self.write(Cursor(self.lineage, revision, check, views))
+        return self.write(Cursor(self.database_id, revision, check, views))
 
     def write(self, cursor: Cursor) -> str:
         """The text of a cursor: A–Z a–z 0–9 _ -."""
@@ -81,13 +81,13 @@ class Cursors:
 
     async def lost(self, snapshot: Snapshot, head: Head, cursor: Cursor) -> str:
         """Why the log can't be read on from `cursor`; "" where it can."""
-        if cursor.lineage != self.lineage or cursor.revision > head.revision:
+        if cursor.database_id != self.database_id or cursor.revision > head.revision:
             return RESTORED
-        if cursor.revision < head.horizon:
+        if cursor.revision < head.retention_floor:
             return EXPIRED
         check = await snapshot.check_at(cursor.revision)
         if check is None:
-            return EXPIRED if cursor.revision == head.horizon else RESTORED
+            return EXPIRED if cursor.revision == head.retention_floor else RESTORED
         return "" if check == cursor.check else RESTORED
 
     def _mac(self, data: bytes) -> bytes:

@@ -12,7 +12,7 @@ from hinterland.contract.sync import Settled
 from hinterland.contract.temporary import StandIns
 from hinterland.server.data import devices, given_ids
 from hinterland.server.data.plan import Plan
-from hinterland.server.data.requests import Answer, Outcome, WriteRequest, Written
+from hinterland.server.data.requests import Answer, WriteRequest, WriteResult, WrittenRecord
 from hinterland.server.data.state import UNWRITTEN, RecordKey, key_of
 from hinterland.server.storage.protocol import Change, StoredRecord
 from hinterland.server.storage.system import Assigned, Put, Row, RowAct
@@ -22,11 +22,11 @@ class Decided(NamedTuple):
     """A request of the group that is about to be written."""
 
     request: WriteRequest
-    answer: asyncio.Future[Outcome]
+    answer: asyncio.Future[WriteResult]
     changes: list[Change]
     acts: list[RowAct]
     plan: Plan | None
-    outcome: Outcome | None
+    outcome: WriteResult | None
     guards: Sequence[RowAct] = ()
 
 
@@ -37,7 +37,7 @@ def kept(request: WriteRequest, ids: Mapping[int, RecordId], given: StandIns) ->
     )
 
 
-def assigned(act: RowAct, written: Sequence[Written]) -> RowAct:
+def assigned(act: RowAct, written: Sequence[WrittenRecord]) -> RowAct:
     """`act` with the id of the created record where it asks for it."""
     if isinstance(act, Put) and any(isinstance(value, Assigned) for value in act.row.values()):
         id = next(str(record.id) for record in written if record.before is None)
@@ -45,40 +45,40 @@ def assigned(act: RowAct, written: Sequence[Written]) -> RowAct:
     return act
 
 
-def replayed(row: Row, fingerprint: str) -> Outcome:
+def replayed(row: Row, fingerprint: str) -> WriteResult:
     """The answer that is kept for an idempotency key. Raises `key_reused` for another request."""
     if row["fingerprint"] != fingerprint:
         raise Refusal("key_reused", "this idempotency key was used for another request: take a new one")
-    return Outcome(revision=row["revision"], answer=Answer(row["status"], bytes(row["body"])), replayed=True)
+    return WriteResult(revision=row["revision"], answer=Answer(row["status"], bytes(row["body"])), replayed=True)
 
 
 def numbered(changes: Sequence[Change], last: int, latest: dict[RecordKey, StoredRecord]) -> list[Change]:
     """`changes` with their revisions, from `last` + 1; `latest` holds what the group has written before."""
     result: list[Change] = []
-    for revision, (collection, kind, before, after, columns, stamp, origin) in enumerate(changes, last + 1):
+    for revision, (collection, kind, before, after, columns, timestamp, origin) in enumerate(changes, last + 1):
         if before is not None and before.revision == UNWRITTEN:
             before = latest[collection, before.parent, before.id]
         if after is not None:
             parent, id, _, created, updated, body, private = after
             after = StoredRecord(parent, id, revision, created, updated, body, private)
             latest[collection, parent, id] = after
-        result.append(Change(collection, kind, before, after, columns, stamp, origin))
+        result.append(Change(collection, kind, before, after, columns, timestamp, origin))
     return result
 
 
-def outcome_of(item: Decided, changes: Sequence[Change], revision: int) -> Outcome:
+def outcome_of(item: Decided, changes: Sequence[Change], revision: int) -> WriteResult:
     """The outcome of a planned request, whose changes end at `revision`."""
     assert item.plan is not None
     plan = item.plan
     final = {key_of(change): change.after for change in changes}
     records = tuple(
-        Written(name, id, parent, before, final.get((name, parent, id), after))
+        WrittenRecord(name, id, parent, before, final.get((name, parent, id), after))
         for name, id, parent, before, after in plan.written
     )
-    return Outcome(records, revision if changes else plan.found, plan.ids, tuple(plan.lost))
+    return WriteResult(records, revision if changes else plan.found, plan.ids, tuple(plan.lost))
 
 
-def finished(item: Decided, outcome: Outcome, now: float) -> tuple[Outcome, list[RowAct]]:
+def finished(item: Decided, outcome: WriteResult, now: float) -> tuple[WriteResult, list[RowAct]]:
     """The outcome with what is kept for its key or step, and the system rows to write."""
     request, acts = item.request, item.acts
     if item.plan is None:

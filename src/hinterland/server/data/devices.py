@@ -1,7 +1,7 @@
-"""A device's queue as the server keeps it: how far its mutations are settled, and their fates until it knows them.
+"""A device's queue as the server keeps it: how far its mutations are settled, and their outcomes until it knows them.
 
 The rows have no expiry: a mutation is applied exactly once, however late it comes again. A copy of a device's store, or
-one restored from a backup, goes on as another device with the same mutations: their fates are kept by account and id
+one restored from a backup, goes on as another device with the same mutations: their outcomes are kept by account and id
 too, for as long as the log goes back, so that it hears them instead of doing everything twice.
 """
 
@@ -18,7 +18,7 @@ from hinterland.contract.sync import MAX_UNACKNOWLEDGED, Mutation, Settled
 from hinterland.contract.temporary import StandIns
 from hinterland.server.data import given_ids
 from hinterland.server.data.catalogue import Catalogue
-from hinterland.server.data.requests import Step, WriteRequest
+from hinterland.server.data.requests import DeviceStep, WriteRequest
 from hinterland.server.data.state import Deferred, State
 from hinterland.server.storage.protocol import Snapshot
 from hinterland.server.storage.system import Drop, Expect, Put, Row, RowAct
@@ -30,29 +30,29 @@ _FINGERPRINTS = "SELECT seq, fingerprint FROM _results WHERE account = ? AND dev
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
 
 
-def step_of(account: str, device: str, mutation: Mutation) -> Step:
+def step_of(account: str, device: str, mutation: Mutation) -> DeviceStep:
     """The mutation's place in its device's queue, with digests that are the same however its JSON was written; a
     withdrawal has no content. What a copy of the store sends has another seq, and may have another base."""
     id = _digest(mutation.id.encode())[:32]
     if not mutation.writes:
-        return Step(account, device, mutation.seq, f"{id}-", id, "")
-    content = _content(mutation.writes, mutation.stamp)
-    return Step(account, device, mutation.seq, f"{id}-{_digest(_encode_sorted(mutation))}", id, content)
+        return DeviceStep(account, device, mutation.seq, f"{id}-", id, "")
+    content = _content(mutation.writes, mutation.timestamp)
+    return DeviceStep(account, device, mutation.seq, f"{id}-{_digest(_encode_sorted(mutation))}", id, content)
 
 
-def with_known_ids(request: WriteRequest, step: Step, given: StandIns, catalogue: Catalogue) -> WriteRequest:
+def with_known_ids(request: WriteRequest, step: DeviceStep, given: StandIns, catalogue: Catalogue) -> WriteRequest:
     """The request of a device with the digest that its content has once the ids given for stand-ins are known, since
     one attempt may name a record by its stand-in, and the next, or a copy's, by its id."""
     if not step.content or not given:
         return request
     others = given.without(request.writes)
     writes = [others.write(write, given_ids.fields_of(catalogue, write)) for write in request.writes]
-    content = _content(writes, request.stamp or 0.0)
+    content = _content(writes, request.timestamp or 0.0)
     return request._replace(step=step._replace(content=content))
 
 
-def _content(writes: Sequence[Write], stamp: float) -> str:
-    return _digest(_encode_sorted((writes, stamp)))[:32]
+def _content(writes: Sequence[Write], timestamp: float) -> str:
+    return _digest(_encode_sorted((writes, timestamp)))[:32]
 
 
 def _digest(data: bytes) -> str:
@@ -60,8 +60,8 @@ def _digest(data: bytes) -> str:
 
 
 class Device:
-    """A device's queue: all up to `settled` have a fate, those from `first_kept` on one that it has not acknowledged.
-    `fingerprints` are those of them that a push sends once more."""
+    """A device's queue: all up to `settled` have an outcome, those from `first_kept` on one that it has not
+    acknowledged. `fingerprints` are those of them that a push sends once more."""
 
     def __init__(self, key: Row, settled: int, first_kept: int, fingerprints: dict[int, str]) -> None:
         self.key = key
@@ -70,7 +70,7 @@ class Device:
         self.fingerprints = fingerprints
 
     @classmethod
-    async def read(cls, snapshot: Snapshot, account: str, device: str, steps: Sequence[Step]) -> Device:
+    async def read(cls, snapshot: Snapshot, account: str, device: str, steps: Sequence[DeviceStep]) -> Device:
         """The queue of an account's device, as far as it matters to `steps`, in order; an empty one where it was never
         heard of."""
         key = _key(account, device)
@@ -84,9 +84,9 @@ class Device:
         found = await snapshot.fetch(_FINGERPRINTS, (account, device, *span)) if span[0] <= span[1] else []
         return cls(key, settled, first_kept, dict(map(tuple, found)))
 
-    def check(self, steps: Sequence[Step], acknowledged: int) -> None:
+    def check(self, steps: Sequence[DeviceStep], acknowledged: int) -> None:
         """Raises `gap` where a mutation is missing, `fork` where the device's past is not the one known here, and
-        `unacknowledged` where too many fates would have to be kept."""
+        `unacknowledged` where too many outcomes would have to be kept."""
         if acknowledged > self.settled:
             raise _fork(self.settled, f"the server knows this device's mutations up to {self.settled} only")
         expected = self.settled + 1
@@ -103,7 +103,7 @@ class Device:
             raise _unacknowledged(last_known)
 
     def forgetting(self, acknowledged: int) -> list[RowAct]:
-        """What drops the fates that the device has acknowledged, and the ids that it has heard."""
+        """What drops the outcomes that the device has acknowledged, and the ids that it has heard."""
         if acknowledged < self.first_kept:
             return []
         return [Drop(table, self.key, {"seq": acknowledged}) for table in ("_results", "_stand_ins")]
@@ -115,13 +115,13 @@ async def settled(snapshot: Snapshot, account: str, device: str) -> int:
     return row["settled"] if row is not None else 0
 
 
-async def fates(snapshot: Snapshot, account: str, device: str) -> list[Settled]:
-    """The fates that a device has not acknowledged."""
+async def outcomes(snapshot: Snapshot, account: str, device: str) -> list[Settled]:
+    """The outcomes that a device has not acknowledged."""
     return [_decode(row["result"]) for row in await snapshot.rows("_results", _key(account, device))]
 
 
-async def known(step: Step, state: State) -> Settled | None:
-    """The fate of a step that was settled before; None where it is the device's next.
+async def known(step: DeviceStep, state: State) -> Settled | None:
+    """The outcome of a step that was settled before; None where it is the device's next.
 
     Raises `gap`, `fork`, and `Deferred` where the group is about to settle it.
     """
@@ -140,8 +140,8 @@ async def known(step: Step, state: State) -> Settled | None:
     return _decode(row["result"])
 
 
-async def heard(step: Step, state: State) -> Settled | None:
-    """The fate of the step's mutation where another device, which has a copy of its store, handed it in.
+async def heard(step: DeviceStep, state: State) -> Settled | None:
+    """The outcome of the step's mutation where another device, which has a copy of its store, handed it in.
 
     A mutation that was edited since the copy is another one. Raises `Deferred` where the group is about to settle it.
     """
@@ -153,14 +153,14 @@ async def heard(step: Step, state: State) -> Settled | None:
     return msgspec.structs.replace(_decode(row["result"]), seq=step.seq)
 
 
-async def unheard(step: Step, state: State) -> list[Expect]:
-    """What must still hold when the fate of a mutation that nobody handed in before is written."""
+async def unheard(step: DeviceStep, state: State) -> list[Expect]:
+    """What must still hold when the outcome of a mutation that nobody handed in before is written."""
     key = _mutation_key(step)
     return [] if await state.row("_mutations", key) is not None else [Expect("_mutations", key, None)]
 
 
-def taken(step: Step) -> list[RowAct]:
-    """What later requests of the group must know of a step before its fate can be written."""
+def taken(step: DeviceStep) -> list[RowAct]:
+    """What later requests of the group must know of a step before its outcome can be written."""
     key = _key(step.account, step.device)
     return [
         Put("_results", {**key, "seq": step.seq, "fingerprint": step.fingerprint, "result": None}),
@@ -169,9 +169,9 @@ def taken(step: Step) -> list[RowAct]:
     ]
 
 
-def settle(step: Step, fate: Settled, now: float) -> list[RowAct]:
-    """What keeps a step's fate."""
-    key, text = _key(step.account, step.device), _encode(fate)
+def settle(step: DeviceStep, outcome: Settled, now: float) -> list[RowAct]:
+    """What keeps a step's outcome."""
+    key, text = _key(step.account, step.device), _encode(outcome)
     return [
         Put("_results", {**key, "seq": step.seq, "fingerprint": step.fingerprint, "result": text}),
         Put("_devices", {**key, "settled": step.seq, "at": now}),
@@ -179,8 +179,8 @@ def settle(step: Step, fate: Settled, now: float) -> list[RowAct]:
     ]
 
 
-def guard(step: Step) -> Expect:
-    """What must still hold when a step's fate is written, lest two processes settle it."""
+def guard(step: DeviceStep) -> Expect:
+    """What must still hold when a step's outcome is written, lest two processes settle it."""
     last = step.seq - 1
     return Expect("_devices", _key(step.account, step.device), {"settled": last} if last else None)
 
@@ -201,7 +201,7 @@ def _key(account: str, device: str) -> Row:
     return {"account": account, "device": device}
 
 
-def _mutation_key(step: Step) -> Row:
+def _mutation_key(step: DeviceStep) -> Row:
     return {"account": step.account, "id": step.mutation}
 
 

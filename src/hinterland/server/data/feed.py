@@ -338,7 +338,7 @@ class Feed:
         due = self._clock.monotonic() + self._keep_alive
         while True:
             await self._clock.sleep(_LOOK_SECONDS)
-            if self._is_behind or self._storage.has_rivals:
+            if self._is_behind or self._storage.has_other_writers:
                 self.wake()
             await self._end_lost()
             if self._clock.monotonic() >= due:

@@ -9,7 +9,7 @@ from hinterland.contract.changes import Write
 from hinterland.contract.identity import RecordId
 from hinterland.contract.temporary import Fields, Place, StandIns, candidates
 from hinterland.server.data.catalogue import Catalogue
-from hinterland.server.data.requests import Step
+from hinterland.server.data.requests import DeviceStep
 from hinterland.server.storage.protocol import Transaction
 from hinterland.server.storage.system import Put, Row, RowAct
 
@@ -32,7 +32,7 @@ class GivenIds:
         self._found: dict[Device, dict[str, list[Given]]] = {}
         self._staged: dict[Device, list[Given]] = {}
 
-    async def of(self, step: Step, writes: Sequence[Write], catalogue: Catalogue) -> StandIns:
+    async def of(self, step: DeviceStep, writes: Sequence[Write], catalogue: Catalogue) -> StandIns:
         """What is known of the stand-ins that a device's writes name, of others at will."""
         device = (step.account, step.device)
         names = {name for write in writes for name in candidates(write, fields_of(catalogue, write))}
@@ -67,7 +67,7 @@ def fields_of(catalogue: Catalogue, write: Write) -> Fields:
     return {} if entry is None else entry.collection.fields
 
 
-def keep(step: Step, places: Mapping[int, Place], ids: Mapping[int, RecordId]) -> list[RowAct]:
+def keep(step: DeviceStep, places: Mapping[int, Place], ids: Mapping[int, RecordId]) -> list[RowAct]:
     """What keeps the `ids` that creations of the step were given for the stand-ins at these `places`, by position."""
     key = {"account": step.account, "device": step.device, "seq": step.seq}
     return [

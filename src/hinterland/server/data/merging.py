@@ -20,7 +20,7 @@ from hinterland.server.storage.protocol import Change, LogEntry, Since, StoredRe
 _value = msgspec.json.Decoder().decode
 
 
-class Edit(NamedTuple):
+class DeviceEdit(NamedTuple):
     """What a device wants its fields to be: from where, when, and of the record that is now `old`.
 
     `unreadable` names the fields of an earlier state of the record that the device's user could not read.
@@ -28,7 +28,7 @@ class Edit(NamedTuple):
 
     body: Document
     origin: str
-    stamp: float
+    timestamp: float
     old: Document
     unreadable: Callable[[StoredRecord], AnyCollection[str]]
 
@@ -37,10 +37,10 @@ class Past:
     """What happened to the fields of an edit since the device saw the record, added change by change.
 
     Of the record's versions only this is kept: what each field was when the device saw it last, which is in `base` or
-    in its own last change, and the newest stamp of others who changed it. `names` are the fields that changed at all.
-    """
+    in its own last change, and the newest timestamp of others who changed it. `names` are the fields that changed at
+    all."""
 
-    def __init__(self, collection: Collection, edit: Edit, since: Since, base: StoredRecord | None) -> None:
+    def __init__(self, collection: Collection, edit: DeviceEdit, since: Since, base: StoredRecord | None) -> None:
         declared = [name for name in edit.body if name in collection.fields]
         self._now = documents.texts_of(base, declared)
         self.names = [
@@ -57,7 +57,9 @@ class Past:
             before, self._now = self._now, documents.texts_of(change.after, self.names)
             changed = [name for name in self.names if not _is_same_text(before[name], self._now[name])]
             if change.origin != self._edit.origin:
-                self._theirs |= {name: max(change.stamp, self._theirs.get(name, change.stamp)) for name in changed}
+                self._theirs |= {
+                    name: max(change.timestamp, self._theirs.get(name, change.timestamp)) for name in changed
+                }
             elif changed:
                 self._see(change.after, changed)
 
@@ -70,14 +72,14 @@ class Past:
                 self._seen[name] = self._now[name]
 
     def of(self, name: str) -> tuple[Any, float] | None:
-        """What a field was when the device saw it, and the newest stamp of others who changed it since. None where
+        """What a field was when the device saw it, and the newest timestamp of others who changed it since. None where
         nobody else did, and where the user could not read it: then there is nothing to compare with."""
         if name not in self._theirs or name not in self._seen:
             return None
         return _value(self._seen[name]), self._theirs[name]
 
 
-def merged(collection: Collection, edit: Edit, past: Past) -> tuple[Document, list[Lost]]:
+def merged(collection: Collection, edit: DeviceEdit, past: Past) -> tuple[Document, list[Lost]]:
     """What of the edit's body stands after it met the record's `past` since the device saw it, and what is lost.
 
     Where the user could not read a field when the device saw it, the edit is taken as one that names no base.
@@ -94,12 +96,12 @@ def merged(collection: Collection, edit: Edit, past: Past) -> tuple[Document, li
     return body, lost
 
 
-def _meet(collection: Collection, edit: Edit, past: Past, name: str, value: Any) -> Merged:
+def _meet(collection: Collection, edit: DeviceEdit, past: Past, name: str, value: Any) -> Merged:
     met, now = past.of(name), edit.old.get(name)
     if met is None or is_same(met[0], now):
         return Merged(value)
     seen, theirs = met
-    return changes.merge(collection.fields[name].merge, seen, now, value, is_device_newer=edit.stamp >= theirs)
+    return changes.merge(collection.fields[name].merge, seen, now, value, is_device_newer=edit.timestamp >= theirs)
 
 
 def _is_same_text(one: bytes, other: bytes) -> bool:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from hinterland.contract.fields import AnyField, Int64, Text
-from hinterland.contract.records import Collection, Document, Shape
+from hinterland.contract.records import Collection, CompiledCollection, Document
 from hinterland.server.data import documents, schema
 from hinterland.server.data.state import UNWRITTEN
 from hinterland.server.storage import statements
@@ -109,7 +109,7 @@ class _Rewriting:
         self.dialect: DialectName = dialect
         self.now = now
         self.table = CollectionTable(new, dialect)
-        self.shape = Shape(new)
+        self.shape = CompiledCollection(new)
         self.private = tuple(name for name, field in new.fields.items() if field.read)
         self.dropped = tuple(name for name in old.fields if name not in new.fields)
         self.added = tuple(name for name in new.fields if name not in old.fields)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Term = tuple[str, list[Any]]
 
 
-class Order:
+class SqlOrder:
     """A collection's order by `sort` (names, `-` before one for descending), with the id to tell equal ones apart.
 
     `sql` is what stands behind ORDER BY; `columns` are read beside a record so that a cursor can name its place.

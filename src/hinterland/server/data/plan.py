@@ -21,8 +21,8 @@ from hinterland.server.data import access, documents
 from hinterland.server.data.catalogue import Catalogue, Entry
 from hinterland.server.data.descendants import Descendants
 from hinterland.server.data.given_ids import fields_of
-from hinterland.server.data.merging import Edit, Past, merged
-from hinterland.server.data.requests import Times, WriteRequest, Written
+from hinterland.server.data.merging import DeviceEdit, Past, merged
+from hinterland.server.data.requests import Times, WriteRequest, WrittenRecord
 from hinterland.server.data.state import UNWRITTEN, Deferred, RecordKey, Records, State, UniqueValue
 from hinterland.server.data.weights import Weights
 from hinterland.server.security.sessions import Actor
@@ -53,11 +53,11 @@ class Plan:
         self.catalogue = catalogue
         self.now = now
         self.instant = instant
-        self.stamp = min(request.stamp if request.stamp is not None else now, now + FUTURE_SECONDS)
+        self.timestamp = min(request.timestamp if request.timestamp is not None else now, now + FUTURE_SECONDS)
         self.origin = f"{request.step.account}/{request.step.device}" if request.step is not None else ""
         self.changes: list[Change] = []
         self.acts: list[RowAct] = []
-        self.written: list[Written] = []
+        self.written: list[WrittenRecord] = []
         self.ids: dict[int, RecordId] = {}
         self._given = given
         self.lost: list[Lost] = []
@@ -171,7 +171,7 @@ class Plan:
         self._ask(entry, "create", after, document)
         if before is not None and self._is_repeated(entry, key, body, before, after):
             self.found = max(self.found, before.revision)
-            self.written.append(Written(entry.name, key[2], key[1], before, before))
+            self.written.append(WrittenRecord(entry.name, key[2], key[1], before, before))
             return
         # The revision of a record that the caller can't see is not theirs to compare with.
         self._check_preconditions(write, before if before is None or self._can_view(entry, before) else None)
@@ -222,7 +222,7 @@ class Plan:
                 body = {name: value for name, value in body.items() if name not in plain} | met
             document, errors = entry.shape.try_patch(old, body)
         else:
-            unseen = hidden if self._is_free else entry.shape.guarded | hidden
+            unseen = hidden if self._is_free else entry.shape.admin_only | hidden
             document, errors = entry.shape.try_replace(old, asked, unseen)
         after = self._stored(entry, key, document, before.created, self.instant)
         self._ask(entry, "update", after, document, documents.with_meta(before, old))
@@ -249,7 +249,7 @@ class Plan:
             raise Deferred  # its answer names the revision that stands
         if is_outdated:
             self.lost.append(Lost("", None, before.revision))
-            self.written.append(Written(entry.name, key[2], key[1], before, before))
+            self.written.append(WrittenRecord(entry.name, key[2], key[1], before, before))
             return
         if entry.children:
             await self._delete_below(entry, f"{key[1]}/{entry.name}/{key[2]}".lstrip("/"))
@@ -302,7 +302,7 @@ class Plan:
     async def _is_outdated(self, entry: Entry, key: RecordKey, before: StoredRecord, base: int | None) -> bool:
         """Whether an edit that the device had not seen is newer than its delete: then the edit stands."""
         unseen = await self._unseen(entry, key, before, base)
-        return unseen is not None and unseen[0].newest is not None and unseen[0].newest > self.stamp
+        return unseen is not None and unseen[0].newest is not None and unseen[0].newest > self.timestamp
 
     async def _merged(
         self, entry: Entry, key: RecordKey, before: StoredRecord, old: Document, body: Document, base: int | None
@@ -311,7 +311,9 @@ class Plan:
         unseen = await self._unseen(entry, key, before, base) if body else None
         if unseen is None:
             return body
-        edit = Edit(body, self.origin, self.stamp, old, partial(access.unreadable, entry, self.request.caller))
+        edit = DeviceEdit(
+            body, self.origin, self.timestamp, old, partial(access.unreadable, entry, self.request.caller)
+        )
         past = Past(entry.collection, edit, *unseen)
         if past.names:
             assert base is not None
@@ -346,12 +348,12 @@ class Plan:
             await self._check_unique(entry, key, document)
         kind: Kind = "delete" if after is None else "create" if before is None else "update"
         columns = entry.table.columns(document) if after is not None else ()
-        self.changes.append(Change(entry.name, kind, before, after, columns, self.stamp, self.origin))
+        self.changes.append(Change(entry.name, kind, before, after, columns, self.timestamp, self.origin))
         self._mine[key] = after
-        if entry.name in self.state.companions:
+        if entry.name in self.state.transaction_hooks:
             await self._accompany(entry, key[2], before, None if after is None else document)
         if not is_cascade:
-            self.written.append(Written(entry.name, key[2], key[1], before, after))
+            self.written.append(WrittenRecord(entry.name, key[2], key[1], before, after))
 
     async def _accompany(self, entry: Entry, id: RecordId, before: StoredRecord | None, new: Document | None) -> None:
         """Add the system rows that change with the record. Where one clashes with another row the database refuses it,
@@ -359,7 +361,7 @@ class Plan:
         old = None if before is None else documents.document_of(before)
         is_owner = self.request.caller.id == id and not self.request.is_profile_only
         by: Actor = "system" if self._is_free else "owner" if is_owner else "other"
-        self.acts += self.state.companions[entry.name](id, old, new, by)
+        self.acts += self.state.transaction_hooks[entry.name](id, old, new, by)
 
     async def _check_unique(self, entry: Entry, key: RecordKey, document: Document) -> None:
         for name in entry.unique:

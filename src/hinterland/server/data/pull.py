@@ -61,7 +61,7 @@ class Puller:
         async with turn, self._storage.snapshot() as snapshot:
             head = await snapshot.head()
             start = await self._start(snapshot, head, views, cursor)
-            page = Page(snapshot, head, views, start.cursor, min(wish.limit, MAX_LIMIT))
+            page = PullPage(snapshot, head, views, start.cursor, min(wish.limit, MAX_LIMIT))
             await page.fill()
             settled = await _settled(snapshot, caller, wish.device, page)
         rest = PullResult(
@@ -78,7 +78,7 @@ class Puller:
     async def _start(self, snapshot: Snapshot, head: Head, views: dict[str, View], cursor: Cursor | None) -> Start:
         prints = {name: view.fingerprint for name, view in views.items()}
         names = [*views]
-        anew = Cursor(self._cursors.lineage, head.revision, head.check, prints, tuple(names))
+        anew = Cursor(self._cursors.database_id, head.revision, head.check, prints, tuple(names))
         if cursor is None:
             return Start(anew, names, "")
         if reason := await self._cursors.lost(snapshot, head, cursor):
@@ -89,7 +89,7 @@ class Puller:
             return Start(anew, names, reason)
         pending = [name for name in cursor.pending if name in views and name not in changed]
         is_same = pending[:1] == [*cursor.pending[:1]]
-        going_on = Cursor(cursor.lineage, cursor.revision, cursor.check, prints, (*pending, *changed),
+        going_on = Cursor(cursor.database_id, cursor.revision, cursor.check, prints, (*pending, *changed),
                           cursor.after if is_same else None)  # fmt: skip
         return Start(going_on, changed, reason)
 
@@ -101,7 +101,7 @@ def _check(wish: Pull) -> None:
         raise Refusal("invalid_body", f"limit: must be from 1 to {MAX_LIMIT}")
 
 
-class Page:
+class PullPage:
     """One answer while it grows: `changes` as JSON texts up to `cursor`."""
 
     def __init__(self, snapshot: Snapshot, head: Head, views: dict[str, View], cursor: Cursor, limit: int) -> None:
@@ -241,14 +241,14 @@ class ShownChanges:
             self.size += octets(text)
 
 
-async def _settled(snapshot: Snapshot, caller: Principal, device: str, page: Page) -> int:
+async def _settled(snapshot: Snapshot, caller: Principal, device: str, page: PullPage) -> int:
     """The last seq of the device all of whose mutations, up to it, the answer contains; 0 where that is not certain."""
     if not device or page.cursor.pending:
         return 0
     settled = await devices.settled(snapshot, str(caller.id), device)
     if not settled or not page.has_more:
         return settled
-    return contained(await devices.fates(snapshot, str(caller.id), device), settled, page.cursor.revision)
+    return contained(await devices.outcomes(snapshot, str(caller.id), device), settled, page.cursor.revision)
 
 
 def contained(results: Sequence[Settled], settled: int, end: int) -> int:

@@ -9,10 +9,10 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import ID_HINT, Principal, is_record_id
 from hinterland.contract.sync import MAX_MUTATIONS, MAX_PUSH_WRITES, MAX_WRITES, Mutation, Push, PushResult, Settled
 from hinterland.server.data.devices import Device, step_of
-from hinterland.server.data.requests import Outcome, Step, WriteRequest
+from hinterland.server.data.requests import DeviceStep, WriteRequest, WriteResult
 from hinterland.server.data.writer import Writer
 from hinterland.server.storage.protocol import Storage
-from hinterland.server.storage.system import LostRace
+from hinterland.server.storage.system import PreconditionFailed
 
 _TRIES = 3
 
@@ -46,7 +46,8 @@ class Pusher:
         return PushResult(results=results, settled=max(device.settled, results[-1].seq if results else 0))
 
     async def _settle(self, requests: Sequence[WriteRequest], forgetting: WriteRequest) -> list[Settled]:
-        """The fates, in order. A request that another process's write made fail is tried again with those after it."""
+        """The outcomes, in order. A request that another process's write made fail is tried again with those after
+        it."""
         results: list[Settled] = []
         for _ in range(_TRIES):
             # Ids are forgotten last, so that the push that acknowledges them may still name records by stand-ins.
@@ -55,14 +56,14 @@ class Pusher:
             error = _take(answers, results)
             if error is None:
                 return results
-            if not isinstance(error, LostRace):
+            if not isinstance(error, PreconditionFailed):
                 raise error
         message = "other writes keep getting ahead of this push; send it again"
         raise Refusal("unavailable", message, retry_after=1)
 
 
-def _take(answers: Sequence[Outcome | BaseException], results: list[Settled]) -> BaseException | None:
-    """Add the fates before the first error to `results`; returns that error, if there is one."""
+def _take(answers: Sequence[WriteResult | BaseException], results: list[Settled]) -> BaseException | None:
+    """Add the outcomes before the first error to `results`; returns that error, if there is one."""
     for answer in answers:
         if isinstance(answer, BaseException):
             return answer
@@ -71,9 +72,9 @@ def _take(answers: Sequence[Outcome | BaseException], results: list[Settled]) ->
     return None
 
 
-def _request(caller: Principal, step: Step, mutation: Mutation) -> WriteRequest:
-    stamp = mutation.stamp or None
-    return WriteRequest(mutation.writes, caller, step=step, base=mutation.base, stamp=stamp)
+def _request(caller: Principal, step: DeviceStep, mutation: Mutation) -> WriteRequest:
+    timestamp = mutation.timestamp or None
+    return WriteRequest(mutation.writes, caller, step=step, base=mutation.base, timestamp=timestamp)
 
 
 def _in_order(push: Push) -> list[Mutation]:

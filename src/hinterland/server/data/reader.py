@@ -9,10 +9,10 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal, RecordId
 from hinterland.contract.query import Query
 from hinterland.server.data.catalogue import Catalogue, Entry
-from hinterland.server.data.conditions import Asked, Source, source, visible
+from hinterland.server.data.conditions import Asked, RecordSource, source, visible
 from hinterland.server.data.cursors import Seal
 from hinterland.server.data.equality import stored_value
-from hinterland.server.data.ordering import Order, Term
+from hinterland.server.data.ordering import SqlOrder, Term
 from hinterland.server.data.plan import denied
 from hinterland.server.data.rules import column
 from hinterland.server.data.views import filter_rule, refuse_hidden
@@ -32,7 +32,7 @@ def holders_of(entry: Entry, name: str) -> Callable[[Snapshot, object], Awaitabl
     return holders
 
 
-class Page(NamedTuple):
+class RecordPage(NamedTuple):
     """A page of records in order; `next` continues after it ("" at the end); `total` only where it was asked for."""
 
     records: list[StoredRecord]
@@ -40,7 +40,7 @@ class Page(NamedTuple):
     total: int | None
 
 
-class Reader:
+class RecordReader:
     """Reads from the storage what the rules let a caller see."""
 
     def __init__(self, storage: Storage, catalogue: Catalogue, seal: Seal) -> None:
@@ -63,7 +63,7 @@ class Reader:
             raise Refusal("not_found", f"there is no {entry.name}/{id}")
         return record
 
-    async def page(self, caller: Principal, entry: Entry, parent: str, query: Query, asker: str = "") -> Page:
+    async def page(self, caller: Principal, entry: Entry, parent: str, query: Query, asker: str = "") -> RecordPage:
         """A page of the records that `query` asks for and the list rule shows. Costly work is shared by `asker`."""
         if entry.rules["list"] is None and not caller.is_admin:
             raise denied(entry.name, "list", is_signed_in=caller.is_signed_in)
@@ -84,11 +84,11 @@ class Reader:
         self,
         entry: Entry,
         query: Query,
-        order: Order,
+        order: SqlOrder,
         terms: tuple[list[Term], list[Term]],
-        origin: Source,
+        origin: RecordSource,
         asker: str,
-    ) -> Page:
+    ) -> RecordPage:
         """A page of the records of the first terms; those of the second are counted."""
         where, parameters = _where(terms[0])
         offset = (query.page - 1) * query.limit if query.page and not query.cursor else 0
@@ -110,7 +110,7 @@ class Reader:
         total = rows[0][_WIDTH] if rows else None
         if query.total and not rows:  # beyond the end: no row says it
             total = (await self.storage.search(count, counted, None, asker=asker, is_costly=is_costly))[0][0][0]
-        return Page([StoredRecord(*row[:_WIDTH]) for row in shown], next_cursor, total)
+        return RecordPage([StoredRecord(*row[:_WIDTH]) for row in shown], next_cursor, total)
 
 
 def _list_of(entry: Entry, query: Query) -> str:

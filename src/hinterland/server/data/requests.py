@@ -15,7 +15,7 @@ from hinterland.server.storage.protocol import StoredRecord
 from hinterland.server.storage.system import RowAct
 
 
-class Written(NamedTuple):
+class WrittenRecord(NamedTuple):
     """One record after the write that names it: None where it was deleted."""
 
     collection: str
@@ -32,12 +32,12 @@ class Answer(NamedTuple):
     body: bytes
 
 
-class Outcome(NamedTuple):
+class WriteResult(NamedTuple):
     """What a request did: its records in the order of its writes, the commit's `revision`, the ids that the server gave
     to creations, by position, lost edits, the `answer` that its key keeps, and whether this is such an answer
     `replayed`."""
 
-    records: tuple[Written, ...] = ()
+    records: tuple[WrittenRecord, ...] = ()
     revision: int = 0
     ids: Mapping[int, RecordId] = MappingProxyType({})
     lost: tuple[Lost, ...] = ()
@@ -46,7 +46,7 @@ class Outcome(NamedTuple):
     settled: Settled | None = None
 
 
-class Key(NamedTuple):
+class IdempotencyKey(NamedTuple):
     """An idempotency key: whose it is, the key, and a digest of the request that it names."""
 
     caller: str
@@ -54,7 +54,7 @@ class Key(NamedTuple):
     fingerprint: str
 
 
-class Step(NamedTuple):
+class DeviceStep(NamedTuple):
     """A device's next mutation: its place in the queue, and digests: `fingerprint` of all that it is, `mutation` of its
     id, `content` of what it writes, "" where it is withdrawn."""
 
@@ -73,7 +73,7 @@ class Times(NamedTuple):
     updated: str | None = None
 
 
-class Companion(Protocol):
+class TransactionHook(Protocol):
     """Says which system rows change with a record that was `old` and will be `new`; None: there is none.
 
     `by` whom: the "system" or an administrator, the "owner" whose record it is, or any "other" caller whom the rules
@@ -88,19 +88,18 @@ class WriteRequest(NamedTuple):
     """Ordered writes that happen together or not at all, with everything that they depend on.
 
     `acts` are the system rows that change with them. `is_trusted` skips rules and allows given integer ids: for the
-    account operations and imports. `stamp` and `base` come from a device. `answer` makes the body that `key` keeps: it
-    is pure and short, since it runs in the writer. `times`, by position, are those that created records keep.
-    `is_profile_only`: what is written to a user's record does not change how the user signs in.
-    """
+    account operations and imports. `timestamp` and `base` come from a device. `answer` makes the body that `key` keeps:
+    it is pure and short, since it runs in the writer. `times`, by position, are those that created records keep.
+    `is_profile_only`: what is written to a user's record does not change how the user signs in."""
 
     writes: Sequence[Write]
     caller: Principal = SIGNED_OUT
     acts: Sequence[RowAct] = ()
     is_trusted: bool = False
-    key: Key | None = None
-    step: Step | None = None
-    stamp: float | None = None
+    key: IdempotencyKey | None = None
+    step: DeviceStep | None = None
+    timestamp: float | None = None
     base: Sequence[int] = ()
-    answer: Callable[[Outcome], Answer] | None = None
+    answer: Callable[[WriteResult], Answer] | None = None
     times: Sequence[Times | None] = ()
     is_profile_only: bool = False

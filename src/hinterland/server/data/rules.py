@@ -57,7 +57,7 @@ class Halves(NamedTuple):
     tested: Sql | None
 
 
-class Parts(NamedTuple):
+class RuleOperands(NamedTuple):
     """The operands of a rule's outermost `&&`, by what they read."""
 
     of_record: tuple[Predicate, ...]
@@ -112,13 +112,13 @@ class Rule:
         return to_sql(tree, self._dialect, column)
 
     @cached_property
-    def parts(self) -> Parts:
+    def parts(self) -> RuleOperands:
         """The parts of the rule: it is true just where each part is."""
         sorted_terms: tuple[list[Predicate], ...] = ([], [], [])
         for term in terms_of(self.tree):
             reads_record, reads_auth = "record" in term.variables, "auth" in term.variables
             sorted_terms[1 if not reads_record else 2 if reads_auth else 0].append(predicate(term))
-        return Parts(*(tuple(tests) for tests in sorted_terms))
+        return RuleOperands(*(tuple(tests) for tests in sorted_terms))
 
     @cached_property
     def is_closed(self) -> bool:

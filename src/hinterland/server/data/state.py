@@ -10,7 +10,7 @@ from typing import Any
 from hinterland.contract.identity import RecordId
 from hinterland.server.data.given_ids import GivenIds
 from hinterland.server.data.new_ids import NewIds
-from hinterland.server.data.requests import Companion
+from hinterland.server.data.requests import TransactionHook
 from hinterland.server.data.staged_rows import StagedRows, row_key
 from hinterland.server.storage.protocol import Change, LogEntry, Since, StoredRecord, Transaction
 from hinterland.server.storage.system import Put, Row, RowAct
@@ -34,13 +34,15 @@ class Deferred(Exception):
 
 
 class State:
-    """The database as the next request of the group will find it. `companions`: what else changes with the records of a
-    collection, by its name."""
+    """The database as the next request of the group will find it. `transaction_hooks`: what else changes with the
+    records of a collection, by its name."""
 
-    def __init__(self, transaction: Transaction, companions: Mapping[str, Companion], new_ids: NewIds) -> None:
+    def __init__(
+        self, transaction: Transaction, transaction_hooks: Mapping[str, TransactionHook], new_ids: NewIds
+    ) -> None:
         self.transaction = transaction
         self.new_ids = new_ids
-        self.companions = companions
+        self.transaction_hooks = transaction_hooks
         self.given_ids = GivenIds(transaction)
         self._records: dict[RecordKey, StoredRecord | None] = {}
         self._changes: dict[RecordKey, list[Change]] = {}
@@ -90,9 +92,9 @@ class State:
         """Whose a record's changes beyond revision `after` are: those of the log, and those about to be written."""
         newest, has_own = await self.transaction.since(*key, after, origin)
         changes = self._changes.get(key, ())
-        stamps = [change.stamp for change in changes if change.origin != origin]
-        stamps += [] if newest is None else [newest]
-        return Since(max(stamps, default=None), has_own or any(change.origin == origin for change in changes))
+        timestamps = [change.timestamp for change in changes if change.origin != origin]
+        timestamps += [] if newest is None else [newest]
+        return Since(max(timestamps, default=None), has_own or any(change.origin == origin for change in changes))
 
     async def history(self, key: RecordKey, after: int) -> AsyncIterator[Sequence[LogEntry | Change]]:
         """A record's changes beyond revision `after`, in order: those of the log, page by page, and those about to be

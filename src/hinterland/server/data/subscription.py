@@ -16,7 +16,7 @@ log = logging.getLogger("hinterland.feed")
 _LONGEST_WAIT_BYTES = 8 * 1024 * 1024
 
 
-class Source(Protocol):
+class EventSource(Protocol):
     """What a subscription needs of the feed."""
 
     async def catch_up(self, subscription: Subscription) -> None:
@@ -37,7 +37,7 @@ class Subscription:
 
     def __init__(
         self,
-        source: Source,
+        source: EventSource,
         channel: Channel,
         caller: Principal,
         allowance: Allowance,

@@ -12,7 +12,7 @@ from hinterland.server.data.writer import Writer
 from hinterland.server.storage.protocol import Storage
 
 
-class Sync:
+class SyncService:
     """The door to both halves."""
 
     def __init__(self, storage: Storage, catalogue: Catalogue, writer: Writer, cursors: Cursors) -> None:

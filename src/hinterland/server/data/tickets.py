@@ -17,7 +17,7 @@ from hinterland.kit.clock import Clock
 from hinterland.server.data.requests import WriteRequest
 from hinterland.server.data.writer import Writer
 from hinterland.server.storage.protocol import Storage
-from hinterland.server.storage.system import Drop, Expect, LostRace, Put, RowAct
+from hinterland.server.storage.system import Drop, Expect, PreconditionFailed, Put, RowAct
 
 SECONDS = 30
 EVENTS = "events"
@@ -48,7 +48,7 @@ class Tickets:
             "stream": stream,
             "expires": self._clock.now() + SECONDS,
         }
-        await self._write(Put("_tickets", row), *await self._tidying())
+        await self._write(Put("_tickets", row), *await self._expired_rows())
         return Ticket(ticket=ticket, expires_in=SECONDS)
 
     async def redeem(self, ticket: str, stream: str = EVENTS) -> Principal:
@@ -59,14 +59,14 @@ class Tickets:
             raise _refused()
         try:
             await self._write(Expect("_tickets", key, {"stream": stream}), Drop("_tickets", key))
-        except LostRace:
+        except PreconditionFailed:
             raise _refused() from None
         caller = await self._find(row["session"])
         if caller is None:
             raise _refused()
         return caller
 
-    async def _tidying(self) -> list[RowAct]:
+    async def _expired_rows(self) -> list[RowAct]:
         rows = await self._storage.fetch(_EXPIRED, (self._clock.now(), _TIDIED))
         return [Drop("_tickets", {"hash": row[0]}) for row in rows]
 

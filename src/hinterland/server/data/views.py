@@ -23,7 +23,7 @@ from hinterland.kit.cel.predicates import Predicate
 from hinterland.server.data import documents
 from hinterland.server.data.catalogue import Catalogue, Entry
 from hinterland.server.data.conditions import Asked, joined, visible
-from hinterland.server.data.rules import Parts, Rule
+from hinterland.server.data.rules import Rule, RuleOperands
 from hinterland.server.storage.protocol import StoredRecord
 
 _LONGEST_FILTER = 4_000
@@ -160,7 +160,7 @@ class View:
                 return False
         return True
 
-    def _passes(self, tests: Sequence[tuple[Rule, Parts]], version: Version, meter: Meter | None) -> bool:
+    def _passes(self, tests: Sequence[tuple[Rule, RuleOperands]], version: Version, meter: Meter | None) -> bool:
         for rule, (of_record, _, of_both) in tests:
             for test in of_record:
                 if not version.passes(test, rule, meter):

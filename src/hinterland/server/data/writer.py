@@ -25,12 +25,12 @@ from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.data.decided import Decided, assigned, finished, kept, numbered, outcome_of, replayed
 from hinterland.server.data.new_ids import NewIds
 from hinterland.server.data.plan import Plan
-from hinterland.server.data.requests import Companion, Outcome, WriteRequest
+from hinterland.server.data.requests import TransactionHook, WriteRequest, WriteResult
 from hinterland.server.data.state import Deferred, RecordKey, State
 from hinterland.server.settings import MAX_RECORD_BYTES
-from hinterland.server.storage.failures import Deadlock, FateUnknown
+from hinterland.server.storage.failures import Deadlock, OutcomeUnknown
 from hinterland.server.storage.protocol import Storage, StoredRecord, Transaction
-from hinterland.server.storage.system import Expect, LostRace, RowAct, Signal
+from hinterland.server.storage.system import Expect, Invalidation, PreconditionFailed, RowAct
 
 log = logging.getLogger("hinterland.writer")
 MAX_GROUP = 256  # requests that share a transaction, as long as their writes are not many more
@@ -38,7 +38,7 @@ _GROUP_WRITES = 1_000  # others wait as long as these take: some tenths of a sec
 _GROUP_BYTES = 32 * 1024 * 1024  # of the records that a group keeps in memory until it is written
 _ALONE_TRIES = 5
 
-Waiting = tuple[WriteRequest, "asyncio.Future[Outcome]"]
+Waiting = tuple[WriteRequest, "asyncio.Future[WriteResult]"]
 
 
 class _Trouble(Exception):
@@ -51,9 +51,9 @@ class _Rehearsed(Exception):
 
 class Writer:
     """The single writer of this process. `wake` is called after each durable group, and `signal` with the subject of
-    each `Signal` in it, before the requests are answered.
+    each `Invalidation` in it, before the requests are answered.
 
-    `companions` say, by collection, which system rows change in the transaction that changes a record.
+    `transaction_hooks` say, by collection, which system rows change in the transaction that changes a record.
     """
 
     def __init__(
@@ -61,25 +61,25 @@ class Writer:
         storage: Storage,
         catalogue: Catalogue,
         clock: Clock,
-        companions: Mapping[str, Companion] = MappingProxyType({}),
+        transaction_hooks: Mapping[str, TransactionHook] = MappingProxyType({}),
         *,
         max_record_bytes: int = MAX_RECORD_BYTES,
     ) -> None:
         self.storage = storage
         self.catalogue = catalogue
         self.clock = clock
-        self.companions = companions
+        self.transaction_hooks = transaction_hooks
         self.max_record_bytes = max_record_bytes
         self.wake: Callable[[], None] = lambda: None
         self.signal: Callable[[str], None] = lambda subject: None
         self._new_ids = NewIds(catalogue)
-        self._has_rivals = storage.has_rivals
+        self._has_other_writers = storage.has_other_writers
         self._waiting: list[Waiting] = []
         self._task: asyncio.Task[None] | None = None
         self._running_keys: set[tuple[str, str]] = set()
 
-    async def submit(self, request: WriteRequest) -> Outcome:
-        """Write `request`; returns when it is durable. Raises the `Refusal` that ended it, or `LostRace`."""
+    async def submit(self, request: WriteRequest) -> WriteResult:
+        """Write `request`; returns when it is durable. Raises the `Refusal` that ended it, or `PreconditionFailed`."""
         if request.key is None:
             return await self._enqueue(request)
         name = (request.key.caller, request.key.key)
@@ -93,7 +93,7 @@ class Writer:
         # Whoever gives up waiting does not end the write: until it is settled its key is taken.
         return await asyncio.shield(answer)
 
-    def submit_all(self, requests: Sequence[WriteRequest]) -> list[asyncio.Future[Outcome]]:
+    def submit_all(self, requests: Sequence[WriteRequest]) -> list[asyncio.Future[WriteResult]]:
         """Queue several requests in order; each settles on its own."""
         return [self._enqueue(request) for request in requests]
 
@@ -110,7 +110,9 @@ class Writer:
     async def _rehearse(self, request: WriteRequest, transaction: Transaction) -> Refusal | None:
         now = self.clock.now()
         waiting = (request, asyncio.get_running_loop().create_future())
-        decided, refused, _ = await self._decide([waiting], State(transaction, self.companions, self._new_ids), now)
+        decided, refused, _ = await self._decide(
+            [waiting], State(transaction, self.transaction_hooks, self._new_ids), now
+        )
         for _, error in refused:
             if not isinstance(error, Refusal) or error.status >= 500:
                 raise error
@@ -118,8 +120,8 @@ class Writer:
         await self._write(transaction, decided, now)
         return None
 
-    def _enqueue(self, request: WriteRequest) -> asyncio.Future[Outcome]:
-        answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+    def _enqueue(self, request: WriteRequest) -> asyncio.Future[WriteResult]:
+        answer: asyncio.Future[WriteResult] = asyncio.get_running_loop().create_future()
         self._waiting.append((request, answer))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._work())
@@ -153,8 +155,8 @@ class Writer:
     async def _write_group(self, group: list[Waiting]) -> None:
         try:
             decided = await self._try(group)
-        except (Refusal, LostRace, Deadlock, _Trouble) as error:
-            if isinstance(error, FateUnknown):  # to try again would be to write twice
+        except (Refusal, PreconditionFailed, Deadlock, _Trouble) as error:
+            if isinstance(error, OutcomeUnknown):  # to try again would be to write twice
                 for _, answer in group:
                     _fail(answer, error)
             elif len(group) == 1:
@@ -176,7 +178,7 @@ class Writer:
                 break
             try:
                 await self._try([waiting])
-            except (Refusal, LostRace, Deadlock) as again:
+            except (Refusal, PreconditionFailed, Deadlock) as again:
                 error = again
             else:
                 self.wake()
@@ -184,7 +186,7 @@ class Writer:
         if waiting[0].step is not None and _is_refusal(error):
             try:
                 await self._try([waiting], error)
-            except (Refusal, LostRace, Deadlock) as again:
+            except (Refusal, PreconditionFailed, Deadlock) as again:
                 error = again
             else:
                 return
@@ -198,10 +200,10 @@ class Writer:
         now = self.clock.now()
         async with self.storage.transaction() as transaction:
             decided, refused, deferred = await self._decide(
-                group, State(transaction, self.companions, self._new_ids), now, ending
+                group, State(transaction, self.transaction_hooks, self._new_ids), now, ending
             )
             outcomes = await self._write(transaction, decided, now)
-        for subject in [act.subject for item in decided for act in item.acts if isinstance(act, Signal)]:
+        for subject in [act.subject for item in decided for act in item.acts if isinstance(act, Invalidation)]:
             self.signal(subject)
         for item, outcome in zip(decided, outcomes, strict=True):
             if not item.answer.done():
@@ -213,9 +215,9 @@ class Writer:
 
     async def _decide(
         self, group: list[Waiting], state: State, now: float, ending: Refusal | None = None
-    ) -> tuple[list[Decided], list[tuple[asyncio.Future[Outcome], Exception]], list[Waiting]]:
+    ) -> tuple[list[Decided], list[tuple[asyncio.Future[WriteResult], Exception]], list[Waiting]]:
         decided: list[Decided] = []
-        refused: list[tuple[asyncio.Future[Outcome], Exception]] = []
+        refused: list[tuple[asyncio.Future[WriteResult], Exception]] = []
         instant = values.instant(now)
         size = 0
         for index, (request, answer) in enumerate(group):
@@ -226,7 +228,7 @@ class Writer:
                     return decided, refused, group[index:]
                 # There is nothing that it could wait for: the next group would begin with it again, and so on.
                 refused.append((answer, RuntimeError("a write was deferred that nothing was written before")))
-            except (Deadlock, LostRace):
+            except (Deadlock, PreconditionFailed):
                 raise
             except Exception as error:
                 if len(group) > 1 and getattr(error, "status", 500) >= 500:
@@ -250,7 +252,7 @@ class Writer:
     async def _decide_one(
         self,
         request: WriteRequest,
-        answer: asyncio.Future[Outcome],
+        answer: asyncio.Future[WriteResult],
         state: State,
         now: float,
         instant: str,
@@ -266,20 +268,20 @@ class Writer:
             request = devices.with_known_ids(request, request.step, given, self.catalogue)
         heard = await devices.heard(request.step, state) if request.step is not None else None
         if heard is not None and request.step is not None:
-            guards: list[RowAct] = [devices.guard(request.step)] if self._has_rivals else []
+            guards: list[RowAct] = [devices.guard(request.step)] if self._has_other_writers else []
             acts = [*devices.settle(request.step, heard, now), *kept(request, heard.ids, given)]
-            return Decided(request, answer, [], acts, None, Outcome(settled=heard), guards)
+            return Decided(request, answer, [], acts, None, WriteResult(settled=heard), guards)
         try:
             if ending is not None:
                 raise ending
             plan = await Plan(request, state, self.catalogue, now, instant, self.max_record_bytes, given).run()
         except Refusal as error:
-            if request.step is None or error.status >= 500:  # the server's own trouble is nobody's fate
+            if request.step is None or error.status >= 500:  # the server's own trouble is nobody's outcome
                 raise
             settled = Settled(seq=request.step.seq, status="refused", problem=error.problem())
             acts = devices.settle(request.step, settled, now)
             guards = await self._guards(request, state)
-            return Decided(request, answer, [], acts, None, Outcome(settled=settled), guards)
+            return Decided(request, answer, [], acts, None, WriteResult(settled=settled), guards)
         named = kept(request, plan.ids, given)
         acts = [*named, *(assigned(act, plan.written) for act in request.acts), *plan.acts]
         guards = await self._guards(request, state) if is_repeatable else []
@@ -288,7 +290,7 @@ class Writer:
     async def _guards(self, request: WriteRequest, state: State) -> list[RowAct]:
         """What must still hold when a keyed request or a device's step is written, lest two processes do it twice."""
         guards: list[RowAct] = []
-        if not self._has_rivals:
+        if not self._has_other_writers:
             return guards
         if request.key is not None:
             guards.append(Expect("_answers", {"caller": request.key.caller, "key": request.key.key}, None))
@@ -296,7 +298,7 @@ class Writer:
             guards += [devices.guard(request.step), *await devices.unheard(request.step, state)]
         return guards
 
-    async def _known(self, request: WriteRequest, state: State) -> Outcome | None:
+    async def _known(self, request: WriteRequest, state: State) -> WriteResult | None:
         """The answer that was given before, where the request is a repetition."""
         if request.key is not None:
             caller, key, fingerprint = request.key
@@ -304,13 +306,13 @@ class Writer:
             if row is not None:
                 return replayed(row, fingerprint)
         settled = await devices.known(request.step, state) if request.step is not None else None
-        return Outcome(settled=settled, replayed=True) if settled is not None else None
+        return WriteResult(settled=settled, replayed=True) if settled is not None else None
 
-    async def _write(self, transaction: Transaction, decided: list[Decided], now: float) -> list[Outcome]:
+    async def _write(self, transaction: Transaction, decided: list[Decided], now: float) -> list[WriteResult]:
         count = sum(len(item.changes) for item in decided)
         revision = await transaction.reserve(count) - 1 if count else 0
         latest: dict[RecordKey, StoredRecord] = {}
-        outcomes: list[Outcome] = []
+        outcomes: list[WriteResult] = []
         for item in decided:
             changes = numbered(item.changes, revision, latest)
             revision += len(changes)
@@ -326,7 +328,7 @@ class Writer:
 
 def _may_retry(request: WriteRequest, error: Exception) -> bool:
     is_repeatable = request.key is not None or request.step is not None
-    is_raced = isinstance(error, LostRace) or (request.step is not None and _is_refusal(error))
+    is_raced = isinstance(error, PreconditionFailed) or (request.step is not None and _is_refusal(error))
     return isinstance(error, Deadlock) or (is_raced and is_repeatable)
 
 
@@ -336,6 +338,6 @@ def _is_refusal(error: Exception) -> TypeGuard[Refusal]:
     return isinstance(error, Refusal) and error.status < 500
 
 
-def _fail(answer: asyncio.Future[Outcome], error: Exception) -> None:
+def _fail(answer: asyncio.Future[WriteResult], error: Exception) -> None:
     if not answer.done():
         answer.set_exception(error)

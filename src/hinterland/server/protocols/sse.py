@@ -51,7 +51,7 @@ FRAMING = Framing(_head, newline=b"\ndata: ", end=b"\n\n", silence=b":\n\n")
 """Server-sent events, and a comment (WHATWG HTML §9.2)."""
 
 
-class Wish(NamedTuple):
+class StreamQuery(NamedTuple):
     """What the query string asks for."""
 
     collections: list[str]
@@ -60,7 +60,7 @@ class Wish(NamedTuple):
     ticket: str | None
 
 
-def read_wish(pairs: Sequence[tuple[str, str]], last_event_id: str = "") -> Wish:
+def read_wish(pairs: Sequence[tuple[str, str]], last_event_id: str = "") -> StreamQuery:
     """The wish of a decoded query string. Raises `invalid_query`."""
     words: dict[str, str] = {}
     collections: list[str] = []
@@ -80,7 +80,7 @@ def read_wish(pairs: Sequence[tuple[str, str]], last_event_id: str = "") -> Wish
     if words.get("filter") and len(collections) > 1:
         raise Refusal("invalid_query", "filter: open one stream for each collection that is filtered")
     cursor = last_event_id or words.get("lastEventId") or words.get("cursor", "")
-    return Wish(collections, words.get("filter", ""), cursor, words.get("ticket"))
+    return StreamQuery(collections, words.get("filter", ""), cursor, words.get("ticket"))
 
 
 def _token_in_url(name: str) -> Refusal:
@@ -118,7 +118,7 @@ class EventStream:
         finally:
             subscription.end()
 
-    async def _caller(self, request: HttpRequest, wish: Wish) -> Principal:
+    async def _caller(self, request: HttpRequest, wish: StreamQuery) -> Principal:
         given = request.headers.get(b"authorization")
         if given is not None:
             return await caller_of(self._backend, given)

@@ -18,7 +18,7 @@ from joserfc.jwk import ECKey
 from hinterland.kit.clock import Clock
 from hinterland.server.settings import AuthSettings
 from hinterland.server.storage.protocol import Storage
-from hinterland.server.storage.system import Amend, Drop, Expect, LostRace, Put, Row
+from hinterland.server.storage.system import Amend, Drop, Expect, PreconditionFailed, Put, Row
 
 ALGORITHM = "ES256"
 RELOAD_SECONDS = 10.0  # the least time between two looks for a key that another process made
@@ -79,7 +79,7 @@ class Keys:
             await transaction.act([retire, Put("_keys", _new_signing_key(now))])
         await self._read()
 
-    async def tidy(self) -> None:
+    async def maintain(self) -> None:
         """Forget the keys whose tokens have all expired, and learn of those that others made."""
         now = self._clock.now()
         async with self._storage.transaction() as transaction:
@@ -123,7 +123,7 @@ class Keys:
             async with self._storage.transaction() as transaction:
                 first = Expect("_keys", {"id": _SEAL}, None)
                 await transaction.act([first, Put("_keys", seal), Put("_keys", _new_signing_key(now))])
-        except LostRace:
+        except PreconditionFailed:
             return  # another process made them at the same moment: its keys are read next
 
 

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from hinterland.server.security.sessions import is_live, session_subject
-from hinterland.server.storage.system import Amend, Assigned, Drop, Expect, Put, Row, RowAct, Signal
+from hinterland.server.storage.system import Amend, Assigned, Drop, Expect, Invalidation, Put, Row, RowAct
 
 _NONCE = 12  # bytes
 _MARKED = re.compile(r"([0-9a-f]{12})\.[A-Za-z0-9_-]{43}")
@@ -98,13 +98,13 @@ def ended(session: Row, now: float) -> list[RowAct]:
     return [
         Amend("_sessions", {"id": session["id"], "ended": None}, {"ended": now}),
         Drop("_refresh_tokens", {"session": session["id"]}),
-        Signal(session_subject(session["id"])),
+        Invalidation(session_subject(session["id"])),
     ]
 
 
-def mark_of(lineage: str) -> str:
+def mark_of(database_id: str) -> str:
     """What every refresh token of a database begins with: 12 hexadecimal digits, which are no secret."""
-    return hashlib.sha256(f"hinterland refresh {lineage}".encode()).hexdigest()[:12]
+    return hashlib.sha256(f"hinterland refresh {database_id}".encode()).hexdigest()[:12]
 
 
 def new_token(mark: str) -> str:

@@ -59,7 +59,7 @@ class Claims(msgspec.Struct, frozen=True):
     kid: str = ""
 
 
-class Tokens:
+class TokenIssuer:
     """Signs and verifies access tokens."""
 
     def __init__(self, keys: Keys, find: Find, clock: Clock, settings: AuthSettings) -> None:

@@ -55,8 +55,8 @@ class Database(Reads):
             return await snapshot.history(collection, parent, id, after)
 
     async def prune(self, before: float) -> None:
-        """Forget the log's entries older than `before` (seconds since 1970), but never the last commit; and the fates
-        of mutations, which a copy of a device's store may ask for."""
+        """Forget the log's entries older than `before` (seconds since 1970), but never the last commit; and the
+        outcomes of mutations, which a copy of a device's store may ask for."""
         await self._forget(MUTATIONS, before)
         kept = await self.fetch(statements.FIRST_KEPT, (before,))
         oldest = await self.fetch(statements.OLDEST)

@@ -13,7 +13,7 @@ class Deadlock(Exception):
     """Two writers waited for each other; this one was undone and may run again."""
 
 
-class FateUnknown(Refusal):
+class OutcomeUnknown(Refusal):
     """The database went away while it committed: the write may have happened, so nobody may repeat it blindly."""
 
     def __init__(self) -> None:

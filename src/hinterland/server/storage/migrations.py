@@ -60,7 +60,11 @@ CREATE TABLE _stand_ins ("account" {text}, "device" {text}, "name" {text}, "seq"
  PRIMARY KEY ("account", "device", "name", "seq", "position")){rowless};
 CREATE INDEX _stand_ins_by_seq ON _stand_ins (account, device, seq);
 """
-_STEPS = (_FIRST, _OUTCOMES, _LOG_BY_RECORD, _STAND_INS)
+_NAMES = """
+ALTER TABLE _log RENAME COLUMN stamp TO timestamp;
+UPDATE _meta SET name = 'database_id' WHERE name = 'lineage';
+"""
+_STEPS = (_FIRST, _OUTCOMES, _LOG_BY_RECORD, _STAND_INS, _NAMES)
 _WORDS = MappingProxyType(
     {
         "sqlite": {

@@ -22,8 +22,8 @@ from hinterland.contract.records import Collection
 from hinterland.kit.fair_turns import FairTurns, TooManyWaiting
 from hinterland.server.storage import failures, migrations, statements
 from hinterland.server.storage.database import Database
-from hinterland.server.storage.failures import Deadlock, FateUnknown, StorageError
-from hinterland.server.storage.postgres_signals import SIGNALS, Signals
+from hinterland.server.storage.failures import Deadlock, OutcomeUnknown, StorageError
+from hinterland.server.storage.postgres_invalidations import SIGNALS, InvalidationListener
 from hinterland.server.storage.protocol import PAGE_BYTES, DialectName, Texts
 from hinterland.server.storage.reading import Reads
 from hinterland.server.storage.statements import CollectionTable
@@ -166,7 +166,7 @@ class PostgresStorage(Database):
     """A PostgreSQL database, named by its DSN."""
 
     dialect: DialectName = "postgres"
-    has_rivals = True
+    has_other_writers = True
 
     def __init__(self, dsn: str, *, connections: int = 10) -> None:
         self.dsn = dsn
@@ -175,10 +175,10 @@ class PostgresStorage(Database):
         self._searches = FairTurns(searches, max(1, searches - 1), _SEARCHES_WAITING)
         self._asides = FairTurns(max(1, min(_ASIDES, connections // 4)), 1, _WAITING)
         self.tables: dict[str, CollectionTable] = {}
-        self.lineage = ""
+        self.database_id = ""
         self._pool: asyncpg.Pool | None = None
         self._durability = ""
-        self._signals = Signals(dsn)
+        self._signals = InvalidationListener(dsn)
 
     async def open(self) -> None:
         """Connect, and bring the system's tables to this version."""
@@ -189,7 +189,7 @@ class PostgresStorage(Database):
         try:
             async with self._pool.acquire() as connection:
                 await self._migrate(connection)
-                self.lineage = await connection.fetchval("SELECT value FROM _meta WHERE name = 'lineage'")
+                self.database_id = await connection.fetchval("SELECT value FROM _meta WHERE name = 'database_id'")
                 await self._check_durability(connection)
         except BaseException as error:
             await self.close()
@@ -211,7 +211,7 @@ class PostgresStorage(Database):
                 "INSERT INTO _meta VALUES ('version', $1) ON CONFLICT (name) DO UPDATE SET value = $1", str(len(steps))
             )
             await connection.execute(
-                "INSERT INTO _meta VALUES ('lineage', $1) ON CONFLICT DO NOTHING", secrets.token_hex(8)
+                "INSERT INTO _meta VALUES ('database_id', $1) ON CONFLICT DO NOTHING", secrets.token_hex(8)
             )
 
     async def _version(self, connection: asyncpg.Connection) -> int:
@@ -327,7 +327,7 @@ class PostgresStorage(Database):
     async def transaction(self) -> AsyncIterator[PostgresTransaction]:
         """A write transaction. One of several processes that lock each other out is refused and may try again.
 
-        Raises `FateUnknown` where the database goes away while it commits.
+        Raises `OutcomeUnknown` where the database goes away while it commits.
         """
         is_ending = False
         try:
@@ -337,7 +337,7 @@ class PostgresStorage(Database):
                     is_ending = True
         except Refusal as error:
             if is_ending and error.code == "unavailable":
-                raise FateUnknown from error
+                raise OutcomeUnknown from error
             raise
 
 

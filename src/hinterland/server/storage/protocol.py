@@ -64,7 +64,7 @@ class Change(NamedTuple):
     before: StoredRecord | None
     after: StoredRecord | None
     columns: Sequence[Any]
-    stamp: float
+    timestamp: float
     origin: str = ""
 
 
@@ -76,7 +76,7 @@ class LogEntry(NamedTuple):
     commit: int
     check: int
     at: float
-    stamp: float
+    timestamp: float
     kind: Literal["create", "update", "delete"]
     collection: str
     parent: str
@@ -95,7 +95,7 @@ class LogPage(list[LogEntry]):
 
 
 class Since(NamedTuple):
-    """Whose changes a record had: `newest`, the latest stamp of those of others (None: there are none), and whether
+    """Whose changes a record had: `newest`, the latest timestamp of those of others (None: there are none), and whether
     there are any of one's `own` origin."""
 
     newest: float | None
@@ -103,11 +103,11 @@ class Since(NamedTuple):
 
 
 class Head(NamedTuple):
-    """Where the log ends: the last revision and its commit's check value; what came after `horizon` is kept."""
+    """Where the log ends: the last revision and its commit's check value; what came after `retention_floor` is kept."""
 
     revision: int
     check: int
-    horizon: int
+    retention_floor: int
 
 
 class Snapshot(Protocol):
@@ -205,7 +205,7 @@ class Transaction(Snapshot, Protocol):
         ...
 
     async def act(self, acts: Sequence[RowAct]) -> None:
-        """Do what is asked to system rows, in order. Raises `LostRace`."""
+        """Do what is asked to system rows, in order. Raises `PreconditionFailed`."""
         ...
 
 
@@ -213,8 +213,8 @@ class Storage(Snapshot, Protocol):
     """A database that holds records, log and system rows."""
 
     dialect: DialectName
-    lineage: str
-    has_rivals: bool
+    database_id: str
+    has_other_writers: bool
     """Whether other processes may write to the same database."""
 
     async def search(

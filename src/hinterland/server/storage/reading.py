@@ -77,7 +77,7 @@ class Reads(ABC):
     async def check_at(self, revision: int) -> int | None:
         """The check value of the commit that ended at `revision`; None where the log has no such commit end."""
         if revision == 0:
-            return 0 if (await self.head()).horizon == 0 else None
+            return 0 if (await self.head()).retention_floor == 0 else None
         rows = await self.fetch(statements.CHECK_AT, (revision,))
         return rows[0][0] if rows else None
 

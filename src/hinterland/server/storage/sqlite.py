@@ -21,13 +21,13 @@ import apsw
 from hinterland.contract.errors import Refusal
 from hinterland.contract.records import Collection
 from hinterland.kit.fair_turns import FairTurns, TooManyWaiting
-from hinterland.kit.lone_thread import LoneThread
+from hinterland.kit.serial_worker import SerialWorker
 from hinterland.server.storage import failures, migrations, statements
 from hinterland.server.storage.database import Database
 from hinterland.server.storage.failures import StorageError
 from hinterland.server.storage.ownership import Ownership
 from hinterland.server.storage.protocol import DialectName, Texts
-from hinterland.server.storage.sqlite_reading import ERRORS, Reader, SqliteReads, connect, finished, refusal, some
+from hinterland.server.storage.sqlite_reading import ERRORS, SqliteReader, SqliteReads, connect, finished, refusal, some
 from hinterland.server.storage.statements import CollectionTable
 from hinterland.server.storage.writing import Writes
 
@@ -87,7 +87,7 @@ class SqliteStorage(Database):
     """A data folder with one SQLite file; this process owns it while it is open."""
 
     dialect: DialectName = "sqlite"
-    has_rivals = False
+    has_other_writers = False
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -95,11 +95,11 @@ class SqliteStorage(Database):
         self.ownership = Ownership(folder)
         self.tables: dict[str, CollectionTable] = {}
         self.revision = 0
-        self.lineage = ""
+        self.database_id = ""
         self._writer: apsw.Connection | None = None
-        self._shared: Reader | None = None
-        self._idle: list[Reader] = []
-        self._commits = LoneThread("hinterland-commit")
+        self._shared: SqliteReader | None = None
+        self._idle: list[SqliteReader] = []
+        self._commits = SerialWorker("hinterland-commit")
         self._readers = ThreadPoolExecutor(_THREADS, "hinterland-reader")
         self._asides = FairTurns(_ASIDES, 1, _WAITING)
         self._writing = asyncio.Lock()
@@ -112,7 +112,7 @@ class SqliteStorage(Database):
                 self.path.touch(mode=0o600)  # passwords' hashes and keys are for its owner alone
             self._writer = connect(self.path)
             self._migrate(self._writer)
-            self._shared = Reader(self.path)
+            self._shared = SqliteReader(self.path)
             self.revision = (await self.head()).revision
         except (apsw.Error, Refusal) as error:
             self._let_go()
@@ -149,8 +149,8 @@ class SqliteStorage(Database):
                 for statement in step:
                     writer.execute(statement)
                 writer.execute(f"PRAGMA user_version = {number}")
-        writer.execute("INSERT INTO _meta VALUES ('lineage', ?) ON CONFLICT DO NOTHING", (secrets.token_hex(8),))
-        self.lineage = str(writer.execute("SELECT value FROM _meta WHERE name = 'lineage'").fetchone()[0])  # type: ignore[index]
+        writer.execute("INSERT INTO _meta VALUES ('database_id', ?) ON CONFLICT DO NOTHING", (secrets.token_hex(8),))
+        self.database_id = str(writer.execute("SELECT value FROM _meta WHERE name = 'database_id'").fetchone()[0])  # type: ignore[index]
 
     async def declare(self, collections: Sequence[Collection]) -> None:
         """Make tables, columns and indexes for `collections` where they are missing. Raises `StorageError`."""
@@ -213,7 +213,7 @@ class SqliteStorage(Database):
         except TooManyWaiting:
             raise failures.too_many() from None
 
-    def _reader(self) -> Reader:
+    def _reader(self) -> SqliteReader:
         if self._shared is None:
             raise StorageError("the storage is not open")
         return self._shared
@@ -241,10 +241,10 @@ class SqliteStorage(Database):
             else:
                 reader.connection.close()
 
-    def _new_reader(self) -> Reader:
+    def _new_reader(self) -> SqliteReader:
         self._connected()
         try:
-            return Reader(self.path)
+            return SqliteReader(self.path)
         except apsw.Error as error:
             raise refusal(error) from error
 

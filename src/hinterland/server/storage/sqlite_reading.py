@@ -77,7 +77,7 @@ async def finished(work: asyncio.Future[T], stop: Callable[[], object] = lambda:
     return work.result()
 
 
-class Reader:
+class SqliteReader:
     """A connection for reads, which looks up from time to time whether the running read may go on."""
 
     def __init__(self, path: Path) -> None:
@@ -130,7 +130,7 @@ class Reader:
 class SqliteReads(Reads):
     """Reads on one connection, which nobody else uses meanwhile."""
 
-    def __init__(self, reader: Reader, tables: dict[str, CollectionTable], threads: Executor) -> None:
+    def __init__(self, reader: SqliteReader, tables: dict[str, CollectionTable], threads: Executor) -> None:
         self.reader = reader
         self.tables = tables
         self._threads = threads

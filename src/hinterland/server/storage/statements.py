@@ -33,7 +33,7 @@ RECORD_NAMES = ("_parent", "id", "_revision", "_created", "_updated", "_body", "
 RECORD_COLUMNS = ", ".join(RECORD_NAMES)
 RECORD_COLUMNS_OF_R = ", ".join(f"r.{name}" for name in RECORD_NAMES)  # where the table is called r, as in rules
 LOG_COLUMNS = (
-    'revision, "commit", "check", at, stamp, kind, collection, parent, id, '
+    'revision, "commit", "check", at, timestamp, kind, collection, parent, id, '
     "before_revision, before_created, before_updated, before_body, before_private, origin"
 )
 RECORD_TEXTS = Texts("r._body", "r._private", RECORD_NAMES.index("_body"))
@@ -197,7 +197,17 @@ def log_row(change: Change, revision: int, commit: int, check: int, at: float) -
     before = change.before
     record = change.after or before
     assert record is not None
-    head = (revision, commit, check, at, change.stamp, change.kind, change.collection, record.parent, str(record.id))
+    head = (
+        revision,
+        commit,
+        check,
+        at,
+        change.timestamp,
+        change.kind,
+        change.collection,
+        record.parent,
+        str(record.id),
+    )
     tail = (None, None, None, None, None) if before is None else before[2:]
     return (*head, *tail, change.origin)
 
@@ -222,7 +232,7 @@ LOG_OF_RECORD = (
     "ORDER BY revision LIMIT ?"
 )
 SINCE = (
-    "SELECT max(stamp) FILTER (WHERE origin <> ?), count(*) FILTER (WHERE origin = ?) FROM _log "
+    "SELECT max(timestamp) FILTER (WHERE origin <> ?), count(*) FILTER (WHERE origin = ?) FROM _log "
     "WHERE collection = ? AND parent = ? AND id = ? AND revision > ?"
 )
 NEXT_BEFORE = (
@@ -232,7 +242,7 @@ NEXT_BEFORE = (
 HEAD = 'SELECT revision, "check" FROM _log ORDER BY revision DESC LIMIT 1'
 OLDEST = "SELECT revision FROM _log ORDER BY revision LIMIT 1"
 CHECK_AT = 'SELECT "check" FROM _log WHERE revision = ? AND "commit" = revision'
-# What stays begins at the first entry that is young enough, even where the clock went back later: no holes.
+# What stays begins at the first entry that is young enough, even where the clock went back later: no parameters.
 FIRST_KEPT = (
     'SELECT revision FROM _log WHERE at >= ? OR "commit" = (SELECT max(revision) FROM _log) ORDER BY revision LIMIT 1'
 )

@@ -61,7 +61,7 @@ class Drop(msgspec.Struct, frozen=True):
 class Expect(msgspec.Struct, frozen=True):
     """A precondition: the row with this key has these `columns`; None: there is no such row.
 
-    Where it does not hold, the write is refused with `LostRace`, and whoever asked looks again.
+    Where it does not hold, the write is refused with `PreconditionFailed`, and whoever asked looks again.
     """
 
     table: str
@@ -69,16 +69,16 @@ class Expect(msgspec.Struct, frozen=True):
     columns: Row | None
 
 
-class Signal(msgspec.Struct, frozen=True):
+class Invalidation(msgspec.Struct, frozen=True):
     """No row: once the write is durable, every process looks again at what it remembers of `subject`."""
 
     subject: str
 
 
-RowAct = Put | Amend | Drop | Expect | Signal
+RowAct = Put | Amend | Drop | Expect | Invalidation
 
 
-class LostRace(Exception):
+class PreconditionFailed(Exception):
     """An `Expect` did not hold: somebody else wrote in between."""
 
 

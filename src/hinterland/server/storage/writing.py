@@ -14,7 +14,17 @@ from hinterland.server.storage import statements
 from hinterland.server.storage.protocol import Change, StoredRecord
 from hinterland.server.storage.reading import Reads
 from hinterland.server.storage.statements import RECORD_TEXTS
-from hinterland.server.storage.system import SYSTEM_TABLES, Amend, Drop, Expect, LostRace, Put, Row, RowAct, Signal
+from hinterland.server.storage.system import (
+    SYSTEM_TABLES,
+    Amend,
+    Drop,
+    Expect,
+    Invalidation,
+    PreconditionFailed,
+    Put,
+    Row,
+    RowAct,
+)
 
 _SYSTEM = {table.name: table for table in SYSTEM_TABLES}
 _BATCH = 50  # changes that are written between two turns of others
@@ -95,7 +105,7 @@ class Writes(Reads):
         await self.execute("UPDATE _collections SET last_id = ? WHERE name = ? AND last_id < ?", (id, collection, id))
 
     async def act(self, acts: Sequence[RowAct]) -> None:
-        """Do what is asked to system rows, in order. Raises `LostRace`."""
+        """Do what is asked to system rows, in order. Raises `PreconditionFailed`."""
         for act in acts:
             match act:
                 case Put(table, row):
@@ -111,7 +121,7 @@ class Writes(Reads):
                     await self.execute(f"DELETE FROM {table}{clause}", parameters)
                 case Expect():
                     await self._expect(act)
-                case Signal(subject):
+                case Invalidation(subject):
                     await self.signal(subject)
                 case _:
                     assert_never(act)
@@ -128,4 +138,4 @@ class Writes(Reads):
         wanted = act.columns
         holds = row is None if wanted is None else row is not None and all(row[k] == v for k, v in wanted.items())
         if not holds:
-            raise LostRace(f"{act.table} {act.key} changed meanwhile")
+            raise PreconditionFailed(f"{act.table} {act.key} changed meanwhile")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hinterland.server.http import HttpAnswer, send_answer
 from hinterland.server.protocols.http1.bodies import EXTENSION_BYTES, TRAILER_BYTES, ChunkedBody
-from hinterland.server.protocols.http1.connection import Connection
+from hinterland.server.protocols.http1.connection import HttpConnection
 from tests.server.protocols.http1.wire import GET, answered, connected
 from tests.server.refused import refused
 
@@ -114,7 +114,7 @@ async def test_trailers_without_an_end() -> None:
     assert answer.startswith(b"HTTP/1.1 431 ")
 
 
-class _Hasty(Connection):
+class _Hasty(HttpConnection):
     head_seconds = 0.05
 
 

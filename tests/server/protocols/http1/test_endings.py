@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hinterland.server.http import HttpAnswer, send_answer
-from hinterland.server.protocols.http1.connection import Connection
+from hinterland.server.protocols.http1.connection import HttpConnection
 from tests.server.protocols.http1.wire import GET, answered, connected, hello
 
 BAD = b"GET / HTTP/1.1\r\n\r\n"
@@ -58,7 +58,7 @@ async def test_an_answer_that_is_just_made() -> None:
         await send_answer(scope, send, HttpAnswer(200, [], b"hello"))
         heard.set()
 
-    class Fin(Connection):
+    class Fin(HttpConnection):
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
             asyncio.create_task(self._fin())  # noqa: RUF006
@@ -115,7 +115,7 @@ async def test_nothing_is_asked_for_long() -> None:
             await slow.wait()
         await hello(scope, receive, send)
 
-    class Idle(Connection):
+    class Idle(HttpConnection):
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
             self.timeout_keep_alive = 0.02  # type: ignore[assignment]

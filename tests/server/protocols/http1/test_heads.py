@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from hinterland.server.http import HttpAnswer, send_answer
-from hinterland.server.protocols.http1.connection import Connection
+from hinterland.server.protocols.http1.connection import HttpConnection
 from hinterland.server.protocols.http1.heads import HEAD_BYTES, PIPELINED
 from tests.server.protocols.http1.wire import GET, answered, connected, hello
 
 BEGUN = b"GET / HTTP/1.1\r\nHost: x\r\n"
 
 
-class _Hasty(Connection):
+class _Hasty(HttpConnection):
     head_seconds = 0.05
 
 
@@ -163,7 +163,7 @@ async def test_many_requests_at_once() -> None:
     held as requests meanwhile."""
     held: list[int] = []
 
-    class Counting(Connection):
+    class Counting(HttpConnection):
         def _start_asgi_task(self, cycle: Any, app: Any) -> None:
             held.append(len(self.pipeline))
             super()._start_asgi_task(cycle, app)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from hinterland.contract.errors import CODES
-from hinterland.server.protocols.http1.connection import Connection
+from hinterland.server.protocols.http1.connection import HttpConnection
 from tests.server.protocols.http1.wire import GET, answered, connected, hello
 from tests.support.server import ServerProcess
 
@@ -59,7 +59,7 @@ async def test_a_caller_that_still_sends() -> None:
     """Who is refused while it still sends reads why: its bytes are dropped, and the connection closes behind them, or
     soon, should they have no end."""
 
-    class Hasty(Connection):
+    class Hasty(HttpConnection):
         linger_seconds = 0.05
 
     head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n"

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import pytest
 
 from hinterland.server.http import HttpAnswer, send_answer
-from hinterland.server.protocols.http1.connection import Connection
+from hinterland.server.protocols.http1.connection import HttpConnection
 from hinterland.server.protocols.http1.unread import UnreadBytes
 from tests.server.protocols.http1.wire import GET, connected
 
@@ -31,7 +31,7 @@ async def stream(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-class Watched(Connection):
+class Watched(HttpConnection):
     """A connection whose time is turned by hand: `look` is what happens when it has passed."""
 
     unread_seconds = 3_600.0

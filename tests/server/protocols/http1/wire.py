@@ -13,7 +13,7 @@ from uvicorn._types import ASGI3Application
 
 from hinterland.contract.errors import Refusal
 from hinterland.server.http import REFUSED, HttpAnswer, problem_answer, send_answer
-from hinterland.server.protocols.http1.connection import Connection
+from hinterland.server.protocols.http1.connection import HttpConnection
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -41,7 +41,7 @@ def behind_refusals(app: Any) -> ASGI3Application:
 
 @asynccontextmanager
 async def connected(
-    app: ASGI3Application, kind: type[Connection] = Connection
+    app: ASGI3Application, kind: type[HttpConnection] = HttpConnection
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """A connection to a server of `app`."""
     config = uvicorn.Config(
@@ -61,7 +61,7 @@ async def connected(
 
 
 async def answered(
-    app: ASGI3Application, *parts: bytes, kind: type[Connection] = Connection, fin: bool = False
+    app: ASGI3Application, *parts: bytes, kind: type[HttpConnection] = HttpConnection, fin: bool = False
 ) -> bytes:
     """What is answered until the connection is closed; with `fin`, nothing more can be asked behind the parts."""
     async with connected(app, kind) as (reader, writer):

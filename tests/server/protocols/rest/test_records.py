@@ -10,7 +10,7 @@ import pytest
 
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
-from hinterland.server.data.reader import Reader
+from hinterland.server.data.reader import RecordReader
 from tests.server.api import Api, located, problem
 
 THINGS = "/v1/records/things"
@@ -142,7 +142,7 @@ async def test_a_precondition_that_can_not_be_looked_up(api: Api, monkeypatch: p
 
     body = {} if method == "DELETE" else {"json": {"text": "b"}}
     with monkeypatch.context() as patched:
-        patched.setattr(Reader, "view", view)
+        patched.setattr(RecordReader, "view", view)
         answer = await api(method, located(made), headers={"If-None-Match": made.headers["etag"]}, **body)
     problem(answer, 503, "unavailable")
     assert (await api("GET", located(made))).json() == made.json()

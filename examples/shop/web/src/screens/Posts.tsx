@@ -127,7 +127,7 @@ export function Posts() {
   };
   return (
     <>
-      <PageHead title="Posts" intro={data?.total ? count(data.total, "post") : "News from the trail."}>
+      <PageHead title="Posts" intro={data?.total ? count(data.total, "post") : "StoreChange from the trail."}>
         <Button icon="refresh" isBusy={isLoading} onClick={() => void refresh()}>
           Refresh
         </Button>

@@ -1,11 +1,11 @@
-"""The server's HTTP/1.1 connections, with all of it: `uvicorn.Config(app, http=Connection)`."""
+"""The server's HTTP/1.1 connections, with all of it: `uvicorn.Config(app, http=HttpConnection)`."""
 
 from __future__ import annotations
 
 from hinterland.server.protocols.http1.heads import WholeHeads
 
 
-class Connection(WholeHeads):
+class HttpConnection(WholeHeads):
     """A connection whose answers are written together; whatever is read, or ends it, comes after them."""
 
     def data_received(self, data: bytes) -> None:

@@ -7,7 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from hinterland.contract.errors import Refusal
-from hinterland.kit import misfit
+from hinterland.kit import validation_mismatch
 from hinterland.kit.strict_json import MAX_DEPTH
 from hinterland.server.backend import Backend
 from hinterland.server.http import HttpRequest
@@ -22,5 +22,5 @@ async def read_body(backend: Backend, request: HttpRequest, kind: type[T], max_d
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        reason, path, *_ = misfit.read(error)
+        reason, path, *_ = validation_mismatch.read(error)
         raise Refusal("invalid_body", reason if path == "$" else f"{path.removeprefix('$.')}: {reason}") from None

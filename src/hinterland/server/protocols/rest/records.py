@@ -19,8 +19,8 @@ from hinterland.server.backend import Backend
 from hinterland.server.data.admission import admit
 from hinterland.server.data.catalogue import Entry
 from hinterland.server.data.documents import wire
-from hinterland.server.data.reader import Page
-from hinterland.server.data.requests import Answer, Key, Outcome, WriteRequest
+from hinterland.server.data.reader import RecordPage
+from hinterland.server.data.requests import Answer, IdempotencyKey, WriteRequest, WriteResult
 from hinterland.server.http import JSON, Headers, HttpAnswer, HttpRequest, caching
 from hinterland.server.protocols.rest.keys import REPLAYED, idempotency_key
 from hinterland.server.protocols.rest.tags import demands_absence, etag, names, revisions, tags
@@ -69,7 +69,7 @@ async def list_records(backend: Backend, request: HttpRequest) -> HttpAnswer:
     return HttpAnswer(200, [JSON, caching(request), *_link(request, page)], body.encode())
 
 
-def _items(request: HttpRequest, entry: Entry, page: Page) -> str:
+def _items(request: HttpRequest, entry: Entry, page: RecordPage) -> str:
     caller = request.caller
     if not entry.private:
         return join([wire(record, None) for record in page.records])
@@ -77,7 +77,7 @@ def _items(request: HttpRequest, entry: Entry, page: Page) -> str:
 
 
 def _array(
-    backend: Backend, request: HttpRequest, entry: Entry, page: Page, paged: tuple[int, int] | None
+    backend: Backend, request: HttpRequest, entry: Entry, page: RecordPage, paged: tuple[int, int] | None
 ) -> HttpAnswer:
     items = _items(request, entry, page)
     headers = [JSON, caching(request), (b"x-total-count", str(page.total).encode()), *_link(request, page)]
@@ -88,7 +88,7 @@ def _array(
     return HttpAnswer(200, headers, body.encode())
 
 
-def _link(request: HttpRequest, page: Page) -> Headers:
+def _link(request: HttpRequest, page: RecordPage) -> Headers:
     """The `Link: …; rel="next"` header (RFC 8288), where there is more.
 
     It is relative (RFC 3986 §4.2), as is every address that an answer holds: only so it stays below the prefix of a
@@ -245,10 +245,10 @@ def _location(request: HttpRequest, stored: Answer) -> str:
     return last if request.method == "PUT" else f"{last}/{_identify(stored.body).id}"
 
 
-def _answerer(request: HttpRequest, entry: Entry, write: Write, status: int) -> Callable[[Outcome], Answer]:
+def _answerer(request: HttpRequest, entry: Entry, write: Write, status: int) -> Callable[[WriteResult], Answer]:
     caller, is_deleted_view = request.caller, request.view == "deleted"
 
-    def answer(outcome: Outcome) -> Answer:
+    def answer(outcome: WriteResult) -> Answer:
         record = outcome.records[0].after
         if write.act == "delete":
             return Answer(200, _DELETED) if is_deleted_view else Answer(204, b"")
@@ -258,7 +258,7 @@ def _answerer(request: HttpRequest, entry: Entry, write: Write, status: int) -> 
     return answer
 
 
-def _key(request: HttpRequest, raw: bytes) -> Key | None:
+def _key(request: HttpRequest, raw: bytes) -> IdempotencyKey | None:
     """The idempotency key of the request, with a digest of all that makes it this request."""
     key = idempotency_key(request)
     if not key:
@@ -266,4 +266,4 @@ def _key(request: HttpRequest, raw: bytes) -> Key | None:
     condition = request.headers.get(b"if-match", b"") + b"\0" + request.headers.get(b"if-none-match", b"")
     parts = (request.method.encode(), request.path.encode(), condition, raw)
     digest = hashlib.sha256(b"\0".join(parts)).hexdigest()
-    return Key(key_owner(request.caller.id, is_admin=request.caller.is_admin), key, digest)
+    return IdempotencyKey(key_owner(request.caller.id, is_admin=request.caller.is_admin), key, digest)

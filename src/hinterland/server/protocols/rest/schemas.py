@@ -14,7 +14,7 @@ from hinterland.contract.records import Collection
 from hinterland.server.security.passwords import LONGEST
 
 ID: dict[str, Any] = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}
-_STAMPS: dict[str, Any] = {
+_SERVER_FIELDS: dict[str, Any] = {
     "created_at": {"type": "string", "format": "date-time", "readOnly": True},
     "updated_at": {"type": "string", "format": "date-time", "readOnly": True},
     "revision": {"type": "integer", "readOnly": True},
@@ -65,7 +65,9 @@ def record_schemas(collection: Collection) -> dict[str, dict[str, Any]]:
     patch = {name: _patched(field) for name, field in declared}
     body = {"id": id_type, **fields} if collection.ids == "string" else fields
     return {
-        f"{collection.name}_record": _object({"id": id_type, **_STAMPS, **fields}, ["id", *_STAMPS, *shown]),
+        f"{collection.name}_record": _object(
+            {"id": id_type, **_SERVER_FIELDS, **fields}, ["id", *_SERVER_FIELDS, *shown]
+        ),
         f"{collection.name}_body": _object(body, unfilled, is_closed=True),
         f"{collection.name}_replacement": _object(body, asked, is_closed=True),
         f"{collection.name}_patch": _object(patch, [], is_closed=True),

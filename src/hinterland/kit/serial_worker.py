@@ -13,7 +13,7 @@ T = TypeVar("T")
 _Job = tuple[Callable[[], Any], "asyncio.Future[Any]"]
 
 
-class LoneThread:
+class SerialWorker:
     """A thread, from the first job until `close`."""
 
     def __init__(self, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Signals between the processes on one PostgreSQL: LISTEN on a connection of its own, kept open."""
+"""InvalidationListener between the processes on one PostgreSQL: LISTEN on a connection of its own, kept open."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SIGNALS = "hinterland"  # the channel of NOTIFY
 _RETRY_SECONDS = 2.0
 
 
-class Signals:
+class InvalidationListener:
     """Hears the signals of a database. A lost connection is made again; what was signalled meanwhile is not heard."""
 
     def __init__(self, dsn: str) -> None:

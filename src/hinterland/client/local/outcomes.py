@@ -14,11 +14,11 @@ from hinterland.contract.sync import Lost
 State = Literal["pending", "sent", "applied", "refused", "conflicted"]
 
 
-class Fate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The end of the mutation `mutation`.
 
     `applied` at the database's `revision`, with the `ids` that the server gave for temporary ones and the edits that a
-    merge `lost`; `refused` with its `problem`, and parked; or `discarded` on this device.
+    merge `lost`; `refused` with its `problem`, and held; or `discarded` on this device.
     """
 
     mutation: str
@@ -34,27 +34,25 @@ class Fate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.status == "applied"
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class OutboxEntry(msgspec.Struct, frozen=True, kw_only=True):
     """A mutation in the outbox.
 
-    `pending`: not sent yet. `sent`: the server may have it, its fate is unknown. `applied`: the server has it, and the
-    next pull will show it. `refused`: parked with its `problem`. `conflicted`: applied, but the edits in `lost` gave
-    way to others.
-    `seq` is its number for the server once it was sent; `stamp` is in seconds since 1970.
-    """
+    `pending`: not sent yet. `sent`: the server may have it, its outcome is unknown. `applied`: the server has it, and
+    the next pull will show it. `refused`: held with its `problem`. `conflicted`: applied, but the edits in `lost` gave
+    way to others. `seq` is its number for the server once it was sent; `timestamp` is in seconds since 1970."""
 
     id: str
     state: State
     seq: int | None
-    stamp: float
+    timestamp: float
     writes: list[Write]
     problem: Problem | None = None
     lost: list[Lost] = []
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """How many mutations are `waiting` for their fate, and how many are `parked` because they were refused or lost an
+    """How many mutations are `waiting` for their outcome, and how many are `held` because they were refused or lost an
     edit."""
 
     waiting: int = 0
-    parked: int = 0
+    held: int = 0

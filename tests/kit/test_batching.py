@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hinterland.kit.gathering import gathered
+from hinterland.kit.batching import batched
 
 
 async def counted(count: int, *, pauses: list[int] | None = None, error: Exception | None = None) -> AsyncIterator[int]:
@@ -26,7 +26,7 @@ async def counted(count: int, *, pauses: list[int] | None = None, error: Excepti
 @given(count=st.integers(0, 40), most=st.integers(1, 9), pauses=st.lists(st.integers(0, 3), min_size=1, max_size=5))
 async def test_every_item_comes_once_and_in_order(count: int, most: int, pauses: list[int]) -> None:
     """Groups hold every item once and in order, 1 to `most` at a time, however they come."""
-    groups = [group async for group in gathered(counted(count, pauses=pauses), most)]
+    groups = [group async for group in batched(counted(count, pauses=pauses), most)]
     assert [item for group in groups for item in group] == [*range(count)]
     assert all(1 <= len(group) <= most for group in groups)
 
@@ -41,7 +41,7 @@ async def test_what_came_meanwhile_comes_together() -> None:
             yield number
 
     sizes = []
-    async with aclosing(gathered(noted(), 8)) as groups:
+    async with aclosing(batched(noted(), 8)) as groups:
         async for group in groups:
             sizes.append(len(group))
             for _ in range(30):
@@ -54,7 +54,7 @@ async def test_an_error_comes_after_the_items() -> None:
     """What the stream raises is raised once everything before it was told."""
     seen: list[int] = []
     with pytest.raises(ValueError, match="the end"):
-        async for group in gathered(counted(5, error=ValueError("the end")), 2):
+        async for group in batched(counted(5, error=ValueError("the end")), 2):
             seen += group
     assert seen == [*range(5)]
 
@@ -70,7 +70,7 @@ async def test_leaving_early_ends_the_stream() -> None:
         finally:
             ended.append(True)
 
-    async with aclosing(endless()) as items, aclosing(gathered(items, 4)) as groups:
+    async with aclosing(endless()) as items, aclosing(batched(items, 4)) as groups:
         assert await anext(groups) == [1]
     assert ended == [True]
     assert len(asyncio.all_tasks()) == 1

@@ -8,18 +8,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from hinterland.kit.lone_thread import LoneThread
+from hinterland.kit.serial_worker import SerialWorker
 
 
 @pytest.fixture
-def thread() -> Iterator[LoneThread]:
+def thread() -> Iterator[SerialWorker]:
     """A thread, closed at the end."""
-    made = LoneThread("test")
+    made = SerialWorker("test")
     yield made
     made.close()
 
 
-async def test_jobs_are_done_in_order_in_one_thread(thread: LoneThread) -> None:
+async def test_jobs_are_done_in_order_in_one_thread(thread: SerialWorker) -> None:
     """Jobs are done one after the other, in another thread, and give what they give."""
     names: list[str] = []
 
@@ -32,7 +32,7 @@ async def test_jobs_are_done_in_order_in_one_thread(thread: LoneThread) -> None:
     assert names == ["test"] * 5
 
 
-async def test_an_error_is_the_waiters(thread: LoneThread) -> None:
+async def test_an_error_is_the_waiters(thread: SerialWorker) -> None:
     """A job that raises fails its own future, and the next one is done."""
 
     def fail() -> None:
@@ -43,7 +43,7 @@ async def test_an_error_is_the_waiters(thread: LoneThread) -> None:
     assert await thread.submit(lambda: 1) == 1
 
 
-async def test_nobody_waits_any_more(thread: LoneThread) -> None:
+async def test_nobody_waits_any_more(thread: SerialWorker) -> None:
     """A job whose waiter was cancelled is done all the same, and hurts nobody."""
     may_go, done = threading.Event(), threading.Event()
     first = thread.submit(may_go.wait)
@@ -54,7 +54,7 @@ async def test_nobody_waits_any_more(thread: LoneThread) -> None:
     assert done.is_set()
 
 
-def test_a_loop_that_is_gone(thread: LoneThread) -> None:
+def test_a_loop_that_is_gone(thread: SerialWorker) -> None:
     """A job that ends after its loop was closed ends quietly; `close` waits for it."""
     may_go, done = threading.Event(), threading.Event()
 
@@ -70,4 +70,4 @@ def test_a_loop_that_is_gone(thread: LoneThread) -> None:
 
 def test_a_thread_without_work() -> None:
     """One that was never asked for anything has nothing to end."""
-    LoneThread("idle").close()
+    SerialWorker("idle").close()

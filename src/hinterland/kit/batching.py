@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def gathered(items: AsyncIterator[T], most: int) -> AsyncGenerator[list[T], None]:
+async def batched(items: AsyncIterator[T], most: int) -> AsyncGenerator[list[T], None]:
     """The `items` in order, in lists of 1 to `most`; no more than `most` are taken ahead.
 
     Ends as `items` does, and raises what it raises, after the items that came before. Whoever leaves early closes this

@@ -17,10 +17,10 @@ _TOKENS = "SELECT hash FROM _refresh_tokens WHERE coalesce(used, issued) <= ? LI
 _ADDRESSES = "SELECT account, address FROM _known_addresses WHERE at <= ? LIMIT ?"
 
 
-async def tidy(accounts: Accounts) -> None:
+async def maintain(accounts: Accounts) -> None:
     """Forget what no longer counts, a few rows at a time; run it at the start and every hour."""
     now = accounts.clock.now()
-    await accounts.keys.tidy()
+    await accounts.keys.maintain()
     while rows := await _fetch(accounts, _SESSIONS, (now, now, _BATCH)):
         await _drop(accounts, [Drop(table, {column: row[0]}) for row in rows
                                for table, column in (("_refresh_tokens", "session"), ("_sessions", "id"))])  # fmt: skip

@@ -1,0 +1,44 @@
+"""Messages of values that do not fit their type."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+import pytest
+
+from hinterland.kit.validation_mismatch import ValidationMismatch, read
+
+
+class Post(msgspec.Struct):
+    """A type with something in it."""
+
+    title: str
+    tags: list[Literal["a"]] = []
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "mismatch"),
+    [
+        ({"title": 1}, Post, ValidationMismatch("Expected `str`, got `int`", "$.title", "str", "int")),
+        ([1, None], list[int], ValidationMismatch("Expected `int`, got `null`", "$[1]", "int", "null")),
+        ("x", int | None, ValidationMismatch("Expected `int | null`, got `str`", "$", "int | null", "str")),
+        ({"a": ""}, dict[int, str], ValidationMismatch("Expected `int`, got `str`", "$", "int", "str")),
+        ({"a": 1}, dict[str, str], ValidationMismatch("Expected `str`, got `int`", "$[...]", "str", "int")),
+        ({}, Post, ValidationMismatch("Object missing required field `title`", "$", "", "")),
+        ({"title": "t", "tags": ["b"]}, Post, ValidationMismatch("Invalid enum value 'b'", "$.tags[0]", "", "")),
+        ([4], list[Annotated[int, msgspec.Meta(le=3)]], ValidationMismatch("Expected `int` <= 3", "$[0]", "", "")),
+    ],
+)
+def test_the_parts_of_a_message(value: Any, kind: Any, mismatch: ValidationMismatch) -> None:
+    """A message that names a place is parted from it, and one that names two types gives both."""
+    with pytest.raises(msgspec.ValidationError) as caught:
+        msgspec.json.decode(msgspec.json.encode(value), type=kind)
+    assert read(caught.value) == mismatch
+
+
+def test_other_errors() -> None:
+    """An error that names no place is about the whole."""
+    with pytest.raises(msgspec.DecodeError) as caught:
+        msgspec.json.decode(b"{")
+    assert read(caught.value) == ValidationMismatch(str(caught.value), "$", "", "")
