@@ -12,7 +12,7 @@ from hinterland.contract.records import Collection, CompiledCollection
 from hinterland.contract.values import instant
 
 NOTE = {"id": "a", "created_at": "t", "updated_at": "t", "revision": 7, "text": "old", "count": 2, "tags": ["x"]}
-FIELDS = {"text": Text(required=True), "owner": Text(fill="auth.id"), "count": Integer(default=1)}
+FIELDS: dict[str, Any] = {"text": Text(required=True), "owner": Text(fill="auth.id"), "count": Integer(default=1)}
 DECLARED = CompiledCollection(Collection(name="notes", fields=FIELDS))
 
 

@@ -34,11 +34,11 @@ _OF_QUERIES = "%!$&'()*+,/:;=?@"  # what a query may hold as it is (RFC 3986 §3
 _DELETED = b'{"message":"Deleted successfully"}'
 
 
-class _Identified(msgspec.Struct):
+class _WithId(msgspec.Struct):
     id: str | int
 
 
-_identify = msgspec.json.Decoder(_Identified).decode
+_identify = msgspec.json.Decoder(_WithId).decode
 
 
 def path_of(request: HttpRequest) -> tuple[str, ...]:
