@@ -89,7 +89,7 @@ def test_headings_are_mapped(tmp_path: Path) -> None:
 def test_a_cell_over_several_lines(tmp_path: Path) -> None:
     """A quoted cell may hold ends of lines; the place of a row is its last line."""
     (row,) = read(tmp_path, 'x,y\n"1\n2",3\n')
-    assert row == Row("line 3", {"x": "1\n2", "y": "3"}, 4)
+    assert row == Row("line 2", {"x": "1\n2", "y": "3"}, 4)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,9 @@ def test_a_cell_over_several_lines(tmp_path: Path) -> None:
         ("x,y\n1,2\n", {"renames": {"y": "x"}}, "names 'x' twice"),
         ("x,y\n1,2\n", {"renames": {"Name": "name"}}, "no column 'Name' to map; its heading has 'x', 'y'"),
         ("x,,y\n1,2,3\n", {}, "column 2 has no name"),
-        ('x\n"1\n2\n', {}, "line 3 is not CSV"),
+        ('x\n1\n"2\n3\n', {}, "line 3 opens a quote that is never closed"),
+        ('x\n"1"2\n', {}, "line 2 is not CSV"),
+        ('x\n1\n"' + "y" * 10_000_001, {}, "the row of line 3 has a cell of over 10,000,000 characters"),
         ("\n\n", {}, "the file has no heading"),
         (",".join(map(str, range(100_000))) + "\n", {}, f"100,000 names; at most {MAX_COLUMNS:,}"),
     ],

@@ -83,9 +83,8 @@ async def _do(
     body: dict[str, Any] | None,
     directly: Callable[[Accounts], Awaitable[dict[str, Any] | None]],
 ) -> dict[str, Any]:
-    server = running(data)
     with error_boundary(app, data):
-        if server is not None:
+        if (server := running(data, app)) is not None:
             async with control(*server) as ask:
                 return await ask(path_of(operation), body)
         async with backend(data, app) as parts:

@@ -32,7 +32,7 @@ class CsvRows:
 
     def __iter__(self) -> Iterator[Row]:
         csv.field_size_limit(LONGEST_CELL)
-        self._number = 0
+        self._number, self._begin = 0, 1  # the line that was read last, and the one where its row begins
         with self.file.open("rb") as data:
             text = io.TextIOWrapper(data, self.encoding, errors="surrogateescape", newline="")
             lines = self._lines(data, text)
@@ -44,7 +44,15 @@ class CsvRows:
             try:
                 yield from self._rows(reader)
             except csv.Error as error:
-                raise RowFileError(f"line {self._number} is not CSV: {error}") from None
+                raise self._malformed(str(error)) from None
+
+    def _malformed(self, reason: str) -> RowFileError:
+        if "unexpected end" in reason:
+            return RowFileError(f"line {self._begin} opens a quote that is never closed")
+        if "field limit" in reason:
+            length = f"{LONGEST_CELL:,} characters"
+            return RowFileError(f"the row of line {self._begin} has a cell of over {length}; is a quote left open?")
+        return RowFileError(f"line {self._number} is not CSV: {reason}")
 
     def _lines(self, data: io.BufferedReader, text: io.TextIOWrapper) -> Iterator[str]:
         try:
@@ -77,11 +85,14 @@ class CsvRows:
         yield from lines
 
     def _rows(self, reader: Iterator[list[str]]) -> Iterator[Row]:
+        self._begin = self._number
         self.heading = self._checked([name.strip() for name in next(reader)])
         fields = [self.layout.renames.get(name, name) for name in self.heading]
+        self._begin = self._number + 1
         for cells in reader:
             if any(cells):
-                yield _row(f"line {self._number}", fields, cells)
+                yield _row(f"line {self._begin}", fields, cells)
+            self._begin = self._number + 1
 
     def _checked(self, heading: list[str]) -> list[str]:
         while heading and not heading[-1]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +22,8 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.imports import Import, ImportResult
 from hinterland.contract.operations import path_of
 
-SHOWN = 20
+SHOWN_ROWS = 3  # for each reason
+SHOWN_REASONS = 20
 err = Console(stderr=True, highlight=False)
 Write = Callable[[list[Any]], Awaitable[ImportResult]]
 
@@ -58,8 +60,7 @@ async def import_file(wish: ImportOptions, data: Path, app: Path | None) -> None
         except (OSError, RowFileError) as error:
             fail(f"{wish.file} can't be read: {reason(error)}")
         feeding = Feeding(wish, rows)
-        server = running(data)
-        if server is not None:
+        if (server := running(data, app)) is not None:
             async with control(*server) as ask:
                 name = quote(wish.collection, safe="").replace(".", "%2E")  # one segment, and no dots that climb
                 path = path_of("admin.import", collection=name)
@@ -85,6 +86,7 @@ class Feeding:
         self.refused = 0
         self.zoned = 0
         self.sample: list[dict[str, Any]] = []
+        self.reasons: Counter[str] = Counter()  # of the refused rows, those that are listed
         self.place = ""  # the last row whose outcome is known
 
     def message(self, chunk: list[Any]) -> Import:
@@ -162,13 +164,24 @@ class Feeding:
         await self._send(rows[middle:], write)
 
     def _refuse(self, place: str, reason: str) -> None:
+        """List the row: the first three of each reason, and the first twenty reasons; the others are counted."""
         self.refused += 1
-        if self.refused <= SHOWN:
-            err.print(printable(f"{place}: {reason}"), markup=False, soft_wrap=True)
-        elif self.refused == SHOWN + 1:
-            err.print("… the next ones are only counted")
+        if reason not in self.reasons and len(self.reasons) == SHOWN_REASONS:
+            return
+        self.reasons[reason] += 1
+        if self.reasons[reason] <= SHOWN_ROWS:
+            _print(f"{place}: {reason}")
+
+    def _count_refused(self) -> None:
+        """Say how many rows were refused besides those that are listed."""
+        for why, count in self.reasons.items():
+            if count > SHOWN_ROWS:
+                _print(f"… and {count - SHOWN_ROWS:,} more: {why}")
+        if (others := self.refused - self.reasons.total()) > 0:
+            _print(f"… and {others:,} for other reasons")
 
     def _how_far(self, why: str) -> str:
+        self._count_refused()
         if self.wish.is_rehearsal:
             return f"{why}\nnothing was imported: this was a preview"
         if not self.place:
@@ -181,6 +194,7 @@ class Feeding:
     def report(self) -> None:
         """Say what became of the rows, or would."""
         total = self.created + self.refused
+        self._count_refused()
         if self.wish.is_rehearsal:
             self._preview()
         did = "Would import" if self.wish.is_rehearsal else "Imported"
@@ -199,3 +213,7 @@ class Feeding:
             )
         for record in self.sample:
             print_result(printable(f"  {msgspec.json.encode(record).decode()}"))
+
+
+def _print(line: str) -> None:
+    err.print(printable(line), markup=False, soft_wrap=True)

@@ -56,9 +56,10 @@ def demand_database(settings: Settings, data: Path, otherwise: str = "") -> None
         raise StorageError(f"there is no database in {data}: name its folder with --data{otherwise}")
 
 
-def running(data: Path) -> tuple[str, str] | None:
-    """The url and the control token of the server that owns the folder; None where none runs."""
-    facts = holder(data)
+def running(data: Path, path: Path | None) -> tuple[str, str] | None:
+    """The url and the control token of the server that owns the folder; None where none runs, and where the app's
+    records are in PostgreSQL: a server that owns the folder then has another database."""
+    facts = {} if app_of(path).settings.database_url else holder(data)
     if "url" in facts and "control" in facts:
         return str(facts["url"]), str(facts["control"])
     return None

@@ -181,14 +181,14 @@ def _own_address(family: int) -> str:
 def _greet(backend: Backend, listener: socket.socket, data: Path, path: Path | None) -> None:
     url = _url(listener)
     place = "PostgreSQL" if backend.settings.database_url else f"SQLite in {data}/"
-    option = ["--app", path] if path is not None and backend.settings.database_url else []
+    where = ["--app", path] if path is not None and backend.settings.database_url else ["--data", data]
     print_result(f"{typer.style(backend.app.name, bold=True)} is served at {typer.style(url, bold=True)}")
     for name, text in (
         *_reaching(listener),
         ("data", f"{place} ({backend.storage.durability()})"),
         ("collections", ", ".join(backend.catalogue.entries)),
         ("try", shlex.join(["curl", f"{url}/openapi.json"])),
-        ("administer", command("admin", "create", "you@example.org", "--data", data, *option)),
+        ("administer", command("admin", "create", "you@example.org", *where)),
         ("stop", "Ctrl+C"),
     ):
         print_result(f"  {name:<12} {text}")

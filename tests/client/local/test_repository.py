@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import math
 from typing import Any
 
@@ -126,6 +127,15 @@ async def test_a_clash_may_replace(device: OPEN) -> None:
     assert sorted(note.count or 0 for note in (await notes.list()).items) == [2, 3]
     with pytest.raises(Conflict):
         await notes.create({"id": first.id})
+
+
+async def test_clashes_at_the_same_moment(device: OPEN) -> None:
+    """Of several inserts at the same moment with one value in `replace_on` the first creates a record, and the others
+    replace it."""
+    notes = (await device()).collection("notes", Note)
+    made = await asyncio.gather(*(notes.create({"text": "one", "count": n}, replace_on="text") for n in range(5)))
+    assert len({each.id for each in made}) == 1
+    assert [note.text for note in (await notes.list()).items] == ["one"]
 
 
 async def test_nested_records(device: OPEN, server: ModelServer) -> None:

@@ -38,18 +38,19 @@ async def test_a_poison_write_is_parked(device: OPEN, server: ModelServer, code:
     assert [mutation.seq for _, _, mutation in server.taken] == [1, 2, 3, 4, 5, 7, 8]
 
 
-async def test_an_answer_that_settles_nothing(device: OPEN, server: ModelServer) -> None:
-    """An answer that settles nothing of its push is a failure of that round, not asked again without end; the edits
-    wait for the next."""
+@pytest.mark.parametrize("settled", [0, 1, 9])
+async def test_an_answer_without_results(device: OPEN, server: ModelServer, settled: int) -> None:
+    """An answer that has no result of what was pushed is a failure of that round, whatever it says is settled: no
+    outcome is made up, nothing is pushed again without end, and the edits wait for the next round."""
 
     class Unsettled(Tampered):
         async def push(self, account: Any, push: Push) -> PushResult:
             result = await super().push(account, push)
-            return replace(result, results=[], settled=0) if self.fault is None else result
+            return replace(result, results=[], settled=settled) if self.fault is None else result
 
     local = await device(remote=(remote := Unsettled(server)))
     await local.collection("notes").create({"text": "x"})
-    with pytest.raises(InvalidResponse, match="settled none"):
+    with pytest.raises(InvalidResponse, match="no result of the first"):
         await local.sync.now()
     assert (await states(local), len(remote.pushed)) == (["sent"], 1)
     remote.fault = id  # answers pass again

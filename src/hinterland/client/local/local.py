@@ -144,7 +144,7 @@ class Local:
         for write in writes:
             self._check(write.collection)
         known = [identified(write, self._ids_of(write.collection), self.next_id) for write in writes]
-        handle, _ = await self.outbox.add(known, dict)
+        handle, _ = await self.outbox.add(lambda _: known, dict)
         return handle
 
     def _check(self, name: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from hinterland.client.errors import ClientClosed, NotFound, Unauthorized
 from hinterland.client.local import mutations
-from hinterland.client.local.connection import Scope, StoreChange
+from hinterland.client.local.connection import Scope, StoreChange, StoreConnection
 from hinterland.client.local.errors import StoreError
 from hinterland.client.local.outcomes import Counts, OutboxEntry, Outcome
 from hinterland.client.local.status import Signal
@@ -25,6 +25,7 @@ from hinterland.kit.clock import Clock
 _log = logging.getLogger("hinterland.client")
 T = TypeVar("T")
 Read = Callable[[Document], T]
+Make = Callable[[StoreConnection], Sequence[Write]]
 
 
 class Handle:
@@ -95,9 +96,10 @@ class Outbox:
         scope = self._where()
         return await self._store.read(lambda c: mutations.counts_by_account(c, scope))
 
-    async def add(self, writes: Sequence[Write], read: Read[T]) -> tuple[Handle, Sequence[T | None]]:
-        """Keep writes that happen together or not at all; they show at once. Answers their records (None: deleted),
-        each as `read` makes it of the document; where it raises a refusal, nothing is kept.
+    async def add(self, make: Make, read: Read[T]) -> tuple[Handle, Sequence[T | None]]:
+        """Keep writes that happen together or not at all; they show at once. `make` returns them, in the transaction
+        that keeps them. Answers their records (None: deleted), each as `read` makes it of the document; where it
+        raises a refusal, nothing is kept.
 
         Raises Unauthorized where nobody is signed in: what nobody owns could never be sent.
         """
@@ -106,7 +108,7 @@ class Outbox:
             self._store.check_open()
             raise Unauthorized("Nobody is signed in, so nothing was kept.", sent="no")
         mutation = self._next_id()
-        kept = await self._store.write(lambda c: mutations.enqueue(c, scope, mutation, writes, now, read))
+        kept = await self._store.write(lambda c: mutations.enqueue(c, scope, mutation, make(c), now, read))
         self._on_change()
         return Handle(self, mutation, [each.id for each in kept]), [each.record for each in kept]
 

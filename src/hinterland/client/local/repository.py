@@ -329,14 +329,16 @@ class LocalRepository(Generic[T]):
 
         `replace_on` names a field: where a record with the same value in it is here already, it is replaced instead.
         """
-        document = _body(body)
-        if replace_on and (clash := await self._clash(replace_on, document.get(replace_on))) is not None:
-            return await self.replace(clash["id"], document)
-        return await self._write(Write(**self._at(""), act="create", body=document))
+        return await self._write(Write(**self._at(""), act="create", body=_body(body)), replace_on)
 
-    async def _clash(self, field: str, value: Any) -> Document | None:
-        found = await self._ask(Question()) if value is not None else []
-        return next((document for document in found if document.get(field) == value), None)
+    def _replacing(self, connection: StoreConnection, write: Write, field: str) -> Write:
+        """The creation `write`, or where a record has its value in `field`, the replacement of that record."""
+        value = write.body.get(field) if field else None
+        if value is None:
+            return write
+        found = self._asked(connection, self._parts.scope, Question()).found
+        clash = next((document["id"] for document in found if document.get(field) == value), None)
+        return write if clash is None else msgspec.structs.replace(write, act="replace", id=clash)
 
     async def update(self, record_id: RecordId, patch: Body) -> LocalWrite[T]:
         """Change the given fields (RFC 7396); a value may be a transform such as `{"$increment": 1}`."""
@@ -353,9 +355,12 @@ class LocalRepository(Generic[T]):
     def _at(self, record_id: RecordId) -> dict[str, Any]:
         return {"collection": self.collection, "parent": self.parent, "id": record_id}
 
-    async def _write(self, write: Write) -> LocalWrite[T]:
+    async def _write(self, write: Write, replace_on: str = "") -> LocalWrite[T]:
         known = identified(write, self._ids, self._parts.next_id)
-        handle, [record] = await self._parts.outbox.add([known], lambda made: fitting(made, self._kind))
+        handle, [record] = await self._parts.outbox.add(
+            lambda connection: [self._replacing(connection, known, replace_on)],
+            lambda made: fitting(made, self._kind),
+        )
         return LocalWrite(handle, record)
 
 

@@ -19,10 +19,9 @@ _outcomes = msgspec.json.Decoder(Outcome)
 
 def settle(connection: StoreConnection, scope: Scope, push: Push, result: PushResult) -> None:
     """Record the outcomes in a push's answer, once each; a second answer to the same push changes nothing."""
-    # A seq that was asked for and decided, and has no result: this store is an older copy of one that acknowledged it.
-    known = {each.seq: Settled(seq=each.seq, status="applied") for each in push.mutations}
     # Other results may be another store's that has the same device id, until `fork` parts the two.
-    known.update({each.seq: each for each in result.results if each.seq in known})
+    pushed = {mutation.seq for mutation in push.mutations}
+    known = {settled.seq: settled for settled in result.results if settled.seq in pushed}
     rows = connection.execute(
         "SELECT number, id, seq, outcome, writes FROM mutations WHERE space = ? AND state = 'sent' AND seq <= ?"
         " ORDER BY seq",

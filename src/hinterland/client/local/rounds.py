@@ -104,8 +104,9 @@ class Rounds:
             await self._settle(scope, push, result)
 
     async def _settle(self, scope: Scope, push: Push, result: PushResult) -> None:
-        if push.mutations and result.settled < push.mutations[0].seq:  # to push the same again at once would not end
-            raise InvalidResponse("the server took a push of local edits and settled none of them")
+        settled = {each.seq for each in result.results if each.seq <= result.settled}
+        if push.mutations and push.mutations[0].seq not in settled:  # to push the same again at once would not end
+            raise InvalidResponse("the server took a push of local edits and has no result of the first of them")
         await self._write(lambda c: results.settle(c, scope, push, result))
         self._limit = min(MAX_MUTATIONS, self._limit * 2)
         self._gaps = 0

@@ -87,6 +87,8 @@ class Records:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
+        if scope["path"].endswith("/"):
+            raise _no_such_path(scope)
         is_record = scope["path"].count("/", len(RECORDS)) % 2
         await (self.record if is_record else self.collection)(scope, receive, send)
 
@@ -112,7 +114,10 @@ async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def _no_such_path(scope: Scope) -> Refusal:
-    return Refusal("not_found", f"no such path: {scope['path'][:100]!a}; / and /openapi.json list those there are")
+    path = scope["path"][:100]
+    if path.endswith("/") and path.strip("/"):
+        return Refusal("not_found", f"no such path: {path!a}; paths have no slash at their end: {path.rstrip('/')!a}")
+    return Refusal("not_found", f"no such path: {path!a}; / and /openapi.json list those there are")
 
 
 def mount(backend: Backend, handlers: Mapping[str, Handler], streams: Sequence[Route]) -> Dispatcher:
