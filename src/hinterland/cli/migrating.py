@@ -26,7 +26,7 @@ async def migrate(path: Path, data: Path, *, is_agreed: bool) -> None:
         demand_database(app.settings, data)
         storage = storage_for(app.settings, data)
         Catalogue(app.collections, storage.dialect)  # a broken rule is told before anything is touched
-        if (server := running(data)) is not None and storage.dialect == "sqlite":
+        if (server := running(data, path)) is not None and storage.dialect == "sqlite":
             fail(f"the server at {server[0]} uses {data}: stop it first, so that nobody writes meanwhile")
         await storage.open()
         try:

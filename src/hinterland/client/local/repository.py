@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from functools import partial
@@ -22,7 +21,7 @@ from hinterland.client.local.outcomes import OutboxEntry
 from hinterland.client.local.overlay import after
 from hinterland.client.local.queries import Found, Queries, QueryState, Rows, Shared
 from hinterland.client.local.question import Question, answers, order_of
-from hinterland.client.local.status import Signal, Status
+from hinterland.client.local.status import Signal, Status, either
 from hinterland.client.local.store import Store
 from hinterland.client.local.typed import fitting, kept, kept_each
 from hinterland.client.repository import Body, Iteration, Page, asked
@@ -228,7 +227,7 @@ class LocalRepository(Generic[T]):
                 if (found, state) != (before, last):
                     last = state
                     yield state if found is None else self._filled(found, state)
-                await _either(notified, changed)
+                await either(notified, changed)
 
     async def _state(self, live: Shared[Found]) -> tuple[Found | None, QueryState[T]]:
         """What is found, and the state without its records."""
@@ -392,12 +391,3 @@ def _mark(*asked: object) -> str:
 def _body(body: Body) -> Document:
     plain = msgspec.to_builtins(body)
     return {name: value for name, value in plain.items() if name not in SERVER_FIELDS}
-
-
-async def _either(*events: asyncio.Event) -> None:
-    tasks = [asyncio.ensure_future(event.wait()) for event in events]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()

@@ -51,3 +51,13 @@ class Signal:
             yield waiter
         finally:
             self._waiters.discard(waiter)
+
+
+async def either(*events: asyncio.Event) -> None:
+    """Wait until one of the events is set."""
+    tasks = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
