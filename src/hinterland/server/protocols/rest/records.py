@@ -29,7 +29,6 @@ from hinterland.server.security.sessions import key_owner
 
 RECORDS = "/v1/records/"
 _is_plain = re.compile(rb"[\w.~%!$&'()*+,/:;=?@-]*", re.ASCII).fullmatch  # with nothing for `quote` to do
-_encode = msgspec.json.Encoder().encode
 _OF_QUERIES = "%!$&'()*+,/:;=?@"  # what a query may hold as it is (RFC 3986 §3.4), and what is encoded
 _DELETED = b'{"message":"Deleted successfully"}'
 
