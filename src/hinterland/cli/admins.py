@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 
 def asked() -> str:
-    """The password that a person types twice; without a terminal, how to hand it over is said."""
+    """The password, typed twice; without a terminal, the command ends with how to pass it."""
     if not sys.stdin.isatty():
-        fail("no password was given, and there is no terminal to ask on; set HINTERLAND_ADMIN_PASSWORD")
+        fail("no password given and no terminal to ask on; set HINTERLAND_ADMIN_PASSWORD")
     password: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
     return password
 
 
 async def create(email: str, password: str, data: Path, app: Path | None) -> None:
-    """Make an administrator."""
+    """Create an administrator."""
 
     async def directly(accounts: Accounts) -> None:
         from hinterland.server.auth.admin_login import create_admin  # the running server has its own
@@ -34,7 +34,7 @@ async def create(email: str, password: str, data: Path, app: Path | None) -> Non
         await create_admin(accounts, email, password)
 
     await _do(data, app, "admin.create", {"email": email, "password": password}, directly)
-    print_result(f"Made the administrator {email}. Log in with POST {path_of('admin.login')}.")
+    print_result(f"Created administrator {email}. Log in with POST {path_of('admin.login')}.")
 
 
 async def show(data: Path, app: Path | None) -> None:
@@ -49,7 +49,7 @@ async def show(data: Path, app: Path | None) -> None:
     for item in found["items"]:
         print_result(f"{item['email']}  since {item['created_at'][:10]}")
     if not found["items"]:
-        print_result("There is no administrator; make one with: hinterland admin create EMAIL")
+        print_result("No administrators; create one with: hinterland admin create EMAIL")
 
 
 async def remove(email: str, data: Path, app: Path | None, *, is_forced: bool) -> None:
@@ -61,7 +61,7 @@ async def remove(email: str, data: Path, app: Path | None, *, is_forced: bool) -
         await remove_admin(accounts, email, is_forced=is_forced)
 
     await _do(data, app, "admin.remove", {"email": email, "force": is_forced}, directly)
-    print_result(f"Removed the administrator {email}; all of their sessions have ended.")
+    print_result(f"Removed administrator {email}; all sessions of this account have ended.")
 
 
 async def reset(email: str, password: str, data: Path, app: Path | None) -> None:
@@ -73,7 +73,7 @@ async def reset(email: str, password: str, data: Path, app: Path | None) -> None
         await reset_password(accounts, email, password)
 
     await _do(data, app, "admin.password", {"email": email, "password": password}, directly)
-    print_result(f"{email} has a new password; all sessions of this account have ended.")
+    print_result(f"Password of {email} changed; all sessions of this account have ended.")
 
 
 async def _do(

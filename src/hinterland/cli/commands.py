@@ -1,4 +1,4 @@
-"""What the command line offers; each command's work is in a file of its own."""
+"""The commands with their options; the work of each is in a file of its own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ cli = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-admin = typer.Typer(cls=Group, help="Administrators: who passes every rule.")
+admin = typer.Typer(cls=Group, help="Manage administrators, who bypass all access rules.")
 cli.add_typer(admin, name="admin")
 
 AppFile = Annotated[
@@ -26,11 +26,11 @@ AppFile = Annotated[
 GivenAppFile = Annotated[Path, typer.Argument(help="The changed app file.", dir_okay=False)]
 AppOption = Annotated[
     Path | None,
-    typer.Option("--app", help="The app file; without it, what the data was last served with.", dir_okay=False),
+    typer.Option("--app", help="The app file; by default what the data was last served with.", dir_okay=False),
 ]
-Data = Annotated[Path, typer.Option("--data", help="The folder that holds the database.", file_okay=False)]
+Data = Annotated[Path, typer.Option("--data", help="The folder of the database.", file_okay=False)]
 Password = Annotated[
-    str, typer.Option(envvar="HINTERLAND_ADMIN_PASSWORD", show_envvar=True, help="Asked for when left out.")
+    str, typer.Option(envvar="HINTERLAND_ADMIN_PASSWORD", show_envvar=True, help="Prompted for when omitted.")
 ]
 DATA = Path("data")
 
@@ -46,7 +46,7 @@ def _version(is_asked: bool) -> None:
 @cli.callback()
 def root(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and end.", callback=_version, is_eager=True)
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
     """A backend that one command starts. Begin with: hinterland serve app.py"""
@@ -56,7 +56,7 @@ def root(
 def serve(
     app: AppFile = None,
     data: Data = DATA,
-    host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 is all.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 for all interfaces.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port to listen on.", min=1, max=65535)] = 8000,
     log_requests: Annotated[bool, typer.Option("--log-requests", help="Log a line for each request.")] = False,
 ) -> None:
@@ -73,9 +73,9 @@ def serve(
 def migrate(
     app: GivenAppFile,
     data: Data = DATA,
-    yes: Annotated[bool, typer.Option("--yes", help="Do it without asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Apply without asking.")] = False,
 ) -> None:
-    """Bring stored records to a changed app file: shows what will happen, asks, and does all of it or nothing.
+    """Migrate stored records to a changed app file: prints the plan, asks, and applies all of it or nothing.
 
     Stop the server first. Example: hinterland migrate app.py --data data
     """
@@ -86,12 +86,12 @@ def migrate(
 
 @admin.command("create", cls=Command)
 def admin_create(
-    email: Annotated[str, typer.Argument(help="The administrator's e-mail.")],
+    email: Annotated[str, typer.Argument(help="The administrator's e-mail address.")],
     data: Data = DATA,
     app: AppOption = None,
     password: Password = "",
 ) -> None:
-    """Make an administrator, whether or not the server runs.
+    """Create an administrator; works with and without a running server.
 
     Example: hinterland admin create me@example.org --data data
     """
@@ -102,7 +102,7 @@ def admin_create(
 
 @admin.command("list", cls=Command)
 def admin_list(data: Data = DATA, app: AppOption = None) -> None:
-    """List the administrators, whether or not the server runs.
+    """List the administrators; works with and without a running server.
 
     Example: hinterland admin list --data data
     """
@@ -113,12 +113,12 @@ def admin_list(data: Data = DATA, app: AppOption = None) -> None:
 
 @admin.command("remove", cls=Command)
 def admin_remove(
-    email: Annotated[str, typer.Argument(help="The administrator's e-mail.")],
+    email: Annotated[str, typer.Argument(help="The administrator's e-mail address.")],
     data: Data = DATA,
     app: AppOption = None,
     force: Annotated[bool, typer.Option("--force", help="Remove the last administrator too.")] = False,
 ) -> None:
-    """Remove an administrator, whether or not the server runs; all of their sessions end.
+    """Remove an administrator and end their sessions; works with and without a running server.
 
     Example: hinterland admin remove me@example.org --data data
     """
@@ -129,12 +129,12 @@ def admin_remove(
 
 @admin.command("password", cls=Command)
 def admin_password(
-    email: Annotated[str, typer.Argument(help="The e-mail that signs in.")],
+    email: Annotated[str, typer.Argument(help="The e-mail address used to log in.")],
     data: Data = DATA,
     app: AppOption = None,
     password: Password = "",
 ) -> None:
-    """Give an administrator or a user another password, whether or not the server runs; all of their sessions end.
+    """Set the password of an administrator or user and end their sessions; works with and without a running server.
 
     Example: hinterland admin password me@example.org --data data
     """
@@ -145,27 +145,29 @@ def admin_password(
 
 @cli.command("import", cls=Command)
 def import_file(
-    collection: Annotated[str, typer.Argument(help="The collection that gets the records.")],
+    collection: Annotated[str, typer.Argument(help="The collection to import into.")],
     file: Annotated[Path, typer.Argument(help="A .json (array), .jsonl/.ndjson, .csv or .tsv file.", dir_okay=False)],
     data: Data = DATA,
     app: AppOption = None,
     map: Annotated[
         list[str] | None,
-        typer.Option("--map", help="A name in the file and its field, 'Full name=name'; 'Notes=' leaves it out."),
+        typer.Option("--map", help="Map a column to a field: 'Full name=name'; 'Notes=' omits it."),
     ] = None,
-    separator: Annotated[str, typer.Option(help="Of CSV: one character, or tab; found by itself otherwise.")] = "",
-    encoding: Annotated[str, typer.Option(help="Of CSV, such as windows-1252; UTF-8 otherwise.")] = "",
-    decimal_comma: Annotated[bool, typer.Option("--decimal-comma", help="CSV writes 1.5 as 1,5.")] = False,
-    timezone: Annotated[str, typer.Option(help="Of times without an offset: Europe/Rome, or +02:00.")] = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every row and show the first; keep none.")] = False,
+    separator: Annotated[str, typer.Option(help="CSV separator: one character, or tab; detected by default.")] = "",
+    encoding: Annotated[str, typer.Option(help="CSV encoding, such as windows-1252; UTF-8 by default.")] = "",
+    decimal_comma: Annotated[bool, typer.Option("--decimal-comma", help="Read 1,5 in CSV as 1.5.")] = False,
+    timezone: Annotated[str, typer.Option(help="Time zone of times without an offset: Europe/Rome, or +02:00.")] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check every row and show the first records; import nothing.")
+    ] = False,
 ) -> None:
-    """Create a record from each row of a file, through the running server or, where none runs, directly.
+    """Create a record from each row of a file, through the running server or, without one, directly.
 
-    Rows that are refused are listed with the reason; the others are created. Example: hinterland import cars cars.json
+    Rejected rows are listed with the reason; the others are created. Example: hinterland import cars cars.json
     """
     from hinterland.cli.importing import ImportOptions, layout_of
     from hinterland.cli.importing import import_file as run
 
     layout = layout_of(map or [], separator, encoding)
-    wish = ImportOptions(collection, file, layout, decimal_comma, timezone, dry_run)
-    asyncio.run(run(wish, data, app))
+    options = ImportOptions(collection, file, layout, decimal_comma, timezone, dry_run)
+    asyncio.run(run(options, data, app))

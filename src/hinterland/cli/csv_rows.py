@@ -66,7 +66,7 @@ class CsvRows:
 
     def _wrong_encoding(self, number: int) -> RowFileError:
         name = self.encoding.upper()
-        way = "save the file as UTF-8, or name its encoding with --encoding, such as --encoding windows-1252"
+        way = "save the file as UTF-8, or give its encoding, such as --encoding windows-1252"
         return RowFileError(f"line {number} is not {name}; {way}")
 
     def _first_line(self, lines: Iterator[str]) -> str:
@@ -77,7 +77,7 @@ class CsvRows:
             elif line.strip("\r\n"):
                 self.separator = self.separator or _separator(line)
                 return line
-        raise RowFileError("the file has no heading; its first line names the fields")
+        raise RowFileError("the file has no heading; add a first line with the names of the fields")
 
     @staticmethod
     def _from(first: str, lines: Iterator[str]) -> Iterator[str]:
@@ -98,17 +98,17 @@ class CsvRows:
         while heading and not heading[-1]:
             heading.pop()  # a spreadsheet's empty columns
         if len(heading) > MAX_COLUMNS:
-            raise RowFileError(f"its heading has {len(heading):,} names; at most {MAX_COLUMNS:,} can be imported")
+            raise RowFileError(f"its heading has {len(heading):,} names; the maximum is {MAX_COLUMNS:,}")
         if (empty := next((place for place, name in enumerate(heading, 1) if not name), 0)) > 0:
-            raise RowFileError(f"column {empty} has no name; give it one in the heading, or remove the column")
+            raise RowFileError(f"column {empty} has no name; name it in the heading or remove it")
         named = [self.layout.renames.get(name, name) for name in heading]
         seen: set[str] = set()
         for name in filter(None, named):
             if name in seen:
-                raise RowFileError(f"its heading names {name[:60]!r} twice")
+                raise RowFileError(f"its heading has {name[:60]!r} twice; rename one of the columns")
             seen.add(name)
         if missing := sorted(self.layout.renames.keys() - set(heading)):
-            raise RowFileError(f"it has no column {missing[0]!r} to map; its heading has {_shown(heading)}")
+            raise RowFileError(f"no column {missing[0]!r} to map; the columns are {_shown(heading)}")
         return heading
 
 
@@ -133,9 +133,9 @@ def _row(place: str, fields: list[str], cells: list[str]) -> Row:
     if len(cells) > len(fields) and not any(cells[len(fields) :]):
         cells = cells[: len(fields)]
     if len(cells) != len(fields):
-        return Row(place, None, 0, f"has {len(cells)} cells, the heading has {len(fields)}")
+        return Row(place, None, 0, f"{len(cells)} cells, but the heading has {len(fields)}")
     if any("\0" in cell for cell in cells):
-        return Row(place, None, 0, "a cell holds the character NUL (U+0000)")
+        return Row(place, None, 0, "a cell contains the character NUL (U+0000); remove it")
     value = {field: cell for field, cell in zip(fields, cells, strict=True) if field}
     return Row(place, value, sum(map(len, cells)))
 

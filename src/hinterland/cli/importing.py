@@ -1,4 +1,4 @@
-"""`hinterland import`: rows of a file become records, with progress and a report of what was refused."""
+"""`hinterland import`: creates records from the rows of a file, with progress and a report of rejected rows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Write = Callable[[list[Any]], Awaitable[ImportResult]]
 
 
 class ImportOptions(NamedTuple):
-    """What is imported, and how its values are read."""
+    """What is imported, and how its values are parsed."""
 
     collection: str
     file: Path
@@ -45,42 +45,42 @@ def layout_of(mapped: list[str], separator: str, encoding: str) -> Layout:
     for pair in mapped:
         name, mark, field = pair.rpartition("=")
         if not mark or not name:
-            fail(f"--map {pair!r} has no '='; write --map 'Full name=name', or --map 'Notes=' to leave a column out")
+            fail(f"--map {pair!r} has no '='; write --map 'Full name=name', or --map 'Notes=' to omit a column")
         renames[name.strip()] = field.strip()
     if len(SEPARATORS.get(separator, separator)) > 1:
         fail(f"unknown separator {separator!r}; use one character, or {', '.join(SEPARATORS)}")
     return Layout(renames, SEPARATORS.get(separator, separator), encoding)
 
 
-async def import_file(wish: ImportOptions, data: Path, app: Path | None) -> None:
-    """Import a file; ends with code 1 where a row was refused, with 130 where a person stopped it."""
+async def import_file(options: ImportOptions, data: Path, app: Path | None) -> None:
+    """Import a file; exits with code 1 where a row was rejected, with 130 when interrupted."""
     with error_boundary(app, data):
         try:
-            rows = RowFile(wish.file, wish.layout)
+            rows = RowFile(options.file, options.layout)
         except (OSError, RowFileError) as error:
-            fail(f"{wish.file} can't be read: {reason(error)}")
-        feeding = Feeding(wish, rows)
+            fail(f"cannot read {options.file}: {reason(error)}")
+        row_import = RowImport(options, rows)
         if (server := running(data, app)) is not None:
             async with control(*server) as ask:
-                name = quote(wish.collection, safe="").replace(".", "%2E")  # one segment, and no dots that climb
+                name = quote(options.collection, safe="").replace(".", "%2E")  # one segment, and no dots that climb
                 path = path_of("admin.import", collection=name)
 
                 async def write(chunk: list[Any]) -> ImportResult:
-                    answer = await ask(path, msgspec.to_builtins(feeding.message(chunk)))
+                    answer = await ask(path, msgspec.to_builtins(row_import.message(chunk)))
                     return msgspec.convert(answer, ImportResult)
 
-                await feeding.run(write)
+                await row_import.run(write)
         else:
             async with backend(data, app) as parts:
-                await feeding.run(lambda chunk: parts.importer.run(wish.collection, feeding.message(chunk)))
-        feeding.report()
+                await row_import.run(lambda chunk: parts.importer.run(options.collection, row_import.message(chunk)))
+        row_import.report()
 
 
-class Feeding:
-    """The rows of a file on their way into a collection; knows how far they are."""
+class RowImport:
+    """Imports the rows of a file and counts what became of them."""
 
-    def __init__(self, wish: ImportOptions, rows: RowFile) -> None:
-        self.wish = wish
+    def __init__(self, options: ImportOptions, rows: RowFile) -> None:
+        self.options = options
         self.rows = rows
         self.created = 0
         self.refused = 0
@@ -91,27 +91,27 @@ class Feeding:
 
     def message(self, chunk: list[Any]) -> Import:
         """What a chunk of rows is sent as."""
-        _, _, _, has_decimal_comma, timezone, is_rehearsal = self.wish
+        _, _, _, has_decimal_comma, timezone, is_rehearsal = self.options
         return Import(
             rows=chunk, is_text=self.rows.is_text, has_decimal_comma=has_decimal_comma, timezone=timezone,
             is_rehearsal=is_rehearsal,
         )  # fmt: skip
 
     async def run(self, write: Write) -> None:
-        """Hand every row to `write`. What ends it early is told, with the place that it came to."""
+        """Pass every row to `write`. Where it ends early, the reason and the last row are reported."""
         try:
-            await self._feed(write)
+            await self._import(write)
         except Refusal as error:
             stopped = described(error)
         except (OSError, RowFileError) as error:
-            stopped = f"{self.rows.file} can't be read any further: {reason(error)}"
+            stopped = f"cannot read more of {self.rows.file}: {reason(error)}"
         except asyncio.CancelledError:
             fail(self._how_far("stopped"), 130)
         else:
             return
         fail(self._how_far(stopped))
 
-    async def _feed(self, write: Write) -> None:
+    async def _import(self, write: Write) -> None:
         groups = chunks(self.rows)
         if first := next(groups, None):  # a wrong file or collection ends here, before any progress is shown
             await self._write(first, write)
@@ -119,7 +119,7 @@ class Feeding:
                    TimeRemainingColumn())  # fmt: skip
         with Progress(*columns, console=err) as progress:
             task = progress.add_task(
-                "checking" if self.wish.is_rehearsal else "importing", total=self.rows.size, rows=0
+                "checking" if self.options.is_rehearsal else "importing", total=self.rows.size, rows=0
             )
             self._show(progress, task)
             for chunk in groups:
@@ -157,7 +157,7 @@ class Feeding:
 
     async def _send_less(self, rows: list[Row], write: Write, error: Refusal) -> None:
         if len(rows) == 1:
-            self._refuse(rows[0].place, f"this row alone is more than the server takes: {error.message}")
+            self._refuse(rows[0].place, f"this row alone is larger than the server accepts: {error.message}")
             return
         middle = len(rows) // 2
         await self._send(rows[:middle], write)
@@ -173,7 +173,7 @@ class Feeding:
             _print(f"{place}: {reason}")
 
     def _count_refused(self) -> None:
-        """Say how many rows were refused besides those that are listed."""
+        """Print how many rows were rejected in addition to those listed."""
         for why, count in self.reasons.items():
             if count > SHOWN_ROWS:
                 _print(f"… and {count - SHOWN_ROWS:,} more: {why}")
@@ -182,27 +182,27 @@ class Feeding:
 
     def _how_far(self, why: str) -> str:
         self._count_refused()
-        if self.wish.is_rehearsal:
-            return f"{why}\nnothing was imported: this was a preview"
+        if self.options.is_rehearsal:
+            return f"{why}\nnothing was imported: this was a dry run"
         if not self.place:
             return f"{why}\nno row was confirmed as imported"
         return (
             f"{why}\nimported {self.created:,} of the rows up to {self.place} of {self.rows.file}; "
-            "check whether the rows right after it were kept before you import the rest"
+            "check whether the rows after it were imported before you import the rest"
         )
 
     def report(self) -> None:
-        """Say what became of the rows, or would."""
+        """Print the totals."""
         total = self.created + self.refused
         self._count_refused()
-        if self.wish.is_rehearsal:
+        if self.options.is_rehearsal:
             self._preview()
-        did = "Would import" if self.wish.is_rehearsal else "Imported"
-        print_result(f"{did} {self.created} of {total} rows into {self.wish.collection}; refused {self.refused}.")
+        did = "Would import" if self.options.is_rehearsal else "Imported"
+        print_result(f"{did} {self.created} of {total} rows into {self.options.collection}; rejected {self.refused}.")
         if self.zoned:
-            print_result(f"{self.zoned:,} times without an offset were read as {self.wish.timezone}.")
+            print_result(f"Read {self.zoned:,} times without an offset as {self.options.timezone}.")
         if self.refused:
-            fail("the refused rows are listed above: fix them and import those rows again")
+            fail("rows were rejected for the reasons above; fix these rows and import them again")
 
     def _preview(self) -> None:
         if self.rows.csv is not None:

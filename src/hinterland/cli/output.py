@@ -1,4 +1,4 @@
-"""How commands speak: results on standard output, troubles on standard error."""
+"""Output of commands: results on standard output, errors on standard error."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202
 
 
 def print_result(message: str) -> None:
-    """Tell a result."""
+    """Print a result."""
     typer.echo(message)
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
-    """Say what is wrong and what to do, and end the command."""
+    """Print what is wrong and what to do, and exit."""
     typer.echo(f"{typer.style('error:', fg='red', bold=True)} {printable(message)}", err=True)
     raise typer.Exit(code)
 
 
 def printable(text: str) -> str:
-    """`text` with everything escaped that a terminal would obey or that would reorder its line, as `\\x1b`: it may come
-    from a file, a file's name or another server."""
+    """`text` with control characters and direction marks escaped, as `\\x1b`: it may come from a file, a file's name or
+    another server."""
     return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode(), text)
 
 
 @contextmanager
 def error_boundary(app: Path | None, data: Path) -> Iterator[None]:
-    """Within the block, what stands in the way of a command on an app file and a data folder ends it in clear words."""
+    """Within the block, an error of a command on an app file and a data folder is printed and exits."""
     _check_name(data)
     try:
         yield
@@ -53,18 +53,18 @@ def error_boundary(app: Path | None, data: Path) -> Iterator[None]:
     except Refusal as error:
         fail(described(error))
     except Deadlock:
-        fail("another server writes to this database: stop it, then try again")
+        fail("another server writes to this database; stop it, then retry")
     except (StorageError, DeclarationError, AppFileError, SettingsError) as error:
         fail(str(error))
     except OSError as error:
-        fail(": ".join(["the system refused", *filter(None, (error.filename,)), reason(error)]))
+        fail(": ".join(["the operating system refused", *filter(None, (error.filename,)), reason(error)]))
 
 
 def _check_name(data: Path) -> None:
     try:
         str(data).encode()
     except UnicodeEncodeError:
-        fail(f"the name of the data folder {data} is not UTF-8; rename the folder, or choose another with --data")
+        fail(f"the name of the data folder {data} is not UTF-8; rename it or choose another with --data")
 
 
 def _way_on(change: SchemaChange, app: Path | None, data: Path) -> str:
@@ -75,7 +75,7 @@ def _way_on(change: SchemaChange, app: Path | None, data: Path) -> str:
             "a collection keeps its ids and its parent: declare it as it was, add another collection with the new "
             "ones, and import the records into that"
         )
-    return f"to see what would become of them, and to do it, run:\n  {command('migrate', app, '--data', data)}"
+    return f"to preview and apply the migration, run:\n  {command('migrate', app, '--data', data)}"
 
 
 def command(*words: object) -> str:
@@ -94,14 +94,14 @@ def _program() -> list[str]:
 
 
 def reason(error: Exception) -> str:
-    """Why something failed, without the system's numbers; what it failed on is said by the caller."""
+    """Why something failed, without error numbers; the caller adds on what."""
     if isinstance(error, FileNotFoundError):
-        return "there is no such file; check the path"
+        return "no such file; check the path"
     return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
 def described(refusal: Refusal) -> str:
-    """A refusal in words: its message, or each field's."""
+    """The message of a refusal, or those of its fields."""
     if not refusal.errors:
         return refusal.message
     return "; ".join(f"{name} {', '.join(messages)}" for name, messages in refusal.errors.items())

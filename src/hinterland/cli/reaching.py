@@ -1,4 +1,4 @@
-"""How a command reaches a backend: over HTTP where a server owns the data folder, else by opening it itself."""
+"""How a command reaches a backend: over HTTP where a server has the data folder open, otherwise by opening it."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ async def _stored_app(app: App, data: Path) -> App:
 
 
 def demand_database(settings: Settings, data: Path, otherwise: str = "") -> None:
-    """Raises `StorageError` where the folder holds no database, so that a mistyped one is not made into one."""
+    """Raises `StorageError` where the folder has no database, so that a mistyped name does not create one."""
     if not settings.database_url and not any(data.glob("*.db")):
-        raise StorageError(f"there is no database in {data}: name its folder with --data{otherwise}")
+        raise StorageError(f"no database in {data}; give its folder with --data{otherwise}")
 
 
 def running(data: Path, path: Path | None) -> tuple[str, str] | None:
@@ -67,8 +67,8 @@ def running(data: Path, path: Path | None) -> tuple[str, str] | None:
 
 @asynccontextmanager
 async def control(url: str, token: str) -> AsyncIterator[Ask]:
-    """A way to ask the running server as its local administrator: POST, or GET where there is no body. What the server
-    refuses is raised as `Refusal`."""
+    """Sends requests to the running server as its local administrator: POST, or GET without a body. An error response
+    is raised as `Refusal`."""
     import httpx2  # a server that starts needs no client
 
     headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
@@ -80,7 +80,9 @@ async def control(url: str, token: str) -> AsyncIterator[Ask]:
                 answer = await client.request(method, path, content=content)
             except httpx2.HTTPError as error:
                 said = str(error) or type(error).__name__
-                raise Refusal("unavailable", f"the server at {url} does not answer any more ({said})") from error
+                raise Refusal(
+                    "unavailable", f"the server at {url} no longer responds ({said}); check that it is running"
+                ) from error
             if answer.status_code >= 400:
                 raise _refusal(url, answer.status_code, answer.content)
             result: dict[str, Any] = answer.json() if answer.content else {}
@@ -93,6 +95,8 @@ def _refusal(url: str, status: int, content: bytes) -> Refusal:
     try:
         problem = msgspec.json.decode(content, type=Problem)
     except msgspec.MsgspecError:
-        return Refusal("unavailable", f"{url} answers {status}, and not in the words of this program")
+        return Refusal(
+            "unavailable", f"{url} returned status {status}, which is not a response of this server; check the address"
+        )
     code = problem.code if problem.code in CODES else "internal"
     return Refusal(code, problem.message, errors=problem.errors)

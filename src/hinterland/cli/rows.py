@@ -31,7 +31,7 @@ class RowFile:
         kinds |= dict.fromkeys((".jsonl", ".ndjson"), self._json_lines)
         kind = kinds.get(file.suffix.lower())
         if kind is None:
-            raise RowFileError("the name must end in .json, .jsonl, .ndjson, .csv or .tsv")
+            raise RowFileError("unknown file type; the name must end in .json, .jsonl, .ndjson, .csv or .tsv")
         self.size = file.stat().st_size
         if self.size == 0:
             raise RowFileError("the file is empty")
@@ -49,10 +49,10 @@ class RowFile:
                 raise RowFileError(f"unknown encoding {self.layout.encoding!r}; use utf-8 or windows-1252") from None
             return
         if self.layout.encoding or self.layout.separator:
-            raise RowFileError("--encoding and --separator are for CSV; a JSON file is UTF-8")
+            raise RowFileError("--encoding and --separator are for CSV only; JSON is UTF-8")
         with self.file.open("rb") as opened:
             if opened.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-                raise RowFileError("it is UTF-16: save it as UTF-8")
+                raise RowFileError("the file is UTF-16; save it as UTF-8")
 
     def _csv_layout(self) -> Layout:
         is_tabbed = self.file.suffix.lower() == ".tsv" and not self.layout.separator
@@ -76,9 +76,11 @@ class RowFile:
         try:
             values = msgspec.json.decode(data, type=list[msgspec.Raw])
         except msgspec.ValidationError:
-            raise RowFileError("a .json file must hold an array of objects; lines of objects are .jsonl") from None
+            raise RowFileError(
+                "a .json file must contain an array of objects; rename the file to .jsonl if it has an object per line"
+            ) from None
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            raise RowFileError(f"it is not JSON: {_why(data)}") from None
+            raise RowFileError(f"invalid JSON: {_why(data)}") from None
         for number, value in enumerate(values, 1):
             self.position += len(bytes(value))
             yield self._row(f"row {number}", bytes(value))
@@ -107,7 +109,7 @@ def _renamed(row: Row, renames: Mapping[str, str]) -> Row:
     kept = [name for name in names if name]
     if len(set(kept)) != len(kept):
         twice = next(name for name in kept if kept.count(name) > 1)
-        return Row(row.place, None, 0, f"two of its names become {twice!r}")
+        return Row(row.place, None, 0, f"two names are mapped to {twice!r}")
     return row._replace(value={name: held for name, held in zip(names, row.value.values(), strict=True) if name})
 
 
@@ -116,7 +118,7 @@ def _why(data: bytes) -> str:
         strict_json.decode(data, max_values=len(data))
     except strict_json.StrictJsonError as error:
         return str(error)
-    return "it is nested too deeply"
+    return "nested too deeply"
 
 
 def chunks(rows: RowFile) -> Iterator[list[Row]]:

@@ -61,18 +61,18 @@ class _Uvicorn(uvicorn.Server):
     def _cut_off(self) -> None:
         """End the connections that are still there: whoever waits for the rest of a body there waits no longer."""
         connections = [*self.server_state.connections]
-        log.warning("cut off connections whose requests did not end in time: %d", len(connections))
+        log.warning("closed %d connections whose requests did not finish in time", len(connections))
         for connection in connections:
             connection.transport.abort()
 
 
 def serve(path: Path | None, data: Path, host: str, port: int, *, logs_requests: bool = False) -> None:
-    """Serve until told to stop. Troubles at the start are one clear line and exit code 1."""
+    """Serve until a signal. An error at the start is one line and exit code 1."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
     with error_boundary(path, data):
         app = app_of(path)
         for name in unknown_variables():
-            log.warning("%s is not a setting and is ignored; check its spelling", name)
+            log.warning("unknown setting %s ignored; check its spelling", name)
         _raise_file_limit()
         listener = _listen(host, port)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -122,7 +122,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
         listener.listen(2048)
     except OSError as error:
-        fail(f"{host}:{port} can't be listened on: {error.strerror}; take another with --port or --host")
+        fail(f"cannot bind {host}:{port}: {error.strerror.lower()}; choose another address with --port or --host")
     listener.setblocking(False)
     return listener
 
