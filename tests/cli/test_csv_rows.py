@@ -95,20 +95,20 @@ def test_a_cell_over_several_lines(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "layout", "words"),
     [
-        ("x\nä\n".encode("latin-1"), {}, "line 2 is not UTF-8; save the file as UTF-8, or name its encoding with"),
+        ("x\nä\n".encode("latin-1"), {}, "line 2 is not UTF-8; save the file as UTF-8, or give its encoding, such as"),
         (b"\xff\xfex\0\n\0\0\xd8", {}, "is not UTF-16"),
         (b"x\n\x81\n", {"encoding": "windows-1252"}, "line 2 is not WINDOWS-1252"),
         ("x\n1\n", {"encoding": "klingon"}, "unknown encoding 'klingon'"),
         ("x\n1\n", {"encoding": "base64"}, "unknown encoding 'base64'"),
-        ("x,y,x\n1,2,3\n", {}, "names 'x' twice"),
-        ("x,y\n1,2\n", {"renames": {"y": "x"}}, "names 'x' twice"),
-        ("x,y\n1,2\n", {"renames": {"Name": "name"}}, "no column 'Name' to map; its heading has 'x', 'y'"),
+        ("x,y,x\n1,2,3\n", {}, "has 'x' twice"),
+        ("x,y\n1,2\n", {"renames": {"y": "x"}}, "has 'x' twice"),
+        ("x,y\n1,2\n", {"renames": {"Name": "name"}}, "no column 'Name' to map; the columns are 'x', 'y'"),
         ("x,,y\n1,2,3\n", {}, "column 2 has no name"),
         ('x\n1\n"2\n3\n', {}, "line 3 opens a quote that is never closed"),
         ('x\n"1"2\n', {}, "line 2 is not CSV"),
         ('x\n1\n"' + "y" * 10_000_001, {}, "the row of line 3 has a cell of over 10,000,000 characters"),
         ("\n\n", {}, "the file has no heading"),
-        (",".join(map(str, range(100_000))) + "\n", {}, f"100,000 names; at most {MAX_COLUMNS:,}"),
+        (",".join(map(str, range(100_000))) + "\n", {}, f"100,000 names; the maximum is {MAX_COLUMNS:,}"),
     ],
 )
 def test_files_that_are_no_rows(tmp_path: Path, content: bytes | str, layout: dict[str, Any], words: str) -> None:
@@ -121,9 +121,9 @@ def test_files_that_are_no_rows(tmp_path: Path, content: bytes | str, layout: di
 @pytest.mark.parametrize(
     ("content", "place", "words"),
     [
-        ("x,y\n1,2\n1\n", "line 3", "has 1 cells, the heading has 2"),
-        ("x,y\n1,2,3\n", "line 2", "has 3 cells, the heading has 2"),
-        ("x,y,\n1,2,3\n", "line 2", "has 3 cells, the heading has 2"),
+        ("x,y\n1,2\n1\n", "line 3", "1 cells, but the heading has 2"),
+        ("x,y\n1,2,3\n", "line 2", "3 cells, but the heading has 2"),
+        ("x,y,\n1,2,3\n", "line 2", "3 cells, but the heading has 2"),
         ("x\n\0\n", "line 2", "NUL"),
     ],
 )

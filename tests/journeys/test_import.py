@@ -180,7 +180,7 @@ def test_rows_larger_than_the_server_takes(server_process: Serve, app: Path, dat
     text = "\n".join(json.dumps({"name": f"{n} {'x' * size}"}) for n, size in enumerate(sizes))
     ended = hinterland("import", "things", rows_file(tmp_path, "big.jsonl", text), "--data", data)
     said = told(ended)
-    assert "line 7: this row alone is more than the server takes" in said
+    assert "line 7: this row alone is larger than the server accepts" in said
     assert "max_body_bytes" in said
     assert ended.out == "Imported 7 of 8 rows into things; refused 1.\n"
     assert total(server, "things") == 7
@@ -197,7 +197,7 @@ def test_files_and_names_that_do_not_fit(
     said = told(hinterland("import", "thingz", file, "--data", data, "--app", app))
     assert said.startswith("error: there is no collection 'thingz'; declared are users, airports, things, parts")
     said = told(hinterland("import", "things", tmp_path / "none.json", "--data", data))
-    assert f"{tmp_path / 'none.json'} can't be read: there is no such file" in said
+    assert f"cannot read {tmp_path / 'none.json'}: no such file" in said
     assert "Errno" not in said
     assert "the name must end in" in told(hinterland("import", "things", app, "--data", data))
     assert "there is no database in" in told(hinterland("import", "things", file, "--data", tmp_path / "typo"))
@@ -221,11 +221,11 @@ def test_the_name_of_a_collection_is_no_path(
 
 
 def test_a_file_that_breaks_off(app: Path, data: Path, tmp_path: Path) -> None:
-    """Where a file can't be read any further the command says the line, and what is there already."""
+    """Where a file cannot be read further the command reports the line, and what is there already."""
     file = tmp_path / "a.csv"
     file.write_bytes(b"name\n" + b"x\n" * 450 + b"\xff\n")
     said = told(hinterland("import", "things", file, "--data", data, "--app", app))
-    assert "can't be read any further: line 452 is not UTF-8; save the file as UTF-8, or name its encoding" in said
+    assert "line 452 is not UTF-8; save the file as UTF-8, or give its encoding" in said
     assert "imported 400 of the rows up to line 401 of" in said
     file.write_bytes(b"\xff\n")
     said = told(hinterland("import", "things", file, "--data", data))
@@ -350,7 +350,7 @@ def test_names_and_texts_reach_no_terminal(app: Path, data: Path, tmp_path: Path
     assert "line 2: co\\x1b[31mlour is not a field of things" in told(ended)
     assert "\x1b" not in ended.out + ended.err
     missing = hinterland("import", "things", file.with_suffix(".json"), "--data", data, "--app", app)
-    assert "odd\\udcff\\x1b[2J.json can't be read: there is no such file" in told(missing)
+    assert "odd\\udcff\\x1b[2J.json: no such file" in told(missing)
 
 
 def test_a_data_folder_that_is_not_utf8(app: Path, tmp_path: Path) -> None:
@@ -374,7 +374,7 @@ def test_administrators(server_process: Serve, app: Path, data: Path, is_running
         server.terminate()
     made = hinterland("admin", "create", "Ada@example.org", "--data", data, "--password", PASSWORD)
     assert (made.code, made.out) == (
-        0, "Made the administrator Ada@example.org. Log in with POST /v1/admin/login.\n",
+        0, "Created administrator Ada@example.org. Log in with POST /v1/admin/login.\n",
     )  # fmt: skip
     taken = hinterland("admin", "create", "ada@EXAMPLE.org", "--data", data, "--password", PASSWORD)
     assert "email is taken already" in told(taken)
@@ -411,7 +411,7 @@ def test_a_password_is_asked_for(data: Path, app: Path) -> None:
             while not shown.endswith(question):
                 shown += os.read(mine, 1_000)
             os.write(mine, PASSWORD.encode() + b"\n")
-        while b"Made the administrator" not in shown:
+        while b"Created administrator" not in shown:
             shown += os.read(mine, 1_000)
         assert asking.wait(30) == 0
     os.close(mine)

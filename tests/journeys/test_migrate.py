@@ -158,7 +158,7 @@ def test_from_a_refused_start_to_served_records(server_process: Serve, tmp_path:
     assert "drop the collection drafts with its 1 record" in asked.out
     done = hinterland("migrate", app, "--data", data, "--yes")
     assert (done.code, done.err) == (0, "")
-    assert "nothing to migrate" in hinterland("migrate", app, "--data", data, "--yes").out
+    assert "Nothing to migrate" in hinterland("migrate", app, "--data", data, "--yes").out
     server = server_process(app, data)
     assert books(server.url) == [{"id": f"b{n}", "title": f"Book {n}", "year": 2000 + n, "stars": 3} for n in range(3)]
 

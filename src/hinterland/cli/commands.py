@@ -163,7 +163,7 @@ def import_file(
 ) -> None:
     """Create a record from each row of a file, through the running server or, without one, directly.
 
-    Rejected rows are listed with the reason; the others are created. Example: hinterland import cars cars.json
+    Refused rows are listed with the reason; the others are created. Example: hinterland import cars cars.json
     """
     from hinterland.cli.importing import ImportOptions, layout_of
     from hinterland.cli.importing import import_file as run

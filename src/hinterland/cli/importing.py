@@ -1,4 +1,4 @@
-"""`hinterland import`: creates records from the rows of a file, with progress and a report of rejected rows."""
+"""`hinterland import`: creates records from the rows of a file, with progress and a report of refused rows."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def layout_of(mapped: list[str], separator: str, encoding: str) -> Layout:
 
 
 async def import_file(options: ImportOptions, data: Path, app: Path | None) -> None:
-    """Import a file; exits with code 1 where a row was rejected, with 130 when interrupted."""
+    """Import a file; exits with code 1 where a row was refused, with 130 when interrupted."""
     with error_boundary(app, data):
         try:
             rows = RowFile(options.file, options.layout)
@@ -173,7 +173,7 @@ class RowImport:
             _print(f"{place}: {reason}")
 
     def _count_refused(self) -> None:
-        """Print how many rows were rejected in addition to those listed."""
+        """Print how many rows were refused in addition to those listed."""
         for why, count in self.reasons.items():
             if count > SHOWN_ROWS:
                 _print(f"… and {count - SHOWN_ROWS:,} more: {why}")
@@ -198,11 +198,11 @@ class RowImport:
         if self.options.is_rehearsal:
             self._preview()
         did = "Would import" if self.options.is_rehearsal else "Imported"
-        print_result(f"{did} {self.created} of {total} rows into {self.options.collection}; rejected {self.refused}.")
+        print_result(f"{did} {self.created} of {total} rows into {self.options.collection}; refused {self.refused}.")
         if self.zoned:
             print_result(f"Read {self.zoned:,} times without an offset as {self.options.timezone}.")
         if self.refused:
-            fail("rows were rejected for the reasons above; fix these rows and import them again")
+            fail("rows were refused for the reasons above; fix these rows and import them again")
 
     def _preview(self) -> None:
         if self.rows.csv is not None:

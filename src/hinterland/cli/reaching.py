@@ -95,8 +95,6 @@ def _refusal(url: str, status: int, content: bytes) -> Refusal:
     try:
         problem = msgspec.json.decode(content, type=Problem)
     except msgspec.MsgspecError:
-        return Refusal(
-            "unavailable", f"{url} returned status {status}, which is not a response of this server; check the address"
-        )
+        return Refusal("unavailable", f"{url} returned status {status}, without a problem document; check the address")
     code = problem.code if problem.code in CODES else "internal"
     return Refusal(code, problem.message, errors=problem.errors)

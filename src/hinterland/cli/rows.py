@@ -76,9 +76,7 @@ class RowFile:
         try:
             values = msgspec.json.decode(data, type=list[msgspec.Raw])
         except msgspec.ValidationError:
-            raise RowFileError(
-                "a .json file must contain an array of objects; rename the file to .jsonl if it has an object per line"
-            ) from None
+            raise RowFileError("a .json file must contain an array of objects; .jsonl has an object per line") from None
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             raise RowFileError(f"invalid JSON: {_why(data)}") from None
         for number, value in enumerate(values, 1):
