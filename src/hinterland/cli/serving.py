@@ -122,9 +122,8 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
         listener.listen(2048)
     except OSError as error:
-        fail(
-            f"cannot bind {host}:{port}: {(error.strerror or str(error)).lower()}; choose another address with --port or --host"
-        )
+        cause = (error.strerror or str(error)).lower()
+        fail(f"cannot bind {host}:{port}: {cause}; choose another address with --port or --host")
     listener.setblocking(False)
     return listener
 
