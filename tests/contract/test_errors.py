@@ -43,7 +43,7 @@ def test_a_refusal_says_all() -> None:
     assert refusal.headers == (("Retry-After", "2"),)
     body = msgspec.json.decode(msgspec.json.encode(refusal.problem()))
     assert body == {
-        "title": "Some fields are not valid", "status": 400, "code": "validation", "message": "no",
+        "title": "Validation failed", "status": 400, "code": "validation", "message": "no",
         "errors": {"a": ["b"]}, "retry_after": 1.5, "details": {"x": 1},
     }  # fmt: skip
     assert msgspec.json.decode(msgspec.json.encode(refusal.problem()), type=Problem) == refusal.problem()
