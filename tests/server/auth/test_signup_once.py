@@ -44,6 +44,16 @@ async def test_another_request_is_refused(each_api: Api) -> None:
     problem(await sign_up(each_api, "other"), 409, "conflict")
 
 
+@pytest.mark.parametrize("password", [None, 5, ["correct horse 7"], "missing"])
+async def test_a_repetition_without_its_password(each_api: Api, password: object) -> None:
+    """A repetition whose password is missing or is not a text is refused by its fields, as any sign-up is."""
+    assert (await sign_up(each_api)).status_code == 201
+    form: dict[str, object] = {name: value for name, value in FORM.items() if name != "password"}
+    form |= {} if password == "missing" else {"password": password}
+    answer = await each_api("POST", "/v1/auth/signup", json=form, headers={"Idempotency-Key": "k"})
+    assert list(problem(answer, 400, "validation")["errors"]) == ["password"]
+
+
 async def test_a_refused_sign_up_keeps_no_key(api: Api) -> None:
     """A sign-up that was refused is judged anew: its key is not used up; a key that is none → 400."""
     problem(await sign_up(api, password="x"), 400, "validation")

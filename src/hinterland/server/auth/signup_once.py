@@ -44,7 +44,7 @@ async def sign_up_once(accounts: Accounts, body: object, address: str, key: str)
 
 async def _repeated(accounts: Accounts, row: Row, given: Mapping[str, Any], address: str) -> Session | None:
     known = await accounts.storage.row("_answers", {"caller": row["caller"], "key": row["key"]})
-    if known is None:
+    if known is None or not isinstance(given.get("password"), str):  # `sign_up` refuses the latter
         return None
     if known["fingerprint"] != row["fingerprint"]:
         raise _reused()
