@@ -143,24 +143,6 @@ def test_refused_rows_do_not_hold_up_others(
         assert words in said, said
 
 
-def test_equal_reasons_are_listed_once(app: Path, data: Path, tmp_path: Path) -> None:
-    """Of rows that are refused for one reason the first three are listed and the others counted, so that a wrong name
-    in the heading does not hide another reason; beyond twenty reasons the rows are only counted."""
-    lines = [f'{{"name": "x", "colour": {n}}}' for n in range(60)] + ['{"name": ""}']
-    lines += [f'{{"name": "x", "f{n}": 1}}' for n in range(30)]
-    ended = hinterland(
-        "import", "things", rows_file(tmp_path, "a.jsonl", "\n".join(lines)), "--data", data, "--app", app
-    )
-    said = told(ended)
-    assert [line for line in said.splitlines() if "colour" in line] == [
-        *(f"line {n}: colour is not a field of things" for n in (1, 2, 3)),
-        "… and 57 more: colour is not a field of things",
-    ]
-    assert "line 61: name is required" in said
-    assert "… and 12 for other reasons" in said
-    assert ended.out == "Imported 0 of 91 rows into things; refused 91.\n"
-
-
 def test_text_takes_the_kind_of_its_field(server_process: Serve, app: Path, data: Path, tmp_path: Path) -> None:
     """CSV's texts become what their fields are; an empty cell is no value."""
     server = server_process(app, data)
