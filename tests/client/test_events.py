@@ -42,7 +42,8 @@ def said(kind: str, cursor: str, data: object = None) -> bytes:
 
 def commit(cursor: str, *ids: str) -> bytes:
     """A commit that created these records."""
-    return said("commit", cursor, {"changes": [{"kind": "create", "collection": "posts", "id": i} for i in ids]})
+    changes = [{"kind": "create", "collection": "posts", "id": id} for id in ids]
+    return said("commit", cursor, {"revision": 3, "changes": changes})
 
 
 async def first(events: AsyncIterator[Event], count: int) -> list[Event]:
@@ -196,7 +197,7 @@ async def test_a_stream_that_is_ended_for_a_reason(client: Client, script: Scrip
 async def test_a_commit_of_several_lines(client: Client, script: Scripted) -> None:
     """A commit whose data comes in several lines is one event with all its changes."""
     change = '{"kind":"create","collection":"posts","id":"a"},'
-    lines = [f'{{"changes":[{change}', '{"kind":"left","collection":"posts",', '"id":"b"}]}']
+    lines = [f'{{"revision":3,"changes":[{change}', '{"kind":"left","collection":"posts",', '"id":"b"}]}']
     data = "".join(f"data: {line}\n" for line in lines)
     script.expect("GET", PATH).stream([f"id: c1\nevent: commit\n{data}\n".encode(), SILENCE])
     async with aclosing(client.events("posts")) as events:
@@ -209,7 +210,7 @@ async def test_a_commit_of_several_lines(client: Client, script: Scripted) -> No
 
 async def test_an_event_that_does_not_fit_is_an_error(client: Client, script: Scripted) -> None:
     """A commit that is none names the path, and the stream is closed."""
-    script.expect("GET", PATH).stream([said("commit", "c1", {"changes": [{"kind": "gone"}]})])
+    script.expect("GET", PATH).stream([said("commit", "c1", {"revision": 3, "changes": [{"kind": "gone"}]})])
     with pytest.raises(InvalidResponse, match=r"\$\.changes\[0\]"):
         await collect(client.events("posts"))
 

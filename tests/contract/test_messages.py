@@ -15,7 +15,10 @@ MESSAGES: list[msgspec.Struct] = [
     accounts.RefreshRequest(refresh_token="r"),
     accounts.Session(token="t", access_token="t", refresh_token="r", token_type="Bearer", expires_in=1, user={"id": 7}),
     events.ChangeEvent(kind="left", collection="posts", id="a"),
-    events.Commit(changes=[events.ChangeEvent(kind="create", collection="posts", id=7, revision=2, record={"id": 7})]),
+    events.Commit(
+        revision=2,
+        changes=[events.ChangeEvent(kind="create", collection="posts", id=7, revision=2, record={"id": 7})],
+    ),
     events.Resync(reason="horizon"),
     events.Ticket(ticket="t", expires_in=30),
     sync.Push(device="d", mutations=[sync.Mutation(seq=1, id="m", writes=[Write(act="delete", collection="a", id=1)])]),

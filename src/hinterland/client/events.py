@@ -1,4 +1,4 @@
-"""The live events of collections: a stream that is taken up again where it broke off, without gap or repetition."""
+"""The live events of collections: a dropped stream reconnects and resumes without missing or repeating events."""
 
 from __future__ import annotations
 
@@ -40,16 +40,17 @@ _PASSING = (NetworkError, RedirectRefused, ServerError, RateLimited, RequestTime
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """What a subscriber is told. `cursor` is where to go on from once this event was dealt with.
+    """An event of a subscription. `cursor` is where to resume once this event is processed.
 
-    `ready`: the stream stands. `commit`: `changes` that were made together. `position`: nothing new until here.
-    `resync`: the cursor can't be continued (`reason`): read the collections again. `offline`: the stream broke off
-    (`reason`), and is being taken up again; `ready` follows when that succeeded. A stream that breaks off in its first
-    seconds is taken up again without a word, unless that fails.
+    `ready`: the stream is open. `commit`: `changes` that were made together, with the `revision` that they end at.
+    `position`: a later cursor without news. `resync`: the cursor can't be continued (`reason`): read the collections
+    again. `offline`: the stream dropped (`reason`) and reconnects; `ready` follows when that succeeded. A stream that
+    drops in its first seconds reconnects without an event, unless that fails.
     """
 
     kind: Literal["ready", "commit", "position", "resync", "offline"]
     cursor: str
+    revision: int = 0
     changes: list[ChangeEvent] = []
     reason: str = ""
 
@@ -65,7 +66,7 @@ class EventReader:
         self._pauses: set[asyncio.Future[None]] = set()
 
     def close(self) -> None:
-        """The client is being closed: no stream is taken up again."""
+        """The client is being closed: no stream reconnects."""
         self._is_closed = True
         for pause in self._pauses:
             pause.cancel()
@@ -128,7 +129,7 @@ class EventReader:
 
 
 class _Subscription:
-    """Where a stream stands: the newest cursor, and the wait that the server asks for between connections."""
+    """How far a stream has come: the newest cursor, and the wait that the server asks for between connections."""
 
     def __init__(self, calls: Calls, clock: Clock, collections: Sequence[str], filter_: str, cursor: str) -> None:
         self._calls = calls
@@ -171,14 +172,15 @@ class _Subscription:
         try:
             piece = await within(self._clock, SILENCE, act)
         except TimeoutError:
-            raise ReadTimeout(detail=f"nothing came for {SILENCE:g} s", operation="events.stream") from None
+            raise ReadTimeout(detail=f"no data for {SILENCE:g} s", operation="events.stream") from None
         if not piece:
             raise ConnectionLost(detail="the stream ended", operation="events.stream")
         return piece
 
 
 def _may_pass(error: HinterlandError) -> bool:
-    """Whether it may be gone at the next try: trouble, or the word of something on the way to the server."""
+    """Whether it may be gone at the next try: an error that passes, or the answer of something on the way to the
+    server."""
     return isinstance(error, _PASSING) or (isinstance(error, StatusError) and not error.is_decided)
 
 
@@ -189,7 +191,7 @@ def _event(message: Message, cursor: str) -> Event | None:
             raise error_of(decoded(data, Problem, operation="events.stream"))
         case "commit":
             commit = decoded(data, Commit, operation="events.stream")
-            return Event(kind="commit", cursor=cursor, changes=commit.changes)
+            return Event(kind="commit", cursor=cursor, revision=commit.revision, changes=commit.changes)
         case "resync":
             return Event(kind="resync", cursor=cursor, reason=decoded(data, Resync, operation="events.stream").reason)
         case "ready":

@@ -31,8 +31,14 @@ class ChangeEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
 
 
 class Commit(msgspec.Struct, frozen=True, kw_only=True):
-    """The data of a `commit` event: its visible changes in the order in which they were written."""
+    """The data of a `commit` event: the `revision` that the commit ends at, and its visible changes in the order in
+    which they were written.
 
+    A subscriber has then seen all that is visible to it up to that revision: a push that was applied at it or before
+    (`contract.sync.Settled.revision`) is contained.
+    """
+
+    revision: int
     changes: list[ChangeEvent]
 
 

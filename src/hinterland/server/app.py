@@ -28,6 +28,7 @@ from hinterland.server.data.reader import RecordReader, holders_of
 from hinterland.server.data.requests import WriteRequest
 from hinterland.server.data.sync import SyncService
 from hinterland.server.data.tickets import Tickets
+from hinterland.server.data.views import Views
 from hinterland.server.data.writer import Writer
 from hinterland.server.declaration import App
 from hinterland.server.http import Receive, Scope, Send
@@ -98,10 +99,10 @@ async def opened(app: App, storage: Storage, clock: Clock | None = None) -> Asyn
 
 def _backend(app: App, storage: Storage, clock: Clock, writer: Writer, accounts: Accounts) -> Backend:
     settings, catalogue = app.settings, writer.catalogue
-    cursors = Cursors(accounts.keys.secret("cursor"), storage.database_id)
+    cursors, views = Cursors(accounts.keys.secret("cursor"), storage.database_id), Views(catalogue)
     feed = Feed(
         storage,
-        catalogue,
+        views,
         cursors,
         clock,
         buffer=settings.stream_buffer,
@@ -120,7 +121,7 @@ def _backend(app: App, storage: Storage, clock: Clock, writer: Writer, accounts:
         importer=Importer(writer, catalogue),
         accounts=accounts,
         feed=feed,
-        sync=SyncService(storage, catalogue, writer, cursors),
+        sync=SyncService(storage, views, writer, cursors),
         tickets=Tickets(storage, writer, clock, accounts.sessions.find),
         control=secrets.token_urlsafe(32).encode(),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from hinterland.server.protocols.sse import FRAMING
+from hinterland.server.protocols.sse import SSE
 from hinterland.server.storage.system import SYSTEM_TABLES
 from tests.server.api import Api, problem
 
@@ -35,7 +35,7 @@ async def test_everything_of_the_account_goes(each_api: Api) -> None:
     ada, ben = await each_api.sign_up("ada"), await each_api.sign_up("ben")
     await leave_traces(each_api, ada)
     caller = await each_api.backend.tokens.verify(ada["token"].encode())
-    stream = await each_api.backend.feed.subscribe(caller, ["things"], FRAMING)
+    stream = await each_api.backend.feed.subscribe(caller, ["things"], SSE)
     answer = await delete(each_api, ada)
     assert (answer.status_code, answer.content) == (204, b"")
     problem(await each_api("GET", "/v1/auth/me", headers=ada["headers"]), 401, "unauthorized")

@@ -13,7 +13,7 @@ from hinterland.contract.changes import Write
 from hinterland.contract.records import EVERYBODY, Rules, users
 from hinterland.server.auth.upkeep import keep_account
 from hinterland.server.data.subscription import Subscription
-from hinterland.server.protocols.sse import FRAMING
+from hinterland.server.protocols.sse import SSE
 from hinterland.server.storage.postgres import PostgresStorage
 from hinterland.server.storage.sqlite import SqliteStorage
 from tests.server.api import THINGS, Api, problem, serving
@@ -49,7 +49,7 @@ async def delete_by(api: Api, door: str, ada: dict[str, Any]) -> None:
 async def stream(api: Api, ada: dict[str, Any]) -> Subscription:
     """A stream of a user, opened with the access token, which the process knows from then on."""
     caller = await api.backend.tokens.verify(ada["token"].encode())
-    return await api.backend.feed.subscribe(caller, ["things"], FRAMING)
+    return await api.backend.feed.subscribe(caller, ["things"], SSE)
 
 
 async def refused(api: Api, ada: dict[str, Any]) -> list[int]:

@@ -14,9 +14,8 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import SIGNED_OUT
 from hinterland.kit.clock import ManualClock
 from hinterland.server.data import feed as feeding
-from hinterland.server.data.commits import Framing
 from hinterland.server.data.requests import WriteRequest
-from hinterland.server.protocols.sse import FRAMING
+from hinterland.server.protocols.sse import SSE
 from hinterland.server.security.sessions import account_subject, session_subject
 from hinterland.server.storage.postgres import PostgresStorage
 from hinterland.server.storage.protocol import LogPage
@@ -63,7 +62,7 @@ async def test_keep_alive(world: World, clock: ManualClock) -> None:
     """Every fifteen seconds there is a later cursor where the log went on without news, else a comment."""
     ada = await listen(world, ADA, "notes")
     await clock.advance(16)
-    assert await ada.raw() == FRAMING.silence
+    assert await ada.raw() == SSE.silence
     await world.write(note("b", "ben"))
     ben = await listen(world, BEN, "notes")
     await world.write(note("c", "ben"))
@@ -146,6 +145,18 @@ async def test_close(lite: World) -> None:
     assert caught.value.code == "unavailable"
 
 
+async def test_a_stream_that_opens_while_all_end(tmp_path: Path, clock: ManualClock) -> None:
+    """A stream that is being opened when the server ends all streams is refused, and counts no longer."""
+    storage = Interrupted(tmp_path)
+    async with opened(storage, clock) as world:
+        await world.subscribe(ADA, "notes")
+        storage.before_head = world.feed.end_streams
+        with pytest.raises(Refusal) as caught:
+            await world.subscribe(ADA, "notes")
+        assert (caught.value.code, caught.value.retry_after) == ("unavailable", 1)
+        assert world.feed._allowances.of("ada").streams == 0
+
+
 # ------------------------------------------------------------------ trouble, and other processes
 
 
@@ -178,9 +189,14 @@ async def test_outage(tmp_path: Path, clock: ManualClock, caplog: pytest.LogCapt
 
 
 class Interrupted(SqliteStorage):
-    """A database in which something happens right after the next page of the log was read."""
+    """A database in which something happens right after the next page of the log was read, or before a snapshot."""
 
     then: Callable[[], Awaitable[object]] | None = None
+    before_head: Callable[[], None] = staticmethod(lambda: None)
+
+    def snapshot(self) -> Any:
+        self.before_head()
+        return super().snapshot()
 
     async def log(self, after: int, limit: int, *more: Any, **named: Any) -> LogPage:
         entries = await super().log(after, limit, *more, **named)
@@ -232,36 +248,6 @@ async def test_many_channels(lite: World, monkeypatch: pytest.MonkeyPatch) -> No
     await asyncio.gather(*(lite.write(note(name, "ada")) for name in "ab"))
     for listener in (both, one):
         assert [told(await listener.changes()) for _ in range(2)] == [[("create", "a")], [("create", "b")]]
-
-
-async def test_a_protocol_of_its_own(lite: World, clock: ManualClock) -> None:
-    """Each protocol tells the same events in its own bytes, made once for all its subscribers of a kind."""
-    framed: list[str] = []
-
-    def head(name: str, cursor: str) -> bytes:
-        framed.append(name)
-        return f"{name} {lite.cursors.read(cursor).revision} ".encode()
-
-    lines = Framing(head, newline=b"", end=b";", silence=b"-;")
-    ours = [await lite.subscribe(ADA, "notes", framing=lines) for _ in range(2)]
-    ada = await listen(lite, ADA, "notes")
-    for subscription in ours:
-        assert await subscription.next() == b"ready 0 {};"
-        await lite.feed.catch_up(subscription)
-    framed.clear()
-    await lite.write(note("a", "ada"))
-    assert told(await ada.changes()) == [("create", "a")]
-    one, other = [await subscription.next() for subscription in ours]
-    assert one is other
-    assert one.startswith(b'commit 1 {"changes":[{"kind":"create"')
-    assert framed == ["commit"]
-    await clock.advance(16)
-    assert [await subscription.next() for subscription in ours] == [b"-;"] * 2
-    assert await ada.raw() == FRAMING.silence
-    behind = await lite.subscribe(
-        ADA, "notes", framing=lines, cursor=lite.cursors.at(9, 9, ours[0].channel.fingerprints)
-    )
-    assert await behind.next() == b'ready 9 {};resync 1 {"reason":"restored"};'
 
 
 async def test_other_process(postgres_dsn: str, clock: ManualClock) -> None:

@@ -20,7 +20,7 @@ from hinterland.server.data import feed as feeding
 from hinterland.server.data.allowance import BURST_STEPS, STEP_BYTES
 from hinterland.server.data.commits import LogCommit, RecentCommits
 from hinterland.server.data.subscription import Subscription
-from hinterland.server.protocols.sse import FRAMING
+from hinterland.server.protocols.sse import SSE
 from hinterland.server.storage.protocol import LogEntry, StoredRecord
 from hinterland.server.storage.sqlite import SqliteStorage
 from tests.server.data.world import ADA, BEN, Listener, World, delete, listen, note, opened, patch, told
@@ -57,11 +57,11 @@ async def until(is_reached: Callable[[], bool]) -> int:
     raise AssertionError("it is never reached")
 
 
-def as_before(cursor: str, *changes: str) -> bytes:
+def as_before(cursor: str, revision: int, *changes: str) -> bytes:
     """A commit's event, encoded whole for one view."""
     texts = [change if len(change) < 16 * 1024 else msgspec.json.format(change, indent=1) for change in changes]
     joined = ",\n".join(texts)
-    data = f'{{"changes":[{joined}]}}'.replace("\n", "\ndata: ")
+    data = f'{{"revision":{revision},"changes":[{joined}]}}'.replace("\n", "\ndata: ")
     return f"id: {cursor}\nevent: commit\ndata: {data}\n\n".encode()
 
 
@@ -98,7 +98,7 @@ async def test_shared_bytes_are_those_of_each(lite: World, size: int) -> None:
     callers = ((ada, frozenset({"draft"})), (ben, frozenset[str]()))
     for listener, shown in callers:
         text_of_post = change("create", "posts", 1, 1, documents.wire(made, shown))
-        assert await event(listener) == as_before(await at_head(lite, listener), text_of_post)
+        assert await event(listener) == as_before(*await at_head(lite, listener), text_of_post)
     comment = Write(act="create", collection="comments", parent="posts/1", id="c", body={"text": text})
     await lite.write(comment, patch("posts", 1, title="later"))
     wires = [await stored(lite, "comments", "posts/1", "c"), await stored(lite, "posts", "", 1)]
@@ -107,7 +107,7 @@ async def test_shared_bytes_are_those_of_each(lite: World, size: int) -> None:
             change("create", "comments", "c", 2, documents.wire(wires[0], shown), "posts/1"),
             change("update", "posts", 1, 3, documents.wire(wires[1], shown)),
         ]
-        assert await event(listener) == as_before(await at_head(lite, listener), *texts)
+        assert await event(listener) == as_before(*await at_head(lite, listener), *texts)
     for kinds, writes in (
         (("update", "create"), [patch("posts", 1, title="now")]),
         (("update", "left"), [patch("posts", 1, title="then")]),
@@ -124,13 +124,13 @@ async def test_shared_bytes_are_those_of_each(lite: World, size: int) -> None:
                 texts = [change(kind, "posts", 1, revision, documents.wire(kept, shown))]
             if kind == "delete" and listener in (ada, ben):
                 texts.insert(0, change("delete", "comments", "c", revision - 1, parent="posts/1"))
-            assert await event(listener) == as_before(await at_head(lite, listener), *texts)
+            assert await event(listener) == as_before(*await at_head(lite, listener), *texts)
 
 
-async def at_head(world: World, listener: Listener) -> str:
-    """The cursor of the last commit's event."""
+async def at_head(world: World, listener: Listener) -> tuple[str, int]:
+    """The cursor and revision of the last commit's event."""
     head = await world.storage.head()
-    return listener.subscription.channel.cursor(head.revision, head.check)
+    return listener.subscription.channel.cursor(head.revision, head.check), head.revision
 
 
 async def test_a_large_event_is_made_once(lite: World) -> None:
@@ -218,7 +218,7 @@ async def test_the_loop_is_shared_within_a_commit(lite: World, monkeypatch: pyte
     monkeypatch.setattr(feeding, "_STEPS_AT_ONCE", 0)
     callers = [Principal(id=f"c{number}") for number in range(10)]
     staying = [await listen(lite, caller, "posts", filter=f"record.id != {number}")
-               for number in (100, 101) for caller in callers]  # fmt: skip
+               for number in (100, 101, 103, 104) for caller in callers]  # fmt: skip
     leaving = [await listen(lite, caller, "posts", filter="record.id != 102") for caller in callers]
     served: list[Subscription] = []
     push = Subscription.push
@@ -341,4 +341,4 @@ def test_recent_commits_follow_each_other() -> None:
 
 def test_frames_are_one_event() -> None:
     """An event of one line is its head, the data and its end."""
-    assert FRAMING.event("ready", "x", b"{}") == b"id: x\nevent: ready\ndata: {}\n\n"
+    assert SSE.ready("x") == b"id: x\nevent: ready\ndata: {}\n\n"

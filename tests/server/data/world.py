@@ -18,15 +18,16 @@ from hinterland.contract.sync import Mutation, Pull, PullResult, Push, PushResul
 from hinterland.kit.clock import ManualClock
 from hinterland.kit.event_stream import EventStreamParser, Message
 from hinterland.server.data.catalogue import Catalogue
-from hinterland.server.data.commits import Framing
 from hinterland.server.data.cursors import Cursors
+from hinterland.server.data.encoding import Encoder
 from hinterland.server.data.feed import Feed
 from hinterland.server.data.requests import WriteRequest, WriteResult
 from hinterland.server.data.subscription import Subscription
 from hinterland.server.data.sync import SyncService
 from hinterland.server.data.tickets import Tickets
+from hinterland.server.data.views import Views
 from hinterland.server.data.writer import Writer
-from hinterland.server.protocols.sse import FRAMING
+from hinterland.server.protocols.sse import SSE
 from hinterland.server.storage.protocol import Storage, StoredRecord
 from hinterland.server.storage.statements import RECORD_COLUMNS
 from hinterland.server.storage.system import Put
@@ -76,9 +77,10 @@ class World:
         self.catalogue = Catalogue(collections, storage.dialect)
         self.writer = Writer(storage, self.catalogue, clock)
         self.cursors = Cursors(KEY, storage.database_id)
-        self.feed = Feed(storage, self.catalogue, self.cursors, clock, **feed)
+        views = Views(self.catalogue)
+        self.feed = Feed(storage, views, self.cursors, clock, **feed)
         self.writer.wake = self.feed.wake
-        self.sync = SyncService(storage, self.catalogue, self.writer, self.cursors)
+        self.sync = SyncService(storage, views, self.writer, self.cursors)
         self.tickets = Tickets(storage, self.writer, clock, self._find)
 
     async def _find(self, session: str) -> Principal | None:
@@ -114,10 +116,10 @@ class World:
         return msgspec.json.decode(await self.sync.pull(caller, wish), type=PullResult)
 
     async def subscribe(
-        self, caller: Principal, *names: str, framing: Framing = FRAMING, filter: str = "", cursor: str = ""
+        self, caller: Principal, *names: str, encoder: Encoder = SSE, filter: str = "", cursor: str = ""
     ) -> Subscription:
-        """A subscription, framed as Server-sent events unless told."""
-        return await self.feed.subscribe(caller, names, framing, filter=filter, cursor=cursor)
+        """A subscription, encoded as Server-sent events by default."""
+        return await self.feed.subscribe(caller, names, encoder, filter=filter, cursor=cursor)
 
     async def visible(self, caller: Principal, *names: str) -> Rows:
         """What the list rule shows, asked record by record."""

@@ -18,7 +18,7 @@ from hinterland.kit.clock import ManualClock
 from hinterland.server.app import Server
 from hinterland.server.data.requests import WriteRequest
 from hinterland.server.declaration import App
-from hinterland.server.protocols.sse import read_wish
+from hinterland.server.protocols.sse import read_query
 from hinterland.server.settings import AuthSettings, Settings
 from hinterland.server.storage.sqlite import SqliteStorage
 from tests.server.protocols.asgi import Answer, Stream, ask, bearer
@@ -229,10 +229,10 @@ async def test_methods(server: Server) -> None:
 
 def test_wish() -> None:
     """A wish is read as it is written."""
-    wish = read_wish([("collection", "a"), ("filter", "record.n > 1"), ("cursor", "c"), ("ticket", "t")])
+    wish = read_query([("collection", "a"), ("filter", "record.n > 1"), ("cursor", "c"), ("ticket", "t")])
     assert wish == (["a"], "record.n > 1", "c", "t")
     with pytest.raises(Refusal):
-        read_wish([("collection", "a"), ("jwt", "x")])
+        read_query([("collection", "a"), ("jwt", "x")])
 
 
 # ------------------------------------------------------------------ tickets

@@ -35,7 +35,7 @@ from hinterland.kit.cel.typed import (
     Typed,
     walk,
 )
-from hinterland.kit.cel.types import BOOL, DYN, ListType
+from hinterland.kit.cel.types import BOOL, DYN, ListType, Type
 from hinterland.kit.cel.values import EXACT, read_object, reader
 
 Variables = Mapping[str, object]
@@ -109,9 +109,11 @@ def _constant(tree: Constant) -> Evaluate:
 
 
 def _raw(tree: Path) -> Evaluate:
-    """What stands at a path: None if there is nothing, whatever the reason."""
-    variable, fields = tree.variable, tree.fields
+    """What is at a path: None if there is nothing, whatever the reason."""
+    return _raw_at(tree.variable, tree.fields)
 
+
+def _raw_at(variable: str, fields: tuple[str, ...]) -> Evaluate:
     def get(variables: Variables) -> object:
         value = variables.get(variable)
         for field in fields:
@@ -125,11 +127,16 @@ def _raw(tree: Path) -> Evaluate:
 
 
 def _path(tree: Path) -> Evaluate:
-    read = reader(tree.type)
-    wanted = list if isinstance(tree.type, ListType) else EXACT.get(tree.type)
-    if len(tree.fields) == 1 and wanted is not None:
-        return _field(tree.variable, tree.fields[0], wanted, read)
-    get = _raw(tree)
+    return value_at(tree.variable, tree.fields, tree.type)
+
+
+def value_at(variable: str, fields: tuple[str, ...], kind: Type) -> Evaluate:
+    """A function from the variables to the value at a path, as expressions read it; None for error."""
+    read = reader(kind)
+    wanted = list if isinstance(kind, ListType) else EXACT.get(kind)
+    if len(fields) == 1 and wanted is not None:
+        return _field(variable, fields[0], wanted, read)
+    get = _raw_at(variable, fields)
     return lambda variables: read(get(variables))
 
 

@@ -1,7 +1,7 @@
 """The live reader of the log: one task that reads each change once and serves all subscribers of this process.
 
-A wake-up says "look", never what happened; on PostgreSQL, where other processes write too, the feed looks every second
-besides. Whoever subscribes with a cursor reads the log alone until nothing is missing, and is live from there.
+A wake-up says "look", never what happened; on PostgreSQL, where other processes write too, the feed also looks every
+second. A subscriber with a cursor reads the log alone until nothing is missing, and is live from there.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from hinterland.contract.identity import Principal
 from hinterland.kit.cel.metering import STEP_CHARACTERS, Meter, OverBudget
 from hinterland.kit.clock import Clock
 from hinterland.server.data.allowance import STEP_BYTES, Allowance, Allowances
-from hinterland.server.data.catalogue import Catalogue
-from hinterland.server.data.commits import LARGE_BYTES, Channel, Framing, LogCommit, RecentCommits, commits
+from hinterland.server.data.channels import LARGE_BYTES, Channel, LiveViews
+from hinterland.server.data.commits import LogCommit, RecentCommits, commits
 from hinterland.server.data.cursors import CHANGED, UNFINISHED, UNKNOWN, Cursor, Cursors
+from hinterland.server.data.encoding import Encoder
 from hinterland.server.data.plan import denied
 from hinterland.server.data.rights import Rights
 from hinterland.server.data.subscription import Subscription
@@ -30,9 +31,10 @@ from hinterland.server.storage.protocol import PAGE_BYTES, Head, Snapshot, Stora
 log = logging.getLogger("hinterland.feed")
 _PAGE = 500
 _LOOK_SECONDS = 1.0
-_CHANNEL_STEPS = 25  # of serving a commit to a channel, besides what its rules and filter take
+_ANSWER_TURNS = 4  # of the loop, within which writers have their answers
+_CHANNEL_STEPS = 25  # of serving a commit to a channel, without what its rules and filter take
 _PUSH_STEPS = 80  # of sending an event to a subscriber
-_STEPS_AT_ONCE = 12_500  # about a millisecond, before others get their turn on the loop
+_STEPS_AT_ONCE = 12_500  # about a millisecond, before others have their turn on the loop
 _LIVE_STEPS = 50_000  # for one commit and all channels; those that cost more read the log alone, at their own pace
 _LEAST_STEPS = 1_000  # for one commit and one channel in any case
 _RETRY_STREAM_SECONDS = 5.0  # within which a stream whose reader went away has ended
@@ -44,12 +46,12 @@ _TOO_COSTLY = Refusal(
 
 class Feed:
     """Serves subscriptions. `buffer`: how many events may wait for a subscriber; `keep_alive`: seconds of silence;
-    `most_streams`: how many an account may have, and those together who are not signed in at one address."""
+    `most_streams`: how many an account may have, and all signed-out callers at one address."""
 
     def __init__(
         self,
         storage: Storage,
-        catalogue: Catalogue,
+        views: Views,
         cursors: Cursors,
         clock: Clock,
         *,
@@ -58,19 +60,18 @@ class Feed:
         most_streams: tuple[int, int] = (100, 1_000),
     ) -> None:
         self._storage = storage
-        self._catalogue = catalogue
         self._cursors = cursors
         self._clock = clock
         self._buffer = buffer
         self._keep_alive = keep_alive
         self._most_streams = most_streams
-        self._views = Views(catalogue)
+        self._views = views
         self._rights = Rights(storage, clock)
         self._allowances = Allowances(clock)
-        self._channels: WeakValueDictionary[tuple[Framing, tuple[View, ...]], Channel] = WeakValueDictionary()
+        self._channels: WeakValueDictionary[tuple[Encoder, tuple[View, ...]], Channel] = WeakValueDictionary()
         self._subscriptions: set[Subscription] = set()
         self._live: dict[Channel, set[Subscription]] = {}
-        self._watching: dict[str, set[Channel]] = {}
+        self._live_views = LiveViews()
         self._position = (0, 0)
         self._begun = 0  # the revision of the commit that is being served, or was last
         self._late: set[Subscription] = set()
@@ -95,7 +96,7 @@ class Feed:
                 await task
 
     def end_streams(self) -> None:
-        """End every stream. Whoever comes from now on is told to come again."""
+        """End every stream, also those that are being opened; later ones are refused."""
         self._is_closed = True
         for subscription in [*self._subscriptions]:
             subscription.end()
@@ -105,7 +106,7 @@ class Feed:
         self._woken.set()
 
     def recheck(self, subject: str) -> None:
-        """A session or account changed: end the streams whose right it was, without waiting for the next look."""
+        """A session or account changed: end the streams that lost their right, without waiting for the next check."""
         callers = (subscription.caller for subscription in self._subscriptions)
         if any(subject in (session_subject(c.session), account_subject(c.id)) for c in callers):
             self._doubted.set()
@@ -116,7 +117,7 @@ class Feed:
         self,
         caller: Principal,
         collections: Sequence[str],
-        framing: Framing,
+        encoder: Encoder,
         *,
         filter: str = "",
         cursor: str = "",
@@ -126,22 +127,26 @@ class Feed:
 
         What filters and large events cost, and streams, are counted by `asker`.
 
-        Raises `unknown_collection`, `invalid_query`; `unauthorized` and `forbidden` for collections
-        of which the caller can't see anything; `rate_limited` where the asker has as many streams as one may.
+        Raises `unknown_collection`, `invalid_query`; `unauthorized` and `forbidden` for collections of which the caller
+        can't see anything; `rate_limited` where the asker has as many streams as one may; `unavailable`.
         """
-        if self._is_closed:
-            raise Refusal("unavailable", "the server is going down: come again", retry_after=1)
-        channel = self._channel([self._view(caller, name, filter) for name in sorted(set(collections))], framing)
+        self._check_open()
+        channel = self._channel([self._view(caller, name, filter) for name in sorted(set(collections))], encoder)
         allowance = self._allowances.of(asker or str(caller.id))
         self._take_stream(caller, allowance)
         try:
             position, opening = await self._opening(channel, cursor)
+            self._check_open()  # streams may have been ended meanwhile, without this one
         except BaseException:
             allowance.streams -= 1
             raise
         subscription = Subscription(self, channel, caller, allowance, position, opening, self._buffer)
         self._subscriptions.add(subscription)
         return subscription
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise Refusal("unavailable", "the server is shutting down; retry shortly", retry_after=1)
 
     def _take_stream(self, caller: Principal, allowance: Allowance) -> None:
         account, address = self._most_streams
@@ -153,31 +158,31 @@ class Feed:
 
     async def _opening(self, channel: Channel, cursor: str) -> tuple[tuple[int, int], bytes]:
         """Where a stream begins, and its first events."""
-        known = self._cursors.known(cursor)
+        known, encoder = self._cursors.known(cursor), channel.encoder
         async with self._storage.snapshot() as snapshot:
             head = await snapshot.head()
             reason = await self._lost(snapshot, head, channel, known) if known is not None else ""
         position = (head.revision, head.check)
         if known is None and cursor:
             # `ready` without a cursor: should the stream be cut before the next event, that one is not missed.
-            return position, channel.ready("") + channel.resync(channel.cursor(*position), UNKNOWN)
+            return position, encoder.ready("") + encoder.resync(channel.cursor(*position), UNKNOWN)
         if known is not None and reason:
-            ready = channel.ready(self._cursors.write(known))  # the old one, for the same reason
-            return position, ready + channel.resync(channel.cursor(*position), reason)
+            ready = encoder.ready(self._cursors.write(known))  # the old one, for the same reason
+            return position, ready + encoder.resync(channel.cursor(*position), reason)
         if known is not None:
             position = (known.revision, known.check)
-        return position, channel.ready(channel.cursor(*position))
+        return position, encoder.ready(channel.cursor(*position))
 
     def _view(self, caller: Principal, name: str, filter: str) -> View:
-        if self._catalogue[name].rules["list"] is None and not caller.is_admin:
+        if self._views.catalogue[name].rules["list"] is None and not caller.is_admin:
             raise denied(name, "list", is_signed_in=caller.is_signed_in)
         return self._views.of(caller, name, filter)
 
-    def _channel(self, views: Sequence[View], framing: Framing) -> Channel:
-        key = (framing, tuple(views))
+    def _channel(self, views: Sequence[View], encoder: Encoder) -> Channel:
+        key = (encoder, tuple(views))
         channel = self._channels.get(key)
         if channel is None:
-            channel = self._channels[key] = Channel({view.name: view for view in views}, framing, self._cursors)
+            channel = self._channels[key] = Channel({view.name: view for view in views}, encoder, self._cursors)
         return channel
 
     async def _lost(self, snapshot: Snapshot, head: Head, channel: Channel, cursor: Cursor) -> str:
@@ -207,7 +212,7 @@ class Feed:
             await self._join(subscription)
 
     async def _join(self, subscription: Subscription) -> None:
-        """Serve it from now on. What the feed has yet to read and the subscription has seen, it is not sent again."""
+        """Serve it from now on. It is not sent again what it has seen and the feed has yet to read."""
         if subscription.revision < self._begun:
             await asyncio.sleep(0)
             return  # written and served to others since the page was read: read on
@@ -217,9 +222,9 @@ class Feed:
             self._recent.clear()  # what comes next may not be what follows them
         self._forget_late(subscription)
         channel = subscription.channel
+        if channel not in self._live:
+            self._live_views.add(channel)
         self._live.setdefault(channel, set()).add(subscription)
-        for name in channel.views:
-            self._watching.setdefault(name, set()).add(channel)
         subscription.go_live()
         self.wake()
 
@@ -241,20 +246,21 @@ class Feed:
         subscribers = self._live.get(channel, set())
         subscribers.discard(subscription)
         if not subscribers and self._live.pop(channel, None) is not None:
-            for name in channel.views:
-                self._watching[name].discard(channel)
+            self._live_views.remove(channel)
 
     # ------------------------------------------------------------ reading
 
     async def _read(self) -> None:
         while True:
             await self._woken.wait()
+            for _ in range(_ANSWER_TURNS):
+                await asyncio.sleep(0)  # a writer must not wait until its change is sent to all subscribers
             self._woken.clear()
             try:
                 while self._live and await self._look():
                     pass
                 self._is_behind = False
-            except Exception as error:  # whatever it was, the next look begins where this one ended
+            except Exception as error:  # the next look begins where this one ended
                 self._is_behind = True
                 log.warning("the log can't be read now, streams wait: %s", error)
 
@@ -271,10 +277,10 @@ class Feed:
         return not entries.is_last
 
     async def _serve(self, commit: LogCommit) -> None:
-        """Serve a commit to those who are live. Others have their turn meanwhile: who leaves is served no more of it,
-        and who joins has read it from the log."""
+        """Serve a commit to the live subscriptions that it concerns. Others have their turn meanwhile: one that leaves
+        is served no more of it, and one that joins has read it from the log."""
         left = _LIVE_STEPS
-        for channel in {channel for name in commit.collections for channel in self._watching.get(name, ())}:
+        for channel in await self._live_views.concerned(commit, self._turn):
             await self._turn(_CHANNEL_STEPS)
             if channel in self._live:
                 spent, event = self._judge(channel, commit, max(left, _LEAST_STEPS))
@@ -284,8 +290,8 @@ class Feed:
                     await self._push(channel, event, commit)
 
     def _judge(self, channel: Channel, commit: LogCommit, most: int) -> tuple[int, tuple[bytes, ...]]:
-        """The steps that a commit takes a channel, and its event. Who takes more than `most`, or has no allowance left
-        for what is counted, reads the log alone until nothing is missing."""
+        """The steps that a commit takes a channel, and its event. A channel that takes more than `most` reads the log
+        alone until nothing is missing."""
         subscribers = [*self._live[channel]]
         meter, made = Meter(most), commit.made
         try:
@@ -301,7 +307,8 @@ class Feed:
         return meter.spent + encoding, event
 
     async def _push(self, channel: Channel, event: tuple[bytes, ...], commit: LogCommit) -> None:
-        """Send an event to a channel's subscribers, but for those who have no allowance left for what is counted."""
+        """Send an event to a channel's subscribers. One that has no allowance left for what is counted reads the log
+        alone until nothing is missing."""
         steps = _sending_steps(event)
         live = self._live.get(channel, set())
         for subscription in [*live]:
@@ -370,7 +377,7 @@ class Feed:
                 if revision > subscription.revision:
                     subscription.push((data,), revision)
                 else:
-                    subscription.send((channel.framing.silence,))
+                    subscription.send((channel.encoder.silence,))
 
 
 def _sending_steps(event: Sequence[bytes]) -> int:

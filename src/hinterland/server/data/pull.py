@@ -17,7 +17,6 @@ from hinterland.contract.identity import Principal, RecordId
 from hinterland.contract.query import MAX_LIMIT
 from hinterland.contract.sync import MAX_COLLECTIONS, Pull, PullResult, Settled
 from hinterland.server.data import devices
-from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.data.conditions import source
 from hinterland.server.data.cursors import CHANGED, Cursor, Cursors
 from hinterland.server.data.state import RecordKey
@@ -43,9 +42,9 @@ class Start(NamedTuple):
 class Puller:
     """Answers pulls."""
 
-    def __init__(self, storage: Storage, catalogue: Catalogue, cursors: Cursors) -> None:
+    def __init__(self, storage: Storage, views: Views, cursors: Cursors) -> None:
         self._storage = storage
-        self._views = Views(catalogue)
+        self._views = views
         self._cursors = cursors
 
     async def pull(self, caller: Principal, wish: Pull, asker: str) -> bytes:

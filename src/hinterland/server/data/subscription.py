@@ -1,4 +1,4 @@
-"""One subscriber of the feed: first what it missed, read from the log, then what happens."""
+"""One subscriber of the feed: first it is sent what it missed, read from the log, then what happens."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Protocol
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal
 from hinterland.server.data.allowance import WAITING_BYTES, Allowance
-from hinterland.server.data.commits import LARGE_BYTES, Channel
+from hinterland.server.data.channels import LARGE_BYTES, Channel
 
 log = logging.getLogger("hinterland.feed")
 _LONGEST_WAIT_BYTES = 8 * 1024 * 1024

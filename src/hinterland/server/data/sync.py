@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from hinterland.contract.identity import Principal
 from hinterland.contract.sync import Pull, Push, PushResult
-from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.data.cursors import Cursors
 from hinterland.server.data.pull import Puller
 from hinterland.server.data.push import Pusher
+from hinterland.server.data.views import Views
 from hinterland.server.data.writer import Writer
 from hinterland.server.storage.protocol import Storage
 
 
 class SyncService:
-    """The door to both halves."""
+    """Both halves of synchronisation."""
 
-    def __init__(self, storage: Storage, catalogue: Catalogue, writer: Writer, cursors: Cursors) -> None:
+    def __init__(self, storage: Storage, views: Views, writer: Writer, cursors: Cursors) -> None:
         self._pusher = Pusher(storage, writer)
-        self._puller = Puller(storage, catalogue, cursors)
+        self._puller = Puller(storage, views, cursors)
 
     async def push(self, caller: Principal, push: Push) -> PushResult:
         """Settle a device's mutations, each exactly once and in order."""

@@ -1,6 +1,6 @@
 """What a caller sees of a collection, decided the same for lists, events and pulls: by the list rule.
 
-The view rule decides over single reads. Callers for whom rules, filter and private fields depend on the same values of
+The view rule decides on single reads. Callers for whom rules, filter and private fields depend on the same values of
 `auth` share one view, so that a change is judged and encoded once for all of them.
 """
 
@@ -17,6 +17,7 @@ import msgspec
 from hinterland.contract.errors import Refusal
 from hinterland.contract.events import ChangeKind
 from hinterland.contract.identity import Principal, RecordId
+from hinterland.kit.cel.equalities import Equalities, Equality, equalities, lightest
 from hinterland.kit.cel.errors import CelError
 from hinterland.kit.cel.metering import METER, Meter, OverBudget
 from hinterland.kit.cel.predicates import Predicate
@@ -68,7 +69,11 @@ class Version:
 
     def variable(self, rule: Rule) -> dict[str, Any]:
         """The variable `record` for `rule`."""
-        if not rule.needs_document:
+        return self.values(needs_document=rule.needs_document)
+
+    def values(self, *, needs_document: bool) -> dict[str, Any]:
+        """The variable `record`; its document is decoded only where that is needed."""
+        if not needs_document:
             if self._meta is None:
                 self._meta = documents.meta_of(self.record)
             return self._meta
@@ -107,7 +112,8 @@ class Delta(NamedTuple):
 
 
 class SeenChange(NamedTuple):
-    """What a view tells of a change: the record after it, where it is in the view. Equal ones have the same bytes."""
+    """A change as a view shows it: with the record after it, where that is in the view. Equal ones have the same
+    bytes."""
 
     kind: ChangeKind
     record: RecordText | None = None
@@ -134,6 +140,13 @@ class View:
         self.is_costly = self._steps > _SIMPLE_SIZE or any(rule.is_metered for rule in self._rules)
         self._is_empty = (listing is None and not caller.is_admin) or not self._passes_auth()
         self.private: Mapping[str, Rule | None] = {} if caller.is_admin else entry.private
+
+    def equalities(self, weight: Callable[[Equality], int]) -> Equalities:
+        """What a record needs to be in the view, as far as that is told by equalities of its fields."""
+        if self._is_empty:
+            return ()
+        given = {"auth": self.auth}
+        return lightest([equalities(rule.tree, "record", given, weight) for rule in self._rules], weight)
 
     def _passes_auth(self) -> bool:
         variables = {"auth": self.auth}
@@ -185,10 +198,10 @@ class View:
         )
 
     def change(self, delta: Delta, meter: Meter | None = None, *, is_alone: bool = False) -> SeenChange | None:
-        """What the view tells of a change; None where it concerns nobody here.
+        """A change as the view shows it; None where it shows the record neither before nor after.
 
         A record that comes into view is created and one that goes out has left, whatever happened to it; the latter
-        and a deletion tell the id alone, and only where the record was seen before. `meter`: see `sees`.
+        and a deletion show the id alone, and only where the record was seen before. `meter`: see `sees`.
         """
         was_seen = delta.before is not None and self.sees(delta.before, meter, is_alone=is_alone)
         return self.outcome(delta.after, meter, was_seen=was_seen, is_alone=is_alone)
@@ -229,15 +242,16 @@ def change_text(seen: SeenChange, collection: str, delta: Delta) -> str:
 
 
 class Views:
-    """The views of an app's collections; equal ones are the same object for as long as somebody uses it."""
+    """The views of an app's collections, for all who read its log; equal ones are the same object for as long as it is
+    used."""
 
     def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
+        self.catalogue = catalogue
         self._views: WeakValueDictionary[tuple[object, ...], View] = WeakValueDictionary()
 
     def of(self, caller: Principal, collection: str, filter: str = "") -> View:
         """The view of `caller`. Raises `unknown_collection`, `invalid_query` and, for hidden fields, `forbidden`."""
-        entry = self._catalogue[collection]
+        entry = self.catalogue[collection]
         rule = filter_rule(entry, caller, filter) if filter.strip() else None
         key = self._key(entry, caller, rule)
         view = self._views.get(key)

@@ -2,7 +2,7 @@
 
 `collection=a&collection=b`, and for a single one `filter=` (CEL); `cursor=`, or the header Last-Event-ID, which wins
 since a browser that comes back repeats the URL, as does `lastEventId=`, which libraries send that can't send a header.
-The caller is told by a bearer header or a `ticket=`. A stream lives as long as the session of its caller: the access
+A bearer header or a `ticket=` says who the caller is. A stream lives as long as the session of its caller: the access
 token that opened it may expire meanwhile.
 """
 
@@ -12,7 +12,10 @@ import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from hinterland.contract.errors import Refusal
+from hinterland.contract.events import Resync
 from hinterland.contract.identity import SIGNED_OUT, Principal
 from hinterland.contract.operations import path_of
 from hinterland.contract.sync import MAX_COLLECTIONS
@@ -22,14 +25,18 @@ from hinterland.kit.time_limit import within
 from hinterland.server.addresses import asker_of
 from hinterland.server.backend import Backend
 from hinterland.server.callers import caller_of
-from hinterland.server.data.commits import Framing
+from hinterland.server.data.encoding import VisibleChange
 from hinterland.server.data.subscription import Subscription
+from hinterland.server.data.views import change_head
 from hinterland.server.http import HttpRequest, Message, Receive, Scope, Send
 
 _SECRETS = frozenset({"access_token", "token", "authorization", "bearer", "jwt"})
 _WORDS = frozenset({"collection", "filter", "cursor", "lastEventId", "ticket"})
 _RETRY_AFTER_END = "retry: 60000"  # milliseconds, for a browser that comes back for the same stream
 _FAREWELL_SECONDS = 1.0  # for a reader to take what was still on its way
+_NEWLINE = b"\ndata: "
+_LONG_LINE = 16 * 1024  # characters; readers of lines have bounds, from 64 KiB on
+_AROUND_RECORD = len(',"record":}')
 _HEAD: Message = {
     "type": "http.response.start",
     "status": 200,
@@ -47,8 +54,54 @@ def _head(name: str, cursor: str) -> bytes:
     return f"{id}event: {name}\n{retry}data: ".encode()
 
 
-FRAMING = Framing(_head, newline=b"\ndata: ", end=b"\n\n", silence=b":\n\n")
-"""Server-sent events, and a comment (WHATWG HTML §9.2)."""
+class SseEncoder:
+    """Server-sent events, and a comment where nothing happens (WHATWG HTML §9.2). The data are JSON in short lines."""
+
+    silence = b":\n\n"
+
+    def ready(self, cursor: str) -> bytes:
+        """The `ready` event."""
+        return _event("ready", cursor, b"{}")
+
+    def position(self, cursor: str) -> bytes:
+        """The `position` event."""
+        return _event("position", cursor, b"{}")
+
+    def resync(self, cursor: str, reason: str) -> bytes:
+        """The `resync` event."""
+        return _event("resync", cursor, msgspec.json.encode(Resync(reason=reason)))
+
+    def end(self, cursor: str, refusal: Refusal) -> bytes:
+        """The `end` event."""
+        return _event("end", cursor, msgspec.json.encode(refusal.problem()))
+
+    def changes(self, revision: int, changes: Sequence[VisibleChange]) -> bytes:
+        """The data of a `commit` event."""
+        texts = (b"," + _NEWLINE).join(map(_change, changes))
+        return b'{"revision":%d,"changes":[%b]}\n\n' % (revision, texts)
+
+    def commit_head(self, cursor: str, changes: bytes) -> bytes:
+        """A `commit` event up to its data."""
+        return _head("commit", cursor)
+
+
+SSE = SseEncoder()
+
+
+def _event(name: str, cursor: str, data: bytes) -> bytes:
+    return b"%b%b\n\n" % (_head(name, cursor), data)
+
+
+def _change(change: VisibleChange) -> bytes:
+    """A ChangeEvent; in a large one, each value is a line."""
+    head = change_head(change.seen.kind, change.collection, change.delta)
+    record = change.seen.record
+    if record is None:
+        return f"{head}}}".encode()
+    if len(head) + len(record.text) + _AROUND_RECORD < _LONG_LINE:
+        return b'%b,"record":%b}' % (head.encode(), record.encoded())
+    lines = msgspec.json.format(f"{head}}}".encode(), indent=1).removesuffix(b"\n}").replace(b"\n", _NEWLINE)
+    return b'%b,%b "record": %b%b}' % (lines, _NEWLINE, record.in_lines(_NEWLINE), _NEWLINE)
 
 
 class StreamQuery(NamedTuple):
@@ -60,19 +113,19 @@ class StreamQuery(NamedTuple):
     ticket: str | None
 
 
-def read_wish(pairs: Sequence[tuple[str, str]], last_event_id: str = "") -> StreamQuery:
-    """The wish of a decoded query string. Raises `invalid_query`."""
+def read_query(pairs: Sequence[tuple[str, str]], last_event_id: str = "") -> StreamQuery:
+    """A decoded query string. Raises `invalid_query`."""
     words: dict[str, str] = {}
     collections: list[str] = []
     for name, value in pairs:
         if name.lower() in _SECRETS:
             raise _token_in_url(name)
         if name not in _WORDS:
-            raise Refusal("invalid_query", f"{name[:64]!r} is not known here; there are {', '.join(sorted(_WORDS))}")
+            raise Refusal("invalid_query", f"unknown parameter {name[:64]!r}; allowed: {', '.join(sorted(_WORDS))}")
         if name == "collection":
             collections.append(value)
         elif name in words:
-            raise Refusal("invalid_query", f"the parameter {name} appears twice")
+            raise Refusal("invalid_query", f"parameter {name} appears twice; send it once")
         else:
             words[name] = value
     if not 1 <= len(collections) <= MAX_COLLECTIONS:
@@ -86,8 +139,8 @@ def read_wish(pairs: Sequence[tuple[str, str]], last_event_id: str = "") -> Stre
 def _token_in_url(name: str) -> Refusal:
     return Refusal(
         "invalid_query",
-        f"{name}: a token must not stand in a URL, which is logged; send the header Authorization: Bearer, "
-        f"or from a browser get a ticket at {path_of('events.ticket')}",
+        f"{name}: a token is not allowed in a URL, which is logged; send the header Authorization: Bearer, or from a "
+        f"browser get a ticket at {path_of('events.ticket')}",
     )
 
 
@@ -102,15 +155,15 @@ class EventStream:
         if scope["method"] != "GET":
             raise Refusal("method_not_allowed", "a stream takes GET", headers=(("Allow", "GET"),))
         request = HttpRequest(scope, receive)
-        wish = read_wish(request.query(), request.header(b"last-event-id"))
-        caller = await self._caller(request, wish)
+        query = read_query(request.query(), request.header(b"last-event-id"))
+        caller = await self._caller(request, query)
         feed = self._backend.feed
         subscription = await feed.subscribe(
             caller,
-            wish.collections,
-            FRAMING,
-            filter=wish.filter,
-            cursor=wish.cursor,
+            query.collections,
+            SSE,
+            filter=query.filter,
+            cursor=query.cursor,
             asker=asker_of(self._backend, request, caller),
         )
         try:
@@ -118,15 +171,16 @@ class EventStream:
         finally:
             subscription.end()
 
-    async def _caller(self, request: HttpRequest, wish: StreamQuery) -> Principal:
+    async def _caller(self, request: HttpRequest, query: StreamQuery) -> Principal:
         given = request.headers.get(b"authorization")
         if given is not None:
             return await caller_of(self._backend, given)
-        return SIGNED_OUT if wish.ticket is None else await self._backend.tickets.redeem(wish.ticket)
+        return SIGNED_OUT if query.ticket is None else await self._backend.tickets.redeem(query.ticket)
 
 
 async def serve(subscription: Subscription, receive: Receive, send: Send, clock: Clock) -> None:
-    """Send a subscription's events until it ends or the reader goes away. One that does not read at all is let go."""
+    """Send a subscription's events until it ends or the reader goes away. A reader that takes nothing is not waited
+    for."""
     await send({**_HEAD, "headers": [*_HEAD["headers"]]})
     sending = asyncio.create_task(_send_all(subscription, send))
     leaving = asyncio.create_task(_disconnected(receive))
@@ -143,7 +197,7 @@ async def serve(subscription: Subscription, receive: Receive, send: Send, clock:
 
 
 async def _send_all(subscription: Subscription, send: Send) -> None:
-    await send({"type": "http.response.body", "body": FRAMING.silence, "more_body": True})
+    await send({"type": "http.response.body", "body": SSE.silence, "more_body": True})
     subscription.sink = lambda data: begin(send({"type": "http.response.body", "body": data, "more_body": True}))
     while data := await subscription.next():
         await send({"type": "http.response.body", "body": data, "more_body": True})

@@ -1,0 +1,111 @@
+"""Channels: what all subscribers who see the same in one protocol are sent, and those of them that are live."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+
+from hinterland.contract.errors import Refusal
+from hinterland.kit.cel.metering import Meter
+from hinterland.server.data.allowance import Allowance
+from hinterland.server.data.commits import LogCommit
+from hinterland.server.data.cursors import Cursors
+from hinterland.server.data.encoding import Encoder
+from hinterland.server.data.view_index import ViewIndex
+from hinterland.server.data.views import View
+
+LARGE_BYTES = 64 * 1024  # from here on, an event is sent in two pieces, so that what views share is not copied
+_LOOK_UP_STEPS = 20  # of finding the views of a change, without those that are found
+
+
+class Channel:
+    """Some collections as one kind of caller sees them in one protocol."""
+
+    def __init__(self, views: dict[str, View], encoder: Encoder, cursors: Cursors) -> None:
+        self.views = views
+        self.encoder = encoder
+        self.fingerprints = {name: view.fingerprint for name, view in views.items()}
+        self.is_costly = any(view.is_costly for view in views.values())
+        self._cursors = cursors
+
+    def cursor(self, revision: int, check: int) -> str:
+        """The cursor of a subscriber at the end of a commit."""
+        return self._cursors.at(revision, check, self.fingerprints)
+
+    def position(self, revision: int, check: int) -> bytes:
+        """The event of a later cursor without news."""
+        return self.encoder.position(self.cursor(revision, check))
+
+    def end(self, revision: int, check: int, refusal: Refusal) -> bytes:
+        """The event that says why nothing more is served."""
+        return self.encoder.end(self.cursor(revision, check), refusal)
+
+    async def judge(self, commit: LogCommit, allowance: Allowance) -> None:
+        """Find out what is visible here, at the pace of a caller's allowance where it costs much. Raises OverBudget."""
+        for name in commit.collections & self.views.keys() if self.is_costly else ():
+            await commit.judge(self.views[name], allowance)
+
+    def commit(self, commit: LogCommit, meter: Meter | None = None) -> tuple[bytes, ...]:
+        """The pieces of the event of what is visible here; none where that is nothing. Raises OverBudget.
+
+        A large event has two, the second of which is the same for all channels that show the same.
+        """
+        names = commit.collections & self.views.keys()
+        if len(names) == 1:
+            changes = commit.seen(self.views[names.pop()], meter)
+        else:
+            changes = tuple(sorted(item for name in names for item in commit.seen(self.views[name], meter)))
+        if not changes:
+            return ()
+        data = commit.data(changes, self.encoder)
+        head = self.encoder.commit_head(self.cursor(commit.revision, commit.check), data)
+        return (head + data,) if len(data) < LARGE_BYTES else (head, data)
+
+
+class LiveViews:
+    """The views of channels with live subscribers, and the channels that a commit concerns."""
+
+    def __init__(self) -> None:
+        self._indexes: dict[str, ViewIndex] = {}
+        self._channels: dict[View, dict[Channel, None]] = {}
+        self._added: set[View] = set()  # while a commit's views were looked up
+
+    def add(self, channel: Channel) -> None:
+        """Find the channel from now on."""
+        for name, view in channel.views.items():
+            channels = self._channels.setdefault(view, {})
+            if not channels:
+                self._indexes.setdefault(name, ViewIndex()).add(view)
+                self._added.add(view)
+            channels[channel] = None
+
+    def remove(self, channel: Channel) -> None:
+        """Find it no longer."""
+        for name, view in channel.views.items():
+            channels = self._channels[view]
+            del channels[channel]
+            if not channels:
+                del self._channels[view]
+                self._indexes[name].remove(view)
+
+    async def concerned(self, commit: LogCommit, turn: Callable[[int], Awaitable[None]]) -> list[Channel]:
+        """The channels that may show something of a commit; `turn` takes the steps of the work, and lets others go on.
+
+        A view that is added meanwhile was not looked up for all of the commit, so it is judged for all of it.
+        """
+        self._added.clear()
+        places: dict[View, list[int]] = {}
+        for place, (collection, delta) in enumerate(commit.deltas):
+            index = self._indexes.get(collection)
+            found = index.of(delta) if index is not None else ()
+            for view in found:
+                places.setdefault(view, []).append(place)
+            await turn(_LOOK_UP_STEPS + len(found))
+        commit.narrow({view: some for view, some in places.items() if view not in self._added})
+        return self._channels_of([*places, *self._others(commit)])
+
+    def _others(self, commit: LogCommit) -> list[View]:
+        indexes = [self._indexes[name] for name in commit.collections if name in self._indexes]
+        return [view for index in indexes for view in index.others]
+
+    def _channels_of(self, views: Iterable[View]) -> list[Channel]:
+        return [*dict.fromkeys(channel for view in views for channel in self._channels.get(view, ()))]
