@@ -339,7 +339,8 @@ class ModelServer:
             if commit[-1].revision > place.revision:
                 at = _text(Cursor(self.database_id, self.view, commit[-1].revision, [*collections]))
                 found = self.visible(account, commit, collections)
-                yield Event(kind="commit" if found else "position", cursor=at, changes=found)
+                revision = commit[-1].revision if found else 0
+                yield Event(kind="commit" if found else "position", cursor=at, revision=revision, changes=found)
 
     def _ring(self) -> None:
         news, self._news = self._news, asyncio.Event()

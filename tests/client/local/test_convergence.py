@@ -100,7 +100,8 @@ class Device:
         if random.random() < 0.2:
             self.transactions_left = random.randrange(6)
         try:
-            await random.choice([self.create, self.edit, self.edit, self.count, self.delete, self.order, self.sync])()
+            acts = [self.create, self.edit, self.edit, self.count, self.count, self.delete, self.order]
+            await random.choice([*acts, self.sync, self.push, self.push])()
         except Killed:
             await self.kill()
         self.transactions_left = None
@@ -152,6 +153,13 @@ class Device:
         except (NetworkError, RateLimited):
             return
 
+    async def push(self) -> None:
+        """A round while live events come in, which bring what is new."""
+        try:
+            await self.local.sync._rounds.run(self.local.scope, lambda: self.local.subscription, is_live=True)
+        except (NetworkError, RateLimited):
+            return
+
     async def hear(self) -> None:
         """Some live events come in; the stream has its own place, and tells each event once."""
         scope, subscription = self.local.scope, self.local.subscription
@@ -159,9 +167,7 @@ class Device:
         self.heard = self.heard or at.cursor
         events = self.world.server._since(self.account, subscription.split(","), self.heard) if self.heard else ()
         for event in islice(events, self.world.random.randrange(4)):
-            take = partial(
-                pulls.take_commit, scope=scope, subscription=subscription, cursor=event.cursor, changes=event.changes
-            )
+            take = partial(pulls.take_commit, scope=scope, subscription=subscription, event=event)
             await self.local.store.write(take)
             self.heard = event.cursor
 

@@ -7,12 +7,13 @@ import pytest
 from msgspec import structs
 
 from hinterland.client.errors import ConnectError
+from hinterland.client.events import Event
 from hinterland.client.local import pulls, results
 from hinterland.client.local.local import Local
 from hinterland.client.local.pushes import next_push
 from hinterland.contract.changes import Write
 from hinterland.contract.events import ChangeEvent
-from hinterland.contract.sync import Pull, PullResult
+from hinterland.contract.sync import Pull, PullResult, PushResult, Settled
 from hinterland.kit.clock import ManualClock
 from tests.client.local.conftest import OPEN
 from tests.support.model_server import ModelServer, State
@@ -33,8 +34,10 @@ async def ids(local: Local) -> list[str]:
     return [row["id"] for row in (await local.collection("notes").list(sort=["id"], limit=1000)).items]
 
 
-async def take(local: Local, cursor: str, *changes: ChangeEvent) -> bool:
-    act = partial(pulls.take_commit, scope=local.scope, subscription=local.subscription, cursor=cursor, changes=changes)
+async def take(local: Local, cursor: str, *changes: ChangeEvent, revision: int = 0) -> bool:
+    end = revision or max((change.revision for change in changes), default=0)
+    event = Event(kind="commit" if changes else "position", cursor=cursor, revision=end, changes=[*changes])
+    act = partial(pulls.take_commit, scope=local.scope, subscription=local.subscription, event=event)
     return await local.store.write(act)
 
 
@@ -208,6 +211,60 @@ async def test_live_commits(device: OPEN, server: ModelServer) -> None:
     assert await take(local, "c6", change("c", 6, "new"))
     await local.store.write(lambda c: _next_push(c, local))
     assert not await take(local, "c7", change("c", 7, "newer"))
+
+
+async def test_live_commits_contain_own_writes(device: OPEN, server: ModelServer) -> None:
+    """A live commit contains the own writes that were applied up to its end, also where the last of its changes are
+    hidden; an increment is shown once all the time, and one of a later revision stays on what others write."""
+    server.write(note("a", count=1), note("b", count=1))
+    local = await device()
+    await local.sync.now()
+    await local.write(
+        *[Write(act="patch", collection="notes", id=id, body={"count": {"$increment": 1}}) for id in "ab"]
+    )
+    server.write(note("c"))
+    await push(local, server)
+    notes = local.collection("notes")
+
+    def counted(id: str, revision: int, count: int) -> ChangeEvent:
+        return ChangeEvent(
+            kind="update", collection="notes", id=id, revision=revision, record={"id": id, "count": count}
+        )
+
+    async def counts() -> list[int]:
+        return [(await notes.get(id))["count"] for id in "ab"]
+
+    assert await counts() == [2, 2]
+    assert await take(local, "c3", change("c", 3, "before ours"))
+    assert await counts() == [2, 2]
+    assert await local.store.read(lambda c: results.has_applied(c, local.scope))
+    assert await take(local, "c5", counted("a", 4, 2), revision=5)
+    assert await counts() == [2, 1]
+    assert not await local.store.read(lambda c: results.has_applied(c, local.scope))
+
+
+async def push(local: Local, server: ModelServer) -> None:
+    """Push what waits, and keep the outcomes."""
+    batch = await local.store.write(lambda c: _next_push(c, local))
+    result = await server.push("ada", batch)
+    await local.store.write(lambda c: results.settle(c, local.scope, batch, result))
+
+
+async def test_a_write_that_changed_nothing(device: OPEN, server: ModelServer) -> None:
+    """An own write that was applied at a revision that the store holds already is contained without another answer."""
+    server.write(note("a", text="x"))
+    local = await device()
+    await local.sync.now()
+    followed = partial(pulls.is_followed, scope=local.scope, subscription=local.subscription)
+    await local.collection("notes").update("a", {"text": "x"})
+    batch = await local.store.write(lambda c: _next_push(c, local))
+    assert not await local.store.write(followed), "its outcome is not known"
+    outcome = PushResult(results=[Settled(seq=1, status="applied", revision=1)], settled=1)
+    await local.store.write(lambda c: results.settle(c, local.scope, batch, outcome))
+    assert await local.store.write(followed)
+    assert not await local.store.read(lambda c: results.has_applied(c, local.scope))
+    await local.store.write(partial(pulls.distrust, scope=local.scope))
+    assert not await local.store.write(followed)
 
 
 async def test_after_a_commit_that_was_not_taken(device: OPEN, server: ModelServer) -> None:

@@ -1,4 +1,4 @@
-"""Taking the server's word: pulls and live commits, each in one transaction with the cursor behind it.
+"""Applying what the server sends: pulls and live commits, each in one transaction with the cursor behind it.
 
 A space has one cursor for its *subscription*, the names of the collections that it keeps, in order, comma between. When
 that grows, the server sends the new ones whole. The cursor's *newest* is the highest revision that came with it: a
@@ -10,13 +10,15 @@ one is swept. Marks are in the store, so that an app that ends in between goes o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import msgspec
 
+from hinterland.client.events import Event
 from hinterland.client.local.connection import Key, Scope, StoreConnection
+from hinterland.client.local.pushes import has_unanswered
 from hinterland.client.local.records import refresh, set_base, text
-from hinterland.client.local.results import contain_until, send_again
+from hinterland.client.local.results import contain_applied, contain_until, send_again
 from hinterland.contract.events import ChangeEvent
 from hinterland.contract.sync import PullResult
 
@@ -78,31 +80,35 @@ def take_pull(connection: StoreConnection, scope: Scope, subscription: str, aske
     return True
 
 
-def take_commit(
-    connection: StoreConnection, scope: Scope, subscription: str, cursor: str, changes: Sequence[ChangeEvent]
-) -> bool:
-    """Apply a live commit; False: it has to be pulled.
+def take_commit(connection: StoreConnection, scope: Scope, subscription: str, event: Event) -> bool:
+    """Apply a live commit, or a position; False: it has to be pulled.
 
-    So it is where the store is not up to date, and where own writes are under way: only a pull tells which of them an
-    answer contains. Until that pull no later commit is taken either, for its cursor would skip this one. Without
-    `changes` just the cursor moves.
+    So it is where the store is not up to date, and where own writes are under way whose outcome is unknown: only a pull
+    tells which of them it contains. Until that pull no later commit is taken either, for its cursor would skip this
+    one. Own writes that were applied up to the commit's revision are contained.
     """
     before = position(connection, scope, subscription)
-    if not before.is_current or _has_own_under_way(connection, scope):
+    if not before.is_current or has_unanswered(connection, scope):
         distrust(connection, scope)
         return False
-    if changes and _highest(changes, 0) <= before.newest:
-        return True
-    refresh(connection, scope, _take(connection, scope, changes, _open(connection, scope, subscription, ())))
-    _keep(connection, scope, subscription, Position(cursor, _highest(changes, before.newest), True, True))
+    stale: list[Key] = []
+    is_new = not event.changes or _highest(event.changes, 0) > before.newest
+    if is_new:
+        stale += _take(connection, scope, event.changes, _open(connection, scope, subscription, ()))
+    newest = max(before.newest, event.revision)
+    refresh(connection, scope, stale + contain_applied(connection, scope, newest))
+    _keep(connection, scope, subscription, Position(event.cursor if is_new else before.cursor, newest, True, True))
     return True
 
 
-def _has_own_under_way(connection: StoreConnection, scope: Scope) -> bool:
-    row = connection.execute(
-        "SELECT 1 FROM mutations WHERE space = ? AND state IN ('sent', 'applied') LIMIT 1", (scope.space,)
-    ).fetchone()
-    return row is not None
+def is_followed(connection: StoreConnection, scope: Scope, subscription: str) -> bool:
+    """Whether live events bring all that is new, so that nothing has to be pulled; what they have brought already of
+    own writes is contained."""
+    before = position(connection, scope, subscription)
+    if not before.is_current or has_unanswered(connection, scope):
+        return False
+    refresh(connection, scope, contain_applied(connection, scope, before.newest))
+    return True
 
 
 def _highest(changes: Iterable[ChangeEvent], newest: int) -> int:

@@ -107,6 +107,24 @@ def contain_until(connection: StoreConnection, scope: Scope, seq: int) -> list[K
     return [key for row in rows for key in contain(connection, row[0])]
 
 
+def contain_applied(connection: StoreConnection, scope: Scope, revision: int) -> list[Key]:
+    """Contain the mutations that were applied up to a `revision`, of which the store holds all that is visible."""
+    rows = connection.execute(
+        "SELECT DISTINCT m.number FROM mutations m JOIN touches t USING (number)"
+        " WHERE m.space = ? AND m.state = 'applied' AND t.revision BETWEEN 1 AND ?",
+        (scope.space, revision),
+    ).fetchall()
+    return [key for row in rows for key in contain(connection, row[0])]
+
+
+def has_applied(connection: StoreConnection, scope: Scope) -> bool:
+    """Whether there are applied mutations that the store is not known to contain."""
+    row = connection.execute(
+        "SELECT 1 FROM mutations WHERE space = ? AND state = 'applied' LIMIT 1", (scope.space,)
+    ).fetchone()
+    return row is not None
+
+
 # ---------------------------------------------------------------- pushes that the server could not take
 
 

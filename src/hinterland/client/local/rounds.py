@@ -1,4 +1,4 @@
-"""One round of synchronisation: hand in what waits, then fetch what is new."""
+"""One round of synchronisation: push local writes, then fetch what is new."""
 
 from __future__ import annotations
 
@@ -48,16 +48,22 @@ class Rounds:
         self._clock = clock
         self._limit = MAX_MUTATIONS
         self._gaps = 0
+        self._is_in_doubt = False  # whether the server's history is the one that the store knows
         self.unknown: dict[str, UnknownCollection] = {}
 
-    async def run(self, scope: Scope, what: Callable[[], str]) -> None:
+    async def run(self, scope: Scope, what: Callable[[], str], *, is_live: bool = False) -> bool:
         """Push until nothing waits, then pull until nothing is left of the subscription that `what` gives, which is to
-        leave out the `unknown`. Raises the client's errors; what is done stays."""
+        leave out the `unknown`. Where a stream `is_live` and nothing was missed, its events bring what is new, the
+        pushed writes too, and nothing is pulled; whether it was. Raises the client's errors; what is done stays."""
         await self._push_all(scope)
+        if is_live and not self._is_in_doubt and await self._store.write(lambda c: pulls.is_followed(c, scope, what())):
+            return False
         await self._pull_all(scope, what)
+        self._is_in_doubt = False
         if await self._store.read(partial(pushes.has_unanswered, scope=scope)):  # what a restored server has forgotten
             await self._push_all(scope)
             await self._pull_all(scope, what)
+        return True
 
     async def _push_all(self, scope: Scope) -> None:
         if scope.account != "":
@@ -112,6 +118,7 @@ class Rounds:
         self._gaps = 0
 
     async def _part(self, scope: Scope, push: Push, error: Fork | Gap) -> None:
+        self._is_in_doubt = True
         if isinstance(error, Gap):
             await self._gap(scope, error)
         else:

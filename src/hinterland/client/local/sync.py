@@ -1,4 +1,9 @@
-"""Keeping the store and the server in step: rounds while there is something to do, live events in between."""
+"""Keeping the store and the server in step: rounds while there is something to do, live events in between.
+
+A round pushes local writes and pulls what is new. While live events come in, they bring what is new, the own writes
+among it, and a round only pushes; if an own write does not come back soon, since the caller can't see it or the stream
+is held back on its way, a round pulls.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +25,7 @@ from hinterland.client.errors import (
     UnknownCollection,
 )
 from hinterland.client.events import Event
-from hinterland.client.local import pulls
+from hinterland.client.local import pulls, results
 from hinterland.client.local.connection import Scope
 from hinterland.client.local.errors import StoreBusy
 from hinterland.client.local.remote import Remote
@@ -34,10 +39,11 @@ from hinterland.kit.clock import Clock
 # Seconds. The cap keeps the way back after an outage under five.
 _BASE, _CAP = 0.25, 4.0
 _LONGEST_WAIT = 60.0  # however long the server asks to stay away
-_EVERY = 30.0  # a round without any news, in case the live events are held back on their way
+_EVERY = 30.0  # a pull without any news, in case the live events are held back on their way
+_ECHO = 2.0  # within which an own write comes back as a live event
 _log = logging.getLogger("hinterland.client")
 _TOGETHER = 200  # live events that are applied in one transaction at most
-_LOOK = 1.0  # how often another process's doings are looked for
+_LOOK = 1.0  # how often the writes of other processes are looked for
 
 
 class Sync:
@@ -66,10 +72,12 @@ class Sync:
         self._tasks: list[asyncio.Task[None]] = []
         self._live: asyncio.Task[None] | None = None
         self._listening = ""
-        self._was_ready = False
+        self._was_ready = self._is_streaming = False
         self._told: set[str] = set()  # the unknown collections that listeners of the signal know of
         self._nudged = asyncio.Event()
         self._has_work = asyncio.Event()
+        self._pull_at = 0.0  # when the next round pulls in any case, by the monotonic clock
+        self._echo_by: float | None = None  # until when own writes that were pushed should have come back
         self.status = Status()
         self.signal = Signal()
 
@@ -82,6 +90,7 @@ class Sync:
         self._store.check_open()
         if not self._tasks:
             self.unknown.clear()
+            self._pull_at = 0.0
             self._say("connecting")
             self._tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._look_for_others())]
 
@@ -109,7 +118,7 @@ class Sync:
                 self._say("offline", before.error)
 
     async def now(self) -> None:
-        """One round: everything that waits is handed in, everything new is fetched. Raises the client's errors,
+        """One round: everything that waits is pushed, everything new is fetched. Raises the client's errors,
         UnknownCollection after all others were fetched, StoreBusy where another process synchronises the store, and
         WrongLoop in another event loop than the client's."""
         self._store.guard.check()
@@ -123,7 +132,7 @@ class Sync:
             raise error
 
     def nudge(self) -> None:
-        """Try at once: the network is said to be back, or somebody has signed in."""
+        """Run a whole round at once: the network is said to be back, or somebody has signed in."""
         self._store.guard.check()
         self.unknown.clear()
         self._nudged.set()
@@ -156,7 +165,7 @@ class Sync:
         return bool(self._tasks)
 
     def work(self) -> None:
-        """There is something to hand in or fetch; during an outage it waits for the next try."""
+        """There is something to push or fetch; during an outage it waits for the next try."""
         self._has_work.set()
 
     # ------------------------------------------------------------ the loop
@@ -164,6 +173,7 @@ class Sync:
     async def _run(self) -> None:
         failures = 0
         while True:
+            is_whole = self._nudged.is_set()
             self._nudged.clear()
             self._has_work.clear()
             if not self._store.own():
@@ -171,34 +181,66 @@ class Sync:
                 await self._wait(_LOOK, self._nudged)
                 continue
             try:
-                await self._round()
+                await self._round(is_whole=is_whole)
             except HinterlandError as error:
                 if isinstance(error, Unauthorized | InvalidGrant) and error.is_decided:
                     self._say("paused", error)
                     await self._nudged.wait()
                     continue
+                self._pull_at = 0.0
                 self.unknown.clear()  # a server that was away may be another when it is back
                 self._say("offline", error)
                 wait = max(full_jitter(failures, _BASE, _CAP, self._random), error.retry_after or 0.0)
                 failures += 1
                 await self._wait(min(wait, _LONGEST_WAIT), self._nudged)
-            except Exception as error:  # a mistake of ours must not end synchronisation without a word
+            except Exception as error:  # an error of our own must not end synchronisation silently
                 _log.exception("a round of synchronisation failed")
                 self._say("offline", HinterlandError(detail=repr(error)))
                 await self._wait(_LONGEST_WAIT, self._nudged)
             else:
                 failures = 0
                 self._listen()
-                await self._wait(_EVERY, self._nudged, self._has_work)
+                await self._idle()
 
-    async def _round(self) -> None:
+    async def _idle(self) -> None:
+        """Until there is something to do, or a pull is due, which live events may put off meanwhile."""
+        while not (self._nudged.is_set() or self._has_work.is_set()):
+            left = self._due - self._clock.monotonic()
+            if left <= 0:
+                self._nudged.set()
+            else:
+                await self._wait(left, self._nudged, self._has_work)
+
+    async def _round(self, *, is_whole: bool = True) -> None:
+        """`is_whole`: it pulls in any case."""
         async with self._lock:
-            await self._rounds.run(self._where(), self._what)
+            scope, synced_at = self._where(), None
+            is_live = not is_whole and self._is_live and self._clock.monotonic() < self._due
+            if await self._rounds.run(scope, self._what, is_live=is_live):
+                self._pull_at, self._echo_by = self._clock.monotonic() + _EVERY, None
+                synced_at = self._clock.now()
+            else:
+                await self._expect_echo(scope)
             await self._store.restock()
         if self._told != {*self.unknown}:
             self._told = {*self.unknown}
             self.signal.notify()
-        self._say("online" if self._tasks else "stopped", synced_at=self._clock.now())
+        self._say("online" if self._tasks else "stopped", synced_at=synced_at)
+
+    @property
+    def _is_live(self) -> bool:
+        """Whether live events bring what is new."""
+        return self._live is not None and not self._live.done() and self._is_streaming
+
+    @property
+    def _due(self) -> float:
+        return self._pull_at if self._echo_by is None else min(self._pull_at, self._echo_by)
+
+    async def _expect_echo(self, scope: Scope) -> None:
+        if not await self._store.read(partial(results.has_applied, scope=scope)):
+            self._echo_by = None
+        elif self._echo_by is None:
+            self._echo_by = self._clock.monotonic() + _ECHO
 
     async def _wait(self, seconds: float, *events: asyncio.Event) -> None:
         """Until one of the events is set, or the time is over."""
@@ -217,7 +259,7 @@ class Sync:
             self.signal.notify()
 
     async def _look_for_others(self) -> None:
-        """Notice what other processes write: the store tells its listeners, and an owner hands it in."""
+        """Notice what other processes write: the store notifies its listeners, and an owner pushes it."""
         while True:
             await self._clock.sleep(_LOOK)
             if await self._store.look():
@@ -235,8 +277,8 @@ class Sync:
             self._live = asyncio.create_task(self._follow(self._where(), subscription))
 
     async def _follow(self, scope: Scope, subscription: str) -> None:
-        """Take live events until the stream ends for good; a round then begins anew."""
-        self._was_ready = False
+        """Take live events until the stream ends for good; a whole round then begins anew."""
+        self._was_ready = self._is_streaming = False
         at = await self._store.read(partial(pulls.position, scope=scope, subscription=subscription))
         try:
             async with (
@@ -246,7 +288,7 @@ class Sync:
                 async for group in groups:
                     await self._on_all(scope, subscription, group)
         except HinterlandError:
-            pass  # the next round meets the same refusal, and says so
+            pass  # the next round meets the same refusal, and reports it
         await self._clock.sleep(_CAP)
         self.work()
 
@@ -260,8 +302,9 @@ class Sync:
 
     async def _on(self, scope: Scope, event: Event) -> None:
         if event.kind == "offline":
+            self._is_streaming = False
             self._say("offline", ConnectionLost(event.reason))
-            self.work()  # a round tells whether it is the server, or only its streams
+            self.work()  # a round shows whether it is the server, or only its streams
         elif event.kind == "resync":
             await self._store.write(partial(pulls.distrust, scope=scope))
             self.work()
@@ -269,15 +312,17 @@ class Sync:
             if self.status.state != "online":
                 self.nudge()
             elif self._was_ready:
-                self.work()  # streams that end again and again bring no news of their own
-            self._was_ready = True
+                self._nudged.set()  # streams that end again and again bring no news of their own
+            self._was_ready = self._is_streaming = True
 
     async def _take(self, scope: Scope, subscription: str, events: Sequence[Event]) -> None:
         """Apply what came in one transaction: one for each would bind a busy stream to the speed of the disk."""
         async with self._lock:
             are_taken = await self._store.write(
-                lambda c: all(pulls.take_commit(c, scope, subscription, e.cursor, e.changes) for e in events)
+                lambda c: all(pulls.take_commit(c, scope, subscription, event) for event in events)
             )
+            if self._echo_by is not None:
+                await self._expect_echo(scope)
         if not are_taken:
             self.work()
         elif any(event.changes for event in events):
