@@ -70,7 +70,7 @@ class CsvRows:
         return RowFileError(f"line {number} is not {name}; {way}")
 
     def _first_line(self, lines: Iterator[str]) -> str:
-        """The heading's first line; what stands before it is blank, or Excel's word for the separator."""
+        """The heading's first line; before it are only blank lines or Excel's separator line."""
         for line in lines:
             if line.lower().startswith("sep=") and len(line.rstrip("\r\n")) <= 5:
                 self.separator = self.separator or line[4:5].strip("\r\n") or ","

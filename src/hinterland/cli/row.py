@@ -12,7 +12,7 @@ class RowFileError(Exception):
 
 
 class Row(NamedTuple):
-    """A row: where it stands, what it holds, about how many bytes that is, and what is wrong with it ("": nothing)."""
+    """A row: its position, its values, their approximate size in bytes, and what is wrong with it ("": nothing)."""
 
     place: str
     value: Any

@@ -59,7 +59,7 @@ class _Uvicorn(uvicorn.Server):
             patience.cancel()
 
     def _cut_off(self) -> None:
-        """End the connections that are still there: whoever waits for the rest of a body there waits no longer."""
+        """Close the remaining connections, also those that wait for the rest of a body."""
         connections = [*self.server_state.connections]
         log.warning("closed %d connections whose requests did not finish in time", len(connections))
         for connection in connections:

@@ -24,7 +24,7 @@ class Group(TyperGroup):
     """Commands of a kind, whose help is in this style; without a command it is shown, which is no error."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """What stands behind the group's own options."""
+        """The arguments after the group's own options."""
         return super().parse_args(ctx, args or ["--help"])
 
     def get_params(self, ctx: Any) -> list[Any]:

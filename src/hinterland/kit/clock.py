@@ -42,7 +42,7 @@ class SystemClock:
 
 
 class ManualClock:
-    """A clock that stands still until `advance` turns it; sleepers wake in the order of their times."""
+    """A clock that only `advance` moves; sleepers wake in the order of their times."""
 
     def __init__(self, start: float = 1_767_225_600.0) -> None:
         self._now = start

@@ -2,10 +2,9 @@
 
 An address is `local@domain` (RFC 5321 §4.1.2). The local part is a dot-atom, with letters beyond ASCII as in RFC 6531;
 quoted local parts and address literals are refused, since next to no mail server takes them from a form. The domain is
-in A-labels (RFC 5890), so that two names which look alike are told apart. ASCII letters are small: the standard lets a
-mail server tell `Ada@` from `ada@`, and none that people use does. Other letters keep their case, since folding them
-would make different mailboxes one.
-"""
+in A-labels (RFC 5890), so that two names which look alike differ. ASCII letters are small: the standard lets a mail
+server distinguish `Ada@` from `ada@`, which none in wide use does. Other letters keep their case, since folding them
+would make different mailboxes one."""
 
 from __future__ import annotations
 

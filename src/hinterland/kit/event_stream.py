@@ -6,7 +6,7 @@ import msgspec
 
 
 class Message(msgspec.Struct, frozen=True):
-    """One event: its name (`message` unless told), data and the last id that was seen."""
+    """One event: its name (`message` by default), data and the last id that was seen."""
 
     event: str
     data: str

@@ -1,4 +1,4 @@
-"""A few places for work, shared by name: whoever asks for much waits for their own, not the others for them."""
+"""A few slots for work, shared fairly by name: a caller with much work waits for itself and delays no others."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class FileLock:
 
     async def take(self, seconds: float) -> None:
         """Take the lock; raises TimeoutError when another holder kept it for `seconds`."""
-        # Real time: whoever holds it lives in another process, which no clock of ours can turn.
+        # Real time: the holder is another process, which a test's clock can't move.
         end = time.monotonic() + seconds
         while not self.try_take():
             if time.monotonic() >= end:

@@ -29,7 +29,7 @@ class SerialWorker:
         return future
 
     def close(self) -> None:
-        """Wait until every job is done; none may be submitted any more."""
+        """Wait until every job is done; no more may be submitted."""
         if self._thread.is_alive():
             self._jobs.put(None)
             self._thread.join()
@@ -40,9 +40,9 @@ class SerialWorker:
             result, error = None, None
             try:
                 result = job()
-            except BaseException as raised:  # whatever it is, it belongs to whoever waits
+            except BaseException as raised:  # any error belongs to the caller who waits
                 error = raised
-            with suppress(RuntimeError):  # the loop was closed: nobody waits any more
+            with suppress(RuntimeError):  # the loop was closed: nobody waits
                 future.get_loop().call_soon_threadsafe(_settle, future, result, error)
 
 

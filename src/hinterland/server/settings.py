@@ -81,7 +81,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     `allowed_hosts`: the names by which the server is reached, such as `shop.example` or `*.shop.example`, without
     ports; while it listens on loopback only, loopback's names are allowed and no others. `cors_origins`: the origins
-    whose pages may call, such as `https://shop.example`; `loopback` stands for every port of this machine.
+    whose pages may call, such as `https://shop.example`; `loopback` means every port of this machine.
     `database_url`: a PostgreSQL DSN; without one, a SQLite file in the data folder. `request_seconds`: the time a
     request may take. `max_body_bytes`: the largest body. `max_record_bytes`: the largest record, which many
     small changes may make larger than a body can be. `log_days`: how long the log keeps changes, so how long a

@@ -56,7 +56,7 @@ class FaultyDisk(apsw.VFS):
         self._error = _ERRORS[fault]
 
     def heal(self) -> None:
-        """Nothing fails any more."""
+        """Stop failing."""
         self._is_failing = lambda _: False
 
     def step(self) -> None:

@@ -77,7 +77,7 @@ class LogSuite:
         assert first.after == await storage.record("tasks", "", 5)
 
     async def test_befores_and_afters(self, storage: Storage) -> None:
-        """An entry's after is the next change's before, or the record as it stands; a deletion has none."""
+        """An entry's after is the next change's before, or the record as it is; a deletion has none."""
         await _three_commits(storage)
         await commit(storage, ScribeEdit("posts", "a", {"title": "again"}))
         entries = await storage.log(0, 100)
@@ -105,7 +105,7 @@ class LogSuite:
         assert seen == await storage.log(0, 100)
 
     async def test_log_of_collections_that_are_gone(self, storage: Storage) -> None:
-        """Changes of a collection that isn't declared any more are left out, and don't hide those behind them."""
+        """Changes of a collection that is no longer declared are left out, and don't hide those behind them."""
         await commit(storage, *(ScribeEdit("comments", f"c{n}", {}, "posts/a") for n in range(5)))
         for n in range(5):
             await commit(storage, ScribeEdit("comments", f"d{n}", {}, "posts/a"))
@@ -170,7 +170,7 @@ class LogSuite:
         assert await storage.record_at("posts", "", "nobody", 1) is None
 
     async def test_only_some_collections(self, storage: Storage) -> None:
-        """Changes of collections that were not asked for are told without their records, and still end commits."""
+        """Changes of collections that were not asked for are reported without their records, and still end commits."""
         await _three_commits(storage)
         entries = await storage.log(0, 100, collections={"tasks"})
         assert [entry.revision for entry in entries] == [1, 2, 3, 4, 5, 6]

@@ -92,7 +92,7 @@ def test_every_part_knows_its_words() -> None:
         ("", 'the expression is empty; write "true" to allow everybody', 1),
         ("  // nothing", "the expression ends where a value should follow", 13),
         ("a &&", "the expression ends where a value should follow", 5),
-        ("a b", '"b" stands where an operator or the end should', 3),
+        ("a b", 'unexpected "b"; expected an operator or the end', 3),
         ("a and b", 'use "&&"', 3),
         ("not a", 'use "!"', 1),
         ("a OR b", 'use "||"', 3),
@@ -101,15 +101,15 @@ def test_every_part_knows_its_words() -> None:
         ("a[0", 'this "[" is never closed', 2),
         ("f(a", 'this "(" is never closed', 2),
         ("[a", 'this "[" is never closed', 1),
-        ("[a b]", '"b" stands where "]" should', 4),
-        ("f(, a)", '"," stands where a value should', 3),
-        ("a)", '")" stands where an operator or the end should', 2),
+        ("[a b]", 'unexpected "b"; expected "]"', 4),
+        ("f(, a)", 'unexpected ","; expected a value', 3),
+        ("a)", 'unexpected ")"; expected an operator or the end', 2),
         ("a ? b", 'the expression ends where ":" should follow', 6),
         ("a.", "the expression ends where the name of a field should follow", 3),
-        ("a.1", '".1" stands where', 2),
-        ("a.in", '"in" stands where the name of a field should', 3),
-        ("a..b", '"." stands where the name of a field should', 3),
-        ("a. true", '"true" stands where the name of a field should', 4),
+        ("a.1", 'unexpected ".1"; expected', 2),
+        ("a.in", 'unexpected "in"; expected the name of a field', 3),
+        ("a..b", 'unexpected "."; expected the name of a field', 3),
+        ("a. true", 'unexpected "true"; expected the name of a field', 4),
         ("{'a': 1}", "maps cannot be written", 1),
         ("for", '"for" cannot stand here', 1),
         ("9223372036854775808", "too big for a 64-bit integer", 1),
@@ -118,7 +118,7 @@ def test_every_part_knows_its_words() -> None:
     ],
 )
 def test_what_is_no_expression_is_refused_with_what_to_try(source: str, message: str, column: int) -> None:
-    """The message says what stands where, or what to write instead."""
+    """The message says what was found and expected, or what to write instead."""
     with pytest.raises(CelError) as caught:
         parse(source)
     assert message in str(caught.value)

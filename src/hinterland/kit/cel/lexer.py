@@ -15,7 +15,7 @@ END, NAME, INTEGER, DOUBLE, TEXT, BYTES, SIGN = "end", "name", "integer", "doubl
 
 
 class Lexeme:
-    """One token: its kind, its value (decoded for literals) and where it stands."""
+    """One token: its kind, its value (decoded for literals) and its position."""
 
     __slots__ = ("end", "kind", "start", "value")
 

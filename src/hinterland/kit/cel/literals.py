@@ -18,7 +18,7 @@ _TIMESTAMP = (
 
 
 def unescape(raw: str, source: str, offset: int, *, is_raw: bool, is_bytes: bool) -> str:
-    """The text (for bytes: base64) of what stands between the quotes at ``offset`` of ``source``."""
+    """The text (for bytes: base64) between the quotes at ``offset`` of ``source``."""
     pieces: list[str | int] = []
     at = 0
     while at < len(raw):
@@ -37,7 +37,7 @@ def unescape(raw: str, source: str, offset: int, *, is_raw: bool, is_bytes: bool
 
 
 def _escape(raw: str, at: int, pieces: list[str | int], source: str, offset: int, is_bytes: bool) -> int:
-    """Append what the escape at ``at`` stands for; the characters it takes."""
+    """Append the character that the escape at ``at`` denotes; returns its length."""
     match = re.compile(_ESCAPE).match(raw, at)
     if match is None or (is_bytes and (match["u"] or match["U"])):
         hint = r'write "\\" for a backslash, or a raw string r"…"'

@@ -75,7 +75,7 @@ class _Parser:
             return CelError(f"the expression ends where {wanted} should follow", self.source, token.start)
         text = self.source[token.start : token.end]
         hint = "write a.contains(b)" if text == "contains" else _OTHER_LANGUAGES.get(text, "")
-        return CelError(f'"{text}" stands where {wanted} should', self.source, token.start, token.end, hint)
+        return CelError(f'unexpected "{text}"; expected {wanted}', self.source, token.start, token.end, hint)
 
     # ------------------------------------------------------------------ nodes
 
@@ -173,7 +173,7 @@ class _Parser:
         return self.made(Index(self.source, operand.start, end, operand, index))
 
     def arguments(self, closing: str, depth: int) -> tuple[list[Node], int]:
-        """What stands between an opening sign (the current token) and ``closing``, and where that ends."""
+        """The expressions between an opening sign (the current token) and ``closing``, and where that ends."""
         opened = self.advance()
         items: list[Node] = []
         while not self.is_at(closing):

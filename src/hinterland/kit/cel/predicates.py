@@ -109,7 +109,7 @@ def _constant(tree: Constant) -> Evaluate:
 
 
 def _raw(tree: Path) -> Evaluate:
-    """What is at a path: None if there is nothing, whatever the reason."""
+    """The value at a path; None if there is none, for any reason."""
     return _raw_at(tree.variable, tree.fields)
 
 

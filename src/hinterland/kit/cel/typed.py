@@ -1,7 +1,7 @@
 """The checked tree: every name resolved, every operation chosen, every type known.
 
 Values are as Python holds them after reading (an INT64 is an int, a timestamp the fixed text, bytes base64); None
-stands for *error* everywhere, since a value that is null or missing is an error when it is read. So all operations
+means *error* everywhere, since a value that is null or missing is an error when it is read. So all operations
 are strict (None in, None out) but for ``&&``, ``||``, ``?:``, ``in``, ``exists`` and ``all``.
 """
 
@@ -140,7 +140,7 @@ class Choice(Typed):
 
 
 class Items(Typed):
-    """A written list with elements that are not all literals; it stands only on the right of ``in``."""
+    """A written list with elements that are not all literals; it is allowed only on the right of ``in``."""
 
     __slots__ = ("elements",)
 
