@@ -21,7 +21,7 @@ def limits(fields: Mapping[str, AnyField], groups: Iterable[tuple[str, ...]]) ->
     """The bytes that a value of each indexed Text or Bytes field may have; a group's fields share them evenly."""
     found = {name: INDEXED_BYTES for name, field in fields.items() if _is_long(field) and (field.unique or field.index)}
     for group in groups:
-        texts = [name for name in group if _is_long(fields[name])]
+        texts = [name for name in group if name in fields and _is_long(fields[name])]
         for name in texts:
             found[name] = min(found.get(name, INDEXED_BYTES), INDEXED_BYTES // len(texts))
     return found

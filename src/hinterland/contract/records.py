@@ -53,7 +53,8 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `ids`: "string" (made by client or server, sortable) or "integer" (given by the server). `parent`: the collection
     whose records own these; they go when their owner goes. `indexes`: groups of fields that
-    lists filter and sort by together, such as `("category", "price")`.
+    lists filter and sort by together, such as `("category", "price")`; `created_at`, `updated_at` and `revision` may be
+    among them, or alone.
     """
 
     name: str
@@ -85,12 +86,14 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def _check_index(collection: Collection, group: tuple[str, ...]) -> None:
     place = f"{collection.name}: the index {', '.join(group)}"
-    if len(group) < 2 or len(set(group)) != len(group):
+    is_of_server = len(group) == 1 and group[0] in SERVER_FIELDS
+    if not is_of_server and (len(group) < 2 or len(set(group)) != len(group)):
         raise ValueError(f"{place} must name two or more different fields; for one field say index=True on it")
     if len(group) > indexed.GROUP_FIELDS:
         raise ValueError(f"{place} names {len(group)} fields; name at most {indexed.GROUP_FIELDS}")
     for name in group:
-        if name not in collection.fields or isinstance(collection.fields[name], List | Json | Bytes):
+        field = collection.fields.get(name)
+        if name not in SERVER_FIELDS and (field is None or isinstance(field, List | Json | Bytes)):
             raise ValueError(f"{place}: {name!r} is no field that can be indexed")
 
 

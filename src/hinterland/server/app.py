@@ -152,7 +152,7 @@ async def _accounts(app: App, storage: Storage, writer: Writer, catalogue: Catal
 
     users = catalogue["users"]
     return await Accounts.open(
-        storage, users.collection, submit, users.wire, holders_of(users, "email"), clock, app.settings.auth
+        storage, users.collection, submit, users.wire, holders_of(catalogue, "users", "email"), clock, app.settings.auth
     )
 
 

@@ -45,6 +45,7 @@ def _reads(source: Snapshot) -> dict[str, Awaitable[object]]:
         "check_at": source.check_at(4),
         "record_at": source.record_at("posts", "", "a", 1),
         "log": source.log(0, 100),
+        "changed": source.changed("posts", 1, None, 9),
         "history": source.history("posts", "", "a", 0),
         "since": source.since("posts", "", "a", 0, "phone"),
     }
@@ -168,6 +169,19 @@ class LogSuite:
         bodies = [record and record.body for record in found]
         assert bodies == [None, '{"title": "1"}', *['{"title": "2"}'] * 3, None, None]
         assert await storage.record_at("posts", "", "nobody", 1) is None
+
+    async def test_what_was_changed_since(self, storage: Storage) -> None:
+        """The keys of a collection's records that were changed beyond a revision, each once, in their order and page by
+        page: text ids as texts, and numbers as numbers; deleted records too."""
+        await _three_commits(storage)
+        assert await storage.changed("posts", 0, None, 9) == [("", "a"), ("", "b"), ("", "c")]
+        assert await storage.changed("posts", 3, None, 9) == [("", "a"), ("", "c")]
+        assert await storage.changed("posts", 0, ("", "a"), 1) == [("", "b")]
+        assert await storage.changed("posts", 6, None, 9) == []
+        await commit(storage, ScribeEdit("tasks", 40, {}), ScribeEdit("comments", "x", {}, "posts/b"))
+        assert await storage.changed("tasks", 0, None, 9) == [("", 5), ("", 40)]
+        assert await storage.changed("tasks", 0, ("", 5), 9) == [("", 40)]
+        assert await storage.changed("comments", 0, ("posts/a", "z"), 9) == [("posts/b", "x")]
 
     async def test_only_some_collections(self, storage: Storage) -> None:
         """Changes of collections that were not asked for are reported without their records, and still end commits."""

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hinterland.kit.cel.errors import CelError
 from hinterland.kit.cel.parser import MAX_DEPTH, parse
-from hinterland.kit.cel.tree import FunctionCall, Index, Literal, Name, Node, Select, Sequence
+from hinterland.kit.cel.tree import FieldAccess, FunctionCall, Index, Literal, Name, Node, Sequence
 
 
 def shown(node: Node) -> str:
@@ -16,7 +16,7 @@ def shown(node: Node) -> str:
     inner = " ".join(shown(part) for part in node.parts())
     if isinstance(node, FunctionCall):
         return f"({'.' if node.is_method else ''}{node.function} {inner})".replace(" )", ")")
-    if isinstance(node, Select):
+    if isinstance(node, FieldAccess):
         return f"{inner}.{node.field}"
     if isinstance(node, Index):
         return f"(index {inner})"

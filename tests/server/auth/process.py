@@ -52,7 +52,7 @@ async def opened(
         outcome = await writer.submit(WriteRequest(writes, acts=acts, is_trusted=True))
         return [written.after for written in outcome.records]
 
-    wire, holders = catalogue["users"].wire, holders_of(catalogue["users"], "email")
+    wire, holders = catalogue["users"].wire, holders_of(catalogue, "users", "email")
     accounts = await Accounts.open(storage, collection, submit, wire, holders, clock, settings)
     writer.signal = accounts.tokens.recheck
     await storage.listen(accounts.tokens.recheck)

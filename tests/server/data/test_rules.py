@@ -10,11 +10,12 @@ import pytest
 from hinterland.contract.changes import Write
 from hinterland.contract.fields import Boolean, Bytes, Instant, Int64, Integer, Json, List, Number, Text
 from hinterland.contract.records import EVERYBODY, META, Collection, users
+from hinterland.kit.cel.conditions import cel, eq
 from hinterland.kit.cel.errors import CelError
 from hinterland.kit.clock import ManualClock
-from hinterland.server.data.rules import META_COLUMNS, RuleBook
+from hinterland.server.data.rules import RuleBook
 from hinterland.server.storage.protocol import Storage, StoredRecord
-from hinterland.server.storage.statements import RECORD_COLUMNS
+from hinterland.server.storage.statements import META_COLUMNS, RECORD_COLUMNS
 from tests.server.data.world import ADA, World, opened
 
 ITEMS = Collection(
@@ -51,15 +52,15 @@ async def world(storage: Storage, clock: ManualClock) -> AsyncIterator[World]:
 async def test_sql_and_predicate_agree(world: World, text: str) -> None:
     """What SQL selects is what the predicate allows, for values of every kind and for none."""
     entry = world.catalogue["items"]
-    rule = entry.book.filter(text)
+    rule = entry.book.condition(cel(text).key)
     columns = ", ".join(f"r.{name}" for name in RECORD_COLUMNS.split(", "))
-    variables = {"auth": ADA.as_auth()}
-    sql = f'SELECT {columns} FROM "items" r WHERE ({rule.sql.text})'
-    selected = {row[1] for row in await world.storage.fetch(sql, rule.sql.bind(variables))}
+    condition = rule.whole("r")
+    sql = f'SELECT {columns} FROM "items" r WHERE ({condition.text})'
+    selected = {row[1] for row in await world.storage.fetch(sql, condition.bind({"auth": ADA.as_auth()}))}
     records = [StoredRecord(*row) for row in await world.storage.fetch(f'SELECT {columns} FROM "items" r')]
     allowed = {r.id for r in records if rule.allows(entry.variable(r, rule), ADA.as_auth())}
     assert selected == allowed
-    assert rule.sql is rule.sql
+    assert rule.whole("r") is condition
 
 
 def book() -> RuleBook:
@@ -74,7 +75,7 @@ def test_what_a_rule_reads() -> None:
     rule = book().rule("record.text == 'x' && has(record.any) && auth.id == old.text")
     assert rule is not None
     assert (rule.reads_record, rule.reads_old, rule.needs_document) == (frozenset({"text", "any"}), True, True)
-    meta = book().filter("record.id == 'x' || record.revision > 1")
+    meta = book().condition(cel("record.id == 'x' || record.revision > 1").key)
     assert not meta.needs_document
     assert meta.reads_record <= META_COLUMNS.keys()
     assert book().rule(" ") is None
@@ -86,9 +87,10 @@ def test_columns_of_what_every_record_has() -> None:
     assert all(name == "id" or name.startswith("_") for name in META_COLUMNS.values())
 
 
-def test_filters_know_no_old_record() -> None:
-    """A filter reads `record` and `auth`; compiled ones are kept."""
+def test_conditions_know_no_old_record() -> None:
+    """A caller's condition reads `record` and `auth`; it is compiled once, whatever values are given beside it."""
     with pytest.raises(CelError):
-        book().filter("old.text == 'x'")
+        book().condition(cel("old.text == 'x'").key)
     made = book()
-    assert made.filter("record.flag") is made.filter("record.flag")
+    assert made.condition(cel("record.flag").key) is made.condition(cel("record.flag").key)
+    assert made.condition(eq("whole", 1).key) is made.condition(eq("whole", 2).key)

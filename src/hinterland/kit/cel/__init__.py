@@ -13,6 +13,19 @@ TYPE_CHECKING = False  # as in typing, which takes longer to import than all of 
 
 if TYPE_CHECKING:
     from hinterland.kit.cel.checking import check as check
+    from hinterland.kit.cel.conditions import Condition as Condition
+    from hinterland.kit.cel.conditions import and_ as and_
+    from hinterland.kit.cel.conditions import cel as cel
+    from hinterland.kit.cel.conditions import eq as eq
+    from hinterland.kit.cel.conditions import ge as ge
+    from hinterland.kit.cel.conditions import gt as gt
+    from hinterland.kit.cel.conditions import has as has
+    from hinterland.kit.cel.conditions import in_ as in_
+    from hinterland.kit.cel.conditions import le as le
+    from hinterland.kit.cel.conditions import lt as lt
+    from hinterland.kit.cel.conditions import ne as ne
+    from hinterland.kit.cel.conditions import not_ as not_
+    from hinterland.kit.cel.conditions import or_ as or_
     from hinterland.kit.cel.dialects import POSTGRES as POSTGRES
     from hinterland.kit.cel.dialects import SQLITE as SQLITE
     from hinterland.kit.cel.errors import CelError as CelError
@@ -41,6 +54,21 @@ else:  # the type checker knows the names above and no others
         __name__,
         {
             "hinterland.kit.cel.checking": ("check",),
+            "hinterland.kit.cel.conditions": (
+                "Condition",
+                "and_",
+                "cel",
+                "eq",
+                "ge",
+                "gt",
+                "has",
+                "in_",
+                "le",
+                "lt",
+                "ne",
+                "not_",
+                "or_",
+            ),
             "hinterland.kit.cel.dialects": ("POSTGRES", "SQLITE"),
             "hinterland.kit.cel.errors": ("CelError",),
             "hinterland.kit.cel.explaining": ("explain", "refusing"),

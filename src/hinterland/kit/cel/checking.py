@@ -18,7 +18,18 @@ from hinterland.kit.cel import operations
 from hinterland.kit.cel.errors import nearest
 from hinterland.kit.cel.functions import call
 from hinterland.kit.cel.numbers import are_numbers, comparable, element
-from hinterland.kit.cel.tree import FunctionCall, Index, Literal, Name, Node, Select, Sequence, fail
+from hinterland.kit.cel.tree import (
+    GIVEN,
+    FieldAccess,
+    FunctionCall,
+    Given,
+    Index,
+    Literal,
+    Name,
+    Node,
+    Sequence,
+    fail,
+)
 from hinterland.kit.cel.typed import Apply, Choice, Constant, HasValue, Item, Items, Logic, Member, Path, Typed
 from hinterland.kit.cel.types import (
     BOOL,
@@ -97,12 +108,14 @@ class Checker:
         if isinstance(node, FunctionCall):
             operator = _OPERATORS.get(node.function)
             return operator(self, node) if operator and not node.is_method else call(self, node)
-        if isinstance(node, Select):
+        if isinstance(node, FieldAccess):
             return self.select(node, node.operand, node.field)
         if isinstance(node, Literal):
             return _literal(node)
         if isinstance(node, Name):
             return self.name(node)
+        if isinstance(node, Given):
+            return Path(node, node.kind, GIVEN, (str(node.number),))
         if isinstance(node, Index):
             return self.index(node)
         assert isinstance(node, Sequence)

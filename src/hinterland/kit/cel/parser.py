@@ -5,7 +5,7 @@ from __future__ import annotations
 from hinterland.kit.cel import lexer
 from hinterland.kit.cel.errors import CelError
 from hinterland.kit.cel.lexer import Lexeme
-from hinterland.kit.cel.tree import FunctionCall, Index, Literal, Name, Node, Select, Sequence
+from hinterland.kit.cel.tree import FieldAccess, FunctionCall, Index, Literal, Name, Node, Sequence
 
 MAX_DEPTH = 64
 """How deep brackets and operators may be nested."""
@@ -162,7 +162,7 @@ class _Parser:
             raise self.unexpected("the name of a field")
         self.advance()
         if not self.is_at("("):
-            return self.made(Select(self.source, operand.start, token.end, operand, str(token.value)))
+            return self.made(FieldAccess(self.source, operand.start, token.end, operand, str(token.value)))
         arguments, end = self.arguments(")", depth)
         call = FunctionCall(self.source, operand.start, end, str(token.value), (operand, *arguments), is_method=True)
         return self.made(call)

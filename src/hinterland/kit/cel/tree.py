@@ -7,6 +7,10 @@ Every operator is a ``FunctionCall`` with the operator's sign as function (``&&`
 from __future__ import annotations
 
 from hinterland.kit.cel.errors import CelError
+from hinterland.kit.cel.types import Type
+
+GIVEN = "$"
+"""The variable that holds given values by number, as texts: no expression can name it."""
 
 
 class Node:
@@ -50,7 +54,7 @@ class Name(Node):
         self.name = name
 
 
-class Select(Node):
+class FieldAccess(Node):
     """``operand.field``."""
 
     __slots__ = ("field", "operand")
@@ -110,6 +114,20 @@ class FunctionCall(Node):
     def parts(self) -> tuple[Node, ...]:
         """The arguments."""
         return self.arguments
+
+
+class Given(Node):
+    """A value that is given beside the expression, the ``number``-th from 0; ``kind`` is its type.
+
+    Expressions that differ only in such values are checked and compiled once.
+    """
+
+    __slots__ = ("kind", "number")
+
+    def __init__(self, kind: Type, number: int) -> None:
+        super().__init__("?", 0, 1)
+        self.kind = kind
+        self.number = number
 
 
 def fail(node: Node, message: str, hint: str = "") -> CelError:

@@ -17,10 +17,11 @@ from hinterland.contract.identity import Principal, RecordId, is_record_id
 from hinterland.contract.records import Collection, CompiledCollection
 from hinterland.kit.cel.errors import CelError
 from hinterland.server.data import documents
-from hinterland.server.data.ordering import SqlOrder
-from hinterland.server.data.rules import Rule, RuleBook
+from hinterland.server.data.rules import ANY_ALIAS, Rule, RuleBook
+from hinterland.server.data.select.compiler import Compiler, Viewing
+from hinterland.server.data.select.order import SqlOrder
 from hinterland.server.storage.protocol import DialectName, StoredRecord
-from hinterland.server.storage.statements import RECORD_COLUMNS_OF_R, CollectionTable
+from hinterland.server.storage.statements import CollectionTable
 
 # Written in one way only: the path of a record is what its children are found by.
 _INTEGER_ID = re.compile(r"[1-9][0-9]{0,15}")
@@ -63,7 +64,7 @@ class Entry:
         try:
             rule = self.book.rule(text)
             if rule is not None and place not in _DECIDED_ALONE:
-                rule.check_sql()  # a list is one statement
+                rule.whole(ANY_ALIAS)  # a list is one statement
         except CelError as error:
             raise DeclarationError(f"collection {self.name!r}, rule {place}: {error}") from None
         return rule
@@ -73,12 +74,9 @@ class Entry:
         return SqlOrder(self.collection, sort, is_postgres=self.table.dialect == "postgres")
 
     @cached_property
-    def viewing(self) -> str:
-        """The statement of one record by its parent and id, if the view rule shows it; its values are the rule's."""
-        rule = self.rules["view"]
-        shown = rule.sql.text if rule is not None else "FALSE"
-        key = "r._parent = ? AND r.id = ?"
-        return f"SELECT {RECORD_COLUMNS_OF_R} FROM {self.table.name} r WHERE {key} AND ({shown})"
+    def viewing(self) -> Viewing:
+        """The statement of one record as the view rule shows it."""
+        return Viewing(self)
 
     @cached_property
     def definition(self) -> str:
@@ -174,6 +172,7 @@ class Catalogue:
                 raise DeclarationError(f"collection {collection.name!r} is declared twice")
             self.entries[collection.name] = Entry(collection, self.users_are_integer, dialect)
         self._link()
+        self.compile = Compiler(self).compile
         self.version = hashlib.sha256(msgspec.json.encode(list(collections), order="sorted")).hexdigest()[:16]
 
     def _link(self) -> None:

@@ -95,7 +95,7 @@ class Plan:
         """The record, if the caller can view it; where the database says so, a hidden one is not decoded."""
         rule = entry.rules["view"]
         if rule and rule.is_asked and not (self._is_free or key in self._mine or key in self.state):
-            return await self.state.seen(key, entry.viewing, rule.sql.bind({"auth": self.request.caller.as_auth()}))
+            return await self.state.seen(key, entry.viewing.sql, entry.viewing.rest(self.request.caller))
         record = await self._record(key)
         return record if record is not None and self._can_view(entry, record) else None
 

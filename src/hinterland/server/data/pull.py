@@ -6,8 +6,9 @@ is told as it was then, from the log, so that the log can be read on from there 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -17,11 +18,21 @@ from hinterland.contract.identity import Principal, RecordId
 from hinterland.contract.query import MAX_LIMIT
 from hinterland.contract.sync import MAX_COLLECTIONS, Pull, PullResult, Settled
 from hinterland.server.data import devices
-from hinterland.server.data.conditions import source
 from hinterland.server.data.cursors import CHANGED, Cursor, Cursors
+from hinterland.server.data.select.compiler import WIDTH, Statement
+from hinterland.server.data.select.question import Select, Window
 from hinterland.server.data.state import RecordKey
 from hinterland.server.data.views import Delta, SeenChange, Version, View, Views, change_text, version
-from hinterland.server.storage.protocol import PAGE_BYTES, Head, LogEntry, Snapshot, Storage, StoredRecord, octets
+from hinterland.server.storage.protocol import (
+    PAGE_BYTES,
+    Head,
+    LogEntry,
+    LogKey,
+    Snapshot,
+    Storage,
+    StoredRecord,
+    octets,
+)
 from hinterland.server.storage.reading import pause
 
 _LOG_PAGE = 500
@@ -60,7 +71,8 @@ class Puller:
         async with turn, self._storage.snapshot() as snapshot:
             head = await snapshot.head()
             start = await self._start(snapshot, head, views, cursor)
-            page = PullPage(snapshot, head, views, start.cursor, min(wish.limit, MAX_LIMIT))
+            asking = partial(self._views.catalogue.compile, caller=caller)
+            page = PullPage(snapshot, head, views, start.cursor, min(wish.limit, MAX_LIMIT), asking)
             await page.fill()
             settled = await _settled(snapshot, caller, wish.device, page)
         rest = PullResult(
@@ -103,8 +115,17 @@ def _check(wish: Pull) -> None:
 class PullPage:
     """One answer while it grows: `changes` as JSON texts up to `cursor`."""
 
-    def __init__(self, snapshot: Snapshot, head: Head, views: dict[str, View], cursor: Cursor, limit: int) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        head: Head,
+        views: dict[str, View],
+        cursor: Cursor,
+        limit: int,
+        compiled: Callable[[Select], Statement | None],
+    ) -> None:
         self.snapshot = snapshot
+        self._compiled = compiled
         self.head = head
         self.views = views
         self.cursor = cursor
@@ -137,48 +158,53 @@ class PullPage:
     # ------------------------------------------------------------ whole collections
 
     async def _send_whole(self, view: View) -> None:
-        records, has_more = await self._records(view, self.cursor.after, self.room)
-        for record in records:
+        records, is_cut = await self._records(view)
+        changed, has_more_changed = await self._changed(view)
+        ends = [[*records][-1]] if is_cut else []
+        ends += [changed[-1]] if has_more_changed else []
+        kept = [key for key, record in records.items() if record.revision <= self.cursor.revision]
+        keys = sorted(key for key in {*kept, *changed} if not ends or key <= min(ends))
+        for key in keys:
             if self.room <= 0:
-                break
-            seen = await self._as_it_was(view, record)
+                return
+            record = records.get(key)
+            was = record if record is not None and record.revision <= self.cursor.revision else None
+            seen = was or await self._as_it_was(view, *key)
             if seen is not None:
                 delta = Delta(seen.parent, seen.id, seen.revision, None, None)
                 self._add(change_text(SeenChange("create", view.text(Version(seen))), view.name, delta))
-            self._move(after=(record.parent, record.id))
-        if not has_more and (not records or self.cursor.after == (records[-1].parent, records[-1].id)):
+            self._move(after=key)
+        if not ends:
             self.complete.append(view.name)
             self._move(pending=self.cursor.pending[1:], after=None)
 
     def _move(self, **changes: Any) -> None:
         self.cursor = msgspec.structs.replace(self.cursor, **changes)
 
-    async def _records(
-        self, view: View, after: tuple[str, RecordId] | None, count: int
-    ) -> tuple[list[StoredRecord], bool]:
-        """The next records by key that are in the view, or were changed since the cursor's revision; and whether there
-        are more."""
-        condition = view.condition()
-        if condition is None:
-            return [], False
-        sql, parameters = condition
-        table = view.entry.table
-        key = ", ".join(f"r.{name}" for name in table.key)
-        sql = f"({sql} OR r._revision > ?)"
-        parameters = [*parameters, self.cursor.revision]
-        if after is not None:
-            sql, parameters = f"({key}) > (?, ?) AND {sql}", [*table.place(*after), *parameters]
-        origin = source(view.entry, view.private, view.auth)
-        sql = f"SELECT {origin.columns} FROM {origin.text} WHERE {sql} ORDER BY {key} LIMIT ?"
-        parameters = [*origin.parameters, *parameters, count + 1]
-        rows, is_cut = await self.snapshot.fetch_some(sql, parameters, origin.texts.of(count + 1))
-        return [StoredRecord(*row) for row in rows[:count]], is_cut or len(rows) > count
+    async def _records(self, view: View) -> tuple[dict[LogKey, StoredRecord], bool]:
+        """The next records that are in the view now, by their keys in order; and whether there are more."""
+        after, limit = self.cursor.after, self.room + 1
+        is_below = bool(view.entry.collection.parent)
+        place = after if is_below or after is None else after[1:]
+        select = Select(view.name, None, sort=("parent", "id") if is_below else (), window=Window(limit, after=place))
+        statement = self._compiled(select)
+        if statement is None:
+            return {}, False
+        sql, parameters, texts, _ = statement
+        rows, is_cut = await self.snapshot.fetch_some(sql, parameters, texts)
+        return {(row[0], row[1]): StoredRecord(*row[:WIDTH]) for row in rows}, is_cut or len(rows) == limit
 
-    async def _as_it_was(self, view: View, record: StoredRecord) -> StoredRecord | None:
-        """The record at the cursor's revision, if it was in the view."""
-        if record.revision <= self.cursor.revision:
-            return record
-        before = await self.snapshot.record_at(view.name, record.parent, record.id, self.cursor.revision)
+    async def _changed(self, view: View) -> tuple[list[LogKey], bool]:
+        """The keys of the next records that were changed since the cursor's revision; and whether there are more."""
+        if self.cursor.revision == self.head.revision:
+            return [], False
+        limit = self.room + 1
+        keys = await self.snapshot.changed(view.name, self.cursor.revision, self.cursor.after, limit)
+        return keys, len(keys) == limit
+
+    async def _as_it_was(self, view: View, parent: str, id: RecordId) -> StoredRecord | None:
+        """A record that was changed since, as it was at the cursor's revision, if it was in the view."""
+        before = await self.snapshot.record_at(view.name, parent, id, self.cursor.revision)
         return before if before is not None and view.sees(Version(before)) else None
 
     # ------------------------------------------------------------ the log

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any, NamedTuple
 
 from hinterland.contract.expressions import record_type
 from hinterland.contract.records import Collection
 from hinterland.kit.cel import operations
 from hinterland.kit.cel.checking import check
+from hinterland.kit.cel.conditions import Condition
 from hinterland.kit.cel.dialects import POSTGRES, SQLITE, Dialect
 from hinterland.kit.cel.metering import is_metered, multiplies, size
 from hinterland.kit.cel.parser import parse
@@ -19,9 +20,7 @@ from hinterland.kit.cel.seeking import is_seeking, terms_of
 from hinterland.kit.cel.sql import Sql, to_sql
 from hinterland.kit.cel.typed import Apply, Choice, HasValue, Item, Logic, Macro, Member, Path, Typed, reads, walk
 from hinterland.kit.cel.types import Environment, ObjectType
-
-META_COLUMNS = {"id": "id", "parent": "_parent", "created_at": "_created", "updated_at": "_updated",
-                "revision": "_revision"}  # fmt: skip
+from hinterland.server.storage.statements import META_COLUMNS
 
 # The statements of this program carry `?` on both databases; the PostgreSQL driver numbers them.
 _POSTGRES = Dialect(
@@ -31,12 +30,13 @@ _POSTGRES = Dialect(
     POSTGRES.templates,
     POSTGRES.elements,
 )
+ANY_ALIAS = "r0"  # of the outermost level of a statement
 DIALECTS = {"sqlite": SQLITE, "postgres": _POSTGRES}
 
 
-def column(name: str) -> str:
-    """The column of a field, qualified by the alias `r` of the record's table."""
-    return f'r."{META_COLUMNS.get(name, name)}"'
+def column(alias: str, name: str) -> str:
+    """The column of a field, qualified by the alias of the record's table."""
+    return f'{alias}."{META_COLUMNS.get(name, name)}"'
 
 
 _GROWING = frozenset({
@@ -88,28 +88,33 @@ class Rule:
         self.size = size(tree)
         self._dialect = dialect
         self._indexed = indexed
+        self._whole: dict[str, Sql] = {}
+        self._halves: dict[str, Halves] = {}
 
-    @cached_property
-    def sql(self) -> Sql:
-        """The condition over the columns of the table `r`."""
-        return to_sql(self.tree, self._dialect, column)
+    def whole(self, alias: str) -> Sql:
+        """The condition over the columns of the table that is called `alias`. Raises `CelError` where SQL can't say it
+        exactly."""
+        if alias not in self._whole:
+            self._whole[alias] = self._to_sql(self.tree, alias)
+        return self._whole[alias]
 
-    def check_sql(self) -> None:
-        """Raises `CelError` where SQL can't say the rule exactly."""
-        self.sql  # noqa: B018 - compiled here, and kept
+    def halves(self, alias: str) -> Halves:
+        """What of it is asked of the record in the table that is called `alias`."""
+        if alias not in self._halves:
+            terms = [term for term in terms_of(self.tree) if "record" in term.variables]
+            sought = [term for term in terms if is_seeking(term, self._indexed)]
+            tested = [term for term in terms if term not in sought]
+            self._halves[alias] = Halves(self._joined(sought, alias), self._joined(tested, alias))
+        return self._halves[alias]
 
-    @cached_property
-    def halves(self) -> Halves:
-        """What of it is asked of the record."""
-        terms = [term for term in terms_of(self.tree) if "record" in term.variables]
-        sought = [term for term in terms if is_seeking(term, self._indexed)]
-        return Halves(self._joined(sought), self._joined([term for term in terms if term not in sought]))
-
-    def _joined(self, terms: Sequence[Typed]) -> Sql | None:
+    def _joined(self, terms: Sequence[Typed], alias: str) -> Sql | None:
         if not terms:
             return None
         tree = terms[0] if len(terms) == 1 else Logic(self.tree.origin, True, tuple(terms))
-        return to_sql(tree, self._dialect, column)
+        return self._to_sql(tree, alias)
+
+    def _to_sql(self, tree: Typed, alias: str) -> Sql:
+        return to_sql(tree, self._dialect, partial(column, alias))
 
     @cached_property
     def parts(self) -> RuleOperands:
@@ -131,23 +136,26 @@ class Rule:
 
 
 class RuleBook:
-    """The compiler for one collection's expressions; filters are kept in a bounded cache."""
+    """The compiler for one collection's expressions; conditions of callers are kept in a bounded cache."""
 
     def __init__(self, collection: Collection, auth: ObjectType, dialect_name: str) -> None:
         self._dialect = DIALECTS[dialect_name]
         self.indexed = _indexed(collection)
         record, old = record_type(collection), record_type(collection, nullable=True)
         self._rule = Environment({"record": record, "old": old, "auth": auth})
-        self._filter = Environment({"record": record, "auth": auth})
-        self.filter = lru_cache(maxsize=256)(self._compile_filter)
+        self._condition = Environment({"record": record, "auth": auth})
+        self.kinds = record.fields
+        self.condition = lru_cache(maxsize=256)(self._compile_condition)
+        """The compiled condition of a key (`kit.cel.conditions`). Raises `CelError`."""
 
     def rule(self, text: str) -> Rule | None:
         """A declared rule; None (administrators only) for an empty one. Raises `CelError`."""
         return Rule(text, check(parse(text), self._rule), self._dialect, self.indexed) if text.strip() else None
 
-    def _compile_filter(self, text: str) -> Rule:
-        rule = Rule(text, check(parse(text), self._filter), self._dialect, self.indexed)
-        rule.check_sql()
+    def _compile_condition(self, key: tuple[Any, ...]) -> Rule:
+        node = Condition(key).node()
+        rule = Rule(node.text, check(node, self._condition), self._dialect, self.indexed)
+        rule.whole(ANY_ALIAS)
         return rule
 
 

@@ -8,26 +8,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 import msgspec
 
-from hinterland.contract.errors import Refusal
 from hinterland.contract.events import ChangeKind
 from hinterland.contract.identity import Principal, RecordId
 from hinterland.kit.cel.equalities import Equalities, Equality, equalities, lightest
-from hinterland.kit.cel.errors import CelError
 from hinterland.kit.cel.metering import METER, Meter, OverBudget
 from hinterland.kit.cel.predicates import Predicate
 from hinterland.server.data import documents
 from hinterland.server.data.catalogue import Catalogue, Entry
-from hinterland.server.data.conditions import Asked, joined, visible
 from hinterland.server.data.rules import Rule, RuleOperands
+from hinterland.server.data.select.visibility import filtering
 from hinterland.server.storage.protocol import StoredRecord
 
-_LONGEST_FILTER = 4_000
 _SIMPLE_SIZE = 100  # parts of a filter, about ten microseconds
 
 
@@ -134,7 +130,6 @@ class View:
         listing = entry.rules["list"]
         self._rules = [rule for rule in (None if caller.is_admin else listing, filter) if rule and not rule.is_true]
         self._tests = [(rule, rule.parts) for rule in self._rules]
-        self._listing = None if caller.is_admin else listing
         self._filter = filter
         self._steps = 0 if filter is None else filter.size
         self.is_costly = self._steps > _SIMPLE_SIZE or any(rule.is_metered for rule in self._rules)
@@ -216,16 +211,6 @@ class View:
             return SeenChange("delete" if after is None else "left")
         return None
 
-    def condition(self) -> tuple[str, list[Any]] | None:
-        """The view as an SQL condition over the table `r`, with its parameters; None where it holds no record."""
-        if self._is_empty:
-            return None
-        asked = Asked([], [])
-        if self._filter is not None:
-            asked.add_filter(self._filter, self.auth)
-        terms = visible(self._listing, self.auth, asked)
-        return joined(terms, " AND ") if terms else ("TRUE", [])
-
 
 def change_head(kind: ChangeKind, collection: str, delta: Delta) -> str:
     """A ChangeEvent as JSON text, without its record and its closing brace; ids, names and parents have no character
@@ -252,7 +237,7 @@ class Views:
     def of(self, caller: Principal, collection: str, filter: str = "") -> View:
         """The view of `caller`. Raises `unknown_collection`, `invalid_query` and, for hidden fields, `forbidden`."""
         entry = self.catalogue[collection]
-        rule = filter_rule(entry, caller, filter) if filter.strip() else None
+        rule = entry.book.condition(filtering(entry, caller, filter).key) if filter.strip() else None
         key = self._key(entry, caller, rule)
         view = self._views.get(key)
         if view is None:
@@ -264,21 +249,3 @@ class Views:
         variables = {"auth": caller.as_auth()}
         read = tuple(rule.auth_key(variables) for rule in (*own, filter) if rule is not None)
         return (entry.name, filter.text if filter is not None else "", caller.is_admin, read)
-
-
-def filter_rule(entry: Entry, caller: Principal, text: str) -> Rule:
-    """A caller's filter, compiled. Raises `invalid_query`, and `forbidden` where it reads a field hidden from them."""
-    if len(text) > _LONGEST_FILTER:
-        raise Refusal("invalid_query", f"the filter is longer than {_LONGEST_FILTER:,} characters")
-    try:
-        rule = entry.book.filter(text)
-    except CelError as error:
-        raise Refusal("invalid_query", f"filter: {error}") from None
-    refuse_hidden(entry, rule.reads_record & entry.hidden(caller))
-    return rule
-
-
-def refuse_hidden(entry: Entry, names: AbstractSet[str]) -> None:
-    """Raises `forbidden` for `names` of fields that are hidden from the caller who filters or sorts by them."""
-    if names:
-        raise Refusal("forbidden", f"{', '.join(sorted(names))} of {entry.name} can't be used to filter or sort")

@@ -105,10 +105,9 @@ def lightened(sql: str, texts: Texts) -> str:
     light = (
         f"CASE WHEN {is_large} THEN '{_LEFT_OUT}' ELSE {body} END, CASE WHEN {is_large} THEN NULL ELSE {private} END"
     )
-    before, texts_found, after = sql.partition(f"{body}, {private}")
-    if not texts_found:  # without them there is no bound
-        raise ValueError(f"{body}, {private} don't stand side by side in {sql}")
-    return f"{before}{light}{after}"
+    if f"{body}, {private}" not in sql:  # without them there is no bound
+        raise ValueError(f"{body}, {private} are not side by side in {sql}")
+    return sql.replace(f"{body}, {private}", light)
 
 
 @lru_cache(maxsize=2_000)

@@ -94,6 +94,10 @@ class LogPage(list[LogEntry]):
         self.is_last = is_last
 
 
+LogKey = tuple[str, RecordId]
+"""The parent and the id of a record."""
+
+
 class Since(NamedTuple):
     """Whose changes a record had: `newest`, the latest timestamp of those of others (None: there are none), and whether
     there are any of one's `own` origin."""
@@ -155,6 +159,11 @@ class Snapshot(Protocol):
     ) -> LogPage:
         """Changes with a revision beyond `after` (and not beyond `through`), about `limit` of them or as many as hold
         `PAGE_BYTES`, ending at a commit's end. Those of other `collections` come without their records."""
+        ...
+
+    async def changed(self, collection: str, revision: int, after: LogKey | None, limit: int) -> list[LogKey]:
+        """The keys of the collection's records that were changed beyond `revision`, in order from `after` on, at most
+        `limit`. The work grows with the changes since then."""
         ...
 
     async def history(self, collection: str, parent: str, id: RecordId, after: int) -> LogPage:

@@ -10,7 +10,7 @@ from typing import Any
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import RecordId
 from hinterland.server.storage import statements
-from hinterland.server.storage.protocol import PAGE_BYTES, Head, LogEntry, LogPage, Since, StoredRecord, Texts
+from hinterland.server.storage.protocol import PAGE_BYTES, Head, LogEntry, LogKey, LogPage, Since, StoredRecord, Texts
 from hinterland.server.storage.statements import LOG_AFTER, LOG_TEXTS, CollectionTable
 from hinterland.server.storage.system import SYSTEM_TABLES, Row
 
@@ -104,6 +104,15 @@ class Reads(ABC):
         entries = [self._entry(row) for row in rows]
         whole = [entry._replace(after=await self._after(entry, later)) for entry, later in _with_later(entries)]
         return LogPage(whole, is_last=not is_cut and len(rows) < LOG_TEXTS.rows)
+
+    async def changed(self, collection: str, revision: int, after: LogKey | None, limit: int) -> list[LogKey]:
+        """The keys of the records that were changed beyond `revision`, in order from `after` on."""
+        table = self.table(collection)
+        if after is None:
+            rows = await self.fetch(table.changed, (revision, collection, limit))
+        else:
+            rows = await self.fetch(table.changed_after, (revision, collection, *after, limit))
+        return [(parent, id) for parent, id in rows]
 
     async def since(self, collection: str, parent: str, id: RecordId, after: int, origin: str) -> Since:
         """Whose the changes of one record beyond revision `after` are."""

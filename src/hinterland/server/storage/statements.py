@@ -29,6 +29,8 @@ _TYPES: dict[DialectName, dict[str, str]] = {
                  "blob": "bytea", "json": "jsonb"},
 }  # fmt: skip
 
+META_COLUMNS = {"id": "id", "parent": "_parent", "created_at": "_created", "updated_at": "_updated",
+                "revision": "_revision"}  # fmt: skip
 RECORD_NAMES = ("_parent", "id", "_revision", "_created", "_updated", "_body", "_private")
 RECORD_COLUMNS = ", ".join(RECORD_NAMES)
 RECORD_COLUMNS_OF_R = ", ".join(f"r.{name}" for name in RECORD_NAMES)  # where the table is called r, as in rules
@@ -95,6 +97,10 @@ class CollectionTable:
         self.update = f"UPDATE {self.name} SET {changed} {where}"
         self.delete = f"DELETE FROM {self.name} {where}"
         self.get = f"SELECT {RECORD_COLUMNS} FROM {self.name} {where}"
+        # The log has ids as texts.
+        id = "CAST(id AS BIGINT)" if self.is_integer else "id"
+        self.changed = CHANGED.format(id=id, place="")
+        self.changed_after = CHANGED.format(id=id, place=f" AND (parent, {id}) > (?, ?)")
         self.below = (
             f"SELECT {RECORD_COLUMNS_OF_R} FROM {self.name} r "
             "WHERE r._parent <= ? AND (r._parent, r.id) > (?, ?) ORDER BY r._parent, r.id LIMIT ?"
@@ -145,6 +151,8 @@ class CollectionTable:
 
     def _ordered(self, name: str) -> str:
         """A field in an index, null first on both databases, as lists are ordered."""
+        if name in META_COLUMNS:
+            return META_COLUMNS[name]
         return quote(name) + (" NULLS FIRST" if self.dialect == "postgres" else "")
 
     def index_ddl(self, name: str) -> list[str]:
@@ -227,6 +235,11 @@ DECLARE = (
 )
 INSERT_LOG = f"INSERT INTO _log ({LOG_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 LOG_AFTER = f"SELECT {LOG_COLUMNS} FROM _log WHERE revision > ? AND revision <= ? ORDER BY revision LIMIT ?"
+# The changes are read by revision alone: by the index over records, all of the collection's would be.
+CHANGED = (
+    "WITH later AS MATERIALIZED (SELECT collection, parent, id FROM _log WHERE revision > ?) "
+    "SELECT DISTINCT parent, {id} FROM later WHERE collection = ?{place} ORDER BY parent, {id} LIMIT ?"
+)
 LOG_OF_RECORD = (
     f"SELECT {LOG_COLUMNS} FROM _log WHERE collection = ? AND parent = ? AND id = ? AND revision > ? "
     "ORDER BY revision LIMIT ?"

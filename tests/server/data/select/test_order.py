@@ -10,7 +10,8 @@ import pytest
 
 from hinterland.contract.fields import Boolean, Bytes, Integer, Json, List, Text
 from hinterland.contract.records import Collection
-from hinterland.server.data.ordering import SqlOrder
+from hinterland.server.data.select.order import SqlOrder
+from hinterland.server.data.select.question import Select, Window
 from tests.server.refused import refused
 
 ITEMS = Collection(
@@ -32,10 +33,10 @@ def forged(cursor: str, *values: Any) -> str:
 
 def test_orders() -> None:
     """A list is ordered by each name in turn, and by id in the direction of the last; null comes first."""
-    assert order().sql == 'r."id"'
-    assert order("text", "-whole").sql == 'r."text", r."whole" DESC, r."id" DESC'
-    assert order("-id", "text").sql == 'r."id" DESC'
-    assert order("-text", "created_at", is_postgres=True).sql == 'r."text" DESC NULLS LAST, r."_created", r."id"'
+    assert order().by("r") == 'r."id"'
+    assert order("text", "-whole").by("r") == 'r."text", r."whole" DESC, r."id" DESC'
+    assert order("-id", "text").by("r") == 'r."id" DESC'
+    assert order("-text", "created_at", is_postgres=True).by("r") == 'r."text" DESC NULLS LAST, r."_created", r."id"'
 
 
 @pytest.mark.parametrize("name", ["what", "bytes", "any", "tags", "-what", "--text"])
@@ -49,9 +50,7 @@ def test_places() -> None:
     """A cursor names the place that it was made for, whatever kind its values are."""
     made = order("flag", "-text")
     for values in ((True, "a", "x"), (None, None, "x"), (False, "", "x")):
-        cursor = made.cursor(values)
-        _, parameters = made.after(cursor)
-        assert set(parameters) == {value for value in values if value is not None}
+        assert made.place(made.cursor(values)) == values
 
 
 @pytest.mark.parametrize(
@@ -63,7 +62,7 @@ def test_forged_places(values: tuple[Any, ...]) -> None:
     made = order("text")
     cursor = forged(made.cursor(("a", "x")), *values)
     with refused("invalid_cursor"):
-        made.after(cursor)
+        made.place(cursor)
 
 
 def test_refusals_are_not_shared() -> None:
@@ -71,6 +70,33 @@ def test_refusals_are_not_shared() -> None:
     refusals = []
     for _ in range(2):
         with refused("invalid_cursor") as caught:
-            order().after("x")
+            order().place("x")
         refusals.append(caught.value)
     assert refusals[0] is not refusals[1]
+
+
+SPANS: list[tuple[tuple[str, ...], tuple[Any, ...], list[str]]] = [
+    ((), ("x",), ['r."id" > ?']),
+    (("-id",), ("x",), ['r."id" < ?']),
+    (("whole",), (1, "x"), ['(r."whole", r."id") > (?, ?)']),
+    (("whole",), (None, "x"), ['r."whole" IS NULL AND r."id" > ?', 'r."whole" IS NOT NULL']),
+    (("-whole",), (1, "x"), ['(r."whole", r."id") < (?, ?)', 'r."whole" IS NULL']),
+    (("-whole",), (None, "x"), ['r."whole" IS NULL AND r."id" < ?']),
+    (("-created_at",), ("t", "x"), ['(r."_created", r."id") < (?, ?)']),
+    (
+        ("whole", "-text"),
+        (1, "a", "x"),
+        ['r."whole" >= ? AND (r."whole" > ? OR ((r."text" < ? OR r."text" IS NULL) OR (r."text" = ? AND r."id" < ?)))'],
+    ),
+]
+
+
+@pytest.mark.parametrize(("sort", "values", "spans"), SPANS)
+def test_what_is_beyond_a_place(sort: tuple[str, ...], values: tuple[Any, ...], spans: list[str]) -> None:
+    """What follows a place is one range of the first key, which a search in its index begins with; or two, where both
+    values and nulls follow."""
+    assert [span.text for span in order(*sort).spans("r", values)] == spans
+    window = Window(after=values)
+    for span in order(*sort).spans("r", values):
+        bound = [value for bind in span.binds for value in bind(Select("items", window=window), None)]
+        assert len(bound) == span.text.count("?")

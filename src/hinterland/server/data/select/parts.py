@@ -1,0 +1,60 @@
+"""Parts of a statement: SQL text, and what binds its parameters when somebody asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+from hinterland.kit.cel.sql import Sql
+from hinterland.kit.cel.tree import GIVEN
+from hinterland.server.data.select.question import Select, Window
+
+Bind = Callable[[Select, Any], Sequence[Any]]
+"""From the question and the caller's `auth` to the values of some parameters, in order."""
+
+
+class SqlPart(NamedTuple):
+    """A part of a statement; parameters stand as `?`."""
+
+    text: str
+    binds: tuple[Bind, ...] = ()
+
+
+NOTHING = SqlPart("FALSE")
+
+
+def joined(parts: Iterable[SqlPart], operator: str) -> SqlPart:
+    """Parts as one, with `operator`, such as " AND ", between them."""
+    found = [*parts]
+    return SqlPart(operator.join([part.text for part in found]), tuple([bind for part in found for bind in part.binds]))
+
+
+def filled(template: str, *parts: SqlPart) -> SqlPart:
+    """A template with parts in its `{}`, in order."""
+    return SqlPart(
+        template.format(*[part.text for part in parts]), tuple([bind for part in parts for bind in part.binds])
+    )
+
+
+def limited(part: SqlPart, window: Window) -> SqlPart:
+    """A SELECT of the rows of a window."""
+    if window.limit is None:
+        return part
+    if not window.offset:
+        return SqlPart(f"{part.text} LIMIT ?", (*part.binds, lambda select, auth: (select.window.limit,)))
+    bind: Bind = lambda select, auth: (select.window.limit, select.window.offset)  # noqa: E731
+    return SqlPart(f"{part.text} LIMIT ? OFFSET ?", (*part.binds, bind))
+
+
+def by_rule(sql: Sql) -> SqlPart:
+    """A rule's SQL, whose parameters depend on the caller."""
+    if not sql.parameters:
+        return SqlPart(f"({sql.text})")
+    return SqlPart(f"({sql.text})", (lambda select, auth: sql.bind({"auth": auth}),))
+
+
+def by_condition(sql: Sql, number: int) -> SqlPart:
+    """The SQL of the question's condition with this number."""
+    if not sql.parameters:
+        return SqlPart(f"({sql.text})")
+    return SqlPart(f"({sql.text})", (lambda select, auth: sql.bind({"auth": auth, GIVEN: select.where[number].given}),))

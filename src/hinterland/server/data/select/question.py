@@ -1,0 +1,50 @@
+"""A question to a collection, as a frozen value: which records, in which order, which part of them, and in what shape.
+
+It says nothing of a caller or a database: `compiler` adds each collection's rules and makes one statement of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+from hinterland.kit.cel.conditions import Condition
+
+
+class Window(NamedTuple):
+    """The part of the ordered records that is wanted: those beyond `after` (the values of the order's keys), without
+    the first `offset`, at most `limit`."""
+
+    limit: int | None = None
+    offset: int = 0
+    after: tuple[Any, ...] | None = None
+
+    @property
+    def structure(self) -> tuple[Any, ...]:
+        """What a statement's text depends on."""
+        nulls = None if self.after is None else tuple([value is None for value in self.after])
+        return (self.limit is None, self.offset > 0, nulls)
+
+
+class Select(NamedTuple):
+    """The records of `collection` below the record path `parent` (None: below all parents) that the rule of `action`
+    shows and every condition of `where` lets through, in the order of `sort` (names, `-` before one for descending).
+
+    Without `fields` a row is a whole record; else it holds the named ones. `total`: how many records there are in all
+    windows is said "beside" each row, or "alone".
+    """
+
+    collection: str
+    parent: str | None = ""
+    where: tuple[Condition, ...] = ()
+    sort: tuple[str, ...] = ()
+    window: Window = Window()
+    action: Literal["list", "view"] = "list"
+    fields: tuple[str, ...] = ()
+    total: Literal["", "beside", "alone"] = ""
+
+    @property
+    def structure(self) -> tuple[Any, ...]:
+        """What a statement's text depends on: Selects with equal structures differ only in values."""
+        keys = tuple([condition.key for condition in self.where])
+        shape = (self.action, self.fields, self.total)
+        return (self.collection, self.parent is None, keys, self.sort, self.window.structure, shape)

@@ -1,0 +1,130 @@
+"""What a caller may see of a collection, as SQL: the rule of an action, what is asked beside it, and private fields.
+
+Nothing that a caller asks is worked out on a record hidden from them: the time that it takes would tell what is in it.
+Databases evaluate the terms of a WHERE in any order; CASE is evaluated in the written order on both. Comparisons that
+an index answers are outside of it, or lists would not find their records: they narrow the search by a given value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hinterland.contract.errors import Refusal
+from hinterland.kit.cel.conditions import Condition, cel
+from hinterland.kit.cel.errors import CelError
+from hinterland.kit.cel.predicates import Predicate
+from hinterland.kit.cel.tree import GIVEN
+from hinterland.server.data.rules import Rule
+from hinterland.server.data.select.parts import NOTHING, SqlPart, by_condition, by_rule, filled, joined
+from hinterland.server.data.select.question import Select
+
+if TYPE_CHECKING:
+    from hinterland.contract.identity import Principal
+    from hinterland.server.data.catalogue import Entry
+
+_LONGEST_FILTER = 4_000
+
+
+class RecordSource(NamedTuple):
+    """Where records are read from: what follows FROM, and the column of their private text."""
+
+    part: SqlPart
+    private: str
+
+
+def source(entry: Entry, alias: str, *, is_free: bool) -> RecordSource:
+    """The records, with the text of their private fields where the caller sees one of these, and without it elsewhere:
+    where a page ends must not tell how long a hidden text is."""
+    table = f"{entry.table.name} {alias}"
+    if is_free or not entry.private:
+        return RecordSource(SqlPart(table), f"{alias}._private")
+    rules = [rule for rule in dict.fromkeys(entry.private.values()) if rule is not None]
+    sees_one = joined([by_rule(rule.whole(alias)) for rule in rules], " OR ") if rules else NOTHING
+    shown = f"(SELECT {alias}.*, CASE WHEN {{}} THEN {alias}._private END AS _shown FROM {table}) {alias}"
+    return RecordSource(filled(shown, sees_one), f"{alias}._shown")
+
+
+class Asked(NamedTuple):
+    """What is asked for: what is `sought` in an index, and what is `tested` record by record."""
+
+    sought: list[SqlPart]
+    tested: list[SqlPart]
+
+    def beyond(self, span: SqlPart, *, is_sought: bool) -> Asked:
+        """The same, of the records in a span of the order."""
+        own = ([*self.sought, span], self.tested) if is_sought else (self.sought, [*self.tested, span])
+        return Asked(*own)
+
+
+def asked_of(entry: Entry, alias: str, select: Select, above: SqlPart | None = None) -> Asked:
+    """What `select` asks of the collection's records; those below it are found by what is `above`, if anything is."""
+    asked = Asked([], [])
+    if above is not None:
+        asked.sought.append(above)
+    elif select.parent is not None and entry.collection.parent:
+        asked.sought.append(SqlPart(f"{alias}._parent = ?", (lambda select, auth: (select.parent,),)))
+    for number, condition in enumerate(select.where):
+        for half, parts in zip(entry.book.condition(condition.key).halves(alias), asked, strict=True):
+            if half is not None:
+                parts.append(by_condition(half, number))
+    return asked
+
+
+def visible(rule: Rule | None, alias: str, asked: Asked) -> list[SqlPart]:
+    """The terms of a WHERE for the records that are `asked` for and that `rule` (None: no rule is asked) shows."""
+    if rule is None or "record" not in rule.tree.variables:
+        return [*asked.sought, *asked.tested]
+    own = [by_rule(sql) for sql in rule.halves(alias) if sql is not None]
+    if not asked.tested:
+        return [*asked.sought, *own]
+    found = own[:1] if rule.halves(alias).sought is not None else []
+    both = filled("CASE WHEN {} THEN {} ELSE FALSE END", joined(own, " AND "), joined(asked.tested, " AND "))
+    return [*asked.sought, *found, both]
+
+
+Gate = Callable[[Select, Any], bool]
+"""Whether the parts of a rule or condition that read nothing of a record are true; asked with the caller's `auth`."""
+
+
+def gates_of(entry: Entry, select: Select, *, is_free: bool) -> tuple[Gate, ...]:
+    """What must hold for any record to be shown."""
+    gates: list[Gate] = []
+    if not is_free:
+        rule = entry.rules[select.action]
+        if rule is None:
+            return ((lambda select, auth: False),)
+        gates += [partial(_is_rule_open, test) for test in rule.parts.of_auth]
+    for number, condition in enumerate(select.where):
+        tests = entry.book.condition(condition.key).parts.of_auth
+        gates += [partial(_is_condition_open, test, number) for test in tests]
+    return tuple(gates)
+
+
+def _is_rule_open(test: Predicate, select: Select, auth: Any) -> bool:
+    return test({"auth": auth}) is True
+
+
+def _is_condition_open(test: Predicate, number: int, select: Select, auth: Any) -> bool:
+    return test({"auth": auth, GIVEN: select.where[number].given}) is True
+
+
+def filtering(entry: Entry, caller: Principal, text: str) -> Condition:
+    """A caller's filter. Raises `invalid_query`, and `forbidden` where it reads a field hidden from them."""
+    if len(text) > _LONGEST_FILTER:
+        raise Refusal("invalid_query", f"the filter is longer than {_LONGEST_FILTER:,} characters")
+    condition = cel(text)
+    try:
+        rule = entry.book.condition(condition.key)
+    except CelError as error:
+        raise Refusal("invalid_query", f"filter: {error}") from None
+    refuse_hidden(entry, rule.reads_record & entry.hidden(caller))
+    return condition
+
+
+def refuse_hidden(entry: Entry, names: AbstractSet[str]) -> None:
+    """Raises `forbidden` for `names` of fields that are hidden from the caller who filters or sorts by them."""
+    if names:
+        raise Refusal("forbidden", f"{', '.join(sorted(names))} of {entry.name} can't be used to filter or sort")
