@@ -74,3 +74,14 @@ def test_what_no_index_holds() -> None:
         with pytest.raises(ValueError, match="can't be unique or indexed"):
             Collection(name="things", fields={"x": field})
     assert limits({"x": Bytes(unique=True)}, ()) == {"x": INDEXED_BYTES}
+
+
+def test_what_the_server_says_in_an_index() -> None:
+    """Times and revision may be in a group of an index, or alone; another field alone says so itself, and the id and
+    unknown names are refused."""
+    fields: dict[str, AnyField] = {"x": Text()}
+    groups = (("created_at",), ("x", "updated_at"), ("revision", "x"))
+    assert limits(fields, Collection(name="things", fields=fields, indexes=groups).indexes) == {"x": 2_000}
+    for group, message in (("x",), "index=True"), (("x", "id"), "can be indexed"), (("parent",), "two or more"):
+        with pytest.raises(ValueError, match=message):
+            Collection(name="things", fields=fields, indexes=(group,))

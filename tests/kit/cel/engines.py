@@ -17,7 +17,7 @@ from celpy.adapter import json_to_cel
 from celpy.evaluation import CELEvalError
 
 from hinterland.kit.cel.dialects import POSTGRES, SQLITE, Dialect
-from hinterland.kit.cel.sql import Sql, to_sql
+from hinterland.kit.cel.sql import Resolver, Sql, to_sql
 from hinterland.kit.cel.typed import Typed
 from hinterland.kit.cel.types import BOOL, BYTES, DOUBLE, DYN, INT, INT64, STRING, TIMESTAMP, ListType, Type
 from tests.kit.cel.schema import AUTH_FIELDS, FIELDS
@@ -44,13 +44,15 @@ def stored(value: object, kind: Type) -> object:
     return int(value) if kind is INT64 and isinstance(value, str) else value
 
 
-def _statement(trees: Sequence[Typed], dialect: Dialect, variables: Record) -> tuple[str, list[object]]:
+def _statement(
+    trees: Sequence[Typed], dialect: Dialect, variables: Record, resolver: Resolver
+) -> tuple[str, list[object]]:
     """One statement that asks for the exact value of every tree and whether WHERE would let a row through."""
     columns: list[str] = []
     parameters: list[object] = []
     for tree in trees:
         for is_exact in (True, False):
-            sql: Sql = to_sql(tree, dialect, column, start=len(parameters) + 1, is_exact=is_exact)
+            sql: Sql = to_sql(tree, dialect, resolver, start=len(parameters) + 1, is_exact=is_exact)
             columns.append(f"({sql.text})" if is_exact else f"({sql.text}) IS TRUE")
             parameters += sql.bind(variables)
     return f"SELECT {', '.join(columns)} FROM r ORDER BY r._n", parameters
@@ -79,9 +81,11 @@ class SqliteRecords:
         rows = [(n, *(stored(record.get(name), FIELDS[name]) for name in FIELDS)) for n, record in enumerate(records)]
         self.connection.executemany(f"INSERT INTO r VALUES ({places})", rows)
 
-    def answers(self, trees: Sequence[Typed], variables: Record) -> list[list[tuple[Answer, bool]]]:
+    def answers(
+        self, trees: Sequence[Typed], variables: Record, resolver: Resolver = column
+    ) -> list[list[tuple[Answer, bool]]]:
         """For each record, for each tree: its value, and whether WHERE lets the row through."""
-        text, parameters = _statement(trees, SQLITE, variables)
+        text, parameters = _statement(trees, SQLITE, variables, resolver)
         return _answers(self.connection.execute(text, parameters).fetchall())
 
 
@@ -111,9 +115,11 @@ class PostgresRecords:
         rows = [(n, *(stored(record.get(name), FIELDS[name]) for name in FIELDS)) for n, record in enumerate(records)]
         await self.connection.executemany(f"INSERT INTO r VALUES ({places})", rows)
 
-    def answers(self, trees: Sequence[Typed], variables: Record) -> list[list[tuple[Answer, bool]]]:
+    def answers(
+        self, trees: Sequence[Typed], variables: Record, resolver: Resolver = column
+    ) -> list[list[tuple[Answer, bool]]]:
         """For each record, for each tree: its value, and whether WHERE lets the row through."""
-        text, parameters = _statement(trees, POSTGRES, variables)
+        text, parameters = _statement(trees, POSTGRES, variables, resolver)
         return _answers(self.runner.run(self.connection.fetch(text, *parameters)))
 
     def plan(self, index: str, text: str, parameters: Sequence[object]) -> str:

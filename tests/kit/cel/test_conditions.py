@@ -35,7 +35,7 @@ PAIRS: list[tuple[Condition, str]] = [
     (has("key"), "has(record.key)"),
     (not_(eq("key", "a")), "!(record.key == 'a')"),
     (and_(eq("key", "a"), cel("record.count > 1")), "record.key == 'a' && record.count > 1"),
-    (or_(eq("count", 3), eq("key", "a"), eq("count", 7)), "record.count == 3 || record.key == 'a' || record.count == 7"),
+    (or_(eq("count", 3), eq("key", "a"), has("big")), "record.count == 3 || record.key == 'a' || has(record.big)"),
     (and_(eq("key", "a")), "record.key == 'a'"),
 ]  # fmt: skip
 RECORDS: list[dict[str, Any]] = [

@@ -54,7 +54,7 @@ _LITERALS = {"bool": BOOL, "double": DOUBLE, "string": STRING, "bytes": BYTES, "
 
 def check(node: Node, environment: Environment, expected: Type = BOOL) -> Typed:
     """The checked tree of an expression whose value is a ``expected``; ``CelError`` if it is not or cannot be exact."""
-    tree = Checker(environment).value(node)
+    tree = Checker(environment).value(node, expected)
     if tree.type is not expected and not (is_integer(tree.type) and is_integer(expected)):
         raise fail(node, f"this is {tree.type.phrase}, but {expected.phrase} is needed", _condition_hint(tree))
     return tree
@@ -75,22 +75,24 @@ class Checker:
 
     # ------------------------------------------------------------------ values
 
-    def value(self, node: Node) -> Typed:
-        """A node that is a scalar or a list."""
+    def value(self, node: Node, wanted: Type | None = None) -> Typed:
+        """A node that is a scalar or a list; what may hold anything is read as ``wanted``."""
         tree = self.any(node)
+        if tree.type is DYN and wanted is not None:
+            return read_as(tree, wanted)
         if tree.type is NULL:
             raise fail(node, "null can only be compared with == and !=")
         if isinstance(tree.type, ObjectType):
             hint = f"name one of its fields: {', '.join(sorted(tree.type.fields)[:10])}"
             raise fail(node, f"{tree.text} is an object and has no value of its own", hint)
         if tree.type is DYN:
-            hint = "declare a field of a definite kind for what a rule must read"
-            raise fail(node, f"{tree.text} may hold anything; only has() and comparison with null are possible", hint)
+            hint = "compare it with a string, a number or a bool, or declare a field of a definite kind"
+            raise fail(node, f"{tree.text} may hold anything, so its type is not known here", hint)
         return tree
 
-    def scalar(self, node: Node) -> Typed:
-        """A node that is a scalar."""
-        tree = self.value(node)
+    def scalar(self, node: Node, wanted: Type | None = None) -> Typed:
+        """A node that is a scalar; what may hold anything is read as ``wanted``."""
+        tree = self.value(node, wanted)
         if isinstance(tree.type, ListType):
             hint = 'use "in", size(), exists() or all()'
             raise fail(node, f"{tree.text} is a list and cannot be compared or computed with", hint)
@@ -99,6 +101,8 @@ class Checker:
     def boolean(self, node: Node) -> Typed:
         """A node that is a bool."""
         tree = self.any(node)
+        if tree.type is DYN:
+            return read_as(tree, BOOL)
         if tree.type is not BOOL:
             raise fail(node, f"{node.text} is {tree.type.phrase}, but a bool is needed", _condition_hint(tree))
         return tree
@@ -134,21 +138,24 @@ class Checker:
     def select(self, node: Node, operand: Node, field: str) -> Path:
         """A field of an object."""
         owner = self.any(operand)
+        if isinstance(owner, Path) and owner.type is DYN:
+            return _inside(node, owner, field)
         if not isinstance(owner, Path) or not isinstance(owner.type, ObjectType):
-            if owner.type is DYN:
-                hint = "declare a field of a definite kind for what a rule must read"
-                raise fail(node, f"{owner.text} may hold anything; what is inside cannot be read", hint)
             hint = f"a method is called with brackets: {field}()" if field in _METHOD_NAMES else ""
             raise fail(node, f"{owner.text} is {owner.type.phrase} and has no field {field!r}", hint)
         kind = owner.type.fields.get(field)
+        if kind is None and owner.type.is_open:
+            return _inside(node, owner, field)
         if kind is None:
             hint = nearest(field, list(owner.type.fields))
             raise fail(node, f'{owner.text} has no field "{field}"', hint)
-        return Path(node, kind, owner.variable, (*owner.fields, field))
+        fields = (*owner.fields, field)
+        return Path(node, kind, owner.variable, fields, len(fields) if kind is DYN else None)
 
     def index(self, node: Index) -> Typed:
         owner, index = self.any(node.operand), node.index
-        if isinstance(owner.type, ObjectType) and isinstance(index, Literal) and isinstance(index.value, str):
+        is_object = isinstance(owner.type, ObjectType) or owner.type is DYN
+        if is_object and isinstance(index, Literal) and isinstance(index.value, str):
             return self.select(node, node.operand, index.value)
         owner = self.value(node.operand)
         if not isinstance(owner.type, ListType):
@@ -199,7 +206,7 @@ class Checker:
         for side, other in (node.arguments, node.arguments[::-1]):
             if isinstance(other, Literal) and other.kind == "null":
                 return self.null_test(node, side)
-        left, right = (self.scalar(side) for side in node.arguments)
+        left, right = self.sides(node)
         operator = node.function
         if are_numbers(left, right):
             left, right, operator = comparable(node, left, operator, right)
@@ -211,6 +218,15 @@ class Checker:
         is_text = not are_numbers(left, right) and left.type is not BOOL
         table = operations.TEXT_COMPARISONS if is_text else operations.COMPARISONS
         return Apply(node, BOOL, table[operator], (left, right))
+
+    def sides(self, node: FunctionCall) -> tuple[Typed, Typed]:
+        """Both sides of a comparison; one that may hold anything is read as the other's type."""
+        left, right = (self.any(side) for side in node.arguments)
+        if left.type is DYN and right.type is not DYN:
+            right = self.scalar(node.arguments[1])
+            return read_as(left, right.type), right
+        left = self.scalar(node.arguments[0])
+        return left, self.scalar(node.arguments[1], left.type)
 
     def null_test(self, node: FunctionCall, side: Node) -> Typed:
         path = self.any(side)
@@ -247,10 +263,12 @@ class Checker:
 
     def member(self, node: FunctionCall) -> Typed:
         left, right = node.arguments
-        item = self.scalar(left)
         if isinstance(right, Sequence):
-            return self.member_of_written(node, item, right)
+            return self.member_of_written(node, left, right)
         container = self.any(right)
+        if container.type is DYN:
+            return _member_of_anything(node, self.scalar(left), container)
+        item = self.scalar(left, container.type.element if isinstance(container.type, ListType) else None)
         if isinstance(container.type, ObjectType):
             raise fail(node, f"{container.text} is an object, not a list", "use has() for a field")
         if container.type is STRING:
@@ -261,8 +279,9 @@ class Checker:
             raise fail(right, f"this is {container.type.phrase}, but a list is needed")
         return Member(node, _as_element(item, container.type.element), container)
 
-    def member_of_written(self, node: FunctionCall, item: Typed, right: Sequence) -> Typed:
+    def member_of_written(self, node: FunctionCall, left: Node, right: Sequence) -> Typed:
         items = self.elements(right)
+        item = self.scalar(left, items[0].type if items else STRING)
         if items:
             if item.type is DOUBLE and is_integer(items[0].type):
                 items = tuple(element(one, DOUBLE) for one in items)
@@ -270,6 +289,34 @@ class Checker:
         if all(isinstance(one, Constant) for one in items):
             return Member(node, item, _constant_list(right, items, item.type))
         return Member(node, item, Items(right, ListType(items[0].type), items))
+
+
+_READABLE = (BOOL, DOUBLE, STRING)
+
+
+def read_as(tree: Typed, wanted: Type) -> Typed:
+    """What may hold anything, read as a ``wanted`` value: numbers of every kind as doubles."""
+    assert isinstance(tree, Path)
+    kind = DOUBLE if is_integer(wanted) else wanted
+    if kind not in _READABLE and not (isinstance(kind, ListType) and kind.element in _READABLE):
+        hint = "compare it as a string" if kind is TIMESTAMP else ""
+        raise fail(tree.origin, f"{tree.text} may hold anything, but never {wanted.phrase}", hint)
+    return Path(tree.origin, kind, tree.variable, tree.fields, tree.declared)
+
+
+def _inside(node: Node, owner: Path, field: str) -> Path:
+    """A value inside of one that may hold anything, or a field that is not declared."""
+    if not field or any(sign < " " or sign in '"\\' for sign in field):
+        raise fail(node, "a name inside of a value is not empty and has no quotation marks, backslashes or controls")
+    declared = len(owner.fields) if owner.declared is None else owner.declared
+    return Path(node, DYN, owner.variable, (*owner.fields, field), declared)
+
+
+def _member_of_anything(node: FunctionCall, item: Typed, container: Typed) -> Typed:
+    item = element(item, DOUBLE) if is_integer(item.type) else item
+    if item.type not in _READABLE:
+        raise fail(item.origin, f"{item.type.phrase} is not looked for in what may hold anything")
+    return Member(node, item, read_as(container, ListType(item.type)))
 
 
 def _literal(node: Literal) -> Typed:

@@ -32,7 +32,7 @@ def call(checker: Checker, node: FunctionCall) -> Typed:
 
 
 def _text(checker: Checker, node: Node) -> Typed:
-    tree = checker.scalar(node)
+    tree = checker.scalar(node, STRING)
     if tree.type is not STRING:
         raise fail(node, f"this is {tree.type.phrase}, but a string is needed")
     return tree

@@ -31,10 +31,12 @@ from hinterland.kit.cel.types import BOOL, ListType, Type
 from hinterland.kit.cel.values import reader
 
 Resolver = Callable[[str], str]
-"""From a field's name to its column, qualified by its table (``r."title"``) since a subquery has columns of its own."""
+"""From a field's name to its column, qualified by its table (``r."title"``) since a subquery has columns of its own;
+from "" to the JSON document that holds the fields which are not declared."""
 
 _OPERAND = re.compile(r"\{(\d)\}")
-_QUALIFIED = re.compile(r'(?:[A-Za-z_][\w$]*|"[^"]+")(?:\.(?:[A-Za-z_][\w$]*|"[^"]+"))+')
+_QUALIFIED = re.compile(r'(?:[A-Za-z_][\w$]*|"[^"]+")(?:\.(?:[A-Za-z_][\w$]*|"[^"]+"))+(?:::jsonb)?')
+_LITERAL = re.compile(r"'(?:[^']|'')*'")
 
 
 class Parameter:
@@ -131,7 +133,10 @@ def _fill(template: str, arguments: Sequence[Fragment]) -> Fragment:
 
 
 def _is_atom(fragment: Fragment) -> bool:
-    return len(fragment) == 1 and (isinstance(fragment[0], Parameter) or bool(_QUALIFIED.fullmatch(fragment[0])))
+    if len(fragment) != 1:
+        return False
+    piece = fragment[0]
+    return isinstance(piece, Parameter) or bool(_QUALIFIED.fullmatch(piece) or _LITERAL.fullmatch(piece))
 
 
 def _apply(template: str, arguments: Sequence[Fragment]) -> Fragment:
@@ -188,12 +193,27 @@ class _Writer:
     def path(self, tree: Path, is_exact: bool) -> Fragment:
         if tree.variable == self.element:
             return (self.of_element("_e.value", tree.type),)
+        if tree.declared is not None:
+            kind = "list" if isinstance(tree.type, ListType) else tree.type.name
+            return self.inside(tree, tree.fields, f"inside {kind}")
         if len(tree.fields) != 1:
             raise fail(tree.origin, f"{tree.text} has no column of its own, so no database can search by it")
-        column = self.resolver(tree.fields[0])
+        return (self.column(tree.fields[0]),)
+
+    def column(self, name: str) -> str:
+        column = self.resolver(name)
         if not _QUALIFIED.fullmatch(column):
             raise ValueError(f'a column must be qualified by its table, as r."title"; this is {column}')
-        return (column,)
+        return column
+
+    def inside(self, tree: Path, fields: tuple[str, ...], template: str) -> Fragment:
+        """What a template says of a value in a column of JSON, or in the whole document."""
+        assert tree.declared is not None
+        if tree.declared > 1:
+            raise fail(tree.origin, f"{tree.text} has no column of its own, so no database can search by it")
+        column = self.column(fields[0] if tree.declared else "")
+        operands = self.dialect.inside(column, fields[tree.declared :])
+        return _apply(self.dialect.templates[template], [(operand,) for operand in operands])
 
     def of_element(self, sql: str, kind: Type) -> str:
         return self.dialect.elements.get(kind, "{0}").replace("{0}", sql)
@@ -205,7 +225,13 @@ class _Writer:
     def has_value(self, tree: HasValue, is_exact: bool) -> Fragment:
         if not tree.path.fields:
             return ("FALSE" if tree.is_negated else "TRUE",)
-        return _apply("{0} IS NULL" if tree.is_negated else "{0} IS NOT NULL", [self.path(tree.path, True)])
+        path = tree.path
+        if path.declared is None or len(path.fields) == path.declared:
+            is_null = "{0} IS NULL" if tree.is_negated else "{0} IS NOT NULL"
+            return _apply(is_null, [(self.column(path.fields[0]),) if path.declared else self.path(path, True)])
+        test = "CASE WHEN {0} THEN {1} END" if tree.is_negated else "CASE WHEN {0} THEN NOT {1} END"
+        parent = self.inside(path, path.fields[:-1], "inside object")
+        return _apply(test, [parent, self.inside(path, path.fields, "inside null")])
 
     # ------------------------------------------------------------------ operations
 
@@ -236,7 +262,8 @@ class _Writer:
         templates = self.dialect.templates
         if self.variable in container.variables:
             searched = self.exact(container)
-            test = templates.get(f"in column of {container.type.element}", templates["in column"])
+            place = "list" if isinstance(container, Path) and container.declared is not None else "column"
+            test = templates.get(f"in {place} of {container.type.element}", templates["in column"])
         else:
             searched = (Parameter(evaluator(container), container.type, is_searched=True),)
             test = templates["in bound"]

@@ -52,14 +52,21 @@ class Constant(Typed):
 
 
 class Path(Typed):
-    """A variable (``fields`` empty) or a field of one. Without a value it is an error."""
+    """A variable (``fields`` empty) or a field of one. Without a value it is an error.
 
-    __slots__ = ("fields", "variable")
+    ``declared`` says how many of the fields have a type of their own where not all have: what follows is inside of a
+    value that may be anything, and a value of another type than the path's is an error.
+    """
 
-    def __init__(self, origin: Node, kind: Type, variable: str, fields: tuple[str, ...]) -> None:
+    __slots__ = ("declared", "fields", "variable")
+
+    def __init__(
+        self, origin: Node, kind: Type, variable: str, fields: tuple[str, ...], declared: int | None = None
+    ) -> None:
         super().__init__(origin, kind)
         self.variable = variable
         self.fields = fields
+        self.declared = declared
         self.variables = frozenset((variable,))
 
 

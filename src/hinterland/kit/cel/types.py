@@ -12,7 +12,7 @@ type           language    in a document
 ``STRING``     string      a string without U+0000
 ``TIMESTAMP``  timestamp   ``2026-01-02T03:04:05.000006Z``: UTC, six digits, so that text order is time's order
 ``BYTES``      bytes       standard base64 with padding
-``DYN``        dyn         anything; only ``has()`` and comparison with null are possible
+``DYN``        dyn         anything: read as what it is compared with, and an error where it is of another type
 =============  ==========  ===================================================================================
 """
 
@@ -70,15 +70,17 @@ class ListType(Type):
 class ObjectType(Type):
     """An object with named fields; any field may be without a value.
 
-    ``nullable`` says that the object itself may be null, as ``auth`` of somebody signed out.
+    ``nullable`` says that the object itself may be null, as ``auth`` of somebody signed out; ``is_open``, that it may
+    have other fields, which may hold anything.
     """
 
-    __slots__ = ("fields", "nullable")
+    __slots__ = ("fields", "is_open", "nullable")
 
-    def __init__(self, fields: Mapping[str, Type], nullable: bool = False) -> None:
+    def __init__(self, fields: Mapping[str, Type], nullable: bool = False, is_open: bool = False) -> None:
         super().__init__("object")
         self.fields = dict(fields)
         self.nullable = nullable
+        self.is_open = is_open
 
 
 class Environment:

@@ -29,6 +29,7 @@ _POSTGRES = Dialect(
     POSTGRES.bind_list,
     POSTGRES.templates,
     POSTGRES.elements,
+    POSTGRES.inside,
 )
 ANY_ALIAS = "r0"  # of the outermost level of a statement
 DIALECTS = {"sqlite": SQLITE, "postgres": _POSTGRES}
@@ -46,7 +47,9 @@ _GROWING = frozenset({
 
 
 def _is_costly(part: Typed) -> bool:
-    return isinstance(part, Item | Macro | Member) or (isinstance(part, Apply) and part.operation in _GROWING)
+    is_inside = isinstance(part, Path) and part.declared is not None and len(part.fields) > part.declared
+    is_grown = isinstance(part, Apply) and part.operation in _GROWING
+    return isinstance(part, Item | Macro | Member) or is_inside or is_grown
 
 
 class Halves(NamedTuple):
@@ -75,7 +78,8 @@ class Rule:
         self.text = text
         self.tree = tree
         self.test = predicate(tree)
-        self.reads_record = reads(tree, "record")
+        paths = [part for part in walk(tree) if isinstance(part, Path) and part.variable == "record"]
+        self.reads_record = frozenset([path.fields[0] if path.fields else "" for path in paths])
         self.reads_auth = reads(tree, "auth")
         self.reads_old = bool(reads(tree, "old"))
         self.needs_document = bool(self.reads_record - META_COLUMNS.keys())

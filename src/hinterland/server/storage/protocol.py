@@ -162,8 +162,8 @@ class Snapshot(Protocol):
         ...
 
     async def changed(self, collection: str, revision: int, after: LogKey | None, limit: int) -> list[LogKey]:
-        """The keys of the collection's records that were changed beyond `revision`, in order from `after` on, at most
-        `limit`. The work grows with the changes since then."""
+        """The keys of the collection's records that were changed beyond `revision` and are there, in order from `after`
+        on, at most `limit`. The work grows with the changes since then."""
         ...
 
     async def history(self, collection: str, parent: str, id: RecordId, after: int) -> LogPage:

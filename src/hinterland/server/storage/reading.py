@@ -106,7 +106,7 @@ class Reads(ABC):
         return LogPage(whole, is_last=not is_cut and len(rows) < LOG_TEXTS.rows)
 
     async def changed(self, collection: str, revision: int, after: LogKey | None, limit: int) -> list[LogKey]:
-        """The keys of the records that were changed beyond `revision`, in order from `after` on."""
+        """The keys of the records that were changed beyond `revision` and are there, in order from `after` on."""
         table = self.table(collection)
         if after is None:
             rows = await self.fetch(table.changed, (revision, collection, limit))

@@ -235,10 +235,12 @@ DECLARE = (
 )
 INSERT_LOG = f"INSERT INTO _log ({LOG_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 LOG_AFTER = f"SELECT {LOG_COLUMNS} FROM _log WHERE revision > ? AND revision <= ? ORDER BY revision LIMIT ?"
-# The changes are read by revision alone: by the index over records, all of the collection's would be.
+# The changes are read by revision alone: by the index over records, all of the collection's would be. A record is there
+# unless its last change is a deletion.
 CHANGED = (
-    "WITH later AS MATERIALIZED (SELECT collection, parent, id FROM _log WHERE revision > ?) "
-    "SELECT DISTINCT parent, {id} FROM later WHERE collection = ?{place} ORDER BY parent, {id} LIMIT ?"
+    "WITH later AS MATERIALIZED (SELECT revision, kind, collection, parent, id FROM _log WHERE revision > ?) "
+    "SELECT parent, {id} FROM later WHERE collection = ?{place} GROUP BY parent, {id} "
+    "HAVING coalesce(max(revision) FILTER (WHERE kind = 'delete'), 0) < max(revision) ORDER BY parent, {id} LIMIT ?"
 )
 LOG_OF_RECORD = (
     f"SELECT {LOG_COLUMNS} FROM _log WHERE collection = ? AND parent = ? AND id = ? AND revision > ? "
