@@ -15,7 +15,7 @@ from hinterland.kit.cel.parser import MAX_DEPTH, parse
 from hinterland.kit.cel.tree import FieldAccess, FunctionCall, Given, Literal, Name, Node
 from hinterland.kit.cel.types import BOOL, DOUBLE, INT, STRING, ListType, Type
 
-FieldPath = str | tuple[str, ...]
+PathNames = str | tuple[str, ...]
 """A field of the record, or the names that lead to a value inside one."""
 
 _KINDS: dict[type, Type] = {bool: BOOL, int: INT, float: DOUBLE, str: STRING}
@@ -42,37 +42,37 @@ def cel(text: str) -> Condition:
     return Condition(("cel", text))
 
 
-def eq(path: FieldPath, value: object, kind: Type | None = None) -> Condition:
+def eq(path: PathNames, value: object, kind: Type | None = None) -> Condition:
     """The field equals ``value``, which is of a ``kind`` (by default as its class says); None: it has no value."""
     return Condition(("null", _names(path))) if value is None else _compared("==", path, value, kind)
 
 
-def ne(path: FieldPath, value: object, kind: Type | None = None) -> Condition:
+def ne(path: PathNames, value: object, kind: Type | None = None) -> Condition:
     """The field has another value; None: it has one."""
     return has(path) if value is None else _compared("!=", path, value, kind)
 
 
-def lt(path: FieldPath, value: object, kind: Type | None = None) -> Condition:
+def lt(path: PathNames, value: object, kind: Type | None = None) -> Condition:
     """The field is less than ``value``."""
     return _compared("<", path, value, kind)
 
 
-def le(path: FieldPath, value: object, kind: Type | None = None) -> Condition:
+def le(path: PathNames, value: object, kind: Type | None = None) -> Condition:
     """The field is at most ``value``."""
     return _compared("<=", path, value, kind)
 
 
-def gt(path: FieldPath, value: object, kind: Type | None = None) -> Condition:
+def gt(path: PathNames, value: object, kind: Type | None = None) -> Condition:
     """The field is greater than ``value``."""
     return _compared(">", path, value, kind)
 
 
-def ge(path: FieldPath, value: object, kind: Type | None = None) -> Condition:
+def ge(path: PathNames, value: object, kind: Type | None = None) -> Condition:
     """The field is at least ``value``."""
     return _compared(">=", path, value, kind)
 
 
-def in_(path: FieldPath, values: Sequence[object], kind: Type | None = None) -> Condition:
+def in_(path: PathNames, values: Sequence[object], kind: Type | None = None) -> Condition:
     """The field equals one of ``values``, which are of one kind."""
     kinds = {kind or _kind(value) for value in values} or {STRING}
     if len(kinds) > 1:
@@ -80,7 +80,7 @@ def in_(path: FieldPath, values: Sequence[object], kind: Type | None = None) -> 
     return Condition(("in", _names(path), ListType(kinds.pop())), (list(values),))
 
 
-def has(path: FieldPath) -> Condition:
+def has(path: PathNames) -> Condition:
     """The field has a value."""
     return Condition(("has", _names(path)))
 
@@ -100,7 +100,7 @@ def not_(condition: Condition) -> Condition:
     return Condition(("!", condition.key), condition.values)
 
 
-def _compared(operator: str, path: FieldPath, value: object, kind: Type | None) -> Condition:
+def _compared(operator: str, path: PathNames, value: object, kind: Type | None) -> Condition:
     return Condition((operator, _names(path), kind or _kind(value)), (value,))
 
 
@@ -111,7 +111,7 @@ def _joined(operator: str, conditions: Sequence[Condition]) -> Condition:
     return Condition((operator, *(condition.key for condition in conditions)), values)
 
 
-def _names(path: FieldPath) -> tuple[str, ...]:
+def _names(path: PathNames) -> tuple[str, ...]:
     return (path,) if isinstance(path, str) else path
 
 

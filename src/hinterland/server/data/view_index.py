@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from hinterland.kit.cel.equalities import Equalities, Equality, FieldPath, values_of
-from hinterland.server.data.rules import META_COLUMNS
 from hinterland.server.data.views import Delta, Version, View
+from hinterland.server.storage.statements import META_COLUMNS
 
 _Views = dict[View, None]  # in the order in which they came
 
