@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from hinterland.contract.identity import SIGNED_OUT, Principal
-from hinterland.server.addresses import address_in, asker_of
-from hinterland.server.http import HttpRequest
-from hinterland.server.settings import AuthSettings, Settings
+from hinterland.server.addresses import address_in
+from hinterland.server.settings import AuthSettings
 from hinterland.server.storage.sqlite import SqliteStorage
 from tests.server.api import serving
-
-if TYPE_CHECKING:
-    from hinterland.server.backend import Backend
 
 FORM = {"email": "nobody@example.org", "password": "wrong horse"}
 ONE_GUESS = AuthSettings(hash_memory_kib=8, hash_passes=1, address_guesses=1, address_guess_seconds=3_600.0)
@@ -27,13 +20,6 @@ async def _statuses(folder: Path, proxies: tuple[str, ...], *forwarded: str) -> 
     async with serving(SqliteStorage(folder), trusted_proxies=proxies, auth=ONE_GUESS) as api:
         headers = [{"X-Forwarded-For": hops} for hops in forwarded]
         return [(await api("POST", "/v1/auth/login", json=FORM, headers=each)).status_code for each in headers]
-
-
-def _request_from(address: str) -> HttpRequest:
-    async def receive() -> Any:
-        raise AssertionError("nobody asks for a body")
-
-    return HttpRequest({"method": "GET", "path": "/", "client": (address, 1), "headers": []}, receive)
 
 
 async def test_behind_a_proxy(tmp_path: Path) -> None:
@@ -53,20 +39,6 @@ async def test_what_is_no_address(tmp_path: Path) -> None:
     """An entry that is no address counts as the proxy's own address: inventing names gives no more guesses."""
     hops = ("unknown", "_hidden", "192.0.2.1:x", "1.2.3", "[::1", "203.0.113.9, unknown")
     assert await _statuses(tmp_path, ("127.0.0.1",), *hops) == [401, 429, 429, 429, 429, 429]
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "is_one"),
-    [("2001:db8::1", "2001:db8::2", True), ("2001:db8::1", "2001:db8:0:1::1", False),
-     ("192.0.2.1", "192.0.2.2", False)],
-)  # fmt: skip
-def test_one_share_of_a_network(first: str, second: str, is_one: bool) -> None:
-    """Who is not signed in has one share of costly work for a whole /64 of IPv6, which one customer holds; a user has
-    one at all addresses."""
-    backend = cast("Backend", SimpleNamespace(settings=Settings()))
-    requests = [_request_from(address) for address in (first, second)]
-    assert len({asker_of(backend, request, SIGNED_OUT) for request in requests}) == (1 if is_one else 2)
-    assert {asker_of(backend, request, Principal(id="ada")) for request in requests} == {"ada"}
 
 
 @pytest.mark.parametrize(

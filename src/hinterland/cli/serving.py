@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
 
 import typer
 import uvicorn
@@ -23,6 +22,7 @@ from hinterland.server.app import Server, storage_for
 from hinterland.server.backend import Backend
 from hinterland.server.declaration import App
 from hinterland.server.middleware.requests import RequestLog
+from hinterland.server.protocols.http1.support import connection_class
 from hinterland.server.settings import unknown_variables
 
 log = logging.getLogger("hinterland")
@@ -104,16 +104,6 @@ def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
     return uvloop.Loop
 
 
-def _protocol() -> type[asyncio.Protocol] | Literal["auto"]:
-    try:
-        import httptools  # noqa: F401
-    except ImportError:
-        return "auto"  # uvicorn's other one, which bounds a head's size itself
-    from hinterland.server.protocols.http1.connection import HttpConnection
-
-    return HttpConnection
-
-
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
@@ -135,7 +125,7 @@ async def _serve(app: App, data: Path, listener: socket.socket, path: Path | Non
         RequestLog(server) if logs_requests else server,
         lifespan="off", access_log=False, log_config=None, log_level="warning", server_header=False,
         timeout_graceful_shutdown=DRAIN_SECONDS + 1, timeout_keep_alive=75, proxy_headers=False,
-        h11_max_incomplete_event_size=64 * 1024, http=_protocol(),
+        h11_max_incomplete_event_size=64 * 1024, http=connection_class() or "h11",
     )  # fmt: skip
     async with server.running() as backend:
         storage.announce(url=_url(listener), control=backend.control.decode())

@@ -36,6 +36,7 @@ BY_CODE: dict[str, type[StatusError]] = {
     "unacknowledged": errors.Unacknowledged,
     "stale": errors.Stale,
     "too_large": errors.TooLarge,
+    "range_not_satisfiable": errors.BadRequest,
     "misdirected": errors.BadRequest,
     "unsupported_media_type": errors.UnsupportedMediaType,
     "key_reused": errors.KeyReused,

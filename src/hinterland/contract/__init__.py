@@ -8,6 +8,7 @@ from hinterland.kit.lazy_face import offer
 
 if TYPE_CHECKING:
     from hinterland.contract.changes import Write as Write
+    from hinterland.contract.errors import Refusal as Refusal
     from hinterland.contract.fields import AnyField as AnyField
     from hinterland.contract.fields import Boolean as Boolean
     from hinterland.contract.fields import Bytes as Bytes
@@ -19,15 +20,22 @@ if TYPE_CHECKING:
     from hinterland.contract.fields import Number as Number
     from hinterland.contract.fields import Text as Text
     from hinterland.contract.identity import RecordId as RecordId
+    from hinterland.contract.operations import Operation as Operation
     from hinterland.contract.records import EVERYBODY as EVERYBODY
     from hinterland.contract.records import Collection as Collection
     from hinterland.contract.records import Rules as Rules
     from hinterland.contract.records import users as users
+    from hinterland.contract.transfers import Download as Download
+    from hinterland.kit.body import Body as Body
+    from hinterland.kit.body import BytesBody as BytesBody
+    from hinterland.kit.body import FileBody as FileBody
+    from hinterland.kit.body import OnceBody as OnceBody
 else:  # the type checker knows the names above and no others
     offer(
         __name__,
         {
             "hinterland.contract.changes": ("Write",),
+            "hinterland.contract.errors": ("Refusal",),
             "hinterland.contract.fields": (
                 "AnyField",
                 "Boolean",
@@ -41,6 +49,9 @@ else:  # the type checker knows the names above and no others
                 "Text",
             ),
             "hinterland.contract.identity": ("RecordId",),
+            "hinterland.contract.operations": ("Operation",),
             "hinterland.contract.records": ("Collection", "EVERYBODY", "Rules", "users"),
+            "hinterland.contract.transfers": ("Download",),
+            "hinterland.kit.body": ("Body", "BytesBody", "FileBody", "OnceBody"),
         },
     )

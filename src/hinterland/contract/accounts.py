@@ -11,6 +11,7 @@ from hinterland.kit.blank_text import INVISIBLE
 # What the document of the interface says of them; the server's own checks name every field at once.
 _Filled = Annotated[str, msgspec.Meta(extra_json_schema={"minLength": 1, "pattern": f"[^{INVISIBLE}]"})]
 ANOTHER_SERVER = "another_server"  # the `reason` in the details of `invalid_grant`: the token is of another database
+FORM_BYTES = 64 * 1024
 _SECRETS = frozenset({"password", "new_password", "token", "access_token", "refresh_token"})
 
 
@@ -22,7 +23,12 @@ class _Discreet(msgspec.Struct, frozen=True):
         return f"{type(self).__name__}({', '.join(f'{name}={value}' for name, value in shown)})"
 
 
-class Registration(_Discreet, frozen=True, kw_only=True, omit_defaults=True):
+class Form(_Discreet, frozen=True, kw_only=True):
+    """A form: the operation itself checks the fields, so that every problem is reported at once. A missing body is a
+    form without fields."""
+
+
+class Registration(Form, frozen=True, kw_only=True, omit_defaults=True):
     """Sign up: the credentials and the fields of the user's record."""
 
     email: _Filled
@@ -30,48 +36,69 @@ class Registration(_Discreet, frozen=True, kw_only=True, omit_defaults=True):
     name: str = ""
 
 
-class Credentials(_Discreet, frozen=True, kw_only=True):
+class Credentials(Form, frozen=True, kw_only=True):
     """Log in."""
 
     email: _Filled
     password: _Filled
 
 
-class PasswordChange(_Discreet, frozen=True, kw_only=True):
+class PasswordChange(Form, frozen=True, kw_only=True):
     """Change one's own password; `password` is the current one."""
 
     password: _Filled
     new_password: _Filled
 
 
-class EmailChange(_Discreet, frozen=True, kw_only=True):
+class EmailChange(Form, frozen=True, kw_only=True):
     """Change one's own e-mail address; `password` is the current one."""
 
     email: _Filled
     password: _Filled
 
 
-class AccountDeletion(_Discreet, frozen=True, kw_only=True):
+class AccountDeletion(Form, frozen=True, kw_only=True):
     """Delete one's own account; `password` is the current one."""
 
     password: _Filled
 
 
-class PasswordReset(_Discreet, frozen=True, kw_only=True):
+class NewAdministrator(Form, frozen=True, kw_only=True):
+    """Create another administrator."""
+
+    email: _Filled
+    password: _Filled
+
+
+class Administrator(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An administrator. `created_at` is a time in the wire form."""
+
+    id: str
+    email: str
+    created_at: str = ""
+
+
+class Administrators(msgspec.Struct, frozen=True, kw_only=True):
+    """All administrators, the oldest first."""
+
+    items: list[Administrator]
+
+
+class PasswordReset(Form, frozen=True, kw_only=True):
     """Set the password of whoever signs in with `email`."""
 
     email: _Filled
     password: _Filled
 
 
-class AdministratorRemoval(_Discreet, frozen=True, kw_only=True, omit_defaults=True):
+class AdministratorRemoval(Form, frozen=True, kw_only=True, omit_defaults=True):
     """Remove an administrator; `force`: the last one too."""
 
     email: _Filled
     force: bool = False
 
 
-class RefreshRequest(_Discreet, frozen=True, kw_only=True):
+class RefreshRequest(Form, frozen=True, kw_only=True):
     """Renew a session (RFC 6749 §6)."""
 
     refresh_token: _Filled

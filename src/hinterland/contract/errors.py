@@ -46,6 +46,7 @@ CODES = _table(
     ("stale", 412, "Precondition failed"),
     ("too_large", 413, "Content too large"),
     ("unsupported_media_type", 415, "Unsupported media type"),
+    ("range_not_satisfiable", 416, "Range not satisfiable"),
     ("misdirected", 421, "Misdirected request"),
     ("key_reused", 422, "Idempotency key reused"),
     ("password_policy", 422, "Password not accepted"),

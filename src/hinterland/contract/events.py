@@ -9,7 +9,7 @@ with `Last-Event-ID` gets what it missed.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -58,3 +58,17 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
 
     ticket: str
     expires_in: int
+
+
+class StreamQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a stream is asked for: 1 to 100 collections, for a single one a CEL `filter`, and where to go on from.
+
+    `lastEventId` is what libraries send that can't send the header Last-Event-ID; `ticket` is for browsers, which send
+    no header Authorization.
+    """
+
+    collection: Annotated[list[str], msgspec.Meta(extra_json_schema={"minItems": 1, "maxItems": 100})]
+    filter: Annotated[str, msgspec.Meta(extra_json_schema={"format": "cel"})] = ""
+    cursor: str = ""
+    lastEventId: str = ""  # noqa: N815
+    ticket: str | None = None

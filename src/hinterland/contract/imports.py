@@ -12,7 +12,7 @@ _Rows = Annotated[list[Any], msgspec.Meta(extra_json_schema={"maxItems": MAX_ROW
 
 
 class Import(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Rows of a collection, 1,000 at most.
+    """Rows of the `collection` that the path names, 1,000 at most.
 
     `is_text`: every value is text, as in CSV, and is read as its field's kind; "" is no value. `has_decimal_comma`:
     such texts write 1.5 as `1,5`, and a number with one point and no comma, such as `1.234`, is refused. `timezone`: an
@@ -21,6 +21,7 @@ class Import(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     rows: _Rows
+    collection: str = ""
     is_text: bool = False
     has_decimal_comma: bool = False
     timezone: str = ""

@@ -1,46 +1,90 @@
-"""The table of every operation: the server mounts it, the client calls it, `/openapi.json` is printed from it.
+"""The table of operations: the server mounts it, the client calls it, `/openapi.json` is printed from it. An app adds
+operations of its own.
 
-A path's `{name}` is one segment; `{key:path}` is a record's path below its collection. An alias is a further path with
-its own view, the shape of the answer. Views: `list` is `{items, next, total?}`, `array` a bare array (or
-`{data, page, limit, total}` when paged), `record` the record, `session` log-in's answer, `profile` the record.
+A path's `{name}` is one segment; below `/v1/records/` it may name a collection that is nested in others. An alias is a
+further path with its own view, the shape of the response. Views: `list` is `{items, next, total?}`, `array` a bare
+array (or `{data, page, limit, total}` when paged), `record` the record, `session` the response to a log-in, `profile`
+the record of the caller.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal, TypeGuard, get_args, get_type_hints
 
 import msgspec
 
-from hinterland.contract import accounts, events, imports, sync
+from hinterland.contract import accounts, events, imports, service, sync
+from hinterland.contract.transfers import Download, body_field
+from hinterland.kit.strict_json import MAX_DEPTH
 
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Auth = Literal["ignored", "optional", "required", "admin"]
-"""Who may ask: a token is not looked at, is taken where one is given, is needed, or must be an administrator's."""
+"""Who may call: a token is ignored, is used where one is sent, is required, or must be an administrator's."""
 View = Literal["list", "array", "record", "deleted", "registered", "session", "profile", "empty", "stream", "plain"]
+TimeLimit = Literal["request", "piece", "none"]
+"""What the setting `request_seconds` limits: the request as a whole, each piece of a body, or nothing."""
+FUNCTIONS = "/v1/functions/"  # the paths of an app's own operations
+_FUNCTION_NAME = re.compile(r"[a-z][a-zA-Z0-9_]*(\.[a-z][a-zA-Z0-9_]*)*")
+_FUNCTION_PATH = re.compile(r"(/([A-Za-z0-9._~-]+|\{[a-z_][a-z0-9_]*\}))+")
 
 
 class Alias(msgspec.Struct, frozen=True):
-    """A tutorial's path for an operation, and the view that it answers with. It also takes a token without the word
-    Bearer."""
+    """A further path of an operation, and the view that it answers with. One of a tutorial also takes a token without
+    the word Bearer, and can be switched off."""
 
     path: str
     view: View
+    is_tutorial: bool = True
+
+
+class PerCollection(msgspec.Struct, frozen=True):
+    """A type that each collection has its own of: its `record`, a `list` of them, the `query` of a list, and the bodies
+    that create (`body`), replace (`replacement`) and change (`patch`) one. `of`: the collection, where the path does
+    not name it."""
+
+    form: Literal["record", "list", "query", "body", "replacement", "patch"]
+    of: str = ""
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """One row: what may be asked of a Hinterland server."""
+    """One row: what a server can be asked.
+
+    `input` is what the caller sends: a JSON body, or the query where the method is GET or DELETE; segments of the path
+    are fields of it. `output` is the response's JSON; without one, there is none. `is_repeatable`: a client may send it
+    again where the response was lost, though the method does not say so. A body has at most `max_bytes` (0: the setting
+    `max_body_bytes`), and JSON is nested at most `max_depth` deep. `is_probe`: it is called every few seconds, and its
+    failures are logged in a line. Without a `path` the operation is an app's, at `/v1/functions/{name}`.
+    """
 
     name: str
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-    path: str
-    summary: str
-    view: View
+    method: Method = "POST"
+    path: str = ""
+    summary: str = ""
+    view: View = "plain"
     status: int = 200
-    auth: Auth = "optional"
-    input: type[msgspec.Struct] | None = None
-    output: type[Any] | None = None
+    auth: Auth = "required"
+    input: type[Any] | PerCollection | None = None
+    output: type[Any] | PerCollection | None = None
     errors: tuple[str, ...] = ()
     aliases: tuple[Alias, ...] = ()
     is_idempotent_by_key: bool = False
+    is_repeatable: bool = False
+    time_limit: TimeLimit = "request"
+    max_bytes: int = 0
+    max_depth: int = MAX_DEPTH
+    is_probe: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.path:
+            msgspec.structs.force_setattr(self, "path", f"{FUNCTIONS}{self.name}")
+        if self.time_limit == "request" and (self.output is Download or body_field(self.input)):
+            msgspec.structs.force_setattr(self, "time_limit", "piece")
+
+    def path_of(self, **segments: object) -> str:
+        """The path with its `{segments}` filled in."""
+        return self.path.format(**segments)
 
 
 _SIGN_IN = ("invalid_body", "validation", "invalid_credentials", "rate_limited")
@@ -52,42 +96,44 @@ _READ = ("unauthorized", "not_found", "unknown_collection", "invalid_query")
 _TABLE: tuple[Operation, ...] = (
     Operation(
         name="auth.signup", method="POST", path="/v1/auth/signup", view="registered", status=201, auth="ignored",
-        summary="Sign up: make a user and a session", input=accounts.Registration, output=accounts.Session,
+        summary="Sign up: create a user and a session", input=accounts.Registration, output=accounts.Session,
         errors=("invalid_body", "validation", "conflict", "password_policy", "rate_limited", "in_progress",
                 "key_reused"),
         is_idempotent_by_key=True,
         aliases=(Alias("/auth/register", "registered"), Alias("/api/signup", "registered")),
     ),
     Operation(
-        name="auth.login", method="POST", path="/v1/auth/login", view="session", auth="ignored",
+        name="auth.login", method="POST", path="/v1/auth/login", view="session", auth="ignored", is_repeatable=True,
         summary="Log in with e-mail and password", input=accounts.Credentials, output=accounts.Session,
         errors=_SIGN_IN, aliases=(Alias("/auth/login", "session"), Alias("/api/login", "session")),
     ),
     Operation(
-        name="auth.refresh", method="POST", path="/v1/auth/refresh", view="session", auth="ignored",
+        name="auth.refresh", method="POST", path="/v1/auth/refresh", view="session", auth="ignored", is_repeatable=True,
         summary="Renew a session with its refresh token", input=accounts.RefreshRequest, output=accounts.Session,
         errors=("invalid_body", "validation", "invalid_grant"), aliases=(Alias("/auth/refresh", "session"),),
     ),
     Operation(
-        name="auth.logout", method="POST", path="/v1/auth/logout", view="empty", status=204, auth="required",
+        name="auth.logout", method="POST", path="/v1/auth/logout", view="empty", status=204, is_repeatable=True,
         summary="End the session", errors=("unauthorized",), aliases=(Alias("/auth/logout", "empty"),),
     ),
     Operation(
-        name="auth.me", method="GET", path="/v1/auth/me", view="profile", auth="required",
-        summary="The signed-in user's own record", errors=("unauthorized",), aliases=(Alias("/api/user", "profile"),),
+        name="auth.me", method="GET", path="/v1/auth/me", view="profile",
+        summary="The signed-in user's own record", output=PerCollection("record", "users"), errors=("unauthorized",),
+        aliases=(Alias("/api/user", "profile"),),
     ),
     Operation(
-        name="auth.password", method="POST", path="/v1/auth/password", view="empty", status=204, auth="required",
-        summary="Change one's own password; all other sessions end", input=accounts.PasswordChange,
+        name="auth.password", method="POST", path="/v1/auth/password", view="empty", status=204,
+        summary="Change your own password; all other sessions end", input=accounts.PasswordChange,
         errors=(*_CONFIRM, "password_policy", "conflict"),
     ),
     Operation(
-        name="auth.email", method="POST", path="/v1/auth/email", view="profile", auth="required",
-        summary="Change one's own e-mail address", input=accounts.EmailChange, errors=(*_CONFIRM, "conflict"),
+        name="auth.email", method="POST", path="/v1/auth/email", view="profile",
+        summary="Change your own e-mail address", input=accounts.EmailChange,
+        output=PerCollection("record", "users"), errors=(*_CONFIRM, "conflict"),
     ),
     Operation(
-        name="auth.delete", method="POST", path="/v1/auth/delete", view="empty", status=204, auth="required",
-        summary="Delete one's own account with its record", input=accounts.AccountDeletion,
+        name="auth.delete", method="POST", path="/v1/auth/delete", view="empty", status=204,
+        summary="Delete your own account with its record", input=accounts.AccountDeletion,
         errors=(*_CONFIRM, "conflict", "too_large"),
     ),
     Operation(
@@ -96,12 +142,12 @@ _TABLE: tuple[Operation, ...] = (
     ),
     Operation(
         name="admin.create", method="POST", path="/v1/admin/admins", view="plain", status=201, auth="admin",
-        summary="Make another administrator", input=accounts.Credentials,
+        summary="Create another administrator", input=accounts.NewAdministrator, output=accounts.Administrator,
         errors=("invalid_body", "validation", "unauthorized", "conflict", "password_policy"),
     ),
     Operation(
         name="admin.list", method="GET", path="/v1/admin/admins", view="plain", auth="admin",
-        summary="The administrators", errors=("unauthorized",),
+        summary="The administrators", output=accounts.Administrators, errors=("unauthorized",),
     ),
     Operation(
         name="admin.remove", method="POST", path="/v1/admin/admins/remove", view="empty", status=204, auth="admin",
@@ -120,61 +166,71 @@ _TABLE: tuple[Operation, ...] = (
         errors=_WRITE,
     ),
     Operation(
-        name="records.list", method="GET", path="/v1/records/{collection}", view="list",
-        summary="A page of the records that the caller may see",
+        name="records.list", method="GET", path="/v1/records/{collection}", view="list", auth="optional",
+        input=PerCollection("query"), output=PerCollection("list"),
+        summary="A page of the records that the caller can see",
         errors=(*_READ, "invalid_cursor", "too_costly", "rate_limited"),
         aliases=(Alias("/{collection}", "array"),),
     ),
     Operation(
         name="records.create", method="POST", path="/v1/records/{collection}", view="record", status=201,
+        auth="optional", input=PerCollection("body"), output=PerCollection("record"),
         summary="Create a record", errors=(*_WRITE, "conflict"), is_idempotent_by_key=True,
         aliases=(Alias("/{collection}", "record"),),
     ),
     Operation(
-        name="records.view", method="GET", path="/v1/records/{collection}/{id}", view="record",
+        name="records.view", method="GET", path="/v1/records/{collection}/{id}", view="record", auth="optional",
+        output=PerCollection("record"),
         summary="One record", errors=_READ, aliases=(Alias("/{collection}/{id}", "record"),),
     ),
     Operation(
-        name="records.replace", method="PUT", path="/v1/records/{collection}/{id}", view="record",
+        name="records.replace", method="PUT", path="/v1/records/{collection}/{id}", view="record", auth="optional",
+        input=PerCollection("replacement"), output=PerCollection("record"),
         summary="Replace a record's fields as a whole", errors=(*_WRITE, "conflict", "stale"),
         is_idempotent_by_key=True, aliases=(Alias("/{collection}/{id}", "record"),),
     ),
     Operation(
-        name="records.patch", method="PATCH", path="/v1/records/{collection}/{id}", view="record",
+        name="records.patch", method="PATCH", path="/v1/records/{collection}/{id}", view="record", auth="optional",
+        input=PerCollection("patch"), output=PerCollection("record"),
         summary="Change some fields of a record (RFC 7396)", errors=(*_WRITE, "conflict", "stale"),
         is_idempotent_by_key=True, aliases=(Alias("/{collection}/{id}", "record"),),
     ),
     Operation(
         name="records.delete", method="DELETE", path="/v1/records/{collection}/{id}", view="empty", status=204,
+        auth="optional",
         summary="Delete a record", errors=(*_WRITE, "stale"), is_idempotent_by_key=True,
         aliases=(Alias("/{collection}/{id}", "deleted"),),
     ),
     Operation(
-        name="events.stream", method="GET", path="/v1/events", view="stream",
+        name="events.stream", method="GET", path="/v1/events", view="stream", auth="optional", time_limit="none",
+        input=events.StreamQuery,
         summary="Server-sent events of the visible changes, from a cursor",
         errors=("unauthorized", "unknown_collection", "invalid_query", "too_costly", "rate_limited"),
     ),
     Operation(
-        name="events.ticket", method="POST", path="/v1/events/ticket", view="plain", auth="required",
+        name="events.ticket", method="POST", path="/v1/events/ticket", view="plain",
         summary="A single-use ticket that opens one stream", output=events.Ticket, errors=("unauthorized",),
     ),
     Operation(
-        name="sync.push", method="POST", path="/v1/sync/push", view="plain", auth="required",
-        summary="Hand in a device's mutations; each settles exactly once", input=sync.Push, output=sync.PushResult,
+        name="sync.push", method="POST", path="/v1/sync/push", view="plain",
+        summary="Push the mutations of a device; each is settled exactly once", input=sync.Push,
+        output=sync.PushResult, max_depth=sync.PUSH_DEPTH, is_repeatable=True,
         errors=("invalid_body", "unauthorized", "fork", "gap", "unacknowledged", "too_large", "storage_full",
                 "unavailable"),
     ),
     Operation(
-        name="sync.pull", method="POST", path="/v1/sync/pull", view="plain",
+        name="sync.pull", method="POST", path="/v1/sync/pull", view="plain", auth="optional", is_repeatable=True,
         summary="What changed since a cursor", input=sync.Pull, output=sync.PullResult,
         errors=("invalid_body", "unauthorized", "unknown_collection", "invalid_cursor", "rate_limited"),
     ),
     Operation(name="home", method="GET", path="/", view="plain", auth="ignored",
-              summary="What this is and where to go, as a page or as JSON"),
-    Operation(name="health", method="GET", path="/health", view="plain", auth="ignored", summary="The process lives",
-              aliases=(Alias("/healthz", "plain"),)),
+              summary="What this server offers, as a page or as JSON"),
+    Operation(name="health", method="GET", path="/health", view="plain", auth="ignored",
+              summary="Liveness of the process", output=service.Health,
+              aliases=(Alias("/healthz", "plain", is_tutorial=False),)),
     Operation(name="ready", method="GET", path="/readyz", view="plain", auth="ignored",
-              summary="The database answers", errors=("unavailable",)),
+              summary="Readiness: the database answers", output=service.Readiness, errors=("unavailable",),
+              is_probe=True),
     Operation(name="openapi", method="GET", path="/openapi.json", view="plain", auth="ignored",
               summary="This table as OpenAPI 3.1"),
     Operation(name="jwks", method="GET", path="/.well-known/jwks.json", view="plain", auth="ignored",
@@ -186,8 +242,68 @@ EVERY_OPERATION_ERRORS = (
     "timeout", "internal", "method_not_allowed", "headers_too_large", "forbidden", "misdirected", "invalid_request",
     "not_implemented", "http_version",
 )  # fmt: skip
+DOWNLOAD_ERRORS = ("range_not_satisfiable",)
 
 
 def path_of(name: str, **segments: object) -> str:
-    """The canonical path of an operation with its `{segments}` filled in."""
-    return OPERATIONS[name].path.format(**segments)
+    """The canonical path of an operation of the table with its `{segments}` filled in."""
+    return OPERATIONS[name].path_of(**segments)
+
+
+def joined(table: Mapping[str, Operation], own: Iterable[Operation]) -> dict[str, Operation]:
+    """`table` with an app's `own` operations. Raises ValueError for one that does not fit in."""
+    made = dict(table)
+    places = {(row.method, re.sub(r"\{\w+\}", "{}", row.path)) for row in table.values()}
+    for row in own:
+        if problem := _problem(row):
+            raise ValueError(f"operation {row.name!r}: {problem}")
+        place = row.method, re.sub(r"\{\w+\}", "{}", row.path)
+        if row.name in made or place in places:
+            raise ValueError(f"operation {row.name!r}: the name, or {row.method} {row.path}, is already in use")
+        made[row.name] = row
+        places.add(place)
+    return made
+
+
+def typed_by(row: Operation, function: Callable[..., Any]) -> Operation:
+    """`row` with the input and output that the annotations of `function`, `(backend, call: Call[Input]) -> Output`,
+    name, and the first line of its docstring as the summary. Raises ValueError where they can't be read."""
+    try:
+        hints = get_type_hints(function)
+    except NameError as error:
+        message = f"operation {row.name!r}: {error}; annotate its function with types of its module, or give it a row"
+        raise ValueError(message) from error
+    of_call = [get_args(kind) for name, kind in hints.items() if name == "call"]
+    output = hints.get("return", type(None))
+    if not of_call or not of_call[0]:
+        raise ValueError(f"operation {row.name!r}: annotate its parameter call as Call[Input], or as Call[None]")
+    has_output = output is not type(None)
+    return msgspec.structs.replace(
+        row,
+        input=None if of_call[0][0] is type(None) else of_call[0][0],
+        output=output if has_output else None,
+        status=200 if has_output else 204,
+        view="plain" if has_output else "empty",
+        summary=row.summary or (function.__doc__ or row.name).strip().splitlines()[0],
+    )
+
+
+def _problem(row: Operation) -> str:
+    """Why a row can't be an app's; "" where it can."""
+    if _FUNCTION_NAME.fullmatch(row.name) is None:
+        return "a name is one or more words with dots between, such as orders.total"
+    if not row.path.startswith(FUNCTIONS) or _FUNCTION_PATH.fullmatch(row.path) is None:
+        return f"the path must begin with {FUNCTIONS} and have segments such as total or {{id}}"
+    if row.aliases or row.is_idempotent_by_key or row.view not in ("plain", "empty"):
+        return "aliases, idempotency keys and views are not available to an app's own operations"
+    segments = re.findall(r"\{(\w+)\}", row.path)
+    fields = {field.encode_name for field in msgspec.structs.fields(row.input)} if _is_struct(row.input) else set()
+    if row.input is not None and not _is_struct(row.input):
+        return "the input must be a msgspec.Struct"
+    if missing := [name for name in segments if name not in fields]:
+        return f"{missing[0]} is in the path and must be a field of the input"
+    return ""
+
+
+def _is_struct(kind: object) -> TypeGuard[type[msgspec.Struct]]:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)

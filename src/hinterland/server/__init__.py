@@ -8,7 +8,10 @@ from hinterland.kit.lazy_face import offer
 
 if TYPE_CHECKING:
     from hinterland.server.app import Server as Server
+    from hinterland.server.backend import Backend as Backend
     from hinterland.server.declaration import App as App
+    from hinterland.server.operations.call import Call as Call
+    from hinterland.server.operations.records import each_record as each_record
     from hinterland.server.settings import AuthSettings as AuthSettings
     from hinterland.server.settings import Settings as Settings
 else:  # the type checker knows the names above and no others
@@ -16,7 +19,10 @@ else:  # the type checker knows the names above and no others
         __name__,
         {
             "hinterland.server.app": ("Server",),
+            "hinterland.server.backend": ("Backend",),
             "hinterland.server.declaration": ("App",),
+            "hinterland.server.operations.call": ("Call",),
+            "hinterland.server.operations.records": ("each_record",),
             "hinterland.server.settings": ("AuthSettings", "Settings"),
         },
     )

@@ -5,10 +5,8 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from hinterland.contract.identity import Principal
 from hinterland.server.backend import Backend
 from hinterland.server.http import HttpRequest
-from hinterland.server.security.limits import network_of
 
 _WITH_PORT = re.compile(r"([\d.]+):\d+|\[([^\[\]]*)\](?::\d+)?")  # RFC 7239 §6 writes IPv6 in brackets
 
@@ -26,11 +24,6 @@ def caller_address(backend: Backend, request: HttpRequest) -> str:
     while peer in trusted and hops and (address := address_in(hops.pop())):
         peer = address
     return peer
-
-
-def asker_of(backend: Backend, request: HttpRequest, caller: Principal) -> str:
-    """The name by which costly work is shared: the user's, or the network of somebody who is not signed in."""
-    return str(caller.id) if caller.is_signed_in else f"address {network_of(caller_address(backend, request))}"
 
 
 def address_in(text: str) -> str:

@@ -9,10 +9,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from starlette.routing import Route
-
 from hinterland.contract.changes import Write
-from hinterland.contract.operations import OPERATIONS
+from hinterland.contract.errors import Refusal
 from hinterland.kit.clock import Clock, SystemClock
 from hinterland.server.auth.maintenance import maintain
 from hinterland.server.auth.parts import Accounts
@@ -31,11 +29,10 @@ from hinterland.server.data.tickets import Tickets
 from hinterland.server.data.views import Views
 from hinterland.server.data.writer import Writer
 from hinterland.server.declaration import App
-from hinterland.server.http import Receive, Scope, Send
+from hinterland.server.http import Receive, Scope, Send, problem_answer, send_answer
 from hinterland.server.middleware.boundary import Boundary
 from hinterland.server.middleware.cors import Cors
 from hinterland.server.middleware.hosts import Hosts
-from hinterland.server.operations import HANDLERS
 from hinterland.server.protocols.rest.routes import mount, taken_aliases
 from hinterland.server.protocols.sse import EventStream
 from hinterland.server.settings import Settings
@@ -44,6 +41,10 @@ from hinterland.server.storage.protocol import Storage, StoredRecord
 from hinterland.server.storage.system import RowAct
 
 log = logging.getLogger("hinterland")
+_NOT_RUNNING = (
+    "the server is not running; where it is mounted in another application, enter Server.running() in the lifespan of "
+    "that application"
+)
 HOUSEKEEPING_SECONDS = 3_600.0
 _DAY = 86_400.0
 
@@ -177,6 +178,8 @@ class Server:
             await self._lifespan(receive, send)
         elif self._serve is not None:
             await self._serve(scope, receive, send)
+        elif scope["type"] == "http":
+            await send_answer(scope, send, problem_answer(Refusal("unavailable", _NOT_RUNNING, retry_after=1)))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Backend]:
@@ -215,8 +218,8 @@ def _stack(backend: Backend, *, is_local: bool) -> Cors | Hosts:
         log.warning("%s", warning)
     for name in taken_aliases(list(backend.catalogue.entries)):
         log.warning("the path /%s belongs to the server: the collection is found at /v1/records/%s only", name, name)
-    streams = [Route(OPERATIONS["events.stream"].path, EventStream(backend))]
-    inner = mount(backend, HANDLERS, streams)
+    stream = EventStream(backend)
+    inner = mount(backend, {row.name: stream for row in backend.app.operations.values() if row.view == "stream"})
     # From the inside out, which the types of Cors and Hosts keep: hosts and origins only mark what they refuse, and the
     # boundary answers it, within the origins, since a page must be able to read errors too.
     settings = backend.settings

@@ -27,7 +27,7 @@ async def authenticate(backend: Backend, request: HttpRequest, auth: Auth) -> No
         request.identify = partial(caller_of, backend, given, is_alias=request.is_alias)
         request.caller = await request.identify()
     if auth in ("required", "admin") and request.caller is SIGNED_OUT:
-        raise Refusal("unauthorized", "sign in first", headers=(("WWW-Authenticate", "Bearer"),))
+        raise Refusal("unauthorized", "sign in first")
     if auth == "admin" and not request.caller.is_admin:
         raise Refusal("forbidden", "this is for administrators only; log in at /v1/admin/login")
 

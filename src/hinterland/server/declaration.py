@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib.util
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
+from hinterland.contract.operations import OPERATIONS, Auth, Method, Operation, joined, typed_by
 from hinterland.contract.records import Collection, users
 from hinterland.server.settings import Settings
 
@@ -16,10 +18,15 @@ class AppFileError(Exception):
     """The app file can't be used; the message says where and why."""
 
 
-class App:
-    """An app's backend: its collections with their rules, and its settings.
+Handler = Callable[[Any, Any], Awaitable[Any]]
+_H = TypeVar("_H", bound=Handler)
 
-    `users` is declared for you where `collections` does not hold it.
+
+class App:
+    """An app's backend: its collections with their rules, its own operations, and its settings.
+
+    `users` is declared for you where `collections` does not hold it. `operations` is the table with the app's own,
+    `handlers` are what carries these out, by name.
     """
 
     def __init__(
@@ -29,6 +36,30 @@ class App:
         self.settings = settings or Settings()
         has_users = any(collection.name == "users" for collection in collections)
         self.collections: tuple[Collection, ...] = (*collections,) if has_users else (users(), *collections)
+        self.operations: dict[str, Operation] = dict(OPERATIONS)
+        self.handlers: dict[str, Handler] = {}
+
+    def operation(
+        self, operation: str | Operation, *, method: Method = "POST", path: str = "", auth: Auth = "required",
+        max_bytes: int = 0,
+    ) -> Callable[[_H], _H]:  # fmt: skip
+        """Declare an operation of your own, carried out by the decorated `async (backend, call) -> output`.
+
+        By its name: the annotations `Call[Input]` and `-> Output` give the types, the docstring's first line the
+        summary, and it is served at `/v1/functions/{name}`, or at a `path` below. Or as a row, which a Python client
+        can be given too. Raises ValueError for a name or path that is in use or not possible.
+        """
+
+        def add(handler: _H) -> _H:
+            row = operation if isinstance(operation, Operation) else None
+            if row is None:
+                made = Operation(name=str(operation), method=method, path=path, auth=auth, max_bytes=max_bytes)
+                row = typed_by(made, handler)
+            self.operations = joined(self.operations, [row])
+            self.handlers[row.name] = handler
+            return handler
+
+        return add
 
 
 def load(path: Path) -> App:

@@ -1,14 +1,15 @@
-"""A request and an answer as handlers see them: a thin reading of ASGI's scope, without a framework's objects.
+"""A request and a response as HTTP's codecs see them: a thin reading of ASGI's scope, without a framework's objects.
 
-Handlers are `async (backend, request) -> HttpAnswer`; they raise `Refusal` for everything that is not an answer.
+Codecs are `async (backend, request) -> HttpAnswer`; they raise `Refusal` for everything else.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping, Sequence
+from contextlib import aclosing
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -16,6 +17,7 @@ import msgspec
 from hinterland.contract.errors import Problem, Refusal
 from hinterland.contract.identity import SIGNED_OUT, Principal
 from hinterland.kit import strict_json
+from hinterland.kit.body import Body, OnceBody
 from hinterland.kit.strict_json import MAX_DEPTH
 from hinterland.server.backend import Backend
 
@@ -27,6 +29,8 @@ Headers = list[tuple[bytes, bytes]]
 
 WHOLE = "hinterland.response"  # ASGI extension: start and body of an answer in one message
 REFUSED = "hinterland.refused"  # in a scope: the Refusal that answers the request, whatever it asks
+LIMIT = "hinterland.limit"  # in a scope: the TimeLimiter of the request
+CHALLENGE = (b"www-authenticate", b"Bearer")  # every 401 has one (RFC 9110 §15.5.2)
 JSON = (b"content-type", b"application/json; charset=utf-8")
 PROBLEM = (b"content-type", b"application/problem+json; charset=utf-8")
 NO_STORE = (b"cache-control", b"no-store")
@@ -39,12 +43,32 @@ _JSON_TYPES = frozenset({None, b"application/json", b"application/json; charset=
 _encode = msgspec.json.Encoder().encode
 
 
+class BodyPart(NamedTuple):
+    """A body that is sent piece by piece, from `start` to before `stop`."""
+
+    body: Body
+    start: int = 0
+    stop: int | None = None
+
+
 class HttpAnswer(NamedTuple):
-    """Status, headers (without content-length) and body."""
+    """Status, headers and body; without content-length, except that of a part."""
 
     status: int
     headers: Headers
-    body: bytes
+    body: bytes | BodyPart
+
+
+class TimeLimiter(Protocol):
+    """The time limit of one request: `due` is when it ends, by the loop's clock."""
+
+    due: float
+
+    def renew(self) -> None:
+        """Begin the time anew."""
+
+    def lift(self) -> None:
+        """End the limit."""
 
 
 class HttpRequest:
@@ -115,8 +139,33 @@ class HttpRequest:
                     self.caller = await self.identify()
                 return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
+    def arriving(self, limit: int, setting: str = "max_body_bytes") -> OnceBody:
+        """The body as it arrives. Raises `too_large` beyond `limit` bytes, at once or while it is read."""
+        declared = self.headers.get(b"content-length", b"")
+        length = int(declared[:20]) if declared.isdigit() else None
+        if length is not None and length > limit:
+            raise _too_large(limit, setting)
+        if length is None and b"transfer-encoding" not in self.headers:
+            length = 0
+        return OnceBody(self._pieces(limit, setting), length)
+
+    async def _pieces(self, limit: int, setting: str) -> AsyncGenerator[bytes, None]:
+        size, asked, has_more = 0, monotonic(), True
+        while has_more:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise Disconnected
+            piece, has_more = message.get("body", b""), message.get("more_body", False)
+            size += len(piece)
+            if size > limit:
+                raise _too_large(limit, setting)
+            if not has_more and self.identify is not None and monotonic() - asked > SLOW_SECONDS:
+                self.caller = await self.identify()  # before the last piece: a session that ended completes nothing
+            if piece:
+                yield piece
+
     async def discard(self, limit: int) -> None:
-        """Read the body, up to `limit` bytes, and forget it: who still sends when the answer comes may never see it.
+        """Read the body, up to `limit` bytes, and drop it: a caller that still sends may never see the response.
         One that is not sent yet (RFC 9110 §10.1.1), or is too large in any case, is not waited for."""
         declared = self.headers.get(b"content-length", b"0")
         if b"expect" in self.headers or not declared.isdigit() or int(declared[:20]) > limit:
@@ -168,7 +217,8 @@ class HttpRequest:
                 raise Refusal("unsupported_media_type", f"unsupported charset {shown!a}; send JSON in UTF-8")
 
 
-Handler = Callable[[Backend, HttpRequest], Awaitable[HttpAnswer]]
+Codec = Callable[[Backend, HttpRequest], Awaitable[HttpAnswer]]
+"""Reads an operation's input from a request, carries it out, and makes its output a response."""
 
 
 def _joined(headers: Headers) -> dict[bytes, bytes]:
@@ -226,12 +276,19 @@ def problem_answer(refusal: Refusal, request_id: str = "") -> HttpAnswer:
     if refusal.retry_after is not None:
         headers.append((b"retry-after", str(max(1, round(refusal.retry_after))).encode()))
     headers += [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in refusal.headers]
+    if refusal.status == 401 and all(name != b"www-authenticate" for name, _ in headers):
+        headers.append(CHALLENGE)
     return HttpAnswer(refusal.status, headers, _encode(problem))
 
 
-async def send_answer(scope: Scope, send: Send, answer: HttpAnswer) -> None:
-    """Send `answer`, without its body where HEAD asked: as one message to a server that takes `WHOLE`."""
+async def send_answer(scope: Scope, send: Send, answer: HttpAnswer, receive: Receive | None = None) -> None:
+    """Send `answer`, without its body where HEAD asked: as one message to a server that takes `WHOLE`. A body that is
+    sent piece by piece ends early where `receive` reports that the caller has gone."""
     headers, body = answer.headers, answer.body
+    if type(body) is BodyPart:
+        await _send_part(scope, send, answer, body, receive)
+        return
+    assert type(body) is bytes
     if answer.status not in (204, 304):
         headers = [*headers, (b"content-length", b"%d" % len(body))]
     if scope["method"] == "HEAD":
@@ -241,3 +298,25 @@ async def send_answer(scope: Scope, send: Send, answer: HttpAnswer) -> None:
         return
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+async def _send_part(scope: Scope, send: Send, answer: HttpAnswer, part: BodyPart, receive: Receive | None) -> None:
+    leaving = asyncio.ensure_future(_gone(receive)) if receive is not None else None
+    try:
+        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+        if scope["method"] != "HEAD":
+            async with aclosing(part.body.open(part.start, part.stop)) as pieces:
+                async for piece in pieces:
+                    if leaving is not None and leaving.done():
+                        raise Disconnected
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        if leaving is not None:
+            leaving.cancel()
+        await part.body.close()
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -10,6 +10,7 @@ import pytest
 
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
+from hinterland.contract.events import StreamQuery
 from hinterland.contract.fields import List, Text
 from hinterland.contract.identity import Principal
 from hinterland.contract.records import EVERYBODY, Collection, Rules
@@ -227,10 +228,12 @@ async def test_methods(server: Server) -> None:
     assert (answer.status, answer.headers["allow"]) == (405, "GET")
 
 
-def test_wish() -> None:
-    """A wish is read as it is written."""
-    wish = read_query([("collection", "a"), ("filter", "record.n > 1"), ("cursor", "c"), ("ticket", "t")])
-    assert wish == (["a"], "record.n > 1", "c", "t")
+def test_query() -> None:
+    """A query is read as it is written; the header Last-Event-ID wins over the parameter."""
+    pairs = [("collection", "a"), ("filter", "record.n > 1"), ("cursor", "c"), ("ticket", "t"), ("lastEventId", "d")]
+    wanted = StreamQuery(collection=["a"], filter="record.n > 1", cursor="c", lastEventId="d", ticket="t")
+    assert read_query(pairs) == wanted
+    assert read_query(pairs, "e").lastEventId == "e"
     with pytest.raises(Refusal):
         read_query([("collection", "a"), ("jwt", "x")])
 

@@ -39,7 +39,7 @@ class Tickets:
     async def issue(self, caller: Principal, stream: str = EVENTS) -> Ticket:
         """A ticket for a caller with a session. Raises `unauthorized`."""
         if not caller.session:
-            raise Refusal("unauthorized", "sign in to get a ticket", headers=(("WWW-Authenticate", "Bearer"),))
+            raise Refusal("unauthorized", "sign in to get a ticket")
         ticket = secrets.token_urlsafe(32)
         row = {
             "hash": _hash(ticket),

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from hinterland.contract.errors import Refusal
 from hinterland.contract.operations import OPERATIONS
 from hinterland.server.http import (
+    LIMIT,
     REFUSED,
     Disconnected,
     HttpAnswer,
@@ -34,15 +35,15 @@ _NO_SNIFF = (b"x-content-type-options", b"nosniff")  # what somebody stored neve
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _PREFIX = secrets.token_hex(4).encode()  # of this process, so that two of them give no id twice
 _count = itertools.count(1)
-STREAMS = frozenset(row.path for row in OPERATIONS.values() if row.view == "stream")
-PROBES = (OPERATIONS["ready"].path,)  # asked every few seconds; what failed is said in a line
+PROBES = frozenset(row.path for row in OPERATIONS.values() if row.is_probe)
 LOG_LINES = 60  # a minute, of each kind of refusal that is logged
 MAX_HEADER_BYTES = 32 * 1024
 MAX_HEADERS = 200
 
 
 class Boundary:
-    """Gives each request an id (its own `X-Request-Id`, or a new one) and at most `seconds` (streams: no bound)."""
+    """Gives each request an id (its own `X-Request-Id`, or a new one) and at most `seconds`, from which its operation
+    may release it (`LIMIT` in its scope)."""
 
     def __init__(self, app: App, seconds: float) -> None:
         self.app = app
@@ -57,7 +58,7 @@ class Boundary:
         if b"%" in (scope.get("raw_path") or b"") or scope.get("root_path"):
             scope = routed(scope)
         marked = _Marked(scope, send)
-        limit = None if scope["path"] in STREAMS else self._limits.begin()
+        scope[LIMIT] = limit = self._limits.begin()
         try:
             if REFUSED in scope:
                 raise scope[REFUSED]
@@ -69,14 +70,13 @@ class Boundary:
         except Disconnected:
             pass
         except asyncio.CancelledError:
-            if limit is None or not limit.has_cancelled():
+            if not limit.has_cancelled():
                 raise
             await self._answer(scope, marked, TimeoutError())
         except Exception as error:
             await self._answer(scope, marked, error)
         finally:
-            if limit is not None:
-                self._limits.end(limit)
+            self._limits.end(limit)
 
     async def _answer(self, scope: Scope, send: _Marked, error: Exception) -> None:
         request_id = send.id.decode()
@@ -108,15 +108,24 @@ def _root(error: BaseException) -> BaseException:
 class _Limit:
     """When a request's time is over, by the loop's clock, and the task that is cancelled then."""
 
-    __slots__ = ("due", "is_over", "task")
+    __slots__ = ("_limits", "due", "is_over", "task")
 
-    def __init__(self, task: asyncio.Task[object], due: float) -> None:
+    def __init__(self, limits: _Limits, task: asyncio.Task[object], due: float) -> None:
+        self._limits = limits
         self.task = task
         self.due = due
         self.is_over = False
 
+    def renew(self) -> None:
+        """Begin the time anew."""
+        self._limits.renew(self)
+
+    def lift(self) -> None:
+        """End the limit."""
+        self._limits.end(self)
+
     def has_cancelled(self) -> bool:
-        """Whether this limit, and nobody else, cancelled the task."""
+        """Whether the task was cancelled by this limit alone."""
         return self.is_over and self.task.uncancel() == 0
 
 
@@ -132,12 +141,18 @@ class _Limits:
         """The limit of the current task, from now."""
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
-        limit = _Limit(task, loop.time() + self._seconds)
+        limit = _Limit(self, task, loop.time() + self._seconds)
         self._running[limit] = None
         if not self._is_armed:
             self._is_armed = True
             loop.call_at(limit.due, self._look, loop)
         return limit
+
+    def renew(self, limit: _Limit) -> None:
+        """A limit, unless it has ended, is due in `seconds` from now."""
+        if self._running.pop(limit, limit) is None:
+            limit.due = asyncio.get_running_loop().time() + self._seconds
+            self._running[limit] = None
 
     def end(self, limit: _Limit) -> None:
         """The task is done."""

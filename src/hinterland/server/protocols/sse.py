@@ -10,28 +10,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import msgspec
 
 from hinterland.contract.errors import Refusal
-from hinterland.contract.events import Resync
+from hinterland.contract.events import Resync, StreamQuery
 from hinterland.contract.identity import SIGNED_OUT, Principal
 from hinterland.contract.operations import path_of
-from hinterland.contract.sync import MAX_COLLECTIONS
 from hinterland.kit.clock import Clock
 from hinterland.kit.eager import begin
 from hinterland.kit.time_limit import within
-from hinterland.server.addresses import asker_of
+from hinterland.server.addresses import caller_address
 from hinterland.server.backend import Backend
 from hinterland.server.callers import caller_of
 from hinterland.server.data.encoding import VisibleChange
 from hinterland.server.data.subscription import Subscription
 from hinterland.server.data.views import change_head
-from hinterland.server.http import HttpRequest, Message, Receive, Scope, Send
+from hinterland.server.http import LIMIT, HttpRequest, Message, Receive, Scope, Send
+from hinterland.server.operations.call import Call
+from hinterland.server.operations.sync import subscribe
 
 _SECRETS = frozenset({"access_token", "token", "authorization", "bearer", "jwt"})
-_WORDS = frozenset({"collection", "filter", "cursor", "lastEventId", "ticket"})
+_WORDS = frozenset(StreamQuery.__struct_fields__)
 _RETRY_AFTER_END = "retry: 60000"  # milliseconds, for a browser that comes back for the same stream
 _FAREWELL_SECONDS = 1.0  # for a reader to take what was still on its way
 _NEWLINE = b"\ndata: "
@@ -104,17 +104,8 @@ def _change(change: VisibleChange) -> bytes:
     return b'%b,%b "record": %b%b}' % (lines, _NEWLINE, record.in_lines(_NEWLINE), _NEWLINE)
 
 
-class StreamQuery(NamedTuple):
-    """What the query string asks for."""
-
-    collections: list[str]
-    filter: str
-    cursor: str
-    ticket: str | None
-
-
 def read_query(pairs: Sequence[tuple[str, str]], last_event_id: str = "") -> StreamQuery:
-    """A decoded query string. Raises `invalid_query`."""
+    """What a decoded query string asks for. Raises `invalid_query`."""
     words: dict[str, str] = {}
     collections: list[str] = []
     for name, value in pairs:
@@ -128,12 +119,9 @@ def read_query(pairs: Sequence[tuple[str, str]], last_event_id: str = "") -> Str
             raise Refusal("invalid_query", f"parameter {name} appears twice; send it once")
         else:
             words[name] = value
-    if not 1 <= len(collections) <= MAX_COLLECTIONS:
-        raise Refusal("invalid_query", f"name what to follow: collection=posts, 1 to {MAX_COLLECTIONS} of them")
-    if words.get("filter") and len(collections) > 1:
-        raise Refusal("invalid_query", "filter: open one stream for each collection that is filtered")
-    cursor = last_event_id or words.get("lastEventId") or words.get("cursor", "")
-    return StreamQuery(collections, words.get("filter", ""), cursor, words.get("ticket"))
+    if last_event_id:
+        words["lastEventId"] = last_event_id
+    return StreamQuery(collection=collections, **words)
 
 
 def _token_in_url(name: str) -> Refusal:
@@ -155,27 +143,22 @@ class EventStream:
         if scope["method"] != "GET":
             raise Refusal("method_not_allowed", "a stream takes GET", headers=(("Allow", "GET"),))
         request = HttpRequest(scope, receive)
-        query = read_query(request.query(), request.header(b"last-event-id"))
-        caller = await self._caller(request, query)
-        feed = self._backend.feed
-        subscription = await feed.subscribe(
-            caller,
-            query.collections,
-            SSE,
-            filter=query.filter,
-            cursor=query.cursor,
-            asker=asker_of(self._backend, request, caller),
-        )
+        wanted = read_query(request.query(), request.header(b"last-event-id"))
+        caller = await self._caller(request, wanted)
+        call = Call(caller=caller, input=wanted, address=caller_address(self._backend, request))
+        subscription = await subscribe(self._backend, call, SSE)
+        if LIMIT in scope:
+            scope[LIMIT].lift()
         try:
             await serve(subscription, receive, send, self._backend.clock)
         finally:
             subscription.end()
 
-    async def _caller(self, request: HttpRequest, query: StreamQuery) -> Principal:
+    async def _caller(self, request: HttpRequest, wanted: StreamQuery) -> Principal:
         given = request.headers.get(b"authorization")
         if given is not None:
             return await caller_of(self._backend, given)
-        return SIGNED_OUT if query.ticket is None else await self._backend.tickets.redeem(query.ticket)
+        return SIGNED_OUT if wanted.ticket is None else await self._backend.tickets.redeem(wanted.ticket)
 
 
 async def serve(subscription: Subscription, receive: Receive, send: Send, clock: Clock) -> None:

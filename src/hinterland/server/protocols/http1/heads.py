@@ -196,7 +196,6 @@ class WholeHeads(BoundedUnread):
     def on_message_begin(self) -> None:
         """A head begins."""
         super().on_message_begin()
-        self.scope["extensions"] = EXTENSIONS
         self._watched = {}
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -265,6 +264,7 @@ class WholeHeads(BoundedUnread):
     def _ask(self, *, keep_alive: bool) -> None:
         """Begin the request whose scope is made, or let it wait for those before it."""
         before: RequestResponseCycle | None = self.cycle
+        self.scope["extensions"] = EXTENSIONS  # which the classes below have, and uvicorn's have not
         if self._is_old:
             self.scope["http_version"] = "1.0"
         if self._is_surplus:

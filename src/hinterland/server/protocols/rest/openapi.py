@@ -9,10 +9,18 @@ from typing import Any
 import msgspec
 
 from hinterland.contract.errors import CODES, Problem
-from hinterland.contract.operations import EVERY_OPERATION_ERRORS, OPERATIONS, Operation
+from hinterland.contract.operations import (
+    DOWNLOAD_ERRORS,
+    EVERY_OPERATION_ERRORS,
+    FUNCTIONS,
+    OPERATIONS,
+    Operation,
+    PerCollection,
+)
 from hinterland.contract.query import DEFAULT_LIMIT, MAX_LIMIT
 from hinterland.contract.records import Collection
-from hinterland.contract.sync import MAX_COLLECTIONS
+from hinterland.contract.transfers import Download, body_field
+from hinterland.kit.body import Body
 from hinterland.server.protocols.rest.schemas import forms, record_schemas, sorting
 
 _REF = "#/components/schemas/{name}"
@@ -25,31 +33,32 @@ _QUERY: dict[str, Any] = {
     "filter": _FILTER,
     "total": {"type": "boolean", "default": False},
 }
-_STREAM: dict[str, Any] = {
-    "collection": {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": MAX_COLLECTIONS},
-    "filter": _FILTER,
-    "cursor": _CURSOR,
-    "ticket": {"type": "string", "description": "lets those in who can't send a header"},
-}
 _PRINTED = "\u00a1-\u00ac\u00ae-\u00ff"  # of Latin-1, which is what headers hold
 _KEY = {"type": "string", "maxLength": 200, "pattern": f"^[ -~{_PRINTED}]*[!#-~{_PRINTED}][ -~{_PRINTED}]*$"}
-_BODIES = {"records.create": "body", "records.replace": "replacement", "records.patch": "patch"}
+_SEGMENT = re.compile(r"\{(\w+)\}")
 _TAG = {"type": "string", "pattern": r'^(\*|"\d{1,15}"(, "\d{1,15}")*)$'}
 
 
-def document(title: str, collections: Iterable[Collection], *, password_length: int = 1) -> dict[str, Any]:
+def document(
+    title: str,
+    collections: Iterable[Collection],
+    table: Iterable[Operation] = OPERATIONS.values(),
+    *,
+    password_length: int = 1,
+) -> dict[str, Any]:
     """The whole document (OpenAPI 3.1). A new password has at least `password_length` characters."""
-    declared = list(collections)
-    structs = [s for o in OPERATIONS.values() for s in (o.input, o.output) if s is not None] + [Problem]
-    _, components = msgspec.json.schema_components(structs, ref_template=_REF)
+    declared, rows = list(collections), list(table)
+    types = list(dict.fromkeys([kind for row in rows for kind in (row.input, row.output) if _is_printed(kind)]))
+    printed, components = msgspec.json.schema_components([Problem, *types], ref_template=_REF)
+    printer = _Printer(declared, dict(zip(types, printed[1:], strict=True)), components)
     schemas = {**components, **forms(declared, password_length)}
     for each in declared:
         schemas.update(record_schemas(each))
     _give_items(schemas)
     paths: dict[str, dict[str, Any]] = {}
-    for operation in OPERATIONS.values():
-        for path, collection in _paths(operation, declared):
-            paths.setdefault(path, {})[operation.method.lower()] = _operation(operation, path, collection)
+    for row in rows:
+        for path, collection in printer.paths(row):
+            paths.setdefault(path, {})[row.method.lower()] = printer.operation(row, path, collection)
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "version": "1"},
@@ -73,54 +82,147 @@ def _give_items(schema: Any) -> None:
             _give_items(inner)
 
 
-def _paths(operation: Operation, declared: list[Collection]) -> list[tuple[str, Collection | None]]:
-    """The paths of an operation; those of records once for each collection."""
-    if "{collection}" not in operation.path:
-        return [(path, None) for path in (operation.path, *(alias.path for alias in operation.aliases))]
-    by_name = {collection.name: collection for collection in declared}
-    return [(operation.path.replace("{collection}", _place(c, by_name)), c) for c in declared]
+def _is_printed(kind: object) -> bool:
+    """Whether an input or output has a schema of its own: bytes have none, records one for each collection."""
+    return kind is not None and kind is not Download and not isinstance(kind, PerCollection) and not body_field(kind)
 
 
-def _place(collection: Collection, by_name: dict[str, Collection]) -> str:
-    place, above = collection.name, collection.parent
-    while above:
-        place = f"{above}/{{{above}_id}}/{place}"
-        above = by_name[above].parent
-    return place
+class _Printer:
+    """Prints operations of the table. `types` are the schemas of inputs and outputs."""
+
+    def __init__(
+        self, declared: list[Collection], types: dict[Any, dict[str, Any]], components: dict[str, Any]
+    ) -> None:
+        self._declared = {collection.name: collection for collection in declared}
+        self._types = types
+        self._components = components
+
+    def paths(self, row: Operation) -> list[tuple[str, Collection | None]]:
+        """The paths of an operation; those of records once for each collection."""
+        if "{collection}" not in row.path:
+            return [(path, None) for path in (row.path, *(alias.path for alias in row.aliases))]
+        return [(row.path.replace("{collection}", self._place(c)), c) for c in self._declared.values()]
+
+    def _place(self, collection: Collection) -> str:
+        place, above = collection.name, collection.parent
+        while above:
+            place = f"{above}/{{{above}_id}}/{place}"
+            above = self._declared[above].parent
+        return place
+
+    def operation(self, row: Operation, path: str, collection: Collection | None) -> dict[str, Any]:
+        """One operation at one path."""
+        name = collection.name if collection is not None else ""
+        made: dict[str, Any] = {
+            "operationId": ".".join(filter(None, (row.name, name, _alias(row, path, name)))),
+            "summary": row.summary,
+            "parameters": self._parameters(row, path, collection),
+            "responses": self._responses(row, name),
+        }
+        if row.auth != "ignored":
+            made["security"] = [{}, {"bearer": []}] if row.auth == "optional" else [{"bearer": []}]
+        if row.auth == "admin":
+            made["description"] = "For administrators, who log in at `POST /v1/admin/login`."
+        if content := self._body(row, name):
+            made["requestBody"] = {"required": True, "content": content}
+        return made
+
+    def _parameters(self, row: Operation, path: str, collection: Collection | None) -> list[dict[str, Any]]:
+        segments = _SEGMENT.findall(path)
+        fields = self._properties(row)
+        made = [
+            {"name": name, "in": "path", "required": True, "schema": fields.get(name, {"type": "string"})}
+            for name in segments
+        ]
+        if isinstance(row.input, PerCollection) and row.input.form == "query" and collection is not None:
+            made += _asked({**_QUERY, "sort": sorting(collection)})
+        elif row.input is not None and (row.method in ("GET", "DELETE") or body_field(row.input)):
+            required = [field.encode_name for field in msgspec.structs.fields(row.input) if field.required]
+            asked = {name: schema for name, schema in fields.items() if name not in segments}
+            made += _asked(asked, required=required)
+        if row.is_idempotent_by_key:
+            made.append({"name": "Idempotency-Key", "in": "header", "schema": _KEY})
+        if "stale" in row.errors:
+            made.append({"name": "If-Match", "in": "header", "schema": _TAG})
+        if row.output is Download:
+            made.append({"name": "Range", "in": "header", "schema": {"type": "string"}})
+        return made
+
+    def _properties(self, row: Operation) -> dict[str, Any]:
+        """The schemas of the fields of an input, without a body of bytes."""
+        if row.input is None or isinstance(row.input, PerCollection):
+            return {}
+        if not body_field(row.input):
+            name = self._types[row.input]["$ref"].rpartition("/")[2]
+            return dict(self._components[name].get("properties", {}))
+        fields = [field for field in msgspec.structs.fields(row.input) if field.type is not Body]
+        return {field.encode_name: msgspec.json.schema(field.type) for field in fields}
+
+    def _body(self, row: Operation, collection: str) -> dict[str, Any]:
+        if isinstance(row.input, PerCollection):
+            schema = {} if row.input.form == "query" else _ref(f"{collection}_{row.input.form}")
+        elif row.input is None:
+            schema = {}
+        elif body_field(row.input):
+            return {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+        else:
+            schema = {} if row.method in ("GET", "DELETE") else self._without_segments(row)
+        return {"application/json": {"schema": schema}} if schema else {}
+
+    def _without_segments(self, row: Operation) -> dict[str, Any]:
+        """The schema of an input without the fields that are segments of the path."""
+        segments, schema = _SEGMENT.findall(row.path), self._types[row.input]
+        if not segments:
+            return schema
+        whole = self._components[schema["$ref"].rpartition("/")[2]]
+        return {
+            **whole,
+            "properties": {name: of for name, of in whole["properties"].items() if name not in segments},
+            "required": [name for name in whole["required"] if name not in segments],
+        }
+
+    def _responses(self, row: Operation, collection: str) -> dict[str, Any]:
+        answer: dict[str, Any] = {"description": row.summary}
+        if row.view == "stream":
+            answer["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
+        elif row.output is Download:
+            answer["content"] = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+        elif row.status != 204:
+            answer["content"] = {"application/json": {"schema": self._answer(row, collection)}}
+        responses = {str(row.status): answer}
+        if row.output is Download:
+            responses["206"] = {**answer, "description": "The range that Range asks for"}
+        problem = {"application/problem+json": {"schema": _ref("Problem")}}
+        by_status: dict[int, list[str]] = {}
+        for code in (*_errors(row), *EVERY_OPERATION_ERRORS):
+            by_status.setdefault(CODES[code].status, []).append(f"{code}: {CODES[code].title}")
+        for status, titles in sorted(by_status.items()):
+            responses[str(status)] = {"description": "; ".join(titles), "content": problem}
+        return responses
+
+    def _answer(self, row: Operation, collection: str) -> dict[str, Any]:
+        if row.output is None:
+            return {"type": "object"}
+        if not isinstance(row.output, PerCollection):
+            return self._types[row.output]
+        record = _ref(f"{row.output.of or collection}_record")
+        if row.output.form == "record":
+            return record
+        properties = {"items": {"type": "array", "items": record}, "next": {"type": "string"}}
+        return {"type": "object", "properties": {**properties, "total": {"type": "integer"}}, "required": [*properties]}
 
 
-def _operation(operation: Operation, path: str, collection: Collection | None) -> dict[str, Any]:
-    name = collection.name if collection is not None else ""
-    made: dict[str, Any] = {
-        "operationId": ".".join(filter(None, (operation.name, name, _alias(operation, path, name)))),
-        "summary": operation.summary,
-        "parameters": _parameters(operation, path, collection),
-        "responses": _responses(operation, name),
-    }
-    if operation.auth != "ignored":
-        made["security"] = [{}, {"bearer": []}] if operation.auth == "optional" else [{"bearer": []}]
-    if operation.auth == "admin":
-        made["description"] = "For administrators, who log in at `POST /v1/admin/login`."
-    body = _body(operation, name)
-    if body is not None:
-        made["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
-    return made
-
-
-def _parameters(operation: Operation, path: str, collection: Collection | None) -> list[dict[str, Any]]:
-    made = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in re.findall(r"\{(\w+)\}", path)
-    ]
-    if operation.name == "records.list" and collection is not None:
-        made += _asked({**_QUERY, "sort": sorting(collection)})
-    if operation.view == "stream":
-        made += _asked(_STREAM, required=["collection"])
-    if operation.is_idempotent_by_key:
-        made.append({"name": "Idempotency-Key", "in": "header", "schema": _KEY})
-    if "stale" in operation.errors:
-        made.append({"name": "If-Match", "in": "header", "schema": _TAG})
-    return made
+def _errors(row: Operation) -> list[str]:
+    """The errors of a row; of an app's own operation, what its input and its caller make possible too."""
+    errors = [*row.errors]
+    if row.path.startswith(FUNCTIONS):
+        is_query = row.method in ("GET", "DELETE") or bool(body_field(row.input))
+        errors += ["invalid_query" if is_query else "invalid_body"] if row.input is not None else []
+        errors += ["unsupported_media_type"] if row.input is not None and not is_query else []
+        errors += ["too_large"] if row.method not in ("GET", "DELETE") else []
+        errors += ["unauthorized"] if row.auth != "ignored" else []
+    errors += DOWNLOAD_ERRORS if row.output is Download else ()
+    return [*dict.fromkeys(errors)]
 
 
 def _asked(schemas: dict[str, Any], required: Sequence[str] = ()) -> list[dict[str, Any]]:
@@ -130,46 +232,9 @@ def _asked(schemas: dict[str, Any], required: Sequence[str] = ()) -> list[dict[s
     ]
 
 
-def _alias(operation: Operation, path: str, collection: str) -> str:
-    return "" if collection or path == operation.path else path.strip("/").replace("/", "_")
+def _alias(row: Operation, path: str, collection: str) -> str:
+    return "" if collection or path == row.path else path.strip("/").replace("/", "_")
 
 
 def _ref(name: str) -> dict[str, str]:
     return {"$ref": _REF.format(name=name)}
-
-
-def _body(operation: Operation, collection: str) -> dict[str, Any] | None:
-    if operation.name == "admin.create":
-        return _ref("NewAdministrator")
-    if operation.input is not None:
-        return _ref(operation.input.__name__)
-    if operation.name in _BODIES:
-        return _ref(f"{collection}_{_BODIES[operation.name]}")
-    return None
-
-
-def _responses(operation: Operation, collection: str) -> dict[str, Any]:
-    answer: dict[str, Any] = {"description": operation.summary}
-    schema = _answer(operation, collection)
-    if operation.view == "stream":
-        answer["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
-    elif schema is not None and operation.status != 204:
-        answer["content"] = {"application/json": {"schema": schema}}
-    responses = {str(operation.status): answer}
-    problem = {"application/problem+json": {"schema": _ref("Problem")}}
-    by_status: dict[int, list[str]] = {}
-    for code in (*operation.errors, *EVERY_OPERATION_ERRORS):
-        by_status.setdefault(CODES[code].status, []).append(f"{code}: {CODES[code].title}")
-    for status, titles in sorted(by_status.items()):
-        responses[str(status)] = {"description": "; ".join(titles), "content": problem}
-    return responses
-
-
-def _answer(operation: Operation, collection: str) -> dict[str, Any] | None:
-    if operation.output is not None:
-        return _ref(operation.output.__name__)
-    record = _ref(f"{collection}_record") if collection and operation.view != "plain" else {"type": "object"}
-    if operation.view == "list":
-        properties = {"items": {"type": "array", "items": record}, "next": {"type": "string"}}
-        return {"type": "object", "properties": {**properties, "total": {"type": "integer"}}, "required": [*properties]}
-    return record if operation.view in ("record", "profile", "plain") else None

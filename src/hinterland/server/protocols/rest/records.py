@@ -1,31 +1,30 @@
-"""Records over HTTP: list, create, view, replace, patch, delete."""
+"""The codec of records: list, create, view, replace, patch, delete."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
-from hinterland.contract.changes import Act, Write
+from hinterland.contract.changes import Act
 from hinterland.contract.errors import Refusal
-from hinterland.contract.identity import RecordId
 from hinterland.contract.query import MAX_LIMIT, parse
-from hinterland.server.addresses import asker_of
+from hinterland.server.addresses import caller_address
 from hinterland.server.backend import Backend
-from hinterland.server.data.admission import admit
 from hinterland.server.data.catalogue import Entry
 from hinterland.server.data.documents import wire
 from hinterland.server.data.reader import RecordPage
-from hinterland.server.data.requests import Answer, IdempotencyKey, WriteRequest, WriteResult
-from hinterland.server.http import JSON, Headers, HttpAnswer, HttpRequest, caching
+from hinterland.server.http import JSON, Codec, Headers, HttpAnswer, HttpRequest, caching
+from hinterland.server.operations import records
+from hinterland.server.operations.call import UNCONDITIONAL, Call, Preconditions
+from hinterland.server.operations.records import Listing, RecordAddress, RecordChange, Written
 from hinterland.server.protocols.rest.keys import REPLAYED, idempotency_key
-from hinterland.server.protocols.rest.tags import demands_absence, etag, names, revisions, tags
+from hinterland.server.protocols.rest.tags import etag, preconditions, tags
 from hinterland.server.protocols.rest.tutorial import in_utc
-from hinterland.server.security.sessions import key_owner
 
 RECORDS = "/v1/records/"
 _is_plain = re.compile(rb"[\w.~%!$&'()*+,/:;=?@-]*", re.ASCII).fullmatch  # with nothing for `quote` to do
@@ -54,15 +53,16 @@ async def list_records(backend: Backend, request: HttpRequest) -> HttpAnswer:
     """A page of a collection: `{items, next, total?}`, or the tutorial's bare array."""
     entry, parent, _ = backend.catalogue.locate(path_of(request))
     pairs = request.query()
-    query, asker = parse(pairs), asker_of(backend, request, request.caller)
+    query, address, is_paged = parse(pairs), caller_address(backend, request), False
     if request.is_alias and query.equals:
         query = msgspec.structs.replace(query, equals=in_utc(entry, query.equals))
     if request.view == "array":
         is_paged = any(name in ("page", "limit") for name, _ in pairs)
         query = msgspec.structs.replace(query, total=True, limit=query.limit if is_paged else MAX_LIMIT)
-        page = await backend.reader.page(request.caller, entry, parent, query, asker)
-        return _array(backend, request, entry, page, (query.page or 1, query.limit) if is_paged else None)
-    page = await backend.reader.page(request.caller, entry, parent, query, asker)
+    call = Call(caller=request.caller, input=Listing(entry, parent, query), address=address)
+    page = await records.list_records(backend, call)
+    if request.view == "array":
+        return _array(request, entry, page, (query.page or 1, query.limit) if is_paged else None)
     body = f'{{"items":{_items(request, entry, page)},"next":"{page.next}"'
     body += f',"total":{page.total}}}' if page.total is not None else "}"
     return HttpAnswer(200, [JSON, caching(request), *_link(request, page)], body.encode())
@@ -75,9 +75,7 @@ def _items(request: HttpRequest, entry: Entry, page: RecordPage) -> str:
     return join([entry.wire(caller, record) for record in page.records])
 
 
-def _array(
-    backend: Backend, request: HttpRequest, entry: Entry, page: RecordPage, paged: tuple[int, int] | None
-) -> HttpAnswer:
+def _array(request: HttpRequest, entry: Entry, page: RecordPage, paged: tuple[int, int] | None) -> HttpAnswer:
     items = _items(request, entry, page)
     headers = [JSON, caching(request), (b"x-total-count", str(page.total).encode()), *_link(request, page)]
     if paged is None:
@@ -90,8 +88,8 @@ def _array(
 def _link(request: HttpRequest, page: RecordPage) -> Headers:
     """The `Link: …; rel="next"` header (RFC 8288), where there is more.
 
-    It is relative (RFC 3986 §4.2), as is every address that an answer holds: only so it stays below the prefix of a
-    proxy, which the server does not know.
+    It is relative (RFC 3986 §4.2), as is every address in a response: it stays below the prefix of a proxy, which the
+    server does not know.
     """
     if not page.next:
         return []
@@ -107,13 +105,15 @@ def _link(request: HttpRequest, page: RecordPage) -> Headers:
 
 async def view_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
     """One record, with its ETag; 304 where the caller has it already."""
-    entry, parent, id = backend.catalogue.locate(path_of(request))
-    record = await backend.reader.view(request.caller, entry, parent, entry.parse_id(id))
+    entry, parent, text = backend.catalogue.locate(path_of(request))
+    conditions = preconditions(request, is_read=True) if b"if-match" in request.headers else UNCONDITIONAL
+    call = Call(caller=request.caller, input=RecordAddress(entry, parent, text), preconditions=conditions)
+    record = await records.view_record(backend, call)
     body = entry.wire(request.caller, record).encode()
     tag = etag(entry, record.revision, body)
-    if b"if-match" in request.headers and not names(tags(request, b"if-match"), record.revision):
-        raise Refusal("stale", f"{entry.name}/{record.id} is not what If-Match names any more")
-    if any(given in (b"*", tag[1]) for given in tags(request, b"if-none-match")):
+    if b"if-none-match" in request.headers and any(
+        given in (b"*", tag[1]) for given in tags(request, b"if-none-match")
+    ):
         return HttpAnswer(304, [tag, caching(request)], b"")
     return HttpAnswer(200, [JSON, tag, caching(request)], body)
 
@@ -121,148 +121,90 @@ async def view_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
 async def create_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
     """Create a record; a string id may come with the body."""
     entry, parent, _ = backend.catalogue.locate(path_of(request))
-    body, raw = await _body(backend, request, entry, "create", may_be_empty=True)
+    body, raw = await _body(backend, request, entry, "create", UNCONDITIONAL)
     given = body.get("id")
-    if given is not None and type(given) not in (str, int):
-        raise Refusal("validation", "id must be text or a number", errors={"id": ["must be text or a number"]})
     id = "" if given is None or (request.is_alias and entry.is_integer) else given
-    write = Write(act="create", collection=entry.name, parent=parent, id=id, body=body)
-    return await _write(backend, request, entry, write, raw, 201)
+    change = RecordChange(entry, parent, body, id=id, is_profile_only=request.is_alias)
+    return _written(request, entry, await records.create_record(backend, _call(request, change, raw, UNCONDITIONAL)))
 
 
 async def replace_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
     """Replace a record's fields as a whole; with `If-None-Match: *`, create it under this id."""
-    return await _change(backend, request, "create" if demands_absence(request) else "replace")
+    return await _change(backend, request, "replace", records.replace_record)
 
 
 async def patch_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
     """Change some fields (RFC 7396)."""
-    return await _change(backend, request, "patch")
+    return await _change(backend, request, "patch", records.patch_record)
 
 
 async def delete_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
     """Delete a record."""
-    return await _change(backend, request, "delete")
+    return await _change(backend, request, "delete", records.delete_record)
 
 
-async def _change(backend: Backend, request: HttpRequest, act: Act) -> HttpAnswer:
+OF_COLLECTION: dict[str, Codec] = {"GET": list_records, "POST": create_record}
+OF_RECORD: dict[str, Codec] = {
+    "GET": view_record,
+    "PUT": replace_record,
+    "PATCH": patch_record,
+    "DELETE": delete_record,
+}
+
+_Write = Callable[[Backend, Call[RecordChange]], Awaitable[Written]]
+
+
+async def _change(backend: Backend, request: HttpRequest, act: Act, write: _Write) -> HttpAnswer:
     entry, parent, text = backend.catalogue.locate(path_of(request))
-    body, raw = await _body(backend, request, entry, act, may_be_empty=act == "patch")
-    id = entry.parse_id(text)
-    exists = False if demands_absence(request) else request.headers.get(b"if-match") == b"*" or None
-    if exists is not False and b"if-none-match" in request.headers:
-        await _refuse_known(backend, request, entry, parent, id)
-    write = Write(
-        act=act,
-        collection=entry.name,
-        parent=parent,
-        id=id,
-        body=body,
-        revision=await _expected_revision(backend, request, entry, parent, id),
-        exists=exists,
-    )
-    return await _write(backend, request, entry, write, raw, 201 if act == "create" else 200)
+    conditions = preconditions(request)
+    body, raw = await _body(backend, request, entry, act, conditions)
+    # A tutorial's PATCH of a user changes the profile: what signs in changes with the password alone.
+    change = RecordChange(entry, parent, body, text=text, is_profile_only=request.is_alias)
+    return _written(request, entry, await write(backend, _call(request, change, raw, conditions)))
 
 
 async def _body(
-    backend: Backend, request: HttpRequest, entry: Entry, act: Act, *, may_be_empty: bool
+    backend: Backend, request: HttpRequest, entry: Entry, act: Act, conditions: Preconditions
 ) -> tuple[dict[str, Any], bytes]:
-    """The body of a write, which only those are worth reading for whom the rule can be true; a deletion has none."""
+    """The body of a write, which is read only where the rule can let the caller write; a deletion has none."""
     limit = backend.settings.max_body_bytes
     try:
-        admit(entry, "update" if act in ("replace", "patch") else act, request.caller)
+        records.check_admission(entry, act, request.caller, conditions)
     except Refusal:
         await request.discard(limit)
         raise
     if act == "delete":
         return {}, b""
-    body, raw = await request.json_object(limit, may_be_empty=may_be_empty)
+    body, raw = await request.json_object(limit, may_be_empty=act != "replace")
     return (in_utc(entry, body) if request.is_alias else body), raw
 
 
-async def _refuse_known(backend: Backend, request: HttpRequest, entry: Entry, parent: str, id: RecordId) -> None:
-    """Raises `stale` where the record is what If-None-Match names. What it is not now, it will not be again."""
-    try:
-        record = await backend.reader.view(request.caller, entry, parent, id)
-    except Refusal as refusal:
-        if refusal.code not in ("not_found", "forbidden", "unauthorized"):
-            raise
-        return  # what is not there, or hidden, is the write's to answer
-    if names(tags(request, b"if-none-match"), record.revision):
-        raise Refusal("stale", f"{entry.name}/{record.id} is what If-None-Match names")
-
-
-async def _expected_revision(
-    backend: Backend, request: HttpRequest, entry: Entry, parent: str, id: RecordId
-) -> int | None:
-    """The revision of If-Match (RFC 9110 §13.1.1); -1, which no record has, where no tag is one of ours.
-
-    Of a list it is the record's, where that is listed: the writer finds out whether it still stands, and what the
-    caller may know.
-    """
-    given = request.headers.get(b"if-match")
-    if given is None or given == b"*":
-        return None
-    listed = tags(request, b"if-match")
-    if b"*" in listed:
-        raise Refusal("invalid_query", "If-Match has * and ETags; send one or the other")
-    expected = revisions(listed)
-    if len(expected) > 1:
-        record = await backend.storage.record(entry.name, parent, id)
-        expected &= {record.revision} if record is not None else set()
-    return expected.pop() if expected else -1
-
-
-async def _write(
-    backend: Backend, request: HttpRequest, entry: Entry, write: Write, raw: bytes, status: int
-) -> HttpAnswer:
-    key = _key(request, raw)
-    answer = _answerer(request, entry, write, status)
-    # A tutorial's PATCH of a user changes the profile: what signs in changes with the password alone.
-    wanted = WriteRequest(
-        (write,),
-        request.caller,
-        key=key,
-        answer=answer if key is not None else None,
-        is_profile_only=request.is_alias,
-    )
-    outcome = await backend.writer.submit(wanted)
-    stored = outcome.answer if outcome.answer is not None else answer(outcome)
-    headers: Headers = [JSON] if stored.body else []
-    if stored.body and write.act != "delete":
-        headers.append(etag(entry, outcome.revision, stored.body))
-    if stored.status == 201:
-        headers.append((b"location", _location(request, stored).encode()))
-    if outcome.replayed:
-        headers.append(REPLAYED)
-    return HttpAnswer(stored.status, headers, stored.body)
-
-
-def _location(request: HttpRequest, stored: Answer) -> str:
-    """Where the created record is, relative to the request: a PUT names it itself, a POST the collection."""
-    last = request.path.rpartition("/")[2]
-    return last if request.method == "PUT" else f"{last}/{_identify(stored.body).id}"
-
-
-def _answerer(request: HttpRequest, entry: Entry, write: Write, status: int) -> Callable[[WriteResult], Answer]:
-    caller, is_deleted_view = request.caller, request.view == "deleted"
-
-    def answer(outcome: WriteResult) -> Answer:
-        record = outcome.records[0].after
-        if write.act == "delete":
-            return Answer(200, _DELETED) if is_deleted_view else Answer(204, b"")
-        assert record is not None
-        return Answer(status, entry.wire(caller, record).encode())
-
-    return answer
-
-
-def _key(request: HttpRequest, raw: bytes) -> IdempotencyKey | None:
-    """The idempotency key of the request, with a digest of all that makes it this request."""
+def _call(request: HttpRequest, change: RecordChange, raw: bytes, conditions: Preconditions) -> Call[RecordChange]:
     key = idempotency_key(request)
-    if not key:
-        return None
+    fingerprint = _fingerprint(request, raw) if key else ""
+    return Call(caller=request.caller, input=change, key=key, fingerprint=fingerprint, preconditions=conditions)
+
+
+def _fingerprint(request: HttpRequest, raw: bytes) -> str:
+    """A digest of all that makes a request with an idempotency key this request."""
     condition = request.headers.get(b"if-match", b"") + b"\0" + request.headers.get(b"if-none-match", b"")
     parts = (request.method.encode(), request.path.encode(), condition, raw)
-    digest = hashlib.sha256(b"\0".join(parts)).hexdigest()
-    return IdempotencyKey(key_owner(request.caller.id, is_admin=request.caller.is_admin), key, digest)
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+
+def _written(request: HttpRequest, entry: Entry, written: Written) -> HttpAnswer:
+    headers: Headers = [REPLAYED] if written.is_replayed else []
+    if written.status == 204:
+        if request.view == "deleted":
+            return HttpAnswer(200, [JSON, *headers], _DELETED)
+        return HttpAnswer(204, headers, b"")
+    headers += [JSON, etag(entry, written.revision, written.body)]
+    if written.status == 201:
+        headers.append((b"location", _location(request, written).encode()))
+    return HttpAnswer(written.status, headers, written.body)
+
+
+def _location(request: HttpRequest, written: Written) -> str:
+    """Where the created record is, relative to the request: a PUT names it itself, a POST the collection."""
+    last = request.path.rpartition("/")[2]
+    return last if request.method == "PUT" else f"{last}/{_identify(written.body).id}"

@@ -1,33 +1,48 @@
-"""The table of operations, mounted: each path once, each method its handler, aliases with their view."""
+"""The table of operations, mounted: each path once, each method its codec, aliases with their view."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 from starlette.routing import Route, Router
 
 from hinterland.contract.errors import Refusal
-from hinterland.contract.operations import OPERATIONS, Operation
+from hinterland.contract.operations import Operation
 from hinterland.server.backend import Backend
 from hinterland.server.callers import authenticate
-from hinterland.server.http import Handler, HttpAnswer, HttpRequest, Receive, Scope, Send, send_answer
-from hinterland.server.protocols.rest.records import RECORDS
+from hinterland.server.http import (
+    LIMIT,
+    Codec,
+    HttpAnswer,
+    HttpRequest,
+    Receive,
+    Scope,
+    Send,
+    TimeLimiter,
+    send_answer,
+)
+from hinterland.server.operations.table import HANDLERS
+from hinterland.server.protocols.rest.documents import DOCUMENTS
+from hinterland.server.protocols.rest.records import OF_COLLECTION, OF_RECORD, RECORDS
+from hinterland.server.protocols.rest.typed import TypedCodec
 
-_RECORD_OPERATIONS = ("records.list", "records.create", "records.view", "records.replace", "records.patch",
-                      "records.delete")  # fmt: skip
+Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
+
 _RESERVED = frozenset({"v1", "api", "auth", "health", "healthz", "readyz", "metrics", "graphql", "favicon"})
 
 
 class Mounted:
-    """One operation at one path: who may call, which view answers, and the handler."""
+    """One operation at one path: who may call, the codec, the view of the response, and what the time limit is of."""
 
-    __slots__ = ("auth", "handler", "is_alias", "view")
+    __slots__ = ("auth", "codec", "is_alias", "is_limited_by_piece", "view")
 
-    def __init__(self, operation: Operation, handler: Handler, view: str, *, is_alias: bool) -> None:
+    def __init__(self, operation: Operation, codec: Codec, view: str, *, is_alias: bool) -> None:
         self.auth = operation.auth
-        self.handler = handler
+        self.codec = codec
         self.view = view
         self.is_alias = is_alias
+        self.is_limited_by_piece = operation.time_limit == "piece"
 
 
 class Endpoint:
@@ -47,11 +62,24 @@ class Endpoint:
             return
         if mounted is None:
             raise _not_allowed(scope, self.methods)
+        if mounted.is_limited_by_piece and LIMIT in scope:
+            receive, send = _renewing(scope[LIMIT], receive), _renewing(scope[LIMIT], send)
         request = HttpRequest(scope, receive)
         request.view, request.is_alias = mounted.view, mounted.is_alias
         await authenticate(self.backend, request, mounted.auth)
-        answer = await mounted.handler(self.backend, request)
-        await send_answer(scope, send, answer)
+        answer = await mounted.codec(self.backend, request)
+        await send_answer(scope, send, answer, receive)
+
+
+def _renewing(limiter: TimeLimiter, pass_on: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """`receive` or `send`, each of whose messages begins the request's time anew."""
+
+    async def passed(*message: Any) -> Any:
+        result = await pass_on(*message)
+        limiter.renew()
+        return result
+
+    return passed
 
 
 def _allowed(methods: Mapping[str, Mounted]) -> str:
@@ -120,32 +148,38 @@ def _no_such_path(scope: Scope) -> Refusal:
     return Refusal("not_found", f"no such path: {path!a}; / and /openapi.json list those there are")
 
 
-def mount(backend: Backend, handlers: Mapping[str, Handler], streams: Sequence[Route]) -> Dispatcher:
-    """The server's paths. `handlers` by operation name; `streams` are mounted as they are."""
+def mount(backend: Backend, streams: Mapping[str, Asgi]) -> Dispatcher:
+    """The server's paths: those of the table and of the app's own operations. `streams` are the applications of rows
+    whose view is a stream, by the operation's name."""
+    table = backend.app.operations
+    codecs = {name: _codec(backend, row) for name, row in table.items() if name not in streams}
     paths: dict[str, dict[str, Mounted]] = {}
     aliases: dict[str, dict[str, Mounted]] = {}
-    for name, handler in handlers.items():
-        operation = OPERATIONS[name]
-        if name not in _RECORD_OPERATIONS:
-            canonical = Mounted(operation, handler, operation.view, is_alias=False)
-            paths.setdefault(operation.path, {})[operation.method] = canonical
-        for alias in operation.aliases if backend.settings.tutorial_paths or name == "health" else ():
-            mounted = Mounted(operation, handler, alias.view, is_alias=True)
-            target = aliases if alias.path.startswith("/{") else paths
-            target.setdefault(alias.path, {})[operation.method] = mounted
-    routes = [Route(path, Endpoint(backend, methods)) for path, methods in paths.items()]
+    of_records: dict[str, dict[str, Mounted]] = {}
+    for name, codec in codecs.items():
+        row = table[name]
+        target = of_records if row.path.startswith(RECORDS) else paths
+        target.setdefault(row.path, {})[row.method] = Mounted(row, codec, row.view, is_alias=False)
+        for alias in row.aliases:
+            if backend.settings.tutorial_paths or not alias.is_tutorial:
+                mounted = Mounted(row, codec, alias.view, is_alias=alias.is_tutorial)
+                target = aliases if alias.path.startswith("/{") else paths
+                target.setdefault(alias.path, {})[row.method] = mounted
+    routes = [Route(table[name].path, stream) for name, stream in streams.items()]
+    routes += [Route(path, Endpoint(backend, methods)) for path, methods in paths.items()]
     routes += [Route(path, Tutorial(Endpoint(backend, methods))) for path, methods in aliases.items()]
     # Without redirects: their target would be the host that the caller names.
-    router = Router([*streams, *routes], redirect_slashes=False, default=_not_found)
-    return Dispatcher(_records(backend, handlers), router)
+    router = Router(routes, redirect_slashes=False, default=_not_found)
+    collection, record = (Endpoint(backend, of_records[path]) for path in sorted(of_records))
+    return Dispatcher(Records(collection, record), router)
 
 
-def _records(backend: Backend, handlers: Mapping[str, Handler]) -> Records:
-    def endpoint(*names: str) -> Endpoint:
-        operations = [OPERATIONS[name] for name in names]
-        return Endpoint(backend, {o.method: Mounted(o, handlers[o.name], o.view, is_alias=False) for o in operations})
-
-    return Records(endpoint(*_RECORD_OPERATIONS[:2]), endpoint(*_RECORD_OPERATIONS[2:]))
+def _codec(backend: Backend, row: Operation) -> Codec:
+    if row.name in DOCUMENTS:
+        return DOCUMENTS[row.name]
+    if row.path.startswith(RECORDS):
+        return (OF_RECORD if row.path.endswith("/{id}") else OF_COLLECTION)[row.method]
+    return TypedCodec(row, backend.app.handlers.get(row.name) or HANDLERS[row.name])
 
 
 def taken_aliases(names: Sequence[str]) -> list[str]:

@@ -12,6 +12,7 @@ import re
 from hinterland.contract.errors import Refusal
 from hinterland.server.data.catalogue import Entry
 from hinterland.server.http import HttpRequest
+from hinterland.server.operations.call import UNCONDITIONAL, Preconditions
 
 _LISTED = re.compile(rb'(?:W/)?("[^"]*"|[^,\s]+)')
 _OURS = re.compile(rb'(")?((\d{1,18})(?:\.[0-9a-f]{12})?)(?:[-;:]{1,2}(?:x-gzip|gzip|br|zstd|deflate))*(?(1)")')
@@ -37,19 +38,30 @@ def _as_given(tag: bytes) -> bytes:
     return tag if ours is None else b'"%b"' % ours[2]
 
 
-def revisions(given: list[bytes]) -> set[int]:
+def revisions(given: list[bytes]) -> frozenset[int]:
     """The revisions that tags name; those of others name none."""
-    return {int(ours[3]) for ours in map(_OURS.fullmatch, given) if ours is not None}
+    return frozenset({int(ours[3]) for ours in map(_OURS.fullmatch, given) if ours is not None})
 
 
-def names(given: list[bytes], revision: int) -> bool:
-    """Whether one of the tags is `*`, or of this revision."""
-    return b"*" in given or revision in revisions(given)
+def preconditions(request: HttpRequest, *, is_read: bool = False) -> Preconditions:
+    """What If-Match and If-None-Match ask for (RFC 9110 §13.1.1, §13.1.2); of a read, If-Match alone. Raises
+    `invalid_query`."""
+    match = request.headers.get(b"if-match")
+    other = None if is_read else request.headers.get(b"if-none-match")
+    if match is None and other is None:
+        return UNCONDITIONAL
+    excluded = [] if other is None else _listed(request, b"if-none-match", "If-None-Match")
+    expected = [] if match is None else _listed(request, b"if-match", "If-Match")
+    exists = False if excluded == [b"*"] else True if expected == [b"*"] else None
+    return Preconditions(
+        exists=exists,
+        revisions=None if match is None or expected == [b"*"] else revisions(expected),
+        other_than=revisions(excluded),
+    )
 
 
-def demands_absence(request: HttpRequest) -> bool:
-    """Whether the write is for a record that must not be there: `If-None-Match: *` (RFC 9110 §13.1.2)."""
-    given = tags(request, b"if-none-match") if b"if-none-match" in request.headers else []
+def _listed(request: HttpRequest, name: bytes, shown: str) -> list[bytes]:
+    given = tags(request, name)
     if b"*" in given and len(given) > 1:
-        raise Refusal("invalid_query", "If-None-Match has * and ETags; send one or the other")
-    return given == [b"*"]
+        raise Refusal("invalid_query", f"{shown} has * and ETags; send one or the other")
+    return given

@@ -1,9 +1,9 @@
-"""What carries out each row of the table of operations."""
+"""Which function carries out which row of the table."""
 
 from __future__ import annotations
 
-from hinterland.server.http import Handler
-from hinterland.server.protocols.rest import accounts, administrators, home, imports, records, service, sync
+from hinterland.server.operations import accounts, administrators, imports, records, service, sync
+from hinterland.server.operations.call import Handler
 
 HANDLERS: dict[str, Handler] = {
     "auth.signup": accounts.sign_up,
@@ -29,10 +29,8 @@ HANDLERS: dict[str, Handler] = {
     "events.ticket": sync.issue_ticket,
     "sync.push": sync.push,
     "sync.pull": sync.pull,
-    "home": home.home,
     "health": service.health,
     "ready": service.ready,
-    "openapi": service.openapi,
     "jwks": service.jwks,
 }
-"""All but `events.stream`, which is an ASGI application of its own."""
+"""All but `events.stream`, whose response is a subscription, and the two documents of REST itself."""

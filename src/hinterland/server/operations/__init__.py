@@ -1,0 +1,1 @@
+"""What each row of the table of operations does, whatever protocol asks: `async (backend, Call[Input]) -> Output`."""

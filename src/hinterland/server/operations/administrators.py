@@ -1,0 +1,52 @@
+"""Administrators: log in, create, list, remove, and other people's passwords."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hinterland.contract.accounts import Administrator, Session
+from hinterland.contract.errors import invalid
+from hinterland.server.auth import admin_list, admin_login, admin_password, admin_remove
+from hinterland.server.auth.forms import require
+from hinterland.server.backend import Backend
+from hinterland.server.operations.call import Call, Reply
+
+Fields = Mapping[str, Any]
+
+
+async def log_in(backend: Backend, call: Call[Fields]) -> Session:
+    """Log in as administrator."""
+    return await admin_login.log_in(backend.accounts, call.input, call.address)
+
+
+async def create_admin(backend: Backend, call: Call[Fields]) -> Reply:
+    """Create another administrator."""
+    form = _checked(call, "email", "password")
+    id = await admin_login.create_admin(backend.accounts, form["email"], form["password"])
+    return Reply(Administrator(id=id, email=form["email"]), place=f"/v1/admin/admins#{id}")
+
+
+async def list_admins(backend: Backend, call: Call[None]) -> dict[str, Any]:
+    """The administrators."""
+    return await admin_list.list_admins(backend.accounts)
+
+
+async def remove_admin(backend: Backend, call: Call[Fields]) -> None:
+    """Remove an administrator."""
+    form = _checked(call, "email")
+    if not isinstance(form.get("force", False), bool):
+        raise invalid({"force": ["must be true or false"]})
+    await admin_remove.remove_admin(backend.accounts, form["email"], is_forced=form.get("force", False))
+
+
+async def reset_password(backend: Backend, call: Call[Fields]) -> None:
+    """Set the password of a user or administrator."""
+    form = _checked(call, "email", "password")
+    await admin_password.reset_password(backend.accounts, form["email"], form["password"])
+
+
+def _checked(call: Call[Fields], *names: str) -> Fields:
+    """The form, which has texts under `names`."""
+    require(call.input, names, text=names)
+    return call.input

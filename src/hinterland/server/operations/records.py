@@ -1,0 +1,193 @@
+"""Records: list, create, view, replace, patch, delete."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from hinterland.contract.changes import Act, Write
+from hinterland.contract.errors import Refusal
+from hinterland.contract.identity import Principal, RecordId
+from hinterland.contract.query import MAX_LIMIT, Query
+from hinterland.contract.records import Document
+from hinterland.server.backend import Backend
+from hinterland.server.data.admission import admit
+from hinterland.server.data.catalogue import Entry
+from hinterland.server.data.reader import RecordPage
+from hinterland.server.data.requests import Answer, IdempotencyKey, WriteRequest, WriteResult
+from hinterland.server.operations.call import UNCONDITIONAL, Call, Preconditions
+from hinterland.server.security.sessions import key_owner
+from hinterland.server.storage.protocol import StoredRecord
+
+
+class Listing(NamedTuple):
+    """The records of a collection, those below `parent`, that `query` asks for."""
+
+    entry: Entry
+    parent: str
+    query: Query
+
+
+class RecordAddress(NamedTuple):
+    """The record of a collection, below `parent`, that has the id `text`."""
+
+    entry: Entry
+    parent: str
+    text: str
+
+
+class RecordChange(NamedTuple):
+    """A write of one record: `text` is its id in the path, `id` that of a creation ("": the server gives one).
+    `is_profile_only`: what is written to a user's record does not change how the user signs in."""
+
+    entry: Entry
+    parent: str
+    body: Document
+    text: str = ""
+    id: RecordId = ""
+    is_profile_only: bool = False
+
+
+class Written(NamedTuple):
+    """The outcome of a write: `status` 201 (created), 200 (changed) or 204 (deleted), and the record as JSON."""
+
+    status: int
+    body: bytes
+    revision: int
+    is_replayed: bool
+
+
+async def list_records(backend: Backend, call: Call[Listing]) -> RecordPage:
+    """A page of the records that the caller can see."""
+    entry, parent, query = call.input
+    return await backend.reader.page(call.caller, entry, parent, query, call.asker)
+
+
+async def view_record(backend: Backend, call: Call[RecordAddress]) -> StoredRecord:
+    """One record. Raises `not_found`, also for one that the caller can't see."""
+    entry, parent, text = call.input
+    record = await backend.reader.view(call.caller, entry, parent, entry.parse_id(text))
+    if call.preconditions is not UNCONDITIONAL:
+        call.preconditions.check(f"{entry.name}/{record.id}", record.revision)
+    return record
+
+
+def check_admission(entry: Entry, act: Act, caller: Principal, conditions: Preconditions) -> None:
+    """Raises `unauthorized` where the rule refuses every such write of the caller: the body need not be read then."""
+    is_creation = act == "create" or (act == "replace" and conditions.exists is False)
+    admit(entry, "create" if is_creation else "delete" if act == "delete" else "update", caller)
+
+
+async def create_record(backend: Backend, call: Call[RecordChange]) -> Written:
+    """Create a record."""
+    change = call.input
+    if type(change.id) not in (str, int):
+        raise Refusal("validation", "id must be text or a number", errors={"id": ["must be text or a number"]})
+    return await _write(backend, call, _write_of(change, "create", change.id), 201)
+
+
+async def replace_record(backend: Backend, call: Call[RecordChange]) -> Written:
+    """Replace a record's fields as a whole; where it must not exist, create it under this id."""
+    if call.preconditions.exists is False:
+        return await _change(backend, call, "create", 201)
+    return await _change(backend, call, "replace", 200)
+
+
+async def patch_record(backend: Backend, call: Call[RecordChange]) -> Written:
+    """Change some fields of a record (RFC 7396)."""
+    return await _change(backend, call, "patch", 200)
+
+
+async def delete_record(backend: Backend, call: Call[RecordChange]) -> Written:
+    """Delete a record."""
+    return await _change(backend, call, "delete", 204)
+
+
+async def each_record(
+    backend: Backend, call: Call[Any], path: str, *, filter: str = "", sort: tuple[str, ...] = ()
+) -> AsyncGenerator[dict[str, Any], None]:
+    """Every record of the collection at `path` ("orders", "posts/42/comments") that the caller can see, for the
+    operations of apps. `filter` is CEL."""
+    entry, parent, _ = backend.catalogue.locate(path.split("/"))
+    query = Query(limit=MAX_LIMIT, filter=filter, sort=sort)
+    while True:
+        page = await backend.reader.page(call.caller, entry, parent, query, call.asker)
+        for record in page.records:
+            yield msgspec.json.decode(entry.wire(call.caller, record))
+        if not page.next:
+            return
+        query = msgspec.structs.replace(query, cursor=page.next)
+
+
+async def _change(backend: Backend, call: Call[RecordChange], act: Act, status: int) -> Written:
+    change, conditions = call.input, call.preconditions
+    id = change.entry.parse_id(change.text)
+    write = _write_of(change, act, id)
+    if conditions is not UNCONDITIONAL:
+        if conditions.other_than:
+            await _check_known(backend, call, id)
+        revision = await _expected_revision(backend, change, conditions, id)
+        write = msgspec.structs.replace(write, revision=revision, exists=conditions.exists)
+    return await _write(backend, call, write, status)
+
+
+def _write_of(change: RecordChange, act: Act, id: RecordId) -> Write:
+    return Write(act=act, collection=change.entry.name, parent=change.parent, id=id, body=change.body)
+
+
+async def _check_known(backend: Backend, call: Call[RecordChange], id: RecordId) -> None:
+    """Raises `stale` where the record has an excluded revision. What it is not now, it will not be again."""
+    entry, parent, *_ = call.input
+    try:
+        record = await backend.reader.view(call.caller, entry, parent, id)
+    except Refusal as refusal:
+        if refusal.code not in ("not_found", "forbidden", "unauthorized"):
+            raise
+        return  # the write itself answers for a record that does not exist, or is hidden
+    Preconditions(other_than=call.preconditions.other_than).check(f"{entry.name}/{record.id}", record.revision)
+
+
+async def _expected_revision(
+    backend: Backend, change: RecordChange, conditions: Preconditions, id: RecordId
+) -> int | None:
+    """The revision that the record must have; -1, which no record has, where it can have none of those asked for.
+
+    Of several it is the record's, where that is among them: the writer finds out whether it is still the same, and what
+    the caller may know.
+    """
+    expected = conditions.revisions
+    if expected is None:
+        return None
+    if len(expected) > 1:
+        record = await backend.storage.record(change.entry.name, change.parent, id)
+        expected &= {record.revision} if record is not None else frozenset[int]()
+    return next(iter(expected), -1)
+
+
+async def _write(backend: Backend, call: Call[RecordChange], write: Write, status: int) -> Written:
+    answer = _answerer(call, write, status)
+    key = None
+    if call.key:
+        key = IdempotencyKey(key_owner(call.caller.id, is_admin=call.caller.is_admin), call.key, call.fingerprint)
+    wanted = WriteRequest(
+        (write,),
+        call.caller,
+        key=key,
+        answer=answer if key is not None else None,
+        is_profile_only=call.input.is_profile_only,
+    )
+    outcome = await backend.writer.submit(wanted)
+    stored = outcome.answer if outcome.answer is not None else answer(outcome)
+    return Written(stored.status, stored.body, outcome.revision, outcome.replayed)
+
+
+def _answerer(call: Call[RecordChange], write: Write, status: int) -> Callable[[WriteResult], Answer]:
+    entry, caller = call.input.entry, call.caller
+
+    def answer(outcome: WriteResult) -> Answer:
+        record = outcome.records[0].after
+        return Answer(status, entry.wire(caller, record).encode() if record is not None else b"")
+
+    return answer
