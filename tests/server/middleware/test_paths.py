@@ -63,9 +63,28 @@ def test_without_a_raw_path() -> None:
     assert routed(scope("/path", None, root_path="/p"))["path"] == "/path"
 
 
-@pytest.fixture(params=["stripped", "mounted"])
+def test_mounted_behind_a_proxy() -> None:
+    """An application whose proxy reports the prefix that it strips can have the server mounted in it."""
+    mounted = scope("/backend/v1", app_root_path="/proxy", root_path="/proxy/backend")
+    assert routed(mounted)["path"] == "/v1"
+    assert routed({**mounted, "path": "/proxy/backend/v1"})["path"] == "/v1"
+    assert routed({**mounted, "path": "/other"})["path"] == "/other"
+
+
+def _around(server: Any, kind: str) -> Any:
+    """An application in which the server is mounted below the prefix."""
+    if kind == "starlette":
+        return Starlette(routes=[Mount(PREFIX, app=server)])
+    if kind == "fastapi":
+        app = pytest.importorskip("fastapi").FastAPI()
+        app.mount(PREFIX, server)
+        return app
+    return Starlette(routes=[Mount("/{tenant}", app=server)])
+
+
+@pytest.fixture(params=["stripped", "starlette", "fastapi", "parameter"])
 async def prefixed(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[httpx2.AsyncClient]:
-    """The server below a prefix: of a proxy that strips it and says nothing of it, or of an application around it."""
+    """The server below a prefix: of a proxy that strips it without a word, or of an application around it."""
     async with serving(SqliteStorage(tmp_path)) as api:
 
         async def stripping(scope: Any, receive: Any, send: Any) -> None:
@@ -73,7 +92,7 @@ async def prefixed(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
             raw = scope["raw_path"].removeprefix(PREFIX.encode())
             await api.server({**scope, "path": scope["path"].removeprefix(PREFIX), "raw_path": raw}, receive, send)
 
-        app = stripping if request.param == "stripped" else Starlette(routes=[Mount(PREFIX, app=api.server)])
+        app = stripping if request.param == "stripped" else _around(api.server, request.param)
         async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://test") as http:
             yield http
 

@@ -1,7 +1,7 @@
 """The path that routes are found by: below the mount prefix, its segments decoded after they were split.
 
-A slash that is percent-encoded is data of its segment and no delimiter (RFC 3986 §2.2): a proxy's rule for a path and
-this server read the same segments. It stays encoded, since neither a name nor an id has one.
+A slash that is percent-encoded is part of its segment and not a delimiter (RFC 3986 §2.2): a proxy's rule for a path
+and this server read the same segments. It stays encoded, since neither a name nor an id has one.
 """
 
 from __future__ import annotations
@@ -29,9 +29,17 @@ def routed(scope: Scope) -> Scope:
             message = "the path is not percent-encoded UTF-8; send % only before two hexadecimal digits"
             return {**scope, REFUSED: scope.get(REFUSED) or Refusal("invalid_request", message)}
     prefix: str = scope.get("root_path") or ""
-    if prefix and (path == prefix or path.startswith(f"{prefix}/")):
+    outer: str = scope.get("app_root_path") or ""
+    if not _is_below(path, prefix) and outer and prefix.startswith(outer):
+        # Mounted in an application behind a proxy that strips a prefix and reports it (ASGI's root_path).
+        prefix = prefix[len(outer) :]
+    if prefix and _is_below(path, prefix):
         path = path[len(prefix) :]
-    return {**scope, "path": path or "/", "root_path": ""}
+    return {**scope, "path": path or "/", "root_path": "", "path_params": {}}
+
+
+def _is_below(path: str, prefix: str) -> bool:
+    return path == prefix or path.startswith(f"{prefix}/")
 
 
 def _decoded(raw: bytes) -> str:
