@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from hinterland.contract.errors import Refusal
-from hinterland.server.http import Disconnected, Receive, Scope, Send
+from hinterland.server.http import LIMIT, Disconnected, Receive, Scope, Send
 from hinterland.server.middleware.boundary import App, Boundary
 from hinterland.server.storage.sqlite import SqliteStorage
 from tests.server.api import Api, problem, serving
@@ -90,15 +90,40 @@ async def test_each_request_has_its_own_time() -> None:
             assert loop.time() - began >= 0.05
 
 
-async def test_a_streams_time_is_not_bound() -> None:
-    """A stream may last for as long as it likes; a request that is cancelled from outside is cancelled."""
-    for path in ("/v1/events", "/x"):
-        task = asyncio.create_task(ask(_wait, 0.001 if path == "/v1/events" else 30.0, path))
+async def test_a_lifted_limit() -> None:
+    """A stream, which lifts its limit, may last for as long as it likes; a request that is cancelled from outside is
+    cancelled."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/stream":
+            scope[LIMIT].lift()
+            scope[LIMIT].renew()  # of a limit that has ended it changes nothing
+        await asyncio.Event().wait()
+
+    for path in ("/stream", "/x"):
+        task = asyncio.create_task(ask(app, 0.001 if path == "/stream" else 30.0, path))
         done, _ = await asyncio.wait([task], timeout=0.05)
         assert not done
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+
+
+async def test_a_renewed_limit() -> None:
+    """Each renewal gives a request its whole time again; without another one it ends then."""
+    times: list[float] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        loop, limit = asyncio.get_running_loop(), scope[LIMIT]
+        begun = limit.due
+        while loop.time() < begun:  # past the time that it was given first
+            limit.renew()
+            await asyncio.sleep(0)
+        times.extend([begun, limit.due])
+        await asyncio.Event().wait()
+
+    assert (await ask(app, 0.05)).status_code == 408
+    assert times[1] > times[0]
 
 
 async def test_an_answer_that_had_begun(caplog: pytest.LogCaptureFixture) -> None:
