@@ -87,9 +87,9 @@ def test_real_airports(server_process: Serve, app: Path, data: Path, is_running:
     again = hinterland("import", "airports", data_file("airports.csv"), "--data", data)
     assert again.code == 1
     assert again.out == "Imported 0 of 3376 rows into airports; refused 3376.\n"
-    assert "line 2: iata is taken already" in again.err
-    assert again.err.count("iata is taken already") == 4
-    assert "… and 3,373 more: iata is taken already" in again.err
+    assert "line 2: iata is already in use" in again.err
+    assert again.err.count("iata is already in use") == 4
+    assert "… and 3,373 more: iata is already in use" in again.err
     if not is_running:
         server = server_process(app, data)
     assert total(server, "airports") == 3376
@@ -359,7 +359,7 @@ def test_administrators(server_process: Serve, app: Path, data: Path, is_running
         0, "Created administrator Ada@example.org. Log in with POST /v1/admin/login.\n",
     )  # fmt: skip
     taken = hinterland("admin", "create", "ada@EXAMPLE.org", "--data", data, "--password", PASSWORD)
-    assert "email is taken already" in told(taken)
+    assert "email is already in use" in told(taken)
     for email, password, words in (
         ("nobody", PASSWORD, "email must be an e-mail address"),
         ("me", PASSWORD, "email must be an e-mail address such as ada@example.org"),

@@ -10,12 +10,17 @@ from typing import Any
 
 import pytest
 
+from hinterland.contract.changes import Write
 from hinterland.contract.errors import CODES
+from hinterland.contract.identity import SIGNED_OUT
 from hinterland.contract.operations import DOWNLOAD_ERRORS, EVERY_OPERATION_ERRORS, OPERATIONS
 from hinterland.contract.records import EVERYBODY, Collection, Rules, users
-from hinterland.server.app import Server, storage_for
+from hinterland.kit.clock import ManualClock
+from hinterland.server.app import Server, opened, storage_for
 from hinterland.server.data.catalogue import DeclarationError
+from hinterland.server.data.requests import WriteRequest
 from hinterland.server.declaration import App
+from hinterland.server.protocols.sse import FRAMING
 from hinterland.server.settings import Settings
 from hinterland.server.storage.failures import StorageError
 from hinterland.server.storage.postgres import PostgresStorage
@@ -55,6 +60,21 @@ async def test_another_collections_delete_takes_no_account(api: Api) -> None:
 
 
 # ---------------------------------------------------------------- life
+
+
+async def test_writes_of_another_process(postgres_dsn: str) -> None:
+    """What another process writes to the same PostgreSQL is sent at its commit: no time has to pass."""
+    app, clock = App(collections=[Collection(name="marks", fields={}, rules=EVERYBODY)]), ManualClock()
+    here, there = PostgresStorage(postgres_dsn, connections=4), PostgresStorage(postgres_dsn, connections=4)
+    async with opened(app, here, clock) as reading, opened(app, there, clock) as writing:
+        subscription = await reading.feed.subscribe(SIGNED_OUT, ["marks"], FRAMING)
+        while not subscription.is_live:
+            await reading.feed.catch_up(subscription)
+        for id in ("a", "b"):
+            await writing.writer.submit(WriteRequest([Write(act="create", collection="marks", id=id, body={})]))
+            sent = b""
+            while b'"id":"%s"' % id.encode() not in sent:
+                sent += await asyncio.wait_for(subscription.next(), 30)
 
 
 async def lifespan(server: Server) -> list[Any]:

@@ -134,7 +134,7 @@ async def _follow_signals(backend: Backend) -> None:
         backend.feed.recheck(subject)
 
     backend.writer.signal = signal
-    await backend.storage.listen(signal)
+    await backend.storage.listen(signal, backend.feed.wake)
 
 
 async def _declare(app: App, storage: Storage) -> None:

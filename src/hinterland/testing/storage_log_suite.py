@@ -11,6 +11,7 @@ import pytest
 from hinterland.contract.records import Collection
 from hinterland.server.storage.protocol import PAGE_BYTES, Head, LogEntry, Since, Snapshot, Storage, StoredRecord
 from hinterland.server.storage.statements import RECORD_COLUMNS_OF_R, RECORD_TEXTS
+from hinterland.server.storage.system import Put
 from hinterland.testing.storage_scribe import ScribeEdit, commit, tables, write
 
 
@@ -55,7 +56,7 @@ class LogSuite:
     """The log."""
 
     async def test_log_tells_each_change(self, storage: Storage) -> None:
-        """An entry says what happened to which record, when, in which commit, and where it came from."""
+        """An entry says what happened to which record, when, in which commit, from which device, and by whom."""
         async with storage.transaction() as transaction:
             await write(
                 transaction,
@@ -64,16 +65,12 @@ class LogSuite:
                 tables=tables(storage),
                 at=12.5,
                 origin="phone",
+                actor="ada",
             )
         first, second = await storage.log(0, 10)
         assert (first.revision, first.commit, first.check, first.at, first.timestamp) == (1, 2, 4, 12.5, 12.5)
-        assert (first.kind, first.collection, first.parent, first.id, first.origin) == (
-            "create",
-            "tasks",
-            "",
-            5,
-            "phone",
-        )
+        found = (first.kind, first.collection, first.parent, first.id, first.origin, first.actor)
+        assert found == ("create", "tasks", "", 5, "phone", "ada")
         assert (second.collection, second.parent, second.id) == ("comments", "posts/a", "k")
         assert first.after == await storage.record("tasks", "", 5)
 
@@ -277,6 +274,22 @@ class LogSuite:
         await commit(storage, ScribeEdit("posts", "a", {}), at=30)
         await storage.prune(25)
         assert (await storage.head()).retention_floor == 2_600
+
+    async def test_erased_accounts(self, storage: Storage) -> None:
+        """Once an account is erased, pruning deletes its id from the log, and nobody else's; changes stay."""
+        actors = ["ada", "ben", "", "ada"] * 300
+        for actor in actors:
+            async with storage.transaction() as transaction:
+                edit = ScribeEdit("posts", "a", {"title": actor})
+                await write(transaction, edit, tables=tables(storage), origin=f"{actor}/phone", actor=actor)
+        async with storage.transaction() as transaction:
+            await transaction.act([Put("_erasures", {"account": "ada"}), Put("_erasures", {"account": "nobody"})])
+        await storage.prune(0)
+        log = await storage.log(0, 2_000)
+        kept = ["" if actor == "ada" else actor for actor in actors]
+        assert [entry.actor for entry in log] == kept
+        assert [entry.origin for entry in log] == ["" if actor == "ada" else f"{actor}/phone" for actor in actors]
+        assert await storage.rows("_erasures", {}) == []
 
     async def test_revisions_become_visible_in_order(self, storage: Storage) -> None:
         """A reader of the log never sees a revision appear after a later one."""

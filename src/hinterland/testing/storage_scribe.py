@@ -50,29 +50,35 @@ async def write(
     tables: dict[str, CollectionTable],
     at: float = 1_000.0,
     origin: str = "",
+    actor: str = "",
 ) -> int:
     """Write `edits` as one commit of `transaction`; returns its last revision, whose check value is its double."""
     befores = [await transaction.lock(edit.collection, edit.parent, edit.id) for edit in edits]
     first = await transaction.reserve(len(edits))
     numbered = enumerate(zip(edits, befores, strict=True), first)
-    changes = [_change(tables[edit.collection], edit, before, n, at, origin) for n, (edit, before) in numbered]
+    changes = [_change(tables[edit.collection], edit, before, n, at, (origin, actor)) for n, (edit, before) in numbered]
     last = first + len(edits) - 1
     await transaction.write(changes, last, last * 2, at)
     return last
 
 
 def _change(
-    table: CollectionTable, edit: ScribeEdit, before: StoredRecord | None, revision: int, at: float, origin: str
+    table: CollectionTable,
+    edit: ScribeEdit,
+    before: StoredRecord | None,
+    revision: int,
+    at: float,
+    source: tuple[str, str],
 ) -> Change:
     kind: Literal["create", "update", "delete"] = "create" if before is None else "update"
     if edit.document is None:
-        return Change(edit.collection, "delete", before, None, (), at, origin)
+        return Change(edit.collection, "delete", before, None, (), at, *source)
     now = instant(at)
     created = now if before is None else before.created
     body = json.dumps(edit.document, ensure_ascii=False)
     private = None if edit.private is None else json.dumps(edit.private, ensure_ascii=False)
     after = StoredRecord(edit.parent, edit.id, revision, created, now, body, private)
-    return Change(edit.collection, kind, before, after, table.columns(edit.document), at, origin)
+    return Change(edit.collection, kind, before, after, table.columns(edit.document), at, *source)
 
 
 def tables(storage: Storage) -> dict[str, CollectionTable]:

@@ -152,7 +152,7 @@ class RecordSuite:
         )
         with pytest.raises(Refusal) as refused:
             await commit(storage, ScribeEdit("posts", "d", {"slug": "s"}))
-        assert (refused.value.code, refused.value.errors) == ("conflict", {"slug": ["is taken already"]})
+        assert (refused.value.code, refused.value.errors) == ("conflict", {"slug": ["is already in use"]})
         await commit(storage, ScribeEdit("posts", "a", {"slug": "s", "title": "kept its own"}))
         await commit(storage, ScribeEdit("posts", "a", {"slug": "free"}))
         await commit(storage, ScribeEdit("posts", "d", {"slug": "s"}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from hinterland.contract.errors import Refusal
 from hinterland.server.storage.protocol import Storage, Transaction
 from hinterland.server.storage.system import Amend, Drop, Expect, Invalidation, PreconditionFailed, Put, Row, RowAct
-from hinterland.testing.storage_scribe import ScribeEdit, tables, write
+from hinterland.testing.storage_scribe import ScribeEdit, commit, opened, tables, write
 
 ADA: Row = {
     "id": "1", "email": "ada@example.org", "password": "hash", "roles": "[]", "is_admin": True, "is_disabled": False,
@@ -58,9 +58,9 @@ class SystemSuite:
         assert await storage.row("_refresh_tokens", {"hash": "z"}) is None
 
     async def test_signal(self, storage: Storage) -> None:
-        """A signal changes no row, travels with its transaction and goes with one that is undone."""
+        """An invalidation changes no row and is sent by its transaction, never by one that is undone."""
         heard: asyncio.Queue[str] = asyncio.Queue()
-        await storage.listen(heard.put_nowait)
+        await storage.listen(heard.put_nowait, lambda: None)
         with pytest.raises(PreconditionFailed):
             await act(storage, Invalidation("undone"), Expect("_accounts", {"id": "1"}, {}))
         await act(storage, Put("_accounts", ADA), Invalidation("done"))
@@ -68,6 +68,16 @@ class SystemSuite:
         if storage.has_other_writers:
             assert await asyncio.wait_for(heard.get(), 30) == "done"
         assert heard.empty()
+
+    async def test_commits_of_others(self, storage: Storage, make: Callable[[], Storage]) -> None:
+        """Where other processes may write to the database, a process is notified of their commits."""
+        written = asyncio.Event()
+        await storage.listen(lambda subject: None, written.set)
+        if storage.has_other_writers:
+            async with opened(make()) as other:
+                await commit(other, ScribeEdit("posts", "a", {}))
+            await asyncio.wait_for(written.wait(), 30)
+        assert written.is_set() is storage.has_other_writers
 
     async def test_amend(self, storage: Storage) -> None:
         """The named columns of every row that fits are changed; where there is none, none is made."""

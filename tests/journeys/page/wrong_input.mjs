@@ -45,7 +45,7 @@ export async function wrongInput(stage) {
     await eve.signUp(EVE);
     await guest.fill({ Name: "Guest", "E-mail": EVE.email, Password: EVE.password });
     await guest.button("Create account").click();
-    await guest.fieldError("E-mail", "E-mail is taken already.");
+    await guest.fieldError("E-mail", "E-mail is already in use.");
     await guest.banner("An account has this e-mail address");
     await guest.pictures("sign-up-taken");
     await guest.isAt("/register");

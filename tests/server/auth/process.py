@@ -55,7 +55,7 @@ async def opened(
     wire, holders = catalogue["users"].wire, holders_of(catalogue, "users", "email")
     accounts = await Accounts.open(storage, collection, submit, wire, holders, clock, settings)
     writer.signal = accounts.tokens.recheck
-    await storage.listen(accounts.tokens.recheck)
+    await storage.listen(accounts.tokens.recheck, lambda: None)
     try:
         yield accounts
     finally:

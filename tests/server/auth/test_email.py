@@ -67,7 +67,7 @@ async def test_another_accounts_address(each_api: Api) -> None:
     assert (await each_api("POST", "/v1/admin/admins", json=root, headers=each_api.admin)).status_code == 201
     for email in ("BEN@example.org", "root@example.org"):
         refused = problem(await change(each_api, ada, email), 409, "conflict")
-        assert refused["errors"] == {"email": ["is taken already"]}
+        assert refused["errors"] == {"email": ["is already in use"]}
     assert await log_in(each_api, "ada@example.org") == 200
 
 

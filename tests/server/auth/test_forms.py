@@ -27,18 +27,18 @@ async def test_one_address_is_one_account(each_api: Api) -> None:
     ben = await each_api.sign_up("ben")
     for email in SPELLINGS:
         again = await each_api("POST", "/v1/auth/signup", json=form(email))
-        assert problem(again, 409, "conflict")["errors"] == {"email": ["is taken already"]}
+        assert problem(again, 409, "conflict")["errors"] == {"email": ["is already in use"]}
         answer = await each_api("POST", "/v1/auth/login", json={"email": email, "password": PASSWORD})
         assert answer.status_code == 200
         admin = {"email": email, "password": PASSWORD}
         made = await each_api("POST", "/v1/admin/admins", json=admin, headers=each_api.admin)
-        assert problem(made, 409, "conflict")["errors"] == {"email": ["is taken already"]}
+        assert problem(made, 409, "conflict")["errors"] == {"email": ["is already in use"]}
     for email in SPELLINGS[:3]:
         imported = await each_api.backend.importer.run("users", Import(rows=[{"name": "Ada", "email": email}]))
-        assert imported.refused[0].errors == {"email": ["is taken already"]}
+        assert imported.refused[0].errors == {"email": ["is already in use"]}
         path = f"/v1/records/users/{ben['user']['id']}"
         changed = await each_api("PATCH", path, json={"email": email}, headers=each_api.admin)
-        assert problem(changed, 409, "conflict")["errors"] == {"email": ["is taken already"]}
+        assert problem(changed, 409, "conflict")["errors"] == {"email": ["is already in use"]}
 
 
 @pytest.mark.parametrize("email", [".ada@x.org", "a..b@x.org", "<ada@x.org>", "a,b@x.org", "a;b@x.org", "аda@x.org"])

@@ -82,5 +82,5 @@ async def test_another_process_finds_out_soon(postgres_dsn: str, clock: ManualCl
 class Deaf(PostgresStorage):
     """A database whose signals don't arrive, as behind a pooler that keeps no session."""
 
-    async def listen(self, heard: Callable[[str], None]) -> None:
+    async def listen(self, invalidated: Callable[[str], None], written: Callable[[], None]) -> None:
         return None

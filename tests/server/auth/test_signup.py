@@ -115,7 +115,7 @@ async def test_a_taken_email_is_refused(accounts: Accounts, email: str) -> None:
     refused = await refusal(sign_up(accounts, ADA | {"email": email}, HERE))
     assert (refused.code, refused.status) == ("conflict", 409)
     assert refused.message
-    assert refused.errors == {"email": ["is taken already"]}
+    assert refused.errors == {"email": ["is already in use"]}
     assert await everything(accounts) == before
 
 

@@ -158,7 +158,7 @@ async def test_the_email_of_another_account(each_api: Api) -> None:
     path = f"/v1/records/users/{ada['user']['id']}"
     for email in ("ben@example.org", "root@example.org"):
         refused = await each_api("PATCH", path, json={"email": email}, headers=each_api.admin)
-        assert problem(refused, 409, "conflict")["errors"] == {"email": ["is taken already"]}
+        assert problem(refused, 409, "conflict")["errors"] == {"email": ["is already in use"]}
     assert await log_in(each_api, "ada@example.org") == 200
 
 
@@ -176,7 +176,7 @@ async def test_a_clash_is_one_mutations_fate(each_api: Api) -> None:
     pushed = (await each_api("POST", "/v1/sync/push", json=push, headers=each_api.admin)).json()
     refused, applied = pushed["results"]
     assert (refused["status"], refused["problem"]["code"]) == ("refused", "conflict")
-    assert refused["problem"]["errors"] == {"email": ["is taken already"]}
+    assert refused["problem"]["errors"] == {"email": ["is already in use"]}
     assert applied["status"] == "applied"
     assert await log_in(each_api, "ada@example.org") == 200
 

@@ -251,7 +251,7 @@ async def test_many_channels(lite: World, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 async def test_other_process(postgres_dsn: str, clock: ManualClock) -> None:
-    """What another process writes to the same PostgreSQL is told within a second."""
+    """What another process writes to the same PostgreSQL is sent within a second, also without its notification."""
     storages = [PostgresStorage(postgres_dsn, connections=3) for _ in range(2)]
     async with opened(storages[0], clock) as here, opened(storages[1], clock) as there:
         ada = await listen(here, ADA, "notes")

@@ -75,7 +75,7 @@ async def test_what_does_not_fit_is_reported(world: World) -> None:
     assert result.created == 2
     assert [report.row for report in result.refused] == [1, 2, 3, 4, 5, 6]
     assert set(result.refused[0].errors) == {"name", "seats"}
-    assert result.refused[2].errors == {"plate": ["is taken already"]}
+    assert result.refused[2].errors == {"plate": ["is already in use"]}
     assert [car["id"] for car in await cars(world)] == ["a", "e"]
 
 

@@ -211,7 +211,7 @@ async def test_newly_unique(database: Database) -> None:
     async with serving(database, good) as backend:
         await backend.importer.run("notes", Import(rows=[{"y": "1"}]))
         (report,) = (await backend.importer.run("notes", Import(rows=[{"y": "1"}]))).refused
-        assert report.errors == {"y": ["is taken already"]}
+        assert report.errors == {"y": ["is already in use"]}
 
 
 async def test_values_that_become_the_same(database: Database) -> None:

@@ -284,9 +284,9 @@ async def test_unique_fields_of_every_kind(world: World, kind: str) -> None:
     name = f"of_{kind}"
     await world.write(make(name, "x", value=one), make(name, "y", value=two), make(name, "z"), make(name, "n"))
     for write in (make(name, value=one), patch(name, "z", value=two), put(name, "y", value=one)):
-        with refused("conflict", "value is taken") as caught:
+        with refused("conflict", "value is already in use") as caught:
             await world.write(write)
-        assert caught.value.errors == {"value": ["is taken already"]}
+        assert caught.value.errors == {"value": ["is already in use"]}
     await world.write(patch(name, "x", value=one))
 
 
@@ -301,7 +301,7 @@ async def test_unique_values_of_one_request_are_compared_as_the_database_does(
     world: World, kind: str, one: Any, same: Any
 ) -> None:
     """Two spellings of one value clash inside a request as one with a stored record does; in a step too."""
-    name, taken = f"of_{kind}", {"value": ["is taken already"]}
+    name, taken = f"of_{kind}", {"value": ["is already in use"]}
     with refused("conflict") as caught:
         await world.write(make(name, "x", value=one), make(name, "y", value=same))
     assert caught.value.errors == taken

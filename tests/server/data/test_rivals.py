@@ -92,7 +92,7 @@ async def test_a_unique_value_at_two_processes(postgres_dsn: str) -> None:
             outcomes = sorted([settled.status for settled in result.results] for result in results)
             assert outcomes == [["applied"] * 3, ["refused", "applied", "applied"]]
             [problem] = [settled.problem for result in results for settled in result.results if settled.problem]
-            assert (problem.code, problem.errors) == ("conflict", {"mark": ["is taken already"]})
+            assert (problem.code, problem.errors) == ("conflict", {"mark": ["is already in use"]})
 
 
 def create(collection: str, id: str, **body: str) -> Write:

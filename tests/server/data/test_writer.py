@@ -12,8 +12,10 @@ from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Document
+from hinterland.contract.sync import Mutation
 from hinterland.kit.clock import ManualClock
 from hinterland.server.data import writer
+from hinterland.server.data.requests import WriteRequest
 from hinterland.server.data.writer import MAX_GROUP, Writer
 from hinterland.server.security.sessions import Actor
 from hinterland.server.storage.failures import Deadlock, OutcomeUnknown
@@ -132,6 +134,27 @@ async def test_children_of_the_same_group_go_with_their_parent(world: World) -> 
     assert await settle(world, request(comment), request(delete("posts", post.id))) == ["", ""]
     assert await ids(world, "comments") == []
     assert [entry.kind for entry in await world.storage.log(0, 10)] == ["create", "create", "delete", "delete"]
+
+
+async def test_the_log_names_who_made_a_change(world: World) -> None:
+    """The log names the account that made a change, cascades and pushes of a device included; "" is the system. Callers
+    never read it."""
+    post = Write(act="create", collection="posts", body={"title": "x"})
+    [created] = (await world.write(post, caller=ADA)).records
+    comment = Write(act="create", collection="comments", parent=f"posts/{created.id}", id="c", body={"text": "x"})
+    await world.push(BEN, Mutation(seq=1, id="m1", writes=[comment]))
+    await world.write(delete("posts", created.id))
+    await world.writer.submit(WriteRequest([note("a", "ada")], is_trusted=True))
+    log = await world.storage.log(0, 10)
+    assert [(entry.collection, entry.kind, entry.actor) for entry in log] == [
+        ("posts", "create", "ada"),
+        ("comments", "create", "ben"),
+        ("comments", "delete", "admin:root"),
+        ("posts", "delete", "admin:root"),
+        ("notes", "create", ""),
+    ]
+    pulled = await world.pull(BEN, "posts", "comments")
+    assert "ada" not in repr(pulled)
 
 
 # ---------------------------------------------------------------- idempotency keys

@@ -53,7 +53,7 @@ async def test_the_longest_values_are_kept(world: World) -> None:
     await world.write(create("x" * 64, **texts, n=2**53 - 1), caller=ADA)
     with pytest.raises(Refusal) as refused:
         await world.write(create("y", one=noise(INDEXED_BYTES)), caller=ADA)
-    assert refused.value.errors == {"one": ["is taken already"]}
+    assert refused.value.errors == {"one": ["is already in use"]}
 
 
 @pytest.mark.parametrize(("name", "most"), [("one", INDEXED_BYTES), ("two", INDEXED_BYTES), ("a", HALF), ("b", HALF)])

@@ -22,10 +22,47 @@ from hinterland.testing.storage_suite import StorageSuite
 DROP_CONNECTION = "PERFORM pg_terminate_backend(pg_backend_pid(), 1000);"
 
 
+# What would outlive a transaction on its connection; settings that were given at the start have another source.
+LEFT_BEHIND = """
+SELECT 'lock' FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory'
+UNION ALL SELECT name FROM pg_settings WHERE source = 'session'
+UNION ALL SELECT channel FROM pg_listening_channels() AS channel
+UNION ALL SELECT name FROM pg_cursors WHERE name <> ''
+UNION ALL SELECT 'temporary tables' WHERE pg_my_temp_schema() <> 0
+"""
+
+
+class InspectedStorage(PostgresStorage):
+    """Fails where a statement left anything behind on a connection that is used again."""
+
+    async def close(self) -> None:
+        if self._pool is not None:
+            for _, connection in self._pool._idle:
+                assert await connection.fetch(LEFT_BEHIND) == []
+        await super().close()
+
+
 class TestPostgres(StorageSuite):
+    """The suite, on connections that are used again as they are: no statement leaves a lock, a setting or a cursor."""
+
     @pytest.fixture
     def make(self, postgres_dsn: str) -> Callable[[], Storage]:
-        return lambda: PostgresStorage(postgres_dsn)
+        return lambda: InspectedStorage(postgres_dsn)
+
+
+async def test_what_would_be_left_behind(storage: PostgresStorage) -> None:
+    """Each kind of thing that a session keeps is found by what looks for it."""
+    for statement, left in (
+        ("SELECT pg_advisory_lock(7)", "lock"),
+        ("SET work_mem = '99kB'", "work_mem"),
+        ("LISTEN others", "others"),
+        ("DECLARE c CURSOR WITH HOLD FOR SELECT 1", "c"),
+        ("CREATE TEMPORARY TABLE t (x int)", "temporary tables"),
+    ):
+        connection = await asyncpg.connect(storage.dsn)
+        await connection.execute(statement)
+        assert [row[0] for row in await connection.fetch(LEFT_BEHIND)] == [left]
+        await connection.close()
 
 
 @pytest.fixture
@@ -57,7 +94,7 @@ async def test_no_database(dsn: str) -> None:
 async def test_a_newer_database(storage: PostgresStorage, database: asyncpg.Connection) -> None:
     """A database written by a newer version is not touched; the message says what to do."""
     await database.execute("UPDATE _meta SET value = '99' WHERE name = 'version'")
-    with pytest.raises(StorageError, match="newer version of Hinterland: update"):
+    with pytest.raises(StorageError, match="newer version of Hinterland; update"):
         await PostgresStorage(storage.dsn).open()
 
 
@@ -71,7 +108,7 @@ async def test_durability(
     await database.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
     async with opened(PostgresStorage(storage.dsn)) as careless:
         assert careless.durability() == "fsync=on, synchronous_commit=off"
-    assert "may lose acknowledged writes (fsync=on, synchronous_commit=off): turn both on" in caplog.text
+    assert "may lose acknowledged writes (fsync=on, synchronous_commit=off); turn both on" in caplog.text
     await database.execute(f"ALTER DATABASE {name} RESET synchronous_commit")
 
 

@@ -139,5 +139,5 @@ def taken() -> Refusal:
     return Refusal(
         "conflict",
         "an account has this e-mail address; log in, or take another",
-        errors={"email": ["is taken already"]},
+        errors={"email": ["is already in use"]},
     )

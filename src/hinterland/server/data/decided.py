@@ -55,14 +55,15 @@ def replayed(row: Row, fingerprint: str) -> WriteResult:
 def numbered(changes: Sequence[Change], last: int, latest: dict[RecordKey, StoredRecord]) -> list[Change]:
     """`changes` with their revisions, from `last` + 1; `latest` holds what the group has written before."""
     result: list[Change] = []
-    for revision, (collection, kind, before, after, columns, timestamp, origin) in enumerate(changes, last + 1):
+    for revision, change in enumerate(changes, last + 1):
+        collection, kind, before, after, columns, timestamp, origin, actor = change
         if before is not None and before.revision == UNWRITTEN:
             before = latest[collection, before.parent, before.id]
         if after is not None:
             parent, id, _, created, updated, body, private = after
             after = StoredRecord(parent, id, revision, created, updated, body, private)
             latest[collection, parent, id] = after
-        result.append(Change(collection, kind, before, after, columns, timestamp, origin))
+        result.append(Change(collection, kind, before, after, columns, timestamp, origin, actor))
     return result
 
 

@@ -1,7 +1,8 @@
 """The live reader of the log: one task that reads each change once and serves all subscribers of this process.
 
-A wake-up says "look", never what happened; on PostgreSQL, where other processes write too, the feed also looks every
-second. A subscriber with a cursor reads the log alone until nothing is missing, and is live from there.
+A wake-up says "look", never what happened. On PostgreSQL, where other processes write too, their commits wake the feed,
+and it looks every second as well, in case a notification is lost. A subscriber with a cursor reads the log alone until
+nothing is missing, and is live from there.
 """
 
 from __future__ import annotations

@@ -55,6 +55,7 @@ class Plan:
         self.instant = instant
         self.timestamp = min(request.timestamp if request.timestamp is not None else now, now + FUTURE_SECONDS)
         self.origin = f"{request.step.account}/{request.step.device}" if request.step is not None else ""
+        self.actor = str(request.caller.id)
         self.changes: list[Change] = []
         self.acts: list[RowAct] = []
         self.written: list[WrittenRecord] = []
@@ -348,7 +349,8 @@ class Plan:
             await self._check_unique(entry, key, document)
         kind: Kind = "delete" if after is None else "create" if before is None else "update"
         columns = entry.table.columns(document) if after is not None else ()
-        self.changes.append(Change(entry.name, kind, before, after, columns, self.timestamp, self.origin))
+        change = Change(entry.name, kind, before, after, columns, self.timestamp, self.origin, self.actor)
+        self.changes.append(change)
         self._mine[key] = after
         if entry.name in self.state.transaction_hooks:
             await self._accompany(entry, key[2], before, None if after is None else document)

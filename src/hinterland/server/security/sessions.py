@@ -9,7 +9,7 @@ from hinterland.contract.identity import Principal, RecordId
 from hinterland.contract.records import Collection
 from hinterland.kit.clock import Clock
 from hinterland.server.storage.protocol import Snapshot, Storage, StoredRecord
-from hinterland.server.storage.system import Drop, Invalidation, Row, RowAct
+from hinterland.server.storage.system import Drop, Invalidation, Put, Row, RowAct
 
 Actor = Literal["system", "owner", "other"]
 """Who changes a user's record: an administrator or the server itself, the user, or whom the rules allow it."""
@@ -77,13 +77,14 @@ def key_owner(id: object, *, is_admin: bool) -> str:
 def erasing(account: str) -> list[RowAct]:
     """What goes with an account: its sessions, which end everywhere, and all that is kept for its requests.
 
-    Refresh tokens without a session are worth nothing; maintenance drops them.
+    Maintenance deletes refresh tokens without a session, which are worth nothing, and the account's id from the log.
     """
     kept = [Drop(table, {"account": account}) for table in _KEPT]
     return [
         Drop("_accounts", {"id": account}),
         *kept,
         Drop("_answers", {"caller": key_owner(account, is_admin=account.startswith(ADMIN))}),
+        Put("_erasures", {"account": account}),
         Invalidation(account_subject(account)),
     ]
 

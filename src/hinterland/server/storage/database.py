@@ -10,7 +10,7 @@ from hinterland.contract.identity import RecordId
 from hinterland.server.storage import statements
 from hinterland.server.storage.protocol import Head, LogPage, StoredRecord
 from hinterland.server.storage.reading import Reads
-from hinterland.server.storage.system import ANSWERS, MUTATIONS, SystemTable
+from hinterland.server.storage.system import ANSWERS, ERASURES, MUTATIONS, Drop, SystemTable
 from hinterland.server.storage.writing import Writes
 
 _PRUNED_AT_ONCE = 1_000
@@ -55,8 +55,8 @@ class Database(Reads):
             return await snapshot.history(collection, parent, id, after)
 
     async def prune(self, before: float) -> None:
-        """Forget the log's entries older than `before` (seconds since 1970), but never the last commit; and the
-        outcomes of mutations, which a copy of a device's store may ask for."""
+        """Forget the log's entries older than `before` (seconds since 1970), but never the last commit; the outcomes of
+        mutations, which a copy of a device's store may ask for; and who made a change, where the account was erased."""
         await self._forget(MUTATIONS, before)
         kept = await self.fetch(statements.FIRST_KEPT, (before,))
         oldest = await self.fetch(statements.OLDEST)
@@ -65,6 +65,18 @@ class Database(Reads):
         for end in (*range(oldest[0][0] + _PRUNED_AT_ONCE, kept[0][0], _PRUNED_AT_ONCE), kept[0][0]):
             async with self.transaction() as transaction:
                 await transaction.execute(statements.PRUNE, (end,))
+        await self._forget_actors(kept[0][0])
+
+    async def _forget_actors(self, first: int) -> None:
+        erased = [row["account"] for row in await self.rows(ERASURES.name, {})]
+        end = (await self.head()).revision + 1
+        for start in range(first, end, _PRUNED_AT_ONCE) if erased else ():
+            async with self.transaction() as transaction:
+                span = start, min(start + _PRUNED_AT_ONCE, end)
+                await transaction.execute_many(statements.FORGET_ACTOR, [(*span, account) for account in erased])
+        if erased:
+            async with self.transaction() as transaction:
+                await transaction.act([Drop(ERASURES.name, {"account": account}) for account in erased])
 
     async def forget_answers(self, before: float) -> None:
         """Forget the answers of idempotency keys older than `before` (seconds since 1970)."""

@@ -1,4 +1,4 @@
-"""What both storages' own errors become: the words for the caller."""
+"""What the errors of both databases become: refusals, in the caller's words."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ class Deadlock(Exception):
 
 
 class OutcomeUnknown(Refusal):
-    """The database went away while it committed: the write may have happened, so nobody may repeat it blindly."""
+    """The connection was lost during the commit: the write may have happened, so it must not be repeated blindly."""
 
     def __init__(self) -> None:
         super().__init__(
             "unavailable",
-            "the database went away during the write: look whether it was kept before you repeat it",
+            "the connection to the database was lost during the write; check whether it was made before you repeat it",
             retry_after=1.0,
         )
 
 
 def unique(field: str) -> Refusal:
-    """The refusal of a value that another record has already; "" for the id."""
+    """The refusal of a value that another record has; "" for the id."""
     if field in ("", "id"):
-        return Refusal("conflict", "a record with this id exists already")
-    return Refusal("conflict", f"{field} is taken already", errors={field: ["is taken already"]})
+        return Refusal("conflict", "a record with this id already exists")
+    return Refusal("conflict", f"{field} is already in use", errors={field: ["is already in use"]})
 
 
 def too_long(field: str) -> Refusal:
@@ -57,10 +57,10 @@ def too_many() -> Refusal:
 
 
 def full() -> Refusal:
-    """The refusal of a write that found no room."""
+    """The refusal of a write for which the disk has no space."""
     return Refusal("storage_full", "the server's disk is full; nothing was written")
 
 
 def unavailable() -> Refusal:
-    """The refusal while the database does not answer, or answers that it can't."""
-    return Refusal("unavailable", "the database can't be used now; nothing was written", retry_after=1.0)
+    """The refusal while the database does not answer, or reports that it can't."""
+    return Refusal("unavailable", "the database is unavailable; nothing was written", retry_after=1.0)

@@ -64,7 +64,11 @@ _NAMES = """
 ALTER TABLE _log RENAME COLUMN stamp TO timestamp;
 UPDATE _meta SET name = 'database_id' WHERE name = 'lineage';
 """
-_STEPS = (_FIRST, _OUTCOMES, _LOG_BY_RECORD, _STAND_INS, _NAMES)
+_ACTOR = """
+ALTER TABLE _log ADD COLUMN actor {text} NOT NULL DEFAULT '';
+CREATE TABLE _erasures ("account" {text}, PRIMARY KEY ("account"));
+"""
+_STEPS = (_FIRST, _OUTCOMES, _LOG_BY_RECORD, _STAND_INS, _NAMES, _ACTOR)
 _WORDS = MappingProxyType(
     {
         "sqlite": {

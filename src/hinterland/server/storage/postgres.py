@@ -23,7 +23,8 @@ from hinterland.kit.fair_turns import FairTurns, TooManyWaiting
 from hinterland.server.storage import failures, migrations, statements
 from hinterland.server.storage.database import Database
 from hinterland.server.storage.failures import Deadlock, OutcomeUnknown, StorageError
-from hinterland.server.storage.postgres_invalidations import SIGNALS, InvalidationListener
+from hinterland.server.storage.postgres_notifications import COMMITS, INVALIDATIONS, NotificationListener
+from hinterland.server.storage.postgres_pool import PostgresPool
 from hinterland.server.storage.protocol import PAGE_BYTES, DialectName, Texts
 from hinterland.server.storage.reading import Reads
 from hinterland.server.storage.statements import CollectionTable
@@ -37,6 +38,7 @@ _ASIDES = 3  # slow SELECTs that are read at once, at most, and one of each call
 _WAITING = 16  # more of each caller, before they are refused
 _SEARCHES_WAITING = 1_000  # lists of each caller that wait for their first try
 _LEFT_OUT = "-"  # which is no record's text
+_RESERVE = "UPDATE _head SET revision = revision + ? RETURNING revision, pg_notify(?, ?)"
 _MIGRATION_LOCK = 0x68696E74  # an advisory lock's number: one process at a time changes the schema
 
 
@@ -66,7 +68,8 @@ class PostgresReads(Reads):
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Sequence[Any]]:
         """The rows of one statement."""
         with translated(self.tables):
-            return list(await self.connection.fetch(numbered(sql), *parameters))
+            rows: list[Sequence[Any]] = await self.connection.fetch(numbered(sql), *parameters)
+            return rows
 
     async def fetch_some(
         self, sql: str, parameters: Sequence[Any], texts: Texts | None
@@ -77,7 +80,7 @@ class PostgresReads(Reads):
 
 
 async def _some(
-    source: asyncpg.Connection | asyncpg.Pool,
+    source: asyncpg.Connection | PostgresPool,
     sql: str,
     parameters: Sequence[Any],
     texts: Texts | None,
@@ -131,6 +134,10 @@ class PostgresTransaction(PostgresReads, Writes):
 
     locking = " FOR UPDATE"
 
+    def __init__(self, connection: asyncpg.Connection, tables: dict[str, CollectionTable], process: str) -> None:
+        super().__init__(connection, tables)
+        self.process = process
+
     async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Run one statement."""
         with translated(self.tables):
@@ -143,7 +150,7 @@ class PostgresTransaction(PostgresReads, Writes):
 
     async def signal(self, subject: str) -> None:
         """Send `subject` to every process that listens; PostgreSQL delivers it when the transaction commits."""
-        await self.fetch("SELECT pg_notify(?, ?)", (SIGNALS, subject))
+        await self.fetch("SELECT pg_notify(?, ?)", (INVALIDATIONS, subject))
 
     async def hold(self, act: Expect) -> Row | None:
         """The row, locked; for one that must not be there a lock by its name, since there is nothing else to lock."""
@@ -156,8 +163,9 @@ class PostgresTransaction(PostgresReads, Writes):
         return await self.row(act.table, act.key)
 
     async def reserve(self, count: int) -> int:
-        """Take `count` revisions; returns the first. Others wait here until this transaction has ended."""
-        rows = await self.fetch("UPDATE _head SET revision = revision + ? RETURNING revision", (count,))
+        """Take `count` revisions; returns the first. Other processes wait here until this transaction has ended, and
+        are notified of its commit."""
+        rows = await self.fetch(_RESERVE, (count, COMMITS, self.process))
         return int(rows[0][0]) - count + 1
 
 
@@ -175,18 +183,20 @@ class PostgresStorage(Database):
         self._asides = FairTurns(max(1, min(_ASIDES, connections // 4)), 1, _WAITING)
         self.tables: dict[str, CollectionTable] = {}
         self.database_id = ""
-        self._pool: asyncpg.Pool | None = None
+        self._pool: PostgresPool | None = None
         self._durability = ""
-        self._signals = InvalidationListener(dsn)
+        self._notifications = NotificationListener(dsn)
 
     async def open(self) -> None:
         """Connect, and bring the system's tables to this version."""
+        pool = PostgresPool(self.dsn, self.connections)
         try:
-            self._pool = await asyncpg.create_pool(self.dsn, min_size=1, max_size=self.connections)
+            pool.put(await pool.take(), is_sound=True)
         except (OSError, asyncpg.PostgresError, ValueError) as error:
-            raise StorageError(f"PostgreSQL can't be reached: {error}; check HINTERLAND_DATABASE_URL") from error
+            raise StorageError(f"cannot reach PostgreSQL: {error}; check HINTERLAND_DATABASE_URL") from error
+        self._pool = pool
         try:
-            async with self._pool.acquire() as connection:
+            async with pool.lease() as connection:
                 await self._migrate(connection)
                 self.database_id = await connection.fetchval("SELECT value FROM _meta WHERE name = 'database_id'")
                 await self._check_durability(connection)
@@ -202,7 +212,7 @@ class PostgresStorage(Database):
             version = await self._version(connection)
             steps = migrations.steps("postgres")
             if version > len(steps):
-                raise StorageError("the database was written by a newer version of Hinterland: update this one")
+                raise StorageError("the database was written by a newer version of Hinterland; update this one")
             for step in steps[version:]:
                 for statement in step:
                     await connection.execute(statement)
@@ -222,27 +232,27 @@ class PostgresStorage(Database):
         found = {name: await connection.fetchval(f"SHOW {name}") for name in ("fsync", "synchronous_commit")}
         self._durability = ", ".join(f"{name}={value}" for name, value in found.items())
         if found["fsync"] != "on" or found["synchronous_commit"] == "off":
-            log.warning("PostgreSQL may lose acknowledged writes (%s): turn both on", self._durability)
+            log.warning("PostgreSQL may lose acknowledged writes (%s); turn both on", self._durability)
 
-    async def listen(self, heard: Callable[[str], None]) -> None:
-        """Call `heard` with the subject of each signal until the storage closes."""
-        await self._signals.open(heard)
+    async def listen(self, invalidated: Callable[[str], None], written: Callable[[], None]) -> None:
+        """Call `invalidated` and `written` after commits of other processes until the storage closes."""
+        await self._notifications.open(invalidated, written)
 
     def announce(self, **facts: object) -> None:
-        """Nobody owns the database."""
+        """Does nothing: nobody owns the database."""
 
     def durability(self) -> str:
-        """What a commit waits for, in a word for people."""
+        """What a commit waits for, for people to read."""
         return self._durability
 
     async def close(self) -> None:
         """Finish what is under way and disconnect."""
-        await self._signals.close()
+        await self._notifications.close()
         if self._pool is not None:
             await self._pool.close()
             self._pool = None
 
-    def _connected(self) -> asyncpg.Pool:
+    def _connected(self) -> PostgresPool:
         if self._pool is None:
             raise StorageError("the storage is not open")
         return self._pool
@@ -251,7 +261,7 @@ class PostgresStorage(Database):
         """Make tables and columns for `collections` where they are missing."""
         tables = [CollectionTable(collection, "postgres") for collection in collections]
         try:
-            async with self._connected().acquire() as connection, connection.transaction():
+            async with self._connected().lease() as connection, connection.transaction():
                 await connection.execute(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
                 for table in tables:
                     await self._declare(connection, table)
@@ -276,7 +286,7 @@ class PostgresStorage(Database):
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Sequence[Any]]:
         """The rows of one SELECT."""
         with translated(self.tables):
-            return list(await self._connected().fetch(numbered(sql), *parameters))
+            return await self._connected().fetch(numbered(sql), *parameters)
 
     async def fetch_some(
         self, sql: str, parameters: Sequence[Any], texts: Texts | None
@@ -317,7 +327,7 @@ class PostgresStorage(Database):
         """Reads that all see the same state."""
         with translated(self.tables):
             async with (
-                self._connected().acquire() as connection,
+                self._connected().lease() as connection,
                 connection.transaction(isolation="repeatable_read", readonly=True),
             ):
                 yield PostgresReads(connection, self.tables)
@@ -331,8 +341,8 @@ class PostgresStorage(Database):
         is_ending = False
         try:
             with translated(self.tables):
-                async with self._connected().acquire() as connection, connection.transaction():
-                    yield PostgresTransaction(connection, self.tables)
+                async with self._connected().lease() as connection, connection.transaction():
+                    yield PostgresTransaction(connection, self.tables, self._notifications.process)
                     is_ending = True
         except Refusal as error:
             if is_ending and error.code == "unavailable":
@@ -345,7 +355,7 @@ _SYSTEM_UNIQUE = {f"{table.name}_{name}": name for table in SYSTEM_TABLES for na
 
 
 class translated:  # noqa: N801 - reads as a word in a with statement
-    """PostgreSQL's errors as what the caller is told; the one table of this edge."""
+    """PostgreSQL's errors as refusals; the one table of this edge."""
 
     def __init__(self, tables: Mapping[str, CollectionTable]) -> None:
         self._tables = tables

@@ -57,7 +57,9 @@ class StoredRecord(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A record's change as it is written. `columns` are the values of the declared fields' columns, in order."""
+    """A record's change as it is written. `columns` are the values of the declared fields' columns, in order; `origin`
+    is the device that sent it ("": none), `actor` the account ("admin:…" for administrators, "" for the system and for
+    callers who are not signed in)."""
 
     collection: str
     kind: Literal["create", "update", "delete"]
@@ -66,11 +68,12 @@ class Change(NamedTuple):
     columns: Sequence[Any]
     timestamp: float
     origin: str = ""
+    actor: str = ""
 
 
 class LogEntry(NamedTuple):
-    """A change as the log tells it. `commit` is the last revision of its commit; `after` is the record right after it
-    (None: deleted)."""
+    """A change as the log has it. `commit` is the last revision of its commit; `after` is the record right after it
+    (None: deleted). `actor` is for administrators only."""
 
     revision: int
     commit: int
@@ -84,6 +87,7 @@ class LogEntry(NamedTuple):
     before: StoredRecord | None
     after: StoredRecord | None
     origin: str = ""
+    actor: str = ""
 
 
 class LogPage(list[LogEntry]):
@@ -264,16 +268,18 @@ class Storage(Snapshot, Protocol):
         ...
 
     async def prune(self, before: float) -> None:
-        """Forget the log's entries older than `before` (seconds since 1970), but never the last commit."""
+        """Forget the log's entries older than `before` (seconds since 1970), but never the last commit; and who made a
+        change, where `_erasures` has the account."""
         ...
 
     async def forget_answers(self, before: float) -> None:
         """Forget answers of idempotency keys older than `before` (seconds since 1970)."""
         ...
 
-    async def listen(self, heard: Callable[[str], None]) -> None:
-        """Call `heard` with the subject of each `Signal` of other processes (one's own may come too) until the storage
-        closes. Signals may be lost: they make a process look earlier than it would by itself."""
+    async def listen(self, invalidated: Callable[[str], None], written: Callable[[], None]) -> None:
+        """Until the storage closes, call `written` after commits of other processes, and `invalidated` with the subject
+        of each `Invalidation` in them (your own may be reported too). Calls may be missing while a connection is lost:
+        they only make a process look earlier than it would by itself."""
         ...
 
     def announce(self, **facts: object) -> None:

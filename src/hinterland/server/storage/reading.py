@@ -93,9 +93,10 @@ class Reads(ABC):
                 rows += await self.fetch(LOG_AFTER, (rows[-1][0], rows[-1][1], _LAST))
             entries = [self._entry(row) for row in rows if row[6] in self.tables]
             if entries or is_last:
-                whole = await self._with_records(entries, self.tables if collections is None else collections)
+                wanted = self.tables if collections is None else collections
+                whole = await self._with_records(entries, wanted, reaches_head=is_last and through is None)
                 return LogPage(whole, is_last=is_last and len(whole) == len(entries))
-            after = rows[-1][0]  # all were of collections that are not declared any more: nothing isn't the end
+            after = rows[-1][0]  # all were of collections that are no longer declared: this is not the end
 
     async def history(self, collection: str, parent: str, id: RecordId, after: int) -> LogPage:
         """The first changes of one record beyond revision `after`, in order."""
@@ -123,14 +124,21 @@ class Reads(ABC):
         is_integer = self.tables[row[6]].is_integer
         return statements.log_entry(row, statements.record_id(row[8], is_integer=is_integer))
 
-    async def _with_records(self, entries: list[LogEntry], collections: Container[str]) -> list[LogEntry]:
-        """The first entries, each with its `after`, up to the end of the commit in which they become large."""
+    async def _with_records(
+        self, entries: list[LogEntry], collections: Container[str], *, reaches_head: bool
+    ) -> list[LogEntry]:
+        """The first entries, each with its `after`, up to the end of the commit in which they become large.
+
+        `reaches_head`: there are no changes after these, so that a record's last one made it what it is now."""
         whole: list[LogEntry] = []
         size = 0
         for index, (entry, later) in enumerate(_with_later(entries)):
             await pause(index, len(entries))
             if entry.collection in collections:
-                after = await self._after(entry, later)
+                if reaches_head and later is None and entry.kind != "delete":
+                    after = await self.record(entry.collection, entry.parent, entry.id)
+                else:
+                    after = await self._after(entry, later)
                 size += 0 if after is None else after.size
                 whole.append(entry._replace(after=after))
             else:
@@ -148,7 +156,7 @@ class Reads(ABC):
         return await self.record_at(entry.collection, entry.parent, entry.id, entry.revision)
 
     async def record_at(self, collection: str, parent: str, id: RecordId, revision: int) -> StoredRecord | None:
-        """One record as it was right after `revision`: before its next change, or as it stands."""
+        """One record as it was right after `revision`: before its next change, or as it is now."""
         later = await self.fetch(statements.NEXT_BEFORE, (collection, parent, str(id), revision))
         if later:
             return None if later[0][0] is None else StoredRecord(parent, id, *later[0])

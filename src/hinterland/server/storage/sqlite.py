@@ -28,6 +28,7 @@ from hinterland.server.storage.failures import StorageError
 from hinterland.server.storage.ownership import Ownership
 from hinterland.server.storage.protocol import DialectName, Texts
 from hinterland.server.storage.sqlite_reading import ERRORS, SqliteReader, SqliteReads, connect, finished, refusal, some
+from hinterland.server.storage.sqlite_wal import WriteAheadLog
 from hinterland.server.storage.statements import CollectionTable
 from hinterland.server.storage.writing import Writes
 
@@ -100,6 +101,7 @@ class SqliteStorage(Database):
         self._shared: SqliteReader | None = None
         self._idle: list[SqliteReader] = []
         self._commits = SerialWorker("hinterland-commit")
+        self._wal = WriteAheadLog(self._commits)
         self._readers = ThreadPoolExecutor(_THREADS, "hinterland-reader")
         self._asides = FairTurns(_ASIDES, 1, _WAITING)
         self._writing = asyncio.Lock()
@@ -108,15 +110,18 @@ class SqliteStorage(Database):
         """Own the folder, connect, and bring the system's tables to this version."""
         self.ownership.take()
         try:
-            with suppress(OSError):  # SQLite says what is wrong
+            with suppress(OSError):  # SQLite reports what is wrong
                 self.path.touch(mode=0o600)  # passwords' hashes and keys are for its owner alone
-            self._writer = connect(self.path)
-            self._migrate(self._writer)
+            writer = self._writer = connect(self.path)
+            self._wal.follow(writer)
+            self._migrate(writer)
             self._shared = SqliteReader(self.path)
             self.revision = (await self.head()).revision
         except (apsw.Error, Refusal) as error:
             self._let_go()
-            raise StorageError(f"{self.path} can't be opened: {error}; is it a database of this program?") from error
+            raise StorageError(
+                f"cannot open {self.path}: {error}; check that it is a database of this program"
+            ) from error
         except BaseException:
             self._let_go()
             raise
@@ -143,7 +148,7 @@ class SqliteStorage(Database):
         version = writer.execute("PRAGMA user_version").fetchone()[0]  # type: ignore[index]
         steps = migrations.steps("sqlite")
         if version > len(steps):
-            raise StorageError(f"{self.path} was written by a newer version of Hinterland: update this one")
+            raise StorageError(f"{self.path} was written by a newer version of Hinterland; update this one")
         for number, step in enumerate(steps[version:], version + 1):
             with writer:
                 for statement in step:
@@ -231,15 +236,16 @@ class SqliteStorage(Database):
     async def snapshot(self) -> AsyncIterator[SqliteReads]:
         """Reads that all see the same state."""
         reader = self._idle.pop() if self._idle else self._new_reader()
-        reader.connection.execute("BEGIN")
-        try:
-            yield SqliteReads(reader, self.tables, self._readers)
-        finally:
-            reader.connection.execute("COMMIT")
-            if self._writer is not None and len(self._idle) < _IDLE_READERS:
-                self._idle.append(reader)
-            else:
-                reader.connection.close()
+        with self._wal.snapshot():
+            reader.connection.execute("BEGIN")
+            try:
+                yield SqliteReads(reader, self.tables, self._readers)
+            finally:
+                reader.connection.execute("COMMIT")
+                if self._writer is not None and len(self._idle) < _IDLE_READERS:
+                    self._idle.append(reader)
+                else:
+                    reader.connection.close()
 
     def _new_reader(self) -> SqliteReader:
         self._connected()
@@ -253,6 +259,7 @@ class SqliteStorage(Database):
         """The write transaction; others wait for their turn."""
         async with self._writing:
             writer = self._connected()
+            await self._wal.bound(writer)
             transaction = SqliteTransaction(writer, self.tables, self.revision)
             await transaction.execute("BEGIN IMMEDIATE")
             try:
@@ -260,7 +267,7 @@ class SqliteStorage(Database):
                 await self._commit(transaction)
             finally:
                 if writer.in_transaction:
-                    with suppress(apsw.Error):  # what went wrong before is what the caller must hear
+                    with suppress(apsw.Error):  # the first error is the one to report
                         writer.execute("ROLLBACK")
 
     async def _commit(self, transaction: SqliteTransaction) -> None:
@@ -273,13 +280,13 @@ class SqliteStorage(Database):
         except apsw.Error as error:
             raise refusal(error) from error
 
-    async def listen(self, heard: Callable[[str], None]) -> None:
-        """No other process writes to the file."""
+    async def listen(self, invalidated: Callable[[str], None], written: Callable[[], None]) -> None:
+        """Does nothing: no other process writes to the file."""
 
     def announce(self, **facts: object) -> None:
-        """Tell those who find the folder in use `facts` such as the url that this process serves."""
+        """Show `facts`, such as the url that this process serves, to those who find the folder in use."""
         self.ownership.announce(**facts)
 
     def durability(self) -> str:
-        """What a commit waits for, in a word for people."""
+        """What a commit waits for, for people to read."""
         return "WAL, synchronous=FULL"

@@ -23,6 +23,7 @@ from hinterland.server.storage.statements import CollectionTable
 _STEPS = 50_000  # virtual machine steps between two looks at a running read, about 1 ms
 _SHARE = 4  # looks that a read may have on the event loop before it goes on in a thread
 _MOST_SECONDS = 2.0  # of a core, for a SELECT that a caller made up
+WAL_BYTES = 64 * 1024 * 1024  # what the log beside the file is held to
 _READER_PRAGMAS = ("query_only=ON", "cache_size=-4000")
 _CLASHES = (apsw.SQLITE_CONSTRAINT_UNIQUE, apsw.SQLITE_CONSTRAINT_PRIMARYKEY)
 
@@ -36,16 +37,17 @@ def connect(path: Path) -> apsw.Connection:
     connection.set_busy_timeout(5_000)
     # A plan does not depend on bound values: else each new value of LIMIT ? would have the statement planned anew.
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
-    if connection.execute("PRAGMA journal_mode=WAL").fetchone() != ("wal",):  # SQLite tells a failure only so
+    if connection.execute("PRAGMA journal_mode=WAL").fetchone() != ("wal",):  # SQLite reports a failure only so
         connection.close()
-        raise StorageError(f"{path} can't be kept in WAL mode: is the disk full, or the folder on a network drive?")
-    for pragma in ("synchronous=FULL", "cache_size=-8000", "temp_store=MEMORY"):
+        raise StorageError(f"cannot open {path} in WAL mode; check that the disk has space and is not a network drive")
+    limit = f"journal_size_limit={WAL_BYTES}"  # to which the log is cut when it begins anew
+    for pragma in ("synchronous=FULL", "cache_size=-8000", "temp_store=MEMORY", limit):
         connection.execute(f"PRAGMA {pragma}")
     return connection
 
 
 def refusal(error: Exception) -> Refusal:
-    """SQLite's error as what the caller is told; the one table of this edge."""
+    """SQLite's error as a refusal; the one table of this edge."""
     if isinstance(error, apsw.ConstraintError) and getattr(error, "extendedresult", 0) in _CLASHES:
         columns = str(error).rpartition(": ")[2].split(", ")  # the key has two, a unique field is one
         return failures.unique(columns[0].rpartition(".")[2] if len(columns) == 1 else "")
@@ -72,7 +74,7 @@ async def finished(work: asyncio.Future[T], stop: Callable[[], object] = lambda:
             stop()
     if is_cancelled:
         if not work.cancelled():
-            work.exception()  # looked at, so that nobody reports it as lost
+            work.exception()  # retrieved, so that asyncio does not report it as lost
         raise asyncio.CancelledError
     return work.result()
 

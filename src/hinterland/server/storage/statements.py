@@ -36,7 +36,7 @@ RECORD_COLUMNS = ", ".join(RECORD_NAMES)
 RECORD_COLUMNS_OF_R = ", ".join(f"r.{name}" for name in RECORD_NAMES)  # where the table is called r, as in rules
 LOG_COLUMNS = (
     'revision, "commit", "check", at, timestamp, kind, collection, parent, id, '
-    "before_revision, before_created, before_updated, before_body, before_private, origin"
+    "before_revision, before_created, before_updated, before_body, before_private, origin, actor"
 )
 RECORD_TEXTS = Texts("r._body", "r._private", RECORD_NAMES.index("_body"))
 LOG_TEXTS = Texts("before_body", "before_private", LOG_COLUMNS.split(", ").index("before_body"))
@@ -177,7 +177,7 @@ class CollectionTable:
 
     def missing_ddl(self, columns: Container[str], indexes: Iterable[str]) -> list[str]:
         """The statements that add what is declared to the table with these `columns` and `indexes`, and drop those
-        indexes that are not declared any more."""
+        indexes that are no longer declared."""
         adding = [f"ALTER TABLE {self.name} ADD COLUMN {self.column_ddl(name)}" for name in self.fields
                   if name not in columns]  # fmt: skip
         made = [statement.replace("INDEX ", "INDEX IF NOT EXISTS ", 1) for statement in self.indexes_ddl()]
@@ -217,7 +217,7 @@ def log_row(change: Change, revision: int, commit: int, check: int, at: float) -
         str(record.id),
     )
     tail = (None, None, None, None, None) if before is None else before[2:]
-    return (*head, *tail, change.origin)
+    return (*head, *tail, change.origin, change.actor)
 
 
 COLUMNS: dict[DialectName, str] = {
@@ -233,7 +233,7 @@ DECLARE = (
     "INSERT INTO _collections (name, definition, last_id) VALUES (?, ?, 0) "
     "ON CONFLICT (name) DO UPDATE SET definition = excluded.definition"
 )
-INSERT_LOG = f"INSERT INTO _log ({LOG_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT_LOG = f"INSERT INTO _log ({LOG_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 LOG_AFTER = f"SELECT {LOG_COLUMNS} FROM _log WHERE revision > ? AND revision <= ? ORDER BY revision LIMIT ?"
 # The changes are read by revision alone: by the index over records, all of the collection's would be. A record is there
 # unless its last change is a deletion.
@@ -262,6 +262,7 @@ FIRST_KEPT = (
     'SELECT revision FROM _log WHERE at >= ? OR "commit" = (SELECT max(revision) FROM _log) ORDER BY revision LIMIT 1'
 )
 PRUNE = "DELETE FROM _log WHERE revision < ?"
+FORGET_ACTOR = "UPDATE _log SET actor = '', origin = '' WHERE revision >= ? AND revision < ? AND actor = ?"
 
 
 def forget(table: SystemTable) -> str:
@@ -280,7 +281,7 @@ def log_entry(row: Sequence[Any], id: RecordId) -> LogEntry:
     """A row of `LOG_COLUMNS` as an entry; its `after` is yet to be found."""
     parent = row[7]
     before = None if row[9] is None else StoredRecord(parent, id, *row[9:14])
-    return LogEntry(row[0], row[1], row[2], row[3], row[4], row[5], row[6], parent, id, before, None, row[14])
+    return LogEntry(row[0], row[1], row[2], row[3], row[4], row[5], row[6], parent, id, before, None, row[14], row[15])
 
 
 def equals(where: dict[str, Any]) -> tuple[str, list[Any]]:

@@ -61,7 +61,7 @@ class Drop(msgspec.Struct, frozen=True):
 class Expect(msgspec.Struct, frozen=True):
     """A precondition: the row with this key has these `columns`; None: there is no such row.
 
-    Where it does not hold, the write is refused with `PreconditionFailed`, and whoever asked looks again.
+    Where it does not hold, the write is refused with `PreconditionFailed`, and the caller reads the row again.
     """
 
     table: str
@@ -172,7 +172,9 @@ STAND_INS = SystemTable(
     ("account", "device", "name", "seq", "position"),
 )
 
+ERASURES = SystemTable("_erasures", {"account": "text"}, ("account",))  # whose changes in the log still name them
+
 SYSTEM_TABLES: tuple[SystemTable, ...] = (
     META, COLLECTIONS, ACCOUNTS, SESSIONS, REFRESH_TOKENS, KNOWN_ADDRESSES, KEYS, TICKETS, ANSWERS, DEVICES, RESULTS,
-    MUTATIONS, STAND_INS,
+    MUTATIONS, STAND_INS, ERASURES,
 )  # fmt: skip

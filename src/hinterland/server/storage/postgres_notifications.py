@@ -1,0 +1,66 @@
+"""What the processes on one PostgreSQL notify each other of: LISTEN on one connection of its own, kept open."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+
+import asyncpg
+
+log = logging.getLogger("hinterland.storage")
+COMMITS = "hinterland_commits"  # a channel of NOTIFY; its payload is the sender's process
+INVALIDATIONS = "hinterland_invalidations"  # its payload is the subject
+_RETRY_SECONDS = 2.0
+
+
+class NotificationListener:
+    """Receives the notifications of a database. A lost connection is opened again; what was sent meanwhile is lost,
+    so `written` is called once more then. `process` names this process in the payloads of `COMMITS`."""
+
+    def __init__(self, dsn: str) -> None:
+        self.process = secrets.token_hex(8)
+        self._dsn = dsn
+        self._lost = asyncio.Event()
+        self._connection: asyncpg.Connection | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def open(self, invalidated: Callable[[str], None], written: Callable[[], None]) -> None:
+        """Call `invalidated` with each subject, and `written` after commits of other processes, from now on."""
+        await self._connect(invalidated, written)
+        self._task = asyncio.create_task(self._keep_open(invalidated, written))
+
+    async def close(self) -> None:
+        """Receive no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+            self._task = None
+        if self._connection is not None and not self._connection.is_closed():
+            await self._connection.close()
+        self._connection = None
+
+    async def _keep_open(self, invalidated: Callable[[str], None], written: Callable[[], None]) -> None:
+        while True:
+            await self._lost.wait()
+            await asyncio.sleep(_RETRY_SECONDS)
+            await self._connect(invalidated, written)
+            written()
+
+    async def _connect(self, invalidated: Callable[[str], None], written: Callable[[], None]) -> None:
+        def receive(connection: object, pid: int, channel: str, payload: object) -> None:
+            if channel == INVALIDATIONS:
+                invalidated(str(payload))
+            elif payload != self.process:
+                written()
+
+        try:
+            connection = await asyncpg.connect(self._dsn)
+            self._connection, self._lost = connection, (lost := asyncio.Event())
+            connection.add_termination_listener(lambda _: lost.set())
+            for channel in (INVALIDATIONS, COMMITS):
+                await connection.add_listener(channel, receive)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            log.warning("cannot listen to other processes; retrying in %.0f s: %s", _RETRY_SECONDS, error)
+            self._lost.set()
