@@ -14,7 +14,7 @@ from hinterland.cli.commands import cli
 from tests.support.command import hinterland, told
 
 DOCUMENTATION = (Path(__file__).parents[2] / "docs" / "commands.md").read_text()
-COMMANDS = ["serve", "migrate", "import", "admin create", "admin list", "admin remove", "admin password"]
+COMMANDS = ["serve", "migrate", "compact", "import", "admin create", "admin list", "admin remove", "admin password"]
 
 
 def options(command: str) -> list[str]:

@@ -84,6 +84,17 @@ def migrate(
     asyncio.run(run(app, data, is_agreed=yes))
 
 
+@cli.command(cls=Command)
+def compact(data: Data = DATA) -> None:
+    """Write SQLite's file anew without the space of deleted rows: checked, and all of it or nothing.
+
+    Stop the server first. Example: hinterland compact --data data
+    """
+    from hinterland.cli.compacting import compact as run
+
+    run(data)
+
+
 @admin.command("create", cls=Command)
 def admin_create(
     email: Annotated[str, typer.Argument(help="The administrator's e-mail address.")],
