@@ -20,7 +20,12 @@ from hinterland.server.app import Server, opened, storage_for
 from hinterland.server.data.catalogue import DeclarationError
 from hinterland.server.data.requests import WriteRequest
 from hinterland.server.declaration import App
+<<<<<<< HEAD
 from hinterland.server.protocols.sse import FRAMING
+=======
+from hinterland.server.operations import HANDLERS
+from hinterland.server.protocols.sse import SSE
+>>>>>>> 0fb6470 (tests: commits of another process by the encoder of events)
 from hinterland.server.settings import Settings
 from hinterland.server.storage.failures import StorageError
 from hinterland.server.storage.postgres import PostgresStorage
@@ -67,7 +72,7 @@ async def test_writes_of_another_process(postgres_dsn: str) -> None:
     app, clock = App(collections=[Collection(name="marks", fields={}, rules=EVERYBODY)]), ManualClock()
     here, there = PostgresStorage(postgres_dsn, connections=4), PostgresStorage(postgres_dsn, connections=4)
     async with opened(app, here, clock) as reading, opened(app, there, clock) as writing:
-        subscription = await reading.feed.subscribe(SIGNED_OUT, ["marks"], FRAMING)
+        subscription = await reading.feed.subscribe(SIGNED_OUT, ["marks"], SSE)
         while not subscription.is_live:
             await reading.feed.catch_up(subscription)
         for id in ("a", "b"):
