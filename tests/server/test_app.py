@@ -20,12 +20,7 @@ from hinterland.server.app import Server, opened, storage_for
 from hinterland.server.data.catalogue import DeclarationError
 from hinterland.server.data.requests import WriteRequest
 from hinterland.server.declaration import App
-<<<<<<< HEAD
-from hinterland.server.protocols.sse import FRAMING
-=======
-from hinterland.server.operations import HANDLERS
 from hinterland.server.protocols.sse import SSE
->>>>>>> 0fb6470 (tests: commits of another process by the encoder of events)
 from hinterland.server.settings import Settings
 from hinterland.server.storage.failures import StorageError
 from hinterland.server.storage.postgres import PostgresStorage
