@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,7 +14,7 @@ from hinterland.contract.records import EVERYBODY, Collection, Rules, users
 from hinterland.kit.clock import ManualClock
 from hinterland.server.app import Server
 from hinterland.server.backend import Backend
-from hinterland.server.data.requests import WriteRequest, WriteResult
+from hinterland.server.data.requests import OF_IMPORT, WriteRequest, WriteResult
 from hinterland.server.declaration import App
 from hinterland.server.settings import AuthSettings, Settings
 from hinterland.server.storage.protocol import Storage
@@ -66,7 +66,7 @@ class Api:
 
     async def write(self, *writes: Write) -> WriteResult:
         """Write behind the rules' back."""
-        return await self.backend.writer.submit(WriteRequest(writes, is_trusted=True))
+        return await self.backend.commands.submit(WriteRequest(writes, rights=OF_IMPORT))
 
     async def sign_up(self, name: str) -> dict[str, Any]:
         """Make a user; the session, with `headers` that carry it."""
@@ -84,10 +84,16 @@ class Api:
 
 @asynccontextmanager
 async def serving(
-    storage: Storage, *, collections: Sequence[Collection] = COLLECTIONS, auth: AuthSettings = FAST, **settings: Any
+    storage: Storage,
+    *,
+    collections: Sequence[Collection] = COLLECTIONS,
+    auth: AuthSettings = FAST,
+    declare: Callable[[App], None] = lambda app: None,
+    **settings: Any,
 ) -> AsyncIterator[Api]:
-    """The server of an app with these collections and settings, while the block lasts."""
+    """The server of an app with these collections and settings, and what `declare` adds, while the block lasts."""
     app = App(name="tests", collections=collections, settings=Settings(auth=auth, **settings))
+    declare(app)
     server = Server(app, storage, ManualClock())
     transport = httpx2.ASGITransport(server)
     async with server.running() as backend, httpx2.AsyncClient(transport=transport, base_url="http://test") as http:

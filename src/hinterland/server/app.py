@@ -7,6 +7,7 @@ import logging
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from hinterland.contract.changes import Write
@@ -18,12 +19,15 @@ from hinterland.server.auth.upkeep import keep_account
 from hinterland.server.backend import Backend
 from hinterland.server.data import schema
 from hinterland.server.data.advice import warnings_of
+from hinterland.server.data.after_hooks import AfterHooks
+from hinterland.server.data.before_hooks import BeforeHooks
 from hinterland.server.data.catalogue import Catalogue
+from hinterland.server.data.commands import Commands
 from hinterland.server.data.cursors import Cursors, Seal
 from hinterland.server.data.feed import Feed
 from hinterland.server.data.importer import Importer
 from hinterland.server.data.reader import RecordReader, holders_of
-from hinterland.server.data.requests import WriteRequest
+from hinterland.server.data.requests import OF_SYSTEM, WriteRequest
 from hinterland.server.data.sync import SyncService
 from hinterland.server.data.tickets import Tickets
 from hinterland.server.data.views import Views
@@ -84,22 +88,28 @@ async def opened(app: App, storage: Storage, clock: Clock | None = None) -> Asyn
         writer = Writer(
             storage, catalogue, clock, {"users": keep_account}, max_record_bytes=app.settings.max_record_bytes
         )
-        accounts = await _accounts(app, storage, writer, catalogue, clock)
-        backend = _backend(app, storage, clock, writer, accounts)
+        before = BeforeHooks(app.hooks, storage, catalogue, clock, app.settings.hook_seconds)
+        commands = Commands(writer, before)
+        accounts = await _accounts(app, storage, commands, catalogue, clock)
+        backend = _backend(app, storage, writer, commands, accounts)
+        after = AfterHooks(app.hooks, storage, commands, clock, app.settings.hook_seconds)
+        writer.wake = partial(_wake, backend.feed, after)
         await _follow_signals(backend)
         await backend.feed.start()
+        await after.start()
         try:
             yield backend
         finally:
             await backend.feed.close()
+            await after.close()
             await writer.drain()
             accounts.close()
     finally:
         await storage.close()
 
 
-def _backend(app: App, storage: Storage, clock: Clock, writer: Writer, accounts: Accounts) -> Backend:
-    settings, catalogue = app.settings, writer.catalogue
+def _backend(app: App, storage: Storage, writer: Writer, commands: Commands, accounts: Accounts) -> Backend:
+    settings, catalogue, clock = app.settings, writer.catalogue, writer.clock
     cursors, views = Cursors(accounts.keys.secret("cursor"), storage.database_id), Views(catalogue)
     feed = Feed(
         storage,
@@ -110,7 +120,6 @@ def _backend(app: App, storage: Storage, clock: Clock, writer: Writer, accounts:
         keep_alive=settings.keep_alive_seconds,
         most_streams=(settings.streams_per_account, settings.streams_per_address),
     )
-    writer.wake = feed.wake
     return Backend(
         app=app,
         settings=settings,
@@ -118,14 +127,20 @@ def _backend(app: App, storage: Storage, clock: Clock, writer: Writer, accounts:
         storage=storage,
         catalogue=catalogue,
         writer=writer,
+        commands=commands,
         reader=RecordReader(storage, catalogue, Seal(accounts.keys.secret("list"))),
-        importer=Importer(writer, catalogue),
+        importer=Importer(commands, catalogue),
         accounts=accounts,
         feed=feed,
-        sync=SyncService(storage, views, writer, cursors),
-        tickets=Tickets(storage, writer, clock, accounts.sessions.find),
+        sync=SyncService(storage, views, commands, cursors),
+        tickets=Tickets(storage, commands, clock, accounts.sessions.find),
         control=secrets.token_urlsafe(32).encode(),
     )
+
+
+def _wake(feed: Feed, after: AfterHooks) -> None:
+    feed.wake()
+    after.wake()
 
 
 async def _follow_signals(backend: Backend) -> None:
@@ -134,7 +149,7 @@ async def _follow_signals(backend: Backend) -> None:
         backend.feed.recheck(subject)
 
     backend.writer.signal = signal
-    await backend.storage.listen(signal, backend.feed.wake)
+    await backend.storage.listen(signal, backend.writer.wake)
 
 
 async def _declare(app: App, storage: Storage) -> None:
@@ -146,9 +161,9 @@ async def _declare(app: App, storage: Storage) -> None:
     await storage.declare(app.collections)
 
 
-async def _accounts(app: App, storage: Storage, writer: Writer, catalogue: Catalogue, clock: Clock) -> Accounts:
+async def _accounts(app: App, storage: Storage, commands: Commands, catalogue: Catalogue, clock: Clock) -> Accounts:
     async def submit(writes: Sequence[Write], acts: Sequence[RowAct]) -> Sequence[StoredRecord | None]:
-        outcome = await writer.submit(WriteRequest(writes, acts=acts, is_trusted=True))
+        outcome = await commands.submit(WriteRequest(writes, acts=acts, rights=OF_SYSTEM))
         return [written.after for written in outcome.records]
 
     users = catalogue["users"]

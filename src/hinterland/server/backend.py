@@ -7,6 +7,7 @@ from typing import NamedTuple
 from hinterland.kit.clock import Clock
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.data.catalogue import Catalogue
+from hinterland.server.data.commands import Commands
 from hinterland.server.data.feed import Feed
 from hinterland.server.data.importer import Importer
 from hinterland.server.data.reader import RecordReader
@@ -21,7 +22,8 @@ from hinterland.server.storage.protocol import Storage
 
 
 class Backend(NamedTuple):
-    """What handlers reach: the declaration, its settings and clock, and the rooms' doors.
+    """What handlers reach: the declaration, its settings and clock, and the rooms' services. Writes go
+    through `commands`.
 
     `control` is the bearer token of commands on this machine: made anew at each start, readable by the owner of the
     data folder alone.
@@ -33,6 +35,7 @@ class Backend(NamedTuple):
     storage: Storage
     catalogue: Catalogue
     writer: Writer
+    commands: Commands
     reader: RecordReader
     importer: Importer
     accounts: Accounts

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from hinterland.contract.operations import OPERATIONS, Auth, Method, Operation, joined, typed_by
 from hinterland.contract.records import Collection, users
+from hinterland.server.hooks import A, B, Hooks, WriteKind
 from hinterland.server.settings import Settings
 
 
@@ -23,7 +24,7 @@ _H = TypeVar("_H", bound=Handler)
 
 
 class App:
-    """An app's backend: its collections with their rules, its own operations, and its settings.
+    """An app's backend: its collections with their rules, its own operations, its settings and its hooks.
 
     `users` is declared for you where `collections` does not hold it. `operations` is the table with the app's own,
     `handlers` are what carries these out, by name.
@@ -38,6 +39,7 @@ class App:
         self.collections: tuple[Collection, ...] = (*collections,) if has_users else (users(), *collections)
         self.operations: dict[str, Operation] = dict(OPERATIONS)
         self.handlers: dict[str, Handler] = {}
+        self.hooks = Hooks()
 
     def operation(
         self, operation: str | Operation, *, method: Method = "POST", path: str = "", auth: Auth = "required",
@@ -60,6 +62,34 @@ class App:
             return handler
 
         return add
+
+    def before(self, collection: str, *kinds: WriteKind) -> Callable[[B], B]:
+        """Decorate an async function that runs before the collection's writes of these `kinds` ("create", "update",
+        "delete"; all where none is named). It takes a `BeforeWrite`, and returns a changed body, or None to keep it; to
+        refuse the write, it raises `Refuse`."""
+        self._check(collection)
+
+        def declare(hook: B) -> B:
+            self.hooks.add_before(collection, kinds, hook)
+            return hook
+
+        return declare
+
+    def after(self, collection: str) -> Callable[[A], A]:
+        """Decorate an async function that runs after each change of the collection, in the order of the log and at
+        least once. It takes an `AfterWrite`."""
+        self._check(collection)
+
+        def declare(hook: A) -> A:
+            self.hooks.add_after(collection, hook)
+            return hook
+
+        return declare
+
+    def _check(self, collection: str) -> None:
+        names = [declared.name for declared in self.collections]
+        if collection not in names:
+            raise ValueError(f"unknown collection {collection!r} of a hook; declared are {', '.join(names)}")
 
 
 def load(path: Path) -> App:

@@ -32,7 +32,8 @@ _LEAST_AUTH = {
 
 _LEAST = {
     "request_seconds": 0.001, "max_body_bytes": 1, "max_record_bytes": 1, "log_days": 0, "answer_days": 0,
-    "stream_buffer": 1, "streams_per_account": 1, "streams_per_address": 1, "keep_alive_seconds": 0.001,
+    "hook_seconds": 0.001, "stream_buffer": 1, "streams_per_account": 1, "streams_per_address": 1,
+    "keep_alive_seconds": 0.001,
 }  # fmt: skip
 _WORDS: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false"}  # a text is any text
 _DATABASES = ("postgresql", "postgres")
@@ -86,7 +87,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     request may take. `max_body_bytes`: the largest body. `max_record_bytes`: the largest record, which many
     small changes may make larger than a body can be. `log_days`: how long the log keeps changes, so how long a
     device may be away without reading everything again. `answer_days`: how long the answers of idempotency keys are
-    kept. `tutorial_paths`: whether `/{collection}`, `/auth/register` and their like answer. `trusted_proxies`:
+    kept. `hook_seconds`: the longest time that a hook may take.
+    `tutorial_paths`: whether `/{collection}`, `/auth/register` and their like answer. `trusted_proxies`:
     addresses whose X-Forwarded-For is believed. `stream_buffer`: how many events a slow subscriber may be behind.
     `streams_per_account`, `streams_per_address`: how many streams one account may have open at once on one server
     process, and all those together who are not signed in at one address. `keep_alive_seconds`: the longest silence on
@@ -101,6 +103,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_record_bytes: int = MAX_RECORD_BYTES
     log_days: float = 30.0
     answer_days: float = 7.0
+    hook_seconds: float = 5.0
     tutorial_paths: bool = True
     trusted_proxies: tuple[str, ...] = ()
     stream_buffer: int = 1_000

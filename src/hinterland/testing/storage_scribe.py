@@ -11,7 +11,7 @@ from hinterland.contract.fields import Boolean, Bytes, Instant, Int64, Integer, 
 from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Collection
 from hinterland.contract.values import instant
-from hinterland.server.storage.protocol import Change, Storage, StoredRecord, Transaction
+from hinterland.server.storage.protocol import Change, CommitChanges, Storage, StoredRecord, Transaction
 from hinterland.server.storage.statements import CollectionTable
 
 POSTS = Collection(name="posts", fields={"title": Text(index=True), "slug": Text(unique=True)})
@@ -58,7 +58,7 @@ async def write(
     numbered = enumerate(zip(edits, befores, strict=True), first)
     changes = [_change(tables[edit.collection], edit, before, n, at, (origin, actor)) for n, (edit, before) in numbered]
     last = first + len(edits) - 1
-    await transaction.write(changes, last, last * 2, at)
+    await transaction.write([CommitChanges(changes, last, last * 2)], at)
     return last
 
 

@@ -16,7 +16,7 @@ from hinterland.kit.clock import ManualClock
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.data.reader import holders_of
-from hinterland.server.data.requests import WriteRequest
+from hinterland.server.data.requests import OF_SYSTEM, WriteRequest
 from hinterland.server.data.writer import Writer
 from hinterland.server.settings import AuthSettings
 from hinterland.server.storage.protocol import Storage, StoredRecord
@@ -49,7 +49,7 @@ async def opened(
     writer = Writer(storage, catalogue, clock)
 
     async def submit(writes: Sequence[Write], acts: Sequence[RowAct]) -> Sequence[StoredRecord | None]:
-        outcome = await writer.submit(WriteRequest(writes, acts=acts, is_trusted=True))
+        outcome = await writer.submit(WriteRequest(writes, acts=acts, rights=OF_SYSTEM))
         return [written.after for written in outcome.records]
 
     wire, holders = catalogue["users"].wire, holders_of(catalogue, "users", "email")

@@ -73,7 +73,7 @@ async def test_keep_alive(world: World, clock: ManualClock) -> None:
 
 
 def acting(act: RowAct) -> WriteRequest:
-    return WriteRequest((), acts=[act], is_trusted=True)
+    return WriteRequest((), acts=[act])
 
 
 async def end_session(world: World) -> None:

@@ -47,7 +47,7 @@ async def world(storage: Storage, clock: ManualClock) -> AsyncIterator[World]:
 
 async def put(world: World, collection: str, *rows: Any, **how: Any) -> ImportResult:
     """Import rows."""
-    return await Importer(world.writer, world.catalogue).run(collection, Import(rows=[*rows], **how))
+    return await Importer(world.commands, world.catalogue).run(collection, Import(rows=[*rows], **how))
 
 
 async def cars(world: World) -> list[dict[str, Any]]:

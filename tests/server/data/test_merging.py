@@ -12,7 +12,9 @@ from hinterland.contract.identity import Principal
 from hinterland.contract.records import users
 from hinterland.contract.sync import Lost, Settled
 from hinterland.kit.clock import ManualClock
-from hinterland.server.data.requests import DeviceStep, WriteRequest, WriteResult
+from hinterland.server.data.once_by_step import OnceByStep
+from hinterland.server.data.requests import WriteRequest, WriteResult
+from hinterland.server.data.steps import DeviceStep
 from hinterland.server.storage.protocol import PAGE_BYTES, Storage
 from tests.server.data.acts import OPEN, make, read
 from tests.server.data.world import ADA, BEN, World, delete, opened, patch
@@ -26,7 +28,7 @@ async def world(storage: Storage, clock: ManualClock) -> AsyncIterator[World]:
 
 
 class Device:
-    """A device of a person that hands in its edits, each made over the revision that it had seen."""
+    """A device of a person that pushes its edits, each made over the revision that it had seen."""
 
     def __init__(self, world: World, name: str, caller: Principal = ADA) -> None:
         self.world, self.name, self.caller = world, name, caller
@@ -37,11 +39,12 @@ class Device:
         self.seq += 1
         digests = (f"f{self.seq}", f"{self.name}-{self.seq}", "c")
         step = DeviceStep(str(self.caller.id), self.name, self.seq, *digests)
-        given = self.world.clock.now() + timestamp
-        return WriteRequest(writes, self.caller, step=step, base=[base] * len(writes), timestamp=given)
+        given, origin = self.world.clock.now() + timestamp, f"{step.account}/{step.device}"
+        once, seen = OnceByStep(step, writes, given), [base] * len(writes)
+        return WriteRequest(writes, self.caller, once=once, origin=origin, base=seen, timestamp=given)
 
-    async def hand_in(self, *writes: Write, base: int, timestamp: float = 0.0) -> Settled:
-        """Hand in the next step; its outcome."""
+    async def push(self, *writes: Write, base: int, timestamp: float = 0.0) -> Settled:
+        """Push the next step; its outcome."""
         outcome = await self.world.writer.submit(self.edit(*writes, base=base, timestamp=timestamp))
         assert outcome.settled is not None
         return outcome.settled
@@ -59,24 +62,24 @@ async def test_members_of_an_object_never_conflict(world: World) -> None:
     later edit stands, and what is lost of an edit is reported with the object that stands."""
     await world.write(make("open", "y", any={"a": 1, "b": {"c": 1, "d": 1}}))
     one, two = Device(world, "d1"), Device(world, "d2", BEN)
-    await one.hand_in(patch("open", "y", any={"b": {"c": 2}, "x": 1}), base=1)
-    settled = await two.hand_in(patch("open", "y", any={"a": None, "b": {"c": 9, "d": 2}}), base=1, timestamp=-1)
+    await one.push(patch("open", "y", any={"b": {"c": 2}, "x": 1}), base=1)
+    settled = await two.push(patch("open", "y", any={"a": None, "b": {"c": 9, "d": 2}}), base=1, timestamp=-1)
     stands = {"b": {"c": 2, "d": 2}, "x": 1}
     assert (await read(world, "open", "y"))["any"] == stands
     assert settled.lost == [Lost("any", {"a": None, "b": {"c": 9, "d": 2}}, stands)]
-    settled = await two.hand_in(patch("open", "y", any={"b": {"c": 9}, "x": None}), base=1, timestamp=1)
+    settled = await two.push(patch("open", "y", any={"b": {"c": 9}, "x": None}), base=1, timestamp=1)
     assert (await read(world, "open", "y"))["any"] == {"b": {"c": 9, "d": 2}}
     assert settled.lost == []
-    await one.hand_in(patch("open", "y", any="text"), base=4)
-    settled = await two.hand_in(patch("open", "y", any={"b": None}), base=4, timestamp=-1)
+    await one.push(patch("open", "y", any="text"), base=4)
+    settled = await two.push(patch("open", "y", any={"b": None}), base=4, timestamp=-1)
     assert settled.lost == [Lost("any", {"b": None}, "text")]
 
 
 async def test_different_fields_never_conflict(world: World, devices: tuple[Device, Device]) -> None:
     """Two devices that changed different fields both have their way."""
     one, two = devices
-    await one.hand_in(patch("open", "x", text="one"), base=1)
-    settled = await two.hand_in(patch("open", "x", fixed="two"), base=1)
+    await one.push(patch("open", "x", text="one"), base=1)
+    settled = await two.push(patch("open", "x", fixed="two"), base=1)
     record = await read(world, "open", "x")
     assert (record["text"], record["fixed"], settled.lost) == ("one", "two", [])
 
@@ -89,17 +92,17 @@ async def test_the_newest_edit_wins(
 ) -> None:
     """Of two edits of a field the one with the later timestamp stands; what is lost is told."""
     one, two = devices
-    await one.hand_in(patch("open", "x", text="one"), base=1)
-    settled = await two.hand_in(patch("open", "x", text="two"), base=1, timestamp=timestamp)
+    await one.push(patch("open", "x", text="one"), base=1)
+    settled = await two.push(patch("open", "x", text="two"), base=1, timestamp=timestamp)
     assert ((await read(world, "open", "x"))["text"], settled.lost) == (value, lost)
 
 
 async def test_policies(world: World, devices: tuple[Device, Device]) -> None:
     """`server` keeps what stands, a `counter` adds both, a `set` unites both; equal values are no conflict."""
     one, two = devices
-    await one.hand_in(patch("open", "x", fixed="one", count=12, tags=["b", "c"], text="same"), base=1)
+    await one.push(patch("open", "x", fixed="one", count=12, tags=["b", "c"], text="same"), base=1)
     edits = patch("open", "x", fixed="two", count=12, tags=["a", "b", "d"], text="same")
-    settled = await two.hand_in(edits, base=1, timestamp=5)
+    settled = await two.push(edits, base=1, timestamp=5)
     record = await read(world, "open", "x")
     assert (record["fixed"], record["count"], record["tags"]) == ("one", 14, ["b", "c", "d"])
     assert settled.lost == [Lost("fixed", "two", "one")]
@@ -108,20 +111,20 @@ async def test_policies(world: World, devices: tuple[Device, Device]) -> None:
 async def test_a_merge_that_does_not_fit(world: World, devices: tuple[Device, Device]) -> None:
     """A merged value passes the field's check like any other: the mutation is refused, and the device goes on."""
     one, two = devices
-    await one.hand_in(patch("open", "x", count=60), base=1)
-    settled = await two.hand_in(patch("open", "x", count=90), base=1)
+    await one.push(patch("open", "x", count=60), base=1)
+    settled = await two.push(patch("open", "x", count=90), base=1)
     assert settled.problem is not None
     assert (settled.status, settled.problem.code) == ("refused", "validation")
-    assert (await two.hand_in(patch("open", "x", text="next"), base=1)).status == "applied"
+    assert (await two.push(patch("open", "x", text="next"), base=1)).status == "applied"
 
 
 async def test_own_earlier_edits_are_no_conflict(world: World, devices: tuple[Device, Device]) -> None:
     """A device's second edit over the same base builds on its first, even with another's edit between."""
     one, two = devices
-    await one.hand_in(patch("open", "x", text="first", fixed="first"), base=1)
-    assert (await one.hand_in(patch("open", "x", text="second", fixed="second"), base=1)).lost == []
-    await two.hand_in(patch("open", "x", count=1), base=1)
-    assert (await one.hand_in(patch("open", "x", text="third"), base=1, timestamp=-9)).lost == []
+    await one.push(patch("open", "x", text="first", fixed="first"), base=1)
+    assert (await one.push(patch("open", "x", text="second", fixed="second"), base=1)).lost == []
+    await two.push(patch("open", "x", count=1), base=1)
+    assert (await one.push(patch("open", "x", text="third"), base=1, timestamp=-9)).lost == []
     assert (await read(world, "open", "x"))["text"] == "third"
 
 
@@ -139,22 +142,22 @@ async def test_a_lost_edit_does_not_tell_what_is_hidden(world: World, devices: t
     """An edit is reported as lost, with what stands against it, to whom may see the field; of a field that is hidden it
     is taken as one without a base, whether the value was guessed or not."""
     one, two = devices
-    await one.hand_in(patch("open", "x", secret="between us"), base=1)
+    await one.push(patch("open", "x", secret="between us"), base=1)
     other = Device(world, "d3", ADA)
-    lost = (await other.hand_in(patch("open", "x", secret="?"), base=1, timestamp=-5)).lost
+    lost = (await other.push(patch("open", "x", secret="?"), base=1, timestamp=-5)).lost
     assert lost == [Lost("secret", "?", "between us")]
     for guess in ("between us", "what is it?"):
-        assert (await two.hand_in(patch("open", "x", secret=guess), base=1, timestamp=-5)).lost == []
+        assert (await two.push(patch("open", "x", secret=guess), base=1, timestamp=-5)).lost == []
         assert (await read(world, "open", "x"))["secret"] == guess
 
 
 async def test_one_is_not_true(world: World, devices: tuple[Device, Device]) -> None:
     """In a field of any JSON, 1 and true are two values: an edit from one to the other counts as one."""
     one, two = devices
-    await one.hand_in(patch("open", "x", any=1), base=1)
+    await one.push(patch("open", "x", any=1), base=1)
     revision = (await world.storage.head()).revision
-    await one.hand_in(patch("open", "x", any=True), base=revision)
-    assert (await two.hand_in(patch("open", "x", any=1), base=revision, timestamp=-5)).lost == [Lost("any", 1, True)]
+    await one.push(patch("open", "x", any=True), base=revision)
+    assert (await two.push(patch("open", "x", any=1), base=revision, timestamp=-5)).lost == [Lost("any", 1, True)]
 
 
 @pytest.mark.parametrize(("timestamp", "is_there"), [(5.0, False), (-5.0, True)])
@@ -163,8 +166,8 @@ async def test_a_delete_against_an_edit(
 ) -> None:
     """Of a delete and an edit that it had not seen the newer stands; a delete that lost is told."""
     one, two = devices
-    await one.hand_in(patch("open", "x", text="edited"), base=1)
-    settled = await two.hand_in(delete("open", "x"), base=1, timestamp=timestamp)
+    await one.push(patch("open", "x", text="edited"), base=1)
+    settled = await two.push(delete("open", "x"), base=1, timestamp=timestamp)
     assert (await read(world, "open", "x") is not None) is is_there
     assert settled.lost == ([Lost("", None, 2)] if is_there else [])
 
@@ -172,8 +175,8 @@ async def test_a_delete_against_an_edit(
 async def test_an_edit_against_a_delete(world: World, devices: tuple[Device, Device]) -> None:
     """An edit of what another deleted is refused."""
     one, two = devices
-    await one.hand_in(delete("open", "x"), base=1)
-    settled = await two.hand_in(patch("open", "x", text="late"), base=1)
+    await one.push(delete("open", "x"), base=1)
+    settled = await two.push(patch("open", "x", text="late"), base=1)
     assert settled.problem is not None
     assert settled.problem.code == "not_found"
 
@@ -181,10 +184,10 @@ async def test_an_edit_against_a_delete(world: World, devices: tuple[Device, Dev
 async def test_a_stamp_from_the_future(world: World, devices: tuple[Device, Device]) -> None:
     """A clock that is far ahead counts for no more than a minute: a later edit beats it."""
     one, two = devices
-    await one.hand_in(patch("open", "x", text="future"), base=1, timestamp=86_400)
+    await one.push(patch("open", "x", text="future"), base=1, timestamp=86_400)
     assert isinstance(world.clock, ManualClock)
     await world.clock.advance(120)
-    assert (await two.hand_in(patch("open", "x", text="now"), base=1)).lost == []
+    assert (await two.push(patch("open", "x", text="now"), base=1)).lost == []
     assert (await read(world, "open", "x"))["text"] == "now"
 
 
@@ -193,7 +196,7 @@ async def test_a_base_that_the_log_has_forgotten(world: World, devices: tuple[De
     assert isinstance(world.clock, ManualClock)
     await world.write(delete("open", "x"))
     await world.write(make("open", "x", text="again"))
-    assert (await devices[1].hand_in(patch("open", "x", text="mine"), base=2)).lost == []
+    assert (await devices[1].push(patch("open", "x", text="mine"), base=2)).lost == []
     assert (await read(world, "open", "x"))["text"] == "mine"
 
 
@@ -201,15 +204,15 @@ async def test_a_long_history_of_a_large_record(world: World, devices: tuple[Dev
     """An edit over an old base meets everything since, and no more than a page of the versions in between is in memory,
     however many and large they are."""
     one, two = devices
-    await one.hand_in(patch("open", "x", any="x" * (PAGE_BYTES // 4), text="one", fixed="one"), base=1)
-    await two.hand_in(patch("open", "x", count=12), base=1)
+    await one.push(patch("open", "x", any="x" * (PAGE_BYTES // 4), text="one", fixed="one"), base=1)
+    await two.push(patch("open", "x", count=12), base=1)
     for number in range(40):
         await world.write(patch("open", "x", tags=[f"t{number}"]))
-    await one.hand_in(patch("open", "x", text="one again", count=20), base=1)
+    await one.push(patch("open", "x", text="one again", count=20), base=1)
     edits = patch("open", "x", text="two", fixed="two", count=15, tags=["a", "mine"])
     tracemalloc.start()
     try:
-        settled = await two.hand_in(edits, base=1, timestamp=-5)
+        settled = await two.push(edits, base=1, timestamp=-5)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -224,12 +227,10 @@ async def test_what_a_device_saw_between(world: World, devices: tuple[Device, De
     """A field of a record that was deleted and made again by the device itself has nothing to be compared with; one
     that others made again is compared with what the device saw."""
     one, two = devices
-    await one.hand_in(delete("open", "x"), base=1)
-    await one.hand_in(make("open", "x", text="again"), base=1)
-    await two.hand_in(patch("open", "x", text="two"), base=3)
-    assert (await one.hand_in(patch("open", "x", text="one"), base=1, timestamp=-5)).lost == [
-        Lost("text", "one", "two")
-    ]
-    await one.hand_in(delete("open", "x"), base=4)
-    await two.hand_in(make("open", "x", text="theirs"), base=5)
-    assert (await one.hand_in(patch("open", "x", text="mine"), base=1, timestamp=-5)).lost == []
+    await one.push(delete("open", "x"), base=1)
+    await one.push(make("open", "x", text="again"), base=1)
+    await two.push(patch("open", "x", text="two"), base=3)
+    assert (await one.push(patch("open", "x", text="one"), base=1, timestamp=-5)).lost == [Lost("text", "one", "two")]
+    await one.push(delete("open", "x"), base=4)
+    await two.push(make("open", "x", text="theirs"), base=5)
+    assert (await one.push(patch("open", "x", text="mine"), base=1, timestamp=-5)).lost == []

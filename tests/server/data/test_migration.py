@@ -343,7 +343,7 @@ async def test_an_index_that_is_added(database: Database, groups: tuple[tuple[st
     assert len(told) == 1
     assert (told == (str(no.value),)) if groups else ("since it is indexed; has 2,002" in told[0])
     async with serving(database, old) as backend:
-        await backend.writer.submit(
+        await backend.commands.submit(
             WriteRequest([Write(act="patch", collection="notes", id="a", body={"x": "é" * 500})], ADMIN)
         )
     async with serving(database, indexed):

@@ -16,8 +16,9 @@ from hinterland.contract.records import EVERYBODY, Collection, Rules, users
 from hinterland.contract.sync import Mutation
 from hinterland.kit.clock import ManualClock
 from hinterland.server.data import documents
-from hinterland.server.data.devices import step_of
-from hinterland.server.data.requests import WriteRequest
+from hinterland.server.data.push import request_of
+from hinterland.server.data.requests import OF_IMPORT, WriteRequest
+from hinterland.server.data.steps import step_of
 from hinterland.server.storage.protocol import Storage, StoredRecord
 from tests.server.data.acts import OPEN, make, put, read
 from tests.server.data.world import ADA, BEN, World, delete, note, opened, patch
@@ -165,11 +166,11 @@ async def test_integer_ids_are_the_servers(world: World) -> None:
     for id in (5, "5", "x"):
         with refused("validation", "given by the server"):
             await world.write(make("posts", id))
-    await world.writer.submit(WriteRequest((make("posts", 41),), is_trusted=True))
+    await world.writer.submit(WriteRequest((make("posts", 41),), rights=OF_IMPORT))
     assert (await world.write(make("posts"))).records[0].id == 42
     for id in (0, 2**53):
         with refused("validation"):
-            await world.writer.submit(WriteRequest((make("posts", id),), is_trusted=True))
+            await world.writer.submit(WriteRequest((make("posts", id),), rights=OF_IMPORT))
 
 
 async def test_temporary_ids(world: World) -> None:
@@ -347,8 +348,8 @@ async def test_a_parents_deletion_is_its_childrens(world: World) -> None:
 
 async def test_results_hold_no_records(lite: World) -> None:
     """What a device's mutation came to holds no records while the others of its push are written."""
-    step = step_of("ada", "d1", Mutation(seq=1, id="m1", writes=[note("a", "ada")]))
-    outcome = await lite.writer.submit(WriteRequest([note("a", "ada")], ADA, step=step))
+    mutation = Mutation(seq=1, id="m1", writes=[note("a", "ada")])
+    outcome = await lite.writer.submit(request_of(ADA, step_of("ada", "d1", mutation), mutation))
     assert (outcome.records, outcome.settled and outcome.settled.status) == ((), "applied")
 
 

@@ -14,7 +14,7 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import SIGNED_OUT
 from hinterland.contract.sync import MAX_MUTATIONS, MAX_PUSH_WRITES, MAX_WRITES, Lost, Mutation, PushResult
 from hinterland.kit.clock import ManualClock
-from hinterland.server.data.devices import step_of
+from hinterland.server.data.steps import step_of
 from hinterland.server.storage.postgres import PostgresStorage
 from hinterland.server.storage.protocol import LogEntry
 from hinterland.server.storage.sqlite import SqliteStorage

@@ -14,7 +14,8 @@ from hinterland.contract.records import EVERYBODY, Collection
 from hinterland.contract.sync import Mutation, Push
 from hinterland.server.app import opened
 from hinterland.server.backend import Backend
-from hinterland.server.data.requests import Answer, IdempotencyKey, WriteRequest, WriteResult
+from hinterland.server.data.once_by_key import OnceByKey
+from hinterland.server.data.requests import Answer, WriteRequest, WriteResult
 from hinterland.server.declaration import App
 from hinterland.server.settings import AuthSettings, Settings
 from hinterland.server.storage.postgres import PostgresStorage
@@ -33,7 +34,7 @@ def keyed(mark: str) -> WriteRequest:
         return Answer(201, str(outcome.records[0].id).encode())
 
     write = Write(act="create", collection="marks", body={"mark": mark})
-    return WriteRequest((write,), ADA, key=IdempotencyKey("ada", mark, "same"), answer=answer)
+    return WriteRequest((write,), ADA, once=OnceByKey("ada", mark, "same", answer))
 
 
 async def marks(backend: Backend) -> Counter[str]:

@@ -43,7 +43,7 @@ async def test_a_record_that_grows_too_large(storage: Storage, clock: ManualCloc
         assert outcomes == [("applied", None), ("refused", "too_large"), ("applied", None), ("refused", "too_large"),
                          ("applied", None)]  # fmt: skip
         rows = [{"id": "r1", "any": "x" * 2_000}, {"id": "r2", "any": "x"}]
-        result = await Importer(world.writer, world.catalogue).run("open", Import(rows=rows))
+        result = await Importer(world.commands, world.catalogue).run("open", Import(rows=rows))
         assert (result.created, [report.row for report in result.refused]) == (1, [0])
         assert "larger than 2,000 bytes" in result.refused[0].message
 

@@ -15,7 +15,7 @@ from hinterland.contract.records import Document
 from hinterland.contract.sync import Mutation
 from hinterland.kit.clock import ManualClock
 from hinterland.server.data import writer
-from hinterland.server.data.requests import WriteRequest
+from hinterland.server.data.requests import OF_SYSTEM, WriteRequest
 from hinterland.server.data.writer import MAX_GROUP, Writer
 from hinterland.server.security.sessions import Actor
 from hinterland.server.storage.failures import Deadlock, OutcomeUnknown
@@ -144,7 +144,7 @@ async def test_the_log_names_who_made_a_change(world: World) -> None:
     comment = Write(act="create", collection="comments", parent=f"posts/{created.id}", id="c", body={"text": "x"})
     await world.push(BEN, Mutation(seq=1, id="m1", writes=[comment]))
     await world.write(delete("posts", created.id))
-    await world.writer.submit(WriteRequest([note("a", "ada")], is_trusted=True))
+    await world.writer.submit(WriteRequest([note("a", "ada")], rights=OF_SYSTEM))
     log = await world.storage.log(0, 10)
     assert [(entry.collection, entry.kind, entry.actor) for entry in log] == [
         ("posts", "create", "ada"),
@@ -244,7 +244,7 @@ async def test_one_key_on_two_processes(world: World) -> None:
 async def test_system_rows_change_with_the_records(world: World) -> None:
     """The rows that go with a write are written in its transaction, with the id that the record is given."""
     acts: list[RowAct] = [Put("_accounts", {"id": ASSIGNED, "email": "e", "roles": "[]"}), Drop("_meta", {"name": "x"})]
-    outcome = await world.writer.submit(request(Write(act="create", collection="posts"), acts=acts, is_trusted=True))
+    outcome = await world.writer.submit(request(Write(act="create", collection="posts"), acts=acts, rights=OF_SYSTEM))
     row = await world.storage.row("_accounts", {"email": "e"})
     assert row is not None
     assert row["id"] == str(outcome.records[0].id)

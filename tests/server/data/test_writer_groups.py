@@ -11,12 +11,13 @@ from hinterland.contract.changes import Write
 from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Document
 from hinterland.contract.sync import Mutation
-from hinterland.server.data.devices import step_of
+from hinterland.server.data.push import request_of
 from hinterland.server.data.state import Deferred
+from hinterland.server.data.steps import step_of
 from hinterland.server.security.sessions import Actor
 from hinterland.server.storage.failures import Deadlock
 from hinterland.server.storage.system import RowAct
-from tests.server.data.world import ADA, HANGING, World, delete, note, patch
+from tests.server.data.world import ADA, ADMIN, HANGING, World, delete, note, patch
 from tests.server.data.writing import Stumbling, ids, request, settle
 
 
@@ -109,7 +110,7 @@ async def test_trouble_while_a_refusal_is_kept(lite: World) -> None:
     async with lite.storage.transaction() as transaction:
         await transaction.execute("CREATE UNIQUE INDEX own ON notes (title)")  # type: ignore[attr-defined]
     clash = Mutation(seq=1, id="m", writes=[note("a", title="t"), note("b", title="t")])
-    step = request(*clash.writes, step=step_of("ada", "d1", clash))
+    step = request_of(ADMIN, step_of("ada", "d1", clash), clash)
     tries = 7  # in the group, alone, and again
     Stumbling(lite, *[None] * tries, Deadlock())
     assert await settle(lite, step, request(note("c"))) == ["unavailable", ""]

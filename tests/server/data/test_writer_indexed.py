@@ -67,5 +67,5 @@ async def test_longer_values_are_refused_alike(world: World, name: str, most: in
     (outcome,) = (await world.push(ADA, Mutation(seq=1, id="m1", writes=[create("x", **body)]))).results
     assert outcome.problem is not None
     assert outcome.problem.errors == errors
-    imported = await Importer(world.writer, world.catalogue).run("things", Import(rows=[body]))
+    imported = await Importer(world.commands, world.catalogue).run("things", Import(rows=[body]))
     assert imported.refused[0].errors == errors

@@ -17,16 +17,19 @@ from hinterland.contract.records import EVERYBODY, Collection, Rules, users
 from hinterland.contract.sync import Mutation, Pull, PullResult, Push, PushResult
 from hinterland.kit.clock import ManualClock
 from hinterland.kit.event_stream import EventStreamParser, Message
+from hinterland.server.data.before_hooks import BeforeHooks
 from hinterland.server.data.catalogue import Catalogue
+from hinterland.server.data.commands import Commands
 from hinterland.server.data.cursors import Cursors
 from hinterland.server.data.encoding import Encoder
 from hinterland.server.data.feed import Feed
-from hinterland.server.data.requests import WriteRequest, WriteResult
+from hinterland.server.data.requests import OF_SYSTEM, WriteRequest, WriteResult
 from hinterland.server.data.subscription import Subscription
 from hinterland.server.data.sync import SyncService
 from hinterland.server.data.tickets import Tickets
 from hinterland.server.data.views import Views
 from hinterland.server.data.writer import Writer
+from hinterland.server.hooks import Hooks
 from hinterland.server.protocols.sse import SSE
 from hinterland.server.storage.protocol import Storage, StoredRecord
 from hinterland.server.storage.statements import RECORD_COLUMNS
@@ -76,12 +79,14 @@ class World:
         self.clock = clock
         self.catalogue = Catalogue(collections, storage.dialect)
         self.writer = Writer(storage, self.catalogue, clock)
+        self.hooks = Hooks()
+        self.commands = Commands(self.writer, BeforeHooks(self.hooks, storage, self.catalogue, clock, 5.0))
         self.cursors = Cursors(KEY, storage.database_id)
         views = Views(self.catalogue)
         self.feed = Feed(storage, views, self.cursors, clock, **feed)
         self.writer.wake = self.feed.wake
-        self.sync = SyncService(storage, views, self.writer, self.cursors)
-        self.tickets = Tickets(storage, self.writer, clock, self._find)
+        self.sync = SyncService(storage, views, self.commands, self.cursors)
+        self.tickets = Tickets(storage, self.commands, clock, self._find)
 
     async def _find(self, session: str) -> Principal | None:
         row = await self.storage.row("_sessions", {"id": session})
@@ -100,7 +105,7 @@ class World:
             Put("_sessions", {"id": caller.session, "account": id, "expires": self.clock.now() + 86_400}),
         ]
         write = Write(act="create", collection="users", id=id, body=body)
-        await self.writer.submit(WriteRequest((write,), acts=acts, is_trusted=True))
+        await self.writer.submit(WriteRequest((write,), acts=acts, rights=OF_SYSTEM))
 
     async def push(
         self, caller: Principal, *mutations: Mutation, device: str = "d1", acknowledged: int = 0

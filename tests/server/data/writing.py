@@ -8,14 +8,15 @@ from typing import Any
 
 from hinterland.contract.changes import Write
 from hinterland.contract.identity import Principal, RecordId
-from hinterland.server.data.requests import Answer, IdempotencyKey, WriteRequest, WriteResult
+from hinterland.server.data.once_by_key import OnceByKey
+from hinterland.server.data.requests import Answer, WriteRequest, WriteResult
 from tests.server.data.world import ADMIN, World
 
 
 def request(*writes: Write, key: str = "", caller: Principal = ADMIN, body: str = "", **more: Any) -> WriteRequest:
     """A request of an administrator; with a `key` its answer is kept."""
-    kept = IdempotencyKey(str(caller.id), key, body) if key else None
-    return WriteRequest(writes, caller, key=kept, answer=answered if key else None, **more)
+    once = OnceByKey(str(caller.id), key, body, answered) if key else None
+    return WriteRequest(writes, caller, **{"once": once, **more})
 
 
 def answered(outcome: WriteResult) -> Answer:

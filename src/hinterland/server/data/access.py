@@ -13,8 +13,11 @@ from hinterland.server.data.catalogue import Entry
 from hinterland.server.storage.protocol import StoredRecord
 
 
-def settable(entry: Entry, write: Write, old: Document, hidden: AbstractSet[str]) -> Document:
+def settable(
+    entry: Entry, write: Write, old: Document, hidden: AbstractSet[str], by_hooks: AbstractSet[str] = frozenset()
+) -> Document:
     """The body of a write without the admin-only fields that it leaves as they are: these take no part in what follows.
+    Those that are set `by_hooks` do: the app has set them.
 
     Raises `validation` for the fields that a caller who is no administrator may not set: the same for all values, sent
     and stored, of a field that is `hidden` from them.
@@ -24,13 +27,17 @@ def settable(entry: Entry, write: Write, old: Document, hidden: AbstractSet[str]
         return body
     errors = {
         name: ["can't be transformed; it is hidden from you, so send a value"]
-        for name in hidden
+        for name in hidden - by_hooks
         if write.act == "patch" and name in body and changes.is_transform(body[name])
     }
-    errors |= shape.readonly_violations(body, old, hidden)
+    errors |= shape.readonly_violations(_without(body, by_hooks), old, hidden)
     if errors:
         raise shape.refusal(errors)
-    return {name: value for name, value in body.items() if name not in shape.admin_only}
+    return _without(body, shape.admin_only - by_hooks)
+
+
+def _without(body: Document, names: AbstractSet[str]) -> Document:
+    return {name: value for name, value in body.items() if name not in names}
 
 
 def can_see(entry: Entry, caller: Principal, record: StoredRecord) -> bool:

@@ -1,40 +1,52 @@
-"""What becomes of a request of a group: from what it will write to its outcome, and to what is kept of that."""
+"""What becomes of a request of a group: what it will write, then its result and what is kept of that."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from hinterland.contract.errors import Refusal
-from hinterland.contract.identity import RecordId
-from hinterland.contract.sync import Settled
-from hinterland.contract.temporary import StandIns
-from hinterland.server.data import devices, given_ids
 from hinterland.server.data.plan import Plan
-from hinterland.server.data.requests import Answer, WriteRequest, WriteResult, WrittenRecord
-from hinterland.server.data.state import UNWRITTEN, RecordKey, key_of
+from hinterland.server.data.requests import KeptOutcome, WriteRequest, WriteResult, WrittenRecord
+from hinterland.server.data.state import UNWRITTEN, RecordKey, State, key_of
 from hinterland.server.storage.protocol import Change, StoredRecord
-from hinterland.server.storage.system import Assigned, Put, Row, RowAct
+from hinterland.server.storage.system import Assigned, Put, RowAct
 
 
-class Decided(NamedTuple):
-    """A request of the group that is about to be written."""
+class PlannedRequest(NamedTuple):
+    """A request that writes records or rows: its plan, the rows that change with it, and what must still hold."""
 
     request: WriteRequest
-    answer: asyncio.Future[WriteResult]
-    changes: list[Change]
+    plan: Plan
     acts: list[RowAct]
-    plan: Plan | None
-    outcome: WriteResult | None
-    guards: Sequence[RowAct] = ()
+    guards: Sequence[RowAct]
 
 
-def kept(request: WriteRequest, ids: Mapping[int, RecordId], given: StandIns) -> list[RowAct]:
-    """The rows by which later mutations of the device find the `ids` that this one's creations were given."""
-    return (
-        given_ids.keep(request.step, given.learn(request.writes, ids), ids) if request.step is not None and ids else []
-    )
+Decided = PlannedRequest | KeptOutcome
+"""The second: a request that has its outcome before it is written: a repetition, or a refusal that is kept."""
+
+
+def changes_of(decided: Decided) -> Sequence[Change]:
+    """The changes of records that a request makes."""
+    return decided.plan.changes if isinstance(decided, PlannedRequest) else ()
+
+
+def stage(decided: Decided, state: State) -> int:
+    """Show later requests of the group what this one is about to write; returns its size in bytes."""
+    if not isinstance(decided, PlannedRequest):
+        state.stage({}, (), decided.acts)
+        return 0
+    once, plan = decided.request.once, decided.plan
+    # Its acts come last, as they are written: they may drop what is claimed, with the account.
+    acts = decided.acts if once is None else [*once.claims(), *decided.acts]
+    state.stage(plan.records, plan.changes, acts, plan.holders)
+    return plan.size
+
+
+def planned(request: WriteRequest, plan: Plan, guards: Sequence[RowAct]) -> PlannedRequest:
+    """The request with all rows that change with its records."""
+    naming = request.once.naming(plan.ids) if request.once is not None else ()
+    acts = [*naming, *(assigned(act, plan.written) for act in request.acts), *plan.acts]
+    return PlannedRequest(request, plan, acts, guards)
 
 
 def assigned(act: RowAct, written: Sequence[WrittenRecord]) -> RowAct:
@@ -43,13 +55,6 @@ def assigned(act: RowAct, written: Sequence[WrittenRecord]) -> RowAct:
         id = next(str(record.id) for record in written if record.before is None)
         return Put(act.table, {name: id if isinstance(v, Assigned) else v for name, v in act.row.items()})
     return act
-
-
-def replayed(row: Row, fingerprint: str) -> WriteResult:
-    """The answer that is kept for an idempotency key. Raises `key_reused` for another request."""
-    if row["fingerprint"] != fingerprint:
-        raise Refusal("key_reused", "this idempotency key was used for another request: take a new one")
-    return WriteResult(revision=row["revision"], answer=Answer(row["status"], bytes(row["body"])), replayed=True)
 
 
 def numbered(changes: Sequence[Change], last: int, latest: dict[RecordKey, StoredRecord]) -> list[Change]:
@@ -67,31 +72,22 @@ def numbered(changes: Sequence[Change], last: int, latest: dict[RecordKey, Store
     return result
 
 
-def outcome_of(item: Decided, changes: Sequence[Change], revision: int) -> WriteResult:
-    """The outcome of a planned request, whose changes end at `revision`."""
-    assert item.plan is not None
-    plan = item.plan
+def finished(decided: Decided, changes: Sequence[Change], revision: int, now: float) -> KeptOutcome:
+    """The result of a request whose `changes` end at `revision`, and the rows to write with it."""
+    if not isinstance(decided, PlannedRequest):
+        return decided
+    request, plan, acts, guards = decided
+    result = _result(plan, changes, revision)
+    if request.once is None:
+        return KeptOutcome(result, acts, guards)
+    kept = request.once.keep(result, now)
+    return KeptOutcome(kept.result, [*kept.acts, *acts], guards)  # its acts may drop what is kept, with the account
+
+
+def _result(plan: Plan, changes: Sequence[Change], revision: int) -> WriteResult:
     final = {key_of(change): change.after for change in changes}
     records = tuple(
         WrittenRecord(name, id, parent, before, final.get((name, parent, id), after))
         for name, id, parent, before, after in plan.written
     )
     return WriteResult(records, revision if changes else plan.found, plan.ids, tuple(plan.lost))
-
-
-def finished(item: Decided, outcome: WriteResult, now: float) -> tuple[WriteResult, list[RowAct]]:
-    """The outcome with what is kept for its key or step, and the system rows to write."""
-    request, acts = item.request, item.acts
-    if item.plan is None:
-        return outcome, acts
-    if request.answer is not None:
-        outcome = outcome._replace(answer=request.answer(outcome))
-    if request.step is not None:
-        settled = Settled(seq=request.step.seq, status="applied" if request.writes else "withdrawn",
-                          revision=outcome.revision, ids=dict(outcome.ids), lost=list(outcome.lost))  # fmt: skip
-        outcome = outcome._replace(records=(), settled=settled)  # a push waits for many, and reads no records
-        return outcome, [*devices.settle(request.step, settled, now), *acts]  # which may drop it, with the account
-    if request.key is not None and outcome.answer is not None:
-        row = {**request.key._asdict(), **outcome.answer._asdict(), "revision": outcome.revision, "at": now}
-        return outcome, [Put("_answers", row), *acts]
-    return outcome, acts

@@ -1,5 +1,5 @@
-"""The ids that devices' creations were given, as far as a device may not have heard them: as the next request of a
-group finds them."""
+"""The ids that devices' creations were given, as far as a device may not know them: as the next request of a group
+finds them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from hinterland.contract.changes import Write
 from hinterland.contract.identity import RecordId
 from hinterland.contract.temporary import Fields, Place, StandIns, candidates
 from hinterland.server.data.catalogue import Catalogue
-from hinterland.server.data.requests import DeviceStep
-from hinterland.server.storage.protocol import Transaction
+from hinterland.server.data.steps import DeviceStep
+from hinterland.server.storage.protocol import Snapshot
 from hinterland.server.storage.system import Put, Row, RowAct
 
 _AT_ONCE = 500  # names that one statement asks for
@@ -26,8 +26,8 @@ Given = tuple[Place, RecordId]
 class GivenIds:
     """What the database has, read by the names that are asked for, and over it what the group is about to give."""
 
-    def __init__(self, transaction: Transaction) -> None:
-        self._transaction = transaction
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
         self._has_any: dict[Device, bool] = {}
         self._found: dict[Device, dict[str, list[Given]]] = {}
         self._staged: dict[Device, list[Given]] = {}
@@ -46,13 +46,13 @@ class GivenIds:
 
     async def _may_have(self, device: Device) -> bool:
         if device not in self._has_any:
-            self._has_any[device] = bool(await self._transaction.fetch(_HAS_ANY, device))
+            self._has_any[device] = bool(await self._snapshot.fetch(_HAS_ANY, device))
         return self._has_any[device]
 
     async def _read(self, device: Device, names: Sequence[str], found: dict[str, list[Given]]) -> None:
         found.update((name, []) for name in names)
         sql = _NAMED.format(", ".join("?" * len(names)))
-        for collection, parent, name, id in await self._transaction.fetch(sql, (*device, *names)):
+        for collection, parent, name, id in await self._snapshot.fetch(sql, (*device, *names)):
             found[name].append((Place(collection, parent, name), id))
 
     def stage(self, row: Row) -> None:

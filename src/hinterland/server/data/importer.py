@@ -10,9 +10,9 @@ from hinterland.contract.identity import Principal, RecordId
 from hinterland.contract.imports import Import, ImportResult, RefusedRow
 from hinterland.contract.values import parse_instant
 from hinterland.server.data.catalogue import Catalogue, Entry
-from hinterland.server.data.requests import Times, WriteRequest
+from hinterland.server.data.commands import Commands
+from hinterland.server.data.requests import OF_IMPORT, Times, WriteRequest
 from hinterland.server.data.row_values import TIMES, RowValues
-from hinterland.server.data.writer import Writer
 
 _SAMPLE = 3
 _IMPORTER = Principal(id="admin:import", is_admin=True)
@@ -21,8 +21,8 @@ _IMPORTER = Principal(id="admin:import", is_admin=True)
 class Importer:
     """Creates rows of a collection; a chunk is one commit, and where a row is refused the others go alone."""
 
-    def __init__(self, writer: Writer, catalogue: Catalogue) -> None:
-        self.writer = writer
+    def __init__(self, commands: Commands, catalogue: Catalogue) -> None:
+        self.commands = commands
         self.catalogue = catalogue
 
     async def run(self, collection: str, wish: Import) -> ImportResult:
@@ -48,7 +48,7 @@ class Importer:
         writes = [write for _, request in requests for write in request.writes]
         times = [time for _, request in requests for time in request.times]
         try:
-            await self.writer.submit(WriteRequest(writes, _IMPORTER, is_trusted=True, times=times))
+            await self.commands.submit(WriteRequest(writes, _IMPORTER, rights=OF_IMPORT, times=times))
         except Refusal as error:
             if error.status >= 500:
                 raise
@@ -56,17 +56,17 @@ class Importer:
         return []
 
     async def _write_alone(self, requests: list[tuple[int, WriteRequest]]) -> list[RefusedRow]:
-        futures = self.writer.submit_all([request for _, request in requests])
+        results = await self.commands.submit_all([request for _, request in requests])
         refused: list[RefusedRow] = []
-        for (index, _), future in zip(requests, futures, strict=True):
-            try:
-                await future
-            except Refusal as error:
-                refused.append(_report(index, error))
+        for (index, _), result in zip(requests, results, strict=True):
+            if isinstance(result, Refusal):
+                refused.append(_report(index, result))
+            elif isinstance(result, BaseException):
+                raise result
         return refused
 
     async def _rehearse(self, requests: list[tuple[int, WriteRequest]]) -> list[RefusedRow]:
-        errors = await self.writer.rehearse([request for _, request in requests])
+        errors = await self.commands.rehearse([request for _, request in requests])
         return [_report(index, error) for (index, _), error in zip(requests, errors, strict=True) if error is not None]
 
 
@@ -78,7 +78,7 @@ def _request(entry: Entry, values: RowValues, row: Any) -> WriteRequest:
     entry.shape.new(body)
     parent = str(body.get("parent") or "")
     write = Write(act="create", collection=entry.name, id=_id(body), parent=parent, body=body)
-    return WriteRequest((write,), _IMPORTER, is_trusted=True, times=(times,))
+    return WriteRequest((write,), _IMPORTER, rights=OF_IMPORT, times=(times,))
 
 
 def _times(body: dict[str, Any]) -> Times | None:

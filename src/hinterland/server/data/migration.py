@@ -18,7 +18,7 @@ from hinterland.contract.records import Collection, CompiledCollection, Document
 from hinterland.server.data import documents, schema
 from hinterland.server.data.state import UNWRITTEN
 from hinterland.server.storage import statements
-from hinterland.server.storage.protocol import Change, DialectName, Storage, StoredRecord
+from hinterland.server.storage.protocol import Change, CommitChanges, DialectName, Storage, StoredRecord
 from hinterland.server.storage.statements import CollectionTable, quote
 from hinterland.server.storage.system import Amend
 from hinterland.server.storage.writing import Writes
@@ -176,7 +176,8 @@ class _Rewriting:
             change._replace(after=change.after and change.after._replace(revision=revision))
             for revision, change in enumerate(changes, first)
         ]
-        await self.transaction.write(numbered, first + len(changes) - 1, random.getrandbits(53), self.now)
+        commit = CommitChanges(numbered, first + len(changes) - 1, random.getrandbits(53))
+        await self.transaction.write([commit], self.now)
 
     # ------------------------------------------------------------ one record
 

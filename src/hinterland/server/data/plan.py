@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
 
@@ -22,21 +22,29 @@ from hinterland.server.data.catalogue import Catalogue, Entry
 from hinterland.server.data.descendants import Descendants
 from hinterland.server.data.given_ids import fields_of
 from hinterland.server.data.merging import DeviceEdit, Past, merged
-from hinterland.server.data.requests import Times, WriteRequest, WrittenRecord
+from hinterland.server.data.requests import (
+    ABSENT,
+    OUTDATED,
+    HookedWrite,
+    HooksOutdated,
+    Times,
+    WriteRequest,
+    WrittenRecord,
+)
 from hinterland.server.data.state import UNWRITTEN, Deferred, RecordKey, Records, State, UniqueValue
+from hinterland.server.data.uniqueness import UniqueValues
 from hinterland.server.data.weights import Weights
 from hinterland.server.security.sessions import Actor
-from hinterland.server.storage import statements
-from hinterland.server.storage.failures import unique
 from hinterland.server.storage.protocol import Change, Since, StoredRecord
 from hinterland.server.storage.reading import pause
 from hinterland.server.storage.system import RowAct
 
 Kind = Literal["create", "update", "delete"]
+_UNHOOKED = HookedWrite()
 
 
 class Plan:
-    """One request's changes so far, seen by its own later writes; `given` learns the ids of their stand-ins."""
+    """One request's changes so far, seen by its own later writes."""
 
     def __init__(
         self,
@@ -46,7 +54,6 @@ class Plan:
         now: float,
         instant: str,
         max_record_bytes: int,
-        given: StandIns,
     ) -> None:
         self.request = request
         self.state = state
@@ -54,18 +61,18 @@ class Plan:
         self.now = now
         self.instant = instant
         self.timestamp = min(request.timestamp if request.timestamp is not None else now, now + FUTURE_SECONDS)
-        self.origin = f"{request.step.account}/{request.step.device}" if request.step is not None else ""
+        self.origin = request.origin
         self.actor = str(request.caller.id)
+        self._by_hooks: frozenset[str] = frozenset()  # the fields of the write at hand that hooks set
         self.changes: list[Change] = []
         self.acts: list[RowAct] = []
         self.written: list[WrittenRecord] = []
         self.ids: dict[int, RecordId] = {}
-        self._given = given
+        self._given = request.once.stand_ins() if request.once is not None else StandIns()
         self.lost: list[Lost] = []
         self._weights = Weights(max_record_bytes)
         self.found = 0  # the last revision of the records that were there already as they are asked for
-        self.holders: dict[UniqueValue, list[RecordKey]] = {}
-        """The records that were given a value of a unique field; some may have another one again."""
+        self._unique = UniqueValues(state, self._record)
         self._mine: dict[RecordKey, StoredRecord | None] = {}
         self._created: dict[str, list[RecordKey]] = {}
 
@@ -73,6 +80,11 @@ class Plan:
     def size(self) -> int:
         """How much of records the request keeps in memory, in bytes."""
         return self._weights.size
+
+    @property
+    def holders(self) -> Mapping[UniqueValue, Sequence[RecordKey]]:
+        """The records that the request gave a value of a unique field; some may have another one again."""
+        return self._unique.holders
 
     @property
     def records(self) -> Records:
@@ -89,18 +101,30 @@ class Plan:
             await pause(index, len(self.request.writes))
         return self
 
+    @property
+    def _skips_rules(self) -> bool:
+        return self.request.caller.is_admin or self.request.rights.skips_rules
+
+    @property
+    def _sets_all_fields(self) -> bool:
+        return self.request.caller.is_admin or self.request.rights.sets_all_fields
+
     async def _record(self, key: RecordKey) -> StoredRecord | None:
         return self._mine[key] if key in self._mine else await self.state.record(*key)
 
     async def _visible(self, entry: Entry, key: RecordKey) -> StoredRecord | None:
         """The record, if the caller can view it; where the database says so, a hidden one is not decoded."""
         rule = entry.rules["view"]
-        if rule and rule.is_asked and not (self._is_free or key in self._mine or key in self.state):
+        if rule and rule.is_asked and not (self._skips_rules or key in self._mine or key in self.state):
             return await self.state.seen(key, entry.viewing.sql, entry.viewing.rest(self.request.caller))
         record = await self._record(key)
         return record if record is not None and self._can_view(entry, record) else None
 
     async def _decide(self, write: Write, index: int, base: int | None, times: Times | None) -> None:
+        hooked = self.request.hooked.get(index, _UNHOOKED)
+        self._by_hooks = hooked.fields
+        if hooked.seen == OUTDATED:
+            raise HooksOutdated
         entry = self.catalogue[write.collection]
         self.catalogue.check_parent(entry, write.parent)
         changes.check_place(write)
@@ -111,6 +135,8 @@ class Plan:
             await self._create(entry, write, key, before, times or Times())
             return
         before = await self._visible(entry, key)  # preconditions must not tell of another either
+        if hooked.seen is not None and hooked.seen != (ABSENT if before is None else before.revision):
+            raise HooksOutdated
         self._check_preconditions(write, before)
         if before is None:
             raise Refusal("not_found", f"there is no {entry.name}/{id}")
@@ -139,10 +165,10 @@ class Plan:
 
     async def _integer_id(self, entry: Entry, write: Write, index: int) -> RecordId:
         id = write.id
-        if isinstance(id, int) and 0 < id < 2**53 and self.request.is_trusted:
+        if isinstance(id, int) and 0 < id < 2**53 and self.request.rights.chooses_ids:
             await self.state.transaction.claim_id(entry.name, id)
             return id
-        if id != "" and not (is_temporary(id) or (self.request.step is not None and is_stand_in(id))):
+        if id != "" and not (is_temporary(id) or (self.origin and is_stand_in(id))):
             raise invalid({"id": [f"is given by the server in {entry.name}: leave it out"]})
         given = await self.state.transaction.next_id(entry.name)
         self.ids[index] = given
@@ -152,11 +178,11 @@ class Plan:
 
     def _check_preconditions(self, write: Write, before: StoredRecord | None) -> None:
         if write.exists is True and before is None:
-            raise Refusal("stale", f"{write.collection}/{write.id} does not exist any more")
+            raise Refusal("stale", f"{write.collection}/{write.id} no longer exists")
         if write.exists is False and before is not None:
-            raise Refusal("stale", f"{write.collection}/{write.id} exists already")
+            raise Refusal("stale", f"{write.collection}/{write.id} already exists")
         if write.revision is not None and (before is None or before.revision != (write.revision or None)):
-            raise Refusal("stale", f"{write.collection}/{write.id} was changed meanwhile: read it again")
+            raise Refusal("stale", f"{write.collection}/{write.id} was changed meanwhile; read it again")
 
     # ------------------------------------------------------------ the four acts
 
@@ -183,17 +209,17 @@ class Plan:
     def _is_repeated(
         self, entry: Entry, key: RecordKey, body: Document, before: StoredRecord, after: StoredRecord
     ) -> bool:
-        """Whether a device creates what is there already, word by word: a copy of its store did, and is forgotten.
+        """Whether a device creates what is there already, with equal fields: a copy of its store did, and is forgotten.
 
         Fields that are hidden from its user are not compared, and to send one is to create another record: else the
         answer would confirm a guess.
         """
         is_own = key in self._mine  # a record is created once in a request, however equal
-        if is_own or self.request.step is None or not self._can_view(entry, before):
+        if is_own or not self.origin or not self._can_view(entry, before):
             return False
         old, new = documents.document_of(before), documents.document_of(after)
-        hidden = frozenset() if self._is_free else entry.hidden_of(self.request.caller, before, old)
-        if not hidden.isdisjoint(body) or any(
+        hidden = frozenset() if self._sets_all_fields else entry.hidden_of(self.request.caller, before, old)
+        if not hidden.isdisjoint(body.keys() - self._by_hooks) or any(
             not is_same(old.get(name), new[name]) for name in new if name not in hidden
         ):
             return False
@@ -223,7 +249,7 @@ class Plan:
                 body = {name: value for name, value in body.items() if name not in plain} | met
             document, errors = entry.shape.try_patch(old, body)
         else:
-            unseen = hidden if self._is_free else entry.shape.admin_only | hidden
+            unseen = hidden if self._sets_all_fields else entry.shape.admin_only | hidden
             document, errors = entry.shape.try_replace(old, asked, unseen)
         after = self._stored(entry, key, document, before.created, self.instant)
         self._ask(entry, "update", after, document, documents.with_meta(before, old))
@@ -231,18 +257,14 @@ class Plan:
             raise entry.shape.refusal(errors)
         await self._stage(entry, key, before, after, document)
 
-    @property
-    def _is_free(self) -> bool:
-        return self.request.is_trusted or self.request.caller.is_admin
-
     def _hidden(self, entry: Entry, record: StoredRecord, document: Document, write: Write) -> frozenset[str]:
         """The fields of the record that are hidden from the caller, as far as they matter to `write`."""
-        if self._is_free or (write.act == "patch" and entry.private.keys().isdisjoint(write.body)):
+        if self._sets_all_fields or (write.act == "patch" and entry.private.keys().isdisjoint(write.body)):
             return frozenset()
         return entry.hidden_of(self.request.caller, record, document)
 
     def _settable(self, entry: Entry, write: Write, old: Document, hidden: frozenset[str]) -> Document:
-        return write.body if self._is_free else access.settable(entry, write, old, hidden)
+        return write.body if self._sets_all_fields else access.settable(entry, write, old, hidden, self._by_hooks)
 
     async def _delete(self, entry: Entry, key: RecordKey, before: StoredRecord, is_outdated: bool) -> None:
         self._ask(entry, "delete", before, None)
@@ -268,7 +290,7 @@ class Plan:
     # ------------------------------------------------------------ rules
 
     def _can_view(self, entry: Entry, record: StoredRecord) -> bool:
-        return self.request.is_trusted or entry.allows("view", self.request.caller, record)
+        return self._skips_rules or entry.allows("view", self.request.caller, record)
 
     def _ask(
         self,
@@ -280,7 +302,7 @@ class Plan:
     ) -> None:
         caller = self.request.caller
         rule = entry.rules[action]
-        if self.request.is_trusted or caller.is_admin or (rule is not None and rule.is_true):
+        if self._skips_rules or (rule is not None and rule.is_true):
             return
         if rule is None or not rule.allows(entry.variable(record, rule, document), caller.as_auth(), old):
             raise denied(entry.name, action, is_signed_in=caller.is_signed_in)
@@ -346,7 +368,7 @@ class Plan:
         if before is None:
             self._created.setdefault(entry.name, []).append(key)
         if after is not None and entry.unique:
-            await self._check_unique(entry, key, document)
+            await self._unique.check(entry, key, document)
         kind: Kind = "delete" if after is None else "create" if before is None else "update"
         columns = entry.table.columns(document) if after is not None else ()
         change = Change(entry.name, kind, before, after, columns, self.timestamp, self.origin, self.actor)
@@ -361,29 +383,9 @@ class Plan:
         """Add the system rows that change with the record. Where one clashes with another row the database refuses it,
         in the order of the writes: an earlier one may have given the value up."""
         old = None if before is None else documents.document_of(before)
-        is_owner = self.request.caller.id == id and not self.request.is_profile_only
-        by: Actor = "system" if self._is_free else "owner" if is_owner else "other"
+        is_owner = self.request.caller.id == id and self.request.intent != "profile"
+        by: Actor = "system" if self._skips_rules else "owner" if is_owner else "other"
         self.acts += self.state.transaction_hooks[entry.name](id, old, new, by)
-
-    async def _check_unique(self, entry: Entry, key: RecordKey, document: Document) -> None:
-        for name in entry.unique:
-            value = document[name]
-            if value is None:
-                continue
-            sql = f"SELECT _parent, id FROM {entry.table.name} WHERE {statements.quote(name)} = ?"
-            column = statements.column_writer(entry.collection.fields[name])(value)
-            stored = await self.state.transaction.fetch(sql, (column,))
-            held = (entry.name, name, column)
-            others = {*((entry.name, *row) for row in stored), *self.state.holders(held), *self.holders.get(held, ())}
-            for other in others - {key}:
-                if await self._has(other, name, value):
-                    raise unique(name)
-            self.holders.setdefault(held, []).append(key)
-
-    async def _has(self, key: RecordKey, name: str, value: Any) -> bool:
-        """Whether the record has the value still, after what the group and this request do to it."""
-        record = await self._record(key)
-        return record is not None and bool(documents.document_of(record).get(name) == value)
 
 
 def denied(collection: str, action: str, *, is_signed_in: bool) -> Refusal:

@@ -1,16 +1,17 @@
-"""What a device did while it was away, applied exactly once and in order, however often and late it is handed in."""
+"""What a device did while it was away, applied exactly once and in order, however often and late it is pushed."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import ID_HINT, Principal, is_record_id
 from hinterland.contract.sync import MAX_MUTATIONS, MAX_PUSH_WRITES, MAX_WRITES, Mutation, Push, PushResult, Settled
-from hinterland.server.data.devices import Device, step_of
-from hinterland.server.data.requests import DeviceStep, WriteRequest, WriteResult
-from hinterland.server.data.writer import Writer
+from hinterland.server.data.commands import Commands
+from hinterland.server.data.devices import Device
+from hinterland.server.data.once_by_step import OnceByStep
+from hinterland.server.data.requests import WriteRequest, WriteResult
+from hinterland.server.data.steps import DeviceStep, step_of
 from hinterland.server.storage.protocol import Storage
 from hinterland.server.storage.system import PreconditionFailed
 
@@ -20,14 +21,14 @@ _TRIES = 3
 class Pusher:
     """Takes pushes."""
 
-    def __init__(self, storage: Storage, writer: Writer) -> None:
+    def __init__(self, storage: Storage, commands: Commands) -> None:
         self._storage = storage
-        self._writer = writer
+        self._commands = commands
 
     async def push(self, caller: Principal, push: Push) -> PushResult:
         """Settle the push's mutations. Raises `unauthorized`, `invalid_body`, `too_large`, `gap`, `fork` and
-        `unacknowledged`: then nothing of it was taken; and what the database refuses for a while: then the same push
-        may come again."""
+        `unacknowledged`: then nothing of it was settled; and what the database refuses for a while: then the same
+        push can be retried."""
         if not caller.is_signed_in:
             raise Refusal("unauthorized", "sign in to sync", headers=(("WWW-Authenticate", "Bearer"),))
         mutations = _in_order(push)
@@ -37,11 +38,11 @@ class Pusher:
             device = await Device.read(snapshot, account, push.device, steps)
         device.check(steps, push.acknowledged)
         requests = [
-            _request(caller, step, mutation)
+            request_of(caller, step, mutation)
             for step, mutation in zip(steps, mutations, strict=True)
             if step.seq > push.acknowledged
         ]
-        forgetting = WriteRequest((), acts=device.forgetting(push.acknowledged), is_trusted=True)
+        forgetting = WriteRequest((), acts=device.forgetting(push.acknowledged))
         results = await self._settle(requests, forgetting)
         return PushResult(results=results, settled=max(device.settled, results[-1].seq if results else 0))
 
@@ -52,7 +53,7 @@ class Pusher:
         for _ in range(_TRIES):
             # Ids are forgotten last, so that the push that acknowledges them may still name records by stand-ins.
             group = [*requests[len(results) :], *([forgetting] if forgetting.acts else ())]
-            answers = await asyncio.gather(*self._writer.submit_all(group), return_exceptions=True)
+            answers = await self._commands.submit_all(group)
             error = _take(answers, results)
             if error is None:
                 return results
@@ -72,9 +73,11 @@ def _take(answers: Sequence[WriteResult | BaseException], results: list[Settled]
     return None
 
 
-def _request(caller: Principal, step: DeviceStep, mutation: Mutation) -> WriteRequest:
+def request_of(caller: Principal, step: DeviceStep, mutation: Mutation) -> WriteRequest:
+    """A device's mutation as the writer takes it."""
     timestamp = mutation.timestamp or None
-    return WriteRequest(mutation.writes, caller, step=step, base=mutation.base, timestamp=timestamp)
+    once, origin = OnceByStep.of(step, mutation), f"{step.account}/{step.device}"
+    return WriteRequest(mutation.writes, caller, once=once, origin=origin, base=mutation.base, timestamp=timestamp)
 
 
 def _in_order(push: Push) -> list[Mutation]:

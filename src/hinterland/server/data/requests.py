@@ -1,18 +1,21 @@
-"""What is handed to the writer, and what comes back."""
+"""What the writer is given, and what it returns."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from hinterland.contract.changes import Write
+from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import SIGNED_OUT, Principal, RecordId
-from hinterland.contract.records import Document
 from hinterland.contract.sync import Lost, Settled
-from hinterland.server.security.sessions import Actor
+from hinterland.contract.temporary import StandIns
+from hinterland.server.data.catalogue import Catalogue
+from hinterland.server.data.given_ids import GivenIds
+from hinterland.server.data.state import State
 from hinterland.server.storage.protocol import StoredRecord
-from hinterland.server.storage.system import RowAct
+from hinterland.server.storage.system import Row, RowAct
 
 
 class WrittenRecord(NamedTuple):
@@ -34,8 +37,8 @@ class Answer(NamedTuple):
 
 class WriteResult(NamedTuple):
     """What a request did: its records in the order of its writes, the commit's `revision`, the ids that the server gave
-    to creations, by position, lost edits, the `answer` that its key keeps, and whether this is such an answer
-    `replayed`."""
+    to creations, by position, and lost edits. Of a request that happens once, also the `answer` or the `settled`
+    outcome that is kept for it, and whether that is `replayed`."""
 
     records: tuple[WrittenRecord, ...] = ()
     revision: int = 0
@@ -46,24 +49,84 @@ class WriteResult(NamedTuple):
     settled: Settled | None = None
 
 
-class IdempotencyKey(NamedTuple):
-    """An idempotency key: whose it is, the key, and a digest of the request that it names."""
+class KeptOutcome(NamedTuple):
+    """The `result` of a request that happens once, the rows that keep it for repetitions, and `guards`: what must
+    still hold when these are written where other processes write too."""
 
-    caller: str
-    key: str
-    fingerprint: str
+    result: WriteResult
+    acts: Sequence[RowAct] = ()
+    guards: Sequence[RowAct] = ()
 
 
-class DeviceStep(NamedTuple):
-    """A device's next mutation: its place in the queue, and digests: `fingerprint` of all that it is, `mutation` of its
-    id, `content` of what it writes, "" where it is withdrawn."""
+class Once(Protocol):
+    """Makes one request happen exactly once: its outcome is kept in its own transaction, and repetitions get that.
 
-    account: str
-    device: str
-    seq: int
-    fingerprint: str
-    mutation: str
-    content: str
+    Each attempt of the writer begins with `known`; the other methods are of the attempt that it began.
+    """
+
+    @property
+    def keeps_refusals(self) -> bool:
+        """Whether a refusal of the request is an outcome too; else a repetition is tried afresh."""
+        ...
+
+    @property
+    def name(self) -> Hashable | None:
+        """A second request of the same name is refused while the first one runs; None: it is not."""
+        ...
+
+    def reads(self) -> Sequence[tuple[str, Row]]:
+        """The system rows, by table and key, that `known` asks for: those of a group are read together."""
+        ...
+
+    async def known(self, state: State, catalogue: Catalogue, now: float) -> KeptOutcome | None:
+        """The outcome of the request, where it has one. Raises the refusal of one that is not a repetition but has its
+        name, and `Deferred` where the group is about to give it one."""
+        ...
+
+    async def look_up(self, given: GivenIds, catalogue: Catalogue) -> StandIns:
+        """Find the ids that were given for stand-ins that the request names."""
+        ...
+
+    def stand_ins(self) -> StandIns:
+        """The ids that were given for stand-ins that the request names, to which the plan adds those that it gives."""
+        ...
+
+    async def guards(self, state: State) -> Sequence[RowAct]:
+        """What must still hold when the request is written where other processes write too."""
+        ...
+
+    def naming(self, ids: Mapping[int, RecordId]) -> Sequence[RowAct]:
+        """The rows that keep the `ids` that its creations were given, by position, for later requests."""
+        ...
+
+    def claims(self) -> Sequence[RowAct]:
+        """Rows that later requests of the group must see before the outcome can be written."""
+        ...
+
+    def keep(self, result: WriteResult, now: float) -> KeptOutcome:
+        """The result as its caller gets it, and the rows that keep it."""
+        ...
+
+    def keep_refusal(self, refusal: Refusal, now: float) -> KeptOutcome:
+        """The same of a refusal; only where this `keeps_refusals`."""
+        ...
+
+
+class WriteRights(NamedTuple):
+    """What a request may do beyond what the rules allow its caller.
+
+    `skips_rules`: no rule is asked, and every record can be viewed. `sets_all_fields`: fields that are hidden or
+    admin-only can be written. `chooses_ids`: it may give integer ids.
+    """
+
+    skips_rules: bool = False
+    sets_all_fields: bool = False
+    chooses_ids: bool = False
+
+
+OF_RULES = WriteRights()
+OF_SYSTEM = WriteRights(skips_rules=True, sets_all_fields=True)
+OF_IMPORT = WriteRights(skips_rules=True, sets_all_fields=True, chooses_ids=True)
 
 
 class Times(NamedTuple):
@@ -73,33 +136,44 @@ class Times(NamedTuple):
     updated: str | None = None
 
 
-class TransactionHook(Protocol):
-    """Says which system rows change with a record that was `old` and will be `new`; None: there is none.
+ABSENT = -1
+OUTDATED = -2  # what no record's revision is
 
-    `by` whom: the "system" or an administrator, the "owner" whose record it is, or any "other" caller whom the rules
-    allow it. May raise a refusal.
-    """
 
-    def __call__(self, id: RecordId, old: Document | None, new: Document | None, by: Actor) -> Sequence[RowAct]:
-        """The rows' changes, in the transaction of the record's."""
+class HookedWrite(NamedTuple):
+    """What before-hooks saw and did of one write: the revision of the record that is written over (`ABSENT`: there was
+    none to see; `OUTDATED`: they did not run; None: it does not matter), and the fields that they set."""
+
+    seen: int | None = None
+    fields: frozenset[str] = frozenset()
+
+
+class HooksOutdated(Exception):
+    """Before-hooks saw another state of the record than the one that would be written over: they must run again."""
+
+
+Intent = Literal["record", "profile"]
+"""What a write of a user's record means: the record with the e-mail that signs in, or the profile alone."""
 
 
 class WriteRequest(NamedTuple):
     """Ordered writes that happen together or not at all, with everything that they depend on.
 
-    `acts` are the system rows that change with them. `is_trusted` skips rules and allows given integer ids: for the
-    account operations and imports. `timestamp` and `base` come from a device. `answer` makes the body that `key` keeps:
-    it is pure and short, since it runs in the writer. `times`, by position, are those that created records keep.
-    `is_profile_only`: what is written to a user's record does not change how the user signs in."""
+    `acts` are the system rows that change with them. `rights`: beyond its caller's, which an administrator has most of
+    anyway. `origin` ("": none), `timestamp` and `base` come from a device. `times`, by position, are those that created
+    records keep. `hooked`, by position, are the writes that before-hooks saw. `refusal`: why it is refused unless it
+    already has an outcome.
+    """
 
     writes: Sequence[Write]
     caller: Principal = SIGNED_OUT
     acts: Sequence[RowAct] = ()
-    is_trusted: bool = False
-    key: IdempotencyKey | None = None
-    step: DeviceStep | None = None
+    rights: WriteRights = OF_RULES
+    once: Once | None = None
+    origin: str = ""
     timestamp: float | None = None
     base: Sequence[int] = ()
-    answer: Callable[[WriteResult], Answer] | None = None
     times: Sequence[Times | None] = ()
-    is_profile_only: bool = False
+    intent: Intent = "record"
+    hooked: Mapping[int, HookedWrite] = MappingProxyType({})
+    refusal: Refusal | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import Any
 
-from hinterland.server.storage.system import SYSTEM_TABLES, Amend, Drop, Put, Row, RowAct
+from hinterland.server.storage.system import SYSTEM_TABLES, Amend, Drop, Insert, Put, Row, RowAct
 
 _TABLES = {table.name: table for table in SYSTEM_TABLES}
 RowKey = tuple[str, tuple[Any, ...]]
@@ -28,6 +28,8 @@ class StagedRows:
     def stage(self, act: RowAct) -> None:
         """Remember what is done next."""
         self._count += 1
+        if isinstance(act, Insert):
+            act = Put(act.table, act.row)
         if isinstance(act, Put):
             self._put(self._puts.setdefault(row_key(act.table, act.row), []), act)
         elif isinstance(act, Amend | Drop):

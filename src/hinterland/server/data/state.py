@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 from hinterland.contract.identity import RecordId
+from hinterland.contract.records import Document
 from hinterland.server.data.given_ids import GivenIds
 from hinterland.server.data.new_ids import NewIds
-from hinterland.server.data.requests import TransactionHook
-from hinterland.server.data.staged_rows import StagedRows, row_key
+from hinterland.server.data.staged_rows import RowKey, StagedRows, row_key
+from hinterland.server.security.sessions import Actor
 from hinterland.server.storage.protocol import Change, LogEntry, Since, StoredRecord, Transaction
 from hinterland.server.storage.system import Put, Row, RowAct
 
@@ -30,7 +31,18 @@ def is_within(key: RecordKey, parents: Span) -> bool:
 
 
 class Deferred(Exception):
-    """The request's answer needs what an earlier one of the group will be told: it goes into the next group."""
+    """The request's answer needs the result of an earlier one of the group: it goes into the next group."""
+
+
+class TransactionHook(Protocol):
+    """Decides which system rows change with a record that was `old` and will be `new`; None: there is none.
+
+    `by` whom: the "system" or an administrator, the "owner" whose record it is, or any "other" caller whom the rules
+    allow it. May raise a refusal.
+    """
+
+    def __call__(self, id: RecordId, old: Document | None, new: Document | None, by: Actor) -> Sequence[RowAct]:
+        """The rows' changes, in the transaction of the record's."""
 
 
 class State:
@@ -48,7 +60,7 @@ class State:
         self._changes: dict[RecordKey, list[Change]] = {}
         self._created: dict[str, list[RecordKey]] = {}
         self._holders: dict[UniqueValue, list[RecordKey]] = {}
-        self._rows: dict[tuple[str, tuple[Any, ...]], Row | None] = {}
+        self._rows: dict[RowKey, Row | None] = {}
         self._staged_rows = StagedRows()
 
     async def record(self, collection: str, parent: str, id: RecordId) -> StoredRecord | None:
@@ -75,6 +87,16 @@ class State:
         if name not in self._rows:
             self._rows[name] = await self.transaction.row(table, key)
         return self._staged_rows.over(name, self._rows[name])
+
+    async def load(self, keys: Iterable[tuple[str, Row]]) -> None:
+        """Read system rows that will be asked for, those of a table together."""
+        wanted: dict[str, dict[RowKey, Row]] = {}
+        for table, key in keys:
+            wanted.setdefault(table, {})[row_key(table, key)] = key
+        for table, names in wanted.items():
+            self._rows.update(dict.fromkeys(names))
+            found = await self.transaction.rows_of(table, [*names.values()])
+            self._rows.update((row_key(table, row), row) for row in found)
 
     async def below(self, collection: str, parents: Span) -> AsyncGenerator[Records, None]:
         """The records of a collection below `parents`, each locked for this transaction: those of the database, page by

@@ -14,8 +14,8 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.events import Ticket
 from hinterland.contract.identity import Principal
 from hinterland.kit.clock import Clock
+from hinterland.server.data.commands import Commands
 from hinterland.server.data.requests import WriteRequest
-from hinterland.server.data.writer import Writer
 from hinterland.server.storage.protocol import Storage
 from hinterland.server.storage.system import Drop, Expect, PreconditionFailed, Put, RowAct
 
@@ -30,9 +30,9 @@ FindSession = Callable[[str], Awaitable[Principal | None]]
 class Tickets:
     """Gives tickets and takes them. `find` tells who is behind a session now."""
 
-    def __init__(self, storage: Storage, writer: Writer, clock: Clock, find: FindSession) -> None:
+    def __init__(self, storage: Storage, commands: Commands, clock: Clock, find: FindSession) -> None:
         self._storage = storage
-        self._writer = writer
+        self._commands = commands
         self._clock = clock
         self._find = find
 
@@ -71,7 +71,7 @@ class Tickets:
         return [Drop("_tickets", {"hash": row[0]}) for row in rows]
 
     async def _write(self, *acts: RowAct) -> None:
-        await self._writer.submit(WriteRequest((), acts=acts, is_trusted=True))
+        await self._commands.submit(WriteRequest((), acts=acts))
 
 
 def _hash(ticket: str) -> str:

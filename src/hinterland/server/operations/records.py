@@ -15,8 +15,9 @@ from hinterland.contract.records import Document
 from hinterland.server.backend import Backend
 from hinterland.server.data.admission import admit
 from hinterland.server.data.catalogue import Entry
+from hinterland.server.data.once_by_key import OnceByKey
 from hinterland.server.data.reader import RecordPage
-from hinterland.server.data.requests import Answer, IdempotencyKey, WriteRequest, WriteResult
+from hinterland.server.data.requests import Answer, Intent, WriteRequest, WriteResult
 from hinterland.server.operations.call import UNCONDITIONAL, Call, Preconditions
 from hinterland.server.security.sessions import key_owner
 from hinterland.server.storage.protocol import StoredRecord
@@ -40,14 +41,14 @@ class RecordAddress(NamedTuple):
 
 class RecordChange(NamedTuple):
     """A write of one record: `text` is its id in the path, `id` that of a creation ("": the server gives one).
-    `is_profile_only`: what is written to a user's record does not change how the user signs in."""
+    `intent` "profile": what is written to a user's record does not change how the user signs in."""
 
     entry: Entry
     parent: str
     body: Document
     text: str = ""
     id: RecordId = ""
-    is_profile_only: bool = False
+    intent: Intent = "record"
 
 
 class Written(NamedTuple):
@@ -168,17 +169,12 @@ async def _expected_revision(
 
 async def _write(backend: Backend, call: Call[RecordChange], write: Write, status: int) -> Written:
     answer = _answerer(call, write, status)
-    key = None
+    once = None
     if call.key:
-        key = IdempotencyKey(key_owner(call.caller.id, is_admin=call.caller.is_admin), call.key, call.fingerprint)
-    wanted = WriteRequest(
-        (write,),
-        call.caller,
-        key=key,
-        answer=answer if key is not None else None,
-        is_profile_only=call.input.is_profile_only,
-    )
-    outcome = await backend.writer.submit(wanted)
+        owner = key_owner(call.caller.id, is_admin=call.caller.is_admin)
+        once = OnceByKey(owner, call.key, call.fingerprint, answer)
+    wanted = WriteRequest((write,), call.caller, once=once, intent=call.input.intent)
+    outcome = await backend.commands.submit(wanted)
     stored = outcome.answer if outcome.answer is not None else answer(outcome)
     return Written(stored.status, stored.body, outcome.revision, outcome.replayed)
 

@@ -68,7 +68,10 @@ _ACTOR = """
 ALTER TABLE _log ADD COLUMN actor {text} NOT NULL DEFAULT '';
 CREATE TABLE _erasures ("account" {text}, PRIMARY KEY ("account"));
 """
-_STEPS = (_FIRST, _OUTCOMES, _LOG_BY_RECORD, _STAND_INS, _NAMES, _ACTOR)
+_HOOKS = """
+CREATE TABLE _hooks ("name" {text}, "revision" {integer}, "holder" {text}, "until" {real}, PRIMARY KEY ("name"));
+"""
+_STEPS = (_FIRST, _OUTCOMES, _LOG_BY_RECORD, _STAND_INS, _NAMES, _ACTOR, _HOOKS)
 _WORDS = MappingProxyType(
     {
         "sqlite": {

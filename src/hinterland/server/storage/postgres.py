@@ -26,9 +26,9 @@ from hinterland.server.storage.failures import Deadlock, OutcomeUnknown, Storage
 from hinterland.server.storage.postgres_notifications import COMMITS, INVALIDATIONS, NotificationListener
 from hinterland.server.storage.postgres_pool import PostgresPool
 from hinterland.server.storage.protocol import PAGE_BYTES, DialectName, Texts
-from hinterland.server.storage.reading import Reads
+from hinterland.server.storage.reading import Reads, system_row
 from hinterland.server.storage.statements import CollectionTable
-from hinterland.server.storage.system import SYSTEM_TABLES, Expect, Row
+from hinterland.server.storage.system import SYSTEM_TABLES, Expect, PreconditionFailed, Row
 from hinterland.server.storage.writing import Writes
 
 log = logging.getLogger("hinterland.storage")
@@ -147,6 +147,12 @@ class PostgresTransaction(PostgresReads, Writes):
         """Run one statement for each of `rows`, sent together."""
         with translated(self.tables):
             await self.connection.executemany(numbered(sql), rows)
+
+    async def rows_of(self, table: str, keys: Sequence[Row]) -> list[Row]:
+        """The system rows with these keys, in one statement."""
+        known = _SYSTEM[table]
+        lists = [[key[name] for key in keys] for name in known.key]
+        return [system_row(known, values) for values in await self.fetch(statements.rows_of(known), lists)]
 
     async def signal(self, subject: str) -> None:
         """Send `subject` to every process that listens; PostgreSQL delivers it when the transaction commits."""
@@ -351,6 +357,8 @@ class PostgresStorage(Database):
 
 
 _ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, asyncio.TimeoutError)
+_SYSTEM = {table.name: table for table in SYSTEM_TABLES}
+_SYSTEM_KEYS = {f"{table.name}_pkey" for table in SYSTEM_TABLES}
 _SYSTEM_UNIQUE = {f"{table.name}_{name}": name for table in SYSTEM_TABLES for name in table.unique}
 
 
@@ -364,6 +372,8 @@ class translated:  # noqa: N801 - reads as a word in a with statement
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, asyncpg.UniqueViolationError) and error.constraint_name in _SYSTEM_KEYS:
+            raise PreconditionFailed(f"{error.table_name} has this key") from error
         if isinstance(error, asyncpg.UniqueViolationError):
             raise failures.unique(_field_of(error, self._tables)) from error
         if isinstance(error, asyncpg.ProgramLimitExceededError):

@@ -71,6 +71,15 @@ class Change(NamedTuple):
     actor: str = ""
 
 
+class CommitChanges(NamedTuple):
+    """The changes of one commit as they are written: `last` is the revision of the last one, `check` the commit's check
+    value."""
+
+    changes: Sequence[Change]
+    last: int
+    check: int
+
+
 class LogEntry(NamedTuple):
     """A change as the log has it. `commit` is the last revision of its commit; `after` is the record right after it
     (None: deleted). `actor` is for administrators only."""
@@ -146,6 +155,10 @@ class Snapshot(Protocol):
         """The system rows whose columns equal `where`, in the order of their keys."""
         ...
 
+    async def rows_of(self, table: str, keys: Sequence[Row]) -> list[Row]:
+        """The system rows with these keys, in any order."""
+        ...
+
     async def head(self) -> Head:
         """The end of the log."""
         ...
@@ -212,9 +225,9 @@ class Transaction(Snapshot, Protocol):
         that the order of revisions is the order in which they become visible."""
         ...
 
-    async def write(self, changes: Sequence[Change], commit: int, check: int, at: float) -> None:
-        """Write the changes of one commit to their tables and the log. Raises the `conflict` refusal for a unique
-        field."""
+    async def write(self, commits: Sequence[CommitChanges], at: float) -> None:
+        """Write the changes of some commits to their tables and the log, in order. Raises the `conflict` refusal for a
+        unique field."""
         ...
 
     async def act(self, acts: Sequence[RowAct]) -> None:

@@ -12,7 +12,7 @@ from hinterland.contract.identity import RecordId
 from hinterland.server.storage import statements
 from hinterland.server.storage.protocol import PAGE_BYTES, Head, LogEntry, LogKey, LogPage, Since, StoredRecord, Texts
 from hinterland.server.storage.statements import LOG_AFTER, LOG_TEXTS, CollectionTable
-from hinterland.server.storage.system import SYSTEM_TABLES, Row
+from hinterland.server.storage.system import SYSTEM_TABLES, Row, SystemTable
 
 _SYSTEM = {table.name: table for table in SYSTEM_TABLES}
 _LAST = 2**62
@@ -57,6 +57,11 @@ class Reads(ABC):
         found = await self.rows(table, key)
         return found[0] if found else None
 
+    async def rows_of(self, table: str, keys: Sequence[Row]) -> list[Row]:
+        """The system rows with these keys."""
+        found = [await self.row(table, key) for key in keys]
+        return [row for row in found if row is not None]
+
     async def rows(self, table: str, where: Row) -> list[Row]:
         """The system rows whose columns equal `where`, in the order of their keys."""
         known = _SYSTEM[table]
@@ -64,7 +69,7 @@ class Reads(ABC):
         columns = ", ".join(map(statements.quote, known.columns))
         order = ", ".join(map(statements.quote, known.key))
         found = await self.fetch(f"SELECT {columns} FROM {table}{clause} ORDER BY {order}", parameters)
-        return [_row(known.columns, values) for values in found]
+        return [system_row(known, values) for values in found]
 
     async def head(self) -> Head:
         """The end of the log."""
@@ -174,9 +179,10 @@ def _with_later(entries: Sequence[LogEntry]) -> Iterator[tuple[LogEntry, LogEntr
     return zip(entries, reversed(later), strict=True)
 
 
-def _row(columns: Mapping[str, str], values: Sequence[Any]) -> Row:
-    row = dict(zip(columns, values, strict=True))
-    for name, kind in columns.items():
+def system_row(table: SystemTable, values: Sequence[Any]) -> Row:
+    """The row of a system table from the values of its columns."""
+    row = dict(zip(table.columns, values, strict=True))
+    for name, kind in table.columns.items():
         if kind == "boolean" and row[name] is not None:
             row[name] = bool(row[name])
     return row

@@ -19,6 +19,7 @@ from hinterland.server.storage.failures import StorageError
 from hinterland.server.storage.protocol import PAGE_BYTES, Texts, octets
 from hinterland.server.storage.reading import Reads
 from hinterland.server.storage.statements import CollectionTable
+from hinterland.server.storage.system import SYSTEM_TABLES, PreconditionFailed
 
 _STEPS = 50_000  # virtual machine steps between two looks at a running read, about 1 ms
 _SHARE = 4  # looks that a read may have on the event loop before it goes on in a thread
@@ -46,10 +47,15 @@ def connect(path: Path) -> apsw.Connection:
     return connection
 
 
-def refusal(error: Exception) -> Refusal:
-    """SQLite's error as a refusal; the one table of this edge."""
+_SYSTEM_KEYS = [[f"{table.name}.{name}" for name in table.key] for table in SYSTEM_TABLES]
+
+
+def refusal(error: Exception) -> Refusal | PreconditionFailed:
+    """SQLite's error as one of ours; the one table of this edge."""
     if isinstance(error, apsw.ConstraintError) and getattr(error, "extendedresult", 0) in _CLASHES:
         columns = str(error).rpartition(": ")[2].split(", ")  # the key has two, a unique field is one
+        if columns in _SYSTEM_KEYS:
+            return PreconditionFailed(f"there is a row with this key: {', '.join(columns)}")
         return failures.unique(columns[0].rpartition(".")[2] if len(columns) == 1 else "")
     if isinstance(error, apsw.InterruptError):
         return failures.too_costly()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Container, Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -290,6 +291,23 @@ def equals(where: dict[str, Any]) -> tuple[str, list[Any]]:
         return "", []
     terms = [f"{quote(name)} IS NULL" if value is None else f"{quote(name)} = ?" for name, value in where.items()]
     return " WHERE " + " AND ".join(terms), [value for value in where.values() if value is not None]
+
+
+_ARRAYS = {"text": "text[]", "integer": "bigint[]"}
+
+
+def rows_of(table: SystemTable) -> str:
+    """PostgreSQL's SELECT of the system rows with some keys: an array for each column of the key."""
+    columns, key = (", ".join(map(quote, names)) for names in (table.columns, table.key))
+    arrays = ", ".join(f"?::{_ARRAYS[table.columns[name]]}" for name in table.key)
+    return f"SELECT {columns} FROM {table.name} WHERE ({key}) IN (SELECT * FROM unnest({arrays}))"
+
+
+@lru_cache(maxsize=100)
+def insertion(table: str, names: tuple[str, ...]) -> str:
+    """Insert a system row, which must not be there."""
+    marks = ", ".join("?" * len(names))
+    return f"INSERT INTO {table} ({', '.join(map(quote, names))}) VALUES ({marks})"
 
 
 def upsert(table: SystemTable, names: Iterable[str]) -> str:

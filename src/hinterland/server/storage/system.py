@@ -1,6 +1,6 @@
 """The system's own tables, and the rows in them: accounts, sessions, keys, answers, devices.
 
-Rows are plain dicts. What a write does to them is data (`Put`, `Amend`, `Drop`, `Expect`) that travels with the
+Rows are plain dicts. What a write does to them is data (`Put`, `Insert`, `Amend`, `Drop`, `Expect`) that goes with the
 records' writes and happens in the same transaction. None of this is ever a record, in the log, or in an export.
 """
 
@@ -34,9 +34,17 @@ ASSIGNED = Assigned()
 class Put(msgspec.Struct, frozen=True):
     """Insert the row, or change the one with the same key; columns that `row` leaves out stay as they are.
 
-    It makes rows. What was read is changed with `Amend`, which writes only what is meant: a row as it was read brings
-    back what others changed since, or what they deleted.
+    It makes rows. A row that was read is changed with `Amend`, which writes only what is meant: a row as it was read
+    would undo what others changed or deleted since.
     """
+
+    table: str
+    row: Row
+
+
+class Insert(msgspec.Struct, frozen=True):
+    """Insert the row, which must not be there: where one with the same key is, the write is refused with
+    `PreconditionFailed`."""
 
     table: str
     row: Row
@@ -75,11 +83,11 @@ class Invalidation(msgspec.Struct, frozen=True):
     subject: str
 
 
-RowAct = Put | Amend | Drop | Expect | Invalidation
+RowAct = Put | Insert | Amend | Drop | Expect | Invalidation
 
 
 class PreconditionFailed(Exception):
-    """An `Expect` did not hold: somebody else wrote in between."""
+    """An `Expect` or an `Insert` did not hold: another request wrote in between."""
 
 
 META = SystemTable("_meta", {"name": "text", "value": "text"}, ("name",))
@@ -174,7 +182,18 @@ STAND_INS = SystemTable(
 
 ERASURES = SystemTable("_erasures", {"account": "text"}, ("account",))  # whose changes in the log still name them
 
+HOOKS = SystemTable(
+    "_hooks",
+    {
+        "name": "text",
+        "revision": "integer",  # of the last change that the after-hook has handled
+        "holder": "text",  # the process that runs it
+        "until": "real",  # when another process may take over
+    },
+    ("name",),
+)
+
 SYSTEM_TABLES: tuple[SystemTable, ...] = (
     META, COLLECTIONS, ACCOUNTS, SESSIONS, REFRESH_TOKENS, KNOWN_ADDRESSES, KEYS, TICKETS, ANSWERS, DEVICES, RESULTS,
-    MUTATIONS, STAND_INS, ERASURES,
+    MUTATIONS, STAND_INS, ERASURES, HOOKS,
 )  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Any, assert_never
 
 from hinterland.contract.identity import RecordId
 from hinterland.server.storage import statements
-from hinterland.server.storage.protocol import Change, StoredRecord
+from hinterland.server.storage.protocol import Change, CommitChanges, StoredRecord
 from hinterland.server.storage.reading import Reads
 from hinterland.server.storage.statements import RECORD_TEXTS
 from hinterland.server.storage.system import (
@@ -19,6 +19,7 @@ from hinterland.server.storage.system import (
     Amend,
     Drop,
     Expect,
+    Insert,
     Invalidation,
     PreconditionFailed,
     Put,
@@ -26,15 +27,25 @@ from hinterland.server.storage.system import (
     RowAct,
 )
 
+
+def _insertion(act: RowAct) -> str:
+    """The statement of an `Insert`; "" for what is none."""
+    return statements.insertion(act.table, tuple(act.row)) if isinstance(act, Insert) else ""
+
+
 _SYSTEM = {table.name: table for table in SYSTEM_TABLES}
 _BATCH = 50  # changes that are written between two turns of others
 _BATCH_TEXT = 1024 * 1024  # characters of their records
 
 
-def _batches(changes: Sequence[Change]) -> Iterator[Sequence[Change]]:
+NumberedChange = tuple[Change, int, CommitChanges]
+"""A change, its revision and its commit."""
+
+
+def _batches(changes: Sequence[NumberedChange]) -> Iterator[Sequence[NumberedChange]]:
     """`changes` in parts, after each of which others get their turn on the loop: of a millisecond or two."""
     start = size = 0
-    for end, change in enumerate(changes, 1):
+    for end, (change, _, _) in enumerate(changes, 1):
         texts = (text for record in (change.before, change.after) if record is not None for text in record[5:])
         size += sum(len(text) for text in texts if text)
         if end - start == _BATCH or size > _BATCH_TEXT or end == len(changes):
@@ -79,20 +90,25 @@ class Writes(Reads):
         rows, is_cut = await self.fetch_some(table.below + self.locking, parameters, RECORD_TEXTS)
         return [StoredRecord(*row) for row in rows], is_cut or len(rows) == limit
 
-    async def write(self, changes: Sequence[Change], commit: int, check: int, at: float) -> None:
-        """Write the changes of one commit to their tables and the log; the last one's revision is `commit`."""
+    async def write(self, commits: Sequence[CommitChanges], at: float) -> None:
+        """Write the changes of some commits to their tables and the log: those of a group of requests by few
+        statements, each sent once."""
+        changes = [
+            (change, revision, commit)
+            for commit in commits
+            for revision, change in enumerate(commit.changes, commit.last - len(commit.changes) + 1)
+        ]
         if len(changes) == 1:
-            await self.execute(*self.tables[changes[0].collection].statement(changes[0]))
-            await self.execute(statements.INSERT_LOG, statements.log_row(changes[0], commit, commit, check, at))
+            [(change, revision, commit)] = changes
+            await self.execute(*self.tables[change.collection].statement(change))
+            await self.execute(statements.INSERT_LOG, statements.log_row(change, revision, *commit[1:], at))
             return
-        revision = commit - len(changes)
         for batch in _batches(changes):
-            written = (self.tables[change.collection].statement(change) for change in batch)
+            written = (self.tables[change.collection].statement(change) for change, _, _ in batch)
             for sql, run in groupby(written, itemgetter(0)):
                 await self.execute_many(sql, [parameters for _, parameters in run])
-            logged = [statements.log_row(change, n, commit, check, at) for n, change in enumerate(batch, revision + 1)]
+            logged = [statements.log_row(change, revision, *commit[1:], at) for change, revision, commit in batch]
             await self.execute_many(statements.INSERT_LOG, logged)
-            revision += len(batch)
             await asyncio.sleep(0)
 
     async def next_id(self, collection: str) -> int:
@@ -106,6 +122,13 @@ class Writes(Reads):
 
     async def act(self, acts: Sequence[RowAct]) -> None:
         """Do what is asked to system rows, in order. Raises `PreconditionFailed`."""
+        for insertion, run in groupby(acts, _insertion):
+            if insertion:
+                await self.execute_many(insertion, [tuple(act.row.values()) for act in run if isinstance(act, Insert)])
+            else:
+                await self._act([act for act in run if not isinstance(act, Insert)])
+
+    async def _act(self, acts: Sequence[Put | Amend | Drop | Expect | Invalidation]) -> None:
         for act in acts:
             match act:
                 case Put(table, row):

@@ -18,6 +18,7 @@ from hinterland.server.backend import Backend
 from hinterland.server.data.catalogue import Entry
 from hinterland.server.data.documents import wire
 from hinterland.server.data.reader import RecordPage
+from hinterland.server.data.requests import Intent
 from hinterland.server.http import JSON, Codec, Headers, HttpAnswer, HttpRequest, caching
 from hinterland.server.operations import records
 from hinterland.server.operations.call import UNCONDITIONAL, Call, Preconditions
@@ -124,7 +125,7 @@ async def create_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
     body, raw = await _body(backend, request, entry, "create", UNCONDITIONAL)
     given = body.get("id")
     id = "" if given is None or (request.is_alias and entry.is_integer) else given
-    change = RecordChange(entry, parent, body, id=id, is_profile_only=request.is_alias)
+    change = RecordChange(entry, parent, body, id=id, intent=_intent(request))
     return _written(request, entry, await records.create_record(backend, _call(request, change, raw, UNCONDITIONAL)))
 
 
@@ -158,8 +159,7 @@ async def _change(backend: Backend, request: HttpRequest, act: Act, write: _Writ
     entry, parent, text = backend.catalogue.locate(path_of(request))
     conditions = preconditions(request)
     body, raw = await _body(backend, request, entry, act, conditions)
-    # A tutorial's PATCH of a user changes the profile: what signs in changes with the password alone.
-    change = RecordChange(entry, parent, body, text=text, is_profile_only=request.is_alias)
+    change = RecordChange(entry, parent, body, text=text, intent=_intent(request))
     return _written(request, entry, await write(backend, _call(request, change, raw, conditions)))
 
 
@@ -177,6 +177,11 @@ async def _body(
         return {}, b""
     body, raw = await request.json_object(limit, may_be_empty=act != "replace")
     return (in_utc(entry, body) if request.is_alias else body), raw
+
+
+def _intent(request: HttpRequest) -> Intent:
+    """A tutorial's PATCH of a user changes the profile: what signs in changes with the password alone."""
+    return "profile" if request.is_alias else "record"
 
 
 def _call(request: HttpRequest, change: RecordChange, raw: bytes, conditions: Preconditions) -> Call[RecordChange]:

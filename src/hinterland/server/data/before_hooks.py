@@ -1,0 +1,163 @@
+"""Before-hooks on their way through a request: what each sees, and what the request becomes."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from copy import deepcopy
+from functools import partial
+
+from msgspec.structs import replace
+
+from hinterland.contract import changes
+from hinterland.contract.changes import Write, key_of
+from hinterland.contract.errors import Refusal
+from hinterland.contract.records import Document
+from hinterland.contract.temporary import candidates
+from hinterland.contract.values import instant, is_same
+from hinterland.kit.clock import Clock
+from hinterland.kit.time_limit import within
+from hinterland.server.data import documents
+from hinterland.server.data.catalogue import Catalogue
+from hinterland.server.data.given_ids import GivenIds, fields_of
+from hinterland.server.data.requests import ABSENT, OUTDATED, HookedWrite, WriteRequest
+from hinterland.server.data.state import UNWRITTEN, RecordKey
+from hinterland.server.hooks import BeforeHook, BeforeWrite, Hooks, WriteKind, name_of
+from hinterland.server.storage.protocol import Storage, StoredRecord
+
+log = logging.getLogger("hinterland.hooks")
+_Written = dict[RecordKey, StoredRecord | None]
+"""The records that a request writes more than once, as its next write finds them."""
+
+
+class BeforeHooks:
+    """The before-hooks of an app. Each may take `seconds`."""
+
+    def __init__(self, hooks: Hooks, storage: Storage, catalogue: Catalogue, clock: Clock, seconds: float) -> None:
+        self._hooks = hooks.before
+        self._collections = hooks.collections
+        self._storage = storage
+        self._catalogue = catalogue
+        self._clock = clock
+        self._seconds = seconds
+
+    def of(self, write: Write) -> Sequence[BeforeHook]:
+        """The hooks that run before a write, in order."""
+        return self._hooks.get((write.collection, _kind(write)), ()) if self._hooks else ()
+
+    def concern(self, request: WriteRequest) -> bool:
+        """Whether some run before the request."""
+        return bool(self._hooks) and any(self.of(write) for write in request.writes)
+
+    def are_independent(self, request: WriteRequest) -> bool:
+        """Whether none needs what earlier requests of a device write: the request only creates records, and has nothing
+        that could be a stand-in."""
+        return all(
+            write.act == "create" and not candidates(write, fields_of(self._catalogue, write))
+            for write in request.writes
+        )
+
+    async def run(self, request: WriteRequest) -> WriteRequest:
+        """The request as its hooks leave it. Where one refuses or fails, it has that refusal."""
+        writes = await self._with_known_ids(request)
+        hooked: dict[int, HookedWrite] = {}
+        times = Counter(map(key_of, writes))
+        written: _Written = {}
+        for index, write in enumerate(writes):
+            if write.collection not in self._collections:
+                continue
+            try:
+                old = await self._old(request, write, written)
+                body, fields = await self._body(request, write, old)
+            except Refusal as error:
+                return request._replace(refusal=error)
+            is_checked = write.act != "create" and key_of(write) not in written
+            hooked[index] = HookedWrite(_revision(old) if is_checked else None, fields)
+            writes[index] = replace(write, body=body)
+            if times[key_of(write)] > 1:
+                try:
+                    written[key_of(write)] = self._after(request, writes[index], old)
+                except Refusal:  # which is the writer's to find; no hook saw what follows
+                    hooked |= dict.fromkeys(range(index + 1, len(writes)), HookedWrite(OUTDATED))
+                    break
+        return request._replace(writes=writes, hooked=hooked)
+
+    async def _with_known_ids(self, request: WriteRequest) -> list[Write]:
+        if request.once is None:
+            return [*request.writes]
+        known = await request.once.look_up(GivenIds(self._storage), self._catalogue)
+        return [known.write(write, fields_of(self._catalogue, write)) for write in request.writes]
+
+    async def _old(self, request: WriteRequest, write: Write, written: _Written) -> StoredRecord | None:
+        """The record that is written over, as the request finds it and as far as its caller can view it."""
+        if write.act == "create":
+            return None
+        if key_of(write) in written:
+            return written[key_of(write)]
+        entry = self._catalogue[write.collection]
+        if isinstance(write.id, int) is not entry.is_integer:
+            return None
+        record = await self._storage.record(entry.name, write.parent, write.id)
+        can_view = request.rights.skips_rules or (record and entry.allows("view", request.caller, record))
+        return record if can_view else None
+
+    async def _body(
+        self, request: WriteRequest, write: Write, old: StoredRecord | None
+    ) -> tuple[Document, frozenset[str]]:
+        """The body of a write as its hooks leave it, and the fields that they set. Raises what they refuse it with."""
+        body = write.body
+        for hook in self.of(write) if old is not None or write.act == "create" else ():
+            changed = await self._call(hook, self._details(request, write, body, old))
+            body = body if changed is None else changed
+        sent = write.body
+        return body, frozenset(name for name in body if name not in sent or not is_same(body[name], sent[name]))
+
+    async def _call(self, hook: BeforeHook, details: BeforeWrite) -> Document | None:
+        try:
+            return await within(self._clock, self._seconds, partial(_run, hook, details))
+        except Refusal:
+            raise
+        except TimeoutError:
+            log.error(
+                "the before-hook %s of %s took longer than %g s", name_of(hook), details.collection, self._seconds
+            )
+        except Exception:
+            log.exception("the before-hook %s of %s failed", name_of(hook), details.collection)
+        raise Refusal("internal")
+
+    def _details(self, request: WriteRequest, write: Write, body: Document, old: StoredRecord | None) -> BeforeWrite:
+        is_given = write.id == "" or (self._catalogue[write.collection].is_integer and not isinstance(write.id, int))
+        return BeforeWrite(
+            caller=request.caller,
+            collection=write.collection,
+            kind=_kind(write),
+            id=None if is_given else write.id,
+            parent=write.parent,
+            body=deepcopy(body),
+            is_patch=write.act == "patch",
+            old=None if old is None else documents.with_meta(old, documents.document_of(old)),
+        )
+
+    def _after(self, request: WriteRequest, write: Write, old: StoredRecord | None) -> StoredRecord | None:
+        """The record as later writes of the request find it. Raises what the write is refused with."""
+        now = instant(self._clock.now())
+        before = None if old is None else documents.document_of(old)
+        filling = None if request.caller.is_admin else request.caller.id
+        document = changes.apply(self._catalogue[write.collection].shape, write, before, now, filling)
+        if document is None:
+            return None
+        body, _ = documents.split(document, ())
+        return StoredRecord(write.parent, write.id, UNWRITTEN, now if old is None else old.created, now, body, None)
+
+
+async def _run(hook: BeforeHook, details: BeforeWrite) -> Document | None:
+    return await hook(details)
+
+
+def _revision(record: StoredRecord | None) -> int:
+    return ABSENT if record is None else record.revision
+
+
+def _kind(write: Write) -> WriteKind:
+    return "update" if write.act in ("replace", "patch") else "delete" if write.act == "delete" else "create"

@@ -1,0 +1,44 @@
+"""Unique fields: what the request, the group and the database have given values of them to."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from hinterland.contract.records import Document
+from hinterland.server.data import documents
+from hinterland.server.data.catalogue import Entry
+from hinterland.server.data.state import RecordKey, State, UniqueValue
+from hinterland.server.storage import statements
+from hinterland.server.storage.failures import unique
+from hinterland.server.storage.protocol import StoredRecord
+
+
+class UniqueValues:
+    """The values that one request gives: `holders` are the records that got them. `read` gives a record as it is after
+    what the group and the request do to it."""
+
+    def __init__(self, state: State, read: Callable[[RecordKey], Awaitable[StoredRecord | None]]) -> None:
+        self.holders: dict[UniqueValue, list[RecordKey]] = {}
+        self._state = state
+        self._read = read
+
+    async def check(self, entry: Entry, key: RecordKey, document: Document) -> None:
+        """Take the values of the document's unique fields. Raises `conflict` where another record has one."""
+        for name in entry.unique:
+            value = document[name]
+            if value is None:
+                continue
+            sql = f"SELECT _parent, id FROM {entry.table.name} WHERE {statements.quote(name)} = ?"
+            column = statements.column_writer(entry.collection.fields[name])(value)
+            stored = await self._state.transaction.fetch(sql, (column,))
+            held = (entry.name, name, column)
+            others = {*((entry.name, *row) for row in stored), *self._state.holders(held), *self.holders.get(held, ())}
+            for other in others - {key}:
+                if await self._has(other, name, value):
+                    raise unique(name)
+            self.holders.setdefault(held, []).append(key)
+
+    async def _has(self, key: RecordKey, name: str, value: Any) -> bool:
+        record = await self._read(key)
+        return record is not None and bool(documents.document_of(record).get(name) == value)

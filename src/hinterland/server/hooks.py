@@ -1,0 +1,109 @@
+"""Hooks: an app's own functions that run before its records are written, and after."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Literal, TypeVar, get_args
+
+import msgspec
+
+from hinterland.contract.errors import Refusal
+from hinterland.contract.identity import Principal, RecordId
+from hinterland.contract.records import Document
+
+WriteKind = Literal["create", "update", "delete"]
+
+
+class BeforeWrite(msgspec.Struct, frozen=True, kw_only=True):
+    """A write that is about to happen.
+
+    `id` is None where the server has yet to give it. `body` is what the caller sent: the fields of a new record or of a
+    PUT, with `is_patch` those that change, and none of a deletion. `old` is the record that is written over (None: it
+    is created), with all its fields, `id` and times; the write happens only while the record is still that.
+    """
+
+    caller: Principal
+    collection: str
+    kind: WriteKind
+    id: RecordId | None
+    parent: str
+    body: Document
+    is_patch: bool
+    old: Document | None
+
+
+class AfterWrite(msgspec.Struct, frozen=True, kw_only=True):
+    """A change that is durable: the record before it (None: created) and after it (None: deleted), with all fields.
+
+    `revision` is the change's own: no other change has it, and later ones have higher ones. `at` is when it was
+    written, in seconds since 1970.
+    """
+
+    collection: str
+    kind: WriteKind
+    id: RecordId
+    parent: str
+    revision: int
+    at: float
+    old: Document | None
+    new: Document | None
+
+
+BeforeHook = Callable[[BeforeWrite], Awaitable[Document | None]]
+AfterHook = Callable[[AfterWrite], Awaitable[None]]
+B = TypeVar("B", bound=BeforeHook)
+A = TypeVar("A", bound=AfterHook)
+
+
+class Refuse(Refusal):
+    """What a before-hook raises to refuse a write: a `message` for people, and `errors` by field."""
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        errors: Mapping[str, Sequence[str]] | None = None,
+        code: Literal["validation", "forbidden", "conflict"] = "validation",
+    ) -> None:
+        listed = {name: [*messages] for name, messages in (errors or {}).items()}
+        first = next((f"{name}: {messages[0]}" for name, messages in listed.items() if messages), "")
+        super().__init__(code, message or first, errors=listed)
+
+
+class Hooks:
+    """The hooks of an app, in the order in which they were declared: before-hooks by collection and kind,
+    after-hooks by name, with their collections."""
+
+    def __init__(self) -> None:
+        self.collections: set[str] = set()  # that have before-hooks
+        self.before: dict[tuple[str, WriteKind], list[BeforeHook]] = {}
+        self.after: dict[str, tuple[str, AfterHook]] = {}
+
+    def add_before(self, collection: str, kinds: Sequence[WriteKind], hook: BeforeHook) -> None:
+        """Run `hook` before writes of these kinds, of all kinds where none is named. Raises ValueError."""
+        _check_async(hook)
+        for kind in kinds:
+            if kind not in get_args(WriteKind):
+                raise ValueError(f"a before-hook is for unknown writes {kind!r}; use create, update or delete")
+        self.collections.add(collection)
+        for kind in kinds or get_args(WriteKind):
+            self.before.setdefault((collection, kind), []).append(hook)
+
+    def add_after(self, collection: str, hook: AfterHook) -> None:
+        """Run `hook` after each change of the collection. Raises ValueError."""
+        _check_async(hook)
+        name = f"{collection}.{name_of(hook)}"
+        if name in self.after:
+            raise ValueError(f"two after-hooks of {collection} are named {name_of(hook)}; rename one")
+        self.after[name] = (collection, hook)
+
+
+def name_of(hook: object) -> str:
+    """The name of a hook's function."""
+    return getattr(hook, "__name__", type(hook).__name__)
+
+
+def _check_async(hook: object) -> None:
+    if not inspect.iscoroutinefunction(hook):
+        raise ValueError(f"the hook {name_of(hook)} is not async; declare it with async def")

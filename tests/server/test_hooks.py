@@ -1,0 +1,255 @@
+"""An app's hooks, through every way in which its records are written."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hinterland.contract.fields import Text
+from hinterland.contract.records import EVERYBODY, Collection, users
+from hinterland.kit.clock import ManualClock
+from hinterland.server.declaration import App, load
+from hinterland.server.hooks import BeforeWrite, Hooks, Refuse
+from hinterland.server.storage.postgres import PostgresStorage
+from hinterland.server.storage.protocol import Storage
+from hinterland.server.storage.sqlite import SqliteStorage
+from tests.house.tree import ROOT
+from tests.server.api import Api, problem, serving
+
+POSTS = Collection(
+    name="posts",
+    fields={"title": Text(), "slug": Text(write="admin"), "state": Text(), "note": Text(read="false")},
+    rules=EVERYBODY,
+)
+TASKS = Collection(name="tasks", fields={"text": Text()}, rules=EVERYBODY, ids="integer")
+
+
+def declare(app: App) -> None:
+    """The hooks of a blog: a slug from the title, no title with spam, and published posts stay as they are."""
+
+    @app.before("posts", "create", "update")
+    async def with_slug(write: BeforeWrite) -> dict[str, Any] | None:
+        title = write.body.get("title")
+        return None if title is None else {**write.body, "slug": title.lower().replace(" ", "-")}
+
+    @app.before("posts", "create", "update")
+    async def without_spam(write: BeforeWrite) -> None:
+        if "spam" in (write.body.get("slug") or ""):
+            raise Refuse(errors={"title": ["looks like spam"]})
+
+    @app.before("posts", "update", "delete")
+    async def published(write: BeforeWrite) -> None:
+        assert write.old is not None
+        if write.old["state"] == "published" and write.body.get("state") != "draft":
+            raise Refuse("published posts can't be changed", code="conflict")
+
+    @app.before("posts")
+    async def broken(write: BeforeWrite) -> None:
+        if write.body.get("title") == "broken":
+            raise ZeroDivisionError
+
+    @app.before("posts", "create")
+    async def slow(write: BeforeWrite) -> None:
+        if write.body.get("title") == "slow":
+            await asyncio.Event().wait()
+
+    @app.before("tasks", "update")
+    async def longer(write: BeforeWrite) -> dict[str, Any] | None:
+        assert write.old is not None
+        return {"text": f"{write.old['text']}, {write.body['text']}"}
+
+    @app.before("users", "create")
+    async def members_only(write: BeforeWrite) -> None:
+        if write.body["name"] == "stranger":
+            raise Refuse("ask a member to invite you", code="forbidden")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def blog(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Api]:
+    """The blog's server on each database."""
+    storage: Storage = SqliteStorage(tmp_path / "data")
+    if request.param == "postgres":
+        storage = PostgresStorage(request.getfixturevalue("postgres_dsn"), connections=4)
+    async with serving(storage, collections=(users(), POSTS, TASKS), declare=declare) as api:
+        yield api
+
+
+HANGING = 120.0  # seconds, which nothing takes on the busiest machine
+
+
+async def push(api: Api, headers: dict[str, str], *mutations: dict[str, Any]) -> list[dict[str, Any]]:
+    """The outcomes of a device's mutations."""
+    numbered = [{"id": f"m{one['seq']}", **one} for one in mutations]
+    answer = await api("POST", "/v1/sync/push", json={"device": "d", "mutations": numbered}, headers=headers)
+    assert answer.status_code == 200, answer.text
+    results: list[dict[str, Any]] = answer.json()["results"]
+    return results
+
+
+async def test_a_hook_changes_a_write(blog: Api) -> None:
+    """What a before-hook returns is written, a field that only administrators set included: the same through REST and
+    sync."""
+    made = await blog("POST", "/v1/records/posts", json={"id": "a", "title": "First Post"})
+    assert (made.status_code, made.json()["slug"]) == (201, "first-post")
+    changed = await blog("PATCH", "/v1/records/posts/a", json={"title": "Other"})
+    assert (changed.status_code, changed.json()["slug"]) == (200, "other")
+    whole = await blog("PUT", "/v1/records/posts/a", json={"title": "A Whole"})
+    assert (whole.status_code, whole.json()["slug"]) == (200, "a-whole")
+    sent = await blog("PATCH", "/v1/records/posts/a", json={"slug": "mine"})
+    problem(sent, 400, "validation")
+    ada = (await blog.sign_up("ada"))["headers"]
+    create = {"act": "create", "collection": "posts", "id": "b", "body": {"title": "From Away"}}
+    patch = {"act": "patch", "collection": "posts", "id": "b", "body": {"title": "Again"}}
+    pushed = await push(blog, ada, {"seq": 1, "writes": [create]}, {"seq": 2, "writes": [patch]})
+    assert [result["status"] for result in pushed] == ["applied", "applied"]
+    assert (await blog("GET", "/v1/records/posts/b")).json()["slug"] == "again"
+
+
+async def test_a_hook_refuses_a_write(blog: Api) -> None:
+    """What a before-hook refuses is not written: REST answers with its problem, and a device gets the outcome `refused`
+    with the same, while its other mutations go on."""
+    refused = await blog("POST", "/v1/records/posts", json={"title": "Buy Spam"})
+    body = problem(refused, 400, "validation")
+    assert (body["message"], body["errors"]) == ("title: looks like spam", {"title": ["looks like spam"]})
+    ada = (await blog.sign_up("ada"))["headers"]
+    writes = [{"act": "create", "collection": "posts", "body": {"title": title}} for title in ("spam", "fine")]
+    pushed = await push(blog, ada, *({"seq": n, "writes": [write]} for n, write in enumerate(writes, 1)))
+    assert [result["status"] for result in pushed] == ["refused", "applied"]
+    assert (pushed[0]["problem"]["code"], pushed[0]["problem"]["errors"]) == ("validation", body["errors"])
+    assert await push(blog, ada, {"seq": 1, "writes": [writes[0]]}) == pushed[:1]
+    listed = (await blog("GET", "/v1/records/posts")).json()["items"]
+    assert [post["title"] for post in listed] == ["fine"]
+
+
+async def test_hooks_see_what_is_written_over(blog: Api) -> None:
+    """A hook sees the record as the write finds it: after the caller's earlier mutations, in one push and in one
+    mutation, and after the writes of others, however they come together."""
+    ada = (await blog.sign_up("ada"))["headers"]
+    create = {"act": "create", "collection": "posts", "id": "p", "body": {"title": "T", "state": "published"}}
+    delete = {"act": "delete", "collection": "posts", "id": "p"}
+    redraft = {"act": "patch", "collection": "posts", "id": "p", "body": {"state": "draft"}}
+    first = await push(blog, ada, {"seq": 1, "writes": [create, delete]})
+    assert [result["status"] for result in first] == ["refused"]
+    rest = ({"seq": n, "writes": writes} for n, writes in enumerate(([create], [delete], [redraft, delete]), 2))
+    assert [result["status"] for result in await push(blog, ada, *rest)] == ["applied", "refused", "applied"]
+    made = await blog("POST", "/v1/records/tasks", json={"text": "a"})
+    path = f"/v1/records/tasks/{made.json()['id']}"
+    answers = await asyncio.gather(*(blog("PATCH", path, json={"text": text}) for text in "bcde"))
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert sorted((await blog("GET", path)).json()["text"].split(", ")) == [*"abcde"]
+
+
+async def test_hooks_of_records_with_stand_ins(blog: Api) -> None:
+    """A device that names a record by its temporary id gets it before the hooks as everybody does."""
+    ada = (await blog.sign_up("ada"))["headers"]
+    create = {"act": "create", "collection": "tasks", "id": "~t", "body": {"text": "one"}}
+    patch = {"act": "patch", "collection": "tasks", "id": "~t", "body": {"text": "two"}}
+    pushed = await push(blog, ada, {"seq": 1, "writes": [create]}, {"seq": 2, "writes": [patch]})
+    assert [result["status"] for result in pushed] == ["applied", "applied"]
+    path = f"/v1/records/tasks/{pushed[0]['ids']['0']}"
+    assert (await blog("GET", path)).json()["text"] == "one, two"
+    assert await push(blog, ada, {"seq": 2, "writes": [patch]}) == pushed[1:]
+    assert (await blog("GET", path)).json()["text"] == "one, two"
+
+
+async def test_hooks_of_sign_up_and_imports(blog: Api) -> None:
+    """Account operations and imports pass before-hooks as all writes do."""
+    person = {"name": "stranger", "email": "s@example.org", "password": "correct horse"}
+    refused = problem(await blog("POST", "/v1/auth/signup", json=person), 403, "forbidden")
+    assert refused["message"] == "ask a member to invite you"
+    rows = {"rows": [{"title": "One"}, {"title": "spam"}, {"title": "Two"}]}
+    for rehearsal in (True, False):
+        answer = await blog(
+            "POST", "/v1/admin/import/posts", json={**rows, "is_rehearsal": rehearsal}, headers=blog.admin
+        )
+        assert (answer.json()["created"], [row["row"] for row in answer.json()["refused"]]) == (2, [1])
+    listed = (await blog("GET", "/v1/records/posts")).json()["items"]
+    assert [post["slug"] for post in listed] == ["one", "two"]
+
+
+async def test_hidden_and_missing_records(blog: Api) -> None:
+    """A write to a record that the caller can't see runs no hook: the answer is the one without hooks."""
+    problem(await blog("PATCH", "/v1/records/posts/none", json={"title": "spam"}), 404, "not_found")
+    problem(await blog("DELETE", "/v1/records/posts/none", headers={"If-Match": "*"}), 412, "stale")
+
+
+async def test_a_hook_that_fails(blog: Api, caplog: pytest.LogCaptureFixture) -> None:
+    """A hook that fails ends its own write with an error of the server, which is logged with the hook's name; a
+    device's mutation keeps its place."""
+    with caplog.at_level(logging.ERROR, "hinterland.hooks"):
+        broken, fine = await asyncio.gather(
+            *(blog("POST", "/v1/records/posts", json={"title": title}) for title in ("broken", "fine"))
+        )
+    problem(broken, 500, "internal")
+    assert fine.status_code == 201
+    assert "the before-hook broken of posts failed" in caplog.text
+    ada = (await blog.sign_up("ada"))["headers"]
+    write = {"act": "create", "collection": "posts", "body": {"title": "broken"}}
+    mutations = [{"seq": 1, "id": "m", "writes": [write]}]
+    answer = await blog("POST", "/v1/sync/push", json={"device": "d", "mutations": mutations}, headers=ada)
+    problem(answer, 500, "internal")
+    [withdrawn] = await push(blog, ada, {"seq": 1, "id": "m", "writes": []})
+    assert withdrawn["status"] == "withdrawn"
+
+
+async def test_a_hook_that_takes_long(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A hook that takes longer than the setting is ended, and its write with it; others are not kept waiting."""
+    async with serving(SqliteStorage(tmp_path), collections=(users(), POSTS, TASKS), declare=declare) as blog:
+        slow = asyncio.create_task(blog("POST", "/v1/records/posts", json={"title": "slow"}))
+        assert (await blog("POST", "/v1/records/posts", json={"title": "fast"})).status_code == 201
+        clock = blog.backend.clock
+        assert isinstance(clock, ManualClock)
+        while not slow.done():
+            await clock.advance(1.0)
+    problem(await slow, 500, "internal")
+    assert "the before-hook slow of posts took longer than 5 s" in caplog.text
+
+
+async def test_a_key_outlives_its_hooks(blog: Api) -> None:
+    """A repetition with an idempotency key gets the kept answer, whatever a hook makes of it now."""
+    await blog("POST", "/v1/records/posts", json={"id": "a", "title": "A"})
+    keyed = {"json": {"state": "published"}, "headers": {"Idempotency-Key": "k"}}
+    first = await blog("PATCH", "/v1/records/posts/a", **keyed)
+    again = await blog("PATCH", "/v1/records/posts/a", **keyed)
+    assert (again.status_code, again.content) == (200, first.content)
+    problem(await blog("PATCH", "/v1/records/posts/a", json={"state": "x"}), 409, "conflict")
+
+
+async def test_the_documented_hooks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The app file of the page on hooks does what the page says."""
+    page = (ROOT / "docs" / "hooks.md").read_text()
+    (tmp_path / "app.py").write_text(page.partition("```python\n")[2].partition("```")[0])
+    loaded = load(tmp_path / "app.py")
+    async with serving(
+        SqliteStorage(tmp_path), collections=loaded.collections, declare=lambda app: setattr(app, "hooks", loaded.hooks)
+    ) as api:
+        post = {"id": "p", "title": "Hello World", "state": "published"}
+        made = await api("POST", "/v1/records/posts", json=post)
+        assert made.json()["slug"] == "hello-world"
+        problem(await api("DELETE", "/v1/records/posts/p"), 409, "conflict")
+        printed = ""
+        async with asyncio.timeout(HANGING):
+            while not printed:
+                await api("GET", "/health")
+                printed = capsys.readouterr().out
+    assert printed == "new post hello-world\n"
+
+
+def test_declarations() -> None:
+    """A hook that can't run is refused where it is declared, with what to do."""
+
+    async def hook(write: BeforeWrite) -> None: ...
+
+    def plain(write: BeforeWrite) -> None: ...
+
+    with pytest.raises(ValueError, match=r"unknown collection 'post' of a hook; declared are users"):
+        App().before("post")
+    with pytest.raises(ValueError, match=r"unknown writes 'remove'; use create, update or delete"):
+        App().before("users", "remove")(hook)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="the hook plain is not async; declare it with async def"):
+        Hooks().add_before("users", (), plain)  # type: ignore[arg-type]
