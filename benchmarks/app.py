@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-from hinterland.contract.fields import AnyField, Boolean, Instant, List, Number, Text
+from hinterland.contract.fields import Boolean, Field, Instant, List, Number, Text
 from hinterland.contract.records import Collection, Rules
 from hinterland.server import App, Settings
 
 MEMBER = "auth.id in record.members"
 SIGNED_IN = "auth != null"
 
-FIELDS: dict[str, AnyField] = {
+FIELDS: dict[str, Field] = {
     "members": List(of=Text(max_length=64), max_items=10),
     "title": Text(max_length=200),
     "rank": Number(index=True),

@@ -15,14 +15,14 @@ from hinterland.client.transports.scripted import Scripted
 from hinterland.contract.changes import Write
 from tests.client.conftest import URL, log_in
 
-NO_IDS = ["", ".", "..", "a/b", "F/files/X", "%2F", "a b", "a?b", "a#b", "ü", "x" * 65, "a\n", "a\0"]
+NO_IDS = ["", ".", "..", "a/b", "F/files/X", "__x", "ü" * 65, "x" * 129, "a\n", "a\0"]
 ACTS: dict[str, Callable[[Any, Any], Coroutine[Any, Any, Any]]] = {
     "get": lambda repository, id: repository.get(id),
     "update": lambda repository, id: repository.update(id, {"a": 1}),
     "replace": lambda repository, id: repository.replace(id, {"a": 1}),
     "delete": lambda repository, id: repository.delete(id),
 }
-PARENTS = ["posts", "posts/", "/posts/1", "posts/1/", "posts/a b", "posts/../x/1", "posts/1/comments", "posts/%2F"]
+PARENTS = ["posts", "posts/", "/posts/1", "posts/1/", "posts/a\n", "posts/../x/1", "posts/1/comments", "posts/__x"]
 
 
 @pytest.mark.parametrize("record_id", NO_IDS)
@@ -63,7 +63,7 @@ async def test_what_is_no_parent(make: Callable[..., Client], script: Scripted, 
             client.local.collection("comments", parent=parent)
         with pytest.raises(ValidationFailed):
             await client.local.write(Write(act="create", collection="comments", parent=parent))
-        for name in ("", "posts/1", "posts/1/", "posts//comments", "../comments", "posts/a b/comments"):
+        for name in ("", "posts/1", "posts/1/", "posts//comments", "../comments", "posts/__x/comments"):
             with pytest.raises(ValidationFailed):
                 client.collection(name)
         with pytest.raises(ValidationFailed, match="parent="):

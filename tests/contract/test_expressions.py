@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from hinterland.contract.expressions import auth_type, record_fields, record_type
-from hinterland.contract.fields import AnyField, Boolean, Bytes, Instant, Int64, Integer, Json, List, Number, Text
+from hinterland.contract.fields import Boolean, Bytes, Field, Instant, Int64, Integer, Json, List, Number, Text
 from hinterland.contract.records import META, Collection
 
 
 def test_types_of_a_declaration() -> None:
     """Every kind of field has the type that it has on the server."""
-    kinds: dict[str, AnyField] = {
+    kinds: dict[str, Field] = {
         "t": Text(), "i": Integer(), "n": Number(), "b": Boolean(), "at": Instant(), "l": Int64(), "y": Bytes(),
         "j": Json(), "many": List(of=Integer()),
     }  # fmt: skip

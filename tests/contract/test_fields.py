@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hinterland.contract.fields import (
-    AnyField,
     Boolean,
     Bytes,
+    Field,
     Instant,
     Int64,
     Integer,
@@ -21,11 +21,11 @@ from hinterland.contract.fields import (
     List,
     Number,
     Text,
-    checker,
-    from_text,
 )
+from hinterland.contract.kinds.field import field_of, register
+from hinterland.contract.records import Collection
 
-FIELDS: list[AnyField] = [
+FIELDS: list[Field] = [
     Text(), Text(min_length=2, max_length=5), Text(format="email"), Text(format="url"), Text(choices=("a", "b")),
     Text(pattern="[a-c]+"), Integer(), Integer(minimum=-3, maximum=3), Number(), Number(minimum=-1.5),
     Number(maximum=2), Number(minimum=0, maximum=1), Boolean(), Instant(), Int64(), Bytes(), Bytes(max_length=3),
@@ -41,9 +41,9 @@ VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=5) | st.di
 
 
 @given(st.sampled_from(FIELDS), VALUES)
-def test_checked_again(field: AnyField, value: Any) -> None:
+def test_checked_again(field: Field, value: Any) -> None:
     """A checked value checked again is the same; what is refused is refused with a text for people, never a crash."""
-    check = checker(field)
+    check = field.checker()
     try:
         stored = check(value)
     except ValueError as error:
@@ -54,10 +54,10 @@ def test_checked_again(field: AnyField, value: Any) -> None:
 
 
 @given(st.sampled_from([field for field in FIELDS if not isinstance(field, Json)]), VALUES)
-def test_stored_values_are_json(field: AnyField, value: Any) -> None:
+def test_stored_values_are_json(field: Field, value: Any) -> None:
     """What a check lets through is JSON that comes back as it was."""
     try:
-        stored = checker(field)(value)
+        stored = field.checker()(value)
     except ValueError:
         return
     if not isinstance(stored, str) or stored.isprintable():
@@ -88,9 +88,9 @@ def test_stored_values_are_json(field: AnyField, value: Any) -> None:
         (List(of=Instant()), ["2026-01-02T03:04:05Z"], ["2026-01-02T03:04:05.000000Z"]),
     ],
 )
-def test_accepted(field: AnyField, value: Any, stored: Any) -> None:
+def test_accepted(field: Field, value: Any, stored: Any) -> None:
     """What is understood is kept in the store's form."""
-    assert repr(checker(field)(value)) == repr(stored)
+    assert repr(field.checker()(value)) == repr(stored)
 
 
 @pytest.mark.parametrize(
@@ -135,23 +135,25 @@ def test_accepted(field: AnyField, value: Any, stored: Any) -> None:
         (List(), [None], "item 0: must be text"),
     ],
 )
-def test_refused(field: AnyField, value: Any, message: str) -> None:
+def test_refused(field: Field, value: Any, message: str) -> None:
     """What is refused is refused with what is asked for."""
     with pytest.raises(ValueError, match=message):
-        checker(field)(value)
+        field.checker()(value)
 
 
 @pytest.mark.parametrize("field", FIELDS, ids=str)
-def test_fields_travel(field: AnyField) -> None:
+def test_fields_travel(field: Field) -> None:
     """A declaration comes back from JSON as it was, with its kind as the tag."""
     data = msgspec.json.encode(field)
-    assert msgspec.json.decode(data, type=AnyField) == field
+    assert field_of(msgspec.json.decode(data)) == field
     assert msgspec.json.decode(data)["kind"] == type(field).__name__.lower()
 
 
 def test_every_kind_is_tested() -> None:
     """No kind of field is left out above."""
-    assert {type(field) for field in FIELDS} == set(get_args(AnyField))
+    assert {type(field) for field in FIELDS} == {
+        kind for kind in Field.__subclasses__() if kind.__module__.startswith("hinterland.")
+    }
 
 
 @pytest.mark.parametrize(
@@ -162,21 +164,39 @@ def test_every_kind_is_tested() -> None:
         (List(), '["a"]', ["a"]),
     ],
 )  # fmt: skip
-def test_from_text(field: AnyField, text: str, value: Any) -> None:
+def test_from_text(field: Field, text: str, value: Any) -> None:
     """Where only texts can be said, a text stands for the field's kind of value."""
-    assert from_text(field, text) == value
+    assert field.from_text(text) == value
 
 
 @pytest.mark.parametrize("text", ["x", "", "1e", "1_000", "٣", "0x10", "nan", "inf", "9" * 5_000, "1.5.2"])
 @pytest.mark.parametrize("field", [Integer(), Number()])
-def test_from_a_text_that_is_no_number(field: AnyField, text: str) -> None:
+def test_from_a_text_that_is_no_number(field: Field, text: str) -> None:
     """A text that is no number is refused in the field's own words, however Python would read it."""
     with pytest.raises(ValueError, match=r"^must be "):
-        checker(field)(from_text(field, text))
+        field.checker()(field.from_text(text))
 
 
 @pytest.mark.parametrize(("field", "text"), [(Json(), "{"), (List(), "a,b")])
-def test_from_a_text_that_is_no_json(field: AnyField, text: str) -> None:
+def test_from_a_text_that_is_no_json(field: Field, text: str) -> None:
     """A text that is not JSON where JSON is meant is a ValueError."""
     with pytest.raises(ValueError, match=r".+"):
-        from_text(field, text)
+        field.from_text(text)
+
+
+def test_kinds_are_registered() -> None:
+    """A field's kind has a tag of its own, and a stored field of a kind that nobody registered is refused by name."""
+
+    class Shade(Text, frozen=True, kw_only=True, tag="shade"):
+        """A kind that is not registered."""
+
+    with pytest.raises(TypeError, match="the kind Shade is not registered; decorate its class with @register"):
+        Collection(name="a", fields={"x": Shade()})
+    with pytest.raises(ValueError, match="unknown field kind 'shade'; import the module that registers it"):
+        field_of({"kind": "shade"})
+
+    class Note(Text, frozen=True, kw_only=True, tag="text"):
+        """A kind with the tag of another."""
+
+    with pytest.raises(ValueError, match=r"the tag 'text' is already used by hinterland\.contract\.kinds\.text\.Text"):
+        register(Note)

@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hinterland.contract.identity import SIGNED_OUT, IdMaker, Principal, first_id, is_record_id, is_temporary, new_id
+from hinterland.contract.identity import (
+    ID_PATTERN,
+    MAX_ID_BYTES,
+    SIGNED_OUT,
+    IdMaker,
+    Principal,
+    first_id,
+    is_device_id,
+    is_record_id,
+    is_temporary,
+    new_id,
+)
 
 TIMES = st.floats(0, 2**50 / 1000 - 1)
 
@@ -65,20 +76,42 @@ def test_ids_that_no_maker_makes(id: str) -> None:
     assert not IdMaker.is_own(id)
 
 
-@pytest.mark.parametrize("value", ["a", "A-z_09", "x" * 64, "-", "0"])
+IDS = ["a", "A-z_09", "x" * 128, "-", "0", "é" * 64, "😀" * 32, "a b", " ", 'a"b', "a\\b", "user:1", "a%2Fb", "...",
+       ".a", "_a", "a~", "١", "a\u2028b", "?#&=+", "a@example.org", "admin:1"]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", IDS)
 def test_record_ids(value: str) -> None:
-    """1 to 64 of A–Z a–z 0–9 _ - are an id; with ~ before it, a stand-in."""
+    """A text of 1 to 128 bytes is an id; with ~ before it, a stand-in."""
     assert is_record_id(value)
     assert is_temporary("~" + value)
     assert not is_temporary(value)
 
 
-@pytest.mark.parametrize("value", ["", "x" * 65, "a/b", "é", "a b", "a\n", "~a", "..", "١", None, 1, 1.5, ["a"], b"a"])
+@pytest.mark.parametrize(
+    "value",
+    ["", "x" * 129, "é" * 65, "a/b", "/", "a\n", "a\0", "a\x7f", "a\x85", "~a", "~", "..", ".", "__a", "__", "\ud800",
+     None, 1, 1.5, ["a"], b"a"],
+)  # fmt: skip
 def test_no_record_ids(value: object) -> None:
-    """Anything else is no id, and with ~ before it no stand-in."""
+    """Anything else is not an id, and with ~ before it not a stand-in."""
     assert not is_record_id(value)
     assert not is_temporary(value) or value == "~a"
-    assert not is_temporary(f"~{value}") or value in (None, 1)
+    assert not isinstance(value, str) or not is_temporary(f"~{value}")
+
+
+@given(st.text(max_size=140))
+def test_any_text(value: str) -> None:
+    """What is an id is what its hint and its pattern say."""
+    pattern = ID_PATTERN.removesuffix("$") + r"\Z"  # in ECMA-262, $ is the end, also of what ends with a newline
+    is_possible = re.search(pattern, value) is not None and len(value.encode()) <= MAX_ID_BYTES
+    assert is_record_id(value) == is_possible
+
+
+@pytest.mark.parametrize(("value", "is_one"), [("a-B_1", True), ("x" * 64, True), ("x" * 65, False), ("a b", False)])
+def test_devices(value: str, is_one: bool) -> None:
+    """A device's name is made by its client: letters, digits, _ and -."""
+    assert is_device_id(value) is is_one
 
 
 def test_principals() -> None:

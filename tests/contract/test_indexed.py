@@ -7,11 +7,11 @@ from base64 import b64encode
 import pytest
 
 from hinterland.contract.errors import Refusal
-from hinterland.contract.fields import AnyField, Bytes, Instant, Integer, Json, List, Text
+from hinterland.contract.fields import Bytes, Field, Instant, Integer, Json, List, Text
 from hinterland.contract.indexed import INDEXED_BYTES, limits
 from hinterland.contract.records import Collection, CompiledCollection
 
-FIELDS: dict[str, AnyField] = {
+FIELDS: dict[str, Field] = {
     "one": Text(unique=True),
     "two": Text(index=True),
     "three": Text(),
@@ -52,8 +52,8 @@ def test_bytes_are_counted(count: int) -> None:
 
 def test_a_default_that_no_index_holds() -> None:
     """A default that is too long for an index of its field, its own or a group's, is refused by the field's name."""
-    alone: dict[str, AnyField] = {"x": Text(index=True, default="a" * 2_001)}
-    shared: dict[str, AnyField] = {"x": Text(default="a" * 1_001), "y": Text()}
+    alone: dict[str, Field] = {"x": Text(index=True, default="a" * 2_001)}
+    shared: dict[str, Field] = {"x": Text(default="a" * 1_001), "y": Text()}
     with pytest.raises(ValueError, match=r"^things\.x: its default must have at most 2,000 bytes, since it is indexed"):
         Collection(name="things", fields=alone)
     with pytest.raises(ValueError, match=r"^things\.x: its default must have at most 1,000 bytes, since it is indexed"):
@@ -62,7 +62,7 @@ def test_a_default_that_no_index_holds() -> None:
 
 def test_many_fields_in_a_group() -> None:
     """A group has 16 fields at most: more could exceed what an entry may have, and 32 columns on PostgreSQL."""
-    fields: dict[str, AnyField] = {f"f{n}": Instant() for n in range(17)}
+    fields: dict[str, Field] = {f"f{n}": Instant() for n in range(17)}
     Collection(name="things", fields=fields, indexes=(tuple(fields)[:16],))
     with pytest.raises(ValueError, match="names 17 fields; name at most 16"):
         Collection(name="things", fields=fields, indexes=(tuple(fields),))
@@ -79,7 +79,7 @@ def test_what_no_index_holds() -> None:
 def test_what_the_server_says_in_an_index() -> None:
     """Times and revision may be in a group of an index, or alone; another field alone says so itself, and the id and
     unknown names are refused."""
-    fields: dict[str, AnyField] = {"x": Text()}
+    fields: dict[str, Field] = {"x": Text()}
     groups = (("created_at",), ("x", "updated_at"), ("revision", "x"))
     assert limits(fields, Collection(name="things", fields=fields, indexes=groups).indexes) == {"x": 2_000}
     for group, message in (("x",), "index=True"), (("x", "id"), "can be indexed"), (("parent",), "two or more"):

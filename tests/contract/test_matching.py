@@ -46,14 +46,25 @@ def test_too_many_sort_keys() -> None:
         sort_keys(["text"] * (MAX_SORT + 1))
 
 
-@pytest.mark.parametrize("name", ["tags", "any", "raw", "nothing", "-nothing", "--text", "", "x" * 1000])
+@pytest.mark.parametrize("name", ["tags", "any", "raw", "nothing", "-nothing", "", "x" * 1000])
 def test_what_can_not_be_sorted_by(name: str) -> None:
     """Lists, JSON and bytes have no order, and what is no field has none; the refusal says what has."""
     check_sort(THINGS, ["-text", "count", "id", "created_at"])
-    with pytest.raises(Refusal, match=r"things can't be sorted by .*; it can by text, count") as refused:
+    with pytest.raises(Refusal, match=r"(can't sort by|unknown sort field) .*; allowed: text, count") as refused:
         check_sort(THINGS, ["text", name])
     assert refused.value.code == "invalid_query"
     assert len(refused.value.message) < 300
+
+
+@pytest.mark.parametrize("name", ["Count", "cuont", "-cuont", "--count"])
+def test_a_name_that_was_mistyped(name: str) -> None:
+    """An unknown name is refused with what there is, the most similar first, in a sort and as a parameter."""
+    with pytest.raises(Refusal, match=r"unknown sort field '.*'; allowed: count, text"):
+        check_sort(THINGS, [name])
+    with pytest.raises(Refusal, match=r"unknown parameter '.*'; allowed: count, text"):
+        wanted(THINGS, name, "1")
+    with pytest.raises(Refusal, match="allowed: limit, "):
+        wanted(THINGS, "limti", "1")
 
 
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
@@ -107,9 +118,9 @@ def test_wanted_values(name: str, value: Any, held: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("nothing", "x", "'nothing' is not a field of things; it has text"),
+        ("nothing", "x", "unknown parameter 'nothing'; allowed: text"),
         ("count", "x", "count: must be a whole number"),
-        ("tags", "x", "tags: can't be compared for equality: use filter"),
+        ("tags", "x", "tags: can't be compared for equality; use filter"),
         ("id", "x", "id: must be a whole number"),
         ("revision", "x", "revision: must be a whole number"),
         ("created_at", "banana", "created_at: use an instant such as"),

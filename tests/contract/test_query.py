@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hinterland.contract.errors import Refusal
-from hinterland.contract.query import DEFAULT_LIMIT, MAX_LIMIT, Query, parameters, parse
+from hinterland.contract.query import DEFAULT_LIMIT, MAX_LIMIT, RESERVED, WORDS, Query, parameters, parse
 
-WORDS = {"page", "limit", "cursor", "filter", "sort", "total"}
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
-NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,20}", fullmatch=True)
+NAMES = st.from_regex(r"[A-Za-z][A-Za-z0-9_]{0,20}", fullmatch=True)
+ANY_NAMES = st.sampled_from([*WORDS, *RESERVED, "where.", "where.page"])
 QUERIES = st.builds(
     Query,
     page=st.none() | st.integers(1, 1_000_000),
@@ -22,7 +22,7 @@ QUERIES = st.builds(
     filter=TEXTS,
     sort=st.lists(st.builds(str.__add__, st.sampled_from(["", "-"]), NAMES), max_size=4).map(tuple),
     total=st.booleans(),
-    equals=st.dictionaries(NAMES.filter(lambda name: name not in WORDS), TEXTS, max_size=4),
+    equals=st.dictionaries(NAMES | st.sampled_from(sorted(RESERVED)), TEXTS, max_size=4),
 )
 
 
@@ -33,7 +33,7 @@ def test_round_trip(query: Query) -> None:
     assert parse(parse_qsl(urlencode(parameters(query)), keep_blank_values=True, strict_parsing=False)) == query
 
 
-@given(st.lists(st.tuples(st.sampled_from(sorted(WORDS)) | TEXTS, TEXTS | st.integers().map(str))))
+@given(st.lists(st.tuples(ANY_NAMES | TEXTS, TEXTS | st.integers().map(str))))
 def test_any_parameters(pairs: list[tuple[str, str]]) -> None:
     """Whatever is asked is a query or the refusal `invalid_query`."""
     try:
@@ -66,6 +66,11 @@ def test_nothing_asked() -> None:
         ([("limit", "1001")], "limit must be a whole number from 1 to 1000"),
         ([("limit", "ten")], "whole number"),
         ([("total", "yes")], "total must be true or false"),
+        ([("title", "a"), ("where.title", "a")], "where.title appears twice"),
+        (
+            [("expand", "author")],
+            "'expand' is reserved; to compare a field of that name, send where.expand",
+        ),
         ([("title", "a\0")], "NUL"),
         ([("a\0", "b")], "NUL"),
     ],
@@ -84,3 +89,12 @@ def test_forms() -> None:
     assert [parse([("total", text)]).total for text in ("true", "1", "false", "0")] == [True, True, False, False]
     typed = Query(equals={"done": True, "open": False, "rank": 3, "price": 2.5})
     assert parameters(typed) == [("done", "true"), ("open", "false"), ("rank", "3"), ("price", "2.5")]
+
+
+@pytest.mark.parametrize("name", sorted(RESERVED))
+def test_fields_named_like_a_word_of_queries(name: str) -> None:
+    """A field of any name is compared with `where.`, which may stand before every other name too."""
+    asked = Query(equals={name: "5", "title": "a"}, limit=3)
+    assert parse([(f"where.{name}", "5"), ("where.title", "a"), ("limit", "3")]) == asked
+    assert (f"where.{name}", "5") in parameters(asked)
+    assert ("title", "a") in parameters(asked)

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hinterland.contract.errors import Refusal
-from hinterland.contract.fields import AnyField, Boolean, Instant, Integer, Json, List, Number, Text
-from hinterland.contract.records import EVERYBODY, META, Collection, CompiledCollection, Rules, users
+from hinterland.contract.fields import Boolean, Field, Instant, Integer, Json, List, Number, Text
+from hinterland.contract.records import EVERYBODY, META, Collection, CompiledCollection, Rules, read_collection, users
 
 POSTS = Collection(
     name="posts",
@@ -159,11 +159,29 @@ def test_names_of_collections(name: str) -> None:
         Collection(name=name, fields={})
 
 
-@pytest.mark.parametrize("name", [*META, "", "Title", "1a", "_a", "a-b", "a" * 64, "a\n", "xmin", "ctid", "tableoid"])
+@pytest.mark.parametrize("name", ["createdAt", "Name", "firstName", "A", "a1_B", "a" * 63, "limit", "where", "order"])
 def test_names_of_fields(name: str) -> None:
-    """A field can't be called as a record's own values, nor as a column that a database keeps for itself."""
-    with pytest.raises(ValueError, match="this name can't be used; reserved are id"):
-        Collection(name="posts", fields={name: Text()})
+    """A field's name has letters, digits and _, and may be a word of queries or of SQL."""
+    assert [*Collection(name="posts", fields={name: Text()}).fields] == [name]
+
+
+@pytest.mark.parametrize(
+    ("name", "cause"),
+    [
+        *((name, "every record has id, created_at, updated_at, revision, parent of the server's") for name in META),
+        ("_a", "names that start with _ are the server's"),
+        *((name, "field names use letters a–z, A–Z, digits and _") for name in ("", "1a", "a-b", "größe", "a\n")),
+        ("a" * 64, "field names have at most 63 characters"),
+        *((name, f"PostgreSQL has a column {name} of its own") for name in ("xmin", "ctid", "tableoid")),
+        *((name, "differs from id by case only, which SQLite ignores") for name in ("ID", "Id")),
+        ("Title", "differs from title by case only"),
+    ],
+)
+def test_names_that_no_field_has(name: str, cause: str) -> None:
+    """A field can't be named as what every record has, nor as a database's column, nor as another but for the case; the
+    refusal says which of these it is."""
+    with pytest.raises(ValueError, match=rf"posts\.{name}: {cause}.*; rename the field"):
+        Collection(name="posts", fields={"title": Text(), name: Text()})
 
 
 @pytest.mark.parametrize(
@@ -171,13 +189,13 @@ def test_names_of_fields(name: str) -> None:
     [
         (Text(default=3), r"posts\.x: its default must be text"),
         (Integer(minimum=1, default=0), "its default must be between"),
-        (Text(pattern="("), "its pattern is no regular expression"),
+        (Text(pattern="("), "its pattern is not a regular expression"),
         (List(of=Integer(), default=[1, "2"]), "its default item 1"),
         (Text(merge="counter"), r"posts\.x: merge='counter' can't be used on this kind of field"),
         (Integer(merge="set"), "merge='set' can't be used"),
     ],
 )
-def test_declarations(field: AnyField, message: str) -> None:
+def test_declarations(field: Field, message: str) -> None:
     """A declaration that contradicts itself is refused where it is made, by its place."""
     with pytest.raises(ValueError, match=message):
         Collection(name="posts", fields={"x": field})
@@ -201,8 +219,9 @@ def test_the_default_is_deny() -> None:
 
 def test_declarations_travel() -> None:
     """A collection comes back from JSON as it was."""
-    declared = Collection(name="a", fields={"x": Json(), "y": List(of=Instant())}, rules=EVERYBODY, parent="posts")
-    assert msgspec.json.decode(msgspec.json.encode(declared), type=Collection) == declared
+    fields: dict[str, Field] = {"x": Json(), "y": List(of=Instant()), "a": Text(), "b": Integer()}
+    declared = Collection(name="a", fields=fields, rules=EVERYBODY, parent="posts", indexes=(("a", "b"),))
+    assert read_collection(msgspec.json.encode(declared)) == declared
 
 
 @pytest.mark.parametrize("attribute", [{"merge": "latest"}, {"required": "yes"}, {"max_length": "3"}])

@@ -4,13 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hinterland.contract.changes import Write
-from hinterland.contract.fields import AnyField, Bytes, Integer, Json, List, Text
+from hinterland.contract.fields import Bytes, Field, Integer, Json, List, Text
 from hinterland.contract.temporary import Place, StandIns, candidates, created, is_stand_in, references
 
 PLAIN = "0" * 10 + "x" * 16
 ONE, TWO = "~" + PLAIN, "~" + "2" * 26
 KNOWN = StandIns([(Place("a", "", ONE), 1), (Place("a", "", "x"), 2), (Place("b", "a/2", "x"), 3)])
-FIELDS: dict[str, AnyField] = {
+FIELDS: dict[str, Field] = {
     "text": Text(), "texts": List(), "bytes": Bytes(), "number": Integer(), "numbers": List(of=Integer()),
     "json": Json(),
 }  # fmt: skip

@@ -63,6 +63,7 @@ def _is_in_force(token: str) -> bool:
 
 schemathesis.auth(refresh_interval=None)(Caller)
 schemathesis.openapi.format("cel", st.sampled_from(_FILTERS))
+schemathesis.openapi.format("record-id", st.text('aé😀 .:-_"', min_size=1, max_size=32))
 schemathesis.openapi.format("cursor", st.just(""))  # any other is the server's to give
 
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
 from hinterland.contract.events import Commit
-from hinterland.contract.fields import AnyField, Boolean, Integer, List, Text
+from hinterland.contract.fields import Boolean, Field, Integer, List, Text
 from hinterland.contract.identity import SIGNED_OUT, Principal, RecordId
 from hinterland.contract.query import Query
 from hinterland.contract.records import Collection, Rules
@@ -82,7 +82,7 @@ STEPS = st.lists(st.one_of(st.lists(ACTS, min_size=1, max_size=3), st.sampled_fr
 
 def collection(rule: str, private: str) -> Collection:
     """A collection of its own for each example, so that the database is made once."""
-    fields: dict[str, AnyField] = {
+    fields: dict[str, Field] = {
         "title": Text(),
         "owner": Text(),
         "n": Integer(),

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
-from hinterland.contract.fields import AnyField, Boolean, Integer, List, Text
+from hinterland.contract.fields import Boolean, Field, Integer, List, Text
 from hinterland.contract.identity import Principal
 from hinterland.contract.query import Query
 from hinterland.contract.records import Collection, Rules
@@ -42,7 +42,7 @@ _numbers = itertools.count()
 
 def collection(update: str = TAKING) -> Collection:
     """A collection of its own for each example, so that the database is made once."""
-    fields: dict[str, AnyField] = {
+    fields: dict[str, Field] = {
         "owner": Text(),
         "open": Boolean(),
         "text": Text(max_length=3),

@@ -151,7 +151,7 @@ def segment(name: str, value: object) -> str:
     """A value as one segment of a path; a collection's may be the path of a nested one. Raises ValidationFailed for a
     collection that is none, ValueError for what would change the path."""
     if name == "collection":
-        return checked_collection(str(value))
+        return "/".join(quote(part, safe="~") for part in checked_collection(str(value)).split("/"))
     if str(value) in ("", ".", ".."):
         raise ValueError(f"{value!r} can't be the {name} in a path")
     return quote(str(value), safe="~")

@@ -87,7 +87,8 @@ class Repository(Protocol[T]):
     ) -> Page[T]:
         """A page of the records for which the CEL expression `filter` over `record` is true.
 
-        `equals` are fields and the values that they must have, None for no value. `sort` names fields, `-` before one
+        `equals` are fields and the values that they must have, None for no value; those of a field named like another
+        parameter are in `where`: `where={"limit": 5}`. `sort` names fields, `-` before one
         for descending; equal ones follow by id. `page` counts from 1, `limit` is at most 1,000. `cursor` is the `next`
         of the page before, and goes without `page`. Raises BadRequest for what can't be asked, InvalidCursor.
 
@@ -134,6 +135,9 @@ def asked(
     equals: Mapping[str, Any],
 ) -> Query:
     """A repository's question in the contract's words. A query string has no null: the filter asks for that."""
+    where = equals.get("where")
+    if isinstance(where, Mapping):
+        equals = {**{name: value for name, value in equals.items() if name != "where"}, **where}
     missing = [f"record.{name} == null" for name, value in equals.items() if value is None]
     return Query(
         page=page if page != 1 else None,

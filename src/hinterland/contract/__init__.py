@@ -9,9 +9,9 @@ from hinterland.kit.lazy_face import offer
 if TYPE_CHECKING:
     from hinterland.contract.changes import Write as Write
     from hinterland.contract.errors import Refusal as Refusal
-    from hinterland.contract.fields import AnyField as AnyField
     from hinterland.contract.fields import Boolean as Boolean
     from hinterland.contract.fields import Bytes as Bytes
+    from hinterland.contract.fields import Field as Field
     from hinterland.contract.fields import Instant as Instant
     from hinterland.contract.fields import Int64 as Int64
     from hinterland.contract.fields import Integer as Integer
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hinterland.contract.fields import List as List
     from hinterland.contract.fields import Number as Number
     from hinterland.contract.fields import Text as Text
+    from hinterland.contract.fields import register as register
     from hinterland.contract.identity import RecordId as RecordId
     from hinterland.contract.operations import Operation as Operation
     from hinterland.contract.records import EVERYBODY as EVERYBODY
@@ -37,9 +38,9 @@ else:  # the type checker knows the names above and no others
             "hinterland.contract.changes": ("Write",),
             "hinterland.contract.errors": ("Refusal",),
             "hinterland.contract.fields": (
-                "AnyField",
                 "Boolean",
                 "Bytes",
+                "Field",
                 "Instant",
                 "Int64",
                 "Integer",
@@ -47,6 +48,7 @@ else:  # the type checker knows the names above and no others
                 "List",
                 "Number",
                 "Text",
+                "register",
             ),
             "hinterland.contract.identity": ("RecordId",),
             "hinterland.contract.operations": ("Operation",),

@@ -15,8 +15,9 @@ from typing import Any, Literal
 import msgspec
 
 from hinterland.contract.errors import Refusal, invalid
-from hinterland.contract.fields import Instant, Int64, Integer, Json, List, Merge, Number
 from hinterland.contract.identity import ID_HINT, RecordId, is_record_id, is_temporary
+from hinterland.contract.kinds.field import Merge
+from hinterland.contract.kinds.list import add, remove
 from hinterland.contract.patches import standing
 from hinterland.contract.records import CompiledCollection, Document
 from hinterland.contract.values import is_same, parse_int64
@@ -115,36 +116,12 @@ def resolve(shape: CompiledCollection, document: Mapping[str, Any], body: Mappin
 
 
 def _transform(shape: CompiledCollection, name: str, old: Any, word: str, operand: Any, now: str) -> Any:
+    transform = shape.transforms.get(name, {}).get(word)
+    if transform is not None:
+        return transform.apply(old, operand, now)
     field = shape.collection.fields.get(name)
-    if word == "$increment" and isinstance(field, Integer | Number | Int64):
-        return _increment(old, operand, is_text=isinstance(field, Int64))
-    if word in ("$add", "$remove") and isinstance(field, List):
-        items = shape.check(name, operand)  # in the store's form, since they are compared with what is stored
-        return add(old or [], items) if word == "$add" else remove(old or [], items)
-    if word == "$now" and isinstance(field, Instant):
-        return now
-    hint = f"; for a key of your own send ${word}" if isinstance(field, Json) else ""
+    hint = f"; for a key of your own send ${word}" if field is not None and field.merges_members else ""
     raise ValueError(f"{word} can't be used on this field{hint}")
-
-
-def _increment(old: Any, operand: Any, *, is_text: bool) -> Any:
-    if is_text and type(operand) in (int, str):
-        return str(int(old or 0) + int(parse_int64(str(operand))))
-    if is_text or type(operand) not in (int, float):
-        raise ValueError("$increment takes a whole number" if is_text else "$increment takes a number")
-    return (old or 0) + operand
-
-
-def add(old: list[Any], items: list[Any]) -> list[Any]:
-    """`old` and those `items` that it lacks, in order."""
-    result = list(old)
-    result.extend(item for item in items if item not in result)
-    return result
-
-
-def remove(old: list[Any], items: list[Any]) -> list[Any]:
-    """`old` without `items`."""
-    return [item for item in old if item not in items]
 
 
 def apply(

@@ -2,38 +2,16 @@
 
 from __future__ import annotations
 
-from hinterland.contract.fields import AnyField, Boolean, Bytes, Instant, Int64, Integer, Json, List, Number, Text
 from hinterland.contract.records import Collection
-from hinterland.kit.cel.types import (
-    BOOL,
-    BYTES,
-    DOUBLE,
-    DYN,
-    INT,
-    INT64,
-    STRING,
-    TIMESTAMP,
-    ListType,
-    ObjectType,
-    Type,
-)  # fmt: skip
+from hinterland.kit.cel.types import INT, STRING, TIMESTAMP, ListType, ObjectType, Type
 
 Types = dict[str, Type]
 META_TYPES: Types = {"created_at": TIMESTAMP, "updated_at": TIMESTAMP, "revision": INT, "parent": STRING}  # but the id
-_OF_FIELD: dict[type[AnyField], Type] = {
-    Text: STRING, Integer: INT, Number: DOUBLE, Boolean: BOOL, Instant: TIMESTAMP, Int64: INT64, Bytes: BYTES,
-    Json: DYN,
-}  # fmt: skip
-
-
-def field_type(field: AnyField) -> Type:
-    """The type of a declared field."""
-    return ListType(_OF_FIELD[type(field.of)]) if isinstance(field, List) else _OF_FIELD[type(field)]
 
 
 def record_fields(collection: Collection) -> Types:
     """The types of a record's fields, the declared ones and those that every record has."""
-    own = {name: field_type(field) for name, field in collection.fields.items()}
+    own = {name: field.type for name, field in collection.fields.items()}
     return {"id": INT if collection.ids == "integer" else STRING, **META_TYPES, **own}
 
 

@@ -9,8 +9,13 @@ import re
 import msgspec
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: sorts as its bits do
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-ID_HINT = "must be 1 to 64 of A–Z a–z 0–9 _ -"
+MAX_ID_BYTES = 128
+ID_PATTERN = r"^(?!~|__|\.{1,2}$)[^/\u0000-\u001f\u007f-\u009f]+$"
+"""What an id has and begins with (a regular expression of JSON Schema); its length is counted in bytes."""
+ID_HINT = f"must have 1 to {MAX_ID_BYTES} bytes of UTF-8 without / and control characters, and not begin with ~ or __"
+_ID = re.compile(r"(?!~|__|\.{1,2}\Z)[^/\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,128}")
+_DEVICE = re.compile(r"[A-Za-z0-9_-]{1,64}")
+DEVICE_HINT = "must be 1 to 64 of A–Z a–z 0–9 _ -"
 TEMPORARY_PREFIX = "~"
 
 RecordId = str | int
@@ -74,8 +79,19 @@ def is_made_id(value: str) -> bool:
 
 
 def is_record_id(value: object) -> bool:
-    """Whether `value` may be a string id: 1 to 64 of A–Z a–z 0–9 _ -."""
-    return isinstance(value, str) and _ID.fullmatch(value) is not None
+    """Whether `value` may be a string id: 1 to 128 bytes of UTF-8.
+
+    `/` separates the segments of paths; `~` begins stand-ins; `__` is kept for the server; `.` and `..` would be
+    resolved in URLs (RFC 3986 §5.2.4); control characters have no place in paths and logs.
+    """
+    if not isinstance(value, str) or _ID.fullmatch(value) is None:
+        return False
+    return value.isascii() or len(value.encode()) <= MAX_ID_BYTES
+
+
+def is_device_id(value: str) -> bool:
+    """Whether `value` may name a device."""
+    return _DEVICE.fullmatch(value) is not None
 
 
 def is_temporary(value: object) -> bool:

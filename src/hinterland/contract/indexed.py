@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from hinterland.contract.fields import AnyField, Bytes, Check, Text
+from hinterland.contract.kinds.field import Check, Field
+from hinterland.kit.cel.types import BYTES, STRING
 
 INDEXED_BYTES = 2_000  # of the texts of an entry together
 GROUP_FIELDS = (
@@ -17,8 +18,8 @@ GROUP_FIELDS = (
 )
 
 
-def limits(fields: Mapping[str, AnyField], groups: Iterable[tuple[str, ...]]) -> dict[str, int]:
-    """The bytes that a value of each indexed Text or Bytes field may have; a group's fields share them evenly."""
+def limits(fields: Mapping[str, Field], groups: Iterable[tuple[str, ...]]) -> dict[str, int]:
+    """The bytes that a value of each indexed field of texts or bytes may have; a group's fields share them evenly."""
     found = {name: INDEXED_BYTES for name, field in fields.items() if _is_long(field) and (field.unique or field.index)}
     for group in groups:
         texts = [name for name in group if name in fields and _is_long(fields[name])]
@@ -27,18 +28,18 @@ def limits(fields: Mapping[str, AnyField], groups: Iterable[tuple[str, ...]]) ->
     return found
 
 
-def own_limit(field: AnyField, limit: int) -> int:
-    """`limit` in bytes of the value itself: those of Bytes are kept as base64, four for three."""
-    return limit * 3 // 4 if isinstance(field, Bytes) else limit
+def own_limit(field: Field, limit: int) -> int:
+    """`limit` in bytes of the value itself: bytes are kept as base64, four for three."""
+    return limit * 3 // 4 if field.type is BYTES else limit
 
 
-def bounded(field: AnyField, check: Check, limit: int) -> Check:
-    """`check` of a Text or Bytes field, and then that what is kept of its value has at most `limit` bytes."""
+def bounded(field: Field, check: Check, limit: int) -> Check:
+    """`check` of a field of texts or bytes, and then that what is kept of its value has at most `limit` bytes."""
 
     def checked(value: Any) -> Any:
         text = check(value)
         if len(text) * 4 > limit and (size := len(text.encode())) > limit:
-            has = size * 3 // 4 - text.count("=") if isinstance(field, Bytes) else size
+            has = size * 3 // 4 - text.count("=") if field.type is BYTES else size
             most = own_limit(field, limit)
             raise ValueError(f"must have at most {most:,} bytes, since it is indexed; has {has:,}")
         return text
@@ -46,5 +47,5 @@ def bounded(field: AnyField, check: Check, limit: int) -> Check:
     return checked
 
 
-def _is_long(field: AnyField) -> bool:
-    return isinstance(field, Text | Bytes)
+def _is_long(field: Field) -> bool:
+    return field.type in (STRING, BYTES)

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 import msgspec
 
 from hinterland.contract.errors import Refusal
-from hinterland.contract.fields import Bytes, Json, List, checker, from_text
 from hinterland.contract.identity import ID_HINT, is_record_id
+from hinterland.contract.query import WORDS
 from hinterland.contract.records import META, Collection, Ids
 from hinterland.contract.values import parse_instant
+from hinterland.kit.closest_first import closest_first
 
 MAX_SORT = 16  # fields that a list is sorted by
 _place = msgspec.json.Decoder(list[bool | int | float | str | None])
@@ -42,7 +43,7 @@ def sort_keys(sort: Sequence[str]) -> list[SortKey]:
 def sortable_names(collection: Collection) -> list[str]:
     """What the collection can be sorted by."""
     fields = collection.fields.items()
-    return [*(name for name, field in fields if not isinstance(field, List | Json | Bytes)), *META]
+    return [*(name for name, field in fields if field.is_sortable), *META]
 
 
 def check_sort(collection: Collection, sort: Sequence[str]) -> None:
@@ -50,8 +51,10 @@ def check_sort(collection: Collection, sort: Sequence[str]) -> None:
     sortable = sortable_names(collection)
     unknown = next((name for name in (name.removeprefix("-") for name in sort) if name not in sortable), None)
     if unknown is not None:
-        message = f"{collection.name} can't be sorted by {unknown[:64]!r}; it can by {', '.join(sortable)}"
-        raise Refusal("invalid_query", message)
+        known = ", ".join(closest_first(unknown, sortable))
+        field = collection.fields.get(unknown)
+        problem = f"unknown sort field {unknown[:64]!r}" if field is None else f"can't sort by {unknown}, {field.name}"
+        raise Refusal("invalid_query", f"{problem}; allowed: {known}")
 
 
 def write_place(question: str, values: Sequence[Any]) -> str:
@@ -82,8 +85,8 @@ def foreign_place() -> Refusal:
 def wanted(collection: Collection, name: str, value: Any) -> Any:
     """The value, in the record's form, that `name=value` asks for with a text or a value. Raises `invalid_query`."""
     if name not in META and name not in collection.fields:
-        known = ", ".join(collection.fields)
-        raise Refusal("invalid_query", f"{name[:64]!r} is not a field of {collection.name}; it has {known}")
+        known = ", ".join(closest_first(name, (*collection.fields, *META, *WORDS)))
+        raise Refusal("invalid_query", f"unknown parameter {name[:64]!r}; allowed: {known}")
     try:
         return meta_value(name, value, collection.ids) if name in META else _field(collection, name, value)
     except ValueError as error:
@@ -106,6 +109,6 @@ def meta_value(name: str, value: Any, ids: Ids) -> Any:
 
 def _field(collection: Collection, name: str, value: Any) -> Any:
     field = collection.fields[name]
-    if isinstance(field, List | Json | Bytes):
-        raise ValueError("can't be compared for equality: use filter")
-    return checker(field)(from_text(field, value) if isinstance(value, str) else value)
+    if not field.is_sortable:
+        raise ValueError("can't be compared for equality; use filter")
+    return field.checker()(field.from_text(value) if isinstance(value, str) else value)

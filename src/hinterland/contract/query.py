@@ -1,7 +1,8 @@
 """A question to a collection: which records, in which order, how many, from where.
 
 On the wire it is the query string of a list: `page`, `limit`, `cursor`, `filter` (CEL over `record`), `sort`
-(`-created_at,name`), `total` (`true` counts), and any `field=value` for equality.
+(`-created_at,name`), `total` (`true` counts), and `field=value` for equality. Every word of `RESERVED` belongs to
+queries, now or later; a field of such a name, as any other, is asked for with `where.field=value`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from hinterland.contract.errors import Refusal
 
 MAX_LIMIT = 1_000
 DEFAULT_LIMIT = 20
-_WORDS = frozenset({"page", "limit", "cursor", "filter", "sort", "total"})
+WORDS = ("page", "limit", "cursor", "filter", "sort", "total")
+RESERVED = frozenset({*WORDS, "at", "count", "distinct", "expand", "fields", "group", "include", "search", "where"})
+_WHERE = "where."
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -37,11 +40,11 @@ def parse(parameters: Iterable[tuple[str, str]]) -> Query:
     equals: dict[str, Any] = {}
     for name, value in parameters:
         if "\0" in name or "\0" in value:
-            raise Refusal("invalid_query", "a parameter holds the character NUL")
-        target = words if name in _WORDS else equals
-        if name in target:
-            raise Refusal("invalid_query", f"the parameter {name} appears twice")
-        target[name] = value
+            raise Refusal("invalid_query", "a parameter has the character NUL; remove it")
+        target, key = (words, name) if name in WORDS else (equals, _field_of(name))
+        if key in target:
+            raise Refusal("invalid_query", f"parameter {name[:64]} appears twice; send it once")
+        target[key] = value
     return Query(
         page=_number(words, "page", 1_000_000) if "page" in words else None,
         limit=_number(words, "limit", MAX_LIMIT) if "limit" in words else DEFAULT_LIMIT,
@@ -55,7 +58,7 @@ def parse(parameters: Iterable[tuple[str, str]]) -> Query:
 
 def parameters(query: Query) -> list[tuple[str, str]]:
     """The query string's pairs for `query`: the opposite of `parse`."""
-    pairs = [(name, _text(value)) for name, value in query.equals.items()]
+    pairs = [(_parameter_of(name), _text(value)) for name, value in query.equals.items()]
     if query.page is not None:
         pairs.append(("page", str(query.page)))
     if query.limit != DEFAULT_LIMIT:
@@ -66,6 +69,18 @@ def parameters(query: Query) -> list[tuple[str, str]]:
     if query.total:
         pairs.append(("total", "true"))
     return pairs
+
+
+def _field_of(name: str) -> str:
+    """The field that a parameter compares. Raises `invalid_query` for a reserved word."""
+    if name in RESERVED:
+        advice = f"to compare a field of that name, send {_WHERE}{name}=…"
+        raise Refusal("invalid_query", f"parameter {name!r} is reserved; {advice}")
+    return name.removeprefix(_WHERE)
+
+
+def _parameter_of(field: str) -> str:
+    return f"{_WHERE}{field}" if field in RESERVED or field.startswith(_WHERE) else field
 
 
 def _text(value: Any) -> str:

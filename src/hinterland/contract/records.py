@@ -14,9 +14,11 @@ import msgspec
 
 from hinterland.contract import indexed, values
 from hinterland.contract.errors import Refusal, invalid
-from hinterland.contract.fields import AnyField, Bytes, Check, Field, Int64, Integer, Json, List, Number, Text, checker
+from hinterland.contract.fields import Text
+from hinterland.contract.kinds.field import Check, Field, Transform, field_of, is_registered
 from hinterland.contract.patches import merge_patch
 from hinterland.kit import strict_json
+from hinterland.kit.closest_first import closest_first
 
 Document = dict[str, Any]
 Ids = Literal["string", "integer"]
@@ -27,8 +29,9 @@ SERVER_FIELDS = ("created_at", "updated_at", "revision")  # what the server says
 HEAD = ("id", *SERVER_FIELDS)  # what a record begins with on the wire
 META = (*HEAD, "parent")  # what expressions, lists and queries know besides the fields; no field is called so
 _POSTGRES_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})  # every table there has them
-_MERGED = {"counter": (Integer, Number, Int64), "set": (List,)}  # the kinds that these policies can merge
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_LONGEST_NAME = 63  # what PostgreSQL keeps of a column's name
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -58,7 +61,7 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     name: str
-    fields: dict[str, AnyField]
+    fields: dict[str, Field]
     rules: Rules = Rules()
     ids: Ids = "string"
     parent: str = ""
@@ -66,22 +69,59 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def __post_init__(self) -> None:
         if _NAME.fullmatch(self.name) is None:
-            raise ValueError(f"collection {self.name!r}: a name has a–z, 0–9 and _, and starts with a letter")
+            what = "collection names have up to 63 of a–z, 0–9 and _, and start with a letter"
+            raise ValueError(f"collection {self.name!r}: {what}; rename it")
         if self.name.startswith("sqlite_"):
-            raise ValueError(f"collection {self.name!r}: SQLite keeps names that start with sqlite_ for itself")
+            raise ValueError(f"collection {self.name!r}: names that start with sqlite_ are SQLite's own; rename it")
         if not isinstance(self.rules, Rules):
             raise TypeError(f"collection {self.name!r}: its rules must be Rules(...), not {self.rules!r}")
         for name, field in self.fields.items():
             if not isinstance(field, Field):
                 raise TypeError(f"{self.name}.{name}: a field must be Text(...) or another kind, not {field!r}")
-            if name in META or name in _POSTGRES_COLUMNS or _NAME.fullmatch(name) is None:
-                raise ValueError(f"{self.name}.{name}: this name can't be used; reserved are {', '.join(META)}")
+            if not is_registered(field):
+                where = f"{self.name}.{name}"
+                raise TypeError(f"{where}: the kind {field.name} is not registered; decorate its class with @register")
+            if problem := _name_problem(name):
+                raise ValueError(f"{self.name}.{name}: {problem}; rename the field")
             _check_declaration(f"{self.name}.{name}", field)
+        _check_case(self)
         for group in self.indexes:
             _check_index(self, group)
         for name, limit in indexed.limits(self.fields, self.indexes).items():
             field = self.fields[name]
-            _check_default(f"{self.name}.{name}", field, indexed.bounded(field, checker(field), limit))
+            _check_default(f"{self.name}.{name}", field, indexed.bounded(field, field.checker(), limit))
+
+
+def read_collection(text: str | bytes) -> Collection:
+    """The collection of a stored declaration. Raises ValueError for one with an unknown kind of field."""
+    stored = msgspec.json.decode(text)
+    fields = {name: field_of(field) for name, field in stored.pop("fields").items()}
+    groups = tuple(map(tuple, stored.pop("indexes", ())))
+    rest = msgspec.convert(stored | {"fields": {}}, Collection)
+    return msgspec.structs.replace(rest, fields=fields, indexes=groups)
+
+
+def _name_problem(name: str) -> str:
+    """Why no field can have this name; "" where one can."""
+    if name in META:
+        return f"every record has {', '.join(META)} of the server's"
+    if name.startswith("_"):
+        return "names that start with _ are the server's"
+    if _FIELD_NAME.fullmatch(name) is None:
+        return "field names use letters a–z, A–Z, digits and _, and start with a letter"
+    if len(name) > _LONGEST_NAME:
+        return f"field names have at most {_LONGEST_NAME} characters"
+    return f"PostgreSQL has a column {name} of its own in every table" if name in _POSTGRES_COLUMNS else ""
+
+
+def _check_case(collection: Collection) -> None:
+    """Raises ValueError where two columns differ by case only."""
+    seen = {"id": "id"}
+    for name in collection.fields:
+        other = seen.setdefault(name.lower(), name)
+        if other != name:
+            place = f"{collection.name}.{name}"
+            raise ValueError(f"{place}: differs from {other} by case only, which SQLite ignores; rename the field")
 
 
 def _check_index(collection: Collection, group: tuple[str, ...]) -> None:
@@ -93,29 +133,30 @@ def _check_index(collection: Collection, group: tuple[str, ...]) -> None:
         raise ValueError(f"{place} names {len(group)} fields; name at most {indexed.GROUP_FIELDS}")
     for name in group:
         field = collection.fields.get(name)
-        if name not in SERVER_FIELDS and (field is None or isinstance(field, List | Json | Bytes)):
-            raise ValueError(f"{place}: {name!r} is no field that can be indexed")
+        if name not in SERVER_FIELDS and (field is None or not field.is_sortable):
+            raise ValueError(f"{place}: {name!r} is not a field that can be indexed")
 
 
-def _check_declaration(place: str, field: AnyField) -> None:
+def _check_declaration(place: str, field: Field) -> None:
     try:
         msgspec.convert(msgspec.to_builtins(field), type(field))
     except msgspec.ValidationError as error:
         raise ValueError(f"{place}: {error}") from None
-    if not isinstance(field, _MERGED.get(field.merge, Field)):
-        raise ValueError(f"{place}: merge={field.merge!r} can't be used on this kind of field")
-    if (field.unique or field.index) and isinstance(field, List | Json):
+    if field.merge not in field.merges:
+        known = ", ".join(field.merges)
+        raise ValueError(f"{place}: merge={field.merge!r} can't be used on this kind of field; use one of {known}")
+    if (field.unique or field.index) and not field.is_indexable:
         raise ValueError(
             f"{place}: a {type(field).__name__} can't be unique or indexed; keep what is looked up in a field"
         )
     try:
-        check = checker(field)
+        check = field.checker()
     except re.error as error:
-        raise ValueError(f"{place}: its pattern is no regular expression: {error}") from None
+        raise ValueError(f"{place}: its pattern is not a regular expression: {error}") from None
     _check_default(place, field, check)
 
 
-def _check_default(place: str, field: AnyField, check: Check) -> None:
+def _check_default(place: str, field: Field, check: Check) -> None:
     if field.default is not None:
         try:
             check(strict_json.checked(msgspec.to_builtins(field.default)))
@@ -125,7 +166,7 @@ def _check_default(place: str, field: AnyField, check: Check) -> None:
 
 def users(
     *,
-    fields: Mapping[str, AnyField] | None = None,
+    fields: Mapping[str, Field] | None = None,
     rules: Rules | None = None,
     ids: Ids = "string",
     email_read: str = "auth.id == record.id",
@@ -135,7 +176,7 @@ def users(
     By default a person sees and changes only the own record; `email_read` is the rule of who sees an e-mail.
     """
     own = Rules(list="auth.id == record.id", view="auth.id == record.id", update="auth.id == record.id")
-    basic: dict[str, AnyField] = {
+    basic: dict[str, Field] = {
         "name": Text(required=True, max_length=200),
         "email": Text(required=True, max_length=254, format="email", unique=True, read=email_read),
     }
@@ -148,14 +189,15 @@ class CompiledCollection:
     def __init__(self, collection: Collection) -> None:
         self.collection = collection
         self.names = tuple(collection.fields)
-        self._checks: dict[str, Check] = {name: checker(field) for name, field in collection.fields.items()}
+        self._checks: dict[str, Check] = {name: field.checker() for name, field in collection.fields.items()}
         for name, limit in indexed.limits(collection.fields, collection.indexes).items():
             self._checks[name] = indexed.bounded(collection.fields[name], self._checks[name], limit)
         self._required = frozenset(name for name, field in collection.fields.items() if field.required)
         self._defaults = {n: self.check(n, f.default) for n, f in collection.fields.items() if f.default is not None}
         self._filled = tuple(n for n, f in collection.fields.items() if f.fill == "auth.id")
         self.admin_only = frozenset(name for name, field in collection.fields.items() if field.write == "admin")
-        self._objects = frozenset(name for name, field in collection.fields.items() if isinstance(field, Json))
+        self._objects = frozenset(name for name, field in collection.fields.items() if field.merges_members)
+        self.transforms: dict[str, dict[str, Transform]] = {n: f.transforms() for n, f in collection.fields.items()}
         self._empty: Document = dict.fromkeys(self.names)
 
     def new(self, body: Mapping[str, Any], caller: object = None) -> Document:
@@ -245,7 +287,7 @@ class CompiledCollection:
         return invalid({name: errors[name] for name in (*self.names, *errors) if name in errors})
 
     def _unknown(self, name: str) -> str:
-        return f"is not a field of {self.collection.name}; it has {', '.join(self.names)}"
+        return f"is not a field of {self.collection.name}; it has {', '.join(closest_first(name, self.names))}"
 
 
 def _transform_hint(value: object) -> str:

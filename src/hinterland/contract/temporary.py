@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from hinterland.contract.changes import Write
-from hinterland.contract.fields import AnyField, Int64, Integer, Json, List, Number
 from hinterland.contract.identity import TEMPORARY_PREFIX, RecordId, is_made_id, is_record_id, is_temporary
+from hinterland.contract.kinds.field import Field, item_type
+from hinterland.kit.cel.types import DOUBLE, DYN, INT, INT64
 
-Fields = Mapping[str, AnyField]
+Fields = Mapping[str, Field]
 """The declared fields of a collection; others may hold any value."""
 
 
@@ -133,9 +134,9 @@ def _is_made(text: str) -> bool:
     return is_made_id(text.removeprefix(TEMPORARY_PREFIX))
 
 
-def _may_refer(field: AnyField | None) -> bool:
+def _may_refer(field: Field | None) -> bool:
     """Whether the id of a record, a number, may be in the field; None: it is not declared."""
-    return field is None or isinstance(field.of if isinstance(field, List) else field, Integer | Number | Int64 | Json)
+    return field is None or item_type(field) in (INT, DOUBLE, INT64, DYN)
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -10,6 +10,7 @@ import base64
 import binascii
 import re
 from datetime import UTC, datetime, tzinfo
+from decimal import Decimal
 from typing import Any
 
 MAX_SAFE_INTEGER = 2**53 - 1
@@ -17,6 +18,7 @@ MAX_INT64 = 2**63 - 1
 MIN_INT64 = -(2**63)
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d([.,]\d+)?)?([Zz]|[+-]\d\d(:?\d\d)?)?")
 _WIDTH = len("2026-01-31T12:00:00.000000Z")
+_DECIMAL = re.compile(r"\s*[+-]?(\d{1,400}(\.\d{0,400})?|\.\d{1,400})(e[+-]?\d{1,3})?\s*", re.ASCII | re.IGNORECASE)
 _NEARLY = re.compile(r"(\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d)(?:\.(\d{1,6}))?Z", re.ASCII)
 
 
@@ -81,6 +83,14 @@ def parse_int64(text: str) -> str:
     if not MIN_INT64 <= number <= MAX_INT64:
         raise ValueError(hint)
     return str(number)
+
+
+def whole_number(text: str) -> Any:
+    """The whole number that a text such as `12`, `12.0` or `1e3` is; another text as it is."""
+    if _DECIMAL.fullmatch(text) is None:
+        return text
+    number = Decimal(text.strip())
+    return int(number) if abs(number) < 10**40 and number == int(number) else text
 
 
 def is_same(one: Any, other: Any) -> bool:

@@ -11,7 +11,7 @@ from hinterland.contract.operations import Auth
 from hinterland.server.backend import Backend
 from hinterland.server.http import HttpRequest
 
-LOCAL_ADMINISTRATOR = Principal(id="admin:local", is_admin=True)
+LOCAL_ADMINISTRATOR = Principal(id="admin/local", is_admin=True)
 """A command on this machine: who could read the control token owns the data."""
 
 

@@ -13,11 +13,11 @@ import pytest
 from hinterland.client.client import Client
 from hinterland.client.errors import BadRequest, StatusError
 from hinterland.client.vault.memory import MemoryVault
-from hinterland.contract.fields import AnyField, Boolean, Bytes, Instant, Int64, Integer, Json, List, Number, Text
+from hinterland.contract.fields import Boolean, Bytes, Field, Instant, Int64, Integer, Json, List, Number, Text
 from hinterland.contract.records import EVERYBODY, Collection
 from hinterland.testing.backend import running_backend
 
-FIELDS: dict[str, AnyField] = {
+FIELDS: dict[str, Field] = {
     "text": Text(), "count": Integer(), "price": Number(), "done": Boolean(), "at": Instant(), "views": Int64(),
     "raw": Bytes(), "tags": List(), "any": Json(),
 }  # fmt: skip

@@ -22,6 +22,6 @@ async def test_administrators_are_listed(each_api: Api) -> None:
     items = answer.json()["items"]
     assert [item["email"] for item in items] == ["two@example.org", "one@example.org"]
     assert {name for item in items for name in item} == {"id", "email", "created_at"}
-    assert all(item["id"].startswith("admin:") and item["created_at"].endswith("Z") for item in items)
+    assert all(item["id"].startswith("admin/") and item["created_at"].endswith("Z") for item in items)
     problem(await each_api("GET", "/v1/admin/admins"), 401, "unauthorized")
     problem(await each_api("GET", "/v1/admin/admins", headers=ada["headers"]), 403, "forbidden")

@@ -43,4 +43,4 @@ async def test_an_administrator_sees_the_account(accounts: Accounts) -> None:
     assert shown == session.user == {"id": id, "email": "root@example.org", "roles": [], "is_admin": True}
     await accounts.submit([], erasing(id))
     assert (await refusal(me(accounts, caller))).status == 401
-    assert (await refusal(me(accounts, Principal("admin:x", (), "s", is_admin=True)))).status == 401
+    assert (await refusal(me(accounts, Principal("admin/x", (), "s", is_admin=True)))).status == 401

@@ -13,7 +13,7 @@ import pytest
 
 from hinterland.contract.changes import Write
 from hinterland.contract.events import Commit
-from hinterland.contract.fields import AnyField, Integer, List, Text
+from hinterland.contract.fields import Field, Integer, List, Text
 from hinterland.contract.identity import SIGNED_OUT, Principal
 from hinterland.contract.records import EVERYBODY, Collection, Rules, users
 from hinterland.kit.cel.metering import MOST_STEPS
@@ -28,7 +28,7 @@ from hinterland.server.storage.sqlite import SqliteStorage
 from hinterland.testing.clock import play
 from tests.server.data.world import ADA, BEN, Listener, World, listen, opened, patch, told
 
-FIELDS: dict[str, AnyField] = {
+FIELDS: dict[str, Field] = {
     "text": Text(max_length=1_000_000),
     "tags": List(of=Text(), max_items=50_000),
     "count": Integer(),

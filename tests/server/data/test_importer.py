@@ -69,7 +69,7 @@ async def test_what_does_not_fit_is_reported(world: World) -> None:
     """A refused row is told by its place, with its errors, and holds up no other."""
     result = await put(
         world, "cars", {"id": "a", "name": "A", "plate": "p"}, {"seats": 0}, 5, {"id": "b", "name": "B", "plate": "p"},
-        {"id": "a", "name": "again"}, {"id": "c d", "name": "C"}, {"id": "d", "name": "D", "parent": "cars/a"},
+        {"id": "a", "name": "again"}, {"id": "c/d", "name": "C"}, {"id": "d", "name": "D", "parent": "cars/a"},
         {"id": "e", "name": "E"},
     )  # fmt: skip
     assert result.created == 2

@@ -13,9 +13,9 @@ import pytest
 
 from hinterland.contract.changes import Write
 from hinterland.contract.fields import (
-    AnyField,
     Boolean,
     Bytes,
+    Field,
     Instant,
     Int64,
     Integer,
@@ -52,7 +52,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
     return lambda: PostgresStorage(dsn, connections=3)
 
 
-def notes(*, parent: str = "", indexes: tuple[tuple[str, ...], ...] = (), **fields: AnyField) -> Collection:
+def notes(*, parent: str = "", indexes: tuple[tuple[str, ...], ...] = (), **fields: Field) -> Collection:
     """The collection that is changed."""
     return Collection(name="notes", fields=dict(fields), rules=EVERYBODY, parent=parent, indexes=indexes)
 
@@ -144,7 +144,7 @@ async def test_a_default_is_filled_in(database: Database) -> None:
         (Text(read="true"), Text(), "abc", "abc"),
     ],
 )
-async def test_a_value_that_fits(database: Database, old: AnyField, new: AnyField, value: Any, kept: Any) -> None:
+async def test_a_value_that_fits(database: Database, old: Field, new: Field, value: Any, kept: Any) -> None:
     """A field of another kind, other limits or other readers keeps each value in its new form and column."""
     await stored(database, notes(x=old), {"id": "a", "x": value}, {"id": "b"})
     assert (await changed(database, notes(x=new))).problems == ()
@@ -175,9 +175,7 @@ async def test_a_value_that_fits(database: Database, old: AnyField, new: AnyFiel
         (Text(), Text(required=True), "", "notes/a: x is required, and has no value"),
     ],
 )
-async def test_a_value_that_does_not_fit(
-    database: Database, old: AnyField, new: AnyField, value: Any, words: str
-) -> None:
+async def test_a_value_that_does_not_fit(database: Database, old: Field, new: Field, value: Any, words: str) -> None:
     """Records that don't fit are listed, and nothing is changed."""
     await stored(database, notes(x=old), {"id": "a", "x": value}, {"id": "b", "x": value})
     told = await changed(database, notes(x=new))
@@ -352,7 +350,7 @@ async def test_an_index_that_is_added(database: Database, groups: tuple[tuple[st
 
 async def test_the_largest_entry(database: Database) -> None:
     """A group of as many fields as there may be, of the largest values, is held by the index on each database."""
-    times: dict[str, AnyField] = {f"t{n}": Instant() for n in range(GROUP_FIELDS - 1)}
+    times: dict[str, Field] = {f"t{n}": Instant() for n in range(GROUP_FIELDS - 1)}
     full = Collection(name="notes", fields={"x": Text(), **times}, rules=EVERYBODY, indexes=(("x", *times),))
     long = "".join(sha256(bytes([n])).hexdigest() for n in range(40))[:INDEXED_BYTES]
     row = {"id": "i" * 64, "x": long, **dict.fromkeys(times, "2026-01-31T12:00:00Z")}

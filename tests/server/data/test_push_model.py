@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hinterland.contract.changes import Write
-from hinterland.contract.fields import AnyField, Integer, Json, List, Text
+from hinterland.contract.fields import Field, Integer, Json, List, Text
 from hinterland.contract.identity import RecordId
 from hinterland.contract.records import EVERYBODY, Collection, users
 from hinterland.contract.sync import Mutation, Push, PushResult
@@ -22,7 +22,7 @@ from hinterland.server.storage.protocol import Storage
 from hinterland.server.storage.sqlite import SqliteStorage
 from tests.server.data.world import ADA, World, opened
 
-_WORDS: dict[str, AnyField] = {"text": Text(), "words": List(of=Text()), "any": Json(), "to": Integer()}
+_WORDS: dict[str, Field] = {"text": Text(), "words": List(of=Text()), "any": Json(), "to": Integer()}
 COLLECTIONS = (
     users(),
     Collection(name="orders", fields=_WORDS, ids="integer", rules=EVERYBODY),

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from hinterland.contract.changes import Write
-from hinterland.contract.fields import AnyField, List, Text
+from hinterland.contract.fields import Field, List, Text
 from hinterland.contract.records import EVERYBODY, Collection, Rules, users
 from hinterland.server.storage import postgres, sqlite_reading
 from hinterland.server.storage.postgres import PostgresStorage
@@ -101,7 +101,7 @@ async def test_costly_pulls_are_shared_by_caller(request: pytest.FixtureRequest,
 async def test_a_rule_without_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A list whose own rule may cost much on a record is worked out beside the others and bounded alike."""
     rule = "!record.tags.exists(tag, (record.text + tag).contains('secret'))"
-    fields: dict[str, AnyField] = {"text": Text(max_length=100_000), "tags": List(of=Text(), max_items=4_000)}
+    fields: dict[str, Field] = {"text": Text(max_length=100_000), "tags": List(of=Text(), max_items=4_000)}
     admin_only = Collection(name="admin_only", fields=fields, rules=Rules(list=rule))
     async with serving(SqliteStorage(tmp_path / "data"), collections=(users(), admin_only)) as api:
         body = {"text": "a" * 100_000, "tags": ["b"] * 4_000}

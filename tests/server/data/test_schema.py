@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from hinterland.contract.fields import (
-    AnyField,
     Boolean,
     Bytes,
+    Field,
     Instant,
     Int64,
     Integer,
@@ -22,7 +22,7 @@ from hinterland.server.data import schema
 NOTES = Collection(name="notes", fields={"title": Text()})
 
 
-def reasons(old: AnyField, new: AnyField) -> list[str]:
+def reasons(old: Field, new: Field) -> list[str]:
     """Why a field can't be changed at a start."""
     before = Collection(name="notes", fields={"x": old})
     return schema.breaking({"notes": before}, [Collection(name="notes", fields={"x": new})])
@@ -66,7 +66,7 @@ def test_additions(new: list[Collection]) -> None:
         (Json(), Json()),
     ],
 )
-def test_wider_limits(old: AnyField, new: AnyField) -> None:
+def test_wider_limits(old: Field, new: Field) -> None:
     """What takes every value that was taken before is an addition."""
     assert reasons(old, new) == []
 
@@ -94,7 +94,7 @@ def test_wider_limits(old: AnyField, new: AnyField) -> None:
         (Text(read="true"), Text(), "has no read rule any more"),
     ],
 )
-def test_what_touches_records(old: AnyField, new: AnyField, words: str) -> None:
+def test_what_touches_records(old: Field, new: Field, words: str) -> None:
     """What stored values may not fit, or what moves them, is no addition and says why."""
     (reason,) = reasons(old, new)
     assert reason.startswith("notes.x")
@@ -121,7 +121,7 @@ def test_whole_collections() -> None:
         (Text(default="a", unique=True), "is new and unique"),
     ],
 )
-def test_new_fields_that_records_need(field: AnyField, words: str) -> None:
+def test_new_fields_that_records_need(field: Field, words: str) -> None:
     """A new field whose value stored records lack is no addition."""
     found = schema.breaking(
         {"notes": Collection(name="notes", fields={})}, [Collection(name="notes", fields={"x": field})]

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hinterland.contract.fields import AnyField, Boolean, Integer, List, Text
+from hinterland.contract.fields import Boolean, Field, Integer, List, Text
 from hinterland.contract.identity import SIGNED_OUT, Principal
 from hinterland.contract.records import Collection, Rules, users
 from hinterland.server.data.catalogue import Catalogue
@@ -18,7 +18,7 @@ from hinterland.server.storage.protocol import StoredRecord
 from tests.server.data.world import ADA, ADMIN, BEN
 
 STAFF = Principal(id="cleo", roles=("staff",))
-FIELDS: dict[str, AnyField] = {
+FIELDS: dict[str, Field] = {
     "room": Text(),
     "author": Text(),
     "members": List(of=Text()),

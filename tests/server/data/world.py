@@ -38,7 +38,7 @@ from hinterland.server.storage.system import Put
 ADA = Principal(id="ada")
 BEN = Principal(id="ben")
 ADA_SIGNED_IN = Principal(id="ada", session="ada1")
-ADMIN = Principal(id="admin:root", is_admin=True)
+ADMIN = Principal(id="admin/root", is_admin=True)
 KEY = b"k" * 32
 HANGING = 120.0  # seconds, which nothing takes on the busiest machine
 Rows = dict[tuple[str, str, RecordId], Any]

@@ -64,7 +64,7 @@ async def ada(server: Server) -> dict[str, Any]:
 async def write(server: Server, collection: str, **body: Any) -> None:
     assert server.backend is not None
     made = Write(act="create", collection=collection, body=body)
-    await server.backend.commands.submit(WriteRequest((made,), Principal(id="admin:root", is_admin=True)))
+    await server.backend.commands.submit(WriteRequest((made,), Principal(id="admin/root", is_admin=True)))
 
 
 async def refused(stream: Stream) -> Answer:

@@ -14,7 +14,7 @@ from hinterland.server.security.sessions import Sessions
 from hinterland.server.storage.protocol import Storage
 from hinterland.server.storage.system import Put
 
-ADMIN: dict[str, Any] = {"id": "admin:1", "email": "root@example.org", "password": "", "roles": '["ops"]',
+ADMIN: dict[str, Any] = {"id": "admin/1", "email": "root@example.org", "password": "", "roles": '["ops"]',
                          "is_admin": True, "is_disabled": False, "created": 0.0}  # fmt: skip
 
 
@@ -31,7 +31,7 @@ async def begin(storage: Storage, account: dict[str, Any], now: float) -> None:
 async def test_a_session_is_its_accounts(storage: Storage, sessions: Sessions, clock: ManualClock) -> None:
     """A live session is its account's, with the roles that the account has now."""
     await begin(storage, ADMIN, clock.now())
-    assert await sessions.find("s") == Principal("admin:1", ("ops",), "s", is_admin=True)
+    assert await sessions.find("s") == Principal("admin/1", ("ops",), "s", is_admin=True)
     assert await sessions.find("another") is None
 
 

@@ -118,7 +118,7 @@ async def test_a_token_tells_who_calls(tokens: TokenIssuer) -> None:
 
 async def test_a_token_is_what_rfc_9068_says(tokens: TokenIssuer, keys: Keys, clock: ManualClock) -> None:
     """A token has typ at+jwt and iss, aud, sub, sid, iat, exp, jti and roles; administrators' say so (RFC 9068 §2)."""
-    head, claims, _ = tokens.issue(Principal("admin:1", (), "s", is_admin=True)).split(".")
+    head, claims, _ = tokens.issue(Principal("admin/1", (), "s", is_admin=True)).split(".")
     assert json.loads(base64.urlsafe_b64decode(head + "==")) == {
         "alg": "ES256", "kid": keys.signing.kid, "typ": "at+jwt",
     }  # fmt: skip
@@ -126,7 +126,7 @@ async def test_a_token_is_what_rfc_9068_says(tokens: TokenIssuer, keys: Keys, cl
     assert len(said.pop("jti")) == 22
     now = int(clock.now())
     assert said == {
-        "iss": "hinterland", "aud": "hinterland", "sub": "admin:1", "sid": "s", "iat": now, "exp": now + 900,
+        "iss": "hinterland", "aud": "hinterland", "sub": "admin/1", "sid": "s", "iat": now, "exp": now + 900,
         "roles": [], "adm": True,
     }  # fmt: skip
 

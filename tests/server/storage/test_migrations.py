@@ -57,7 +57,8 @@ async def test_an_older_database(make: Make, monkeypatch: pytest.MonkeyPatch) ->
         with monkeypatch.context() as patch:
             patch.setattr(migrations, "steps", lambda dialect, number=number: all_steps[:number])
             async with opened(make(), []) as old:
-                assert await _schema(old) != expected
+                rest = [statement for step in all_steps[number:] for statement in step]
+                assert (await _schema(old) == expected) is all(text.startswith("UPDATE") for text in rest)
                 async with old.transaction() as transaction:
                     await transaction.act([Put("_answers", ANSWER)])
         for _ in range(2):

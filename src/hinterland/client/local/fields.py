@@ -9,11 +9,12 @@ from hinterland.client.local.filters import Test, annotated, compiled, compiled_
 from hinterland.client.local.order import Rank, rank, whole
 from hinterland.contract.errors import Refusal
 from hinterland.contract.expressions import record_fields
-from hinterland.contract.fields import Boolean, Int64, Integer, Number, from_text
+from hinterland.contract.fields import Boolean, Integer, Number
 from hinterland.contract.identity import ID_HINT, is_record_id
 from hinterland.contract.matching import check_sort, meta_value, wanted
 from hinterland.contract.records import META, SERVER_FIELDS, Collection, Document
 from hinterland.contract.values import parse_instant
+from hinterland.kit.cel.types import INT64
 
 
 class Fields(Protocol):
@@ -65,7 +66,8 @@ class Declared:
 
     def rank(self, name: str) -> Rank:
         """What the field's values are sorted by."""
-        return whole if isinstance(self._collection.fields.get(name), Int64) else rank
+        field = self._collection.fields.get(name)
+        return whole if field is not None and field.type is INT64 else rank
 
 
 class Guessed:
@@ -119,7 +121,7 @@ def _meant(name: str, value: Any) -> Any:
 
 
 def _standing_for(text: str) -> Callable[[Any], bool]:
-    integer, decimal, truth = (from_text(kind, text) for kind in (Integer(), Number(), Boolean()))
+    integer, decimal, truth = (kind.from_text(text) for kind in (Integer(), Number(), Boolean()))
     moment = _moment(text)
 
     def test(held: Any) -> bool:

@@ -12,6 +12,7 @@ from hinterland.contract import changes
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import RecordId
+from hinterland.contract.kinds.list import add, remove
 from hinterland.contract.patches import merge_patch
 from hinterland.contract.records import HEAD, CompiledCollection, Document
 from hinterland.contract.values import instant
@@ -104,8 +105,8 @@ def _value(old: Any, value: Any, now: str) -> Any:
         case "$increment":
             return str(int(old) + int(operand)) if isinstance(old, str) else (old or 0) + operand
         case "$add":
-            return changes.add(old or [], operand)
+            return add(old or [], operand)
         case "$remove":
-            return changes.remove(old or [], operand)
+            return remove(old or [], operand)
         case _:
             return now

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from hinterland.contract.errors import Refusal, invalid
-from hinterland.contract.fields import Text, checker
+from hinterland.contract.fields import Text
 from hinterland.kit import email_address
 from hinterland.kit.blank_text import is_blank
 
 ALL_REQUIRED = "All fields are required"
-_check_email = checker(Text(format="email", max_length=254))
+_check_email = Text(format="email", max_length=254).checker()
 
 
 def form(body: object) -> Mapping[str, Any]:

@@ -12,10 +12,11 @@ import msgspec
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.expressions import auth_type
-from hinterland.contract.fields import AnyField, Instant, Integer, List, Text
 from hinterland.contract.identity import Principal, RecordId, is_record_id
+from hinterland.contract.kinds.field import item_type
 from hinterland.contract.records import Collection, CompiledCollection
 from hinterland.kit.cel.errors import CelError
+from hinterland.kit.cel.types import INT, STRING, TIMESTAMP
 from hinterland.server.data import documents
 from hinterland.server.data.rules import ANY_ALIAS, Rule, RuleBook
 from hinterland.server.data.select.compiler import Compiler, Viewing
@@ -31,10 +32,6 @@ ACTIONS = ("list", "view", "create", "update", "delete")
 
 class DeclarationError(Exception):
     """An app's declaration can't be used; the message names the place and says what to do."""
-
-
-def _has_instants(field: AnyField) -> bool:
-    return isinstance(field.of if isinstance(field, List) else field, Instant)
 
 
 class Entry:
@@ -54,7 +51,7 @@ class Entry:
             if field.read
         }
         self.unique = tuple(name for name, field in collection.fields.items() if field.unique)
-        self.instants = frozenset(name for name, field in collection.fields.items() if _has_instants(field))
+        self.instants = frozenset(name for name, field in collection.fields.items() if item_type(field) is TIMESTAMP)
         self.children: tuple[str, ...] = ()
         self.order = lru_cache(maxsize=256)(self._order)
         self._check_old()
@@ -93,10 +90,9 @@ class Entry:
                 raise DeclarationError(f"collection {self.name!r}, rule {place}: only the update rule has `old`")
 
     def _check_fields(self, users_are_integer: bool) -> None:
-        wanted = Integer if users_are_integer else Text
+        wanted, kind = (INT, "Integer") if users_are_integer else (STRING, "Text")
         for name, field in self.collection.fields.items():
-            if field.fill and not isinstance(field, wanted):
-                kind = wanted.__name__
+            if field.fill and field.type is not wanted:
                 raise DeclarationError(f"{self.name}.{name}: it is filled with the ids of users, so it must be {kind}")
         if self.name == "users" and "password" in self.collection.fields:
             raise DeclarationError("users.password: passwords are kept apart from records, hashed; leave the field out")

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Document
 from hinterland.server.storage.protocol import StoredRecord
 
@@ -58,17 +59,23 @@ def meta_of(record: StoredRecord) -> dict[str, Any]:
     return with_meta(record, {})
 
 
+def id_text(id: RecordId) -> str:
+    """An id, or the path of a parent, as JSON."""
+    if type(id) is str:
+        return f'"{id}"' if id.isalnum() else _encode(id).decode()  # neither letters nor digits are escaped
+    return str(id)
+
+
 def wire(record: StoredRecord, shown: AnyCollection[str] | None) -> str:
     """The record as the wire has it: JSON text, id, times and revision spliced in front of the stored text.
 
     `shown`: which private fields the caller sees; None: all.
     """
     _, id, revision, created, updated, body, private = record
-    name = f'"{id}"' if type(id) is str else id
     rest = f",{body[1:]}" if len(body) > 2 else "}"
     if private is not None and len(private) > 2:
         rest = _with_private(rest, private, shown)
-    return f'{{"id":{name},"created_at":"{created}","updated_at":"{updated}","revision":{revision}{rest}'
+    return f'{{"id":{id_text(id)},"created_at":"{created}","updated_at":"{updated}","revision":{revision}{rest}'
 
 
 def _with_private(rest: str, private: str, shown: AnyCollection[str] | None) -> str:

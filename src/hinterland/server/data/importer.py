@@ -15,7 +15,7 @@ from hinterland.server.data.requests import OF_IMPORT, Times, WriteRequest
 from hinterland.server.data.row_values import TIMES, RowValues
 
 _SAMPLE = 3
-_IMPORTER = Principal(id="admin:import", is_admin=True)
+_IMPORTER = Principal(id="admin/import", is_admin=True)
 
 
 class Importer:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from hinterland.contract.fields import AnyField, Int64, Text
+from hinterland.contract.kinds.field import Field
 from hinterland.contract.records import Collection, CompiledCollection, Document
 from hinterland.server.data import documents, schema
 from hinterland.server.data.state import UNWRITTEN
@@ -32,7 +32,6 @@ _FORGET = (
     "before_body = CASE WHEN before_body IS NULL THEN NULL ELSE '{}' END WHERE collection = ?"
 )
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder().decode
 
 
 class Migration(NamedTuple):
@@ -209,12 +208,12 @@ class _Rewriting:
                 self._problem(f"{place}: {name} is {_short(value)}, and {error}")
         return value
 
-    def _fitted(self, name: str, field: AnyField, value: Any) -> Any:
+    def _fitted(self, name: str, field: Field, value: Any) -> Any:
         """`value` in the store's form of `field`: as it is, or read from a text, or written as one."""
         try:
             return self.shape.check(name, value)
         except ValueError:
-            other = _reading(field, value)
+            other = field.from_other(value)
             if other is None:
                 raise
             fitted = self.shape.check(name, other)
@@ -258,7 +257,7 @@ class _Rewriting:
         told += [f"add {name}.{field}{self._default(field)}" for field in self.added]
         for field in self.recast:
             old, new = self.old.fields[field], self.new.fields[field]
-            told.append(f"make {name}.{field} {schema.kind_name(new)}, was {schema.kind_name(old)}")
+            told.append(f"make {name}.{field} {new.name}, was {old.name}")
         for field in self.new.fields:
             if field in self.old.fields:
                 told += [f"{name}.{field} {change}" for change in self._turns(field)]
@@ -275,20 +274,6 @@ class _Rewriting:
         if bool(new.read) != bool(old.read):
             turns.append("is seen by its own read rule" if new.read else "is seen with its record")
         return turns
-
-
-def _reading(field: AnyField, value: Any) -> Any:
-    """What a text says as JSON; for a text field, what a number or truth value is as text; for an Int64, the integer
-    that a double is; else None."""
-    if isinstance(field, Int64) and isinstance(value, float):
-        return int(value) if value.is_integer() else None
-    if isinstance(value, str):
-        try:
-            return _decode(value)
-        except (msgspec.MsgspecError, RecursionError):
-            return None
-    is_text = isinstance(field, Text) and isinstance(value, int | float)
-    return _encode(value).decode() if is_text else None
 
 
 def _short(value: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hinterland.contract.errors import Refusal
-from hinterland.contract.identity import ID_HINT, Principal, is_record_id
+from hinterland.contract.identity import DEVICE_HINT, Principal, is_device_id
 from hinterland.contract.sync import MAX_MUTATIONS, MAX_PUSH_WRITES, MAX_WRITES, Mutation, Push, PushResult, Settled
 from hinterland.server.data.commands import Commands
 from hinterland.server.data.devices import Device
@@ -82,8 +82,8 @@ def request_of(caller: Principal, step: DeviceStep, mutation: Mutation) -> Write
 
 def _in_order(push: Push) -> list[Mutation]:
     """The mutations by seq, each once. Raises `invalid_body` and `too_large`, naming the mutation."""
-    if not is_record_id(push.device):
-        raise Refusal("invalid_body", f"device: {ID_HINT}")
+    if not is_device_id(push.device):
+        raise Refusal("invalid_body", f"device: {DEVICE_HINT}")
     if len(push.mutations) > MAX_MUTATIONS:
         raise Refusal("too_large", f"a push takes at most {MAX_MUTATIONS} mutations, this has {len(push.mutations)}")
     by_seq: dict[int, Mutation] = {}

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, timedelta, timezone, tzinfo
-from decimal import Decimal
 from typing import Any
 
 from hinterland.contract.errors import Refusal, invalid
-from hinterland.contract.fields import AnyField, Boolean, Instant, Int64, Integer, Json, List, Number, from_text
 from hinterland.contract.imports import Import
-from hinterland.contract.values import parse_instant
+from hinterland.contract.kinds.field import item_type
+from hinterland.contract.values import parse_instant, whole_number
+from hinterland.kit.cel.types import DOUBLE, INT, INT64, TIMESTAMP
 from hinterland.server.data.catalogue import Entry
 
 TIMES = ("created_at", "updated_at")
-_TRUTH = {
-    **dict.fromkeys(("true", "t", "yes", "y", "1", "1.0"), True),
-    **dict.fromkeys(("false", "f", "no", "n", "0", "0.0"), False),
-}
-_DECIMAL = re.compile(r"[+-]?(\d{1,400}(\.\d{0,400})?|\.\d{1,400})(e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
+_NUMBERS = (INT, INT64, DOUBLE)
 _SPACES = " \u00a0\u202f"
 # Thousands are marked alike throughout: 1.234.567 or 1 234 567.
 _COMMA = re.compile(rf"([+-]?)(\d{{1,3}}(?:([.{_SPACES}])\d{{3}})(?:\3\d{{3}})*|\d+)(?:,(\d+))?", re.ASCII)
@@ -60,39 +56,17 @@ class RowValues:
         if not isinstance(text, str):
             return text
         is_integer_id = name == "id" and self.entry.is_integer
-        is_number = is_integer_id or isinstance(field, Integer | Int64 | Number)
+        is_number = is_integer_id or (field is not None and field.type in _NUMBERS)
         if is_number and self.has_decimal_comma and _LONE_POINT.fullmatch(text.strip()):
             raise invalid({name: [_POINT]})  # 1.234 may be a thousand and more, or little more than one
+        if is_number:
+            text = self._with_point(text)
         if is_integer_id:
-            return self._whole(text)
-        if field is None:
-            return text
+            return whole_number(text)
         try:
-            return self._value(field, text)
+            return text if field is None else field.from_cell(text)
         except ValueError as error:
-            if isinstance(field, Json):  # which takes any text as it is
-                raise invalid({name: [f"invalid JSON: {error}"]}) from None
-            return text  # the field's own check says what is wrong with it
-
-    def _value(self, field: AnyField, text: str) -> Any:
-        if isinstance(field, Boolean):
-            return _TRUTH.get(text.strip().lower(), text)
-        if isinstance(field, Integer):
-            return self._whole(text)
-        if isinstance(field, Int64):
-            whole = self._whole(text)
-            return str(whole) if type(whole) is int else text
-        if isinstance(field, Number):
-            return from_text(field, self._with_point(text))
-        return from_text(field, text)
-
-    def _whole(self, text: str) -> Any:
-        """The whole number that a text such as `12`, `12.0` or `1e3` means; another text as it is."""
-        point = self._with_point(text)
-        if _DECIMAL.fullmatch(point) is None:
-            return text
-        number = Decimal(point)
-        return int(number) if abs(number) < 10**40 and number == int(number) else text
+            raise invalid({name: [str(error)]}) from None
 
     def _with_point(self, text: str) -> str:
         found = _COMMA.fullmatch(text.strip()) if self.has_decimal_comma else None
@@ -106,10 +80,8 @@ class RowValues:
     def _in_zone(self, name: str, value: Any, errors: dict[str, list[str]]) -> Any:
         field = self.entry.collection.fields.get(name)
         try:
-            if isinstance(field, Instant) or name in TIMES:
-                return self._zoned(value)
-            if isinstance(field, List) and isinstance(field.of, Instant) and isinstance(value, list):
-                return [self._zoned(item) for item in value]
+            if name in TIMES or (field is not None and item_type(field) is TIMESTAMP):
+                return [self._zoned(item) for item in value] if isinstance(value, list) else self._zoned(value)
         except ValueError as error:
             errors[name] = [str(error)]
         return value

@@ -10,9 +10,9 @@ from collections.abc import Container, Sequence
 
 import msgspec
 
-from hinterland.contract.fields import AnyField, Boolean, Bytes, Instant, Int64, Integer, Json, List, Number, Text
 from hinterland.contract.indexed import limits, own_limit
-from hinterland.contract.records import Collection
+from hinterland.contract.kinds.field import Field
+from hinterland.contract.records import Collection, read_collection
 from hinterland.server.storage.protocol import DialectName, Snapshot
 from hinterland.server.storage.statements import quote
 
@@ -33,7 +33,7 @@ class SchemaChange(Exception):
 async def stored(storage: Snapshot) -> dict[str, Collection]:
     """The declarations that the database was last opened with."""
     rows = await storage.rows("_collections", {})
-    return {row["name"]: msgspec.json.decode(row["definition"], type=Collection) for row in rows if row["definition"]}
+    return {row["name"]: read_collection(row["definition"]) for row in rows if row["definition"]}
 
 
 async def too_long(
@@ -103,7 +103,7 @@ def changed(old: Collection, new: Collection) -> list[str]:
     return reasons
 
 
-def _added(new: AnyField) -> list[str]:
+def _added(new: Field) -> list[str]:
     reasons = []
     if new.default is not None:
         reasons.append(f"is new and has a default ({_json(new.default)}), which stored records lack")
@@ -114,11 +114,11 @@ def _added(new: AnyField) -> list[str]:
     return reasons
 
 
-def _changed(old: AnyField, new: AnyField) -> list[str]:
+def _changed(old: Field, new: Field) -> list[str]:
     reasons: list[str] = []
     if is_other_kind(old, new):
-        reasons.append(f"is {kind_name(new)}, was {kind_name(old)}")
-    elif not _takes_all_of(old, new):
+        reasons.append(f"is {new.name}, was {old.name}")
+    elif not new.takes_all_of(old):
         reasons.append("has narrower limits: stored values may be outside")
     if new.required and not old.required:
         reasons.append("is required now: stored records may lack it")
@@ -129,44 +129,9 @@ def _changed(old: AnyField, new: AnyField) -> list[str]:
     return reasons
 
 
-def is_other_kind(old: AnyField, new: AnyField) -> bool:
+def is_other_kind(old: Field, new: Field) -> bool:
     """Whether the field is of another kind, or a list of another kind."""
-    return kind_name(old) != kind_name(new)
-
-
-def kind_name(field: AnyField) -> str:
-    """The kind as an app file says it: `Text`, `List(of=Text)`."""
-    of = f"(of={type(field.of).__name__})" if isinstance(field, List) else ""
-    return f"{type(field).__name__}{of}"
-
-
-def _takes_all_of(old: AnyField, new: AnyField) -> bool:
-    """Whether `new`, of the same kind, surely takes every value that `old` took."""
-    match old, new:
-        case (Text(), Text()):
-            return new.min_length <= old.min_length and new.max_length >= old.max_length and _form_takes(old, new)
-        case (Integer(), Integer()):
-            return new.minimum <= old.minimum and new.maximum >= old.maximum
-        case (Number(), Number()):
-            return _reaches(old.minimum, new.minimum, -1) and _reaches(old.maximum, new.maximum, 1)
-        case (Bytes(), Bytes()):
-            return new.max_length >= old.max_length
-        case (List(), List()):
-            return new.max_items >= old.max_items and _takes_all_of(old.of, new.of)
-        case (Boolean() | Instant() | Int64() | Json(), _):
-            return True
-    return False
-
-
-def _form_takes(old: Text, new: Text) -> bool:
-    if new.choices:
-        return bool(old.choices) and set(old.choices) <= set(new.choices)
-    form = (new.format, new.pattern)
-    return form == ("", "") or (not old.choices and form == (old.format, old.pattern))
-
-
-def _reaches(old: float | None, new: float | None, sign: int) -> bool:
-    return new is None or (old is not None and sign * new >= sign * old)
+    return old.name != new.name
 
 
 def _json(value: object) -> str:

@@ -30,7 +30,7 @@ class UniqueValues:
             if value is None:
                 continue
             sql = f"SELECT _parent, id FROM {entry.table.name} WHERE {statements.quote(name)} = ?"
-            column = statements.column_writer(entry.collection.fields[name])(value)
+            column = entry.collection.fields[name].to_column(value)
             stored = await self._state.transaction.fetch(sql, (column,))
             held = (entry.name, name, column)
             others = {*((entry.name, *row) for row in stored), *self._state.holders(held), *self.holders.get(held, ())}

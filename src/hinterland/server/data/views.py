@@ -213,10 +213,9 @@ class View:
 
 
 def change_head(kind: ChangeKind, collection: str, delta: Delta) -> str:
-    """A ChangeEvent as JSON text, without its record and its closing brace; ids, names and parents have no character
-    that JSON would escape."""
-    id = f'"{delta.id}"' if type(delta.id) is str else delta.id
-    parent = f'"parent":"{delta.parent}",' if delta.parent else ""
+    """A ChangeEvent as JSON text, without its record and its closing brace."""
+    id = documents.id_text(delta.id)
+    parent = f'"parent":{documents.id_text(delta.parent)},' if delta.parent else ""
     return f'{{"kind":"{kind}","collection":"{collection}","id":{id},{parent}"revision":{delta.revision}'
 
 

@@ -1,7 +1,7 @@
 """The path that routes are found by: below the mount prefix, its segments decoded after they were split.
 
 A slash that is percent-encoded is part of its segment and not a delimiter (RFC 3986 §2.2): a proxy's rule for a path
-and this server read the same segments. It stays encoded, since neither a name nor an id has one.
+and this server read the same segments. It becomes NUL, which no name and no id has.
 """
 
 from __future__ import annotations
@@ -46,4 +46,4 @@ def _decoded(raw: bytes) -> str:
     if _BAD_ESCAPE.search(raw):
         raise ValueError
     segments = [unquote_to_bytes(segment).decode() for segment in raw.split(b"/")]
-    return "/".join([segment.replace("/", "%2F") for segment in segments])
+    return "/".join([segment.replace("/", "\0") for segment in segments])

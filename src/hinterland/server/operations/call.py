@@ -51,7 +51,7 @@ class Call(msgspec.Struct, Generic[Input], frozen=True):
     @property
     def asker(self) -> str:
         """The name by which costly work is shared: the user's, or the network of a caller who is not signed in."""
-        return str(self.caller.id) if self.caller is not SIGNED_OUT else f"address {network_of(self.address)}"
+        return str(self.caller.id) if self.caller is not SIGNED_OUT else f"address/{network_of(self.address)}"
 
 
 class Reply(NamedTuple):

@@ -18,6 +18,7 @@ from hinterland.contract.events import Resync, StreamQuery
 from hinterland.contract.identity import SIGNED_OUT, Principal
 from hinterland.contract.operations import path_of
 from hinterland.kit.clock import Clock
+from hinterland.kit.closest_first import closest_first
 from hinterland.kit.eager import begin
 from hinterland.kit.time_limit import within
 from hinterland.server.addresses import caller_address
@@ -112,7 +113,8 @@ def read_query(pairs: Sequence[tuple[str, str]], last_event_id: str = "") -> Str
         if name.lower() in _SECRETS:
             raise _token_in_url(name)
         if name not in _WORDS:
-            raise Refusal("invalid_query", f"unknown parameter {name[:64]!r}; allowed: {', '.join(sorted(_WORDS))}")
+            known = ", ".join(closest_first(name, sorted(_WORDS)))
+            raise Refusal("invalid_query", f"unknown parameter {name[:64]!r}; allowed: {known}")
         if name == "collection":
             collections.append(value)
         elif name in words:

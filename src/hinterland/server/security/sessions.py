@@ -13,7 +13,7 @@ from hinterland.server.storage.system import Drop, Invalidation, Put, Row, RowAc
 
 Actor = Literal["system", "owner", "other"]
 """Who changes a user's record: an administrator or the server itself, the user, or whom the rules allow it."""
-ADMIN = "admin:"  # begins the id of an account without a record
+ADMIN = "admin/"  # begins the id of an account without a record; no record's id has a slash
 
 
 class Sessions:

@@ -71,7 +71,28 @@ CREATE TABLE _erasures ("account" {text}, PRIMARY KEY ("account"));
 _HOOKS = """
 CREATE TABLE _hooks ("name" {text}, "revision" {integer}, "holder" {text}, "until" {real}, PRIMARY KEY ("name"));
 """
-_STEPS = (_FIRST, _OUTCOMES, _LOG_BY_RECORD, _STAND_INS, _NAMES, _ACTOR, _HOOKS)
+# A record's id may have a colon now, and never has a slash.
+_ADMINISTRATORS = (
+    "".join(
+        f"UPDATE {table} SET {column} = 'admin/' || substr({column}, 7) WHERE substr({column}, 1, 6) = 'admin:';"
+        for table, column in (
+            ("_accounts", "id"),
+            ("_sessions", "account"),
+            ("_tickets", "account"),
+            ("_devices", "account"),
+            ("_results", "account"),
+            ("_known_addresses", "account"),
+            ("_mutations", "account"),
+            ("_stand_ins", "account"),
+            ("_answers", "caller"),
+            ("_log", "origin"),
+            ("_log", "actor"),
+            ("_erasures", "account"),
+        )
+    )
+    + "UPDATE _answers SET caller = 'admin/admin/' || substr(caller, 13) WHERE substr(caller, 1, 12) = 'admin/admin:';"
+)
+_STEPS = (_FIRST, _OUTCOMES, _LOG_BY_RECORD, _STAND_INS, _NAMES, _ACTOR, _HOOKS, _ADMINISTRATORS)
 _WORDS = MappingProxyType(
     {
         "sqlite": {

@@ -58,7 +58,7 @@ class StoredRecord(NamedTuple):
 
 class Change(NamedTuple):
     """A record's change as it is written. `columns` are the values of the declared fields' columns, in order; `origin`
-    is the device that sent it ("": none), `actor` the account ("admin:…" for administrators, "" for the system and for
+    is the device that sent it ("": none), `actor` the account ("admin/…" for administrators, "" for the system and for
     callers who are not signed in)."""
 
     collection: str

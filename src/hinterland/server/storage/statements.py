@@ -7,13 +7,12 @@ then one for each declared field, in declared order.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 
-from hinterland.contract.fields import AnyField, Boolean, Int64, Integer, Json, List, Number
 from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Collection, Document
 from hinterland.server.storage.protocol import Change, DialectName, LogEntry, StoredRecord, Texts
@@ -48,36 +47,6 @@ def quote(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def field_type(field: AnyField) -> str:
-    """The storage class of a field's column."""
-    if isinstance(field, Integer | Int64):
-        return "integer"
-    if isinstance(field, Number):
-        return "real"
-    if isinstance(field, Boolean):
-        return "boolean"
-    return "json" if isinstance(field, Json | List) else "text"
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-def _as_json(value: Any) -> Any:
-    return None if value is None else _encode(value).decode()
-
-
-def _as_int(value: Any) -> Any:
-    return None if value is None else int(value)
-
-
-def column_writer(field: AnyField) -> Callable[[Any], Any]:
-    """What turns a document's value into its column's."""
-    if isinstance(field, Json | List):
-        return _as_json
-    return _as_int if isinstance(field, Int64) else _same
-
-
 class CollectionTable:
     """One collection's table: its names, its statements, and how a record becomes a row."""
 
@@ -87,7 +56,7 @@ class CollectionTable:
         self.name = quote(collection.name)
         self.is_integer = collection.ids == "integer"
         self.fields = tuple(collection.fields)
-        self._writers = tuple((name, column_writer(field)) for name, field in collection.fields.items())
+        self._writers = tuple((name, field.to_column) for name, field in collection.fields.items())
         # Without a parent, _parent is "" everywhere: the id alone tells records apart, and orders them.
         self.key = ("_parent", "id") if collection.parent else ("id", "_parent")
         columns = [*RECORD_NAMES, *map(quote, self.fields)]
@@ -140,7 +109,7 @@ class CollectionTable:
 
     def column_ddl(self, name: str) -> str:
         """A field's column in CREATE TABLE and ALTER TABLE."""
-        return f"{quote(name)} {_TYPES[self.dialect][field_type(self.collection.fields[name])]}"
+        return f"{quote(name)} {_TYPES[self.dialect][self.collection.fields[name].column]}"
 
     def indexes_ddl(self) -> list[str]:
         """Every declared index: of single fields, and of groups."""

@@ -95,7 +95,7 @@ COLLECTIONS = SystemTable("_collections", {"name": "text", "definition": "text",
 ACCOUNTS = SystemTable(
     "_accounts",
     {
-        "id": "text",  # the users record's id as text; administrators: "admin:" and an id
+        "id": "text",  # the users record's id as text; administrators: "admin/" and an id
         "email": "text",  # in its one form: what signs in
         "password": "text",  # the encoded hash
         "roles": "text",  # JSON list

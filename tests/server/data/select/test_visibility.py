@@ -10,7 +10,7 @@ import apsw
 import asyncpg
 import pytest
 
-from hinterland.contract.fields import AnyField, Integer, List, Text
+from hinterland.contract.fields import Field, Integer, List, Text
 from hinterland.contract.identity import SIGNED_OUT, Principal
 from hinterland.contract.query import Query
 from hinterland.contract.records import Collection, Rules, users
@@ -24,7 +24,7 @@ from tests.server.data.acts import make
 from tests.server.data.world import ADA, ADMIN, KEY, World, opened
 
 Statement = tuple[str, list[Any]]
-FIELDS: dict[str, AnyField] = {
+FIELDS: dict[str, Field] = {
     "owner": Text(index=True),
     "members": List(of=Text()),
     "text": Text(),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hinterland.contract.errors import CODES
-from hinterland.contract.fields import AnyField, Instant, Int64, Integer, List, Number, Text
+from hinterland.contract.fields import Field, Instant, Int64, Integer, List, Number, Text
 from hinterland.contract.matching import MAX_SORT
 from hinterland.contract.operations import OPERATIONS
 from hinterland.contract.records import HEAD, Collection, users
@@ -130,7 +130,7 @@ def test_the_questions_of_a_list(made: dict[str, Any]) -> None:
 
 def test_limits_of_fields() -> None:
     """What a field allows is in its schema."""
-    fields: dict[str, AnyField] = {
+    fields: dict[str, Field] = {
         "kind": Text(choices=("a", "b")),
         "code": Text(pattern="[a-z]+", min_length=2, required=True),
     }
@@ -141,7 +141,7 @@ def test_limits_of_fields() -> None:
 
 def test_a_filled_field_is_asked_for_in_a_replacement() -> None:
     """What the server fills at a creation need not be sent then; a replacement holds it, and nothing undeclared."""
-    fields: dict[str, AnyField] = {"text": Text(required=True), "owner": Text(fill="auth.id", required=True)}
+    fields: dict[str, Field] = {"text": Text(required=True), "owner": Text(fill="auth.id", required=True)}
     made = document("x", [Collection(name="c", fields=fields)])["components"]["schemas"]
     assert (made["c_body"]["required"], made["c_replacement"]["required"]) == (["text"], ["text", "owner"])
     assert made["c_body"]["additionalProperties"] is made["c_patch"]["additionalProperties"] is False
@@ -150,7 +150,7 @@ def test_a_filled_field_is_asked_for_in_a_replacement() -> None:
 
 def test_transforms_of_a_patch() -> None:
     """A patch takes a value or the transforms of the field's kind."""
-    fields: dict[str, AnyField] = {
+    fields: dict[str, Field] = {
         "n": Integer(), "x": Number(minimum=0), "i": Int64(), "tags": List(), "at": Instant(), "text": Text(),
     }  # fmt: skip
     patch = document("x", [Collection(name="c", fields=fields)])["components"]["schemas"]["c_patch"]["properties"]
@@ -182,6 +182,6 @@ def _ref(schema: dict[str, str]) -> str:
 
 def test_indexed_texts_are_as_long_as_an_index_holds() -> None:
     """The length of a text is the one that the server takes: what an index holds, where that is less."""
-    fields: dict[str, AnyField] = {"one": Text(unique=True), "two": Text(index=True, max_length=5), "three": Text()}
+    fields: dict[str, Field] = {"one": Text(unique=True), "two": Text(index=True, max_length=5), "three": Text()}
     schema = record_schemas(Collection(name="things", fields=fields))["things_body"]["properties"]
     assert [schema[name]["maxLength"] for name in fields] == [2_000, 5, 10_000]

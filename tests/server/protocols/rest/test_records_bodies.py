@@ -82,13 +82,13 @@ async def test_times_without_an_offset(each_api: Api) -> None:
         headers = {"If-None-Match": "*"} if method == "PUT" else {}
         body = problem(await each_api(method, path, json={"at": bare}, headers=headers), 400, "validation")
         assert body["errors"] == {"at": [hint]}
-    assert hint in problem(await each_api("GET", THINGS, params={"at": bare}), 400, "invalid_query")["message"]
+    assert hint in problem(await each_api("GET", THINGS, params={"where.at": bare}), 400, "invalid_query")["message"]
     for given in (bare, bare + "+00", "2026-01-02T05:04:05+02"):
         made = await each_api("POST", "/things", json={"at": given})
         assert made.json()["at"] == utc
         changed = await each_api("PATCH", f"/things/{made.json()['id']}", json={"at": given})
         assert changed.json()["at"] == utc
-    assert len((await each_api("GET", "/things", params={"at": bare})).json()) == 3
+    assert len((await each_api("GET", "/things", params={"where.at": bare})).json()) == 3
     assert len((await each_api("GET", "/things", params={"updated_at": bare})).json()) == 0
     found = await each_api("GET", THINGS, params={"filter": "record.at == timestamp('2026-01-02T05:04:05+02')"})
     assert len(found.json()["items"]) == 3

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from hinterland.contract.errors import Refusal
-from hinterland.contract.fields import Boolean, Int64
 from hinterland.contract.matching import check_sort, foreign_place, read_place, sort_keys, wanted, write_place
 from hinterland.contract.records import Collection
 from hinterland.server.data.rules import column
@@ -48,8 +47,8 @@ class SqlOrder:
         return write_place("", [self._shown(name, value) for (name, _), value in zip(self.keys, values, strict=True)])
 
     def _shown(self, name: str, value: Any) -> Any:
-        is_truth = value is not None and isinstance(self.collection.fields.get(name), Boolean)
-        return bool(value) if is_truth else value
+        field = self.collection.fields.get(name)
+        return value if field is None else field.from_column(value)
 
     def place(self, cursor: str) -> PlaceValues:
         """What the keys' columns hold at a cursor. Raises `invalid_cursor`."""
@@ -65,7 +64,8 @@ class SqlOrder:
             held = wanted(self.collection, name, value)
         except Refusal:
             raise foreign_place() from None
-        return int(held) if isinstance(self.collection.fields.get(name), Int64) else held
+        field = self.collection.fields.get(name)
+        return held if field is None else field.to_column(held)
 
     # ------------------------------------------------------------ what is beyond a place
 

@@ -211,5 +211,5 @@ def _written(request: HttpRequest, entry: Entry, written: Written) -> HttpAnswer
 
 def _location(request: HttpRequest, written: Written) -> str:
     """Where the created record is, relative to the request: a PUT names it itself, a POST the collection."""
-    last = request.path.rpartition("/")[2]
-    return last if request.method == "PUT" else f"{last}/{_identify(written.body).id}"
+    last = quote(request.path.rpartition("/")[2], safe="~")
+    return last if request.method == "PUT" else f"{last}/{quote(str(_identify(written.body).id), safe='~')}"

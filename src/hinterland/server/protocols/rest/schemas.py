@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from msgspec.structs import replace
-
-from hinterland.contract.fields import AnyField, Boolean, Bytes, Instant, Int64, Integer, Json, List, Number, Text
-from hinterland.contract.indexed import limits, own_limit
+from hinterland.contract.identity import ID_PATTERN, MAX_ID_BYTES
+from hinterland.contract.indexed import limits
+from hinterland.contract.kinds.field import Field
 from hinterland.contract.matching import MAX_SORT, sortable_names
 from hinterland.contract.records import Collection
+from hinterland.kit.cel.types import STRING
 from hinterland.server.security.passwords import LONGEST
 
-ID: dict[str, Any] = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}
+ID: dict[str, Any] = {"type": "string", "format": "record-id", "pattern": ID_PATTERN, "maxLength": MAX_ID_BYTES}
 _SERVER_FIELDS: dict[str, Any] = {
     "created_at": {"type": "string", "format": "date-time", "readOnly": True},
     "updated_at": {"type": "string", "format": "date-time", "readOnly": True},
@@ -55,14 +55,15 @@ def sorting(collection: Collection) -> dict[str, Any]:
 
 def record_schemas(collection: Collection) -> dict[str, dict[str, Any]]:
     """The schemas of a collection: the record as it is answered, and the bodies that make, replace and change one."""
-    declared = _narrowed(collection).items()
+    declared = collection.fields.items()
+    longest = limits(collection.fields, collection.indexes)
     id_type = {"type": "integer"} if collection.ids == "integer" else ID
-    fields = {name: _field(field) for name, field in declared}
+    fields = {name: _field(field, longest.get(name)) for name, field in declared}
     # A field with a rule of its own is not in every caller's answers.
     shown = [name for name, field in declared if field.required and not field.read]
     asked = [name for name, field in declared if field.required and field.default is None]
     unfilled = [name for name in asked if not collection.fields[name].fill]
-    patch = {name: _patched(field) for name, field in declared}
+    patch = {name: _patched(field, longest.get(name)) for name, field in declared}
     body = {"id": id_type, **fields} if collection.ids == "string" else fields
     return {
         f"{collection.name}_record": _object(
@@ -83,75 +84,20 @@ def _object(properties: dict[str, Any], required: list[str], *, is_closed: bool 
     return made
 
 
-def _patched(field: AnyField) -> dict[str, Any]:
+def _patched(field: Field, limit: int | None) -> dict[str, Any]:
     """A field's value, or a transform of the one before."""
-    schema, transforms = _field(field), _transforms(field)
-    return {"anyOf": [schema, *(_object({tag: of}, [tag], is_closed=True) for tag, of in transforms.items())]}
+    transforms = field.transforms().items()
+    tagged = [_object({tag: {**transform.operand}}, [tag], is_closed=True) for tag, transform in transforms]
+    return {"anyOf": [_field(field, limit), *tagged]}
 
 
-def _transforms(field: AnyField) -> dict[str, dict[str, Any]]:
-    match field:
-        case Integer():
-            return {"$increment": {"type": "integer"}}
-        case Number():
-            return {"$increment": {"type": "number"}}
-        case Int64():
-            return {"$increment": {"type": ["string", "integer"]}}
-        case List():
-            return {"$add": _kind(field), "$remove": _kind(field)}
-        case Instant():
-            return {"$now": {}}
-        case _:
-            return {}
-
-
-def _narrowed(collection: Collection) -> dict[str, AnyField]:
-    """The fields, whose texts and bytes are no longer than an index holds."""
-    found = limits(collection.fields, collection.indexes)
-    return {
-        name: replace(field, max_length=min(field.max_length, own_limit(field, found[name])))
-        if isinstance(field, Text | Bytes) and name in found else field
-        for name, field in collection.fields.items()
-    }  # fmt: skip
-
-
-def _field(field: AnyField) -> dict[str, Any]:
-    """What a field's value may be; null is the same as none."""
-    schema = _kind(field)
+def _field(field: Field, limit: int | None = None) -> dict[str, Any]:
+    """What a field's value may be, a text no longer than its index holds; null is the same as none."""
+    schema = field.json_schema()
+    if limit is not None and field.type is STRING:
+        schema["maxLength"] = min(schema.get("maxLength", limit), limit)
     if field.required or not schema:
         return schema
     return {name: [*value, None] if name == "enum" else value for name, value in schema.items()} | {
         "type": [schema["type"], "null"]
     }
-
-
-def _kind(field: AnyField) -> dict[str, Any]:
-    match field:
-        case Text():
-            schema: dict[str, Any] = {"type": "string", "maxLength": field.max_length}
-            if field.min_length or field.required:
-                schema["minLength"] = max(1, field.min_length)
-            if field.format:
-                schema["format"] = {"email": "email", "url": "uri"}[field.format]
-            if field.pattern:
-                schema["pattern"] = f"^(?:{field.pattern})$"
-            if field.choices:
-                schema["enum"] = [*field.choices]
-        case Integer():
-            schema = {"type": "integer", "minimum": field.minimum, "maximum": field.maximum}
-        case Number():
-            limits = {"minimum": field.minimum, "maximum": field.maximum}
-            schema = {"type": "number", **{name: limit for name, limit in limits.items() if limit is not None}}
-        case Boolean():
-            schema = {"type": "boolean"}
-        case Instant():
-            schema = {"type": "string", "format": "date-time"}
-        case Int64():
-            schema = {"type": "string", "format": "int64"}
-        case Bytes():
-            schema = {"type": "string", "contentEncoding": "base64"}
-        case List():
-            schema = {"type": "array", "items": _kind(field.of), "maxItems": field.max_items}
-        case Json():
-            return {}
-    return schema

@@ -1,0 +1,164 @@
+"""What every kind of field answers. To add a kind, write a subclass of `Field` in a file of its own and `register` it.
+
+A kind is facts only. Whoever stores, filters, sorts, imports or describes values asks the kind and never which one it
+is, so that a new kind needs no change anywhere else. The column of a field follows from the type that its values have
+in expressions, so that the two can't disagree.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeVar
+
+import msgspec
+
+from hinterland.kit.cel.types import BOOL, BYTES, DOUBLE, INT, INT64, STRING, TIMESTAMP, ListType, Type
+
+Merge = Literal["newest", "server", "counter", "set"]
+Check = Callable[[Any], Any]
+Column = Literal["text", "integer", "real", "boolean", "json"]
+
+_COLUMNS: dict[Type, Column] = {
+    STRING: "text", TIMESTAMP: "text", BYTES: "text", INT: "integer", INT64: "integer", DOUBLE: "real", BOOL: "boolean",
+}  # fmt: skip
+_registered: dict[str, type[Field]] = {}
+
+
+class Transform(NamedTuple):
+    """A transform that a patch may use on a field: `apply(old, operand, now)` gives the new value or raises ValueError;
+    `operand` is the JSON schema of what the patch says."""
+
+    apply: Callable[[Any, Any, str], Any]
+    operand: Mapping[str, Any]
+
+
+class Field(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
+    """What all kinds share.
+
+    `required`: a value must be there, and for text not be empty. `unique`: no two records of the collection have the
+    same value. `index`: filters and sorts by it are fast. `read`: a CEL rule that says who sees the field (default:
+    everyone who sees the record). `write`: "admin" where only administrators set it. `fill`: taken at creation from
+    `auth.id` where the body leaves it out. `default`: its value where the body leaves it out. `merge`: what happens
+    when two devices changed it: the `newest` timestamp wins, the `server`'s value stays, a `counter` adds both, a `set`
+    unites both.
+    """
+
+    required: bool = False
+    unique: bool = False
+    index: bool = False
+    read: str = ""
+    write: Literal["", "admin"] = ""
+    fill: Literal["", "auth.id"] = ""
+    default: Any = None
+    merge: Merge = "newest"
+
+    # ------------------------------------------------------------ facts of the kind
+
+    merges: ClassVar[tuple[Merge, ...]] = ("newest", "server")
+    """The policies that can merge two values."""
+    is_sortable: ClassVar[bool] = True
+    """Whether lists are sorted by it, indexes of several fields hold it, and `field=value` compares it."""
+    is_indexable: ClassVar[bool] = True
+    """Whether it can be unique or have an index of its own."""
+    merges_members: ClassVar[bool] = False
+    """Whether a patch changes the members that it names (RFC 7396) instead of the whole value."""
+
+    @property
+    @abstractmethod
+    def type(self) -> Type:
+        """What a value is in expressions, and how a document keeps it (`kit.cel.types`)."""
+        ...
+
+    @abstractmethod
+    def checker(self) -> Check:
+        """The check of the field's values: it returns the store's form, or raises ValueError with a message for the
+        person who filled in the form. Null never reaches it."""
+        ...
+
+    @abstractmethod
+    def json_schema(self) -> dict[str, Any]:
+        """The JSON schema of a value that is not null; {} where it may be anything."""
+        ...
+
+    def transforms(self) -> dict[str, Transform]:
+        """The transforms that a patch may use, of `$increment`, `$add`, `$remove` and `$now`."""
+        return {}
+
+    def from_text(self, text: str) -> Any:
+        """The JSON value that a text of a query string is. A text that is not a value of the kind stays a text, for the
+        check to refuse, or raises ValueError."""
+        return text
+
+    def from_cell(self, text: str) -> Any:
+        """The same for a cell of a table, as databases and spreadsheets write values; numbers have a decimal point."""
+        return self.from_text(text)
+
+    def from_other(self, value: Any) -> Any:
+        """What a stored value of another kind is in this one, for the check to decide; None where it is nothing. A text
+        is read as JSON."""
+        try:
+            return msgspec.json.decode(value) if isinstance(value, str) else None
+        except (msgspec.MsgspecError, RecursionError):
+            return None
+
+    def takes_all_of(self, old: Self) -> bool:
+        """Whether every value that `old`, of the same kind, took is surely taken."""
+        return True
+
+    @property
+    def name(self) -> str:
+        """The kind as an app file writes it."""
+        return type(self).__name__
+
+    # ------------------------------------------------------------ its column
+
+    @property
+    def column(self) -> Column:
+        """What the column of the field holds."""
+        return _COLUMNS.get(self.type, "json")
+
+    def to_column(self, value: Any) -> Any:
+        """What the column holds for a document's value."""
+        return value
+
+    def from_column(self, value: Any) -> Any:
+        """What a cursor says for the column's value."""
+        return value
+
+
+Kind = TypeVar("Kind", bound=Field)
+
+
+def register(kind: type[Kind]) -> type[Kind]:
+    """Make a kind known by its tag, so that stored declarations with it can be read; a decorator of its class."""
+    tag = str(kind.__struct_config__.tag)
+    other = _registered.setdefault(tag, kind)
+    if other is not kind:
+        raise ValueError(f"the tag {tag!r} is already used by {other.__module__}.{other.__name__}; choose another tag")
+    return kind
+
+
+def is_registered(field: Field) -> bool:
+    """Whether the field's kind is registered."""
+    return type(field) in _registered.values()
+
+
+def field_of(declaration: Mapping[str, Any]) -> Field:
+    """The field of a declaration that came from JSON. Raises ValueError for a kind that is not registered."""
+    tag = declaration.get("kind")
+    if tag not in _registered:
+        raise ValueError(f"unknown field kind {tag!r}; import the module that registers it before the app starts")
+    return msgspec.convert(declaration, _registered[tag])
+
+
+def item_type(field: Field) -> Type:
+    """The type of a field's value, or of the items where it is a list."""
+    return field.type.element if isinstance(field.type, ListType) else field.type
+
+
+def length_message(length: int, low: int, high: int, unit: str) -> str:
+    """What is wrong with a length outside `low` to `high`."""
+    if length < low:
+        return f"must have at least {low} {unit}"
+    return f"must have at most {high} {unit}, has {length}"

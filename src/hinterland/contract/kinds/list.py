@@ -1,0 +1,98 @@
+"""Lists of one scalar kind."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import msgspec
+
+from hinterland.contract.kinds.boolean import Boolean
+from hinterland.contract.kinds.field import Check, Field, Transform, register
+from hinterland.contract.kinds.instant import Instant
+from hinterland.contract.kinds.integer import Integer
+from hinterland.contract.kinds.number import Number
+from hinterland.contract.kinds.text import Text
+from hinterland.kit import strict_json
+from hinterland.kit.cel.types import ListType, Type
+
+
+@register
+class List(Field, frozen=True, kw_only=True, omit_defaults=True, tag="list"):
+    """Up to `max_items` values of one scalar kind `of`."""
+
+    of: Text | Integer | Number | Boolean | Instant = Text()
+    max_items: int = 1_000
+
+    merges = ("newest", "server", "set")
+    is_sortable = False
+    is_indexable = False
+
+    @property
+    def type(self) -> Type:
+        """A list."""
+        return ListType(self.of.type)
+
+    @property
+    def name(self) -> str:
+        """The kind with that of its items."""
+        return f"{type(self).__name__}(of={self.of.name})"
+
+    def checker(self) -> Check:
+        """A list whose items pass the check of `of`."""
+        item, longest = self.of.checker(), self.max_items
+
+        def check(value: Any) -> list[Any]:
+            if type(value) is not list:
+                raise ValueError("must be a list")
+            if len(value) > longest:
+                raise ValueError(f"must have at most {longest} items, has {len(value)}")
+            return [_item(item, index, element) for index, element in enumerate(value)]
+
+        return check
+
+    def json_schema(self) -> dict[str, Any]:
+        """An array."""
+        return {"type": "array", "items": self.of.json_schema(), "maxItems": self.max_items}
+
+    def transforms(self) -> dict[str, Transform]:
+        """`$add` and `$remove`, of items."""
+        check, schema = self.checker(), self.json_schema()  # in the store's form, in which the stored ones are
+        return {
+            "$add": Transform(lambda old, operand, _now: add(old or [], check(operand)), schema),
+            "$remove": Transform(lambda old, operand, _now: remove(old or [], check(operand)), schema),
+        }
+
+    def from_text(self, text: str) -> Any:
+        """JSON text. Raises ValueError."""
+        try:
+            return strict_json.decode(text.encode())
+        except ValueError as error:
+            raise ValueError(f'must be a JSON list such as ["a", "b"]; {error}') from None
+
+    def takes_all_of(self, old: Self) -> bool:
+        """Whether it may be as long, of items that `of` takes."""
+        item: Field = self.of
+        return self.max_items >= old.max_items and item.takes_all_of(old.of)
+
+    def to_column(self, value: Any) -> Any:
+        """JSON text."""
+        return None if value is None else msgspec.json.encode(value).decode()
+
+
+def add(old: list[Any], items: list[Any]) -> list[Any]:
+    """`old` and those `items` that it lacks, in order."""
+    result = list(old)
+    result.extend(item for item in items if item not in result)
+    return result
+
+
+def remove(old: list[Any], items: list[Any]) -> list[Any]:
+    """`old` without `items`."""
+    return [item for item in old if item not in items]
+
+
+def _item(check: Check, index: int, element: Any) -> Any:
+    try:
+        return check(element)
+    except ValueError as error:
+        raise ValueError(f"item {index}: {error}") from None
