@@ -190,8 +190,8 @@ def test_a_data_folder_that_can_not_be_used(app: Path, tmp_path: Path) -> None:
     """A folder below a file, one that can't be made, a file in its place, and no file in it: each is said."""
     (tmp_path / "file").write_text("")
     assert "is a file" in refused(app, tmp_path / "file")
-    assert "can't be used: Not a directory" in refused(app, tmp_path / "file" / "data")
-    assert "/proc/data can't be used" in refused(app, Path("/proc/data"))
+    assert "file/data: Not a directory" in refused(app, tmp_path / "file" / "data")
+    assert "cannot use the data folder /proc/data" in refused(app, Path("/proc/data"))
     (tmp_path / "odd" / "data.db").mkdir(parents=True)
     assert str(tmp_path / "odd" / "data.db") in refused(app, tmp_path / "odd")
 

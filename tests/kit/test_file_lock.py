@@ -48,6 +48,20 @@ async def test_a_lock_of_another_process_excludes_and_ends_with_it(
     assert FileLock(tmp_path / "lock").try_take()
 
 
+def test_looking_takes_nothing(tmp_path: Path) -> None:
+    """Whether a lock is taken can be asked by many at once; what its holder writes into the file can be read."""
+    lock, other = FileLock(tmp_path / "lock"), FileLock(tmp_path / "lock")
+    with pytest.raises(FileNotFoundError):
+        lock.is_taken()
+    assert lock.try_take()
+    assert (lock.is_held, other.is_held, lock.is_taken(), other.is_taken()) == (True, False, True, True)
+    lock.path.write_text("held by a test")
+    assert other.path.read_text() == "held by a test"
+    lock.release()
+    assert (lock.is_held, other.is_taken()) == (False, False)
+    assert lock.path.stat().st_mode & 0o077 == 0
+
+
 def test_letting_go_twice_is_no_error(tmp_path: Path) -> None:
     """A lock that is not held can be let go; one that can't be opened says so."""
     lock = FileLock(tmp_path / "lock")

@@ -81,7 +81,7 @@ def test_a_folder_that_is_none(tmp_path: Path) -> None:
     """A folder that can't be made or used is refused with what to do."""
     (tmp_path / "file").write_text("")
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(StorageError, match="choose another with --data"):
+        with pytest.raises(StorageError, match="choose another with --data or fix its permissions"):
             Ownership(folder).take()
     assert holder(tmp_path / "file") == {}
 
