@@ -15,7 +15,8 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.fields import Integer, Text
 from hinterland.contract.records import Collection
 from hinterland.server.storage.failures import StorageError
-from hinterland.server.storage.protocol import PAGE_BYTES, Storage
+from hinterland.server.storage.protocol import PAGE_BYTES, Change, Storage, StoredRecord
+from hinterland.server.storage.statements import CollectionTable
 from hinterland.testing.storage_log_suite import LogSuite
 from hinterland.testing.storage_scribe import COLLECTIONS, POSTS, ScribeEdit, commit, documents, opened, tables, write
 from hinterland.testing.storage_system_suite import SystemSuite
@@ -104,13 +105,13 @@ class OpeningSuite:
         declared = [Collection(name=name, fields={field: Text(unique=True)}) for name, field in (first, second)]
         await storage.declare(declared)
         await storage.declare(declared)
+        compiled = {collection.name: CollectionTable(collection, storage.dialect) for collection in declared}
         for name, field in (first, second):
-            statement = f'INSERT INTO "{name}" (_parent, id, _revision, _created, _updated, _body, "{field}") VALUES '
             async with storage.transaction() as transaction:
-                await transaction.execute(statement + "('', 'a', 1, '', '', '{}', 'x')")  # type: ignore[attr-defined]
+                await write(transaction, ScribeEdit(name, "a", {field: "x"}), tables=compiled)
             with pytest.raises(Refusal) as refused:
                 async with storage.transaction() as transaction:
-                    await transaction.execute(statement + "('', 'b', 1, '', '', '{}', 'x')")  # type: ignore[attr-defined]
+                    await write(transaction, ScribeEdit(name, "b", {field: "x"}), tables=compiled)
             assert refused.value.errors.keys() == {field}
 
 
@@ -160,10 +161,11 @@ class RecordSuite:
     async def test_taken_id(self, storage: Storage) -> None:
         """Two records of one key can't be; the refusal speaks of the id, not of a field."""
         await commit(storage, ScribeEdit("posts", "a", {}))
-        table = tables(storage)["posts"]
+        record = StoredRecord("", "a", 2, "", "", "{}", None)
+        created = Change("posts", "create", None, record, tables(storage)["posts"].columns({}), 1_000.0)
         with pytest.raises(Refusal, match="this id") as refused:
             async with storage.transaction() as transaction:
-                await transaction.execute(table.insert, ("", "a", 1, "", "", "{}", None, None, None))  # type: ignore[attr-defined]
+                await transaction.write([created], await transaction.reserve(1), 1, 1_000.0)
         assert (refused.value.code, refused.value.errors) == ("conflict", {})
 
     async def test_undone(self, storage: Storage) -> None:
