@@ -15,7 +15,7 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.fields import Integer, Text
 from hinterland.contract.records import Collection
 from hinterland.server.storage.failures import StorageError
-from hinterland.server.storage.protocol import PAGE_BYTES, Change, Storage, StoredRecord
+from hinterland.server.storage.protocol import PAGE_BYTES, Change, CommitChanges, Storage, StoredRecord
 from hinterland.server.storage.statements import CollectionTable
 from hinterland.testing.storage_log_suite import LogSuite
 from hinterland.testing.storage_scribe import COLLECTIONS, POSTS, ScribeEdit, commit, documents, opened, tables, write
@@ -165,7 +165,7 @@ class RecordSuite:
         created = Change("posts", "create", None, record, tables(storage)["posts"].columns({}), 1_000.0)
         with pytest.raises(Refusal, match="this id") as refused:
             async with storage.transaction() as transaction:
-                await transaction.write([created], await transaction.reserve(1), 1, 1_000.0)
+                await transaction.write([CommitChanges([created], await transaction.reserve(1), 1)], 1_000.0)
         assert (refused.value.code, refused.value.errors) == ("conflict", {})
 
     async def test_undone(self, storage: Storage) -> None:
