@@ -58,12 +58,12 @@ def test_only_csv_is_text(tmp_path: Path) -> None:
         ("a.txt", "x", "the name must end in .json, .jsonl, .ndjson, .csv or .tsv"),
         ("a.json", "", "the file is empty"),
         ("a.csv", "", "the file is empty"),
-        ("a.json", '{"x": 1}', "must hold an array of objects; lines of objects are .jsonl"),
-        ("a.json", '[{"x": 1}', "it is not JSON"),
-        ("a.json", '[{"x": 1}] more', "it is not JSON"),
-        ("a.json", "[" * 100_000, "it is not JSON"),
+        ("a.json", '{"x": 1}', "must contain an array of objects; .jsonl has an object per line"),
+        ("a.json", '[{"x": 1}', "invalid JSON"),
+        ("a.json", '[{"x": 1}] more', "invalid JSON"),
+        ("a.json", "[" * 100_000, "invalid JSON"),
         ("a.json", '[{}, {"x": "\\ud800"}]', "half of a surrogate pair"),
-        ("a.jsonl", "{}".encode("utf-16"), "it is UTF-16: save it as UTF-8"),
+        ("a.jsonl", "{}".encode("utf-16"), "the file is UTF-16; save it as UTF-8"),
     ],
 )
 def test_files_that_are_no_rows(tmp_path: Path, name: str, content: bytes | str, words: str) -> None:
@@ -97,14 +97,14 @@ def test_names_are_mapped(tmp_path: Path) -> None:
     text = '{"Full name": "Ada", "Notes": 1, "x": 2}\n{"Full name": "Ben", "name": "Ada"}\n[1]'
     first, second, third = RowFile(file_of(tmp_path, "a.jsonl", text), layout)
     assert first.value == {"name": "Ada", "x": 2}
-    assert second.problem == "two of its names become 'name'"
+    assert second.problem == "two names are mapped to 'name'"
     assert third.value == [1]
 
 
 @pytest.mark.parametrize("layout", [Layout(separator=";"), Layout(encoding="latin-1")])
 def test_options_of_csv_alone(tmp_path: Path, layout: Layout) -> None:
     """JSON has neither separators nor another encoding: such an option is refused, not ignored."""
-    with pytest.raises(RowFileError, match="are for CSV; a JSON file is UTF-8"):
+    with pytest.raises(RowFileError, match="are for CSV only; JSON is UTF-8"):
         RowFile(file_of(tmp_path, "a.json", "[{}]"), layout)
 
 
