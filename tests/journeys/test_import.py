@@ -182,7 +182,7 @@ def test_files_and_names_that_do_not_fit(
     assert f"cannot read {tmp_path / 'none.json'}: no such file" in said
     assert "Errno" not in said
     assert "the name must end in" in told(hinterland("import", "things", app, "--data", data))
-    assert "there is no database in" in told(hinterland("import", "things", file, "--data", tmp_path / "typo"))
+    assert "no database in" in told(hinterland("import", "things", file, "--data", tmp_path / "typo"))
     assert not (tmp_path / "typo").exists()
 
 
@@ -248,7 +248,7 @@ def test_a_server_that_dies_meanwhile(server_process: Serve, app: Path, data: Pa
         err = process.communicate(timeout=60)[1]
     assert process.returncode == 1, err
     assert "Traceback" not in err
-    assert f"the server at {server.url} does not answer any more" in err
+    assert f"the server at {server.url} no longer responds" in err
     found = re.search(r"imported ([\d,]+) of the rows up to line (\d+) of", err)
     made = int(found[1].replace(",", "")) if found else 0
     server.start()
@@ -305,7 +305,7 @@ def test_times_in_a_timezone(app: Path, data: Path, tmp_path: Path) -> None:
     assert "line 2: created_at" in said
     assert "--timezone" in said
     ended = hinterland(*command, "--timezone", "Europe/Rome")
-    assert ended.out.endswith("1 times without an offset were read as Europe/Rome.\n")
+    assert ended.out.endswith("Read 1 times without an offset as Europe/Rome.\n")
     assert "unknown timezone 'Rome'" in told(hinterland(*command, "--timezone", "Rome"))
 
 
@@ -315,7 +315,7 @@ def test_times_in_a_timezone(app: Path, data: Path, tmp_path: Path) -> None:
         (("--map", "name"), "--map 'name' has no '='"),
         (("--separator", "::"), "unknown separator '::'; use one character, or comma, semicolon, tab"),
         (("--encoding", "klingon"), "unknown encoding 'klingon'"),
-        (("--map", "Nom=name"), "it has no column 'Nom' to map"),
+        (("--map", "Nom=name"), "no column 'Nom' to map"),
     ],
 )
 def test_options_that_do_not_fit(app: Path, data: Path, tmp_path: Path, option: tuple[str, str], words: str) -> None:
@@ -342,7 +342,7 @@ def test_a_data_folder_that_is_not_utf8(app: Path, tmp_path: Path) -> None:
     for command in (("import", "things", file), ("serve", app), ("migrate", app), ("admin", "create", "a@example.org")):
         said = told(hinterland(*command, "--data", data, env={"HINTERLAND_ADMIN_PASSWORD": PASSWORD}))
         assert "the name of the data folder" in said
-        assert "is not UTF-8; rename the folder, or choose another with --data" in said
+        assert "is not UTF-8; rename it or choose another with --data" in said
 
 
 # ---------------------------------------------------------------- administrators

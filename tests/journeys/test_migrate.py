@@ -166,7 +166,7 @@ def test_from_a_refused_start_to_served_records(server_process: Serve, tmp_path:
 def test_a_mistyped_folder(tmp_path: Path) -> None:
     """Without a database in the folder there is nothing to bring anywhere: that is said, and none is made."""
     said = told(hinterland("migrate", written(tmp_path, NEW), "--data", tmp_path / "typo", "--yes"))
-    assert f"there is no database in {tmp_path / 'typo'}: name its folder with --data" in said
+    assert f"no database in {tmp_path / 'typo'}; give its folder with --data" in said
     assert not (tmp_path / "typo").exists()
 
 
@@ -211,7 +211,7 @@ def test_a_running_server_is_in_the_way(server_process: Serve, tmp_path: Path, d
     """The command doesn't touch data that a server uses, and says which one."""
     server = server_process(written(tmp_path, OLD), data)
     said = told(hinterland("migrate", written(tmp_path, NEW), "--data", data, "--yes"))
-    assert f"the server at {server.url} uses {data}: stop it first" in said
+    assert f"the server at {server.url} has {data} open; stop it before you migrate" in said
 
 
 def test_a_forgotten_app_file(data: Path) -> None:

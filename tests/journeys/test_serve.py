@@ -87,7 +87,7 @@ def test_half_a_request_is_cut_off(server_process: Serve, app: Path) -> None:
         server.process.terminate()
         assert server.wait() == 0
     assert "Traceback" not in server.log
-    assert server.log.count("cut off connections whose requests did not end in time: 1") == 1
+    assert server.log.count("closed connections whose requests did not finish in time: 1") == 1
     assert "ERROR" not in server.log
 
 

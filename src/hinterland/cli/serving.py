@@ -61,7 +61,7 @@ class _Uvicorn(uvicorn.Server):
     def _cut_off(self) -> None:
         """Close the remaining connections, also those that wait for the rest of a body."""
         connections = [*self.server_state.connections]
-        log.warning("closed %d connections whose requests did not finish in time", len(connections))
+        log.warning("closed connections whose requests did not finish in time: %d", len(connections))
         for connection in connections:
             connection.transport.abort()
 
