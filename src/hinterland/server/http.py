@@ -28,6 +28,9 @@ Send = Callable[[Message], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 WHOLE = "hinterland.response"  # ASGI extension: start and body of an answer in one message
+# ASGI extension: the message's `use` is called with a function that sends a piece of a body that has begun at once, and
+# returns what is to be awaited before the next piece, if anything.
+PIECES = "hinterland.pieces"
 REFUSED = "hinterland.refused"  # in a scope: the Refusal that answers the request, whatever it asks
 LIMIT = "hinterland.limit"  # in a scope: the TimeLimiter of the request
 CHALLENGE = (b"www-authenticate", b"Bearer")  # every 401 has one (RFC 9110 §15.5.2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,6 +15,7 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.fields import Integer, List, Text
 from hinterland.contract.identity import SIGNED_OUT, Principal, RecordId
 from hinterland.contract.records import EVERYBODY, Collection, Rules, users
+from hinterland.contract.sync import Mutation
 from hinterland.kit.clock import ManualClock
 from hinterland.server.data import allowance, documents
 from hinterland.server.data import feed as feeding
@@ -244,6 +246,34 @@ async def test_the_loop_is_shared_within_a_commit(lite: World, monkeypatch: pyte
         assert await revisions(listener, 2) == [1, 2]
     for listener in joining:
         assert await revisions(listener, 1) == [2]
+
+
+async def test_writers_are_answered_first(lite: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A writer has its answer before its change is judged for, and sent to, any stream."""
+    listeners = [await listen(lite, ADA, "posts", filter=f"record.id != {number}") for number in (100, 101)]
+    await lite.write(Write(act="create", collection="posts", body={"title": "zero"}))
+    for listener in listeners:  # nothing that came before has to be looked for
+        assert await revisions(listener, 1) == [1]
+    looks: list[int] = []
+    log = lite.storage.log
+
+    async def noted(after: int, *more: Any, **named: Any) -> Any:
+        looks.append(after)
+        return await log(after, *more, **named)
+
+    monkeypatch.setattr(lite.storage, "log", noted)
+    answered = asyncio.ensure_future(answer_of(lite))
+    await until(answered.done)
+    assert looks == []
+    for listener in listeners:
+        assert await revisions(listener, 1) == [2]
+    assert looks
+
+
+async def answer_of(world: World) -> None:
+    """What a push's answer takes: two waits for each other, one for the writer."""
+    write = Write(act="create", collection="posts", body={"title": "one"})
+    await world.push(ADA, Mutation(seq=1, id="m", writes=[write]))
 
 
 async def test_who_leaves_while_a_commit_is_served(lite: World, monkeypatch: pytest.MonkeyPatch) -> None:

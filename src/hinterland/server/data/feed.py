@@ -310,21 +310,27 @@ class Feed:
     async def _push(self, channel: Channel, event: tuple[bytes, ...], commit: LogCommit) -> None:
         """Send an event to a channel's subscribers. One that has no allowance left for what is counted reads the log
         alone until nothing is missing."""
-        steps = _sending_steps(event)
+        steps, revision = _sending_steps(event), commit.revision
+        is_counted = steps > 0 or channel.is_costly
         live = self._live.get(channel, set())
         for subscription in [*live]:
             if subscription not in live:
                 continue  # it left during a turn
-            allowance = subscription.allowance
-            if (steps and allowance.sending.is_used_up) or (channel.is_costly and allowance.is_used_up):
+            if is_counted and not self._may_send(subscription, steps):
                 self._slow_down([subscription], self._position)
                 continue
-            subscription.push(event, commit.revision)
-            if steps:
-                allowance.sending.spend(steps)
+            subscription.push(event, revision)
             self._steps += _PUSH_STEPS + steps
             if self._steps > _STEPS_AT_ONCE:
                 await self._turn(0)
+
+    def _may_send(self, subscription: Subscription, steps: int) -> bool:
+        """Take the steps of sending an event from what a subscriber has left; whether there was something."""
+        allowance = subscription.allowance
+        if (steps and allowance.sending.is_used_up) or (subscription.channel.is_costly and allowance.is_used_up):
+            return False
+        allowance.sending.spend(steps)
+        return True
 
     async def _turn(self, steps: int) -> None:
         """Count work, and let others have their turn on the loop after a millisecond of it."""

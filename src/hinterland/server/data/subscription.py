@@ -14,6 +14,8 @@ from hinterland.server.data.channels import LARGE_BYTES, Channel
 
 log = logging.getLogger("hinterland.feed")
 _LONGEST_WAIT_BYTES = 8 * 1024 * 1024
+Sink = Callable[[bytes], Awaitable[None] | None]
+"""Sends a piece at once; what it returns is to be awaited before the next."""
 
 
 class EventSource(Protocol):
@@ -35,6 +37,12 @@ class Subscription:
     (`is_slow`): it comes back with its cursor and reads the log at its own speed.
     """
 
+    # Thousands are served one after the other: each is to be in few places of the memory.
+    __slots__ = (
+        "_buffer", "_pending", "_reported", "_rest", "_size", "_source", "_waiter", "allowance", "caller", "channel",
+        "check", "ended", "is_live", "is_slow", "revision", "sink",
+    )  # fmt: skip
+
     def __init__(
         self,
         source: EventSource,
@@ -55,10 +63,10 @@ class Subscription:
         self._buffer = buffer
         self._pending = [opening]
         self._size = 0
-        self._told = position[0]
+        self._reported = position[0]
         self._waiter: asyncio.Future[None] | None = None
         self._rest: Awaitable[None] | None = None
-        self.sink: Callable[[bytes], Awaitable[None] | None] | None = None
+        self.sink: Sink | None = None
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @property
@@ -67,7 +75,7 @@ class Subscription:
         return self.ended.done()
 
     async def next(self) -> bytes:
-        """What is to be sent now, one event, several, or a piece of a large one; b"" when the stream has ended."""
+        """What is to be sent next, one event, several, or a piece of a large one; b"" when the stream has ended."""
         while not self._pending and not self.has_ended:
             if self.is_live:
                 await self._wait()
@@ -76,7 +84,7 @@ class Subscription:
         return self._take()
 
     def _take(self) -> bytes:
-        """What waits: small pieces are joined, a large one is handed on as it is, so that it is not copied."""
+        """What waits: small pieces are joined, a large one is passed on as it is, so that it is not copied."""
         pending = self._pending
         if len(pending) <= 1:
             self._pending = []
@@ -99,7 +107,7 @@ class Subscription:
         self.revision, self.check = revision, check
         if pieces:
             self._pending += pieces
-            self._told = revision
+            self._reported = revision
 
     async def pace(self) -> None:
         """Wait until the caller may be served more from the log."""
@@ -110,7 +118,7 @@ class Subscription:
     def go_live(self) -> None:
         """Everything before was served. A cursor that saw no event for long is brought up to date."""
         self.is_live = True
-        if self._told < self.revision:
+        if self._reported < self.revision:
             self._pending.append(self.channel.position(self.revision, self.check))
 
     def fall_behind(self, revision: int, check: int) -> None:
@@ -121,7 +129,7 @@ class Subscription:
         self._wake()
 
     def refuse(self, refusal: Refusal) -> None:
-        """End the stream, and tell why."""
+        """End the stream, and say why."""
         self._pending.append(self.channel.end(self.revision, self.check, refusal))
         self.end()
 
@@ -134,8 +142,8 @@ class Subscription:
     def send(self, pieces: Sequence[bytes]) -> None:
         """Add the pieces of an event to what waits; cuts a subscriber for whom too much waits already.
 
-        One that waits for news is served on the spot through its `sink`, if it has one, which returns what is left to
-        wait for. That spares a turn of its task for each event.
+        One whose task waits is served at once through its `sink`, if it has one, which returns what is left to wait
+        for. That saves a turn of its task for each event.
         """
         if self._waiter is not None and self.sink is not None:
             self._serve(self.sink, pieces)
@@ -160,11 +168,11 @@ class Subscription:
         self._size += size
         self.allowance.waiting += size
 
-    def _serve(self, sink: Callable[[bytes], Awaitable[None] | None], pieces: Sequence[bytes]) -> None:
+    def _serve(self, sink: Sink, pieces: Sequence[bytes]) -> None:
         for place, piece in enumerate(pieces, 1):
             try:
                 self._rest = sink(piece)
-            except Exception as error:  # one subscriber's connection is no matter of the others
+            except Exception as error:  # one subscriber's connection must not affect the others
                 log.info("a stream broke off: %s", error)
                 self.end()
                 return
@@ -176,7 +184,7 @@ class Subscription:
     def end(self) -> None:
         """End the stream: what waits is still sent."""
         if not self.has_ended:
-            self._count(-self._size)  # nobody may come for it
+            self._count(-self._size)  # it may never be taken
             self.ended.set_result(None)
             self._source.leave(self)
             self._wake()

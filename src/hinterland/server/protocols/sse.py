@@ -25,9 +25,9 @@ from hinterland.server.addresses import caller_address
 from hinterland.server.backend import Backend
 from hinterland.server.callers import caller_of
 from hinterland.server.data.encoding import VisibleChange
-from hinterland.server.data.subscription import Subscription
+from hinterland.server.data.subscription import Sink, Subscription
 from hinterland.server.data.views import change_head
-from hinterland.server.http import LIMIT, HttpRequest, Message, Receive, Scope, Send
+from hinterland.server.http import LIMIT, PIECES, HttpRequest, Message, Receive, Scope, Send
 from hinterland.server.operations.call import Call
 from hinterland.server.operations.sync import subscribe
 
@@ -152,7 +152,7 @@ class EventStream:
         if LIMIT in scope:
             scope[LIMIT].lift()
         try:
-            await serve(subscription, receive, send, self._backend.clock)
+            await serve(subscription, scope, receive, send, self._backend.clock)
         finally:
             subscription.end()
 
@@ -163,11 +163,11 @@ class EventStream:
         return SIGNED_OUT if wanted.ticket is None else await self._backend.tickets.redeem(wanted.ticket)
 
 
-async def serve(subscription: Subscription, receive: Receive, send: Send, clock: Clock) -> None:
+async def serve(subscription: Subscription, scope: Scope, receive: Receive, send: Send, clock: Clock) -> None:
     """Send a subscription's events until it ends or the reader goes away. A reader that takes nothing is not waited
     for."""
     await send({**_HEAD, "headers": [*_HEAD["headers"]]})
-    sending = asyncio.create_task(_send_all(subscription, send))
+    sending = asyncio.create_task(_send_all(subscription, scope, send))
     leaving = asyncio.create_task(_disconnected(receive))
     try:
         await asyncio.wait({sending, leaving, subscription.ended}, return_when=asyncio.FIRST_COMPLETED)
@@ -181,9 +181,12 @@ async def serve(subscription: Subscription, receive: Receive, send: Send, clock:
         await asyncio.wait({sending, leaving})
 
 
-async def _send_all(subscription: Subscription, send: Send) -> None:
+async def _send_all(subscription: Subscription, scope: Scope, send: Send) -> None:
     await send({"type": "http.response.body", "body": SSE.silence, "more_body": True})
-    subscription.sink = lambda data: begin(send({"type": "http.response.body", "body": data, "more_body": True}))
+    sinks: list[Sink] = [lambda data: begin(send({"type": "http.response.body", "body": data, "more_body": True}))]
+    if PIECES in scope.get("extensions", ()):
+        await send({"type": PIECES, "use": sinks.append})
+    subscription.sink = sinks[-1]
     while data := await subscription.next():
         await send({"type": "http.response.body", "body": data, "more_body": True})
     await send({"type": "http.response.body", "body": b"", "more_body": False})

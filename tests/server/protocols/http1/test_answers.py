@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from hinterland.server.http import HttpAnswer, send_answer
+from hinterland.server.http import PIECES, HttpAnswer, send_answer
 from hinterland.server.protocols.http1.answers import JoinedWrites
 from tests.server.protocols.http1.wire import GET, answered, connected
 from tests.support.server import ServerProcess
@@ -167,6 +167,52 @@ async def test_a_large_chunk(method: bytes) -> None:
         _, _, body = (await reader.read()).partition(b"\r\n\r\n")
     chunks = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in [*parts, b""])
     assert body == (chunks if method == b"GET" else b"")
+
+
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+async def test_pieces(version: bytes) -> None:
+    """Pieces that are sent at once arrive as those that are sent as messages, between them, whatever their size and
+    however slowly they are read."""
+    parts = [b"a", b"b" * 10_000, b"x" * 3_000_000, b"c" * 50_000, b"d"]
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"first", "more_body": True})
+        assert PIECES in scope["extensions"]
+        sinks: list[Any] = []
+        await send({"type": PIECES, "use": sinks.append})
+        for part in parts:
+            rest = sinks[0](part)
+            if rest is not None:
+                await rest
+        await send({"type": "http.response.body", "body": b"last"})
+
+    async with connected(app) as (reader, writer):
+        writer.write(b"GET / HTTP/%b\r\nhost: x\r\nconnection: close\r\n\r\n" % version)
+        _, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    sent = [b"first", *parts, b"last"]
+    chunks = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in [*sent, b""])
+    assert body == (chunks if version == b"1.1" else b"".join(sent))
+
+
+async def test_a_piece_for_a_reader_that_went_away() -> None:
+    """A piece is dropped where nobody reads it."""
+    dropped = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": PIECES, "use": sinks.append})
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        assert sinks[0](b"x") is None
+        dropped.set()
+
+    sinks: list[Any] = []
+    async with connected(app) as (_, writer):
+        writer.write(GET)
+        await writer.drain()
+        writer.close()
+        await dropped.wait()
 
 
 async def test_a_large_chunk_for_a_reader_that_went_away() -> None:

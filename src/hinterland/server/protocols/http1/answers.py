@@ -8,17 +8,18 @@ is woken once, not for each. Measured with 32 clients: a read by id costs two fi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from hinterland.contract.errors import Refusal
-from hinterland.server.http import WHOLE, Message
+from hinterland.kit.eager import begin
+from hinterland.server.http import PIECES, WHOLE, Message
 
 _HEAD = b"HTTP/1.1 "
 _INTERIM = b"HTTP/1.1 1"  # 100 Continue asks for the body: it can't wait for an answer
-EXTENSIONS: dict[str, Any] = {WHOLE: {}}
+EXTENSIONS: dict[str, Any] = {WHOLE: {}, PIECES: {}}
 _HELD_BYTES = 64 * 1024  # an answer beyond it is written as it comes, so that nothing large is copied
 
 
@@ -76,7 +77,11 @@ class WholeAnswers(RequestResponseCycle):
         return message  # type: ignore[return-value]
 
     async def send(self, message: Message) -> None:  # type: ignore[override]
-        """Send one of ASGI's messages, or `WHOLE`. Raises RuntimeError for a header with a line break."""
+        """Send one of ASGI's messages, or `WHOLE`, or answer `PIECES`. Raises RuntimeError for a header with a line
+        break."""
+        if message["type"] == PIECES:
+            message["use"](self.send_piece)
+            return
         if message["type"] != WHOLE:
             if self.chunked_encoding and message.get("more_body") and len(message["body"]) > _HELD_BYTES:
                 await self._send_large(message["body"])
@@ -98,6 +103,15 @@ class WholeAnswers(RequestResponseCycle):
         if not self.keep_alive:
             self.transport.close()
         self.on_response()
+
+    def send_piece(self, data: bytes) -> Awaitable[None] | None:
+        """Send a piece of a body that has begun: one chunk, without a message or a coroutine, where nothing has to be
+        waited for. What is returned is to be awaited before the next piece."""
+        if not self.chunked_encoding or self.flow.write_paused or len(data) > _HELD_BYTES:
+            return begin(self.send({"type": "http.response.body", "body": data, "more_body": True}))
+        if not self.disconnected:
+            self.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+        return None
 
     async def _send_large(self, body: bytes) -> None:
         """Send a chunk (RFC 9112 §7.1) without a copy, since many streams may send the same bytes."""
