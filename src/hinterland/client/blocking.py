@@ -22,8 +22,10 @@ from hinterland.client.repository import Body, Iteration, Page, RemoteRepository
 from hinterland.client.session import State
 from hinterland.client.vault.protocol import Vault
 from hinterland.contract.identity import RecordId
+from hinterland.contract.operations import Method, Operation
 from hinterland.contract.query import DEFAULT_LIMIT
 from hinterland.contract.records import Collection
+from hinterland.kit import body as bodies
 from hinterland.kit.backoff import Random
 from hinterland.kit.clock import Clock
 
@@ -41,6 +43,7 @@ class ClientArguments(TypedDict, total=False):
     on_trace: OnTrace | None
     layers: Sequence[Layer]
     collections: Iterable[Collection]
+    operations: Iterable[Operation]
     allow_http: bool
     random: Random
 
@@ -250,6 +253,28 @@ class BlockingClient:
     def events(self, collections: Sequence[str], *, cursor: str = "", filter: str = "") -> Iterator[Event]:
         """The live events of `collections` after `cursor`."""
         return self._door.iterate(self.client.events(collections, cursor=cursor, filter=filter))
+
+    @overload
+    def call(
+        self, name: str, input: object = None, *, output: type[T], method: Method = ..., deadline: float | None = ...,
+        headers: Mapping[str, str] = ...,
+    ) -> T: ...  # fmt: skip
+    @overload
+    def call(
+        self, name: str, input: object = None, *, method: Method = ..., deadline: float | None = ...,
+        headers: Mapping[str, str] = ...,
+    ) -> Any: ...  # fmt: skip
+    def call(
+        self, name: str, input: object = None, *, output: Any = None, method: Method = "POST",
+        deadline: float | None = None, headers: Mapping[str, str] = {},
+    ) -> Any:  # fmt: skip
+        """The output of an operation. The body of a `Download` is read by `iterate`."""
+        called = self.client.call(name, input, output=output, method=method, deadline=deadline, headers=headers)
+        return self._door.run(called)
+
+    def iterate(self, body: bodies.Body) -> Iterator[bytes]:
+        """The pieces of a body."""
+        return self._door.iterate(body.open())
 
     def request(
         self,

@@ -14,17 +14,15 @@ from hinterland.client.options import Options, wrong_header
 from hinterland.client.places import checked_collection
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import new_id
-from hinterland.contract.operations import OPERATIONS, Operation, path_of
-from hinterland.contract.sync import PUSH_DEPTH
+from hinterland.contract.operations import OPERATIONS, Operation
 from hinterland.kit import strict_json
+from hinterland.kit.body import Body
 from hinterland.kit.clock import Clock
 from hinterland.kit.strict_json import MAX_DEPTH
 
 T = TypeVar("T")
+BYTES = "application/octet-stream"
 Pairs = Sequence[tuple[str, str]]
-# Safe to repeat though they are POSTs: the server counts mutations, answers the same successor to a refresh token whose
-# answer was lost, can't end a session twice, and a session of a log-in whose answer was lost is never used.
-REPEATABLE = frozenset({"auth.login", "auth.refresh", "auth.logout", "sync.push", "sync.pull"})
 
 
 class SendCall(Protocol):
@@ -49,7 +47,10 @@ class SendCall(Protocol):
 class Calls:
     """Reaches the server at `base` over `send`."""
 
-    def __init__(self, send: Send, base: str, clock: Clock, options: Options) -> None:
+    def __init__(
+        self, send: Send, base: str, clock: Clock, options: Options, table: Mapping[str, Operation] = OPERATIONS
+    ) -> None:
+        self.table = table
         self._send = send
         self._base = base.rstrip("/")
         self._origin = origin_of(base)
@@ -75,7 +76,7 @@ class Calls:
         """
         request = self.request(operation, segments=segments, query=query, body=body, key=key, headers=headers)
         if deadline is not None:
-            request = request.replaced(deadline=self._clock.monotonic() + deadline)
+            request = request.replaced(deadline=self.until(deadline))
         response = await self.perform(request)
         request_id = response.headers.get("x-request-id", "")
         if output is type(None):
@@ -93,20 +94,18 @@ class Calls:
         key: str = "",
         headers: Mapping[str, str] = {},
     ) -> Request:
-        """The request of an operation of the contract's table."""
-        row = OPERATIONS[operation]
-        path = path_of(operation, **{name: segment(name, value) for name, value in segments.items()})
+        """The request of an operation of the table."""
+        row = self.table[operation]
+        path = row.path_of(**{name: segment(name, value) for name, value in segments.items()})
         request = self.foreign(
             row.method,
             path,
             query=query,
             body=body,
             headers={**_key(row, key, self._clock), **headers},
-            max_depth=PUSH_DEPTH if operation == "sync.push" else MAX_DEPTH,
+            max_depth=row.max_depth,
         )
-        return request.replaced(
-            operation=operation, has_auth=row.auth != "ignored", is_repeatable=operation in REPEATABLE
-        )
+        return request.replaced(operation=operation, has_auth=row.auth != "ignored", is_repeatable=row.is_repeatable)
 
     def foreign(
         self,
@@ -118,14 +117,16 @@ class Calls:
         headers: Mapping[str, str] = {},
         max_depth: int = MAX_DEPTH,
     ) -> Request:
-        """The request of a call that is not in the table; `path` begins with `/` or is a whole URL. Raises BadRequest
-        for a `body` that JSON can't say, UnsafeRequest for a path or header that can't be sent."""
+        """The request of a call that is not in the table; `path` begins with `/` or is a whole URL. A `Body` is sent as
+        it is, anything else as JSON. Raises BadRequest for a `body` that JSON can't hold, UnsafeRequest for a path or
+        header that can't be sent."""
         options = self._options
         url = f"{self._base}{path}" if path.startswith("/") else _whole(path)
         if wrong := wrong_header(headers):
             raise UnsafeRequest(f"A header of the request can't be sent: {wrong}.", advice="Correct the header.")
-        content = b"" if body is None else _encoded(body, max_depth)
-        kind = {"content-type": "application/json"} if content else {}
+        pieces = body if isinstance(body, Body) else None
+        content = b"" if body is None or pieces is not None else _encoded(body, max_depth)
+        kind = {"content-type": "application/json"} if content else {} if pieces is None else {"content-type": BYTES}
         # The app's own headers may hold its secrets: another server gets none of them.
         own = options.headers if origin_of(url) == self._origin else {}
         named = {name.lower(): value for name, value in {**own, **headers}.items()}
@@ -134,10 +135,15 @@ class Calls:
             url=f"{url}?{urlencode(query)}" if query else url,
             headers={"accept": "application/json", **kind, **named},
             content=content,
+            body=pieces,
             connect=options.connect,
             read=options.read,
             retries=options.retries,
         )
+
+    def until(self, seconds: float) -> float:
+        """The deadline in so many seconds."""
+        return self._clock.monotonic() + seconds
 
     async def perform(self, request: Request) -> Response:
         """The answer, whatever it holds; one that says no is raised as a StatusError."""

@@ -13,6 +13,7 @@ from hinterland.client.calls import Calls
 from hinterland.client.errors import ClientClosed, InsecureAddress, InvalidSetting
 from hinterland.client.events import Event, EventReader
 from hinterland.client.exchange import Layer, Request, Response, Send, Transport, origin_of, stack
+from hinterland.client.functions import Functions
 from hinterland.client.layers.bearer import bearer
 from hinterland.client.layers.deadline import deadline
 from hinterland.client.layers.redirect import check_address, redirect
@@ -25,6 +26,7 @@ from hinterland.client.tokens import TokenKeeper
 from hinterland.client.transports.network import Network
 from hinterland.client.vault.memory import MemoryVault
 from hinterland.client.vault.protocol import Vault
+from hinterland.contract.operations import OPERATIONS, Method, Operation, joined
 from hinterland.contract.records import Collection
 from hinterland.kit.backoff import Random
 from hinterland.kit.clock import Clock, SystemClock
@@ -42,9 +44,10 @@ class Client:
     """Reaches the backend at `url`; without one at the environment's `API_URL`, else at http://127.0.0.1:8000.
 
     `store` is the file of the local store, which checks writes by the `collections` that are declared here as on the
-    server. The session is kept sealed beside it, or in the `vault` that is given, or, with neither, in memory.
-    `on_trace` is told of every call, `layers` are put over retrying and see each call once. `transport`, `clock` and
-    `random` are replaced in tests. Plain http beyond this machine is refused unless `allow_http`.
+    server; `operations` are rows of the app's own. The session is kept sealed beside the store, or in the `vault` that
+    is given, or, with neither, in memory. `on_trace` gets every call, `layers` are put over retrying and see each call
+    once. `transport`, `clock` and `random` are replaced in tests. Plain http beyond this machine is refused unless
+    `allow_http`.
 
     Use it with `async with`, or call `open` and `close`. A client belongs to one event loop;
     `hinterland.client.BlockingClient` serves those who have none.
@@ -62,9 +65,11 @@ class Client:
         on_trace: OnTrace | None = None,
         layers: Sequence[Layer] = (),
         collections: Iterable[Collection] = (),
+        operations: Iterable[Operation] = (),
         allow_http: bool = False,
         random: Random = system_random,
     ) -> None:
+        self._table = joined(OPERATIONS, operations)
         self.url = _address(url, allow_http=allow_http)
         path = _store_path(store)
         self.options = options or Options()
@@ -88,6 +93,7 @@ class Client:
         unsigned = self._calls(stack([*above, *below], self.transport))
         self._tokens = TokenKeeper(vault or _vault_beside(path), self.clock, origin, refresher(unsigned, self.clock))
         self.calls = self._calls(stack([*above, bearer(self._tokens, origin), *below], self.transport))
+        self._functions = Functions(self.calls)
         self.auth = Auth(self.calls, self._tokens, self._guard)
         self._feed = EventReader(self.calls, self.clock, random)
         self._local = None if path is None else self._local_at(path, collections, random)
@@ -108,6 +114,29 @@ class Client:
         return self._feed.events(
             [collections] if isinstance(collections, str) else collections, cursor=cursor, filter=filter
         )
+
+    @overload
+    async def call(
+        self, name: str, input: object = None, *, output: type[T], method: Method = ..., deadline: float | None = ...,
+        headers: Mapping[str, str] = ...,
+    ) -> T: ...  # fmt: skip
+    @overload
+    async def call(
+        self, name: str, input: object = None, *, method: Method = ..., deadline: float | None = ...,
+        headers: Mapping[str, str] = ...,
+    ) -> Any: ...  # fmt: skip
+    async def call(
+        self, name: str, input: object = None, *, output: Any = None, method: Method = "POST",
+        deadline: float | None = None, headers: Mapping[str, str] = {},
+    ) -> Any:  # fmt: skip
+        """The output of an operation, of the app's own or of the table, for an `input` that is a msgspec.Struct or a
+        dict: as an `output`, as what its row says, or as plain objects. None: there is none.
+
+        `method` is that of an operation of which this client has no row. A field that is a `Body` is sent as it is
+        read; a `Download` must be read to its end, or its body closed. Neither has a deadline, unless one is given, in
+        seconds. Raises the errors of `client.errors`.
+        """
+        return await self._functions.call(name, input, output=output, method=method, deadline=deadline, headers=headers)
 
     async def request(
         self,
@@ -188,7 +217,7 @@ class Client:
         )
 
     def _calls(self, send: Send) -> Calls:
-        return Calls(send, self.url, self.clock, self.options)
+        return Calls(send, self.url, self.clock, self.options, self._table)
 
     async def _while_open(self, request: Request, send: Send) -> Response:
         self._guard.check()

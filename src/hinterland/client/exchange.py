@@ -14,6 +14,7 @@ import msgspec
 
 from hinterland.client.documents import decoded
 from hinterland.client.errors import Sent
+from hinterland.kit.body import Body
 from hinterland.kit.clock import Clock
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -48,19 +49,21 @@ class Journal:
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked: `url` is absolute, header names are in lower case, `content` is the whole body.
+    """What is asked: `url` is absolute, header names are in lower case, `content` is the whole body, `body` one that
+    is sent piece by piece instead.
 
-    `operation` names the row of the contract's table ("" for a foreign call). `deadline` is an instant of the client's
-    monotonic clock by which the answer must be there, over all attempts. `connect` and `read` are the timeouts of one
-    attempt in seconds. `retries` may follow the first attempt; `is_repeatable`: the server carries it out once, however
-    often it comes, though its method does not say so. `has_auth`: the session's access token goes with it. `is_stream`:
-    the answer's body is read piece by piece.
+    `operation` names the row of the table ("" for a foreign call). `deadline` is an instant of the client's monotonic
+    clock by which the response must be there, over all attempts (infinity: there is none). `connect` and `read` are the
+    timeouts of one attempt in seconds. `retries` may follow the first attempt; `is_repeatable`: the server carries it
+    out once, however often it is sent, though its method does not say so. `has_auth`: the session's access token goes
+    with it. `is_stream`: the response's body is read piece by piece.
     """
 
     method: str
     url: str
     headers: dict[str, str] = {}
     content: bytes = b""
+    body: Body | None = None
     operation: str = ""
     deadline: float | None = None
     connect: float = 10.0
@@ -74,6 +77,11 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         # Neither headers nor body nor query: what is printed ends up in logs, and they hold secrets.
         return f"Request({self.method} {self.url.partition('?')[0]})"
+
+    @property
+    def can_be_sent(self) -> bool:
+        """Whether the body can be sent now: one that is made as it is read can't be sent again."""
+        return self.body is None or self.body.is_repeatable
 
     def replaced(self, **changes: Any) -> Request:
         """This request with some of its parts changed."""

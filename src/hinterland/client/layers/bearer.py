@@ -56,7 +56,7 @@ def bearer(source: TokenSource, origin: str) -> Layer:
             return await send(request)
         response = await send(_with(request, token))
         for _ in range(MOST_RENEWALS):
-            if not _is_refused(response):
+            if not _is_refused(response) or not request.can_be_sent:
                 break
             renewed = await source.renewed(token)
             if renewed is None:

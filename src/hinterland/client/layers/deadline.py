@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from hinterland.client.errors import DeadlineExceeded
 from hinterland.client.exchange import Layer, Request, Response, Send, remaining
 from hinterland.kit.clock import Clock
@@ -14,6 +16,9 @@ def deadline(clock: Clock, seconds: float) -> Layer:
     async def layer(request: Request, send: Send) -> Response:
         if request.deadline is None:
             request = request.replaced(deadline=clock.monotonic() + seconds)
+
+        if request.deadline == inf:
+            return await send(request)
 
         async def act() -> Response:
             return await send(request)

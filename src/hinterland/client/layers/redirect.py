@@ -51,9 +51,11 @@ def next_request(request: Request, response: Response, *, allow_http: bool) -> R
     _check_target(request, target, allow_http=allow_http)
     is_same = origin_of(target) == origin_of(request.url)
     if response.status == 303 and request.method not in _SAFE:
-        request = request.replaced(method="GET", content=b"", headers=_without(request, {"content-type"}))
+        request = request.replaced(method="GET", content=b"", body=None, headers=_without(request, {"content-type"}))
     if request.method not in _SAFE and (response.status in (301, 302) or not is_same):
         raise _refused(f"{request.method} answered {response.status} to {_place(target)}")
+    if not request.can_be_sent:
+        raise _refused(f"{request.method} answered {response.status} to {_place(target)}; the body can't be sent again")
     kept = request.headers if is_same else _without(request, _PRIVATE)
     return request.replaced(url=target, headers=kept, has_auth=request.has_auth and is_same)
 

@@ -53,6 +53,8 @@ def _carried_out(status: int) -> Sent:
 
 def may_repeat(request: Request, sent: Sent) -> bool:
     """Whether sending the request once more can't carry it out twice."""
+    if not request.can_be_sent:
+        return False
     is_safe = request.method in _IDEMPOTENT or request.is_repeatable or "idempotency-key" in request.headers
     return is_safe or sent == "no"
 

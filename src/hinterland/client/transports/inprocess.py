@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import aclosing
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -66,7 +67,7 @@ class _AppCall:
 
     def __init__(self, app: App, request: Request) -> None:
         self._request = request
-        self._is_body_read = False
+        self._pieces = _pieces(request)
         self._gone = asyncio.Event()
         self._sent: asyncio.Queue[Message | None] = asyncio.Queue(16)
         self._task = asyncio.create_task(self._run(app))
@@ -108,9 +109,8 @@ class _AppCall:
                 await self._sent.put(_END)
 
     async def _receive(self) -> Message:
-        if not self._is_body_read:
-            self._is_body_read = True
-            return {"type": "http.request", "body": self._request.content, "more_body": False}
+        async for piece, has_more in self._pieces:
+            return {"type": "http.request", "body": piece, "more_body": has_more}
         await self._gone.wait()
         return {"type": "http.disconnect"}
 
@@ -151,9 +151,24 @@ class _Lifespan:
             self._started.set_exception(ConnectionLost(detail=f"the app can't start: {message.get('message', '')}"))
 
 
+async def _pieces(request: Request) -> AsyncIterator[tuple[bytes, bool]]:
+    """The pieces of a request's body, each with whether another follows."""
+    if request.body is not None:
+        async with aclosing(request.body.open()) as pieces:
+            async for piece in pieces:
+                yield piece, True
+    yield request.content, False
+
+
+def _framing(request: Request) -> dict[str, str]:
+    """The header that says where the body ends."""
+    length = len(request.content) if request.body is None else request.body.length
+    return {"transfer-encoding": "chunked"} if length is None else {"content-length": str(length)}
+
+
 def _scope(request: Request) -> dict[str, Any]:
     parts = urlsplit(request.url)
-    headers = {"host": parts.netloc.rpartition("@")[2], "content-length": str(len(request.content)), **request.headers}
+    headers = {"host": parts.netloc.rpartition("@")[2], **_framing(request), **request.headers}
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},

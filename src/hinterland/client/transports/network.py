@@ -69,8 +69,8 @@ class Network:
             sent = client.build_request(
                 request.method,
                 request.url,
-                headers=request.headers,
-                content=request.content or None,
+                headers=_headers(request),
+                content=request.content or None if request.body is None else request.body.open(),
                 timeout=self._timeout(request),
                 extensions={"trace": _watch(request.journal, self._clock, dialed)},
             )
@@ -114,6 +114,13 @@ class Network:
 
     def _timeout(self, request: Request) -> tuple[float, float, float, float]:
         return request.connect, request.read, self._options.write, self._options.pool
+
+
+def _headers(request: Request) -> dict[str, str]:
+    """The headers, with the length of a body that knows it; one that does not is sent in chunks."""
+    if request.body is None or request.body.length is None:
+        return request.headers
+    return {**request.headers, "content-length": str(request.body.length)}
 
 
 class _Dialed:
