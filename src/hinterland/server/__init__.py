@@ -8,6 +8,7 @@ from hinterland.kit.lazy_face import offer
 
 if TYPE_CHECKING:
     from hinterland.server.app import Server as Server
+    from hinterland.server.app import storage_for as storage_for
     from hinterland.server.backend import Backend as Backend
     from hinterland.server.declaration import App as App
     from hinterland.server.hooks import AfterWrite as AfterWrite
@@ -21,7 +22,7 @@ else:  # the type checker knows the names above and no others
     offer(
         __name__,
         {
-            "hinterland.server.app": ("Server",),
+            "hinterland.server.app": ("Server", "storage_for"),
             "hinterland.server.backend": ("Backend",),
             "hinterland.server.declaration": ("App",),
             "hinterland.server.hooks": ("AfterWrite", "BeforeWrite", "Refuse"),
