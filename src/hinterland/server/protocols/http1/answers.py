@@ -83,6 +83,8 @@ class WholeAnswers(RequestResponseCycle):
             message["use"](self.send_piece)
             return
         if message["type"] != WHOLE:
+            if "headers" in message and not self.keep_alive:  # which uvicorn does from 0.47 on only
+                message["headers"] = [*message["headers"], (b"connection", b"close")]
             if self.chunked_encoding and message.get("more_body") and len(message["body"]) > _HELD_BYTES:
                 await self._send_large(message["body"])
             else:
