@@ -91,7 +91,7 @@ async def test_embedding(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         for text in ("a", "b"):
             await client.collection("notes").create({"text": text})
         page = await client.collection("notes").list(limit=1)
-        rest = await client.collection("notes").list(limit=1, cursor=page.next)
+        rest = await client.collection("notes").list(limit=1, cursor=page.next or "")
         assert [note["text"] for note in [*page.items, *rest.items]] == ["a", "b"]
         stream = client.events(["notes"])
         assert (await anext(stream)).kind == "ready"
