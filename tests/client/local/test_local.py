@@ -193,7 +193,7 @@ async def test_what_a_write_says_of_itself(device: OPEN, server: ModelServer) ->
     """A write prints with its record's id and its mutation's; one that is retried knows its ids still."""
     local = await device()
     written = await local.collection("notes").create({"text": "x"})
-    assert repr(written) == f"Written(id={written.id!r}, mutation={written.mutation!r})"
+    assert repr(written) == f"LocalWrite(id={written.id!r}, mutation={written.mutation!r})"
     server.may_write = lambda account, record: False
     await local.sync.now()
     again = await local.outbox.retry(written.mutation)

@@ -164,4 +164,7 @@ def send_again(connection: StoreConnection, scope: Scope, seq: int) -> None:
     ).fetchall()
     connection.executemany("UPDATE touches SET revision = 0 WHERE number = ?", numbers)
     connection.executemany("UPDATE mutations SET state = 'sent', outcome = NULL WHERE number = ?", numbers)
+    connection.execute(  # their results are asked for once more
+        "UPDATE spaces SET acknowledged = min(acknowledged, ? - 1) WHERE space = ?", (seq, scope.space)
+    )
     stand_ins.forget(connection, scope, [row[0] for row in numbers])

@@ -77,7 +77,7 @@ def give(connection: StoreConnection, scope: Scope, given: StandIns, numbers: Ab
         " ON CONFLICT DO UPDATE SET id = excluded.id",
         [(scope.space, *place, record_id) for place, record_id in given],
     )
-    names = {msgspec.json.encode(place.name).decode() for place, _ in given}
+    names = {msgspec.json.encode(place.name).decode()[1:-1] for place, _ in given}
     stale: list[Key] = []
     for number, column in connection.execute(
         "SELECT number, writes FROM mutations WHERE space = ? ORDER BY number", (scope.space,)
