@@ -9,6 +9,7 @@ import pytest
 
 from hinterland.client.client import Client
 from hinterland.client.errors import (
+    ChallengeRequired,
     Conflict,
     ConnectionLost,
     InvalidCredentials,
@@ -19,6 +20,8 @@ from hinterland.client.errors import (
 from hinterland.client.exchange import Request, Response
 from hinterland.client.session import SignedIn, SignedOut, SigningIn, State, unsealed
 from hinterland.client.transports.scripted import Scripted
+from hinterland.contract.accounts import Challenge, TotpSetup
+from hinterland.contract.errors import Refusal
 from hinterland.kit.clock import ManualClock
 from hinterland.testing.clock import play
 from tests.client.conftest import log_in, session
@@ -26,6 +29,11 @@ from tests.client.foreign import FOREIGN, answer
 
 ADA = {"name": "Ada", "email": "ada@example.org", "password": "a good password"}
 USER = session()["user"]
+INFO = {
+    "id": "s1", "label": "Shop/1", "client": "app", "address": "192.0.2.1", "acr": "aal1", "amr": ["pwd"],
+    "created_at": "2026-01-01T00:00:00.000000Z", "last_used_at": "2026-01-01T00:00:00.000000Z",
+    "expires_at": "2026-02-01T00:00:00.000000Z", "is_current": True,
+}  # fmt: skip
 
 
 async def test_signing_up_signs_in(client: Client, script: Scripted) -> None:
@@ -82,6 +90,48 @@ async def test_a_failed_log_in_leaves_the_session_as_it_was(client: Client, scri
     with pytest.raises(InvalidCredentials, match="wrong"):
         await client.auth.log_in(email="ada@example.org", password="x")
     assert client.auth.user == USER
+
+
+async def test_a_challenge_is_answered(client: Client, script: Scripted) -> None:
+    """A log-in that needs a second factor raises a challenge and leaves the session as it was; the answer signs in."""
+    details = {"challenge": "planted", "methods": ["totp", "recovery"], "expires_in": 300}
+    problem = Refusal("challenge_required", details=details).problem()
+    script.expect("POST", "/v1/auth/login").answer(401, json=problem)
+    with pytest.raises(ChallengeRequired) as required:
+        await client.auth.log_in(email="ada@example.org", password="x")
+    assert client.auth.state == SignedOut()
+    challenge = required.value.challenge
+    assert challenge == Challenge(challenge="planted", methods=("totp", "recovery"), expires_in=300)
+    assert "planted" not in f"{required.value} {required.value!r} {challenge!r}"
+    script.expect("POST", "/v1/auth/challenge", json={"challenge": "planted", "code": "123456"}).answer(json=session())
+    assert await client.auth.answer(challenge, code="123456") == USER
+    assert client.auth.user == USER
+
+
+async def test_a_challenge_that_is_none(client: Client, script: Scripted) -> None:
+    """Where the details hold no challenge, the error names the path."""
+    script.expect("POST", "/v1/auth/login").refuse("challenge_required")
+    with pytest.raises(ChallengeRequired) as required:
+        await client.auth.log_in(email="ada@example.org", password="x")
+    with pytest.raises(InvalidResponse) as caught:
+        _ = required.value.challenge
+    assert caught.value.path == "$.details"
+
+
+async def test_the_second_factor_and_the_sessions(client: Client, script: Scripted) -> None:
+    """Each operation sends what it is given, and gives what the server answers."""
+    await log_in(client, script)
+    script.expect("POST", "/v1/auth/totp", json={"password": "p"}).answer(json={"secret": "S", "uri": "otpauth:"})
+    assert await client.auth.enrol_totp(password="p") == TotpSetup(secret="S", uri="otpauth:")
+    script.expect("POST", "/v1/auth/totp/confirm", json={"code": "1"}).answer(json={"recovery_codes": ["a", "b"]})
+    assert await client.auth.confirm_totp(code="1") == ["a", "b"]
+    script.expect("POST", "/v1/auth/totp/disable", json={"password": "p", "code": "1"}).answer(204)
+    await client.auth.disable_totp(password="p", code="1")
+    script.expect("GET", "/v1/auth/sessions").answer(json={"items": [INFO]})
+    [item] = await client.auth.sessions()
+    assert (item.id, item.amr, item.is_current) == ("s1", ["pwd"], True)
+    script.expect("DELETE", "/v1/auth/sessions/s1").answer(204)
+    await client.auth.end_session("s1")
 
 
 async def test_an_answer_that_is_no_session_is_an_error(client: Client, script: Scripted) -> None:

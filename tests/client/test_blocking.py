@@ -17,6 +17,7 @@ from hinterland.client import BlockingClient
 from hinterland.client.errors import ClientClosed, HinterlandError, NotFound
 from hinterland.client.session import SignedIn, SignedOut
 from hinterland.client.transports.scripted import Scripted
+from hinterland.contract.accounts import Challenge
 from tests.client.conftest import URL, session
 
 PATH = "/v1/records/posts"
@@ -59,6 +60,19 @@ def test_an_account_without_await(client: BlockingClient, script: Scripted) -> N
     client.auth.change_password(password="a good password", new_password="a better password")
     script.expect("POST", "/v1/auth/email").answer(json={"id": "u1", "email": "n@b.c"})
     assert client.auth.change_email(email="n@b.c", password="a better password") == client.auth.user
+    script.expect("POST", "/v1/auth/totp").answer(json={"secret": "S", "uri": "otpauth:"})
+    assert client.auth.enrol_totp(password="a better password").secret == "S"
+    script.expect("POST", "/v1/auth/totp/confirm").answer(json={"recovery_codes": ["a"]})
+    assert client.auth.confirm_totp(code="123456") == ["a"]
+    script.expect("POST", "/v1/auth/totp/disable").answer(204)
+    client.auth.disable_totp(password="a better password", code="123456")
+    script.expect("GET", "/v1/auth/sessions").answer(json={"items": []})
+    assert client.auth.sessions() == []
+    script.expect("DELETE", "/v1/auth/sessions/s1").answer(204)
+    client.auth.end_session("s1")
+    challenge = Challenge(challenge="c", methods=("totp",), expires_in=300)
+    script.expect("POST", "/v1/auth/challenge").answer(json=session())
+    assert client.auth.answer(challenge, code="123456")["id"] == "u1"
     assert isinstance(client.auth.state, SignedIn)
     script.expect("POST", "/v1/auth/logout").answer(204)
     client.auth.log_out()

@@ -115,9 +115,14 @@ def test_devices(value: str, is_one: bool) -> None:
 
 
 def test_principals() -> None:
-    """A caller who is signed out has no `auth`; one who is has an id and roles there."""
+    """A caller who is signed out has no `auth`; one who is has an id and roles there, and how they signed in."""
     assert not SIGNED_OUT.is_signed_in
     assert SIGNED_OUT.as_auth() is None
-    ada = Principal(id=7, roles=("editor",), session="s")
+    ada = Principal(
+        id=7, roles=("editor",), session="s", client="app", acr="aal2", amr=("pwd", "otp", "mfa"), auth_time=1_000
+    )
     assert ada.is_signed_in
-    assert ada.as_auth() == {"id": 7, "roles": ["editor"]}
+    assert ada.as_auth() == {
+        "id": 7, "roles": ["editor"], "client": "app", "acr": "aal2", "amr": ["pwd", "otp", "mfa"], "auth_time": 1_000,
+    }  # fmt: skip
+    assert ada.as_auth() is ada.as_auth()

@@ -15,11 +15,20 @@ from hinterland.client.session import Listener, SignedIn, SigningIn, State
 from hinterland.client.tokens import Refresh, TokenKeeper
 from hinterland.contract.accounts import (
     AccountDeletion,
+    Challenge,
+    ChallengeAnswer,
     Credentials,
     EmailChange,
     PasswordChange,
+    RecoveryCodes,
     RefreshRequest,
     Session,
+    SessionInfo,
+    SessionList,
+    TotpCode,
+    TotpRemoval,
+    TotpRequest,
+    TotpSetup,
 )
 from hinterland.kit.clock import Clock
 
@@ -60,7 +69,7 @@ class Auth:
 
     @property
     def user(self) -> dict[str, Any] | None:
-        """The own record as it was at the last log-in, renewal or `me`; None: signed out."""
+        """The user's record as it was at the last log-in, renewal or `me`; None: signed out."""
         state = self.state
         return state.user if isinstance(state, SignedIn) else None
 
@@ -76,7 +85,7 @@ class Auth:
                 yield state
 
     async def sign_up(self, *, name: str, email: str, password: str, **fields: Any) -> dict[str, Any]:
-        """Make a user with the `fields` that the app declares besides, and sign in. The user's record.
+        """Create a user with the further `fields` that the app declares, and sign in. The user's record.
 
         Raises ValidationFailed (by field), Conflict (the e-mail is taken), PasswordRefused.
         """
@@ -84,8 +93,18 @@ class Auth:
         return await self._enter("auth.signup", body)
 
     async def log_in(self, *, email: str, password: str) -> dict[str, Any]:
-        """Sign in; whoever was signed in before is not any more. The user's record. Raises InvalidCredentials."""
+        """Sign in, in place of the user who was signed in before. The user's record.
+
+        Raises InvalidCredentials, and ChallengeRequired where the account has a second factor: `answer` its challenge.
+        """
         return await self._enter("auth.login", Credentials(email=email, password=password))
+
+    async def answer(self, challenge: Challenge, *, code: str) -> dict[str, Any]:
+        """Sign in with the challenge of a log-in and the `code` of an authenticator app, or a recovery code.
+
+        The user's record. Raises ValidationFailed (the code is wrong), InvalidChallenge (log in again), RateLimited.
+        """
+        return await self._enter("auth.challenge", ChallengeAnswer(challenge=challenge.challenge, code=code))
 
     async def log_out(self) -> None:
         """End the session, here in any case, and on the server if it can be reached."""
@@ -100,7 +119,7 @@ class Auth:
         await self._followed()
 
     async def refresh(self) -> dict[str, Any]:
-        """Renew the session now. The user's record. Raises Unauthorized where there is none any more."""
+        """Renew the session now. The user's record. Raises Unauthorized where it has ended."""
         self._guard.check()
         token = await self._tokens.current()
         renewed = None if token is None else await self._tokens.renewed(token)
@@ -110,13 +129,13 @@ class Auth:
         return user
 
     async def me(self) -> dict[str, Any]:
-        """The own record, as the server has it now. Raises Unauthorized."""
+        """The user's record, as the server has it now. Raises Unauthorized."""
         user = await self._call("auth.me", output=dict[str, Any])
         self._tokens.know(user)
         return user
 
     async def change_password(self, *, password: str, new_password: str) -> None:
-        """Change the password; `password` is the current one. This session goes on, every other one ends.
+        """Change the password; `password` is the current one. This session continues, every other one ends.
 
         Raises ValidationFailed (the current password is wrong), PasswordRefused, RateLimited.
         """
@@ -131,6 +150,38 @@ class Auth:
         user = await self._call("auth.email", body=EmailChange(email=email, password=password), output=dict[str, Any])
         self._tokens.know(user)
         return user
+
+    async def enrol_totp(self, *, password: str) -> TotpSetup:
+        """Begin to use an authenticator app as second factor: show its `uri` as a QR code, or its `secret`. It counts
+        after `confirm_totp`.
+
+        Raises ValidationFailed (the password is wrong), Conflict (a second factor is on already), RateLimited.
+        """
+        return await self._call("auth.totp", body=TotpRequest(password=password), output=TotpSetup)
+
+    async def confirm_totp(self, *, code: str) -> list[str]:
+        """Turn the second factor on with a `code` of the app. Ten recovery codes, each of which takes the app's place
+        once: show them to the user, who keeps them; nobody can see them again.
+
+        Raises ValidationFailed (the code is wrong), Conflict (no app was enrolled), RateLimited.
+        """
+        made = await self._call("auth.totp.confirm", body=TotpCode(code=code), output=RecoveryCodes)
+        return made.recovery_codes
+
+    async def disable_totp(self, *, password: str, code: str) -> None:
+        """Turn the second factor off; `code` is of the app or a recovery code.
+
+        Raises ValidationFailed (the password or the code is wrong), Conflict (it is off), RateLimited.
+        """
+        await self._call("auth.totp.disable", body=TotpRemoval(password=password, code=code), output=type(None))
+
+    async def sessions(self) -> list[SessionInfo]:
+        """The user's sessions on all devices, the last used first; `is_current` is this one."""
+        return (await self._call("auth.sessions", output=SessionList)).items
+
+    async def end_session(self, id: str) -> None:
+        """End one of the user's sessions. Raises NotFound."""
+        await self._call("auth.sessions.end", segments={"id": id}, output=type(None))
 
     async def delete_account(self, *, password: str) -> None:
         """Delete the account with its record, and sign out. Raises ValidationFailed (the password is wrong)."""

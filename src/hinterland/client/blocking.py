@@ -21,6 +21,7 @@ from hinterland.client.options import Options
 from hinterland.client.repository import Body, Iteration, Page, RemoteRepository
 from hinterland.client.session import State
 from hinterland.client.vault.protocol import Vault
+from hinterland.contract.accounts import Challenge, SessionInfo, TotpSetup
 from hinterland.contract.identity import RecordId
 from hinterland.contract.operations import Method, Operation
 from hinterland.contract.query import DEFAULT_LIMIT
@@ -120,8 +121,12 @@ class BlockingAuth:
         return self._door.run(self._auth.sign_up(name=name, email=email, password=password, **fields))
 
     def log_in(self, *, email: str, password: str) -> dict[str, Any]:
-        """Sign in. The user's record."""
+        """Sign in. The user's record. Raises ChallengeRequired where the account has a second factor."""
         return self._door.run(self._auth.log_in(email=email, password=password))
+
+    def answer(self, challenge: Challenge, *, code: str) -> dict[str, Any]:
+        """Sign in with the challenge of a log-in and a code. The user's record."""
+        return self._door.run(self._auth.answer(challenge, code=code))
 
     def log_out(self) -> None:
         """End the session."""
@@ -142,6 +147,26 @@ class BlockingAuth:
     def change_email(self, *, email: str, password: str) -> dict[str, Any]:
         """Change the e-mail address that signs in. The user's record."""
         return self._door.run(self._auth.change_email(email=email, password=password))
+
+    def enrol_totp(self, *, password: str) -> TotpSetup:
+        """Begin to use an authenticator app as second factor."""
+        return self._door.run(self._auth.enrol_totp(password=password))
+
+    def confirm_totp(self, *, code: str) -> list[str]:
+        """Turn the second factor on. The recovery codes."""
+        return self._door.run(self._auth.confirm_totp(code=code))
+
+    def disable_totp(self, *, password: str, code: str) -> None:
+        """Turn the second factor off."""
+        self._door.run(self._auth.disable_totp(password=password, code=code))
+
+    def sessions(self) -> list[SessionInfo]:
+        """The user's sessions on all devices."""
+        return self._door.run(self._auth.sessions())
+
+    def end_session(self, id: str) -> None:
+        """End one of the user's sessions."""
+        self._door.run(self._auth.end_session(id))
 
     def delete_account(self, *, password: str) -> None:
         """Delete the account with its record, and sign out."""

@@ -25,6 +25,7 @@ HinterlandError
     │   ├── InvalidCursor
     │   ├── TooCostly            the filter costs too much
     │   ├── InvalidGrant         the refresh token is dead: signed out
+    │   ├── InvalidChallenge     the challenge can't be answered: log in again
     │   ├── WrongServer          the session is of another server, and is kept
     │   ├── ValidationFailed     fields are not valid: `errors` by field
     │   │   └── PasswordRefused
@@ -33,7 +34,8 @@ HinterlandError
     │   ├── UnsupportedMediaType 415
     │   └── KeyReused            422
     ├── Unauthorized             401
-    │   └── InvalidCredentials
+    │   ├── InvalidCredentials
+    │   └── ChallengeRequired    a second factor is needed: answer its `challenge`
     ├── Forbidden                403
     ├── NotFound                 404, 410
     │   └── UnknownCollection
@@ -78,11 +80,13 @@ from hinterland.client.failures import (
 )
 from hinterland.client.refusals import (
     BadRequest,
+    ChallengeRequired,
     Conflict,
     Forbidden,
     Fork,
     Gap,
     InProgress,
+    InvalidChallenge,
     InvalidCredentials,
     InvalidCursor,
     InvalidGrant,
@@ -109,6 +113,7 @@ from hinterland.client.refusals import (
 
 __all__ = [
     "BadRequest",
+    "ChallengeRequired",
     "ClientClosed",
     "Conflict",
     "ConnectError",
@@ -121,6 +126,7 @@ __all__ = [
     "HinterlandError",
     "InProgress",
     "InsecureAddress",
+    "InvalidChallenge",
     "InvalidCredentials",
     "InvalidCursor",
     "InvalidGrant",

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from hinterland.client.failures import HinterlandError, Sent
+import msgspec
+
+from hinterland.client.failures import HinterlandError, InvalidResponse, Sent
+from hinterland.contract.accounts import Challenge
 
 
 class StatusError(HinterlandError):
-    """The server said no, or this device already did (`sent` is then "no", `status` 0).
+    """The server refused, or this device already did (`sent` is then "no", `status` 0).
 
-    `status` is the HTTP status, `errors` the messages by field, `details` whatever a program may want besides.
+    `status` is the HTTP status, `errors` the messages by field, `details` further values for programs.
     `is_from_server`: the answer has our server's own body; else anything on the way may have given it. `is_in_doubt`:
     one of the call's attempts may have been carried out all the same.
     """
@@ -89,6 +92,14 @@ class WrongServer(BadRequest):
     advice = "Connect to that one, or log out and log in here."
 
 
+class InvalidChallenge(BadRequest):
+    """The challenge was answered, has expired or has no attempts left."""
+
+    code = "invalid_challenge"
+    message = "The log-in took too long or had too many attempts."
+    advice = "Log in again."
+
+
 class ValidationFailed(BadRequest):
     """Some fields are not valid; `errors` has the messages by field."""
 
@@ -148,6 +159,22 @@ class InvalidCredentials(Unauthorized):
     code = "invalid_credentials"
     message = "The e-mail or the password is wrong."
     advice = "Check both and try again."
+
+
+class ChallengeRequired(Unauthorized):
+    """The password was right, and the account asks for a second factor: answer `challenge` with `auth.answer`."""
+
+    code = "challenge_required"
+    message = "A second factor is required."
+    advice = "Enter the code of your authenticator app, or a recovery code."
+
+    @property
+    def challenge(self) -> Challenge:
+        """The challenge of the log-in. Raises InvalidResponse where the details hold none."""
+        try:
+            return msgspec.convert(self.details, Challenge)
+        except msgspec.ValidationError as error:
+            raise InvalidResponse(path="$.details", operation=self.operation, detail=str(error)) from None
 
 
 class Forbidden(StatusError):

@@ -12,7 +12,10 @@ from hinterland.kit.blank_text import INVISIBLE
 _Filled = Annotated[str, msgspec.Meta(extra_json_schema={"minLength": 1, "pattern": f"[^{INVISIBLE}]"})]
 ANOTHER_SERVER = "another_server"  # the `reason` in the details of `invalid_grant`: the token is of another database
 FORM_BYTES = 64 * 1024
-_SECRETS = frozenset({"password", "new_password", "token", "access_token", "refresh_token"})
+_SECRETS = frozenset({
+    "password", "new_password", "token", "access_token", "refresh_token", "challenge", "code", "secret", "uri",
+    "recovery_codes",
+})  # fmt: skip
 
 
 class _Discreet(msgspec.Struct, frozen=True):
@@ -44,21 +47,21 @@ class Credentials(Form, frozen=True, kw_only=True):
 
 
 class PasswordChange(Form, frozen=True, kw_only=True):
-    """Change one's own password; `password` is the current one."""
+    """Change your own password; `password` is the current one."""
 
     password: _Filled
     new_password: _Filled
 
 
 class EmailChange(Form, frozen=True, kw_only=True):
-    """Change one's own e-mail address; `password` is the current one."""
+    """Change your own e-mail address; `password` is the current one."""
 
     email: _Filled
     password: _Filled
 
 
 class AccountDeletion(Form, frozen=True, kw_only=True):
-    """Delete one's own account; `password` is the current one."""
+    """Delete your own account; `password` is the current one."""
 
     password: _Filled
 
@@ -85,14 +88,14 @@ class Administrators(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PasswordReset(Form, frozen=True, kw_only=True):
-    """Set the password of whoever signs in with `email`."""
+    """Set the password of the account that signs in with `email`."""
 
     email: _Filled
     password: _Filled
 
 
 class AdministratorRemoval(Form, frozen=True, kw_only=True, omit_defaults=True):
-    """Remove an administrator; `force`: the last one too."""
+    """Remove an administrator; `force`: even the last one."""
 
     email: _Filled
     force: bool = False
@@ -117,3 +120,82 @@ class Session(_Discreet, frozen=True, kw_only=True, omit_defaults=True):
     expires_in: int
     user: dict[str, Any]
     message: str = ""
+
+
+class Challenge(_Discreet, frozen=True, kw_only=True):
+    """What a log-in answers where the account has a second factor, in the details of `challenge_required`.
+
+    One of `methods` answers it with a code: "totp", of an authenticator app, or "recovery". It ends in `expires_in`
+    seconds.
+    """
+
+    challenge: str
+    methods: tuple[str, ...]
+    expires_in: int
+
+
+class ChallengeAnswer(Form, frozen=True, kw_only=True):
+    """Answer a challenge with the `code` of an authenticator app or a recovery code."""
+
+    challenge: _Filled
+    code: _Filled
+
+
+class TotpRequest(Form, frozen=True, kw_only=True):
+    """Enrol an authenticator app; `password` is the current one."""
+
+    password: _Filled
+
+
+class TotpSetup(_Discreet, frozen=True, kw_only=True):
+    """The key of an authenticator app in base 32, and the `otpauth://` URI that it reads as a QR code."""
+
+    secret: str
+    uri: str
+
+
+class TotpCode(Form, frozen=True, kw_only=True):
+    """Confirm an authenticator app with its `code`."""
+
+    code: _Filled
+
+
+class TotpRemoval(Form, frozen=True, kw_only=True):
+    """Turn the second factor off; `code` is of the authenticator app or a recovery code."""
+
+    password: _Filled
+    code: _Filled
+
+
+class RecoveryCodes(_Discreet, frozen=True, kw_only=True):
+    """Codes that each take the place of the authenticator app once; they are shown this once."""
+
+    recovery_codes: list[str]
+
+
+class SessionInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the caller's sessions. `label` is the User-Agent, `address` the network address, both as they were when
+    the session was last begun or renewed, at `last_used_at`; `acr` and `amr` say how its owner signed in."""
+
+    id: str
+    label: str
+    client: str
+    address: str
+    acr: str
+    amr: list[str]
+    created_at: str
+    last_used_at: str
+    expires_at: str
+    is_current: bool
+
+
+class SessionEnding(msgspec.Struct, frozen=True, kw_only=True):
+    """End one of your own sessions."""
+
+    id: str
+
+
+class SessionList(msgspec.Struct, frozen=True, kw_only=True):
+    """The caller's sessions, the last used first."""
+
+    items: list[SessionInfo]

@@ -21,5 +21,9 @@ def record_type(collection: Collection, *, nullable: bool = False) -> ObjectType
 
 
 def auth_type(*, is_integer: bool) -> ObjectType:
-    """The type of the variable `auth`: null when signed out; `is_integer` where the ids of users are."""
-    return ObjectType({"id": INT if is_integer else STRING, "roles": ListType(STRING)}, nullable=True)
+    """The type of the variable `auth`, what `Principal.as_auth` gives: null when signed out; `is_integer` where the ids
+    of users are."""
+    id, texts = INT if is_integer else STRING, ListType(STRING)
+    return ObjectType(
+        {"id": id, "roles": texts, "client": STRING, "acr": STRING, "amr": texts, "auth_time": INT}, nullable=True
+    )

@@ -99,13 +99,22 @@ def is_temporary(value: object) -> bool:
     return isinstance(value, str) and value.startswith(TEMPORARY_PREFIX) and is_record_id(value[1:])
 
 
-class Principal(msgspec.Struct, frozen=True):
-    """The caller: `id` of the user record ("" when signed out), `roles`, `session`; administrators pass every rule."""
+class Principal(msgspec.Struct, frozen=True, dict=True):
+    """The caller: `id` of the user record ("" when signed out), `roles`, `session`; administrators pass every rule.
+
+    `client` is the client_id of the session (RFC 9068 §2.2), `acr` its authenticator assurance level ("aal1", with a
+    second factor "aal2"), `amr` the methods by which its owner was authenticated (RFC 8176), `auth_time` when, in
+    seconds since 1970 (OpenID Connect Core 1.0 §2).
+    """
 
     id: RecordId = ""
     roles: tuple[str, ...] = ()
     session: str = ""
     is_admin: bool = False
+    client: str = ""
+    acr: str = ""
+    amr: tuple[str, ...] = ()
+    auth_time: int = 0
 
     @property
     def is_signed_in(self) -> bool:
@@ -113,8 +122,15 @@ class Principal(msgspec.Struct, frozen=True):
         return self.id != ""
 
     def as_auth(self) -> dict[str, object] | None:
-        """The variable `auth` of rules: null when signed out."""
-        return {"id": self.id, "roles": list(self.roles)} if self.is_signed_in else None
+        """The variable `auth` of rules: null when signed out. It is made once for each principal: don't change it."""
+        return self._auth
+
+    @functools.cached_property
+    def _auth(self) -> dict[str, object] | None:
+        if not self.is_signed_in:
+            return None
+        return {"id": self.id, "roles": list(self.roles), "client": self.client, "acr": self.acr,
+                "amr": list(self.amr), "auth_time": self.auth_time}  # fmt: skip
 
 
 SIGNED_OUT = Principal()

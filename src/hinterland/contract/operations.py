@@ -87,7 +87,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         return self.path.format(**segments)
 
 
-_SIGN_IN = ("invalid_body", "validation", "invalid_credentials", "rate_limited")
+_SIGN_IN = ("invalid_body", "validation", "invalid_credentials", "challenge_required", "rate_limited")
 _CONFIRM = ("invalid_body", "validation", "unauthorized", "rate_limited")
 _WRITE = ("invalid_body", "validation", "unauthorized", "not_found", "unknown_collection", "too_large",
           "unsupported_media_type", "in_progress", "key_reused", "storage_full", "unavailable")  # fmt: skip
@@ -113,6 +113,12 @@ _TABLE: tuple[Operation, ...] = (
         errors=("invalid_body", "validation", "invalid_grant"), aliases=(Alias("/auth/refresh", "session"),),
     ),
     Operation(
+        name="auth.challenge", method="POST", path="/v1/auth/challenge", view="session", auth="ignored",
+        summary="Answer a log-in's challenge with a second factor", input=accounts.ChallengeAnswer,
+        output=accounts.Session,
+        errors=("invalid_body", "validation", "invalid_challenge", "invalid_credentials", "rate_limited"),
+    ),
+    Operation(
         name="auth.logout", method="POST", path="/v1/auth/logout", view="empty", status=204, is_repeatable=True,
         summary="End the session", errors=("unauthorized",), aliases=(Alias("/auth/logout", "empty"),),
     ),
@@ -135,6 +141,30 @@ _TABLE: tuple[Operation, ...] = (
         name="auth.delete", method="POST", path="/v1/auth/delete", view="empty", status=204,
         summary="Delete your own account with its record", input=accounts.AccountDeletion,
         errors=(*_CONFIRM, "conflict", "too_large"),
+    ),
+    Operation(
+        name="auth.totp", method="POST", path="/v1/auth/totp", view="plain",
+        summary="Enrol an authenticator app as second factor", input=accounts.TotpRequest, output=accounts.TotpSetup,
+        errors=(*_CONFIRM, "conflict"),
+    ),
+    Operation(
+        name="auth.totp.confirm", method="POST", path="/v1/auth/totp/confirm", view="plain",
+        summary="Confirm the app with a code: from now on a log-in needs one", input=accounts.TotpCode,
+        output=accounts.RecoveryCodes, errors=(*_CONFIRM, "conflict"),
+    ),
+    Operation(
+        name="auth.totp.disable", method="POST", path="/v1/auth/totp/disable", view="empty", status=204,
+        summary="Turn the second factor off", input=accounts.TotpRemoval,
+        errors=(*_CONFIRM, "conflict"),
+    ),
+    Operation(
+        name="auth.sessions", method="GET", path="/v1/auth/sessions", view="plain",
+        summary="Your own sessions", output=accounts.SessionList, errors=("unauthorized",),
+    ),
+    Operation(
+        name="auth.sessions.end", method="DELETE", path="/v1/auth/sessions/{id}", view="empty", status=204,
+        summary="End one of your own sessions", input=accounts.SessionEnding,
+        errors=("unauthorized", "not_found", "invalid_query"),
     ),
     Operation(
         name="admin.login", method="POST", path="/v1/admin/login", view="session", auth="ignored",

@@ -167,8 +167,9 @@ async def _accounts(app: App, storage: Storage, commands: Commands, catalogue: C
         return [written.after for written in outcome.records]
 
     users = catalogue["users"]
+    holders = holders_of(catalogue, "users", "email")
     return await Accounts.open(
-        storage, users.collection, submit, users.wire, holders_of(catalogue, "users", "email"), clock, app.settings.auth
+        storage, users.collection, submit, users.wire, holders, clock, app.settings.auth, app.name
     )
 
 

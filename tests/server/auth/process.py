@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
 from hinterland.contract.fields import Integer, Text
+from hinterland.contract.identity import Principal
 from hinterland.contract.records import Collection, users
 from hinterland.kit.clock import ManualClock
+from hinterland.server.auth import totp_enrolment
+from hinterland.server.auth.login import log_in
 from hinterland.server.auth.parts import Accounts
+from hinterland.server.auth.signup import sign_up
 from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.data.reader import holders_of
 from hinterland.server.data.requests import OF_SYSTEM, WriteRequest
 from hinterland.server.data.writer import Writer
+from hinterland.server.security import totp
 from hinterland.server.settings import AuthSettings
 from hinterland.server.storage.protocol import Storage, StoredRecord
 from hinterland.server.storage.system import SYSTEM_TABLES, Amend, RowAct
@@ -93,3 +98,32 @@ async def change_account(accounts: Accounts, **columns: Any) -> None:
 async def delete_user(accounts: Accounts, user: object) -> None:
     """Delete a user's record, as the REST interface does."""
     await accounts.submit([Write(act="delete", collection="users", id=user)], [])  # type: ignore[arg-type]
+
+
+class SecondFactor(NamedTuple):
+    """A user who signed up and has an authenticator app: the caller, the app's key, the recovery codes."""
+
+    caller: Principal
+    key: str
+    recovery_codes: list[str]
+
+
+async def with_second_factor(accounts: Accounts, clock: ManualClock) -> SecondFactor:
+    """Sign Ada up and turn her second factor on."""
+    caller = await accounts.tokens.verify((await sign_up(accounts, ADA, HERE)).token.encode())
+    key = (await totp_enrolment.enrol(accounts, caller, {"password": ADA["password"]})).secret
+    made = await totp_enrolment.confirm(accounts, caller, {"code": next_code(key, clock)})
+    return SecondFactor(caller, key, made.recovery_codes)
+
+
+def next_code(key: str, clock: ManualClock) -> str:
+    """A code of an authenticator app that was not used yet: time passes until there is one."""
+    clock.jump(30)
+    return totp.code_at(key, clock.now())
+
+
+async def challenge_of(accounts: Accounts, address: str = HERE) -> str:
+    """The challenge that Ada's password is answered with."""
+    required = await refusal(log_in(accounts, CREDENTIALS, address))
+    assert (required.code, required.status) == ("challenge_required", 401)
+    return str(required.details["challenge"])

@@ -15,9 +15,9 @@ from hinterland.server.auth.parts import Accounts
 from hinterland.server.auth.password import change_password
 from hinterland.server.auth.signup import sign_up
 from hinterland.server.storage.protocol import StoredRecord
-from hinterland.server.storage.system import RowAct
+from hinterland.server.storage.system import Amend, RowAct
 from tests.server.api import Api, problem
-from tests.server.auth.process import ADA, HERE, change_account, refusal
+from tests.server.auth.process import ADA, HERE, refusal
 
 PASSWORD = {"password": "correct horse"}
 
@@ -91,14 +91,18 @@ async def test_an_administrator_changes_it_too(api: Api) -> None:
 
 
 @pytest.mark.parametrize("operation", [change_email, change_password, delete_account])
-@pytest.mark.parametrize("change", [{"password": "another"}, {"is_disabled": True}], ids=["password", "disabled"])
-async def test_an_account_that_changes_meanwhile(lite: Accounts, operation: Any, change: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [Amend("_credentials", {}, {"secret": "another"}), Amend("_accounts", {}, {"is_disabled": True})],
+    ids=["password", "disabled"],
+)
+async def test_an_account_that_changes_meanwhile(lite: Accounts, operation: Any, change: Amend) -> None:
     """Where an account is given another password, or is disabled, after its password was checked → 409, which says so:
     the password that was given was not wrong."""
     caller = await lite.tokens.verify((await sign_up(lite, ADA, HERE)).token.encode())
 
     async def submit(writes: Sequence[Write], acts: Sequence[RowAct]) -> Sequence[StoredRecord | None]:
-        await change_account(lite, **change)
+        await lite.submit([], [change])
         return await lite.submit(writes, acts)
 
     body = {"email": "new@example.org", "password": ADA["password"], "new_password": "another correct horse"}

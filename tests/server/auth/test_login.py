@@ -11,11 +11,14 @@ import pytest
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
 from hinterland.kit.clock import ManualClock
-from hinterland.server.auth.login import begin, log_in
+from hinterland.server.auth.evidence import by_password
+from hinterland.server.auth.grants import enter
+from hinterland.server.auth.login import authenticate, log_in
 from hinterland.server.auth.maintenance import maintain
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.auth.signup import sign_up
 from hinterland.server.storage.sqlite import SqliteStorage
+from hinterland.server.storage.system import Amend, Put
 from tests.server.auth.process import (
     ADA,
     CREDENTIALS,
@@ -96,16 +99,16 @@ async def test_a_hash_is_renewed_at_log_in(tmp_path: Path, clock: ManualClock) -
     """A password is rehashed at log-in when the parameters rise, once."""
     async with opened(SqliteStorage(tmp_path / "data"), clock) as accounts:
         await sign_up(accounts, ADA, HERE)
-        [old] = await rows(accounts, "_accounts")
+        [old] = await rows(accounts, "_credentials")
     harder = msgspec.structs.replace(FAST, hash_passes=3)
     async with opened(SqliteStorage(tmp_path / "data"), clock, harder) as accounts:
         await log_in(accounts, CREDENTIALS, HERE)
-        [new] = await rows(accounts, "_accounts")
-        assert new["password"] != old["password"]
-        assert "t=3" in new["password"]
-        assert new | {"password": ""} == old | {"password": ""}
+        [new] = await rows(accounts, "_credentials")
+        assert new["secret"] != old["secret"]
+        assert "t=3" in new["secret"]
+        assert new | {"secret": ""} == old | {"secret": ""}
         await log_in(accounts, CREDENTIALS, HERE)
-        assert [new] == await rows(accounts, "_accounts")
+        assert [new] == await rows(accounts, "_credentials")
 
 
 async def test_a_renewed_hash_changes_nothing_else(tmp_path: Path, clock: ManualClock) -> None:
@@ -113,25 +116,29 @@ async def test_a_renewed_hash_changes_nothing_else(tmp_path: Path, clock: Manual
     async with opened(SqliteStorage(tmp_path / "data"), clock) as accounts:
         await sign_up(accounts, ADA, HERE)
         await change_account(accounts, roles='["editor"]')
-        [old] = await rows(accounts, "_accounts")
     async with opened(
         SqliteStorage(tmp_path / "data"), clock, msgspec.structs.replace(FAST, hash_passes=3)
     ) as accounts:
-        await change_account(accounts, roles="[]", email="new@example.org")
-        await begin(accounts, old, ADA["password"])
-        [new] = await rows(accounts, "_accounts")
-    assert "t=3" in new["password"]
-    assert (new["roles"], new["email"]) == ("[]", "new@example.org")
+        evidence = await authenticate(accounts, CREDENTIALS, HERE, is_admin=False)
+        await change_account(accounts, roles="[]")
+        await accounts.submit([], [Amend("_identities", {"provider": "email"}, {"subject": "new@example.org"})])
+        await enter(accounts, evidence, HERE, "")
+        [account], [identity], [password] = [
+            await rows(accounts, name) for name in ("_accounts", "_identities", "_credentials")
+        ]
+    assert "t=3" in password["secret"]
+    assert (account["roles"], identity["subject"]) == ("[]", "new@example.org")
 
 
 async def test_a_password_changed_meanwhile_does_not_log_in(accounts: Accounts) -> None:
     """A log-in that overlaps a change of the password, or a disabling, does not come through with the old one."""
     await sign_up(accounts, ADA, HERE)
-    [account] = await rows(accounts, "_accounts")
-    for change in ({"password": "another"}, {"is_disabled": True}):
-        await change_account(accounts, **change)
-        assert (await refusal(begin(accounts, account, "p"))).code == "invalid_credentials"
-        await change_account(accounts, **account)
+    [account], [password] = await rows(accounts, "_accounts"), await rows(accounts, "_credentials")
+    for table, change in (("_credentials", {"secret": "another"}), ("_accounts", {"is_disabled": True})):
+        evidence = by_password(account, password)
+        await accounts.submit([], [Amend(table, {}, change)])
+        assert (await refusal(enter(accounts, evidence, HERE, ""))).code == "invalid_credentials"
+        await accounts.submit([], [Put("_accounts", account), Put("_credentials", password)])
 
 
 async def test_guesses_on_one_account_are_limited(accounts: Accounts, clock: ManualClock) -> None:

@@ -193,14 +193,19 @@ async def test_lost_answers_never_sign_out(accounts: Accounts, clock: ManualCloc
 
 async def test_an_exchange_writes_only_what_it_changes(accounts: Accounts, clock: ManualClock) -> None:
     """What others change in a session between the look at it and its exchange stays; a session that was erased between
-    the look and its end, by log-out or reuse, does not come back."""
+    the look and its end, by log-out or reuse, is not restored. When, from where and by which client it was used last is
+    written with the exchange."""
     token = (await sign_up(accounts, ADA, HERE)).refresh_token
     [session], [row] = await rows(accounts, "_sessions"), await rows(accounts, "_refresh_tokens")
-    await accounts.submit([], [Amend("_sessions", {"id": session["id"]}, {"label": "phone"})])
+    await accounts.submit([], [Amend("_sessions", {"id": session["id"]}, {"acr": "aal2"})])
     await accounts.submit([], [Amend("_refresh_tokens", {"hash": row["hash"]}, {"parent": "other"})])
-    await accounts.submit([], tokens.rotated(tokens.Rotate(row, session), token, "next", clock.now(), 60.0))
+    clock.jump(7)
+    exchange = tokens.Rotate(row, session)
+    acts = tokens.rotated(exchange, token, "next", clock.now(), 60.0, address="192.0.2.9", label="phone")
+    await accounts.submit([], acts)
     [changed] = await rows(accounts, "_sessions")
-    assert (changed["label"], changed["expires"]) == ("phone", clock.now() + 60.0)
+    used = {"expires": clock.now() + 60.0, "last_used": clock.now(), "address": "192.0.2.9", "label": "phone"}
+    assert changed == session | used | {"acr": "aal2"}
     assert "other" in {each["parent"] for each in await rows(accounts, "_refresh_tokens")}
     await accounts.submit([], erasing(session["account"]))
     await accounts.submit([], tokens.ended(session, clock.now()))
@@ -208,10 +213,10 @@ async def test_an_exchange_writes_only_what_it_changes(accounts: Accounts, clock
 
 
 async def test_a_race_that_never_ends_is_given_up(lite: Accounts, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where others are always faster the caller is asked to come again, and the token is still good."""
+    """Where others are always faster the caller is asked to retry, and the token is still good."""
     first = await sign_up(lite, ADA, HERE)
 
-    async def lose(accounts: Accounts, token: str) -> object:
+    async def lose(accounts: Accounts, *source: str) -> object:
         raise PreconditionFailed
 
     with monkeypatch.context() as patched:

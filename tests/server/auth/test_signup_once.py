@@ -72,7 +72,7 @@ async def test_a_deleted_user_is_not_answered(api: Api) -> None:
 
 async def test_repetitions_at_once(nodes: list[Accounts]) -> None:
     """The same request over several connections and processes at once makes one user, and each is answered."""
-    results = await asyncio.gather(*(sign_up_once(node, ADA, HERE, "k") for node in nodes for _ in range(2)))
+    results = await asyncio.gather(*(sign_up_once(node, ADA, "k", HERE) for node in nodes for _ in range(2)))
     assert len({session.user["id"] for session, _ in results}) == 1
     assert sorted(is_repeated for _, is_repeated in results) == [False, *[True] * 5]
     assert len(await rows(nodes[0], "_accounts")) == 1
@@ -81,12 +81,12 @@ async def test_repetitions_at_once(nodes: list[Accounts]) -> None:
 async def test_nothing_readable_is_kept(accounts: Accounts) -> None:
     """What is kept for a key holds no token, no password, and no digest of the form that could be guessed at; guesses
     by repetition are limited as log-ins are."""
-    session, _ = await sign_up_once(accounts, ADA, HERE, "k")
+    session, _ = await sign_up_once(accounts, ADA, "k", HERE)
     [answer] = await rows(accounts, "_answers")
     assert answer["body"] == b""
     kept = await everything(accounts)
     assert not [secret for secret in (session.token, session.refresh_token, ADA["password"]) if secret in kept]
     codes = [
-        (await refusal(sign_up_once(accounts, ADA | {"password": f"guess {n}"}, HERE, "k"))).code for n in range(12)
+        (await refusal(sign_up_once(accounts, ADA | {"password": f"guess {n}"}, "k", HERE))).code for n in range(12)
     ]
     assert codes == ["key_reused"] * 10 + ["rate_limited"] * 2

@@ -31,13 +31,14 @@ from hinterland.server.data.views import Views
 from hinterland.server.data.writer import Writer
 from hinterland.server.hooks import Hooks
 from hinterland.server.protocols.sse import SSE
+from hinterland.server.security.sessions import new_session
 from hinterland.server.storage.protocol import Storage, StoredRecord
 from hinterland.server.storage.statements import RECORD_COLUMNS
 from hinterland.server.storage.system import Put
 
 ADA = Principal(id="ada")
 BEN = Principal(id="ben")
-ADA_SIGNED_IN = Principal(id="ada", session="ada1")
+ADA_SIGNED_IN = Principal(id="ada", session="ada1", acr="aal1", amr=("pwd",))
 ADMIN = Principal(id="admin/root", is_admin=True)
 KEY = b"k" * 32
 HANGING = 120.0  # seconds, which nothing takes on the busiest machine
@@ -101,8 +102,8 @@ class World:
         id = str(caller.id)
         body = {"name": id, "email": f"{id}@example.org"}
         acts = [
-            Put("_accounts", {"id": id, "email": id, "roles": "[]", "is_admin": False, "is_disabled": False}),
-            Put("_sessions", {"id": caller.session, "account": id, "expires": self.clock.now() + 86_400}),
+            Put("_accounts", {"id": id, "roles": "[]", "is_admin": False, "is_disabled": False}),
+            Put("_sessions", new_session(caller.session, id, self.clock.now(), 86_400, amr=caller.amr)),
         ]
         write = Write(act="create", collection="users", id=id, body=body)
         await self.writer.submit(WriteRequest((write,), acts=acts, rights=OF_SYSTEM))

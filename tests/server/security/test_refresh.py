@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from hinterland.server.security import refresh
 from hinterland.server.security.refresh import Facts, Invalid, Repeat, Reuse, Rotate, decide
+from hinterland.server.security.sessions import new_session
 from hinterland.server.storage.system import SYSTEM_TABLES, Amend, Drop, Expect, Invalidation, Put, Row, RowAct
 
 LIFETIME = 1_000.0
@@ -71,7 +72,7 @@ def exchanged(rows: Rows, token: str, now: float) -> str:
 
 def family() -> tuple[Rows, str]:
     rows, first = Rows(), refresh.new_token("0" * 12)
-    rows.act(refresh.opened("42", "session-1", first, 0.0, LIFETIME))
+    rows.act(refresh.opened(new_session("session-1", "42", 0.0, LIFETIME), first))
     return rows, first
 
 

@@ -80,8 +80,8 @@ def forge(keys: Keys, clock: ManualClock) -> Forge:
     def make(header: dict[str, Any] | None = None, key: Any = None, **claims: Any) -> bytes:
         now = int(clock.now())
         whole = {
-            "iss": "hinterland", "aud": "hinterland", "sub": "42", "sid": "session-1", "jti": "j", "iat": now,
-            "exp": now + 900, "roles": [], **claims,
+            "iss": "hinterland", "aud": "hinterland", "sub": "42", "client_id": "app", "sid": "session-1",
+            "jti": "j", "iat": now, "exp": now + 900, "roles": [], **claims,
         }  # fmt: skip
         head = {"alg": "ES256", "kid": keys.signing.kid, "typ": "at+jwt", **(header or {})}
         head, whole = ({name: v for name, v in part.items() if v is not None} for part in (head, whole))
@@ -117,17 +117,19 @@ async def test_a_token_tells_who_calls(tokens: TokenIssuer) -> None:
 
 
 async def test_a_token_is_what_rfc_9068_says(tokens: TokenIssuer, keys: Keys, clock: ManualClock) -> None:
-    """A token has typ at+jwt and iss, aud, sub, sid, iat, exp, jti and roles; administrators' say so (RFC 9068 §2)."""
-    head, claims, _ = tokens.issue(Principal("admin/1", (), "s", is_admin=True)).split(".")
+    """A token has typ at+jwt and all that RFC 9068 §2.2 requires, client_id among it; which methods signed its owner in
+    and when (acr, amr, auth_time); sid and roles; administrators' say so."""
+    now = int(clock.now())
+    caller = Principal("admin/1", (), "s", is_admin=True, client="app", acr="aal1", amr=("pwd",), auth_time=now - 5)
+    head, claims, _ = tokens.issue(caller).split(".")
     assert json.loads(base64.urlsafe_b64decode(head + "==")) == {
         "alg": "ES256", "kid": keys.signing.kid, "typ": "at+jwt",
     }  # fmt: skip
     said = json.loads(base64.urlsafe_b64decode(claims + "=="))
     assert len(said.pop("jti")) == 22
-    now = int(clock.now())
     assert said == {
-        "iss": "hinterland", "aud": "hinterland", "sub": "admin/1", "sid": "s", "iat": now, "exp": now + 900,
-        "roles": [], "adm": True,
+        "iss": "hinterland", "aud": "hinterland", "sub": "admin/1", "client_id": "app", "sid": "s", "iat": now,
+        "exp": now + 900, "auth_time": now - 5, "acr": "aal1", "amr": ["pwd"], "roles": [], "adm": True,
     }  # fmt: skip
 
 
@@ -369,7 +371,7 @@ async def test_a_hit_costs_next_to_nothing(keys: Keys, directory: Directory, set
     tokens = TokenIssuer(keys, directory.find, SystemClock(), settings)
     token = tokens.issue(Principal(42, (), "session-1")).encode()
     directory.live["session-1"] = ADA
-    tokens._remember(token, ADA, tokens_module.Claims("", "", "42", "session-1", "", 0, 2**40), 2**60)
+    tokens._remember(token, ADA, tokens_module.Claims("", "", "42", "app", "session-1", "", 0, 2**40), 2**60)
     best = min(_seconds(tokens, [bytes(bytearray(token)) for _ in range(200)]) for _ in range(20))
     assert best < 30e-6  # far more than it takes: coverage may be counting
 

@@ -96,8 +96,7 @@ async def test_what_the_steps_make(make: Make, table: SystemTable) -> None:
         keys = await storage.fetch(_KEYS[storage.dialect], (table.name,))
         assert tuple(row[0] for row in keys) == table.key
         indexes = {row[0]: str(row[2]) for row in await _schema(storage) if row[1] == table.name and row[2]}
-        for name in (*table.unique, *table.index):
-            assert ("UNIQUE" in indexes[f"{table.name}_{name}"]) is (name in table.unique)
+        assert not [name for name in table.index if "UNIQUE" in indexes[f"{table.name}_{name}"]]
 
 
 @pytest.mark.parametrize("table", [ANSWERS, MUTATIONS], ids=lambda table: table.name)

@@ -1,9 +1,10 @@
-"""Give an account another password, as an administrator: all of its sessions end."""
+"""Set the password of an account as an administrator: all of its sessions end."""
 
 from __future__ import annotations
 
 from hinterland.contract.errors import Refusal
 from hinterland.server.auth.forms import comparable
+from hinterland.server.auth.identities import account_by_email, by_email
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.auth.password import new_password, with_password
 from hinterland.server.storage.system import Expect, PreconditionFailed
@@ -15,17 +16,16 @@ async def reset_password(accounts: Accounts, email: str, password: str) -> None:
     Raises `not_found`, and `password_policy` for a password that can't be used.
     """
     encoded = await new_password(accounts, password, "password")
-    key = {"email": comparable(email)}
     async with accounts.storage.snapshot() as snapshot:
-        account = await snapshot.row("_accounts", key)
+        account = await account_by_email(snapshot, comparable(email))
     if account is None:
         raise _unknown(email)
-    same = Expect("_accounts", {"id": account["id"]}, key)
+    same = Expect("_identities", by_email(comparable(email)), {"account": account["id"]})
     try:
-        await accounts.submit([], [same, *with_password(account, encoded, accounts.clock.now())])
+        await accounts.submit([], [same, *with_password(account["id"], encoded, accounts.clock.now())])
     except PreconditionFailed:
         raise _unknown(email) from None
 
 
 def _unknown(email: str) -> Refusal:
-    return Refusal("not_found", f"nobody signs in with {email[:254]}")
+    return Refusal("not_found", f"no account signs in with {email[:254]}")

@@ -1,15 +1,15 @@
-"""The password once more: what nobody does with an access token alone."""
+"""The password given again: what nobody does with an access token alone."""
 
 from __future__ import annotations
 
 from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.identity import Principal
+from hinterland.server.auth.evidence import Evidence, by_password, password_of
 from hinterland.server.auth.parts import Accounts
-from hinterland.server.storage.system import Expect, Row
 
 
-async def confirmed(accounts: Accounts, principal: Principal, password: str) -> Row:
-    """The caller's account, whose current password this is.
+async def confirmed(accounts: Accounts, principal: Principal, password: str) -> Evidence:
+    """The evidence that the caller knows the account's current password.
 
     Raises `unauthorized` for a caller without a session, `rate_limited`, and `validation` for a wrong password: a 401
     would make clients renew the session.
@@ -19,20 +19,16 @@ async def confirmed(accounts: Accounts, principal: Principal, password: str) -> 
     guess = accounts.limits.confirm(principal.session)
     async with accounts.storage.snapshot() as snapshot:
         account = await snapshot.row("_accounts", {"id": str(principal.id)})
+        kept = await password_of(snapshot, account)
     try:
-        is_right = await accounts.passwords.verify(account["password"] if account else None, password)
-    except Refusal:  # too busy to tell
+        is_right = await accounts.passwords.verify(kept["secret"] if kept else None, password)
+    except Refusal:  # too busy to check it
         accounts.limits.undo(guess)
         raise
-    if account is None or not is_right:
+    if account is None or kept is None or not is_right:
         raise wrong_password()
     accounts.limits.undo(guess)
-    return account
-
-
-def unchanged(account: Row) -> Expect:
-    """What must still hold when that is written which the password allowed."""
-    return Expect("_accounts", {"id": account["id"]}, {"password": account["password"], "is_disabled": False})
+    return by_password(account, kept)
 
 
 def wrong_password() -> Refusal:
@@ -41,5 +37,5 @@ def wrong_password() -> Refusal:
 
 
 def changed_meanwhile() -> Refusal:
-    """The refusal where the password was right when it was checked, and the account is another since."""
-    return Refusal("conflict", "the account was changed at the same time; check it, and try again")
+    """The refusal where the password was right when it was checked, and the account has changed since."""
+    return Refusal("conflict", "the account was changed at the same time; check it and try again")

@@ -1,11 +1,11 @@
-"""Delete one's own account: the password is asked for, and everything that signs in goes with the record."""
+"""Delete your own account: the password is needed, and all credentials and sessions are deleted with the record."""
 
 from __future__ import annotations
 
 from hinterland.contract.changes import Write
 from hinterland.contract.identity import Principal
 from hinterland.server.auth.admin_remove import remove
-from hinterland.server.auth.confirmation import changed_meanwhile, confirmed, unchanged
+from hinterland.server.auth.confirmation import changed_meanwhile, confirmed
 from hinterland.server.auth.forms import form, require
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.storage.system import PreconditionFailed
@@ -19,12 +19,12 @@ async def delete_account(accounts: Accounts, principal: Principal, body: object)
     """
     fields = form(body)
     require(fields, ("password",), text=("password",))
-    account = await confirmed(accounts, principal, fields["password"])
+    evidence = await confirmed(accounts, principal, fields["password"])
     try:
-        if account["is_admin"]:
-            await remove(accounts, account, unchanged(account))
+        if evidence.account["is_admin"]:
+            await remove(accounts, evidence.account["id"], *evidence.acts)
         else:
             write = Write(act="delete", collection="users", id=principal.id)
-            await accounts.submit([write], [unchanged(account)])
+            await accounts.submit([write], evidence.acts)
     except PreconditionFailed:
         raise changed_meanwhile() from None

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import invalid
 from hinterland.contract.identity import Principal
-from hinterland.server.auth.confirmation import changed_meanwhile, confirmed, unchanged
+from hinterland.server.auth.confirmation import changed_meanwhile, confirmed
 from hinterland.server.auth.forms import comparable, email_problems, form, require
+from hinterland.server.auth.identities import EMAIL, account_by_email
 from hinterland.server.auth.me import me
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.auth.signup import submit_with_email, taken
@@ -24,16 +25,15 @@ async def change_email(accounts: Accounts, principal: Principal, body: object) -
     require(fields, ("email", "password"), text=("email", "password"))
     if problems := email_problems(fields["email"]):
         raise invalid({"email": problems})
-    account = await confirmed(accounts, principal, fields["password"])
+    evidence = await confirmed(accounts, principal, fields["password"])
+    id = evidence.account["id"]
     email = fields["email"].strip()
     async with accounts.storage.snapshot() as snapshot:
-        other = await snapshot.row("_accounts", {"email": comparable(email)})
-    if other is not None and other["id"] != account["id"]:
+        other = await account_by_email(snapshot, comparable(email))
+    if other is not None and other["id"] != id:
         raise taken()
-    acts: list[RowAct] = [
-        unchanged(account),
-        Amend("_accounts", {"id": account["id"]}, {"email": comparable(email)}),
-    ]
+    signs_in = Amend("_identities", {"account": id, "provider": EMAIL}, {"subject": comparable(email)})
+    acts: list[RowAct] = [*evidence.acts, signs_in]
     try:
         await submit_with_email(accounts, comparable(email), _profile(accounts, principal, email), acts)
     except PreconditionFailed:

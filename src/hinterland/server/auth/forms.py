@@ -37,6 +37,11 @@ def _is_missing(value: object, is_empty: Callable[[str], bool]) -> bool:
     return value is None or (isinstance(value, str) and is_empty(value))
 
 
+def wrong_code() -> Refusal:
+    """The refusal of a one-time code that is not right, or was used."""
+    return invalid({"code": ["is wrong or was already used"]})
+
+
 def credentials(body: object) -> tuple[str, str]:
     """The e-mail, as it is compared, and the password of a log-in form."""
     fields = form(body)
@@ -56,7 +61,7 @@ def email_problems(email: str) -> list[str]:
 
 
 def comparable(email: str) -> str:
-    """The one form of an e-mail address, by which accounts are told apart; what is none stays as it is."""
+    """The one form of an e-mail address, by which accounts are found; text that is not an address stays as it is."""
     try:
         return email_address.normalized(email.strip())
     except ValueError:

@@ -1,4 +1,4 @@
-"""What is forgotten in time: ended sessions, refresh tokens that would not count any more, retired keys."""
+"""Rows that are deleted in time: ended sessions, expired challenges and refresh tokens, retired keys."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ _BATCH = 200
 _SESSIONS = "SELECT id FROM _sessions WHERE expires <= ? OR ended <= ? LIMIT ?"
 # A used token is kept for as long as its successor lives, so that a lost answer can be repeated and reuse is noticed.
 _TOKENS = "SELECT hash FROM _refresh_tokens WHERE coalesce(used, issued) <= ? LIMIT ?"
-
+_CHALLENGES = "SELECT hash FROM _challenges WHERE expires <= ? LIMIT ?"
 _ADDRESSES = "SELECT account, address FROM _known_addresses WHERE at <= ? LIMIT ?"
 
 
 async def maintain(accounts: Accounts) -> None:
-    """Forget what no longer counts, a few rows at a time; run it at the start and every hour."""
+    """Delete what no longer counts, a few rows at a time; run it at the start and every hour."""
     now = accounts.clock.now()
     await accounts.keys.maintain()
     while rows := await _fetch(accounts, _SESSIONS, (now, now, _BATCH)):
         await _drop(accounts, [Drop(table, {column: row[0]}) for row in rows
                                for table, column in (("_refresh_tokens", "session"), ("_sessions", "id"))])  # fmt: skip
+    while rows := await _fetch(accounts, _CHALLENGES, (now, _BATCH)):
+        await _drop(accounts, [Drop("_challenges", {"hash": row[0]}) for row in rows])
     while rows := await _fetch(accounts, _ADDRESSES, (now - KEPT_SECONDS, _BATCH)):
         await _drop(accounts, [Drop("_known_addresses", {"account": row[0], "address": row[1]}) for row in rows])
     oldest = now - accounts.settings.session_seconds

@@ -6,21 +6,20 @@ import json
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal
-from hinterland.server.auth.opening import admin_profile
+from hinterland.server.auth.owners import owner_of, shown
 from hinterland.server.auth.parts import Accounts
 
 
 async def me(accounts: Accounts, principal: Principal) -> str:
-    """The record as its owner sees it, JSON text. Raises `unauthorized` where the caller has none any more."""
+    """The record as its owner sees it, JSON text. Raises `unauthorized` where it no longer exists."""
     if not principal.is_signed_in:
         raise Refusal("unauthorized")
     async with accounts.storage.snapshot() as snapshot:
-        if principal.is_admin:
-            account = await snapshot.row("_accounts", {"id": principal.id})
-            shown = json.dumps(admin_profile(account)) if account is not None else None
-        else:
+        if not principal.is_admin:
             record = await snapshot.record("users", "", principal.id)
-            shown = accounts.wire(principal, record) if record is not None else None
-    if shown is None:
-        raise Refusal("unauthorized", "this user is not there any more")
-    return shown
+            if record is not None:
+                return accounts.wire(principal, record)
+        owner = await owner_of(accounts, snapshot, await snapshot.row("_accounts", {"id": str(principal.id)}))
+    if owner is None:
+        raise Refusal("unauthorized", "this user no longer exists; sign in again")
+    return json.dumps(shown(accounts, owner, principal))

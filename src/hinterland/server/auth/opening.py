@@ -1,43 +1,61 @@
-"""How an account and a session begin, and what whoever signs in is told."""
+"""How an account and a session begin, and the response to signing in."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from hinterland.contract.accounts import Session
 from hinterland.contract.identity import Principal, new_id
+from hinterland.server.auth.evidence import PASSWORD, new_credential
+from hinterland.server.auth.identities import by_email, email_identity
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.security import refresh
-from hinterland.server.storage.protocol import StoredRecord
-from hinterland.server.storage.system import Assigned, Row, RowAct
+from hinterland.server.security.sessions import label_of, new_session
+from hinterland.server.storage.system import Assigned, Expect, Put, Row, RowAct
 
 
-def new_account(id: str | Assigned, email: str, encoded: str, now: float, *, is_admin: bool = False) -> Row:
-    """The row of an account; `email` is comparable."""
-    return {"id": id, "email": email, "password": encoded, "roles": "[]", "is_admin": is_admin, "is_disabled": False,
-            "created": now}  # fmt: skip
+def new_account(id: str | Assigned, now: float, *, is_admin: bool = False) -> Row:
+    """The row of an account."""
+    return {"id": id, "roles": "[]", "is_admin": is_admin, "is_disabled": False, "created": now}
+
+
+def registered(account: Row, email: str, encoded: str) -> list[RowAct]:
+    """The rows of a new account that signs in with a comparable `email` of nobody else and a password."""
+    id, now = account["id"], account["created"]
+    return [
+        Expect("_identities", by_email(email), None),
+        Put("_accounts", account),
+        email_identity(email, id, now),
+        new_credential(id, PASSWORD, encoded, now),
+    ]
 
 
 class Opening(NamedTuple):
-    """A session that begins: its id, its first refresh token, and the rows to be written."""
+    """A session that begins: its row, its first refresh token, and the rows to be written."""
 
-    session: str
+    session: Row
     refresh_token: str
     acts: list[RowAct]
 
 
-def open_session(accounts: Accounts, account: str | Assigned) -> Opening:
-    """A new session of an account."""
+def open_session(
+    accounts: Accounts, account: str | Assigned, amr: Sequence[str], address: str, user_agent: str
+) -> Opening:
+    """A new session of an account, by evidence of the methods `amr`."""
     now = accounts.clock.now()
-    session, token = new_id(now), refresh.new_token(refresh.mark_of(accounts.storage.database_id))
-    return Opening(session, token, refresh.opened(account, session, token, now, accounts.settings.session_seconds))
+    token = refresh.new_token(refresh.mark_of(accounts.storage.database_id))
+    lifetime = accounts.settings.session_seconds
+    session = new_session(
+        new_id(now), account, now, lifetime, amr=amr, address=address, label=label_of(user_agent)
+    )  # fmt: skip
+    return Opening(session, token, refresh.opened(session, token))
 
 
 def answer(
     accounts: Accounts, principal: Principal, refresh_token: str, user: dict[str, Any], message: str = ""
 ) -> Session:
-    """What log-in, sign-up and refresh answer."""
+    """The response to a log-in, sign-up or refresh."""
     token = accounts.tokens.issue(principal)
     return Session(
         token=token,
@@ -48,14 +66,3 @@ def answer(
         user=user,
         message=message,
     )
-
-
-def profile(accounts: Accounts, principal: Principal, record: StoredRecord) -> dict[str, Any]:
-    """The user's own record, as the owner sees it."""
-    shown: dict[str, Any] = json.loads(accounts.wire(principal, record))
-    return shown
-
-
-def admin_profile(account: Row) -> dict[str, Any]:
-    """What an administrator is, who has no record."""
-    return {"id": account["id"], "email": account["email"], "roles": json.loads(account["roles"]), "is_admin": True}

@@ -35,7 +35,7 @@ Holders = Callable[[Snapshot, str], Awaitable[Sequence[tuple[RecordId, int]]]]
 @dataclass(frozen=True, slots=True)
 class Accounts:
     """What is needed to sign people up, in and out. `wire` gives a record's JSON text as a caller sees it, `holders`
-    the id and revision of each user's record with an e-mail address."""
+    the id and revision of each user's record with an e-mail address. `name` is the app's, for people."""
 
     storage: Storage
     users: CompiledCollection
@@ -49,6 +49,7 @@ class Accounts:
     sessions: Sessions
     tokens: TokenIssuer
     limits: LoginLimits
+    name: str
 
     @classmethod
     async def open(
@@ -60,6 +61,7 @@ class Accounts:
         holders: Holders,
         clock: Clock,
         settings: AuthSettings,
+        name: str = "hinterland",
     ) -> Accounts:
         """The parts, with the keys of this database loaded or made."""
         keys = Keys(storage, clock, settings)
@@ -68,6 +70,7 @@ class Accounts:
         return cls(
             storage, CompiledCollection(users), submit, wire, holders, clock, settings, keys, Passwords(settings),
             sessions, TokenIssuer(keys, sessions.find, clock, settings), LoginLimits(settings, clock),
+            name,
         )  # fmt: skip
 
     def close(self) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal
-from hinterland.server.auth.confirmation import changed_meanwhile, confirmed, unchanged
+from hinterland.server.auth.challenges import forgotten
+from hinterland.server.auth.confirmation import changed_meanwhile, confirmed
+from hinterland.server.auth.evidence import PASSWORD, credential_key
 from hinterland.server.auth.forms import form, require
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.security.sessions import account_subject
-from hinterland.server.storage.system import Amend, Expect, Invalidation, PreconditionFailed, Row, RowAct
+from hinterland.server.storage.system import Amend, Expect, Invalidation, PreconditionFailed, RowAct
 
 
 async def change_password(accounts: Accounts, principal: Principal, body: object) -> None:
@@ -19,12 +21,12 @@ async def change_password(accounts: Accounts, principal: Principal, body: object
     """
     fields = form(body)
     require(fields, ("password", "new_password"), text=("password", "new_password"))
-    account = await confirmed(accounts, principal, fields["password"])
+    evidence = await confirmed(accounts, principal, fields["password"])
     encoded = await new_password(accounts, fields["new_password"], "new_password")
     acts: list[RowAct] = [
-        unchanged(account),
+        *evidence.acts,
         Expect("_sessions", {"id": principal.session}, {"ended": None}),
-        *with_password(account, encoded, accounts.clock.now()),
+        *with_password(evidence.account["id"], encoded, accounts.clock.now()),
         Amend("_sessions", {"id": principal.session}, {"ended": None}),
     ]
     try:
@@ -45,10 +47,11 @@ async def new_password(accounts: Accounts, password: str, field: str) -> str:
         raise
 
 
-def with_password(account: Row, encoded: str, now: float) -> list[RowAct]:
+def with_password(account: str, encoded: str, now: float) -> list[RowAct]:
     """The rows of a new password: with it every session of the account ends, everywhere."""
     return [
-        Amend("_accounts", {"id": account["id"]}, {"password": encoded}),
-        Amend("_sessions", {"account": account["id"], "ended": None}, {"ended": now}),
-        Invalidation(account_subject(account["id"])),
+        Amend("_credentials", credential_key(account, PASSWORD), {"secret": encoded}),
+        Amend("_sessions", {"account": account, "ended": None}, {"ended": now}),
+        forgotten(account),
+        Invalidation(account_subject(account)),
     ]

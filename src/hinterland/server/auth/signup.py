@@ -12,21 +12,27 @@ from hinterland.contract.accounts import Session
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.records import META
+from hinterland.server.auth.evidence import PWD
 from hinterland.server.auth.forms import comparable, email_problems, form, require
+from hinterland.server.auth.identities import account_by_email, email_of
 from hinterland.server.auth.known_addresses import knowing
-from hinterland.server.auth.opening import answer, new_account, open_session, profile
+from hinterland.server.auth.opening import answer, new_account, open_session, registered
+from hinterland.server.auth.owners import profile
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.security.sessions import erasing
+from hinterland.server.storage import failures
 from hinterland.server.storage.protocol import StoredRecord
-from hinterland.server.storage.system import ASSIGNED, Expect, PreconditionFailed, Put, RowAct
+from hinterland.server.storage.system import ASSIGNED, PreconditionFailed, RowAct
 
 RELEASED = "%s@released.invalid"
 _TRIES = 5
 REGISTERED = "User registered successfully"
 
 
-async def sign_up(accounts: Accounts, body: object, address: str, besides: Sequence[RowAct] = ()) -> Session:
-    """Register `{name, email, password, …fields of users}`; `besides` are rows that are written with it.
+async def sign_up(
+    accounts: Accounts, body: object, address: str, user_agent: str = "", more: Sequence[RowAct] = ()
+) -> Session:
+    """Register `{name, email, password, …fields of users}`; `more` are rows that are written with it.
 
     Raises `validation` with all errors by field, `conflict` for a taken e-mail, `password_policy`, `rate_limited`.
     """
@@ -36,10 +42,10 @@ async def sign_up(accounts: Accounts, body: object, address: str, besides: Seque
     email = comparable(given["email"])
     stale = await _leftovers(accounts, email)
     encoded = await accounts.passwords.encode(given["password"])
-    opening = open_session(accounts, ASSIGNED)
-    row = new_account(ASSIGNED, email, encoded, accounts.clock.now())
+    opening = open_session(accounts, ASSIGNED, (PWD,), address, user_agent)
+    row = new_account(ASSIGNED, accounts.clock.now())
     known = knowing(accounts, ASSIGNED, address)
-    acts = [*stale, Expect("_accounts", {"email": email}, None), Put("_accounts", row), *opening.acts, *known, *besides]
+    acts = [*stale, *registered(row, email, encoded), *opening.acts, *known, *more]
     create = Write(act="create", collection="users", body=fields)
     record = await _write(accounts, email, create, acts)
     principal = accounts.sessions.principal({**row, "id": str(record.id)}, opening.session)
@@ -47,7 +53,7 @@ async def sign_up(accounts: Accounts, body: object, address: str, besides: Seque
 
 
 def _checked(accounts: Accounts, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of the user's record; the password is none."""
+    """The fields of the user's record, without the password."""
     needed = [name for name, field in accounts.users.collection.fields.items() if field.required]
     require(given, dict.fromkeys([*needed, "email", "password"]), text=("email", "password"))
     fields = {name: value for name, value in given.items() if name not in ("email", "password", *META)}
@@ -70,13 +76,13 @@ def _field_problems(accounts: Accounts, fields: Mapping[str, Any]) -> dict[str, 
 
 
 async def _leftovers(accounts: Accounts, email: str) -> list[RowAct]:
-    """What a deleted user of this e-mail left behind. Raises `conflict` where the user is there."""
+    """The rows that a deleted user of this e-mail left. Raises `conflict` where the user still exists."""
     async with accounts.storage.snapshot() as snapshot:
-        account = await snapshot.row("_accounts", {"email": email})
+        account = await account_by_email(snapshot, email)
         if account is None:
             return []
-        is_user_there = account["is_admin"] or await accounts.sessions.record(snapshot, account)
-    if is_user_there:
+        exists = account["is_admin"] or await accounts.sessions.record(snapshot, account)
+    if exists:
         raise taken()
     return erasing(account["id"])
 
@@ -95,30 +101,28 @@ async def submit_with_email(
         except Refusal as refusal:
             if refusal.code != "stale":
                 raise  # else a profile changed after it was read: look again
-    raise Refusal("unavailable", "others change this e-mail address at the same time; try again", retry_after=1.0)
+    raise Refusal("unavailable", "this e-mail address is changed at the same time; retry shortly", retry_after=1.0)
 
 
 async def _releasing(accounts: Accounts, email: str) -> list[Write]:
-    """What frees `email` where it stands in the profile of somebody who does not sign in with it.
+    """What frees `email` in the profiles of others, who do not sign in with it.
 
     A profile that nobody signed up for can't prove its address, so that it must not keep the owner from it; nor is it
-    linked to whoever signs up. It goes on with an address that reaches nobody (RFC 2606 §2), or with its account's.
+    linked to the account of the caller who signs up. It gets an address that reaches nobody (RFC 2606 §2), or its
+    account's.
     """
     if "email" not in accounts.users.names:
         return []
     async with accounts.storage.snapshot() as snapshot:
         holders = [
-            (id, revision, await snapshot.row("_accounts", {"id": str(id)}))
+            (id, revision, await email_of(snapshot, str(id)))
             for id, revision in await accounts.holders(snapshot, email)
         ]
     return [
-        Write(
-            act="patch", collection="users", id=id, body={"email": account["email"] if account else RELEASED % id},
-            revision=revision,
-        )
-        for id, revision, account in holders
-        if account is None or account["email"] != email
-    ]  # fmt: skip
+        Write(act="patch", collection="users", id=id, body={"email": own or RELEASED % id}, revision=revision)
+        for id, revision, own in holders
+        if own != email
+    ]
 
 
 async def _write(accounts: Accounts, email: str, create: Write, acts: list[RowAct]) -> StoredRecord:
@@ -135,9 +139,9 @@ async def _write(accounts: Accounts, email: str, create: Write, acts: list[RowAc
 
 
 def taken() -> Refusal:
-    """The refusal of an e-mail address with which somebody signs in already."""
+    """The refusal of an e-mail address that signs in to another account."""
     return Refusal(
         "conflict",
-        "an account has this e-mail address; log in, or take another",
-        errors={"email": ["is already in use"]},
+        "an account has this e-mail address; log in, or use another address",
+        errors=failures.unique("email").errors,
     )

@@ -9,14 +9,15 @@ from hinterland.contract.identity import RecordId
 from hinterland.contract.operations import path_of
 from hinterland.contract.records import Document
 from hinterland.server.auth.forms import comparable
+from hinterland.server.auth.identities import EMAIL
 from hinterland.server.security.sessions import Actor, erasing
 from hinterland.server.storage.system import Amend, RowAct
 
 
 def keep_account(id: RecordId, old: Document | None, new: Document | None, by: Actor) -> Sequence[RowAct]:
-    """The system rows that go with a users record that was `old` and will be `new`; None: there is none.
+    """The system rows that change with a users record that was `old` and will be `new`; None: there is none.
 
-    A deleted record takes the account along. A new e-mail that an administrator sets becomes the one that signs in.
+    A deleted record also deletes the account. A new e-mail that an administrator sets becomes the one that signs in.
     Users change their own with the password, in an operation of its own: raises `forbidden` (OWASP ASVS 5.0, 7.5).
     Where rules let others write the profile, they change the profile alone.
     """
@@ -27,7 +28,9 @@ def keep_account(id: RecordId, old: Document | None, new: Document | None, by: A
         return ()
     if by == "owner":
         raise _needs_password()
-    return [Amend("_accounts", {"id": str(id)}, {"email": after})] if after is not None else ()
+    if after is None:
+        return ()
+    return [Amend("_identities", {"account": str(id), "provider": EMAIL}, {"subject": after})]
 
 
 def _signing(document: Document) -> str | None:

@@ -13,14 +13,16 @@ from hinterland.server.storage.protocol import Snapshot, Storage
 
 _AT_ONCE = 500
 _SESSIONS = (
-    "SELECT s.id, a.roles, a.is_admin FROM _sessions s JOIN _accounts a ON a.id = s.account "
+    "SELECT s.id, a.roles, a.is_admin, s.acr, s.amr FROM _sessions s JOIN _accounts a ON a.id = s.account "
     "WHERE s.id IN ({marks}) AND s.ended IS NULL AND s.expires > ? AND NOT a.is_disabled"
 )
+_Rights = tuple[tuple[str, ...], bool, str, tuple[str, ...]]
 _USERS = "SELECT id FROM \"users\" WHERE _parent = '' AND id IN ({marks})"
 
 
 class Rights:
-    """Knows sessions that ended, accounts that were disabled or erased, and roles that changed."""
+    """Knows sessions that ended or were authenticated anew, accounts that were disabled or erased, and roles that
+    changed."""
 
     def __init__(self, storage: Storage, clock: Clock) -> None:
         self._storage = storage
@@ -37,16 +39,19 @@ class Rights:
         return {
             caller
             for caller in asked
-            if live.get(caller.session) != (caller.roles, caller.is_admin)
+            if live.get(caller.session) != (caller.roles, caller.is_admin, caller.acr, caller.amr)
             or not (caller.is_admin or caller.id in users)
         }
 
-    async def _sessions(self, snapshot: Snapshot, ids: Iterable[str]) -> dict[str, tuple[tuple[str, ...], bool]]:
+    async def _sessions(self, snapshot: Snapshot, ids: Iterable[str]) -> dict[str, _Rights]:
         now = self._clock.now()
-        live: dict[str, tuple[tuple[str, ...], bool]] = {}
+        live: dict[str, _Rights] = {}
         for some in _batches(ids):
             rows = await snapshot.fetch(_SESSIONS.format(marks=_marks(some)), [*some, now])
-            live.update((id, (tuple(json.loads(roles)), bool(is_admin))) for id, roles, is_admin in rows)
+            live.update(
+                (id, (tuple(json.loads(roles)), bool(is_admin), acr, tuple(json.loads(amr))))
+                for id, roles, is_admin, acr, amr in rows
+            )
         return live
 
 

@@ -1,4 +1,4 @@
-"""Accounts: sign up, log in, refresh, log out, me, and changes of your own account."""
+"""Accounts: sign up, log in, refresh, log out, me, sessions, and changes of your own account."""
 
 from __future__ import annotations
 
@@ -7,8 +7,21 @@ from typing import Any
 
 import msgspec
 
-from hinterland.contract.accounts import Session
-from hinterland.server.auth import deletion, email, login, logout, me, password, refresh, signup, signup_once
+from hinterland.contract.accounts import RecoveryCodes, Session, SessionEnding, SessionList, TotpSetup
+from hinterland.server.auth import (
+    challenge_answer,
+    deletion,
+    email,
+    login,
+    logout,
+    me,
+    own_sessions,
+    password,
+    refresh,
+    signup,
+    signup_once,
+    totp_enrolment,
+)
 from hinterland.server.backend import Backend
 from hinterland.server.operations.call import Call, Reply
 
@@ -17,22 +30,28 @@ Fields = Mapping[str, Any]
 
 async def sign_up(backend: Backend, call: Call[Fields]) -> Reply:
     """Create a user and a session."""
+    accounts, form, source = backend.accounts, call.input, (call.address, call.user_agent)
     is_replayed = False
     if call.key:
-        session, is_replayed = await signup_once.sign_up_once(backend.accounts, call.input, call.address, call.key)
+        session, is_replayed = await signup_once.sign_up_once(accounts, form, call.key, *source)
     else:
-        session = await signup.sign_up(backend.accounts, call.input, call.address)
+        session = await signup.sign_up(accounts, form, *source)
     return Reply(session, place=f"/v1/records/users/{session.user['id']}", is_replayed=is_replayed)
 
 
 async def log_in(backend: Backend, call: Call[Fields]) -> Session:
     """Log in with e-mail and password."""
-    return await login.log_in(backend.accounts, call.input, call.address)
+    return await login.log_in(backend.accounts, call.input, call.address, call.user_agent)
+
+
+async def answer_challenge(backend: Backend, call: Call[Fields]) -> Session:
+    """Answer a log-in's challenge."""
+    return await challenge_answer.answer_challenge(backend.accounts, call.input, call.address, call.user_agent)
 
 
 async def renew(backend: Backend, call: Call[Fields]) -> Session:
     """Renew a session with its refresh token."""
-    return await refresh.refresh(backend.accounts, call.input)
+    return await refresh.refresh(backend.accounts, call.input, call.address, call.user_agent)
 
 
 async def log_out(backend: Backend, call: Call[None]) -> None:
@@ -58,3 +77,28 @@ async def change_email(backend: Backend, call: Call[Fields]) -> msgspec.Raw:
 async def delete_account(backend: Backend, call: Call[Fields]) -> None:
     """Delete your own account."""
     await deletion.delete_account(backend.accounts, call.caller, call.input)
+
+
+async def enrol_totp(backend: Backend, call: Call[Fields]) -> TotpSetup:
+    """Enrol an authenticator app."""
+    return await totp_enrolment.enrol(backend.accounts, call.caller, call.input)
+
+
+async def confirm_totp(backend: Backend, call: Call[Fields]) -> RecoveryCodes:
+    """Confirm an authenticator app."""
+    return await totp_enrolment.confirm(backend.accounts, call.caller, call.input)
+
+
+async def disable_totp(backend: Backend, call: Call[Fields]) -> None:
+    """Turn the second factor off."""
+    await totp_enrolment.disable(backend.accounts, call.caller, call.input)
+
+
+async def list_sessions(backend: Backend, call: Call[None]) -> SessionList:
+    """The caller's sessions."""
+    return await own_sessions.list_sessions(backend.accounts, call.caller)
+
+
+async def end_session(backend: Backend, call: Call[SessionEnding]) -> None:
+    """End one of the caller's sessions."""
+    await own_sessions.end_session(backend.accounts, call.caller, call.input.id)

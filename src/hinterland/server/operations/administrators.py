@@ -17,7 +17,7 @@ Fields = Mapping[str, Any]
 
 async def log_in(backend: Backend, call: Call[Fields]) -> Session:
     """Log in as administrator."""
-    return await admin_login.log_in(backend.accounts, call.input, call.address)
+    return await admin_login.log_in(backend.accounts, call.input, call.address, call.user_agent)
 
 
 async def create_admin(backend: Backend, call: Call[Fields]) -> Reply:

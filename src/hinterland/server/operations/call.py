@@ -37,7 +37,7 @@ UNCONDITIONAL = Preconditions()
 class Call(msgspec.Struct, Generic[Input], frozen=True):
     """Who calls with what. `key` is the idempotency key ("" for none) and `fingerprint` a digest of the request that it
     names. `deadline` is the instant of the monotonic clock at which the call is cancelled, None where it is not;
-    `address` is the caller's.
+    `address` is the caller's, `user_agent` the name that its client gives itself.
     """
 
     caller: Principal
@@ -47,6 +47,7 @@ class Call(msgspec.Struct, Generic[Input], frozen=True):
     preconditions: Preconditions = UNCONDITIONAL
     deadline: float | None = None
     address: str = ""
+    user_agent: str = ""
 
     @property
     def asker(self) -> str:

@@ -65,6 +65,7 @@ class LoginLimits:
         self._clock = clock
         self._known = Quota(settings.account_guesses, settings.account_guess_seconds)
         self._strangers = Quota(settings.account_guesses, settings.account_guess_seconds)
+        self._codes = Quota(settings.account_guesses, settings.account_wait_seconds)
         self._addresses = Quota(settings.address_guesses, settings.address_guess_seconds)
         self._signups = Quota(settings.address_signups, settings.address_signup_seconds)
         self._longest = settings.account_wait_seconds
@@ -116,6 +117,18 @@ class LoginLimits:
         _refuse_before(self._known.wait(key, now), "passwords")
         self._known.take(key, now)
         return Guess(self._known, key)
+
+    def code(self, account: str, address: str, *, is_known: bool) -> Guess:
+        """Count a one-time code that a caller gives who already gave the password. Raises `rate_limited`.
+
+        A code has six digits, so that many addresses must not have many guesses: all strangers together share
+        `account_guesses` and one more every `account_wait_seconds`. An address that the account knows has its own.
+        """
+        now, network = self._clock.monotonic(), network_of(address)
+        quota, key = (self._known, f"code {account} {network}") if is_known else (self._codes, account)
+        _refuse_before(quota.wait(key, now), "codes")
+        quota.take(key, now)
+        return Guess(quota, key)
 
     def undo(self, guess: Guess) -> None:
         """The attempt was the owner's, or was not judged: it does not count."""

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from hinterland.server.security.sessions import is_live, session_subject
-from hinterland.server.storage.system import Amend, Assigned, Drop, Expect, Invalidation, Put, Row, RowAct
+from hinterland.server.storage.system import Amend, Drop, Expect, Invalidation, Put, Row, RowAct
 
 _NONCE = 12  # bytes
 _MARKED = re.compile(r"([0-9a-f]{12})\.[A-Za-z0-9_-]{43}")
@@ -74,20 +74,24 @@ def decide(facts: Facts, now: float, *, lifetime: float) -> Decision:
     return Repeat(facts.successor, session) if is_answer_lost else Reuse(session)
 
 
-def opened(account: str | Assigned, session: str, token: str, now: float, lifetime: float) -> list[RowAct]:
+def opened(session: Row, token: str) -> list[RowAct]:
     """The rows of a new session with its first token."""
-    row = {"id": session, "account": account, "created": now, "expires": now + lifetime, "ended": None, "label": ""}
-    return [Put("_sessions", row), Put("_refresh_tokens", _token_row(token, session, "", now))]
+    first = _token_row(token, session["id"], "", session["created"])
+    return [Put("_sessions", session), Put("_refresh_tokens", first)]
 
 
-def rotated(decision: Rotate, token: str, successor: str, now: float, lifetime: float) -> list[RowAct]:
-    """The rows of an exchange; it loses the race where somebody exchanged the token or ended the session meanwhile."""
+def rotated(
+    decision: Rotate, token: str, successor: str, now: float, lifetime: float, *, address: str = "", label: str = ""
+) -> list[RowAct]:
+    """The rows of an exchange from `address` by the client `label`. It fails with `PreconditionFailed` where the token
+    was exchanged or the session ended meanwhile."""
     row, session = decision
+    used = {"expires": now + lifetime, "last_used": now, "address": address, "label": label}
     sealed = seal(token, successor, session["id"])
     return [
         Expect("_sessions", {"id": session["id"]}, {"ended": None}),
         Expect("_refresh_tokens", {"hash": row["hash"]}, {"used": None}),
-        Amend("_sessions", {"id": session["id"]}, {"expires": now + lifetime}),
+        Amend("_sessions", {"id": session["id"]}, used),
         Amend("_refresh_tokens", {"hash": row["hash"]}, {"used": now, "successor": sealed}),
         Put("_refresh_tokens", _token_row(successor, session["id"], row["hash"], now)),
     ]

@@ -1,19 +1,22 @@
-"""Who is behind a session now: asked of the storage, never taken from a token's word."""
+"""Sessions: who is behind one now, asked of the storage, never taken from a token's word."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Literal
 
 from hinterland.contract.identity import Principal, RecordId
 from hinterland.contract.records import Collection
 from hinterland.kit.clock import Clock
 from hinterland.server.storage.protocol import Snapshot, Storage, StoredRecord
-from hinterland.server.storage.system import Drop, Invalidation, Put, Row, RowAct
+from hinterland.server.storage.system import Assigned, Drop, Invalidation, Put, Row, RowAct
 
 Actor = Literal["system", "owner", "other"]
 """Who changes a user's record: an administrator or the server itself, the user, or whom the rules allow it."""
 ADMIN = "admin/"  # begins the id of an account without a record; no record's id has a slash
+APP = "app"  # the client_id of the app's own sessions (RFC 9068 §2.2)
+LABEL_LENGTH = 200
 
 
 class Sessions:
@@ -33,7 +36,7 @@ class Sessions:
             account = await snapshot.row("_accounts", {"id": row["account"]})
             if account is None or not await self.may_sign_in(snapshot, account):
                 return None
-        return self.principal(account, session)
+        return self.principal(account, row)
 
     async def may_sign_in(self, snapshot: Snapshot, account: Row) -> bool:
         """Whether the account is not disabled and, unless an administrator's, still has its record."""
@@ -50,10 +53,48 @@ class Sessions:
     def _user_id(self, account: str) -> RecordId:
         return int(account) if self._has_integer_ids and not account.startswith(ADMIN) else account
 
-    def principal(self, account: Row, session: str) -> Principal:
-        """The caller that an account is."""
-        roles = tuple(json.loads(account["roles"]))
-        return Principal(self._user_id(account["id"]), roles, session, account["is_admin"])
+    def principal(self, account: Row, session: Row) -> Principal:
+        """The caller that an account is in one of its sessions."""
+        return Principal(
+            id=self._user_id(account["id"]),
+            roles=tuple(json.loads(account["roles"])),
+            session=session["id"],
+            is_admin=account["is_admin"],
+            client=session["client"],
+            acr=session["acr"],
+            amr=tuple(json.loads(session["amr"])),
+            auth_time=int(session["auth_time"]),
+        )
+
+
+def new_session(
+    id: str,
+    account: str | Assigned,
+    now: float,
+    lifetime: float,
+    *,
+    amr: Sequence[str] = ("pwd",),
+    address: str = "",
+    label: str = "",
+) -> Row:
+    """The row of a session that begins now, by evidence of the methods `amr` (RFC 8176)."""
+    return {
+        "id": id, "account": account, "created": now, "expires": now + lifetime, "ended": None, "label": label,
+        "client": APP, "address": address, "last_used": now, **proved(amr, now),
+    }  # fmt: skip
+
+
+def proved(amr: Sequence[str], now: float) -> Row:
+    """The columns of a session that say which evidence was given, and when.
+
+    `acr` is the authenticator assurance level of NIST SP 800-63B: aal2 with a second factor, else aal1.
+    """
+    return {"acr": "aal2" if "mfa" in amr else "aal1", "amr": json.dumps(list(amr)), "auth_time": now}
+
+
+def label_of(user_agent: str) -> str:
+    """A User-Agent as it is kept for people: its first 200 characters, without those that don't print."""
+    return "".join(char for char in user_agent[:LABEL_LENGTH] if char.isprintable()).strip()
 
 
 def session_subject(session: str) -> str:
@@ -66,7 +107,8 @@ def account_subject(account: object) -> str:
     return f"account:{account}"
 
 
-_KEPT = ("_sessions", "_tickets", "_devices", "_results", "_mutations", "_stand_ins", "_known_addresses")
+_KEPT = ("_identities", "_credentials", "_challenges", "_sessions", "_tickets", "_devices", "_results", "_mutations",
+         "_stand_ins", "_known_addresses")  # fmt: skip
 
 
 def key_owner(id: object, *, is_admin: bool) -> str:

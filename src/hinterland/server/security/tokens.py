@@ -51,6 +51,7 @@ class Claims(msgspec.Struct, frozen=True):
     iss: str
     aud: str
     sub: str
+    client_id: str
     sid: str
     jti: str
     iat: int
@@ -81,10 +82,14 @@ class TokenIssuer:
             "iss": self._settings.issuer,
             "aud": self._settings.audience,
             "sub": str(principal.id),
+            "client_id": principal.client,
             "sid": principal.session,
             "jti": secrets.token_urlsafe(16),
             "iat": now,
             "exp": now + self._settings.access_token_seconds,
+            "auth_time": principal.auth_time,
+            "acr": principal.acr,
+            "amr": list(principal.amr),
             "roles": list(principal.roles),
         }
         if principal.is_admin:

@@ -92,7 +92,32 @@ _ADMINISTRATORS = (
     )
     + "UPDATE _answers SET caller = 'admin/admin/' || substr(caller, 13) WHERE substr(caller, 1, 12) = 'admin/admin:';"
 )
-_STEPS = (_FIRST, _OUTCOMES, _LOG_BY_RECORD, _STAND_INS, _NAMES, _ACTOR, _HOOKS, _ADMINISTRATORS)
+_IDENTITIES = """
+CREATE TABLE _identities ("provider" {text}, "subject" {text}, "account" {text}, "created" {real},
+ PRIMARY KEY ("provider", "subject")){rowless};
+CREATE INDEX _identities_account ON _identities (account);
+INSERT INTO _identities SELECT 'email', email, id, created FROM _accounts;
+CREATE TABLE _credentials ("account" {text}, "kind" {text}, "id" {text}, "secret" {text}, "created" {real},
+ "confirmed" {real}, "counter" {integer}, PRIMARY KEY ("account", "kind", "id")){rowless};
+INSERT INTO _credentials SELECT id, 'password', '', password, created, created, 0 FROM _accounts;
+DROP INDEX _accounts_email;
+ALTER TABLE _accounts DROP COLUMN email;
+ALTER TABLE _accounts DROP COLUMN password;
+CREATE TABLE _challenges ("hash" {text}, "account" {text}, "amr" {text}, "attempts" {integer}, "expires" {real},
+ PRIMARY KEY ("hash"));
+CREATE INDEX _challenges_account ON _challenges (account);
+CREATE INDEX _challenges_expires ON _challenges (expires);
+ALTER TABLE _sessions ADD COLUMN "client" {text};
+ALTER TABLE _sessions ADD COLUMN "address" {text};
+ALTER TABLE _sessions ADD COLUMN "last_used" {real};
+ALTER TABLE _sessions ADD COLUMN "acr" {text};
+ALTER TABLE _sessions ADD COLUMN "amr" {text};
+ALTER TABLE _sessions ADD COLUMN "auth_time" {real};
+UPDATE _sessions SET client = 'app', address = '', last_used = created, acr = 'aal1', amr = '["pwd"]',
+ auth_time = created;
+UPDATE _answers SET caller = 'signup/' WHERE caller = 'signup:';
+"""
+_STEPS = (_FIRST, _OUTCOMES, _LOG_BY_RECORD, _STAND_INS, _NAMES, _ACTOR, _HOOKS, _ADMINISTRATORS, _IDENTITIES)
 _WORDS = MappingProxyType(
     {
         "sqlite": {

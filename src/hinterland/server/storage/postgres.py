@@ -358,8 +358,7 @@ class PostgresStorage(Database):
 
 _ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, asyncio.TimeoutError)
 _SYSTEM = {table.name: table for table in SYSTEM_TABLES}
-_SYSTEM_KEYS = {f"{table.name}_pkey" for table in SYSTEM_TABLES}
-_SYSTEM_UNIQUE = {f"{table.name}_{name}": name for table in SYSTEM_TABLES for name in table.unique}
+_FIELD_OF_KEY = {f"{table.name}_pkey": table.field for table in SYSTEM_TABLES}
 
 
 class translated:  # noqa: N801 - reads as a word in a with statement
@@ -372,7 +371,7 @@ class translated:  # noqa: N801 - reads as a word in a with statement
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, asyncpg.UniqueViolationError) and error.constraint_name in _SYSTEM_KEYS:
+        if isinstance(error, asyncpg.UniqueViolationError) and _FIELD_OF_KEY.get(str(error.constraint_name)) == "":
             raise PreconditionFailed(f"{error.table_name} has this key") from error
         if isinstance(error, asyncpg.UniqueViolationError):
             raise failures.unique(_field_of(error, self._tables)) from error
@@ -397,4 +396,4 @@ def _indexed_field(error: asyncpg.PostgresError, tables: Mapping[str, Collection
 
 def _field_of(error: asyncpg.PostgresError, tables: Mapping[str, CollectionTable]) -> str:
     table, index = tables.get(error.table_name or ""), str(error.constraint_name)
-    return _SYSTEM_UNIQUE.get(index, "") if table is None else table.field_of(index)
+    return _FIELD_OF_KEY.get(index, "") if table is None else table.field_of(index)

@@ -148,7 +148,7 @@ class Snapshot(Protocol):
         ...
 
     async def row(self, table: str, key: Row) -> Row | None:
-        """One system row by its key or a unique column."""
+        """One system row by its key."""
         ...
 
     async def rows(self, table: str, where: Row) -> list[Row]:

@@ -53,7 +53,7 @@ class Reads(ABC):
         return StoredRecord(*rows[0]) if rows else None
 
     async def row(self, table: str, key: Row) -> Row | None:
-        """One system row by its key or a unique column."""
+        """One system row by its key."""
         found = await self.rows(table, key)
         return found[0] if found else None
 

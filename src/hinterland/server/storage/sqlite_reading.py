@@ -47,16 +47,16 @@ def connect(path: Path) -> apsw.Connection:
     return connection
 
 
-_SYSTEM_KEYS = [[f"{table.name}.{name}" for name in table.key] for table in SYSTEM_TABLES]
+_FIELD_OF_KEY = {tuple(f"{table.name}.{name}" for name in table.key): table.field for table in SYSTEM_TABLES}
 
 
 def refusal(error: Exception) -> Refusal | PreconditionFailed:
     """SQLite's error as one of ours; the one table of this edge."""
     if isinstance(error, apsw.ConstraintError) and getattr(error, "extendedresult", 0) in _CLASHES:
         columns = str(error).rpartition(": ")[2].split(", ")  # the key has two, a unique field is one
-        if columns in _SYSTEM_KEYS:
+        if (field := _FIELD_OF_KEY.get(tuple(columns))) == "":
             return PreconditionFailed(f"there is a row with this key: {', '.join(columns)}")
-        return failures.unique(columns[0].rpartition(".")[2] if len(columns) == 1 else "")
+        return failures.unique(field or (columns[0].rpartition(".")[2] if len(columns) == 1 else ""))
     if isinstance(error, apsw.InterruptError):
         return failures.too_costly()
     if isinstance(error, apsw.FullError):

@@ -15,13 +15,17 @@ Row = dict[str, Any]
 
 
 class SystemTable(msgspec.Struct, frozen=True):
-    """A table of the system: its columns, its key, and the columns that are looked up or unique."""
+    """A table of the system: its columns, its key, and the columns that have an index.
+
+    Where another row already has the key, a write is refused with `PreconditionFailed`; with a `conflict` that names
+    `field`, where there is one.
+    """
 
     name: str
     columns: dict[str, ColumnType]
     key: tuple[str, ...]
-    unique: tuple[str, ...] = ()
     index: tuple[str, ...] = ()
+    field: str = ""
 
 
 class Assigned(msgspec.Struct, frozen=True):
@@ -96,19 +100,66 @@ ACCOUNTS = SystemTable(
     "_accounts",
     {
         "id": "text",  # the users record's id as text; administrators: "admin/" and an id
-        "email": "text",  # in its one form: what signs in
-        "password": "text",  # the encoded hash
         "roles": "text",  # JSON list
         "is_admin": "boolean",
         "is_disabled": "boolean",
         "created": "real",
     },
     ("id",),
-    unique=("email",),
+)
+IDENTITIES = SystemTable(
+    "_identities",  # by which name, known to whom, an account signs in
+    {
+        "provider": "text",  # who vouches for the subject: "email" is this server, which asks for a password
+        "subject": "text",  # the name at the provider: an e-mail address in its one form
+        "account": "text",
+        "created": "real",
+    },
+    ("provider", "subject"),
+    index=("account",),
+    field="email",
+)
+CREDENTIALS = SystemTable(
+    "_credentials",  # what proves that somebody is an account's owner
+    {
+        "account": "text",
+        "kind": "text",  # "password", "totp", "recovery"
+        "id": "text",  # tells several of a kind apart; "" where an account has one
+        "secret": "text",  # a password's encoded hash, a TOTP key sealed; "" where the id is a digest
+        "created": "real",
+        "confirmed": "real",  # null until its owner proved to have it
+        "counter": "integer",  # the last time step of a TOTP code that was used (RFC 6238)
+    },
+    ("account", "kind", "id"),
+)
+CHALLENGES = SystemTable(
+    "_challenges",  # log-ins that wait for more evidence
+    {
+        "hash": "text",  # SHA-256 of the challenge, hexadecimal
+        "account": "text",
+        "amr": "text",  # JSON list: the methods of the evidence so far (RFC 8176)
+        "attempts": "integer",
+        "expires": "real",
+    },
+    ("hash",),
+    index=("account", "expires"),
 )
 SESSIONS = SystemTable(
     "_sessions",
-    {"id": "text", "account": "text", "created": "real", "expires": "real", "ended": "real", "label": "text"},
+    {
+        "id": "text",
+        "account": "text",
+        "created": "real",
+        "expires": "real",
+        "ended": "real",
+        "label": "text",  # the User-Agent that signed in or renewed last, for people
+        "client": "text",  # client_id (RFC 9068 §2.2)
+        "address": "text",  # from which it was begun or renewed last
+        "last_used": "real",  # when it was begun or renewed last
+        "acr": "text",
+        "amr": "text",  # JSON list
+        "auth_time": "real",  # when its owner was last asked for evidence
+    },
     ("id",),
     index=("account",),
 )
@@ -194,6 +245,6 @@ HOOKS = SystemTable(
 )
 
 SYSTEM_TABLES: tuple[SystemTable, ...] = (
-    META, COLLECTIONS, ACCOUNTS, SESSIONS, REFRESH_TOKENS, KNOWN_ADDRESSES, KEYS, TICKETS, ANSWERS, DEVICES, RESULTS,
-    MUTATIONS, STAND_INS, ERASURES, HOOKS,
+    META, COLLECTIONS, ACCOUNTS, IDENTITIES, CREDENTIALS, CHALLENGES, SESSIONS, REFRESH_TOKENS, KNOWN_ADDRESSES, KEYS,
+    TICKETS, ANSWERS, DEVICES, RESULTS, MUTATIONS, STAND_INS, ERASURES, HOOKS,
 )  # fmt: skip

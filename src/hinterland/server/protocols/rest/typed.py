@@ -46,6 +46,7 @@ class TypedCodec:
                 key=key,
                 deadline=None if limiter is None else limiter.due,
                 address=caller_address(backend, request),
+                user_agent=request.header(b"user-agent"),
             ),
         )
         return self._answer(request, output)
