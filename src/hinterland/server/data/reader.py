@@ -23,10 +23,10 @@ def holders_of(
     catalogue: Catalogue, collection: str, name: str
 ) -> Callable[[Snapshot, object], Awaitable[list[tuple[RecordId, int]]]]:
     """Finds the records of a collection whose declared field `name` has a value: the id and revision of each. No rule
-    is asked."""
-    kind = catalogue[collection].book.kinds[name]
+    is asked. It is called only where the field is declared."""
 
     async def holders(snapshot: Snapshot, value: object) -> list[tuple[RecordId, int]]:
+        kind = catalogue[collection].book.kinds[name]
         select = Select(collection, None, (eq(name, value, kind),), fields=("id", "revision"))
         statement = catalogue.compile(select, None)
         assert statement is not None
