@@ -66,6 +66,17 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+    """Several reads of one state, whatever other connections write meanwhile."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        if connection.in_transaction:
+            connection.execute("COMMIT")
+
+
 def version(connection: sqlite3.Connection) -> int:
     """The number of the last migration that the file has seen."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])

@@ -6,10 +6,18 @@ from typing import Any
 import msgspec
 import pytest
 
-from hinterland.client.local.filters import annotated, compiled, compiled_for, guessed
+from hinterland.client.local.filters import Test, annotated, checked_filter, filter_of_documents, guessed, predicate_of
 from hinterland.contract.errors import Refusal
 from hinterland.contract.expressions import Types
 from hinterland.kit.cel.types import STRING, ListType
+
+
+def compiled(filter: str, fields: Types) -> Test:
+    return predicate_of(checked_filter(filter, fields))
+
+
+def compiled_for(filter: str, documents: list[dict[str, Any]], fields: Types | None = None) -> Test:
+    return predicate_of(filter_of_documents(filter, documents, fields))
 
 
 class Thing(msgspec.Struct):

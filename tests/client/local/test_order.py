@@ -38,17 +38,17 @@ def test_a_cursor_is_a_place(values: list[Any], data: st.DataObject) -> None:
     documents = order.ordered([{"id": number, "value": value} for number, value in enumerate(values)])
     last = data.draw(st.integers(0, len(documents) - 1))
     cursor = order.cursor("question", documents[last])
-    assert order.after("question", cursor, documents) == last + 1
+    assert order.after(order.place("question", cursor), documents) == last + 1
     left = [document for number, document in enumerate(documents) if number != last]
-    assert order.after("question", cursor, left) == last
+    assert order.after(order.place("question", cursor), left) == last
 
 
 @pytest.mark.parametrize("cursor", ["x", "é", "", "W10", "WyJxdWVzdGlvbiJd", "WyJxdWVzdGlvbiIsW10sMV0", "bm8"])
 def test_foreign_cursors(cursor: str) -> None:
     """What is no cursor of this question is refused."""
     with pytest.raises(Refusal) as refused:
-        LocalOrder(TERMS).after("question", cursor, [])
+        LocalOrder(TERMS).place("question", cursor)
     assert refused.value.code == "invalid_cursor"
     own = LocalOrder(TERMS).cursor("question", {"id": 1, "value": 2})
     with pytest.raises(Refusal):
-        LocalOrder(TERMS).after("another", own, [])
+        LocalOrder(TERMS).place("another", own)

@@ -16,7 +16,7 @@ from tests.client.local.steps import Note
 from tests.client.local.work import counted
 from tests.support.model_server import ModelServer
 
-RUN = "coalesce(view, base) <> ''"  # in the statement that reads a collection
+RUN = "AND is_shown"  # in the statement that reads a collection
 MANY = 50
 
 

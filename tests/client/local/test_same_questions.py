@@ -46,9 +46,9 @@ class Note(msgspec.Struct):
     done: bool | None = None
 
 
-@pytest.fixture
-async def client(tmp_path: Path) -> AsyncIterator[Client]:
-    """A client whose local store holds what the server has."""
+@pytest.fixture(params=[200, -1], ids=["read", "sql"])
+async def client(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Client]:
+    """A client whose local store holds what the server has, and answers by reading it or by SQL."""
     async with running_backend([NOTES, ORDERS]) as backend:
         client = await backend.client(store=tmp_path / "app.db", vault=MemoryVault(), collections=[NOTES, ORDERS])
         await client.auth.sign_up(name="Ada", email="ada@example.org", password="a long walk outside")
@@ -59,6 +59,7 @@ async def client(tmp_path: Path) -> AsyncIterator[Client]:
         for name in ("notes", "orders"):
             client.local.collection(name)
         await client.sync.now()
+        client.local.scope.small = request.param
         yield client
 
 
@@ -175,6 +176,7 @@ async def test_without_a_declaration(client: Client, tmp_path: Path, kind: type[
     await client.local.close()
     async with Client(client.url, store=tmp_path / "app.db", vault=MemoryVault(), transport=client.transport) as other:
         await other.auth.log_in(email="ada@example.org", password="a long walk outside")
+        other.local.scope.small = client.local.scope.small
         remote, local = other.collection("notes", kind), other.local.collection("notes", kind)
         for question in (
             *PAGES, *({"sort": sort} for sort in (["text"], ["-count"], "price", ["-done"])),

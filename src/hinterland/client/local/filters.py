@@ -24,6 +24,7 @@ from hinterland.kit.cel.checking import check
 from hinterland.kit.cel.errors import CelError
 from hinterland.kit.cel.parser import parse
 from hinterland.kit.cel.predicates import evaluator
+from hinterland.kit.cel.typed import Typed
 from hinterland.kit.cel.types import (
     BOOL,
     BYTES,
@@ -87,38 +88,59 @@ def _common(first: Type, second: Type) -> Type:
     return DOUBLE if {first, second} == {INT, DOUBLE} else DYN
 
 
-def compiled(filter: str, fields: Mapping[str, Type]) -> Test:
-    """The filter as a test of a document. Raises the refusal `invalid_query` with what is wrong and where."""
+def checked_filter(filter: str, fields: Mapping[str, Type]) -> Typed:
+    """The filter as a checked tree. Raises the refusal `invalid_query` with what is wrong and where."""
     try:
-        return _compiled(filter, tuple(sorted(fields.items(), key=lambda item: item[0])))
+        return _checked(filter, tuple(sorted(fields.items(), key=lambda item: item[0])))
     except CelError as error:
         raise Refusal("invalid_query", f"filter: {error}") from None
 
 
-def compiled_for(filter: str, documents: Sequence[Document], fields: Types | None = None) -> Test:
-    """The filter as a test of documents whose collection nobody has declared; `fields` are the types that the app's own
-    record type gives, if it gives any. Raises `invalid_query`."""
-    names = set(_NAMES.findall(filter))
+@lru_cache(maxsize=256)
+def _checked(filter: str, fields: tuple[tuple[str, Type], ...]) -> Typed:
+    tree = check(parse(filter), Environment({"record": ObjectType(dict(fields))}))
+    if tree.type is not BOOL:
+        raise Refusal("invalid_query", f"the filter is {tree.type.phrase}, not true or false")
+    return tree
+
+
+@lru_cache(maxsize=256)
+def predicate_of(tree: Typed) -> Test:
+    """The test of a document that a checked filter, or a part of one, is. Unlike on the server nothing bounds its work:
+    the app's own filter hides no record of its own device."""
+    test = evaluator(tree)
+    return lambda document: test({"record": document}) is True
+
+
+def names_in(filter: str) -> set[str]:
+    """The fields that a filter may read, and maybe others."""
+    return {*_NAMES.findall(filter)}
+
+
+def filter_of_documents(filter: str, documents: Sequence[Document], fields: Types | None = None) -> Typed:
+    """The filter to documents whose collection nobody has declared; `fields` are the types that the app's own record
+    type gives, if it gives any. Raises `invalid_query`."""
+    names = names_in(filter)
     known = guessed(documents, names) if fields is None else fields
-    moments = {name: TIMESTAMP for name in names if known.get(name) is STRING and _are_moments(name, documents)}
-    kinds = (STRING, INT, DOUBLE, BOOL, TIMESTAMP)  # a field without any value may be of whatever type fits
-    unseen = [dict.fromkeys(names, kind) for kind in kinds] if fields is None else [{}]
-    tries = [empty | types for types in (known, known | moments) for empty in unseen]
-    for each in tries:
+    texts = [name for name in names if known.get(name) is STRING]
+    return fitting_filter(filter, known, lambda: [name for name in texts if _are_moments(name, documents)], fields)
+
+
+def fitting_filter(filter: str, known: Types, moments: Callable[[], Iterable[str]], fields: Types | None) -> Typed:
+    """The filter for the types that are `known`, or else with those texts as instants that are, or else with whatever
+    type fits for a field of which no value is seen, unless the app gives the types of `fields`."""
+    kinds = (STRING, INT, DOUBLE, BOOL, TIMESTAMP)
+    unseen = [dict.fromkeys(names_in(filter), kind) for kind in kinds] if fields is None else [{}]
+    for empty in unseen:
         with suppress(Refusal):
-            return compiled(filter, each)
-    return compiled(filter, tries[0])
+            return checked_filter(filter, empty | known)
+    others = known | dict.fromkeys(moments(), TIMESTAMP)
+    for empty in unseen:
+        with suppress(Refusal):
+            return checked_filter(filter, empty | others)
+    return checked_filter(filter, unseen[0] | known)
 
 
 def _are_moments(name: str, documents: Sequence[Document]) -> bool:
     values = [document.get(name) for document in documents]
     return all(value is None or (isinstance(value, str) and is_instant(value)) for value in values)
-
-
-@lru_cache(maxsize=256)
-def _compiled(filter: str, fields: tuple[tuple[str, Type], ...]) -> Test:
-    tree = check(parse(filter), Environment({"record": ObjectType(dict(fields))}))
-    if tree.type is not BOOL:
-        raise Refusal("invalid_query", f"the filter is {tree.type.phrase}, not true or false")
-    test = evaluator(tree)  # without the server's bound: the app's own filter hides no record of its own device
-    return lambda document: test({"record": document}) is True

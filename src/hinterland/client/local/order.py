@@ -29,8 +29,11 @@ def folded(value: Any) -> tuple[int, Any]:
 
 
 def whole(value: Any) -> tuple[int, Any]:
-    """The same for whole numbers that are texts."""
-    return rank(int(value) if isinstance(value, str) else value)
+    """The same for whole numbers that are texts; other texts are behind them."""
+    try:
+        return rank(int(value) if isinstance(value, str) else value)
+    except ValueError:
+        return rank(value)
 
 
 class Term(NamedTuple):
@@ -45,34 +48,36 @@ class LocalOrder:
     """An order of records by `terms`, the last of which tells all apart."""
 
     def __init__(self, terms: Sequence[Term]) -> None:
-        self._terms = terms
+        self.terms = terms
 
     def ordered(self, documents: Sequence[Document]) -> list[Document]:
         """The documents in order."""
         found = list(documents)
-        for name, is_down, ranked in reversed(self._terms):
+        for name, is_down, ranked in reversed(self.terms):
             found.sort(key=lambda document: ranked(document.get(name)), reverse=is_down)
         return found
 
     def cursor(self, question: str, document: Document) -> str:
         """The cursor of the place after `document` in the answer to `question`."""
-        return write_place(question, [document.get(term.name) for term in self._terms])
+        return write_place(question, [document.get(term.name) for term in self.terms])
 
-    def after(self, question: str, cursor: str, documents: Sequence[Document]) -> int:
-        """How many of the ordered `documents` are before the cursor's place. Raises `invalid_cursor`."""
-        place = self._place(question, cursor)
+    def after(self, place: Sequence[tuple[int, Any]], documents: Sequence[Document]) -> int:
+        """How many of the ordered `documents` are before a cursor's place."""
         beyond = (number for number, document in enumerate(documents) if self._is_beyond(place, document))
         return next(beyond, len(documents))
 
-    def _place(self, question: str, cursor: str) -> list[tuple[int, Any]]:
-        values = read_place(question, cursor, len(self._terms))
-        try:
-            return [term.rank(value) for term, value in zip(self._terms, values, strict=True)]
-        except ValueError:
-            raise foreign_place() from None
+    def place(self, question: str, cursor: str) -> list[tuple[int, Any]]:
+        """What the records of the cursor's place are sorted by. Raises `invalid_cursor`."""
+        values = read_place(question, cursor, len(self.terms))
+        place = [term.rank(value) for term, value in zip(self.terms, values, strict=True)]
+        if any(
+            term.rank is whole and isinstance(value, str) for term, (_, value) in zip(self.terms, place, strict=True)
+        ):
+            raise foreign_place()
+        return place
 
     def _is_beyond(self, place: Sequence[tuple[int, Any]], document: Document) -> bool:
-        for (name, is_down, ranked), here in zip(self._terms, place, strict=True):
+        for (name, is_down, ranked), here in zip(self.terms, place, strict=True):
             there = ranked(document.get(name))
             if there != here:
                 return there < here if is_down else there > here

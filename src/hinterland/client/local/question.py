@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from hinterland.client.local.equality import Equality, Exactly
 from hinterland.client.local.fields import Fields
+from hinterland.client.local.filters import predicate_of
 from hinterland.client.local.order import LocalOrder, Term, folded, rank
 from hinterland.contract.identity import is_temporary
 from hinterland.contract.matching import sort_keys
@@ -18,13 +20,15 @@ NEWEST_FIRST = ("-created_at", "-id")
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked: records for which the CEL expression `filter` is true, whose fields have the values that the texts
-    in `equals` stand for, and in one of whose `fields` the text `search` occurs, whatever its case.
+    in `equals` stand for and those in `same` exactly, and in one of whose `fields` the text `search` occurs, whatever
+    its case.
 
     Without `sort`, newest first; where text is searched, by the first of `fields`.
     """
 
     filter: str = ""
     equals: Mapping[str, Any] = {}
+    same: Mapping[str, Any] = {}
     search: str = ""
     fields: tuple[str, ...] = ()
     sort: tuple[str, ...] = ()
@@ -34,15 +38,16 @@ def answers(question: Question, documents: Sequence[Document], fields: Fields) -
     """The documents that answer the question, in no order. Raises `invalid_query`."""
     found = documents
     if question.filter:
-        test = fields.filter(question.filter)
+        test = predicate_of(fields.filter(question.filter))
         found = [document for document in found if test(document)]
     for name, value in question.equals.items():
-        is_equal = _equality(fields, name, value)
+        is_equal = equality_of(fields, name, value)
         found = [document for document in found if is_equal(document.get(name))]
+    found = [document for document in found if all(document.get(n) == value for n, value in question.same.items())]
     fields.check_names(question.fields)
     if question.search:
         sought = question.search.casefold()
-        found = [document for document in found if _occurs(sought, document, question.fields)]
+        found = [document for document in found if occurs(sought, document, question.fields)]
     return list(found)
 
 
@@ -55,11 +60,13 @@ def order_of(question: Question, fields: Fields) -> LocalOrder:
     return LocalOrder([Term(name, is_down, fields.rank(name)) for name, is_down in keys])
 
 
-def _equality(fields: Fields, name: str, value: Any) -> Callable[[Any], bool]:
-    if is_temporary(value):  # the id of a record that the server has not seen stands as it is
-        return lambda held: bool(held == value)
+def equality_of(fields: Fields, name: str, value: Any) -> Equality:
+    """A test of a field's value. Raises `invalid_query`."""
+    if is_temporary(value):  # the id of a record that the server has not seen is compared as it is
+        return Exactly(value)
     return fields.equality(name, value)
 
 
-def _occurs(sought: str, document: Document, fields: Sequence[str]) -> bool:
+def occurs(sought: str, document: Document, fields: Sequence[str]) -> bool:
+    """Whether a text without case occurs in one of the fields, whatever its case."""
     return any(isinstance(text := document.get(name), str) and sought in text.casefold() for name in fields)

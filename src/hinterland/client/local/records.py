@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from hinterland.client.local.connection import Key, Scope, StoreConnection
+from hinterland.client.local.indexing import stored_values
 from hinterland.client.local.overlay import replay
 from hinterland.contract.changes import Write, key_of
 from hinterland.contract.records import Document
@@ -34,13 +35,16 @@ def seen(connection: StoreConnection, scope: Scope, key: Key) -> Document | None
     return _decode(row[0]) if row is not None and row[0] else None
 
 
-def texts(connection: StoreConnection, scope: Scope, collection: str, parent: str | None = "") -> list[str]:
-    """The JSON of every record of a collection below `parent` (None: wherever it is)."""
-    where, values = ("", ()) if parent is None else (" AND parent = ?", (parent,))
+def decoded(column: str) -> Document:
+    """The document of a record's JSON."""
+    return _decode(column)
+
+
+def texts(connection: StoreConnection, scope: Scope, collection: str, parent: str) -> list[str]:
+    """The JSON of every record of a collection below `parent`."""
     rows = connection.execute(
-        f"SELECT coalesce(view, base) FROM records WHERE space = ? AND collection = ?{where}"
-        " AND coalesce(view, base) <> ''",
-        (scope.space, collection, *values),
+        "SELECT coalesce(view, base) FROM records WHERE space = ? AND collection = ? AND parent = ? AND is_shown",
+        (scope.space, collection, parent),
     )
     return [row[0] for row in rows]
 
@@ -70,15 +74,11 @@ def _refresh(connection: StoreConnection, scope: Scope, key: Key) -> None:
         # An applied write whose revision the base has reached is in the base already.
         waiting = [(write, timestamp) for write, timestamp, applied in overlays if not 0 < applied <= revision]
         view = _view(scope, key, base, waiting) if waiting else None
-        connection.execute(
-            "INSERT INTO records (space, collection, parent, id, view) VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET view = excluded.view",
-            (*place, view),
-        )
+        _keep(connection, scope, key, {"view": view}, base if view is None else view)
     elif base is None:
         connection.execute(f"DELETE FROM records WHERE {_KEY}", place)
     else:
-        connection.execute(f"UPDATE records SET view = NULL WHERE {_KEY}", place)
+        _keep(connection, scope, key, {"view": None}, base)
 
 
 def _view(scope: Scope, key: Key, base: str | None, writes: list[tuple[Write, float]]) -> str:
@@ -87,6 +87,24 @@ def _view(scope: Scope, key: Key, base: str | None, writes: list[tuple[Write, fl
 
 def _shown(document: Document | None) -> str:
     return "" if document is None else text(document)
+
+
+def _keep(
+    connection: StoreConnection,
+    scope: Scope,
+    key: Key,
+    columns: Mapping[str, str | int | None],
+    document: Document | str | None,
+) -> None:
+    """Write these columns of a record that is now seen as `document`, with all columns that are made of that."""
+    written, values = stored_values(connection, key[0], document)
+    names = ("space", "collection", "parent", "id", *columns, *written)
+    changes = ", ".join([f"{name} = excluded.{name}" for name in names[4:]])
+    connection.execute(
+        f"INSERT INTO records ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+        f" ON CONFLICT DO UPDATE SET {changes}",
+        (scope.space, *key, *columns.values(), *values),
+    )
 
 
 def _overlays(connection: StoreConnection, scope: Scope, key: Key) -> list[tuple[Write, float, int]]:
@@ -102,11 +120,8 @@ def lay(connection: StoreConnection, scope: Scope, number: int, views: Mapping[K
     """Lay a new mutation's writes on their records, which then look as `views` says. What lies on them already is in
     their views, and is not worked out again: the work is the same however many writes wait."""
     _touch(connection, scope, number, views)
-    connection.executemany(
-        "INSERT INTO records (space, collection, parent, id, view) VALUES (?, ?, ?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET view = excluded.view",
-        [(scope.space, *key, _shown(document)) for key, document in views.items()],
-    )
+    for key, document in views.items():
+        _keep(connection, scope, key, {"view": _shown(document)}, document)
     connection.store_change.collections.update(key[0] for key in views)
 
 
@@ -135,9 +150,4 @@ def set_base(
     connection: StoreConnection, scope: Scope, key: Key, base: str | None, revision: int, generation: int
 ) -> None:
     """Keep what the server says of a record; wants a `refresh` where writes lie on it."""
-    connection.execute(
-        "INSERT INTO records (space, collection, parent, id, base, revision, generation) VALUES (?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET base = excluded.base, revision = excluded.revision,"
-        " generation = excluded.generation",
-        (scope.space, *key, base, revision, generation),
-    )
+    _keep(connection, scope, key, {"base": base, "revision": revision, "generation": generation}, base)

@@ -5,22 +5,23 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from functools import partial
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
 from hinterland.client.answers import refused_here
 from hinterland.client.errors import ClientClosed, HinterlandError, WrongLoop
 from hinterland.client.local import mutations, pulls, records, stand_ins
+from hinterland.client.local.asking import Asker
 from hinterland.client.local.connection import Scope, StoreConnection
-from hinterland.client.local.fields import Declared, Fields, Guessed
+from hinterland.client.local.finding import Findings, find
 from hinterland.client.local.identity import identified, stored
-from hinterland.client.local.order import LocalOrder
 from hinterland.client.local.outbox import Handle, Outbox
 from hinterland.client.local.outcomes import OutboxEntry
 from hinterland.client.local.overlay import after
+from hinterland.client.local.plans import LocalSource
 from hinterland.client.local.queries import Found, Queries, QueryState, Rows, Shared
-from hinterland.client.local.question import Question, answers, order_of
+from hinterland.client.local.question import Question
 from hinterland.client.local.status import Signal, Status, either
 from hinterland.client.local.store import Store
 from hinterland.client.local.typed import fitting, kept, kept_each
@@ -33,9 +34,7 @@ from hinterland.contract.query import DEFAULT_LIMIT, Query
 from hinterland.contract.records import SERVER_FIELDS, Document, Ids
 
 T = TypeVar("T")
-Documents = list[Document]
 _NONE = b"[]"
-_documents = msgspec.json.Decoder(list[dict[str, Any]])
 
 
 class LocalParts(Protocol):
@@ -95,18 +94,6 @@ class LocalWrite(Handle, Generic[T]):
         return f"LocalWrite(id={self.id!r}, mutation={self.mutation!r})"
 
 
-class _Asked(NamedTuple):
-    """A question as it was `given`, and with known ids, also in the `parent`; what is known of the fields; its order
-    and what it found."""
-
-    given: Question
-    question: Question
-    parent: str
-    fields: Fields
-    order: LocalOrder
-    found: Documents
-
-
 class LocalRepository(Generic[T]):
     """The records of one collection below one parent ("" at the top) as `T`, a msgspec.Struct or dict.
 
@@ -122,6 +109,7 @@ class LocalRepository(Generic[T]):
         self._parts = parts
         self._kind = kind
         self._ids = ids
+        self._asker = Asker(parts.store, lambda: parts.scope, collection, parent, kind)
 
     # ------------------------------------------------------------ questions
 
@@ -151,18 +139,22 @@ class LocalRepository(Generic[T]):
     ) -> Page[T]:
         """A page of the records that the question finds, as from the server; without `sort` the newest come first."""
         query = _checked(page=page, limit=limit, cursor=cursor, filter=filter, sort=sort, total=total, equals=equals)
-        scope = self._parts.scope
-        found = await self._parts.store.read(lambda connection: self._page(connection, scope, query))
-        rows = self._rows(msgspec.json.encode(found.items))
+        question = Question(filter=query.filter, sort=query.sort, equals=query.equals)
+        found = await self._asker.ask(question, lambda _, __, found: self._page(question, query, found))
+        rows = self._rows(_array(found.items))
         return Page(rows, found.next, found.total, [*rows.mismatches])
 
-    def _page(self, connection: StoreConnection, scope: Scope, query: Query) -> Page[Document]:
-        asked = self._asked(connection, scope, Question(filter=query.filter, sort=query.sort, equals=query.equals))
-        mark, found = _mark(self.collection, self.parent, asked.given), asked.found
-        start = asked.order.after(mark, query.cursor, found) if query.cursor else ((query.page or 1) - 1) * query.limit
-        items = found[start : start + query.limit]
-        following = asked.order.cursor(mark, items[-1]) if start + query.limit < len(found) else None
-        return Page(items, following, len(found) if query.total else None)
+    def _page(self, question: Question, query: Query, found: Findings) -> Page[str]:
+        mark = _mark(self.collection, self.parent, question)
+        if query.cursor:
+            items = found.beyond(found.order.place(mark, query.cursor), query.limit + 1)
+        else:
+            items = found.some(query.limit + 1, skip=((query.page or 1) - 1) * query.limit)
+        following = None
+        if len(items) > query.limit:
+            del items[query.limit :]
+            following = found.order.cursor(mark, records.decoded(items[-1]))
+        return Page(items, following, found.count() if query.total else None)
 
     def iterate(self, *, filter: str = "", sort: Sequence[str] = (), limit: int = 100, **equals: Any) -> Iteration[T]:
         """All records that the question finds, as they are now."""
@@ -171,14 +163,16 @@ class LocalRepository(Generic[T]):
     async def _whole(
         self, filter: str, sort: Sequence[str], equals: Mapping[str, Any], limit: int
     ) -> AsyncGenerator[Page[T], None]:
-        rows = self._rows(msgspec.json.encode(await self._ask(_question(filter, sort, equals, limit=limit))))
+        rows = await self._all(_question(filter, sort, equals, limit=limit))
         yield Page(rows, mismatches=[*rows.mismatches])
 
     async def search(self, text: str, fields: Sequence[str], *, limit: int | None = None) -> Rows[T]:
         """The records in one of whose `fields` the text occurs, whatever its case, ordered by the first of them; all,
         the newest first, where it is empty."""
-        found = await self._ask(Question(search=text, fields=tuple(fields)))
-        return self._rows(msgspec.json.encode(found[:limit]))
+        return await self._all(Question(search=text, fields=tuple(fields)), limit)
+
+    async def _all(self, question: Question, limit: int | None = None) -> Rows[T]:
+        return self._rows(_array(await self._asker.ask(question, lambda _, __, found: found.some(limit))))
 
     async def watch(
         self,
@@ -260,15 +254,20 @@ class LocalRepository(Generic[T]):
         return self._parts.queries.shared(key, lambda: self._find(question, limit), lambda: signal.notifications)
 
     async def _find(self, question: Question, limit: int | None) -> Found:
-        scope = self._parts.scope
+        def take(connection: StoreConnection, place: LocalSource, found: Findings) -> Found:
+            refused = mutations.refused_creations(connection, place.scope, self.collection, place.parent)
+            shown = [entry for entry in refused if self._would_find(found, place, entry)]
+            return Found(_array(found.some(limit)), shown)
 
-        def find(connection: StoreConnection) -> Found:
-            asked = self._asked(connection, scope, question)
-            refused = mutations.refused_creations(connection, scope, self.collection, asked.parent)
-            shown = [entry for entry in refused if self._would_find(asked, entry)]
-            return Found(msgspec.json.encode(asked.found[:limit]), shown)
+        return await self._asker.ask(question, take, is_again=True)
 
-        return await self._parts.store.reread(find)
+    def _would_find(self, found: Findings, place: LocalSource, entry: OutboxEntry) -> bool:
+        """Whether the question would find a record that the refused entry creates; also where that can't be told."""
+        made = [write for write in entry.writes if mutations.creates(write, self.collection, place.parent)]
+        try:
+            return any(found.would_find(after(None, write, entry.timestamp) or {}) for write in made)
+        except Refusal:
+            return True
 
     def _position(self) -> Shared[pulls.Position]:
         scope, subscription, signal = self._parts.scope, self._parts.subscription, self._parts.status_signal
@@ -279,37 +278,6 @@ class LocalRepository(Generic[T]):
             lambda: self._parts.store.reread(read),
             lambda: signal.notifications + records_bell.notifications,
         )
-
-    async def _ask(self, question: Question) -> Documents:
-        scope = self._parts.scope
-        return (await self._parts.store.read(lambda connection: self._asked(connection, scope, question))).found
-
-    def _asked(self, connection: StoreConnection, scope: Scope, question: Question) -> _Asked:
-        parent = stand_ins.real_parent(connection, scope, self.parent)
-        texts = records.texts(connection, scope, self.collection, parent)
-        documents = _documents.decode(f"[{','.join(texts)}]")
-        shape = scope.shapes.get(self.collection)
-        fields = Guessed(self.collection, self._kind, documents) if shape is None else Declared(shape.collection)
-        named = Write(
-            act="patch",
-            collection=self.collection,
-            parent=parent,
-            id=question.equals.get("id", ""),
-            body={**question.equals},
-        )
-        known = stand_ins.real_write(connection, scope, named).body
-        order, asked = order_of(question, fields), msgspec.structs.replace(question, equals=known)
-        return _Asked(question, asked, parent, fields, order, order.ordered(answers(asked, documents, fields)))
-
-    def _would_find(self, asked: _Asked, entry: OutboxEntry) -> bool:
-        """Whether the question would find a record that the refused entry creates; also where that can't be told."""
-        made = [write for write in entry.writes if mutations.creates(write, self.collection, asked.parent)]
-        try:
-            return bool(
-                answers(asked.question, [after(None, write, entry.timestamp) or {} for write in made], asked.fields)
-            )
-        except Refusal:
-            return True
 
     def _typed(self, document: Document) -> T:
         return kept(document, self._kind, f"{self._place}/{document.get('id')}")
@@ -335,9 +303,9 @@ class LocalRepository(Generic[T]):
         value = write.body.get(field) if field else None
         if value is None:
             return write
-        found = self._asked(connection, self._parts.scope, Question()).found
-        clash = next((document["id"] for document in found if document.get(field) == value), None)
-        return write if clash is None else msgspec.structs.replace(write, act="replace", id=clash)
+        place = self._asker.place(connection, self._parts.scope)
+        clash = find(connection, place, Question(same={field: value})).some(1)
+        return msgspec.structs.replace(write, act="replace", id=records.decoded(clash[0])["id"]) if clash else write
 
     async def update(self, record_id: RecordId, patch: Body) -> LocalWrite[T]:
         """Change the given fields (RFC 7396); a value may be a transform such as `{"$increment": 1}`."""
@@ -356,6 +324,8 @@ class LocalRepository(Generic[T]):
 
     async def _write(self, write: Write, replace_on: str = "") -> LocalWrite[T]:
         known = identified(write, self._ids, self._parts.next_id)
+        if replace_on and (value := known.body.get(replace_on)) is not None:  # what finds it may have to be made first
+            await self._asker.ask(Question(same={replace_on: value}), lambda *_: None)
         handle, [record] = await self._parts.outbox.add(
             lambda connection: [self._replacing(connection, known, replace_on)],
             lambda made: fitting(made, self._kind),
@@ -386,6 +356,10 @@ def _question(
 def _mark(*asked: object) -> str:
     """What tells the cursors of one question from those of others."""
     return hashlib.blake2b(repr(asked).encode(), digest_size=6).hexdigest()
+
+
+def _array(texts: Sequence[str]) -> bytes:
+    return f"[{','.join(texts)}]".encode()
 
 
 def _body(body: Body) -> Document:

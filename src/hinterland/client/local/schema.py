@@ -2,7 +2,8 @@
 
 A *space* is one account on one server; everything belongs to one, so that people who share a device share nothing.
 A record's `base` is what the server said last, its `view` the same with unsent writes on top: NULL where they are the
-same, '' where the unsent writes delete it. Ids have no declared type, so that 5 and '5' stay two.
+same, '' where the unsent writes delete it. `k0` … hold values of its fields for questions (`columns`). Ids have no
+declared type, so that 5 and '5' stay two.
 """
 
 from __future__ import annotations
@@ -111,5 +112,39 @@ MIGRATIONS = (
     ALTER TABLE fates RENAME TO outcomes;
     ALTER TABLE outcomes RENAME COLUMN fate TO outcome;
     ALTER TABLE cursors RENAME COLUMN horizon TO newest;
+    """,
+    """
+    CREATE TABLE records_with_columns (
+        number INTEGER PRIMARY KEY,
+        space INTEGER NOT NULL,
+        collection TEXT NOT NULL,
+        parent TEXT NOT NULL,
+        id NOT NULL,
+        revision INTEGER NOT NULL DEFAULT 0,
+        generation INTEGER NOT NULL DEFAULT 0,
+        is_shown INTEGER NOT NULL DEFAULT 0, -- whether there is a record for the app
+        k0, k1, k2, k3, k4, k5, k6, k7, k8, k9, k10, k11, k12, k13, k14, k15, k16, k17, k18, k19, k20, k21, k22, k23,
+        base TEXT,
+        view TEXT,
+        UNIQUE (space, collection, parent, id)
+    );
+    INSERT INTO records_with_columns (space, collection, parent, id, revision, generation, is_shown, base, view)
+        SELECT space, collection, parent, id, revision, generation, coalesce(view, base, '') <> '', base, view
+        FROM records;
+    DROP TABLE records;
+    ALTER TABLE records_with_columns RENAME TO records;
+
+    -- Which field is in which of a collection's columns k0, k1 …, in which form, and of which kinds its values are.
+    CREATE TABLE written_columns (
+        collection TEXT NOT NULL,
+        name TEXT NOT NULL,
+        form TEXT NOT NULL,
+        slot INTEGER NOT NULL,
+        kinds TEXT NOT NULL DEFAULT '',
+        filled INTEGER, -- the number of the record up to which it is filled; NULL: all are
+        PRIMARY KEY (collection, name, form)
+    ) WITHOUT ROWID;
+
+    CREATE TABLE written_indexes (name TEXT PRIMARY KEY, collection TEXT NOT NULL, columns TEXT NOT NULL) WITHOUT ROWID;
     """,
 )

@@ -21,7 +21,7 @@ from hinterland.client.loop_guard import LoopGuard
 from hinterland.contract.errors import Refusal
 from hinterland.kit import atomic_file
 from hinterland.kit.file_lock import FileLock
-from hinterland.kit.sqlite import TooNew, connect, migrate, transaction
+from hinterland.kit.sqlite import TooNew, connect, migrate, snapshot, transaction
 
 _log = logging.getLogger("hinterland.client")
 _RESERVE = 262_144  # bytes that are set aside for a full disk
@@ -140,7 +140,7 @@ class Store:
 
     async def read(self, act: Act[T]) -> T:
         """The outcome of `act`, which only reads. Raises StoreError's kinds and what the contract's checks refuse."""
-        return await self._run(lambda: act(self._held()))
+        return await self._run(lambda: self._look_at(act))
 
     async def reread(self, act: Act[T]) -> T:
         """The same as `read`, for what is read again after each change: of these one at a time is handed to the thread,
@@ -181,9 +181,15 @@ class Store:
         except OSError:
             self._reserve.unlink(missing_ok=True)
 
+    def _look_at(self, act: Act[T]) -> T:
+        connection = self._held()
+        connection.begin()
+        with snapshot(connection):
+            return act(connection)
+
     def _transact(self, act: Act[T]) -> tuple[T, StoreChange]:
         connection = self._held()
-        connection.store_change = StoreChange()
+        connection.begin()
         with transaction(connection):
             outcome = act(connection)
         return outcome, connection.store_change
@@ -241,7 +247,7 @@ class Store:
 
     async def look(self) -> bool:
         """Whether another process has written since the last look, or since `open`; listeners are told."""
-        before, self._version = self._version, await self.read(_version)
+        before, self._version = self._version, await self._run(lambda: _version(self._held()))
         is_changed = before != self._version
         if is_changed:
             self._announce(StoreChange(is_foreign=True))
