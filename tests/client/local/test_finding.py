@@ -139,6 +139,7 @@ TESTS = st.sampled_from(
     record.tags[0] == "a"; 1 in record.counts; record.counts.exists(n, n > 1); has(record.any); record.any != null
     has(record.text); record.count == null; has(record.tags); record.id == "a"; record.revision > 1; true
     record.created_at > timestamp("2025-06-01T00:00:00Z"); record.text in ["a", "b"]; record.nothing == 1; record.count
+    record.any == "3"; record.any == 3; record.any.a == 1; has(record.any.a); record.any.a == null; "a" in record.any
     string(record.count) == "3"; double(record.count) / 2.0 > 1.0; int(record.price) == 2; record.text > record.raw
     """.strip()
     .replace("\n", ";")

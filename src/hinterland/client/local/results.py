@@ -158,7 +158,9 @@ def gap(connection: StoreConnection, scope: Scope, expected: int, device: str) -
 
 
 def send_again(connection: StoreConnection, scope: Scope, seq: int) -> None:
-    """The server has forgotten what this device sent from `seq` on: what is still here is under way again."""
+    """The server has forgotten what this device sent from `seq` on: what is still here is under way again, and its
+    results are not acknowledged."""
+    connection.execute("UPDATE spaces SET acknowledged = min(acknowledged, ?) WHERE space = ?", (seq - 1, scope.space))
     numbers = connection.execute(
         "SELECT number FROM mutations WHERE space = ? AND state = 'applied' AND seq >= ?", (scope.space, seq)
     ).fetchall()
