@@ -15,7 +15,7 @@ from hinterland.contract.values import MAX_INT64, MIN_INT64, parse_instant
 NEVER = "(1 = 0)"
 
 
-class Condition(NamedTuple):
+class ColumnCondition(NamedTuple):
     """An SQL condition with its `values`. `is_pinned`: it is true for one value of its column only."""
 
     text: str
@@ -23,14 +23,14 @@ class Condition(NamedTuple):
     is_pinned: bool = False
 
 
-class Equality(Protocol):
+class ValueEquality(Protocol):
     """Whether a value is what is asked for."""
 
     def __call__(self, held: Any) -> bool:
         """Whether `held` is equal. Raises `invalid_query` where such values can't be compared."""
         ...
 
-    def condition(self, column: WrittenColumn) -> Condition | None:
+    def condition(self, column: WrittenColumn) -> ColumnCondition | None:
         """The same over a column; None where the database can't tell exactly."""
         ...
 
@@ -45,15 +45,15 @@ class Exactly:
         """Whether `held` is equal."""
         return bool(held == self.expected)
 
-    def condition(self, column: WrittenColumn) -> Condition | None:
+    def condition(self, column: WrittenColumn) -> ColumnCondition | None:
         """The same over a column."""
         if column.form == "whole":
             kind, number = whole(self.expected)
-            test = Condition(f"{column.sql} = ?", [number], True) if kind == "w" else Condition(NEVER, [])
+            test = ColumnCondition(f"{column.sql} = ?", [number], True) if kind == "w" else ColumnCondition(NEVER, [])
             return test if column.fits("w") else None
         if "x" in column.kinds or not is_bindable(self.expected):
             return None
-        return Condition(f"{column.sql} = ?", [self.expected], True)
+        return ColumnCondition(f"{column.sql} = ?", [self.expected], True)
 
 
 class StandingFor:
@@ -74,7 +74,7 @@ class StandingFor:
             raise Refusal("invalid_query", "lists and objects can't be compared for equality: use filter")
         return held in self._texts
 
-    def condition(self, column: WrittenColumn) -> Condition | None:
+    def condition(self, column: WrittenColumn) -> ColumnCondition | None:
         """The same over a column."""
         if column.name == "id":
             return self._one_of(column, [*self._texts, *filter(is_bindable, self._whole())])
@@ -87,22 +87,22 @@ class StandingFor:
         if column.fits("ild") and not self._whole():
             decimal = [self._decimal] if isinstance(self._decimal, float) else []
             test = f"{column.sql} = ? AND typeof({column.sql}) = 'real'" if decimal else NEVER
-            return Condition(f"({test})", decimal)
+            return ColumnCondition(f"({test})", decimal)
         return None
 
     def _whole(self) -> list[Any]:
         return [self._integer] if isinstance(self._integer, int) else []
 
     @staticmethod
-    def _one_of(column: WrittenColumn, values: list[Any]) -> Condition | None:
+    def _one_of(column: WrittenColumn, values: list[Any]) -> ColumnCondition | None:
         if not all(map(is_bindable, values)):
             return None
         if len(values) == 1:
-            return Condition(f"{column.sql} = ?", values, True)
-        return Condition(f"{column.sql} IN ({', '.join('?' * len(values))})" if values else NEVER, values)
+            return ColumnCondition(f"{column.sql} = ?", values, True)
+        return ColumnCondition(f"{column.sql} IN ({', '.join('?' * len(values))})" if values else NEVER, values)
 
 
-def undeclared_equality(name: str, value: Any) -> Equality:
+def undeclared_equality(name: str, value: Any) -> ValueEquality:
     """Equality for a field of a collection that nobody has declared. Raises `invalid_query`."""
     if name in SERVER_FIELDS:
         try:

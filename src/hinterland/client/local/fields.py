@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from hinterland.client.local.equality import Equality, Exactly, undeclared_equality
+from hinterland.client.local.equality import Exactly, ValueEquality, undeclared_equality
 from hinterland.client.local.filters import annotated, checked_filter, filter_of_documents
 from hinterland.client.local.order import Rank, rank, whole
 from hinterland.contract.errors import Refusal
@@ -23,7 +23,7 @@ class Fields(Protocol):
         """The filter as a checked tree."""
         ...
 
-    def equality(self, name: str, value: Any) -> Equality:
+    def equality(self, name: str, value: Any) -> ValueEquality:
         """A test of a field's value: is it what `value`, a text where it comes from a question, stands for?"""
         ...
 
@@ -50,7 +50,7 @@ class Declared:
         """The filter as a checked tree."""
         return checked_filter(text, record_fields(self._collection))
 
-    def equality(self, name: str, value: Any) -> Equality:
+    def equality(self, name: str, value: Any) -> ValueEquality:
         """A test of a field's value."""
         return Exactly(wanted(self._collection, name, value))
 
@@ -80,7 +80,7 @@ class Guessed:
         """The filter as a checked tree."""
         return filter_of_documents(text, self._documents, annotated(self._kind))
 
-    def equality(self, name: str, value: Any) -> Equality:
+    def equality(self, name: str, value: Any) -> ValueEquality:
         """A test of a field's value, which is of the type that each record's own value has."""
         self.check_names([name])
         return undeclared_equality(name, value)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from hinterland.client.local.columns import EMPTY, WrittenColumn
-from hinterland.client.local.equality import Equality, undeclared_equality
+from hinterland.client.local.equality import ValueEquality, undeclared_equality
 from hinterland.client.local.filters import annotated, fitting_filter, names_in
 from hinterland.client.local.order import Rank, rank
 from hinterland.contract.errors import Refusal
@@ -73,7 +73,7 @@ class GuessedByColumns:
                 raise Unplanned
         return [column.name for column in texts if column.fits("m")]
 
-    def equality(self, name: str, value: Any) -> Equality:
+    def equality(self, name: str, value: Any) -> ValueEquality:
         """A test of a field's value, which is of the type that each record's own value has."""
         self.check_names([name])
         return undeclared_equality(name, value)

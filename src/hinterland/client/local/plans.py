@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from hinterland.client.local.columns import EMPTY, ID, MOST, Form, WrittenColumn
 from hinterland.client.local.connection import Scope, StoreConnection
-from hinterland.client.local.equality import NEVER, Condition, Exactly, is_bindable
+from hinterland.client.local.equality import NEVER, ColumnCondition, Exactly, is_bindable
 from hinterland.client.local.fields import Declared, Fields
 from hinterland.client.local.filters import Test, predicate_of
 from hinterland.client.local.guesses import GuessedByColumns, Unplanned
@@ -91,7 +91,7 @@ class LocalPlan(NamedTuple):
     `serving` are the columns of the index that serves it.
     """
 
-    conditions: list[Condition]
+    conditions: list[ColumnCondition]
     tests: list[Test]
     every: list[Test]
     sort: list[SortColumn]
@@ -122,7 +122,7 @@ class _Planner:
         self._missing: list[tuple[str, Form]] = []
         shape = place.scope.shapes.get(place.collection)
         self._fields: Fields = GuessedByColumns(place.kind, self) if shape is None else Declared(shape.collection)
-        self._conditions: list[tuple[Condition, list[WrittenColumn]]] = []
+        self._conditions: list[tuple[ColumnCondition, list[WrittenColumn]]] = []
         self._tests: list[Test] = []
         self._every: list[Test] = []
 
@@ -195,7 +195,7 @@ class _Planner:
 
     # ------------------------------------------------------------------ conditions
 
-    def _add(self, condition: Condition | None, columns: list[WrittenColumn], test: Test) -> None:
+    def _add(self, condition: ColumnCondition | None, columns: list[WrittenColumn], test: Test) -> None:
         self._every.append(test)
         if condition is None:
             self._tests.append(test)
@@ -237,7 +237,7 @@ class _Planner:
         columns = [self._column(name, "folded") for name in question.fields]
         tests = [f"typeof({column.sql}) = 'text' AND instr({column.sql}, ?)" for column in columns]
         text = f"({' OR '.join(tests) or NEVER})"
-        condition = Condition(text, [sought] * len(columns)) if is_bindable(sought) else None
+        condition = ColumnCondition(text, [sought] * len(columns)) if is_bindable(sought) else None
         self._add(condition, columns, lambda document: occurs(sought, document, question.fields))
 
     # ------------------------------------------------------------------ index
@@ -256,19 +256,19 @@ class _Planner:
         return [] if [*places] == ["id"] else [*places.values()]
 
 
-def _compiled(term: Typed, columns: Sequence[WrittenColumn]) -> Condition | None:
+def _compiled(term: Typed, columns: Sequence[WrittenColumn]) -> ColumnCondition | None:
     """A part of a filter as a condition over these columns."""
     names = {column.name: column.sql for column in columns}
     if (pinned := _as_boolean(term)) is not None:
         path, value = pinned
-        return Condition(f"{names[path.fields[0]]} = {value}", [], True)
+        return ColumnCondition(f"{names[path.fields[0]]} = {value}", [], True)
     try:
         sql = to_sql(term, _DIALECT, names.__getitem__)
     except CelError:
         return None
     # A condition that is false as it is written makes the database forget the index's condition, and refuse the index.
     text = sql.text.replace("FALSE", NEVER)
-    return Condition(text, sql.bind(), _is_pinned(term)) if len(text) <= _LONGEST else None
+    return ColumnCondition(text, sql.bind(), _is_pinned(term)) if len(text) <= _LONGEST else None
 
 
 def _as_boolean(term: Typed) -> tuple[Path, int] | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from hinterland.client.local.equality import Equality, Exactly
+from hinterland.client.local.equality import Exactly, ValueEquality
 from hinterland.client.local.fields import Fields
 from hinterland.client.local.filters import predicate_of
 from hinterland.client.local.order import LocalOrder, Term, folded, rank
@@ -60,7 +60,7 @@ def order_of(question: Question, fields: Fields) -> LocalOrder:
     return LocalOrder([Term(name, is_down, fields.rank(name)) for name, is_down in keys])
 
 
-def equality_of(fields: Fields, name: str, value: Any) -> Equality:
+def equality_of(fields: Fields, name: str, value: Any) -> ValueEquality:
     """A test of a field's value. Raises `invalid_query`."""
     if is_temporary(value):  # the id of a record that the server has not seen is compared as it is
         return Exactly(value)
