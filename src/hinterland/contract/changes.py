@@ -116,7 +116,7 @@ def resolve(shape: CompiledCollection, document: Mapping[str, Any], body: Mappin
 
 
 def _transform(shape: CompiledCollection, name: str, old: Any, word: str, operand: Any, now: str) -> Any:
-    transform = shape.transforms.get(name, {}).get(word)
+    transform = shape.transform(name, word)
     if transform is not None:
         return transform.apply(old, operand, now)
     field = shape.collection.fields.get(name)

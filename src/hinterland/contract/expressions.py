@@ -17,7 +17,7 @@ def record_fields(collection: Collection) -> Types:
 
 def record_type(collection: Collection, *, nullable: bool = False) -> ObjectType:
     """The type of the variables `record` and `old`."""
-    return ObjectType(record_fields(collection), nullable)
+    return ObjectType(record_fields(collection), nullable, collection.is_open)
 
 
 def auth_type(*, is_integer: bool) -> ObjectType:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from hinterland.contract.errors import Refusal
+from hinterland.contract.fields import Boolean, Number
 from hinterland.contract.identity import ID_HINT, is_record_id
 from hinterland.contract.query import WORDS
 from hinterland.contract.records import META, Collection, Ids
@@ -91,6 +92,19 @@ def wanted(collection: Collection, name: str, value: Any) -> Any:
         return meta_value(name, value, collection.ids) if name in META else _field(collection, name, value)
     except ValueError as error:
         raise Refusal("invalid_query", f"{name}: {error}") from None
+
+
+def meanings(value: Any) -> list[Any]:
+    """What `name=value` asks for in a field that is not declared: the text as it is, and the instant, number or truth
+    value that it writes."""
+    if not isinstance(value, str):
+        return [value]
+    found = [value]
+    try:
+        found.append(parse_instant(value))
+    except ValueError:
+        found += [read for kind in (Number(), Boolean()) if (read := kind.from_text(value)) != value]
+    return list(dict.fromkeys(found))
 
 
 def meta_value(name: str, value: Any, ids: Ids) -> Any:

@@ -1,6 +1,7 @@
 """Collections and their records: what is declared, and how a body becomes a record's document.
 
-A document is an object with every declared field in declared order; a field without a value is null. `id`,
+A document is an object with every declared field in declared order; a field without a value is null. In an open
+collection others follow, where they have a value. `id`,
 `created_at`, `updated_at` and `revision` are kept beside it and come first on the wire.
 """
 
@@ -16,6 +17,7 @@ from hinterland.contract import indexed, values
 from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.fields import Text
 from hinterland.contract.kinds.field import Check, Field, Transform, field_of, is_registered
+from hinterland.contract.kinds.undeclared import UNDECLARED
 from hinterland.contract.patches import merge_patch
 from hinterland.kit import strict_json
 from hinterland.kit.closest_first import closest_first
@@ -57,15 +59,21 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `ids`: "string" (made by client or server, sortable) or "integer" (given by the server). `parent`: the collection
     whose records own these; they go when their owner goes. `indexes`: groups of fields that
     lists filter and sort by together, such as `("category", "price")`; `created_at`, `updated_at` and `revision` may be
-    among them, or alone.
+    among them, or alone. `is_open`: records may have other fields beside the declared ones, with any JSON value.
     """
 
     name: str
-    fields: dict[str, Field]
+    fields: dict[str, Field] = {}
     rules: Rules = Rules()
     ids: Ids = "string"
     parent: str = ""
     indexes: tuple[tuple[str, ...], ...] = ()
+    is_open: bool = False
+
+    def field(self, name: str) -> Field | None:
+        """What a record may have under a name; None: nothing, or what the server sets."""
+        found = self.fields.get(name)
+        return UNDECLARED if found is None and self.is_open and name not in META else found
 
     def __post_init__(self) -> None:
         if _NAME.fullmatch(self.name) is None:
@@ -95,7 +103,7 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 def read_collection(text: str | bytes) -> Collection:
     """The collection of a stored declaration. Raises ValueError for one with an unknown kind of field."""
     stored = msgspec.json.decode(text)
-    fields = {name: field_of(field) for name, field in stored.pop("fields").items()}
+    fields = {name: field_of(field) for name, field in stored.pop("fields", {}).items()}
     groups = tuple(map(tuple, stored.pop("indexes", ())))
     rest = msgspec.convert(stored | {"fields": {}}, Collection)
     return msgspec.structs.replace(rest, fields=fields, indexes=groups)
@@ -197,7 +205,8 @@ class CompiledCollection:
         self._filled = tuple(n for n, f in collection.fields.items() if f.fill == "auth.id")
         self.admin_only = frozenset(name for name, field in collection.fields.items() if field.write == "admin")
         self._objects = frozenset(name for name, field in collection.fields.items() if field.merges_members)
-        self.transforms: dict[str, dict[str, Transform]] = {n: f.transforms() for n, f in collection.fields.items()}
+        self._transforms: dict[str, dict[str, Transform]] = {n: f.transforms() for n, f in collection.fields.items()}
+        self._other_transforms = UNDECLARED.transforms() if collection.is_open else {}
         self._empty: Document = dict.fromkeys(self.names)
 
     def new(self, body: Mapping[str, Any], caller: object = None) -> Document:
@@ -225,12 +234,20 @@ class CompiledCollection:
 
     def try_patch(self, document: Document, body: Mapping[str, Any]) -> Tried:
         """The document after a PATCH, and the errors: a field whose new value is not valid keeps the old one."""
-        if not self._objects.isdisjoint(body):
+        base = {name: document.get(name) for name in self.names}
+        if self.collection.is_open:
+            base |= {name: value for name, value in document.items() if self._is_undeclared(name)}
+        if self.collection.is_open or not self._objects.isdisjoint(body):
             body = {name: self._merged(name, document, value) for name, value in body.items()}
-        return self._tried(document, {name: document.get(name) for name in self.names}, body)
+        return self._tried(document, base, body)
 
     def _merged(self, name: str, document: Document, value: Any) -> Any:
-        return merge_patch(document.get(name), value) if name in self._objects else value
+        has_members = name in self._objects or self._is_undeclared(name)
+        return merge_patch(document.get(name), value) if has_members else value
+
+    def _is_undeclared(self, name: str) -> bool:
+        """Whether a record may have this field though it is not declared."""
+        return self.collection.is_open and name not in self._checks and name not in META
 
     def _tried(self, old: Document, document: Document, body: Mapping[str, Any]) -> Tried:
         result, errors = self._write(document, body)
@@ -254,6 +271,10 @@ class CompiledCollection:
         except ValueError:
             return False
 
+    def transform(self, name: str, word: str) -> Transform | None:
+        """The transform that a patch may use on a field, such as `$increment`; None: it may not."""
+        return self._transforms.get(name, self._other_transforms).get(word)
+
     def check(self, name: str, value: Any) -> Any:
         """The store's form of one field's value. Raises ValueError."""
         return self._checks[name](value)
@@ -262,7 +283,7 @@ class CompiledCollection:
         """`document` with the valid fields of `body`, and the errors of the others."""
         errors: dict[str, list[str]] = {}
         for name, value in body.items():
-            if name in document:
+            if name in self._checks:
                 if value is None:
                     document[name] = None
                     continue
@@ -270,6 +291,8 @@ class CompiledCollection:
                     document[name] = self._checks[name](value)
                 except ValueError as error:
                     errors[name] = [f"{error}{_transform_hint(value)}"]
+            elif self._is_undeclared(name):
+                _put(document, name, value)
             elif name not in META and len(errors) < MAX_ERRORS:
                 errors[name] = [self._unknown(name)]
         for name in self._required:
@@ -288,6 +311,14 @@ class CompiledCollection:
 
     def _unknown(self, name: str) -> str:
         return f"is not a field of {self.collection.name}; it has {', '.join(closest_first(name, self.names))}"
+
+
+def _put(document: Document, name: str, value: Any) -> None:
+    """Set a field that is not declared; null takes it out."""
+    if value is None:
+        document.pop(name, None)
+    else:
+        document[name] = value
 
 
 def _transform_hint(value: object) -> str:

@@ -45,6 +45,6 @@ def can_see(entry: Entry, caller: Principal, record: StoredRecord) -> bool:
     return entry.allows("view", caller, record) or entry.allows("list", caller, record)
 
 
-def unreadable(entry: Entry, caller: Principal, record: StoredRecord) -> AnyCollection[str]:
-    """The fields that `caller` could not read in this state of the record."""
-    return entry.hidden_of(caller, record) if can_see(entry, caller, record) else entry.shape.names
+def unreadable(entry: Entry, caller: Principal, record: StoredRecord) -> AnyCollection[str] | None:
+    """The fields that `caller` could not read in this state of the record; None: all of them."""
+    return entry.hidden_of(caller, record) if can_see(entry, caller, record) else None

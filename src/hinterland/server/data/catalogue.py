@@ -79,7 +79,7 @@ class Entry:
     def definition(self) -> str:
         """A digest of all that the collection's views are made of."""
         declared = self.collection
-        parts = [declared.name, declared.fields, declared.rules.list, declared.ids, declared.parent]
+        parts = [declared.name, declared.fields, declared.rules.list, declared.ids, declared.parent, declared.is_open]
         return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
 
     def _check_old(self) -> None:

@@ -23,14 +23,14 @@ _value = msgspec.json.Decoder().decode
 class DeviceEdit(NamedTuple):
     """What a device wants its fields to be: from where, when, and of the record that is now `old`.
 
-    `unreadable` names the fields of an earlier state of the record that the device's user could not read.
+    `unreadable` names the fields of an earlier state of the record that the device's user could not read; None: all.
     """
 
     body: Document
     origin: str
     timestamp: float
     old: Document
-    unreadable: Callable[[StoredRecord], AnyCollection[str]]
+    unreadable: Callable[[StoredRecord], AnyCollection[str] | None]
 
 
 class Past:
@@ -41,10 +41,10 @@ class Past:
     all."""
 
     def __init__(self, collection: Collection, edit: DeviceEdit, since: Since, base: StoredRecord | None) -> None:
-        declared = [name for name in edit.body if name in collection.fields]
-        self._now = documents.texts_of(base, declared)
+        fields = [name for name in edit.body if collection.field(name) is not None]
+        self._now = documents.texts_of(base, fields)
         self.names = [
-            name for name in declared if since.has_own or not is_same(_value(self._now[name]), edit.old.get(name))
+            name for name in fields if since.has_own or not is_same(_value(self._now[name]), edit.old.get(name))
         ]
         self._edit = edit
         self._seen: dict[str, bytes] = {}
@@ -65,10 +65,10 @@ class Past:
 
     def _see(self, record: StoredRecord | None, names: Iterable[str]) -> None:
         """The device saw these fields of `record`, as far as its user could."""
-        hidden = self.names if record is None else self._edit.unreadable(record) if names else ()
+        hidden = None if record is None else self._edit.unreadable(record) if names else ()
         for name in names:
             self._seen.pop(name, None)
-            if name not in hidden:
+            if hidden is not None and name not in hidden:
                 self._seen[name] = self._now[name]
 
     def of(self, name: str) -> tuple[Any, float] | None:
@@ -101,7 +101,9 @@ def _meet(collection: Collection, edit: DeviceEdit, past: Past, name: str, value
     if met is None or is_same(met[0], now):
         return Merged(value)
     seen, theirs = met
-    return changes.merge(collection.fields[name].merge, seen, now, value, is_device_newer=edit.timestamp >= theirs)
+    field = collection.field(name)
+    assert field is not None  # nothing happened to what is not a field
+    return changes.merge(field.merge, seen, now, value, is_device_newer=edit.timestamp >= theirs)
 
 
 def _is_same_text(one: bytes, other: bytes) -> bool:

@@ -122,6 +122,7 @@ class _Rewriting:
         self.problems: list[str] = []
         self.problem_count = 0
         self.seen = 0
+        self.closed = 0  # records that lose fields which were never declared
         self.rewritten = 0
         self.values: Counter[str] = Counter()  # of dropped fields, and those filled with their default
 
@@ -185,10 +186,16 @@ class _Rewriting:
         self.values.update(name for name in self.dropped if old.get(name) is not None)
         place = f"{record.parent}/{self.new.name}/{record.id}".lstrip("/")
         document: Document = {name: self._value(place, name, old) for name in self.new.fields}
+        others = {
+            name: value for name, value in old.items() if not (name in self.old.fields or name in self.new.fields)
+        }
+        if self.new.is_open:
+            document |= others
+        self.closed += bool(others) and not self.new.is_open
         if self.problem_count:
             return None  # nothing will be written, and a value that does not fit has no column
         body, private = documents.split(document, self.private)
-        is_recast = any(document[name] is not None for name in self.recast)
+        is_recast = any(document[name] is not None for name in (*self.recast, *self.added))
         if not is_recast and (body, private) == (record.body, record.private):
             return None
         after = record._replace(revision=UNWRITTEN, body=body, private=private)
@@ -201,7 +208,7 @@ class _Rewriting:
             return self.shape.check(name, field.default)
         if value in (None, "") and name in self.required:
             self._problem(f"{place}: {name} is required, and has no value")
-        elif value is not None and name in self.altered:
+        elif value is not None and (name in self.altered or name in self.added):
             try:
                 return self._fitted(name, field, value)
             except ValueError as error:
@@ -255,6 +262,7 @@ class _Rewriting:
         name, values = self.new.name, self.values
         told = [f"drop {name}.{field}, which has a value in {_records(values[field])}" for field in self.dropped]
         told += [f"add {name}.{field}{self._default(field)}" for field in self.added]
+        told += [f"close {name}: drop the other fields of {_records(self.closed)}"] if self.closed else []
         for field in self.recast:
             old, new = self.old.fields[field], self.new.fields[field]
             told.append(f"make {name}.{field} {new.name}, was {old.name}")

@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal, RecordId
-from hinterland.contract.matching import wanted
+from hinterland.contract.kinds.undeclared import UNDECLARED
+from hinterland.contract.matching import meanings, wanted
 from hinterland.contract.query import Query
-from hinterland.kit.cel.conditions import Condition, eq
+from hinterland.kit.cel.conditions import Condition, eq, or_
+from hinterland.kit.cel.errors import CelError
 from hinterland.server.data.catalogue import Catalogue, Entry
 from hinterland.server.data.cursors import Seal
 from hinterland.server.data.plan import denied
@@ -113,6 +115,18 @@ def _too_large_a_page(fitting: int) -> Refusal:
 
 
 def _conditions(caller: Principal, entry: Entry, query: Query) -> tuple[Condition, ...]:
-    kinds, collection = entry.book.kinds, entry.collection
-    equals = [eq(name, wanted(collection, name, value), kinds[name]) for name, value in query.equals.items()]
+    equals = [_equality(entry, name, value) for name, value in query.equals.items()]
     return (*equals, filtering(entry, caller, query.filter)) if query.filter else tuple(equals)
+
+
+def _equality(entry: Entry, name: str, value: Any) -> Condition:
+    """That a field has a value, a text where it comes from a query string. Raises `invalid_query`."""
+    if entry.collection.field(name) is not UNDECLARED:
+        held = wanted(entry.collection, name, value)
+        return eq(name, held, entry.book.kinds[name])
+    condition = or_(*[eq(name, meant) for meant in meanings(value)])
+    try:
+        entry.book.condition(condition.key)
+    except CelError as error:
+        raise Refusal("invalid_query", f"{name[:64]!r}: {error}") from None
+    return condition

@@ -40,6 +40,13 @@ def column(alias: str, name: str) -> str:
     return f'{alias}."{META_COLUMNS.get(name, name)}"'
 
 
+def _operand(alias: str, dialect: Dialect, name: str) -> str:
+    """The same in a condition, where "" is the document, which has the fields that are not declared."""
+    if name:
+        return column(alias, name)
+    return f"{alias}._body::jsonb" if dialect is _POSTGRES else f"{alias}._body"
+
+
 _GROWING = frozenset({
     operations.CONCATENATE, operations.TEXT_SIZE, operations.LIST_SIZE, *operations.METHODS.values(),
     *operations.CASES.values(),
@@ -118,7 +125,7 @@ class Rule:
         return self._to_sql(tree, alias)
 
     def _to_sql(self, tree: Typed, alias: str) -> Sql:
-        return to_sql(tree, self._dialect, partial(column, alias))
+        return to_sql(tree, self._dialect, partial(_operand, alias, self._dialect))
 
     @cached_property
     def parts(self) -> RuleOperands:

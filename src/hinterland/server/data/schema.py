@@ -96,9 +96,15 @@ def _moved(old: Collection, new: Collection) -> list[str]:
 def changed(old: Collection, new: Collection) -> list[str]:
     """The changes of a collection's fields that touch stored records, in words."""
     reasons = [f"{new.name}.{field} is gone" for field in old.fields if field not in new.fields]
+    if old.is_open and not new.is_open:
+        reasons.append(f"{new.name} is not open any longer: its records may have other fields")
     for field, declaration in new.fields.items():
         before = old.fields.get(field)
-        found = _added(declaration) if before is None else _changed(before, declaration)
+        if before is not None:
+            found = _changed(before, declaration)
+        else:
+            found = _added(declaration)
+            found += ["is new: stored records may have a value of another kind"] if old.is_open and not found else []
         reasons += [f"{new.name}.{field} {reason}" for reason in found]
     return reasons
 

@@ -64,14 +64,15 @@ def record_schemas(collection: Collection) -> dict[str, dict[str, Any]]:
     asked = [name for name, field in declared if field.required and field.default is None]
     unfilled = [name for name in asked if not collection.fields[name].fill]
     patch = {name: _patched(field, longest.get(name)) for name, field in declared}
+    is_closed = not collection.is_open
     body = {"id": id_type, **fields} if collection.ids == "string" else fields
     return {
         f"{collection.name}_record": _object(
             {"id": id_type, **_SERVER_FIELDS, **fields}, ["id", *_SERVER_FIELDS, *shown]
         ),
-        f"{collection.name}_body": _object(body, unfilled, is_closed=True),
-        f"{collection.name}_replacement": _object(body, asked, is_closed=True),
-        f"{collection.name}_patch": _object(patch, [], is_closed=True),
+        f"{collection.name}_body": _object(body, unfilled, is_closed=is_closed),
+        f"{collection.name}_replacement": _object(body, asked, is_closed=is_closed),
+        f"{collection.name}_patch": _object(patch, [], is_closed=is_closed),
     }
 
 
