@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import apsw
 import asyncpg
 import pytest
 
 from hinterland.server.storage import migrations, statements
 from hinterland.server.storage.postgres import PostgresStorage
 from hinterland.server.storage.protocol import DialectName, Storage
-from hinterland.server.storage.sqlite import SqliteStorage
+from hinterland.server.storage.sqlite import FILE_NAME, SqliteStorage
 from hinterland.server.storage.system import ANSWERS, MUTATIONS, SYSTEM_TABLES, Put, SystemTable
 from hinterland.testing.storage_scribe import opened
+from tests.support.postgres import PostgresCluster
 
 Make = Callable[[], Storage]
 _FOUND: dict[DialectName, str] = {
@@ -47,10 +49,33 @@ async def _schema(storage: Storage) -> list[tuple[object, ...]]:
     return [tuple(row) for row in await storage.fetch(_FOUND[storage.dialect])]
 
 
+FIRST_WHOLE = Path(__file__).parents[2] / "journeys" / "first_whole"
+_SYSTEM: dict[DialectName, tuple[str, str]] = {
+    "sqlite": (
+        'SELECT t.name, c.name, c.type, c."notnull", c.dflt_value, c.pk FROM sqlite_schema t, '
+        "pragma_table_info(t.name) c WHERE t.type = 'table' AND t.name LIKE '$_%' ESCAPE '$' ORDER BY t.name, c.cid",
+        "SELECT i.tbl_name, i.name, c.seqno, c.name FROM sqlite_schema i, pragma_index_info(i.name) c "
+        "WHERE i.type = 'index' AND i.tbl_name LIKE '$_%' ESCAPE '$' ORDER BY i.name, c.seqno",
+    ),
+    "postgres": (
+        "SELECT table_name, column_name, data_type, is_nullable, column_default, collation_name "
+        "FROM information_schema.columns WHERE table_schema = current_schema() AND table_name LIKE '$_%' ESCAPE '$' "
+        "ORDER BY table_name, ordinal_position",
+        "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = current_schema() "
+        "AND tablename LIKE '$_%' ESCAPE '$' ORDER BY indexname",
+    ),
+}
+
+
+async def _system(storage: Storage) -> list[list[tuple[object, ...]]]:
+    """The columns and the indexes of the system's tables."""
+    return [[tuple(row) for row in await storage.fetch(sql)] for sql in _SYSTEM[storage.dialect]]
+
+
 async def test_an_older_database(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """A database of every earlier version has the schema of a fresh one once it is opened, and what was in it."""
     async with opened(make(), []) as fresh:
-        expected = await _schema(fresh)
+        expected = await _system(fresh)
     all_steps = migrations.steps(fresh.dialect)
     for number in range(1, len(all_steps)):
         await empty(fresh)
@@ -58,13 +83,38 @@ async def test_an_older_database(make: Make, monkeypatch: pytest.MonkeyPatch) ->
             patch.setattr(migrations, "steps", lambda dialect, number=number: all_steps[:number])
             async with opened(make(), []) as old:
                 rest = [statement for step in all_steps[number:] for statement in step]
-                assert (await _schema(old) == expected) is all(text.startswith("UPDATE") for text in rest)
+                assert (await _system(old) == expected) is all(text.startswith("UPDATE") for text in rest)
                 async with old.transaction() as transaction:
                     await transaction.act([Put("_answers", ANSWER)])
         for _ in range(2):
             async with opened(make(), []) as storage:
-                assert await _schema(storage) == expected
+                assert await _system(storage) == expected
                 assert await storage.rows("_answers", {}) == [ANSWER]
+
+
+def _first_whole(fresh: Storage, request: pytest.FixtureRequest, folder: Path) -> Storage:
+    """A database that the first whole version wrote, not opened yet."""
+    text = (FIRST_WHOLE / f"{fresh.dialect}.sql").read_text()
+    if fresh.dialect == "sqlite":
+        folder.mkdir()
+        connection = apsw.Connection(str(folder / FILE_NAME))
+        connection.execute(text)
+        connection.close()
+        return SqliteStorage(folder)
+    cluster: PostgresCluster = request.getfixturevalue("postgres_cluster")
+    name = cluster.create()
+    cluster.execute(text, database=name)
+    return PostgresStorage(cluster.dsn(name))
+
+
+async def test_a_database_of_the_first_whole(make: Make, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """A database that the first whole version wrote has, once it is opened, the system tables of a fresh one: columns
+    with types, defaults and order, keys and indexes."""
+    async with opened(make(), []) as fresh:
+        expected = await _system(fresh)
+    assert {row[0] for row in expected[0]} >= {table.name for table in SYSTEM_TABLES} | {"_log"}
+    async with opened(_first_whole(fresh, request, tmp_path / "first"), []) as upgraded:
+        assert await _system(upgraded) == expected
 
 
 _COLUMNS = {
