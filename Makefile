@@ -15,7 +15,7 @@ INSTALL := $(PIP) install --quiet --require-hashes
 SELF := $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: conformance crash field-trip figures help lowest run test check coverage bench lock clean
+.PHONY: bench-growth bench-postgres conformance crash field-trip figures help lowest run test check coverage bench lock clean
 
 help: ## what can be done here
 	@echo "Hinterland. Needs Python >= 3.11, make and a package index."
@@ -67,8 +67,15 @@ coverage-report: $(VENV)/.dev
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-bench: $(VENV)/.dev ## measure beside PocketBase, or AGAINST=another checkout (OUT=file.json keeps the figures)
-	$(BIN)/python -m benchmarks $(if $(OUT),--out $(OUT)) $(if $(AGAINST),--against $(AGAINST)) $(ARGS)
+bench: $(VENV)/.dev ## measure beside PocketBase, PEER=fastify or AGAINST=another checkout (OUT=file.json keeps the figures)
+	$(BIN)/python -m benchmarks $(if $(OUT),--out $(OUT)) $(if $(PEER),--peer $(PEER)) \
+		$(if $(AGAINST),--against $(AGAINST)) $(ARGS)
+
+bench-growth: $(VENV)/.dev ## measure how costs grow with the records (LARGE=1 up to 1,000,000)
+	$(BIN)/python -m benchmarks.growth $(if $(LARGE),--large) $(ARGS)
+
+bench-postgres: $(VENV)/.dev ## measure two processes on one PostgreSQL
+	$(BIN)/python -m benchmarks.postgres $(ARGS)
 
 conformance: $(VENV)/.dev ## run the outside suites that apply, with Node (OUT=file.json keeps what passed and what failed)
 	$(BIN)/python -m conformance $(if $(OUT),--out $(OUT))
@@ -78,7 +85,8 @@ lock: $(VENV)/.lock ## pin the dependencies anew (UPGRADE=1 takes the newest)
 
 clean: ## remove the environment, caches and the example's data
 	rm -rf $(VENV) .data .coverage.d .coverage htmlcov build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis \
-		.import_linter_cache $(WEB)/node_modules $(WEB)/dist conformance/cel_spec/node_modules $(PROXY)/node_modules
+		.import_linter_cache $(WEB)/node_modules $(WEB)/dist conformance/cel_spec/node_modules $(PROXY)/node_modules \
+		benchmarks/fastify/node_modules
 	find src tests examples conformance -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ---- the environment; a timestamp says what is in it, so that the second call starts at once

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks import floor, report
+from benchmarks.fastify_node import FastifyNode
 from benchmarks.ours import Hinterland
 from benchmarks.peers import Peer
 from benchmarks.pocketbase import PocketBase
@@ -36,7 +37,7 @@ def main() -> int:
     console = console if console.is_terminal else Console(width=150)
     with tempfile.TemporaryDirectory(prefix="hinterland-bench-") as folder:
         try:
-            ours, peer = Hinterland(Path(folder) / "ours"), _peer(Path(folder) / "peer", options.against)
+            ours, peer = Hinterland(Path(folder) / "ours"), _peer(Path(folder) / "peer", options)
         except RuntimeError as error:
             console.print(f"No figures: {error}", style="bold red", markup=False)
             return 1
@@ -56,14 +57,19 @@ def main() -> int:
     return 0
 
 
-def _peer(folder: Path, checkout: Path | None) -> Peer:
-    return PocketBase(folder) if checkout is None else Hinterland(folder, checkout)
+def _peer(folder: Path, options: argparse.Namespace) -> Peer:
+    if options.against is not None:
+        return Hinterland(folder, options.against)
+    return FastifyNode(folder) if options.peer == "fastify" else PocketBase(folder)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--out", type=Path, help="keep the figures as JSON")
     parser.add_argument("--against", type=Path, metavar="CHECKOUT", help="measure beside this project's other checkout")
+    parser.add_argument(
+        "--peer", choices=("pocketbase", "fastify"), default="pocketbase", help="measure beside this one"
+    )
     parser.add_argument("--quick", action="store_true", help="a short run that shows that everything works")
     parser.add_argument("--rounds", type=int, default=None, help="rounds of both servers in turn (default: 3)")
     parser.add_argument("--rows", type=int, default=None, help="records to read and list (default: 100,000)")

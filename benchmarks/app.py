@@ -1,6 +1,7 @@
-"""The app file that the measured server runs: two collections with the same fields.
+"""The app file that the measured server runs: three collections with the same fields.
 
-`notes` is written and listened to, `articles` is read and listed.
+`notes` is written and listened to, `articles` is read and listed, and `drawers`, each record of which has one owner,
+grows.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from hinterland.contract.records import Collection, Rules
 from hinterland.server import App, Settings
 
 MEMBER = "auth.id in record.members"
+OWN = "auth.id == record.owner"
 SIGNED_IN = "auth != null"
 
 FIELDS: dict[str, Field] = {
@@ -31,6 +33,11 @@ app = App(
             fields=FIELDS,
             indexes=(("category", "rank"),),
             rules=Rules(list=SIGNED_IN, view=MEMBER, create=MEMBER),
+        ),
+        Collection(
+            name="drawers",
+            fields={"owner": Text(max_length=64, index=True), **FIELDS},
+            rules=Rules(list=OWN, view=OWN, create=OWN),
         ),
     ],
 )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -29,6 +31,7 @@ class Hinterland(Peer):
     label = "Hinterland"
     version = version("hinterland")
     settings = "as it comes"
+    environment: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, folder: Path, checkout: Path | None = None) -> None:
         python = Path(sys.executable) if checkout is None else checkout.absolute() / ".venv/bin/python"
@@ -43,23 +46,37 @@ class Hinterland(Peer):
     def make_process(self) -> ServerProcess:
         """`hinterland serve` with the benchmark's app file."""
         place = ["--data", str(self.folder / "data"), "--host", "127.0.0.1", "--port", str(self.port)]
-        return ServerProcess(
-            [*self._program, "serve", str(self._app), *place], self.port, "/readyz", self.folder / "log"
-        )
+        command = [*self._program, "serve", str(self._app), *place]
+        return ServerProcess(command, self.port, "/readyz", self.folder / "log", self.environment)
 
     def prepare(self, rows: int) -> None:
         """Everything through the API, the articles by the administrator's import."""
         self.start()
-        create = ["admin", "create", ADMINISTRATOR, "--password", PASSWORD, "--data", str(self.folder / "data")]
-        subprocess.run([*self._program, *create], capture_output=True, check=True)
-        self.users = [self._sign_up(number) for number in range(MEMBERS + 1)]
+        administrator = self.administrator()
+        self.users = [self.sign_up(number) for number in range(MEMBERS + 1)]
         self.hold(rows)
+        self.fill("articles", self.dataset.seeds(), administrator)
+
+    def administrator(self) -> User:
+        """A new administrator of the running server."""
+        create = ["admin", "create", ADMINISTRATOR, "--password", PASSWORD, "--data", str(self.folder / "data")]
+        environment = os.environ | self.environment
+        subprocess.run([*self._program, *create], capture_output=True, check=True, env=environment)
         answer = call(self.port, "POST", "/v1/admin/login", {"email": ADMINISTRATOR, "password": PASSWORD})
-        headers = self.authorization(User("", answer["token"]))
-        for chunk in _chunks(self.dataset.seeds()):
-            report = call(self.port, "POST", "/v1/admin/import/articles", {"rows": chunk}, headers)
+        return User("", answer["token"])
+
+    def fill(self, collection: str, rows: Iterator[dict[str, Any]], administrator: User) -> None:
+        """Import `rows` into a collection."""
+        path, headers = f"/v1/admin/import/{collection}", self.authorization(administrator)
+        for chunk in _chunks(rows):
+            report = call(self.port, "POST", path, {"rows": chunk}, headers)
             if report["created"] != len(chunk):
                 raise RuntimeError(f"rows were refused: {report['refused'][:3]}")
+
+    @property
+    def stream_port(self) -> int:
+        """Where streams are opened."""
+        return self.port
 
     def durability(self) -> str:
         """What the server's own connections say."""
@@ -99,7 +116,7 @@ class Hinterland(Peer):
         """The stream says `ready` first."""
         headers = {"Accept": "text/event-stream", **self.authorization(user)}
         opening = request("GET", "/v1/events?collection=notes", headers)
-        stream, _ = await subscribe(self.port, opening, lambda event: event.name == "ready")
+        stream, _ = await subscribe(self.stream_port, opening, lambda event: event.name == "ready")
         return stream
 
     def changed(self, event: Event) -> list[dict[str, Any]]:
@@ -109,7 +126,8 @@ class Hinterland(Peer):
         changes = msgspec.json.decode(event.data)["changes"]
         return [change["record"] for change in changes if change["kind"] == "create"]
 
-    def _sign_up(self, number: int) -> User:
+    def sign_up(self, number: int) -> User:
+        """A new user."""
         body = {"email": f"user{number}@example.org", "password": PASSWORD, "name": f"User {number}"}
         answer = call(self.port, "POST", "/v1/auth/signup", body)
         return User(answer["user"]["id"], answer["token"])

@@ -7,7 +7,9 @@ import os
 import socket
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 _TICK = 1.0 / os.sysconf("SC_CLK_TCK")
 READY_WITHIN = 30.0  # seconds
@@ -17,8 +19,16 @@ STOPPED_WITHIN = 15.0
 class ServerProcess:
     """A server that listens on `port` of 127.0.0.1 and answers 200 on `ready_path` as soon as it can work."""
 
-    def __init__(self, command: list[str], port: int, ready_path: str, log: Path) -> None:
+    def __init__(
+        self,
+        command: list[str],
+        port: int,
+        ready_path: str,
+        log: Path,
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._command = command
+        self._environment = os.environ | environment
         self._port = port
         self._ready_path = ready_path
         self._log = log
@@ -35,7 +45,7 @@ class ServerProcess:
         began = time.perf_counter()
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=self._environment
             )
         while not self._is_ready():
             if self._process.poll() is not None or time.perf_counter() - began > READY_WITHIN:

