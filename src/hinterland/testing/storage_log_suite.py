@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from hinterland.contract.errors import Refusal
 from hinterland.contract.records import Collection
 from hinterland.server.storage.protocol import PAGE_BYTES, Head, LogEntry, Since, Snapshot, Storage, StoredRecord
-from hinterland.server.storage.statements import RECORD_COLUMNS_OF_R, RECORD_TEXTS
+from hinterland.server.storage.statements import RECORD_COLUMNS, RECORD_TEXTS
 from hinterland.server.storage.system import Put
 from hinterland.testing.storage_scribe import POSTS, ScribeEdit, commit, opened, tables, write
 
@@ -37,11 +38,12 @@ def _reads(source: Snapshot) -> dict[str, Awaitable[object]]:
     return {
         "fetch": source.fetch("SELECT id, title FROM posts ORDER BY id"),
         "fetch_some": source.fetch_some(
-            f"SELECT {RECORD_COLUMNS_OF_R} FROM posts r ORDER BY id LIMIT 9", (), RECORD_TEXTS.of(9)
+            f"SELECT {RECORD_COLUMNS} FROM posts ORDER BY id LIMIT 9", (), RECORD_TEXTS.of(9)
         ),
         "record": source.record("posts", "", "b"),
         "row": source.row("_collections", {"name": "tasks"}),
         "rows": source.rows("_collections", {}),
+        "rows_of": source.rows_of("_collections", [{"name": "tasks"}]),
         "head": source.head(),
         "check_at": source.check_at(4),
         "record_at": source.record_at("posts", "", "a", 1),
@@ -202,7 +204,7 @@ class LogSuite:
         assert [([entry.revision for entry in page], page.is_last) for page in pages] == [
             ([1, 2, 3], False), ([4], False), ([5], True),
         ]  # fmt: skip
-        sql = f"SELECT {RECORD_COLUMNS_OF_R} FROM comments r WHERE r.id > ? ORDER BY r.id LIMIT 9"
+        sql = f"SELECT {RECORD_COLUMNS} FROM comments WHERE id > ? ORDER BY id LIMIT 9"
         for after, ids, is_cut in (("", ["a", "b"], True), ("b", ["c"], True), ("c", ["d"], True), ("d", ["e"], False)):
             rows, was_cut = await storage.fetch_some(sql, (after,), RECORD_TEXTS.of(9))
             assert ([row[1] for row in rows], was_cut) == (ids, is_cut)
@@ -214,9 +216,9 @@ class LogSuite:
 
     async def test_texts_that_are_not_there(self, storage: Storage) -> None:
         """A SELECT that lacks the texts by which it is to be bounded is an error, not one without a bound."""
-        with pytest.raises((ValueError, IndexError)):
+        with pytest.raises((Refusal, IndexError)):
             await commit(storage, ScribeEdit("posts", "a", {}))
-            await storage.fetch_some("SELECT id FROM posts r", (), RECORD_TEXTS)
+            await storage.fetch_some("SELECT id FROM posts", (), RECORD_TEXTS)
 
     async def test_every_read_of_a_transaction(self, storage: Storage) -> None:
         """A transaction answers every read as a snapshot does, with what it has written itself."""

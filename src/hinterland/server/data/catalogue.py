@@ -168,7 +168,8 @@ class Catalogue:
                 raise DeclarationError(f"collection {collection.name!r} is declared twice")
             self.entries[collection.name] = Entry(collection, self.users_are_integer, dialect)
         self._link()
-        self.compile = Compiler(self).compile
+        compiler = Compiler(self)
+        self.compile, self.look_up = compiler.compile, compiler.look_up
         self.version = hashlib.sha256(msgspec.json.encode(list(collections), order="sorted")).hexdigest()[:16]
 
     def _link(self) -> None:

@@ -67,7 +67,7 @@ class Feed:
         self._keep_alive = keep_alive
         self._most_streams = most_streams
         self._views = views
-        self._rights = Rights(storage, clock)
+        self._rights = Rights(storage, views.catalogue, clock)
         self._allowances = Allowances(clock)
         self._channels: WeakValueDictionary[tuple[Encoder, tuple[View, ...]], Channel] = WeakValueDictionary()
         self._subscriptions: set[Subscription] = set()

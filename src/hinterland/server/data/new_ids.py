@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from hinterland.contract.identity import IdMaker, first_id
+from hinterland.kit.cel.conditions import lt
 from hinterland.server.data.catalogue import Catalogue
+from hinterland.server.data.select.question import Select, Window
 from hinterland.server.storage.protocol import Transaction
 
 _AHEAD = 400 * 86_400.0  # a clock that was once wrong by more is not followed, nor an id that a client made up
@@ -33,6 +35,8 @@ class NewIds:
         found = [row[0] for row in await transaction.fetch(sql) if row[0] < before]
         for entry in self._catalogue.entries.values():
             if not entry.is_integer and not entry.collection.parent:
-                newest = f"SELECT id FROM {entry.table.name} WHERE id < ? ORDER BY id DESC LIMIT {_FEW}"
-                found += [row[0] for row in await transaction.fetch(newest, (before,))]
+                below = (lt("id", before),)
+                newest = Select(entry.name, where=below, sort=("-id",), window=Window(_FEW), fields=("id",))
+                statement = self._catalogue.look_up(newest)
+                found += [row[0] for row in await transaction.fetch(statement.sql, statement.parameters)]
         return max(filter(IdMaker.is_own, found), default="")

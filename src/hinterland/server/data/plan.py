@@ -72,7 +72,7 @@ class Plan:
         self.lost: list[Lost] = []
         self._weights = Weights(max_record_bytes)
         self.found = 0  # the last revision of the records that were there already as they are asked for
-        self._unique = UniqueValues(state, self._record)
+        self._unique = UniqueValues(state, catalogue, self._record)
         self._mine: dict[RecordKey, StoredRecord | None] = {}
         self._created: dict[str, list[RecordKey]] = {}
 

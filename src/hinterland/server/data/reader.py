@@ -30,8 +30,7 @@ def holders_of(
     async def holders(snapshot: Snapshot, value: object) -> list[tuple[RecordId, int]]:
         kind = catalogue[collection].book.kinds[name]
         select = Select(collection, None, (eq(name, value, kind),), fields=("id", "revision"))
-        statement = catalogue.compile(select, None)
-        assert statement is not None
+        statement = catalogue.look_up(select)
         return [(id, revision) for id, revision in await snapshot.fetch(statement.sql, statement.parameters)]
 
     return holders

@@ -8,7 +8,10 @@ from itertools import islice
 from typing import Any
 
 from hinterland.contract.identity import Principal, RecordId
+from hinterland.kit.cel.conditions import in_
 from hinterland.kit.clock import Clock
+from hinterland.server.data.catalogue import Catalogue
+from hinterland.server.data.select.question import Select
 from hinterland.server.storage.protocol import Snapshot, Storage
 
 _AT_ONCE = 500
@@ -17,15 +20,15 @@ _SESSIONS = (
     "WHERE s.id IN ({marks}) AND s.ended IS NULL AND s.expires > ? AND NOT a.is_disabled"
 )
 _Rights = tuple[tuple[str, ...], bool, str, tuple[str, ...]]
-_USERS = "SELECT id FROM \"users\" WHERE _parent = '' AND id IN ({marks})"
 
 
 class Rights:
     """Knows sessions that ended or were authenticated anew, accounts that were disabled or erased, and roles that
     changed."""
 
-    def __init__(self, storage: Storage, clock: Clock) -> None:
+    def __init__(self, storage: Storage, catalogue: Catalogue, clock: Clock) -> None:
         self._storage = storage
+        self._catalogue = catalogue
         self._clock = clock
 
     async def lost(self, callers: Iterable[Principal]) -> set[Principal]:
@@ -35,7 +38,7 @@ class Rights:
             return set()
         async with self._storage.snapshot() as snapshot:
             live = await self._sessions(snapshot, {caller.session for caller in asked})
-            users = await _users(snapshot, {caller.id for caller in asked if not caller.is_admin})
+            users = await self._users(snapshot, {caller.id for caller in asked if not caller.is_admin})
         return {
             caller
             for caller in asked
@@ -54,12 +57,13 @@ class Rights:
             )
         return live
 
-
-async def _users(snapshot: Snapshot, ids: Iterable[RecordId]) -> set[RecordId]:
-    found: set[RecordId] = set()
-    for some in _batches(ids):
-        found.update(row[0] for row in await snapshot.fetch(_USERS.format(marks=_marks(some)), some))
-    return found
+    async def _users(self, snapshot: Snapshot, ids: Iterable[RecordId]) -> set[RecordId]:
+        kind = self._catalogue["users"].book.kinds["id"]
+        found: set[RecordId] = set()
+        for some in _batches(ids):
+            statement = self._catalogue.look_up(Select("users", where=(in_("id", some, kind),), fields=("id",)))
+            found.update(row[0] for row in await snapshot.fetch(statement.sql, statement.parameters))
+        return found
 
 
 def _marks(values: Sequence[Any]) -> str:

@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from hinterland.contract.records import Document
+from hinterland.kit.cel.conditions import eq
 from hinterland.server.data import documents
-from hinterland.server.data.catalogue import Entry
+from hinterland.server.data.catalogue import Catalogue, Entry
+from hinterland.server.data.select.question import Select
 from hinterland.server.data.state import RecordKey, State, UniqueValue
-from hinterland.server.storage import statements
 from hinterland.server.storage.failures import unique
 from hinterland.server.storage.protocol import StoredRecord
 
@@ -18,9 +19,12 @@ class UniqueValues:
     """The values that one request gives: `holders` are the records that got them. `read` gives a record as it is after
     what the group and the request do to it."""
 
-    def __init__(self, state: State, read: Callable[[RecordKey], Awaitable[StoredRecord | None]]) -> None:
+    def __init__(
+        self, state: State, catalogue: Catalogue, read: Callable[[RecordKey], Awaitable[StoredRecord | None]]
+    ) -> None:
         self.holders: dict[UniqueValue, list[RecordKey]] = {}
         self._state = state
+        self._catalogue = catalogue
         self._read = read
 
     async def check(self, entry: Entry, key: RecordKey, document: Document) -> None:
@@ -29,9 +33,10 @@ class UniqueValues:
             value = document[name]
             if value is None:
                 continue
-            sql = f"SELECT _parent, id FROM {entry.table.name} WHERE {statements.quote(name)} = ?"
             column = entry.collection.fields[name].to_column(value)
-            stored = await self._state.transaction.fetch(sql, (column,))
+            same = (eq(name, value, entry.book.kinds[name]),)
+            holding = self._catalogue.look_up(Select(entry.name, None, same, fields=("parent", "id")))
+            stored = await self._state.transaction.fetch(holding.sql, holding.parameters)
             held = (entry.name, name, column)
             others = {*((entry.name, *row) for row in stored), *self._state.holders(held), *self.holders.get(held, ())}
             for other in others - {key}:

@@ -93,7 +93,7 @@ async def _some(
     if texts is None:
         return await source.fetch(numbered(sql), *parameters, timeout=seconds), False
     rows = await source.fetch(numbered(lightened(sql, texts)), *parameters, timeout=seconds)
-    if not any(row[texts.place] == _LEFT_OUT for row in rows):
+    if not any(row[texts.places[0]] == _LEFT_OUT for row in rows):
         return rows, False
     rows = await source.fetch(numbered(bounded(sql, texts)), *parameters, timeout=seconds)
     is_cut = len(rows) > 1 and rows[-1][-1] > PAGE_BYTES
@@ -103,14 +103,11 @@ async def _some(
 @lru_cache(maxsize=2_000)
 def lightened(sql: str, texts: Texts) -> str:
     """`sql` without the texts of those rows that hold more than their share of `PAGE_BYTES`."""
-    body, private = texts.body, texts.private
-    is_large = f"octet_length({body}) + coalesce(octet_length({private}), 0) > {PAGE_BYTES // texts.rows}"
-    light = (
-        f"CASE WHEN {is_large} THEN '{_LEFT_OUT}' ELSE {body} END, CASE WHEN {is_large} THEN NULL ELSE {private} END"
-    )
-    if f"{body}, {private}" not in sql:  # without them there is no bound
-        raise ValueError(f"{body}, {private} are not side by side in {sql}")
-    return sql.replace(f"{body}, {private}", light)
+    columns = [*texts.columns]
+    for place in texts.places:
+        mark = f"'{_LEFT_OUT}'" if place == texts.places[0] else "NULL"
+        columns[place] = f"CASE WHEN {_size(texts)} > {PAGE_BYTES // texts.rows} THEN {mark} ELSE {columns[place]} END"
+    return f"SELECT {', '.join(columns)} FROM ({sql}) AS found"
 
 
 @lru_cache(maxsize=2_000)
@@ -120,13 +117,16 @@ def bounded(sql: str, texts: Texts) -> str:
     Of three more columns the last is how much they hold until there. The database counts: what is too much is neither
     sent nor read from the disk. Names that begin with _ are no field's.
     """
-    body, private = (name.rpartition(".")[2] for name in (texts.body, texts.private))
-    size = f"coalesce(octet_length({body}), 0) + coalesce(octet_length({private}), 0)"
+    size = _size(texts)
     counted = (
         f"SELECT found.*, row_number() OVER above AS _number, {size} AS _size, sum({size}) OVER above AS _through "
         f"FROM ({sql}) AS found WINDOW above AS (ROWS UNBOUNDED PRECEDING)"
     )
     return f"SELECT * FROM ({counted}) AS counted WHERE _number <= 2 OR _through - _size <= {PAGE_BYTES}"
+
+
+def _size(texts: Texts) -> str:
+    return " + ".join([f"coalesce(octet_length({texts.columns[place]}), 0)" for place in texts.places])
 
 
 class PostgresTransaction(PostgresReads, Writes):

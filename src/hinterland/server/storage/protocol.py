@@ -23,20 +23,19 @@ def octets(text: str) -> int:
 
 
 class Texts(NamedTuple):
-    """The two columns of a SELECT that hold a record's texts, side by side as `body, private`, the first at `place`;
-    and how many `rows` there are at most.
+    """By what the rows of a SELECT are bounded: the names of its `columns`, the `places` of those that hold texts, and
+    how many `rows` there are at most.
 
-    `rows` stands in PostgreSQL's statement, which is planned once for each: so it is a power of two.
+    `rows` is written into PostgreSQL's statement, which is planned once for each: so it is a power of two.
     """
 
-    body: str
-    private: str
-    place: int
+    columns: tuple[str, ...]
+    places: tuple[int, ...]
     rows: int = 512
 
     def of(self, limit: int) -> Texts:
         """The same of a SELECT of at most `limit` rows."""
-        return Texts(self.body, self.private, self.place, 1 << (limit - 1).bit_length())
+        return Texts(self.columns, self.places, 1 << (limit - 1).bit_length())
 
 
 class StoredRecord(NamedTuple):

@@ -168,11 +168,11 @@ def some(texts: Texts | None, rows: Rows) -> tuple[list[Sequence[Any]], bool]:
     if texts is None:
         return [*rows], False
     taken: list[Sequence[Any]] = []
-    size, body, private = 0, texts.place, texts.place + 1
+    size, places = 0, texts.places
     for row in rows:
-        size += octets(row[body] or "")
-        if row[private]:
-            size += octets(row[private])
+        for place in places:
+            if text := row[place]:
+                size += octets(text)
         if size > PAGE_BYTES and taken:
             return taken, True
         taken.append(row)

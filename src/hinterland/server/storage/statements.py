@@ -33,13 +33,13 @@ META_COLUMNS = {"id": "id", "parent": "_parent", "created_at": "_created", "upda
                 "revision": "_revision"}  # fmt: skip
 RECORD_NAMES = ("_parent", "id", "_revision", "_created", "_updated", "_body", "_private")
 RECORD_COLUMNS = ", ".join(RECORD_NAMES)
-RECORD_COLUMNS_OF_R = ", ".join(f"r.{name}" for name in RECORD_NAMES)  # where the table is called r, as in rules
 LOG_COLUMNS = (
     'revision, "commit", "check", at, timestamp, kind, collection, parent, id, '
     "before_revision, before_created, before_updated, before_body, before_private, origin, actor"
 )
-RECORD_TEXTS = Texts("r._body", "r._private", RECORD_NAMES.index("_body"))
-LOG_TEXTS = Texts("before_body", "before_private", LOG_COLUMNS.split(", ").index("before_body"))
+RECORD_TEXTS = Texts(RECORD_NAMES, (RECORD_NAMES.index("_body"), RECORD_NAMES.index("_private")))
+_LOG_NAMES = tuple(LOG_COLUMNS.split(", "))
+LOG_TEXTS = Texts(_LOG_NAMES, (_LOG_NAMES.index("before_body"), _LOG_NAMES.index("before_private")))
 
 
 def quote(name: str) -> str:
@@ -72,8 +72,8 @@ class CollectionTable:
         self.changed = CHANGED.format(id=id, place="")
         self.changed_after = CHANGED.format(id=id, place=f" AND (parent, {id}) > (?, ?)")
         self.below = (
-            f"SELECT {RECORD_COLUMNS_OF_R} FROM {self.name} r "
-            "WHERE r._parent <= ? AND (r._parent, r.id) > (?, ?) ORDER BY r._parent, r.id LIMIT ?"
+            f"SELECT {RECORD_COLUMNS} FROM {self.name} "
+            "WHERE _parent <= ? AND (_parent, id) > (?, ?) ORDER BY _parent, id LIMIT ?"
         )
 
     def place(self, parent: str, id: RecordId) -> tuple[Any, Any]:

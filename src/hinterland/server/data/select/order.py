@@ -36,14 +36,10 @@ class SqlOrder:
         nulls = (" NULLS LAST" if is_down else " NULLS FIRST") if is_told else ""
         return f"{column(alias, name)}{' DESC' if is_down else ''}{nulls}"
 
-    def columns(self, alias: str) -> str:
-        """What is read beside a record, so that a cursor can name its place."""
-        return ", ".join([column(alias, name) for name, _ in self.keys])
-
     # ------------------------------------------------------------ cursors
 
     def cursor(self, values: Sequence[Any]) -> str:
-        """The cursor that continues after the record with these values of `columns`; to be sealed for its list."""
+        """The cursor that continues after the record whose keys' columns hold `values`; to be sealed for its list."""
         return write_place("", [self._shown(name, value) for (name, _), value in zip(self.keys, values, strict=True)])
 
     def _shown(self, name: str, value: Any) -> Any:

@@ -31,6 +31,7 @@ class Select(NamedTuple):
 
     Without `fields` a row is a whole record; else it holds the named ones. `total`: how many records there are in all
     windows is said "beside" each row, or "alone".
+    With `includes` each record comes with others: `included` reads them.
     """
 
     collection: str
@@ -41,10 +42,20 @@ class Select(NamedTuple):
     action: Literal["list", "view"] = "list"
     fields: tuple[str, ...] = ()
     total: Literal["", "beside", "alone"] = ""
+    includes: tuple[Include, ...] = ()
 
     @property
     def structure(self) -> tuple[Any, ...]:
         """What a statement's text depends on: Selects with equal structures differ only in values."""
         keys = tuple([condition.key for condition in self.where])
-        shape = (self.action, self.fields, self.total)
+        inner = tuple([(include.by, include.select.structure) for include in self.includes])
+        shape = (self.action, self.fields, self.total, inner)
         return (self.collection, self.parent is None, keys, self.sort, self.window.structure, shape)
+
+
+class Include(NamedTuple):
+    """What comes with each record, as far as the caller is shown it: the records of `select` that are below it, or the
+    one whose id the field `by` holds. The parent and the action of `select` are not asked."""
+
+    select: Select
+    by: str = ""
