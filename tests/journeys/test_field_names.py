@@ -71,7 +71,12 @@ async def test_fields_of_any_name(storage: Storage, tmp_path: Path) -> None:
         result = await backend.server.backend.importer.run("people", Import(rows=texts, is_text=True))
         assert (result.created, result.refused) == (2, [])
         await client.sync.now()
-        for repository in (people, local):
+        for repository, small in (
+            (people, 0),
+            (local, 100),
+            (local, -1),
+        ):  # by reading, and by SQL
+            client.local.scope.small = small
             assert await names(repository, sort=["-limit", "firstName"]) == ["Ben", "Cleo", "Ada"]
             assert await names(repository, filter="record.limit > 3 && has(record.Nick)") == ["Ben"]
             assert await names(repository, firstName="Ada", order="x") == ["Ada"]

@@ -66,8 +66,12 @@ async def test_fields_of_any_kind(storage: Storage, tmp_path: Path) -> None:
         rows = [{"title": "3", "stars": "3", "meta": "x"}]
         assert (await backend.server.backend.importer.run("notes", Import(rows=rows, is_text=True))).refused == []
         await client.sync.now()
-        assert await titles(local) == ["2", "3", "One"]
-        for repository in (notes,):
+        for repository, small in (
+            (notes, 0),
+            (local, 100),
+            (local, -1),
+        ):  # by reading, and by SQL
+            client.local.scope.small = small
             assert await titles(repository) == ["2", "3", "One"]
             assert await titles(repository, filter='record.meta.city == "Rome"') == ["One"]
             assert await titles(repository, filter='record.meta.city in ["Rome", "Paris"] && record.stars > 2') == [

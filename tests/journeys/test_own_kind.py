@@ -103,7 +103,12 @@ async def test_a_kind_in_one_file(storage: Storage, tmp_path: Path) -> None:
         result = await import_rows(backend, {"length": "45m"}, {"length": "long"})
         assert (result.created, [*result.refused[0].errors]) == (1, ["length"])
         await client.sync.now()
-        for repository in (films, local):
+        for repository, small in (
+            (films, 0),
+            (local, 100),
+            (local, -1),
+        ):  # by reading, and by SQL
+            client.local.scope.small = small
             assert await lengths(repository, sort=["-length"]) == [120, 90, 45]
             assert await lengths(repository, filter="record.length > 60", sort=["length"]) == [90, 120]
             assert await lengths(repository, length="1h30m") == [90]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 from hinterland.client.local.columns import WrittenColumn, whole
@@ -10,7 +11,7 @@ from hinterland.contract.fields import Boolean, Integer, Number
 from hinterland.contract.identity import ID_HINT, is_record_id
 from hinterland.contract.matching import meta_value
 from hinterland.contract.records import SERVER_FIELDS
-from hinterland.contract.values import MAX_INT64, MIN_INT64, parse_instant
+from hinterland.contract.values import MAX_INT64, MIN_INT64, is_same, parse_instant
 
 NEVER = "(1 = 0)"
 
@@ -54,6 +55,21 @@ class Exactly:
         if "x" in column.kinds or not is_bindable(self.expected):
             return None
         return ColumnCondition(f"{column.sql} = ?", [self.expected], True)
+
+
+class AnyOf:
+    """Equality with one of some values: that of a field which an open collection does not declare."""
+
+    def __init__(self, expected: Sequence[Any]) -> None:
+        self._expected = expected
+
+    def __call__(self, held: Any) -> bool:
+        """Whether `held` is equal to one; true is not 1."""
+        return any(is_same(held, one) for one in self._expected)
+
+    def condition(self, column: WrittenColumn) -> ColumnCondition | None:
+        """Nothing over a column, in which true is 1."""
+        return None
 
 
 class StandingFor:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from hinterland.client.local.equality import Exactly, ValueEquality, undeclared_equality
+from hinterland.client.local.equality import AnyOf, Exactly, ValueEquality, undeclared_equality
 from hinterland.client.local.filters import annotated, checked_filter, filter_of_documents
 from hinterland.client.local.order import Rank, rank, whole
 from hinterland.contract.errors import Refusal
 from hinterland.contract.expressions import record_fields
-from hinterland.contract.matching import check_sort, wanted
+from hinterland.contract.kinds.undeclared import UNDECLARED
+from hinterland.contract.matching import check_sort, meanings, wanted
 from hinterland.contract.records import META, Collection, Document
 from hinterland.kit.cel.typed import Typed
 from hinterland.kit.cel.types import INT64
@@ -48,10 +49,12 @@ class Declared:
 
     def filter(self, text: str) -> Typed:
         """The filter as a checked tree."""
-        return checked_filter(text, record_fields(self._collection))
+        return checked_filter(text, record_fields(self._collection), is_open=self._collection.is_open)
 
     def equality(self, name: str, value: Any) -> ValueEquality:
         """A test of a field's value."""
+        if self._collection.field(name) is UNDECLARED:
+            return AnyOf(meanings(value))
         return Exactly(wanted(self._collection, name, value))
 
     def check_sort(self, sort: Sequence[str]) -> None:
@@ -60,7 +63,8 @@ class Declared:
 
     def check_names(self, names: Sequence[str]) -> None:
         """Refuses names that are no fields."""
-        _refuse(self._collection.name, [name for name in names if name not in (*self._collection.fields, *META)])
+        unknown = [name for name in names if self._collection.field(name) is None and name not in META]
+        _refuse(self._collection.name, unknown)
 
     def rank(self, name: str) -> Rank:
         """What the field's values are sorted by."""

@@ -88,17 +88,18 @@ def _common(first: Type, second: Type) -> Type:
     return DOUBLE if {first, second} == {INT, DOUBLE} else DYN
 
 
-def checked_filter(filter: str, fields: Mapping[str, Type]) -> Typed:
-    """The filter as a checked tree. Raises the refusal `invalid_query` with what is wrong and where."""
+def checked_filter(filter: str, fields: Mapping[str, Type], *, is_open: bool = False) -> Typed:
+    """The filter as a checked tree; where the collection `is_open`, it may read other fields too. Raises the refusal
+    `invalid_query` with what is wrong and where."""
     try:
-        return _checked(filter, tuple(sorted(fields.items(), key=lambda item: item[0])))
+        return _checked(filter, tuple(sorted(fields.items(), key=lambda item: item[0])), is_open)
     except CelError as error:
         raise Refusal("invalid_query", f"filter: {error}") from None
 
 
 @lru_cache(maxsize=256)
-def _checked(filter: str, fields: tuple[tuple[str, Type], ...]) -> Typed:
-    tree = check(parse(filter), Environment({"record": ObjectType(dict(fields))}))
+def _checked(filter: str, fields: tuple[tuple[str, Type], ...], is_open: bool) -> Typed:
+    tree = check(parse(filter), Environment({"record": ObjectType(dict(fields), is_open=is_open)}))
     if tree.type is not BOOL:
         raise Refusal("invalid_query", f"the filter is {tree.type.phrase}, not true or false")
     return tree

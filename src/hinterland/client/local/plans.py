@@ -212,8 +212,8 @@ class _Planner:
         """The column that a filter reads where it reads a field; None where it has values that the filter can't read,
         or could be mistaken for others."""
         form, kinds = _KINDS.get(path.type, ("plain", ""))
-        if path.declared is not None and path.type is not DYN:
-            return None  # what is inside of a value has no column
+        if path.declared is not None and (path.type is not DYN or path.declared < len(path.fields)):
+            return None  # what is inside of a value, or not declared, has no column
         if len(path.fields) != 1 or not kinds or (form == "list" and not self._connection.has_json):
             return None
         column = self._column(path.fields[0], form)
