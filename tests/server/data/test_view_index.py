@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hinterland.contract.fields import Boolean, Field, Integer, List, Text
+from hinterland.contract.fields import Boolean, Field, Integer, Json, List, Text
 from hinterland.contract.identity import SIGNED_OUT, Principal
 from hinterland.contract.records import Collection, Rules, users
 from hinterland.server.data.catalogue import Catalogue
@@ -24,6 +24,7 @@ FIELDS: dict[str, Field] = {
     "members": List(of=Text()),
     "open": Boolean(),
     "count": Integer(),
+    "meta": Json(),
     "draft": Text(read="auth.id == 'ada'"),
 }
 RULES = [
@@ -39,6 +40,7 @@ FILTERS = [
     "", "record.room == 'a'", "record.room == 'b' && record.count > 1", "record.room in ['a', 'c']", "record.open",
     "record.room == 'a' || record.room == 'b'", "record.count == 2", "record.room != 'a'", "!record.open",
     "record.author == record.room", "record.id == 'x'", "record.room == auth.id", "has(record.room)",
+    "record.meta.city == 'Rome'", "record.meta.open && record.meta.size == 2", "'a' in record.meta.tags",
     "record.parent == ''", "record.revision == 1 || record.members.exists(m, m == auth.id)",
 ]  # fmt: skip
 CATALOGUES = [
@@ -50,6 +52,16 @@ VALUES: dict[str, list[Any]] = {
     "author": ["ada", "ben", "a", None, 7],
     "members": [[], ["ada"], ["ben", "cleo"], ["ada", None, 1, {}], None, "ada", [str(n) for n in range(300)]],
     "open": [True, False, None, 1, "true"],
+    "meta": [
+        {"city": "Rome"},
+        {"city": {"a": 1}, "open": True, "size": 2},
+        {"size": 2.0, "open": 1},
+        {"tags": ["a", 1]},
+        {"tags": [["a"], {}], "city": ["Rome"]},
+        [],
+        "Rome",
+        None,
+    ],
     "count": [0, 2, 2.0, True, None, "2"],
 }
 BODIES = st.fixed_dictionaries({}, optional={name: st.sampled_from(values) for name, values in VALUES.items()})
