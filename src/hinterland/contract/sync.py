@@ -59,7 +59,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Lost(msgspec.Struct, frozen=True):
-    """A field's edit that the merge policy did not take: what the device wrote and what stands."""
+    """A field's edit that the merge policy did not take: what the device wrote and the result."""
 
     field: str
     mine: Any

@@ -12,8 +12,8 @@ T = TypeVar("T")
 async def batched(items: AsyncIterator[T], most: int) -> AsyncGenerator[list[T], None]:
     """The `items` in order, in lists of 1 to `most`; no more than `most` are taken ahead.
 
-    Ends as `items` does, and raises what it raises, after the items that came before. Whoever leaves early closes this
-    generator first, and then `items`.
+    Ends as `items` does, and raises what it raises, after the items that came before. A caller who leaves early
+    closes this generator first, and then `items`.
     """
     waiting: list[T] = []
     came, has_room = asyncio.Event(), asyncio.Event()

@@ -278,7 +278,7 @@ async def test_without_a_collection_there_is_nothing_to_fetch(
 
 
 async def test_an_error_that_stays_is_shown(device: OPEN, server: ModelServer, clock: ManualClock) -> None:
-    """An error that no waiting mends is in the status, and `now` raises it."""
+    """An error that stays is in the status, and `now` raises it."""
     local = await device(remote=(remote := Tampered(server)))
     remote.error = UnknownCollection()
     with pytest.raises(UnknownCollection):
@@ -288,7 +288,7 @@ async def test_an_error_that_stays_is_shown(device: OPEN, server: ModelServer, c
 
 
 async def test_a_collection_that_the_server_lacks(device: OPEN, server: ModelServer) -> None:
-    """A name that the server does not know is told by its query state and by `now`; the others stay in step."""
+    """A collection that the server lacks is reported by its query state and by `now`; the others stay in step."""
     local = await device()
     typo = local.collection("nots").states()
     assert (await next_of(typo)).is_loading

@@ -30,7 +30,7 @@ from tests.server.data.world import (
     note,
     opened,
     patch,
-    told,
+    summary,
 )  # fmt: skip
 
 
@@ -38,7 +38,7 @@ def post(title: str, draft: str = "") -> Write:
     return Write(act="create", collection="posts", body={"title": title, "draft": draft})
 
 
-# ------------------------------------------------------------------ what is told
+# ------------------------------------------------------------------ what is sent
 
 
 async def test_one_event_for_one_commit(world: World) -> None:
@@ -57,18 +57,18 @@ async def test_one_event_for_one_commit(world: World) -> None:
 
 
 async def test_only_what_is_visible(world: World) -> None:
-    """Each caller is told of what the list rule shows, and of nothing else."""
+    """Each caller is sent what the list rule shows, and nothing else."""
     ada, ben = await listen(world, ADA, "notes"), await listen(world, BEN, "notes")
     await world.write(note("a", "ada"), note("b", "ben"), note("ab", "ada", "ben"))
     await world.write(note("x", "ada"))
-    assert told(await ada.changes()) == [("create", "a"), ("create", "ab")]
-    assert told(await ben.changes()) == [("create", "b"), ("create", "ab")]
-    assert told(await ada.changes()) == [("create", "x")]
+    assert summary(await ada.changes()) == [("create", "a"), ("create", "ab")]
+    assert summary(await ben.changes()) == [("create", "b"), ("create", "ab")]
+    assert summary(await ada.changes()) == [("create", "x")]
 
 
 async def test_left_and_joined(world: World) -> None:
-    """Who is taken off a record's list is told that it left, with the id alone; who joins is told of a creation; who
-    saw it neither before nor after hears nothing."""
+    """A caller who is taken off a record's list is sent that it left, with the id alone; one who joins, a creation;
+    one who saw it neither before nor after, nothing."""
     await world.write(note("a", "ada", title="secret"))
     ada, ben, root = [await listen(world, caller, "notes") for caller in (ADA, BEN, ADMIN)]
     await world.write(patch("notes", "a", members=["ben"], title="deeper secret"))
@@ -76,16 +76,16 @@ async def test_left_and_joined(world: World) -> None:
     assert msgspec.to_builtins(left) == {"kind": "left", "collection": "notes", "id": "a", "revision": 2}
     (joined,) = await ben.changes()
     assert (joined.kind, joined.record and joined.record["title"]) == ("create", "deeper secret")
-    assert told(await root.changes()) == [("update", "a")]
+    assert summary(await root.changes()) == [("update", "a")]
     await world.write(delete("notes", "a"))
     await world.write(note("b", "ada", "ben"))
-    assert told(await ada.changes()) == [("create", "b")]
+    assert summary(await ada.changes()) == [("create", "b")]
     (deleted,) = await ben.changes()
     assert msgspec.to_builtins(deleted) == {"kind": "delete", "collection": "notes", "id": "a", "revision": 3}
 
 
 async def test_nested(world: World) -> None:
-    """A nested collection is followed below all its parents; what goes with its parent is told too."""
+    """A nested collection is followed below all its parents; what goes with its parent is sent too."""
     anybody = await listen(world, SIGNED_OUT, "posts", "comments")
     await world.write(post("one"))
     (made,) = await anybody.changes()
@@ -95,11 +95,11 @@ async def test_nested(world: World) -> None:
     (comment,) = await anybody.changes()
     assert (comment.parent, comment.id) == ("posts/1", "c")
     await world.write(patch("comments", "c", "posts/1", hidden=True))
-    assert told(await anybody.changes()) == [("left", "c")]
+    assert summary(await anybody.changes()) == [("left", "c")]
     await world.write(patch("comments", "c", "posts/1", hidden=False))
-    assert told(await anybody.changes()) == [("create", "c")]
+    assert summary(await anybody.changes()) == [("create", "c")]
     await world.write(delete("posts", 1))
-    assert told(await anybody.changes()) == [("delete", "c"), ("delete", 1)]
+    assert summary(await anybody.changes()) == [("delete", "c"), ("delete", 1)]
 
 
 async def test_private_fields(world: World) -> None:
@@ -116,9 +116,9 @@ async def test_filter(world: World) -> None:
     """A filter narrows a stream to what it holds for; a record that no longer fits has left."""
     ada = await listen(world, ADA, "notes", filter="record.count > 3")
     await world.write(note("a", "ada", count=1), note("b", "ada", count=5))
-    assert told(await ada.changes()) == [("create", "b")]
+    assert summary(await ada.changes()) == [("create", "b")]
     await world.write(patch("notes", "b", count=2), patch("notes", "a", count=9))
-    assert told(await ada.changes()) == [("left", "b"), ("create", "a")]
+    assert summary(await ada.changes()) == [("left", "b"), ("create", "a")]
 
 
 async def test_same_bytes(lite: World) -> None:
@@ -165,7 +165,7 @@ async def test_administrator(lite: World) -> None:
 
 
 async def test_replay(world: World) -> None:
-    """A stream begins at its cursor: what happened since is told first, then what happens."""
+    """A stream begins at its cursor: what happened since is sent first, then what happens."""
     ready = (await listen(world, ADA, "notes")).subscription
     cursor = ready.channel.cursor(ready.revision, ready.check)
     await world.write(note("a", "ada"))
@@ -173,7 +173,7 @@ async def test_replay(world: World) -> None:
     await world.write(note("c", "ada"))
     again = await listen(world, ADA, "notes", cursor=cursor)
     await world.write(note("d", "ada"))
-    assert [told(await again.changes()) for _ in range(3)] == [[("create", name)] for name in "acd"]
+    assert [summary(await again.changes()) for _ in range(3)] == [[("create", name)] for name in "acd"]
 
 
 async def test_replay_brings_the_cursor_up_to_date(world: World) -> None:
@@ -226,7 +226,7 @@ async def test_unknown_cursor(world: World, cursor: str) -> None:
     assert (resync.event, json.loads(resync.data)) == ("resync", {"reason": "unknown"})
     await world.write(note("a", "ada"))
     again = await listen(world, ADA, "notes", cursor=resync.id)
-    assert told(await again.changes()) == [("create", "a")]
+    assert summary(await again.changes()) == [("create", "a")]
 
 
 async def test_short_lines(lite: World) -> None:
@@ -275,4 +275,4 @@ async def test_pull_cursor(world: World) -> None:
     assert [change["id"] for change in json.loads(message.data)["changes"]] == ["b"]
     await world.write(note("c", "ada"))
     after = await world.pull(ADA, "notes", cursor=message.id)
-    assert (told(after.changes), after.restart) == ([("create", "c")], [])
+    assert (summary(after.changes), after.restart) == ([("create", "c")], [])

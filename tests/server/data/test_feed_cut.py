@@ -77,7 +77,7 @@ async def write(world: World, acts: list[Any]) -> None:
 
 
 async def expected(world: World, caller: Principal) -> list[int]:
-    """The revisions that a caller must be told, from the log and the rule."""
+    """The revisions that a caller must be sent, from the log and the rule."""
     entry = world.catalogue["notes"]
     return [
         change.revision

@@ -31,7 +31,7 @@ from tests.server.data.world import (
     listen,
     note,
     opened,
-    told,
+    summary,
 )  # fmt: skip
 
 # ------------------------------------------------------------------ how a stream ends
@@ -49,13 +49,13 @@ async def test_slow(tmp_path: Path, clock: ManualClock) -> None:
         seen = []
         for name in "abcd":
             await world.write(note(name, "ada"))
-            seen += told(await quick.changes())
+            seen += summary(await quick.changes())
         assert [id for _, id in seen] == [*"abcd"]
         assert slow.subscription.is_slow
         assert await ended(slow)
         cursor = slow.subscription.channel.cursor(0, 0)
         again = await listen(world, ADA, "notes", cursor=cursor)
-        assert [told(await again.changes()) for _ in range(4)] == [[("create", name)] for name in "abcd"]
+        assert [summary(await again.changes()) for _ in range(4)] == [[("create", name)] for name in "abcd"]
 
 
 async def test_keep_alive(world: World, clock: ManualClock) -> None:
@@ -124,7 +124,7 @@ async def test_signal(lite: World, subject: str) -> None:
     ada, other = await listen(lite, ADA_SIGNED_IN, "notes"), await listen(lite, BEN, "notes")
     lite.feed.recheck(subject)
     await lite.write(note("a", "ada"))
-    assert told(await ada.changes()) == [("create", "a")]
+    assert summary(await ada.changes()) == [("create", "a")]
     await end_session(lite)
     lite.feed.recheck(subject)
     await asyncio.wait_for(ada.subscription.ended, 5)
@@ -172,7 +172,7 @@ class Failing(SqliteStorage):
 
 
 async def test_outage(tmp_path: Path, clock: ManualClock, caplog: pytest.LogCaptureFixture) -> None:
-    """While the database can't be read, streams wait; then they are told everything, without a gap."""
+    """While the database can't be read, streams wait; then they are sent everything, without a gap."""
     storage = Failing(tmp_path)
     async with opened(storage, clock) as world:
         await world.sign_in(ADA_SIGNED_IN)
@@ -185,7 +185,7 @@ async def test_outage(tmp_path: Path, clock: ManualClock, caplog: pytest.LogCapt
         assert "can't be checked" in caplog.text
         storage.is_down = False
         await clock.advance(1)
-        assert told(await ada.changes()) == [("create", "a")]
+        assert summary(await ada.changes()) == [("create", "a")]
 
 
 class Interrupted(SqliteStorage):
@@ -212,18 +212,18 @@ async def test_written_while_joining(tmp_path: Path, clock: ManualClock) -> None
     async with opened(storage, clock) as world:
         ada = await listen(world, ADA, "notes")
         await world.write(note("0", "ada"))
-        assert told(await ada.changes()) == [("create", "0")]
+        assert summary(await ada.changes()) == [("create", "0")]
         late = Listener(await world.subscribe(ADA, "notes"))
 
         async def meanwhile() -> None:
             await world.write(note("a", "ada"))
-            assert told(await ada.changes()) == [("create", "a")]
+            assert summary(await ada.changes()) == [("create", "a")]
 
         storage.then = meanwhile
         assert (await late.next()).event == "ready"
-        assert told(await late.changes()) == [("create", "a")]
+        assert summary(await late.changes()) == [("create", "a")]
         await world.write(note("b", "ada"))
-        assert told(await late.changes()) == told(await ada.changes()) == [("create", "b")]
+        assert summary(await late.changes()) == summary(await ada.changes()) == [("create", "b")]
 
 
 async def test_left_while_catching_up(tmp_path: Path, clock: ManualClock) -> None:
@@ -247,7 +247,7 @@ async def test_many_channels(lite: World, monkeypatch: pytest.MonkeyPatch) -> No
     both, one = await listen(lite, ADA, "notes", "posts"), await listen(lite, ADA, "notes")
     await asyncio.gather(*(lite.write(note(name, "ada")) for name in "ab"))
     for listener in (both, one):
-        assert [told(await listener.changes()) for _ in range(2)] == [[("create", "a")], [("create", "b")]]
+        assert [summary(await listener.changes()) for _ in range(2)] == [[("create", "a")], [("create", "b")]]
 
 
 async def test_other_process(postgres_dsn: str, clock: ManualClock) -> None:
@@ -257,4 +257,4 @@ async def test_other_process(postgres_dsn: str, clock: ManualClock) -> None:
         ada = await listen(here, ADA, "notes")
         await there.write(note("a", "ada"))
         await clock.advance(1)
-        assert told(await ada.changes()) == [("create", "a")]
+        assert summary(await ada.changes()) == [("create", "a")]

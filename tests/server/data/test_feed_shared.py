@@ -25,7 +25,7 @@ from hinterland.server.data.subscription import Subscription
 from hinterland.server.protocols.sse import SSE
 from hinterland.server.storage.protocol import LogEntry, StoredRecord
 from hinterland.server.storage.sqlite import SqliteStorage
-from tests.server.data.world import ADA, BEN, Listener, World, delete, listen, note, opened, patch, told
+from tests.server.data.world import ADA, BEN, Listener, World, delete, listen, note, opened, patch, summary
 
 POSTS = Collection(
     name="posts",
@@ -176,15 +176,15 @@ async def test_a_stream_that_ends_within_an_event(lite: World) -> None:
     assert b"ttt" in await waiting
     assert subscription.allowance.waiting == 0
     again = await listen(lite, ADA, "notes", cursor=cursor)
-    assert told(await again.changes()) == [("create", "a")]
+    assert summary(await again.changes()) == [("create", "a")]
 
 
 # ------------------------------------------------------------------ who waits
 
 
 async def test_large_events_of_one_caller_share_an_allowance(lite: World) -> None:
-    """Streams of one caller that send more than their share wait for each other until time has passed; others are told
-    at once, and nobody misses a change or is told twice."""
+    """Streams of one caller that send more than their share wait for each other until time has passed; others are
+    served at once, and no stream misses a change or is sent it twice."""
     size = 1_000_000
     filters = [f"record.count != {number}" for number in range(60)]
     await lite.write(note("a", "ada", "ben", title="t" * size, count=100))
@@ -193,7 +193,7 @@ async def test_large_events_of_one_caller_share_an_allowance(lite: World) -> Non
     reading = [asyncio.create_task(revisions(listener, 3)) for listener in greedy]
     for number in range(3):
         await lite.write(patch("notes", "a", count=number))
-        assert told(await ben.changes()) == [("update", "a")]
+        assert summary(await ben.changes()) == [("update", "a")]
     for _ in range(500):
         await asyncio.sleep(0)
     most = 2 * BURST_STEPS * STEP_BYTES // size
@@ -216,7 +216,7 @@ async def revisions(listener: Listener, count: int) -> list[int]:
 
 async def test_the_loop_is_shared_within_a_commit(lite: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """While one commit is served to many channels and subscribers, others have their turn; who leaves meanwhile is
-    sent nothing more, and who joins meanwhile misses nothing and is told nothing twice."""
+    sent nothing more, and who joins meanwhile misses nothing and is sent nothing twice."""
     monkeypatch.setattr(feeding, "_STEPS_AT_ONCE", 0)
     callers = [Principal(id=f"c{number}") for number in range(10)]
     staying = [await listen(lite, caller, "posts", filter=f"record.id != {number}")

@@ -32,7 +32,7 @@ from tests.server.data.world import (
     note,
     opened,
     patch,
-    told,
+    summary,
 )  # fmt: skip
 
 
@@ -49,7 +49,7 @@ async def test_everything(world: World) -> None:
     """Without a cursor every visible record is sent, by key, and the collections are named as whole."""
     await world.write(note("b", "ada"), note("a", "ada"), note("x", "ben"))
     result = await world.pull(ADA, "notes", "posts")
-    assert told(result.changes) == [("create", "a"), ("create", "b")]
+    assert summary(result.changes) == [("create", "a"), ("create", "b")]
     assert (result.restart, result.complete, result.more, result.reason) == (
         ["notes", "posts"],
         ["notes", "posts"],
@@ -85,7 +85,7 @@ async def test_changes_meanwhile(world: World) -> None:
     second = await replica.page(limit=100)
     titles = {change.id: change.record["title"] for change in second.changes[:1] if change.record is not None}
     assert titles == {"d": "old"}
-    assert told(second.changes[1:]) == [
+    assert summary(second.changes[1:]) == [
         ("update", "a"),
         ("update", "d"),
         ("create", "c2"),
@@ -117,7 +117,7 @@ async def test_state_not_history(world: World) -> None:
     await world.write(note("b", "ada"))
     await world.write(delete("notes", "b"))
     (answer,) = await replica.sync()
-    assert told(answer.changes) == [("update", "a")]
+    assert summary(answer.changes) == [("update", "a")]
     assert replica.rows["notes", "", "a"]["count"] == 4
 
 
@@ -142,9 +142,9 @@ async def test_membership(world: World) -> None:
     assert [msgspec.to_builtins(change) for change in answer.changes[:1]] == [
         {"kind": "left", "collection": "notes", "id": "a", "revision": 4}
     ]
-    assert told(answer.changes) == [("left", "a"), ("create", "b")]
+    assert summary(answer.changes) == [("left", "a"), ("create", "b")]
     (answer,) = await ben.sync()
-    assert told(answer.changes) == [("create", "a"), ("left", "b"), ("delete", "c")]
+    assert summary(answer.changes) == [("create", "a"), ("left", "b"), ("delete", "c")]
 
 
 async def test_others_changes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -253,6 +253,6 @@ def delete(collection: str, id: RecordId, parent: str = "") -> Write:
     return Write(act="delete", collection=collection, id=id, parent=parent)
 
 
-def told(changes: Sequence[ChangeEvent]) -> list[tuple[str, RecordId]]:
+def summary(changes: Sequence[ChangeEvent]) -> list[tuple[str, RecordId]]:
     """Kind and id of changes."""
     return [(change.kind, change.id) for change in changes]

@@ -143,7 +143,7 @@ async def test_last_event_id_in_the_url(server: Server) -> None:
 
 
 async def test_foreign_cursor(server: Server) -> None:
-    """A browser that comes back after the server's data was changed is told to read again, and its stream goes on."""
+    """A browser that comes back after the server's data was changed is sent a resync, and its stream goes on."""
     stream = Stream(server, EVENTS, ("collection", "posts"), ("cursor", "x"), headers={"Last-Event-ID": "y"})
     assert [(await stream.next()).event for _ in range(2)] == ["ready", "resync"]
     await write(server, "posts", title="here")
@@ -152,7 +152,7 @@ async def test_foreign_cursor(server: Server) -> None:
 
 
 async def test_pull_goes_on(server: Server, ada: dict[str, Any]) -> None:
-    """A pull over HTTP goes on from a stream's cursor, and pushes are told on the stream."""
+    """A pull over HTTP goes on from a stream's cursor, and pushes are events on the stream."""
     headers = bearer(ada["access_token"])
     stream = Stream(server, EVENTS, ("collection", "posts"), headers=headers)
     ready = await stream.next()

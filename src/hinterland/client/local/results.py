@@ -74,7 +74,7 @@ def _apply(
 
 
 def _reached(connection: StoreConnection, number: int, revision: int) -> list[Key]:
-    """The mutation's records of which the server's word holds it already; the others look as before."""
+    """The mutation's records whose base holds it already; the others look as before."""
     return connection.execute(
         "SELECT t.collection, t.parent, t.id FROM touches t JOIN records r USING (space, collection, parent, id)"
         " WHERE t.number = ? AND r.revision >= ?",
@@ -83,7 +83,7 @@ def _reached(connection: StoreConnection, number: int, revision: int) -> list[Ke
 
 
 def contain(connection: StoreConnection, number: int) -> list[Key]:
-    """The server's word now holds this mutation: its writes come off the records (the keys are answered, for a
+    """What the server sent now holds this mutation: its writes come off the records (the keys are answered, for a
     `refresh`), and once its outcome is known it leaves the outbox, unless an edit of it was lost."""
     keys = lift(connection, number)
     state, outcome = connection.execute("SELECT state, outcome FROM mutations WHERE number = ?", (number,)).fetchone()

@@ -1,8 +1,8 @@
 """Keeping the store and the server in step: rounds while there is something to do, live events in between.
 
-A round pushes local writes and pulls what is new. While live events come in, they bring what is new, the own writes
-among it, and a round only pushes; if an own write does not come back soon, since the caller can't see it or the stream
-is held back on its way, a round pulls.
+A round pushes local writes and pulls what is new. While live events come in, they bring what is new, own writes too,
+and a round only pushes; if an own write does not come back soon, since the caller can't see it or the stream is held
+back on its way, a round pulls.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Sync:
         self._live: asyncio.Task[None] | None = None
         self._listening = ""
         self._was_ready = self._is_streaming = False
-        self._told: set[str] = set()  # the unknown collections that listeners of the signal know of
+        self._reported: set[str] = set()  # the unknown collections that listeners of the signal know of
         self._nudged = asyncio.Event()
         self._has_work = asyncio.Event()
         self._pull_at = 0.0  # when the next round pulls in any case, by the monotonic clock
@@ -222,8 +222,8 @@ class Sync:
             else:
                 await self._expect_echo(scope)
             await self._store.restock()
-        if self._told != {*self.unknown}:
-            self._told = {*self.unknown}
+        if self._reported != {*self.unknown}:
+            self._reported = {*self.unknown}
             self.signal.notify()
         self._say("online" if self._tasks else "stopped", synced_at=synced_at)
 

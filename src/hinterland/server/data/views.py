@@ -137,7 +137,7 @@ class View:
         self.private: Mapping[str, Rule | None] = {} if caller.is_admin else entry.private
 
     def equalities(self, weight: Callable[[Equality], int]) -> Equalities:
-        """What a record needs to be in the view, as far as that is told by equalities of its fields."""
+        """What a record needs to be in the view, as far as equalities of its fields say it."""
         if self._is_empty:
             return ()
         given = {"auth": self.auth}
