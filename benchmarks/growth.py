@@ -32,6 +32,7 @@ OWNED = 100
 LIMIT = 20
 MOST = 0.1  # the exponent
 _CLIENTS = 8
+_LEAST = 0.001  # ms; CPU time is counted in ticks, so a short sample may have none
 _SAMPLES = 3
 _CHECKED = 50  # answers of each sample
 
@@ -157,7 +158,8 @@ async def _cpu_ms(peer: Drawers, kind: Growing, seconds: float) -> float:
 
 def exponent(sizes: Sequence[int], figures: Sequence[float]) -> float:
     """How the figures grow with the sizes, from the first to the last: 0 not at all, 1 in proportion."""
-    return math.log(figures[-1] / figures[0]) / math.log(sizes[-1] / sizes[0])
+    first, last = (max(figures[place], _LEAST) for place in (0, -1))
+    return math.log(last / first) / math.log(sizes[-1] / sizes[0])
 
 
 if __name__ == "__main__":
