@@ -38,7 +38,7 @@ def test_administrators_from_beginning_to_end(server_process: Serve, tmp_path: P
     assert "Removed" in admin(data, "remove", TWO).out
     assert "last administrator" in told(admin(data, "remove", ONE))
     assert "--force" in told(admin(data, "remove", ONE))
-    assert "there is no administrator" in told(admin(data, "remove", TWO))
+    assert "is not an administrator" in told(admin(data, "remove", TWO))
     if not is_running:
         server.start()
     for password, status in ((PASSWORD, 401), (NEW, 200)):
