@@ -41,6 +41,9 @@ class Database(Reads):
         self, after: int, limit: int, through: int | None = None, collections: Container[str] | None = None
     ) -> LogPage:
         """Changes beyond revision `after`, ending at a commit's end; those of other `collections` without records."""
+        page = await self._head_page(after, limit, collections) if through is None else None
+        if page is not None:  # what followers of the log ask for
+            return page
         async with self.snapshot() as snapshot:
             return await snapshot.log(after, limit, through, collections)
 

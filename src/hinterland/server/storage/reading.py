@@ -96,12 +96,32 @@ class Reads(ABC):
             is_last = not is_cut and len(rows) < limit
             if not is_last and rows[-1][0] != rows[-1][1]:
                 rows += await self.fetch(LOG_AFTER, (rows[-1][0], rows[-1][1], _LAST))
-            entries = [self._entry(row) for row in rows if row[6] in self.tables]
-            if entries or is_last:
-                wanted = self.tables if collections is None else collections
-                whole = await self._with_records(entries, wanted, reaches_head=is_last and through is None)
-                return LogPage(whole, is_last=is_last and len(whole) == len(entries))
+            page = await self._page(rows, collections, is_last=is_last, reaches_head=is_last and through is None)
+            if page or is_last:
+                return page
             after = rows[-1][0]  # all were of collections that are no longer declared: this is not the end
+
+    async def _page(
+        self, rows: Sequence[Sequence[Any]], collections: Container[str] | None, *, is_last: bool, reaches_head: bool
+    ) -> LogPage:
+        entries = [self._entry(row) for row in rows if row[6] in self.tables]
+        wanted = self.tables if collections is None else collections
+        whole = await self._with_records(entries, wanted, reaches_head=reaches_head)
+        return LogPage(whole, is_last=is_last and len(whole) == len(entries))
+
+    async def _head_page(self, after: int, limit: int, collections: Container[str] | None) -> LogPage | None:
+        """`log` to its end, without a snapshot; None where the end is farther, or where it moved meanwhile."""
+        rows, is_cut = await self.fetch_some(LOG_AFTER, (after, _LAST, limit), LOG_TEXTS)
+        if is_cut or len(rows) == limit:
+            return None
+        page = await self._page(rows, collections, is_last=True, reaches_head=True)
+        # What a record is now was made by its last change, unless it was written again since the log was read.
+        is_stale = any(
+            later is None and entry.kind != "delete" and (entry.after is None or entry.after.revision != entry.revision)
+            for entry, later in _with_later(page)
+            if collections is None or entry.collection in collections
+        )
+        return None if is_stale else page
 
     async def history(self, collection: str, parent: str, id: RecordId, after: int) -> LogPage:
         """The first changes of one record beyond revision `after`, in order."""
