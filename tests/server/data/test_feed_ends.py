@@ -170,6 +170,11 @@ class Failing(SqliteStorage):
             raise Refusal("unavailable")
         return super().snapshot()
 
+    async def fetch_some(self, *arguments: Any) -> Any:
+        if self.is_down:
+            raise Refusal("unavailable")
+        return await super().fetch_some(*arguments)
+
 
 async def test_outage(tmp_path: Path, clock: ManualClock, caplog: pytest.LogCaptureFixture) -> None:
     """While the database can't be read, streams wait; then they are sent everything, without a gap."""
