@@ -12,12 +12,13 @@ from pathlib import Path
 
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
+from hinterland.contract.identity import Principal
+from hinterland.contract.records import CompiledCollection
 from hinterland.kit.clock import Clock, SystemClock
 from hinterland.server.auth.maintenance import maintain
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.auth.upkeep import keep_account
 from hinterland.server.backend import Backend
-from hinterland.server.data import schema
 from hinterland.server.data.advice import warnings_of
 from hinterland.server.data.after_hooks import AfterHooks
 from hinterland.server.data.before_hooks import BeforeHooks
@@ -26,6 +27,7 @@ from hinterland.server.data.commands import Commands
 from hinterland.server.data.cursors import Cursors, Seal
 from hinterland.server.data.feed import Feed
 from hinterland.server.data.importer import Importer
+from hinterland.server.data.live_schema import LiveSchema, declare
 from hinterland.server.data.reader import RecordReader, holders_of
 from hinterland.server.data.requests import OF_SYSTEM, WriteRequest
 from hinterland.server.data.sync import SyncService
@@ -84,7 +86,7 @@ async def opened(app: App, storage: Storage, clock: Clock | None = None) -> Asyn
     catalogue = Catalogue(app.collections, storage.dialect)
     await storage.open()
     try:
-        await _declare(app, storage)
+        await declare(storage, app.collections)
         writer = Writer(
             storage, catalogue, clock, {"users": keep_account}, max_record_bytes=app.settings.max_record_bytes
         )
@@ -96,11 +98,13 @@ async def opened(app: App, storage: Storage, clock: Clock | None = None) -> Asyn
         writer.wake = partial(_wake, backend.feed, after)
         await _follow_signals(backend)
         await backend.feed.start()
+        await backend.schema.start()
         await after.start()
         try:
             yield backend
         finally:
             await backend.feed.close()
+            await backend.schema.close()
             await after.close()
             await writer.drain()
             accounts.close()
@@ -126,6 +130,7 @@ def _backend(app: App, storage: Storage, writer: Writer, commands: Commands, acc
         clock=clock,
         storage=storage,
         catalogue=catalogue,
+        schema=LiveSchema(storage, writer, clock, feed.end_changed),
         writer=writer,
         commands=commands,
         reader=RecordReader(storage, catalogue, Seal(accounts.keys.secret("list"))),
@@ -147,18 +152,10 @@ async def _follow_signals(backend: Backend) -> None:
     def signal(subject: str) -> None:
         backend.tokens.recheck(subject)
         backend.feed.recheck(subject)
+        backend.schema.recheck(subject)
 
     backend.writer.signal = signal
     await backend.storage.listen(signal, backend.writer.wake)
-
-
-async def _declare(app: App, storage: Storage) -> None:
-    known = await schema.stored(storage)
-    if reasons := schema.breaking(known, app.collections):
-        raise schema.SchemaChange(reasons, is_possible=not schema.impossible(known, app.collections))
-    if reasons := await schema.too_long(storage, storage.dialect, known, app.collections):
-        raise StorageError(schema.index_problem(reasons))
-    await storage.declare(app.collections)
 
 
 async def _accounts(app: App, storage: Storage, commands: Commands, catalogue: Catalogue, clock: Clock) -> Accounts:
@@ -166,11 +163,14 @@ async def _accounts(app: App, storage: Storage, commands: Commands, catalogue: C
         outcome = await commands.submit(WriteRequest(writes, acts=acts, rights=OF_SYSTEM))
         return [written.after for written in outcome.records]
 
-    users = catalogue["users"]
+    def compiled() -> CompiledCollection:
+        return catalogue["users"].shape
+
+    def wire(caller: Principal, record: StoredRecord) -> str:
+        return catalogue["users"].wire(caller, record)
+
     holders = holders_of(catalogue, "users", "email")
-    return await Accounts.open(
-        storage, users.collection, submit, users.wire, holders, clock, app.settings.auth, app.name
-    )
+    return await Accounts.open(storage, compiled, submit, wire, holders, clock, app.settings.auth, app.name)
 
 
 class Server:

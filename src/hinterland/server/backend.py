@@ -10,6 +10,7 @@ from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.data.commands import Commands
 from hinterland.server.data.feed import Feed
 from hinterland.server.data.importer import Importer
+from hinterland.server.data.live_schema import LiveSchema
 from hinterland.server.data.reader import RecordReader
 from hinterland.server.data.sync import SyncService
 from hinterland.server.data.tickets import Tickets
@@ -34,6 +35,7 @@ class Backend(NamedTuple):
     clock: Clock
     storage: Storage
     catalogue: Catalogue
+    schema: LiveSchema
     writer: Writer
     commands: Commands
     reader: RecordReader

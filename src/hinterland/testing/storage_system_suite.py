@@ -9,7 +9,17 @@ import pytest
 
 from hinterland.contract.errors import Refusal
 from hinterland.server.storage.protocol import Storage
-from hinterland.server.storage.system import Amend, Drop, Expect, Invalidation, PreconditionFailed, Put, Row, RowAct
+from hinterland.server.storage.system import (
+    Amend,
+    Drop,
+    Expect,
+    Insert,
+    Invalidation,
+    PreconditionFailed,
+    Put,
+    Row,
+    RowAct,
+)
 from hinterland.testing.storage_scribe import ScribeEdit, commit, opened, tables, write
 
 ADA: Row = {"id": "1", "roles": "[]", "is_admin": True, "is_disabled": False, "created": 1.5}
@@ -21,6 +31,9 @@ async def act(storage: Storage, *acts: RowAct) -> None:
     """Do `acts` in a transaction of their own."""
     async with storage.transaction() as transaction:
         await transaction.act(acts)
+
+
+ANSWER: Row = {"caller": "1", "key": "k", "fingerprint": "f", "status": 201, "body": b"{}", "revision": 1, "at": 1.0}
 
 
 class SystemSuite:
@@ -51,6 +64,29 @@ class SystemSuite:
         assert [row["hash"] for row in await storage.rows("_refresh_tokens", {})] == ["a", "b", "c"]
         assert await storage.rows("_refresh_tokens", {"session": "t"}) == []
         assert await storage.row("_refresh_tokens", {"hash": "z"}) is None
+
+    async def test_insert(self, storage: Storage) -> None:
+        """Rows are inserted only where none has their key; where one has, nothing of the transaction is kept."""
+        rows = [{**ANSWER, "key": key} for key in "kl"]
+        await act(storage, *(Insert("_answers", row) for row in rows))
+        with pytest.raises(PreconditionFailed):
+            await act(storage, Insert("_answers", {**ANSWER, "key": "m"}), Insert("_answers", rows[0]))
+        assert await storage.rows("_answers", {}) == rows
+
+    async def test_rows_of_keys(self, storage: Storage) -> None:
+        """The rows of several keys are found together; a key without a row gives none."""
+        await act(storage, *(Put("_answers", {**ANSWER, "key": key}) for key in "klm"))
+        async with storage.transaction() as transaction:
+            found = await transaction.rows_of("_answers", [{"caller": "1", "key": key} for key in "kxm"])
+        assert sorted(row["key"] for row in found) == ["k", "m"]
+
+    async def test_declared(self, storage: Storage) -> None:
+        """A storage knows what its database is declared with, and takes it over."""
+        declared = await storage.declared()
+        assert {collection.name for collection in declared.collections} == tables(storage).keys()
+        storage.adopt(declared)
+        assert not await storage.is_outdated()
+        await commit(storage, ScribeEdit("posts", "a", {"title": "1"}))
 
     async def test_signal(self, storage: Storage) -> None:
         """An invalidation changes no row and is sent by its transaction, never by one that is undone."""

@@ -58,7 +58,7 @@ async def opened(
         return [written.after for written in outcome.records]
 
     wire, holders = catalogue["users"].wire, holders_of(catalogue, "users", "email")
-    accounts = await Accounts.open(storage, collection, submit, wire, holders, clock, settings)
+    accounts = await Accounts.open(storage, lambda: catalogue["users"].shape, submit, wire, holders, clock, settings)
     writer.signal = accounts.tokens.recheck
     await storage.listen(accounts.tokens.recheck, lambda: None)
     try:

@@ -20,7 +20,9 @@ from tests.support.postgres import PostgresCluster
 Make = Callable[[], Storage]
 _FOUND: dict[DialectName, str] = {
     "sqlite": "SELECT name, tbl_name, sql FROM sqlite_schema ORDER BY name",
-    "postgres": "SELECT indexname, tablename, indexdef FROM pg_indexes WHERE schemaname = current_schema() ORDER BY 1",
+    "postgres": "SELECT indexname, tablename, indexdef FROM pg_indexes WHERE schemaname = current_schema() UNION ALL "
+    "SELECT table_name, column_name, data_type FROM information_schema.columns "
+    "WHERE table_schema = current_schema() ORDER BY 1, 2",
 }
 ANSWER = {"caller": "1", "key": "k", "fingerprint": "f", "status": 201, "body": b"{}", "revision": 1, "at": 1.0}
 

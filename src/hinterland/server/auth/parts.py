@@ -8,7 +8,7 @@ from typing import Protocol
 
 from hinterland.contract.changes import Write
 from hinterland.contract.identity import Principal, RecordId
-from hinterland.contract.records import Collection, CompiledCollection
+from hinterland.contract.records import CompiledCollection
 from hinterland.kit.clock import Clock
 from hinterland.server.security.keys import Keys
 from hinterland.server.security.limits import LoginLimits
@@ -38,7 +38,7 @@ class Accounts:
     the id and revision of each user's record with an e-mail address. `name` is the app's, for people."""
 
     storage: Storage
-    users: CompiledCollection
+    declared_users: Callable[[], CompiledCollection]
     submit: Submit
     wire: Wire
     holders: Holders
@@ -55,7 +55,7 @@ class Accounts:
     async def open(
         cls,
         storage: Storage,
-        users: Collection,
+        declared_users: Callable[[], CompiledCollection],
         submit: Submit,
         wire: Wire,
         holders: Holders,
@@ -66,12 +66,17 @@ class Accounts:
         """The parts, with the keys of this database loaded or made."""
         keys = Keys(storage, clock, settings)
         await keys.load()
-        sessions = Sessions(storage, users, clock)
+        sessions = Sessions(storage, declared_users().collection, clock)
         return cls(
-            storage, CompiledCollection(users), submit, wire, holders, clock, settings, keys, Passwords(settings),
+            storage, declared_users, submit, wire, holders, clock, settings, keys, Passwords(settings),
             sessions, TokenIssuer(keys, sessions.find, clock, settings), LoginLimits(settings, clock),
             name,
         )  # fmt: skip
+
+    @property
+    def users(self) -> CompiledCollection:
+        """The users as they are declared now."""
+        return self.declared_users()
 
     def close(self) -> None:
         """Stop the threads that hash passwords."""

@@ -168,9 +168,13 @@ class Catalogue:
                 raise DeclarationError(f"collection {collection.name!r} is declared twice")
             self.entries[collection.name] = Entry(collection, self.users_are_integer, dialect)
         self._link()
+        self._compile_anew()
+        named = {collection.name: collection for collection in collections}
+        self.version = hashlib.sha256(msgspec.json.encode(named, order="sorted")).hexdigest()[:16]
+
+    def _compile_anew(self) -> None:
         compiler = Compiler(self)
         self.compile, self.look_up = compiler.compile, compiler.look_up
-        self.version = hashlib.sha256(msgspec.json.encode(list(collections), order="sorted")).hexdigest()[:16]
 
     def _link(self) -> None:
         for entry in self.entries.values():
@@ -179,6 +183,22 @@ class Catalogue:
                 raise DeclarationError(f"collection {entry.name!r}: its parent {parent!r} is not declared")
             if parent:
                 self.entries[parent].children += (entry.name,)
+
+    def adopt(self, other: Catalogue) -> frozenset[str]:
+        """Become `other` at once, for everyone who has this one. Returns the names of the collections of which lists,
+        events and pulls are not what they were."""
+        changed = {
+            name
+            for name, entry in self.entries.items()
+            if name not in other.entries or other.entries[name].definition != entry.definition
+        }
+        for name, entry in self.entries.items():
+            if name in other.entries and other.entries[name].collection == entry.collection:
+                entry.children = other.entries[name].children
+                other.entries[name] = entry  # with all that was compiled for it
+        self.entries, self.version = other.entries, other.version
+        self._compile_anew()
+        return frozenset(changed)
 
     def __getitem__(self, name: str) -> Entry:
         entry = self.entries.get(name)

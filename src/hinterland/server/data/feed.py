@@ -102,6 +102,12 @@ class Feed:
         for subscription in [*self._subscriptions]:
             subscription.end()
 
+    def end_changed(self, collections: frozenset[str]) -> None:
+        """End the streams of collections that were declared anew; their readers come back with their cursors."""
+        for subscription in [*self._subscriptions]:
+            if not collections.isdisjoint(subscription.channel.views):
+                subscription.end()
+
     def wake(self) -> None:
         """Something may have been written."""
         self._woken.set()

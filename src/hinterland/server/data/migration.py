@@ -60,6 +60,7 @@ async def migrate(
             result = await _migrate(transaction, collections, storage.dialect, now)
             if is_rehearsal or result.problems:
                 raise _Undone
+            await transaction.redeclare()
     except _Undone:
         pass
     return result

@@ -247,4 +247,4 @@ class Views:
         own = () if caller.is_admin else (entry.rules["list"], *entry.private.values())
         variables = {"auth": caller.as_auth()}
         read = tuple(rule.auth_key(variables) for rule in (*own, filter) if rule is not None)
-        return (entry.name, filter.text if filter is not None else "", caller.is_admin, read)
+        return (entry.name, entry.definition, filter.text if filter is not None else "", caller.is_admin, read)

@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from types import MappingProxyType
 from typing import TypeGuard
 
@@ -25,7 +25,7 @@ from hinterland.server.data.plan import Plan
 from hinterland.server.data.requests import HooksOutdated, KeptOutcome, Once, WriteRequest, WriteResult
 from hinterland.server.data.state import Deferred, RecordKey, State, TransactionHook
 from hinterland.server.settings import MAX_RECORD_BYTES
-from hinterland.server.storage.failures import Deadlock, OutcomeUnknown
+from hinterland.server.storage.failures import Deadlock, OutcomeUnknown, SchemaOutdated
 from hinterland.server.storage.protocol import CommitChanges, Storage, StoredRecord, Transaction
 from hinterland.server.storage.system import Invalidation, PreconditionFailed, RowAct
 
@@ -68,10 +68,13 @@ class Writer:
         self.clock = clock
         self.transaction_hooks = transaction_hooks
         self.max_record_bytes = max_record_bytes
+        self.renew: Callable[[], Awaitable[None]] = _unchanged
+        """Takes over what other processes declared; called between two groups."""
         self.wake: Callable[[], None] = lambda: None
         self.signal: Callable[[str], None] = lambda subject: None
         self._new_ids = NewIds(catalogue)
         self._has_other_writers = storage.has_other_writers
+        self._turn = asyncio.Lock()
         self._waiting: list[Waiting] = []
         self._task: asyncio.Task[None] | None = None
         self._running: set[Hashable] = set()  # the names of requests that happen once
@@ -118,6 +121,12 @@ class Writer:
         await self._write(transaction, [item for _, item in decided], now)
         return None
 
+    @asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        """Between two groups: nothing is written in the block."""
+        async with self._turn:
+            yield
+
     def _enqueue(self, request: WriteRequest) -> WriteAnswer:
         answer: WriteAnswer = asyncio.get_running_loop().create_future()
         self._waiting.append((request, answer))
@@ -135,7 +144,8 @@ class Writer:
             group = self._next_group()
             try:
                 if group:
-                    await self._write_group(group)
+                    async with self._turn:
+                        await self._write_group(group)
             except Exception as error:  # whatever it was, nobody may wait for ever
                 log.exception("a group of writes failed")
                 for _, answer in group:
@@ -154,7 +164,9 @@ class Writer:
         try:
             decided = await self._try(group)
         except (Refusal, PreconditionFailed, Deadlock, _Undecided) as error:
-            if isinstance(error, OutcomeUnknown):  # to try again would be to write twice
+            if isinstance(error, SchemaOutdated):
+                await self._renew_and_write(group, error)
+            elif isinstance(error, OutcomeUnknown):  # to try again would be to write twice
                 for _, answer in group:
                     _fail(answer, error)
             elif len(group) == 1:
@@ -165,6 +177,16 @@ class Writer:
             return
         if any(map(changes_of, decided)):
             self.wake()
+
+    async def _renew_and_write(self, group: list[Waiting], error: SchemaOutdated) -> None:
+        try:
+            await self.renew()
+        except Exception:
+            log.exception("cannot take over the collections that another process declared; update and restart this one")
+            for _, answer in group:
+                _fail(answer, error)
+        else:
+            await self._write_group(group)
 
     async def _retry_alone(self, waiting: Waiting, error: Exception) -> None:
         """Try again where another process interfered; a repetition then finds the answer that the other gave.
@@ -283,6 +305,10 @@ class Writer:
         if acts:
             await transaction.act(acts)
         return outcomes
+
+
+async def _unchanged() -> None:
+    """No other process declares collections."""
 
 
 def _may_retry(once: Once | None, error: Exception) -> bool:

@@ -7,10 +7,12 @@ from collections.abc import Container
 from contextlib import AbstractAsyncContextManager
 
 from hinterland.contract.identity import RecordId
+from hinterland.contract.records import read_collection
 from hinterland.server.storage import statements
-from hinterland.server.storage.protocol import Head, LogPage, StoredRecord
+from hinterland.server.storage.protocol import DeclaredSchema, DialectName, Head, LogPage, StoredRecord
 from hinterland.server.storage.reading import Reads
-from hinterland.server.storage.system import ANSWERS, ERASURES, MUTATIONS, Drop, SystemTable
+from hinterland.server.storage.statements import CollectionTable
+from hinterland.server.storage.system import ANSWERS, COLLECTIONS, ERASURES, MUTATIONS, Drop, SystemTable
 from hinterland.server.storage.writing import Writes
 
 _PRUNED_AT_ONCE = 1_000
@@ -19,6 +21,9 @@ _PRUNED_AT_ONCE = 1_000
 class Database(Reads):
     """Reads of several statements see one state here too; pruning goes in small steps, and writers get their turn."""
 
+    dialect: DialectName
+    tables: dict[str, CollectionTable]
+
     @abstractmethod
     def snapshot(self) -> AbstractAsyncContextManager[Reads]:
         """Reads that all see the same state."""
@@ -26,6 +31,22 @@ class Database(Reads):
     @abstractmethod
     def transaction(self) -> AbstractAsyncContextManager[Writes]:
         """A write transaction."""
+
+    async def declared(self) -> DeclaredSchema:
+        """What the database is declared with now."""
+        async with self.snapshot() as snapshot:
+            rows = await snapshot.rows(COLLECTIONS.name, {})
+            generation = await snapshot.generation()
+        texts = [row["definition"] for row in rows if row["definition"]]
+        return DeclaredSchema([read_collection(text) for text in texts], generation)
+
+    def adopt(self, declared: DeclaredSchema) -> None:
+        """Read and write the records of these collections."""
+        self.tables = {one.name: CollectionTable(one, self.dialect) for one in declared.collections}
+
+    async def is_outdated(self) -> bool:
+        """Whether another process has declared other collections: none writes to the database."""
+        return False
 
     async def head(self) -> Head:
         """The end of the log."""

@@ -13,6 +13,13 @@ class Deadlock(Exception):
     """Two writers waited for each other; this one was undone and may run again."""
 
 
+class SchemaOutdated(Refusal):
+    """Another process has declared collections or fields since this one read the declarations; nothing was written."""
+
+    def __init__(self) -> None:
+        super().__init__("unavailable", "the declared collections are changing; retry shortly", retry_after=1.0)
+
+
 class OutcomeUnknown(Refusal):
     """The connection was lost during the commit: the write may have happened, so it must not be repeated blindly."""
 

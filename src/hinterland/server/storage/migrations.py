@@ -117,16 +117,29 @@ UPDATE _sessions SET client = 'app', address = '', last_used = created, acr = 'a
  auth_time = created;
 UPDATE _answers SET caller = 'signup/' WHERE caller = 'signup:';
 """
-_STEPS = (_FIRST, _OUTCOMES, _LOG_BY_RECORD, _STAND_INS, _NAMES, _ACTOR, _HOOKS, _ADMINISTRATORS, _IDENTITIES)
+_GENERATION = "{generation};"
+_STEPS = (
+    _FIRST,
+    _OUTCOMES,
+    _LOG_BY_RECORD,
+    _STAND_INS,
+    _NAMES,
+    _ACTOR,
+    _HOOKS,
+    _ADMINISTRATORS,
+    _IDENTITIES,
+    _GENERATION,
+)
 _WORDS = MappingProxyType(
     {
         "sqlite": {
             "text": "TEXT", "integer": "INTEGER", "real": "REAL", "boolean": "INTEGER", "blob": "BLOB",
-            "rowless": " WITHOUT ROWID",
+            "rowless": " WITHOUT ROWID", "generation": "",  # no other process declares collections
         },
         "postgres": {
             "text": 'text COLLATE "C"', "integer": "bigint", "real": "double precision", "boolean": "boolean",
             "blob": "bytea", "rowless": "",
+            "generation": "ALTER TABLE _head ADD COLUMN generation bigint NOT NULL DEFAULT 0",
         },
     }
 )  # fmt: skip

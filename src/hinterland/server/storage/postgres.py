@@ -6,11 +6,9 @@ is the order in which they become visible, which a sequence would not give.
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import re
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import lru_cache
 from typing import Any
@@ -22,13 +20,14 @@ from hinterland.contract.records import Collection
 from hinterland.kit.fair_turns import FairTurns, TooManyWaiting
 from hinterland.server.storage import failures, migrations, statements
 from hinterland.server.storage.database import Database
-from hinterland.server.storage.failures import Deadlock, OutcomeUnknown, StorageError
+from hinterland.server.storage.failures import Deadlock, OutcomeUnknown, SchemaOutdated, StorageError
+from hinterland.server.storage.postgres_errors import ERRORS, field_of, translated
 from hinterland.server.storage.postgres_notifications import COMMITS, INVALIDATIONS, NotificationListener
 from hinterland.server.storage.postgres_pool import PostgresPool
-from hinterland.server.storage.protocol import PAGE_BYTES, DialectName, Texts
+from hinterland.server.storage.protocol import PAGE_BYTES, DeclaredSchema, DialectName, Texts
 from hinterland.server.storage.reading import Reads, system_row
 from hinterland.server.storage.statements import CollectionTable
-from hinterland.server.storage.system import SYSTEM_TABLES, Expect, PreconditionFailed, Row
+from hinterland.server.storage.system import SCHEMA, SYSTEM_TABLES, Expect, Row
 from hinterland.server.storage.writing import Writes
 
 log = logging.getLogger("hinterland.storage")
@@ -38,7 +37,13 @@ _ASIDES = 3  # slow SELECTs that are read at once, at most, and one of each call
 _WAITING = 16  # more of each caller, before they are refused
 _SEARCHES_WAITING = 1_000  # lists of each caller that wait for their first try
 _LEFT_OUT = "-"  # which is no record's text
-_RESERVE = "UPDATE _head SET revision = revision + ? RETURNING revision, pg_notify(?, ?)"
+_RESERVE = "UPDATE _head SET revision = revision + ? RETURNING revision, generation, pg_notify(?, ?)"
+_REDECLARE = (
+    f"UPDATE _head SET generation = generation + 1 RETURNING generation, pg_notify('{INVALIDATIONS}', '{SCHEMA}')"
+)
+_GENERATION = "SELECT generation FROM _head"
+_DEFINITION = "SELECT definition FROM _collections WHERE name = $1"
+_SYSTEM = {table.name: table for table in SYSTEM_TABLES}
 _MIGRATION_LOCK = 0x68696E74  # an advisory lock's number: one process at a time changes the schema
 
 
@@ -70,6 +75,10 @@ class PostgresReads(Reads):
         with translated(self.tables):
             rows: list[Sequence[Any]] = await self.connection.fetch(numbered(sql), *parameters)
             return rows
+
+    async def generation(self) -> int:
+        """The number of the declaration."""
+        return int((await self.fetch(_GENERATION))[0][0])
 
     async def fetch_some(
         self, sql: str, parameters: Sequence[Any], texts: Texts | None
@@ -134,9 +143,12 @@ class PostgresTransaction(PostgresReads, Writes):
 
     locking = " FOR UPDATE"
 
-    def __init__(self, connection: asyncpg.Connection, tables: dict[str, CollectionTable], process: str) -> None:
+    def __init__(
+        self, connection: asyncpg.Connection, tables: dict[str, CollectionTable], process: str, generation: int | None
+    ) -> None:
         super().__init__(connection, tables)
         self.process = process
+        self.known_generation = generation
 
     async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Run one statement."""
@@ -170,9 +182,15 @@ class PostgresTransaction(PostgresReads, Writes):
 
     async def reserve(self, count: int) -> int:
         """Take `count` revisions; returns the first. Other processes wait here until this transaction has ended, and
-        are notified of its commit."""
-        rows = await self.fetch(_RESERVE, (count, COMMITS, self.process))
-        return int(rows[0][0]) - count + 1
+        are notified of its commit. Raises `SchemaOutdated`."""
+        [(revision, generation, _)] = await self.fetch(_RESERVE, (count, COMMITS, self.process))
+        if self.known_generation not in (None, generation):
+            raise SchemaOutdated
+        return int(revision) - count + 1
+
+    async def redeclare(self) -> None:
+        """Let other processes read the declarations again."""
+        await self.execute(_REDECLARE)
 
 
 class PostgresStorage(Database):
@@ -189,6 +207,7 @@ class PostgresStorage(Database):
         self._asides = FairTurns(max(1, min(_ASIDES, connections // 4)), 1, _WAITING)
         self.tables: dict[str, CollectionTable] = {}
         self.database_id = ""
+        self._generation: int | None = None  # of the declaration that `tables` are of
         self._pool: PostgresPool | None = None
         self._durability = ""
         self._notifications = NotificationListener(dsn)
@@ -208,7 +227,7 @@ class PostgresStorage(Database):
                 await self._check_durability(connection)
         except BaseException as error:
             await self.close()
-            if isinstance(error, _ERRORS):
+            if isinstance(error, ERRORS):
                 raise StorageError(f"the system's tables can't be made in PostgreSQL: {error}") from error
             raise
 
@@ -269,18 +288,37 @@ class PostgresStorage(Database):
         try:
             async with self._connected().lease() as connection, connection.transaction():
                 await connection.execute(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
-                for table in tables:
-                    await self._declare(connection, table)
+                generation = await connection.fetchval(_GENERATION) if tables else None
+                if self._generation not in (None, generation):
+                    raise SchemaOutdated
+                changed = [await self._declare(connection, table) for table in tables]
+                if any(changed):
+                    generation = await connection.fetchval(_REDECLARE)
         except asyncpg.UniqueViolationError as error:
-            field = _field_of(error, {table.collection.name: table for table in tables})
+            field = field_of(error, {table.collection.name: table for table in tables})
             raise StorageError(
                 f"{error.table_name}.{field} can't be made unique: some records have the same value"
             ) from error
-        except _ERRORS as error:
+        except asyncpg.DeadlockDetectedError as error:
+            raise Deadlock from error
+        except ERRORS as error:
             raise StorageError(f"the declared collections can't be made in PostgreSQL: {error}") from error
         self.tables.update((table.collection.name, table) for table in tables)
+        self._generation = generation
 
-    async def _declare(self, connection: asyncpg.Connection, table: CollectionTable) -> None:
+    def adopt(self, declared: DeclaredSchema) -> None:
+        """Read and write the records of these collections, until another process declares others."""
+        super().adopt(declared)
+        self._generation = declared.generation
+
+    async def is_outdated(self) -> bool:
+        """Whether another process has declared other collections since."""
+        [(generation,)] = await self.fetch(_GENERATION)
+        return int(generation) != self._generation
+
+    async def _declare(self, connection: asyncpg.Connection, table: CollectionTable) -> bool:
+        """Make a table, and what it lacks; whether its declaration changed."""
+        before = await connection.fetchval(_DEFINITION, table.collection.name)
         await connection.execute(numbered(statements.DECLARE), *table.declaration())
         columns, indexes = [
             [row[0] for row in await connection.fetch(numbered(sql["postgres"]), table.collection.name)]
@@ -288,6 +326,7 @@ class PostgresStorage(Database):
         ]
         for statement in table.missing_ddl(columns, indexes) if columns else table.ddl():
             await connection.execute(statement)
+        return bool(before != table.declaration()[1])
 
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Sequence[Any]]:
         """The rows of one SELECT."""
@@ -348,52 +387,10 @@ class PostgresStorage(Database):
         try:
             with translated(self.tables):
                 async with self._connected().lease() as connection, connection.transaction():
-                    yield PostgresTransaction(connection, self.tables, self._notifications.process)
+                    process = self._notifications.process
+                    yield PostgresTransaction(connection, self.tables, process, self._generation)
                     is_ending = True
         except Refusal as error:
             if is_ending and error.code == "unavailable":
                 raise OutcomeUnknown from error
             raise
-
-
-_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, asyncio.TimeoutError)
-_SYSTEM = {table.name: table for table in SYSTEM_TABLES}
-_FIELD_OF_KEY = {f"{table.name}_pkey": table.field for table in SYSTEM_TABLES}
-
-
-class translated:  # noqa: N801 - reads as a word in a with statement
-    """PostgreSQL's errors as refusals; the one table of this edge."""
-
-    def __init__(self, tables: Mapping[str, CollectionTable]) -> None:
-        self._tables = tables
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, asyncpg.UniqueViolationError) and _FIELD_OF_KEY.get(str(error.constraint_name)) == "":
-            raise PreconditionFailed(f"{error.table_name} has this key") from error
-        if isinstance(error, asyncpg.UniqueViolationError):
-            raise failures.unique(_field_of(error, self._tables)) from error
-        if isinstance(error, asyncpg.ProgramLimitExceededError):
-            raise failures.too_long(_indexed_field(error, self._tables)) from error
-        if isinstance(error, asyncpg.DataError):
-            raise failures.unfit() from error
-        if isinstance(error, asyncpg.DiskFullError):
-            raise failures.full() from error
-        if isinstance(error, asyncpg.DeadlockDetectedError | asyncpg.SerializationError):
-            raise Deadlock from error
-        if isinstance(error, _ERRORS):
-            raise failures.unavailable() from error
-
-
-def _indexed_field(error: asyncpg.PostgresError, tables: Mapping[str, CollectionTable]) -> str:
-    # This error names its index in the message only, in every language between quotes.
-    names = re.findall(r'"([^"]+)"', str(error))
-    found = (table.field_of(name) for name in names for table in tables.values())
-    return next(filter(None, found), "")
-
-
-def _field_of(error: asyncpg.PostgresError, tables: Mapping[str, CollectionTable]) -> str:
-    table, index = tables.get(error.table_name or ""), str(error.constraint_name)
-    return _FIELD_OF_KEY.get(index, "") if table is None else table.field_of(index)

@@ -98,6 +98,13 @@ class LogEntry(NamedTuple):
     actor: str = ""
 
 
+class DeclaredSchema(NamedTuple):
+    """The collections that a database was declared with, and the number of that declaration."""
+
+    collections: list[Collection]
+    generation: int
+
+
 class LogPage(list[LogEntry]):
     """Changes in their order. `is_last`: there was nothing beyond them."""
 
@@ -276,7 +283,20 @@ class Storage(Snapshot, Protocol):
 
     async def declare(self, collections: Sequence[Collection]) -> None:
         """Make tables, columns and indexes for `collections` where they are missing; adds only, never drops. All or
-        nothing. Raises `StorageError`."""
+        nothing. Raises `StorageError`, and `SchemaOutdated` where another process declared others since `adopt`."""
+        ...
+
+    async def declared(self) -> DeclaredSchema:
+        """What the database is declared with now, by whichever process."""
+        ...
+
+    def adopt(self, declared: DeclaredSchema) -> None:
+        """Read and write the records of these collections. A write raises `SchemaOutdated` once another process has
+        declared others."""
+        ...
+
+    async def is_outdated(self) -> bool:
+        """Whether another process has declared other collections since."""
         ...
 
     async def prune(self, before: float) -> None:

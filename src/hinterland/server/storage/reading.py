@@ -79,6 +79,10 @@ class Reads(ABC):
         oldest = await self.fetch(statements.OLDEST)
         return Head(last[0][0], last[0][1], oldest[0][0] - 1)
 
+    async def generation(self) -> int:
+        """The number of the declaration, where other processes may make one."""
+        return 0
+
     async def check_at(self, revision: int) -> int | None:
         """The check value of the commit that ended at `revision`; None where the log has no such commit end."""
         if revision == 0:

@@ -94,6 +94,9 @@ class PreconditionFailed(Exception):
     """An `Expect` or an `Insert` did not hold: another request wrote in between."""
 
 
+SCHEMA = "schema"
+"""The subject of an `Invalidation` of what the collections are declared as."""
+
 META = SystemTable("_meta", {"name": "text", "value": "text"}, ("name",))
 COLLECTIONS = SystemTable("_collections", {"name": "text", "definition": "text", "last_id": "integer"}, ("name",))
 ACCOUNTS = SystemTable(

@@ -149,6 +149,9 @@ class Writes(Reads):
                 case _:
                     assert_never(act)
 
+    async def redeclare(self) -> None:
+        """Let other processes read the declarations again, once the transaction is durable; there are none."""
+
     async def signal(self, subject: str) -> None:
         """Send `subject` to the other processes on this database, once the transaction is durable."""
 

@@ -1,0 +1,106 @@
+"""The declared collections of a running server: they change between two groups of the writer.
+
+Where several processes serve one database, each takes over what another declares: it is notified, looks every few
+seconds as well, and before that no write of it goes through that does not know the new fields.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+from hinterland.contract.records import Collection
+from hinterland.kit.clock import Clock
+from hinterland.server.data import schema
+from hinterland.server.data.catalogue import Catalogue
+from hinterland.server.data.writer import Writer
+from hinterland.server.storage.failures import Deadlock, SchemaOutdated, StorageError
+from hinterland.server.storage.protocol import Storage
+from hinterland.server.storage.system import SCHEMA
+
+log = logging.getLogger("hinterland.schema")
+_LOOK_SECONDS = 5.0
+_TRIES = 5
+
+
+async def declare(storage: Storage, collections: Sequence[Collection]) -> None:
+    """Make what `collections` add to the database's declaration. Raises `SchemaChange` for more than additions, and
+    `StorageError`."""
+    for _ in range(_TRIES):
+        declared = await storage.declared()
+        known = {collection.name: collection for collection in declared.collections}
+        if reasons := schema.breaking(known, collections):
+            raise schema.SchemaChange(reasons, is_possible=not schema.impossible(known, collections))
+        if reasons := await schema.too_long(storage, storage.dialect, known, collections):
+            raise StorageError(schema.index_problem(reasons))
+        storage.adopt(declared)
+        try:
+            await storage.declare(collections)
+        except (SchemaOutdated, Deadlock):
+            continue  # other processes declare too, or write
+        return
+    raise StorageError("other processes keep declaring collections; retry")
+
+
+class LiveSchema:
+    """Keeps the catalogue of a running server at the database's declaration. `changed` is called with the names of the
+    collections of which lists, events and pulls are not what they were."""
+
+    def __init__(
+        self, storage: Storage, writer: Writer, clock: Clock, changed: Callable[[frozenset[str]], None]
+    ) -> None:
+        self._storage = storage
+        self._writer = writer
+        self._clock = clock
+        self._changed = changed
+        self._doubted = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        writer.renew = self._renew
+
+    async def start(self) -> None:
+        """Follow what other processes declare."""
+        if self._storage.has_other_writers:
+            self._tasks = [asyncio.create_task(work()) for work in (self._follow, self._look)]
+
+    async def close(self) -> None:
+        """Follow no more."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def recheck(self, subject: str) -> None:
+        """What an invalidation names has changed."""
+        if subject == SCHEMA:
+            self._doubted.set()
+
+    async def add(self, collections: Sequence[Collection]) -> None:
+        """Serve `collections` from now on: those that are declared, with what is added. Raises `DeclarationError`,
+        `SchemaChange` and `StorageError`; nothing has changed then."""
+        catalogue = Catalogue(collections, self._storage.dialect)
+        async with self._writer.paused():
+            await declare(self._storage, collections)
+            self._changed(self._writer.catalogue.adopt(catalogue))
+
+    async def _renew(self) -> None:
+        """Take over what another process declared."""
+        declared = await self._storage.declared()
+        catalogue = Catalogue(declared.collections, self._storage.dialect)
+        self._storage.adopt(declared)
+        self._changed(self._writer.catalogue.adopt(catalogue))
+
+    async def _follow(self) -> None:
+        while True:
+            await self._doubted.wait()
+            self._doubted.clear()
+            try:
+                async with self._writer.paused():
+                    if await self._storage.is_outdated():
+                        await self._renew()
+            except Exception as error:  # the next look, or the next write, tries again
+                log.warning("cannot take over what another process declared: %s", error)
+
+    async def _look(self) -> None:
+        while True:
+            await self._clock.sleep(_LOOK_SECONDS)
+            self._doubted.set()
