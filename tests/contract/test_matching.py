@@ -96,7 +96,7 @@ def encoded(text: str) -> str:
 )  # fmt: skip
 def test_a_place_of_no_such_list(cursor: str) -> None:
     """A cursor of another question, of other keys, of no record or of anything else is refused, however deep it is."""
-    with pytest.raises(Refusal, match="start again without one") as refused:
+    with pytest.raises(Refusal, match="start again without a cursor") as refused:
         read_place("asked", cursor, 2)
     assert refused.value.code == "invalid_cursor"
 

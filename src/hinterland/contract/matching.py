@@ -80,7 +80,7 @@ def read_place(question: str, cursor: str, count: int) -> list[Any]:
 
 def foreign_place() -> Refusal:
     """The refusal of a cursor of another list, or of one whose values are not such as its list has."""
-    return Refusal("invalid_cursor", "the cursor does not belong to this list: start again without one")
+    return Refusal("invalid_cursor", "the cursor does not belong to this list; start again without a cursor")
 
 
 def wanted(collection: Collection, name: str, value: Any) -> Any:

@@ -51,10 +51,10 @@ def test_rules_that_can_be_exact_are_accepted(source: str) -> None:
     ("source", "message"),
     [
         ("record.vale == 'x'", 'record has no field "vale"; did you mean "value"?'),
-        ("recrod.id == 'x'", 'there is no variable "recrod"; did you mean "record"?'),
-        ("value == 'x'", 'there is no variable "value"; write record.value'),
-        ("nothing == 'x'", 'there is no variable "nothing"; known: auth, old, record'),
-        ("record.id.lenght() > 1", 'there is no function "lenght"; known: all, contains'),
+        ("recrod.id == 'x'", 'unknown variable "recrod"; did you mean "record"?'),
+        ("value == 'x'", 'unknown variable "value"; write record.value'),
+        ("nothing == 'x'", 'unknown variable "nothing"; known: auth, old, record'),
+        ("record.id.lenght() > 1", 'unknown function "lenght"; known: all, contains'),
         ("record.id.startWith('a')", 'did you mean "startsWith"?'),
         ("record.id.matches('a')", "regular expressions differ between the databases"),
         (
@@ -149,7 +149,7 @@ def test_rules_that_can_be_exact_are_accepted(source: str) -> None:
         ("record.tags.exists(x, x)", "x is a string, but a bool is needed"),
         ("record.tags.exists(old, true)", '"old" is already a variable'),
         ("record.tags.all(x, record.tags.exists(y, x == y))", "exists() and all() cannot be nested"),
-        ("record.tags.exists(x, true) && x == 'a'", 'there is no variable "x"'),
+        ("record.tags.exists(x, true) && x == 'a'", 'unknown variable "x"'),
     ],
 )
 def test_what_cannot_be_exact_is_refused_when_declared(source: str, message: str) -> None:

@@ -71,9 +71,9 @@ async def test_a_list_of_large_records(world: World, sort: tuple[str, ...]) -> N
 
 async def test_a_counted_page_of_large_records(world: World) -> None:
     """Where pages are counted one that would end early is refused with what fits, so that no record goes unseen."""
-    with refused("invalid_query", "limit=4 fits"):
+    with refused("invalid_query", "use limit=4"):
         await page(world, page=1, limit=6)
-    with refused("invalid_query", "limit=1 fits"):
+    with refused("invalid_query", "use limit=1"):
         await page(world, page=2, limit=4)
     assert [record.id for record in (await page(world, page=1, limit=4)).records] == [1, 2, 3, 4]
     assert [record.id for record in (await page(world, page=5, limit=1)).records] == [5]

@@ -131,9 +131,9 @@ class Checker:
             return Path(node, kind, node.name, ())
         for variable, owner in self.environment.variables.items():
             if isinstance(owner, ObjectType) and node.name in owner.fields:
-                raise fail(node, f'there is no variable "{node.name}"', f"write {variable}.{node.name}")
+                raise fail(node, f'unknown variable "{node.name}"', f"write {variable}.{node.name}")
         known = [*self.environment.variables, *self.scope]
-        raise fail(node, f'there is no variable "{node.name}"', nearest(node.name, known))
+        raise fail(node, f'unknown variable "{node.name}"', nearest(node.name, known))
 
     def select(self, node: Node, operand: Node, field: str) -> Path:
         """A field of an object."""

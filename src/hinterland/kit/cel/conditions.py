@@ -38,12 +38,12 @@ class Condition(NamedTuple):
 
 
 def cel(text: str) -> Condition:
-    """The condition that CEL text says."""
+    """The condition of a CEL text. It is checked when it is compiled."""
     return Condition(("cel", text))
 
 
 def eq(path: PathNames, value: object, kind: Type | None = None) -> Condition:
-    """The field equals ``value``, which is of a ``kind`` (by default as its class says); None: it has no value."""
+    """The field equals ``value``, which is of a ``kind`` (by default that of its class); None: it has no value."""
     return Condition(("null", _names(path))) if value is None else _compared("==", path, value, kind)
 
 

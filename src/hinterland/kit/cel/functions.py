@@ -11,7 +11,7 @@ from hinterland.kit.cel.tree import FunctionCall, Literal, Name, Node, fail
 from hinterland.kit.cel.typed import Apply, Constant, HasValue, Macro, Path, Typed
 from hinterland.kit.cel.types import BOOL, DOUBLE, INT, INT64, STRING, TIMESTAMP, ListType, is_integer
 
-TYPE_CHECKING = False  # as typing has it, without its five milliseconds
+TYPE_CHECKING = False  # as in typing, whose import takes five milliseconds
 if TYPE_CHECKING:
     from hinterland.kit.cel.checking import Checker
 
@@ -21,7 +21,7 @@ def call(checker: Checker, node: FunctionCall) -> Typed:
     entry = _FUNCTIONS.get(node.function)
     if entry is None:
         hint = _REFUSED.get(node.function) or nearest(node.function, list(_FUNCTIONS))
-        raise fail(node, f'there is no function "{node.function}"', hint)
+        raise fail(node, f'unknown function "{node.function}"', hint)
     form, count, function = entry
     if (node.is_method and form == "global") or (not node.is_method and form == "method"):
         hint = f"write {_EXAMPLES[node.function]}"

@@ -207,7 +207,7 @@ class _Writer:
         return column
 
     def inside(self, tree: Path, fields: tuple[str, ...], template: str) -> Fragment:
-        """What a template says of a value in a column of JSON, or in the whole document."""
+        """A template, filled with a value in a column of JSON or in the whole document."""
         assert tree.declared is not None
         if tree.declared > 1:
             raise fail(tree.origin, f"{tree.text} has no column of its own, so no database can search by it")

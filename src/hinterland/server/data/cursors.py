@@ -77,7 +77,7 @@ class Cursors:
         """The same. Raises `invalid_cursor` for one that this server did not write."""
         if (cursor := self.known(text)) is not None:
             return cursor
-        raise Refusal("invalid_cursor", "the cursor was not made by this server: start again without one")
+        raise Refusal("invalid_cursor", "this server did not make the cursor; start again without a cursor")
 
     async def lost(self, snapshot: Snapshot, head: Head, cursor: Cursor) -> str:
         """Why the log can't be read on from `cursor`; "" where it can."""

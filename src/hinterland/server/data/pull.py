@@ -1,7 +1,7 @@
 """What a device lacks: whole collections first, then the changes of the log, a page at a time, each page one snapshot.
 
 A collection is sent whole in the order of its keys, as it was at the cursor's revision: a record that was changed since
-is told as it was then, from the log, so that the log can be read on from there and no state appears twice.
+is sent as it was then, from the log, so that the log can be read on from there and no state appears twice.
 """
 
 from __future__ import annotations
@@ -277,7 +277,7 @@ async def _settled(snapshot: Snapshot, caller: Principal, device: str, page: Pul
 
 
 def contained(results: Sequence[Settled], settled: int, end: int) -> int:
-    """The last seq that is settled by revision `end`, told from the results that the device has not acknowledged.
+    """The last seq that is settled by revision `end`, known from the results that the device has not acknowledged.
 
     Revisions rise with seq: one result within `end` vouches for those before it that are forgotten.
     """

@@ -85,7 +85,7 @@ class RecordReader:
         if is_cut and query.page and len(rows) < query.limit:
             raise _too_large_a_page(len(rows))
         found = rows[0][WIDTH] if rows else None
-        if query.total and not rows:  # beyond the end: no row says it
+        if query.total and not rows:  # beyond the end: there is no row to hold it
             counting = self.catalogue.compile(select._replace(window=Window(), total="alone"), caller)
             assert counting is not None
             found = (await self._search(counting, asker))[0][0][0]
@@ -109,7 +109,7 @@ def _list_of(entry: Entry, query: Query) -> str:
 def _too_large_a_page(fitting: int) -> Refusal:
     """Where pages are counted, one that ends early would hide the records at its end."""
     mib = PAGE_BYTES // 1024**2
-    message = f"the records of this page are larger than {mib} MiB together: limit={fitting} fits, or go on by cursor"
+    message = f"the records of this page are larger than {mib} MiB together; use limit={fitting}, or continue by cursor"
     return Refusal("invalid_query", message)
 
 

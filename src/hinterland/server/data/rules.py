@@ -138,7 +138,7 @@ class Rule:
 
     @cached_property
     def is_closed(self) -> bool:
-        """Whether the rule lets nobody through who is not signed in, which is seen without a record."""
+        """Whether the rule denies every caller who is not signed in, which is known without a record."""
         return _is_never_true(self.tree)
 
     def allows(self, record: Mapping[str, Any] | None, auth: object, old: Mapping[str, Any] | None = None) -> bool:

@@ -31,9 +31,9 @@ class SqlOrder:
         return ", ".join([self._ordered(alias, name, is_down) for name, is_down in self.keys])
 
     def _ordered(self, alias: str, name: str, is_down: bool) -> str:
-        # SQLite has null first; PostgreSQL is told to, where a value may be missing.
-        is_told = self._is_postgres and _is_nullable(name)
-        nulls = (" NULLS LAST" if is_down else " NULLS FIRST") if is_told else ""
+        # SQLite sorts null first; PostgreSQL does so only on request.
+        is_requested = self._is_postgres and _is_nullable(name)
+        nulls = (" NULLS LAST" if is_down else " NULLS FIRST") if is_requested else ""
         return f"{column(alias, name)}{' DESC' if is_down else ''}{nulls}"
 
     # ------------------------------------------------------------ cursors

@@ -1,4 +1,4 @@
-"""Parts of a statement: SQL text, and what binds its parameters when somebody asks."""
+"""Parts of a statement: SQL text, and functions that bind its parameters for one question."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A question to a collection, as a frozen value: which records, in which order, which part of them, and in what shape.
 
-It says nothing of a caller or a database: `compiler` adds each collection's rules and makes one statement of it.
+It depends on no caller and no database: `compiler` adds each collection's rules and makes one statement of it.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Select(NamedTuple):
     """The records of `collection` below the record path `parent` (None: below all parents) that the rule of `action`
     shows and every condition of `where` lets through, in the order of `sort` (names, `-` before one for descending).
 
-    Without `fields` a row is a whole record; else it holds the named ones. `total`: how many records there are in all
-    windows is said "beside" each row, or "alone".
+    Without `fields` a row is a whole record; else it holds the columns of the named ones. `total`: how many records
+    there are in all windows is a column "beside" each row, or the only row ("alone").
     With `includes` each record comes with others: `included` reads them.
     """
 
