@@ -35,14 +35,13 @@ WAITS: dict[str, Callable[[Local, Notes], Awaitable[Any]]] = {
 @pytest.mark.parametrize("name", WAITS)
 @pytest.mark.parametrize("is_running", [False, True])
 async def test_after_close_every_wait_ends(device: OPEN, name: str, is_running: bool) -> None:
-    """Whoever waits for changes when the store is closed, or begins to afterwards, is told."""
+    """A caller who waits for changes when the store is closed, or begins to afterwards, gets ClientClosed."""
     local = await device()
     notes = local.collection("notes")
     if is_running:
         local.sync.start()
     waiting = asyncio.create_task(_as_task(WAITS[name](local, notes)))
-    bells = (local.signal("notes"), local.outbox.signal, local.sync.signal)
-    await until(lambda: any(signal._waiters for signal in bells))
+    await until(lambda: local.store.signals._watchers)
     await local.outbox.counts()
     await local.close()
     with pytest.raises(ClientClosed):
@@ -55,12 +54,13 @@ async def _as_task(act: Awaitable[Any]) -> None:
     await act
 
 
-async def test_after_close_a_fate_is_not_waited_for(device: OPEN) -> None:
-    """Whoever waits for an outcome when the store is closed, or asks for it afterwards, is told; the write waits."""
+async def test_after_close_an_outcome_is_not_waited_for(device: OPEN) -> None:
+    """A caller who waits for an outcome when the store is closed, or asks for it afterwards, gets ClientClosed; the
+    write waits."""
     local = await device()
     written = await local.collection("notes").create({"text": "x"})
     waiting = [asyncio.create_task(_as_task(written.settled())) for _ in range(2)]
-    await until(lambda: local.outbox._waiting)
+    await until(lambda: local.store.signals._watchers)
     waiting[1].cancel()
     await local.close()
     with pytest.raises(ClientClosed):

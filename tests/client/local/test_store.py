@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from hinterland.client.errors import ClientClosed, Conflict
-from hinterland.client.local.connection import StoreChange, StoreConnection
+from hinterland.client.local.connection import StoreConnection
 from hinterland.client.local.errors import StoreBusy, StoreDamaged, StoreError, StoreFull, StoreTooNew
 from hinterland.client.local.local import Local
+from hinterland.client.local.signals import OUTBOX, records_of
 from hinterland.client.local.store import Store
 from hinterland.contract.errors import Refusal
 from tests.client.local.conftest import OPEN, until
@@ -125,38 +126,36 @@ async def test_what_another_process_wrote_is_noticed(path: Path) -> None:
     first, second = Store(path), Store(path)
     await first.open()
     await second.open()
-    heard: list[StoreChange] = []
-    first.listen(heard.append)
+    watcher = first.signals.add(OUTBOX)
     assert not await first.look()
     await first.write(lambda c: c.execute("INSERT INTO clock VALUES (1, 1)"))
     assert not await first.look()
     await second.write(lambda c: c.execute("UPDATE clock SET timestamp = 2"))
     assert await first.look()
-    assert [store_change.is_foreign for store_change in heard] == [True]
+    assert (watcher.notifications, watcher.taken()) == (1, None)
     assert not await first.look()
     await first.close()
     await second.close()
 
 
-async def test_a_cancelled_writer_changes_nothing_for_listeners(path: Path) -> None:
-    """Whoever gives up waiting for a write does not undo it: it is kept, and its news comes."""
+async def test_a_cancelled_writer_changes_nothing_for_watchers(path: Path) -> None:
+    """A caller who stops waiting for a write does not undo it: it is kept, and watchers are notified."""
     store = Store(path)
     await store.open()
-    heard: list[StoreChange] = []
-    stop = store.listen(heard.append)
+    watcher = store.signals.add(records_of("notes"))
 
     def act(connection: StoreConnection) -> None:
-        connection.store_change.collections.add("notes")
+        connection.store_change.keys.add(("notes", "", "a"))
 
     task = asyncio.create_task(store.write(act))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await until(lambda: heard)
-    stop()
+    await until(lambda: watcher.notifications)
+    store.signals.remove(watcher, (records_of("notes"),))
     await store.write(act)
-    assert [store_change.collections for store_change in heard] == [{"notes"}]
+    assert watcher.notifications == 1
     await store.close()
 
 

@@ -16,19 +16,19 @@ _SMALL = 200
 
 
 class StoreChange:
-    """What a transaction changed: the `collections` whose records look different, the `outcomes` that are now known,
-    and whether the outbox is another. `is_foreign`: another process has written, and anything may be different."""
+    """What a transaction changed: the `keys` of records that look different, the `collections` of which any record may,
+    the `outcomes` that are now known, and whether the outbox is another."""
 
-    __slots__ = ("collections", "is_foreign", "is_outbox_changed", "outcomes")
+    __slots__ = ("collections", "is_outbox_changed", "keys", "outcomes")
 
-    def __init__(self, is_foreign: bool = False) -> None:
-        self.is_foreign = is_foreign
+    def __init__(self) -> None:
+        self.keys: set[Key] = set()
         self.collections: set[str] = set()
         self.outcomes: list[Outcome] = []
         self.is_outbox_changed = False
 
     def __bool__(self) -> bool:
-        return bool(self.is_foreign or self.collections or self.outcomes or self.is_outbox_changed)
+        return bool(self.keys or self.collections or self.outcomes or self.is_outbox_changed)
 
 
 class StoreConnection(sqlite3.Connection):

@@ -27,6 +27,11 @@ class Findings(Protocol):
 
     order: LocalOrder
 
+    @property
+    def plan(self) -> LocalPlan | None:
+        """How SQL finds them; None: by reading."""
+        ...
+
     def some(self, limit: int | None, *, skip: int = 0) -> list[str]:
         """At most `limit` of them after the first `skip`."""
         ...
@@ -89,6 +94,8 @@ def found_by_reading(connection: StoreConnection, place: LocalSource, question: 
 
 
 class _Read:
+    plan: LocalPlan | None = None
+
     def __init__(self, question: Question, fields: Fields, order: LocalOrder, found: list[Document]) -> None:
         self._question = question
         self._fields = fields
@@ -132,7 +139,7 @@ def found_by_sql(connection: StoreConnection, place: LocalSource, question: Ques
 class _Selected:
     def __init__(self, connection: StoreConnection, place: LocalSource, plan: LocalPlan, index: str) -> None:
         self._connection = connection
-        self._plan = plan
+        self.plan = plan
         self.order = plan.order
         source = f"FROM records AS r {f'INDEXED BY {index}' if index else ''}"
         self._where = f"{source} WHERE {' AND '.join([place.sql, *(each.text for each in plan.conditions)])}"
@@ -141,7 +148,7 @@ class _Selected:
         self._order = f"ORDER BY {', '.join(columns)}"
 
     def some(self, limit: int | None, *, skip: int = 0) -> list[str]:
-        if self._plan.tests:
+        if self.plan.tests:
             return [*islice(self._tested("", []), skip, _end(skip, limit))]
         return [*self._rows("", [], -1 if limit is None else limit, skip)]
 
@@ -152,17 +159,17 @@ class _Selected:
             if left == 0:
                 break
             tested = islice(self._tested(condition, values), left)
-            found += tested if self._plan.tests else self._rows(condition, values, left)
+            found += tested if self.plan.tests else self._rows(condition, values, left)
         return found
 
     def count(self) -> int:
-        if self._plan.tests:
+        if self.plan.tests:
             return sum(1 for _ in self._tested("", []))
         row = self._connection.execute(f"SELECT count(*) {self._where}", self._values).fetchone()
         return int(row[0])
 
     def would_find(self, document: Document) -> bool:
-        return self._plan.finds(document)
+        return self.plan.finds(document)
 
     def _rows(self, condition: str, values: list[Any], limit: int = -1, skip: int = 0) -> Iterator[str]:
         rows = self._connection.execute(
@@ -179,7 +186,7 @@ class _Selected:
         """The rows that also pass the tests, as far as they are asked for."""
         for row in self._rows(condition, values):
             document = records.decoded(row)
-            if all(test(document) for test in self._plan.tests):
+            if all(test(document) for test in self.plan.tests):
                 yield row
 
     def _ranges(self, place: Sequence[tuple[int, Any]]) -> Iterator[tuple[str, list[Any]]]:
@@ -187,10 +194,10 @@ class _Selected:
         place's values but for their last column, then those that have its values but for the last two …"""
         held = [None if ranked == 0 else _within(value) for ranked, value in place]
         for end in range(len(held) - 1, -1, -1):
-            before = [*zip(self._plan.sort[:end], held, strict=False)]
+            before = [*zip(self.plan.sort[:end], held, strict=False)]
             equal = [f"{key.column.sql} {'IS NULL' if value is None else '= ?'}" for key, value in before]
             given = [value for value in held[:end] if value is not None]
-            key, value = self._plan.sort[end], held[end]
+            key, value = self.plan.sort[end], held[end]
             column, nothing = key.column.sql, list[Any]()
             steps = [(f"{column} {'<' if key.is_down else '>'} ?", [value])] if value is not None else []
             if value is None and not key.is_down:

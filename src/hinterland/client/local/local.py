@@ -10,7 +10,7 @@ from typing import Any, TypeVar, overload
 from hinterland.client.answers import refused_here
 from hinterland.client.errors import HinterlandError
 from hinterland.client.local.accounts import AccountFollower
-from hinterland.client.local.connection import Scope, StoreChange, StoreConnection
+from hinterland.client.local.connection import Scope, StoreConnection
 from hinterland.client.local.identity import identified
 from hinterland.client.local.mutations import last_timestamp, timestamp
 from hinterland.client.local.outbox import Handle, Outbox
@@ -18,7 +18,7 @@ from hinterland.client.local.queries import Queries
 from hinterland.client.local.remote import Remote
 from hinterland.client.local.repository import LocalRepository
 from hinterland.client.local.salvage import Salvaged
-from hinterland.client.local.status import Signal, Status
+from hinterland.client.local.status import Status
 from hinterland.client.local.store import Store
 from hinterland.client.local.sync import Sync
 from hinterland.client.loop_guard import LoopGuard
@@ -59,13 +59,11 @@ class Local:
         self._server = server
         self._shapes = {collection.name: CompiledCollection(collection) for collection in collections}
         self._ids: dict[str, Ids] = {}  # of the collections that are kept in step, as the app says
-        self._bells: dict[str, Signal] = {}
-        self.queries = Queries()
+        self.queries = Queries(self.store.signals)
         self.scope = Scope(0, "", self._shapes)
         self.sync = Sync(self.store, remote, clock, random, self._where, lambda: self.subscription)
         self.outbox = Outbox(self.store, clock, self._where, self.sync.work, self.next_id)
         self._maker = IdMaker()
-        self.store.listen(self._hear)
         self.follower = AccountFollower(self.switch)
 
     async def open(self) -> None:
@@ -80,9 +78,7 @@ class Local:
         for changes is told: ClientClosed."""
         await self.sync.stop()
         await self.store.close()
-        self.outbox.close()
-        self.sync.signal.notify()
-        self._ring_all()
+        self.store.signals.notify_all()
 
     @property
     def salvaged(self) -> Salvaged | None:
@@ -99,7 +95,7 @@ class Local:
         if account != self.scope.account:
             async with self.sync.held():
                 self.scope = await self._scope_of(account)
-                self._ring_all()
+                self.store.signals.notify_all()
         self.sync.nudge()
 
     async def _scope_of(self, account: RecordId) -> Scope:
@@ -178,25 +174,6 @@ class Local:
     def status(self) -> Status:
         """How synchronisation is doing."""
         return self.sync.status
-
-    @property
-    def status_signal(self) -> Signal:
-        """Rings when the status is another."""
-        return self.sync.signal
-
-    def signal(self, collection: str) -> Signal:
-        """Rings when records of the collection look different."""
-        return self._bells.setdefault(collection, Signal())
-
-    def _hear(self, store_change: StoreChange) -> None:
-        if store_change.is_foreign:
-            self._ring_all()
-        for collection in store_change.collections:
-            self.signal(collection).notify()
-
-    def _ring_all(self) -> None:
-        for signal in (*self._bells.values(), self.outbox.signal):
-            signal.notify()
 
 
 def _last_account(connection: StoreConnection, server: str) -> RecordId:

@@ -44,6 +44,21 @@ class Term(NamedTuple):
     rank: Rank
 
 
+class _Falling:
+    """A rank of which the highest comes first."""
+
+    __slots__ = ("rank",)
+
+    def __init__(self, rank: tuple[int, Any]) -> None:
+        self.rank = rank
+
+    def __lt__(self, other: _Falling) -> bool:
+        return other.rank < self.rank
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Falling) and other.rank == self.rank
+
+
 class LocalOrder:
     """An order of records by `terms`, the last of which tells all apart."""
 
@@ -56,6 +71,15 @@ class LocalOrder:
         for name, is_down, ranked in reversed(self.terms):
             found.sort(key=lambda document: ranked(document.get(name)), reverse=is_down)
         return found
+
+    def key(self, document: Document) -> tuple[Any, ...]:
+        """What tells the place of a document from those of others: of two, the lesser comes first."""
+        return tuple(
+            [
+                _Falling(ranked(document.get(name))) if is_down else ranked(document.get(name))
+                for name, is_down, ranked in self.terms
+            ]
+        )
 
     def cursor(self, question: str, document: Document) -> str:
         """The cursor of the place after `document` in the answer to `question`."""

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from functools import partial
-from itertools import chain
 from typing import Any, TypeVar
 
-from hinterland.client.errors import ClientClosed, NotFound, Unauthorized
+from hinterland.client.errors import Unauthorized
 from hinterland.client.local import mutations
-from hinterland.client.local.connection import Scope, StoreChange, StoreConnection
+from hinterland.client.local.connection import Scope, StoreConnection
 from hinterland.client.local.errors import StoreError
 from hinterland.client.local.outcomes import Counts, OutboxEntry, Outcome
-from hinterland.client.local.status import Signal
+from hinterland.client.local.signals import OUTBOX, outcome_of
 from hinterland.client.local.store import Store
 from hinterland.contract.changes import Write
 from hinterland.contract.identity import IdMaker, RecordId
@@ -64,10 +61,6 @@ class Outbox:
         self._where = where
         self._on_change = on_change
         self._next_id = next_id
-        self._waiting: defaultdict[str, set[asyncio.Future[Outcome]]] = defaultdict(set)  # by mutation, one a caller
-        self._looking: set[asyncio.Task[None]] = set()
-        self.signal = Signal()
-        store.listen(self._hear)
 
     async def list(self) -> list[OutboxEntry]:
         """All that is in the outbox, in the order in which it was written."""
@@ -75,15 +68,15 @@ class Outbox:
 
     async def watch(self) -> AsyncGenerator[Sequence[OutboxEntry], None]:
         """The outbox now and after each change."""
-        with self.signal.listening() as notified:
+        with self._store.signals.watching(OUTBOX) as watcher:
             last = None
             while True:
-                notified.clear()
+                seen = watcher.notifications
                 entries = await self._store.reread(partial(mutations.entries, scope=self._where()))
                 if entries != last:
                     last = entries
                     yield entries
-                await notified.wait()
+                await watcher.beyond(seen)
 
     async def counts(self) -> Counts:
         """How many wait for their outcome, and how many are held."""
@@ -146,54 +139,14 @@ class Outbox:
         """The outcome of a write as soon as it is known. Raises NotFound where nothing is known of the write, and
         ClientClosed when the store is closed before."""
         self._store.guard.check()
-        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._waiting[mutation].add(
-            future
-        )  # before the outcome is read, so that one that comes meanwhile is not missed
-        try:
-            self._settle(await self.outcome(mutation))
-            return await future
-        finally:
-            self._forget(mutation, future)
-
-    def _forget(self, mutation: str, future: asyncio.Future[Outcome]) -> None:
-        if waiting := self._waiting.get(mutation):
-            waiting.discard(future)
-            if not waiting:
-                del self._waiting[mutation]
-
-    def close(self) -> None:
-        """Tell those who wait for an outcome that the store is closed."""
-        for future in chain.from_iterable(self._waiting.values()):
-            future.set_exception(ClientClosed())
-            future.exception()  # seen, also where its caller meets another error first
-        self._waiting.clear()
-        for task in self._looking:
-            task.cancel()
-
-    def _hear(self, store_change: StoreChange) -> None:
-        for outcome in store_change.outcomes:
-            self._settle(outcome)
-        if store_change.is_foreign and self._waiting:
-            task = asyncio.ensure_future(self._look())
-            self._looking.add(task)
-            task.add_done_callback(self._looking.discard)
-        if store_change.is_outbox_changed or store_change.is_foreign:
-            self.signal.notify()
-
-    async def _look(self) -> None:
-        """Another process may have settled what is waited for here."""
-        for mutation in tuple(self._waiting):
-            try:
-                self._settle(await self.outcome(mutation))
-            except NotFound:  # its own caller meets the same
-                continue
-            except StoreError as error:
-                _log.warning("cannot read the outcomes that another process may have written: %s", error)
-                return
-
-    def _settle(self, outcome: Outcome | None) -> None:
-        if outcome is not None:
-            for future in self._waiting.pop(outcome.mutation, ()):
-                if not future.done():  # a cancelled one is
-                    future.set_result(outcome)
+        with self._store.signals.watching(outcome_of(mutation)) as watcher:
+            while True:
+                seen = watcher.notifications
+                try:
+                    if (outcome := await self.outcome(mutation)) is not None:
+                        return outcome
+                except StoreError as error:
+                    if seen == 0:
+                        raise
+                    _log.warning("cannot read the outcomes that another process may have written: %s", error)
+                await watcher.beyond(seen)

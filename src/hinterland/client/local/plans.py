@@ -13,14 +13,14 @@ from hinterland.client.local.columns import EMPTY, ID, MOST, Form, WrittenColumn
 from hinterland.client.local.connection import Scope, StoreConnection
 from hinterland.client.local.equality import NEVER, ColumnCondition, Exactly, is_bindable
 from hinterland.client.local.fields import Declared, Fields
-from hinterland.client.local.filters import Test, predicate_of
+from hinterland.client.local.filters import Test, annotated, predicate_of
 from hinterland.client.local.guesses import GuessedByColumns, Unplanned
 from hinterland.client.local.indexing import IndexWanted, columns_of, quoted
 from hinterland.client.local.order import LocalOrder, Term, folded, whole
 from hinterland.client.local.question import Question, equality_of, occurs, order_of
 from hinterland.client.local.records import decoded
 from hinterland.contract.errors import Refusal
-from hinterland.contract.records import Document
+from hinterland.contract.records import META, Document
 from hinterland.kit.cel import operations
 from hinterland.kit.cel.dialects import SQLITE, Dialect
 from hinterland.kit.cel.errors import CelError
@@ -88,7 +88,8 @@ class LocalPlan(NamedTuple):
     """How SQL answers a question: `conditions` that every row meets, `tests` for what SQL can't tell, and `sort`.
 
     `every` are the tests that tell of any document whether it answers the question; `order` is the order of documents.
-    `serving` are the columns of the index that serves it.
+    `is_fixed`: its tests stay what they are, whatever the records come to hold. `serving` are the columns of the index
+    that serves it.
     """
 
     conditions: list[ColumnCondition]
@@ -96,6 +97,7 @@ class LocalPlan(NamedTuple):
     every: list[Test]
     sort: list[SortColumn]
     order: LocalOrder
+    is_fixed: bool
     serving: list[str]
 
     def finds(self, document: Document) -> bool:
@@ -103,25 +105,25 @@ class LocalPlan(NamedTuple):
         return all(test(document) for test in self.every)
 
 
-def plan_of(connection: StoreConnection, place: LocalSource, question: Question) -> LocalPlan:
+def plan_of(connection: StoreConnection, source: LocalSource, question: Question) -> LocalPlan:
     """The plan of a question whose ids are known. Raises `invalid_query`, IndexWanted, and Unplanned where SQL can't
     answer it."""
     try:
-        return _Planner(connection, place).plan(question)
+        return _Planner(connection, source).plan(question)
     except Refusal:
-        if place.collection in place.scope.shapes:
+        if source.collection in source.scope.shapes:
             raise
         raise Unplanned from None  # all records tell what is wrong first
 
 
 class _Planner:
-    def __init__(self, connection: StoreConnection, place: LocalSource) -> None:
+    def __init__(self, connection: StoreConnection, source: LocalSource) -> None:
         self._connection = connection
-        self._place = place
-        self._written = columns_of(connection, place.collection)
+        self._source = source
+        self._written = columns_of(connection, source.collection)
         self._missing: list[tuple[str, Form]] = []
-        shape = place.scope.shapes.get(place.collection)
-        self._fields: Fields = GuessedByColumns(place.kind, self) if shape is None else Declared(shape.collection)
+        shape = source.scope.shapes.get(source.collection)
+        self._fields: Fields = GuessedByColumns(source.kind, self) if shape is None else Declared(shape.collection)
         self._conditions: list[tuple[ColumnCondition, list[WrittenColumn]]] = []
         self._tests: list[Test] = []
         self._every: list[Test] = []
@@ -141,7 +143,17 @@ class _Planner:
             self._add_search(question)
         self._check_columns()
         conditions = [condition for condition, _ in self._conditions]
-        return LocalPlan(conditions, self._tests, self._every, sort, order, self._serving(sort))
+        return LocalPlan(
+            conditions, self._tests, self._every, sort, order, self._is_fixed(question), self._serving(sort)
+        )
+
+    def _is_fixed(self, question: Question) -> bool:
+        """Whether the declaration or the app's type tells all that is asked, and the records nothing."""
+        if isinstance(self._fields, Declared):
+            return True
+        sort = [name.removeprefix("-") for name in question.sort]
+        known = {*META, *(annotated(self._source.kind) or ())}
+        return not question.filter and known.issuperset((*sort, *question.equals, *question.fields))
 
     # ------------------------------------------------------------------ columns
 
@@ -157,9 +169,9 @@ class _Planner:
         if not self._missing:
             return
         new = [key for key in self._missing if self._written.find(*key) is None]
-        if not self._place.may_index or len(self._written.all()) + len(new) > MOST:
+        if not self._source.may_index or len(self._written.all()) + len(new) > MOST:
             raise Unplanned
-        raise IndexWanted(self._place.collection, self._missing)
+        raise IndexWanted(self._source.collection, self._missing)
 
     def columns(self, names: Sequence[str]) -> list[WrittenColumn]:
         """The plain columns of these fields."""
@@ -181,7 +193,8 @@ class _Planner:
 
     def _select(self, what: str, condition: str, limit: int) -> list[tuple[Any, ...]]:
         return self._connection.execute(
-            f"SELECT {what} FROM records AS r WHERE {self._place.sql} AND {condition} LIMIT {limit}", self._place.values
+            f"SELECT {what} FROM records AS r WHERE {self._source.sql} AND {condition} LIMIT {limit}",
+            self._source.values,
         ).fetchall()
 
     def _sorted_by(self, term: Term) -> WrittenColumn:

@@ -158,7 +158,7 @@ def _take(
             _forget(connection, scope, key)
         else:
             set_base(connection, scope, key, base, change.revision, generation)
-        connection.store_change.collections.add(change.collection)
+        connection.store_change.keys.add(key)
         if is_touched:
             stale.append(key)
     return stale

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Any, Generic, TypeVar
-from weakref import WeakValueDictionary
+from weakref import WeakValueDictionary, finalize
 
 import msgspec
 
 from hinterland.client.errors import HinterlandError, InvalidResponse
+from hinterland.client.local.connection import Key
 from hinterland.client.local.outcomes import OutboxEntry
+from hinterland.client.local.signals import Signals, Topic, Watcher
 
 T = TypeVar("T")
+Keys = set[Key] | None
 
 
 class Rows(list[T]):
@@ -49,29 +52,32 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class Shared(Generic[T]):
-    """An answer that everybody who asks the same shares: `ask` runs once for each `version`, a number that grows with
-    every change of what it asks about."""
+    """An answer that everybody who asks the same shares. `ask` runs once after any number of notifications of the
+    `watcher`, and gets the keys of the records that have changed since it last ran; None: maybe any."""
 
-    def __init__(self, ask: Callable[[], Awaitable[T]], version: Callable[[], int]) -> None:
+    def __init__(self, ask: Callable[[Keys], Awaitable[T]], watcher: Watcher) -> None:
         self._ask = ask
-        self._version = version
+        self._watcher = watcher
         self._known = -1
         self._answer: T | None = None
         self._run: asyncio.Task[None] | None = None
 
     async def now(self) -> T:
         """The answer, not older than this call; the same object as before where it is equal."""
-        wanted = self._version()
+        wanted = self._watcher.notifications
         while self._answer is None or self._known < wanted:
             if self._run is None:
-                self._run = asyncio.ensure_future(self._renew(self._version()))
+                self._run = asyncio.ensure_future(self._renew(self._watcher.notifications))
                 self._run.add_done_callback(_seen)
             await asyncio.shield(self._run)  # others wait for it too
         return self._answer
 
     async def _renew(self, version: int) -> None:
         try:
-            answer = await self._ask()
+            answer = await self._ask(self._watcher.taken())
+        except BaseException:
+            self._watcher.distrust()
+            raise
         finally:
             self._run = None
         self._known = version
@@ -88,12 +94,15 @@ def _seen(run: asyncio.Task[None]) -> None:
 class Queries:
     """The answers that are shared at the moment, as long as somebody holds them."""
 
-    def __init__(self) -> None:
+    def __init__(self, signals: Signals) -> None:
+        self._signals = signals
         self._shared: WeakValueDictionary[Hashable, Shared[Any]] = WeakValueDictionary()
 
-    def shared(self, key: Hashable, ask: Callable[[], Awaitable[T]], version: Callable[[], int]) -> Shared[T]:
-        """The answer to what `key` says, made from the others where nobody holds one."""
+    def shared(self, key: Hashable, ask: Callable[[Keys], Awaitable[T]], *topics: Topic) -> Shared[T]:
+        """The answer to what `key` says, which the topics may change, made from the others where nobody holds one."""
         found = self._shared.get(key)
         if found is None:
-            found = self._shared[key] = Shared(ask, version)
+            watcher = self._signals.add(*topics)
+            found = self._shared[key] = Shared(ask, watcher)
+            finalize(found, self._signals.remove, watcher, topics)
         return found

@@ -31,8 +31,14 @@ def writes_in(column: str) -> list[Write]:
 
 def seen(connection: StoreConnection, scope: Scope, key: Key) -> Document | None:
     """The record as the app sees it; None: it is not there."""
+    found = text_seen(connection, scope, key)
+    return _decode(found) if found else None
+
+
+def text_seen(connection: StoreConnection, scope: Scope, key: Key) -> str:
+    """The JSON of the record as the app sees it; "": it is not there."""
     row = connection.execute(f"SELECT coalesce(view, base) FROM records WHERE {_KEY}", (scope.space, *key)).fetchone()
-    return _decode(row[0]) if row is not None and row[0] else None
+    return row[0] or "" if row is not None else ""
 
 
 def decoded(column: str) -> Document:
@@ -62,7 +68,7 @@ def refresh(connection: StoreConnection, scope: Scope, keys: Iterable[Key]) -> N
     """Make the views of these records anew from their bases and the writes that lie on them."""
     for key in dict.fromkeys(keys):
         _refresh(connection, scope, key)
-        connection.store_change.collections.add(key[0])
+        connection.store_change.keys.add(key)
 
 
 def _refresh(connection: StoreConnection, scope: Scope, key: Key) -> None:
@@ -122,7 +128,7 @@ def lay(connection: StoreConnection, scope: Scope, number: int, views: Mapping[K
     _touch(connection, scope, number, views)
     for key, document in views.items():
         _keep(connection, scope, key, {"view": _shown(document)}, document)
-    connection.store_change.collections.update(key[0] for key in views)
+    connection.store_change.keys.update(views)
 
 
 def touch(connection: StoreConnection, scope: Scope, number: int, writes: Iterable[Write]) -> list[Key]:

@@ -11,20 +11,19 @@ import msgspec
 
 from hinterland.client.answers import refused_here
 from hinterland.client.errors import ClientClosed, HinterlandError, WrongLoop
-from hinterland.client.local import mutations, pulls, records, stand_ins
-from hinterland.client.local.asking import Asker
+from hinterland.client.local import pulls, records, stand_ins
+from hinterland.client.local.asking import Asker, array
 from hinterland.client.local.connection import Scope, StoreConnection
 from hinterland.client.local.finding import Findings, find
 from hinterland.client.local.identity import identified, stored
 from hinterland.client.local.outbox import Handle, Outbox
-from hinterland.client.local.outcomes import OutboxEntry
-from hinterland.client.local.overlay import after
-from hinterland.client.local.plans import LocalSource
 from hinterland.client.local.queries import Found, Queries, QueryState, Rows, Shared
 from hinterland.client.local.question import Question
-from hinterland.client.local.status import Signal, Status, either
+from hinterland.client.local.signals import STATUS, records_of
+from hinterland.client.local.status import Status
 from hinterland.client.local.store import Store
 from hinterland.client.local.typed import fitting, kept, kept_each
+from hinterland.client.local.windows import LiveWindow
 from hinterland.client.repository import Body, Iteration, Page, asked
 from hinterland.contract import query as queries
 from hinterland.contract.changes import Write
@@ -64,15 +63,6 @@ class LocalParts(Protocol):
     @property
     def status(self) -> Status:
         """How synchronisation is doing."""
-        ...
-
-    @property
-    def status_signal(self) -> Signal:
-        """Rings when the status is another."""
-        ...
-
-    def signal(self, collection: str) -> Signal:
-        """Rings when records of the collection look different."""
         ...
 
     @property
@@ -140,8 +130,8 @@ class LocalRepository(Generic[T]):
         """A page of the records that the question finds, as from the server; without `sort` the newest come first."""
         query = _checked(page=page, limit=limit, cursor=cursor, filter=filter, sort=sort, total=total, equals=equals)
         question = Question(filter=query.filter, sort=query.sort, equals=query.equals)
-        found = await self._asker.ask(question, lambda _, __, found: self._page(question, query, found))
-        rows = self._rows(_array(found.items))
+        found = await self._asker.ask(question, lambda found: self._page(question, query, found))
+        rows = self._rows(array(found.items))
         return Page(rows, found.next, found.total, [*rows.mismatches])
 
     def _page(self, question: Question, query: Query, found: Findings) -> Page[str]:
@@ -172,7 +162,7 @@ class LocalRepository(Generic[T]):
         return await self._all(Question(search=text, fields=tuple(fields)), limit)
 
     async def _all(self, question: Question, limit: int | None = None) -> Rows[T]:
-        return self._rows(_array(await self._asker.ask(question, lambda _, __, found: found.some(limit))))
+        return self._rows(array(await self._asker.ask(question, lambda found: found.some(limit))))
 
     async def watch(
         self,
@@ -187,14 +177,14 @@ class LocalRepository(Generic[T]):
         """The records that the question finds: as they are now, and again after each change that alters the answer."""
         live = self._live(_question(filter, sort, equals, search, fields), limit)
         last = None
-        with self._parts.signal(self.collection).listening() as notified:
+        with self._parts.store.signals.watching(records_of(self.collection)) as watcher:
             while True:
-                notified.clear()
+                seen = watcher.notifications
                 found = (await live.now()).records
                 if found != last:
                     last = found
                     yield self._rows(found)
-                await notified.wait()
+                await watcher.beyond(seen)
 
     async def states(
         self,
@@ -210,18 +200,14 @@ class LocalRepository(Generic[T]):
         live = self._live(_question(filter, sort, equals, search, fields), limit)
         found: Found | None = None
         last: QueryState[T] | None = None
-        with (
-            self._parts.signal(self.collection).listening() as notified,
-            self._parts.status_signal.listening() as changed,
-        ):
+        with self._parts.store.signals.watching(records_of(self.collection), STATUS) as watcher:
             while True:
-                notified.clear()
-                changed.clear()
+                seen = watcher.notifications
                 before, (found, state) = found, await self._state(live)
                 if (found, state) != (before, last):
                     last = state
                     yield state if found is None else self._filled(found, state)
-                await either(notified, changed)
+                await watcher.beyond(seen)
 
     async def _state(self, live: Shared[Found]) -> tuple[Found | None, QueryState[T]]:
         """What is found, and the state without its records."""
@@ -249,34 +235,21 @@ class LocalRepository(Generic[T]):
     def _live(self, question: Question, limit: int | None) -> Shared[Found]:
         """The answer that all who watch the question here share. Raises WrongLoop."""
         self._parts.store.guard.check()
-        signal = self._parts.signal(self.collection)
-        key = self.collection, self.parent, self._kind, limit, repr(question)
-        return self._parts.queries.shared(key, lambda: self._find(question, limit), lambda: signal.notifications)
-
-    async def _find(self, question: Question, limit: int | None) -> Found:
-        def take(connection: StoreConnection, place: LocalSource, found: Findings) -> Found:
-            refused = mutations.refused_creations(connection, place.scope, self.collection, place.parent)
-            shown = [entry for entry in refused if self._would_find(found, place, entry)]
-            return Found(_array(found.some(limit)), shown)
-
-        return await self._asker.ask(question, take, is_again=True)
-
-    def _would_find(self, found: Findings, place: LocalSource, entry: OutboxEntry) -> bool:
-        """Whether the question would find a record that the refused entry creates; also where that can't be told."""
-        made = [write for write in entry.writes if mutations.creates(write, self.collection, place.parent)]
-        try:
-            return any(found.would_find(after(None, write, entry.timestamp) or {}) for write in made)
-        except Refusal:
-            return True
+        window = LiveWindow(limit)
+        return self._parts.queries.shared(
+            (self.collection, self.parent, self._kind, limit, repr(question)),
+            lambda keys: self._asker.ask_again(question, window, keys),
+            records_of(self.collection),
+        )
 
     def _position(self) -> Shared[pulls.Position]:
-        scope, subscription, signal = self._parts.scope, self._parts.subscription, self._parts.status_signal
+        scope, subscription = self._parts.scope, self._parts.subscription
         read = partial(pulls.position, scope=scope, subscription=subscription)
-        records_bell = self._parts.signal(self.collection)
         return self._parts.queries.shared(
             (scope.space, subscription, self.collection),
-            lambda: self._parts.store.reread(read),
-            lambda: signal.notifications + records_bell.notifications,
+            lambda _: self._parts.store.reread(read),
+            STATUS,
+            records_of(self.collection),
         )
 
     def _typed(self, document: Document) -> T:
@@ -303,7 +276,7 @@ class LocalRepository(Generic[T]):
         value = write.body.get(field) if field else None
         if value is None:
             return write
-        place = self._asker.place(connection, self._parts.scope)
+        place = self._asker.source(connection, self._parts.scope)
         clash = find(connection, place, Question(same={field: value})).some(1)
         return msgspec.structs.replace(write, act="replace", id=records.decoded(clash[0])["id"]) if clash else write
 
@@ -325,7 +298,7 @@ class LocalRepository(Generic[T]):
     async def _write(self, write: Write, replace_on: str = "") -> LocalWrite[T]:
         known = identified(write, self._ids, self._parts.next_id)
         if replace_on and (value := known.body.get(replace_on)) is not None:  # what finds it may have to be made first
-            await self._asker.ask(Question(same={replace_on: value}), lambda *_: None)
+            await self._asker.ask(Question(same={replace_on: value}), lambda found: None)
         handle, [record] = await self._parts.outbox.add(
             lambda connection: [self._replacing(connection, known, replace_on)],
             lambda made: fitting(made, self._kind),
@@ -356,10 +329,6 @@ def _question(
 def _mark(*asked: object) -> str:
     """What tells the cursors of one question from those of others."""
     return hashlib.blake2b(repr(asked).encode(), digest_size=6).hexdigest()
-
-
-def _array(texts: Sequence[str]) -> bytes:
-    return f"[{','.join(texts)}]".encode()
 
 
 def _body(body: Body) -> Document:

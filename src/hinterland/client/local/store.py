@@ -17,6 +17,7 @@ from hinterland.client.local.connection import StoreChange, StoreConnection
 from hinterland.client.local.errors import StoreDamaged, StoreFull, is_damage, translated
 from hinterland.client.local.salvage import Salvaged, put_back, read_remains, set_aside
 from hinterland.client.local.schema import MIGRATIONS
+from hinterland.client.local.signals import Signals
 from hinterland.client.loop_guard import LoopGuard
 from hinterland.contract.errors import Refusal
 from hinterland.kit import atomic_file
@@ -27,14 +28,13 @@ _log = logging.getLogger("hinterland.client")
 _RESERVE = 262_144  # bytes that are set aside for a full disk
 T = TypeVar("T")
 Act = Callable[[StoreConnection], T]
-Listener = Callable[[StoreChange], None]
 
 
 class Store:
     """One SQLite file. `read` and `write` run a function on its connection, one after another, in the order of calls.
 
-    Several processes may read and write one file; one of them at a time owns its synchronisation. `listen` is told the
-    news of this process's writes, in the loop, also of those whose caller was cancelled meanwhile.
+    Several processes may read and write one file; one of them at a time owns its synchronisation. `signals` notify of
+    what this process's writes change, in the loop, also of those whose caller was cancelled meanwhile.
     """
 
     def __init__(self, path: str | Path, guard: LoopGuard | None = None) -> None:
@@ -48,7 +48,7 @@ class Store:
         self.salvaged: Salvaged | None = None
         self._executor: ThreadPoolExecutor | None = None
         self._connection: StoreConnection | None = None
-        self._listeners: list[Listener] = []
+        self.signals = Signals()
         self._version = 0
         self._rereads = asyncio.Lock()
 
@@ -220,16 +220,7 @@ class Store:
 
     def _announce_written(self, future: asyncio.Future[tuple[T, StoreChange]]) -> None:
         if not future.cancelled() and future.exception() is None and (store_change := future.result()[1]):
-            self._announce(store_change)
-
-    def _announce(self, store_change: StoreChange) -> None:
-        for listener in tuple(self._listeners):
-            listener(store_change)
-
-    def listen(self, listener: Listener) -> Callable[[], None]:
-        """Call `listener` with the news of every write that had some; answers how to stop it."""
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+            self.signals.publish(store_change)
 
     # ------------------------------------------------------------ several processes
 
@@ -246,11 +237,11 @@ class Store:
             self._is_owner = False
 
     async def look(self) -> bool:
-        """Whether another process has written since the last look, or since `open`; listeners are told."""
+        """Whether another process has written since the last look, or since `open`; watchers are notified."""
         before, self._version = self._version, await self._run(lambda: _version(self._held()))
         is_changed = before != self._version
         if is_changed:
-            self._announce(StoreChange(is_foreign=True))
+            self.signals.notify_all()
         return is_changed
 
 

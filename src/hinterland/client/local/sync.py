@@ -30,7 +30,8 @@ from hinterland.client.local.connection import Scope
 from hinterland.client.local.errors import StoreBusy
 from hinterland.client.local.remote import Remote
 from hinterland.client.local.rounds import Rounds
-from hinterland.client.local.status import Mode, Signal, Status
+from hinterland.client.local.signals import STATUS
+from hinterland.client.local.status import Mode, Status
 from hinterland.client.local.store import Store
 from hinterland.kit.backoff import Random, full_jitter
 from hinterland.kit.batching import batched
@@ -79,7 +80,6 @@ class Sync:
         self._pull_at = 0.0  # when the next round pulls in any case, by the monotonic clock
         self._echo_by: float | None = None  # until when own writes that were pushed should have come back
         self.status = Status()
-        self.signal = Signal()
 
     # ------------------------------------------------------------ for the app
 
@@ -140,17 +140,17 @@ class Sync:
     async def watch(self) -> AsyncGenerator[Status, None]:
         """The status now and after each change. Raises ClientClosed when the store is closed."""
         self._store.guard.check()
-        with self.signal.listening() as notified:
+        with self._store.signals.watching(STATUS) as watcher:
             last = None
             while True:
-                notified.clear()
+                seen = watcher.notifications
                 if self._store.is_closed:
                     raise ClientClosed
                 if self.status != last:
                     last = self.status
                     yield last
                 else:
-                    await notified.wait()
+                    await watcher.beyond(seen)
 
     # ------------------------------------------------------------ for the other parts of the store
 
@@ -224,7 +224,7 @@ class Sync:
             await self._store.restock()
         if self._reported != {*self.unknown}:
             self._reported = {*self.unknown}
-            self.signal.notify()
+            self._store.signals.notify(STATUS)
         self._say("online" if self._tasks else "stopped", synced_at=synced_at)
 
     @property
@@ -256,7 +256,7 @@ class Sync:
         status = Status(state=state, error=error, synced_at=synced_at or self.status.synced_at)
         if status != self.status:
             self.status = status
-            self.signal.notify()
+            self._store.signals.notify(STATUS)
 
     async def _look_for_others(self) -> None:
         """Notice what other processes write: the store notifies its listeners, and an owner pushes it."""
