@@ -82,10 +82,10 @@ async def rows(accounts: Accounts, table: str) -> list[dict[str, Any]]:
         return await snapshot.rows(table, {})
 
 
-async def everything(accounts: Accounts) -> str:
-    """Every system row, record and log entry, as text."""
+async def everything(accounts: Accounts, without: str = "") -> str:
+    """Every system row, but those of the table `without`, every record and log entry, as text."""
     async with accounts.storage.snapshot() as snapshot:
-        system = [await snapshot.rows(table.name, {}) for table in SYSTEM_TABLES]
+        system = [await snapshot.rows(table.name, {}) for table in SYSTEM_TABLES if table.name != without]
         return repr((system, await snapshot.fetch("SELECT * FROM users"), await snapshot.log(0, 1_000)))
 
 

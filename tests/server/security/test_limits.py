@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from hinterland.contract.errors import Refusal
 from hinterland.kit.clock import ManualClock
-from hinterland.server.security import limits
-from hinterland.server.security.limits import LoginLimits, Quota, network_of
+from hinterland.server.security.limits import LoginLimits, TurnGiven, network_of
 from hinterland.server.settings import AuthSettings
 
 
@@ -156,48 +153,45 @@ async def test_sign_ups_are_limited_by_address(guessing: LoginLimits, clock: Man
     guessing.signup("10.0.0.1")
 
 
-def test_what_is_remembered_is_bounded(
-    settings: AuthSettings, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_remembered_is_bounded(guessing: LoginLimits) -> None:
     """Any number of accounts and addresses takes a bounded amount of memory, huge names included."""
-    quota = Quota(2, 1.0, remembered=100)
-    for n in range(1_000):
-        quota.take(f"key {n}", 0.0)
-    assert len(quota._full_at) == 100
-    monkeypatch.setattr(limits, "REMEMBERED", 10)
-    guessing = LoginLimits(settings, clock)
+    guessing._turns._remembered, guessing._own_turns._remembered = 10, 20
     for n in range(40):
         for _ in range(12):
             refused(guessing, f"{n}" + "x" * 100_000, f"{n}" + "y" * 100_000)
-    assert len(guessing._turns) == 10
-    assert all(len(pair) < 400 for pair in guessing._turns)
+    assert (len(guessing._turns), len(guessing._own_turns)) == (10, 20)
+    assert all(len(pair) < 400 for turns in (guessing._turns, guessing._own_turns) for pair in turns._moments)
+    assert told(guessing, 20) == []
 
 
-@given(
-    burst=st.integers(1, 5),
-    interval=st.sampled_from([0.5, 1.0, 7.0]),
-    pauses=st.lists(st.sampled_from([0.0, 0.1, 0.5, 1.0, 3.0, 20.0]), max_size=60),
-)
-def test_a_quota_holds_in_every_stretch_of_time(burst: int, interval: float, pauses: list[float]) -> None:
-    """In any stretch of time at most `burst` tries and one more for every interval are made."""
-    quota, now, made = Quota(burst, interval), 0.0, []
-    for pause in pauses:
-        now += pause
-        if quota.wait("key", now) == 0:
-            quota.take("key", now)
-            made.append(now)
-    for first, start in enumerate(made):
-        for last, end in enumerate(made[first:], first):
-            assert last - first + 1 <= burst + (end - start) / interval + 1e-6
+async def test_turns_are_told_up_to_a_bound(guessing: LoginLimits, clock: ManualClock) -> None:
+    """Other processes are told of so many turns; those beyond count at this one, and once the told ones are of no use,
+    others take their place."""
+    guessing._turns._remembered = 10
+    for n in range(10):
+        refused(guessing, ADA, f"10.0.1.{n}")
+    first = told(guessing, 30)
+    assert len(first) == 10
+    assert refused(guessing, ADA, "10.0.0.29") is not None
+    await clock.advance(300)
+    assert refused(guessing, ADA, "10.0.0.29") is None
+    await clock.advance(301)
+    while refused(guessing, ADA, "10.0.2.1") is None:
+        pass
+    assert len(told(guessing, 5)) == 5
 
 
-def test_giving_back_what_was_forgotten_does_nothing() -> None:
-    """A try whose key was forgotten meanwhile can be given back."""
-    quota = Quota(1, 1.0, remembered=1)
-    quota.take("a", 0.0)
-    quota.take("b", 0.0)
-    quota.give_back("a")
-    assert quota.wait("a", 0.0) == 0
+def told(guessing: LoginLimits, addresses: int) -> list[str]:
+    """The turns that other processes are told of after a guess from each of so many addresses."""
+    found = []
+    for n in range(addresses):
+        try:
+            guessing.attempt(ADA, f"10.0.0.{n}", is_known=False)
+        except TurnGiven as turn:
+            found += [tally.key for tally in turn.due if tally.moments is guessing._turns]
+        except Refusal:
+            pass
+    return found
 
 
 @pytest.mark.parametrize(

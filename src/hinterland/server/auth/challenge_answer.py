@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hinterland.contract.accounts import Session
+from hinterland.server.auth import guesses
 from hinterland.server.auth.challenges import pending
 from hinterland.server.auth.evidence import OTP, Evidence
 from hinterland.server.auth.factors import credentials_of, proof_of
@@ -23,9 +24,11 @@ async def answer_challenge(accounts: Accounts, body: object, address: str, user_
     async with accounts.storage.snapshot() as snapshot:
         credentials = await credentials_of(snapshot, account["id"])
         known = await known_address(accounts, snapshot, account, address)
+        await guesses.learn(accounts, snapshot, accounts.limits.code_tallies(account["id"], address))
     guess = accounts.limits.code(account["id"], address, is_known=known is not None)
     proof = proof_of(accounts, credentials, fields["code"])
     if not proof:
+        await guesses.failed(accounts, guess)
         raise wrong_code()
     accounts.limits.undo(guess)
     return await enter(accounts, Evidence(account, (*amr, OTP), (*used, *proof)), address, user_agent)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.identity import Principal
+from hinterland.server.auth import guesses
 from hinterland.server.auth.evidence import Evidence, by_password, password_of
 from hinterland.server.auth.parts import Accounts
 
@@ -16,16 +17,18 @@ async def confirmed(accounts: Accounts, principal: Principal, password: str) -> 
     """
     if not principal.session:
         raise Refusal("unauthorized")
-    guess = accounts.limits.confirm(principal.session)
     async with accounts.storage.snapshot() as snapshot:
         account = await snapshot.row("_accounts", {"id": str(principal.id)})
         kept = await password_of(snapshot, account)
+        await guesses.learn(accounts, snapshot, accounts.limits.session_tallies(principal.session))
+    guess = accounts.limits.confirm(principal.session)
     try:
         is_right = await accounts.passwords.verify(kept["secret"] if kept else None, password)
     except Refusal:  # too busy to check it
         accounts.limits.undo(guess)
         raise
     if account is None or kept is None or not is_right:
+        await guesses.failed(accounts, guess)
         raise wrong_password()
     accounts.limits.undo(guess)
     return by_password(account, kept)

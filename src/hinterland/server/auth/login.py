@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hinterland.contract.accounts import Session
 from hinterland.contract.errors import Refusal
+from hinterland.server.auth import guesses
 from hinterland.server.auth.evidence import PASSWORD, Evidence, by_password, credential_key, password_of
 from hinterland.server.auth.forms import credentials
 from hinterland.server.auth.grants import enter, wrong_credentials
@@ -31,18 +32,22 @@ async def authenticate(accounts: Accounts, body: object, address: str, *, is_adm
         account = await account_by_email(snapshot, email)
         password = await password_of(snapshot, account)
         known = await known_address(accounts, snapshot, account, address)
-    guess = accounts.limits.attempt(email, address, is_known=known is not None)
+        await guesses.learn(accounts, snapshot, accounts.limits.tallies(email, address))
+    guess = await guesses.attempt(accounts, email, address, is_known=known is not None)
     try:
         is_right = await accounts.passwords.verify(password["secret"] if password else None, given)
     except Refusal:  # too busy to check it
         accounts.limits.undo(guess)
         raise
-    if account is None or password is None or not is_right:
-        raise wrong_credentials()
-    if account["is_disabled"] or account["is_admin"] is not is_admin:
+    if account is None or password is None or not is_right or not _may_enter(account, is_admin=is_admin):
+        await guesses.failed(accounts, guess)
         raise wrong_credentials()
     accounts.limits.undo(guess)
     return by_password(account, password, *await _rehash(accounts, password, given))
+
+
+def _may_enter(account: Row, *, is_admin: bool) -> bool:
+    return not account["is_disabled"] and account["is_admin"] is is_admin
 
 
 async def _rehash(accounts: Accounts, password: Row, given: str) -> list[RowAct]:

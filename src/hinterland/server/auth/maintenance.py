@@ -14,6 +14,7 @@ _SESSIONS = "SELECT id FROM _sessions WHERE expires <= ? OR ended <= ? LIMIT ?"
 # A used token is kept for as long as its successor lives, so that a lost answer can be repeated and reuse is noticed.
 _TOKENS = "SELECT hash FROM _refresh_tokens WHERE coalesce(used, issued) <= ? LIMIT ?"
 _CHALLENGES = "SELECT hash FROM _challenges WHERE expires <= ? LIMIT ?"
+_LIMITS = "SELECT key FROM _limits WHERE until <= ? LIMIT ?"
 _ADDRESSES = "SELECT account, address FROM _known_addresses WHERE at <= ? LIMIT ?"
 
 
@@ -26,6 +27,8 @@ async def maintain(accounts: Accounts) -> None:
                                for table, column in (("_refresh_tokens", "session"), ("_sessions", "id"))])  # fmt: skip
     while rows := await _fetch(accounts, _CHALLENGES, (now, _BATCH)):
         await _drop(accounts, [Drop("_challenges", {"hash": row[0]}) for row in rows])
+    while rows := await _fetch(accounts, _LIMITS, (now, _BATCH)):
+        await _drop(accounts, [Drop("_limits", {"key": row[0]}, {"until": now}) for row in rows])
     while rows := await _fetch(accounts, _ADDRESSES, (now - KEPT_SECONDS, _BATCH)):
         await _drop(accounts, [Drop("_known_addresses", {"account": row[0], "address": row[1]}) for row in rows])
     oldest = now - accounts.settings.session_seconds

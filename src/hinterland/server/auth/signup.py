@@ -12,6 +12,7 @@ from hinterland.contract.accounts import Session
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.records import META
+from hinterland.server.auth import guesses
 from hinterland.server.auth.evidence import PWD
 from hinterland.server.auth.forms import comparable, email_problems, form, require
 from hinterland.server.auth.identities import account_by_email, email_of
@@ -36,7 +37,7 @@ async def sign_up(
 
     Raises `validation` with all errors by field, `conflict` for a taken e-mail, `password_policy`, `rate_limited`.
     """
-    accounts.limits.signup(address)
+    await guesses.count_signup(accounts, address)
     given = form(body)
     fields = _checked(accounts, given)
     email = comparable(given["email"])

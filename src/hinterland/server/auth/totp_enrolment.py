@@ -5,6 +5,7 @@ from __future__ import annotations
 from hinterland.contract.accounts import RecoveryCodes, TotpSetup
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal
+from hinterland.server.auth import guesses
 from hinterland.server.auth.challenges import forgotten
 from hinterland.server.auth.confirmation import changed_meanwhile, confirmed
 from hinterland.server.auth.evidence import MFA, OTP, PWD, RECOVERY, TOTP, credential_key, new_credential
@@ -50,11 +51,13 @@ async def confirm(accounts: Accounts, principal: Principal, body: object) -> Rec
     id, now = str(principal.id), accounts.clock.now()
     async with accounts.storage.snapshot() as snapshot:
         row = await snapshot.row("_credentials", credential_key(id, TOTP))
+        await guesses.learn(accounts, snapshot, accounts.limits.session_tallies(principal.session))
     if row is None or row["confirmed"] is not None:
         raise Refusal("conflict", "no authenticator app waits to be confirmed; enrol one first")
     guess = accounts.limits.confirm(principal.session)
     acts = step_acts(accounts, row, fields["code"], confirmed=now)
     if not acts:
+        await guesses.failed(accounts, guess)
         raise wrong_code()
     accounts.limits.undo(guess)
     codes = [totp.new_recovery_code() for _ in range(totp.RECOVERY_CODES)]
@@ -88,6 +91,7 @@ async def disable(accounts: Accounts, principal: Principal, body: object) -> Non
     guess = accounts.limits.confirm(principal.session)
     proof = proof_of(accounts, credentials, fields["code"])
     if not proof:
+        await guesses.failed(accounts, guess)
         raise wrong_code()
     accounts.limits.undo(guess)
     gone = [Drop("_credentials", {"account": id, "kind": kind}) for kind in (TOTP, RECOVERY)]

@@ -1,122 +1,122 @@
-"""How often somebody may guess: quotas by account and by address, kept in this process's memory.
-
-A quota is the generic cell rate algorithm: one number for each key, the moment when all of its tries are back.
-"""
+"""Who may guess, and when: quotas by account and by address."""
 
 from __future__ import annotations
 
 import ipaddress
 import math
-from collections import OrderedDict
 from typing import NamedTuple
 
 from hinterland.contract.errors import Refusal
 from hinterland.kit.clock import Clock
+from hinterland.server.security.quotas import Quota, Tally, Turns
 from hinterland.server.settings import AuthSettings
 
-# To push a key out, an attacker must fail this many times with other keys, each a whole password hash: the
-# quota would have filled up long before.
-REMEMBERED = 50_000
-
-
-class Quota:
-    """For each key `burst` tries at once, and one more every `interval` seconds."""
-
-    def __init__(self, burst: int, interval: float, *, remembered: int = REMEMBERED) -> None:
-        self._slack = (burst - 1) * interval
-        self._interval = interval
-        self._remembered = remembered
-        self._full_at: OrderedDict[str, float] = OrderedDict()
-
-    def wait(self, key: str, now: float) -> float:
-        """Seconds until `key` may try; 0: it may now."""
-        return max(0.0, self._full_at.get(key, now) - now - self._slack)
-
-    def take(self, key: str, now: float) -> None:
-        """Count a try of `key`."""
-        self._full_at[key] = max(self._full_at.pop(key, now), now) + self._interval
-        if len(self._full_at) > self._remembered:
-            self._full_at.popitem(last=False)
-
-    def give_back(self, key: str) -> None:
-        """Uncount a try."""
-        if key in self._full_at:
-            self._full_at[key] -= self._interval
+SHARED_TURNS = 10_000  # that one process tells others of; those beyond count here alone
 
 
 class Guess(NamedTuple):
-    """One attempt to log in, already counted: in which quota, under which key, from which network."""
+    """An attempt that is counted already, in the quotas of `taken`. `due` are those that other processes are told of
+    where it fails, and `turn` the turn that it used up."""
 
-    quota: Quota
-    key: str
-    network: str = ""
+    taken: tuple[Tally, ...]
+    due: tuple[Tally, ...]
+    turn: Tally | None = None
+
+
+class TurnGiven(Refusal):
+    """The refusal of a stranger who is given a turn; `due` is what other processes are told of it."""
+
+    def __init__(self, wait: int, due: tuple[Tally, ...]) -> None:
+        super().__init__("rate_limited", _too_many("sign-ins", wait), retry_after=float(wait))
+        self.due = due
 
 
 class LoginLimits:
     """Who may try to log in. A success uncounts its attempt, so that only failures use a quota up.
 
     An address from which an account was entered before has a quota of its own for it, which nobody else uses up.
-    Strangers, all other addresses, share the account's: beyond it each waits for a turn of its own, of which it is told
-    when it comes and which no other stranger takes, and for `account_wait_seconds` at most. So guesses from many
-    addresses are slowed, and an owner at a new address gets in however many there are.
+    Strangers, all other addresses, share the account's: beyond it each waits for a turn of its own, which its refusal
+    names and no other stranger takes, and for `account_wait_seconds` at most. So guesses from many addresses are
+    slowed, and an owner at a new address gets in however many there are.
     """
 
     def __init__(self, settings: AuthSettings, clock: Clock) -> None:
         self._clock = clock
-        self._known = Quota(settings.account_guesses, settings.account_guess_seconds)
-        self._strangers = Quota(settings.account_guesses, settings.account_guess_seconds)
-        self._codes = Quota(settings.account_guesses, settings.account_wait_seconds)
-        self._addresses = Quota(settings.address_guesses, settings.address_guess_seconds)
-        self._signups = Quota(settings.address_signups, settings.address_signup_seconds)
-        self._longest = settings.account_wait_seconds
-        self._turns: OrderedDict[str, float] = OrderedDict()
+        guesses, seconds, wait = (
+            settings.account_guesses, settings.account_guess_seconds, settings.account_wait_seconds
+        )  # fmt: skip
+        self._known = Quota("known", guesses, seconds)
+        self._strangers = Quota("strangers", guesses, seconds)
+        self._codes = Quota("codes", guesses, wait)
+        self._addresses = Quota("addresses", settings.address_guesses, settings.address_guess_seconds)
+        self._signups = Quota("signups", settings.address_signups, settings.address_signup_seconds)
+        self._turns = Turns("turns", wait, remembered=SHARED_TURNS)
+        self._own_turns = Turns("own turns", wait)
+        self._longest = wait
 
     def check(self, address: str) -> None:
         """Refuse an address that must wait, whatever the account is, before anything is read for it."""
         _refuse_before(self._addresses.wait(network_of(address), self._clock.monotonic()), "sign-ins")
 
+    def tallies(self, email: str, address: str) -> list[Tally]:
+        """Where an attempt to log in is counted."""
+        account, pair, network = _keys(email, address)
+        return [
+            Tally(self._addresses, network), Tally(self._known, pair), Tally(self._strangers, account),
+            Tally(self._turns, pair),
+        ]  # fmt: skip
+
     def attempt(self, email: str, address: str, *, is_known: bool) -> Guess:
         """Count an attempt. Raises the `rate_limited` refusal with the seconds to wait."""
-        now, network = self._clock.monotonic(), network_of(address)
-        account = email[:254]
-        pair = f"{account} {network}"
+        now, (account, pair, network) = self._clock.monotonic(), _keys(email, address)
+        by_address, turn = Tally(self._addresses, network), None
         _refuse_before(self._addresses.wait(network, now), "sign-ins")
         if is_known:
+            by_account = Tally(self._known, pair)
             _refuse_before(self._known.wait(pair, now), "sign-ins")
             self._known.take(pair, now)
-            guess = Guess(self._known, pair, network)
         else:
-            self._take_turn(account, pair, now)
-            guess = Guess(self._strangers, account, network)
+            by_account = Tally(self._strangers, account)
+            turn = self._take_turn(account, pair, now)
         self._addresses.take(network, now)
-        return guess
+        due = (by_account, by_address) if turn is None else (by_address,)  # its account was counted with the turn
+        return Guess((by_account, by_address), due, turn)
 
-    def _take_turn(self, account: str, pair: str, now: float) -> None:
-        """Let a stranger in, or give it a turn and refuse it until then. A turn that is not taken is kept as long again
-        as the longest wait."""
-        turn = self._turns.get(pair)
-        if turn is not None and now < turn + self._longest:
-            _refuse_before(turn - now, "sign-ins")
-            del self._turns[pair]  # it was counted when it was given
-            return
+    def _take_turn(self, account: str, pair: str, now: float) -> Tally | None:
+        """Let a stranger in, by a turn or without, or give it a turn and refuse it until then. A turn that is not taken
+        is kept as long again as the longest wait."""
+        for turns in (self._turns, self._own_turns):
+            until = turns.wait(pair, now)
+            if until is not None:
+                _refuse_before(until, "sign-ins")
+                turns.take(pair)  # it was counted when it was given
+                return Tally(turns, pair)
         wait = self._strangers.wait(account, now)
-        if wait < self._longest:
-            self._strangers.take(account, now)
+        due = [Tally(self._strangers, account)] if wait < self._longest else []
+        for tally in due:
+            self._strangers.take(tally.key, now)
         if wait > 0:
             wait = min(wait, self._longest)
-            self._turns[pair] = now + wait
-            self._turns.move_to_end(pair)
-            if len(self._turns) > REMEMBERED:
-                self._turns.popitem(last=False)
-            _refuse_before(wait, "sign-ins")
+            turns = self._own_turns if self._turns.is_full(now) else self._turns
+            turns.give(pair, now + wait)
+            if turns is self._turns:
+                due.append(Tally(turns, pair))
+            raise TurnGiven(math.ceil(wait), tuple(due))
+        return None
+
+    def session_tallies(self, session: str) -> list[Tally]:
+        """Where a password or code is counted that a caller gives in a session."""
+        return [Tally(self._known, f"session {session}")]
 
     def confirm(self, session: str) -> Guess:
-        """Count a password that somebody signed in gives once more. Raises `rate_limited`; each session has its own
+        """Count a password or code that a caller gives in a session. Raises `rate_limited`; each session has its own
         quota, so that nobody else keeps its owner from it."""
-        key, now = f"session {session}", self._clock.monotonic()
-        _refuse_before(self._known.wait(key, now), "passwords")
-        self._known.take(key, now)
-        return Guess(self._known, key)
+        [tally] = self.session_tallies(session)
+        return self._count(tally, "passwords")
+
+    def code_tallies(self, account: str, address: str) -> list[Tally]:
+        """Where a one-time code for a log-in is counted: from an address that is known, and from others."""
+        return [Tally(self._known, f"code {account} {network_of(address)}"), Tally(self._codes, account)]
 
     def code(self, account: str, address: str, *, is_known: bool) -> Guess:
         """Count a one-time code that a caller gives who already gave the password. Raises `rate_limited`.
@@ -124,28 +124,46 @@ class LoginLimits:
         A code has six digits, so that many addresses must not have many guesses: all strangers together share
         `account_guesses` and one more every `account_wait_seconds`. An address that the account knows has its own.
         """
-        now, network = self._clock.monotonic(), network_of(address)
-        quota, key = (self._known, f"code {account} {network}") if is_known else (self._codes, account)
-        _refuse_before(quota.wait(key, now), "codes")
-        quota.take(key, now)
-        return Guess(quota, key)
+        known, strange = self.code_tallies(account, address)
+        return self._count(known if is_known else strange, "codes")
+
+    def signup_tallies(self, address: str) -> list[Tally]:
+        """Where a sign-up is counted."""
+        return [Tally(self._signups, network_of(address))]
+
+    def signup(self, address: str) -> Guess:
+        """Count a sign-up. Raises the `rate_limited` refusal with the seconds to wait."""
+        [tally] = self.signup_tallies(address)
+        return self._count(tally, "sign-ups")
+
+    def _count(self, tally: Tally, what: str) -> Guess:
+        now, quota = self._clock.monotonic(), tally.moments
+        assert isinstance(quota, Quota)
+        _refuse_before(quota.wait(tally.key, now), what)
+        quota.take(tally.key, now)
+        return Guess((tally,), (tally,))
 
     def undo(self, guess: Guess) -> None:
         """The attempt was the owner's, or was not judged: it does not count."""
-        guess.quota.give_back(guess.key)
-        self._addresses.give_back(guess.network)
+        for quota, key in guess.taken:
+            assert isinstance(quota, Quota)
+            quota.give_back(key)
 
-    def signup(self, address: str) -> None:
-        """Count a sign-up. Raises the `rate_limited` refusal with the seconds to wait."""
-        now, network = self._clock.monotonic(), network_of(address)
-        _refuse_before(self._signups.wait(network, now), "sign-ups")
-        self._signups.take(network, now)
+
+def _keys(email: str, address: str) -> tuple[str, str, str]:
+    """The account, the account seen from its network, and the network of an attempt."""
+    account, network = email[:254], network_of(address)
+    return account, f"{account} {network}", network
 
 
 def _refuse_before(seconds: float, what: str) -> None:
     if seconds > 0:
         wait = math.ceil(seconds)
-        raise Refusal("rate_limited", f"too many {what}: retry in {wait} seconds", retry_after=float(wait))
+        raise Refusal("rate_limited", _too_many(what, wait), retry_after=float(wait))
+
+
+def _too_many(what: str, wait: int) -> str:
+    return f"too many {what}; retry in {wait} seconds"
 
 
 def network_of(address: str) -> str:

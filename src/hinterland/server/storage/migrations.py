@@ -118,6 +118,10 @@ UPDATE _sessions SET client = 'app', address = '', last_used = created, acr = 'a
 UPDATE _answers SET caller = 'signup/' WHERE caller = 'signup:';
 """
 _GENERATION = "{generation};"
+_LIMITS = """
+CREATE TABLE _limits ("key" {text}, "at" {real}, "until" {real}, PRIMARY KEY ("key"));
+CREATE INDEX _limits_until ON _limits (until);
+"""
 _STEPS = (
     _FIRST,
     _OUTCOMES,
@@ -129,6 +133,7 @@ _STEPS = (
     _ADMINISTRATORS,
     _IDENTITIES,
     _GENERATION,
+    _LIMITS,
 )
 _WORDS = MappingProxyType(
     {

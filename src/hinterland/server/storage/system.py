@@ -184,6 +184,16 @@ KNOWN_ADDRESSES = SystemTable(
     {"account": "text", "address": "text", "at": "real"},  # a keyed digest of the network from which somebody signed in
     ("account", "address"),
 )
+LIMITS = SystemTable(
+    "_limits",  # failed guesses, as several processes on one database count them together
+    {
+        "key": "text",  # a keyed digest of what is counted: an account, an address or both
+        "at": "real",  # when all of its tries are back, or its turn
+        "until": "real",  # when the row is of no use
+    },
+    ("key",),
+    index=("until",),
+)
 KEYS = SystemTable(
     "_keys",
     {"id": "text", "purpose": "text", "secret": "text", "created": "real", "retired": "real"},
@@ -248,6 +258,6 @@ HOOKS = SystemTable(
 )
 
 SYSTEM_TABLES: tuple[SystemTable, ...] = (
-    META, COLLECTIONS, ACCOUNTS, IDENTITIES, CREDENTIALS, CHALLENGES, SESSIONS, REFRESH_TOKENS, KNOWN_ADDRESSES, KEYS,
-    TICKETS, ANSWERS, DEVICES, RESULTS, MUTATIONS, STAND_INS, ERASURES, HOOKS,
+    META, COLLECTIONS, ACCOUNTS, IDENTITIES, CREDENTIALS, CHALLENGES, SESSIONS, REFRESH_TOKENS, KNOWN_ADDRESSES, LIMITS,
+    KEYS, TICKETS, ANSWERS, DEVICES, RESULTS, MUTATIONS, STAND_INS, ERASURES, HOOKS,
 )  # fmt: skip
