@@ -60,10 +60,10 @@ def meta_of(record: StoredRecord) -> dict[str, Any]:
 
 
 def id_text(id: RecordId) -> str:
-    """An id, or the path of a parent, as JSON."""
-    if type(id) is str:
-        return f'"{id}"' if id.isalnum() else _encode(id).decode()  # neither letters nor digits are escaped
-    return str(id)
+    """An id, or the path of a parent, as JSON. It has no control characters."""
+    if type(id) is not str:
+        return str(id)
+    return _encode(id).decode() if '"' in id or "\\" in id else f'"{id}"'
 
 
 def wire(record: StoredRecord, shown: AnyCollection[str] | None) -> str:
@@ -72,10 +72,11 @@ def wire(record: StoredRecord, shown: AnyCollection[str] | None) -> str:
     `shown`: which private fields the caller sees; None: all.
     """
     _, id, revision, created, updated, body, private = record
+    name = f'"{id}"' if type(id) is str and '"' not in id and "\\" not in id else id_text(id)
     rest = f",{body[1:]}" if len(body) > 2 else "}"
     if private is not None and len(private) > 2:
         rest = _with_private(rest, private, shown)
-    return f'{{"id":{id_text(id)},"created_at":"{created}","updated_at":"{updated}","revision":{revision}{rest}'
+    return f'{{"id":{name},"created_at":"{created}","updated_at":"{updated}","revision":{revision}{rest}'
 
 
 def _with_private(rest: str, private: str, shown: AnyCollection[str] | None) -> str:
