@@ -1,7 +1,7 @@
 """What a write does to a document: pure, so that the client's optimistic view and the server agree.
 
 A write names one record and an act: create, replace, patch or delete. In a patch, a field's value may be a transform:
-`{"$increment": n}`, `{"$add": [..]}`, `{"$remove": [..]}` or `{"$now": true}`. There, an object of the user's own whose
+`{"$increment": n}`, `{"$add": [..]}`, `{"$remove": [..]}` or `{"$now": true}`. There, an object that is data and whose
 only key is one of these words is written with one more `$`. Everywhere else (in other acts, in nested objects, with
 other keys) such an object is data.
 """
@@ -16,7 +16,7 @@ import msgspec
 
 from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.identity import ID_HINT, RecordId, is_record_id, is_temporary
-from hinterland.contract.kinds.field import Merge
+from hinterland.contract.kinds.field import TRANSFORMS, Merge
 from hinterland.contract.kinds.list import add, remove
 from hinterland.contract.patches import standing
 from hinterland.contract.records import CompiledCollection, Document
@@ -48,7 +48,7 @@ def key_of(write: Write) -> tuple[str, str, RecordId]:
 
 
 def check_place(write: Write) -> None:
-    """Raises `validation` where the body has another id or parent than the write; null and "" say none. The times and
+    """Raises `validation` where the body has another id or parent than the write; null and "" name none. The times and
     the revision may be in a body, as they are where a client sends a record back, and change nothing."""
     errors: dict[str, list[str]] = {}
     for name, meant in (("id", write.id), ("parent", write.parent)):
@@ -60,8 +60,8 @@ def check_place(write: Write) -> None:
 
 
 def checked(write: Write) -> Write:
-    """The write as it comes back from JSON. Raises `validation`, by field, for what no server takes: an id that is
-    none, and values that `strict_json` refuses."""
+    """The write as it comes back from JSON. Raises `validation`, by field, for what no server takes: an
+    invalid id, and values that `strict_json` refuses."""
     body: Document = {}
     errors: dict[str, list[str]] = {}
     if write.act == "create" and not _may_be_new(write.id):
@@ -80,17 +80,16 @@ def _may_be_new(id: object) -> bool:
     return type(id) is int or id == "" or is_record_id(id) or is_temporary(id)
 
 
-_TRANSFORMS = ("$increment", "$add", "$remove", "$now")
 _ESCAPED = re.compile(r"\$\$+(?:increment|add|remove|now)")
 
 
 def is_transform(value: object) -> bool:
     """Whether `value`, in a patch, is a transform: it counts on whatever the record holds, so that it never clashes."""
-    return type(value) is dict and len(value) == 1 and next(iter(value)) in _TRANSFORMS
+    return type(value) is dict and len(value) == 1 and next(iter(value)) in TRANSFORMS
 
 
 def unescaped(value: Any) -> Any:
-    """A value of a patch that is no transform, as it is meant: an escaped word loses one `$`."""
+    """A value of a patch that is not a transform, as it is meant: an escaped word loses one `$`."""
     if type(value) is dict and len(value) == 1 and _ESCAPED.fullmatch(name := next(iter(value))):
         return {name[1:]: value[name]}
     return value
@@ -130,7 +129,7 @@ def apply(
     """The document after `write` (None: deleted), given the one before it (None: there is none).
 
     Raises the refusals `conflict`, `not_found` and `validation`. Fields that the caller may not see are the
-    server's business: it passes them to `CompiledCollection.replaced` itself.
+    server's concern: it passes them to `CompiledCollection.replaced` itself.
     """
     check_place(write)
     if write.act == "create":
@@ -147,7 +146,7 @@ def apply(
 
 
 class Merged(msgspec.Struct, frozen=True):
-    """The outcome of merging a field: its value (of an object, the part of the device's patch that stands) and whether
+    """The outcome of merging a field: its value (of an object, the part of the device's patch that is kept) and whether
     the device's own edit, or a part of it, was lost."""
 
     value: Any
@@ -158,7 +157,7 @@ def merge(policy: Merge, base: Any, server: Any, device: Any, *, is_device_newer
     """Merge one field that both sides changed since `base`.
 
     `newest`: the later timestamp wins. `server`: the server's value stays. `counter`: both differences count.
-    `set`: what either side added is in, what either side removed is out. Objects meet member by member.
+    `set`: what either side added is in, what either side removed is out. Objects are merged member by member.
     """
     if type(server) is dict and type(device) is dict:
         return Merged(*standing(base, server, device, is_newer=is_device_newer and policy == "newest"))
@@ -174,7 +173,7 @@ def merge(policy: Merge, base: Any, server: Any, device: Any, *, is_device_newer
 
 
 def _counted(base: Any, server: Any, device: Any) -> Any:
-    """Both differences on top of `base`, in the form of the server's value (an int64 is text); None: no numbers."""
+    """Both differences on top of `base`, in the form of the server's value (an int64 is text); None: not numbers."""
     try:
         if type(server) is str:
             return str(int(server) + int(parse_int64(str(device))) - int(base or 0))

@@ -79,7 +79,7 @@ class Problem(msgspec.Struct, omit_defaults=True):
 class Refusal(Exception):
     """An operation's refusal: `code` from the table, a `message` for people, `errors` by field.
 
-    `retry_after` is in seconds; `details` holds what a program may want besides (JSON values); `headers` are sent
+    `retry_after` is in seconds; `details` has more for programs (JSON values); `headers` are sent
     with the answer.
     """
 

@@ -44,7 +44,7 @@ def first_id(now: float) -> str:
 
 
 class IdMaker:
-    """Makes record ids of 26 characters that sort as they were made, also where the clock is set back or stands still:
+    """Makes record ids of 26 characters that sort as they were made, also where the clock goes back or stops:
     50 bits of milliseconds, 10 that count within one, 70 random.
 
     Each sorts behind `after`, the last id of an earlier maker or the start of one ("": there is none).

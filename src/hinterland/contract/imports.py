@@ -14,7 +14,7 @@ _Rows = Annotated[list[Any], msgspec.Meta(extra_json_schema={"maxItems": MAX_ROW
 class Import(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Rows of the `collection` that the path names, 1,000 at most.
 
-    `is_text`: every value is text, as in CSV, and is read as its field's kind; "" is no value. `has_decimal_comma`:
+    `is_text`: every value is text, as in CSV, and is read as its field's kind; "" means no value. `has_decimal_comma`:
     such texts write 1.5 as `1,5`, and a number with one point and no comma, such as `1.234`, is refused. `timezone`: an
     IANA name or an offset such as `+02:00`, for times without an offset.
     `is_rehearsal`: everything is checked and nothing is kept.
@@ -29,7 +29,7 @@ class Import(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RefusedRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A row that became no record: its place in `rows` from 0, and why, with the messages of each field."""
+    """A row that was refused: its place in `rows` from 0, and why, with the messages of each field."""
 
     row: int
     message: str

@@ -61,8 +61,8 @@ def check_sort(collection: Collection, sort: Sequence[str]) -> None:
 def write_place(question: str, values: Sequence[Any]) -> str:
     """The cursor of the place behind the record whose sort keys have these `values`, the last of them its id.
 
-    `question` tells the cursors of one list from those of others. As it is values that are kept, no record is shown
-    twice or left out, whatever comes or goes between two pages.
+    `question` tells the cursors of one list from those of others. It keeps values, so no record is shown twice or
+    left out, whatever is written between two pages.
     """
     return base64.urlsafe_b64encode(msgspec.json.encode([question, *values])).decode().rstrip("=")
 

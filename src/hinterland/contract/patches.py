@@ -1,4 +1,4 @@
-"""Merge patches of JSON objects (RFC 7396), and what of one stands where another device changed the same members."""
+"""Merge patches of JSON objects (RFC 7396), and the part of one that is kept where another device changed the same."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def merge_patch(target: Any, patch: Any) -> Any:
 
 
 class Standing(NamedTuple):
-    """The part of a patch that stands, and whether some of it is lost."""
+    """The part of a patch that is kept, and whether some of it is lost."""
 
     patch: dict[str, Any]
     is_lost: bool
 
 
 def standing(base: Any, server: dict[str, Any], patch: dict[str, Any], *, is_newer: bool) -> Standing:
-    """What of a device's `patch` stands on the object `server`, which was `base` when the device saw it.
+    """The part of a device's `patch` that is kept on the object `server`, which was `base` when the device saw it.
 
     Members that nobody else changed are taken; of those that both changed, the patch's where it `is_newer`.
     """

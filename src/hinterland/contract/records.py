@@ -16,7 +16,7 @@ import msgspec
 from hinterland.contract import indexed, values
 from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.fields import Text
-from hinterland.contract.kinds.field import Check, Field, Transform, field_of, is_registered
+from hinterland.contract.kinds.field import TRANSFORMS, Check, Field, Transform, field_of, is_registered
 from hinterland.contract.kinds.undeclared import UNDECLARED
 from hinterland.contract.patches import merge_patch
 from hinterland.kit import strict_json
@@ -26,10 +26,10 @@ Document = dict[str, Any]
 Ids = Literal["string", "integer"]
 Errors = dict[str, list[str]]  # messages by field
 Tried = tuple[Document, Errors]
-MAX_ERRORS = 100  # fields that a refusal tells of
-SERVER_FIELDS = ("created_at", "updated_at", "revision")  # what the server says of each record's last change
+MAX_ERRORS = 100  # fields that a refusal names
+SERVER_FIELDS = ("created_at", "updated_at", "revision")  # what the server adds about each record's last change
 HEAD = ("id", *SERVER_FIELDS)  # what a record begins with on the wire
-META = (*HEAD, "parent")  # what expressions, lists and queries know besides the fields; no field is called so
+META = (*HEAD, "parent")  # what expressions, lists and queries know beside the fields; no field has such a name
 _POSTGRES_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})  # every table there has them
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
@@ -181,7 +181,7 @@ def users(
 ) -> Collection:
     """The collection of people who sign up: `name`, `email`, and the `fields` that an app adds.
 
-    By default a person sees and changes only the own record; `email_read` is the rule of who sees an e-mail.
+    By default people see and change only their own record; `email_read` is the rule of who sees an e-mail address.
     """
     own = Rules(list="auth.id == record.id", view="auth.id == record.id", update="auth.id == record.id")
     basic: dict[str, Field] = {
@@ -261,7 +261,7 @@ class CompiledCollection:
         repeated with its value; one that is `hidden` is refused whatever the value, so that no guess is confirmed."""
         named = [name for name in self.admin_only if name in body]
         refused = [name for name in named if name in hidden or not self._keeps(name, body[name], document)]
-        return {name: ["is set by administrators only"] for name in refused}
+        return {name: ["can only be set by an administrator"] for name in refused}
 
     def _keeps(self, name: str, value: Any, document: Mapping[str, Any]) -> bool:
         """Whether `value` is what the field has already."""
@@ -322,8 +322,11 @@ def _put(document: Document, name: str, value: Any) -> None:
 
 
 def _transform_hint(value: object) -> str:
-    """What to say to somebody whose value looks like a transform that is none there."""
+    """What to do where a refused value looks like a transform."""
     word = next(iter(value)) if type(value) is dict and len(value) == 1 else ""
     if type(word) is not str or not word.startswith("$"):
         return ""
-    return "; transforms ($increment, $add, $remove, $now) are for PATCH, as a field's whole value"
+    known = ", ".join(TRANSFORMS)
+    if word in TRANSFORMS:
+        return f"; transforms ({known}) are for PATCH, as a field's whole value"
+    return f"; unknown transform {word[:40]}; supported in a PATCH: {known}"

@@ -90,9 +90,9 @@ class PushResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pull(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A wish for what changed in `collections` since `cursor` ("" : everything); at most about `limit` changes.
+    """A request for what changed in `collections` since `cursor` ("" : everything); at most about `limit` changes.
 
-    `device` asks for the last settled seq too, so that the client knows which own writes the answer contains.
+    `device` asks for the last settled seq too, so that the client knows which of its own writes the answer contains.
     """
 
     collections: _Names

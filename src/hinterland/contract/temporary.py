@@ -1,6 +1,6 @@
 """Stand-ins for ids that only the server gives: finding them in writes, and putting the real ids in their place.
 
-One may stand as a record's id, in the path of a parent, and as a value in a body (a reference to another record). It is
+One may be a record's id, in the path of a parent, and as a value in a body (a reference to another record). It is
 `~` and an id, a *temporary* id; a device that does not know that the server gives the ids of a collection uses an
 ordinary id in its place. A stand-in belongs to the place of its record, its collection and parent. As a value it is
 known by its text alone, so there it must have been made at random, and the field must be able to hold a number.
@@ -52,7 +52,7 @@ class StandIns:
             self._values.setdefault(place.name, {})[place] = id
 
     def learn(self, writes: Sequence[Write], ids: Mapping[int, RecordId]) -> dict[int, Place]:
-        """Learn the `ids` that were given to creations of a mutation, by position; answers the places of those that had
+        """Learn the `ids` that were given to creations of a mutation, by position; returns the places of those that had
         stand-ins."""
         found: dict[int, Place] = {}
         for index, write in enumerate(writes if ids else ()):

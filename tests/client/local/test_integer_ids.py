@@ -77,7 +77,7 @@ async def test_what_was_refused_before_is_rescued(client: Client) -> None:
     """A creation that an older server refused for its id is sent again by `retry`, and is given one."""
     orders = client.local.collection("orders")
     made = await orders.create({"amount": 1})
-    problem = Refusal("validation", "id: is given by the server in orders: leave it out").problem()
+    problem = Refusal("validation", "id: is given by the server in orders; leave it out").problem()
     refused = Outcome(mutation=made.mutation, status="refused", problem=problem)
     await client.local.store.write(
         lambda connection: connection.execute(

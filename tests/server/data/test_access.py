@@ -109,8 +109,10 @@ async def test_guarded_fields_are_refused(world: World, body: dict[str, Any]) ->
     """Nobody but administrators sets an admin-only field: neither with a value nor with a transform that changes
     nothing, by request, PUT or push; 1 is not true."""
     [name] = body
-    assert await answers(world, ADA, [body]) == {("validation", f"{name}: is set by administrators only", (name,))}
-    with refused("validation", "is set by administrators only"):
+    assert await answers(world, ADA, [body]) == {
+        ("validation", f"{name}: can only be set by an administrator", (name,))
+    }
+    with refused("validation", "can only be set by an administrator"):
         await world.write(put("staff", "x", **body, title="new"), caller=ADA)
     record = await read(world, "staff", "x")
     assert {key: record[key] for key in ("rank", "badges", "facts")} == {"rank": 100, "badges": ["a"], "facts": True}
@@ -141,7 +143,7 @@ async def test_a_field_both_hidden_and_guarded(world: World) -> None:
     """A guess at a field that is hidden and admin-only is refused alike, right or wrong."""
     guesses: list[dict[str, Any]] = [{"grade": value} for value in (7, 8, None, 7.0, "7", True, {"$increment": 1})]
     for caller in (ADA, BEN):
-        told = {("validation", "grade: is set by administrators only", ("grade",))}
+        told = {("validation", "grade: can only be set by an administrator", ("grade",))}
         assert await answers(world, caller, guesses) == told
 
 

@@ -110,7 +110,7 @@ async def test_stand_ins_are_for_devices(world: World) -> None:
     """A single write that names an id in such a collection is refused: there is no answer that could tell another."""
     with pytest.raises(Refusal) as refused:
         await world.write(create(PLAIN, amount=1), caller=ADA)
-    assert refused.value.errors == {"id": ["is given by the server in orders: leave it out"]}
+    assert refused.value.errors == {"id": ["is given by the server in orders; leave it out"]}
 
 
 @pytest.mark.parametrize("is_known_first", [True, False])

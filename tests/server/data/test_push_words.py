@@ -75,7 +75,7 @@ async def test_a_number_names_its_own_record(world: World) -> None:
         [write("create", "orders/1/lines", "~line", text="of order 1")], first=4,
     )  # fmt: skip
     assert refused.problem is not None
-    assert refused.problem.errors == {"id": ["is given by the server in orders: leave it out"]}
+    assert refused.problem.errors == {"id": ["is given by the server in orders; leave it out"]}
     assert (edited.status, line.status) == ("applied", "applied")
     assert await seen(world, "orders", "amount") == {1: (999,), 2: (2,), 3: (3,)}
     assert [key[1] for key in await world.visible(ADA, "lines")] == ["orders/1"]

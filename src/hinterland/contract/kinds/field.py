@@ -17,6 +17,7 @@ from hinterland.kit.cel.types import BOOL, BYTES, DOUBLE, INT, INT64, STRING, TI
 
 Merge = Literal["newest", "server", "counter", "set"]
 Check = Callable[[Any], Any]
+TRANSFORMS = ("$increment", "$add", "$remove", "$now")
 Column = Literal["text", "integer", "real", "boolean", "json"]
 
 _COLUMNS: dict[Type, Column] = {
@@ -82,7 +83,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_f
         ...
 
     def transforms(self) -> dict[str, Transform]:
-        """The transforms that a patch may use, of `$increment`, `$add`, `$remove` and `$now`."""
+        """The transforms that a patch may use, by their words: some of `TRANSFORMS`."""
         return {}
 
     def from_text(self, text: str) -> Any:

@@ -169,7 +169,7 @@ class Plan:
             await self.state.transaction.claim_id(entry.name, id)
             return id
         if id != "" and not (is_temporary(id) or (self.origin and is_stand_in(id))):
-            raise invalid({"id": [f"is given by the server in {entry.name}: leave it out"]})
+            raise invalid({"id": [f"is given by the server in {entry.name}; leave it out"]})
         given = await self.state.transaction.next_id(entry.name)
         self.ids[index] = given
         if id != "":
