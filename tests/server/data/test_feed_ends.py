@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from hinterland.contract.identity import SIGNED_OUT
 from hinterland.kit.clock import ManualClock
 from hinterland.server.data import feed as feeding
 from hinterland.server.data.requests import WriteRequest
+from hinterland.server.data.subscription import Subscription
 from hinterland.server.protocols.sse import SSE
 from hinterland.server.security.sessions import account_subject, session_subject
 from hinterland.server.storage.postgres import PostgresStorage
@@ -70,6 +71,31 @@ async def test_keep_alive(world: World, clock: ManualClock) -> None:
     await clock.advance(15)
     message = await ada.next()
     assert (message.event, world.cursors.read(message.id).revision) == ("position", 2)
+
+
+async def test_silence_is_broken_in_turns(lite: World, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the silence of many streams is broken, others have their turn; a stream that ends meanwhile is sent nothing
+    more."""
+    streams = [await listen(lite, caller, "notes") for caller in (ADA, BEN) * 40]
+    served: list[Subscription] = []
+    send = Subscription.send
+
+    def noted(subscription: Subscription, pieces: Sequence[bytes]) -> None:
+        served.append(subscription)
+        send(subscription, pieces)
+
+    monkeypatch.setattr(Subscription, "send", noted)
+    monkeypatch.setattr(feeding, "_STEPS_AT_ONCE", 0)
+    await clock.advance(16)
+    while not served:  # noqa: ASYNC110 - the turn of the feed's task
+        await asyncio.sleep(0)
+    assert (before := len(served)) < len(streams) / 2
+    leaving = [stream.subscription for stream in streams if stream.subscription not in served]
+    for subscription in leaving:
+        subscription.end()
+    for _ in range(10 * len(streams)):
+        await asyncio.sleep(0)
+    assert len(served) == before
 
 
 def acting(act: RowAct) -> WriteRequest:

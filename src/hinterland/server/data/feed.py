@@ -363,7 +363,7 @@ class Feed:
             await self._end_lost()
             if self._clock.monotonic() >= due:
                 due = self._clock.monotonic() + self._keep_alive
-                self._break_silence()
+                await self._break_silence()
 
     async def _check(self) -> None:
         """After each signal: end streams whose right has ended."""
@@ -382,15 +382,18 @@ class Feed:
             if subscription.caller in lost:
                 subscription.end()
 
-    def _break_silence(self) -> None:
+    async def _break_silence(self) -> None:
         revision, check = self._position
-        for channel, subscribers in [*self._live.items()]:
+        for channel, live in [*self._live.items()]:
             data = channel.position(revision, check)
-            for subscription in [*subscribers]:
+            for subscription in [*live]:
+                if subscription not in live:
+                    continue  # it left during a turn
                 if revision > subscription.revision:
                     subscription.push((data,), revision)
                 else:
                     subscription.send((channel.encoder.silence,))
+                await self._turn(_PUSH_STEPS)
 
 
 def _sending_steps(event: Sequence[bytes]) -> int:
