@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from hinterland.contract.errors import Refusal
+from hinterland.contract.fields import Text
 from hinterland.contract.identity import SIGNED_OUT
 from hinterland.kit.clock import ManualClock
 from hinterland.server.data import feed as feeding
+from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.data.requests import WriteRequest
 from hinterland.server.data.subscription import Subscription
 from hinterland.server.protocols.sse import SSE
@@ -26,6 +29,8 @@ from tests.server.data.world import (
     ADA,
     ADA_SIGNED_IN,
     BEN,
+    COLLECTIONS,
+    NOTES,
     Listener,
     World,
     delete,
@@ -181,6 +186,26 @@ async def test_a_stream_that_opens_while_all_end(tmp_path: Path, clock: ManualCl
             await world.subscribe(ADA, "notes")
         assert (caught.value.code, caught.value.retry_after) == ("unavailable", 1)
         assert world.feed._allowances.of("ada").streams == 0
+
+
+async def test_a_stream_that_opens_while_its_collection_is_declared_anew(tmp_path: Path, clock: ManualClock) -> None:
+    """A stream that is being opened when its collection is declared anew ends, so that its reader comes back to the new
+    one; others go on."""
+    storage = Interrupted(tmp_path)
+    async with opened(storage, clock) as world:
+        other, before = await listen(world, ADA, "posts"), await listen(world, ADA, "notes")
+        notes = replace(NOTES, fields={**NOTES.fields, "mood": Text()})
+        declared = [notes if collection is NOTES else collection for collection in COLLECTIONS]
+
+        def declare() -> None:
+            storage.before_head = lambda: None
+            world.feed.end_changed(world.catalogue.adopt(Catalogue(declared, storage.dialect)))
+
+        storage.before_head = declare
+        opening, others = await world.subscribe(ADA, "notes"), await world.subscribe(ADA, "posts")
+        assert (opening.has_ended, before.subscription.has_ended) == (True, True)
+        assert (others.has_ended, other.subscription.has_ended) == (False, False)
+        assert not (await world.subscribe(ADA, "notes")).has_ended
 
 
 # ------------------------------------------------------------------ trouble, and other processes

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from weakref import WeakValueDictionary
 
 from hinterland.contract.errors import Refusal
 from hinterland.kit.cel.metering import Meter
@@ -59,6 +60,22 @@ class Channel:
         data = commit.data(changes, self.encoder)
         head = self.encoder.commit_head(self.cursor(commit.revision, commit.check), data)
         return (head + data,) if len(data) < LARGE_BYTES else (head, data)
+
+
+class Channels:
+    """The channels of all streams; equal ones are the same object for as long as it is used."""
+
+    def __init__(self, cursors: Cursors) -> None:
+        self._cursors = cursors
+        self._known: WeakValueDictionary[tuple[Encoder, tuple[View, ...]], Channel] = WeakValueDictionary()
+
+    def of(self, views: Sequence[View], encoder: Encoder) -> Channel:
+        """The channel of some views, in the order of their names."""
+        key = (encoder, tuple(views))
+        channel = self._known.get(key)
+        if channel is None:
+            channel = self._known[key] = Channel({view.name: view for view in views}, encoder, self._cursors)
+        return channel
 
 
 class LiveViews:

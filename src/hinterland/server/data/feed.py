@@ -11,14 +11,13 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Sequence
-from weakref import WeakValueDictionary
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal
 from hinterland.kit.cel.metering import STEP_CHARACTERS, Meter, OverBudget
 from hinterland.kit.clock import Clock
 from hinterland.server.data.allowance import STEP_BYTES, Allowance, Allowances
-from hinterland.server.data.channels import LARGE_BYTES, Channel, LiveViews
+from hinterland.server.data.channels import LARGE_BYTES, Channel, Channels, LiveViews
 from hinterland.server.data.commits import LogCommit, RecentCommits, commits
 from hinterland.server.data.cursors import CHANGED, UNFINISHED, UNKNOWN, Cursor, Cursors
 from hinterland.server.data.encoding import Encoder
@@ -69,7 +68,7 @@ class Feed:
         self._views = views
         self._rights = Rights(storage, views.catalogue, clock)
         self._allowances = Allowances(clock)
-        self._channels: WeakValueDictionary[tuple[Encoder, tuple[View, ...]], Channel] = WeakValueDictionary()
+        self._channels = Channels(cursors)
         self._subscriptions: set[Subscription] = set()
         self._live: dict[Channel, set[Subscription]] = {}
         self._live_views = LiveViews()
@@ -103,7 +102,8 @@ class Feed:
             subscription.end()
 
     def end_changed(self, collections: frozenset[str]) -> None:
-        """End the streams of collections that were declared anew; their readers come back with their cursors."""
+        """End the streams of collections that were declared anew, also those that are being opened; their readers come
+        back with their cursors."""
         for subscription in [*self._subscriptions]:
             if not collections.isdisjoint(subscription.channel.views):
                 subscription.end()
@@ -138,7 +138,7 @@ class Feed:
         can't see anything; `rate_limited` where the asker has as many streams as one may; `unavailable`.
         """
         self._check_open()
-        channel = self._channel([self._view(caller, name, filter) for name in sorted(set(collections))], encoder)
+        channel = self._channels.of([self._view(caller, name, filter) for name in sorted(set(collections))], encoder)
         allowance = self._allowances.of(asker or str(caller.id))
         self._take_stream(caller, allowance)
         try:
@@ -149,6 +149,8 @@ class Feed:
             raise
         subscription = Subscription(self, channel, caller, allowance, position, opening, self._buffer)
         self._subscriptions.add(subscription)
+        if any(not self._views.has(view) for view in channel.views.values()):
+            subscription.end()  # its collections were declared anew meanwhile
         return subscription
 
     def _check_open(self) -> None:
@@ -184,13 +186,6 @@ class Feed:
         if self._views.catalogue[name].rules["list"] is None and not caller.is_admin:
             raise denied(name, "list", is_signed_in=caller.is_signed_in)
         return self._views.of(caller, name, filter)
-
-    def _channel(self, views: Sequence[View], encoder: Encoder) -> Channel:
-        key = (encoder, tuple(views))
-        channel = self._channels.get(key)
-        if channel is None:
-            channel = self._channels[key] = Channel({view.name: view for view in views}, encoder, self._cursors)
-        return channel
 
     async def _lost(self, snapshot: Snapshot, head: Head, channel: Channel, cursor: Cursor) -> str:
         if reason := await self._cursors.lost(snapshot, head, cursor):

@@ -243,6 +243,11 @@ class Views:
             view = self._views[key] = View(entry, caller, rule, key)
         return view
 
+    def has(self, view: View) -> bool:
+        """Whether the view's collection is declared as it was when the view was made."""
+        entry = self.catalogue.entries.get(view.name)
+        return entry is not None and entry.definition == view.entry.definition
+
     def _key(self, entry: Entry, caller: Principal, filter: Rule | None) -> tuple[object, ...]:
         own = () if caller.is_admin else (entry.rules["list"], *entry.private.values())
         variables = {"auth": caller.as_auth()}
