@@ -82,6 +82,8 @@ async def test_fields_of_any_kind(storage: Storage, tmp_path: Path) -> None:
             assert await titles(repository, stars="3") == ["3", "One"]
             assert await titles(repository, done=True) == ["One"]
             assert await titles(repository, title="2") == ["2"]
+            assert await titles(repository, where={"a-b": None}) == ["3", "One"]
+            assert await titles(repository, where={"in": None, "Ünï": None}, done=True) == ["One"]
         patched = await notes.update(
             made["id"],
             {"meta": {"city": None, "zip": 1}, "done": None, "stars": {"$increment": 2}, "seen": {"$now": True}},

@@ -138,7 +138,7 @@ def asked(
     where = equals.get("where")
     if isinstance(where, Mapping):
         equals = {**{name: value for name, value in equals.items() if name != "where"}, **where}
-    missing = [f"record.{name} == null" for name, value in equals.items() if value is None]
+    missing = [f"{_member(name)} == null" for name, value in equals.items() if value is None]
     return Query(
         page=page if page != 1 else None,
         limit=limit,
@@ -148,6 +148,12 @@ def asked(
         total=total,
         equals={name: value for name, value in equals.items() if value is not None},
     )
+
+
+def _member(name: str) -> str:
+    """The path of a field in a filter."""
+    is_plain = name.isascii() and name.isidentifier() and name not in ("in", "true", "false", "null")
+    return f"record.{name}" if is_plain else f"record[{msgspec.json.encode(name).decode()}]"
 
 
 class _Answered(msgspec.Struct, Generic[T]):
