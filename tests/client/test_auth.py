@@ -45,8 +45,8 @@ async def test_signing_up_signs_in(client: Client, script: Scripted) -> None:
 
 
 async def test_a_taken_address_is_a_conflict(client: Client, script: Scripted, clock: ManualClock) -> None:
-    """A refused sign-up tells why by field, is not sent twice, and leaves the session as it was; one whose answer is
-    lost is sent again with the same idempotency key, so that it makes one user."""
+    """A refused sign-up gives the reasons by field, is not sent twice, and leaves the session as it was; one whose
+    response is lost is sent again with the same idempotency key, so that it makes one user."""
     refused = {"code": "conflict", "message": "taken", "errors": {"email": ["is taken"]}}
     script.expect("POST", "/v1/auth/signup").answer(409, json=refused)
     with pytest.raises(Conflict) as caught:
@@ -84,7 +84,7 @@ async def test_the_states_can_be_observed(client: Client, script: Scripted) -> N
 
 
 async def test_a_failed_log_in_leaves_the_session_as_it_was(client: Client, script: Scripted) -> None:
-    """Who fails to log in stays who one was; the wrong password is told apart from a missing sign-in."""
+    """A failed log-in leaves the session; a wrong password has another error than a missing sign-in."""
     await log_in(client, script)
     script.expect("POST", "/v1/auth/login").refuse("invalid_credentials", "wrong")
     with pytest.raises(InvalidCredentials, match="wrong"):
@@ -208,11 +208,11 @@ async def test_a_log_in_on_a_connection_that_has_ended(client: Client, script: S
 
 
 async def test_logging_out_during_a_renewal(make: Callable[..., Client], script: Scripted) -> None:
-    """A renewal that is refused because the user logs out meanwhile tells of the log-out, once, and of nothing else."""
+    """A renewal that is refused because the user logs out meanwhile reports the log-out, once, and nothing else."""
     client = make(slow := Slow(script))
     await log_in(client, script)
-    told: list[State] = []
-    client.auth.listen(told.append)
+    heard: list[State] = []
+    client.auth.listen(heard.append)
     script.expect("POST", "/v1/auth/logout").answer(204)
     script.expect("POST", "/v1/auth/refresh").refuse("invalid_grant")
     renewal = asyncio.create_task(client.auth.refresh())
@@ -220,18 +220,18 @@ async def test_logging_out_during_a_renewal(make: Callable[..., Client], script:
     await client.auth.log_out()
     with pytest.raises(Unauthorized):
         await renewal
-    assert told == [SignedOut("log_out")]
+    assert heard == [SignedOut("log_out")]
 
 
 async def test_a_renewal_after_logging_out(client: Client, script: Scripted) -> None:
-    """A renewal that comes to its turn after the log-out asks nothing and tells nothing."""
+    """A renewal whose turn comes after the log-out asks nothing and reports nothing."""
     await log_in(client, script)
-    told: list[State] = []
-    client.auth.listen(told.append)
+    heard: list[State] = []
+    client.auth.listen(heard.append)
     script.expect("POST", "/v1/auth/logout").answer(204)
     renewal, _ = await asyncio.gather(client.auth.refresh(), client.auth.log_out(), return_exceptions=True)
     assert isinstance(renewal, Unauthorized)
-    assert told == [SignedOut("log_out")]
+    assert heard == [SignedOut("log_out")]
 
 
 async def test_who_am_i(client: Client, script: Scripted) -> None:
@@ -247,7 +247,7 @@ async def test_who_am_i(client: Client, script: Scripted) -> None:
 
 
 async def test_the_password_is_changed(client: Client, script: Scripted) -> None:
-    """A changed password leaves one signed in; a wrong current one is told by field and is no reason to sign out."""
+    """A changed password leaves the user signed in; a wrong current one is an error of its field, and ends none."""
     await log_in(client, script)
     form = {"password": "old one", "new_password": "new one"}
     script.expect("POST", "/v1/auth/password", json=form, headers={"authorization": "Bearer access-1"}).answer(204)

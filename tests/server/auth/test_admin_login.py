@@ -26,8 +26,8 @@ async def test_users_and_administrators_use_their_own_doors(accounts: Accounts) 
     """A user does not log in as administrator, nor an administrator as user: both as if the password were wrong."""
     await sign_up(accounts, ADA, HERE)
     await create_admin(accounts, ROOT["email"], ROOT["password"])
-    for door in (admin_login.log_in(accounts, CREDENTIALS, HERE), login.log_in(accounts, ROOT, HERE)):
-        assert (await refusal(door)).code == "invalid_credentials"
+    for attempt in (admin_login.log_in(accounts, CREDENTIALS, HERE), login.log_in(accounts, ROOT, HERE)):
+        assert (await refusal(attempt)).code == "invalid_credentials"
 
 
 async def test_who_is_no_administrator_any_more_has_no_rights(accounts: Accounts) -> None:

@@ -1,4 +1,4 @@
-"""Delete one's own account."""
+"""Delete your own account."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def test_a_wrong_password_deletes_nothing(each_api: Api) -> None:
 
 
 async def test_the_last_administrator_stays(api: Api) -> None:
-    """An administrator deletes the own account, unless it is the last one."""
+    """An administrator deletes their own account, unless it is the last one."""
     sessions = []
     for name in ("one", "two"):
         root = {"email": f"{name}@example.org", **PASSWORD}

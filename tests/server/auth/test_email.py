@@ -1,4 +1,4 @@
-"""Change one's own e-mail address."""
+"""Change your own e-mail address."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def log_in(api: Api, email: str) -> int:
 
 
 async def test_the_new_address_signs_in(each_api: Api) -> None:
-    """With the password one's own e-mail changes, in the account and the record; the old one is free, the session
+    """With the password a user's own e-mail changes, in the account and the record; the old one is free, the session
     goes on."""
     ada = await each_api.sign_up("ada")
     changed = await change(each_api, ada, " New@Example.org ")
@@ -73,7 +73,7 @@ async def test_another_accounts_address(each_api: Api) -> None:
 
 @pytest.mark.parametrize("email", ["nobody", "", None, 7], ids=repr)
 async def test_what_is_no_address(api: Api, email: object) -> None:
-    """What is no address → 400 at its field."""
+    """What is not an address → 400 at its field."""
     ada = await api.sign_up("ada")
     assert problem(await change(api, ada, email), 400, "validation")["errors"].keys() == {"email"}
 

@@ -1,4 +1,4 @@
-"""E-mail addresses are one by every door."""
+"""One e-mail address has one form, whatever the way in."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def test_one_address_is_one_account(each_api: Api) -> None:
 
 @pytest.mark.parametrize("email", [".ada@x.org", "a..b@x.org", "<ada@x.org>", "a,b@x.org", "a;b@x.org", "аda@x.org"])
 async def test_what_no_mail_server_takes(api: Api, email: str) -> None:
-    """An address that no mail server takes, or that poses as another, is refused by every door."""
+    """An address that no mail server takes, or that poses as another, is refused by every operation."""
     answers = [
         await api("POST", "/v1/auth/signup", json=form(email)),
         await api("POST", "/auth/register", json=form(email)),

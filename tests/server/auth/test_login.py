@@ -34,7 +34,7 @@ from tests.server.auth.process import (
 
 @pytest.mark.parametrize("email", ["ada@example.org", "ADA@EXAMPLE.ORG", " Ada@Example.org "])
 async def test_a_person_logs_in(accounts: Accounts, email: str) -> None:
-    """E-mail and password open a session of one's own; the e-mail's case does not count."""
+    """E-mail and password open a new session; the e-mail's case does not count."""
     first = await sign_up(accounts, ADA, HERE)
     session = await log_in(accounts, CREDENTIALS | {"email": email}, HERE)
     assert session.user == first.user
@@ -143,7 +143,7 @@ async def test_a_password_changed_meanwhile_does_not_log_in(accounts: Accounts) 
 
 async def test_guesses_on_one_account_are_limited(accounts: Accounts, clock: ManualClock) -> None:
     """1,000 guesses on one account, from as many addresses → 429 with Retry-After; the owner gets in at once where
-    somebody signed in before, and elsewhere after the time that is told, while the guesses go on."""
+    somebody signed in before, and elsewhere after the time that Retry-After names, while the guesses go on."""
     await sign_up(accounts, ADA, HERE)
     refusals = [
         await refusal(log_in(accounts, CREDENTIALS | {"password": f"guess {n}"}, f"10.0.{n // 250}.{n % 250}"))

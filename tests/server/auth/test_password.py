@@ -1,4 +1,4 @@
-"""Change one's own password."""
+"""Change your own password."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ async def test_fields_of_the_server_are_ignored(accounts: Accounts) -> None:
 
 @pytest.mark.parametrize("body", [None, [], "text", 7])
 async def test_a_body_is_an_object(lite: Accounts, body: object) -> None:
-    """A body that is no object → 400."""
+    """A body that is not an object → 400."""
     assert (await refusal(sign_up(lite, body, HERE))).code == "invalid_body"
 
 

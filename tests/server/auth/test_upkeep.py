@@ -23,7 +23,7 @@ PASSWORD = {"password": "correct horse"}
 OWN = Rules(view="auth.id == record.id", delete="auth.id == record.id")
 HOW = "is changed by POST /v1/auth/email with the current password"
 KEPT = ["_devices", "_results", "_mutations", "_answers"]
-DOORS = ["person", "administrator", "push", "importer"]
+WAYS = ["person", "administrator", "push", "importer"]
 
 
 async def log_in(api: Api, email: str) -> int:
@@ -31,18 +31,18 @@ async def log_in(api: Api, email: str) -> int:
     return (await api("POST", "/v1/auth/login", json={"email": email, **PASSWORD})).status_code
 
 
-async def delete_by(api: Api, door: str, ada: dict[str, Any]) -> None:
-    """Delete a user through one of the doors to the write path."""
+async def delete_by(api: Api, way: str, ada: dict[str, Any]) -> None:
+    """Delete a user by one of the ways to the write path."""
     id = ada["user"]["id"]
     write = {"act": "delete", "collection": "users", "id": id}
-    if door == "push":
+    if way == "push":
         push = {"device": "d", "mutations": [{"seq": 1, "id": "m1", "writes": [write]}]}
         pushed = await api("POST", "/v1/sync/push", json=push, headers=ada["headers"])
         assert pushed.json()["results"][0]["status"] == "applied"
-    elif door == "importer":
+    elif way == "importer":
         await api.write(msgspec.convert(write, Write))
     else:
-        headers = ada["headers"] | {"Idempotency-Key": "k"} if door == "person" else api.admin
+        headers = ada["headers"] | {"Idempotency-Key": "k"} if way == "person" else api.admin
         assert (await api("DELETE", f"/v1/records/users/{id}", headers=headers)).status_code == 204
 
 
@@ -59,18 +59,18 @@ async def refused(api: Api, ada: dict[str, Any]) -> list[int]:
     return [read.status_code, written.status_code]
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
 async def test_a_deleted_user_is_out_at_once(
-    request: pytest.FixtureRequest, tmp_path: Path, database: str, door: str
+    request: pytest.FixtureRequest, tmp_path: Path, database: str, way: str
 ) -> None:
-    """Deleting a user, by whatever door, ends every token and stream as a log-out does: before it is answered."""
+    """Deleting a user, in whatever way, ends every token and stream as a log-out does: before it is answered."""
     postgres = database == "postgres"
     storage = PostgresStorage(request.getfixturevalue("postgres_dsn")) if postgres else SqliteStorage(tmp_path)
     async with serving(storage, collections=[users(rules=OWN), THINGS]) as api:
         ada, ben = await api.sign_up("ada"), await api.sign_up("ben")
         hers, his = await stream(api, ada), await stream(api, ben)
-        await delete_by(api, door, ada)
+        await delete_by(api, way, ada)
         assert await refused(api, ada) == [401, 401]
         await asyncio.wait_for(hers.ended, 20)
         assert await refused(api, ben) == [200, 201]
@@ -79,8 +79,8 @@ async def test_a_deleted_user_is_out_at_once(
         assert kept == []
 
 
-@pytest.mark.parametrize("door", DOORS)
-async def test_a_deleted_user_is_out_on_every_node(postgres_dsn: str, door: str) -> None:
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_deleted_user_is_out_on_every_node(postgres_dsn: str, way: str) -> None:
     """The other processes on the database hear of it at once: no clock is turned here."""
     people = [users(rules=OWN), THINGS]
     one, two = (serving(PostgresStorage(postgres_dsn), collections=people) for _ in range(2))
@@ -88,7 +88,7 @@ async def test_a_deleted_user_is_out_on_every_node(postgres_dsn: str, door: str)
         ada = await here.sign_up("ada")
         hers = await stream(there, ada)
         assert await refused(there, ada) == [200, 201]
-        await delete_by(here, door, ada)
+        await delete_by(here, way, ada)
         await asyncio.wait_for(hers.ended, 20)
         assert await refused(there, ada) == [401, 401]
 
@@ -108,7 +108,7 @@ async def test_a_new_email_signs_in(each_api: Api, method: str) -> None:
 @pytest.mark.parametrize("method", ["PATCH", "PUT", "push"])
 async def test_ones_own_email_needs_the_password(each_api: Api, method: str) -> None:
     """Nobody changes the e-mail that signs in with an access token alone: the records' own paths and a push refuse it
-    and name the operation that asks for the password; other letters of the same address are no change."""
+    and name the operation that asks for the password; other letters of the same address are not a change."""
     ada = await each_api.sign_up("ada")
     for email in ("new@example.org", "ADA@example.org"):
         user = {"name": "Ada L.", "email": email}
@@ -132,8 +132,8 @@ async def test_ones_own_email_needs_the_password(each_api: Api, method: str) -> 
 
 
 async def test_a_tutorials_patch_changes_the_profile(api: Api) -> None:
-    """A tutorial's `PATCH /users/{id}` may carry an e-mail and answers with the whole record: one's own changes there
-    in the profile alone; an administrator's changes what signs in."""
+    """A tutorial's `PATCH /users/{id}` may carry an e-mail and answers with the whole record: users change their own
+    there in the profile alone; an administrator's changes what signs in."""
     ada = await api.sign_up("ada")
     path = f"/users/{ada['user']['id']}"
     for headers, email, signs_in in ((ada["headers"], "a@example.org", 401), (api.admin, "b@example.org", 200)):
@@ -224,5 +224,5 @@ async def test_a_profile_without_an_account(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("email", [None, 7, "a@b.org"])
 def test_emails_that_sign_nobody_in(email: object) -> None:
-    """An e-mail that is emptied, is no text or is as before leaves what signs in as it is."""
+    """An e-mail that is emptied, is not text or is as before leaves what signs in as it is."""
     assert keep_account("a", {"email": "a@b.org"}, {"email": email}, "system") == ()

@@ -57,7 +57,7 @@ async def test_who_waits_as_told_may_try_again(guessing: LoginLimits, clock: Man
 @pytest.mark.parametrize("attackers", [1, 20, 1_000])
 async def test_an_owner_at_a_new_address_gets_in(guessing: LoginLimits, clock: ManualClock, attackers: int) -> None:
     """Under guesses without end, from however many addresses, an owner at an address that was never seen waits once,
-    for five minutes at most and for a minute where one address attacks, and gets in at the time that was told."""
+    for five minutes at most and for a minute where one address attacks, and gets in when Retry-After said."""
 
     def attack() -> None:
         for n in range(attackers):
@@ -161,16 +161,16 @@ def test_what_is_remembered_is_bounded(guessing: LoginLimits) -> None:
             refused(guessing, f"{n}" + "x" * 100_000, f"{n}" + "y" * 100_000)
     assert (len(guessing._turns), len(guessing._own_turns)) == (10, 20)
     assert all(len(pair) < 400 for turns in (guessing._turns, guessing._own_turns) for pair in turns._moments)
-    assert told(guessing, 20) == []
+    assert shared_turns(guessing, 20) == []
 
 
-async def test_turns_are_told_up_to_a_bound(guessing: LoginLimits, clock: ManualClock) -> None:
-    """Other processes are told of so many turns; those beyond count at this one, and once the told ones are of no use,
-    others take their place."""
+async def test_turns_are_shared_up_to_a_bound(guessing: LoginLimits, clock: ManualClock) -> None:
+    """So many turns are shared with other processes; those beyond count at this one, and once the shared ones are of
+    no use, others take their place."""
     guessing._turns._remembered = 10
     for n in range(10):
         refused(guessing, ADA, f"10.0.1.{n}")
-    first = told(guessing, 30)
+    first = shared_turns(guessing, 30)
     assert len(first) == 10
     assert refused(guessing, ADA, "10.0.0.29") is not None
     await clock.advance(300)
@@ -178,11 +178,11 @@ async def test_turns_are_told_up_to_a_bound(guessing: LoginLimits, clock: Manual
     await clock.advance(301)
     while refused(guessing, ADA, "10.0.2.1") is None:
         pass
-    assert len(told(guessing, 5)) == 5
+    assert len(shared_turns(guessing, 5)) == 5
 
 
-def told(guessing: LoginLimits, addresses: int) -> list[str]:
-    """The turns that other processes are told of after a guess from each of so many addresses."""
+def shared_turns(guessing: LoginLimits, addresses: int) -> list[str]:
+    """The turns to be shared with other processes after a guess from each of so many addresses."""
     found = []
     for n in range(addresses):
         try:

@@ -153,7 +153,7 @@ async def test_unknown_users_take_the_same_time() -> None:
 
 
 async def test_more_than_the_pool_and_its_queue_are_refused(settings: AuthSettings) -> None:
-    """Hashing is bounded: what exceeds pool and queue is told to come back, and what waits is served."""
+    """Hashing is bounded: what exceeds pool and queue is refused with Retry-After, and what waits is served."""
     passwords = Passwords(msgspec.structs.replace(settings, hash_threads=1, hash_queue=3))
     tries = [asyncio.create_task(passwords.verify(None, "wrong")) for _ in range(10)]
     results = await asyncio.gather(*tries, return_exceptions=True)

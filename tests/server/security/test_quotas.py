@@ -44,8 +44,8 @@ def test_what_is_remembered_is_bounded() -> None:
 
 
 def test_processes_count_together() -> None:
-    """What two processes count by way of what both keep is as if one had: each tells one more than is kept, and knows
-    the later moment."""
+    """What two processes count in a shared row is as if one had: each adds one to what is kept, and takes the later
+    moment."""
     one, two, kept = Quota("q", 3, 10.0), Quota("q", 3, 10.0), None
     for quota in (one, two, one):
         if kept is not None:

@@ -206,7 +206,7 @@ async def test_the_clocks_may_differ_by_a_minute(tokens: TokenIssuer, forge: For
 
 
 async def test_an_expired_token_is_refused_though_it_was_known(tokens: TokenIssuer, clock: ManualClock) -> None:
-    """A token that was verified before counts for the `expires_in` that its holder was told, and no longer."""
+    """A token that was verified before counts for the `expires_in` of its response, and no longer."""
     token = tokens.issue(ADA).encode()
     await clock.advance(900 - 2)
     assert await tokens.verify(token) == ADA

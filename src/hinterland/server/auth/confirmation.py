@@ -1,4 +1,4 @@
-"""The password given again: what nobody does with an access token alone."""
+"""The password given again, for changes that an access token alone must not make."""
 
 from __future__ import annotations
 

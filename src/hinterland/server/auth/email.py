@@ -1,4 +1,4 @@
-"""Change one's own e-mail address, which signs in: the password is asked for."""
+"""Change your own e-mail address, which signs in: the password is needed."""
 
 from __future__ import annotations
 

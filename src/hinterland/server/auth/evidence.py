@@ -1,4 +1,4 @@
-"""Evidence of who somebody is, and what it is enough for: a grant, or a challenge for more.
+"""Evidence of who the caller is, and what it is enough for: a grant, or a challenge for more.
 
 Every way to sign in makes evidence and ends in `decide`, whatever it asked for: a password, a code, later a passkey or
 another server's token.

@@ -60,7 +60,7 @@ async def _record(accounts: Accounts, due: Sequence[Tally], used: Tally | None =
     if not accounts.storage.has_other_writers:
         return
     named = {_key(accounts, tally): tally for tally in due}
-    keys: list[Row] = [{"key": key} for key in sorted(named)]  # in one order, so that nobody waits for each other
+    keys: list[Row] = [{"key": key} for key in sorted(named)]  # in one order, so that transactions don't deadlock
     ended = [] if used is None else [Drop("_limits", {"key": _key(accounts, used)})]
     for _ in range(_TRIES):
         async with accounts.storage.snapshot() as snapshot:

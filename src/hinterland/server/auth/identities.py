@@ -19,7 +19,7 @@ def email_identity(email: str, account: str | Assigned, now: float) -> Put:
 
 
 async def account_by_email(snapshot: Snapshot, email: str) -> Row | None:
-    """The account that an e-mail address signs in to. An address of nobody takes as long."""
+    """The account that an e-mail address signs in to. An unknown address takes as long."""
     identity = await snapshot.row("_identities", by_email(email))
     return await snapshot.row("_accounts", {"id": identity["account"] if identity is not None else ""})
 

@@ -1,4 +1,4 @@
-"""The addresses from which an account was entered before: guesses from elsewhere don't keep its owner out there.
+"""The addresses from which an account was entered before: guesses from elsewhere don't keep its owner out at them.
 
 Only a keyed digest of the network is kept, for half a year after the last log-in from it.
 """

@@ -1,4 +1,4 @@
-"""Who am I: the signed-in user's own record."""
+"""The signed-in user's own record."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def new_account(id: str | Assigned, now: float, *, is_admin: bool = False) -> Ro
 
 
 def registered(account: Row, email: str, encoded: str) -> list[RowAct]:
-    """The rows of a new account that signs in with a comparable `email` of nobody else and a password."""
+    """The rows of a new account that signs in with a password and a comparable `email`, which must be free."""
     id, now = account["id"], account["created"]
     return [
         Expect("_identities", by_email(email), None),

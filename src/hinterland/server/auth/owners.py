@@ -21,7 +21,7 @@ class Owner(NamedTuple):
 
 
 async def owner_of(accounts: Accounts, snapshot: Snapshot, account: Row | None) -> Owner | None:
-    """The owner of an account; None where nobody may sign in to it: it is disabled, or its user was deleted."""
+    """The owner of an account; None where it can't sign in: it is disabled, or its user was deleted."""
     if account is None or account["is_disabled"]:
         return None
     if account["is_admin"]:

@@ -1,4 +1,4 @@
-"""Change one's own password: the old one is asked for, and every other session ends."""
+"""Change your own password: the current one is needed, and every other session ends."""
 
 from __future__ import annotations
 

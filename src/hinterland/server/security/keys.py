@@ -72,7 +72,7 @@ class Keys:
         return kid in self._keys
 
     async def rotate(self) -> None:
-        """Sign with a new key from now on; the old one verifies until its tokens have expired."""
+        """Sign with a new key; the old one verifies until its tokens have expired."""
         now = self._clock.now()
         async with self._storage.transaction() as transaction:
             retire = Amend("_keys", {"purpose": "sign", "retired": None}, {"retired": now})
@@ -80,7 +80,7 @@ class Keys:
         await self._read()
 
     async def maintain(self) -> None:
-        """Forget the keys whose tokens have all expired, and learn of those that others made."""
+        """Delete the keys whose tokens have all expired, and read those that other processes made."""
         now = self._clock.now()
         async with self._storage.transaction() as transaction:
             rows = await transaction.rows("_keys", {"purpose": "sign"})
@@ -92,7 +92,7 @@ class Keys:
         return {"keys": [_public(key) for key in self._keys.values()]}
 
     def secret(self, purpose: str) -> bytes:
-        """32 secret bytes for one purpose: other purposes can't be told from them."""
+        """32 secret bytes for one purpose: the secrets of other purposes can't be derived from them."""
         if purpose not in self._derived:
             derive = HKDF(hashes.SHA256(), 32, salt=None, info=b"hinterland/" + purpose.encode())
             self._derived[purpose] = derive.derive(self._secret)

@@ -11,12 +11,12 @@ from hinterland.kit.clock import Clock
 from hinterland.server.security.quotas import Quota, Tally, Turns
 from hinterland.server.settings import AuthSettings
 
-SHARED_TURNS = 10_000  # that one process tells others of; those beyond count here alone
+SHARED_TURNS = 10_000  # that one process shares with others; those beyond count here alone
 
 
 class Guess(NamedTuple):
-    """An attempt that is counted already, in the quotas of `taken`. `due` are those that other processes are told of
-    where it fails, and `turn` the turn that it used up."""
+    """An attempt that is counted already, in the quotas of `taken`. `due` are those that other processes count too
+    where it fails, and `turn` is the turn that it used up."""
 
     taken: tuple[Tally, ...]
     due: tuple[Tally, ...]
@@ -24,7 +24,7 @@ class Guess(NamedTuple):
 
 
 class TurnGiven(Refusal):
-    """The refusal of a stranger who is given a turn; `due` is what other processes are told of it."""
+    """The refusal of a stranger who is given a turn; `due` is what other processes count too."""
 
     def __init__(self, wait: int, due: tuple[Tally, ...]) -> None:
         super().__init__("rate_limited", _too_many("sign-ins", wait), retry_after=float(wait))
@@ -34,7 +34,7 @@ class TurnGiven(Refusal):
 class LoginLimits:
     """Who may try to log in. A success uncounts its attempt, so that only failures use a quota up.
 
-    An address from which an account was entered before has a quota of its own for it, which nobody else uses up.
+    An address from which an account was entered before has a quota of its own for it, which no other address uses up.
     Strangers, all other addresses, share the account's: beyond it each waits for a turn of its own, which its refusal
     names and no other stranger takes, and for `account_wait_seconds` at most. So guesses from many addresses are
     slowed, and an owner at a new address gets in however many there are.
@@ -110,7 +110,7 @@ class LoginLimits:
 
     def confirm(self, session: str) -> Guess:
         """Count a password or code that a caller gives in a session. Raises `rate_limited`; each session has its own
-        quota, so that nobody else keeps its owner from it."""
+        quota, so that no other session uses it up."""
         [tally] = self.session_tallies(session)
         return self._count(tally, "passwords")
 

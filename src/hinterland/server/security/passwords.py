@@ -39,7 +39,7 @@ class Passwords:
         self._hasher = PasswordHasher(
             time_cost=settings.hash_passes, memory_cost=settings.hash_memory_kib, parallelism=1
         )
-        # What unknown users are verified against: it costs the same and never matches.
+        # Passwords of unknown users are verified against it: it costs the same and never matches.
         self._dummy = self._pool.submit(self._hasher.hash, secrets.token_bytes(32))
 
     def problems(self, password: str) -> list[str]:
@@ -71,13 +71,13 @@ class Passwords:
         return self._hasher.check_needs_rehash(encoded)
 
     def close(self) -> None:
-        """Stop the threads; what still waits is given up."""
+        """Stop the threads; what still waits is cancelled."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _encode_new(self, password: str) -> str:
         if self._refuses_common and unicodedata.normalize("NFC", password).casefold() in common_passwords():
             raise Refusal(
-                "password_policy", "this password is among the first that guessers try: take another",
+                "password_policy", "this password is too common; choose another",
                 errors={"password": ["is too common"]},
             )  # fmt: skip
         return self._hasher.hash(_prepared(password))
@@ -94,7 +94,7 @@ class Passwords:
 
     async def _in_pool(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         if self._pending >= self._capacity:
-            raise Refusal("rate_limited", "too many sign-ins at once: try again in a moment", retry_after=1.0)
+            raise Refusal("rate_limited", "too many sign-ins at once; retry shortly", retry_after=1.0)
         self._pending += 1
         try:
             return await asyncio.wrap_future(self._pool.submit(work, *args, **kwargs))

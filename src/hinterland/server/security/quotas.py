@@ -65,7 +65,7 @@ class Quota(Moments):
             self._moments[key] -= self._interval
 
     def learn(self, key: str, moment: float | None) -> None:
-        """The later moment counts: some of this process's tries are not told to others yet, or never."""
+        """The later moment counts: this process may have counted tries that it has not shared yet."""
         if moment is not None and moment > self._moments.get(key, -math.inf):
             self._set(key, moment)
 

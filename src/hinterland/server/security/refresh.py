@@ -1,11 +1,11 @@
 """Refresh tokens: single use, rotated, and what a repeated one means (RFC 6749 §10.4, RFC 9700 §4.14).
 
-A token is a public mark of the database and 256 random bits; only its SHA-256 is stored. Exchanging it makes a
-successor. Shown again it means either a lost answer or a thief. While the successor was never used, the answer may have
-been lost, and an outage may last long: the same successor is answered, which is kept sealed under a key that only the
-token itself gives. Once the successor was used, somebody has a copy: the whole family, the session, ends. So there is
-never more than one usable token in a family, and a copy is noticed as soon as its holder falls one exchange behind the
-other. `decide` judges rows; the other functions say what is to be written.
+A token is a public mark of the database and 256 random bits; only its SHA-256 is stored. Exchanging it creates a
+successor. Shown again it means that the response was lost, or that the token was stolen. While the successor was never
+used, the response may have been lost, and an outage may last long: the response is the same successor, which is kept
+sealed under a key that only the token itself gives. Once the successor was used, there is a copy: the whole family, the
+session, ends. So there is never more than one usable token in a family, and a copy is noticed as soon as its holder
+falls one exchange behind the other. `decide` judges rows; the other functions return what is to be written.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ class Rotate(NamedTuple):
 
 
 class Repeat(NamedTuple):
-    """The answer was lost: give the same successor again."""
+    """The response was lost: give the same successor again."""
 
     successor: str
     session: Row
 
 
 class Reuse(NamedTuple):
-    """Somebody has a copy: end the session."""
+    """There is a copy of the token: end the session."""
 
     session: Row
 
@@ -64,7 +64,7 @@ Decision = Rotate | Repeat | Reuse | Invalid
 
 
 def decide(facts: Facts, now: float, *, lifetime: float) -> Decision:
-    """What becomes of a token that is shown at `now`; `lifetime`, of an unused token, in seconds."""
+    """The decision on a token that is shown at `now`; `lifetime`, of an unused token, in seconds."""
     row, session = facts.row, facts.session
     if row is None or session is None or not is_live(session, now) or now >= (row["used"] or row["issued"]) + lifetime:
         return Invalid()
@@ -107,7 +107,7 @@ def ended(session: Row, now: float) -> list[RowAct]:
 
 
 def mark_of(database_id: str) -> str:
-    """What every refresh token of a database begins with: 12 hexadecimal digits, which are no secret."""
+    """What every refresh token of a database begins with: 12 hexadecimal digits, which are not secret."""
     return hashlib.sha256(f"hinterland refresh {database_id}".encode()).hexdigest()[:12]
 
 
@@ -117,13 +117,13 @@ def new_token(mark: str) -> str:
 
 
 def is_foreign(token: str, mark: str) -> bool:
-    """Whether another database than that of `mark` gave the token out, as far as it says."""
+    """Whether another database than that of `mark` issued the token, by the mark that it has."""
     given = _MARKED.fullmatch(token)
     return given is not None and given[1] != mark
 
 
 def hash_of(token: str) -> str:
-    """What a token is stored as. It is random, so that a fast hash does."""
+    """What a token is stored as. It is random, so that a fast hash is enough."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 

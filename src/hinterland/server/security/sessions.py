@@ -13,7 +13,7 @@ from hinterland.server.storage.protocol import Snapshot, Storage, StoredRecord
 from hinterland.server.storage.system import Assigned, Drop, Invalidation, Put, Row, RowAct
 
 Actor = Literal["system", "owner", "other"]
-"""Who changes a user's record: an administrator or the server itself, the user, or whom the rules allow it."""
+"""Who changes a user's record: an administrator or the server itself, the user, or a caller whom the rules allow it."""
 ADMIN = "admin/"  # begins the id of an account without a record; no record's id has a slash
 APP = "app"  # the client_id of the app's own sessions (RFC 9068 §2.2)
 LABEL_LENGTH = 200
@@ -112,12 +112,12 @@ _KEPT = ("_identities", "_credentials", "_challenges", "_sessions", "_tickets", 
 
 
 def key_owner(id: object, *, is_admin: bool) -> str:
-    """Under which name the answers of an account's idempotency keys are kept: users and administrators share none."""
+    """The name under which the answers of an account's idempotency keys are kept; no user has an administrator's."""
     return f"{ADMIN}{id}" if is_admin else str(id)
 
 
 def erasing(account: str) -> list[RowAct]:
-    """What goes with an account: its sessions, which end everywhere, and all that is kept for its requests.
+    """The rows of an account that is deleted, with its sessions, which end everywhere, and all that is kept for it.
 
     Maintenance deletes refresh tokens without a session, which are worth nothing, and the account's id from the log.
     """

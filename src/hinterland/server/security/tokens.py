@@ -1,8 +1,8 @@
 """Access tokens: short-lived JWTs (RFC 9068), verified strictly, and remembered for as long as they count.
 
-A token that was verified is known again by its bytes, without its signature being computed. It is believed until it
-expires, for `RECHECK` seconds at most before the storage is asked again whether its session still counts, and not at
-all once a signal says that the session or the account changed.
+A token that was verified is recognised by its bytes, without verifying its signature again. It counts until it expires,
+for `RECHECK` seconds at most before the storage is asked again whether its session still counts, and no longer once a
+signal says that the session or the account changed.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from hinterland.server.security.keys import ALGORITHM, Keys
 from hinterland.server.security.sessions import account_subject, session_subject
 from hinterland.server.settings import AuthSettings
 
-# Seconds that two clocks may differ: another node may have dated a token later than it is here. It is no part of a
-# token's life, which ends at `exp` (RFC 7519 §4.1.4 allows a leeway and asks for none).
+# Seconds that two clocks may differ: another node may have dated a token later than it is here. It does not extend a
+# token's life, which ends at `exp` (RFC 7519 §4.1.4 allows a leeway and does not require one).
 LEEWAY = 60
 RECHECK = 5.0  # seconds after which a session that ended elsewhere is noticed without a signal
 LONGEST = 8_192  # bytes
@@ -46,7 +46,7 @@ class Header(msgspec.Struct, frozen=True):
 
 
 class Claims(msgspec.Struct, frozen=True):
-    """What a token says, as far as it is used; numbers are whole seconds since 1970."""
+    """The claims of a token that are used; numbers are whole seconds since 1970."""
 
     iss: str
     aud: str
@@ -134,7 +134,7 @@ class TokenIssuer:
         header = _header(token)
         key = await self._keys.find(header.kid)
         if key is None:
-            raise _bad("it was signed with a key that is not, or no longer, in use")
+            raise _bad("its signing key is unknown or retired")
         try:
             decoded = jwt.decode(token, key, algorithms=[ALGORITHM])
             claims = msgspec.convert({**decoded.claims, "kid": header.kid}, Claims, strict=True)
@@ -151,10 +151,10 @@ class TokenIssuer:
         if now >= claims.exp:
             raise Refusal("unauthorized", "the access token has expired; renew it")
         if now < max(claims.nbf, claims.iat) - LEEWAY:
-            raise _bad("it is not valid yet; are the clocks right?")
+            raise _bad("it is not valid yet; check the clocks of both machines")
 
     def _remember(self, token: bytes, principal: Principal, claims: Claims, asked: float) -> None:
-        """Believe the token for as long as it counts; the storage was asked at `asked` or later."""
+        """Accept the token for as long as it counts; the storage was asked at `asked` or later."""
         if token not in self._known and len(self._known) >= _REMEMBERED:
             self._forget(next(iter(self._known)))
         left = claims.exp - self._clock.now()
