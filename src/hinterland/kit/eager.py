@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any
 
 
@@ -16,19 +16,20 @@ def begin(awaitable: Awaitable[None]) -> Awaitable[None] | None:
         waiting = next(steps)
     except StopIteration:
         return None
-    return _Rest(steps, waiting)
+    return Begun(steps, waiting)
 
 
-class _Rest:
-    """An awaitable that has begun and waits for something."""
+class Begun:
+    """What has begun and waits for something: `steps` have yielded `waiting`. It is awaited once, in a task, for its
+    result."""
 
     __slots__ = ("_steps", "_waiting")
 
-    def __init__(self, steps: Generator[Any, Any, None], waiting: Any) -> None:
+    def __init__(self, steps: Generator[Any, Any, Any] | Coroutine[Any, Any, Any], waiting: Any) -> None:
         self._steps = steps
         self._waiting = waiting
 
-    def __await__(self) -> Generator[Any, Any, None]:
+    def __await__(self) -> Generator[Any, Any, Any]:
         waiting = self._waiting
         while True:
             act: Callable[[Any], Any] = self._steps.send
@@ -38,5 +39,5 @@ class _Rest:
                 act, given = self._steps.throw, error
             try:
                 waiting = act(given)
-            except StopIteration:
-                return
+            except StopIteration as end:
+                return end.value

@@ -39,6 +39,7 @@ from hinterland.server.http import Receive, Scope, Send, problem_answer, send_an
 from hinterland.server.middleware.boundary import Boundary
 from hinterland.server.middleware.cors import Cors
 from hinterland.server.middleware.hosts import Hosts
+from hinterland.server.protocols.rest.direct import DirectReads
 from hinterland.server.protocols.rest.routes import mount, taken_aliases
 from hinterland.server.protocols.sse import EventStream
 from hinterland.server.settings import Settings
@@ -186,6 +187,7 @@ class Server:
         self.clock = clock or SystemClock()
         self.backend: Backend | None = None
         self.is_local = is_local
+        self.direct: DirectReads | None = None  # on SQLite, whose reads are answered at once
         self._serve: Cors | Hosts | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -203,11 +205,13 @@ class Server:
         async with opened(self.app, self.storage, self.clock) as backend:
             self.backend = backend
             self._serve = _stack(backend, is_local=self.is_local)
+            if self.storage.dialect == "sqlite":
+                self.direct = DirectReads(backend, self._serve.knows)
             keeper = asyncio.create_task(_run_maintenance(backend))
             try:
                 yield backend
             finally:
-                self._serve = None
+                self._serve = self.direct = None
                 keeper.cancel()
                 await asyncio.wait([keeper])  # it may be at work in the storage, which closes next
 

@@ -6,7 +6,7 @@ Codecs are `async (backend, request) -> HttpAnswer`; they raise `Refusal` for ev
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, MutableMapping, Sequence
 from contextlib import aclosing
 from time import monotonic
 from typing import Any, NamedTuple, Protocol
@@ -34,6 +34,7 @@ PIECES = "hinterland.pieces"
 REFUSED = "hinterland.refused"  # in a scope: the Refusal that answers the request, whatever it asks
 LIMIT = "hinterland.limit"  # in a scope: the TimeLimiter of the request
 CHALLENGE = (b"www-authenticate", b"Bearer")  # every 401 has one (RFC 9110 §15.5.2)
+REST = "hinterland.rest"  # in a scope: what is to be awaited for the response of a request that has begun
 JSON = (b"content-type", b"application/json; charset=utf-8")
 PROBLEM = (b"content-type", b"application/problem+json; charset=utf-8")
 NO_STORE = (b"cache-control", b"no-store")
@@ -72,6 +73,20 @@ class TimeLimiter(Protocol):
 
     def lift(self) -> None:
         """End the limit."""
+
+
+class DirectPath(Protocol):
+    """Carries out requests without ASGI, for a web server that can."""
+
+    finish: Callable[[Scope, Receive, Send], Awaitable[None]]
+    """The application that awaits `REST` and sends the response."""
+
+    def begin(self, scope: Scope) -> Coroutine[Any, Any, HttpAnswer] | None:
+        """What carries out a request; None where it goes the ordinary way. It changes nothing before it first waits,
+        and where it raises something, the request goes the ordinary way from its beginning."""
+
+    def headers(self, answer: HttpAnswer) -> Headers:
+        """All headers of a response."""
 
 
 class HttpRequest:
@@ -287,13 +302,11 @@ def problem_answer(refusal: Refusal, request_id: str = "") -> HttpAnswer:
 async def send_answer(scope: Scope, send: Send, answer: HttpAnswer, receive: Receive | None = None) -> None:
     """Send `answer`, without its body where HEAD asked: as one message to a server that takes `WHOLE`. A body that is
     sent piece by piece ends early where `receive` reports that the caller has gone."""
-    headers, body = answer.headers, answer.body
+    headers, body = sized(answer), answer.body
     if type(body) is BodyPart:
         await _send_part(scope, send, answer, body, receive)
         return
     assert type(body) is bytes
-    if answer.status not in (204, 304):
-        headers = [*headers, (b"content-length", b"%d" % len(body))]
     if scope["method"] == "HEAD":
         body = b""
     if WHOLE in scope.get("extensions", ()):
@@ -301,6 +314,13 @@ async def send_answer(scope: Scope, send: Send, answer: HttpAnswer, receive: Rec
         return
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+def sized(answer: HttpAnswer) -> Headers:
+    """The headers of a response, with the length of its body."""
+    if type(answer.body) is BodyPart or answer.status in (204, 304):
+        return answer.headers
+    return [*answer.headers, (b"content-length", b"%d" % len(answer.body))]
 
 
 async def _send_part(scope: Scope, send: Send, answer: HttpAnswer, part: BodyPart, receive: Receive | None) -> None:

@@ -32,6 +32,7 @@ log = logging.getLogger("hinterland.requests")
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 _VARY = (b"vary", b"Origin")  # whoever asks: a cache must not give one origin's answer to another
 _NO_SNIFF = (b"x-content-type-options", b"nosniff")  # what somebody stored never becomes a page by its look
+MARKS = (_VARY, _NO_SNIFF)  # of every response
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _PREFIX = secrets.token_hex(4).encode()  # of this process, so that two of them give no id twice
 _count = itertools.count(1)
@@ -96,6 +97,11 @@ class Boundary:
         if isinstance(error, TimeoutError):
             return Refusal("timeout", f"the request took longer than {self.seconds:g} s (setting request_seconds)")
         return Refusal("internal", "the server made a mistake; its log has the request id")
+
+
+def new_id() -> bytes:
+    """The id of a request that has none."""
+    return b"%b-%x" % (_PREFIX, next(_count))
 
 
 def _root(error: BaseException) -> BaseException:
@@ -177,12 +183,12 @@ class _Marked:
 
     def __init__(self, scope: Scope, send: Send) -> None:
         given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-        self.id: bytes = given if given and _REQUEST_ID.fullmatch(given) else b"%b-%x" % (_PREFIX, next(_count))
+        self.id: bytes = given if given and _REQUEST_ID.fullmatch(given) else new_id()
         self.send = send
         self.is_started = False
 
     async def __call__(self, message: Message) -> None:
         if "headers" in message:
             self.is_started = True
-            message["headers"] = [*message["headers"], (b"x-request-id", self.id), _VARY, _NO_SNIFF]
+            message["headers"] = [*message["headers"], (b"x-request-id", self.id), *MARKS]
         await self.send(message)

@@ -57,6 +57,10 @@ class Cors:
                 scope.setdefault(REFUSED, Refusal("forbidden", _UNLISTED))
         await self.app(scope, receive, _WithHeaders(send, self.headers(origin)) if is_allowed else send)
 
+    def knows(self, host: bytes) -> bool:
+        """Every host: none is refused where there is no `Hosts` around this."""
+        return True
+
     def allows(self, origin: bytes) -> bool:
         """Whether a page of `origin` may read answers; compared as a whole, never by prefix or suffix."""
         return self._is_named(origin) or (self.allows_all and origin != b"null")

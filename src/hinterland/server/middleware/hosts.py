@@ -48,6 +48,10 @@ class Hosts:
             return True
         return any(f"*.{above}" in self._allowed for above in _domains_above(name))
 
+    def knows(self, host: bytes) -> bool:
+        """Whether a request was allowed to name the host, spelt like this."""
+        return host in self._known
+
     def _learn(self, host: bytes) -> bool:
         is_allowed = self.allows(host)
         if is_allowed and len(self._known) < _MOST_KNOWN:

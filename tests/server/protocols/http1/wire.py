@@ -36,6 +36,7 @@ def behind_refusals(app: Any) -> ASGI3Application:
         except Refusal as refusal:
             await send_answer(scope, send, problem_answer(refusal))
 
+    vars(answer)["direct"] = getattr(app, "direct", None)
     return answer
 
 
@@ -45,7 +46,12 @@ async def connected(
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """A connection to a server of `app`."""
     config = uvicorn.Config(
-        behind_refusals(app), http=kind, lifespan="off", log_config=None, timeout_graceful_shutdown=1
+        behind_refusals(app),
+        http=kind,
+        lifespan="off",
+        log_config=None,
+        timeout_graceful_shutdown=1,
+        proxy_headers=False,
     )
     server = uvicorn.Server(config)
     listener = socket.create_server(("127.0.0.1", 0))

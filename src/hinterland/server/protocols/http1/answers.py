@@ -8,7 +8,7 @@ is woken once, not for each. Measured with 32 clients: a read by id costs two fi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
@@ -50,6 +50,14 @@ class JoinedWrites:
             self._loop.call_soon(self.flush)
         else:
             self._transport.write(data)
+
+    def hold(self, data: bytes) -> None:
+        """Hold an answer, which its maker flushes in this turn; a large one is written now."""
+        if len(self._held) + len(data) > _HELD_BYTES:
+            self.flush()
+            self._transport.write(data)
+        else:
+            self._held += data
 
     def close(self) -> None:
         """Close when everything is written."""
@@ -98,7 +106,8 @@ class WholeAnswers(RequestResponseCycle):
             return
         if self.waiting_for_100_continue:
             self.keep_alive = False  # whether the body still comes, nobody can tell now
-        self.transport.write(self._formatted(message) + message["body"])
+        headers = (*self.default_headers, *message["headers"])
+        self.transport.write(formatted(headers, message["status"], keep_alive=self.keep_alive) + message["body"])
         self.response_started = self.response_complete = True
         self.waiting_for_100_continue = False
         self.message_event.set()
@@ -123,14 +132,16 @@ class WholeAnswers(RequestResponseCycle):
             for part in (b"%x\r\n" % len(body), body, b"\r\n"):
                 self.transport.write(part)
 
-    def _formatted(self, message: Message) -> bytes:
-        lines = [b"%b: %b\r\n" % header for header in (*self.default_headers, *message["headers"])]
-        if not self.keep_alive:
-            lines.append(b"connection: close\r\n")
-        head = b"%b%b\r\n" % (STATUS_LINE[message["status"]], b"".join(lines))
-        if head.count(b"\n") != len(lines) + 2 or head.count(b"\r") != len(lines) + 2 or b"\0" in head:
-            raise RuntimeError("a header has a line break")
-        return head
+
+def formatted(headers: Sequence[tuple[bytes, bytes]], status: int, *, keep_alive: bool) -> bytes:
+    """A response's head. Raises RuntimeError for a header with a line break."""
+    lines = [b"%b: %b\r\n" % header for header in headers]
+    if not keep_alive:
+        lines.append(b"connection: close\r\n")
+    head = b"%b%b\r\n" % (STATUS_LINE[status], b"".join(lines))
+    if head.count(b"\n") != len(lines) + 2 or head.count(b"\r") != len(lines) + 2 or b"\0" in head:
+        raise RuntimeError("a header has a line break")
+    return head
 
 
 class ClosedAnswers(WholeAnswers):

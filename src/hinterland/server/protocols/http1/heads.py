@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import ClassVar
+from typing import Any, ClassVar
 from urllib.parse import unquote
 
 import httptools
@@ -264,24 +264,27 @@ class WholeHeads(BoundedUnread):
     def _ask(self, *, keep_alive: bool) -> None:
         """Begin the request whose scope is made, or let it wait for those before it."""
         before: RequestResponseCycle | None = self.cycle
-        self.scope["extensions"] = EXTENSIONS  # which the classes below have, and uvicorn's have not
         if self._is_old:
             self.scope["http_version"] = "1.0"
         if self._is_surplus:
             self.scope.setdefault(REFUSED, Refusal("unavailable", _SURPLUS, retry_after=1))  # type: ignore[misc]
             keep_alive = False
-        self.cycle = cycle = (ClosedAnswers if self._is_old else WholeAnswers)(
-            scope=self.scope, transport=self.answers,  # type: ignore[arg-type]
-            flow=self.flow, logger=self.logger,
-            access_logger=self.access_logger, access_log=False, default_headers=self.server_state.default_headers,
-            message_event=asyncio.Event(), expect_100_continue=self.expect_100_continue, keep_alive=keep_alive,
-            on_response=self.on_response_complete,
-        )  # fmt: skip
+        self.cycle = cycle = self._cycle(self.scope, keep_alive=keep_alive, is_expecting=self.expect_100_continue)
         if before is None or before.response_complete:
             self._start_asgi_task(cycle, self.app)
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((cycle, self.app))
+
+    def _cycle(self, scope: Any, *, keep_alive: bool, is_expecting: bool = False) -> WholeAnswers:
+        scope["extensions"] = EXTENSIONS  # which these classes have, and uvicorn's have not
+        return (ClosedAnswers if scope["http_version"] == "1.0" else WholeAnswers)(
+            scope=scope, transport=self.answers,  # type: ignore[arg-type]
+            flow=self.flow, logger=self.logger,
+            access_logger=self.access_logger, access_log=False, default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(), expect_100_continue=is_expecting, keep_alive=keep_alive,
+            on_response=self.on_response_complete,
+        )  # fmt: skip
 
     def _refuse(self, refusal: Refusal, head: bytes = b"") -> None:
         """Answer what is no request, and read nothing behind it."""

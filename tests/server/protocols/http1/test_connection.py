@@ -1,0 +1,137 @@
+"""Requests on the direct path, on real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from hinterland.contract.errors import Refusal
+from hinterland.server.http import REST, Headers, HttpAnswer, Scope, send_answer
+from tests.server.protocols.http1.wire import answered, connected
+
+
+def get(path: str, *headers: str) -> bytes:
+    """A request."""
+    lines = [f"GET {path} HTTP/1.1", "Host: x", *headers]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+class Door:
+    """An application with a direct path below /direct: `waiting` holds what /direct/wait waits for."""
+
+    def __init__(self) -> None:
+        self.direct = self
+        self.release, self.waits = asyncio.Event(), asyncio.Event()
+        self.begun: list[str] = []
+        self.asked: list[str] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """The ordinary way."""
+        self.asked.append(scope["path"])
+        if scope["path"] == "/direct/error":
+            raise Refusal("not_found", "there is no such thing")
+        await asyncio.sleep(0)
+        await send_answer(scope, send, HttpAnswer(200, [], b"ordinary " + scope["raw_path"]))
+
+    def begin(self, scope: Scope) -> Coroutine[Any, Any, HttpAnswer] | None:
+        """What is below /direct."""
+        return self._carry_out(scope["path"]) if scope["path"].startswith("/direct") else None
+
+    async def _carry_out(self, path: str) -> HttpAnswer:
+        self.begun.append(path)
+        if path == "/direct/error":
+            raise ValueError
+        if path == "/direct/wait":
+            self.waits.set()
+            await self.release.wait()
+        return HttpAnswer(200, [], b"x" * 200_000 if path == "/direct/large" else b"at once " + path.encode())
+
+    def headers(self, answer: HttpAnswer) -> Headers:
+        """All headers."""
+        return [(b"content-length", b"%d" % len(answer.body))]
+
+    async def finish(self, scope: Any, receive: Any, send: Any) -> None:
+        """What waited."""
+        await send_answer(scope, send, await scope[REST])
+
+
+@pytest.fixture
+async def door() -> Door:
+    """The application."""
+    return Door()
+
+
+async def read(reader: asyncio.StreamReader) -> bytes:
+    """The body of the next answer."""
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    length = re.search(rb"content-length: (\d+)", head)
+    assert length is not None
+    return await reader.readexactly(int(length[1]))
+
+
+async def test_at_once(door: Door) -> None:
+    """What does not wait is answered without the application, one request after the other."""
+    async with connected(door) as (reader, writer):
+        for _ in range(3):
+            writer.write(get("/direct/a"))
+            assert await read(reader) == b"at once /direct/a"
+        writer.write(get("/other"))
+        assert await read(reader) == b"ordinary /other"
+        writer.write(get("/direct/large"))
+        assert await read(reader) == b"x" * 200_000
+    assert door.asked == ["/other"]
+
+
+async def test_in_order(door: Door) -> None:
+    """Requests that come together are answered in their order, whichever way each goes, and the one that waits holds
+    back those behind it."""
+    paths = ["/direct/wait", "/direct/a", "/other", "/direct/error", "/direct/b"]
+    async with connected(door) as (reader, writer):
+        writer.write(b"".join(map(get, paths)))
+        await asyncio.wait_for(door.waits.wait(), 5)
+        door.release.set()
+        bodies = [await read(reader) for _ in paths]
+    assert bodies[0] == b"at once /direct/wait"
+    assert [b"/direct/a" in bodies[1], b"/other" in bodies[2], b"not_found" in bodies[3]] == [True] * 3
+    assert bodies[4].endswith(b"/direct/b")
+
+
+async def test_an_error_goes_the_ordinary_way(door: Door) -> None:
+    """What the direct path raises is found again, and answered, by the application."""
+    assert b"404 Not Found" in await answered(door, get("/direct/error", "Connection: close"))
+    async with connected(door) as (reader, writer):
+        writer.write(get("/direct/error"))
+        assert b"not_found" in await read(reader)
+        writer.write(get("/direct/a"))
+        assert await read(reader) == b"at once /direct/a"
+    assert door.asked == ["/direct/error"] * 2
+
+
+async def test_what_has_more_to_it(door: Door) -> None:
+    """A request with a body, that expects something, or that ends the connection is left to the application."""
+    for headers in (("Content-Length: 0",), ("Expect: 100-continue", "Content-Length: 0"), ("Connection: close",)):
+        got = await answered(door, get("/direct/a", *headers), get("/other", "Connection: close"))
+        assert b"ordinary /direct/a" in got
+    assert door.begun == []
+
+
+async def test_the_end_of_the_input(door: Door) -> None:
+    """A caller that sends its FIN behind a request gets the answer, and the connection is closed."""
+    assert (await answered(door, get("/direct/a"), fin=True)).endswith(b"at once /direct/a")
+
+
+async def test_a_caller_that_leaves(door: Door) -> None:
+    """A caller that is gone when the turn of its request comes, or while that waits, harms nobody."""
+    async with connected(door) as (_, writer):
+        writer.write(get("/direct/wait"))
+        await asyncio.wait_for(door.waits.wait(), 5)
+        writer.transport.abort()
+        door.release.set()
+        await asyncio.sleep(0)
+    async with connected(door) as (reader, writer):
+        writer.write(get("/direct/a"))
+        assert await read(reader) == b"at once /direct/a"
