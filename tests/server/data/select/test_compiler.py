@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-import apsw
-import asyncpg
 import pytest
 
 from hinterland.contract.changes import Write
@@ -16,11 +14,10 @@ from hinterland.contract.identity import SIGNED_OUT, Principal
 from hinterland.contract.records import Collection, Rules, users
 from hinterland.kit.cel.conditions import cel, eq, ge, has
 from hinterland.kit.clock import ManualClock
-from hinterland.server.data.select.compiler import WIDTH, Statement
+from hinterland.server.data.select.compiler import WIDTH
 from hinterland.server.data.select.question import Select, Window
-from hinterland.server.storage.postgres import PostgresStorage, numbered
 from hinterland.server.storage.protocol import Storage
-from hinterland.server.storage.sqlite import SqliteStorage
+from tests.server.data.select.plans import plan_of
 from tests.server.data.world import ADA, ADMIN, BEN, World, opened
 from tests.server.refused import refused
 
@@ -62,21 +59,6 @@ async def rows(world: World, select: Select, caller: Principal | None) -> list[A
     return [tuple(row) for row in await world.storage.fetch(statement.sql, statement.parameters)]
 
 
-async def plan_of(world: World, statement: Statement) -> str:
-    """How the database goes about a statement, with whole scans as the last resort."""
-    if isinstance(world.storage, SqliteStorage):
-        connection = apsw.Connection(str(world.storage.path))
-        found = connection.execute(f"EXPLAIN QUERY PLAN {statement.sql}", statement.parameters).fetchall()
-        connection.close()
-        return "\n".join(str(row[3]) for row in found)
-    assert isinstance(world.storage, PostgresStorage)
-    asked = await asyncpg.connect(world.storage.dsn)
-    await asked.execute("SET enable_seqscan = off; SET enable_sort = off; SET enable_bitmapscan = off")
-    found = await asked.fetch(f"EXPLAIN {numbered(statement.sql)}", *statement.parameters)
-    await asked.close()
-    return "\n".join(row[0] for row in found)
-
-
 SORTS: list[tuple[tuple[str, ...], tuple[Any, ...]]] = [
     ((), ("i10",)),
     (("rank",), (3, "i10")),
@@ -95,7 +77,7 @@ async def test_a_place_is_where_a_search_begins(world: World, sort: tuple[str, .
     select = Select("items", sort=sort, window=Window(5, after=place))
     statement = world.catalogue.compile(select, ADMIN)
     assert statement is not None
-    plan = await plan_of(world, statement)
+    plan = await plan_of(world.storage, statement)
     if world.storage.dialect == "sqlite":
         assert "SCAN r0" not in plan, plan
         assert "TEMP B-TREE" not in plan, plan
@@ -103,6 +85,21 @@ async def test_a_place_is_where_a_search_begins(world: World, sort: tuple[str, .
     else:
         assert "Sort" not in plan, plan
         assert plan.count("Index Cond") == plan.count("Index Scan"), plan
+
+
+async def test_a_place_beside_an_equality(world: World) -> None:
+    """With an equality and a sort that one index is over, the page after a place begins there too."""
+    for sort, place in ((("rank",), (3, "i10")), (("-rank",), (3, "i10")), (("-updated_at",), ("2026", "i10"))):
+        select = Select("items", where=(eq("kind", "k"),), sort=sort, window=Window(5, after=place))
+        statement = world.catalogue.compile(select, ADMIN)
+        assert statement is not None
+        plan = await plan_of(world.storage, statement)
+        if world.storage.dialect == "sqlite":
+            assert "TEMP B-TREE" not in plan, plan
+            assert "(kind=? AND (" in plan or "(kind=? AND _updated" in plan or "(kind=? AND rank" in plan, plan
+        else:
+            assert "Sort" not in plan, plan
+            assert "ROW(" in plan.partition("Index Cond")[2].partition("\n")[0], plan
 
 
 @pytest.mark.parametrize("sort", [("rank",), ("-rank",), ("-rank", "kind"), ("rank", "-created_at"), ("-created_at",)])

@@ -15,6 +15,7 @@ from hinterland.kit.cel.conditions import cel, eq, ge
 from hinterland.kit.clock import ManualClock
 from hinterland.server.data.select import FoundRecord, Include, Select, Window, found
 from hinterland.server.storage.protocol import PAGE_BYTES, Storage
+from tests.server.data.select.plans import plan_of
 from tests.server.data.world import ADA, ADMIN, BEN, World, opened
 from tests.server.refused import refused
 
@@ -115,6 +116,23 @@ async def test_by_a_field(world: World) -> None:
     await add(world, "posts")
     found_last = ids(await ask(world, select._replace(sort=("-id",), window=Window(2)), ADMIN))
     assert found_last == [(5, [], []), (4, [], [])]
+
+
+async def test_an_index_finds_what_belongs(world: World) -> None:
+    """Records that belong to others are searched by their key, level by level; no table inside is read whole."""
+    people = Include(Select("people"), by="author")
+    comments = Select("comments", includes=(Include(Select("likes")), people))
+    statement = world.catalogue.compile(Select("posts", includes=(Include(comments),), window=Window(5)), BEN)
+    assert statement is not None
+    plan = await plan_of(world.storage, statement)
+    if world.storage.dialect == "sqlite":
+        assert "SEARCH r1" in plan, plan
+        assert plan.count("SEARCH r2") == 2, plan
+        assert plan.count("SCAN r1") == plan.count("CO-ROUTINE r1") == 1, plan
+        assert plan.count("SCAN r2") == plan.count("CO-ROUTINE r2") == 2, plan
+    else:
+        assert plan.count("Index Cond") >= 3, plan
+        assert "Seq Scan on comments" not in plan, plan
 
 
 async def test_windows_orders_and_conditions(world: World) -> None:
