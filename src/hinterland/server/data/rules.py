@@ -84,7 +84,6 @@ class Rule:
     def __init__(self, text: str, tree: Typed, dialect: Dialect, indexed: AbstractSet[str]) -> None:
         self.text = text
         self.tree = tree
-        self.test = predicate(tree)
         paths = [part for part in walk(tree) if isinstance(part, Path) and part.variable == "record"]
         self.reads_record = frozenset([path.fields[0] if path.fields else "" for path in paths])
         self.reads_auth = reads(tree, "auth")
@@ -101,6 +100,22 @@ class Rule:
         self._indexed = indexed
         self._whole: dict[str, Sql] = {}
         self._halves: dict[str, Halves] = {}
+
+    @cached_property
+    def test(self) -> Predicate:
+        """The expression as a predicate."""
+        return predicate(self.tree)
+
+    @cached_property
+    def auth_tests(self) -> tuple[Predicate, ...]:
+        """Its parts that read nothing of the record: where one is not true, no record is shown."""
+        return tuple([predicate(term) for term in terms_of(self.tree) if "record" not in term.variables])
+
+    @cached_property
+    def shape(self) -> tuple[Any, ...]:
+        """What a statement that it is a condition of depends on: rules of one shape differ only in their parameters."""
+        texts = [None if half is None else half.text for half in self.halves(ANY_ALIAS)]
+        return (*texts, self.reads_record, bool(self.auth_tests))
 
     def whole(self, alias: str) -> Sql:
         """The condition over the columns of the table that is called `alias`. Raises `CelError` where SQL can't say it
@@ -166,7 +181,7 @@ class RuleBook:
     def _compile_condition(self, key: tuple[Any, ...]) -> Rule:
         node = Condition(key).node()
         rule = Rule(node.text, check(node, self._condition), self._dialect, self.indexed)
-        rule.whole(ANY_ALIAS)
+        rule.halves(ANY_ALIAS)  # what SQL can't say exactly is refused here
         return rule
 
 

@@ -21,7 +21,7 @@ from hinterland.kit.cel.predicates import Predicate
 from hinterland.server.data import documents
 from hinterland.server.data.catalogue import Catalogue, Entry
 from hinterland.server.data.rules import Rule, RuleOperands
-from hinterland.server.data.select.visibility import filtering
+from hinterland.server.data.select.visibility import filtering, rule_of
 from hinterland.server.storage.protocol import StoredRecord
 
 _SIMPLE_SIZE = 100  # parts of a filter, about ten microseconds
@@ -236,7 +236,7 @@ class Views:
     def of(self, caller: Principal, collection: str, filter: str = "") -> View:
         """The view of `caller`. Raises `unknown_collection`, `invalid_query` and, for hidden fields, `forbidden`."""
         entry = self.catalogue[collection]
-        rule = entry.book.condition(filtering(entry, caller, filter).key) if filter.strip() else None
+        rule = rule_of(entry, filtering(entry, caller, filter)) if filter.strip() else None
         key = self._key(entry, caller, rule)
         view = self._views.get(key)
         if view is None:

@@ -128,6 +128,8 @@ async def test_equal_structures_share_a_statement(world: World) -> None:
         return statement.sql
 
     assert text(where=(eq("kind", "a"),)) is text(BEN, where=(eq("kind", "b"),))
+    assert text(where=(eq("kind", "a"),)) is text(where=(cel("record.kind == 'c'"),))
+    assert text(where=(cel("record.rank in [1, 2]"),)) is text(where=(cel("record.rank in [3, 4]"),))
     assert text(window=Window(5, 10)) is text(window=Window(7, 20))
     others = [
         text(), text(None), text(where=(eq("kind", "a"),)), text(where=(ge("kind", "a"),)), text(sort=("rank",)),
@@ -136,7 +138,7 @@ async def test_equal_structures_share_a_statement(world: World) -> None:
     ]  # fmt: skip
     assert len(set(others)) == len(others)
     for number in range(1_200):  # more than are kept
-        text(where=(cel(f"record.rank == {number}"),))
+        text(sort=("id",), fields=("id",) * (number + 1))
     assert text(None) == others[1]
 
 

@@ -11,7 +11,7 @@ from hinterland.contract.identity import Principal
 from hinterland.server.data.rules import ANY_ALIAS
 from hinterland.server.data.select.level import KeptStatement, kept_statement
 from hinterland.server.data.select.question import Select
-from hinterland.server.data.select.visibility import refuse_hidden
+from hinterland.server.data.select.visibility import refuse_hidden, rule_of
 from hinterland.server.storage.protocol import Texts
 from hinterland.server.storage.statements import RECORD_NAMES
 
@@ -82,7 +82,7 @@ class Compiler:
         return statement
 
     def _statement(self, select: Select, *, is_free: bool) -> KeptStatement:
-        key = (select.structure, is_free)
+        key = (self._structure(select), is_free)
         kept = self._kept.get(key)
         if kept is None:
             kept = kept_statement(self._catalogue, select, is_free=is_free)
@@ -90,3 +90,11 @@ class Compiler:
                 self._kept.clear()
             self._kept[key] = kept
         return kept
+
+    def _structure(self, select: Select) -> tuple[Any, ...]:
+        """What a statement's text depends on: questions with equal structures differ only in values."""
+        entry = self._catalogue[select.collection]
+        conditions = tuple([rule_of(entry, condition).shape for condition in select.where])
+        inner = tuple([(include.by, self._structure(include.select)) for include in select.includes])
+        shape = (select.action, select.fields, select.total, inner)
+        return (entry.name, select.parent is None, conditions, select.sort, select.window.structure, shape)

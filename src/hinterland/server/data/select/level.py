@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hinterland.server.data.rules import column
 from hinterland.server.data.select.parts import Bind, SqlPart, filled, joined, limited
 from hinterland.server.data.select.question import Include, Select
-from hinterland.server.data.select.visibility import Asked, Gate, asked_of, gates_of, source, visible
+from hinterland.server.data.select.visibility import Asked, Gate, asked_of, gates_of, rule_of, source, visible
 from hinterland.server.storage.protocol import DialectName, Texts
 from hinterland.server.storage.statements import RECORD_NAMES, RECORD_TEXTS, quote
 
@@ -63,7 +63,7 @@ class _Level:
         self.gates = gates_of(self.entry, select, is_free=is_free)
         self.asked = asked_of(self.entry, self.alias, select, above)
         self.origin = source(self.entry, self.alias, is_free=is_free)
-        conditions = [self.entry.book.condition(condition.key) for condition in select.where]
+        conditions = [rule_of(self.entry, condition) for condition in select.where]
         self.names = self.order.names.union(
             *[rule.reads_record for rule in conditions], [include.by for include in select.includes if include.by]
         )

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from hinterland.kit.cel.sql import Sql
-from hinterland.kit.cel.tree import GIVEN
 from hinterland.server.data.select.question import Select, Window
 
 Bind = Callable[[Select, Any], Sequence[Any]]
@@ -51,10 +50,3 @@ def by_rule(sql: Sql) -> SqlPart:
     if not sql.parameters:
         return SqlPart(f"({sql.text})")
     return SqlPart(f"({sql.text})", (lambda select, auth: sql.bind({"auth": auth}),))
-
-
-def by_condition(sql: Sql, number: int) -> SqlPart:
-    """The SQL of the question's condition with this number."""
-    if not sql.parameters:
-        return SqlPart(f"({sql.text})")
-    return SqlPart(f"({sql.text})", (lambda select, auth: sql.bind({"auth": auth, GIVEN: select.where[number].given}),))

@@ -44,14 +44,6 @@ class Select(NamedTuple):
     total: Literal["", "beside", "alone"] = ""
     includes: tuple[Include, ...] = ()
 
-    @property
-    def structure(self) -> tuple[Any, ...]:
-        """What a statement's text depends on: Selects with equal structures differ only in values."""
-        keys = tuple([condition.key for condition in self.where])
-        inner = tuple([(include.by, include.select.structure) for include in self.includes])
-        shape = (self.action, self.fields, self.total, inner)
-        return (self.collection, self.parent is None, keys, self.sort, self.window.structure, shape)
-
 
 class Include(NamedTuple):
     """What comes with each record, as far as the caller is shown it: the records of `select` that are below it, or the

@@ -18,7 +18,7 @@ from hinterland.kit.cel.errors import CelError
 from hinterland.kit.cel.predicates import Predicate
 from hinterland.kit.cel.tree import GIVEN
 from hinterland.server.data.rules import Rule
-from hinterland.server.data.select.parts import NOTHING, SqlPart, by_condition, by_rule, filled, joined
+from hinterland.server.data.select.parts import NOTHING, SqlPart, by_rule, filled, joined
 from hinterland.server.data.select.question import Select
 
 if TYPE_CHECKING:
@@ -67,10 +67,20 @@ def asked_of(entry: Entry, alias: str, select: Select, above: SqlPart | None = N
     elif select.parent is not None and entry.collection.parent:
         asked.sought.append(SqlPart(f"{alias}._parent = ?", (lambda select, auth: (select.parent,),)))
     for number, condition in enumerate(select.where):
-        for half, parts in zip(entry.book.condition(condition.key).halves(alias), asked, strict=True):
+        for place, half in enumerate(rule_of(entry, condition).halves(alias)):
             if half is not None:
-                parts.append(by_condition(half, number))
+                has_values = bool(half.parameters)
+                bind = partial(_condition_values, entry, alias, number, place)
+                asked[place].append(SqlPart(f"({half.text})", (bind,) if has_values else ()))
     return asked
+
+
+def _condition_values(entry: Entry, alias: str, number: int, place: int, select: Select, auth: Any) -> Any:
+    """The parameters of a condition's half. Found when it is asked: the statement is that of other conditions too."""
+    condition = select.where[number]
+    half = rule_of(entry, condition).halves(alias)[place]
+    assert half is not None
+    return half.bind({"auth": auth, GIVEN: condition.given})
 
 
 def visible(rule: Rule | None, alias: str, asked: Asked) -> list[SqlPart]:
@@ -96,10 +106,10 @@ def gates_of(entry: Entry, select: Select, *, is_free: bool) -> tuple[Gate, ...]
         rule = entry.rules[select.action]
         if rule is None:
             return ((lambda select, auth: False),)
-        gates += [partial(_is_rule_open, test) for test in rule.parts.of_auth]
+        gates += [partial(_is_rule_open, test) for test in rule.auth_tests]
     for number, condition in enumerate(select.where):
-        tests = entry.book.condition(condition.key).parts.of_auth
-        gates += [partial(_is_condition_open, test, number) for test in tests]
+        if rule_of(entry, condition).auth_tests:
+            gates.append(partial(_is_condition_open, entry, number))
     return tuple(gates)
 
 
@@ -107,8 +117,18 @@ def _is_rule_open(test: Predicate, select: Select, auth: Any) -> bool:
     return test({"auth": auth}) is True
 
 
-def _is_condition_open(test: Predicate, number: int, select: Select, auth: Any) -> bool:
-    return test({"auth": auth, GIVEN: select.where[number].given}) is True
+def _is_condition_open(entry: Entry, number: int, select: Select, auth: Any) -> bool:
+    condition = select.where[number]
+    variables = {"auth": auth, GIVEN: condition.given}
+    return all(test(variables) is True for test in rule_of(entry, condition).auth_tests)
+
+
+def rule_of(entry: Entry, condition: Condition) -> Rule:
+    """A condition, compiled. Raises `invalid_query`."""
+    try:
+        return entry.book.condition(condition.key)
+    except CelError as error:
+        raise Refusal("invalid_query", f"filter: {error}") from None
 
 
 def filtering(entry: Entry, caller: Principal, text: str) -> Condition:
@@ -116,11 +136,7 @@ def filtering(entry: Entry, caller: Principal, text: str) -> Condition:
     if len(text) > _LONGEST_FILTER:
         raise Refusal("invalid_query", f"the filter is longer than {_LONGEST_FILTER:,} characters")
     condition = cel(text)
-    try:
-        rule = entry.book.condition(condition.key)
-    except CelError as error:
-        raise Refusal("invalid_query", f"filter: {error}") from None
-    refuse_hidden(entry, rule.reads_record & entry.hidden(caller))
+    refuse_hidden(entry, rule_of(entry, condition).reads_record & entry.hidden(caller))
     return condition
 
 
