@@ -1,6 +1,6 @@
 """fastify with node:sqlite as the peer: the benchmark's app written by hand, as durable as ours.
 
-It stands for what a team would write itself: no accounts beyond sign-up, no rules but its own ifs, no log, no sync.
+It stands for what a team would write itself: no accounts beyond sign-up, rules as plain ifs, no log, no sync.
 """
 
 from __future__ import annotations

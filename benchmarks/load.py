@@ -49,11 +49,11 @@ class Connection(asyncio.Protocol):
             self._part = data
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Tells that nothing more will come (called by the loop)."""
+        """Reports that nothing more will come (called by the loop)."""
         self._on_lost()
 
     def send(self, number: int, request: bytes) -> None:
-        """Asks; `number` stands with the answer."""
+        """Sends a request; `number` is kept with its answer."""
         assert self._transport is not None
         self.number = number
         self.sent_at = time.perf_counter()

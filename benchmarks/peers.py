@@ -109,4 +109,4 @@ class Peer(ABC):
 
     @abstractmethod
     def changed(self, event: Event) -> list[dict[str, Any]]:
-        """The records that an event of the stream tells to be new."""
+        """The records that an event of the stream reports as new."""

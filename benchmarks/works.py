@@ -190,7 +190,7 @@ class ListPage(RequestWork):
 
 
 class Fanout(Work):
-    """A member creates notes at a steady pace; every subscriber is told of each.
+    """A member creates notes at a steady pace; every subscriber receives each.
 
     What is counted is a delivery, one event to one subscriber: its CPU holds its share of the write, its latency is
     from sending the write to receiving the event.

@@ -57,7 +57,7 @@ def _reads(source: Snapshot) -> dict[str, Awaitable[object]]:
 class LogSuite:
     """The log."""
 
-    async def test_log_tells_each_change(self, storage: Storage) -> None:
+    async def test_log_has_each_change(self, storage: Storage) -> None:
         """An entry says what happened to which record, when, in which commit, from which device, and by whom."""
         async with storage.transaction() as transaction:
             await write(

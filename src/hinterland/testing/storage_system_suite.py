@@ -90,15 +90,15 @@ class SystemSuite:
 
     async def test_signal(self, storage: Storage) -> None:
         """An invalidation changes no row and is sent by its transaction, never by one that is undone."""
-        heard: asyncio.Queue[str] = asyncio.Queue()
-        await storage.listen(heard.put_nowait, lambda: None)
+        received: asyncio.Queue[str] = asyncio.Queue()
+        await storage.listen(received.put_nowait, lambda: None)
         with pytest.raises(PreconditionFailed):
             await act(storage, Invalidation("undone"), Expect("_accounts", {"id": "1"}, {}))
         await act(storage, Put("_accounts", ADA), Invalidation("done"))
         assert await storage.rows("_accounts", {}) == [ADA]
         if storage.has_other_writers:
-            assert await asyncio.wait_for(heard.get(), 30) == "done"
-        assert heard.empty()
+            assert await asyncio.wait_for(received.get(), 30) == "done"
+        assert received.empty()
 
     async def test_commits_of_others(self, storage: Storage, make: Callable[[], Storage]) -> None:
         """Where other processes may write to the database, a process is notified of their commits."""

@@ -22,7 +22,7 @@ LONG = "x" * 6_000  # more than a page, so that a commit takes several writes
 
 @pytest.fixture
 def disk() -> Iterator[FaultyDisk]:
-    """A disk that works until told otherwise."""
+    """A disk that works until it is set to fail."""
     with FaultyDisk() as disk:
         yield disk
 
@@ -90,7 +90,7 @@ async def test_every_write_fails_once(tmp_path: Path, disk: FaultyDisk, fault: F
 
 @pytest.mark.parametrize("fault", ["full", "broken"])
 async def test_a_start_fails_at_every_write(tmp_path: Path, disk: FaultyDisk, fault: Fault) -> None:
-    """A start on a failing disk says what is wrong and lets go of the folder; the next one, on a good disk, works."""
+    """A start on a failing disk reports what is wrong and releases the folder; the next one, on a good disk, works."""
     async with opened(SqliteStorage(tmp_path / "whole")):
         length = disk.count
     refused = 0

@@ -29,7 +29,7 @@ sys.stdin.read()
 
 
 async def test_a_storage_announces(tmp_path: Path) -> None:
-    """What a storage announces is told to whoever finds its folder in use."""
+    """What a storage announces is shown to those who find its folder in use."""
     storage = SqliteStorage(tmp_path)
     await storage.open()
     storage.announce(url="http://127.0.0.1:8123")
@@ -37,8 +37,8 @@ async def test_a_storage_announces(tmp_path: Path) -> None:
     await storage.close()
 
 
-async def test_the_second_owner_is_told(tmp_path: Path) -> None:
-    """A second storage on the folder is told which process holds it; once that ends, the folder is free."""
+async def test_the_second_owner(tmp_path: Path) -> None:
+    """A second storage on the folder is refused, with the process that holds it; once that ends, the folder is free."""
     async with opened(SqliteStorage(tmp_path)):
         with pytest.raises(StorageError, match=rf"in use by process {os.getpid()}; stop it, or choose another"):
             await SqliteStorage(tmp_path).open()
@@ -65,7 +65,7 @@ def test_another_process(tmp_path: Path) -> None:
 
 
 def test_release(tmp_path: Path) -> None:
-    """Who let go holds nothing, announces nothing, and may let go again."""
+    """A released folder is held by nobody, nothing is announced in it, and releasing it again is not an error."""
     ownership = Ownership(tmp_path / "new")
     ownership.announce(url="x")
     ownership.take()

@@ -217,7 +217,7 @@ async def test_a_full_disk_at_the_commit(storage: PostgresStorage, database: asy
 
 
 async def test_a_deadlock(storage: PostgresStorage, database: asyncpg.Connection) -> None:
-    """Of two writers that wait for each other one is undone and told so; the other goes on."""
+    """Of two writers that wait for each other one is undone and refused; the other goes on."""
     await commit(storage, ScribeEdit("posts", "a", {}), ScribeEdit("posts", "b", {}))
     both = asyncio.Barrier(2)
 
@@ -235,7 +235,7 @@ async def test_a_deadlock(storage: PostgresStorage, database: asyncpg.Connection
 
 
 async def test_a_text_too_long_for_its_index(storage: PostgresStorage) -> None:
-    """A text that an index can't hold is the caller's mistake; the field is named where PostgreSQL tells it."""
+    """A text that an index can't hold is the caller's mistake; the field is named where PostgreSQL reports it."""
     for name, length, named in (("title", 5_000, ["title"]), ("slug", 5_000, ["slug"]), ("slug", 9_000, [])):
         text = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=length))
         with pytest.raises(Refusal) as refused:

@@ -46,7 +46,7 @@ async def storage(tmp_path: Path) -> AsyncIterator[SqliteStorage]:
 
 
 async def test_a_file_of_something_else(tmp_path: Path) -> None:
-    """A file that is no database is told apart, left alone, and the folder is free again."""
+    """A file that is not a database is reported, left alone, and the folder is free again."""
     (tmp_path / FILE_NAME).write_text("once upon a time " * 100)
     for _ in range(2):
         with pytest.raises(StorageError, match="is a database of this program"):

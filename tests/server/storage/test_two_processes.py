@@ -37,7 +37,7 @@ async def _follow(storage: Storage, writers: list[Process]) -> list[LogEntry]:
 
 async def test_revision_order_is_visibility_order(postgres_dsn: str) -> None:
     """Revision order is visibility order: a reader of the log never sees revision n appear after n + 1, none is lost
-    and none stands twice, whatever other processes write meanwhile."""
+    and none comes twice, whatever other processes write meanwhile."""
     async with opened(PostgresStorage(postgres_dsn)) as storage:
         await commit(storage, ScribeEdit("posts", "shared", {"title": "0"}))
         writers = [await _start(postgres_dsn, name) for name in ("one", "two")]

@@ -36,7 +36,7 @@ _LONG_SECONDS = 10.0  # of one that is
 _ASIDES = 3  # slow SELECTs that are read at once, at most, and one of each caller
 _WAITING = 16  # more of each caller, before they are refused
 _SEARCHES_WAITING = 1_000  # lists of each caller that wait for their first try
-_LEFT_OUT = "-"  # which is no record's text
+_LEFT_OUT = "-"  # no record has this text
 _RESERVE = "UPDATE _head SET revision = revision + ? RETURNING revision, generation, pg_notify(?, ?)"
 _REDECLARE = (
     f"UPDATE _head SET generation = generation + 1 RETURNING generation, pg_notify('{INVALIDATIONS}', '{SCHEMA}')"

@@ -270,7 +270,7 @@ class Storage(Snapshot, Protocol):
         ...
 
     async def close(self) -> None:
-        """Finish what is under way and let go of the database."""
+        """Finish what is running and close the database."""
         ...
 
     def snapshot(self) -> AbstractAsyncContextManager[Snapshot]:

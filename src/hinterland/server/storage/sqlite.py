@@ -127,7 +127,7 @@ class SqliteStorage(Database):
             raise
 
     async def close(self) -> None:
-        """Finish what is under way, fold the log file into the database, and let go of the folder."""
+        """Finish what is running, fold the log file into the database, and release the folder."""
         async with self._writing:
             await asyncio.to_thread(self._readers.shutdown)
             self._commits.close()

@@ -57,7 +57,7 @@ class CollectionTable:
         self.is_integer = collection.ids == "integer"
         self.fields = tuple(collection.fields)
         self._writers = tuple((name, field.to_column) for name, field in collection.fields.items())
-        # Without a parent, _parent is "" everywhere: the id alone tells records apart, and orders them.
+        # Without a parent, _parent is "" everywhere: the id alone identifies records, and orders them.
         self.key = ("_parent", "id") if collection.parent else ("id", "_parent")
         columns = [*RECORD_NAMES, *map(quote, self.fields)]
         marks = ", ".join("?" * len(columns))

@@ -54,7 +54,7 @@ def _batches(changes: Sequence[NumberedChange]) -> Iterator[Sequence[NumberedCha
 
 
 class Writes(Reads):
-    """What a transaction can write. `locking` stands behind a SELECT of what is about to be written."""
+    """What a transaction can write. `locking` ends a SELECT of what is about to be written."""
 
     locking = ""  # on SQLite there is no other writer
 
