@@ -77,6 +77,6 @@ def category_name(category: int) -> str:
 
 
 def comparable(record: dict[str, Any]) -> dict[str, Any]:
-    """The six fields of an answered record in one form: an instant to the millisecond, no matter which server wrote it."""
+    """The six fields of an answered record in one form: an instant to the millisecond, as each server writes it."""
     due = str(record["due"]).replace(" ", "T")[:23]
     return {name: record[name] for name in ("members", "title", "rank", "category", "done")} | {"due": due}
