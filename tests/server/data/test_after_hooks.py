@@ -185,8 +185,10 @@ async def test_two_processes(postgres_dsn: str, clock: ManualClock) -> None:
             await first.write(note("c", title="3"))
             for task in hanging._tasks:
                 task.cancel()
-            while not two.seen:
+            third = ("create", None, "3")
+            while third not in two.seen:
                 await clock.advance(1.0)
-            assert two.seen == [("create", None, "3")]
+            # The place behind the second change may not have been kept before the first process was gone.
+            assert two.seen in ([third], [("create", None, "2"), third])
             assert clock.monotonic() > 30
             assert await hanging._readers[0]._keep(clock.now() + 60) is False
