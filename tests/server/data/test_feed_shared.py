@@ -270,6 +270,26 @@ async def test_writers_are_answered_first(lite: World, monkeypatch: pytest.Monke
     assert looks
 
 
+async def test_writers_are_answered_first_while_a_commit_is_served(
+    lite: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a change is sent to many, the writers of the next ones are answered before it goes on."""
+    monkeypatch.setattr(feeding, "_STEPS_AT_ONCE", 0)
+    subscriptions = [(await listen(lite, ADA, "posts")).subscription for _ in range(50)]
+
+    def served() -> int:
+        return sum(subscription.revision > 0 for subscription in subscriptions)
+
+    await lite.write(Write(act="create", collection="posts", body={"title": "one"}))
+    await until(lambda: served() > 0)
+    before = served()
+    lite.feed.wake()
+    for _ in range(4):
+        await asyncio.sleep(0)
+    assert before <= served() <= before + 1
+    await until(lambda: served() == len(subscriptions))
+
+
 async def answer_of(world: World) -> None:
     """What a push's answer takes: two waits for each other, one for the writer."""
     write = Write(act="create", collection="posts", body={"title": "one"})

@@ -76,7 +76,7 @@ class Feed:
         self._begun = 0  # the revision of the commit that is being served, or was last
         self._late: set[Subscription] = set()
         self._recent = RecentCommits(_PAGE, PAGE_BYTES)  # while somebody is late
-        self._steps = 0
+        self._steps = self._answering = 0
         self._is_behind = False
         self._woken = asyncio.Event()
         self._doubted = asyncio.Event()
@@ -109,7 +109,8 @@ class Feed:
                 subscription.end()
 
     def wake(self) -> None:
-        """Something may have been written."""
+        """Something may have been written, and its writers are being answered."""
+        self._answering = _ANSWER_TURNS
         self._woken.set()
 
     def recheck(self, subject: str) -> None:
@@ -131,7 +132,6 @@ class Feed:
         asker: str = "",
     ) -> Subscription:
         """A subscription to the changes of `collections` after `cursor` ("": from now on). End it when it is left.
-
         What filters and large events cost, and streams, are counted by `asker`.
 
         Raises `unknown_collection`, `invalid_query`; `unauthorized` and `forbidden` for collections of which the caller
@@ -255,8 +255,7 @@ class Feed:
     async def _read(self) -> None:
         while True:
             await self._woken.wait()
-            for _ in range(_ANSWER_TURNS):
-                await asyncio.sleep(0)  # a writer must not wait until its change is sent to all subscribers
+            await self._pause()
             self._woken.clear()
             try:
                 while self._live and await self._look():
@@ -337,7 +336,12 @@ class Feed:
         """Count work, and let others have their turn on the loop after a millisecond of it."""
         self._steps += steps
         if self._steps > _STEPS_AT_ONCE:
-            self._steps = 0
+            await self._pause()
+
+    async def _pause(self) -> None:
+        """Let others have their turn, and writers their answers: these must not wait for all subscribers."""
+        turns, self._answering, self._steps = 1 + self._answering, 0, 0
+        for _ in range(turns):
             await asyncio.sleep(0)
 
     def _slow_down(self, subscriptions: Sequence[Subscription], position: tuple[int, int]) -> None:
@@ -382,11 +386,9 @@ class Feed:
         for channel, live in [*self._live.items()]:
             data = channel.position(revision, check)
             for subscription in [*live]:
-                if subscription not in live:
-                    continue  # it left during a turn
-                if revision > subscription.revision:
+                if subscription in live and revision > subscription.revision:
                     subscription.push((data,), revision)
-                else:
+                elif subscription in live:  # it may have left during a turn
                     subscription.send((channel.encoder.silence,))
                 await self._turn(_PUSH_STEPS)
 
