@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeGuard, get_args, get_type_hints
 
 import msgspec
 
-from hinterland.contract import accounts, events, imports, service, sync
+from hinterland.contract import accounts, events, imports, schemas, service, sync
 from hinterland.contract.transfers import Download, body_field
 from hinterland.kit.strict_json import MAX_DEPTH
 
@@ -194,6 +194,15 @@ _TABLE: tuple[Operation, ...] = (
         name="admin.import", method="POST", path="/v1/admin/import/{collection}", view="plain", auth="admin",
         summary="Create many records, each refused row reported", input=imports.Import, output=imports.ImportResult,
         errors=_WRITE,
+    ),
+    Operation(
+        name="admin.schema", method="GET", path="/v1/admin/schema", view="plain", auth="admin",
+        summary="The declared collections", output=schemas.SchemaDescription, errors=("unauthorized",),
+    ),
+    Operation(
+        name="admin.schema.add", method="POST", path="/v1/admin/schema", view="plain", auth="admin",
+        summary="Declare collections and fields on the running server", input=schemas.SchemaAddition,
+        output=schemas.SchemaDescription, errors=("invalid_body", "validation", "unauthorized", "conflict"),
     ),
     Operation(
         name="records.list", method="GET", path="/v1/records/{collection}", view="list", auth="optional",

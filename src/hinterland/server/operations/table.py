@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hinterland.server.operations import accounts, administrators, imports, records, service, sync
+from hinterland.server.operations import accounts, administrators, imports, records, schema, service, sync
 from hinterland.server.operations.call import Handler
 
 HANDLERS: dict[str, Handler] = {
@@ -26,6 +26,8 @@ HANDLERS: dict[str, Handler] = {
     "admin.remove": administrators.remove_admin,
     "admin.password": administrators.reset_password,
     "admin.import": imports.import_records,
+    "admin.schema": schema.describe_schema,
+    "admin.schema.add": schema.extend_schema,
     "records.list": records.list_records,
     "records.create": records.create_record,
     "records.view": records.view_record,

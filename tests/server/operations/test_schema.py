@@ -1,0 +1,84 @@
+"""Collections and fields that an administrator declares on a running server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hinterland.contract.records import users
+from hinterland.server.storage.sqlite import SqliteStorage
+from tests.server.api import NOTES, POSTS, Api, problem, serving
+
+MOODS = {
+    "name": "moods",
+    "fields": {"text": {"kind": "text", "required": True}},
+    "rules": {"list": "true", "create": "true"},
+}
+
+
+async def described(api: Api, name: str) -> dict[str, Any]:
+    """A collection as the server describes it."""
+    schema = (await api("GET", "/v1/admin/schema", headers=api.admin)).json()
+    [found] = [collection for collection in schema["collections"] if collection["name"] == name]
+    return found  # type: ignore[no-any-return]
+
+
+async def test_additions(each_api: Api) -> None:
+    """A collection and a field that an administrator adds are there at once, for every operation and in the API's
+    description; what was stored stays."""
+    await each_api("POST", "/v1/records/posts", json={"title": "old"})
+    version = (await each_api("GET", "/v1/admin/schema", headers=each_api.admin)).json()["version"]
+    posts = await described(each_api, "posts")
+    posts["fields"]["mood"] = {"kind": "text"}
+    answer = await each_api("POST", "/v1/admin/schema", json={"collections": [posts, MOODS]}, headers=each_api.admin)
+    assert (answer.status_code, answer.json()["version"] != version) == (200, True)
+    made = await each_api("POST", "/v1/records/posts", json={"title": "new", "mood": "good"})
+    assert (made.status_code, made.json()["mood"]) == (201, "good")
+    assert (await each_api("POST", "/v1/records/moods", json={"text": "fine"})).status_code == 201
+    problem(await each_api("POST", "/v1/records/moods", json={}), 400, "validation")
+    listed = (await each_api("GET", "/v1/records/posts?sort=id")).json()["items"]
+    assert [post.get("mood") for post in listed] == [None, "good"]
+    assert "/v1/records/moods" in str((await each_api("GET", "/openapi.json")).json())
+    assert await described(each_api, "moods") == {**await described(each_api, "moods"), **MOODS}
+
+
+async def test_added_fields_of_users(api: Api) -> None:
+    """A field that is added to users can be given at sign-up, and a field with a read rule is hidden."""
+    people = await described(api, "users")
+    people["fields"] |= {"city": {"kind": "text"}, "score": {"kind": "integer", "read": "false"}}
+    answer = await api("POST", "/v1/admin/schema", json={"collections": [people]}, headers=api.admin)
+    assert answer.status_code == 200
+    person = {"name": "a", "email": "a@example.org", "password": "correct horse", "city": "Rome", "score": 1}
+    session = (await api("POST", "/v1/auth/signup", json=person)).json()
+    assert session["user"]["city"] == "Rome"
+    assert "score" not in session["user"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code", "words"),
+    [
+        ({"name": "moods", "fields": {"text": {"kind": "txt"}}}, "validation", "txt"),
+        ({"name": "Moods", "fields": {}}, "validation", "collection names"),
+        ({"name": "moods", "fields": {}, "parent": "none"}, "validation", "its parent 'none' is not declared"),
+        ({"name": "posts", "fields": {}, "ids": "integer"}, "conflict", "posts.title is gone"),
+        ({"fields": {}}, "validation", "name"),
+    ],
+)
+async def test_what_can_not_be_declared(api: Api, wrong: dict[str, Any], code: str, words: str) -> None:
+    """What can't be declared, or would touch stored records, is refused with the reason; nothing has changed."""
+    before = await described(api, "posts")
+    answer = await api("POST", "/v1/admin/schema", json={"collections": [MOODS, wrong]}, headers=api.admin)
+    assert words in problem(answer, 400 if code == "validation" else 409, code)["message"]
+    assert await described(api, "posts") == before
+    problem(await api("GET", "/v1/records/moods"), 404, "unknown_collection")
+
+
+async def test_only_administrators(tmp_path: Path) -> None:
+    """Nobody but administrators sees or changes the schema."""
+    async with serving(SqliteStorage(tmp_path), collections=(users(), NOTES, POSTS)) as api:
+        ada = (await api.sign_up("ada"))["headers"]
+        for headers, status, code in (({}, 401, "unauthorized"), (ada, 403, "forbidden")):
+            problem(await api("GET", "/v1/admin/schema", headers=headers), status, code)
+            problem(await api("POST", "/v1/admin/schema", json={"collections": []}, headers=headers), status, code)
