@@ -7,7 +7,8 @@ the record was changed since, its hooks run again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 from hinterland.contract.errors import Refusal
 from hinterland.server.data.before_hooks import BeforeHooks
@@ -24,10 +25,11 @@ class Commands:
         self._writer = writer
         self._hooks = hooks
 
-    async def submit(self, request: WriteRequest) -> WriteResult:
+    def submit(self, request: WriteRequest) -> Coroutine[Any, Any, WriteResult]:
         """Write `request`; returns when it is durable. Raises the `Refusal` that ended it, or `PreconditionFailed`."""
-        if not self._hooks.concern(request):
-            return await self._writer.submit(request)
+        return self._submit_hooked(request) if self._hooks.concern(request) else self._writer.submit(request)
+
+    async def _submit_hooked(self, request: WriteRequest) -> WriteResult:
         for _ in range(_TRIES):
             try:
                 return await self._writer.submit(await self._hooks.run(request))

@@ -44,6 +44,8 @@ def stage(decided: Decided, state: State) -> int:
 
 def planned(request: WriteRequest, plan: Plan, guards: Sequence[RowAct]) -> PlannedRequest:
     """The request with all rows that change with its records."""
+    if request.once is None and not request.acts:
+        return PlannedRequest(request, plan, plan.acts, guards)
     naming = request.once.naming(plan.ids) if request.once is not None else ()
     acts = [*naming, *(assigned(act, plan.written) for act in request.acts), *plan.acts]
     return PlannedRequest(request, plan, acts, guards)

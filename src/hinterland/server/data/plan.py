@@ -64,6 +64,8 @@ class Plan:
         self.origin = request.origin
         self.actor = str(request.caller.id)
         self._by_hooks: frozenset[str] = frozenset()  # the fields of the write at hand that hooks set
+        self._skips_rules = request.caller.is_admin or request.rights.skips_rules
+        self._sets_all_fields = request.caller.is_admin or request.rights.sets_all_fields
         self.changes: list[Change] = []
         self.acts: list[RowAct] = []
         self.written: list[WrittenRecord] = []
@@ -72,7 +74,7 @@ class Plan:
         self.lost: list[Lost] = []
         self._weights = Weights(max_record_bytes)
         self.found = 0  # the last revision of the records that were there already as they are asked for
-        self._unique = UniqueValues(state, catalogue, self._record)
+        self._unique: UniqueValues | None = None
         self._mine: dict[RecordKey, StoredRecord | None] = {}
         self._created: dict[str, list[RecordKey]] = {}
 
@@ -84,7 +86,7 @@ class Plan:
     @property
     def holders(self) -> Mapping[UniqueValue, Sequence[RecordKey]]:
         """The records that the request gave a value of a unique field; some may have another one again."""
-        return self._unique.holders
+        return {} if self._unique is None else self._unique.holders
 
     @property
     def records(self) -> Records:
@@ -100,14 +102,6 @@ class Plan:
             await self._decide(known, index, base, times)
             await pause(index, len(self.request.writes))
         return self
-
-    @property
-    def _skips_rules(self) -> bool:
-        return self.request.caller.is_admin or self.request.rights.skips_rules
-
-    @property
-    def _sets_all_fields(self) -> bool:
-        return self.request.caller.is_admin or self.request.rights.sets_all_fields
 
     async def _record(self, key: RecordKey) -> StoredRecord | None:
         return self._mine[key] if key in self._mine else await self.state.record(*key)
@@ -368,6 +362,8 @@ class Plan:
         if before is None:
             self._created.setdefault(entry.name, []).append(key)
         if after is not None and entry.unique:
+            if self._unique is None:
+                self._unique = UniqueValues(self.state, self.catalogue, self._record)
             await self._unique.check(entry, key, document)
         kind: Kind = "delete" if after is None else "create" if before is None else "update"
         columns = entry.table.columns(document) if after is not None else ()

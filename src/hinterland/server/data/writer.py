@@ -281,11 +281,11 @@ class Writer:
             if once is None or not once.keeps_refusals or error.status >= 500:
                 raise
             return once.keep_refusal(error, now)._replace(guards=await self._guards(once, state))
-        return planned(request, plan, await self._guards(once, state))
+        return planned(request, plan, () if once is None else await self._guards(once, state))
 
-    async def _guards(self, once: Once | None, state: State) -> Sequence[RowAct]:
+    async def _guards(self, once: Once, state: State) -> Sequence[RowAct]:
         """What must still hold when the request is written, so that two processes don't do it twice."""
-        return await once.guards(state) if once is not None and self._has_other_writers else ()
+        return await once.guards(state) if self._has_other_writers else ()
 
     async def _write(self, transaction: Transaction, decided: list[Decided], now: float) -> list[KeptOutcome]:
         count = sum(len(changes_of(item)) for item in decided)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import groupby
-from operator import itemgetter
 from typing import Any, assert_never
 
 from hinterland.contract.identity import RecordId
@@ -38,19 +37,13 @@ _BATCH = 50  # changes that are written between two turns of others
 _BATCH_TEXT = 1024 * 1024  # characters of their records
 
 
-NumberedChange = tuple[Change, int, CommitChanges]
-"""A change, its revision and its commit."""
-
-
-def _batches(changes: Sequence[NumberedChange]) -> Iterator[Sequence[NumberedChange]]:
-    """`changes` in parts, after each of which others get their turn on the loop: of a millisecond or two."""
-    start = size = 0
-    for end, (change, _, _) in enumerate(changes, 1):
-        texts = (text for record in (change.before, change.after) if record is not None for text in record[5:])
-        size += sum(len(text) for text in texts if text)
-        if end - start == _BATCH or size > _BATCH_TEXT or end == len(changes):
-            yield changes[start:end]
-            start, size = end, 0
+def _size(change: Change) -> int:
+    """The characters of a change's records."""
+    size = 0
+    for record in (change.before, change.after):
+        if record is not None:
+            size += len(record.body) + (len(record.private) if record.private else 0)
+    return size
 
 
 class Writes(Reads):
@@ -92,24 +85,35 @@ class Writes(Reads):
 
     async def write(self, commits: Sequence[CommitChanges], at: float) -> None:
         """Write the changes of some commits to their tables and the log: those of a group of requests by few
-        statements, each sent once."""
-        changes = [
-            (change, revision, commit)
-            for commit in commits
-            for revision, change in enumerate(commit.changes, commit.last - len(commit.changes) + 1)
-        ]
-        if len(changes) == 1:
-            [(change, revision, commit)] = changes
-            await self.execute(*self.tables[change.collection].statement(change))
-            await self.execute(statements.INSERT_LOG, statements.log_row(change, revision, *commit[1:], at))
+        statements, each sent once for many rows."""
+        if len(commits) == 1 and len(commits[0].changes) == 1:
+            [(changes, last, check)] = commits
+            await self.execute(*self.tables[changes[0].collection].statement(changes[0]))
+            await self.execute(statements.INSERT_LOG, statements.log_row(changes[0], last, last, check, at))
             return
-        for batch in _batches(changes):
-            written = (self.tables[change.collection].statement(change) for change, _, _ in batch)
-            for sql, run in groupby(written, itemgetter(0)):
-                await self.execute_many(sql, [parameters for _, parameters in run])
-            logged = [statements.log_row(change, revision, *commit[1:], at) for change, revision, commit in batch]
+        sql, rows, logged, size = "", list[Sequence[Any]](), list[Sequence[Any]](), 0
+        for changes, last, check in commits:
+            for revision, change in enumerate(changes, last - len(changes) + 1):
+                statement, parameters = self.tables[change.collection].statement(change)
+                if statement is not sql and rows:
+                    await self.execute_many(sql, rows)
+                    rows = []
+                sql = statement
+                rows.append(parameters)
+                logged.append(statements.log_row(change, revision, last, check, at))
+                size += _size(change)
+                if len(logged) == _BATCH or size > _BATCH_TEXT:
+                    await self._write_batch(sql, rows, logged)
+                    rows, logged, size = [], [], 0
+        await self._write_batch(sql, rows, logged)
+
+    async def _write_batch(self, sql: str, rows: Sequence[Sequence[Any]], logged: Sequence[Sequence[Any]]) -> None:
+        """Write records and the log; then others get their turn on the loop."""
+        if rows:
+            await self.execute_many(sql, rows)
+        if logged:
             await self.execute_many(statements.INSERT_LOG, logged)
-            await asyncio.sleep(0)
+        await asyncio.sleep(0)
 
     async def next_id(self, collection: str) -> int:
         """A new integer id; never one that was given before."""
