@@ -15,7 +15,7 @@ INSTALL := $(PIP) install --quiet --require-hashes
 SELF := $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: bench-growth bench-postgres conformance crash field-trip figures help lowest run test check coverage bench lock clean
+.PHONY: bench-growth bench-local bench-postgres conformance crash field-trip figures help lowest run test check coverage bench lock clean
 
 help: ## what can be done here
 	@echo "Hinterland. Needs Python >= 3.11, make and a package index."
@@ -73,6 +73,9 @@ bench: $(VENV)/.dev ## measure beside PocketBase, PEER=fastify or AGAINST=anothe
 
 bench-growth: $(VENV)/.dev ## measure how costs grow with the records (LARGE=1 up to 1,000,000)
 	$(BIN)/python -m benchmarks.growth $(if $(LARGE),--large) $(ARGS)
+
+bench-local: $(VENV)/.dev ## measure questions to the client's local store
+	$(BIN)/python -m benchmarks.local_store $(ARGS)
 
 bench-postgres: $(VENV)/.dev ## measure two processes on one PostgreSQL
 	$(BIN)/python -m benchmarks.postgres $(ARGS)

@@ -137,6 +137,15 @@ def test_two_processes() -> None:
         assert work in done.stdout
 
 
+def test_the_local_store() -> None:
+    """`python -m benchmarks.local_store` measures every kind of question at each size."""
+    command = [sys.executable, "-m", "benchmarks.local_store", "--sizes", "300", "600"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180, check=False)
+    assert done.returncode in (0, 1), done.stdout + done.stderr  # on a busy machine any figure may be too high
+    for work in ("list of 20", "list of 20, filtered", "list of 20 by a deep cursor", "a live list of 20 again"):
+        assert work in done.stdout, done.stdout + done.stderr
+
+
 def test_another_checkout(tmp_path: Path) -> None:
     """`--against CHECKOUT` measures beside this project as it is elsewhere, with the environment that it has there."""
     checkout = tmp_path / "older"
