@@ -30,7 +30,7 @@ def session(number: int = 1, *, user: str = "u1", expires_in: int = 900) -> dict
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """A clock that stands still until it is turned."""
+    """A clock that moves only when it is turned."""
     return ManualClock()
 
 

@@ -110,7 +110,7 @@ def test_other_servers_are_understood_by_their_status(status: int, kind: type[er
     ],
 )
 def test_messages_of_other_servers_are_found(body: Any, message: str) -> None:
-    """The usual places of a message are looked at; without one our own stands."""
+    """The usual places of a message are looked at; without one our own is kept."""
     assert error_in(answer(400, body)).message == message
 
 

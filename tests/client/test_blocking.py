@@ -158,7 +158,7 @@ def test_a_closed_client_says_so(script: Scripted) -> None:
 
 
 def test_a_thread_that_waits_when_the_client_is_closed(script: Scripted, tmp_path: Path) -> None:
-    """A thread that waits for an outcome, or for anything else, when another closes the client is told."""
+    """A thread that waits for an outcome, or for anything else, when another closes the client is reported."""
     client = BlockingClient(URL, transport=script, store=tmp_path / "app.db")
     script.expect("POST", "/v1/auth/login").answer(json=session())
     client.auth.log_in(email="a@b.c", password="a good password")

@@ -77,7 +77,7 @@ async def test_own_layers_see_each_call_once(make: Callable[..., Client], script
         ("", {}, "neither a path nor a URL"),
         ("/x", {"x-name": "ü"}, "the value of x-name must be ASCII"),
         ("/x", {"x-name": "a\r\nb: c"}, "the value of x-name must be ASCII"),
-        ("/x", {"x name": "1"}, "'x name' is no name of a header"),
+        ("/x", {"x name": "1"}, "'x name' is not the name of a header"),
     ],
 )
 async def test_a_request_that_can_not_be_sent(client: Client, path: str, headers: dict[str, str], words: str) -> None:
@@ -107,7 +107,7 @@ async def test_a_closed_client_says_so(make: Callable[..., Client]) -> None:
 async def test_what_waits_for_a_closed_client(
     make: Callable[..., Client], script: Scripted, clock: ManualClock
 ) -> None:
-    """Whoever waits for events or for another state of the session when the client is closed is told."""
+    """A caller who waits for events or for another state of the session when the client is closed is reported."""
     client = make()
     script.expect("GET", "/v1/events").stream([b"id: c\nevent: ready\ndata: {}\n\n", ConnectionLost()])
     events, states = client.events(["posts"]), client.auth.states()
@@ -126,7 +126,7 @@ async def _next(items: AsyncIterator[Any]) -> Any:
 
 
 async def test_a_store_brings_its_parts(make: Callable[..., Client], script: Scripted, tmp_path: Path) -> None:
-    """With a store there are local records, sync and outbox, for whoever is signed in, and a sealed vault beside it."""
+    """With a store there are local records, sync and outbox, for the user who is signed in, and a sealed vault."""
     client = make(store=tmp_path / "app.db")
     async with client:
         assert await client.open() is client
@@ -150,6 +150,6 @@ def test_a_store_that_is_no_path(store: str) -> None:
 
 
 def test_without_a_store_there_are_no_local_records(make: Callable[..., Client]) -> None:
-    """Who asks for local records without a store is told how to have one."""
+    """Who asks for local records without a store is reported how to have one."""
     with pytest.raises(RuntimeError, match=r"store='app\.db'"):
         _ = make().local

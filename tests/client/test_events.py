@@ -107,7 +107,7 @@ async def collect(events: AsyncIterator[Event]) -> list[Event]:
 
 
 async def test_an_outage_is_waited_for(client: Client, script: Scripted, clock: ManualClock) -> None:
-    """However long the server is away, the stream stands again within 5 s of its return; it is told offline once."""
+    """However long the server is away, the stream is open again within 5 s of its return; offline is reported once."""
     script.expect("GET", PATH, times=30).fail(ConnectError())
     script.expect("GET", PATH).answer(503, headers={"retry-after": "20"})
     script.expect("GET", PATH).stream([b"retry: 7000\n\n", said("ready", "c0"), ConnectionLost()])
@@ -118,8 +118,8 @@ async def test_an_outage_is_waited_for(client: Client, script: Scripted, clock: 
 
 
 async def test_streams_that_end_after_their_first_event(client: Client, script: Scripted, clock: ManualClock) -> None:
-    """A stream that is cut after its first event again and again: waits grow to the cap, and nobody is told that the
-    server is away; when it really is, that is told."""
+    """A stream that is cut after its first event again and again: waits grow to the cap, and an outage is reported only
+    when the server is really away."""
     script.expect("GET", PATH, times=30).stream([said("ready", "c0"), ConnectionLost()])
     script.expect("GET", PATH, times=2).fail(ConnectError())
     script.expect("GET", PATH).answer(204)
@@ -139,7 +139,7 @@ async def test_streams_that_end_after_their_first_event(client: Client, script: 
 
 
 async def test_a_steady_stream_that_ends(client: Client, script: Scripted, clock: ManualClock) -> None:
-    """A stream that lasted is taken up again at once, however many did before it, and is told as offline meanwhile."""
+    """A stream that lasted is opened again at once, however many ended before it; meanwhile offline is reported."""
     for number in range(5):
         script.expect("GET", PATH).stream([said("ready", f"c{number}"), SILENCE])
     script.expect("GET", PATH).answer(204)
@@ -152,7 +152,7 @@ async def test_a_steady_stream_that_ends(client: Client, script: Scripted, clock
 async def test_a_definite_refusal_is_raised(
     client: Client, script: Scripted, code: str, kind: type[HinterlandError]
 ) -> None:
-    """Who may not listen is told, and nothing is tried again."""
+    """Who may not listen is reported, and nothing is tried again."""
     script.expect("GET", PATH).refuse(code)
     with pytest.raises(kind):
         await collect(client.events("posts"))
@@ -183,7 +183,7 @@ async def test_a_stream_renews_its_session(client: Client, script: Scripted, clo
 
 
 async def test_a_stream_that_is_ended_for_a_reason(client: Client, script: Scripted) -> None:
-    """Where the server ends a stream since its filter costs too much, the caller is told, and nothing is tried
+    """Where the server ends a stream since its filter costs too much, the caller is reported, and nothing is tried
     again."""
     problem = {"code": "too_costly", "status": 400, "title": "t", "message": "make the filter simpler"}
     script.expect("GET", PATH).stream([said("ready", "c0"), commit("c1", "a"), said("end", "c1", problem)])
@@ -237,7 +237,7 @@ class Watched:
 
 
 async def test_a_stream_that_is_left_is_closed(make: Callable[..., Client]) -> None:
-    """Whoever stops listening lets the connection go."""
+    """A caller who stops listening lets the connection go."""
     transport = Watched()
     async with aclosing(make(transport).events("posts")) as events:
         await anext(events)

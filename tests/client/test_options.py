@@ -26,7 +26,7 @@ def test_the_defaults() -> None:
         ({"connect": float("nan")}, "Options.connect"),
         ({"retries": -1}, "Options.retries must be 0 or more"),
         ({"max_connections": 0}, "Options.max_connections 1 or more"),
-        ({"headers": {"x y": "1"}}, "Options.headers: 'x y' is no name of a header"),
+        ({"headers": {"x y": "1"}}, "Options.headers: 'x y' is not the name of a header"),
         ({"headers": {"x": "a\nb"}}, "Options.headers: the value of x must be ASCII"),
         ({"headers": {"x": "ü"}}, "Options.headers: the value of x must be ASCII"),
         ({"headers": {"x": 1}}, "Options.headers: the value of x must be ASCII"),

@@ -172,7 +172,7 @@ async def test_rules_are_refusals(backend: TestBackend) -> None:
     assert (await eve.collection("diary").list()).items == []
 
 
-async def test_a_type_that_does_not_fit_is_told(backend: TestBackend) -> None:
+async def test_a_type_that_does_not_fit_is_reported(backend: TestBackend) -> None:
     """An app whose type is another than the server's gets the path and what was found."""
 
     class Wrong(msgspec.Struct):
@@ -353,10 +353,10 @@ async def test_secrets_are_told_to_nobody(
     every log switched on."""
     monkeypatch.setenv("NETWORK_DEBUG", "1")
     caplog.set_level(logging.DEBUG)
-    told: list[object] = []
+    reported: list[object] = []
     vault = FileVault(tmp_path / "session.vault")
-    async with Client(served.url, vault=vault, on_trace=told.append) as client:
-        client.auth.listen(told.append)
+    async with Client(served.url, vault=vault, on_trace=reported.append) as client:
+        client.auth.listen(reported.append)
         await client.auth.sign_up(name="ada", email="ada@example.org", password=PASSWORD)
         first = client.auth.state
         await client.auth.refresh()
@@ -369,11 +369,11 @@ async def test_secrets_are_told_to_nobody(
         ):
             with pytest.raises(HinterlandError) as caught:
                 await act
-            told += [str(caught.value), repr(caught.value)]
+            reported += [str(caught.value), repr(caught.value)]
         await client.auth.log_out()
     assert isinstance(first, SignedIn)
     assert isinstance(second, SignedIn)
-    everything = f"{told} {caplog.text} {capsys.readouterr()} {vars(client)}"
+    everything = f"{reported} {caplog.text} {capsys.readouterr()} {vars(client)}"
     assert "auth.refresh" in everything
     secrets = [PASSWORD, "planted-refresh"]
     secrets += [token for state in (first, second) for token in (state.access_token, state.refresh_token)]

@@ -96,7 +96,7 @@ async def test_refusals_are_typed(posts: Repository[Post], script: Scripted) -> 
 async def test_a_record_that_does_not_fit(
     posts: RemoteRepository[Post], script: Scripted, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A record that does not fit hides no other: it stands beside the page, with its path and what was found, and an
+    """A record that does not fit hides no other: it is beside the page, with its path and what was found, and an
     iteration, whose caller may not look for it, logs it too."""
     items: list[Any] = [{"id": "b", "title": None}, {"title": "a"}, {"id": 7, "title": 1}, {}, 5]
     for _ in range(2):

@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 class ClientArguments(TypedDict, total=False):
-    """The arguments of `hinterland.client.Client` besides the address."""
+    """The arguments of `hinterland.client.Client` but the address."""
 
     store: str | os.PathLike[str] | None
     vault: Vault | None

@@ -171,7 +171,7 @@ class Client:
         return self.local.outbox
 
     async def open(self) -> Self:
-        """Open the local store for whoever is signed in. Without a store there is nothing to do.
+        """Open the local store for the user who is signed in. Without a store there is nothing to do.
 
         From its first use on the client belongs to the event loop that runs; others raise WrongLoop.
         """
@@ -242,7 +242,7 @@ def _store_path(store: str | os.PathLike[str] | None) -> str | None:
     path = None if store is None else os.fspath(store)
     if path is not None and (not path.strip() or "\0" in path):
         raise InvalidSetting(
-            f"store={path!r} is no file's path.",
+            f"store={path!r} is not the path of a file.",
             advice="Give a path such as app.db, or leave store out for a client without a local store.",
         )
     return path

@@ -31,7 +31,7 @@ def decoded_each(
     """The records of a page's `items` as `kind`, and an InvalidResponse for each that does not fit it, with `more`
     about it. Its path begins with the record's place below `place`, such as `notes/42.count`.
 
-    Raises InvalidResponse where they are no array.
+    Raises InvalidResponse where they are not an array.
     """
     try:
         return _decode_all(kind)(content), []  # type: ignore[arg-type]

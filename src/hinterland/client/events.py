@@ -43,7 +43,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """An event of a subscription. `cursor` is where to resume once this event is processed.
 
     `ready`: the stream is open. `commit`: `changes` that were made together, with the `revision` that they end at.
-    `position`: a later cursor without news. `resync`: the cursor can't be continued (`reason`): read the collections
+    `position`: a later cursor without changes. `resync`: the cursor can't be continued (`reason`): read the collections
     again. `offline`: the stream dropped (`reason`) and reconnects; `ready` follows when that succeeded. A stream that
     drops in its first seconds reconnects without an event, unless that fails.
     """

@@ -28,7 +28,7 @@ class Phase(msgspec.Struct, frozen=True):
 
 
 class Journal:
-    """What happened to one request on its way: written by the layers and the transport, read by whoever must tell it.
+    """What happened to one request on its way: written by the layers and the transport, read where it is reported.
 
     `sent` says whether the server may have got the request, were it given up now. `user` is in whose name the first
     attempt was made, "" for nobody's, None before it.
@@ -176,7 +176,7 @@ def origin_of(url: str) -> str:
     """Scheme, host and port of a URL in one form (RFC 6454 §4); raises ValueError where it has none."""
     parts = urlsplit(url)
     if not parts.hostname:
-        raise ValueError(f"{url!r} is no absolute URL")
+        raise ValueError(f"{url!r} is not an absolute URL")
     port = parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"{parts.scheme}://{host}:{port}"

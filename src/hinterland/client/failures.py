@@ -16,7 +16,7 @@ def most_sent(first: Sent, second: Sent) -> Sent:
 class HinterlandError(Exception):
     """What all errors carry.
 
-    `message` is for a screen: what happened. `advice`: what to try. `detail`: what a developer wants besides. `code` is
+    `message` is for a screen: what happened. `advice`: what to try. `detail`: more for a developer. `code` is
     stable and never translated. `sent` says whether the server may have got the request. `attempts` were made and
     `waited` seconds passed between them. `retry_after`: the seconds that the server asked to wait. `request_id`: what
     to look for in the server's log. `operation`: which call it was.

@@ -61,7 +61,7 @@ def wrong_header(headers: Mapping[Any, Any]) -> str:
     """What is wrong with the first header that can't be sent (RFC 9110 §5.1, §5.5); "": nothing."""
     for name, value in headers.items():
         if not isinstance(name, str) or _NAME.fullmatch(name) is None:
-            return f"{name!r} is no name of a header"
+            return f"{name!r} is not the name of a header"
         if not isinstance(value, str) or _VALUE.fullmatch(value) is None:
             return f"the value of {name} must be ASCII text without control characters and outer blanks"
     return ""

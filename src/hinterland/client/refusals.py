@@ -182,11 +182,11 @@ class Forbidden(StatusError):
 
     code = "forbidden"
     message = "You may not do this."
-    advice = "Ask whoever owns it."
+    advice = "Ask its owner for permission."
 
 
 class NotFound(StatusError):
-    """There is no such thing, or it is hidden from the caller (404, 410)."""
+    """It does not exist, or is hidden from the caller (404, 410)."""
 
     code = "not_found"
     message = "This was not found."
@@ -283,4 +283,4 @@ class StorageFull(ServerError):
 
     code = "storage_full"
     message = "The server has no room left."
-    advice = "Tell whoever runs the server."
+    advice = "Ask the server's administrator to free storage."

@@ -29,7 +29,7 @@ class SigningIn(msgspec.Struct, frozen=True):
 
 
 class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
-    """`user` is the own record. The access token ends at `expires_at`, seconds since 1970."""
+    """`user` is the user's own record. The access token ends at `expires_at`, seconds since 1970."""
 
     user: dict[str, Any]
     access_token: str
@@ -134,7 +134,7 @@ class StateHolder:
             self._queues.discard(queue)
 
     def close(self) -> None:
-        """There will be no new state: whoever waits for one is told."""
+        """There will be no new state: those who wait for one get an error."""
         self._is_closed = True
         for queue in self._queues:
             queue.put_nowait(None)

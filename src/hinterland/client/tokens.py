@@ -135,7 +135,7 @@ class TokenKeeper:
             return _token(self._keep(session), is_fresh=True)
 
     def _end(self, session: SignedIn, reason: Reason) -> None:
-        """The session is over, unless it is no longer the one in force."""
+        """The session is over, unless another session has replaced it."""
         state = self.state
         if isinstance(state, SignedIn) and state.access_token == session.access_token:
             self.holder.move(SignedOut(self._wish or reason))

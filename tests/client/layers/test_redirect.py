@@ -93,7 +93,7 @@ async def test_plain_http_stays_on_this_machine(make: Callable[..., Client], scr
     """Plain http beyond loopback is refused, for the client's address, a call's and a redirect's, unless allowed."""
     with pytest.raises(InsecureAddress, match=r"http://api\.example"):
         make(url="http://api.example")
-    with pytest.raises(InvalidSetting, match="is no address of a server"):
+    with pytest.raises(InvalidSetting, match="is not the address of a server"):
         make(url="api.example")
     with pytest.raises(InsecureAddress):
         await make().request("GET", "http://api.example/x")

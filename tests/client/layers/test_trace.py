@@ -1,4 +1,4 @@
-"""What is told about each call."""
+"""What is reported of each call."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ PATH = "/v1/records/posts/1"
 
 async def test_a_listener_hears_of_each_call(make: Callable[..., Client], script: Scripted, clock: ManualClock) -> None:
     """A listener gets the operation, address, status, attempts, waits, phases and request id of each call."""
-    told: list[Trace] = []
-    client = make(on_trace=told.append)
+    reported: list[Trace] = []
+    client = make(on_trace=reported.append)
     script.expect("GET", PATH).fail(ConnectionLost())
     script.expect("GET", PATH).answer(404, headers={"x-request-id": "r-1"})
     with pytest.raises(NotFound):
         await play(clock, client.collection("posts").get(1))
-    (trace,) = told
+    (trace,) = reported
     assert (trace.operation, trace.method, trace.url) == ("records.view", "GET", client.url + PATH)
     assert (trace.status, trace.error, trace.attempts, trace.request_id) == (404, "", 2, "r-1")
     assert trace.seconds >= trace.waited > 0
@@ -35,12 +35,12 @@ async def test_a_listener_hears_of_each_call(make: Callable[..., Client], script
 
 async def test_a_call_without_answer_is_told_too(make: Callable[..., Client], script: Scripted) -> None:
     """Where no answer came the trace has the error's code, and whether anything was sent."""
-    told: list[Trace] = []
-    client = make(on_trace=told.append, options=Options(retries=0))
+    reported: list[Trace] = []
+    client = make(on_trace=reported.append, options=Options(retries=0))
     script.expect("GET", PATH).fail(ConnectError())
     with pytest.raises(ConnectError):
         await client.collection("posts").get(1)
-    assert [(t.status, t.error, t.sent) for t in told] == [(0, "connect", "no")]
+    assert [(t.status, t.error, t.sent) for t in reported] == [(0, "connect", "no")]
 
 
 async def test_a_failing_listener_harms_nothing(

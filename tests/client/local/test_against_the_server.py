@@ -173,7 +173,7 @@ async def test_another_user_on_the_device(backend: TestBackend, tmp_path: Path) 
 
 
 async def test_a_server_set_back_to_a_backup(tmp_path: Path) -> None:
-    """Server restored from a backup: what is on the server stands, unsent edits stay and arrive, and the device, whose
+    """Server restored from a backup: the server's state is kept, unsent edits stay and arrive, and the device, whose
     seqs the server has forgotten, goes on."""
     server, store = tmp_path / "server", tmp_path / "app.db"
     async with running_backend([NOTES, ORDERS, LINES, LISTS], folder=server) as backend:
@@ -277,8 +277,8 @@ class Proxy:
 @pytest.mark.parametrize("lost", ["answer lost", "request lost"])
 @pytest.mark.parametrize("retries", [0, 1])
 async def test_a_proxy_that_finds_it_too_large(backend: TestBackend, tmp_path: Path, lost: str, retries: int) -> None:
-    """A lost attempt and then a 413 of a proxy: what the server holds is told as applied, what it has not is held with
-    the reason; an increment happens once."""
+    """A lost attempt and then a 413 of a proxy: what the server holds is reported as applied, what it has not is held
+    with the reason; an increment happens once."""
     proxy = Proxy(backend.transport())
     client = await device(backend, tmp_path / "a.db", "ada", transport=proxy, options=Options(retries=retries))
     notes = client.local.collection("notes")

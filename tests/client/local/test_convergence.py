@@ -92,7 +92,7 @@ class Device:
         await self.start()
         for note in (await self.notes.list(limit=1000)).items:
             if note["id"] in self.increments and note["count"] == self.increments[note["id"]] + 1:
-                self.increments[note["id"]] += 1  # kept, though nobody was told any more
+                self.increments[note["id"]] += 1  # kept, though nobody was informed of it
 
     async def step(self) -> None:
         """One thing that a person, the app or outcome does; a kill on the way is survived."""

@@ -64,7 +64,7 @@ async def outcomes(client: Client, mutations: list[str]) -> set[str]:
     return {outcome.status if outcome is not None else "open" for outcome in found}
 
 
-async def stands(client: Client) -> list[tuple[str, int]]:
+async def texts_and_counts(client: Client) -> list[tuple[str, int]]:
     """The notes on the server."""
     page = await client.collection("notes").list()
     return [(note["text"], note["count"]) for note in page.items]
@@ -73,7 +73,7 @@ async def stands(client: Client) -> list[tuple[str, int]]:
 @pytest.mark.parametrize("is_original_first", [True, False])
 async def test_both_copies_go_on(ada: Open, tmp_path: Path, is_original_first: bool) -> None:
     """A store that is copied with unsent writes: both copies hand them in, whichever is first, and each write is done
-    once and told to both as applied; then both go on with writes of their own."""
+    once and reported to both as applied; then both go on with writes of their own."""
     phone = await ada("phone")
     mutations = await edit(phone)
     await phone.close()
@@ -83,11 +83,11 @@ async def test_both_copies_go_on(ada: Open, tmp_path: Path, is_original_first: b
         await client.sync.now()
         assert await outcomes(client, mutations) == {"applied"}
         assert (await client.outbox.counts()).held == 0
-        assert await stands(client) == [("edited", 11)]
+        assert await texts_and_counts(client) == [("edited", 11)]
     for client in (*clients, *clients):
         await client.local.collection("notes").create({"text": "later", "count": 0})
         await client.sync.now()
-    assert sorted(await stands(clients[0])) == [("edited", 11), *[("later", 0)] * 4]
+    assert sorted(await texts_and_counts(clients[0])) == [("edited", 11), *[("later", 0)] * 4]
     for client in clients:
         await client.sync.now()
         assert len((await client.local.collection("notes").list()).items) == 5
@@ -114,8 +114,8 @@ async def test_a_restored_backup(ada: Open, tmp_path: Path, rounds: int) -> None
     await restored.sync.now()
     assert await outcomes(restored, mutations) == {"applied"}
     assert await restored.outbox.list() == []
-    assert (await stands(restored))[0] == ("edited", 11)
-    assert len(await stands(restored)) == 1 + rounds
+    assert (await texts_and_counts(restored))[0] == ("edited", 11)
+    assert len(await texts_and_counts(restored)) == 1 + rounds
     last = await restored.local.collection("notes").create({"text": "and on"})
     await restored.sync.now()
     assert (await last.settled()).is_applied

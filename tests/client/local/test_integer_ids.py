@@ -1,4 +1,4 @@
-"""Creations without a network in collections whose ids the server gives, on devices that were not told so."""
+"""Creations without a network in collections whose ids the server gives, on devices that do not know that."""
 
 from __future__ import annotations
 

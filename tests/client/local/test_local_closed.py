@@ -73,7 +73,7 @@ async def test_after_close_an_outcome_is_not_waited_for(device: OPEN) -> None:
 
 @pytest.mark.parametrize("was_started", [False, True])
 async def test_after_close_nothing_is_started(device: OPEN, was_started: bool) -> None:
-    """Synchronisation can't be started when the store is closed: whoever tries is told, and nothing runs."""
+    """Synchronisation can't be started when the store is closed: a caller who tries is reported, and nothing runs."""
     local = await device()
     if was_started:
         local.sync.start()
@@ -85,7 +85,7 @@ async def test_after_close_nothing_is_started(device: OPEN, was_started: bool) -
 
 @pytest.mark.parametrize("name", ["list", "create", "watch", "now", "start"])
 async def test_a_client_that_was_not_opened(tmp_path: Path, name: str) -> None:
-    """Whoever uses the local store of a client that was never opened is told so, and what to do."""
+    """A caller who uses the local store of a client that was never opened gets an error, and what to do."""
     client = Client("http://127.0.0.1:8000", store=tmp_path / "app.db")
     notes, sync = client.local.collection("notes"), client.sync
     acts: dict[str, Callable[[], Any]] = {

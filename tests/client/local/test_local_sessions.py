@@ -64,7 +64,7 @@ async def texts(client: Client) -> list[str]:
 
 async def test_an_ended_session_leaves_the_data(backend: TestBackend, tmp_path: Path) -> None:
     """A session that the server ended leaves the data readable at the next start, writes are queued and counted, and
-    it is told why nothing is sent; signing in again as the same user continues."""
+    it is reported why nothing is sent; signing in again as the same user continues."""
     client = await ended(backend, tmp_path)
     assert client.auth.state == SignedOut("refused")
     assert await texts(client) == ["sent", "unsent"]

@@ -123,7 +123,7 @@ async def test_writes_that_happen_together(device: OPEN, server: ModelServer) ->
 
 
 async def test_what_is_wrong_is_told_at_once(device: OPEN) -> None:
-    """Where the declaration is known, invalid fields are told before anything is kept; so is a missing record."""
+    """Where the declaration is known, invalid fields are reported before anything is kept; so is a missing record."""
     local = await device(collections=[NOTES])
     notes = local.collection("notes")
     with pytest.raises(ValidationFailed) as caught:

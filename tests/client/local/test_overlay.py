@@ -64,7 +64,7 @@ def test_a_patch_shows_as_the_server_will_do_it(body: dict[str, Any], field: str
 
 
 def test_transforms_are_for_patches() -> None:
-    """A creation and a replacement show what they are given as it stands."""
+    """A creation and a replacement show what they are given as it is."""
     for act, record in (("create", None), ("replace", NOTE)):
         made = after(record, write(act, text={"$now": None}), 9.0)
         assert made is not None
@@ -97,7 +97,7 @@ def test_what_is_impossible_is_refused() -> None:
 
 
 def test_the_view_steps_over_what_the_server_has_overtaken() -> None:
-    """A write that can't be done any more leaves the record as it is, and those after it are still shown."""
+    """A write that can no longer be done leaves the record as it is, and those after it are still shown."""
     writes = [(write("create", text="again"), 1.0), (write("patch", count=9), 2.0)]
     assert replay(NOTE, writes) == {**NOTE, "count": 9, "updated_at": instant(2.0)}
     assert replay(NOTE, [(write("delete"), 1.0), (write("patch", count=9), 2.0)]) is None

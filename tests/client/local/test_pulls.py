@@ -181,7 +181,7 @@ def _next_push(connection: Any, local: Local) -> Any:
 
 
 async def test_an_outdated_answer_is_not_taken(device: OPEN, server: ModelServer) -> None:
-    """An answer to a pull from a cursor that is not the store's any more changes nothing."""
+    """An answer to a pull from a cursor that is no longer the store's changes nothing."""
     local = await device()
     await local.sync.now()
     answer = PullResult(changes=[change("x", 9, "x")], cursor="c")
@@ -329,7 +329,7 @@ async def test_a_cursor_of_nobodys(device: OPEN, server: ModelServer) -> None:
 
 
 async def test_a_server_restored_from_a_backup(device: OPEN, server: ModelServer, clock: ManualClock) -> None:
-    """Cursor too old, server restored from a backup: what is on the server stands, also with lower revisions, unsent
+    """Cursor too old, server restored from a backup: the state of the server is kept, also with lower revisions, unsent
     edits stay."""
     server.write(note("a", text="kept"), note("b", text="kept"))
     backup: State = server.backup()

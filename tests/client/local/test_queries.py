@@ -50,20 +50,20 @@ async def test_a_write_waits_for_one_read_at_most(device: OPEN) -> None:
     local = await device()
     notes = local.collection("notes")
     await notes.create({"id": "a", "count": 0})
-    told: list[int] = []
+    reported: list[int] = []
 
     async def watch(number: int) -> None:
         async for _ in notes.watch(filter=f"record.count >= {-number}"):
-            told.append(number)
+            reported.append(number)
 
     tasks = [asyncio.create_task(watch(number)) for number in range(MANY)]
-    await until(lambda: len(told) == MANY)
+    await until(lambda: len(reported) == MANY)
     async with counted(local) as work:
         await notes.update("a", {"count": 1})
         await notes.update("a", {"count": 2})
         await notes.update("a", {"count": 3})
         before = work.runs(RUN)
-        await until(lambda: len(told) >= 2 * MANY)
+        await until(lambda: len(reported) >= 2 * MANY)
     assert before <= 3 < MANY <= work.runs(RUN)
     for task in tasks:
         task.cancel()

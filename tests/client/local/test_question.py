@@ -43,7 +43,7 @@ def asked(question: Question, fields: Fields | None = None) -> list[dict[str, An
 )
 def test_questions_about_people(question: Question, found: str) -> None:
     """Newest first; searched by part of the name or the e-mail, whatever the case, and ordered by name; sorted by code
-    point with no value first; a text stands for a value of the field's type."""
+    point with no value first; a text means a value of the field's type."""
     assert "".join(person["id"] for person in asked(question)) == found
 
 

@@ -14,7 +14,7 @@ from tests.client.local.steps import states
 from tests.support.model_server import ModelServer
 
 
-async def test_a_refused_write_is_parked_with_its_reason(device: OPEN, server: ModelServer) -> None:
+async def test_a_refused_write_is_held_with_its_reason(device: OPEN, server: ModelServer) -> None:
     """A refused write is undone here, held with its reason, and does not hold up those after it."""
     local = await device()
     notes = local.collection("notes")
@@ -59,7 +59,7 @@ async def test_a_refused_edit_costs_no_look_at_the_others(
     assert len(read) <= 1
 
 
-async def test_what_builds_on_a_refused_creation_is_parked_with_it(device: OPEN, server: ModelServer) -> None:
+async def test_what_builds_on_a_refused_creation_is_held_with_it(device: OPEN, server: ModelServer) -> None:
     """Unsent writes that need a record whose creation was refused are held with it, retried with it, gone with it."""
     local = await device()
     orders = local.collection("orders", ids="integer")
@@ -100,8 +100,8 @@ async def test_what_needs_two_refused_creations_is_parked_once(device: OPEN, ser
 
 
 async def test_a_lost_edit_is_reported(device: OPEN, server: ModelServer, clock: ManualClock) -> None:
-    """Two devices, same field: the later timestamp stands on all replicas, and the edit that gave way is told and stays
-    in the outbox until it was looked at."""
+    """Two devices, same field: the later timestamp wins on all replicas, and the edit that gave way is reported and
+    stays in the outbox until it was looked at."""
     phone, laptop = await device("phone"), await device("laptop")
     note = await phone.collection("notes").create({"text": "first"})
     for local in (phone, laptop):
@@ -122,7 +122,7 @@ async def test_a_lost_edit_is_reported(device: OPEN, server: ModelServer, clock:
 
 
 async def test_two_edits_of_one_device_do_not_clash(device: OPEN, server: ModelServer, clock: ManualClock) -> None:
-    """A device's second edit of a record, made before the first was sent, stands."""
+    """A device's second edit of a record, made before the first was sent, is kept."""
     local = await device()
     note = await local.collection("notes").create({"text": "0", "count": 0})
     await local.sync.now()

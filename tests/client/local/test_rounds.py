@@ -124,7 +124,7 @@ async def test_an_older_copy_of_a_store(device: OPEN, server: ModelServer) -> No
 
 
 async def test_a_restored_server_gets_what_it_has_forgotten(device: OPEN, server: ModelServer) -> None:
-    """Server restored from a backup: resync; unsent edits stay, and what is still here is handed in again."""
+    """Server restored from a backup: resync; unsent edits stay, and what is still here is pushed again."""
     local = await device()
     notes = local.collection("notes")
     await notes.create({"text": "in the backup"})

@@ -1,4 +1,4 @@
-"""A write that always fails, while others do not: it is found, and held once it can't happen any more."""
+"""A write that always fails, while others do not: it is found, and held once it can no longer happen."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ async def test_others_do_not_wait_for_its_verdict(device: OPEN, server: ModelSer
 
 @pytest.mark.parametrize("fault", [bare(500), bare(403), own("internal"), lost])
 async def test_one_that_was_applied_is_not_held(device: OPEN, server: ModelServer, fault: Fault) -> None:
-    """A write of which every answer fails though the server applies it is told as applied, and happens once."""
+    """A write of which every answer fails though the server applies it is reported as applied, and happens once."""
     local = await device(remote=(way := Way(server)))
     notes = local.collection("notes")
     note = await notes.create({"count": 0})

@@ -75,7 +75,7 @@ async def test_an_answer_after_attempts_that_were_lost(device: OPEN, server: Mod
 
 @pytest.mark.parametrize("status", [400, 422])
 async def test_a_bare_status_is_trouble_on_the_way(device: OPEN, server: ModelServer, status: int) -> None:
-    """A 400 or 422 without our body is no verdict on anybody's writes: nothing is held, and the error is told."""
+    """A 400 or 422 without our body is no verdict on anybody's writes: nothing is held, and the error is reported."""
     local = await device(remote=(way := Way(server)))
     written = [await local.collection("notes").create({"text": "x"}) for _ in range(3)]
     way.fault = bare(status)

@@ -50,8 +50,8 @@ async def filled(device: OPEN, server: ModelServer, count: int = 50) -> Path:
 
 
 async def test_a_store_that_is_found_damaged_in_use(device: OPEN, server: ModelServer) -> None:
-    """Where records can't be read, that is told with the file's name; at the next start the file is set aside under a
-    name that is told, all unsent writes are there and are sent once, and the records are fetched anew."""
+    """Where records can't be read, that is reported with the file's name; at the next start the file is set aside under
+    a name that is reported, all unsent writes are there and are sent once, and the records are fetched anew."""
     path = await filled(device, server)
     break_page(path, root_of(path, "records"))
     local = await device()

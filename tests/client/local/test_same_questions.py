@@ -1,4 +1,4 @@
-"""The same questions to the server and to the local store: whoever takes one for the other gets the same answers."""
+"""The same questions to the server and to the local store have the same answers."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def client(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         yield client
 
 
-async def told(repository: Any, question: dict[str, Any]) -> Any:
+async def reported(repository: Any, question: dict[str, Any]) -> Any:
     """The answer, or the error by its class, code and message."""
     try:
         page = await repository.list(**question)
@@ -117,8 +117,8 @@ async def test_the_same_answers(client: Client, kind: type[Any]) -> None:
     """Every question has the same answer, and every mistake is the same error, from the server and from the store."""
     remote, local = client.collection("notes", kind), client.local.collection("notes", kind)
     for question in questions():
-        expected = await told(remote, question)
-        assert (question, await told(local, question)) == (question, expected)
+        expected = await reported(remote, question)
+        assert (question, await reported(local, question)) == (question, expected)
 
 
 async def test_the_same_walks(client: Client) -> None:
@@ -164,15 +164,15 @@ async def test_cursors_of_others(client: Client) -> None:
     for one, other in ((remote, local), (local, remote)):
         page = await one.list(limit=2, sort=["text"])
         assert page.next
-        assert await told(one, {"cursor": page.next, "limit": 2, "sort": ["count"]}) == await told(
+        assert await reported(one, {"cursor": page.next, "limit": 2, "sort": ["count"]}) == await reported(
             other, {"cursor": "x"}
         )
-        assert (await told(other, {"cursor": page.next, "limit": 2, "sort": ["text"]}))[1] == "invalid_cursor"
+        assert (await reported(other, {"cursor": page.next, "limit": 2, "sort": ["text"]}))[1] == "invalid_cursor"
 
 
 @pytest.mark.parametrize("kind", [dict, Note])
 async def test_without_a_declaration(client: Client, tmp_path: Path, kind: type[Any]) -> None:
-    """Without `collections` the store refuses all the same what can be told from the records and the app's type."""
+    """Without `collections` the store refuses all the same what can be known from the records and the app's type."""
     await client.local.close()
     async with Client(client.url, store=tmp_path / "app.db", vault=MemoryVault(), transport=client.transport) as other:
         await other.auth.log_in(email="ada@example.org", password="a long walk outside")
@@ -184,13 +184,17 @@ async def test_without_a_declaration(client: Client, tmp_path: Path, kind: type[
             {"done": True}, {"price": "1.50"}, {"price": 2}, {"id": "x"},
         ):  # fmt: skip
             asked = {"sort": ["id"], **question}
-            assert (asked, await told(local, asked)) == (asked, await told(remote, asked))
+            assert (asked, await reported(local, asked)) == (asked, await reported(remote, asked))
         for wrong in ({"sort": ["nothing"]}, {"nothing": 1}, {"sort": ["tags"]}, {"tags": "a"}, {"id": "a/b"}):
-            assert (await told(local, wrong))[:2] == (await told(remote, wrong))[:2] == ("BadRequest", "invalid_query")
+            assert (
+                (await reported(local, wrong))[:2]
+                == (await reported(remote, wrong))[:2]
+                == ("BadRequest", "invalid_query")
+            )
 
 
 async def test_numbers_as_texts(client: Client) -> None:
-    """An id that the server gives may be said as text, as it stands in a path, to both."""
+    """An id that the server gives may be said as text, as it is in a path, to both."""
     for orders in (client.collection("orders"), client.local.collection("orders")):
         assert await orders.get("1") == await orders.get(1)
         await orders.update("2", {"amount": 8})
@@ -200,7 +204,7 @@ async def test_numbers_as_texts(client: Client) -> None:
 
 @pytest.mark.parametrize("is_declared", [True, False])
 async def test_records_that_the_server_has_not_seen(client: Client, is_declared: bool) -> None:
-    """A temporary id stands for its record in a question, before the server has given another and after."""
+    """A temporary id means its record in a question, before the server has given another and after."""
     client.local.scope.shapes = client.local.scope.shapes if is_declared else {}
     orders = client.local.collection("orders", ids="integer")
     written = await orders.create({"amount": 7})

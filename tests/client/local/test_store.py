@@ -47,7 +47,7 @@ async def test_errors_are_the_clients(path: Path) -> None:
         await store.write(lambda c: None)
 
 
-async def test_a_file_that_is_no_store_is_told(path: Path, tmp_path: Path) -> None:
+async def test_a_file_that_is_no_store_is_reported(path: Path, tmp_path: Path) -> None:
     """A file that is no database, one of a newer app and a folder that can't be made have their own errors."""
     path.parent.mkdir()
     path.write_text("no database at all " * 100)
@@ -62,7 +62,7 @@ async def test_a_file_that_is_no_store_is_told(path: Path, tmp_path: Path) -> No
         await Store(path / "below a file" / "app.db").open()
 
 
-async def test_a_lock_of_another_process_is_told(path: Path) -> None:
+async def test_a_lock_of_another_process_is_reported(path: Path) -> None:
     """A store that another process has locked for too long raises StoreBusy, and nothing was kept."""
     store = Store(path)
     await store.open()

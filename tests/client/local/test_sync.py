@@ -170,7 +170,7 @@ async def test_starting_without_a_network(device: OPEN, server: ModelServer, clo
         before = clock.monotonic()
         while remote.pulls == number:
             await clock.advance(0.25)
-            # The store has a thread of its own: the clock stands still while it works.
+            # The store has a thread of its own: the clock does not move while it works.
             await until(lambda: remote.pulls != number or clock.waiting >= 2)  # noqa: B023
         waits.append(clock.monotonic() - before)
     assert local.sync.status.state == "offline"

@@ -85,7 +85,7 @@ class Strict(msgspec.Struct, forbid_unknown_fields=True):
 
 
 async def test_a_type_that_nothing_fits(device: OPEN) -> None:
-    """A mismatch that is no single field's is told as a whole."""
+    """A mismatch that is no single field's is reported as a whole."""
     local = await device()
     with pytest.raises(ValidationFailed, match="unknown field `created_at`") as refused:
         await local.collection("notes", Strict).create({})
@@ -94,7 +94,7 @@ async def test_a_type_that_nothing_fits(device: OPEN) -> None:
 
 
 async def test_a_record_that_does_not_fit(device: OPEN, server: ModelServer) -> None:
-    """A record of the server that does not fit the app's type hides no other: it stands beside those that do, as an
+    """A record of the server that does not fit the app's type hides no other: it is beside those that do, as an
     error that names the record, the path in it and what was found; only who asks for the record itself is refused."""
     server.write(Write(act="create", collection="notes", id="a", body={"count": 1}))
     server.write(Write(act="create", collection="notes", id="b", body={"text": "fits"}))

@@ -28,7 +28,7 @@ class Work:
         return 0
 
     def call(self, frame: FrameType, event: str, argument: Any) -> None:
-        """Count a call, as a profiler is told of it."""
+        """Count a call, as a profiler is reported of it."""
         self.calls += event in ("call", "c_call")
 
     def runs(self, text: str) -> int:

@@ -141,7 +141,7 @@ async def test_a_log_of_keys_that_can_not_be_written(put: Put, tmp_path: Path) -
 @pytest.mark.parametrize("value", ["backend", "ftp://h", "http://h:port", "https://:1"])
 def test_an_address_that_is_none(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     """An address that is none, given or in API_URL, is named when the client is made."""
-    with pytest.raises(InvalidSetting, match="is no address of a server"):
+    with pytest.raises(InvalidSetting, match="is not the address of a server"):
         Client(value)
     monkeypatch.setenv("API_URL", value)
     with pytest.raises(InvalidSetting, match=f"^API_URL={value}"):

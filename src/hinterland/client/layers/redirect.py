@@ -27,11 +27,12 @@ def is_loopback(host: str) -> bool:
 
 
 def check_address(url: str, *, allow_http: bool) -> None:
-    """Raises InsecureAddress for plain http beyond this machine, InvalidSetting for what is no http(s) URL."""
+    """Raises InsecureAddress for plain http beyond this machine, InvalidSetting for what is not an http(s) URL."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or not _has_port(parts):
         raise InvalidSetting(
-            f"{url!r} is no address of a server.", advice="Begin it with https:// or http://, and give a port as :8000."
+            f"{url!r} is not the address of a server.",
+            advice="Begin it with https:// or http://, and give a port as :8000.",
         )
     if parts.scheme == "http" and not allow_http and not is_loopback(parts.hostname):
         raise InsecureAddress(detail=f"{parts.scheme}://{parts.hostname}")

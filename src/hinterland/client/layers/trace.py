@@ -1,4 +1,4 @@
-"""What is told about each call, to a listener and, with NETWORK_DEBUG=1, to the terminal. Never a secret."""
+"""What is reported of each call, to a listener and, with NETWORK_DEBUG=1, to the terminal. Never a secret."""
 
 from __future__ import annotations
 
@@ -78,10 +78,10 @@ def trace(clock: Clock, listeners: Sequence[OnTrace]) -> Layer:
             response = await send(request)
         except HinterlandError as error:
             if listeners:
-                _tell(listeners, _failed(request, error, clock.monotonic() - started))
+                _report(listeners, _failed(request, error, clock.monotonic() - started))
             raise
         if listeners:
-            _tell(listeners, _answered(request, response, clock.monotonic() - started))
+            _report(listeners, _answered(request, response, clock.monotonic() - started))
         return response
 
     return layer
@@ -113,9 +113,9 @@ def _trace(request: Request, seconds: float, *, status: int, error: str, sent: S
     )
 
 
-def _tell(listeners: Sequence[OnTrace], told: Trace) -> None:
+def _report(listeners: Sequence[OnTrace], trace: Trace) -> None:
     for listener in listeners:
         try:
-            listener(told)
+            listener(trace)
         except Exception:
             _log.exception("a listener of on_trace failed")

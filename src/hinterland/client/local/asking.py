@@ -94,7 +94,7 @@ def array(texts: Sequence[str]) -> bytes:
 def _refused(
     connection: StoreConnection, source: LocalSource, would_find: Callable[[Document], bool]
 ) -> list[OutboxEntry]:
-    """The refused creations that the question would find, also where that can't be told."""
+    """The refused creations that the question would find, also where that can't be decided."""
     entries = mutations.refused_creations(connection, source.scope, source.collection, source.parent)
     return [entry for entry in entries if _is_found(source, entry, would_find)]
 

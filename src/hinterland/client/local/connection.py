@@ -1,4 +1,4 @@
-"""The store's connection, and what every function on it is told."""
+"""The store's connection, and the scope that every function on it works in."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class StoreChange:
 
 
 class StoreConnection(sqlite3.Connection):
-    """A connection to the store that collects the news of its current transaction."""
+    """A connection to the store that collects what its current transaction changes."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)

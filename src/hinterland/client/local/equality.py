@@ -73,7 +73,7 @@ class AnyOf:
 
 
 class StandingFor:
-    """Equality with what a text stands for, by the type of each value."""
+    """Equality with the value that a text means, by the type of each value."""
 
     def __init__(self, text: str) -> None:
         self._text = text

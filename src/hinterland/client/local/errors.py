@@ -4,9 +4,9 @@ HinterlandError
 └── StoreError               the local store can't do this
     ├── StoreFull            the device has no room left; nothing was kept
     ├── StoreBusy            another process holds the store
-    ├── StoreDamaged         the file is no store, or is broken
+    ├── StoreDamaged         the file is not a store, or is broken
     ├── StoreTooNew          the file was written by a newer version of the app
-    └── AlreadySending             a write that is being sent can't be changed any more
+    └── AlreadySending       a write that is being sent can no longer be changed
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ class StoreBusy(StoreError):
 
 
 class StoreDamaged(StoreError):
-    """The file is no store, or is broken."""
+    """The file is not a store, or is broken."""
 
     code = "store_damaged"
     message = "The app's data on this device can't be read."
-    advice = "Start the app again: it sets the file aside, keeps the unsent writes and fetches the rest anew."
+    advice = "Start the app again: it sets the file aside, keeps the unsent writes and fetches the rest again."
 
 
 class StoreTooNew(StoreError):
@@ -59,7 +59,7 @@ class StoreTooNew(StoreError):
 
 
 class AlreadySending(StoreError):
-    """A write that is being sent can't be changed any more."""
+    """A write that is being sent can no longer be changed."""
 
     code = "on_its_way"
     message = "This change is being sent."
@@ -84,7 +84,7 @@ def translated(error: sqlite3.Error | TooNew, path: Path) -> StoreError:
 
 
 def is_damage(error: Exception) -> bool:
-    """Whether an error of SQLite's says that the file is no database, or a broken one."""
+    """Whether an error of SQLite's says that the file is not a database, or is broken."""
     return isinstance(error, sqlite3.Error) and _kind(error) is StoreDamaged
 
 

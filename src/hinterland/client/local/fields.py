@@ -25,7 +25,7 @@ class Fields(Protocol):
         ...
 
     def equality(self, name: str, value: Any) -> ValueEquality:
-        """A test of a field's value: is it what `value`, a text where it comes from a question, stands for?"""
+        """A test of a field's value: does it equal what `value` means, a text where it comes from a question?"""
         ...
 
     def check_sort(self, sort: Sequence[str]) -> None:
@@ -33,7 +33,7 @@ class Fields(Protocol):
         ...
 
     def check_names(self, names: Sequence[str]) -> None:
-        """Refuses names that are no fields."""
+        """Refuses names that are not fields."""
         ...
 
     def rank(self, name: str) -> Rank:
@@ -62,7 +62,7 @@ class Declared:
         check_sort(self._collection, sort)
 
     def check_names(self, names: Sequence[str]) -> None:
-        """Refuses names that are no fields."""
+        """Refuses names that are not fields."""
         unknown = [name for name in names if self._collection.field(name) is None and name not in META]
         _refuse(self._collection.name, unknown)
 

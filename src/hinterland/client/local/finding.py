@@ -45,7 +45,7 @@ class Findings(Protocol):
         ...
 
     def would_find(self, document: Document) -> bool:
-        """Whether the question finds such a document. Raises `invalid_query` where that can't be told."""
+        """Whether the question finds such a document. Raises `invalid_query` where that can't be decided."""
         ...
 
 

@@ -20,7 +20,7 @@ def stored(record_id: RecordId, ids: Ids) -> RecordId:
 
 def identified(write: Write, ids: Ids, new_id: Callable[[], str]) -> Write:
     """The write with its record's id. A creation without one gets the one in its body, else a new one, a temporary one
-    where the server gives the ids. Raises ValidationFailed for what is no parent."""
+    where the server gives the ids. Raises ValidationFailed for what is not a parent."""
     checked_parent(write.parent, is_local=True)
     if write.act != "create" or write.id != "":
         return replace(write, id=stored(write.id, ids))

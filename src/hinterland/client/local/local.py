@@ -74,8 +74,8 @@ class Local:
         self.scope = await self._scope_of(await self.store.read(lambda c: _last_account(c, self._server)))
 
     async def close(self) -> None:
-        """End synchronisation and close the file; what waits in the outbox waits there. Whoever waits for an outcome or
-        for changes is told: ClientClosed."""
+        """End synchronisation and close the file; what waits in the outbox stays there. Those who wait for an
+        outcome or for changes get ClientClosed."""
         await self.sync.stop()
         await self.store.close()
         self.store.signals.notify_all()
@@ -148,7 +148,7 @@ class Local:
             message = f"must be a name, with the path before it as parent=; it is {name!r}"
             raise refused_here(invalid({"collection": [message]}))
         if self._shapes and name not in (*self._shapes, "users"):  # which every server has
-            message = f"there is no collection {name!r}; declared are {', '.join(self._shapes)}"
+            message = f"unknown collection {name!r}; declared: {', '.join(self._shapes)}"
             raise refused_here(Refusal("unknown_collection", message))
 
     def _ids_of(self, name: str) -> Ids:

@@ -188,7 +188,7 @@ def retry(
     number, state, column, written = _row(connection, scope, mutation)
     if state != "refused":
         raise AlreadySending
-    later, again, writes = _parked_after(connection, scope, mutation), fresh(), writes_in(column)
+    later, again, writes = _held_after(connection, scope, mutation), fresh(), writes_in(column)
     _remove(connection, scope, number, writes)
     moment = timestamp(connection, now)
     views = _after_all(connection, scope, writes, moment, after_if_possible)
@@ -198,7 +198,7 @@ def retry(
     return again, [write.id for write in writes]
 
 
-def _parked_after(connection: StoreConnection, scope: Scope, mutation: str) -> list[str]:
+def _held_after(connection: StoreConnection, scope: Scope, mutation: str) -> list[str]:
     rows = connection.execute(
         "SELECT id, outcome FROM mutations WHERE space = ? AND state = 'refused' ORDER BY number", (scope.space,)
     ).fetchall()
@@ -216,8 +216,10 @@ def edit(connection: StoreConnection, scope: Scope, mutation: str, body: Documen
     changed = writes_in(column)
     changed[position] = msgspec.structs.replace(changed[position], body=before[position].body)
     changed[position] = real_write(connection, scope, changed[position])
-    said = None if changed == before else text(before)
-    connection.execute("UPDATE mutations SET writes = ?, written = ? WHERE number = ?", (text(changed), said, number))
+    written_now = None if changed == before else text(before)
+    connection.execute(
+        "UPDATE mutations SET writes = ?, written = ? WHERE number = ?", (text(changed), written_now, number)
+    )
     connection.store_change.collections.update(write.collection for write in changed)
     if state == "pending":
         refresh(connection, scope, [key_of(write) for write in changed])
@@ -264,7 +266,7 @@ def _row(connection: StoreConnection, scope: Scope, mutation: str) -> tuple[int,
 
 
 def settle_as(connection: StoreConnection, outcome: Outcome) -> None:
-    """Tell a mutation's outcome to whoever waits for it, in this process or another."""
+    """Publish a mutation's outcome to those who wait for it, in this process or another."""
     connection.execute(
         "INSERT INTO outcomes (id, outcome) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET outcome = excluded.outcome",
         (outcome.mutation, text(outcome)),

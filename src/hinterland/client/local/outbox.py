@@ -84,8 +84,8 @@ class Outbox:
         return await self._store.read(lambda c: mutations.counts(c, scope))
 
     async def counts_by_account(self) -> dict[RecordId, Counts]:
-        """The counts of every account that has something in this store's outbox for the same server, whoever is signed
-        in."""
+        """The counts of every account that has something in this store's outbox for the same server, signed in or
+        not."""
         scope = self._where()
         return await self._store.read(lambda c: mutations.counts_by_account(c, scope))
 

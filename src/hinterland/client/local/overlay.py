@@ -26,7 +26,7 @@ def replay(
 ) -> Document | None:
     """The record after `writes`, each with its timestamp in seconds, on top of `base` (None: there is none).
 
-    A write that can't be done any more, because the server's state has moved on, leaves the record as it is.
+    A write that can no longer be done, because the server's state has moved on, leaves the record as it is.
     """
     record = base
     for write, timestamp in writes:

@@ -29,7 +29,7 @@ class Rows(list[T]):
 
 class QueryState(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """A live query as a screen shows it: `data`, or None while it is `is_loading` for the first time; `is_stale`: the
-    server's news does not come in at the moment, for the reason `error` where there is one.
+    server's changes do not arrive at the moment, for the reason `error` where there is one.
 
     `mismatches` are the records that do not fit the app's type: each as the error that names the record, and where it
     does not fit. `refused` are the outbox's entries with creations that the server has refused, and that the question

@@ -58,8 +58,8 @@ def _refusal(mutation: str, settled: Settled, reason: str | None) -> Outcome:
         own = _outcomes.decode(reason)
         if settled.status == "withdrawn" or (own.problem is not None and "after" in own.problem.details):
             return own
-    unsaid = Problem(title="", status=409, code="conflict", message="the server gave no reason")
-    return Outcome(mutation=mutation, status="refused", problem=settled.problem or unsaid)
+    missing = Problem(title="", status=409, code="conflict", message="the server gave no reason")
+    return Outcome(mutation=mutation, status="refused", problem=settled.problem or missing)
 
 
 def _apply(
@@ -131,7 +131,7 @@ def has_applied(connection: StoreConnection, scope: Scope) -> bool:
 def fork(connection: StoreConnection, scope: Scope, device: str, lost_from: int | None = None) -> None:
     """Go on as another device: what is under way will be sent anew under its first seqs.
 
-    `lost_from`: the server has forgotten what this device sent from that seq on, so that goes along.
+    `lost_from`: the server has forgotten what this device sent from that seq on, so that is sent again too.
     """
     if lost_from is not None:
         send_again(connection, scope, lost_from)

@@ -1,6 +1,6 @@
 """Beginning anew after a store's file was damaged, with the unsent writes that can still be read in it.
 
-The damaged files are set aside and never deleted. Records are fetched from the server again; of the outbox goes along
+The damaged files are set aside and never deleted. Records are fetched from the server again; of the outbox is kept
 what is undecided or held, under its numbers for the server.
 """
 
@@ -40,7 +40,7 @@ class Remains(msgspec.Struct, frozen=True):
 
 
 def read_remains(path: Path) -> Remains | None:
-    """What can be read of the damaged store at `path`; None where it was no store of ours, as far as can be told."""
+    """What can be read of the damaged store at `path`; None where it does not look like a store of this package."""
     with suppress(OSError, sqlite3.Error):
         if path.read_bytes()[: len(_HEADER)] == _HEADER:
             with closing(sqlite3.connect(path)) as connection:

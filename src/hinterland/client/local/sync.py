@@ -40,7 +40,7 @@ from hinterland.kit.clock import Clock
 # Seconds. The cap keeps the way back after an outage under five.
 _BASE, _CAP = 0.25, 4.0
 _LONGEST_WAIT = 60.0  # however long the server asks to stay away
-_EVERY = 30.0  # a pull without any news, in case the live events are held back on their way
+_EVERY = 30.0  # a pull where nothing new is reported, in case the live events are held back on their way
 _ECHO = 2.0  # within which an own write comes back as a live event
 _log = logging.getLogger("hinterland.client")
 _TOGETHER = 200  # live events that are applied in one transaction at most

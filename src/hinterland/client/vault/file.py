@@ -44,7 +44,7 @@ class FileVault:
         except OSError as error:
             raise self._error("the file can't be read", error) from error
         if len(sealed) < _HEAD + _NONCE or not sealed.startswith(_MAGIC):
-            raise self._error("the file is no vault or was cut off")
+            raise self._error("the file is not a vault, or is truncated")
         return self._open(sealed)
 
     def save(self, data: bytes) -> None:
