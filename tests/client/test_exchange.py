@@ -61,7 +61,7 @@ def test_an_origin_has_one_form(url: str, origin: str) -> None:
 
 def test_a_relative_address_has_no_origin() -> None:
     """An address without a host is an error that shows it."""
-    with pytest.raises(ValueError, match="'/path' is no absolute URL"):
+    with pytest.raises(ValueError, match="'/path' is not an absolute URL"):
         origin_of("/path")
 
 
