@@ -91,7 +91,7 @@ class TokenKeeper:
 
     @contextmanager
     def leaving(self) -> Iterator[None]:
-        """Within the block the session ends because the user wishes it, whatever tells of its end first."""
+        """Within the block the session ends because the user wishes it, whatever reports its end first."""
         self._wish = "log_out"
         try:
             yield
@@ -214,7 +214,7 @@ def _of(used: BearerToken, token: BearerToken | None) -> BearerToken | None:
 
 
 def _own(error: HinterlandError) -> HinterlandError:
-    """A copy for one of the callers that share a renewal: each tells its own attempts, and none was carried out."""
+    """A copy for one of the callers that share a renewal: each has its own attempts, and none was carried out."""
     own = copy(error)
     own.sent = "no"
     return own

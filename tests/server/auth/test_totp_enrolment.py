@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
+from hinterland.contract.accounts import RecoveryCodes
+from hinterland.contract.errors import Refusal
 from hinterland.kit.clock import ManualClock
 from hinterland.server.auth.admin_login import create_admin
 from hinterland.server.auth.admin_login import log_in as log_in_as_admin
@@ -80,6 +83,19 @@ async def test_what_is_on_is_not_turned_on_again(lite: Accounts, clock: ManualCl
     await confirm(lite, caller, {"code": next_code(setup.secret, clock)})
     for operation, body in ((enrol, PASSWORD), (confirm, {"code": next_code(setup.secret, clock)})):
         assert (await refusal(operation(lite, caller, body))).code == "conflict"
+
+
+async def test_what_happens_at_the_same_time(accounts: Accounts, clock: ManualClock) -> None:
+    """Of confirmations at the same time one counts, whose recovery codes are the ones that are kept."""
+    caller = await accounts.tokens.verify((await sign_up(accounts, ADA, HERE)).token.encode())
+    setup = await enrol(accounts, caller, PASSWORD)
+    body = {"code": next_code(setup.secret, clock)}
+    ended = await asyncio.gather(*(confirm(accounts, caller, body) for _ in range(3)), return_exceptions=True)
+    [made] = [each for each in ended if isinstance(each, RecoveryCodes)]
+    assert {each.code for each in ended if isinstance(each, Refusal)} == {"conflict"}
+    kept = [row for row in await rows(accounts, "_credentials") if row["kind"] == "recovery"]
+    assert len(kept) == 10
+    await disable(accounts, caller, {**PASSWORD, "code": made.recovery_codes[0]})
 
 
 async def test_it_is_turned_off(accounts: Accounts, clock: ManualClock) -> None:

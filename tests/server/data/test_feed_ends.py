@@ -20,7 +20,7 @@ from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.data.requests import WriteRequest
 from hinterland.server.data.subscription import Subscription
 from hinterland.server.protocols.sse import SSE
-from hinterland.server.security.sessions import account_subject, session_subject
+from hinterland.server.security.sessions import account_subject, proved, session_subject
 from hinterland.server.storage.postgres import PostgresStorage
 from hinterland.server.storage.protocol import LogPage
 from hinterland.server.storage.sqlite import SqliteStorage
@@ -123,6 +123,10 @@ async def promote(world: World) -> None:
     await world.writer.submit(acting(Put("_accounts", {"id": "ada", "roles": '["staff"]'})))
 
 
+async def authenticate_anew(world: World) -> None:
+    await world.writer.submit(acting(Put("_sessions", {"id": "ada1", **proved(("pwd", "otp", "mfa"), 0.0)})))
+
+
 async def erase(world: World) -> None:
     await world.writer.submit(acting(Drop("_accounts", {"id": "ada"})))
 
@@ -131,9 +135,10 @@ async def remove_user(world: World) -> None:
     await world.write(delete("users", "ada"))
 
 
-@pytest.mark.parametrize("act", [end_session, expire, disable, promote, erase, remove_user])
+@pytest.mark.parametrize("act", [end_session, expire, disable, promote, authenticate_anew, erase, remove_user])
 async def test_right_ends(world: World, clock: ManualClock, act: Callable[[World], Awaitable[None]]) -> None:
-    """A stream ends within a second when its session or its right ends, wherever that happened; others go on."""
+    """A stream ends within a second when its session or its right ends or is another, wherever that happened; others
+    go on."""
     await world.sign_in(ADA_SIGNED_IN)
     ada, anybody = await listen(world, ADA_SIGNED_IN, "notes"), await listen(world, SIGNED_OUT, "posts")
     await clock.advance(2)
