@@ -34,6 +34,11 @@ class DeclarationError(Exception):
     """An app's declaration can't be used; the message names the place and says what to do."""
 
 
+def _as_sent(segment: str) -> str:
+    """A segment of a path for a message: NUL was an encoded slash."""
+    return segment[:64].replace("\0", "/")
+
+
 class Entry:
     """One compiled collection."""
 
@@ -153,7 +158,7 @@ class Entry:
             return text
         if self.is_integer and _INTEGER_ID.fullmatch(text) is not None and int(text) < 2**53:
             return int(text)
-        raise Refusal("not_found", f"there is no {self.name}/{text[:64]}")
+        raise Refusal("not_found", f"there is no {self.name}/{_as_sent(text)}")
 
 
 class Catalogue:
@@ -203,7 +208,7 @@ class Catalogue:
     def __getitem__(self, name: str) -> Entry:
         entry = self.entries.get(name)
         if entry is None:
-            message = f"there is no collection {name[:64]!r}; {self._hint()}"
+            message = f"there is no collection {_as_sent(name)!r}; {self._hint()}"
             raise Refusal("unknown_collection", message, details={"collection": name[:64]})
         return entry
 
