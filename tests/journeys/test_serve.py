@@ -219,7 +219,7 @@ def test_a_database_of_garbage(app: Path, tmp_path: Path, content: bytes) -> Non
         (APP.replace("EVERYBODY)", "Rules(lsit='true'))").replace("EVERYBODY", "Rules"), "lsit"),
         (APP.replace("rules=EVERYBODY", "rules={}"), "collection 'marks': its rules must be Rules(...)"),
         (APP.replace("Text(required=True)", "str"), "marks.mark: a field must be Text(...)"),
-        (APP.replace('name="marks"', 'name="Marks"'), "a name has a–z"),
+        (APP.replace('name="marks"', 'name="Marks"'), "collection names have up to 63 of a–z"),
         (APP.replace("Text(required=True)", 'Text(default=5)'), "its default must be text"),
         (APP.replace("app = App(collections=[", "app = App(collections=2 * ["), "declared twice"),
         (APP.replace('name="marks"', 'name="marks", parent="posts"'), "its parent 'posts' is not declared"),

@@ -12,8 +12,8 @@ _WITH_PORT = re.compile(r"([\d.]+):\d+|\[([^\[\]]*)\](?::\d+)?")  # RFC 7239 §6
 
 
 def caller_address(backend: Backend, request: HttpRequest) -> str:
-    """The caller's address. X-Forwarded-For counts only from a trusted proxy, read from the right; an entry that is no
-    address counts as the address of the proxy that wrote it."""
+    """The caller's address. X-Forwarded-For counts only from a trusted proxy, read from the right; an entry that is not
+    an address counts as the address of the proxy that wrote it."""
     client = request.scope.get("client")
     peer: str = client[0] if client else ""
     if not backend.settings.trusted_proxies:

@@ -125,7 +125,10 @@ class HttpRequest:
         try:
             return parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS)
         except (ValueError, UnicodeError):
-            raise Refusal("invalid_query", "the query string is not UTF-8, or has over 100 parameters") from None
+            raise Refusal(
+                "invalid_query",
+                "the query string is not UTF-8, or has over 100 parameters; percent-encode it, and send fewer",
+            ) from None
 
     async def body(self, limit: int, setting: str = "max_body_bytes") -> bytes:
         """The whole body. Raises `too_large` beyond `limit` bytes, `invalid_body` for less than its Content-Length.
@@ -151,7 +154,7 @@ class HttpRequest:
             if not message.get("more_body", False):
                 if size < int(declared):
                     raise Refusal(
-                        "invalid_body", f"the body has {size:,} bytes, and Content-Length says {int(declared):,}"
+                        "invalid_body", f"the body has {size:,} bytes, but Content-Length is {int(declared):,}"
                     )
                 if self.identify is not None and monotonic() - asked > SLOW_SECONDS:
                     self.caller = await self.identify()
@@ -204,11 +207,11 @@ class HttpRequest:
             return {}, data
         self._check_type()
         if not data.strip():
-            raise Refusal("invalid_body", "the body is empty: send a JSON object")
+            raise Refusal("invalid_body", "the body is empty; send a JSON object")
         try:
             value = await _decoded(data, max_depth)
         except strict_json.StrictJsonError as error:
-            raise Refusal("invalid_body", f"the body is not JSON that can be kept: {error}") from None
+            raise Refusal("invalid_body", f"invalid JSON body: {error}") from None
         if not isinstance(value, dict):
             raise Refusal("invalid_body", "the body must be a JSON object")
         return value, data
@@ -241,7 +244,7 @@ Codec = Callable[[Backend, HttpRequest], Awaitable[HttpAnswer]]
 
 def _joined(headers: Headers) -> dict[bytes, bytes]:
     """Headers some of which appear several times: as one list each (RFC 9110 §5.3). Raises `invalid_query` for those
-    that are no lists."""
+    that can't be lists."""
     values: dict[bytes, list[bytes]] = {}
     for name, value in headers:
         values.setdefault(name, []).append(value)

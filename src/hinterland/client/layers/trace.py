@@ -23,7 +23,7 @@ _log = logging.getLogger("hinterland.client")
 class Trace(msgspec.Struct, frozen=True, kw_only=True):
     """One finished call. `status` is 0 and `error` its code where no answer came; times are in seconds.
 
-    `seconds` counts until the whole answer was there, of a stream until it began. `phases` tell where they went.
+    `seconds` counts until the whole answer was there, of a stream until it began. `phases` are its parts.
     """
 
     operation: str
@@ -70,7 +70,7 @@ def _tries(trace: Trace) -> str:
 
 
 def trace(clock: Clock, listeners: Sequence[OnTrace]) -> Layer:
-    """Tells each listener of every call that has ended. A listener that fails is logged and harms nothing."""
+    """Reports to each listener every call that has ended. A listener that fails is logged and harms nothing."""
 
     async def layer(request: Request, send: Send) -> Response:
         started = clock.monotonic()

@@ -36,9 +36,9 @@ def proxy_failure(host: str, port: int, *, is_reached: bool) -> tuple[str, str]:
     for variable, address, shown in _proxies():
         parts = urlsplit(address)
         if (parts.hostname, parts.port or _PORTS[parts.scheme]) == (host, port):
-            trouble = "makes no connection to the server" if is_reached else "can't be reached"
+            problem = "makes no connection to the server" if is_reached else "can't be reached"
             advice = f"Set {variable} to the address of a proxy, such as http://proxy.example:3128, or unset it."
-            return f"The proxy of {variable}={shown} {trouble}.", advice
+            return f"The proxy of {variable}={shown} {problem}.", advice
     return "", ""
 
 

@@ -159,7 +159,7 @@ def _connect_error(error: BaseException) -> type[HinterlandError]:
     for cause in _causes(error):
         if isinstance(cause, socket.gaierror):
             return errors.NameNotFound
-        # A connection that ends during the handshake may stand at the next try; a refused certificate will not.
+        # A connection that ends during the handshake may succeed at the next try; a refused certificate will not.
         if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
             return errors.TlsError
     return errors.ConnectError

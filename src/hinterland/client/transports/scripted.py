@@ -15,7 +15,7 @@ from hinterland.client.exchange import Request, Response
 from hinterland.contract.errors import Refusal
 
 _ANYTHING: Any = object()
-SILENCE: Final = b""  # in a stream: nothing comes any more, and the connection stays
+SILENCE: Final = b""  # in a stream: nothing more comes, and the connection stays
 
 
 class ScriptError(AssertionError):
@@ -71,7 +71,7 @@ class ScriptStep:
 
     def stream(self, pieces: Iterable[bytes | HinterlandError], *, headers: Mapping[str, str] | None = None) -> Self:
         """Answer with a stream of these pieces; an error among them is raised in its place, at SILENCE
-        nothing comes any more."""
+        nothing more comes."""
         self._pieces = list(pieces)
         self._answer_headers = {"content-type": "text/event-stream", **(headers or {})}
         return self
@@ -111,7 +111,7 @@ class Scripted:
         self._steps: list[ScriptStep] = []
 
     def expect(self, method: str, path: str, **named: Any) -> ScriptStep:
-        """The next step: `method`, `path` and, where told, `query`, `headers`, `json`; `times` it is repeated."""
+        """The next step: `method`, `path` and, where given, `query`, `headers`, `json`; `times` it is repeated."""
         step = ScriptStep(method, path, **named)
         self._steps.append(step)
         return step

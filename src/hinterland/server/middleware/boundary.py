@@ -1,4 +1,4 @@
-"""The outermost bound of a request: its id, its time, and what becomes of an error.
+"""The outermost bound of a request: its id, its time limit, and the response to an error.
 
 Whatever goes wrong inside leaves here as problem+json, without a stack trace, SQL or path in it.
 """
@@ -30,7 +30,7 @@ from hinterland.server.middleware.paths import routed
 
 log = logging.getLogger("hinterland.requests")
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-_VARY = (b"vary", b"Origin")  # whoever asks: a cache must not give one origin's answer to another
+_VARY = (b"vary", b"Origin")  # for every caller: a cache must not give one origin's answer to another
 _NO_SNIFF = (b"x-content-type-options", b"nosniff")  # what somebody stored never becomes a page by its look
 MARKS = (_VARY, _NO_SNIFF)  # of every response
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -95,8 +95,11 @@ class Boundary:
         if isinstance(error, Refusal):
             return error
         if isinstance(error, TimeoutError):
-            return Refusal("timeout", f"the request took longer than {self.seconds:g} s (setting request_seconds)")
-        return Refusal("internal", "the server made a mistake; its log has the request id")
+            return Refusal(
+                "timeout",
+                f"the request took longer than {self.seconds:g} s; ask for less, or raise the setting request_seconds",
+            )
+        return Refusal("internal", "internal error; the server's log has the details under the request id")
 
 
 def new_id() -> bytes:

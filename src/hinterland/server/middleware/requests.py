@@ -1,4 +1,4 @@
-"""A line for each request, for whoever looks after the server: what was asked, what became of it, how long it took."""
+"""A log line for each request: what was asked, the outcome, and how long it took."""
 
 from __future__ import annotations
 

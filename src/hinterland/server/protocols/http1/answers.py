@@ -1,8 +1,8 @@
 """Answers that are written together.
 
 uvicorn takes an answer in parts, writes its head by itself, and each answer as soon as it is made. Here an answer is
-one message and one system call, and those of one turn of the loop go out one after the other: whoever waits for several
-is woken once, not for each. Measured with 32 clients: a read by id costs two fifths less CPU.
+one message and one system call, and those of one turn of the loop go out one after the other: a caller that waits for
+several is woken once, not for each. Measured with 32 clients: a read by id costs two fifths less CPU.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class WholeAnswers(RequestResponseCycle):
         if self.disconnected:
             return
         if self.waiting_for_100_continue:
-            self.keep_alive = False  # whether the body still comes, nobody can tell now
+            self.keep_alive = False  # it is unknown whether the body still comes
         headers = (*self.default_headers, *message["headers"])
         self.transport.write(formatted(headers, message["status"], keep_alive=self.keep_alive) + message["body"])
         self.response_started = self.response_complete = True

@@ -30,7 +30,7 @@ class ChunkedBody:
         self._dropped = 0  # bytes of extensions, then of trailers
 
     def read(self, data: bytes, at: int) -> tuple[bytes, int]:
-        """The content in `data` from `at` on, and where the rest begins. Raises Refusal for what is no chunked body."""
+        """The content in `data` from `at` on, and where the rest begins. Raises Refusal for one that is not chunked."""
         content: list[bytes] = []
         while at < len(data) and not self.is_whole:
             if self._due > 2:

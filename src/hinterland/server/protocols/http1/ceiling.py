@@ -11,7 +11,7 @@ WARN_SECONDS = 60.0
 
 
 class Ceiling:
-    """Keeps some files back for databases and logs, and for connections that are told to come later."""
+    """Keeps some files back for databases and logs, and for connections that are refused."""
 
     def __init__(self) -> None:
         self._warned = -math.inf

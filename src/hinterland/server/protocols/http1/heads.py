@@ -154,7 +154,7 @@ class WholeHeads(BoundedUnread):
                 self._rest, self._searched = bytearray(data[at:]), 0
                 self._check_begun()
                 return
-            self._read_head(data[at:end])  # which is no copy where it is all
+            self._read_head(data[at:end])  # not a copy where it is all
             at = end
 
     def _check_begun(self) -> None:
@@ -287,7 +287,7 @@ class WholeHeads(BoundedUnread):
         )  # fmt: skip
 
     def _refuse(self, refusal: Refusal, head: bytes = b"") -> None:
-        """Answer what is no request, and read nothing behind it."""
+        """Answer what is not a request, and read nothing behind it."""
         head = head or bytes(self._rest)
         self._rest = b""
         self._due, self._chunks = 0, None
@@ -325,7 +325,7 @@ class WholeHeads(BoundedUnread):
         return at
 
     def _refuse_body(self, refusal: Refusal) -> None:
-        """Whoever reads this body is told; nothing is read behind it."""
+        """Raise the refusal where this body is read; nothing is read behind it."""
         cycle, self._chunks = self.cycle, None
         self._is_refused = True
         assert isinstance(cycle, WholeAnswers)

@@ -102,6 +102,6 @@ class BoundedUnread(OrderlyEnds):
         """The bytes that the caller's machine has not acknowledged, also those that the kernel holds: a slow reader
         takes some of these long before there is room for more."""
         held = array.array("i", [0])
-        with suppress(OSError):  # only Linux tells
+        with suppress(OSError):  # only Linux reports it
             fcntl.ioctl(self.transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, held)
         return self.transport.get_write_buffer_size() + held[0]

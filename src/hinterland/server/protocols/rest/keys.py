@@ -15,5 +15,5 @@ def idempotency_key(request: HttpRequest) -> str:
         return ""
     key = given.decode("latin-1").strip().strip('"')
     if not 1 <= len(key) <= 200 or not key.isprintable():
-        raise Refusal("invalid_query", "an Idempotency-Key has 1 to 200 printable characters")
+        raise Refusal("invalid_query", "the Idempotency-Key must have 1 to 200 printable characters")
     return key

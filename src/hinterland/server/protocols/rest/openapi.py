@@ -1,4 +1,4 @@
-"""`/openapi.json`: the table of operations as OpenAPI 3.1; the schemas of collections are made next door."""
+"""`/openapi.json`: the table of operations as OpenAPI 3.1; the schemas of collections are in `schemas`."""
 
 from __future__ import annotations
 

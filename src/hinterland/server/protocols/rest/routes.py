@@ -93,7 +93,7 @@ def _not_allowed(scope: Scope, methods: Mapping[str, Mounted]) -> Refusal:
 
 
 class Tutorial:
-    """A tutorial's path for records of a collection: one of declared collections only, every other name is no path."""
+    """A tutorial's path for records: of declared collections only; every other name is an unknown path."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint

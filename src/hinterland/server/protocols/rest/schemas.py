@@ -24,7 +24,7 @@ _EMAIL: dict[str, Any] = {"type": "string", "format": "email", "minLength": 3, "
 
 
 def forms(collections: Iterable[Collection], password_length: int) -> dict[str, Any]:
-    """The bodies that make an account: a new user has the fields of `users` besides."""
+    """The bodies that create an account: a new user also has the fields of `users`."""
     new = {"email": _EMAIL, "password": {"type": "string", "minLength": password_length, "maxLength": LONGEST}}
     users = next((collection for collection in collections if collection.name == "users"), None)
     fields = {name: _field(field) for name, field in users.fields.items()} if users is not None else {}

@@ -1,4 +1,4 @@
-"""What the tutorial paths understand besides: a time without an offset, which counts as UTC."""
+"""What the tutorial paths also accept: a time without an offset, which counts as UTC."""
 
 from __future__ import annotations
 
