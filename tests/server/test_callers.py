@@ -72,3 +72,16 @@ async def test_a_body_that_takes_long(each_api: Api, monkeypatch: pytest.MonkeyP
     headers = {**ada["headers"], "Content-Type": "application/json"}
     problem(await each_api("POST", "/v1/records/things", content=body(), headers=headers), 401, "unauthorized")
     assert (await each_api("GET", "/v1/records/things")).json()["items"] == []
+
+
+async def test_every_401_has_a_challenge(api: Api) -> None:
+    """A 401 says how to authenticate (RFC 9110 §15.5.2), also that of a log-in, a ticket and a stream."""
+    form = {"email": "nobody@example.org", "password": "wrong horse"}
+    for answer in (
+        await api("POST", "/v1/auth/login", json=form),
+        await api("POST", "/v1/admin/login", json=form),
+        await api("POST", "/v1/events/ticket"),
+        await api("GET", "/v1/events?collection=notes&ticket=x"),
+        await api("GET", "/v1/auth/me"),
+    ):
+        assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")

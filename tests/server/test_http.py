@@ -47,7 +47,7 @@ async def test_a_body_in_parts() -> None:
 async def test_a_body_shorter_than_its_length() -> None:
     """A body with fewer bytes than its Content-Length is refused, an empty one too: it never counts as no body."""
     for sent in (b"", b"{}"):
-        with refused("invalid_body", "Content-Length says 13"):
+        with refused("invalid_body", "Content-Length is 13"):
             await request(chunk(sent), content_length="13").json_object(99, may_be_empty=True)
 
 

@@ -204,9 +204,8 @@ class Server:
         """The opened backend; requests are served while the block lasts."""
         async with opened(self.app, self.storage, self.clock) as backend:
             self.backend = backend
-            self._serve = _stack(backend, is_local=self.is_local)
-            if self.storage.dialect == "sqlite":
-                self.direct = DirectReads(backend, self._serve.knows)
+            self._serve, direct = _stack(backend, is_local=self.is_local)
+            self.direct = direct if self.storage.dialect == "sqlite" else None
             keeper = asyncio.create_task(_run_maintenance(backend))
             try:
                 yield backend
@@ -233,7 +232,8 @@ class Server:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-def _stack(backend: Backend, *, is_local: bool) -> Cors | Hosts:
+def _stack(backend: Backend, *, is_local: bool) -> tuple[Cors | Hosts, DirectReads]:
+    """What serves requests, and the reads that need not pass it."""
     for warning in warnings_of(backend.catalogue):
         log.warning("%s", warning)
     for name in taken_aliases(list(backend.catalogue.entries)):
@@ -244,7 +244,8 @@ def _stack(backend: Backend, *, is_local: bool) -> Cors | Hosts:
     # boundary answers it, within the origins, since a page must be able to read errors too.
     settings = backend.settings
     cors = Cors(Boundary(inner, settings.request_seconds), settings.cors_origins)
-    return Hosts(cors, settings.allowed_hosts) if is_local or settings.allowed_hosts else cors
+    outer = Hosts(cors, settings.allowed_hosts) if is_local or settings.allowed_hosts else cors
+    return outer, DirectReads(inner.records, settings.request_seconds, outer.knows)
 
 
 async def _run_maintenance(backend: Backend) -> None:

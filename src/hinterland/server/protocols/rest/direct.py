@@ -11,11 +11,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from hinterland.contract.errors import Refusal
-from hinterland.server.backend import Backend
-from hinterland.server.callers import authenticate
 from hinterland.server.http import (
     REST,
-    Codec,
     Headers,
     HttpAnswer,
     HttpRequest,
@@ -27,17 +24,18 @@ from hinterland.server.http import (
     sized,
 )
 from hinterland.server.middleware.boundary import MARKS, MAX_HEADER_BYTES, MAX_HEADERS, Boundary, new_id
-from hinterland.server.protocols.rest.records import OF_COLLECTION, OF_RECORD, RECORDS
+from hinterland.server.protocols.rest.records import RECORDS
+from hinterland.server.protocols.rest.routes import Records
 
 _OTHERS = frozenset({b"origin", b"x-request-id"})
 
 
 class DirectReads:
-    """Carries out reads of records. `knows` says whether a Host header needs no check."""
+    """Carries out reads of `records`, as their endpoints do. `knows` says whether a Host header needs no check."""
 
-    def __init__(self, backend: Backend, knows: Callable[[bytes], bool]) -> None:
-        self.finish = Boundary(_finish, backend.settings.request_seconds)
-        self._backend = backend
+    def __init__(self, records: Records, request_seconds: float, knows: Callable[[bytes], bool]) -> None:
+        self.finish = Boundary(_finish, request_seconds)
+        self._records = records
         self._knows = knows
 
     def begin(self, scope: Scope) -> Coroutine[Any, Any, HttpAnswer] | None:
@@ -54,12 +52,8 @@ class DirectReads:
             return None
         if sum([len(name) + len(value) for name, value in given]) > MAX_HEADER_BYTES:
             return None
-        codec = (OF_RECORD if path.count("/", len(RECORDS)) % 2 else OF_COLLECTION)["GET"]
-        return self._carry_out(request, codec)
-
-    async def _carry_out(self, request: HttpRequest, codec: Codec) -> HttpAnswer:
-        await authenticate(self._backend, request, "optional")
-        return await codec(self._backend, request)
+        endpoint = self._records.endpoint(path)
+        return endpoint.carry_out(request, endpoint.methods["GET"])
 
     def headers(self, answer: HttpAnswer) -> Headers:
         """All headers of a response."""

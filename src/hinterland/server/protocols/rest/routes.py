@@ -64,11 +64,14 @@ class Endpoint:
             raise _not_allowed(scope, self.methods)
         if mounted.is_limited_by_piece and LIMIT in scope:
             receive, send = _renewing(scope[LIMIT], receive), _renewing(scope[LIMIT], send)
-        request = HttpRequest(scope, receive)
+        answer = await self.carry_out(HttpRequest(scope, receive), mounted)
+        await send_answer(scope, send, answer, receive)
+
+    async def carry_out(self, request: HttpRequest, mounted: Mounted) -> HttpAnswer:
+        """The response of one of the operations."""
         request.view, request.is_alias = mounted.view, mounted.is_alias
         await authenticate(self.backend, request, mounted.auth)
-        answer = await mounted.codec(self.backend, request)
-        await send_answer(scope, send, answer, receive)
+        return await mounted.codec(self.backend, request)
 
 
 def _renewing(limiter: TimeLimiter, pass_on: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
@@ -117,8 +120,11 @@ class Records:
         """Serve one request."""
         if scope["path"].endswith("/"):
             raise _no_such_path(scope)
-        is_record = scope["path"].count("/", len(RECORDS)) % 2
-        await (self.record if is_record else self.collection)(scope, receive, send)
+        await self.endpoint(scope["path"])(scope, receive, send)
+
+    def endpoint(self, path: str) -> Endpoint:
+        """The operations of a path below `/v1/records/`."""
+        return self.record if path.count("/", len(RECORDS)) % 2 else self.collection
 
 
 class Dispatcher:
