@@ -29,8 +29,27 @@ POSTS = Collection(
 TASKS = Collection(name="tasks", fields={"text": Text()}, rules=EVERYBODY, ids="integer")
 
 
+def declare_mistakes(app: App) -> None:
+    """Hooks that fail, return something else than fields, and never end."""
+
+    @app.before("posts")
+    async def broken(write: BeforeWrite) -> None:
+        if write.body.get("title") == "broken":
+            raise ZeroDivisionError
+
+    @app.before("posts", "create")
+    async def mistaken(write: BeforeWrite) -> Any:
+        return True if write.body.get("title") == "mistaken" else None
+
+    @app.before("posts", "create")
+    async def slow(write: BeforeWrite) -> None:
+        if write.body.get("title") == "slow":
+            await asyncio.Event().wait()
+
+
 def declare(app: App) -> None:
     """The hooks of a blog: a slug from the title, no title with spam, and published posts stay as they are."""
+    declare_mistakes(app)
 
     @app.before("posts", "create", "update")
     async def with_slug(write: BeforeWrite) -> dict[str, Any] | None:
@@ -47,16 +66,6 @@ def declare(app: App) -> None:
         assert write.old is not None
         if write.old["state"] == "published" and write.body.get("state") != "draft":
             raise Refuse("published posts can't be changed", code="conflict")
-
-    @app.before("posts")
-    async def broken(write: BeforeWrite) -> None:
-        if write.body.get("title") == "broken":
-            raise ZeroDivisionError
-
-    @app.before("posts", "create")
-    async def slow(write: BeforeWrite) -> None:
-        if write.body.get("title") == "slow":
-            await asyncio.Event().wait()
 
     @app.before("tasks", "update")
     async def longer(write: BeforeWrite) -> dict[str, Any] | None:
@@ -188,6 +197,8 @@ async def test_a_hook_that_fails(blog: Api, caplog: pytest.LogCaptureFixture) ->
     problem(broken, 500, "internal")
     assert fine.status_code == 201
     assert "the before-hook broken of posts failed" in caplog.text
+    problem(await blog("POST", "/v1/records/posts", json={"title": "mistaken"}), 500, "internal")
+    assert "it returned bool; return a dict of fields, or None" in caplog.text
     ada = (await blog.sign_up("ada"))["headers"]
     write = {"act": "create", "collection": "posts", "body": {"title": "broken"}}
     mutations = [{"seq": 1, "id": "m", "writes": [write]}]

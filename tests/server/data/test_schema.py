@@ -91,7 +91,7 @@ def test_wider_limits(old: Field, new: Field) -> None:
         (Text(), Text(required=True), "is required now"),
         (Text(), Text(unique=True), "is unique now"),
         (Text(), Text(read="true"), "has a read rule now"),
-        (Text(read="true"), Text(), "has no read rule any more"),
+        (Text(read="true"), Text(), "no longer has a read rule"),
     ],
 )
 def test_what_touches_records(old: Field, new: Field, words: str) -> None:

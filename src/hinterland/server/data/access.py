@@ -19,7 +19,7 @@ def settable(
     """The body of a write without the admin-only fields that it leaves as they are: these take no part in what follows.
     Those that are set `by_hooks` do: the app has set them.
 
-    Raises `validation` for the fields that a caller who is no administrator may not set: the same for all values, sent
+    Raises `validation` for the fields that only administrators may set: the same for all values, sent
     and stored, of a field that is `hidden` from them.
     """
     shape, body = entry.shape, write.body

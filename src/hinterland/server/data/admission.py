@@ -1,4 +1,4 @@
-"""Who need not be heard: callers whom a rule can't let through, whatever they send. They are told before it is read."""
+"""Callers whom a rule can't let through, whatever they send: they are refused before their body is read."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ def admit(entry: Entry, action: str, caller: Principal) -> None:
 
 
 def is_closed(rule: Rule | None) -> bool:
-    """Whether a rule lets nobody through who is not signed in, which is seen without a record."""
+    """Whether a rule refuses every signed-out caller, whatever the record."""
     return rule is None or rule.is_closed

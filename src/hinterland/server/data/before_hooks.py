@@ -115,7 +115,10 @@ class BeforeHooks:
 
     async def _call(self, hook: BeforeHook, details: BeforeWrite) -> Document | None:
         try:
-            return await within(self._clock, self._seconds, partial(_run, hook, details))
+            changed = await within(self._clock, self._seconds, partial(_run, hook, details))
+            if changed is not None and not isinstance(changed, dict):
+                raise TypeError(f"it returned {type(changed).__name__}; return a dict of fields, or None")
+            return changed
         except Refusal:
             raise
         except TimeoutError:

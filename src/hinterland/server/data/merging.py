@@ -80,7 +80,7 @@ class Past:
 
 
 def merged(collection: Collection, edit: DeviceEdit, past: Past) -> tuple[Document, list[Lost]]:
-    """What of the edit's body stands after it met the record's `past` since the device saw it, and what is lost.
+    """The edit's body merged with the record's `past` since the device saw it, and the edits that are lost.
 
     Where the user could not read a field when the device saw it, the edit is taken as one that names no base.
     """

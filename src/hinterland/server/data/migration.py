@@ -1,7 +1,7 @@
 """Brings stored records to a changed declaration: all of it in one transaction and through the log, or none of it.
 
 Each rewritten record is a change with a revision, so that devices learn of it. A rehearsal does the same work and
-undoes it: what it tells is what will happen.
+undoes it: what it reports is what will happen.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from hinterland.server.storage.system import Amend
 from hinterland.server.storage.writing import Writes
 
 BATCH = 500
-SHOWN = 20  # problems that are told one by one
+SHOWN = 20  # problems that are reported one by one
 # No device's edit is older than a migration: whatever was meant for the record counts.
 _STAMP = 0.0
 _FORGET = (
@@ -86,7 +86,7 @@ async def _migrate(
             rewriting = _Rewriting(transaction, old[new.name], new, dialect, now)
             await rewriting.run()
             steps += rewriting.steps()
-            problems += rewriting.told_problems()
+            problems += rewriting.problems_shown()
     return Migration(tuple(steps), tuple(problems))
 
 
@@ -253,7 +253,7 @@ class _Rewriting:
 
     # ------------------------------------------------------------ in words
 
-    def told_problems(self) -> list[str]:
+    def problems_shown(self) -> list[str]:
         """The problems, the first of them one by one."""
         rest = self.problem_count - len(self.problems)
         return [*self.problems, *([f"… and {rest} more in {self.new.name}"] if rest else [])]
@@ -261,16 +261,16 @@ class _Rewriting:
     def steps(self) -> list[str]:
         """What happens, in words."""
         name, values = self.new.name, self.values
-        told = [f"drop {name}.{field}, which has a value in {_records(values[field])}" for field in self.dropped]
-        told += [f"add {name}.{field}{self._default(field)}" for field in self.added]
-        told += [f"close {name}: drop the other fields of {_records(self.closed)}"] if self.closed else []
+        steps = [f"drop {name}.{field}, which has a value in {_records(values[field])}" for field in self.dropped]
+        steps += [f"add {name}.{field}{self._default(field)}" for field in self.added]
+        steps += [f"close {name}: drop the other fields of {_records(self.closed)}"] if self.closed else []
         for field in self.recast:
             old, new = self.old.fields[field], self.new.fields[field]
-            told.append(f"make {name}.{field} {new.name}, was {old.name}")
+            steps.append(f"make {name}.{field} {new.name}, was {old.name}")
         for field in self.new.fields:
             if field in self.old.fields:
-                told += [f"{name}.{field} {change}" for change in self._turns(field)]
-        return [*told, f"rewrite {self.rewritten} of {_records(self.seen)} of {name}"]
+                steps += [f"{name}.{field} {change}" for change in self._turns(field)]
+        return [*steps, f"rewrite {self.rewritten} of {_records(self.seen)} of {name}"]
 
     def _default(self, field: str) -> str:
         count = self.values[field]

@@ -263,7 +263,7 @@ class Plan:
     async def _delete(self, entry: Entry, key: RecordKey, before: StoredRecord, is_outdated: bool) -> None:
         self._ask(entry, "delete", before, None)
         if is_outdated and before.revision == UNWRITTEN:
-            raise Deferred  # its answer names the revision that stands
+            raise Deferred  # its answer names the current revision
         if is_outdated:
             self.lost.append(Lost("", None, before.revision))
             self.written.append(WrittenRecord(entry.name, key[2], key[1], before, before))
@@ -317,14 +317,14 @@ class Plan:
         return (since, seen) if seen is None or access.can_see(entry, self.request.caller, seen) else None
 
     async def _is_outdated(self, entry: Entry, key: RecordKey, before: StoredRecord, base: int | None) -> bool:
-        """Whether an edit that the device had not seen is newer than its delete: then the edit stands."""
+        """Whether an edit that the device had not seen is newer than its delete: then the record stays."""
         unseen = await self._unseen(entry, key, before, base)
         return unseen is not None and unseen[0].newest is not None and unseen[0].newest > self.timestamp
 
     async def _merged(
         self, entry: Entry, key: RecordKey, before: StoredRecord, old: Document, body: Document, base: int | None
     ) -> Document:
-        """What of `body` stands after it met what others changed since `base`, by each field's policy."""
+        """`body` merged with what others changed since `base`, by each field's policy."""
         unseen = await self._unseen(entry, key, before, base) if body else None
         if unseen is None:
             return body

@@ -41,14 +41,14 @@ async def too_long(
     dialect: DialectName,
     old: dict[str, Collection],
     new: Sequence[Collection],
-    besides: Container[str] = (),
+    ignored: Container[str] = (),
 ) -> list[str]:
-    """The fields, `besides` some, that an index is added to which stored values are too long for, in words."""
+    """The fields for whose new indexes stored values are too long, but for `ignored` ones, in words."""
     reasons = []
     for collection in (each for each in new if each.name in old):
         before = limits(old[collection.name].fields, old[collection.name].indexes)
         for name, limit in limits(collection.fields, collection.indexes).items():
-            if name not in old[collection.name].fields or before.get(name, limit + 1) <= limit or name in besides:
+            if name not in old[collection.name].fields or before.get(name, limit + 1) <= limit or name in ignored:
                 continue
             octets = _OCTETS[dialect].format(quote(name))
             sql = f"SELECT count(*) FROM {quote(collection.name)} WHERE {octets} > ?"
@@ -131,7 +131,7 @@ def _changed(old: Field, new: Field) -> list[str]:
     if new.unique and not old.unique:
         reasons.append("is unique now: stored records may share a value")
     if bool(new.read) != bool(old.read):
-        reasons.append("has a read rule now" if new.read else "has no read rule any more")
+        reasons.append("has a read rule now" if new.read else "no longer has a read rule")
     return reasons
 
 

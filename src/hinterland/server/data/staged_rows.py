@@ -13,7 +13,7 @@ _Placed = list[tuple[int, Put | Amend | Drop]]
 
 
 def row_key(table: str, row: Row) -> RowKey:
-    """What tells a row from all others: its table, and the values of the table's key."""
+    """The identity of a row: its table, and the values of the table's key."""
     return table, tuple([row[name] for name in _TABLES[table].key])
 
 

@@ -1,6 +1,6 @@
 """How large a record may be, and how much of records one request may keep in memory until they are written.
 
-Private text counts in whole MiB, so that no refusal tells its length.
+Private text counts in whole MiB, so that no refusal reveals its length.
 """
 
 from __future__ import annotations

@@ -146,7 +146,7 @@ class Writer:
                 if group:
                     async with self._turn:
                         await self._write_group(group)
-            except Exception as error:  # whatever it was, nobody may wait for ever
+            except Exception as error:  # whatever it was, no caller may wait for ever
                 log.exception("a group of writes failed")
                 for _, answer in group:
                     _fail(answer, error if len(group) == 1 else Refusal("internal"))
