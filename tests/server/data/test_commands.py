@@ -1,0 +1,87 @@
+"""The way of every write: hooks that run again, and those that don't run at all."""
+
+from __future__ import annotations
+
+import ast
+
+from hinterland.contract.changes import Write
+from hinterland.contract.identity import RecordId
+from hinterland.contract.sync import Mutation
+from hinterland.server.data.requests import WriteRequest
+from hinterland.server.hooks import BeforeWrite, Refuse
+from tests.house.tree import PACKAGE, modules, parsed
+from tests.server.data.acts import make
+from tests.server.data.world import ADA, ADMIN, World, delete, note, patch
+from tests.server.refused import refused
+
+
+async def test_a_record_that_never_stands_still(world: World) -> None:
+    """Where others change a record each time that its hooks run, the write is refused for a while, after some tries."""
+    calls = 0
+
+    async def hook(write: BeforeWrite) -> None:
+        nonlocal calls
+        calls += 1
+        await world.write(patch("notes", "a", title=f"{calls}"))
+
+    await world.write(note("a", "ada"))
+    world.hooks.add_before("notes", ("update",), hook)
+    with refused("unavailable"):
+        await world.commands.submit(WriteRequest([patch("notes", "a", title="mine")], ADA))
+    assert calls == 5
+    assert (await world.visible(ADA, "notes"))["notes", "", "a"]["title"] == "5"
+
+
+async def test_what_no_hook_sees(world: World) -> None:
+    """Hooks see the writes of their collection, and not what the writer refuses before: a record of another kind of id,
+    and what follows a write of the same record that is not valid."""
+    seen: list[tuple[str, RecordId | None]] = []
+
+    async def hook(write: BeforeWrite) -> None:
+        seen.append((write.kind, write.id))
+        if write.kind == "delete":
+            raise Refuse("not this one", code="forbidden")
+
+    for collection in ("notes", "posts"):
+        world.hooks.add_before(collection, (), hook)
+    invalid = note("b", "ada", title=[5])
+    for writes, code in (
+        ([patch("posts", "x", title="t")], "not_found"),
+        ([make("closed", "c"), delete("posts", 9)], "not_found"),
+        ([invalid, delete("notes", "b")], "validation"),
+        ([note("d", "ada"), delete("notes", "d"), make("closed", "d")], "forbidden"),
+    ):
+        with refused(code):
+            await world.commands.submit(WriteRequest(writes, ADMIN))
+    assert seen == [("create", "b"), ("create", "d"), ("delete", "d")]
+
+
+async def test_one_refused_among_many(world: World) -> None:
+    """Requests that are submitted together each have their own result, in order, with and without hooks."""
+
+    async def hook(write: BeforeWrite) -> None:
+        if write.body["title"] == "no":
+            raise Refuse("no")
+
+    world.hooks.add_before("notes", ("create",), hook)
+    mutations = [
+        Mutation(seq=seq, id=f"m{seq}", writes=[Write(act="create", collection=name, body=body)])
+        for seq, (name, body) in enumerate(
+            [("notes", {"title": "yes"}), ("posts", {}), ("notes", {"title": "no"}), ("notes", {"title": "yes"})], 1
+        )
+    ]
+    pushed = await world.push(ADA, *mutations)
+    assert [result.status for result in pushed.results] == ["applied", "applied", "refused", "applied"]
+
+
+def test_nothing_bypasses_the_hooks() -> None:
+    """The writer is known to those who put the server together, and to what stands in front of it."""
+    knowing = {
+        str(file.relative_to(PACKAGE))
+        for file in modules(PACKAGE)
+        for node in ast.walk(parsed(file))
+        if isinstance(node, ast.ImportFrom) and node.module == "hinterland.server.data.writer"
+    }
+    assert knowing == {
+        "server/app.py", "server/backend.py", "server/data/commands.py", "server/data/live_schema.py",
+    }  # fmt: skip
