@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from hinterland.server.app import Server as Server
     from hinterland.server.backend import Backend as Backend
     from hinterland.server.declaration import App as App
+    from hinterland.server.hooks import AfterWrite as AfterWrite
+    from hinterland.server.hooks import BeforeWrite as BeforeWrite
+    from hinterland.server.hooks import Refuse as Refuse
     from hinterland.server.operations.call import Call as Call
     from hinterland.server.operations.records import each_record as each_record
     from hinterland.server.settings import Settings as Settings
@@ -60,6 +63,7 @@ else:  # the type checker knows the names above and no others
             "hinterland.server.app": ("Server",),
             "hinterland.server.backend": ("Backend",),
             "hinterland.server.declaration": ("App",),
+            "hinterland.server.hooks": ("AfterWrite", "BeforeWrite", "Refuse"),
             "hinterland.server.operations.call": ("Call",),
             "hinterland.server.operations.records": ("each_record",),
             "hinterland.server.settings": ("Settings",),
