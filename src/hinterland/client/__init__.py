@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from hinterland.client.local.status import Status as Status
     from hinterland.client.local.sync import Sync as Sync
     from hinterland.client.options import Options as Options
-    from hinterland.client.repository import Body as Body
     from hinterland.client.repository import Iteration as Iteration
     from hinterland.client.repository import Page as Page
+    from hinterland.client.repository import RecordBody as RecordBody
     from hinterland.client.repository import RemoteRepository as RemoteRepository
     from hinterland.client.repository import Repository as Repository
     from hinterland.client.session import SignedIn as SignedIn
@@ -86,7 +86,7 @@ else:  # the type checker knows the names above and no others
             "hinterland.client.local.status": ("Status",),
             "hinterland.client.local.sync": ("Sync",),
             "hinterland.client.options": ("Options",),
-            "hinterland.client.repository": ("Body", "Iteration", "Page", "RemoteRepository", "Repository"),
+            "hinterland.client.repository": ("RecordBody", "Iteration", "Page", "RemoteRepository", "Repository"),
             "hinterland.client.session": ("SignedIn", "SignedOut", "SigningIn", "State"),
             "hinterland.client.vault.file": ("FileVault",),
             "hinterland.client.vault.memory": ("MemoryVault",),

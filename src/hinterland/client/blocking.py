@@ -18,7 +18,7 @@ from hinterland.client.events import Event
 from hinterland.client.exchange import Layer, Response, Transport
 from hinterland.client.layers.trace import OnTrace
 from hinterland.client.options import Options
-from hinterland.client.repository import Body, Iteration, Page, RemoteRepository
+from hinterland.client.repository import Iteration, Page, RecordBody, RemoteRepository
 from hinterland.client.session import State
 from hinterland.client.vault.protocol import Vault
 from hinterland.contract.accounts import Challenge, SessionInfo, TotpSetup
@@ -26,8 +26,8 @@ from hinterland.contract.identity import RecordId
 from hinterland.contract.operations import Method, Operation
 from hinterland.contract.query import DEFAULT_LIMIT
 from hinterland.contract.records import Collection
-from hinterland.kit import body as bodies
 from hinterland.kit.backoff import Random
+from hinterland.kit.body import Body
 from hinterland.kit.clock import Clock
 
 T = TypeVar("T")
@@ -225,15 +225,15 @@ class BlockingRepository(Generic[T]):
         """All records that the question finds; `limit` are fetched at once."""
         return BlockingIteration(self._door, self._repository.iterate(filter=filter, sort=sort, limit=limit, **equals))
 
-    def create(self, body: Body, *, key: str = "") -> T:
+    def create(self, body: RecordBody, *, key: str = "") -> T:
         """Create a record."""
         return self._door.run(self._repository.create(body, key=key))
 
-    def replace(self, record_id: RecordId, body: Body, *, revision: int | None = None, key: str = "") -> T:
+    def replace(self, record_id: RecordId, body: RecordBody, *, revision: int | None = None, key: str = "") -> T:
         """Replace all fields."""
         return self._door.run(self._repository.replace(record_id, body, revision=revision, key=key))
 
-    def update(self, record_id: RecordId, patch: Body, *, revision: int | None = None, key: str = "") -> T:
+    def update(self, record_id: RecordId, patch: RecordBody, *, revision: int | None = None, key: str = "") -> T:
         """Change the given fields."""
         return self._door.run(self._repository.update(record_id, patch, revision=revision, key=key))
 
@@ -297,7 +297,7 @@ class BlockingClient:
         called = self.client.call(name, input, output=output, method=method, deadline=deadline, headers=headers)
         return self._door.run(called)
 
-    def iterate(self, body: bodies.Body) -> Iterator[bytes]:
+    def iterate(self, body: Body) -> Iterator[bytes]:
         """The pieces of a body."""
         return self._door.iterate(body.open())
 

@@ -20,7 +20,7 @@ from hinterland.contract.query import Query
 
 T = TypeVar("T")
 R = TypeVar("R")
-Body = Mapping[str, Any] | msgspec.Struct
+RecordBody = Mapping[str, Any] | msgspec.Struct
 _log = logging.getLogger("hinterland.client")
 
 
@@ -107,15 +107,15 @@ class Repository(Protocol[T]):
         """All records that the question finds; `limit` are fetched at once."""
         ...
 
-    async def create(self, body: Body, *, key: str = "") -> T:
+    async def create(self, body: RecordBody, *, key: str = "") -> T:
         """Create a record. Raises ValidationFailed (by field), Conflict."""
         ...
 
-    async def replace(self, record_id: RecordId, body: Body, *, revision: int | None = None, key: str = "") -> T:
+    async def replace(self, record_id: RecordId, body: RecordBody, *, revision: int | None = None, key: str = "") -> T:
         """Replace all fields. With a `revision` only if the record is still at it, else Stale is raised."""
         ...
 
-    async def update(self, record_id: RecordId, patch: Body, *, revision: int | None = None, key: str = "") -> T:
+    async def update(self, record_id: RecordId, patch: RecordBody, *, revision: int | None = None, key: str = "") -> T:
         """Change the given fields (RFC 7396). With a `revision` only if the record is still at it, else Stale."""
         ...
 
@@ -223,16 +223,16 @@ class RemoteRepository(Generic[T]):
             yield page
             cursor = page.next
 
-    async def create(self, body: Body, *, key: str = "") -> T:
+    async def create(self, body: RecordBody, *, key: str = "") -> T:
         """Create a record."""
         at = {"collection": self.collection}
         return await self._call("records.create", segments=at, body=body, key=key, output=self._kind)
 
-    async def replace(self, record_id: RecordId, body: Body, *, revision: int | None = None, key: str = "") -> T:
+    async def replace(self, record_id: RecordId, body: RecordBody, *, revision: int | None = None, key: str = "") -> T:
         """Replace all fields."""
         return await self._write("records.replace", record_id, body, self._kind, revision, key)
 
-    async def update(self, record_id: RecordId, patch: Body, *, revision: int | None = None, key: str = "") -> T:
+    async def update(self, record_id: RecordId, patch: RecordBody, *, revision: int | None = None, key: str = "") -> T:
         """Change the given fields."""
         return await self._write("records.patch", record_id, patch, self._kind, revision, key)
 
@@ -241,7 +241,13 @@ class RemoteRepository(Generic[T]):
         await self._write("records.delete", record_id, None, type(None), revision, key)
 
     async def _write(
-        self, operation: str, record_id: RecordId, body: Body | None, output: type[R], revision: int | None, key: str
+        self,
+        operation: str,
+        record_id: RecordId,
+        body: RecordBody | None,
+        output: type[R],
+        revision: int | None,
+        key: str,
     ) -> R:
         headers = {} if revision is None else {"if-match": f'"{revision}"'}
         return await self._call(

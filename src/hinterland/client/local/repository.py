@@ -24,7 +24,7 @@ from hinterland.client.local.status import Status
 from hinterland.client.local.store import Store
 from hinterland.client.local.typed import fitting, kept, kept_each
 from hinterland.client.local.windows import LiveWindow
-from hinterland.client.repository import Body, Iteration, Page, asked
+from hinterland.client.repository import Iteration, Page, RecordBody, asked
 from hinterland.contract import query as queries
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
@@ -264,7 +264,7 @@ class LocalRepository(Generic[T]):
 
     # ------------------------------------------------------------ writes
 
-    async def create(self, body: Body, *, replace_on: str = "") -> LocalWrite[T]:
+    async def create(self, body: RecordBody, *, replace_on: str = "") -> LocalWrite[T]:
         """Create a record; its id is known at once, a temporary one where the server gives the ids.
 
         `replace_on` names a field: where a record with the same value in it is here already, it is replaced instead.
@@ -280,11 +280,11 @@ class LocalRepository(Generic[T]):
         clash = find(connection, place, Question(same={field: value})).some(1)
         return msgspec.structs.replace(write, act="replace", id=records.decoded(clash[0])["id"]) if clash else write
 
-    async def update(self, record_id: RecordId, patch: Body) -> LocalWrite[T]:
+    async def update(self, record_id: RecordId, patch: RecordBody) -> LocalWrite[T]:
         """Change the given fields (RFC 7396); a value may be a transform such as `{"$increment": 1}`."""
         return await self._write(Write(**self._at(record_id), act="patch", body=_body(patch)))
 
-    async def replace(self, record_id: RecordId, body: Body) -> LocalWrite[T]:
+    async def replace(self, record_id: RecordId, body: RecordBody) -> LocalWrite[T]:
         """Replace all fields."""
         return await self._write(Write(**self._at(record_id), act="replace", body=_body(body)))
 
@@ -331,6 +331,6 @@ def _mark(*asked: object) -> str:
     return hashlib.blake2b(repr(asked).encode(), digest_size=6).hexdigest()
 
 
-def _body(body: Body) -> Document:
+def _body(body: RecordBody) -> Document:
     plain = msgspec.to_builtins(body)
     return {name: value for name, value in plain.items() if name not in SERVER_FIELDS}
