@@ -148,7 +148,7 @@ class Local:
             message = f"must be a name, with the path before it as parent=; it is {name!r}"
             raise refused_here(invalid({"collection": [message]}))
         if self._shapes and name not in (*self._shapes, "users"):  # which every server has
-            message = f"unknown collection {name!r}; declared: {', '.join(self._shapes)}"
+            message = f"there is no collection {name!r}; declared are {', '.join(self._shapes)}"  # as the server says
             raise refused_here(Refusal("unknown_collection", message))
 
     def _ids_of(self, name: str) -> Ids:
