@@ -14,8 +14,10 @@ from hinterland.client.local.guesses import Unplanned
 from hinterland.client.local.plans import LocalSource
 from hinterland.client.local.question import Question
 from hinterland.client.local.records import decoded
+from hinterland.contract.records import CompiledCollection
 from tests.client.local.things import (
     ODD,
+    OPEN_SHAPES,
     QUESTIONS,
     SHAPES,
     Thing,
@@ -57,14 +59,15 @@ def agree(connection: StoreConnection, place: LocalSource, question: Question, d
 
 @settings(max_examples=60, deadline=None, phases=[Phase.generate])
 @given(st.data())
-@pytest.mark.parametrize("kind", [dict, Thing])
-@pytest.mark.parametrize("is_declared", [True, False])
+@pytest.mark.parametrize(("kind", "shapes"), [(dict, SHAPES), (dict, OPEN_SHAPES), (dict, {}), (Thing, {})])
 @pytest.mark.parametrize("oddness", [0, 1])
-def test_sql_finds_what_reading_finds(oddness: int, is_declared: bool, kind: type[Any], data: st.DataObject) -> None:
+def test_sql_finds_what_reading_finds(
+    oddness: int, kind: type[Any], shapes: dict[str, CompiledCollection], data: st.DataObject
+) -> None:
     """Whatever the records hold and the question asks, SQL answers the same in the same order, or leaves it to reading;
     also after records have changed and gone."""
     with opened() as connection:
-        scope = Scope(1, "ada", SHAPES if is_declared else {})
+        scope = Scope(1, "ada", shapes)
         place = LocalSource(scope, "things", "", kind)
         for document in data.draw(documents(oddness)):
             keep(connection, scope, document)
@@ -75,3 +78,22 @@ def test_sql_finds_what_reading_finds(oddness: int, is_declared: bool, kind: typ
             for document in data.draw(documents(oddness))[:3]:
                 keep(connection, scope, document)
             drop(connection, scope, data.draw(st.sampled_from(["a", "b", 5, "f"])))
+
+
+def test_values_of_an_open_collection_have_columns() -> None:
+    """Fields that an open collection does not declare, and what is inside of objects, are found by SQL alone."""
+    with opened() as connection:
+        scope = Scope(1, "ada", OPEN_SHAPES)
+        place = LocalSource(scope, "things", "", dict)
+        for number in range(9):
+            meta = {"city": "Rome" if number % 2 else "Paris", "stars": number, "tags": ["a"] if number > 5 else []}
+            keep(connection, scope, {"id": f"n{number}", "created_at": "", "city": f"c{number}", "meta": meta})
+        for filter, found in (
+            ('record.city == "c3"', ["n3"]),
+            ('record.meta.city == "Rome" && record.meta.stars > 4', ["n5", "n7"]),
+            ('has(record.city) && "a" in record.meta.tags', ["n6", "n7", "n8"]),
+        ):
+            selected = by_sql(connection, place, Question(filter=filter, sort=("id",)))
+            assert ids(selected.some(None)) == found
+            assert selected.plan is not None
+            assert not selected.plan.tests

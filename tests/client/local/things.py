@@ -29,6 +29,7 @@ THINGS = Collection(
     },
 )  # fmt: skip
 SHAPES = {"things": CompiledCollection(THINGS)}
+OPEN_SHAPES = {"things": CompiledCollection(Collection(name="things", fields={"count": Integer()}, is_open=True))}
 MOMENTS = ("2026-01-02T03:04:05.000000Z", "2025-01-02T03:04:05.123456Z")
 
 

@@ -23,6 +23,7 @@ Stored = tuple[str, Any]  # the kind's letter, and what the column holds
 MOST = 24  # columns of one collection
 EMPTY = "n-"  # the kinds that a column holds as NULL
 _BEYOND = ("x", b"")  # a blob is neither NULL nor equal to anything
+INSIDE = "\x1f"  # between the names of a value inside of an object: no such name holds it
 _INSTANT_LENGTH = 27
 _ID_SLOT = -1
 _encode = msgspec.json.Encoder().encode
@@ -95,7 +96,14 @@ class WrittenColumn(NamedTuple):
 
     def stored(self, document: Document) -> Stored:
         """What the column holds for a document."""
-        return FORMS[self.form](document[self.name]) if self.name in document else ("-", None)
+        if self.name in document:
+            return FORMS[self.form](document[self.name])
+        value: Any = document
+        for name in self.name.split(INSIDE):
+            if value.__class__ is not dict or name not in value:
+                return "-", None
+            value = value[name]
+        return FORMS[self.form](value)
 
     def fits(self, kinds: str) -> bool:
         """Whether all that it holds is of these kinds, or nothing."""

@@ -68,8 +68,13 @@ class AnyOf:
         return any(is_same(held, one) for one in self._expected)
 
     def condition(self, column: WrittenColumn) -> ColumnCondition | None:
-        """Nothing over a column, in which true is 1."""
-        return None
+        """The same over a column, in which true is 1: where it holds booleans, or numbers."""
+        texts = [one for one in self._expected if isinstance(one, str)]
+        truths = [one for one in self._expected if isinstance(one, bool)]
+        numbers = [one for one in self._expected if isinstance(one, int | float) and not isinstance(one, bool)]
+        if column.fits("tmTild"):
+            return one_of(column, texts + numbers)
+        return one_of(column, texts + truths) if column.fits("tmTb") else None
 
 
 class StandingFor:
@@ -93,13 +98,13 @@ class StandingFor:
     def condition(self, column: WrittenColumn) -> ColumnCondition | None:
         """The same over a column."""
         if column.name == "id":
-            return self._one_of(column, [*self._texts, *filter(is_bindable, self._whole())])
+            return one_of(column, [*self._texts, *filter(is_bindable, self._whole())])
         if column.fits("tm"):
-            return self._one_of(column, self._texts)
+            return one_of(column, self._texts)
         if column.fits("b"):
-            return self._one_of(column, [self._truth] if isinstance(self._truth, bool) else [])
+            return one_of(column, [self._truth] if isinstance(self._truth, bool) else [])
         if column.fits("il") or self._integer == self._decimal:
-            return self._one_of(column, self._whole()) if column.fits("ild") else None
+            return one_of(column, self._whole()) if column.fits("ild") else None
         if column.fits("ild") and not self._whole():
             decimal = [self._decimal] if isinstance(self._decimal, float) else []
             test = f"{column.sql} = ? AND typeof({column.sql}) = 'real'" if decimal else NEVER
@@ -109,13 +114,14 @@ class StandingFor:
     def _whole(self) -> list[Any]:
         return [self._integer] if isinstance(self._integer, int) else []
 
-    @staticmethod
-    def _one_of(column: WrittenColumn, values: list[Any]) -> ColumnCondition | None:
-        if not all(map(is_bindable, values)):
-            return None
-        if len(values) == 1:
-            return ColumnCondition(f"{column.sql} = ?", values, True)
-        return ColumnCondition(f"{column.sql} IN ({', '.join('?' * len(values))})" if values else NEVER, values)
+
+def one_of(column: WrittenColumn, values: list[Any]) -> ColumnCondition | None:
+    """The condition that a column holds one of some values; None where the database can't take one."""
+    if not all(map(is_bindable, values)):
+        return None
+    if len(values) == 1:
+        return ColumnCondition(f"{column.sql} = ?", values, True)
+    return ColumnCondition(f"{column.sql} IN ({', '.join('?' * len(values))})" if values else NEVER, values)
 
 
 def undeclared_equality(name: str, value: Any) -> ValueEquality:

@@ -6,12 +6,12 @@ in Python of the rows that the rest finds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from hinterland.client.local.columns import EMPTY, ID, MOST, Form, WrittenColumn
+from hinterland.client.local.columns import EMPTY, ID, INSIDE, MOST, Form, WrittenColumn
 from hinterland.client.local.connection import Scope, StoreConnection
-from hinterland.client.local.equality import NEVER, ColumnCondition, Exactly, is_bindable
+from hinterland.client.local.equality import NEVER, ColumnCondition, Exactly, StandingFor, is_bindable
 from hinterland.client.local.fields import Declared, Fields
 from hinterland.client.local.filters import Test, annotated, predicate_of
 from hinterland.client.local.guesses import GuessedByColumns, Unplanned
@@ -32,6 +32,7 @@ from hinterland.kit.cel.types import BOOL, BYTES, DOUBLE, DYN, INT, INT64, STRIN
 
 _SAMPLE = 20  # records of which one has a field that there is
 _LONGEST = 20_000  # characters of a condition; the database has a bound for its parameters
+_WHOLE = "r.base"  # stands for the whole record where an expression needs a column
 _SHORT = ("plain", "whole")
 _ALL_KINDS = "bildtmTx"
 _KINDS: dict[Type, tuple[Form, str]] = {  # the kinds of values that a filter reads as such
@@ -48,7 +49,24 @@ def _operation(operation: Operator) -> str:
     return operation.sqlite
 
 
-_DIALECT = Dialect(_operation, SQLITE.placeholder, SQLITE.bind_list, SQLITE.templates, SQLITE.elements, SQLITE.inside)
+_TEMPLATES = {
+    **SQLITE.templates,
+    **dict.fromkeys(("inside bool", "inside double", "inside string", "inside list"), "{0}"),
+    "inside object": "TRUE",  # the record itself
+    "inside null": "{0} IS NULL",
+}
+
+
+def _dialect(columns: Mapping[str, str]) -> Dialect:
+    """SQLite's, with values inside of others in `columns` of their own, by name."""
+
+    known = {column: name for name, column in columns.items()}
+
+    def inside(column: str, names: tuple[str, ...]) -> tuple[str, ...]:
+        above = known.get(column) or column.removeprefix('r."').removesuffix('"')
+        return (columns.get(INSIDE.join(names if column == _WHOLE else (above, *names)), _WHOLE),)
+
+    return Dialect(_operation, SQLITE.placeholder, SQLITE.bind_list, _TEMPLATES, SQLITE.elements, inside)
 
 
 class LocalSource(NamedTuple):
@@ -225,11 +243,15 @@ class _Planner:
         """The column that a filter reads where it reads a field; None where it has values that the filter can't read,
         or could be mistaken for others."""
         form, kinds = _KINDS.get(path.type, ("plain", ""))
-        if path.declared is not None and (path.type is not DYN or path.declared < len(path.fields)):
-            return None  # what is inside of a value, or not declared, has no column
-        if len(path.fields) != 1 or not kinds or (form == "list" and not self._connection.has_json):
+        if not kinds or (form == "list" and not self._connection.has_json):
             return None
-        column = self._column(path.fields[0], form)
+        if path.type is DYN and len(path.fields) > 1:
+            return None  # whether an object is there that could hold it
+        name = INSIDE.join(path.fields)
+        is_new = self._written.find(name, form) is None
+        if path.declared is not None and is_new and not self._are_seen({path.fields[0]}):
+            return None
+        column = self._column(name, form)
         return column if column.fits(kinds) else None
 
     def _add_equality(self, question: Question, name: str, value: Any) -> None:
@@ -237,7 +259,7 @@ class _Planner:
         is_whole = self._fields.rank(name) is whole
         column = ID if name == "id" else self._column(name, "whole" if is_whole else "plain")
         condition = equality.condition(column)
-        if condition is None and not {*column.kinds}.isdisjoint("Tx"):
+        if isinstance(equality, StandingFor) and condition is None and not {*column.kinds}.isdisjoint("Tx"):
             raise Unplanned  # a list that is compared is a mistake, and the records tell whether one is
         self._add(condition, [column], lambda document: equality(document.get(name)))
 
@@ -274,9 +296,9 @@ def _compiled(term: Typed, columns: Sequence[WrittenColumn]) -> ColumnCondition 
     names = {column.name: column.sql for column in columns}
     if (pinned := _as_boolean(term)) is not None:
         path, value = pinned
-        return ColumnCondition(f"{names[path.fields[0]]} = {value}", [], True)
+        return ColumnCondition(f"{names[INSIDE.join(path.fields)]} = {value}", [], True)
     try:
-        sql = to_sql(term, _DIALECT, names.__getitem__)
+        sql = to_sql(term, _dialect(names), lambda name: names.get(name) or (f'r."{name}"' if name else _WHOLE))
     except CelError:
         return None
     # A condition that is false as it is written makes the database forget the index's condition, and refuse the index.
