@@ -113,7 +113,7 @@ class BlockingAuth:
 
     @property
     def user(self) -> dict[str, Any] | None:
-        """The own record; None: signed out."""
+        """The signed-in user's record; None: signed out."""
         return self._auth.user
 
     def sign_up(self, *, name: str, email: str, password: str, **fields: Any) -> dict[str, Any]:
@@ -137,7 +137,7 @@ class BlockingAuth:
         return self._door.run(self._auth.refresh())
 
     def me(self) -> dict[str, Any]:
-        """The own record, as the server has it now."""
+        """The signed-in user's record, as the server has it now."""
         return self._door.run(self._auth.me())
 
     def change_password(self, *, password: str, new_password: str) -> None:

@@ -17,7 +17,7 @@ class Remote(Protocol):
     with another's credentials, which raises Unauthorized."""
 
     async def push(self, account: RecordId, push: Push) -> PushResult:
-        """Hand in mutations; safe to repeat."""
+        """Push mutations; safe to repeat."""
         ...
 
     async def pull(self, account: RecordId, pull: Pull) -> PullResult:
@@ -46,7 +46,7 @@ class ServerRemote:
         self._signed_in = signed_in
 
     async def push(self, account: RecordId, push: Push) -> PushResult:
-        """Hand in mutations; safe to repeat."""
+        """Push mutations; safe to repeat."""
         self._check(account)
         return await self._call("sync.push", body=push, output=PushResult)
 

@@ -96,7 +96,7 @@ class _AppCall:
         self._gone.set()
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
-        # Whoever still reads must not wait for ever: the end takes the place of what nobody will read.
+        # A reader must not wait for ever: the end replaces what nobody will read.
         while not self._sent.empty():
             self._sent.get_nowait()
         self._sent.put_nowait(_END)

@@ -1,6 +1,6 @@
 """What every kind of field answers. To add a kind, write a subclass of `Field` in a file of its own and `register` it.
 
-A kind is facts only. Whoever stores, filters, sorts, imports or describes values asks the kind and never which one it
+A kind is facts only. Code that stores, filters, sorts, imports or describes values asks the kind and never which one it
 is, so that a new kind needs no change anywhere else. The column of a field follows from the type that its values have
 in expressions, so that the two can't disagree.
 """

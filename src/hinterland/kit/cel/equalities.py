@@ -33,8 +33,8 @@ class Equality(NamedTuple):
 
 
 Equalities = Collection[Equality] | None
-"""The expression is true only where one of these holds, never where there are none. None: its truth is not told by
-equalities."""
+"""The expression is true only where one of these holds, never where there are none. None: equalities do
+not decide it."""
 
 
 def equalities(tree: Typed, variable: str, given: Variables, weight: Callable[[Equality], int]) -> Equalities:
