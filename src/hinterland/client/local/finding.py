@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, Protocol
@@ -209,7 +210,7 @@ class _Selected:
 
 
 def _within(value: Any) -> Any:
-    """A number of a cursor as the database takes it."""
+    """A number of a cursor as the database takes it: one beyond 64 bits is the double that is next to it."""
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        return float("inf") if value > 0 else float("-inf")
+        return float(value) if abs(value) < 2**1023 else math.copysign(math.inf, value)
     return value
