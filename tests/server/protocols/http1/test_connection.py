@@ -52,7 +52,8 @@ class Door:
 
     def headers(self, answer: HttpAnswer) -> Headers:
         """All headers."""
-        return [(b"content-length", b"%d" % len(answer.body))]
+        split = [(b"x-split", b"a\r\nb")] if answer.body == b"at once /direct/split" else []
+        return [(b"content-length", b"%d" % len(answer.body)), *split]
 
     async def finish(self, scope: Any, receive: Any, send: Any) -> None:
         """What waited."""
@@ -109,6 +110,15 @@ async def test_an_error_goes_the_ordinary_way(door: Door) -> None:
         writer.write(get("/direct/a"))
         assert await read(reader) == b"at once /direct/a"
     assert door.asked == ["/direct/error"] * 2
+
+
+async def test_a_header_with_a_line_break(door: Door) -> None:
+    """A response that can't be sent is found again by the application, and the requests of others are carried out."""
+    async with connected(door) as (reader, writer), connected(door) as (other, second):
+        writer.write(get("/direct/split"))
+        second.write(get("/direct/a"))
+        assert await read(reader) == b"ordinary /direct/split"
+        assert await read(other) == b"at once /direct/a"
 
 
 async def test_what_has_more_to_it(door: Door) -> None:

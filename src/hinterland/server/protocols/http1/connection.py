@@ -64,23 +64,27 @@ class HttpConnection(WholeHeads):
             steps.close()
             self._go_ordinarily(self.app)
             return
+        assert self._path is not None
         try:
             waiting = steps.send(None)
         except StopIteration as end:
-            self._finish(end.value)
+            self._finish(end.value, self._path)
         except Exception:  # the ordinary way says what is wrong
             self._go_ordinarily(self.app)
         else:
-            assert self._path is not None
             quick.scope[REST] = Begun(steps, waiting)
             self._go_ordinarily(self._path.finish)
 
-    def _finish(self, answer: HttpAnswer) -> None:
+    def _finish(self, answer: HttpAnswer, path: DirectPath) -> None:
         quick = self._quick
-        assert self._path is not None
         assert type(answer.body) is bytes
-        headers = (*self.server_state.default_headers, *self._path.headers(answer))
-        self.answers.hold(formatted(headers, answer.status, keep_alive=quick.keep_alive) + answer.body)
+        headers = (*self.server_state.default_headers, *path.headers(answer))
+        try:
+            head = formatted(headers, answer.status, keep_alive=quick.keep_alive)
+        except RuntimeError:  # which the ordinary way logs
+            self._go_ordinarily(self.app)
+            return
+        self.answers.hold(head + answer.body)
         quick.response_started = quick.response_complete = True
         if not quick.keep_alive:
             self.answers.close()
