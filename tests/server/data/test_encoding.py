@@ -32,7 +32,7 @@ async def test_a_protocol_of_its_own(world: World, clock: ManualClock) -> None:
             [delete("notes", "a"), patch("notes", "b", members=["ben"])],
         ):
             while not all(each.is_live for each in world.feed._subscriptions):  # one that is late encodes for itself
-                await asyncio.sleep(0)
+                await clock.advance(0)
             await world.write(*writes)
             same, other = await asyncio.gather(*waiting)
             message = await sse.next()
