@@ -9,6 +9,7 @@ from hinterland.kit.lazy_face import offer
 if TYPE_CHECKING:
     from hinterland.client.blocking import BlockingClient as BlockingClient
     from hinterland.client.client import Client as Client
+    from hinterland.contract.changes import Write as Write
     from hinterland.contract.errors import Refusal as Refusal
     from hinterland.contract.fields import Boolean as Boolean
     from hinterland.contract.fields import Bytes as Bytes
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from hinterland.server.hooks import Refuse as Refuse
     from hinterland.server.operations.call import Call as Call
     from hinterland.server.operations.records import each_record as each_record
+    from hinterland.server.operations.records import write_records as write_records
     from hinterland.server.settings import Settings as Settings
 else:  # the type checker knows the names above and no others
     offer(
@@ -44,6 +46,7 @@ else:  # the type checker knows the names above and no others
         {
             "hinterland.client.blocking": ("BlockingClient",),
             "hinterland.client.client": ("Client",),
+            "hinterland.contract.changes": ("Write",),
             "hinterland.contract.errors": ("Refusal",),
             "hinterland.contract.fields": (
                 "Boolean",
@@ -65,7 +68,7 @@ else:  # the type checker knows the names above and no others
             "hinterland.server.declaration": ("App",),
             "hinterland.server.hooks": ("AfterWrite", "BeforeWrite", "Refuse"),
             "hinterland.server.operations.call": ("Call",),
-            "hinterland.server.operations.records": ("each_record",),
+            "hinterland.server.operations.records": ("each_record", "write_records"),
             "hinterland.server.settings": ("Settings",),
         },
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
-from hinterland.contract.changes import Act, Write
+from hinterland.contract.changes import Act, Write, checked
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal, RecordId
 from hinterland.contract.query import MAX_LIMIT, Query
@@ -120,6 +120,13 @@ async def each_record(
         if not page.next:
             return
         query = msgspec.structs.replace(query, cursor=page.next)
+
+
+async def write_records(backend: Backend, call: Call[Any], writes: Sequence[Write]) -> list[RecordId]:
+    """Write records as the caller, all of them or none, for the operations of apps: by the rules, and through the
+    hooks. Returns their ids, in order. Raises the refusal of the first write that is not possible."""
+    result = await backend.commands.submit(WriteRequest([*map(checked, writes)], call.caller))
+    return [written.id for written in result.records]
 
 
 async def _change(backend: Backend, call: Call[RecordChange], act: Act, status: int) -> Written:

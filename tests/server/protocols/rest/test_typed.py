@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import msgspec
 import pytest
 
+from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
 from hinterland.contract.fields import Integer, Text
 from hinterland.contract.records import Collection, Rules
 from hinterland.contract.transfers import Download
 from hinterland.kit.body import Body, BytesBody, OnceBody
-from hinterland.server import App, Backend, Call, Server, Settings, each_record
+from hinterland.server import App, Backend, BeforeWrite, Call, Server, Settings, each_record, write_records
 from hinterland.server.storage.sqlite import SqliteStorage
 from tests.server.api import FAST, Api, problem
 
@@ -36,6 +38,11 @@ class Least(msgspec.Struct):
 class Total(msgspec.Struct):
     total: int
     tags: list[str] = []
+
+
+class Split(msgspec.Struct):
+    amounts: list[float]
+    owner: str = ""
 
 
 class Named(msgspec.Struct):
@@ -91,6 +98,14 @@ def shop() -> App:
             return Download(body=OnceBody([TEXT, TEXT]))
         return Download(body=BytesBody(TEXT), content_type="text/plain", name=call.input.name, tag="v1")
 
+    @app.operation("orders.split")
+    async def split(backend: Backend, call: Call[Split]) -> list[str | int]:
+        """Make an order of each amount."""
+        bodies = [{"amount": amount, "owner": call.input.owner or call.caller.id} for amount in call.input.amounts]
+        return await write_records(
+            backend, call, [Write(act="create", collection="orders", body=body) for body in bodies]
+        )
+
     @app.operation("ping", auth="ignored")
     async def ping(backend: Backend, call: Call[None]) -> None:
         """Do nothing."""
@@ -122,6 +137,29 @@ async def test_it_sees_what_its_caller_sees(own: Api) -> None:
     assert (answer.status_code, answer.json()) == (200, {"total": 16, "tags": ["a", "b"]})
     answer = await own("GET", "/v1/functions/orders.total?amount=0", headers=eve["headers"])
     assert answer.json()["total"] == 0
+
+
+async def test_it_writes_as_its_caller(tmp_path: Path) -> None:
+    """An operation writes by the rules of its caller and through the hooks, all of its writes or none."""
+    app = shop()
+
+    @app.before("orders", "create")
+    async def double(write: BeforeWrite) -> dict[str, object]:
+        return {**write.body, "amount": write.body["amount"] * 2}
+
+    async with _serving(app, tmp_path) as own:
+        ada = await own.sign_up("ada")
+
+        async def split(**input: object) -> Any:
+            return await own("POST", "/v1/functions/orders.split", json=input, headers=ada["headers"])
+
+        made = await split(amounts=[1, 2])
+        listed = (await own("GET", "/v1/records/orders?sort=amount", headers=ada["headers"])).json()["items"]
+        assert [(each["id"], each["amount"]) for each in listed] == [*zip(made.json(), (2, 4), strict=True)]
+        problem(await split(amounts=[3], owner="eve"), 403, "forbidden")
+        problem(await split(amounts=[3, 0.4]), 400, "validation")
+        total = await own("GET", "/v1/functions/orders.total?amount=0", headers=ada["headers"])
+        assert total.json()["total"] == 6
 
 
 async def test_signing_in_is_required(own: Api) -> None:
