@@ -26,7 +26,7 @@ async def migrate(path: Path, data: Path, *, is_agreed: bool) -> None:
         demand_database(app.settings, data)
         storage = storage_for(app.settings, data)
         Catalogue(app.collections, storage.dialect)  # an invalid rule is reported before anything is changed
-        if (server := running(data, path)) is not None and storage.dialect == "sqlite":
+        if (server := running(data, path)) is not None:
             fail(f"the server at {server[0]} has {data} open; stop it before you migrate")
         await storage.open()
         try:

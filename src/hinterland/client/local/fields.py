@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -72,7 +73,28 @@ class Declared:
         return whole if field is not None and field.type is INT64 else rank
 
 
-class Guessed:
+class Undeclared(ABC):
+    """What is the same of all fields that no declaration names."""
+
+    def equality(self, name: str, value: Any) -> ValueEquality:
+        """A test of a field's value, which is of the type that each record's own value has."""
+        self.check_names([name])
+        return undeclared_equality(name, value)
+
+    def check_sort(self, sort: Sequence[str]) -> None:
+        """Refuses names that records can't be sorted by."""
+        self.check_names([name.removeprefix("-") for name in sort])
+
+    @abstractmethod
+    def check_names(self, names: Sequence[str]) -> None:
+        """Refuses names that are not fields, where that is certain."""
+
+    def rank(self, name: str) -> Rank:
+        """What the field's values are sorted by."""
+        return rank
+
+
+class Guessed(Undeclared):
     """The fields of an undeclared collection, as far as the app's type and the `documents` tell."""
 
     def __init__(self, collection: str, kind: type[Any], documents: Sequence[Document]) -> None:
@@ -84,25 +106,12 @@ class Guessed:
         """The filter as a checked tree."""
         return filter_of_documents(text, self._documents, annotated(self._kind))
 
-    def equality(self, name: str, value: Any) -> ValueEquality:
-        """A test of a field's value, which is of the type that each record's own value has."""
-        self.check_names([name])
-        return undeclared_equality(name, value)
-
-    def check_sort(self, sort: Sequence[str]) -> None:
-        """Refuses names that records can't be sorted by."""
-        self.check_names([name.removeprefix("-") for name in sort])
-
     def check_names(self, names: Sequence[str]) -> None:
         """Refuses names that neither the app's type nor any record has, where that is certain."""
         known = {*META, *(annotated(self._kind) or ())}
         unseen = [name for name in names if name not in known and not any(name in each for each in self._documents)]
         if len(known) > len(META) or any(each.get("revision") for each in self._documents):
             _refuse(self._collection, unseen)  # a record that comes from the server has all fields
-
-    def rank(self, name: str) -> Rank:
-        """What the field's values are sorted by."""
-        return rank
 
 
 def _refuse(collection: str, unknown: Sequence[str]) -> None:

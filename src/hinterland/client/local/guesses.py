@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from hinterland.client.local.columns import EMPTY, WrittenColumn
-from hinterland.client.local.equality import ValueEquality, undeclared_equality
+from hinterland.client.local.fields import Undeclared
 from hinterland.client.local.filters import annotated, fitting_filter, names_in
-from hinterland.client.local.order import Rank, rank
 from hinterland.contract.errors import Refusal
 from hinterland.contract.expressions import META_TYPES, Types
 from hinterland.contract.records import META
@@ -32,7 +31,7 @@ class ColumnSource(Protocol):
         ...
 
 
-class GuessedByColumns:
+class GuessedByColumns(Undeclared):
     """The fields of an undeclared collection. Agrees with `Guessed` over all records, or raises Unplanned."""
 
     def __init__(self, kind: type[Any], source: ColumnSource) -> None:
@@ -73,15 +72,6 @@ class GuessedByColumns:
                 raise Unplanned
         return [column.name for column in texts if column.fits("m")]
 
-    def equality(self, name: str, value: Any) -> ValueEquality:
-        """A test of a field's value, which is of the type that each record's own value has."""
-        self.check_names([name])
-        return undeclared_equality(name, value)
-
-    def check_sort(self, sort: Sequence[str]) -> None:
-        """Refuses names that records can't be sorted by."""
-        self.check_names([name.removeprefix("-") for name in sort])
-
     def check_names(self, names: Sequence[str]) -> None:
         """Accepts fields that the app's type or a record has; Unplanned where that is not certain."""
         known = {*META, *(self._types or ())}
@@ -89,7 +79,3 @@ class GuessedByColumns:
             is_everywhere = column.kinds != "" and "-" not in column.kinds
             if not is_everywhere and not self._source.exists(f"{column.sql} IS NOT NULL"):
                 raise Unplanned
-
-    def rank(self, name: str) -> Rank:
-        """What the field's values are sorted by."""
-        return rank
