@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from hinterland.kit.lazy_face import offer
+
+TYPE_CHECKING = False  # as in typing, which every import of the package would load
 
 if TYPE_CHECKING:
     from hinterland.client.blocking import BlockingClient as BlockingClient
