@@ -36,7 +36,7 @@ test: $(VENV)/.dev web ## run every test (ARGS='tests/kit -x' chooses, FAST=1 le
 crash: $(VENV)/.dev ## kill the server under load, 100 times on SQLite and 30 on PostgreSQL (KILLS=, SEED=)
 	KILLS=$(or $(KILLS),100) $(BIN)/python -m pytest -s tests/journeys/test_crash.py
 
-# Three quarters of an hour, on a machine with nothing else to do; `make test` runs a small form of each.
+# Half an hour, on a machine with nothing else to do; `make test` runs a small form of each.
 figures: $(VENV)/.dev ## reach the figures of reliability at full size (ARGS='-k streams' chooses, SEEDS=, SEED=)
 	FIGURES=1 KILLS=$(or $(KILLS),100) $(BIN)/python -m pytest -s -o faulthandler_timeout=0 tests/figures tests/journeys/test_crash.py \
 		tests/journeys/test_full_disk.py $(ARGS)

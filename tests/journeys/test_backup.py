@@ -15,8 +15,8 @@ from tests.support.server import ServerProcess
 
 
 def documented(first: str) -> list[str]:
-    """The command of the page on operations that begins with a word."""
-    page = (ROOT / "docs/operations.md").read_text()
+    """The command of the page on deployment that begins with a word."""
+    page = (ROOT / "docs/deployment.md").read_text()
     [line] = re.findall(rf"^{first} .*$", page, re.MULTILINE)
     return shlex.split(line)
 
