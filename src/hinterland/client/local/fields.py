@@ -73,7 +73,7 @@ class Declared:
         return whole if field is not None and field.type is INT64 else rank
 
 
-class Undeclared(ABC):
+class UndeclaredFields(ABC):
     """What is the same of all fields that no declaration names."""
 
     def equality(self, name: str, value: Any) -> ValueEquality:
@@ -94,7 +94,7 @@ class Undeclared(ABC):
         return rank
 
 
-class Guessed(Undeclared):
+class Guessed(UndeclaredFields):
     """The fields of an undeclared collection, as far as the app's type and the `documents` tell."""
 
     def __init__(self, collection: str, kind: type[Any], documents: Sequence[Document]) -> None:

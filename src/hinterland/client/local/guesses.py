@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from hinterland.client.local.columns import EMPTY, WrittenColumn
-from hinterland.client.local.fields import Undeclared
+from hinterland.client.local.fields import UndeclaredFields
 from hinterland.client.local.filters import annotated, fitting_filter, names_in
 from hinterland.contract.errors import Refusal
 from hinterland.contract.expressions import META_TYPES, Types
@@ -31,7 +31,7 @@ class ColumnSource(Protocol):
         ...
 
 
-class GuessedByColumns(Undeclared):
+class GuessedByColumns(UndeclaredFields):
     """The fields of an undeclared collection. Agrees with `Guessed` over all records, or raises Unplanned."""
 
     def __init__(self, kind: type[Any], source: ColumnSource) -> None:

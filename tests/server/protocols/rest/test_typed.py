@@ -62,6 +62,12 @@ class Stored(msgspec.Struct):
     width: int
 
 
+async def split(backend: Backend, call: Call[Split]) -> list[str | int]:
+    """Make an order of each amount."""
+    bodies = [{"amount": amount, "owner": call.input.owner or call.caller.id} for amount in call.input.amounts]
+    return await write_records(backend, call, [Write(act="create", collection="orders", body=body) for body in bodies])
+
+
 def shop() -> App:
     """An app with operations of its own."""
     app = App(name="shop", collections=[ORDERS], settings=Settings(auth=FAST))
@@ -97,14 +103,6 @@ def shop() -> App:
         if call.input.name == "live":
             return Download(body=OnceBody([TEXT, TEXT]))
         return Download(body=BytesBody(TEXT), content_type="text/plain", name=call.input.name, tag="v1")
-
-    @app.operation("orders.split")
-    async def split(backend: Backend, call: Call[Split]) -> list[str | int]:
-        """Make an order of each amount."""
-        bodies = [{"amount": amount, "owner": call.input.owner or call.caller.id} for amount in call.input.amounts]
-        return await write_records(
-            backend, call, [Write(act="create", collection="orders", body=body) for body in bodies]
-        )
 
     @app.operation("ping", auth="ignored")
     async def ping(backend: Backend, call: Call[None]) -> None:
@@ -142,6 +140,7 @@ async def test_it_sees_what_its_caller_sees(own: Api) -> None:
 async def test_it_writes_as_its_caller(tmp_path: Path) -> None:
     """An operation writes by the rules of its caller and through the hooks, all of its writes or none."""
     app = shop()
+    app.operation("orders.split")(split)
 
     @app.before("orders", "create")
     async def double(write: BeforeWrite) -> dict[str, object]:
@@ -150,14 +149,14 @@ async def test_it_writes_as_its_caller(tmp_path: Path) -> None:
     async with _serving(app, tmp_path) as own:
         ada = await own.sign_up("ada")
 
-        async def split(**input: object) -> Any:
+        async def asked(**input: object) -> Any:
             return await own("POST", "/v1/functions/orders.split", json=input, headers=ada["headers"])
 
-        made = await split(amounts=[1, 2])
+        made = await asked(amounts=[1, 2])
         listed = (await own("GET", "/v1/records/orders?sort=amount", headers=ada["headers"])).json()["items"]
         assert [(each["id"], each["amount"]) for each in listed] == [*zip(made.json(), (2, 4), strict=True)]
-        problem(await split(amounts=[3], owner="eve"), 403, "forbidden")
-        problem(await split(amounts=[3, 0.4]), 400, "validation")
+        problem(await asked(amounts=[3], owner="eve"), 403, "forbidden")
+        problem(await asked(amounts=[3, 0.4]), 400, "validation")
         total = await own("GET", "/v1/functions/orders.total?amount=0", headers=ada["headers"])
         assert total.json()["total"] == 6
 
