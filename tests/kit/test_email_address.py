@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -90,3 +92,12 @@ def test_a_form_is_its_own_form(local: str, domain: str) -> None:
         return
     assert normalized(form) == form
     assert form.isprintable()
+
+
+def test_cost() -> None:
+    """A long text, of marks that are to be sorted, is refused at once: anybody can send one."""
+    marks = "\u0301" * 15_000 + "\u0323" * 15_000
+    start = time.process_time()
+    with pytest.raises(ValueError, match="bytes before the @"):
+        normalized(f"a{marks}@x.org")
+    assert time.process_time() - start < 1

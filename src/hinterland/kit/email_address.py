@@ -14,6 +14,9 @@ import unicodedata
 MAX_OCTETS = 254  # RFC 5321 §4.5.3.1.3, without the angle brackets of a path
 MAX_LOCAL_OCTETS = 64
 EXAMPLE = "must be an e-mail address such as ada@example.org"
+_TOO_LONG = f"must have at most {MAX_LOCAL_OCTETS} bytes before the @, and {MAX_OCTETS} in all"
+# Characters, however they are composed. To compose a longer text may take seconds, since marks are sorted one by one.
+_LONGEST = 4 * MAX_OCTETS
 
 _ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -29,6 +32,8 @@ _LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz
 
 def normalized(text: str) -> str:
     """The one form of the address `text`. Raises ValueError where it is none."""
+    if len(text) > _LONGEST:
+        raise ValueError(_TOO_LONG)
     # Unseen characters, which the rules for domains would pass over.
     if not text.isprintable() or " " in text or _UNSEEN.search(text):
         raise ValueError(EXAMPLE)
@@ -38,7 +43,7 @@ def normalized(text: str) -> str:
         raise ValueError(EXAMPLE)
     address = f"{local}@{name}"
     if len(address.encode()) > MAX_OCTETS or len(local.encode()) > MAX_LOCAL_OCTETS:
-        raise ValueError(f"must have at most {MAX_LOCAL_OCTETS} bytes before the @, and {MAX_OCTETS} in all")
+        raise ValueError(_TOO_LONG)
     return address
 
 
