@@ -181,6 +181,8 @@ def test_base64_is_idempotent(text: str) -> None:
     ],
 )  # fmt: skip
 def test_is_same(one: object, other: object, is_same: bool) -> None:
-    """JSON values are equal as JSON has them: numbers by value, and no boolean is a number, however deep."""
+    """JSON values are equal as JSON has them: numbers by value, and no boolean is a number, however deep; their
+    identities are equal where they are."""
     assert values.is_same(one, other) is is_same
     assert values.is_same(other, one) is is_same
+    assert (values.identity(one) == values.identity(other)) is is_same

@@ -184,6 +184,5 @@ def _counted(base: Any, server: Any, device: Any) -> Any:
 
 
 def _merge_lists(base: list[Any], server: list[Any], device: list[Any]) -> list[Any]:
-    gone = [item for item in base if item not in device]
-    new = [item for item in device if item not in base]
+    gone, new = remove(base, device), remove(device, base)
     return add(remove(server, gone), new)

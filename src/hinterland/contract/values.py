@@ -9,9 +9,12 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Hashable
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import Any
+
+import msgspec
 
 MAX_SAFE_INTEGER = 2**53 - 1
 MAX_INT64 = 2**63 - 1
@@ -19,6 +22,7 @@ MIN_INT64 = -(2**63)
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d([.,]\d+)?)?([Zz]|[+-]\d\d(:?\d\d)?)?")
 _WIDTH = len("2026-01-31T12:00:00.000000Z")
 _DECIMAL = re.compile(r"\s*[+-]?(\d{1,400}(\.\d{0,400})?|\.\d{1,400})(e[+-]?\d{1,3})?\s*", re.ASCII | re.IGNORECASE)
+_encode_sorted = msgspec.json.Encoder(order="sorted").encode
 _NEARLY = re.compile(r"(\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d)(?:\.(\d{1,6}))?Z", re.ASCII)
 
 
@@ -96,6 +100,24 @@ def whole_number(text: str) -> Any:
 def is_same(one: Any, other: Any) -> bool:
     """Whether two JSON values are equal: 1 equals 1.0, and neither equals true (in Python it does)."""
     return bool(one == other) and _has_same_truths(one, other)
+
+
+def identity(value: Any) -> Hashable:
+    """What two JSON values have in common where they are `is_same`, and no others: to look values up among many."""
+    kind = type(value)
+    if kind is bool:
+        return (value,)  # in Python true is 1
+    return _encode_sorted(_plain(value)) if kind is list or kind is dict else value
+
+
+def _plain(value: Any) -> Any:
+    """A JSON value whose equal numbers are written alike."""
+    kind = type(value)
+    if kind is list:
+        return [_plain(item) for item in value]
+    if kind is dict:
+        return {name: _plain(item) for name, item in value.items()}
+    return int(value) if kind is float and value.is_integer() else value
 
 
 def _has_same_truths(one: Any, other: Any) -> bool:

@@ -12,6 +12,7 @@ from hinterland.contract.kinds.instant import Instant
 from hinterland.contract.kinds.integer import Integer
 from hinterland.contract.kinds.number import Number
 from hinterland.contract.kinds.text import Text
+from hinterland.contract.values import identity
 from hinterland.kit import strict_json
 from hinterland.kit.cel.types import ListType, Type
 
@@ -81,14 +82,19 @@ class List(Field, frozen=True, kw_only=True, omit_defaults=True, tag="list"):
 
 def add(old: list[Any], items: list[Any]) -> list[Any]:
     """`old` and those `items` that it lacks, in order."""
-    result = list(old)
-    result.extend(item for item in items if item not in result)
+    result, known = list(old), set(map(identity, old))
+    for item in items:
+        key = identity(item)
+        if key not in known:
+            known.add(key)
+            result.append(item)
     return result
 
 
 def remove(old: list[Any], items: list[Any]) -> list[Any]:
     """`old` without `items`."""
-    return [item for item in old if item not in items]
+    gone = set(map(identity, items))
+    return [item for item in old if identity(item) not in gone]
 
 
 def _item(check: Check, index: int, element: Any) -> Any:

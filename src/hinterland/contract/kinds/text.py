@@ -12,7 +12,7 @@ from hinterland.contract.kinds.field import Check, Field, length_message, regist
 from hinterland.kit import email_address
 from hinterland.kit.cel.types import STRING, Type
 
-_URL = re.compile(r"https?://[^\s/]+\S*", re.IGNORECASE)
+_URL = re.compile(r"https?://[^\s/]\S*", re.IGNORECASE)
 
 
 @register
