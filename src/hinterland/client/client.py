@@ -109,7 +109,8 @@ class Client:
     def events(self, collections: Sequence[str], *, cursor: str = "", filter: str = "") -> AsyncGenerator[Event, None]:
         """The live events of `collections` after `cursor` ("": from now on), for which the CEL `filter` is true.
 
-        A stream that breaks off is taken up again without gap or repetition. Raises Unauthorized, Forbidden, NotFound.
+        Dropped streams reconnect and resume without missing or repeating events. Raises Unauthorized, Forbidden,
+        NotFound.
         """
         return self._feed.events(
             [collections] if isinstance(collections, str) else collections, cursor=cursor, filter=filter

@@ -61,7 +61,7 @@ class StoreTooNew(StoreError):
 class AlreadySending(StoreError):
     """A write that is being sent can no longer be changed."""
 
-    code = "on_its_way"
+    code = "already_sending"
     message = "This change is being sent."
     advice = "Wait for its outcome, then change the record again."
 
