@@ -19,8 +19,10 @@ from tests.support.server import ServerProcess
 
 __all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]  # hooks: pytest finds them here
 
-# A shell's background ignores SIGINT, and hands that down to what the tests start: those are to hear it.
+# A shell's background ignores SIGINT and nohup SIGHUP, which the programs that the tests start would inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # No deadline: two busy cores make any single example slow. In CI the examples are the same every time.
 settings.register_profile(
