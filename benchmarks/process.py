@@ -29,6 +29,7 @@ class ServerProcess:
     ) -> None:
         self._command = command
         self._environment = os.environ | environment
+        self._environment.pop("PYTHONDONTWRITEBYTECODE", None)  # a start is measured with bytecode, as an installed one
         self._port = port
         self._ready_path = ready_path
         self._log = log

@@ -24,6 +24,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
+# The tests start hundreds of programs: without its bytecode each would compile all of the package again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # No deadline: two busy cores make any single example slow. In CI the examples are the same every time.
 settings.register_profile(
     "house",
