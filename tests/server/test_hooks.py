@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hinterland.contract.fields import Text
+from hinterland.contract.fields import Json, Text
 from hinterland.contract.records import EVERYBODY, Collection, users
 from hinterland.kit.clock import ManualClock
 from hinterland.server.declaration import App, load
@@ -23,9 +24,14 @@ from tests.server.api import Api, problem, serving
 
 POSTS = Collection(
     name="posts",
-    fields={"title": Text(), "slug": Text(write="admin"), "state": Text(), "note": Text(read="false")},
+    fields={
+        "title": Text(), "slug": Text(write="admin"), "state": Text(), "note": Text(read="false"),
+        "rank": Text(write="admin"), "more": Json(),
+    },
     rules=EVERYBODY,
-)
+)  # fmt: skip
+VALUES = {"nul": "a\0b", "infinite": [math.inf], "half": "\ud800", "object": object()}
+"""What is not JSON as a store must keep it, by the titles of posts for which a hook returns it."""
 TASKS = Collection(name="tasks", fields={"text": Text()}, rules=EVERYBODY, ids="integer")
 
 
@@ -36,6 +42,10 @@ def declare_mistakes(app: App) -> None:
     async def broken(write: BeforeWrite) -> None:
         if write.body.get("title") == "broken":
             raise ZeroDivisionError
+
+    @app.before("posts", "create")
+    async def unfit(write: BeforeWrite) -> dict[str, Any] | None:
+        return {"more": VALUES[write.body["title"]]} if write.body.get("title") in VALUES else None
 
     @app.before("posts", "create")
     async def mistaken(write: BeforeWrite) -> Any:
@@ -55,6 +65,10 @@ def declare(app: App) -> None:
     async def with_slug(write: BeforeWrite) -> dict[str, Any] | None:
         title = write.body.get("title")
         return None if title is None else {**write.body, "slug": title.lower().replace(" ", "-")}
+
+    @app.before("posts", "create", "update")
+    async def trimmed(write: BeforeWrite) -> dict[str, Any]:
+        return {name: value.strip() if isinstance(value, str) else value for name, value in write.body.items()}
 
     @app.before("posts", "create", "update")
     async def without_spam(write: BeforeWrite) -> None:
@@ -117,6 +131,35 @@ async def test_a_hook_changes_a_write(blog: Api) -> None:
     pushed = await push(blog, ada, {"seq": 1, "writes": [create]}, {"seq": 2, "writes": [patch]})
     assert [result["status"] for result in pushed] == ["applied", "applied"]
     assert (await blog("GET", "/v1/records/posts/b")).json()["slug"] == "again"
+
+
+async def test_what_a_hook_makes_of_admin_only_fields(blog: Api) -> None:
+    """A hook sets fields that only administrators set; what the caller sends in them is refused, also where a hook
+    makes another value of it."""
+    refused = await blog("POST", "/v1/records/posts", json={"id": "a", "title": "A", "rank": " first "})
+    assert [*problem(refused, 400, "validation")["errors"]] == ["rank"]
+    both = await blog("POST", "/v1/records/posts", json={"id": "a", "title": " A ", "slug": "mine"})
+    assert [*problem(both, 400, "validation")["errors"]] == ["slug"]
+    made = await blog("POST", "/v1/records/posts", json={"id": "a", "title": " A "})
+    assert (made.json()["title"], made.json()["slug"]) == ("A", "-a-")
+    for method in ("PATCH", "PUT"):
+        answer = await blog(method, "/v1/records/posts/a", json={"title": "A", "rank": "first "})
+        assert [*problem(answer, 400, "validation")["errors"]] == ["rank"]
+    repeated = await blog("PATCH", "/v1/records/posts/a", json={"title": "B", "slug": made.json()["slug"]})
+    assert (repeated.status_code, repeated.json()["slug"]) == (200, "b")
+    ada = (await blog.sign_up("ada"))["headers"]
+    write = {"act": "patch", "collection": "posts", "id": "a", "body": {"rank": " first"}}
+    assert [one["status"] for one in await push(blog, ada, {"seq": 1, "writes": [write]})] == ["refused"]
+    by_admin = await blog("PATCH", "/v1/records/posts/a", json={"rank": " first"}, headers=blog.admin)
+    assert by_admin.json()["rank"] == "first"
+
+
+async def test_what_is_not_json(blog: Api, caplog: pytest.LogCaptureFixture) -> None:
+    """What a hook returns is kept as JSON, as what callers send is; what no store keeps alike is the hook's mistake."""
+    for title in VALUES:
+        problem(await blog("POST", "/v1/records/posts", json={"title": title}), 500, "internal")
+    assert caplog.text.count("the before-hook unfit of posts failed") == len(VALUES)
+    assert (await blog("GET", "/v1/records/posts?filter=has(record.more.x)")).status_code == 200
 
 
 async def test_a_hook_refuses_a_write(blog: Api) -> None:

@@ -10,18 +10,23 @@ from hinterland.contract.changes import Write
 from hinterland.contract.identity import Principal
 from hinterland.contract.records import Document
 from hinterland.server.data.catalogue import Entry
+from hinterland.server.data.requests import HookedWrite
 from hinterland.server.storage.protocol import StoredRecord
+
+_UNHOOKED = HookedWrite()
 
 
 def settable(
-    entry: Entry, write: Write, old: Document, hidden: AbstractSet[str], by_hooks: AbstractSet[str] = frozenset()
+    entry: Entry, write: Write, old: Document, hidden: AbstractSet[str], hooked: HookedWrite = _UNHOOKED
 ) -> Document:
     """The body of a write without the admin-only fields that it leaves as they are: these take no part in what follows.
-    Those that are set `by_hooks` do: the app has set them.
+    Those that hooks set do: the app has set them. What the caller sent in them is judged all the same, since a hook may
+    have made its value of that.
 
     Raises `validation` for the fields that only administrators may set: the same for all values, sent
     and stored, of a field that is `hidden` from them.
     """
+    by_hooks = hooked.fields
     shape, body = entry.shape, write.body
     if not hidden and shape.admin_only.isdisjoint(body):
         return body
@@ -30,7 +35,7 @@ def settable(
         for name in hidden - by_hooks
         if write.act == "patch" and name in body and changes.is_transform(body[name])
     }
-    errors |= shape.readonly_violations(_without(body, by_hooks), old, hidden)
+    errors |= shape.readonly_violations({**_without(body, by_hooks), **hooked.sent}, old, hidden)
     if errors:
         raise shape.refusal(errors)
     return _without(body, shape.admin_only - by_hooks)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from copy import deepcopy
 from functools import partial
 
+from msgspec import to_builtins
 from msgspec.structs import replace
 
 from hinterland.contract import changes
@@ -16,6 +17,7 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.records import Document
 from hinterland.contract.temporary import candidates
 from hinterland.contract.values import instant, is_same
+from hinterland.kit import strict_json
 from hinterland.kit.clock import Clock
 from hinterland.kit.time_limit import within
 from hinterland.server.data import documents
@@ -73,7 +75,8 @@ class BeforeHooks:
             except Refusal as error:
                 return request._replace(refusal=error)
             is_checked = write.act != "create" and key_of(write) not in written
-            hooked[index] = HookedWrite(_revision(old) if is_checked else None, fields)
+            sent = {name: write.body[name] for name in fields if name in write.body}
+            hooked[index] = HookedWrite(_revision(old) if is_checked else None, fields, sent)
             writes[index] = replace(write, body=body)
             if times[key_of(write)] > 1:
                 try:
@@ -118,7 +121,7 @@ class BeforeHooks:
             changed = await within(self._clock, self._seconds, partial(_run, hook, details))
             if changed is not None and not isinstance(changed, dict):
                 raise TypeError(f"it returned {type(changed).__name__}; return a dict of fields, or None")
-            return changed
+            return None if changed is None else strict_json.checked(to_builtins(changed, str_keys=True))
         except Refusal:
             raise
         except TimeoutError:

@@ -63,7 +63,7 @@ class Plan:
         self.timestamp = min(request.timestamp if request.timestamp is not None else now, now + FUTURE_SECONDS)
         self.origin = request.origin
         self.actor = str(request.caller.id)
-        self._by_hooks: frozenset[str] = frozenset()  # the fields of the write at hand that hooks set
+        self._hooked = _UNHOOKED  # what hooks did of the write at hand
         self._skips_rules = request.caller.is_admin or request.rights.skips_rules
         self._sets_all_fields = request.caller.is_admin or request.rights.sets_all_fields
         self.changes: list[Change] = []
@@ -115,8 +115,7 @@ class Plan:
         return record if record is not None and self._can_view(entry, record) else None
 
     async def _decide(self, write: Write, index: int, base: int | None, times: Times | None) -> None:
-        hooked = self.request.hooked.get(index, _UNHOOKED)
-        self._by_hooks = hooked.fields
+        hooked = self._hooked = self.request.hooked.get(index, _UNHOOKED)
         if hooked.seen == OUTDATED:
             raise HooksOutdated
         entry = self.catalogue[write.collection]
@@ -213,7 +212,7 @@ class Plan:
             return False
         old, new = documents.document_of(before), documents.document_of(after)
         hidden = frozenset() if self._sets_all_fields else entry.hidden_of(self.request.caller, before, old)
-        if not hidden.isdisjoint(body.keys() - self._by_hooks) or any(
+        if not hidden.isdisjoint(body.keys() - self._hooked.fields) or any(
             not is_same(old.get(name), new[name]) for name in new if name not in hidden
         ):
             return False
@@ -258,7 +257,7 @@ class Plan:
         return entry.hidden_of(self.request.caller, record, document)
 
     def _settable(self, entry: Entry, write: Write, old: Document, hidden: frozenset[str]) -> Document:
-        return write.body if self._sets_all_fields else access.settable(entry, write, old, hidden, self._by_hooks)
+        return write.body if self._sets_all_fields else access.settable(entry, write, old, hidden, self._hooked)
 
     async def _delete(self, entry: Entry, key: RecordKey, before: StoredRecord, is_outdated: bool) -> None:
         self._ask(entry, "delete", before, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
@@ -142,10 +142,12 @@ OUTDATED = -2  # what no record's revision is
 
 class HookedWrite(NamedTuple):
     """What before-hooks saw and did of one write: the revision of the record that is written over (`ABSENT`: there was
-    none to see; `OUTDATED`: they did not run; None: it does not matter), and the fields that they set."""
+    none to see; `OUTDATED`: they did not run; None: it does not matter), the fields that they set, and what the caller
+    had `sent` in these."""
 
     seen: int | None = None
     fields: frozenset[str] = frozenset()
+    sent: Mapping[str, Any] = MappingProxyType({})
 
 
 class HooksOutdated(Exception):
