@@ -28,9 +28,10 @@ from hinterland.server.data.cursors import Cursors, Seal
 from hinterland.server.data.feed import Feed
 from hinterland.server.data.importer import Importer
 from hinterland.server.data.live_schema import LiveSchema, declare
+from hinterland.server.data.pull import Puller
+from hinterland.server.data.push import Pusher
 from hinterland.server.data.reader import RecordReader, holders_of
 from hinterland.server.data.requests import OF_SYSTEM, WriteRequest
-from hinterland.server.data.sync import SyncService
 from hinterland.server.data.tickets import Tickets
 from hinterland.server.data.views import Views
 from hinterland.server.data.writer import Writer
@@ -138,7 +139,8 @@ def _backend(app: App, storage: Storage, writer: Writer, commands: Commands, acc
         importer=Importer(commands, catalogue),
         accounts=accounts,
         feed=feed,
-        sync=SyncService(storage, views, commands, cursors),
+        pusher=Pusher(storage, commands),
+        puller=Puller(storage, views, cursors),
         tickets=Tickets(storage, commands, clock, accounts.sessions.find),
         control=secrets.token_urlsafe(32).encode(),
     )

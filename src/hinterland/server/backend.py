@@ -11,8 +11,9 @@ from hinterland.server.data.commands import Commands
 from hinterland.server.data.feed import Feed
 from hinterland.server.data.importer import Importer
 from hinterland.server.data.live_schema import LiveSchema
+from hinterland.server.data.pull import Puller
+from hinterland.server.data.push import Pusher
 from hinterland.server.data.reader import RecordReader
-from hinterland.server.data.sync import SyncService
 from hinterland.server.data.tickets import Tickets
 from hinterland.server.data.writer import Writer
 from hinterland.server.declaration import App
@@ -42,7 +43,8 @@ class Backend(NamedTuple):
     importer: Importer
     accounts: Accounts
     feed: Feed
-    sync: SyncService
+    pusher: Pusher
+    puller: Puller
     tickets: Tickets
     control: bytes
 

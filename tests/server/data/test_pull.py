@@ -305,7 +305,7 @@ async def test_restored(tmp_path: Path, clock: ManualClock) -> None:
 async def test_refused(lite: World, wish: Pull, code: str) -> None:
     """A wish that can't be understood is refused, and says why."""
     with pytest.raises(Refusal) as caught:
-        await lite.sync.pull(ADA, wish)
+        await lite.puller.pull(ADA, wish)
     assert caught.value.code == code
 
 

@@ -152,11 +152,11 @@ class Device:
             less = Push(
                 device=self.name, mutations=sorted(mutations, key=lambda m: m.seq)[:1], acknowledged=self.acknowledged
             )
-            _, answer = await asyncio.gather(self.world.sync.push(ADA, less), self.world.sync.push(ADA, push))
+            _, answer = await asyncio.gather(self.world.pusher.push(ADA, less), self.world.pusher.push(ADA, push))
             self.hear(answer)
         elif outcome != "lost":
             times = 2 if outcome == "twice" else 1
-            answers = await asyncio.gather(*(self.world.sync.push(ADA, push) for _ in range(times)))
+            answers = await asyncio.gather(*(self.world.pusher.push(ADA, push) for _ in range(times)))
             if outcome != "unheard":
                 self.hear(answers[-1])
 

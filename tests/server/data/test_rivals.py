@@ -64,7 +64,7 @@ async def test_a_push_on_two_processes(postgres_dsn: str) -> None:
     async with opened(APP, first) as one, opened(APP, second) as two:
         for mutation in mutations:
             push = Push(device="phone", mutations=[mutation])
-            results = await asyncio.gather(*(b.sync.push(ADA, push) for b in (one, two)))
+            results = await asyncio.gather(*(b.pusher.push(ADA, push) for b in (one, two)))
             assert msgspec.json.encode(results[0].results) == msgspec.json.encode(results[1].results)
         stored = await marks(one)
     assert stored == Counter(f"mark {seq}" for seq in range(1, 13))
@@ -87,8 +87,8 @@ async def test_a_unique_value_at_two_processes(postgres_dsn: str) -> None:
                 for device in ("phone", "laptop")
             ]
             results = await asyncio.gather(
-                one.sync.push(ADA, Push(device="phone", mutations=pushes[0], acknowledged=3 * number)),
-                two.sync.push(ADA, Push(device="laptop", mutations=pushes[1], acknowledged=3 * number)),
+                one.pusher.push(ADA, Push(device="phone", mutations=pushes[0], acknowledged=3 * number)),
+                two.pusher.push(ADA, Push(device="laptop", mutations=pushes[1], acknowledged=3 * number)),
             )
             outcomes = sorted([settled.status for settled in result.results] for result in results)
             assert outcomes == [["applied"] * 3, ["refused", "applied", "applied"]]

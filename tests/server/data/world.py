@@ -23,9 +23,10 @@ from hinterland.server.data.commands import Commands
 from hinterland.server.data.cursors import Cursors
 from hinterland.server.data.encoding import Encoder
 from hinterland.server.data.feed import Feed
+from hinterland.server.data.pull import Puller
+from hinterland.server.data.push import Pusher
 from hinterland.server.data.requests import OF_SYSTEM, WriteRequest, WriteResult
 from hinterland.server.data.subscription import Subscription
-from hinterland.server.data.sync import SyncService
 from hinterland.server.data.tickets import Tickets
 from hinterland.server.data.views import Views
 from hinterland.server.data.writer import Writer
@@ -86,7 +87,8 @@ class World:
         views = Views(self.catalogue)
         self.feed = Feed(storage, views, self.cursors, clock, **feed)
         self.writer.wake = self.feed.wake
-        self.sync = SyncService(storage, views, self.commands, self.cursors)
+        self.pusher = Pusher(storage, self.commands)
+        self.puller = Puller(storage, views, self.cursors)
         self.tickets = Tickets(storage, self.commands, clock, self._find)
 
     async def _find(self, session: str) -> Principal | None:
@@ -112,14 +114,14 @@ class World:
         self, caller: Principal, *mutations: Mutation, device: str = "d1", acknowledged: int = 0
     ) -> PushResult:
         """Push mutations."""
-        return await self.sync.push(caller, Push(device=device, mutations=[*mutations], acknowledged=acknowledged))
+        return await self.pusher.push(caller, Push(device=device, mutations=[*mutations], acknowledged=acknowledged))
 
     async def pull(
         self, caller: Principal, *names: str, cursor: str = "", limit: int = 500, device: str = ""
     ) -> PullResult:
         """One page of a pull."""
         wish = Pull(collections=[*names], cursor=cursor, limit=limit, device=device)
-        return msgspec.json.decode(await self.sync.pull(caller, wish), type=PullResult)
+        return msgspec.json.decode(await self.puller.pull(caller, wish), type=PullResult)
 
     async def subscribe(
         self, caller: Principal, *names: str, encoder: Encoder = SSE, filter: str = "", cursor: str = ""

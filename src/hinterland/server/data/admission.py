@@ -1,10 +1,10 @@
-"""Callers whom a rule can't let through, whatever they send: they are refused before their body is read."""
+"""What a rule refuses its caller with, and callers whom it can't let through, whatever they send."""
 
 from __future__ import annotations
 
+from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal
 from hinterland.server.data.catalogue import Entry
-from hinterland.server.data.plan import denied
 from hinterland.server.data.rules import Rule
 
 
@@ -17,3 +17,12 @@ def admit(entry: Entry, action: str, caller: Principal) -> None:
 def is_closed(rule: Rule | None) -> bool:
     """Whether a rule refuses every signed-out caller, whatever the record."""
     return rule is None or rule.is_closed
+
+
+def denied(collection: str, action: str, *, is_signed_in: bool) -> Refusal:
+    """The refusal of a rule: signed-out callers are asked to sign in."""
+    if is_signed_in:
+        return Refusal("forbidden", f"the {action} rule of {collection} does not allow this")
+    return Refusal(
+        "unauthorized", f"sign in to {action} records of {collection}", headers=(("WWW-Authenticate", "Bearer"),)
+    )

@@ -16,12 +16,12 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal
 from hinterland.kit.cel.metering import STEP_CHARACTERS, Meter, OverBudget
 from hinterland.kit.clock import Clock
+from hinterland.server.data.admission import denied
 from hinterland.server.data.allowance import STEP_BYTES, Allowance, Allowances
 from hinterland.server.data.channels import LARGE_BYTES, Channel, Channels, LiveViews
 from hinterland.server.data.commits import LogCommit, RecentCommits, commits
 from hinterland.server.data.cursors import CHANGED, UNFINISHED, UNKNOWN, Cursor, Cursors
 from hinterland.server.data.encoding import Encoder
-from hinterland.server.data.plan import denied
 from hinterland.server.data.rights import Rights
 from hinterland.server.data.subscription import Subscription
 from hinterland.server.data.views import View, Views

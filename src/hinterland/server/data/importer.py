@@ -25,21 +25,21 @@ class Importer:
         self.commands = commands
         self.catalogue = catalogue
 
-    async def run(self, collection: str, wish: Import) -> ImportResult:
+    async def run(self, collection: str, wanted: Import) -> ImportResult:
         """Create the rows. Raises `unknown_collection`, and `invalid_body` for an unknown timezone."""
         entry = self.catalogue[collection]
-        values = RowValues(entry, wish)
+        values = RowValues(entry, wanted)
         refused: list[RefusedRow] = []
         requests: list[tuple[int, WriteRequest]] = []
-        for index, row in enumerate(wish.rows):
+        for index, row in enumerate(wanted.rows):
             try:
                 requests.append((index, _request(entry, values, row)))
             except Refusal as error:
                 refused.append(_report(index, error))
-        refused += await (self._rehearse(requests) if wish.is_rehearsal else self._write(requests))
+        refused += await (self._rehearse(requests) if wanted.is_rehearsal else self._write(requests))
         refused.sort(key=lambda report: report.row)
-        sample = _sample(entry, requests) if wish.is_rehearsal else []
-        created = len(wish.rows) - len(refused)
+        sample = _sample(entry, requests) if wanted.is_rehearsal else []
+        created = len(wanted.rows) - len(refused)
         return ImportResult(created=created, refused=refused, zoned=values.zoned, sample=sample)
 
     async def _write(self, requests: list[tuple[int, WriteRequest]]) -> list[RefusedRow]:

@@ -18,6 +18,7 @@ from hinterland.contract.sync import FUTURE_SECONDS, Lost
 from hinterland.contract.temporary import Place, StandIns, is_stand_in
 from hinterland.contract.values import is_same
 from hinterland.server.data import access, documents
+from hinterland.server.data.admission import denied
 from hinterland.server.data.catalogue import Catalogue, Entry
 from hinterland.server.data.descendants import Descendants
 from hinterland.server.data.given_ids import fields_of
@@ -381,12 +382,3 @@ class Plan:
         is_owner = self.request.caller.id == id and self.request.intent != "profile"
         by: Actor = "system" if self._skips_rules else "owner" if is_owner else "other"
         self.acts += self.state.transaction_hooks[entry.name](id, old, new, by)
-
-
-def denied(collection: str, action: str, *, is_signed_in: bool) -> Refusal:
-    """The refusal of a rule: signed-out callers are asked to sign in."""
-    if is_signed_in:
-        return Refusal("forbidden", f"the {action} rule of {collection} does not allow this")
-    return Refusal(
-        "unauthorized", f"sign in to {action} records of {collection}", headers=(("WWW-Authenticate", "Bearer"),)
-    )

@@ -58,23 +58,23 @@ class Puller:
         self._views = views
         self._cursors = cursors
 
-    async def pull(self, caller: Principal, wish: Pull, asker: str) -> bytes:
+    async def pull(self, caller: Principal, request: Pull, asker: str = "") -> bytes:
         """A PullResult as JSON. Pulls of one `asker` whose rules may cost much wait for each other.
 
         Raises `invalid_body`, `invalid_cursor` and `unknown_collection`; `rate_limited` where many wait already.
         """
-        _check(wish)
-        views = {name: self._views.of(caller, name) for name in wish.collections}
-        cursor = self._cursors.read(wish.cursor) if wish.cursor else None
+        _check(request)
+        views = {name: self._views.of(caller, name) for name in request.collections}
+        cursor = self._cursors.read(request.cursor) if request.cursor else None
         is_costly = any(view.is_costly for view in views.values())
-        turn = self._storage.costly_turn(asker) if is_costly else nullcontext()
+        turn = self._storage.costly_turn(asker or str(caller.id)) if is_costly else nullcontext()
         async with turn, self._storage.snapshot() as snapshot:
             head = await snapshot.head()
             start = await self._start(snapshot, head, views, cursor)
             asking = partial(self._views.catalogue.compile, caller=caller)
-            page = PullPage(snapshot, head, views, start.cursor, min(wish.limit, MAX_LIMIT), asking)
+            page = PullPage(snapshot, head, views, start.cursor, min(request.limit, MAX_LIMIT), asking)
             await page.fill()
-            settled = await _settled(snapshot, caller, wish.device, page)
+            settled = await _settled(snapshot, caller, request.device, page)
         rest = PullResult(
             changes=[],
             cursor=self._cursors.write(page.cursor),
@@ -105,10 +105,10 @@ class Puller:
         return Start(going_on, changed, reason)
 
 
-def _check(wish: Pull) -> None:
-    if not 1 <= len(wish.collections) <= MAX_COLLECTIONS:
+def _check(request: Pull) -> None:
+    if not 1 <= len(request.collections) <= MAX_COLLECTIONS:
         raise Refusal("invalid_body", f"collections: name 1 to {MAX_COLLECTIONS} collections")
-    if wish.limit < 1:
+    if request.limit < 1:
         raise Refusal("invalid_body", f"limit: must be from 1 to {MAX_LIMIT}")
 
 

@@ -12,9 +12,9 @@ from hinterland.contract.matching import meanings, wanted
 from hinterland.contract.query import Query
 from hinterland.kit.cel.conditions import Condition, eq, or_
 from hinterland.kit.cel.errors import CelError
+from hinterland.server.data.admission import denied
 from hinterland.server.data.catalogue import Catalogue, Entry
 from hinterland.server.data.cursors import Seal
-from hinterland.server.data.plan import denied
 from hinterland.server.data.select.compiler import WIDTH, Statement
 from hinterland.server.data.select.question import Select, Window
 from hinterland.server.data.select.visibility import filtering

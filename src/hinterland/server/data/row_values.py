@@ -34,11 +34,11 @@ _NO_OFFSET = "has no offset; write one such as Z or +02:00, or name the timezone
 class RowValues:
     """Reads rows of a collection as an import asks; `zoned` counts the times that were read in its timezone."""
 
-    def __init__(self, entry: Entry, wish: Import) -> None:
+    def __init__(self, entry: Entry, wanted: Import) -> None:
         self.entry = entry
-        self.is_text = wish.is_text
-        self.has_decimal_comma = wish.has_decimal_comma
-        self.zone = zone_of(wish.timezone) if wish.timezone else None
+        self.is_text = wanted.is_text
+        self.has_decimal_comma = wanted.has_decimal_comma
+        self.zone = zone_of(wanted.timezone) if wanted.timezone else None
         self.zoned = 0
 
     def read(self, row: dict[str, Any]) -> dict[str, Any]:

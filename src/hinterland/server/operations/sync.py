@@ -15,12 +15,12 @@ from hinterland.server.operations.call import Call
 
 async def push(backend: Backend, call: Call[Push]) -> PushResult:
     """Settle a device's mutations."""
-    return await backend.sync.push(call.caller, call.input)
+    return await backend.pusher.push(call.caller, call.input)
 
 
 async def pull(backend: Backend, call: Call[Pull]) -> msgspec.Raw:
     """What changed since a cursor."""
-    return msgspec.Raw(await backend.sync.pull(call.caller, call.input, call.asker))
+    return msgspec.Raw(await backend.puller.pull(call.caller, call.input, call.asker))
 
 
 async def issue_ticket(backend: Backend, call: Call[None]) -> Ticket:
