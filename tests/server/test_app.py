@@ -252,7 +252,7 @@ async def test_a_slash_at_the_end(tmp_path: Path) -> None:
 
 def test_every_error_is_some_operations() -> None:
     """Each code of the table is one that some operation answers with, and no operation names another."""
-    named = {code for operation in OPERATIONS.values() for code in operation.errors}
+    named = {code for operation in OPERATIONS.values() for code in operation.all_errors}
     assert named | {*EVERY_OPERATION_ERRORS, *DOWNLOAD_ERRORS} == set(CODES)
 
 

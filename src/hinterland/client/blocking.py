@@ -102,8 +102,8 @@ class LoopThread:
 class BlockingAuth:
     """The account operations; see `hinterland.client.auth.Auth`."""
 
-    def __init__(self, door: LoopThread, client: Client) -> None:
-        self._door = door
+    def __init__(self, thread: LoopThread, client: Client) -> None:
+        self._thread = thread
         self._auth = client.auth
 
     @property
@@ -118,67 +118,67 @@ class BlockingAuth:
 
     def sign_up(self, *, name: str, email: str, password: str, **fields: Any) -> dict[str, Any]:
         """Make a user and sign in. The user's record."""
-        return self._door.run(self._auth.sign_up(name=name, email=email, password=password, **fields))
+        return self._thread.run(self._auth.sign_up(name=name, email=email, password=password, **fields))
 
     def log_in(self, *, email: str, password: str) -> dict[str, Any]:
         """Sign in. The user's record. Raises ChallengeRequired where the account has a second factor."""
-        return self._door.run(self._auth.log_in(email=email, password=password))
+        return self._thread.run(self._auth.log_in(email=email, password=password))
 
     def answer(self, challenge: Challenge, *, code: str) -> dict[str, Any]:
         """Sign in with the challenge of a log-in and a code. The user's record."""
-        return self._door.run(self._auth.answer(challenge, code=code))
+        return self._thread.run(self._auth.answer(challenge, code=code))
 
     def log_out(self) -> None:
         """End the session."""
-        self._door.run(self._auth.log_out())
+        self._thread.run(self._auth.log_out())
 
     def refresh(self) -> dict[str, Any]:
         """Renew the session now. The user's record."""
-        return self._door.run(self._auth.refresh())
+        return self._thread.run(self._auth.refresh())
 
     def me(self) -> dict[str, Any]:
         """The signed-in user's record, as the server has it now."""
-        return self._door.run(self._auth.me())
+        return self._thread.run(self._auth.me())
 
     def change_password(self, *, password: str, new_password: str) -> None:
         """Change the password; every other session ends."""
-        self._door.run(self._auth.change_password(password=password, new_password=new_password))
+        self._thread.run(self._auth.change_password(password=password, new_password=new_password))
 
     def change_email(self, *, email: str, password: str) -> dict[str, Any]:
         """Change the e-mail address that signs in. The user's record."""
-        return self._door.run(self._auth.change_email(email=email, password=password))
+        return self._thread.run(self._auth.change_email(email=email, password=password))
 
     def enrol_totp(self, *, password: str) -> TotpSetup:
         """Begin to use an authenticator app as second factor."""
-        return self._door.run(self._auth.enrol_totp(password=password))
+        return self._thread.run(self._auth.enrol_totp(password=password))
 
     def confirm_totp(self, *, code: str) -> list[str]:
         """Turn the second factor on. The recovery codes."""
-        return self._door.run(self._auth.confirm_totp(code=code))
+        return self._thread.run(self._auth.confirm_totp(code=code))
 
     def disable_totp(self, *, password: str, code: str) -> None:
         """Turn the second factor off."""
-        self._door.run(self._auth.disable_totp(password=password, code=code))
+        self._thread.run(self._auth.disable_totp(password=password, code=code))
 
     def sessions(self) -> list[SessionInfo]:
         """The user's sessions on all devices."""
-        return self._door.run(self._auth.sessions())
+        return self._thread.run(self._auth.sessions())
 
     def end_session(self, id: str) -> None:
         """End one of the user's sessions."""
-        self._door.run(self._auth.end_session(id))
+        self._thread.run(self._auth.end_session(id))
 
     def delete_account(self, *, password: str) -> None:
         """Delete the account with its record, and sign out."""
-        self._door.run(self._auth.delete_account(password=password))
+        self._thread.run(self._auth.delete_account(password=password))
 
 
 class BlockingIteration(Generic[T]):
     """Records one by one; see `hinterland.client.repository.Iteration`."""
 
-    def __init__(self, door: LoopThread, items: Iteration[T]) -> None:
+    def __init__(self, thread: LoopThread, items: Iteration[T]) -> None:
         self.mismatches: list[InvalidResponse] = items.mismatches
-        self._items = door.iterate(items)
+        self._items = thread.iterate(items)
 
     def __iter__(self) -> Self:
         return self
@@ -194,13 +194,13 @@ class BlockingIteration(Generic[T]):
 class BlockingRepository(Generic[T]):
     """The records of one collection; see `hinterland.client.repository.Repository`."""
 
-    def __init__(self, door: LoopThread, repository: RemoteRepository[T]) -> None:
-        self._door = door
+    def __init__(self, thread: LoopThread, repository: RemoteRepository[T]) -> None:
+        self._thread = thread
         self._repository = repository
 
     def get(self, record_id: RecordId) -> T:
         """One record."""
-        return self._door.run(self._repository.get(record_id))
+        return self._thread.run(self._repository.get(record_id))
 
     def list(
         self,
@@ -217,29 +217,31 @@ class BlockingRepository(Generic[T]):
         found = self._repository.list(
             page=page, limit=limit, cursor=cursor, filter=filter, sort=sort, total=total, **equals
         )
-        return self._door.run(found)
+        return self._thread.run(found)
 
     def iterate(
         self, *, filter: str = "", sort: Sequence[str] = (), limit: int = 100, **equals: Any
     ) -> BlockingIteration[T]:
         """All records that the question finds; `limit` are fetched at once."""
-        return BlockingIteration(self._door, self._repository.iterate(filter=filter, sort=sort, limit=limit, **equals))
+        return BlockingIteration(
+            self._thread, self._repository.iterate(filter=filter, sort=sort, limit=limit, **equals)
+        )
 
     def create(self, body: RecordBody, *, key: str = "") -> T:
         """Create a record."""
-        return self._door.run(self._repository.create(body, key=key))
+        return self._thread.run(self._repository.create(body, key=key))
 
     def replace(self, record_id: RecordId, body: RecordBody, *, revision: int | None = None, key: str = "") -> T:
         """Replace all fields."""
-        return self._door.run(self._repository.replace(record_id, body, revision=revision, key=key))
+        return self._thread.run(self._repository.replace(record_id, body, revision=revision, key=key))
 
     def update(self, record_id: RecordId, patch: RecordBody, *, revision: int | None = None, key: str = "") -> T:
         """Change the given fields."""
-        return self._door.run(self._repository.update(record_id, patch, revision=revision, key=key))
+        return self._thread.run(self._repository.update(record_id, patch, revision=revision, key=key))
 
     def delete(self, record_id: RecordId, *, revision: int | None = None, key: str = "") -> None:
         """Delete the record."""
-        self._door.run(self._repository.delete(record_id, revision=revision, key=key))
+        self._thread.run(self._repository.delete(record_id, revision=revision, key=key))
 
 
 class BlockingClient:
@@ -250,13 +252,13 @@ class BlockingClient:
 
     def __init__(self, url: str | None = None, **settings: Unpack[ClientArguments]) -> None:
         self.client = Client(url, **settings)
-        self._door = LoopThread()
+        self._thread = LoopThread()
         try:
-            self._door.run(self.client.open())
+            self._thread.run(self.client.open())
         except BaseException:
-            self._door.close()
+            self._thread.close()
             raise
-        self.auth = BlockingAuth(self._door, self.client)
+        self.auth = BlockingAuth(self._thread, self.client)
 
     @property
     def url(self) -> str:
@@ -265,7 +267,7 @@ class BlockingClient:
 
     def run(self, act: Coroutine[Any, Any, T]) -> T:
         """The outcome of anything that `self.client` offers with `await`."""
-        return self._door.run(act)
+        return self._thread.run(act)
 
     @overload
     def collection(self, name: str, *, parent: str = "") -> BlockingRepository[dict[str, Any]]: ...
@@ -273,11 +275,11 @@ class BlockingClient:
     def collection(self, name: str, kind: type[T], *, parent: str = "") -> BlockingRepository[T]: ...
     def collection(self, name: str, kind: Any = dict, *, parent: str = "") -> Any:
         """The records of a collection as `kind`, a msgspec.Struct or dict."""
-        return BlockingRepository(self._door, self.client.collection(name, kind, parent=parent))
+        return BlockingRepository(self._thread, self.client.collection(name, kind, parent=parent))
 
     def events(self, collections: Sequence[str], *, cursor: str = "", filter: str = "") -> Iterator[Event]:
         """The live events of `collections` after `cursor`."""
-        return self._door.iterate(self.client.events(collections, cursor=cursor, filter=filter))
+        return self._thread.iterate(self.client.events(collections, cursor=cursor, filter=filter))
 
     @overload
     def call(
@@ -295,11 +297,11 @@ class BlockingClient:
     ) -> Any:  # fmt: skip
         """The output of an operation. The body of a `Download` is read by `iterate`."""
         called = self.client.call(name, input, output=output, method=method, deadline=deadline, headers=headers)
-        return self._door.run(called)
+        return self._thread.run(called)
 
     def iterate(self, body: Body) -> Iterator[bytes]:
         """The pieces of a body."""
-        return self._door.iterate(body.open())
+        return self._thread.iterate(body.open())
 
     def request(
         self,
@@ -311,15 +313,15 @@ class BlockingClient:
         headers: Mapping[str, str] = {},
     ) -> Response:
         """Call any path of the backend."""
-        return self._door.run(self.client.request(method, path, json=json, query=query, headers=headers))
+        return self._thread.run(self.client.request(method, path, json=json, query=query, headers=headers))
 
     def close(self) -> None:
         """End what is under way, let connections go, and end the thread."""
         try:
-            self._door.run(self.client.close())
+            self._thread.run(self.client.close())
         except (ClientClosed, WrongLoop):
             return
-        self._door.close()
+        self._thread.close()
 
     def __enter__(self) -> Self:
         return self

@@ -17,8 +17,6 @@ from hinterland.contract.operations import FUNCTIONS, Method, Operation
 from hinterland.contract.transfers import Download, body_field
 from hinterland.kit.body import Body, OnceBody
 
-_SEGMENT = re.compile(r"\{(\w+)\}")
-_IN_QUERY = frozenset({"GET", "DELETE"})
 _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 _FILE_NAME = re.compile(r"filename\*=UTF-8''([^;]+)|filename=\"([^\"]*)\"")
 
@@ -53,13 +51,13 @@ class Functions:
 
     def _request(self, row: Operation, input: object, headers: Mapping[str, str]) -> Request:
         fields = _fields(input)
-        segments = {name: segment(name, fields.pop(name)) for name in _SEGMENT.findall(row.path)}
+        segments = {name: segment(name, fields.pop(name)) for name in row.segments}
         bytes_of = next((name for name, value in fields.items() if isinstance(value, Body)), "") or body_field(
             row.input
         )
         body: object = fields.pop(bytes_of, None) if bytes_of else None
         query: Pairs = ()
-        if bytes_of or row.method in _IN_QUERY:
+        if bytes_of or row.has_query_input:
             query = _pairs(fields)
         elif input is not None or row.input is not None:
             body = fields if segments or input is None else input

@@ -38,7 +38,7 @@ class TokenKeeper:
         self._refresh = refresh
         self._flight: SingleFlight[BearerToken | None] = SingleFlight()
         self._renew_at = 0.0
-        self._wish: Reason | None = None
+        self._reason: Reason | None = None
         self.holder = StateHolder(self._first_state)
 
     @property
@@ -92,11 +92,11 @@ class TokenKeeper:
     @contextmanager
     def leaving(self) -> Iterator[None]:
         """Within the block the session ends because the user wishes it, whatever reports its end first."""
-        self._wish = "log_out"
+        self._reason = "log_out"
         try:
             yield
         finally:
-            self._wish = None
+            self._reason = None
 
     def know(self, user: dict[str, Any]) -> None:
         """The signed-in user's record, as the server has it now."""
@@ -138,7 +138,7 @@ class TokenKeeper:
         """The session is over, unless another session has replaced it."""
         state = self.state
         if isinstance(state, SignedIn) and state.access_token == session.access_token:
-            self.holder.move(SignedOut(self._wish or reason))
+            self.holder.move(SignedOut(self._reason or reason))
 
     @asynccontextmanager
     async def _locked(self) -> AsyncIterator[None]:
@@ -154,7 +154,7 @@ class TokenKeeper:
     def _forget(self, *, is_refused: bool = False) -> None:
         """Forget the tokens; that the server ended the session is kept, so that the next start can tell it."""
         try:
-            if is_refused and self._wish is None:
+            if is_refused and self._reason is None:
                 self._vault.save(sessions.sealed(None, self._origin))
             else:
                 self._vault.clear()

@@ -24,6 +24,8 @@ from hinterland.contract.values import is_same, parse_int64
 from hinterland.kit import strict_json
 
 Act = Literal["create", "replace", "patch", "delete"]
+WriteKind = Literal["create", "update", "delete"]
+"""What a write does to a record."""
 
 
 class Write(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -14,7 +14,7 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.fields import Boolean, Number
 from hinterland.contract.identity import ID_HINT, is_record_id
 from hinterland.contract.query import WORDS
-from hinterland.contract.records import META, Collection, Ids
+from hinterland.contract.records import META, TIMES, Collection, Ids
 from hinterland.contract.values import parse_instant
 from hinterland.kit.closest_first import closest_first
 
@@ -110,7 +110,7 @@ def meanings(value: Any) -> list[Any]:
 def meta_value(name: str, value: Any, ids: Ids) -> Any:
     """The value, in the record's form, that a text or a value stands for in a field that every record has. Raises
     ValueError."""
-    if name in ("created_at", "updated_at"):
+    if name in TIMES:
         return parse_instant(str(value))
     if name == "revision" or (name == "id" and ids == "integer"):
         if _NUMBER.fullmatch(str(value)) is None:

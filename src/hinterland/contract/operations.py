@@ -25,8 +25,10 @@ Auth = Literal["ignored", "optional", "required", "admin"]
 View = Literal["list", "array", "record", "deleted", "registered", "session", "profile", "empty", "stream", "plain"]
 TimeLimit = Literal["request", "piece", "none"]
 """What the setting `request_seconds` limits: the request as a whole, each piece of a body, or nothing."""
+DOWNLOAD_ERRORS = ("range_not_satisfiable",)
 FUNCTIONS = "/v1/functions/"  # the paths of an app's own operations
 _FUNCTION_NAME = re.compile(r"[a-z][a-zA-Z0-9_]*(\.[a-z][a-zA-Z0-9_]*)*")
+_SEGMENT = re.compile(r"\{(\w+)\}")
 _FUNCTION_PATH = re.compile(r"(/([A-Za-z0-9._~-]+|\{[a-z_][a-z0-9_]*\}))+")
 
 
@@ -52,8 +54,9 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """One row: what a server can be asked.
 
     `input` is what the caller sends: a JSON body, or the query where the method is GET or DELETE; segments of the path
-    are fields of it. `output` is the response's JSON; without one, there is none. `is_repeatable`: a client may send it
-    again where the response was lost, though the method does not say so. A body has at most `max_bytes` (0: the setting
+    are fields of it. `output` is the response's JSON; without one, there is none. `errors` are the operation's own, to
+    which `all_errors` adds what its input and caller make possible. `is_repeatable`: a client may send it again where
+    the response was lost, though the method does not say so. A body has at most `max_bytes` (0: the setting
     `max_body_bytes`), and JSON is nested at most `max_depth` deep. `is_probe`: it is called every few seconds, and its
     failures are logged in a line. Without a `path` the operation is an app's, at `/v1/functions/{name}`.
     """
@@ -82,23 +85,48 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         if self.time_limit == "request" and (self.output is Download or body_field(self.input)):
             msgspec.structs.force_setattr(self, "time_limit", "piece")
 
+    @property
+    def segments(self) -> list[str]:
+        """The names of the path's segments that are fields of the input."""
+        return segments_of(self.path)
+
+    @property
+    def has_query_input(self) -> bool:
+        """Whether the fields of the input that the path lacks are parameters of the query; else they are a JSON body."""
+        return self.method in ("GET", "DELETE") or bool(body_field(self.input))
+
+    @property
+    def all_errors(self) -> tuple[str, ...]:
+        """The codes of what it can be refused with: its own `errors`, and what its input, output and caller make
+        possible. `EVERY_OPERATION_ERRORS` come on top."""
+        errors = [*self.errors]
+        if self.input is not None and not self.has_query_input:
+            errors += ["invalid_body", "unsupported_media_type", "too_large"]
+        if body_field(self.input):
+            errors += ["too_large"]
+        if self.is_idempotent_by_key:
+            errors += ["in_progress", "key_reused"]
+        if self.auth != "ignored":
+            errors += ["unauthorized"]
+        if self.output is Download:
+            errors += DOWNLOAD_ERRORS
+        return tuple(dict.fromkeys(errors))
+
     def path_of(self, **segments: object) -> str:
         """The path with its `{segments}` filled in."""
         return self.path.format(**segments)
 
 
-_SIGN_IN = ("invalid_body", "validation", "invalid_credentials", "challenge_required", "rate_limited")
-_CONFIRM = ("invalid_body", "validation", "unauthorized", "rate_limited")
-_WRITE = ("invalid_body", "validation", "unauthorized", "not_found", "unknown_collection", "too_large",
-          "unsupported_media_type", "in_progress", "key_reused", "storage_full", "unavailable")  # fmt: skip
-_READ = ("unauthorized", "not_found", "unknown_collection", "invalid_query")
+_SIGN_IN = ("validation", "invalid_credentials", "challenge_required", "rate_limited")
+_CONFIRM = ("validation", "rate_limited")
+_WRITE = ("validation", "not_found", "unknown_collection", "too_large", "storage_full", "unavailable")
+_READ = ("not_found", "unknown_collection")
 
 _TABLE: tuple[Operation, ...] = (
     Operation(
         name="auth.signup", method="POST", path="/v1/auth/signup", view="registered", status=201, auth="ignored",
         summary="Sign up: create a user and a session", input=accounts.Registration, output=accounts.Session,
-        errors=("invalid_body", "validation", "conflict", "password_policy", "rate_limited", "in_progress",
-                "key_reused"),
+        errors=("validation", "conflict", "password_policy", "rate_limited"),
         is_idempotent_by_key=True,
         aliases=(Alias("/auth/register", "registered"), Alias("/api/signup", "registered")),
     ),
@@ -110,21 +138,21 @@ _TABLE: tuple[Operation, ...] = (
     Operation(
         name="auth.refresh", method="POST", path="/v1/auth/refresh", view="session", auth="ignored", is_repeatable=True,
         summary="Renew a session with its refresh token", input=accounts.RefreshRequest, output=accounts.Session,
-        errors=("invalid_body", "validation", "invalid_grant"), aliases=(Alias("/auth/refresh", "session"),),
+        errors=("validation", "invalid_grant"), aliases=(Alias("/auth/refresh", "session"),),
     ),
     Operation(
         name="auth.challenge", method="POST", path="/v1/auth/challenge", view="session", auth="ignored",
         summary="Answer a log-in's challenge with a second factor", input=accounts.ChallengeAnswer,
         output=accounts.Session,
-        errors=("invalid_body", "validation", "invalid_challenge", "invalid_credentials", "rate_limited"),
+        errors=("validation", "invalid_challenge", "invalid_credentials", "rate_limited"),
     ),
     Operation(
         name="auth.logout", method="POST", path="/v1/auth/logout", view="empty", status=204, is_repeatable=True,
-        summary="End the session", errors=("unauthorized",), aliases=(Alias("/auth/logout", "empty"),),
+        summary="End the session", aliases=(Alias("/auth/logout", "empty"),),
     ),
     Operation(
         name="auth.me", method="GET", path="/v1/auth/me", view="profile",
-        summary="The signed-in user's own record", output=PerCollection("record", "users"), errors=("unauthorized",),
+        summary="The signed-in user's own record", output=PerCollection("record", "users"),
         aliases=(Alias("/api/user", "profile"),),
     ),
     Operation(
@@ -159,12 +187,12 @@ _TABLE: tuple[Operation, ...] = (
     ),
     Operation(
         name="auth.sessions", method="GET", path="/v1/auth/sessions", view="plain",
-        summary="Your own sessions", output=accounts.SessionList, errors=("unauthorized",),
+        summary="Your own sessions", output=accounts.SessionList,
     ),
     Operation(
         name="auth.sessions.end", method="DELETE", path="/v1/auth/sessions/{id}", view="empty", status=204,
         summary="End one of your own sessions", input=accounts.SessionEnding,
-        errors=("unauthorized", "not_found", "invalid_query"),
+        errors=("not_found",),
     ),
     Operation(
         name="admin.login", method="POST", path="/v1/admin/login", view="session", auth="ignored",
@@ -173,22 +201,21 @@ _TABLE: tuple[Operation, ...] = (
     Operation(
         name="admin.create", method="POST", path="/v1/admin/admins", view="plain", status=201, auth="admin",
         summary="Create another administrator", input=accounts.NewAdministrator, output=accounts.Administrator,
-        errors=("invalid_body", "validation", "unauthorized", "conflict", "password_policy"),
+        errors=("validation", "conflict", "password_policy"),
     ),
     Operation(
         name="admin.list", method="GET", path="/v1/admin/admins", view="plain", auth="admin",
-        summary="The administrators", output=accounts.Administrators, errors=("unauthorized",),
+        summary="The administrators", output=accounts.Administrators,
     ),
     Operation(
         name="admin.remove", method="POST", path="/v1/admin/admins/remove", view="empty", status=204, auth="admin",
         summary="Remove an administrator", input=accounts.AdministratorRemoval,
-        errors=("invalid_body", "validation", "unauthorized", "not_found", "conflict", "unavailable"),
+        errors=("validation", "not_found", "conflict", "unavailable"),
     ),
     Operation(
         name="admin.password", method="POST", path="/v1/admin/password", view="empty", status=204, auth="admin",
         summary="Set the password of a user or administrator; all of their sessions end", input=accounts.PasswordReset,
-        errors=("invalid_body", "validation", "unauthorized", "not_found", "password_policy",
-                "rate_limited"),
+        errors=("validation", "not_found", "password_policy", "rate_limited"),
     ),
     Operation(
         name="admin.import", method="POST", path="/v1/admin/import/{collection}", view="plain", auth="admin",
@@ -197,12 +224,12 @@ _TABLE: tuple[Operation, ...] = (
     ),
     Operation(
         name="admin.schema", method="GET", path="/v1/admin/schema", view="plain", auth="admin",
-        summary="The declared collections", output=schemas.SchemaDescription, errors=("unauthorized",),
+        summary="The declared collections", output=schemas.SchemaDescription,
     ),
     Operation(
         name="admin.schema.add", method="POST", path="/v1/admin/schema", view="plain", auth="admin",
         summary="Declare collections and fields on the running server", input=schemas.SchemaAddition,
-        output=schemas.SchemaDescription, errors=("invalid_body", "validation", "unauthorized", "conflict"),
+        output=schemas.SchemaDescription, errors=("validation", "conflict"),
     ),
     Operation(
         name="records.list", method="GET", path="/v1/records/{collection}", view="list", auth="optional",
@@ -220,7 +247,7 @@ _TABLE: tuple[Operation, ...] = (
     Operation(
         name="records.view", method="GET", path="/v1/records/{collection}/{id}", view="record", auth="optional",
         output=PerCollection("record"),
-        summary="One record", errors=_READ, aliases=(Alias("/{collection}/{id}", "record"),),
+        summary="One record", errors=(*_READ, "stale"), aliases=(Alias("/{collection}/{id}", "record"),),
     ),
     Operation(
         name="records.replace", method="PUT", path="/v1/records/{collection}/{id}", view="record", auth="optional",
@@ -244,23 +271,22 @@ _TABLE: tuple[Operation, ...] = (
         name="events.stream", method="GET", path="/v1/events", view="stream", auth="optional", time_limit="none",
         input=events.StreamQuery,
         summary="Server-sent events of the visible changes, from a cursor",
-        errors=("unauthorized", "unknown_collection", "invalid_query", "too_costly", "rate_limited"),
+        errors=("unknown_collection", "too_costly", "rate_limited"),
     ),
     Operation(
         name="events.ticket", method="POST", path="/v1/events/ticket", view="plain",
-        summary="A single-use ticket that opens one stream", output=events.Ticket, errors=("unauthorized",),
+        summary="A single-use ticket that opens one stream", output=events.Ticket,
     ),
     Operation(
         name="sync.push", method="POST", path="/v1/sync/push", view="plain",
         summary="Push the mutations of a device; each is settled exactly once", input=sync.Push,
         output=sync.PushResult, max_depth=sync.PUSH_DEPTH, is_repeatable=True,
-        errors=("invalid_body", "unauthorized", "fork", "gap", "unacknowledged", "too_large", "storage_full",
-                "unavailable"),
+        errors=("fork", "gap", "unacknowledged", "too_large", "storage_full", "unavailable"),
     ),
     Operation(
         name="sync.pull", method="POST", path="/v1/sync/pull", view="plain", auth="optional", is_repeatable=True,
         summary="What changed since a cursor", input=sync.Pull, output=sync.PullResult,
-        errors=("invalid_body", "unauthorized", "unknown_collection", "invalid_cursor", "rate_limited"),
+        errors=("unknown_collection", "invalid_cursor", "rate_limited"),
     ),
     Operation(name="home", method="GET", path="/", view="plain", auth="ignored",
               summary="What this server offers, as a page or as JSON"),
@@ -279,9 +305,13 @@ _TABLE: tuple[Operation, ...] = (
 OPERATIONS: dict[str, Operation] = {operation.name: operation for operation in _TABLE}
 EVERY_OPERATION_ERRORS = (
     "timeout", "internal", "method_not_allowed", "headers_too_large", "forbidden", "misdirected", "invalid_request",
-    "not_implemented", "http_version",
+    "invalid_query", "not_implemented", "http_version",
 )  # fmt: skip
-DOWNLOAD_ERRORS = ("range_not_satisfiable",)
+
+
+def segments_of(path: str) -> list[str]:
+    """The names of the `{segments}` of a path."""
+    return _SEGMENT.findall(path)
 
 
 def path_of(name: str, **segments: object) -> str:
@@ -292,11 +322,11 @@ def path_of(name: str, **segments: object) -> str:
 def joined(table: Mapping[str, Operation], own: Iterable[Operation]) -> dict[str, Operation]:
     """`table` with an app's `own` operations. Raises ValueError for one that does not fit in."""
     made = dict(table)
-    places = {(row.method, re.sub(r"\{\w+\}", "{}", row.path)) for row in table.values()}
+    places = {(row.method, _SEGMENT.sub("{}", row.path)) for row in table.values()}
     for row in own:
         if problem := _problem(row):
             raise ValueError(f"operation {row.name!r}: {problem}")
-        place = row.method, re.sub(r"\{\w+\}", "{}", row.path)
+        place = row.method, _SEGMENT.sub("{}", row.path)
         if row.name in made or place in places:
             raise ValueError(f"operation {row.name!r}: the name, or {row.method} {row.path}, is already in use")
         made[row.name] = row
@@ -335,11 +365,10 @@ def _problem(row: Operation) -> str:
         return f"the path must begin with {FUNCTIONS} and have segments such as total or {{id}}"
     if row.aliases or row.is_idempotent_by_key or row.view not in ("plain", "empty"):
         return "aliases, idempotency keys and views are not available to an app's own operations"
-    segments = re.findall(r"\{(\w+)\}", row.path)
     fields = {field.encode_name for field in msgspec.structs.fields(row.input)} if _is_struct(row.input) else set()
     if row.input is not None and not _is_struct(row.input):
         return "the input must be a msgspec.Struct"
-    if missing := [name for name in segments if name not in fields]:
+    if missing := [name for name in row.segments if name not in fields]:
         return f"{missing[0]} is in the path and must be a field of the input"
     return ""
 

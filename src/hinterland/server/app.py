@@ -53,7 +53,7 @@ _NOT_RUNNING = (
     "the server is not running; where it is mounted in another application, enter Server.running() in the lifespan of "
     "that application"
 )
-HOUSEKEEPING_SECONDS = 3_600.0
+MAINTENANCE_SECONDS = 3_600.0
 _DAY = 86_400.0
 
 
@@ -260,4 +260,4 @@ async def _run_maintenance(backend: Backend) -> None:
             await maintain(backend.accounts)
         except Exception:
             log.exception("maintenance failed; it is tried again in an hour")
-        await backend.clock.sleep(HOUSEKEEPING_SECONDS)
+        await backend.clock.sleep(MAINTENANCE_SECONDS)

@@ -9,9 +9,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from hinterland.contract.changes import WriteKind
 from hinterland.contract.operations import OPERATIONS, Auth, Method, Operation, joined, typed_by
 from hinterland.contract.records import Collection, users
-from hinterland.server.hooks import A, B, Hooks, WriteKind
+from hinterland.server.hooks import A, B, Hooks
 from hinterland.server.settings import Settings
 
 
@@ -105,14 +106,14 @@ def load(path: Path) -> App:
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        raise AppFileError(_told(path, error)) from error
+        raise AppFileError(_described(path, error)) from error
     app = getattr(module, "app", None)
     if not isinstance(app, App):
         raise AppFileError(f"{path} declares no app; add `app = App(...)`, with App from `hinterland.server`")
     return app
 
 
-def _told(path: Path, error: BaseException) -> str:
+def _described(path: Path, error: BaseException) -> str:
     """Where the error is and what it says; of one of syntax, in the app file or one beside it, the line too."""
     name = type(error).__name__
     if isinstance(error, SyntaxError) and error.text and error.filename and Path(error.filename).is_file():

@@ -8,11 +8,10 @@ from typing import Literal, TypeVar, get_args
 
 import msgspec
 
+from hinterland.contract.changes import WriteKind
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal, RecordId
 from hinterland.contract.records import Document
-
-WriteKind = Literal["create", "update", "delete"]
 
 
 class BeforeWrite(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
+from hinterland.contract.changes import WriteKind
 from hinterland.contract.fields import Boolean, Bytes, Instant, Int64, Integer, Json, List, Number, Text
 from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Collection
@@ -70,7 +71,7 @@ def _change(
     at: float,
     source: tuple[str, str],
 ) -> Change:
-    kind: Literal["create", "update", "delete"] = "create" if before is None else "update"
+    kind: WriteKind = "create" if before is None else "update"
     if edit.document is None:
         return Change(edit.collection, "delete", before, None, (), at, *source)
     now = instant(at)

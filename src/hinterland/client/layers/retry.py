@@ -97,12 +97,12 @@ class Retry:
             if failure is None:
                 if isinstance(outcome, Response):
                     budget.pay_in()
-                return _told(outcome, request, sent)
+                return _with_attempts(outcome, request, sent)
             sent = most_sent(sent, failure.sent)
             left = remaining(request, self._clock)
             wait = verdict(request, failure, attempt, left, self._options, self._random)
             if wait is None or not budget.take():
-                return _told(outcome, request, sent)
+                return _with_attempts(outcome, request, sent)
             request.journal.sent = sent
             await self._wait(request, failure, wait)
             attempt += 1
@@ -124,7 +124,7 @@ class Retry:
         journal.waited += self._clock.monotonic() - started
 
 
-def _told(outcome: Response | HinterlandError, request: Request, sent: Sent) -> Response:
+def _with_attempts(outcome: Response | HinterlandError, request: Request, sent: Sent) -> Response:
     outcome.attempts, outcome.waited = request.journal.attempts, request.journal.waited
     if isinstance(outcome, Response):
         outcome.is_in_doubt = sent != "no"

@@ -35,7 +35,7 @@ MOST_FAILURES = 8  # of a push of one mutation, each while the server answers ot
 # What the server says of the content of a push, before it takes anything; of its caller; and of itself.
 _UNREADABLE = ("invalid_body", "validation", "too_large")
 _NOT_NOW = ("unauthorized", "rate_limited")
-_TROUBLE = (*_NOT_NOW, "unavailable", "storage_full")
+_UNABLE = (*_NOT_NOW, "unavailable", "storage_full")
 _log = logging.getLogger("hinterland.client")
 
 
@@ -102,7 +102,7 @@ class Rounds:
         except HinterlandError as error:
             if _is_untaken(error):
                 await self._take_back(scope, first_new)
-            if error.sent == "no" or _says(error, _TROUBLE):
+            if error.sent == "no" or _says(error, _UNABLE):
                 raise
             if await self._is_hopeless(scope, push, first_new, error):
                 await self._withdraw(scope, push)

@@ -91,7 +91,7 @@ class Sync:
         if not self._tasks:
             self.unknown.clear()
             self._pull_at = 0.0
-            self._say("connecting")
+            self._report("connecting")
             self._tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._look_for_others())]
 
     async def stop(self) -> None:
@@ -104,7 +104,7 @@ class Sync:
                 await task
         self._live = None
         self._store.disown()
-        self._say("stopped")
+        self._report("stopped")
 
     @asynccontextmanager
     async def held(self) -> AsyncIterator[None]:
@@ -115,7 +115,7 @@ class Sync:
         if is_running and not self._store.is_closed:
             self.start()
             if before.state == "offline":
-                self._say("offline", before.error)
+                self._report("offline", before.error)
 
     async def now(self) -> None:
         """One round: everything that waits is pushed, everything new is fetched. Raises the client's errors,
@@ -177,25 +177,25 @@ class Sync:
             self._nudged.clear()
             self._has_work.clear()
             if not self._store.own():
-                self._say("following")
+                self._report("following")
                 await self._wait(_LOOK, self._nudged)
                 continue
             try:
                 await self._round(is_whole=is_whole)
             except HinterlandError as error:
                 if isinstance(error, Unauthorized | InvalidGrant) and error.is_decided:
-                    self._say("paused", error)
+                    self._report("paused", error)
                     await self._nudged.wait()
                     continue
                 self._pull_at = 0.0
                 self.unknown.clear()  # a server that was away may be another when it is back
-                self._say("offline", error)
+                self._report("offline", error)
                 wait = max(full_jitter(failures, _BASE, _CAP, self._random), error.retry_after or 0.0)
                 failures += 1
                 await self._wait(min(wait, _LONGEST_WAIT), self._nudged)
             except Exception as error:  # an error of our own must not end synchronisation silently
                 _log.exception("a round of synchronisation failed")
-                self._say("offline", HinterlandError(detail=repr(error)))
+                self._report("offline", HinterlandError(detail=repr(error)))
                 await self._wait(_LONGEST_WAIT, self._nudged)
             else:
                 failures = 0
@@ -225,7 +225,7 @@ class Sync:
         if self._reported != {*self.unknown}:
             self._reported = {*self.unknown}
             self._store.signals.notify(STATUS)
-        self._say("online" if self._tasks else "stopped", synced_at=synced_at)
+        self._report("online" if self._tasks else "stopped", synced_at=synced_at)
 
     @property
     def _is_live(self) -> bool:
@@ -252,7 +252,7 @@ class Sync:
             for task in tasks:
                 task.cancel()
 
-    def _say(self, state: Mode, error: HinterlandError | None = None, synced_at: float | None = None) -> None:
+    def _report(self, state: Mode, error: HinterlandError | None = None, synced_at: float | None = None) -> None:
         status = Status(state=state, error=error, synced_at=synced_at or self.status.synced_at)
         if status != self.status:
             self.status = status
@@ -303,7 +303,7 @@ class Sync:
     async def _on(self, scope: Scope, event: Event) -> None:
         if event.kind == "offline":
             self._is_streaming = False
-            self._say("offline", ConnectionLost(event.reason))
+            self._report("offline", ConnectionLost(event.reason))
             self.work()  # a round shows whether it is the server, or only its streams
         elif event.kind == "resync":
             await self._store.write(partial(pulls.distrust, scope=scope))

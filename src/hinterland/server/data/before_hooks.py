@@ -12,7 +12,7 @@ from msgspec import to_builtins
 from msgspec.structs import replace
 
 from hinterland.contract import changes
-from hinterland.contract.changes import Write, key_of
+from hinterland.contract.changes import Write, WriteKind, key_of
 from hinterland.contract.errors import Refusal
 from hinterland.contract.records import Document
 from hinterland.contract.temporary import candidates
@@ -25,7 +25,7 @@ from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.data.given_ids import GivenIds, fields_of
 from hinterland.server.data.requests import ABSENT, OUTDATED, HookedWrite, WriteRequest
 from hinterland.server.data.state import UNWRITTEN, RecordKey
-from hinterland.server.hooks import BeforeHook, BeforeWrite, Hooks, WriteKind, name_of
+from hinterland.server.hooks import BeforeHook, BeforeWrite, Hooks, name_of
 from hinterland.server.storage.protocol import Storage, StoredRecord
 
 log = logging.getLogger("hinterland.hooks")

@@ -8,11 +8,12 @@ from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.identity import Principal, RecordId
 from hinterland.contract.imports import Import, ImportResult, RefusedRow
+from hinterland.contract.records import TIMES
 from hinterland.contract.values import parse_instant
 from hinterland.server.data.catalogue import Catalogue, Entry
 from hinterland.server.data.commands import Commands
 from hinterland.server.data.requests import OF_IMPORT, Times, WriteRequest
-from hinterland.server.data.row_values import TIMES, RowValues
+from hinterland.server.data.row_values import RowValues
 
 _SAMPLE = 3
 _IMPORTER = Principal(id="admin/import", is_admin=True)

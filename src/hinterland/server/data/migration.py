@@ -26,7 +26,7 @@ from hinterland.server.storage.writing import Writes
 BATCH = 500
 SHOWN = 20  # problems that are reported one by one
 # No device's edit is older than a migration: whatever was meant for the record counts.
-_STAMP = 0.0
+_TIMESTAMP = 0.0
 _FORGET = (
     "UPDATE _log SET collection = '', before_private = NULL, "
     "before_body = CASE WHEN before_body IS NULL THEN NULL ELSE '{}' END WHERE collection = ?"
@@ -200,7 +200,7 @@ class _Rewriting:
         if not is_recast and (body, private) == (record.body, record.private):
             return None
         after = record._replace(revision=UNWRITTEN, body=body, private=private)
-        return Change(self.new.name, "update", record, after, self.table.columns(document), _STAMP)
+        return Change(self.new.name, "update", record, after, self.table.columns(document), _TIMESTAMP)
 
     def _value(self, place: str, name: str, old: Mapping[str, Any]) -> Any:
         field, value = self.new.fields[name], old.get(name)

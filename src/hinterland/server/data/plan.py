@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 from hinterland.contract import changes
-from hinterland.contract.changes import Write
+from hinterland.contract.changes import Write, WriteKind
 from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.identity import ID_HINT, RecordId, is_record_id, is_temporary
 from hinterland.contract.records import Document
@@ -40,7 +40,6 @@ from hinterland.server.storage.protocol import Change, Since, StoredRecord
 from hinterland.server.storage.reading import pause
 from hinterland.server.storage.system import RowAct
 
-Kind = Literal["create", "update", "delete"]
 _UNHOOKED = HookedWrite()
 
 
@@ -365,7 +364,7 @@ class Plan:
             if self._unique is None:
                 self._unique = UniqueValues(self.state, self.catalogue, self._record)
             await self._unique.check(entry, key, document)
-        kind: Kind = "delete" if after is None else "create" if before is None else "update"
+        kind: WriteKind = "delete" if after is None else "create" if before is None else "update"
         columns = entry.table.columns(document) if after is not None else ()
         change = Change(entry.name, kind, before, after, columns, self.timestamp, self.origin, self.actor)
         self.changes.append(change)

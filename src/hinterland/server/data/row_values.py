@@ -9,11 +9,11 @@ from typing import Any
 from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.imports import Import
 from hinterland.contract.kinds.field import item_type
+from hinterland.contract.records import TIMES
 from hinterland.contract.values import parse_instant, whole_number
 from hinterland.kit.cel.types import DOUBLE, INT, INT64, TIMESTAMP
 from hinterland.server.data.catalogue import Entry
 
-TIMES = ("created_at", "updated_at")
 _NUMBERS = (INT, INT64, DOUBLE)
 _SPACES = " \u00a0\u202f"
 # Thousands are marked alike throughout: 1.234.567 or 1 234 567.

@@ -5,16 +5,15 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import Any
 
-from hinterland.server.storage.system import SYSTEM_TABLES, Amend, Drop, Insert, Put, Row, RowAct
+from hinterland.server.storage.system import TABLE_OF, Amend, Drop, Insert, Put, Row, RowAct
 
-_TABLES = {table.name: table for table in SYSTEM_TABLES}
 RowKey = tuple[str, tuple[Any, ...]]
 _Placed = list[tuple[int, Put | Amend | Drop]]
 
 
 def row_key(table: str, row: Row) -> RowKey:
     """The identity of a row: its table, and the values of the table's key."""
-    return table, tuple([row[name] for name in _TABLES[table].key])
+    return table, tuple([row[name] for name in TABLE_OF[table].key])
 
 
 class StagedRows:
@@ -50,7 +49,7 @@ class StagedRows:
         acts = [*self._puts.get(key, ()), *self._sweeps.get(key[0], ())]
         for _, act in sorted(acts, key=itemgetter(0)):
             if isinstance(act, Put):
-                row = (dict.fromkeys(_TABLES[act.table].columns) if row is None else row) | act.row
+                row = (dict.fromkeys(TABLE_OF[act.table].columns) if row is None else row) | act.row
             elif row is not None and _is_meant(act, row):
                 row = row | act.columns if isinstance(act, Amend) else None
         return row

@@ -6,7 +6,6 @@ decides what is seen. Only its hash is kept.
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Awaitable, Callable
 
@@ -16,12 +15,13 @@ from hinterland.contract.identity import Principal
 from hinterland.kit.clock import Clock
 from hinterland.server.data.commands import Commands
 from hinterland.server.data.requests import WriteRequest
+from hinterland.server.security.refresh import hash_of
 from hinterland.server.storage.protocol import Storage
 from hinterland.server.storage.system import Drop, Expect, PreconditionFailed, Put, RowAct
 
 SECONDS = 30
 EVENTS = "events"
-_TIDIED = 20
+_EXPIRED_AT_ONCE = 20
 _EXPIRED = "SELECT hash FROM _tickets WHERE expires <= ? LIMIT ?"
 
 FindSession = Callable[[str], Awaitable[Principal | None]]
@@ -42,7 +42,7 @@ class Tickets:
             raise Refusal("unauthorized", "sign in to get a ticket")
         ticket = secrets.token_urlsafe(32)
         row = {
-            "hash": _hash(ticket),
+            "hash": hash_of(ticket),
             "session": caller.session,
             "account": str(caller.id),
             "stream": stream,
@@ -53,7 +53,7 @@ class Tickets:
 
     async def redeem(self, ticket: str, stream: str = EVENTS) -> Principal:
         """The caller whose ticket this is; it is used up. Raises `unauthorized`."""
-        key = {"hash": _hash(ticket)}
+        key = {"hash": hash_of(ticket)}
         row = await self._storage.row("_tickets", key)
         if row is None or row["stream"] != stream or row["expires"] <= self._clock.now():
             raise _refused()
@@ -67,15 +67,11 @@ class Tickets:
         return caller
 
     async def _expired_rows(self) -> list[RowAct]:
-        rows = await self._storage.fetch(_EXPIRED, (self._clock.now(), _TIDIED))
+        rows = await self._storage.fetch(_EXPIRED, (self._clock.now(), _EXPIRED_AT_ONCE))
         return [Drop("_tickets", {"hash": row[0]}) for row in rows]
 
     async def _write(self, *acts: RowAct) -> None:
         await self._commands.submit(WriteRequest((), acts=acts))
-
-
-def _hash(ticket: str) -> str:
-    return hashlib.sha256(ticket.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _refused() -> Refusal:

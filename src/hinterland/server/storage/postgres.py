@@ -27,7 +27,7 @@ from hinterland.server.storage.postgres_pool import PostgresPool
 from hinterland.server.storage.protocol import PAGE_BYTES, DeclaredSchema, DialectName, Texts
 from hinterland.server.storage.reading import Reads, system_row
 from hinterland.server.storage.statements import CollectionTable
-from hinterland.server.storage.system import SCHEMA, SYSTEM_TABLES, Expect, Row
+from hinterland.server.storage.system import SCHEMA, TABLE_OF, Expect, Row
 from hinterland.server.storage.writing import Writes
 
 log = logging.getLogger("hinterland.storage")
@@ -43,7 +43,6 @@ _REDECLARE = (
 )
 _GENERATION = "SELECT generation FROM _head"
 _DEFINITION = "SELECT definition FROM _collections WHERE name = $1"
-_SYSTEM = {table.name: table for table in SYSTEM_TABLES}
 _MIGRATION_LOCK = 0x68696E74  # an advisory lock's number: one process at a time changes the schema
 
 
@@ -162,7 +161,7 @@ class PostgresTransaction(PostgresReads, Writes):
 
     async def rows_of(self, table: str, keys: Sequence[Row]) -> list[Row]:
         """The system rows with these keys, in one statement."""
-        known = _SYSTEM[table]
+        known = TABLE_OF[table]
         lists = [[key[name] for key in keys] for name in known.key]
         return [system_row(known, values) for values in await self.fetch(statements.rows_of(known), lists)]
 

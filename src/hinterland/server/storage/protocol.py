@@ -9,6 +9,7 @@ from collections.abc import Callable, Container, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal, NamedTuple, Protocol
 
+from hinterland.contract.changes import WriteKind
 from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Collection
 from hinterland.server.storage.system import Row, RowAct
@@ -61,7 +62,7 @@ class Change(NamedTuple):
     callers who are not signed in)."""
 
     collection: str
-    kind: Literal["create", "update", "delete"]
+    kind: WriteKind
     before: StoredRecord | None
     after: StoredRecord | None
     columns: Sequence[Any]
@@ -88,7 +89,7 @@ class LogEntry(NamedTuple):
     check: int
     at: float
     timestamp: float
-    kind: Literal["create", "update", "delete"]
+    kind: WriteKind
     collection: str
     parent: str
     id: RecordId

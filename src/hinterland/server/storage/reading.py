@@ -12,9 +12,8 @@ from hinterland.contract.identity import RecordId
 from hinterland.server.storage import statements
 from hinterland.server.storage.protocol import PAGE_BYTES, Head, LogEntry, LogKey, LogPage, Since, StoredRecord, Texts
 from hinterland.server.storage.statements import LOG_AFTER, LOG_TEXTS, CollectionTable
-from hinterland.server.storage.system import SYSTEM_TABLES, Row, SystemTable
+from hinterland.server.storage.system import TABLE_OF, Row, SystemTable
 
-_SYSTEM = {table.name: table for table in SYSTEM_TABLES}
 _LAST = 2**62
 _AT_ONCE = 20  # steps of a long work, about a millisecond, before others get their turn on the loop
 
@@ -64,7 +63,7 @@ class Reads(ABC):
 
     async def rows(self, table: str, where: Row) -> list[Row]:
         """The system rows whose columns equal `where`, in the order of their keys."""
-        known = _SYSTEM[table]
+        known = TABLE_OF[table]
         clause, parameters = statements.equals(where)
         columns = ", ".join(map(statements.quote, known.columns))
         order = ", ".join(map(statements.quote, known.key))

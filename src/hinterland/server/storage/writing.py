@@ -14,7 +14,7 @@ from hinterland.server.storage.protocol import Change, CommitChanges, StoredReco
 from hinterland.server.storage.reading import Reads
 from hinterland.server.storage.statements import RECORD_TEXTS
 from hinterland.server.storage.system import (
-    SYSTEM_TABLES,
+    TABLE_OF,
     Amend,
     Drop,
     Expect,
@@ -32,7 +32,6 @@ def _insertion(act: RowAct) -> str:
     return statements.insertion(act.table, tuple(act.row)) if isinstance(act, Insert) else ""
 
 
-_SYSTEM = {table.name: table for table in SYSTEM_TABLES}
 _BATCH = 50  # changes that are written between two turns of others
 _BATCH_TEXT = 1024 * 1024  # characters of their records
 
@@ -136,7 +135,7 @@ class Writes(Reads):
         for act in acts:
             match act:
                 case Put(table, row):
-                    await self.execute(statements.upsert(_SYSTEM[table], row), tuple(row.values()))
+                    await self.execute(statements.upsert(TABLE_OF[table], row), tuple(row.values()))
                 case Amend(table, where, columns):
                     clause, parameters = statements.equals(where)
                     changed = ", ".join(f"{statements.quote(name)} = ?" for name in columns)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -10,12 +9,11 @@ import msgspec
 
 from hinterland.contract.errors import CODES, Problem
 from hinterland.contract.operations import (
-    DOWNLOAD_ERRORS,
     EVERY_OPERATION_ERRORS,
-    FUNCTIONS,
     OPERATIONS,
     Operation,
     PerCollection,
+    segments_of,
 )
 from hinterland.contract.query import DEFAULT_LIMIT, MAX_LIMIT
 from hinterland.contract.records import Collection
@@ -35,7 +33,6 @@ _QUERY: dict[str, Any] = {
 }
 _PRINTED = "\u00a1-\u00ac\u00ae-\u00ff"  # of Latin-1, which is what headers hold
 _KEY = {"type": "string", "maxLength": 200, "pattern": f"^[ -~{_PRINTED}]*[!#-~{_PRINTED}][ -~{_PRINTED}]*$"}
-_SEGMENT = re.compile(r"\{(\w+)\}")
 _TAG = {"type": "string", "pattern": r'^(\*|"\d{1,15}"(, "\d{1,15}")*)$'}
 
 
@@ -128,7 +125,7 @@ class _Printer:
         return made
 
     def _parameters(self, row: Operation, path: str, collection: Collection | None) -> list[dict[str, Any]]:
-        segments = _SEGMENT.findall(path)
+        segments = segments_of(path)
         fields = self._properties(row)
         made = [
             {"name": name, "in": "path", "required": True, "schema": fields.get(name, {"type": "string"})}
@@ -136,7 +133,7 @@ class _Printer:
         ]
         if isinstance(row.input, PerCollection) and row.input.form == "query" and collection is not None:
             made += _asked({**_QUERY, "sort": sorting(collection)})
-        elif row.input is not None and (row.method in ("GET", "DELETE") or body_field(row.input)):
+        elif row.input is not None and row.has_query_input:
             required = [field.encode_name for field in msgspec.structs.fields(row.input) if field.required]
             asked = {name: schema for name, schema in fields.items() if name not in segments}
             made += _asked(asked, required=required)
@@ -144,6 +141,8 @@ class _Printer:
             made.append({"name": "Idempotency-Key", "in": "header", "schema": _KEY})
         if "stale" in row.errors:
             made.append({"name": "If-Match", "in": "header", "schema": _TAG})
+            if row.method == "GET":
+                made.append({"name": "If-None-Match", "in": "header", "schema": _TAG})
         if row.output is Download:
             made.append({"name": "Range", "in": "header", "schema": {"type": "string"}})
         return made
@@ -166,12 +165,12 @@ class _Printer:
         elif body_field(row.input):
             return {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
         else:
-            schema = {} if row.method in ("GET", "DELETE") else self._without_segments(row)
+            schema = {} if row.has_query_input else self._without_segments(row)
         return {"application/json": {"schema": schema}} if schema else {}
 
     def _without_segments(self, row: Operation) -> dict[str, Any]:
         """The schema of an input without the fields that are segments of the path."""
-        segments, schema = _SEGMENT.findall(row.path), self._types[row.input]
+        segments, schema = row.segments, self._types[row.input]
         if not segments:
             return schema
         whole = self._components[schema["$ref"].rpartition("/")[2]]
@@ -192,9 +191,11 @@ class _Printer:
         responses = {str(row.status): answer}
         if row.output is Download:
             responses["206"] = {**answer, "description": "The range that Range asks for"}
+        if row.method == "GET" and "stale" in row.errors:
+            responses["304"] = {"description": "If-None-Match names the record as it is"}
         problem = {"application/problem+json": {"schema": _ref("Problem")}}
         by_status: dict[int, list[str]] = {}
-        for code in (*_errors(row), *EVERY_OPERATION_ERRORS):
+        for code in (*row.all_errors, *EVERY_OPERATION_ERRORS):
             by_status.setdefault(CODES[code].status, []).append(f"{code}: {CODES[code].title}")
         for status, titles in sorted(by_status.items()):
             responses[str(status)] = {"description": "; ".join(titles), "content": problem}
@@ -210,19 +211,6 @@ class _Printer:
             return record
         properties = {"items": {"type": "array", "items": record}, "next": {"type": "string"}}
         return {"type": "object", "properties": {**properties, "total": {"type": "integer"}}, "required": [*properties]}
-
-
-def _errors(row: Operation) -> list[str]:
-    """The errors of a row; of an app's own operation, what its input and its caller make possible too."""
-    errors = [*row.errors]
-    if row.path.startswith(FUNCTIONS):
-        is_query = row.method in ("GET", "DELETE") or bool(body_field(row.input))
-        errors += ["invalid_query" if is_query else "invalid_body"] if row.input is not None else []
-        errors += ["unsupported_media_type"] if row.input is not None and not is_query else []
-        errors += ["too_large"] if row.method not in ("GET", "DELETE") else []
-        errors += ["unauthorized"] if row.auth != "ignored" else []
-    errors += DOWNLOAD_ERRORS if row.output is Download else ()
-    return [*dict.fromkeys(errors)]
 
 
 def _asked(schemas: dict[str, Any], required: Sequence[str] = ()) -> list[dict[str, Any]]:

@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from datetime import UTC
 from typing import Any
 
+from hinterland.contract.records import TIMES
 from hinterland.contract.values import parse_instant
 from hinterland.server.data.catalogue import Entry
-
-_TIMES = frozenset({"created_at", "updated_at"})
 
 
 def in_utc(entry: Entry, body: Mapping[str, Any]) -> dict[str, Any]:
     """`body`, of a write or of `?field=value`, with the times of its instants in UTC where they have no offset."""
-    names = entry.instants | _TIMES
+    names = entry.instants.union(TIMES)
     return {name: _zoned(value) if name in names else value for name, value in body.items()}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, get_origin
 
@@ -20,9 +19,7 @@ from hinterland.server.operations.call import Call, Handler, Reply
 from hinterland.server.protocols.rest.downloads import download_answer
 from hinterland.server.protocols.rest.keys import REPLAYED, idempotency_key
 
-_IN_QUERY = frozenset({"GET", "DELETE"})
 _LISTS = frozenset({list, tuple, set, frozenset})
-_SEGMENT = re.compile(r"\{(\w+)\}")
 
 
 class TypedCodec:
@@ -75,11 +72,11 @@ class InputReader:
         self._row = row
         self._is_form = issubclass(row.input, Form)
         self._body = body_field(row.input)
-        self._is_query = bool(self._body) or row.method in _IN_QUERY
+        self._is_query = row.has_query_input
         fields = msgspec.structs.fields(row.input)
         self._types = {field.encode_name: field.type for field in fields}
         self._can_be_empty = not any(field.required for field in fields)
-        self._segments = _SEGMENT.findall(row.path)
+        self._segments = row.segments
 
     async def read(self, backend: Backend, request: HttpRequest) -> Any:
         """The input. Raises `invalid_body` and `invalid_query`, which name each field that does not fit by its place,
@@ -119,17 +116,17 @@ class InputReader:
             try:
                 placed[name] = msgspec.convert(request.segments[name], self._types[name], strict=False)
             except msgspec.ValidationError as error:
-                raise _misfit(error, "invalid_query", name) from None
+                raise _mismatch(error, "invalid_query", name) from None
         return placed
 
     def _converted(self, given: Mapping[str, Any], code: str, *, is_strict: bool) -> Any:
         try:
             return msgspec.convert(given, self._kind, strict=is_strict)
         except msgspec.ValidationError as error:
-            raise _misfit(error, code, "") from None
+            raise _mismatch(error, code, "") from None
 
 
-def _misfit(error: msgspec.ValidationError, code: str, name: str) -> Refusal:
+def _mismatch(error: msgspec.ValidationError, code: str, name: str) -> Refusal:
     reason, path, *_ = validation_mismatch.read(error)
     place = name or ("" if path == "$" else path.removeprefix("$."))
     return Refusal(code, f"{place}: {reason}" if place else reason, errors={place: [reason]} if place else None)
