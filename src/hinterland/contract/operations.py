@@ -92,7 +92,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def has_query_input(self) -> bool:
-        """Whether the fields of the input that the path lacks are parameters of the query; else they are a JSON body."""
+        """Whether fields of the input that are not in the path are parameters of the query; else they are JSON."""
         return self.method in ("GET", "DELETE") or bool(body_field(self.input))
 
     @property
