@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 import msgspec
 from rich.console import Console
@@ -15,17 +14,16 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from hinterland.cli.csv_rows import SEPARATORS
 from hinterland.cli.output import described, error_boundary, fail, print_result, printable, reason
-from hinterland.cli.reaching import backend, control, running
+from hinterland.cli.reaching import operations
 from hinterland.cli.row import Layout, Row, RowFileError
 from hinterland.cli.rows import RowFile, chunks
 from hinterland.contract.errors import Refusal
 from hinterland.contract.imports import Import, ImportResult
-from hinterland.contract.operations import path_of
 
 SHOWN_ROWS = 3  # for each reason
 SHOWN_REASONS = 20
 err = Console(stderr=True, highlight=False)
-Write = Callable[[list[Any]], Awaitable[ImportResult]]
+WriteChunk = Callable[[list[Any]], Awaitable[ImportResult]]
 
 
 class ImportOptions(NamedTuple):
@@ -60,19 +58,13 @@ async def import_file(options: ImportOptions, data: Path, app: Path | None) -> N
         except (OSError, RowFileError) as error:
             fail(f"cannot read {options.file}: {reason(error)}")
         row_import = RowImport(options, rows)
-        if (server := running(data, app)) is not None:
-            async with control(*server) as ask:
-                name = quote(options.collection, safe="").replace(".", "%2E")  # one segment, and no dots that climb
-                path = path_of("admin.import", collection=name)
+        async with operations(data, app) as ask:
 
-                async def write(chunk: list[Any]) -> ImportResult:
-                    answer = await ask(path, msgspec.to_builtins(row_import.message(chunk)))
-                    return msgspec.convert(answer, ImportResult)
+            async def write(chunk: list[Any]) -> ImportResult:
+                answer = await ask("admin.import", row_import.message(chunk), collection=options.collection)
+                return msgspec.convert(answer, ImportResult)
 
-                await row_import.run(write)
-        else:
-            async with backend(data, app) as parts:
-                await row_import.run(lambda chunk: parts.importer.run(options.collection, row_import.message(chunk)))
+            await row_import.run(write)
         row_import.report()
 
 
@@ -97,7 +89,7 @@ class RowImport:
             is_rehearsal=is_rehearsal,
         )  # fmt: skip
 
-    async def run(self, write: Write) -> None:
+    async def run(self, write: WriteChunk) -> None:
         """Pass every row to `write`. Where it ends early, the reason and the last row are reported."""
         try:
             await self._import(write)
@@ -111,7 +103,7 @@ class RowImport:
             return
         fail(self._how_far(stopped))
 
-    async def _import(self, write: Write) -> None:
+    async def _import(self, write: WriteChunk) -> None:
         groups = chunks(self.rows)
         if first := next(groups, None):  # a wrong file or collection ends here, before any progress is shown
             await self._write(first, write)
@@ -130,7 +122,7 @@ class RowImport:
     def _show(self, progress: Progress, task: TaskID) -> None:
         progress.update(task, completed=self.rows.position, rows=self.created + self.refused)
 
-    async def _write(self, chunk: list[Row], write: Write) -> None:
+    async def _write(self, chunk: list[Row], write: WriteChunk) -> None:
         sound = [row for row in chunk if not row.problem]
         for row in chunk:
             if row.problem:
@@ -138,7 +130,7 @@ class RowImport:
         await self._send(sound, write)
         self.place = chunk[-1].place
 
-    async def _send(self, rows: list[Row], write: Write) -> None:
+    async def _send(self, rows: list[Row], write: WriteChunk) -> None:
         if not rows:
             return
         try:
@@ -155,7 +147,7 @@ class RowImport:
             details = "; ".join(f"{name} {', '.join(messages)}" for name, messages in report.errors.items())
             self._refuse(rows[report.row].place, details or report.message)
 
-    async def _send_less(self, rows: list[Row], write: Write, error: Refusal) -> None:
+    async def _send_less(self, rows: list[Row], write: WriteChunk, error: Refusal) -> None:
         if len(rows) == 1:
             self._refuse(rows[0].place, f"this row alone is larger than the server accepts: {error.message}")
             return

@@ -1,15 +1,18 @@
-"""How a command reaches a backend: over HTTP where a server has the data folder open, otherwise by opening it."""
+"""How a command calls operations: over HTTP where a server has the data folder open, otherwise by opening it."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+from urllib.parse import quote
 
 import msgspec
 
+from hinterland.contract.accounts import Form
 from hinterland.contract.errors import CODES, Problem, Refusal
+from hinterland.contract.operations import OPERATIONS
 from hinterland.server.app import opened, storage_for
 from hinterland.server.backend import Backend
 from hinterland.server.data.schema import stored
@@ -18,8 +21,15 @@ from hinterland.server.settings import Settings, from_environment
 from hinterland.server.storage.failures import StorageError
 from hinterland.server.storage.ownership import holder
 
-Ask = Callable[[str, dict[str, Any] | None], Awaitable[dict[str, Any]]]
 SECONDS = 60.0
+
+
+class Ask(Protocol):
+    """Calls operations as this machine's administrator."""
+
+    async def __call__(self, name: str, body: object = None, **segments: str) -> dict[str, Any]:
+        """The output of an operation of the table, {} where it has none. Raises the `Refusal` that ends it."""
+        ...
 
 
 def app_of(path: Path | None) -> App:
@@ -27,6 +37,38 @@ def app_of(path: Path | None) -> App:
     app = load(path) if path is not None else App()
     app.settings = from_environment(app.settings)
     return app
+
+
+@asynccontextmanager
+async def operations(data: Path, path: Path | None) -> AsyncIterator[Ask]:
+    """Operations, carried out by the server that has the data folder open, else by this process, which opens it."""
+    if (server := running(data, path)) is not None:
+        async with control(*server) as ask:
+            yield ask
+    else:
+        async with backend(data, path) as parts:
+            yield _LocalOperations(parts)
+
+
+class _LocalOperations:
+    """Operations of a backend that this process has open."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    async def __call__(self, name: str, body: object = None, **segments: str) -> dict[str, Any]:
+        from hinterland.server.callers import LOCAL_ADMINISTRATOR  # a running server has its own
+        from hinterland.server.operations.call import Call, Reply
+        from hinterland.server.operations.table import HANDLERS
+
+        given = body if body is None or not segments else {**msgspec.to_builtins(body), **segments}
+        kind = OPERATIONS[name].input
+        if isinstance(kind, type) and not issubclass(kind, Form):
+            given = msgspec.convert(given, kind)
+        output = await HANDLERS[name](self._backend, Call(caller=LOCAL_ADMINISTRATOR, input=given))
+        output = output.output if isinstance(output, Reply) else output
+        result: dict[str, Any] = {} if output is None else msgspec.to_builtins(output)
+        return result
 
 
 @asynccontextmanager
@@ -67,17 +109,18 @@ def running(data: Path, path: Path | None) -> tuple[str, str] | None:
 
 @asynccontextmanager
 async def control(url: str, token: str) -> AsyncIterator[Ask]:
-    """Sends requests to the running server as its local administrator: POST, or GET without a body. An error response
-    is raised as `Refusal`."""
+    """The operations of the running server, over HTTP."""
     import httpx2  # a server that starts needs no client
 
     headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
     async with httpx2.AsyncClient(base_url=url, headers=headers, timeout=SECONDS, trust_env=False) as client:
 
-        async def ask(path: str, body: dict[str, Any] | None) -> dict[str, Any]:
-            method, content = ("GET", None) if body is None else ("POST", msgspec.json.encode(body))
+        async def ask(name: str, body: object = None, **segments: str) -> dict[str, Any]:
+            row, content = OPERATIONS[name], None if body is None else msgspec.json.encode(body)
+            # One segment each, and no dots that climb.
+            path = row.path_of(**{key: quote(text, safe="").replace(".", "%2E") for key, text in segments.items()})
             try:
-                answer = await client.request(method, path, content=content)
+                answer = await client.request(row.method, path, content=content)
             except httpx2.HTTPError as error:
                 said = str(error) or type(error).__name__
                 raise Refusal(

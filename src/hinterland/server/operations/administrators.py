@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from typing import Any
 
@@ -48,5 +49,5 @@ async def reset_password(backend: Backend, call: Call[Fields]) -> None:
 
 def _checked(call: Call[Fields], *names: str) -> Fields:
     """The form, which has texts under `names`."""
-    require(call.input, names, text=names)
+    require(call.input, names, text=names, is_empty=operator.not_)  # what is blank has its own message
     return call.input
