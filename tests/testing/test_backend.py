@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from hinterland.client.errors import ValidationFailed
 from hinterland.client.transports.inprocess import InProcess
 from hinterland.contract.fields import Text
 from hinterland.contract.records import EVERYBODY, Collection
+from hinterland.server.backend import Backend
 from hinterland.server.declaration import App
+from hinterland.server.hooks import BeforeWrite, Refuse
+from hinterland.server.operations.call import Call
 from hinterland.testing.backend import running_backend
 
 NOTES = Collection(name="notes", fields={"text": Text()}, rules=EVERYBODY)
@@ -38,3 +44,25 @@ async def test_the_server_can_be_carried_by_its_lifespan() -> None:
         response = await (await backend.client()).request("GET", "/health")
         assert response.status == 200
         assert isinstance(backend.transport(), InProcess)
+
+
+async def test_hooks_and_operations_of_an_app() -> None:
+    """An app's hooks run in its test backend, and its own operations answer there, as in the app that it serves."""
+    app = App(collections=[NOTES])
+
+    @app.before("notes", "create")
+    async def check(write: BeforeWrite) -> None:
+        if write.body["text"] == "bad":
+            raise Refuse("bad notes are refused")
+
+    @app.operation("answer")
+    async def answer(backend: Backend, call: Call[None]) -> int:
+        return 42
+
+    async with running_backend(app) as backend:
+        client = await backend.client()
+        with pytest.raises(ValidationFailed, match="bad notes are refused"):
+            await client.collection("notes").create({"text": "bad"})
+        await client.auth.sign_up(name="Ada", email="ada@example.org", password="7 lean oysters")
+        assert await client.call("answer") == 42
+    assert app.settings.auth.hash_memory_kib > 64

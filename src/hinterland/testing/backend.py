@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -67,5 +68,6 @@ async def running_backend(
 
 def _cheap(app: App) -> App:
     auth = msgspec.structs.replace(app.settings.auth, hash_memory_kib=64, hash_passes=1)
-    settings = msgspec.structs.replace(app.settings, auth=auth)
-    return App(name=app.name, collections=app.collections, settings=settings)
+    cheap = copy(app)  # with its hooks and its own operations
+    cheap.settings = msgspec.structs.replace(app.settings, auth=auth)
+    return cheap
