@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hinterland.contract.records import Collection, users
+from hinterland.server.backend import Backend
 from hinterland.server.declaration import App, AppFileError, load
+from hinterland.server.operations.call import Call
 
 
 def file(folder: Path, text: str, name: str = "app.py") -> Path:
@@ -79,3 +82,22 @@ def test_no_file(tmp_path: Path) -> None:
         load(tmp_path / "app.py")
     with pytest.raises(AppFileError, match="not a Python file"):
         load(file(tmp_path, "{}", "app.json"))
+
+
+def test_functions_that_can_not_carry_out_an_operation() -> None:
+    """An operation needs a name and an async function of two arguments."""
+
+    def blocking(backend: Backend, call: Call[None]) -> int:
+        return 1
+
+    async def three(backend: Backend, call: Call[None], more: int) -> int:
+        return more
+
+    app: Any = App()
+    with pytest.raises(ValueError, match="operation 'a': its function is not async; declare it with async def"):
+        app.operation("a")(blocking)
+    with pytest.raises(ValueError, match=r"operation 'a': its function must take two arguments, \(backend, call\)"):
+        app.operation("a")(three)
+    with pytest.raises(ValueError, match=r"name the operation, as in @app.operation\('orders.total'\)"):
+        app.operation(three)
+    assert not app.handlers

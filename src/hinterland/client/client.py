@@ -26,7 +26,8 @@ from hinterland.client.tokens import TokenKeeper
 from hinterland.client.transports.network import Network
 from hinterland.client.vault.memory import MemoryVault
 from hinterland.client.vault.protocol import Vault
-from hinterland.contract.operations import OPERATIONS, Method, Operation, joined
+from hinterland.contract.operations import OPERATIONS, Method, Operation
+from hinterland.contract.own_operations import joined
 from hinterland.contract.records import Collection
 from hinterland.kit.backoff import Random
 from hinterland.kit.clock import Clock, SystemClock

@@ -10,8 +10,7 @@ the record of the caller.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, TypeGuard, get_args, get_type_hints
+from typing import Any, Literal
 
 import msgspec
 
@@ -27,9 +26,7 @@ TimeLimit = Literal["request", "piece", "none"]
 """What the setting `request_seconds` limits: the request as a whole, each piece of a body, or nothing."""
 DOWNLOAD_ERRORS = ("range_not_satisfiable",)
 FUNCTIONS = "/v1/functions/"  # the paths of an app's own operations
-_FUNCTION_NAME = re.compile(r"[a-z][a-zA-Z0-9_]*(\.[a-z][a-zA-Z0-9_]*)*")
 _SEGMENT = re.compile(r"\{(\w+)\}")
-_FUNCTION_PATH = re.compile(r"(/([A-Za-z0-9._~-]+|\{[a-z_][a-z0-9_]*\}))+")
 
 
 class Alias(msgspec.Struct, frozen=True):
@@ -317,61 +314,3 @@ def segments_of(path: str) -> list[str]:
 def path_of(name: str, **segments: object) -> str:
     """The canonical path of an operation of the table with its `{segments}` filled in."""
     return OPERATIONS[name].path_of(**segments)
-
-
-def joined(table: Mapping[str, Operation], own: Iterable[Operation]) -> dict[str, Operation]:
-    """`table` with an app's `own` operations. Raises ValueError for one that does not fit in."""
-    made = dict(table)
-    places = {(row.method, _SEGMENT.sub("{}", row.path)) for row in table.values()}
-    for row in own:
-        if problem := _problem(row):
-            raise ValueError(f"operation {row.name!r}: {problem}")
-        place = row.method, _SEGMENT.sub("{}", row.path)
-        if row.name in made or place in places:
-            raise ValueError(f"operation {row.name!r}: the name, or {row.method} {row.path}, is already in use")
-        made[row.name] = row
-        places.add(place)
-    return made
-
-
-def typed_by(row: Operation, function: Callable[..., Any]) -> Operation:
-    """`row` with the input and output that the annotations of `function`, `(backend, call: Call[Input]) -> Output`,
-    name, and the first line of its docstring as the summary. Raises ValueError where they can't be read."""
-    try:
-        hints = get_type_hints(function)
-    except NameError as error:
-        message = f"operation {row.name!r}: {error}; annotate its function with types of its module, or give it a row"
-        raise ValueError(message) from error
-    of_call = [get_args(kind) for name, kind in hints.items() if name == "call"]
-    output = hints.get("return", type(None))
-    if not of_call or not of_call[0]:
-        raise ValueError(f"operation {row.name!r}: annotate its parameter call as Call[Input], or as Call[None]")
-    has_output = output is not type(None)
-    return msgspec.structs.replace(
-        row,
-        input=None if of_call[0][0] is type(None) else of_call[0][0],
-        output=output if has_output else None,
-        status=200 if has_output else 204,
-        view="plain" if has_output else "empty",
-        summary=row.summary or (function.__doc__ or row.name).strip().splitlines()[0],
-    )
-
-
-def _problem(row: Operation) -> str:
-    """Why a row can't be an app's; "" where it can."""
-    if _FUNCTION_NAME.fullmatch(row.name) is None:
-        return "a name is one or more words with dots between, such as orders.total"
-    if not row.path.startswith(FUNCTIONS) or _FUNCTION_PATH.fullmatch(row.path) is None:
-        return f"the path must begin with {FUNCTIONS} and have segments such as total or {{id}}"
-    if row.aliases or row.is_idempotent_by_key or row.view not in ("plain", "empty"):
-        return "aliases, idempotency keys and views are not available to an app's own operations"
-    fields = {field.encode_name for field in msgspec.structs.fields(row.input)} if _is_struct(row.input) else set()
-    if row.input is not None and not _is_struct(row.input):
-        return "the input must be a msgspec.Struct"
-    if missing := [name for name in row.segments if name not in fields]:
-        return f"{missing[0]} is in the path and must be a field of the input"
-    return ""
-
-
-def _is_struct(kind: object) -> TypeGuard[type[msgspec.Struct]]:
-    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import sys
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
@@ -10,7 +11,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hinterland.contract.changes import WriteKind
-from hinterland.contract.operations import OPERATIONS, Auth, Method, Operation, joined, typed_by
+from hinterland.contract.operations import OPERATIONS, Auth, Method, Operation
+from hinterland.contract.own_operations import joined, typed_by
 from hinterland.contract.records import Collection, users
 from hinterland.server.hooks import A, B, Hooks
 from hinterland.server.settings import Settings
@@ -50,14 +52,18 @@ class App:
 
         By its name: the annotations `Call[Input]` and `-> Output` give the types, the docstring's first line the
         summary, and it is served at `/v1/functions/{name}`, or at a `path` below. Or as a row, which a Python client
-        can be given too. Raises ValueError for a name or path that is in use or not possible.
+        can be given too. Raises ValueError for what is in use or not possible.
         """
+
+        if callable(operation):
+            raise ValueError("name the operation, as in @app.operation('orders.total')")
 
         def add(handler: _H) -> _H:
             row = operation if isinstance(operation, Operation) else None
             if row is None:
                 made = Operation(name=str(operation), method=method, path=path, auth=auth, max_bytes=max_bytes)
                 row = typed_by(made, handler)
+            _check_function(row.name, handler)
             self.operations = joined(self.operations, [row])
             self.handlers[row.name] = handler
             return handler
@@ -91,6 +97,16 @@ class App:
         names = [declared.name for declared in self.collections]
         if collection not in names:
             raise ValueError(f"unknown collection {collection!r} of a hook; declared are {', '.join(names)}")
+
+
+def _check_function(name: str, function: Callable[..., object]) -> None:
+    """Raises ValueError for what can't carry out an operation."""
+    if not inspect.iscoroutinefunction(function):
+        raise ValueError(f"operation {name!r}: its function is not async; declare it with async def")
+    try:
+        inspect.signature(function).bind(None, None)
+    except TypeError:
+        raise ValueError(f"operation {name!r}: its function must take two arguments, (backend, call)") from None
 
 
 def load(path: Path) -> App:
