@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -34,6 +35,18 @@ class Server:
     async def close(self) -> None:
         """Closed with the network."""
         self.is_closed = True
+
+
+class Silent(Server):
+    """After a piece its streams say nothing more."""
+
+    async def __call__(self, request: Request) -> Response:
+        """A stream."""
+        return Response(status=200, stream=self._pieces())
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        yield b"piece"
+        await asyncio.get_running_loop().create_future()
 
 
 async def outcomes(network: FaultyNetwork, count: int = 400) -> list[str]:
@@ -83,6 +96,26 @@ async def test_streams_are_cut() -> None:
     assert await anext(response.stream) == b"piece"
     with pytest.raises(ConnectionLost):
         await anext(response.stream)
+
+
+async def test_a_silent_stream_ends_with_the_network() -> None:
+    """A stream on which nothing comes ends as soon as the network goes down; whoever reads one can be cancelled."""
+    network = FaultyNetwork(Silent(), seed=1)
+    streams = [(await network(REQUEST)).stream for _ in range(2)]
+    readers = []
+    for stream in streams:
+        assert stream is not None
+        assert await anext(stream) == b"piece"
+        readers.append(asyncio.ensure_future(anext(stream)))
+    await asyncio.sleep(0)
+    readers[1].cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await readers[1]
+    assert not readers[0].done()
+    network.is_down = True
+    with pytest.raises(ConnectionLost, match="cut"):
+        await readers[0]
+    assert network.met["cut"] == 1
 
 
 async def test_only_chosen_operations_meet_faults() -> None:

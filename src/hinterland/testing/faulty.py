@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from random import Random
@@ -18,7 +19,7 @@ class FaultyNetwork:
     after the server carried it out, each half of the time. `lost`: the server carries it out and its answer is lost.
     `busy`: 503 without the server's help. `delay`: seconds that pass at most before a request is sent. `cut`: a stream
     ends after a piece. The same `seed` and the same order of requests give the same faults; `met` counts them. Set
-    `is_down` to refuse everything.
+    `is_down` to refuse everything; streams that are open then end at once.
     """
 
     def __init__(
@@ -35,8 +36,9 @@ class FaultyNetwork:
         operations: frozenset[str] | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self.is_down = False
         self.met: Counter[str] = Counter()
+        self._is_down = False
+        self._coming: set[asyncio.Future[bytes | None]] = set()
         self._transport = transport
         self._random = Random(seed)
         self._faults: tuple[tuple[str, float], ...] = (
@@ -46,6 +48,17 @@ class FaultyNetwork:
         self._delay = delay
         self._operations = operations
         self._clock = clock or SystemClock()
+
+    @property
+    def is_down(self) -> bool:
+        """Whether everything is refused."""
+        return self._is_down
+
+    @is_down.setter
+    def is_down(self, is_down: bool) -> None:
+        self._is_down = is_down
+        for piece in self._coming if is_down else ():
+            piece.cancel()
 
     async def __call__(self, request: Request) -> Response:
         """Send the request, unless a fault comes between."""
@@ -88,16 +101,36 @@ class FaultyNetwork:
         return "none"
 
     def _with_cuts(self, response: Response) -> Response:
-        pieces = response.stream
-        if pieces is None or not self._cut:
-            return response
-
-        async def cut() -> AsyncIterator[bytes]:
-            async for piece in pieces:
-                yield piece
-                if self.is_down or self._random.random() < self._cut:
-                    self.met["cut"] += 1
-                    raise ConnectionLost(detail="a fault: cut")
-
-        response.stream = cut()
+        if response.stream is not None:
+            response.stream = self._cut_off(response.stream)
         return response
+
+    async def _cut_off(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        while (piece := await self._next(pieces)) is not None:
+            yield piece
+            if self.is_down or (self._cut and self._random.random() < self._cut):
+                raise self._lost()
+
+    async def _next(self, pieces: AsyncIterator[bytes]) -> bytes | None:
+        """The next piece; None: there is none. It is lost where the network goes down meanwhile."""
+        coming = asyncio.ensure_future(_piece_of(pieces))
+        self._coming.add(coming)
+        try:
+            await asyncio.wait([coming])
+        except asyncio.CancelledError:
+            coming.cancel()
+            await asyncio.wait([coming])
+            raise
+        finally:
+            self._coming.discard(coming)
+        if coming.cancelled():
+            raise self._lost()
+        return coming.result()
+
+    def _lost(self) -> ConnectionLost:
+        self.met["cut"] += 1
+        return ConnectionLost(detail="a fault: cut")
+
+
+async def _piece_of(pieces: AsyncIterator[bytes]) -> bytes | None:
+    return await anext(pieces, None)

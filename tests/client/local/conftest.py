@@ -1,4 +1,4 @@
-"""A model server, devices that use it, and waiting for what happens in the background."""
+"""A real server, devices that use it, and waiting for what happens in the background."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ import pytest
 from hinterland.client.local.local import Local
 from hinterland.contract.fields import Integer, List, Number, Text
 from hinterland.contract.identity import RecordId
-from hinterland.contract.records import Collection
+from hinterland.contract.records import EVERYBODY, Collection
 from hinterland.kit.clock import ManualClock
-from tests.support.model_server import ModelServer
+from tests.support.sync_backend import SyncBackend
 
-NOTES = Collection(name="notes", fields={"text": Text(), "count": Integer(), "tags": List(), "price": Number()})
-ORDERS = Collection(name="orders", fields={"amount": Integer(), "after": Integer()}, ids="integer")
-LINES = Collection(name="lines", fields={"text": Text()}, parent="orders")
+NOTES = Collection(
+    name="notes",
+    fields={"text": Text(), "count": Integer(), "tags": List(), "price": Number()},
+    rules=EVERYBODY,
+)
+ORDERS = Collection(name="orders", fields={"amount": Integer(), "after": Integer()}, ids="integer", rules=EVERYBODY)
+LINES = Collection(name="lines", fields={"text": Text()}, parent="orders", rules=EVERYBODY)
 OPEN = Callable[..., Awaitable[Local]]
 
 
@@ -29,12 +33,15 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def server(clock: ManualClock) -> ModelServer:
-    return ModelServer(clock, [NOTES, ORDERS, LINES])
+async def server(tmp_path: Path, clock: ManualClock) -> AsyncIterator[SyncBackend]:
+    """A real server, which starts when something first reaches it."""
+    server = SyncBackend(tmp_path / "server", clock, [NOTES, ORDERS, LINES])
+    yield server
+    await server.close()
 
 
 @pytest.fixture
-async def device(tmp_path: Path, clock: ManualClock, server: ModelServer) -> AsyncIterator[OPEN]:
+async def device(tmp_path: Path, clock: ManualClock, server: SyncBackend) -> AsyncIterator[OPEN]:
     """`await device("phone")` opens the store of a device for a signed-in user; the same name is the same file."""
     opened: list[Local] = []
 

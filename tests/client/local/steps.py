@@ -14,7 +14,7 @@ from hinterland.client.local.local import Local
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
 from hinterland.contract.sync import Push, PushResult
-from tests.support.model_server import ModelServer
+from tests.support.sync_backend import SyncBackend
 
 
 class Note(msgspec.Struct):
@@ -39,7 +39,7 @@ def create(**options: Any) -> Write:
 class Tampered:
     """A server whose answers to pushes a test changes."""
 
-    def __init__(self, server: ModelServer) -> None:
+    def __init__(self, server: SyncBackend) -> None:
         self.server = server
         self.pushed: list[Push] = []
         self.fault: Any = None
@@ -67,7 +67,7 @@ class Way(Tampered):
     """The way to a server: `script` has a fault for each of the next pushes with mutations, before `fault` is for all
     pushes. One of which only the answer is lost is carried out."""
 
-    def __init__(self, server: ModelServer) -> None:
+    def __init__(self, server: SyncBackend) -> None:
         super().__init__(server)
         self.script: list[Fault] = []
 

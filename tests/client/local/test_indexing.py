@@ -12,7 +12,7 @@ from hinterland.client.local.local import Local
 from hinterland.client.local.store import Store
 from tests.client.local.conftest import NOTES, OPEN
 from tests.client.local.work import counted
-from tests.support.model_server import ModelServer
+from tests.support.sync_backend import SyncBackend
 
 COUNT = 3 * indexing._ROWS_AT_ONCE // 2
 
@@ -69,7 +69,7 @@ async def test_another_process_keeps_the_columns(device: OPEN) -> None:
     assert (await one.collection("notes").list(filter='record.text == "x"')).items == []
 
 
-async def test_indexes_have_a_bound(device: OPEN, server: ModelServer) -> None:
+async def test_indexes_have_a_bound(device: OPEN, server: SyncBackend) -> None:
     """Questions make so many indexes and no more; one that is not used since the store was opened gives way."""
     local = await sql(await device(collections=[NOTES]))
     notes = local.collection("notes")

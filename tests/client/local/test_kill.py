@@ -11,7 +11,7 @@ import pytest
 from hinterland.client.local.local import Local
 from hinterland.kit.clock import ManualClock
 from tests.house.tree import ROOT
-from tests.support.model_server import ModelServer
+from tests.support.sync_backend import SyncBackend
 
 APP = """
 import asyncio, sys
@@ -45,7 +45,7 @@ def run_until_killed(path: Path, after: int) -> list[str]:
 
 @pytest.mark.parametrize("after", [1, 7, 40])
 async def test_an_app_killed_while_it_writes(
-    tmp_path: Path, server: ModelServer, clock: ManualClock, after: int
+    tmp_path: Path, server: SyncBackend, clock: ManualClock, after: int
 ) -> None:
     """kill -9 of the app at any step: every acknowledged write exists exactly once."""
     path = tmp_path / "app.db"
@@ -56,7 +56,7 @@ async def test_an_app_killed_while_it_writes(
     waiting = (await local.outbox.counts()).waiting
     assert len(acknowledged) <= waiting + 1
     await local.sync.now()
-    on_server = [str(key[2]) for key in server.state.records]
+    on_server = [str(key[2]) for key in await server.records()]
     assert {id for id in acknowledged if len(id) == 26} <= set(on_server)
     assert len(on_server) == len(set(on_server)) == waiting
     await local.close()

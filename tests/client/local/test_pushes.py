@@ -12,7 +12,7 @@ from hinterland.client.local.local import Local
 from hinterland.contract.sync import MAX_MUTATIONS
 from tests.client.local.conftest import OPEN, until
 from tests.client.local.steps import Tampered, create, lost
-from tests.support.model_server import ModelServer
+from tests.support.sync_backend import SyncBackend
 
 
 async def all_pending(local: Local) -> None:
@@ -21,12 +21,12 @@ async def all_pending(local: Local) -> None:
             break
 
 
-async def test_what_provably_was_not_sent_waits_again(device: OPEN, server: ModelServer) -> None:
+async def test_what_provably_was_not_sent_waits_again(device: OPEN, server: SyncBackend) -> None:
     """Without a connection writes stay pending however often they were tried, and can be edited and discarded; one
     whose outcome is unknown from an earlier try is not among them, and keeps its seq."""
     local = await device(remote=(remote := Tampered(server)))
     notes = local.collection("notes")
-    with server.down():
+    async with server.down():
         first, second = await notes.create({"text": "one"}), await notes.create({"text": "two"})
         for _ in range(2):
             with pytest.raises(ConnectError):
@@ -39,22 +39,23 @@ async def test_what_provably_was_not_sent_waits_again(device: OPEN, server: Mode
         await local.sync.now()
     third = await notes.create({"text": "three"})
     remote.fault = None
-    with server.down(), pytest.raises(ConnectError):
-        await local.sync.now()
+    async with server.down():
+        with pytest.raises(ConnectError):
+            await local.sync.now()
     assert [(entry.state, entry.seq) for entry in await local.outbox.list()] == [("sent", 1), ("pending", None)]
     with pytest.raises(AlreadySending):
         await local.outbox.discard(second.mutation)
     await local.outbox.edit(third.mutation, {"text": "drei"})
     await local.sync.now()
-    assert [mutation.seq for _, _, mutation in server.taken] == [1, 2]
-    assert sorted(record["text"] for record in server.state.records.values()) == ["drei", "zwei"]
+    assert [each.seq for each in await server.applied()] == [1, 2]
+    assert sorted(record["text"] for record in (await server.records()).values()) == ["drei", "zwei"]
     assert await local.outbox.list() == []
 
 
-async def test_offline_with_synchronisation_running(device: OPEN, server: ModelServer) -> None:
+async def test_offline_with_synchronisation_running(device: OPEN, server: SyncBackend) -> None:
     """While synchronisation runs and the server can't be reached, a write can be edited and discarded."""
     local = await device(remote=(remote := Tampered(server)))
-    with server.down():
+    async with server.down():
         written = await local.collection("notes").create({"text": "one"})
         local.sync.start()
         for tries in (1, 2, 3):
@@ -69,7 +70,7 @@ async def test_offline_with_synchronisation_running(device: OPEN, server: ModelS
     assert (await written.settled()).status == "discarded"
 
 
-async def test_temporary_ids_become_real_everywhere(device: OPEN, server: ModelServer) -> None:
+async def test_temporary_ids_become_real_everywhere(device: OPEN, server: SyncBackend) -> None:
     """A temporary id becomes the server's in the record, in later writes, in parents and references; the old one still
     finds the record. A batch ends before a write that needs an id which is not known yet."""
     local = await device(remote=(remote := Tampered(server)))
@@ -87,7 +88,7 @@ async def test_temporary_ids_become_real_everywhere(device: OPEN, server: ModelS
     assert (await local.collection("lines", parent="orders/1").get(line.id))["text"] == "line"
 
 
-async def test_batches_are_bounded(device: OPEN, server: ModelServer) -> None:
+async def test_batches_are_bounded(device: OPEN, server: SyncBackend) -> None:
     """A push carries at most 200 mutations and 500 writes, and acknowledges the outcomes that are kept."""
     local = await device(remote=(remote := Tampered(server)))
     for number in range(MAX_MUTATIONS + 1):
@@ -97,10 +98,10 @@ async def test_batches_are_bounded(device: OPEN, server: ModelServer) -> None:
     await local.sync.now()
     assert [len(push.mutations) for push in remote.pushed] == [200, 2, 1]
     assert [push.acknowledged for push in remote.pushed] == [0, 200, 202]
-    assert len(server.state.records) == 801
+    assert len(await server.records()) == 801
 
 
-async def test_the_next_push_sorts_nothing(device: OPEN, server: ModelServer) -> None:
+async def test_the_next_push_sorts_nothing(device: OPEN, server: SyncBackend) -> None:
     """What is sent next is read in order from an index: no scan and no sort of the outbox."""
     local = await device()
     await local.write(create(id="a"))

@@ -14,7 +14,7 @@ from hinterland.contract.changes import Write
 from tests.client.local.conftest import NOTES, OPEN, next_of, until
 from tests.client.local.steps import Note
 from tests.client.local.work import counted
-from tests.support.model_server import ModelServer
+from tests.support.sync_backend import SyncBackend, rules
 
 RUN = "AND is_shown"  # in the statement that reads a collection
 MANY = 50
@@ -119,13 +119,13 @@ async def shown(states: AsyncGenerator[QueryState[Note], None]) -> tuple[list[st
 
 
 @pytest.fixture
-def strict(server: ModelServer) -> ModelServer:
+async def strict(server: SyncBackend) -> SyncBackend:
     """A server that refuses notes with the count 666."""
-    server.may_write = lambda account, record: record.get("count") != 666
+    await server.set_rules("notes", rules(written="!has(record.count) || record.count != 666"))
     return server
 
 
-async def test_a_refused_creation_stays_visible(device: OPEN, strict: ModelServer) -> None:
+async def test_a_refused_creation_stays_visible(device: OPEN, strict: SyncBackend) -> None:
     """A creation that the server refuses is no record any longer, and is shown beside the data with its content and the
     reason, until it is retried or discarded."""
     local = await device()
@@ -151,7 +151,7 @@ async def test_a_refused_creation_stays_visible(device: OPEN, strict: ModelServe
     await states.aclose()
 
 
-async def test_which_refused_creations_are_shown(device: OPEN, strict: ModelServer) -> None:
+async def test_which_refused_creations_are_shown(device: OPEN, strict: SyncBackend) -> None:
     """A question shows the refused creations that it would find, below its parent; a discarded one is shown no longer,
     and other refused writes are the outbox's alone."""
     local = await device()

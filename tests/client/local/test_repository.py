@@ -13,7 +13,7 @@ from hinterland.contract.records import Collection
 from hinterland.kit.clock import ManualClock
 from tests.client.local.conftest import NOTES, OPEN, next_of, until
 from tests.client.local.steps import Note
-from tests.support.model_server import ModelServer
+from tests.support.sync_backend import SyncBackend
 
 
 async def test_errors_found_here(device: OPEN) -> None:
@@ -138,7 +138,7 @@ async def test_clashes_at_the_same_moment(device: OPEN) -> None:
     assert [note.text for note in (await notes.list()).items] == ["one"]
 
 
-async def test_nested_records(device: OPEN, server: ModelServer) -> None:
+async def test_nested_records(device: OPEN, server: SyncBackend) -> None:
     """Records of one parent are not those of another."""
     local = await device()
     one, two = (local.collection("lines", parent=f"orders/{number}") for number in (1, 2))
@@ -148,10 +148,10 @@ async def test_nested_records(device: OPEN, server: ModelServer) -> None:
     assert [line["text"] for line in (await two.list()).items] == ["two's"]
 
 
-async def test_a_query_as_a_state(device: OPEN, server: ModelServer) -> None:
+async def test_a_query_as_a_state(device: OPEN, server: SyncBackend) -> None:
     """A query is an observable state: loading before the first sync, then data, stale while the server is away, and
     what is wrong where it can't be answered."""
-    server.write(Write(act="create", collection="notes", id="a", body={"text": "x", "count": 1}))
+    await server.write(Write(act="create", collection="notes", id="a", body={"text": "x", "count": 1}))
     local = await device()
     states = local.collection("notes", Note).states(filter="record.count > 0")
     loading = await next_of(states)
@@ -162,7 +162,7 @@ async def test_a_query_as_a_state(device: OPEN, server: ModelServer) -> None:
         state = await next_of(states)
     assert [note.id for note in state.data] == ["a"]
     await until(lambda: local.sync._live is not None)
-    with server.down():
+    async with server.down():
         while not state.is_stale:
             state = await next_of(states)
         assert [note.id for note in state.data] == ["a"]
@@ -175,7 +175,7 @@ async def test_a_query_as_a_state(device: OPEN, server: ModelServer) -> None:
     await broken.aclose()
 
 
-async def test_watching_a_part(device: OPEN, server: ModelServer) -> None:
+async def test_watching_a_part(device: OPEN, server: SyncBackend) -> None:
     """A watcher hears of changes that alter its answer, and of no others."""
     local = await device()
     notes = local.collection("notes", Note)

@@ -11,16 +11,16 @@ from hinterland.contract.sync import MAX_MUTATIONS
 from hinterland.kit.clock import ManualClock
 from tests.client.local.conftest import OPEN
 from tests.client.local.steps import states
-from tests.support.model_server import ModelServer
+from tests.support.sync_backend import SyncBackend, rules
 
 
-async def test_a_refused_write_is_held_with_its_reason(device: OPEN, server: ModelServer) -> None:
+async def test_a_refused_write_is_held_with_its_reason(device: OPEN, server: SyncBackend) -> None:
     """A refused write is undone here, held with its reason, and does not hold up those after it."""
     local = await device()
     notes = local.collection("notes")
     note = await notes.create({"text": "fine", "count": 1})
     await local.sync.now()
-    server.may_write = lambda account, record: record.get("count") != 666
+    await server.set_rules("notes", rules(written="!has(record.count) || record.count != 666"))
     bad = await notes.update(note.id, {"count": 666})
     good = await notes.create({"text": "after"})
     assert (await notes.get(note.id))["count"] == 666
@@ -36,14 +36,14 @@ async def test_a_refused_write_is_held_with_its_reason(device: OPEN, server: Mod
 
 
 async def test_a_refused_edit_costs_no_look_at_the_others(
-    device: OPEN, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+    device: OPEN, server: SyncBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only a refused creation can take others along: for an edit, what waits in a long outbox is not read."""
     local = await device()
     notes = local.collection("notes")
     note = await notes.create({"count": 1})
     await local.sync.now()
-    server.may_write = lambda account, record: record.get("count") != 666
+    await server.set_rules("notes", rules(written="!has(record.count) || record.count != 666"))
     bad = await notes.update(note.id, {"count": 666})
     for _ in range(MAX_MUTATIONS + 50):  # more than one push takes, so that some wait while it is refused
         await notes.create({"text": "after"})
@@ -59,11 +59,12 @@ async def test_a_refused_edit_costs_no_look_at_the_others(
     assert len(read) <= 1
 
 
-async def test_what_builds_on_a_refused_creation_is_held_with_it(device: OPEN, server: ModelServer) -> None:
+async def test_what_builds_on_a_refused_creation_is_held_with_it(device: OPEN, server: SyncBackend) -> None:
     """Unsent writes that need a record whose creation was refused are held with it, retried with it, gone with it."""
     local = await device()
     orders = local.collection("orders", ids="integer")
-    server.may_write = lambda account, record: False
+    for name in ("orders", "lines", "notes"):
+        await server.set_rules(name, rules(written="false"))
     order = await orders.create({"amount": 1})
     line = await local.collection("lines", parent=f"orders/{order.id}").create({"text": "line"})
     change = await orders.update(order.id, {"amount": 2})
@@ -72,26 +73,27 @@ async def test_what_builds_on_a_refused_creation_is_held_with_it(device: OPEN, s
     problems = [(await written.settled()).problem for written in (order, line, change, other)]
     assert [problem.code for problem in problems if problem] == ["forbidden", "not_found", "not_found", "forbidden"]
     assert "creation was refused" in problems[1].message  # type: ignore[union-attr]
-    server.may_write = lambda account, record: True
+    for name in ("orders", "lines"):
+        await server.set_rules(name, rules())
     await local.outbox.retry(order.mutation)
     assert await states(local) == ["refused", "pending", "pending", "pending"]
     await local.sync.now()
     [record] = (await orders.list()).items
     assert record["amount"] == 2
-    assert ("lines", f"orders/{record['id']}", line.id) in server.state.records
+    assert ("lines", f"orders/{record['id']}", line.id) in await server.records()
 
 
-async def test_what_needs_two_refused_creations_is_parked_once(device: OPEN, server: ModelServer) -> None:
+async def test_what_needs_two_refused_creations_is_parked_once(device: OPEN, server: SyncBackend) -> None:
     """A write that refers to two records, neither of which came to be, is held once and retried once."""
     local = await device()
     orders = local.collection("orders", ids="integer")
-    server.may_write = lambda account, record: False
+    await server.set_rules("orders", rules(written="false"))
     first = await orders.create({"amount": 1})
     second = await orders.create({"after": first.id})
     await orders.create({"after": second.id, "amount": first.id})
     await local.sync.now()
     assert await states(local) == ["refused"] * 3
-    server.may_write = lambda account, record: True
+    await server.set_rules("orders", rules())
     await local.outbox.retry(first.mutation)
     await local.sync.now()
     assert await local.outbox.list() == []
@@ -99,7 +101,7 @@ async def test_what_needs_two_refused_creations_is_parked_once(device: OPEN, ser
     assert (two["after"], three["after"], three["amount"]) == (one["id"], two["id"], one["id"])
 
 
-async def test_a_lost_edit_is_reported(device: OPEN, server: ModelServer, clock: ManualClock) -> None:
+async def test_a_lost_edit_is_reported(device: OPEN, server: SyncBackend, clock: ManualClock) -> None:
     """Two devices, same field: the later timestamp wins on all replicas, and the edit that gave way is reported and
     stays in the outbox until it was looked at."""
     phone, laptop = await device("phone"), await device("laptop")
@@ -121,7 +123,7 @@ async def test_a_lost_edit_is_reported(device: OPEN, server: ModelServer, clock:
     assert await phone.outbox.list() == []
 
 
-async def test_two_edits_of_one_device_do_not_clash(device: OPEN, server: ModelServer, clock: ManualClock) -> None:
+async def test_two_edits_of_one_device_do_not_clash(device: OPEN, server: SyncBackend, clock: ManualClock) -> None:
     """A device's second edit of a record, made before the first was sent, is kept."""
     local = await device()
     note = await local.collection("notes").create({"text": "0", "count": 0})

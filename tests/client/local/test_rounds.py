@@ -14,11 +14,11 @@ from hinterland.contract.sync import Push, PushResult
 from hinterland.kit.clock import ManualClock
 from tests.client.local.conftest import OPEN
 from tests.client.local.steps import Tampered, states
-from tests.support.model_server import ModelServer
+from tests.support.sync_backend import SyncBackend, digest_of
 
 
 @pytest.mark.parametrize("code", ["too_large", "invalid_body"])
-async def test_a_poison_write_is_parked(device: OPEN, server: ModelServer, code: str) -> None:
+async def test_a_poison_write_is_parked(device: OPEN, server: SyncBackend, code: str) -> None:
     """A write that the server can't even read is found, held with the server's reason, and holds nothing up."""
     local = await device(remote=(remote := Tampered(server)))
     notes = local.collection("notes")
@@ -34,12 +34,12 @@ async def test_a_poison_write_is_parked(device: OPEN, server: ModelServer, code:
     assert [outcome.status for outcome in outcomes] == ["applied"] * 5 + ["refused"] + ["applied"] * 2
     assert outcomes[5].problem is not None
     assert outcomes[5].problem.message == "I can't read that"
-    assert len(server.state.records) == 7
-    assert [mutation.seq for _, _, mutation in server.taken] == [1, 2, 3, 4, 5, 7, 8]
+    assert len(await server.records()) == 7
+    assert [each.seq for each in await server.applied()] == [1, 2, 3, 4, 5, 7, 8]
 
 
 @pytest.mark.parametrize("settled", [0, 1, 9])
-async def test_an_answer_without_results(device: OPEN, server: ModelServer, settled: int) -> None:
+async def test_an_answer_without_results(device: OPEN, server: SyncBackend, settled: int) -> None:
     """An answer that has no result of what was pushed is a failure of that round, whatever it says is settled: no
     outcome is made up, nothing is pushed again without end, and the edits wait for the next round."""
 
@@ -55,10 +55,10 @@ async def test_an_answer_without_results(device: OPEN, server: ModelServer, sett
     assert (await states(local), len(remote.pushed)) == (["sent"], 1)
     remote.fault = id  # answers pass again
     await local.sync.now()
-    assert (await states(local), len(server.state.records)) == ([], 1)
+    assert (await states(local), len(await server.records())) == ([], 1)
 
 
-async def test_a_refusal_that_is_about_something_else_is_raised(device: OPEN, server: ModelServer) -> None:
+async def test_a_refusal_that_is_about_something_else_is_raised(device: OPEN, server: SyncBackend) -> None:
     """A 400 that is not about the push's content holds nothing."""
     local = await device(remote=(remote := Tampered(server)))
     await local.collection("notes").create({"text": "x"})
@@ -72,7 +72,7 @@ async def test_a_refusal_that_is_about_something_else_is_raised(device: OPEN, se
     assert await states(local) == ["sent"]
 
 
-async def test_a_cloned_store_becomes_another_device(device: OPEN, server: ModelServer, clock: ManualClock) -> None:
+async def test_a_cloned_store_becomes_another_device(device: OPEN, server: SyncBackend, clock: ManualClock) -> None:
     """A store that was copied together with its device id takes a new one when the server tells; what the two have in
     common is not sent twice, and nothing is lost."""
     local = await device("one")
@@ -80,8 +80,9 @@ async def test_a_cloned_store_becomes_another_device(device: OPEN, server: Model
     await notes.create({"text": "before"})
     await local.sync.now()
     shared = await notes.create({"text": "sent by both"})
-    with server.down(), pytest.raises(NetworkError):
-        await local.sync.now()
+    async with server.down():
+        with pytest.raises(NetworkError):
+            await local.sync.now()
     await local.close()
     folder = local.store.path.parent
     (folder / "two.db").write_bytes((folder / "one.db").read_bytes())
@@ -92,21 +93,22 @@ async def test_a_cloned_store_becomes_another_device(device: OPEN, server: Model
     await first.sync.now()
     await second.sync.now()
     await first.sync.now()
-    texts = sorted(record["text"] for record in server.state.records.values())
+    texts = sorted(record["text"] for record in (await server.records()).values())
     assert texts == ["before", "one's", "sent by both", "two's"]
-    assert [mutation.id for _, _, mutation in server.taken].count(shared.mutation) == 1
-    assert len({name for _, name, _ in server.taken}) == 2
+    assert [each.digest for each in await server.applied()].count(digest_of(shared.mutation)) == 1
+    assert len({each.device for each in await server.applied()}) == 2
     assert (await first.collection("notes").list()).items == (await second.collection("notes").list()).items
     assert await second.outbox.list() == []
 
 
-async def test_an_older_copy_of_a_store(device: OPEN, server: ModelServer) -> None:
+async def test_an_older_copy_of_a_store(device: OPEN, server: SyncBackend) -> None:
     """A store that was set back to an older copy asks for the outcome of what the server has forgotten the result of,
     and goes on as another device for what is new."""
     local = await device()
     await local.collection("notes").create({"text": "a"})
-    with server.down(), pytest.raises(NetworkError):
-        await local.sync.now()
+    async with server.down():
+        with pytest.raises(NetworkError):
+            await local.sync.now()
     await local.close()
     copy = local.store.path.read_bytes()
     local = await device()
@@ -120,41 +122,41 @@ async def test_an_older_copy_of_a_store(device: OPEN, server: ModelServer) -> No
     await local.sync.now()
     await local.collection("notes").create({"text": "c"})
     await local.sync.now()
-    assert sorted({record["text"] for record in server.state.records.values()}) == ["a", "b", "c"]
+    assert sorted({record["text"] for record in (await server.records()).values()}) == ["a", "b", "c"]
 
 
-async def test_a_restored_server_gets_what_it_has_forgotten(device: OPEN, server: ModelServer) -> None:
+async def test_a_restored_server_gets_what_it_has_forgotten(device: OPEN, server: SyncBackend) -> None:
     """Server restored from a backup: resync; unsent edits stay, and what is still here is pushed again."""
     local = await device()
     notes = local.collection("notes")
     await notes.create({"text": "in the backup"})
     await local.sync.now()
-    backup = server.backup()
+    backup = await server.backup()
     await notes.create({"text": "gone"})
     await local.sync.now()
-    server.restore(backup)
+    await server.restore(backup)
     await notes.create({"text": "unsent"})
     await local.sync.now()
     texts = sorted(note["text"] for note in (await notes.list()).items)
     assert texts == ["in the backup", "unsent"]
-    assert sorted(record["text"] for record in server.state.records.values()) == texts
+    assert sorted(record["text"] for record in (await server.records()).values()) == texts
 
 
-async def test_a_gap_is_filled_from_what_is_still_here(device: OPEN, server: ModelServer) -> None:
+async def test_a_gap_is_filled_from_what_is_still_here(device: OPEN, server: SyncBackend) -> None:
     """`gap`: the device sends from the seq that the server expects, also what it took for applied."""
     local = await device(remote=(remote := Tampered(server)))
     notes = local.collection("notes")
-    backup = server.backup()
+    backup = await server.backup()
     first = await notes.create({"text": "one"})
     remote.pull = _unreachable  # type: ignore[attr-defined]
     with pytest.raises(ConnectionLost):
         await local.sync.now()
     assert await states(local) == ["applied"]
-    server.restore(backup)
+    await server.restore(backup)
     del remote.pull
     await notes.create({"text": "two"})
     await local.sync.now()
-    assert sorted(record["text"] for record in server.state.records.values()) == ["one", "two"]
+    assert sorted(record["text"] for record in (await server.records()).values()) == ["one", "two"]
     assert (await first.settled()).is_applied
     assert await local.outbox.list() == []
 
@@ -163,7 +165,7 @@ async def _unreachable(*_: object) -> Any:
     raise ConnectionLost
 
 
-async def test_a_server_that_never_agrees_on_the_seqs(device: OPEN, server: ModelServer) -> None:
+async def test_a_server_that_never_agrees_on_the_seqs(device: OPEN, server: SyncBackend) -> None:
     """A server that asks for a gap again and again, or does not say for which, gets another device."""
     local = await device(remote=(remote := Tampered(server)))
     devices: list[str] = []

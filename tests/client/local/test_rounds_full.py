@@ -13,7 +13,7 @@ from hinterland.client.errors import HinterlandError
 from hinterland.client.local.errors import StoreFull
 from hinterland.client.local.local import Local
 from hinterland.kit.clock import ManualClock
-from tests.support.model_server import ModelServer
+from tests.support.sync_backend import SyncBackend
 
 SIZE = 16 * 1024 * 1024
 
@@ -41,7 +41,7 @@ def fill(disk: Path) -> Path:
             return ballast
 
 
-async def opened(disk: Path, server: ModelServer, clock: ManualClock) -> Local:
+async def opened(disk: Path, server: SyncBackend, clock: ManualClock) -> Local:
     """The device's store, of a signed-in user."""
     local = Local(disk / "app.db", server, clock)
     await local.open()
@@ -53,7 +53,7 @@ async def opened(disk: Path, server: ModelServer, clock: ManualClock) -> Local:
 @pytest.mark.parametrize("is_restarted", [False, True])
 @pytest.mark.parametrize("count", [3, 60])
 async def test_a_full_disk_does_not_stop_the_outbox(
-    disk: Path, server: ModelServer, clock: ManualClock, is_restarted: bool, count: int
+    disk: Path, server: SyncBackend, clock: ManualClock, is_restarted: bool, count: int
 ) -> None:
     """On a full disk nothing new is kept, and what waits is sent, each once, after a restart too; with room again
     everything goes on."""
@@ -71,12 +71,12 @@ async def test_a_full_disk_does_not_stop_the_outbox(
                 await local.collection("notes").create({"text": "y" * 9_000})
     errors = [await round_of(local) for _ in range(3)]
     assert {type(error) for error in errors} <= {StoreFull, type(None)}
-    assert len([record for record in server.state.records.values() if record["text"][0] != "y"]) == count
+    assert len([record for record in (await server.records()).values() if record["text"][0] != "y"]) == count
     assert (await local.outbox.counts()).waiting == 0
     ballast.unlink()
     await local.sync.now()
     assert await local.outbox.list() == []
-    assert len(server.taken) == len(server.state.records)
+    assert len(await server.applied()) == len(await server.records())
     assert (disk / "app.db-reserve").exists()
     await local.close()
 

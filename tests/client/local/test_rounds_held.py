@@ -17,7 +17,7 @@ from hinterland.server import App, Settings
 from hinterland.testing.backend import running_backend
 from tests.client.local.conftest import OPEN
 from tests.client.local.steps import After, Fault, Way, bare, lost, now, outbox, own
-from tests.support.model_server import ModelServer
+from tests.support.sync_backend import SyncBackend
 
 
 def poisoned(fault: Fault) -> Fault:
@@ -52,7 +52,7 @@ async def rounds(local: Local, most: int = MOST_FAILURES) -> list[HinterlandErro
         (lost, "connection_lost", "failed 8 times while the server answered"),
     ],
 )
-async def test_one_that_always_fails(device: OPEN, server: ModelServer, fault: Fault, code: str, words: str) -> None:
+async def test_one_that_always_fails(device: OPEN, server: SyncBackend, fault: Fault, code: str, words: str) -> None:
     """One request that always fails holds up only what depends on it: the writes before it, behind it and in other
     collections go on, and it is held with its problem."""
     local = await device(remote=(way := Way(server)))
@@ -73,11 +73,11 @@ async def test_one_that_always_fails(device: OPEN, server: ModelServer, fault: F
     again = await local.outbox.retry(written[5].mutation)
     await rounds(local)
     assert (await again.settled()).is_applied
-    assert len(server.state.records) == 21
+    assert len(await server.records()) == 21
     assert await local.outbox.list() == []
 
 
-async def test_others_do_not_wait_for_its_verdict(device: OPEN, server: ModelServer) -> None:
+async def test_others_do_not_wait_for_its_verdict(device: OPEN, server: SyncBackend) -> None:
     """Writes before the one that fails are taken in the first round, however many there are."""
     local = await device(remote=(way := Way(server)))
     notes = local.collection("notes")
@@ -85,12 +85,12 @@ async def test_others_do_not_wait_for_its_verdict(device: OPEN, server: ModelSer
         await notes.create({"text": "poison" if number == 70 else "fine"})
     way.fault = poisoned(own("internal"))
     assert await now(local) is not None
-    assert len(server.state.records) == 70
+    assert len(await server.records()) == 70
     assert [state for state, _ in await outbox(local)] == ["applied"] * 70 + ["sent"] * 30
 
 
 @pytest.mark.parametrize("fault", [bare(500), bare(403), own("internal"), lost])
-async def test_one_that_was_applied_is_not_held(device: OPEN, server: ModelServer, fault: Fault) -> None:
+async def test_one_that_was_applied_is_not_held(device: OPEN, server: SyncBackend, fault: Fault) -> None:
     """A write of which every answer fails though the server applies it is reported as applied, and happens once."""
     local = await device(remote=(way := Way(server)))
     notes = local.collection("notes")
@@ -100,7 +100,7 @@ async def test_one_that_was_applied_is_not_held(device: OPEN, server: ModelServe
     way.fault = Late(fault)
     await rounds(local)
     assert (await written.settled()).is_applied
-    assert server.state.records[("notes", "", note.id)]["count"] == 1
+    assert (await server.record("notes", note.id))["count"] == 1
 
 
 class Late(After):
@@ -110,7 +110,7 @@ class Late(After):
         super().__init__(poisoned(fault))
 
 
-async def test_an_attempt_that_arrives_after_the_withdrawal(device: OPEN, server: ModelServer) -> None:
+async def test_an_attempt_that_arrives_after_the_withdrawal(device: OPEN, server: SyncBackend) -> None:
     """A push that was delayed on its way and arrives after the write was held is not applied, so that a retry of the
     write applies it once."""
     local = await device(remote=(way := Way(server)))
@@ -120,15 +120,15 @@ async def test_an_attempt_that_arrives_after_the_withdrawal(device: OPEN, server
     assert (await written.settled()).status == "refused"
     delayed = next(push for push in way.pushed if push.mutations and push.mutations[0].writes)
     await server.push("ada", delayed)
-    assert server.state.records == {}
+    assert await server.records() == {}
     way.fault = None
     await local.outbox.retry(written.mutation)
     await rounds(local)
-    assert len(server.taken) == 1
+    assert len(await server.applied()) == 1
 
 
 @pytest.mark.parametrize("fault", [bare(500), bare(403), bare(401), bare(409), bare(410), lost])
-async def test_an_outage_holds_nothing(device: OPEN, server: ModelServer, fault: Fault) -> None:
+async def test_an_outage_holds_nothing(device: OPEN, server: SyncBackend, fault: Fault) -> None:
     """Where every push fails, and not one write's, no write is held however long it lasts."""
     local = await device(remote=(way := Way(server)))
     written = [await local.collection("notes").create({"text": "x"}) for _ in range(3)]
@@ -142,7 +142,7 @@ async def test_an_outage_holds_nothing(device: OPEN, server: ModelServer, fault:
 
 
 @pytest.mark.parametrize("code", ["unavailable", "storage_full", "rate_limited", "unauthorized"])
-async def test_what_the_server_says_of_itself(device: OPEN, server: ModelServer, code: str) -> None:
+async def test_what_the_server_says_of_itself(device: OPEN, server: SyncBackend, code: str) -> None:
     """What the server says of itself or of the caller is no verdict on a write: it holds none."""
     local = await device(remote=(way := Way(server)))
     await local.collection("notes").create({"text": "poison"})
@@ -151,10 +151,10 @@ async def test_what_the_server_says_of_itself(device: OPEN, server: ModelServer,
         assert isinstance(await now(local), StatusError)
     way.fault = None
     assert await now(local) is None
-    assert len(server.state.records) == 1
+    assert len(await server.records()) == 1
 
 
-async def test_a_withdrawal_that_fails_is_no_verdict(device: OPEN, server: ModelServer) -> None:
+async def test_a_withdrawal_that_fails_is_no_verdict(device: OPEN, server: SyncBackend) -> None:
     """A server that can't write anything, not even a withdrawal, holds nothing: it is asked to apply the write first
     when it is back. One whose answer is lost counts as soon as it is heard."""
     local = await device(remote=(way := Way(server)))
@@ -171,10 +171,10 @@ async def test_a_withdrawal_that_fails_is_no_verdict(device: OPEN, server: Model
     assert outcome.status == "refused"
     assert outcome.problem is not None
     assert outcome.problem.code == "internal"
-    assert server.state.records == {}
+    assert await server.records() == {}
 
 
-async def test_failures_are_counted_across_starts(device: OPEN, server: ModelServer) -> None:
+async def test_failures_are_counted_across_starts(device: OPEN, server: SyncBackend) -> None:
     """An app that makes one round at each start finds the write that fails as well."""
     way = Way(server)
     way.fault = poisoned(bare(403))

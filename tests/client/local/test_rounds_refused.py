@@ -10,10 +10,10 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.sync import Push
 from tests.client.local.conftest import OPEN
 from tests.client.local.steps import After, Fault, Way, bare, lost, now, outbox, own
-from tests.support.model_server import ModelServer
+from tests.support.sync_backend import SyncBackend
 
 
-async def test_a_413_does_not_park_what_the_server_may_hold(device: OPEN, server: ModelServer) -> None:
+async def test_a_413_does_not_park_what_the_server_may_hold(device: OPEN, server: SyncBackend) -> None:
     """A write that was taken and whose answer was lost is not held by a 413 of something on the way: the server is
     asked for its outcome without its content, and it happens once."""
     local = await device(remote=(way := Way(server)))
@@ -27,11 +27,11 @@ async def test_a_413_does_not_park_what_the_server_may_hold(device: OPEN, server
     assert await now(local) is None
     assert (await written.settled()).is_applied
     assert (await later.settled()).is_applied
-    assert [mutation.seq for _, _, mutation in server.taken] == [1, 2, 3]
-    assert server.state.records[("notes", "", note.id)]["count"] == 1
+    assert [each.seq for each in await server.applied()] == [1, 2, 3]
+    assert (await server.record("notes", note.id))["count"] == 1
 
 
-async def test_nor_does_the_servers_own_word(device: OPEN, server: ModelServer) -> None:
+async def test_nor_does_the_servers_own_word(device: OPEN, server: SyncBackend) -> None:
     """Not even the server's own refusal, such as by a limit that was lowered meanwhile, holds what it holds already."""
     local = await device(remote=(way := Way(server)))
     written = await local.collection("notes").create({"text": "x"})
@@ -42,7 +42,7 @@ async def test_nor_does_the_servers_own_word(device: OPEN, server: ModelServer) 
 
 
 @pytest.mark.parametrize("fault", [bare(413), own("too_large")])
-async def test_what_never_arrived_is_parked_once_that_is_known(device: OPEN, server: ModelServer, fault: Fault) -> None:
+async def test_what_never_arrived_is_parked_once_that_is_known(device: OPEN, server: SyncBackend, fault: Fault) -> None:
     """A write that is too large, and was lost once on its way, does not hold up the others: the device withdraws it,
     and it is held once the server says that it will never apply it."""
     local = await device(remote=(way := Way(server)))
@@ -59,22 +59,22 @@ async def test_what_never_arrived_is_parked_once_that_is_known(device: OPEN, ser
     assert await now(local) is None
     assert (await large.settled()).status == "refused"
     assert (await small.settled()).is_applied
-    assert [mutation.seq for _, _, mutation in server.taken] == [2]
+    assert [each.seq for each in await server.applied()] == [2]
 
 
 @pytest.mark.parametrize("refused", [bare(413, is_in_doubt=True), own("too_large", is_in_doubt=True)])
-async def test_an_answer_after_attempts_that_were_lost(device: OPEN, server: ModelServer, refused: Fault) -> None:
+async def test_an_answer_after_attempts_that_were_lost(device: OPEN, server: SyncBackend, refused: Fault) -> None:
     """A refusal that comes after lost attempts of the same call says as little of them."""
     local = await device(remote=(way := Way(server)))
     written = [await local.collection("notes").create({"text": "x"}) for _ in range(2)]
     way.script = [After(refused), refused]
     assert await now(local) is None
     assert all([(await each.settled()).is_applied for each in written])
-    assert [mutation.seq for _, _, mutation in server.taken] == [1, 2]
+    assert [each.seq for each in await server.applied()] == [1, 2]
 
 
 @pytest.mark.parametrize("status", [400, 422])
-async def test_a_bare_status_is_trouble_on_the_way(device: OPEN, server: ModelServer, status: int) -> None:
+async def test_a_bare_status_is_trouble_on_the_way(device: OPEN, server: SyncBackend, status: int) -> None:
     """A 400 or 422 without our body is no verdict on anybody's writes: nothing is held, and the error is reported."""
     local = await device(remote=(way := Way(server)))
     written = [await local.collection("notes").create({"text": "x"}) for _ in range(3)]
@@ -88,7 +88,7 @@ async def test_a_bare_status_is_trouble_on_the_way(device: OPEN, server: ModelSe
     assert all([(await each.settled()).is_applied for each in written])
 
 
-async def test_a_proxy_with_a_smaller_limit(device: OPEN, server: ModelServer) -> None:
+async def test_a_proxy_with_a_smaller_limit(device: OPEN, server: SyncBackend) -> None:
     """Where something on the way takes less than a batch, batches get smaller; a single write that was never sent
     before and is too large alone is held with a reason that says where."""
     local = await device(remote=(way := Way(server)))
@@ -107,14 +107,14 @@ async def test_a_proxy_with_a_smaller_limit(device: OPEN, server: ModelServer) -
     assert outcomes[5].problem is not None
     assert outcomes[5].problem.code == "too_large"
     assert "on the way to the server" in outcomes[5].problem.message
-    assert [mutation.seq for _, _, mutation in server.taken] == [1, 2, 3, 4, 5, 7, 8]
+    assert [each.seq for each in await server.applied()] == [1, 2, 3, 4, 5, 7, 8]
 
 
 def forked(push: Push) -> None:
     raise error_of(Refusal("fork").problem())
 
 
-async def test_a_question_to_a_restored_server(device: OPEN, server: ModelServer) -> None:
+async def test_a_question_to_a_restored_server(device: OPEN, server: SyncBackend) -> None:
     """Where a withdrawal shows that the server knows another past, the store becomes another device."""
     local = await device(remote=(way := Way(server)))
     written = await local.collection("notes").create({"text": "x"})
@@ -127,7 +127,7 @@ async def test_a_question_to_a_restored_server(device: OPEN, server: ModelServer
 
 @pytest.mark.parametrize(("code", "kind"), [("unauthorized", Unauthorized), ("rate_limited", RateLimited)])
 async def test_what_the_server_says_it_did_not_take(
-    device: OPEN, server: ModelServer, code: str, kind: type[StatusError]
+    device: OPEN, server: SyncBackend, code: str, kind: type[StatusError]
 ) -> None:
     """After the server's own 401 or 429 writes wait as if never sent, and can be discarded; one whose outcome was
     unknown before stays unknown."""
@@ -144,7 +144,7 @@ async def test_what_the_server_says_it_did_not_take(
     assert await now(local) is None
     assert (await first.settled()).is_applied
     assert (await third.settled()).is_applied
-    assert [mutation.seq for _, _, mutation in server.taken] == [1, 2]
+    assert [each.seq for each in await server.applied()] == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ async def test_what_the_server_says_it_did_not_take(
         own("internal"),
     ],
 )
-async def test_what_is_not_certain_stays_sent(device: OPEN, server: ModelServer, fault: Fault) -> None:
+async def test_what_is_not_certain_stays_sent(device: OPEN, server: SyncBackend, fault: Fault) -> None:
     """A status alone, an answer after lost attempts, or a mistake of the server: the writes' outcome is unknown."""
     local = await device(remote=(way := Way(server)))
     written = await local.collection("notes").create({"text": "x"})

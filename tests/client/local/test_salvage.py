@@ -13,7 +13,7 @@ from hinterland.client.local.local import Local
 from hinterland.client.local.store import Store
 from tests.client.local.conftest import OPEN
 from tests.client.local.steps import lost
-from tests.support.model_server import ModelServer
+from tests.support.sync_backend import SyncBackend
 
 PAGE = 4_096
 
@@ -37,7 +37,7 @@ def page_with(path: Path, text: str) -> int:
     return path.read_bytes().index(text.encode()) // PAGE + 1
 
 
-async def filled(device: OPEN, server: ModelServer, count: int = 50) -> Path:
+async def filled(device: OPEN, server: SyncBackend, count: int = 50) -> Path:
     """A closed store with a sent note and `count` unsent ones, of which the first may have arrived."""
     local = await device()
     notes = local.collection("notes")
@@ -49,7 +49,7 @@ async def filled(device: OPEN, server: ModelServer, count: int = 50) -> Path:
     return local.store.path
 
 
-async def test_a_store_that_is_found_damaged_in_use(device: OPEN, server: ModelServer) -> None:
+async def test_a_store_that_is_found_damaged_in_use(device: OPEN, server: SyncBackend) -> None:
     """Where records can't be read, that is reported with the file's name; at the next start the file is set aside under
     a name that is reported, all unsent writes are there and are sent once, and the records are fetched anew."""
     path = await filled(device, server)
@@ -64,8 +64,8 @@ async def test_a_store_that_is_found_damaged_in_use(device: OPEN, server: ModelS
     assert local.salvaged.file.exists()
     assert len((await local.collection("notes").list(limit=1_000)).items) == 50
     await local.sync.now()
-    assert len((await local.collection("notes").list(limit=1_000)).items) == 51 == len(server.state.records)
-    assert len(server.taken) == 51
+    assert len((await local.collection("notes").list(limit=1_000)).items) == 51 == len(await server.records())
+    assert len(await server.applied()) == 51
     await local.close()
     local = await device()
     assert local.salvaged is None
@@ -73,7 +73,7 @@ async def test_a_store_that_is_found_damaged_in_use(device: OPEN, server: ModelS
 
 
 async def test_an_outbox_that_is_damaged_itself(
-    device: OPEN, server: ModelServer, caplog: pytest.LogCaptureFixture
+    device: OPEN, server: SyncBackend, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Where a part of the outbox can't be read, what is before and behind it is salvaged, and the log says so."""
     path = await filled(device, server)
@@ -88,12 +88,12 @@ async def test_an_outbox_that_is_damaged_itself(
     assert f"{local.salvaged.writes} unsent writes were salvaged" in caplog.text
     assert "phone.db.damaged-1" in caplog.text
     await local.sync.now()
-    texts = {str(record["text"])[:10] for record in server.state.records.values()}
+    texts = {str(record["text"])[:10] for record in (await server.records()).values()}
     assert {"unsent 000", "unsent 049"} < texts
     assert len(texts) == local.salvaged.writes + 1
 
 
-async def test_what_may_have_arrived_is_sent_once(device: OPEN, server: ModelServer) -> None:
+async def test_what_may_have_arrived_is_sent_once(device: OPEN, server: SyncBackend) -> None:
     """A salvaged write whose answer was lost keeps its number for the server, so that it is not applied twice."""
     local = await device(remote=(way := Lossy(server)))
     note = await local.collection("notes").create({"count": 0})
@@ -111,13 +111,13 @@ async def test_what_may_have_arrived_is_sent_once(device: OPEN, server: ModelSer
     outcome = await local.outbox.outcome(written.mutation)
     assert outcome is not None
     assert outcome.is_applied
-    assert server.state.records[("notes", "", note.id)]["count"] == 1
+    assert (await server.record("notes", note.id))["count"] == 1
 
 
 class Lossy:
     """A server whose answers to pushes are lost while `loses`."""
 
-    def __init__(self, server: ModelServer) -> None:
+    def __init__(self, server: SyncBackend) -> None:
         self.server = server
         self.loses = False
 
@@ -132,7 +132,7 @@ class Lossy:
         return getattr(self.server, name)
 
 
-async def test_what_may_be_no_store_is_left_alone(tmp_path: Path, device: OPEN, server: ModelServer) -> None:
+async def test_what_may_be_no_store_is_left_alone(tmp_path: Path, device: OPEN, server: SyncBackend) -> None:
     """A file that is no store of ours, and one whose first page is gone, is named and stays where it is."""
     (tmp_path / "photo.db").write_bytes(b"\x89PNG" * 4_000)
     with closing(sqlite3.connect(tmp_path / "other.db")) as other:
@@ -148,7 +148,7 @@ async def test_what_may_be_no_store_is_left_alone(tmp_path: Path, device: OPEN, 
     assert list(tmp_path.glob("*.damaged-*")) == []
 
 
-async def test_a_damaged_store_in_use_by_another(device: OPEN, server: ModelServer) -> None:
+async def test_a_damaged_store_in_use_by_another(device: OPEN, server: SyncBackend) -> None:
     """A store that another process is synchronising is not set aside under it."""
     path = await filled(device, server, 1)
     first = await device()

@@ -10,7 +10,7 @@ from hinterland.contract.changes import Write
 from hinterland.kit.sqlite import connect, migrate
 from tests.client.local.conftest import OPEN
 from tests.client.local.steps import outbox
-from tests.support.model_server import ModelServer
+from tests.support.sync_backend import SyncBackend
 
 SPACE = "INSERT INTO spaces (space, server, account, device, is_last) VALUES (1, '', 'ada', 'd', 1)"
 HEAD = '"created_at":"2026-01-02T03:04:05.000000Z","updated_at":"2026-01-02T03:04:05.000000Z","revision"'
@@ -19,9 +19,9 @@ WRITE = (
 )
 
 
-async def test_records_and_unsent_writes_are_kept(device: OPEN, tmp_path: Path, server: ModelServer) -> None:
+async def test_records_and_unsent_writes_are_kept(device: OPEN, tmp_path: Path, server: SyncBackend) -> None:
     """What a store held before records had columns is there afterwards but for deleted ones, and the outbox is sent."""
-    server.write(Write(act="create", collection="notes", id="b", body={"text": "two"}))
+    await server.write(Write(act="create", collection="notes", id="b", body={"text": "two"}))
     old = connect(tmp_path / "phone.db", sqlite3.Connection)
     migrate(old, MIGRATIONS[:4])
     old.execute(SPACE)

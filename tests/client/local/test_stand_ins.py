@@ -9,7 +9,7 @@ from hinterland.contract.identity import RecordId
 from hinterland.contract.sync import Push, PushResult
 from tests.client.local.conftest import OPEN
 from tests.client.local.steps import Tampered
-from tests.support.model_server import ModelServer
+from tests.support.sync_backend import SyncBackend
 
 
 class Strange(Tampered):
@@ -22,7 +22,7 @@ class Strange(Tampered):
         return replace(result, results=[replace(each, ids=given | each.ids) for each in result.results])
 
 
-async def test_ids_for_what_was_not_created(device: OPEN, server: ModelServer) -> None:
+async def test_ids_for_what_was_not_created(device: OPEN, server: SyncBackend) -> None:
     """An answer's `ids` count for what the mutation creates; any others rename nothing."""
     local = await device(remote=Strange(server))
     notes = local.collection("notes")
@@ -35,13 +35,13 @@ async def test_ids_for_what_was_not_created(device: OPEN, server: ModelServer) -
     )
     await notes.update("kept", {"count": 1})
     await local.sync.now()
-    assert set(server.state.records) == {("orders", "", 1), ("notes", "", "kept")}
+    assert set(await server.records()) == {("orders", "", 1), ("notes", "", "kept")}
     record = await notes.get("kept")
     assert (record["text"], record["count"]) == ("~no-such", 1)
     assert (await local.collection("orders", ids="integer").get(order.id))["id"] == 1
 
 
-async def test_an_edited_body_names_records_by_stand_ins(device: OPEN, server: ModelServer) -> None:
+async def test_an_edited_body_names_records_by_stand_ins(device: OPEN, server: SyncBackend) -> None:
     """The body that an unsent write is given later may name a record by its stand-in too, known or not."""
     local = await device()
     orders = local.collection("orders", ids="integer")
@@ -54,4 +54,5 @@ async def test_an_edited_body_names_records_by_stand_ins(device: OPEN, server: M
     assert "after" not in await orders.get(second.id)
     await local.outbox.edit(second.mutation, {"amount": 5, "after": first.id})
     await local.sync.now()
-    assert (server.state.records["orders", "", 2]["amount"], server.state.records["orders", "", 2]["after"]) == (5, 1)
+    sent = await server.record("orders", 2)
+    assert (sent["amount"], sent["after"]) == (5, 1)

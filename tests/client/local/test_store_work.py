@@ -7,7 +7,7 @@ from hinterland.contract.changes import Write
 from tests.client.local.conftest import NOTES, OPEN
 from tests.client.local.steps import Way, outbox
 from tests.client.local.work import Work, counted
-from tests.support.model_server import ModelServer
+from tests.support.sync_backend import SyncBackend, rules
 
 
 def close_to(some: Work, other: Work) -> bool:
@@ -33,13 +33,13 @@ async def test_an_edit_costs_the_same_however_many_wait(device: OPEN) -> None:
     assert (shown["count"], len(await local.outbox.list())) == (300, 301)
 
 
-async def test_edits_of_a_record_settle_in_one_fold(device: OPEN, server: ModelServer) -> None:
+async def test_edits_of_a_record_settle_in_one_fold(device: OPEN, server: SyncBackend) -> None:
     """However many edits of a record one answer refuses, its view is made anew once."""
     local = await device(remote=(way := Way(server)))
     notes = local.collection("notes")
     await notes.create({"id": "a", "count": 0})
     await local.sync.now()
-    server.may_write = lambda account, record: record.get("count") == 0
+    await server.set_rules("notes", rules(written="record.count == 0"))
     for number in range(100):
         await notes.update("a", {"count": number + 1})
     async with counted(local) as work:
@@ -50,13 +50,13 @@ async def test_edits_of_a_record_settle_in_one_fold(device: OPEN, server: ModelS
     assert len(way.pushed) == 2
 
 
-async def test_a_round_without_news_reads_no_record(device: OPEN, server: ModelServer) -> None:
+async def test_a_round_without_news_reads_no_record(device: OPEN, server: SyncBackend) -> None:
     """A round that brings nothing costs the same with a thousand records and unsent edits as with none, and so does a
     change of one record."""
     some: list[Work] = []
     for name, count in (("empty", 0), ("full", 1_000)):
         for number in range(count):
-            server.write(Write(act="create", collection="notes", id=f"n{number}", body={"count": number}))
+            await server.write(Write(act="create", collection="notes", id=f"n{number}", body={"count": number}))
         local = await device(name)
         notes = local.collection("notes")
         await local.sync.now()
@@ -68,7 +68,7 @@ async def test_a_round_without_news_reads_no_record(device: OPEN, server: ModelS
         async with counted(local) as work:
             await local.sync._rounds._pull(local.scope, "notes")
         some.append(work)
-        server.write(Write(act="create", collection="notes", id=f"new-{name}", body={}))
+        await server.write(Write(act="create", collection="notes", id=f"new-{name}", body={}))
         async with counted(local) as work:
             await local.sync._rounds._pull(local.scope, "notes")
         some.append(work)
@@ -77,10 +77,10 @@ async def test_a_round_without_news_reads_no_record(device: OPEN, server: ModelS
         assert close_to(empty, full), (empty.calls, empty.steps, full.calls, full.steps)
 
 
-async def test_a_refused_creation_reads_what_builds_on_it_only(device: OPEN, server: ModelServer) -> None:
+async def test_a_refused_creation_reads_what_builds_on_it_only(device: OPEN, server: SyncBackend) -> None:
     """What a refused creation takes along is found without reading what else waits: thrice as many refused creations
     are thrice the work, and not nine times."""
-    server.may_write = lambda account, record: False
+    await server.set_rules("notes", rules(written="false"))
     some: list[Work] = []
     for name, count in (("some", 60), ("thrice", 180)):
         local = await device(name)

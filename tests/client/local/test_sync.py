@@ -4,6 +4,7 @@ import asyncio
 from contextlib import aclosing
 from typing import Any
 
+import msgspec
 import pytest
 
 from hinterland.client.errors import (
@@ -20,14 +21,14 @@ from hinterland.client.local.local import Local
 from hinterland.contract.changes import Write
 from hinterland.contract.sync import Pull, PullResult
 from hinterland.kit.clock import ManualClock
-from tests.client.local.conftest import OPEN, next_of, until
-from tests.support.model_server import ModelServer
+from tests.client.local.conftest import NOTES, OPEN, next_of, until
+from tests.support.sync_backend import SyncBackend, rules
 
 
 class Tampered:
     """A server that refuses what a test wishes."""
 
-    def __init__(self, server: ModelServer) -> None:
+    def __init__(self, server: SyncBackend) -> None:
         self.server = server
         self.error: HinterlandError | None = None
         self.stream_error: HinterlandError | None = None
@@ -56,16 +57,16 @@ def note(id: str, **body: Any) -> Write:
 
 
 async def is_online(local: Local) -> None:
-    await until(lambda: local.sync.status.state == "online" and local.sync._live is not None)
+    await until(lambda: local.sync.status.state == "online" and local.sync._is_live)
 
 
 async def rows(local: Local) -> list[str]:
     return [row["id"] for row in (await local.collection("notes").list(sort=["id"])).items]
 
 
-async def test_once_started_it_stays_in_step(device: OPEN, server: ModelServer) -> None:
+async def test_once_started_it_stays_in_step(device: OPEN, server: SyncBackend) -> None:
     """Started, it fetches what is there, takes live commits without asking, and hands writes in at once."""
-    server.write(note("a"))
+    await server.write(note("a"))
     local = await device(remote=(remote := Tampered(server)))
     local.sync.start()
     local.sync.start()
@@ -74,7 +75,7 @@ async def test_once_started_it_stays_in_step(device: OPEN, server: ModelServer) 
     asked = remote.pulls
     watching = local.collection("notes").watch(sort=["id"])
     assert [row["id"] for row in await next_of(watching)] == ["a"]
-    server.write(note("b"))
+    await server.write(note("b"))
     assert [row["id"] for row in await next_of(watching)] == ["a", "b"]
     assert remote.pulls == asked
     written = await local.collection("notes").create({"text": "mine"})
@@ -84,7 +85,7 @@ async def test_once_started_it_stays_in_step(device: OPEN, server: ModelServer) 
     await watching.aclose()
 
 
-async def test_a_second_screen_sees_it_live(device: OPEN, server: ModelServer) -> None:
+async def test_a_second_screen_sees_it_live(device: OPEN, server: SyncBackend) -> None:
     """What one device writes another sees live, each change once and in order, own writes without a flicker."""
     first, second = await device("first"), await device("second", "bob")
     for local in (first, second):
@@ -104,34 +105,36 @@ async def test_a_second_screen_sees_it_live(device: OPEN, server: ModelServer) -
         mine.append((await next_of(own))[0]["count"])
     assert seen == sorted(seen)
     assert mine == sorted(mine)
-    assert server.state.records[("notes", "", note.id)]["count"] == 5
+    assert (await server.record("notes", note.id))["count"] == 5
     await own.aclose()
     await watching.aclose()
 
 
 async def test_live_commits_that_come_together(
-    device: OPEN, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+    device: OPEN, server: SyncBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Live commits that came meanwhile are applied in one transaction: the disk does not bound a busy stream."""
     local = await device()
     local.sync.start()
     await is_online(local)
-    transactions, write = [], local.store.write
+    transactions, write, disk = [], local.store.write, asyncio.Event()
 
     async def counted(act: Any, **named: Any) -> Any:
         transactions.append(act)
+        await disk.wait()
         return await write(act, **named)
 
     monkeypatch.setattr(local.store, "write", counted)
-    for number in range(100):
-        server.write(note(f"n{number}"))
+    await asyncio.gather(*(server.write(note(f"n{number}")) for number in range(100)))
+    await until(lambda: transactions)
+    disk.set()
     async with aclosing(local.collection("notes").watch()) as watching:
         while len(await next_of(watching)) < 100:
             pass
     assert 0 < len(transactions) < 20
 
 
-async def test_an_outage_and_the_way_back(device: OPEN, server: ModelServer, clock: ManualClock) -> None:
+async def test_an_outage_and_the_way_back(device: OPEN, server: SyncBackend, clock: ManualClock) -> None:
     """The machine sleeps, the clock jumps a year, the server is away: back in step within 5 s of the network's return,
     and nothing is lost."""
     local = await device()
@@ -139,13 +142,13 @@ async def test_an_outage_and_the_way_back(device: OPEN, server: ModelServer, clo
     await is_online(local)
     statuses = local.sync.watch()
     assert (await next_of(statuses)).state == "online"
-    with server.down():
+    async with server.down():
         assert (await next_of(statuses)).state == "offline"
         await local.collection("notes").create({"text": "offline"})
         await until(lambda: local.sync.status.error is not None and local.sync.status.error.code == "connect")
         for _ in range(8):
             await clock.advance(5)
-        server.write(note("meanwhile"))
+        await server.write(note("meanwhile"))
         clock.jump(365 * 86_400)
         assert (await local.outbox.counts()).waiting == 1
     await until(lambda: clock.waiting > 1)
@@ -155,11 +158,11 @@ async def test_an_outage_and_the_way_back(device: OPEN, server: ModelServer, clo
     while await next_of(outbox):
         pass
     await outbox.aclose()
-    assert len(await rows(local)) == len(server.state.records) == 2
+    assert len(await rows(local)) == len(await server.records()) == 2
     await statuses.aclose()
 
 
-async def test_starting_without_a_network(device: OPEN, server: ModelServer, clock: ManualClock) -> None:
+async def test_starting_without_a_network(device: OPEN, server: SyncBackend, clock: ManualClock) -> None:
     """Without a network from the start the tries are spread by a backoff of at most 4 s; a nudge tries at once."""
     local = await device(remote=(remote := Tampered(server)))
     remote.error = ConnectError()
@@ -184,7 +187,7 @@ async def test_starting_without_a_network(device: OPEN, server: ModelServer, clo
     await is_online(local)
 
 
-async def test_the_server_says_when_to_come_back(device: OPEN, server: ModelServer, clock: ManualClock) -> None:
+async def test_the_server_says_when_to_come_back(device: OPEN, server: SyncBackend, clock: ManualClock) -> None:
     """503 and 429 with Retry-After: obeyed, and capped at a minute."""
     local = await device(remote=(remote := Tampered(server)))
     for asked, error in ((20.0, ServiceUnavailable(retry_after=20.0)), (60.0, RateLimited(retry_after=3600.0))):
@@ -205,7 +208,7 @@ async def turn(clock: ManualClock, seconds: float) -> None:
             await asyncio.sleep(0)
 
 
-async def test_a_401_pauses_and_drops_nothing(device: OPEN, server: ModelServer, clock: ManualClock) -> None:
+async def test_a_401_pauses_and_drops_nothing(device: OPEN, server: SyncBackend, clock: ManualClock) -> None:
     """A 401 pauses the queue, never drops it; when the user has signed in again it goes on."""
     local = await device(remote=(remote := Tampered(server)))
     remote.error = Unauthorized()
@@ -223,7 +226,7 @@ async def test_a_401_pauses_and_drops_nothing(device: OPEN, server: ModelServer,
 
 
 async def test_a_stream_that_is_refused_does_not_stop_rounds(
-    device: OPEN, server: ModelServer, clock: ManualClock
+    device: OPEN, server: SyncBackend, clock: ManualClock
 ) -> None:
     """Where live events can't be had, rounds go on, and the stream is asked for again after a while, not at once."""
     local = await device(remote=(remote := Tampered(server)))
@@ -232,41 +235,41 @@ async def test_a_stream_that_is_refused_does_not_stop_rounds(
     await until(lambda: remote.streams == 1)
     await turn(clock, 3)
     assert remote.streams == 1
-    server.write(note("a"))
+    await server.write(note("a"))
     remote.stream_error = None
     await turn(clock, 3)
     await until(lambda: remote.streams == 2)
     assert await rows(local) == ["a"]
 
 
-async def test_a_resync_fetches_anew(device: OPEN, server: ModelServer) -> None:
+async def test_a_resync_fetches_anew(device: OPEN, server: SyncBackend) -> None:
     """A cursor that the stream can't continue: the store is brought in step by a pull, and listens on."""
-    server.write(note("a", text="x"), note("b", text="y"))
+    await server.write(note("a", text="x"), note("b", text="y"))
     local = await device()
     local.sync.start()
     await is_online(local)
     watching = local.collection("notes").watch(sort=["id"])
     assert len(await next_of(watching)) == 2
-    server.change_view(lambda account, record: record["text"] == "x")
+    await server.set_rules("notes", rules(seen="record.text == 'x'"))
     assert [row["id"] for row in await next_of(watching)] == ["a"]
     await watching.aclose()
 
 
-async def test_a_new_collection_is_listened_to(device: OPEN, server: ModelServer) -> None:
+async def test_a_new_collection_is_listened_to(device: OPEN, server: SyncBackend) -> None:
     """A collection that a screen asks for later is fetched and listened to without a new start."""
     local = await device()
     local.sync.start()
     await is_online(local)
     orders = local.collection("orders", ids="integer").watch()
     assert await next_of(orders) == []
-    server.write(Write(act="create", collection="orders", id="~x", body={"amount": 1}))
+    await server.write(Write(act="create", collection="orders", id="~x", body={"amount": 1}))
     assert [row["amount"] for row in await next_of(orders)] == [1]
     await until(lambda: "orders" in local.sync._listening)
     await orders.aclose()
 
 
 async def test_without_a_collection_there_is_nothing_to_fetch(
-    tmp_path: Any, clock: ManualClock, server: ModelServer
+    tmp_path: Any, clock: ManualClock, server: SyncBackend
 ) -> None:
     """A store of which no collection was asked for yet is online and listens to nothing."""
     local = Local(tmp_path / "app.db", server, clock)
@@ -277,7 +280,7 @@ async def test_without_a_collection_there_is_nothing_to_fetch(
     await local.close()
 
 
-async def test_an_error_that_stays_is_shown(device: OPEN, server: ModelServer, clock: ManualClock) -> None:
+async def test_an_error_that_stays_is_shown(device: OPEN, server: SyncBackend, clock: ManualClock) -> None:
     """An error that stays is in the status, and `now` raises it."""
     local = await device(remote=(remote := Tampered(server)))
     remote.error = UnknownCollection()
@@ -287,7 +290,7 @@ async def test_an_error_that_stays_is_shown(device: OPEN, server: ModelServer, c
     await until(lambda: isinstance(local.sync.status.error, UnknownCollection))
 
 
-async def test_a_collection_that_the_server_lacks(device: OPEN, server: ModelServer) -> None:
+async def test_a_collection_that_the_server_lacks(device: OPEN, server: SyncBackend) -> None:
     """A collection that the server lacks is reported by its query state and by `now`; the others stay in step."""
     local = await device()
     typo = local.collection("nots").states()
@@ -300,13 +303,13 @@ async def test_a_collection_that_the_server_lacks(device: OPEN, server: ModelSer
     await is_online(local)
     watching = local.collection("notes").watch()
     assert await next_of(watching) == []
-    server.write(note("live"))
+    await server.write(note("live"))
     assert len(await next_of(watching)) == 1
     assert (await (await local.collection("notes").create({"text": "x"})).settled()).is_applied
     with pytest.raises(UnknownCollection):
         await local.sync.now()
     assert local.sync.status.state == "online"
-    server.shapes["nots"] = server.shapes["notes"]
+    await server.declare(msgspec.structs.replace(NOTES, name="nots"))
     local.sync.nudge()
     while (state := await next_of(typo)).error is not None or state.data is None:
         pass
@@ -316,7 +319,7 @@ async def test_a_collection_that_the_server_lacks(device: OPEN, server: ModelSer
 
 
 async def test_a_mistake_is_logged_and_not_the_end(
-    device: OPEN, server: ModelServer, clock: ManualClock, caplog: pytest.LogCaptureFixture
+    device: OPEN, server: SyncBackend, clock: ManualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What nobody expected is logged, shown in the status, and tried again later."""
     local = await device(remote=(remote := Tampered(server)))
@@ -329,7 +332,7 @@ async def test_a_mistake_is_logged_and_not_the_end(
     await is_online(local)
 
 
-async def test_one_process_of_several_synchronises(device: OPEN, server: ModelServer, clock: ManualClock) -> None:
+async def test_one_process_of_several_synchronises(device: OPEN, server: SyncBackend, clock: ManualClock) -> None:
     """Two processes on one store: one synchronises; the other follows, its writes are sent, it learns their outcomes
     and sees what comes, and takes over when the first ends."""
     first, second = await device(), await device()
@@ -345,11 +348,11 @@ async def test_one_process_of_several_synchronises(device: OPEN, server: ModelSe
     written = await second.collection("notes").create({"text": "from the second"})
     assert len(await next_of(watching)) == 1
     waiting = asyncio.create_task(written.settled())
-    await _while_turning(clock, waiting)
+    await _while_turning(clock, server, waiting)
     assert waiting.result().is_applied
-    server.write(note("store_change"))
+    await server.write(note("store_change"))
     coming = asyncio.ensure_future(next_of(watching))
-    while len(await _while_turning(clock, coming)) < 2:
+    while len(await _while_turning(clock, server, coming)) < 2:
         coming = asyncio.ensure_future(next_of(watching))
     await first.sync.stop()
     await turn(clock, 4)
@@ -357,7 +360,7 @@ async def test_one_process_of_several_synchronises(device: OPEN, server: ModelSe
     await watching.aclose()
 
 
-async def test_another_process_is_heard_from_the_start(device: OPEN, server: ModelServer, clock: ManualClock) -> None:
+async def test_another_process_is_heard_from_the_start(device: OPEN, server: SyncBackend, clock: ManualClock) -> None:
     """What another process writes right after the start is sent, and its outcome learnt, long before the next round."""
     first, second = await device(), await device()
     first.sync.start()
@@ -365,19 +368,20 @@ async def test_another_process_is_heard_from_the_start(device: OPEN, server: Mod
     second.sync.start()
     written = await second.collection("notes").create({"text": "from the second"})
     began = clock.monotonic()
-    assert (await _while_turning(clock, asyncio.create_task(written.settled()), first, second)).is_applied
+    assert (await _while_turning(clock, server, asyncio.create_task(written.settled()), first, second)).is_applied
     assert clock.monotonic() - began < 20
 
 
-async def _while_turning(clock: ManualClock, task: asyncio.Future[Any], *stores: Local) -> Any:
+async def _while_turning(clock: ManualClock, server: SyncBackend, task: asyncio.Future[Any], *stores: Local) -> Any:
     while not task.done():
         await turn(clock, 1)
+        await until(lambda: not server.under_way)
         for local in stores:
             await local.outbox.counts()  # the clock waits for the stores' threads
     return task.result()
 
 
-async def test_now_without_start_lets_go(device: OPEN, server: ModelServer) -> None:
+async def test_now_without_start_lets_go(device: OPEN, server: SyncBackend) -> None:
     """A script's single round leaves the store to others."""
     first, second = await device(), await device()
     await first.sync.now()

@@ -20,12 +20,12 @@ from hinterland.kit.clock import ManualClock
 from tests.client.foreign import FOREIGN, response
 from tests.client.local.conftest import OPEN, next_of, until
 from tests.client.local.steps import Way
-from tests.support.model_server import ModelServer
+from tests.support.sync_backend import SyncBackend
 
 
 @pytest.mark.parametrize(("status", "content"), FOREIGN)
 async def test_a_portal_neither_pauses_nor_parks(
-    device: OPEN, server: ModelServer, clock: ManualClock, status: int, content: bytes
+    device: OPEN, server: SyncBackend, clock: ManualClock, status: int, content: bytes
 ) -> None:
     """Where something on the way answers everything, synchronisation is offline and tries again by itself; nothing is
     held, and it goes on when the way is free."""
@@ -52,7 +52,7 @@ async def test_a_portal_neither_pauses_nor_parks(
 class Cutting:
     """The way to a server over a proxy that ends every event stream after its first event."""
 
-    def __init__(self, server: ModelServer, clock: ManualClock) -> None:
+    def __init__(self, server: SyncBackend, clock: ManualClock) -> None:
         self.server = server
         self.requests = 0
         calls = Calls(self._send, "http://127.0.0.1:8000", clock, Options())
@@ -79,7 +79,7 @@ class Cutting:
         return getattr(self.server, name)
 
 
-async def test_a_proxy_that_ends_streams(device: OPEN, server: ModelServer, clock: ManualClock) -> None:
+async def test_a_proxy_that_ends_streams(device: OPEN, server: SyncBackend, clock: ManualClock) -> None:
     """A proxy that ends each event stream after its first event: the state stays online, requests stay few, news comes
     by rounds."""
     local = await device(remote=(remote := Cutting(server, clock)))
@@ -100,7 +100,7 @@ async def test_a_proxy_that_ends_streams(device: OPEN, server: ModelServer, cloc
     assert 20 < remote.requests < 80
     rows = local.collection("notes").watch()
     assert await next_of(rows) == []
-    server.write(Write(act="create", collection="notes", id="store_change", body={}))
+    await server.write(Write(act="create", collection="notes", id="store_change", body={}))
     for _ in range(10):
         await clock.advance(0.5)
         await local.outbox.counts()

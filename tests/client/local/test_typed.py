@@ -12,7 +12,7 @@ from hinterland.client.repository import Page
 from hinterland.contract.changes import Write
 from tests.client.local.conftest import OPEN, next_of
 from tests.client.local.steps import Note
-from tests.support.model_server import ModelServer
+from tests.support.sync_backend import SyncBackend
 
 
 async def test_typed_records(device: OPEN) -> None:
@@ -93,11 +93,11 @@ async def test_a_type_that_nothing_fits(device: OPEN) -> None:
     assert await local.outbox.list() == []
 
 
-async def test_a_record_that_does_not_fit(device: OPEN, server: ModelServer) -> None:
+async def test_a_record_that_does_not_fit(device: OPEN, server: SyncBackend) -> None:
     """A record of the server that does not fit the app's type hides no other: it is beside those that do, as an
     error that names the record, the path in it and what was found; only who asks for the record itself is refused."""
-    server.write(Write(act="create", collection="notes", id="a", body={"count": 1}))
-    server.write(Write(act="create", collection="notes", id="b", body={"text": "fits"}))
+    await server.write(Write(act="create", collection="notes", id="a", body={"count": 1}))
+    await server.write(Write(act="create", collection="notes", id="b", body={"text": "fits"}))
     local = await device()
     await local.sync.now()
     notes = local.collection("notes", Older)
@@ -120,11 +120,11 @@ async def test_a_record_that_does_not_fit(device: OPEN, server: ModelServer) -> 
     await states.aclose()
 
 
-async def test_pages_with_records_that_do_not_fit(device: OPEN, server: ModelServer) -> None:
+async def test_pages_with_records_that_do_not_fit(device: OPEN, server: SyncBackend) -> None:
     """Pages go on behind records that do not fit, each of which is on one page; where none fits, the list is whole and
     empty, with all of them beside it."""
     for number in range(7):
-        server.write(Write(act="create", collection="notes", id=f"n{number}", body={"count": number or None}))
+        await server.write(Write(act="create", collection="notes", id=f"n{number}", body={"count": number or None}))
     local = await device()
     await local.sync.now()
     notes = local.collection("notes", Older)
