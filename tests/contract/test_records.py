@@ -96,6 +96,14 @@ def test_all_errors_at_once() -> None:
     assert list(errors) == ["title", "rank", "colour"]
 
 
+def test_many_unknown_fields() -> None:
+    """The first few unknown fields are told with the names most like theirs first, the others with all names in order:
+    to liken names takes time, in which others wait."""
+    errors = errors_of({"title": "a", **{f"don{number}": 1 for number in range(9)}})
+    firsts = [message.partition("it has ")[2].partition(",")[0] for [message] in errors.values()]
+    assert firsts == ["done"] * 5 + ["title"] * 4
+
+
 @pytest.mark.parametrize("body", [{}, {"title": None}, {"title": ""}])
 def test_required(body: dict[str, Any]) -> None:
     """A required field must be there, and as text not be empty."""

@@ -27,6 +27,7 @@ Ids = Literal["string", "integer"]
 Errors = dict[str, list[str]]  # messages by field
 Tried = tuple[Document, Errors]
 MAX_ERRORS = 100  # fields that a refusal names
+_MOST_LIKENED = 5  # of these, for which the names most like theirs come first: to liken names takes its time
 TIMES = ("created_at", "updated_at")
 SERVER_FIELDS = (*TIMES, "revision")  # what the server adds about each record's last change
 HEAD = ("id", *SERVER_FIELDS)  # what a record begins with on the wire
@@ -295,7 +296,8 @@ class CompiledCollection:
             elif self._is_undeclared(name):
                 _put(document, name, value)
             elif name not in META and len(errors) < MAX_ERRORS:
-                errors[name] = [self._unknown(name)]
+                known = closest_first(name, self.names) if len(errors) < _MOST_LIKENED else self.names
+                errors[name] = [f"is not a field of {self.collection.name}; it has {', '.join(known)}"]
         for name in self._required:
             if name not in errors and document[name] in (None, ""):
                 errors[name] = ["is required"]
@@ -309,9 +311,6 @@ class CompiledCollection:
     def refusal(self, errors: Errors) -> Refusal:
         """The `validation` refusal of these errors, in the order of the fields."""
         return invalid({name: errors[name] for name in (*self.names, *errors) if name in errors})
-
-    def _unknown(self, name: str) -> str:
-        return f"is not a field of {self.collection.name}; it has {', '.join(closest_first(name, self.names))}"
 
 
 def _put(document: Document, name: str, value: Any) -> None:

@@ -39,8 +39,11 @@ def test_documents() -> None:
 
 @pytest.mark.parametrize(
     ("word", "old", "operand", "new"),
-    [("$increment", None, 2, 2), ("$increment", 1.5, 2, 3.5), ("$add", None, ["a"], ["a"]), ("$add", ["a"], ["b", "a"],
-     ["a", "b"]), ("$remove", ["a", "b"], ["a"], ["b"]), ("$remove", None, ["a"], []), ("$now", 5, True, "now")],
+    [
+        ("$increment", None, 2, 2), ("$increment", 1.5, 2, 3.5), ("$increment", 2**63 - 1, 2**63 - 1, 2.0**64),
+        ("$add", None, ["a"], ["a"]), ("$add", ["a"], ["b", "a"], ["a", "b"]), ("$remove", ["a", "b"], ["a"], ["b"]),
+        ("$remove", None, ["a"], []), ("$now", 5, True, "now"),
+    ],
 )  # fmt: skip
 def test_transforms(word: str, old: Any, operand: Any, new: Any) -> None:
     """Transforms count on the value that the record has."""
@@ -60,6 +63,14 @@ def test_transforms_that_do_not_fit(word: str, old: Any, operand: Any) -> None:
     assert transform is not None
     with pytest.raises(ValueError, match=rf"\{word} "):
         transform.apply(old, operand, "now")
+
+
+def test_an_increment_beyond_a_double() -> None:
+    """A sum that JSON has no number for is refused, never kept as null."""
+    transform = SHAPE.transform("anything", "$increment")
+    assert transform is not None
+    with pytest.raises(ValueError, match="JSON has finite numbers only"):
+        transform.apply(1e308, 1e308, "now")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from hinterland.contract.kinds.field import Transform
 from hinterland.contract.kinds.json import Json
 from hinterland.contract.kinds.list import add, remove
 from hinterland.contract.kinds.number import increment
+from hinterland.kit import strict_json
 
 
 class Undeclared(Json, frozen=True, kw_only=True, omit_defaults=True, tag="undeclared"):
@@ -30,7 +31,7 @@ UNDECLARED = Undeclared()
 def _increment(old: Any, operand: Any, now: str) -> Any:
     if old is not None and type(old) not in (int, float):
         raise ValueError("$increment needs a number in the record")
-    return increment(old, operand, now)
+    return strict_json.checked(increment(old, operand, now))
 
 
 def _lists(word: str, old: Any, operand: Any) -> tuple[list[Any], list[Any]]:
