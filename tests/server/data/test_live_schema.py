@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.fields import Text
-from hinterland.contract.records import EVERYBODY, Collection, users
+from hinterland.contract.records import EVERYBODY, Collection, Rules, users
 from hinterland.kit.clock import ManualClock
 from hinterland.server.data.catalogue import DeclarationError
 from hinterland.server.data.live_schema import LiveSchema, declare
@@ -147,13 +147,24 @@ async def test_a_process_that_hears_nothing(postgres_dsn: str, clock: ManualCloc
             await clock.advance(1.0)
 
 
+async def test_additions_at_once(storage: Storage, clock: ManualClock) -> None:
+    """What several administrators declare at once all stays: who adds one collection takes back nothing of another."""
+    closed = replace(POSTS, rules=Rules(list="false"))
+    async with node(storage, clock) as (world, live):
+        await asyncio.gather(live.add([closed]), live.add([COMMENTS]), live.add([replace(OTHERS, rules=Rules())]))
+        declared = {found.name: found for found in (await storage.declared()).collections}
+        assert declared.keys() == world.catalogue.entries.keys() == {"users", "posts", "others", "comments"}
+        assert declared["posts"] == closed == world.catalogue["posts"].collection
+        assert declared["others"].rules == Rules()
+
+
 async def test_what_can_not_be_added(storage: Storage, clock: ManualClock) -> None:
     """What touches stored records, can't be compiled or does not fit an index is refused, and nothing has changed."""
     async with node(storage, clock) as (world, live):
         version = world.catalogue.version
         await world.write(make("posts", "p", title="t" * 3_000))
         for wrong, error in (
-            ([users(), POSTS], SchemaChange),
+            ([replace(POSTS, fields={})], SchemaChange),
             ([*BEFORE, replace(COMMENTS, parent="none")], DeclarationError),
             ([users(), replace(POSTS, fields={"title": Text(index=True)}), OTHERS], StorageError),
         ):

@@ -27,9 +27,15 @@ _TRIES = 5
 async def declare(storage: Storage, collections: Sequence[Collection]) -> None:
     """Make what `collections` add to the database's declaration. Raises `SchemaChange` for more than additions, and
     `StorageError`."""
+    await _declare(storage, lambda known: collections)
+
+
+async def _declare(storage: Storage, wanted: Callable[[dict[str, Collection]], Sequence[Collection]]) -> None:
+    """Declare what is `wanted` where the database has the given declarations. Raises what `declare` does."""
     for _ in range(_TRIES):
         declared = await storage.declared()
         known = {collection.name: collection for collection in declared.collections}
+        collections = wanted(known)
         if reasons := schema.breaking(known, collections):
             raise schema.SchemaChange(reasons, is_possible=not schema.impossible(known, collections))
         if reasons := await schema.too_long(storage, storage.dialect, known, collections):
@@ -75,12 +81,18 @@ class LiveSchema:
             self._doubted.set()
 
     async def add(self, collections: Sequence[Collection]) -> None:
-        """Serve `collections` from now on: those that are declared, with what is added. Raises `DeclarationError`,
-        `SchemaChange` and `StorageError`; nothing has changed then."""
-        catalogue = Catalogue(collections, self._storage.dialect)
+        """Serve `collections` from now on, beside the others that the database has then and in the place of those of
+        their names. Raises `DeclarationError`, `SchemaChange` and `StorageError`; nothing has changed then."""
+        given = {collection.name: collection for collection in collections}
+        made: list[Catalogue] = []
+
+        def extended(known: dict[str, Collection]) -> Sequence[Collection]:
+            made.append(Catalogue([*(known | given).values()], self._storage.dialect))
+            return [*made[-1].collections()]
+
         async with self._writer.paused():
-            await declare(self._storage, collections)
-            self._changed(self._writer.catalogue.adopt(catalogue))
+            await _declare(self._storage, extended)
+            self._changed(self._writer.catalogue.adopt(made[-1]))
 
     async def _renew(self) -> None:
         """Take over what another process declared."""

@@ -26,10 +26,9 @@ async def describe_schema(backend: Backend, call: Call[None]) -> SchemaDescripti
 async def extend_schema(backend: Backend, call: Call[SchemaAddition]) -> SchemaDescription:
     """Declare collections and fields from now on. Raises `validation` for what can't be declared, and `conflict` for
     what touches stored records: nothing has changed then."""
-    given = {collection.name: collection for collection in _read(call.input.collections)}
-    known = {collection.name: collection for collection in backend.catalogue.collections()}
+    collections = _read(call.input.collections)
     try:
-        await backend.schema.add([*(known | given).values()])
+        await backend.schema.add(collections)
     except DeclarationError as error:
         raise Refusal("validation", str(error)) from None
     except (SchemaChange, StorageError) as error:
