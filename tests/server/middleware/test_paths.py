@@ -31,6 +31,13 @@ async def test_an_encoded_slash_is_no_delimiter(api: Api, path: str) -> None:
     problem(await api("POST", path, json={"email": "a@example.org", "password": "x"}), 404, "not_found")
 
 
+@pytest.mark.parametrize("path", ["/health", "/v1/admin/schema", "/v1/auth/me", "/things", "/v1/records/things"])
+async def test_a_line_break_ends_no_path(api: Api, path: str) -> None:
+    """A path with an encoded line break at its end is another one than that without it."""
+    answer = await api("GET", f"{path}%0A", headers=api.admin)
+    problem(answer, 404, answer.json()["code"])
+
+
 async def test_an_id_with_a_slash_reaches_no_other_record(api: Api) -> None:
     """An id is one segment whatever is in it: an encoded slash in it names no record of another collection."""
     post = located(await api("POST", "/v1/records/posts", json={"title": "t"}))

@@ -30,6 +30,22 @@ ORDERS = Collection(
 TEXT = b"0123456789" * 1_000
 
 
+class CountedBody(BytesBody):
+    """Bytes that count how often they are closed."""
+
+    closed = 0
+
+    async def close(self) -> None:
+        CountedBody.closed += 1
+
+
+ODD = {
+    "live": lambda: Download(body=OnceBody([TEXT, TEXT])),
+    "broken": lambda: Download(body=BytesBody(TEXT), content_type="text/html\r\nset-cookie: a=b"),
+    "counted": lambda: Download(body=CountedBody(TEXT), tag="v1"),
+}
+
+
 class Least(msgspec.Struct):
     amount: int
     tags: list[str] = []
@@ -100,8 +116,8 @@ def shop() -> App:
     @app.operation("photos.get", method="GET", path="/v1/functions/photos/{name}", auth="ignored")
     async def get(backend: Backend, call: Call[Named]) -> Download:
         """A photo."""
-        if call.input.name == "live":
-            return Download(body=OnceBody([TEXT, TEXT]))
+        if call.input.name in ODD:
+            return ODD[call.input.name]()
         return Download(body=BytesBody(TEXT), content_type="text/plain", name=call.input.name, tag="v1")
 
     @app.operation("ping", auth="ignored")
@@ -246,6 +262,27 @@ async def test_ranges(own: Api) -> None:
     problem(answer, 416, "range_not_satisfiable")
     assert answer.headers["content-range"] == f"bytes */{len(TEXT)}"
     assert (await own("GET", place, headers={"If-None-Match": '"v1"'})).status_code == 304
+
+
+async def test_what_is_not_sent_is_closed(own: Api) -> None:
+    """What a body holds is released, also where nothing of it is asked for."""
+    place, before = "/v1/functions/photos/counted", CountedBody.closed
+    for headers in ({}, {"If-None-Match": "*"}, {"Range": "bytes=99999-"}):
+        await own("GET", place, headers=headers)
+    await own("HEAD", place)
+    assert CountedBody.closed == before + 4
+
+
+async def test_a_media_type_that_is_none(own: Api) -> None:
+    """A media type with a line break, which an uploader may have given, never becomes a header: it is a mistake of the
+    operation, and is answered as one."""
+    problem(await own("GET", "/v1/functions/photos/broken"), 500, "internal")
+
+
+async def test_an_encoded_slash_in_a_segment(own: Api) -> None:
+    """An encoded slash in a segment of an app's path is a slash of the value."""
+    answer = await own("POST", "/v1/functions/greet/a%2Fb%20c", json={})
+    assert answer.json() == ["hello a/b c"]
 
 
 async def test_a_download_without_a_length(own: Api) -> None:

@@ -18,6 +18,8 @@ _TAG = re.compile(r"[!#-~]*")
 def download_answer(request: HttpRequest, download: Download) -> HttpAnswer:
     """The bytes, or the one range of them that is asked for. Raises `range_not_satisfiable`."""
     body, tag = download.body, _tag(download)
+    if not download.content_type.isprintable():
+        raise ValueError(f"a media type has no line breaks and other controls, as {download.content_type!r} does")
     headers: Headers = [
         (b"content-type", download.content_type.encode("latin-1", "replace")),
         (b"content-disposition", _disposition(download.name)),

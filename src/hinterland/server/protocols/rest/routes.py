@@ -138,6 +138,8 @@ class Dispatcher:
         """Serve one request."""
         if scope["type"] == "http" and scope["path"].startswith(RECORDS):
             await self.records(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"].endswith("\n"):
+            raise _no_such_path(scope)  # the router's expressions would pass over it
         else:
             await self.router(scope, receive, send)
 

@@ -14,7 +14,7 @@ from hinterland.contract.transfers import Download, body_field
 from hinterland.kit import validation_mismatch
 from hinterland.server.addresses import caller_address
 from hinterland.server.backend import Backend
-from hinterland.server.http import LIMIT, HttpAnswer, HttpRequest, json_answer
+from hinterland.server.http import LIMIT, BodyPart, HttpAnswer, HttpRequest, json_answer
 from hinterland.server.operations.call import Call, Handler, Reply
 from hinterland.server.protocols.rest.downloads import download_answer
 from hinterland.server.protocols.rest.keys import REPLAYED, idempotency_key
@@ -46,12 +46,12 @@ class TypedCodec:
                 user_agent=request.header(b"user-agent"),
             ),
         )
-        return self._answer(request, output)
-
-    def _answer(self, request: HttpRequest, output: Any) -> HttpAnswer:
         reply = output if type(output) is Reply else Reply(output)
         if type(reply.output) is Download:
-            return download_answer(request, reply.output)
+            return await _downloaded(request, reply.output)
+        return self._answer(request, reply)
+
+    def _answer(self, request: HttpRequest, reply: Reply) -> HttpAnswer:
         headers = [REPLAYED] if reply.is_replayed else []
         if reply.place:
             headers.append((b"location", _relative(request.path, reply.place)))
@@ -113,8 +113,9 @@ class InputReader:
         """The fields that are segments of the path."""
         placed: dict[str, Any] = {}
         for name in self._segments:
+            text = request.segments[name].replace("\0", "/")  # which was encoded
             try:
-                placed[name] = msgspec.convert(request.segments[name], self._types[name], strict=False)
+                placed[name] = msgspec.convert(text, self._types[name], strict=False)
             except msgspec.ValidationError as error:
                 raise _mismatch(error, "invalid_query", name) from None
         return placed
@@ -130,6 +131,18 @@ def _mismatch(error: msgspec.ValidationError, code: str, name: str) -> Refusal:
     reason, path, *_ = validation_mismatch.read(error)
     place = name or ("" if path == "$" else path.removeprefix("$."))
     return Refusal(code, f"{place}: {reason}" if place else reason, errors={place: [reason]} if place else None)
+
+
+async def _downloaded(request: HttpRequest, download: Download) -> HttpAnswer:
+    """The response of a download. Its body is closed where nothing of it will be sent."""
+    is_sent = False
+    try:
+        answer = download_answer(request, download)
+        is_sent = type(answer.body) is BodyPart
+        return answer
+    finally:
+        if not is_sent:
+            await download.body.close()
 
 
 def _is_list(kind: Any) -> bool:
