@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.support.command import Ended, hinterland, told
+from tests.support.command import Ended, hinterland, reported
 from tests.support.server import ServerProcess
 
 Serve = Callable[..., ServerProcess]
@@ -36,9 +36,9 @@ def test_administrators_from_beginning_to_end(server_process: Serve, tmp_path: P
     assert [line.split()[0] for line in listed.out.splitlines()] == [ONE, TWO]
     assert "sessions of this account have ended" in admin(data, "password", ONE, password=NEW).out
     assert "Removed" in admin(data, "remove", TWO).out
-    assert "last administrator" in told(admin(data, "remove", ONE))
-    assert "--force" in told(admin(data, "remove", ONE))
-    assert "is not an administrator" in told(admin(data, "remove", TWO))
+    assert "last administrator" in reported(admin(data, "remove", ONE))
+    assert "--force" in reported(admin(data, "remove", ONE))
+    assert "is not an administrator" in reported(admin(data, "remove", TWO))
     if not is_running:
         server.start()
     for password, status in ((PASSWORD, 401), (NEW, 200)):
@@ -51,5 +51,5 @@ def test_administrators_from_beginning_to_end(server_process: Serve, tmp_path: P
 def test_a_password_that_never_logs_in(tmp_path: Path, server_process: Serve) -> None:
     """A password of blanks, which nobody could log in with, is refused when it is given."""
     server_process(data=tmp_path / "data").terminate()
-    assert "must not be blank" in told(admin(tmp_path / "data", "create", ONE, password=" " * 12))
+    assert "must not be blank" in reported(admin(tmp_path / "data", "create", ONE, password=" " * 12))
     assert "No administrators" in admin(tmp_path / "data", "list").out

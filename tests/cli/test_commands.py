@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from hinterland.cli.commands import cli
-from tests.support.command import hinterland, told
+from tests.support.command import hinterland, reported
 
 DOCUMENTATION = (Path(__file__).parents[2] / "docs" / "commands.md").read_text()
 COMMANDS = ["serve", "migrate", "compact", "import", "admin create", "admin list", "admin remove", "admin password"]
@@ -76,7 +76,7 @@ def test_the_version() -> None:
 def test_a_mistyped_command(arguments: list[str]) -> None:
     """A word that is not known is named, with the way to help, and the exit code of usage."""
     ended = hinterland(*arguments)
-    assert "--help" in told(ended)
+    assert "--help" in reported(ended)
     assert ended.code == 2
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.support.command import hinterland, told
+from tests.support.command import hinterland, reported
 from tests.support.server import ServerProcess
 
 
@@ -14,7 +14,7 @@ def test_compact(server_process: Callable[..., ServerProcess], tmp_path: Path) -
     result."""
     data = tmp_path / "data"
     server = server_process(data=data)
-    assert f"{server.url}; stop it" in told(hinterland("compact", "--data", data))
+    assert f"{server.url}; stop it" in reported(hinterland("compact", "--data", data))
     server.terminate()
     done = hinterland("compact", "--data", data)
     assert done.code == 0
@@ -25,7 +25,7 @@ def test_compact(server_process: Callable[..., ServerProcess], tmp_path: Path) -
 
 def test_what_can_not_be_compacted(tmp_path: Path) -> None:
     """A folder without a database is reported and stays without one; for PostgreSQL it says what to use instead."""
-    assert "no database in" in told(hinterland("compact", "--data", tmp_path))
+    assert "no database in" in reported(hinterland("compact", "--data", tmp_path))
     assert [*tmp_path.iterdir()] == []
     env = {"HINTERLAND_DATABASE_URL": "postgresql://u@127.0.0.1:1/x"}
-    assert "VACUUM FULL" in told(hinterland("compact", "--data", tmp_path, env=env))
+    assert "VACUUM FULL" in reported(hinterland("compact", "--data", tmp_path, env=env))

@@ -8,7 +8,7 @@ import pytest
 
 from hinterland.cli.reaching import running
 from hinterland.server.storage.ownership import Ownership
-from tests.support.command import hinterland, told
+from tests.support.command import hinterland, reported
 from tests.support.ports import free_port
 
 
@@ -26,7 +26,7 @@ def test_postgresql_without_its_library(tmp_path: Path, command: str) -> None:
     }[command]
     env = {"PYTHONPATH": str(tmp_path), "HINTERLAND_DATABASE_URL": "postgresql://127.0.0.1/shop"}
     ended = hinterland(command, *arguments, "--data", tmp_path / "data", env=env)
-    assert "install hinterland with the extra 'postgres'" in told(ended)
+    assert "install hinterland with the extra 'postgres'" in reported(ended)
     assert len(ended.err.splitlines()) == 1
 
 

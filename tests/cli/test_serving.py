@@ -21,7 +21,7 @@ def has_ipv6() -> bool:
 
 
 @pytest.mark.parametrize(
-    ("host", "url", "told"),
+    ("host", "url", "reported"),
     [
         ("127.0.0.1", "http://127.0.0.1:{port}", ""),
         ("::1", "http://[::1]:{port}", ""),
@@ -29,16 +29,16 @@ def has_ipv6() -> bool:
         ("::", "http://[::1]:{port}", "[::]:{port}, every address of this machine"),
     ],
 )
-def test_what_is_listened_on(host: str, url: str, told: str) -> None:
+def test_what_is_listened_on(host: str, url: str, reported: str) -> None:
     """The greeting has the address that works on this machine, and says where else is listened, if it is."""
     require("IPv6", ":" not in host or has_ipv6())
     with serving._listen(host, 0) as listener:
         port = listener.getsockname()[1]
         assert serving._url(listener) == url.format(port=port)
         lines = dict(serving._reaching(listener))
-    assert lines.get("listens on", "") == told.format(port=port)
+    assert lines.get("listens on", "") == reported.format(port=port)
     assert lines.get("from others", f":{port}").endswith(f":{port}")
-    assert "from others" not in lines or told
+    assert "from others" not in lines or reported
 
 
 def test_a_machine_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -281,7 +281,7 @@ async def test_the_account_is_deleted(client: Client, script: Scripted) -> None:
     assert client.auth.state == SignedOut("log_out")
 
 
-async def test_renewing_by_wish(client: Client, script: Scripted) -> None:
+async def test_renewing_on_request(client: Client, script: Scripted) -> None:
     """A session can be renewed at any time; without one that is Unauthorized and nothing is sent."""
     with pytest.raises(Unauthorized) as caught:
         await client.auth.refresh()

@@ -342,7 +342,7 @@ async def test_a_server_that_is_killed_is_met_again(served: ServerProcess) -> No
     assert texts == ["after"]
 
 
-async def test_secrets_are_told_to_nobody(
+async def test_secrets_are_not_reported(
     served: ServerProcess,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,

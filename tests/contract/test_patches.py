@@ -59,9 +59,9 @@ def test_a_patch_stands_where_nobody_else_wrote(server: dict[str, Any], patch: d
 def test_an_older_patch(base: dict[str, Any], server: dict[str, Any], patch: dict[str, Any]) -> None:
     """The members that another device changed later keep their values, and what is not lost of the patch is done."""
     kept = standing(base, server, patch, is_newer=False)
-    result, wish = merge_patch(server, kept.patch), merge_patch(server, patch)
+    result, wanted = merge_patch(server, kept.patch), merge_patch(server, patch)
     changed = [name for name in "abc" if base.get(name) != server.get(name)]
     assert [result.get(name) for name in changed] == [server.get(name) for name in changed]
     others = [name for name in "abc" if name not in changed]
-    assert [result.get(name) for name in others] == [wish.get(name) for name in others]
-    assert kept.is_lost != is_same(result, wish)
+    assert [result.get(name) for name in others] == [wanted.get(name) for name in others]
+    assert kept.is_lost != is_same(result, wanted)

@@ -115,11 +115,11 @@ class Device:
 
     async def settle(self) -> None:
         """With the network healed: hand in everything, and become like the server."""
-        await told()
+        await reported()
         self.network.heal()
         await self._meet()
         print("synced", flush=True)
-        digest = await told()
+        digest = await reported()
         async with aclosing(self.notes.watch()) as seen:
             async for rows in seen:
                 if digest_of(rows) == digest:
@@ -140,7 +140,7 @@ def digest_of(rows: Iterable[dict[str, Any]]) -> str:
     return hashlib.sha256(msgspec.json.encode(ordered, order="sorted")).hexdigest()
 
 
-async def told() -> str:
+async def reported() -> str:
     """The next line from whoever runs this."""
     line: str = await asyncio.to_thread(sys.stdin.readline)
     return line.strip()

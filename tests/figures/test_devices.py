@@ -42,7 +42,7 @@ class Phone:
             url=url, store=str(store), seed=seed, device=number, first=0, edits=EDITS, partitions=PARTITIONS
         )
         self.kept: Counter[str] = Counter()
-        self.parked: list[str] = []
+        self.held: list[str] = []
         chance = Random(f"{seed} kills {number}")
         self.killed_at = sorted(chance.randrange(1, EDITS) for _ in range(DEVICE_KILLS))
         self._on_edit = on_edit
@@ -83,7 +83,7 @@ class Phone:
 
     async def end(self) -> None:
         """What could not be applied, and its clean end."""
-        self.parked = (await self._line()).split()[1:]
+        self.held = (await self._line()).split()[1:]
         assert await self._process.wait() == 0
 
     async def _line(self) -> str:
@@ -158,12 +158,12 @@ async def test_replicas(server_process: Callable[..., ServerProcess], tmp_path: 
             synced, equal = await fleet.heal(client)
         counted = sum([note["count"] async for note in notes.iterate(limit=1_000) if note["id"].startswith("base-")])
     kept = sum((phone.kept for phone in fleet.phones), Counter[str]())
-    parked = Counter(code for phone in fleet.phones for code in phone.parked)
+    held = Counter(code for phone in fleet.phones for code in phone.held)
     figure(
         f"seed {SEED + turn}: {kept.total():,} edits of {DEVICES} devices in {edited:.0f} s {dict(kept)},"
-        f" {DEVICES * DEVICE_KILLS} devices and {SERVER_KILLS} servers killed, parked {dict(parked)};"
+        f" {DEVICES * DEVICE_KILLS} devices and {SERVER_KILLS} servers killed, held {dict(held)};"
         f" after healing synced in {synced:.1f} s, equal in {equal:.1f} s"
     )
     assert kept["increment"] <= counted <= kept["increment"] + DEVICES * DEVICE_KILLS
-    assert parked.keys() <= {"not_found"}
+    assert held.keys() <= {"not_found"}
     assert equal <= WITHIN

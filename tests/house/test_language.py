@@ -1,4 +1,4 @@
-"""Plain technical English: words that the product's texts don't use, since the field has others for what they mean."""
+"""Plain technical English: words that texts and names don't use, since the field has others for what they mean."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import re
 import tokenize
 from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from tests.house.tree import PACKAGE, ROOT, modules
 
@@ -35,9 +37,38 @@ WORDS = {
     "what stands": "the result",
     "whoever": "a caller who",
 }
+# The same for names in the product's code, each word of which is looked at.
+NAMES = {
+    "companion": "transaction hook",
+    "door": "runner, path",
+    "hear": "receive, notify",
+    "heard": "received",
+    "horizon": "floor",
+    "housekeeping": "maintenance",
+    "lineages": "database ids",
+    "news": "changes",
+    "rivals": "other writers",
+    "said": "named, given",
+    "say": "set, print",
+    "says": "has, is",
+    "stamp": "timestamp",
+    "tidied": "deleted",
+    "tidy": "maintain",
+    "trespasses": "violations",
+    "trouble": "error",
+    "wish": "request",
+}
 # Frozen: what databases have been through.
 FROZEN = {"server/storage/migrations.py", "client/local/schema.py"}
-_FOUND = re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, WORDS))})(?![\w-])", re.IGNORECASE)
+_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+
+
+def pattern(*words: str) -> re.Pattern[str]:
+    """What finds any of the words, as a whole and in whatever case."""
+    return re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, words))})(?![\w-])", re.IGNORECASE)
+
+
+_IN_TEXTS, _IN_NAMES = pattern(*WORDS), pattern(*WORDS, *NAMES)
 
 
 def texts(file: Path) -> Iterator[tuple[int, str]]:
@@ -48,10 +79,23 @@ def texts(file: Path) -> Iterator[tuple[int, str]]:
             yield token.start[0], token.string
 
 
-def found(place: str, text: str) -> list[str]:
-    """Each word of the list in a text, with what to write instead."""
+def names(file: Path) -> Iterator[tuple[int, str]]:
+    """The names in a module, in words, with their lines."""
+    for token in tokenize.generate_tokens(io.StringIO(file.read_text()).readline):
+        if token.type == tokenize.NAME:
+            yield token.start[0], in_words(token.string)
+
+
+def in_words(name: str) -> str:
+    """The words of a name in snake case or camel case, with blanks between them."""
+    return " ".join(_PARTS.findall(name)).lower()
+
+
+def found(place: str, text: str, listed: re.Pattern[str] = _IN_TEXTS) -> list[str]:
+    """Each listed word in a text, with what to write instead."""
     flat = " ".join(text.split())
-    return [f"{place}: {match[1]!r}; write {WORDS[match[1].lower()]!r}" for match in _FOUND.finditer(flat)]
+    instead = WORDS | NAMES
+    return [f"{place}: {match[1]!r}; write {instead[match[1].lower()]!r}" for match in listed.finditer(flat)]
 
 
 def test_the_words_of_the_source() -> None:
@@ -60,6 +104,23 @@ def test_the_words_of_the_source() -> None:
     places = [(f"{file.relative_to(ROOT)}:{line}", text) for file in files for line, text in texts(file)]
     assert len(places) > 5_000
     assert [word for place, text in places for word in found(place, text)] == []
+
+
+def test_the_names_of_the_source() -> None:
+    """No name of the product has a word of either list."""
+    files = [file for file in modules(PACKAGE) if str(file.relative_to(PACKAGE)) not in FROZEN]
+    places = [(f"{file.relative_to(ROOT)}:{line}", name) for file in files for line, name in names(file)]
+    assert len(places) > 100_000
+    assert [word for place, name in places for word in found(place, name, _IN_NAMES)] == []
+
+
+@pytest.mark.parametrize("folder", ["benchmarks", "conformance", "examples", "tests"])
+def test_the_names_of_tests_and_examples(folder: str) -> None:
+    """No name in tests, examples and measurements has a word of the first list."""
+    files = [file for file in sorted((ROOT / folder).rglob("*.py")) if "node_modules" not in file.parts]
+    places = [(f"{file.relative_to(ROOT)}:{line}", name) for file in files for line, name in names(file)]
+    assert places
+    assert [word for place, name in places for word in found(place, name)] == []
 
 
 def test_the_words_of_the_documentation() -> None:
@@ -78,3 +139,5 @@ def test_what_is_found() -> None:
     assert found("x", "It is not kept any\n    more. Told, retold") == [
         "x: 'any more'; write 'no longer'", "x: 'Told'; write 'reported'",
     ]  # fmt: skip
+    assert in_words("_HTTPDoor2") == "http door"
+    assert found("x", in_words("what_stands"), _IN_NAMES) == ["x: 'what stands'; write 'the result'"]

@@ -215,7 +215,7 @@ FILTERS = ["record.count > 3", "record.text.contains('a') || record.fixed == 'b'
 LOOKS = st.sampled_from([None, *FILTERS])
 
 
-async def told(
+async def reported(
     world: World, name: str, hidden: Sequence[dict[str, Any]], steps: Sequence[Act | str | None]
 ) -> list[Any]:
     """All that Ben is told in a world with these hidden values, of Ada's records: one that she opened, one that not."""
@@ -259,7 +259,7 @@ async def tell_apart(
     answers = []
     for storage, hidden in zip(storages, worlds, strict=True):
         async with opened(storage, ManualClock(), [declared]) as world:
-            answers.append(await told(world, declared.name, hidden, steps))
+            answers.append(await reported(world, declared.name, hidden, steps))
     assert answers[0] == answers[1]
 
 

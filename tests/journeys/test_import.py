@@ -16,7 +16,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.support.command import hinterland, told
+from tests.support.command import hinterland, reported
 from tests.support.data import data_file
 from tests.support.server import ServerProcess
 
@@ -105,7 +105,7 @@ def test_without_the_app_file(server_process: Serve, app: Path, data: Path, tmp_
     assert hinterland("import", "things", file, "--data", data).code == 0
     parts = rows_file(tmp_path, "parts.csv", "parent,name\nthings/7,wheel\nthings/9,none\n")
     ended = hinterland("import", "parts", parts, "--data", data)
-    assert "line 3: there is no things/9 to hold a record of parts" in told(ended)
+    assert "line 3: there is no things/9 to hold a record of parts" in reported(ended)
     server.start()
     assert [(thing["id"], thing["name"]) for thing in records(server, "things?sort=id")] == [(7, "seven"), (8, "next")]
     assert [part["name"] for part in records(server, "things/7/parts")] == ["wheel"]
@@ -130,7 +130,7 @@ def test_refused_rows_do_not_hold_up_others(
     ]
     file = rows_file(tmp_path, "things.jsonl", "\n".join(lines))
     ended = hinterland("import", "things", file, "--data", data, "--app", app)
-    said = told(ended)
+    said = reported(ended)
     assert ended.out == "Imported 2 of 8 rows into things; refused 6.\n"
     for words in (
         "line 2: name is required; count must be between 0 and",
@@ -148,7 +148,7 @@ def test_text_takes_the_kind_of_its_field(server_process: Serve, app: Path, data
     server = server_process(app, data)
     text = 'id,name,count,tags,more,is_new\n5,five,12,"[""a"",""b""]","{""a"": [1]}",true\n,x,,,,\n,x,many,a,,maybe\n'
     ended = hinterland("import", "things", rows_file(tmp_path, "a.csv", text), "--data", data)
-    assert "line 4: count must be a whole number; tags must be a list; is_new must be true or false" in told(ended)
+    assert "line 4: count must be a whole number; tags must be a list; is_new must be true or false" in reported(ended)
     first, second = records(server, "things?sort=id")
     assert (first["id"], first["count"], first["tags"]) == (5, 12, ["a", "b"])
     assert (first["more"], first["is_new"]) == ({"a": [1]}, True)
@@ -161,7 +161,7 @@ def test_rows_larger_than_the_server_takes(server_process: Serve, app: Path, dat
     sizes = [9_000] * 6 + [40_000] + [9_000]
     text = "\n".join(json.dumps({"name": f"{n} {'x' * size}"}) for n, size in enumerate(sizes))
     ended = hinterland("import", "things", rows_file(tmp_path, "big.jsonl", text), "--data", data)
-    said = told(ended)
+    said = reported(ended)
     assert "line 7: this row alone is larger than the server accepts" in said
     assert "max_body_bytes" in said
     assert ended.out == "Imported 7 of 8 rows into things; refused 1.\n"
@@ -176,13 +176,13 @@ def test_files_and_names_that_do_not_fit(
     file = rows_file(tmp_path, "a.json", "[{}]")
     if is_running:
         server_process(app, data)
-    said = told(hinterland("import", "thingz", file, "--data", data, "--app", app))
+    said = reported(hinterland("import", "thingz", file, "--data", data, "--app", app))
     assert said.startswith("error: there is no collection 'thingz'; declared are users, airports, things, parts")
-    said = told(hinterland("import", "things", tmp_path / "none.json", "--data", data))
+    said = reported(hinterland("import", "things", tmp_path / "none.json", "--data", data))
     assert f"cannot read {tmp_path / 'none.json'}: no such file" in said
     assert "Errno" not in said
-    assert "the name must end in" in told(hinterland("import", "things", app, "--data", data))
-    assert "no database in" in told(hinterland("import", "things", file, "--data", tmp_path / "typo"))
+    assert "the name must end in" in reported(hinterland("import", "things", app, "--data", data))
+    assert "no database in" in reported(hinterland("import", "things", file, "--data", tmp_path / "typo"))
     assert not (tmp_path / "typo").exists()
 
 
@@ -197,7 +197,7 @@ def test_the_name_of_a_collection_is_no_path(
     server = server_process(app, data)
     if not is_running:
         server.terminate()
-    said = told(hinterland("import", name, file, "--data", data, "--app", app))
+    said = reported(hinterland("import", name, file, "--data", data, "--app", app))
     assert said.startswith(f"error: there is no collection {name!r}; declared are")
 
 
@@ -205,11 +205,11 @@ def test_a_file_that_breaks_off(app: Path, data: Path, tmp_path: Path) -> None:
     """Where a file cannot be read further the command reports the line, and what is there already."""
     file = tmp_path / "a.csv"
     file.write_bytes(b"name\n" + b"x\n" * 450 + b"\xff\n")
-    said = told(hinterland("import", "things", file, "--data", data, "--app", app))
+    said = reported(hinterland("import", "things", file, "--data", data, "--app", app))
     assert "line 452 is not UTF-8; save the file as UTF-8, or give its encoding" in said
     assert "imported 400 of the rows up to line 401 of" in said
     file.write_bytes(b"\xff\n")
-    said = told(hinterland("import", "things", file, "--data", data))
+    said = reported(hinterland("import", "things", file, "--data", data))
     assert "no row was confirmed as imported" in said
     assert "importing" not in said  # no progress stands above what was wrong from the first row
 
@@ -276,7 +276,7 @@ def test_a_spreadsheet(server_process: Serve, app: Path, data: Path, tmp_path: P
                "--map", "Full name=name", "--map", "Count=count", "--map", "More=more", "--decimal-comma"]  # fmt: skip
     wrong = tmp_path / "wrong.csv"
     wrong.write_bytes(EXCEL.replace("1.000,0", "1.000").encode("windows-1252"))
-    refused = told(hinterland(*[wrong if part == file else part for part in command], "--dry-run"))
+    refused = reported(hinterland(*[wrong if part == file else part for part in command], "--dry-run"))
     assert "count has a point where the import has decimal commas" in refused
     shown = hinterland(*command, "--dry-run")
     assert (shown.code, shown.out.splitlines()) == (
@@ -300,12 +300,12 @@ def test_times_in_a_timezone(app: Path, data: Path, tmp_path: Path) -> None:
     how many."""
     file = rows_file(tmp_path, "a.csv", "name,created_at\nx,2026-01-31 12:00:00\ny,2026-01-31T12:00:00Z\n")
     command = ["import", "things", file, "--data", data, "--app", app]
-    said = told(hinterland(*command, "--dry-run"))
+    said = reported(hinterland(*command, "--dry-run"))
     assert "line 2: created_at" in said
     assert "--timezone" in said
     ended = hinterland(*command, "--timezone", "Europe/Rome")
     assert ended.out.endswith("Read 1 times without an offset as Europe/Rome.\n")
-    assert "unknown timezone 'Rome'" in told(hinterland(*command, "--timezone", "Rome"))
+    assert "unknown timezone 'Rome'" in reported(hinterland(*command, "--timezone", "Rome"))
 
 
 @pytest.mark.parametrize(
@@ -320,7 +320,7 @@ def test_times_in_a_timezone(app: Path, data: Path, tmp_path: Path) -> None:
 def test_options_that_do_not_fit(app: Path, data: Path, tmp_path: Path, option: tuple[str, str], words: str) -> None:
     """An option that can't be used ends the command with what would do."""
     file = rows_file(tmp_path, "a.csv", "name\nx\n")
-    assert words in told(hinterland("import", "things", file, "--data", data, "--app", app, *option))
+    assert words in reported(hinterland("import", "things", file, "--data", data, "--app", app, *option))
 
 
 def test_names_and_texts_reach_no_terminal(app: Path, data: Path, tmp_path: Path) -> None:
@@ -328,10 +328,10 @@ def test_names_and_texts_reach_no_terminal(app: Path, data: Path, tmp_path: Path
     file = Path(os.fsdecode(os.fsencode(tmp_path) + b"/odd\xff\x1b[2J.csv"))
     file.write_text('name,"co\x1b[31mlour"\nx,y\n')
     ended = hinterland("import", "things", file, "--data", data, "--app", app)
-    assert "line 2: co\\x1b[31mlour is not a field of things" in told(ended)
+    assert "line 2: co\\x1b[31mlour is not a field of things" in reported(ended)
     assert "\x1b" not in ended.out + ended.err
     missing = hinterland("import", "things", file.with_suffix(".json"), "--data", data, "--app", app)
-    assert "odd\\udcff\\x1b[2J.json: no such file" in told(missing)
+    assert "odd\\udcff\\x1b[2J.json: no such file" in reported(missing)
 
 
 def test_a_data_folder_that_is_not_utf8(app: Path, tmp_path: Path) -> None:
@@ -339,7 +339,7 @@ def test_a_data_folder_that_is_not_utf8(app: Path, tmp_path: Path) -> None:
     data = Path(os.fsdecode(os.fsencode(tmp_path) + b"/d\xff"))
     file = rows_file(tmp_path, "a.csv", "name\nx\n")
     for command in (("import", "things", file), ("serve", app), ("migrate", app), ("admin", "create", "a@example.org")):
-        said = told(hinterland(*command, "--data", data, env={"HINTERLAND_ADMIN_PASSWORD": PASSWORD}))
+        said = reported(hinterland(*command, "--data", data, env={"HINTERLAND_ADMIN_PASSWORD": PASSWORD}))
         assert "the name of the data folder" in said
         assert "is not UTF-8; rename it or choose another with --data" in said
 
@@ -358,7 +358,7 @@ def test_administrators(server_process: Serve, app: Path, data: Path, is_running
         0, "Created administrator Ada@example.org. Log in with POST /v1/admin/login.\n",
     )  # fmt: skip
     taken = hinterland("admin", "create", "ada@EXAMPLE.org", "--data", data, "--password", PASSWORD)
-    assert "email is already in use" in told(taken)
+    assert "email is already in use" in reported(taken)
     for email, password, words in (
         ("nobody", PASSWORD, "email must be an e-mail address"),
         ("me", PASSWORD, "email must be an e-mail address such as ada@example.org"),
@@ -366,7 +366,7 @@ def test_administrators(server_process: Serve, app: Path, data: Path, is_running
         ("b@example.org", "short", "password"),
         ("b@example.org", "password1", "password"),
     ):
-        assert words in told(hinterland("admin", "create", email, "--data", data, "--password", password))
+        assert words in reported(hinterland("admin", "create", email, "--data", data, "--password", password))
     handed = hinterland("admin", "create", "c@example.org", "--data", data, env={"HINTERLAND_ADMIN_PASSWORD": PASSWORD})
     assert handed.code == 0, handed
     if not is_running:
@@ -381,7 +381,7 @@ def test_administrators(server_process: Serve, app: Path, data: Path, is_running
 def test_a_password_is_asked_for(data: Path, app: Path) -> None:
     """Without a password one is asked for, twice; where nobody can answer it is said how else to give it."""
     arguments = ["admin", "create", "a@example.org", "--data", str(data), "--app", str(app)]
-    assert "set HINTERLAND_ADMIN_PASSWORD" in told(hinterland(*arguments))
+    assert "set HINTERLAND_ADMIN_PASSWORD" in reported(hinterland(*arguments))
     assert not data.exists()
     mine, theirs = pty.openpty()
     command = [sys.executable, "-m", "hinterland", *arguments]

@@ -14,7 +14,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.support.command import hinterland, told
+from tests.support.command import hinterland, reported
 from tests.support.ports import free_port
 from tests.support.server import ServerProcess
 
@@ -144,17 +144,17 @@ def test_a_value_that_no_index_holds(server_process: Serve, tmp_path: Path, data
     app = written(tmp_path, OLD.replace('"title": Text()', '"title": Text(index=True)', 1))
     words = "books.title: 1 stored value has more than 2,000 bytes; shorten it, or leave it out"
     for command in (("migrate",), ("serve", "--port", free_port())):
-        assert words in told(hinterland(*command, app, "--data", data))
+        assert words in reported(hinterland(*command, app, "--data", data))
 
 
 def test_from_a_refused_start_to_served_records(server_process: Serve, tmp_path: Path, data: Path) -> None:
     """Other changes refuse the start with the command to run; that command tells, does it, and the server serves it."""
     app = written(tmp_path, NEW)
-    said = told(hinterland("serve", app, "--data", data, "--port", free_port()))
+    said = reported(hinterland("serve", app, "--data", data, "--port", free_port()))
     assert "books.shelf is gone" in said
     assert f"hinterland migrate {app} --data {data}" in said
     asked = hinterland("migrate", app, "--data", data)
-    assert "add --yes" in told(asked)
+    assert "add --yes" in reported(asked)
     assert "drop the collection drafts with its 1 record" in asked.out
     done = hinterland("migrate", app, "--data", data, "--yes")
     assert (done.code, done.err) == (0, "")
@@ -165,7 +165,7 @@ def test_from_a_refused_start_to_served_records(server_process: Serve, tmp_path:
 
 def test_a_mistyped_folder(tmp_path: Path) -> None:
     """Without a database in the folder there is nothing to bring anywhere: that is said, and none is made."""
-    said = told(hinterland("migrate", written(tmp_path, NEW), "--data", tmp_path / "typo", "--yes"))
+    said = reported(hinterland("migrate", written(tmp_path, NEW), "--data", tmp_path / "typo", "--yes"))
     assert f"no database in {tmp_path / 'typo'}; give its folder with --data" in said
     assert not (tmp_path / "typo").exists()
 
@@ -190,7 +190,7 @@ def test_what_does_not_fit_is_listed(tmp_path: Path, data: Path) -> None:
     rows = tmp_path / "rows.json"
     rows.write_text('[{"id": "odd", "title": "Odd", "year": "long ago"}]')
     assert hinterland("import", "books", rows, "--data", data).code == 0
-    said = told(hinterland("migrate", written(tmp_path, NEW), "--data", data, "--yes"))
+    said = reported(hinterland("migrate", written(tmp_path, NEW), "--data", data, "--yes"))
     assert 'books/odd: year is "long ago", and must be a whole number' in said
     assert "nothing was changed" in said
     rows.write_text('[{"title": "more"}]')
@@ -201,7 +201,7 @@ def test_ids_stay_what_they_are(tmp_path: Path, data: Path) -> None:
     """Other ids are refused with the way round, at the start as well, which offers no migration that can't be."""
     app = written(tmp_path, IDS)
     for command in (("serve", app, "--port", free_port()), ("migrate", app, "--yes")):
-        said = told(hinterland(*command, "--data", data))
+        said = reported(hinterland(*command, "--data", data))
         assert "drafts has integer ids, had string ids\n" in said
         assert "add another collection with the new ones, and import the records into that" in said
         assert "hinterland migrate" not in said
@@ -210,13 +210,13 @@ def test_ids_stay_what_they_are(tmp_path: Path, data: Path) -> None:
 def test_a_running_server_is_in_the_way(server_process: Serve, tmp_path: Path, data: Path) -> None:
     """The command doesn't touch data that a server uses, and says which one."""
     server = server_process(written(tmp_path, OLD), data)
-    said = told(hinterland("migrate", written(tmp_path, NEW), "--data", data, "--yes"))
+    said = reported(hinterland("migrate", written(tmp_path, NEW), "--data", data, "--yes"))
     assert f"the server at {server.url} has {data} open; stop it before you migrate" in said
 
 
 def test_a_forgotten_app_file(data: Path) -> None:
     """Serving data of an app without its file says that the file is missing."""
-    said = told(hinterland("serve", "--data", data, "--port", free_port()))
+    said = reported(hinterland("serve", "--data", data, "--port", free_port()))
     assert "the collection 'books' is gone" in said
     assert f"hinterland serve APP.py --data {data}" in said
 

@@ -54,10 +54,10 @@ def test_a_stream_through_express_compression(tmp_path: Path) -> None:
             client.stream("GET", "/v1/events?collection=marks") as stream,
         ):
             assert (stream.status_code, stream.headers.get("content-encoding")) == (200, None)
-            told = events(stream)
-            assert next(told).event == "ready"
+            reported = events(stream)
+            assert next(reported).event == "ready"
             for mark in ("one", "two"):
                 direct.post("/v1/records/marks", json={"mark": mark * 1_000}).raise_for_status()
-                assert mark in next(told).data
+                assert mark in next(reported).data
         with httpx2.Client(base_url=url, headers=headers) as client:
             assert client.get("/v1/records/marks").headers["content-encoding"] == "gzip"

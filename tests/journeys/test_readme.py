@@ -85,6 +85,6 @@ def test_the_data_folder_ignores_itself(tmp_path: Path, server_process: Callable
     subprocess.run([git, "init", "--quiet", str(tmp_path)], check=True)
     server_process(app, tmp_path / "data")
     command = [str(git), "status", "--porcelain", "--", "app.py", "data"]
-    told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    reported = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert (tmp_path / "data" / "data.db").exists()
-    assert told.stdout == "?? app.py\n"
+    assert reported.stdout == "?? app.py\n"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import hinterland, told
+from tests.support.command import hinterland, reported
 from tests.support.marks import APP, calling, marks, marks_app
 from tests.support.ports import free_port
 from tests.support.postgres import PostgresCluster
@@ -94,11 +94,11 @@ def test_half_a_request_is_cut_off(server_process: Serve, app: Path) -> None:
 def test_what_the_greeting_tells_can_be_typed(server_process: Serve, app: Path, tmp_path: Path) -> None:
     """The greeting's commands do their work as they are printed, in a shell that finds no program of ours by a name."""
     server = server_process(app, data=tmp_path / "my data")
-    told_of = dict(re.findall(r"^  (try|administer) +(.+)$", server.log, re.MULTILINE))
-    assert told_of["try"] == f"curl {server.url}/openapi.json"
+    reported_of = dict(re.findall(r"^  (try|administer) +(.+)$", server.log, re.MULTILINE))
+    assert reported_of["try"] == f"curl {server.url}/openapi.json"
     env = {"PATH": "/usr/bin:/bin", "HINTERLAND_ADMIN_PASSWORD": "a long one to remember"}
     done = subprocess.run(
-        ["/bin/sh", "-c", told_of["administer"]], env=env, capture_output=True, text=True, check=False
+        ["/bin/sh", "-c", reported_of["administer"]], env=env, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     with calling(server.url) as client:
@@ -151,10 +151,10 @@ def test_streams_are_closed(server_process: Serve, app: Path) -> None:
 def refused(app: Path | None, data: Path, *, port: int = 0, env: dict[str, str] | None = None) -> str:
     """What a server says that can't begin; its exit code is not 0, and it shows no trace."""
     arguments = [] if app is None else [app]
-    return told(hinterland("serve", *arguments, "--data", data, "--port", port or free_port(), env=env))
+    return reported(hinterland("serve", *arguments, "--data", data, "--port", port or free_port(), env=env))
 
 
-def test_a_second_server_is_told_who_holds_the_folder(server_process: Serve, app: Path, tmp_path: Path) -> None:
+def test_a_second_server_names_who_holds_the_folder(server_process: Serve, app: Path, tmp_path: Path) -> None:
     """One process owns a folder; the second one hears its process id and address, and disturbs nothing."""
     server = server_process(app)
     said = refused(app, tmp_path / "data")
@@ -181,7 +181,7 @@ def test_a_port_in_use(app: Path, tmp_path: Path) -> None:
         said = refused(app, tmp_path / "data", port=port)
     assert f"cannot bind 127.0.0.1:{port}: " in said
     assert "--port" in said
-    said = told(hinterland("serve", app, "--data", tmp_path / "data", "--host", "192.0.2.1"))
+    said = reported(hinterland("serve", app, "--data", tmp_path / "data", "--host", "192.0.2.1"))
     assert "cannot bind 192.0.2.1:8000: " in said
     assert not (tmp_path / "data").exists()
 

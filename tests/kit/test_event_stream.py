@@ -39,6 +39,6 @@ def test_where_the_bytes_are_cut_does_not_matter(cuts: list[int]) -> None:
     assert messages + parser.feed(b": more\n") == MESSAGES
 
 
-def test_an_unfinished_event_is_not_told() -> None:
+def test_an_unfinished_event_is_not_reported() -> None:
     """An event whose blank line did not come is dropped with its connection."""
     assert EventStreamParser().feed(b"id: 9\ndata: half\n") == []

@@ -43,7 +43,7 @@ async def test_an_error_is_the_waiters(thread: SerialWorker) -> None:
     assert await thread.submit(lambda: 1) == 1
 
 
-async def test_nobody_waits_any_more(thread: SerialWorker) -> None:
+async def test_nobody_waits_for_it(thread: SerialWorker) -> None:
     """A job whose waiter was cancelled is done all the same, and hurts nobody."""
     may_go, done = threading.Event(), threading.Event()
     first = thread.submit(may_go.wait)

@@ -36,7 +36,7 @@ def hinterland(*arguments: object, env: Mapping[str, str] | None = None, typed: 
     )
 
 
-def told(ended: Ended) -> str:
+def reported(ended: Ended) -> str:
     """The one clear message of a command that could not do its work: no trace of the program, a code that is not 0."""
     assert ended.code not in (0, None), ended
     assert "Traceback" not in ended.out + ended.err, ended

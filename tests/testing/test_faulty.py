@@ -68,7 +68,7 @@ async def test_a_seed_repeats_the_faults() -> None:
     assert first.met == again.met
 
 
-async def test_the_faults_are_those_that_were_told() -> None:
+async def test_the_faults_are_those_that_were_asked_for() -> None:
     """Each fault comes about as often as told; refused and early resets reach no server, lost answers did."""
     server = Server()
     network = FaultyNetwork(server, seed=3, refused=0.25, lost=0.25, busy=0.25)

@@ -123,8 +123,8 @@ def test_records_have_their_types_without_await() -> None:
 def test_the_blocking_client_takes_the_same_arguments() -> None:
     """The settings of the blocking client are those of the other, under the same types."""
     wanted = inspect.get_annotations(Client.__init__)
-    told = inspect.get_annotations(ClientArguments)
-    assert {name: str(kind) for name, kind in told.items()} == {
+    reported = inspect.get_annotations(ClientArguments)
+    assert {name: str(kind) for name, kind in reported.items()} == {
         name: f"ForwardRef({kind!r}, module='hinterland.client.blocking')"
         for name, kind in wanted.items()
         if name not in ("url", "return")

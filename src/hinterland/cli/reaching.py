@@ -122,9 +122,9 @@ async def control(url: str, token: str) -> AsyncIterator[Ask]:
             try:
                 answer = await client.request(row.method, path, content=content)
             except httpx2.HTTPError as error:
-                said = str(error) or type(error).__name__
+                cause = str(error) or type(error).__name__
                 raise Refusal(
-                    "unavailable", f"the server at {url} no longer responds ({said}); check that it is running"
+                    "unavailable", f"the server at {url} no longer responds ({cause}); check that it is running"
                 ) from error
             if answer.status_code >= 400:
                 raise _refusal(url, answer.status_code, answer.content)

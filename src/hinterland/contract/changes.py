@@ -53,10 +53,12 @@ def check_place(write: Write) -> None:
     """Raises `validation` where the body has another id or parent than the write; null and "" name none. The times and
     the revision may be in a body, as they are where a client sends a record back, and change nothing."""
     errors: dict[str, list[str]] = {}
-    for name, meant in (("id", write.id), ("parent", write.parent)):
-        said = write.body.get(name)
-        if said not in (None, "") and str(said) != str(meant) and (name, meant) != ("id", ""):
-            errors[name] = [f"must be {str(meant)!r}, as in the path, is {str(said)[:64]!r}; change it or leave it out"]
+    for name, expected in (("id", write.id), ("parent", write.parent)):
+        named = write.body.get(name)
+        if named not in (None, "") and str(named) != str(expected) and (name, expected) != ("id", ""):
+            errors[name] = [
+                f"must be {str(expected)!r}, as in the path, is {str(named)[:64]!r}; change it or leave it out"
+            ]
     if errors:
         raise invalid(errors)
 

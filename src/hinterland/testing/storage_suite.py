@@ -38,7 +38,7 @@ class OpeningSuite:
             assert await documents(storage, "posts") == {"a": {"title": "one"}}
             assert await commit(storage, ScribeEdit("posts", "b", {"title": "two"})) == 2
 
-    async def test_lineages_differ_from_nothing(self, storage: Storage) -> None:
+    async def test_database_id_and_durability(self, storage: Storage) -> None:
         """A database has a database id, and says what a commit waits for."""
         assert len(storage.database_id) == 16
         assert storage.durability()

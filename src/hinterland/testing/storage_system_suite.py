@@ -150,7 +150,7 @@ class SystemSuite:
             Expect("_accounts", {"id": "2"}, {}),
         ],
     )
-    async def test_lost_race(self, storage: Storage, expected: Expect) -> None:
+    async def test_precondition_failed(self, storage: Storage, expected: Expect) -> None:
         """A precondition that doesn't hold undoes the whole transaction, records too."""
         await act(storage, Put("_accounts", ADA))
         with pytest.raises(PreconditionFailed, match="_accounts"):
@@ -161,7 +161,7 @@ class SystemSuite:
         assert (await storage.head()).revision == 0
 
     @pytest.mark.parametrize("used", [None, 2.0])
-    async def test_a_race(self, storage: Storage, used: float | None) -> None:
+    async def test_concurrent_preconditions(self, storage: Storage, used: float | None) -> None:
         """Of writers that expect the same row as it is, or that there is none, one finds it so."""
         if used is None:
             expected = Expect("_refresh_tokens", {"hash": "h"}, {"used": None})

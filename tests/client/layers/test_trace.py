@@ -33,7 +33,7 @@ async def test_a_listener_hears_of_each_call(make: Callable[..., Client], script
     assert [phase.name for phase in trace.phases] == ["wait after no answer"]
 
 
-async def test_a_call_without_answer_is_told_too(make: Callable[..., Client], script: Scripted) -> None:
+async def test_a_call_without_answer_is_reported_too(make: Callable[..., Client], script: Scripted) -> None:
     """Where no answer came the trace has the error's code, and whether anything was sent."""
     reported: list[Trace] = []
     client = make(on_trace=reported.append, options=Options(retries=0))
@@ -56,7 +56,7 @@ async def test_a_failing_listener_harms_nothing(
     assert "a listener of on_trace failed" in caplog.text
 
 
-def test_addresses_are_told_without_secrets() -> None:
+def test_addresses_are_reported_without_secrets() -> None:
     """User info, fragments and the values of secret parameters never reach a listener."""
     url = "https://ada:pass@api.example/p?ticket=abc&x=1&Token=t&empty=#frag"
     assert without_secrets(url) == "https://api.example/p?ticket=***&x=1&Token=***&empty="

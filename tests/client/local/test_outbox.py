@@ -46,7 +46,7 @@ async def test_nobody_signed_in_keeps_nothing(device: OPEN) -> None:
     await local.sync.now()
 
 
-async def test_a_parked_write_can_be_edited_and_retried(device: OPEN, server: SyncBackend) -> None:
+async def test_a_held_write_can_be_edited_and_retried(device: OPEN, server: SyncBackend) -> None:
     """A retried write is a new mutation with a new seq at the end; before, it can be given another body."""
     local = await device()
     notes = local.collection("notes")
@@ -124,7 +124,7 @@ async def test_writes_that_happen_together(device: OPEN, server: SyncBackend) ->
         await local.write(*(create(id=f"n{number}") for number in range(MAX_WRITES + 1)))
 
 
-async def test_what_is_wrong_is_told_at_once(device: OPEN) -> None:
+async def test_what_is_wrong_is_reported_at_once(device: OPEN) -> None:
     """Where the declaration is known, invalid fields are reported before anything is kept; so is a missing record."""
     local = await device(collections=[NOTES])
     notes = local.collection("notes")
@@ -136,7 +136,7 @@ async def test_what_is_wrong_is_told_at_once(device: OPEN) -> None:
     assert await local.outbox.list() == []
 
 
-async def test_stamps_rise_whatever_the_clock_does(device: OPEN, server: SyncBackend, clock: ManualClock) -> None:
+async def test_timestamps_rise_whatever_the_clock_does(device: OPEN, server: SyncBackend, clock: ManualClock) -> None:
     """Stamps of a store rise, over a clock that goes back and a new start."""
     local = await device()
     for jump in (0, -3600, 0):

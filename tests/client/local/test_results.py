@@ -83,7 +83,7 @@ async def test_what_builds_on_a_refused_creation_is_held_with_it(device: OPEN, s
     assert ("lines", f"orders/{record['id']}", line.id) in await server.records()
 
 
-async def test_what_needs_two_refused_creations_is_parked_once(device: OPEN, server: SyncBackend) -> None:
+async def test_what_needs_two_refused_creations_is_held_once(device: OPEN, server: SyncBackend) -> None:
     """A write that refers to two records, neither of which came to be, is held once and retried once."""
     local = await device()
     orders = local.collection("orders", ids="integer")

@@ -18,7 +18,7 @@ from tests.support.sync_backend import SyncBackend, digest_of
 
 
 @pytest.mark.parametrize("code", ["too_large", "invalid_body"])
-async def test_a_poison_write_is_parked(device: OPEN, server: SyncBackend, code: str) -> None:
+async def test_a_poison_write_is_held(device: OPEN, server: SyncBackend, code: str) -> None:
     """A write that the server can't even read is found, held with the server's reason, and holds nothing up."""
     local = await device(remote=(remote := Tampered(server)))
     notes = local.collection("notes")

@@ -42,7 +42,7 @@ async def test_nor_does_the_servers_own_word(device: OPEN, server: SyncBackend) 
 
 
 @pytest.mark.parametrize("fault", [bare(413), own("too_large")])
-async def test_what_never_arrived_is_parked_once_that_is_known(device: OPEN, server: SyncBackend, fault: Fault) -> None:
+async def test_what_never_arrived_is_held_once_that_is_known(device: OPEN, server: SyncBackend, fault: Fault) -> None:
     """A write that is too large, and was lost once on its way, does not hold up the others: the device withdraws it,
     and it is held once the server says that it will never apply it."""
     local = await device(remote=(way := Way(server)))

@@ -29,7 +29,7 @@ async def test_a_script_is_played_in_order() -> None:
     assert len(script.requests) == 4
 
 
-async def test_a_difference_is_told_in_full() -> None:
+async def test_a_difference_is_reported_in_full() -> None:
     """A request that is not the expected one fails with everything that differs, side by side."""
     script = Scripted()
     script.expect("GET", "/q", query={"x": "2"}, headers={"x-mine": None}, json=None)

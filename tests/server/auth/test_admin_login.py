@@ -22,7 +22,7 @@ async def test_an_administrator_logs_in(accounts: Accounts) -> None:
     assert (caller.id, caller.is_admin) == (id, True)
 
 
-async def test_users_and_administrators_use_their_own_doors(accounts: Accounts) -> None:
+async def test_users_and_administrators_log_in_at_their_own_paths(accounts: Accounts) -> None:
     """A user does not log in as administrator, nor an administrator as user: both as if the password were wrong."""
     await sign_up(accounts, ADA, HERE)
     await create_admin(accounts, ROOT["email"], ROOT["password"])
@@ -30,7 +30,7 @@ async def test_users_and_administrators_use_their_own_doors(accounts: Accounts) 
         assert (await refusal(attempt)).code == "invalid_credentials"
 
 
-async def test_who_is_no_administrator_any_more_has_no_rights(accounts: Accounts) -> None:
+async def test_a_former_administrator_has_no_rights(accounts: Accounts) -> None:
     """Rights that were taken away are gone with the next look at the account, whatever the token says."""
     await create_admin(accounts, ROOT["email"], ROOT["password"])
     session = await admin_login.log_in(accounts, ROOT, HERE)

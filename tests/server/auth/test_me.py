@@ -13,7 +13,7 @@ from hinterland.server.security.sessions import erasing
 from tests.server.auth.process import ADA, CREDENTIALS, HERE, delete_user, refusal
 
 
-async def test_a_user_sees_the_own_record(accounts: Accounts) -> None:
+async def test_users_see_their_own_record(accounts: Accounts) -> None:
     """The profile is the user's record as its owner sees it, the e-mail included."""
     session = await sign_up(accounts, ADA, HERE)
     caller = await accounts.tokens.verify(session.token.encode())

@@ -238,7 +238,7 @@ async def test_users_need_not_keep_their_email(tmp_path: Path, clock: ManualCloc
         assert (await log_in(accounts, CREDENTIALS, HERE)).user == session.user
 
 
-async def test_another_conflict_is_told_as_it_is(lite: Accounts) -> None:
+async def test_another_conflict_is_reported_as_it_is(lite: Accounts) -> None:
     """A refusal of the write path that is not about the e-mail reaches the caller unchanged."""
 
     async def full(writes: Any, acts: Any) -> Any:

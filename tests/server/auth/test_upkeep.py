@@ -162,7 +162,7 @@ async def test_the_email_of_another_account(each_api: Api) -> None:
     assert await log_in(each_api, "ada@example.org") == 200
 
 
-async def test_a_clash_is_one_mutations_fate(each_api: Api) -> None:
+async def test_a_clash_is_one_mutations_outcome(each_api: Api) -> None:
     """An administrator's pushed change to an e-mail that signs somebody else in, written in other letters, is refused
     with its reason, and what comes after it goes on."""
     ada, _ = await each_api.sign_up("ada"), await each_api.sign_up("ben")

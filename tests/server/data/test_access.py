@@ -143,8 +143,8 @@ async def test_a_field_both_hidden_and_guarded(world: World) -> None:
     """A guess at a field that is hidden and admin-only is refused alike, right or wrong."""
     guesses: list[dict[str, Any]] = [{"grade": value} for value in (7, 8, None, 7.0, "7", True, {"$increment": 1})]
     for caller in (ADA, BEN):
-        told = {("validation", "grade: can only be set by an administrator", ("grade",))}
-        assert await answers(world, caller, guesses) == told
+        reported = {("validation", "grade: can only be set by an administrator", ("grade",))}
+        assert await answers(world, caller, guesses) == reported
 
 
 # ---------------------------------------------------------------- hidden fields
@@ -163,9 +163,9 @@ async def test_transforms_of_hidden_fields(world: World, name: str) -> None:
     """A transform of a field that the caller can't read is refused with the same words, whatever it would give; with
     the right to update or without it."""
     for caller in (ADA, BEN):
-        told = await answers(world, caller, [{name: probe} for probe in PROBES[name]])
+        reported = await answers(world, caller, [{name: probe} for probe in PROBES[name]])
         message = f"{name}: can't be transformed; it is hidden from you, so send a value"
-        assert told == {("validation", message, (name,))}
+        assert reported == {("validation", message, (name,))}
     assert (await read(world, "staff", "x"))["revision"] == 1
 
 

@@ -48,7 +48,7 @@ def test_which_rules_are_closed(text: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/v1/records/notes", "/v1/records/closed"])
-async def test_the_signed_out_are_told_before_they_are_read(api: Api, path: str) -> None:
+async def test_signed_out_callers_are_refused_before_their_body_is_read(api: Api, path: str) -> None:
     """Where nobody may be who is not signed in, a body is not even looked at; others are told what is wrong with it."""
     odd = {"content": b"{" * 1_000, "headers": {"Content-Type": "application/json"}}
     for method, place in (("POST", path), ("PUT", f"{path}/a"), ("PATCH", f"{path}/a")):

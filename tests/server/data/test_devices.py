@@ -155,8 +155,8 @@ async def test_a_repeated_create_confirms_no_guess(storage: Storage, clock: Manu
             Mutation(seq=seq, id=f"m{seq}", writes=[msgspec.structs.replace(create, body=each)])
             for seq, each in enumerate(sent, 1)
         ]
-        told = [outcome.status for outcome in (await world.push(BEN, *tries)).results]
-        assert told == ["refused", "refused", "refused", "applied", "refused"]
+        reported = [outcome.status for outcome in (await world.push(BEN, *tries)).results]
+        assert reported == ["refused", "refused", "refused", "applied", "refused"]
         own = [outcome.status for outcome in (await world.push(ADA, *tries[:3], device="d2")).results]
         assert own == ["applied", "refused", "refused"]
 

@@ -133,13 +133,13 @@ async def test_the_loop_is_shared(world: World) -> None:
     search = "record.text.contains('x') || record.count >= 0"
     listeners = [await listen(world, caller, "posts", filter=f"{search} && auth.id != ''") for caller in callers]
     writing = asyncio.create_task(world.write(*[large(id=f"big{number}") for number in range(4)]))
-    told_all = asyncio.gather(*[listener.changes() for listener in listeners])
+    reported_all = asyncio.gather(*[listener.changes() for listener in listeners])
     turns = 0
-    while not (writing.done() and told_all.done()):
+    while not (writing.done() and reported_all.done()):
         await asyncio.sleep(0)
         turns += 1
     assert turns > 20
-    assert all(len(changes) == 4 for changes in told_all.result())
+    assert all(len(changes) == 4 for changes in reported_all.result())
 
 
 async def test_work_is_counted_for_those_who_are_live(world: World) -> None:

@@ -256,11 +256,11 @@ async def test_a_rehearsal(world: World) -> None:
     """A rehearsal reports what the import would, unique values and parents included, shows the first records, and keeps
     nothing."""
     rows = [{"id": "a", "name": "A", "plate": "p"}, {"name": "B", "plate": "p"}, {"seats": 1}, {"name": "C", "id": "a"}]
-    told = await put(world, "cars", *rows, is_rehearsal=True)
-    assert (told.created, [report.row for report in told.refused]) == (1, [1, 2, 3])
-    assert told.sample[0] == {"id": "a", "name": "A", "plate": "p"}
+    reported = await put(world, "cars", *rows, is_rehearsal=True)
+    assert (reported.created, [report.row for report in reported.refused]) == (1, [1, 2, 3])
+    assert reported.sample[0] == {"id": "a", "name": "A", "plate": "p"}
     assert await cars(world) == []
     assert (await world.storage.head()).revision == 0
     done = await put(world, "cars", *rows)
-    assert (done.created, done.refused, done.sample) == (1, told.refused, [])
+    assert (done.created, done.refused, done.sample) == (1, reported.refused, [])
     assert (await put(world, "parts", {"name": "x", "parent": "cars/z"}, is_rehearsal=True)).created == 0

@@ -140,7 +140,7 @@ async def test_hidden_changes_do_not_count(
     can't see: by the limit, or by how many changes were read, pages without any among them."""
     monkeypatch.setattr(pulling, "_LOG_READ", read)
     cursor = (await world.pull(BEN, "letters")).cursor
-    told = []
+    reported = []
     for name, size in (("a", 0), ("b", PAGE_BYTES // 3), ("c", PAGE_BYTES + 1)):
         base = world.cursors.read(cursor).revision
         await correspond(world, name, size)
@@ -150,10 +150,10 @@ async def test_hidden_changes_do_not_count(
             cursor, has_more = page.cursor, page.more
             changes = [(change.kind, str(change.id)[2:], change.revision - base) for change in page.changes]
             pages.append((changes, world.cursors.read(cursor).revision - base, has_more))
-        told.append(pages)
-    assert told == [told[0]] * 3
-    assert (len(told[0]) > 1) is (limit < 500 or read < 50)
-    assert any(not changes for changes, _, _ in told[0]) is (read == 1)
+        reported.append(pages)
+    assert reported == [reported[0]] * 3
+    assert (len(reported[0]) > 1) is (limit < 500 or read < 50)
+    assert any(not changes for changes, _, _ in reported[0]) is (read == 1)
 
 
 async def test_a_pull_past_very_much(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

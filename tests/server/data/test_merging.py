@@ -181,7 +181,7 @@ async def test_an_edit_against_a_delete(world: World, devices: tuple[Device, Dev
     assert settled.problem.code == "not_found"
 
 
-async def test_a_stamp_from_the_future(world: World, devices: tuple[Device, Device]) -> None:
+async def test_a_timestamp_from_the_future(world: World, devices: tuple[Device, Device]) -> None:
     """A clock that is far ahead counts for no more than a minute: a later edit beats it."""
     one, two = devices
     await one.push(patch("open", "x", text="future"), base=1, timestamp=86_400)

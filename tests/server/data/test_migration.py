@@ -104,8 +104,8 @@ async def test_a_dropped_field(database: Database) -> None:
     await stored(
         database, notes(title=Text(), sub=Text(index=True)), {"id": "a", "title": "A", "sub": "x"}, {"id": "b"}
     )
-    told = await changed(database, notes(title=Text()))
-    assert told.steps == ("drop notes.sub, which has a value in 1 record", "rewrite 2 of 2 records of notes")
+    reported = await changed(database, notes(title=Text()))
+    assert reported.steps == ("drop notes.sub, which has a value in 1 record", "rewrite 2 of 2 records of notes")
     async with serving(database, notes(title=Text())) as backend:
         assert await _documents(backend) == {"a": {"title": "A"}, "b": {"title": None}}
         entries = await backend.storage.log(2, 10)
@@ -117,8 +117,8 @@ async def test_a_default_is_filled_in(database: Database) -> None:
     """A new field's default stands in every record, can be listed by, and goes on for new ones."""
     await stored(database, notes(title=Text()), {"id": "a", "title": "A"})
     new = notes(title=Text(), stars=Integer(default=3, required=True, index=True))
-    told = await changed(database, new)
-    assert told.steps == ("add notes.stars, 3 in 1 record", "rewrite 1 of 1 record of notes")
+    reported = await changed(database, new)
+    assert reported.steps == ("add notes.stars, 3 in 1 record", "rewrite 1 of 1 record of notes")
     async with serving(database, new) as backend:
         assert await _documents(backend) == {"a": {"title": "A", "stars": 3}}
         rows = await backend.storage.fetch("SELECT id FROM notes WHERE stars = 3")
@@ -178,9 +178,9 @@ async def test_a_value_that_fits(database: Database, old: Field, new: Field, val
 async def test_a_value_that_does_not_fit(database: Database, old: Field, new: Field, value: Any, words: str) -> None:
     """Records that don't fit are listed, and nothing is changed."""
     await stored(database, notes(x=old), {"id": "a", "x": value}, {"id": "b", "x": value})
-    told = await changed(database, notes(x=new))
-    assert words in told.problems[0]
-    assert len(told.problems) == 2
+    reported = await changed(database, notes(x=new))
+    assert words in reported.problems[0]
+    assert len(reported.problems) == 2
     assert await documents(database, notes(x=old)) == {"a": {"x": value}, "b": {"x": value}}
     async with serving(database, notes(x=old)) as backend:
         assert (await backend.storage.head()).revision == 2
@@ -190,17 +190,17 @@ async def test_many_problems_are_counted(database: Database, monkeypatch: pytest
     """The first records that don't fit are listed, the others counted."""
     monkeypatch.setattr(migration, "SHOWN", 2)
     await stored(database, notes(x=Text()), *({"x": "no"} for _ in range(5)))
-    told = await changed(database, notes(x=Integer()))
-    assert len(told.problems) == 3
-    assert told.problems[-1] == "… and 3 more in notes"
+    reported = await changed(database, notes(x=Integer()))
+    assert len(reported.problems) == 3
+    assert reported.problems[-1] == "… and 3 more in notes"
 
 
 async def test_newly_unique(database: Database) -> None:
     """A field becomes unique where no two records share a value; those that do are listed."""
     old, new = notes(x=Text(), y=Text()), notes(x=Text(unique=True), y=Text())
     await stored(database, old, {"id": "a", "x": "1"}, {"id": "b", "x": "1"}, {"id": "c", "x": "2"}, {"id": "d"})
-    told = await changed(database, new)
-    assert told.problems == (
+    reported = await changed(database, new)
+    assert reported.problems == (
         'notes/a: x is "1", which another record has too',
         'notes/b: x is "1", which another record has too',
     )
@@ -215,12 +215,12 @@ async def test_newly_unique(database: Database) -> None:
 async def test_values_that_become_the_same(database: Database) -> None:
     """Values that are told apart before and the same afterwards are found, and nothing is changed."""
     await stored(database, notes(x=Text(unique=True)), {"id": "a", "x": "1"}, {"id": "b", "x": "1.0"})
-    told = await changed(database, notes(x=Integer(unique=True)))
-    assert len(told.problems) == 2
+    reported = await changed(database, notes(x=Integer(unique=True)))
+    assert len(reported.problems) == 2
     assert await documents(database, notes(x=Text(unique=True))) == {"a": {"x": "1"}, "b": {"x": "1.0"}}
 
 
-async def test_not_unique_any_more(database: Database) -> None:
+async def test_no_longer_unique(database: Database) -> None:
     """A field that is not unique any more takes a value twice, without a migration; an index can go and come."""
     await stored(database, notes(x=Text(unique=True), y=Text(index=True)), {"id": "a", "x": "1"})
     for collection in (notes(x=Text(index=True), y=Text()), notes(x=Text(), y=Text(index=True), indexes=(("x", "y"),))):
@@ -244,8 +244,8 @@ async def test_a_dropped_collection(database: Database) -> None:
     await stored(database, notes(x=Text()), {"id": "a", "x": "secret"})
     async with serving(database, notes(x=Text())) as backend:
         await backend.importer.run("notes", Import(rows=[{"id": "b", "x": "secret"}]))
-    told = await changed(database)
-    assert told.steps == ("drop the collection notes with its 2 records",)
+    reported = await changed(database)
+    assert reported.steps == ("drop the collection notes with its 2 records",)
     async with serving(database) as backend:
         assert await backend.storage.log(0, 10) == []
         assert (await backend.storage.head()).revision == 2
@@ -281,14 +281,14 @@ async def test_a_rehearsal(database: Database) -> None:
     )
 
 
-async def test_turns_are_told(database: Database) -> None:
+async def test_turns_are_reported(database: Database) -> None:
     """Every change of a field is among the steps."""
     old = notes(a=Text(), b=Text(), c=Text(read="true"))
     await stored(database, old, {"id": "x", "a": "1"})
-    told = await changed(
+    reported = await changed(
         database, notes(a=Text(required=True, unique=True, default="?"), b=Text(read="true"), c=Text())
     )
-    assert told.steps == (
+    assert reported.steps == (
         "notes.a becomes required",
         "notes.a becomes unique",
         "notes.b is seen by its own read rule",
@@ -320,8 +320,8 @@ async def test_values_too_long_for_an_index(database: Database) -> None:
     long = "".join(sha256(bytes([n])).hexdigest() for n in range(200))
     old = notes(x=Text(max_length=20_000), y=Text())
     await stored(database, old, {"id": "a", "x": long, "y": "1"})
-    told = await changed(database, notes(x=Text(max_length=20_000, unique=True)))
-    assert "must have at most 2,000 bytes, since it is indexed; has 12,800" in told.problems[-1]
+    reported = await changed(database, notes(x=Text(max_length=20_000, unique=True)))
+    assert "must have at most 2,000 bytes, since it is indexed; has 12,800" in reported.problems[-1]
     assert await documents(database, old) == {"a": {"x": long, "y": "1"}}
 
 
@@ -337,9 +337,9 @@ async def test_an_index_that_is_added(database: Database, groups: tuple[tuple[st
             pass
     assert (await changed(database, indexed)).problems == (str(no.value),)
     more = notes(indexes=groups, x=Text(index=not groups), y=Text(), z=Integer(default=1))
-    told = (await changed(database, more)).problems
-    assert len(told) == 1
-    assert (told == (str(no.value),)) if groups else ("since it is indexed; has 2,002" in told[0])
+    reported = (await changed(database, more)).problems
+    assert len(reported) == 1
+    assert (reported == (str(no.value),)) if groups else ("since it is indexed; has 2,002" in reported[0])
     async with serving(database, old) as backend:
         await backend.commands.submit(
             WriteRequest([Write(act="patch", collection="notes", id="a", body={"x": "é" * 500})], ADMIN)

@@ -204,16 +204,16 @@ async def test_preconditions(world: World) -> None:
 async def test_a_hidden_record_is_one_that_is_not_there(world: World, act: Act, asked: dict[str, Any]) -> None:
     """Whatever is done to another's record, with whatever precondition, is refused as for one that does not exist."""
     await world.write(make("diary", "hers", text="mine"), caller=ADA)
-    told = []
+    reported = []
     for id in ("hers", "nobody"):
         write = Write(act=act, collection="diary", id=id, body={} if act == "delete" else {"text": "mine"}, **asked)
         with pytest.raises(Refusal) as caught:
             await world.write(write, caller=BEN)
-        told.append(str(caught.value).replace(id, "ID"))
-    assert told[0] == told[1]
+        reported.append(str(caught.value).replace(id, "ID"))
+    assert reported[0] == reported[1]
 
 
-async def test_a_rule_is_asked_before_a_taken_id_is_told(world: World) -> None:
+async def test_a_rule_is_asked_before_a_taken_id_is_reported(world: World) -> None:
     """Who may not create learns nothing of the ids that are taken."""
     await world.write(make("diary", "x", text="mine"), caller=ADA)
     for id in ("x", "y"):

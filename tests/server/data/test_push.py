@@ -197,7 +197,7 @@ class Full(SqliteStorage):
         return super().transaction()
 
 
-async def test_trouble_is_no_fate(tmp_path: Path, clock: ManualClock) -> None:
+async def test_an_error_is_no_outcome(tmp_path: Path, clock: ManualClock) -> None:
     """What the server can't do now is not settled: the push fails, and applies when it comes again."""
     storage = Full(tmp_path)
     async with opened(storage, clock) as world:
@@ -314,7 +314,7 @@ async def test_together_as_one_after_the_other(
     here: list[tuple[str, int, int, bool]], there: list[tuple[str, int, int, bool]]
 ) -> None:
     """What devices hand in at the same time, in one transaction, ends as if they had come one after the other."""
-    told: list[tuple[list[PushResult], list[LogEntry]]] = []
+    reported: list[tuple[list[PushResult], list[LogEntry]]] = []
     for is_together in (False, True):
         clock = ManualClock()
         with TemporaryDirectory() as folder:
@@ -327,8 +327,8 @@ async def test_together_as_one_after_the_other(
                 pushes = [world.push(ADA, *mutations, device=device) for device, mutations in edits.items()]
                 results = await asyncio.gather(*pushes) if is_together else [await push for push in pushes]
                 log = await world.storage.log(0, 99)
-                told.append(([*results], [entry._replace(check=0) for entry in log]))
-    assert told[0] == told[1]
+                reported.append(([*results], [entry._replace(check=0) for entry in log]))
+    assert reported[0] == reported[1]
 
 
 async def test_unique_clash(world: World) -> None:
@@ -366,7 +366,7 @@ def test_any_network(tmp_path_factory: pytest.TempPathFactory, pushes: list[tupl
 
     async def run() -> None:
         async with opened(SqliteStorage(tmp_path_factory.mktemp("data")), ManualClock()) as world:
-            told: dict[int, Any] = {}
+            reported: dict[int, Any] = {}
             for start, end, copies in [*pushes, (0, 7, 0)]:
                 part = queue[start:end]
                 answers = await asyncio.gather(
@@ -374,7 +374,7 @@ def test_any_network(tmp_path_factory: pytest.TempPathFactory, pushes: list[tupl
                 )
                 for answer in answers:
                     if isinstance(answer, PushResult):
-                        assert all(told.setdefault(item.seq, item) == item for item in answer.results)
+                        assert all(reported.setdefault(item.seq, item) == item for item in answer.results)
                     else:
                         assert isinstance(answer, Refusal)
                         assert answer.code == "gap"

@@ -292,7 +292,7 @@ async def test_endless_deadlocks(lite: World) -> None:
     assert await settle(lite, request(note("b"))) == ["storage_full"]
 
 
-async def test_an_unknown_fate_is_never_written_twice(lite: World) -> None:
+async def test_an_unknown_outcome_is_never_written_twice(lite: World) -> None:
     """Where the database went away during the commit nobody writes again: each is told to look."""
     stumbling = Stumbling(lite, OutcomeUnknown())
     assert await settle(lite, request(note("a")), request(note("b"))) == ["unavailable", "unavailable"]
@@ -325,7 +325,7 @@ async def test_draining(lite: World) -> None:
     assert all(answer.done() for answer in answers)
 
 
-async def test_a_lone_loser_is_told(lite: World) -> None:
+async def test_a_lone_loser_is_reported(lite: World) -> None:
     """A request that lost a race alone is told of it, so that whoever asked looks again."""
     with pytest.raises(PreconditionFailed):
         await lite.writer.submit(request(note("a"), acts=[Expect("_accounts", {"id": "x"}, {"roles": "[]"})]))

@@ -104,7 +104,7 @@ async def test_a_group_that_is_decided_again(world: World, monkeypatch: pytest.M
     assert pushed.results[2].ids == {0: (await ids(world, "posts"))[0]}
 
 
-async def test_trouble_while_a_refusal_is_kept(lite: World) -> None:
+async def test_an_error_while_a_refusal_is_kept(lite: World) -> None:
     """Where the outcome of a step that the database refuses can't be written for a while, its caller is asked to come
     again, and the group's others are written."""
     async with lite.storage.transaction() as transaction:

@@ -349,7 +349,7 @@ async def test_stuck_at_the_end(server: Server, ada: dict[str, Any], clock: Manu
     assert not stream.is_whole
 
 
-async def test_trouble_in_the_middle(
+async def test_an_error_in_the_middle(
     server: Server, ada: dict[str, Any], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the log can't be read for one who comes back, the stream breaks off, so that it comes back again."""

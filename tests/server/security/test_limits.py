@@ -43,7 +43,7 @@ def test_one_guess_on_a_thousand_accounts_is_limited(guessing: LoginLimits) -> N
     assert refused(guessing, "user0@example.org", "10.0.0.2") is None
 
 
-async def test_who_waits_as_told_may_try_again(guessing: LoginLimits, clock: ManualClock) -> None:
+async def test_a_caller_that_waits_for_retry_after_may_try_again(guessing: LoginLimits, clock: ManualClock) -> None:
     """The owner is never locked out for good: after Retry-After the next attempt is made, once."""
     while (wait := refused(guessing, ADA, "10.0.0.1")) is None:
         pass

@@ -50,6 +50,6 @@ class AccountFollower:
             await self._switch(wanted)
 
     async def arrived(self) -> None:
-        """Return when the last wish is fulfilled."""
+        """Return when the account that was asked for last is in force."""
         if self._task is not None:
             await self._task

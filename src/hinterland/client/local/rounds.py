@@ -102,7 +102,7 @@ class Rounds:
         except HinterlandError as error:
             if _is_untaken(error):
                 await self._take_back(scope, first_new)
-            if error.sent == "no" or _says(error, _UNABLE):
+            if error.sent == "no" or _has_code(error, _UNABLE):
                 raise
             if await self._is_hopeless(scope, push, first_new, error):
                 await self._withdraw(scope, push)
@@ -211,17 +211,17 @@ class Rounds:
 
 def _is_about_content(error: StatusError) -> bool:
     """Whether a push is refused for what is in it: by the server's own word, or for its size by anything on the way."""
-    return error.status == 413 or _says(error, _UNREADABLE)
+    return error.status == 413 or _has_code(error, _UNREADABLE)
 
 
 def _is_untaken(error: HinterlandError) -> bool:
     """Whether certainly nothing of a push was taken, in none of its attempts."""
-    if isinstance(error, StatusError) and _says(error, _NOT_NOW):
+    if isinstance(error, StatusError) and _has_code(error, _NOT_NOW):
         return not error.is_in_doubt
     return error.sent == "no"
 
 
-def _says(error: HinterlandError, codes: Sequence[str]) -> bool:
+def _has_code(error: HinterlandError, codes: Sequence[str]) -> bool:
     """Whether the server itself answered one of the codes."""
     return isinstance(error, StatusError) and error.is_from_server and error.code in codes
 

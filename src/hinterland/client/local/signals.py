@@ -31,7 +31,7 @@ class Watcher:
         self._keys: set[Key] | None = None
         self.notifications = 0
 
-    def hear(self, keys: set[Key] | None) -> None:
+    def add(self, keys: set[Key] | None) -> None:
         """Something changed: the records with these `keys`; None: maybe any."""
         self.notifications += 1
         self._keys = None if keys is None or self._keys is None else self._keys | keys
@@ -85,12 +85,12 @@ class Signals:
     def notify(self, topic: Topic, keys: set[Key] | None = None) -> None:
         """Something of the topic changed: the records with these `keys`; None: maybe any."""
         for watcher in tuple(self._watchers.get(topic, ())):
-            watcher.hear(keys)
+            watcher.add(keys)
 
     def notify_all(self) -> None:
         """Anything may be different."""
         for watcher in {watcher for watchers in list(self._watchers.values()) for watcher in tuple(watchers)}:
-            watcher.hear(None)
+            watcher.add(None)
 
     def publish(self, change: StoreChange) -> None:
         """Notify of what a transaction changed."""

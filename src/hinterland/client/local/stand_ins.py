@@ -107,8 +107,8 @@ def forget(connection: StoreConnection, scope: Scope, numbers: Iterable[int]) ->
         "SELECT number, writes, written FROM mutations WHERE space = ?", (scope.space,)
     ).fetchall():
         before = writes_in(writes)
-        said = map(_said, before, writes_in(written or writes), [forgotten] * len(before))
-        after = [_renamed_whole(connection, scope, write) for write in said]
+        original = map(_as_kept, before, writes_in(written or writes), [forgotten] * len(before))
+        after = [_renamed_whole(connection, scope, write) for write in original]
         stale += _rename(connection, scope, number, before, after)
     refresh(connection, scope, stale)
 
@@ -117,21 +117,21 @@ def _given_in(writes: str, written: str | None) -> dict[str, Place]:
     """The paths of the records that the writes create under given ids, with the stand-ins of these."""
     pairs = zip(writes_in(writes), writes_in(written or writes), strict=True)
     return {
-        _path(write.parent, write.collection, write.id): _place(write, said.id)
-        for write, said in pairs
-        if write.act == "create" and write.id != said.id
+        _path(write.parent, write.collection, write.id): _place(write, original.id)
+        for write, original in pairs
+        if write.act == "create" and write.id != original.id
     }
 
 
-def _said(write: Write, said: Write, forgotten: Mapping[str, Place]) -> Write:
-    """`write` as it was `said`, with stand-ins in the place of forgotten ids also where it was said by these."""
+def _as_kept(write: Write, original: Write, forgotten: Mapping[str, Place]) -> Write:
+    """The `original` of a write, with stand-ins in the place of forgotten ids, also where it named records by these."""
     place = forgotten.get(_path(write.parent, write.collection, write.id))
-    record_id = said.id if place is None else place.name
-    parts, named = write.parent.split("/"), said.parent.split("/")
+    record_id = original.id if place is None else place.name
+    parts, named = write.parent.split("/"), original.parent.split("/")
     for end in range(2, len(parts) + 1, 2):
         above = forgotten.get("/".join(parts[:end]))
         named[end - 1] = named[end - 1] if above is None else above.name
-    return replace(said, id=record_id, parent="/".join(named))
+    return replace(original, id=record_id, parent="/".join(named))
 
 
 def _path(*parts: RecordId) -> str:

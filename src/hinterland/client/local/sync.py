@@ -293,8 +293,8 @@ class Sync:
         self.work()
 
     async def _on_all(self, scope: Scope, subscription: str, events: Sequence[Event]) -> None:
-        for is_news, group in groupby(events, lambda event: event.kind in ("commit", "position")):
-            if is_news:
+        for is_commit, group in groupby(events, lambda event: event.kind in ("commit", "position")):
+            if is_commit:
                 await self._take(scope, subscription, [*group])
             else:
                 for event in group:

@@ -137,14 +137,16 @@ class _Lifespan:
 
     async def _run(self, app: App) -> None:
         try:
-            await app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, self._messages.get, self._heard)
+            await app(
+                {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, self._messages.get, self._on_lifespan
+            )
         except Exception:
             if self._started.done():
                 raise
         if not self._started.done():
             self._started.set_result(None)
 
-    async def _heard(self, message: Message) -> None:
+    async def _on_lifespan(self, message: Message) -> None:
         if message["type"] == "lifespan.startup.complete":
             self._started.set_result(None)
         elif message["type"] == "lifespan.startup.failed":

@@ -52,13 +52,13 @@ def equalities(tree: Typed, variable: str, given: Variables, weight: Callable[[E
 
 def lightest(parts: Iterable[Equalities], weight: Callable[[Equality], int]) -> Equalities:
     """Of several that are all needed, those of the least `weight` together."""
-    told = [part for part in parts if part is not None]
-    return min(told, key=lambda part: sum(map(weight, part)), default=None)
+    known = [part for part in parts if part is not None]
+    return min(known, key=lambda part: sum(map(weight, part)), default=None)
 
 
 def _of_any(parts: Iterable[Equalities]) -> Equalities:
-    told = [*parts]
-    return None if None in told else frozenset(chain.from_iterable(part for part in told if part is not None))
+    known = [*parts]
+    return None if None in known else frozenset(chain.from_iterable(part for part in known if part is not None))
 
 
 def _of_choice(tree: Choice, variable: str, given: Variables, weight: Callable[[Equality], int]) -> Equalities:

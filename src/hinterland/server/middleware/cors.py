@@ -52,7 +52,7 @@ class Cors:
             await self._answer_preflight(scope, receive, send, origin, wanted)
             return
         if not is_allowed and not is_own(scope, origin):
-            self._tell(scope, origin)
+            self._log_refused(scope, origin)
             if scope["method"] not in _SAFE:
                 scope.setdefault(REFUSED, Refusal("forbidden", _UNLISTED))
         await self.app(scope, receive, _WithHeaders(send, self.headers(origin)) if is_allowed else send)
@@ -78,7 +78,7 @@ class Cors:
 
     async def _answer_preflight(self, scope: Scope, receive: Receive, send: Send, origin: bytes, method: bytes) -> None:
         if not self.allows(origin):
-            self._tell(scope, origin)
+            self._log_refused(scope, origin)
             scope[REFUSED] = Refusal("forbidden", _UNLISTED)
         elif method not in _METHODS.split(b", "):
             self._log.warning(
@@ -101,7 +101,7 @@ class Cors:
         ]
         return HttpAnswer(204, headers, b"")
 
-    def _tell(self, scope: Scope, origin: bytes) -> None:
+    def _log_refused(self, scope: Scope, origin: bytes) -> None:
         self._log.warning(
             "%s %s %.200r from a page of the origin %s: it is not in the setting cors_origins (%s). "
             "To allow it, set HINTERLAND_CORS_ORIGINS=%s or add it to cors_origins in the app file",

@@ -20,7 +20,7 @@ def get(path: str, *headers: str) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode()
 
 
-class Door:
+class DirectApplication:
     """An application with a direct path below /direct: `waiting` holds what /direct/wait waits for."""
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class Door:
         """The ordinary way."""
         self.asked.append(scope["path"])
         if scope["path"] == "/direct/error":
-            raise Refusal("not_found", "there is no such thing")
+            raise Refusal("not_found", "not there")
         await asyncio.sleep(0)
         await send_answer(scope, send, HttpAnswer(200, [], b"ordinary " + scope["raw_path"]))
 
@@ -61,9 +61,9 @@ class Door:
 
 
 @pytest.fixture
-async def door() -> Door:
+async def application() -> DirectApplication:
     """The application."""
-    return Door()
+    return DirectApplication()
 
 
 async def read(reader: asyncio.StreamReader) -> bytes:
@@ -74,9 +74,9 @@ async def read(reader: asyncio.StreamReader) -> bytes:
     return await reader.readexactly(int(length[1]))
 
 
-async def test_at_once(door: Door) -> None:
+async def test_at_once(application: DirectApplication) -> None:
     """What does not wait is answered without the application, one request after the other."""
-    async with connected(door) as (reader, writer):
+    async with connected(application) as (reader, writer):
         for _ in range(3):
             writer.write(get("/direct/a"))
             assert await read(reader) == b"at once /direct/a"
@@ -84,64 +84,64 @@ async def test_at_once(door: Door) -> None:
         assert await read(reader) == b"ordinary /other"
         writer.write(get("/direct/large"))
         assert await read(reader) == b"x" * 200_000
-    assert door.asked == ["/other"]
+    assert application.asked == ["/other"]
 
 
-async def test_in_order(door: Door) -> None:
+async def test_in_order(application: DirectApplication) -> None:
     """Requests that come together are answered in their order, whichever way each goes, and the one that waits holds
     back those behind it."""
     paths = ["/direct/wait", "/direct/a", "/other", "/direct/error", "/direct/b"]
-    async with connected(door) as (reader, writer):
+    async with connected(application) as (reader, writer):
         writer.write(b"".join(map(get, paths)))
-        await asyncio.wait_for(door.waits.wait(), 5)
-        door.release.set()
+        await asyncio.wait_for(application.waits.wait(), 5)
+        application.release.set()
         bodies = [await read(reader) for _ in paths]
     assert bodies[0] == b"at once /direct/wait"
     assert [b"/direct/a" in bodies[1], b"/other" in bodies[2], b"not_found" in bodies[3]] == [True] * 3
     assert bodies[4].endswith(b"/direct/b")
 
 
-async def test_an_error_goes_the_ordinary_way(door: Door) -> None:
+async def test_an_error_goes_the_ordinary_way(application: DirectApplication) -> None:
     """What the direct path raises is found again, and answered, by the application."""
-    assert b"404 Not Found" in await answered(door, get("/direct/error", "Connection: close"))
-    async with connected(door) as (reader, writer):
+    assert b"404 Not Found" in await answered(application, get("/direct/error", "Connection: close"))
+    async with connected(application) as (reader, writer):
         writer.write(get("/direct/error"))
         assert b"not_found" in await read(reader)
         writer.write(get("/direct/a"))
         assert await read(reader) == b"at once /direct/a"
-    assert door.asked == ["/direct/error"] * 2
+    assert application.asked == ["/direct/error"] * 2
 
 
-async def test_a_header_with_a_line_break(door: Door) -> None:
+async def test_a_header_with_a_line_break(application: DirectApplication) -> None:
     """A response that can't be sent is found again by the application, and the requests of others are carried out."""
-    async with connected(door) as (reader, writer), connected(door) as (other, second):
+    async with connected(application) as (reader, writer), connected(application) as (other, second):
         writer.write(get("/direct/split"))
         second.write(get("/direct/a"))
         assert await read(reader) == b"ordinary /direct/split"
         assert await read(other) == b"at once /direct/a"
 
 
-async def test_what_has_more_to_it(door: Door) -> None:
+async def test_what_has_more_to_it(application: DirectApplication) -> None:
     """A request with a body, that expects something, or that ends the connection is left to the application."""
     for headers in (("Content-Length: 0",), ("Expect: 100-continue", "Content-Length: 0"), ("Connection: close",)):
-        got = await answered(door, get("/direct/a", *headers), get("/other", "Connection: close"))
+        got = await answered(application, get("/direct/a", *headers), get("/other", "Connection: close"))
         assert b"ordinary /direct/a" in got
-    assert door.begun == []
+    assert application.begun == []
 
 
-async def test_the_end_of_the_input(door: Door) -> None:
+async def test_the_end_of_the_input(application: DirectApplication) -> None:
     """A caller that sends its FIN behind a request gets the answer, and the connection is closed."""
-    assert (await answered(door, get("/direct/a"), fin=True)).endswith(b"at once /direct/a")
+    assert (await answered(application, get("/direct/a"), fin=True)).endswith(b"at once /direct/a")
 
 
-async def test_a_caller_that_leaves(door: Door) -> None:
+async def test_a_caller_that_leaves(application: DirectApplication) -> None:
     """A caller that is gone when the turn of its request comes, or while that waits, harms nobody."""
-    async with connected(door) as (_, writer):
+    async with connected(application) as (_, writer):
         writer.write(get("/direct/wait"))
-        await asyncio.wait_for(door.waits.wait(), 5)
+        await asyncio.wait_for(application.waits.wait(), 5)
         writer.transport.abort()
-        door.release.set()
+        application.release.set()
         await asyncio.sleep(0)
-    async with connected(door) as (reader, writer):
+    async with connected(application) as (reader, writer):
         writer.write(get("/direct/a"))
         assert await read(reader) == b"at once /direct/a"

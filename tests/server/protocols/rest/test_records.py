@@ -246,9 +246,9 @@ async def test_anothers_record_by_every_path(each_api: Api) -> None:
         for base in (NOTES, "/notes"):
             for method in ("GET", "PUT", "PATCH", "DELETE"):
                 for more in ({}, {"If-Match": '"2"'}, {"If-Match": '"9"'}, {"If-Match": "*"}, {"If-None-Match": '"2"'}):
-                    told = [await _asked(api, method, f"{base}/{id}", headers | more) for id in ("hers", "nobody")]
-                    assert told[0] == told[1], (method, more)
-                    assert told[0][0] in ((404, 412) if headers or method == "GET" else (401,))
+                    reported = [await _asked(api, method, f"{base}/{id}", headers | more) for id in ("hers", "nobody")]
+                    assert reported[0] == reported[1], (method, more)
+                    assert reported[0][0] in ((404, 412) if headers or method == "GET" else (401,))
         listed = (await api("GET", NOTES, params={"total": "true", "text": "mine"}, headers=headers)).json()
         assert listed == {"items": [], "next": "", "total": 0}
         bare = await api("GET", "/notes", params={"slug": "s"}, headers=headers)

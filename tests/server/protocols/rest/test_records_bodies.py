@@ -209,8 +209,8 @@ async def test_a_body_that_is_too_large(tmp_path: Path) -> None:
             yield b" " * 100
 
     async with serving(SqliteStorage(tmp_path), max_body_bytes=1_000) as api:
-        told = await api("POST", THINGS, content=b" " * 1_001, headers=JSON)
-        assert "max_body_bytes" in problem(told, 413, "too_large")["message"]
+        reported = await api("POST", THINGS, content=b" " * 1_001, headers=JSON)
+        assert "max_body_bytes" in problem(reported, 413, "too_large")["message"]
         problem(await api("POST", THINGS, content=pieces(), headers=JSON), 413, "too_large")
         problem(await api("POST", THINGS, content=b"{}", headers=JSON | {"Content-Length": "x"}), 413, "too_large")
         assert (await api("POST", THINGS, json={"text": "a" * 900})).status_code == 201

@@ -67,8 +67,8 @@ async def test_a_list_tells_no_more_than_one_tag(api: Api) -> None:
     made = await api("POST", "/v1/records/notes", json={"text": "a"}, headers=ada["headers"])
     revision = made.json()["revision"]
     right, wrong = f'"{revision}", "{revision + 1}"', f'"{revision + 7}", "{revision + 8}"'
-    told = [
+    reported = [
         problem(await api("PATCH", located(made), json={}, headers=ben["headers"] | {"If-Match": tags}), 412, "stale")
         for tags in (right, wrong)
     ]
-    assert told[0]["message"] == told[1]["message"]
+    assert reported[0]["message"] == reported[1]["message"]
