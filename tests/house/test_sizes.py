@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 from statistics import median, quantiles
+from typing import TypeGuard
 
-from tests.house.tree import PACKAGE, ROOT, TESTS, Function, functions, modules
+from tests.house.tree import PACKAGE, ROOT, TESTS, Function, functions, modules, parsed
 
 LONGEST_FILE = 400
+LONGEST_CLASS = 325
 LONGEST_OF_TESTS = 40  # lines of one function, which may set a scene
 NAMELESS = {"common", "helper", "helpers", "misc", "util", "utils"}
 
@@ -19,6 +21,11 @@ def code_lines(function: Function) -> int:
     if ast.get_docstring(function, clean=False) is None or len(function.body) == 1:
         return total
     return total - ((first.end_lineno or first.lineno) - first.lineno + 1)
+
+
+def is_class(node: ast.AST) -> TypeGuard[ast.ClassDef]:
+    """Whether a node is the definition of a class."""
+    return isinstance(node, ast.ClassDef)
 
 
 def test_functions_are_short() -> None:
@@ -43,6 +50,17 @@ def test_no_file_is_long() -> None:
     files = [*modules(PACKAGE), *modules(TESTS)]
     lengths = {str(file.relative_to(ROOT)): len(file.read_text().splitlines()) for file in files}
     assert {name: lines for name, lines in lengths.items() if lines > LONGEST_FILE} == {}
+
+
+def test_no_class_is_long() -> None:
+    """A class has at most 325 lines; a longer one does several things, which are classes of their own."""
+    classes = [(file, node) for file in modules(PACKAGE) for node in ast.walk(parsed(file)) if is_class(node)]
+    lengths = {
+        f"{file.relative_to(ROOT)}: {node.name}": (node.end_lineno or node.lineno) - node.lineno + 1
+        for file, node in classes
+    }
+    assert len(lengths) > 300
+    assert {name: lines for name, lines in lengths.items() if lines > LONGEST_CLASS} == {}
 
 
 def test_no_room_is_nameless() -> None:

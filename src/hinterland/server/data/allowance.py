@@ -7,6 +7,8 @@ import asyncio
 from functools import lru_cache
 from weakref import WeakValueDictionary
 
+from hinterland.contract.errors import Refusal
+from hinterland.contract.identity import Principal
 from hinterland.kit.clock import Clock
 
 STEPS_A_SECOND = 500_000  # about a twentieth of a core
@@ -15,6 +17,7 @@ _TURN_STEPS = 10_000  # about a millisecond, after which others get their turn o
 STEP_BYTES = 256  # of a large event that are sent in a step
 WAITING_BYTES = 32 * 1024 * 1024  # in all streams of one caller
 _CALLERS = 10_000
+_RETRY_STREAM_SECONDS = 5.0  # within which a stream whose reader went away has ended
 
 
 class Pace:
@@ -69,10 +72,13 @@ class Allowance(Pace):
 
 
 class Allowances:
-    """The allowances of callers, by their names; those in use and those used last are kept."""
+    """The allowances of callers, by their names; those in use and those used last are kept. An account may have
+    `of_account` streams, and all signed-out callers at one address `of_address`."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, of_account: int = 100, of_address: int = 1_000) -> None:
         self._clock = clock
+        self._of_account = of_account
+        self._of_address = of_address
         self._known: WeakValueDictionary[str, Allowance] = WeakValueDictionary()
         self.of = lru_cache(maxsize=_CALLERS)(self._of)
 
@@ -81,3 +87,15 @@ class Allowances:
         if allowance is None:
             allowance = self._known[name] = Allowance(self._clock)
         return allowance
+
+    def take_stream(self, caller: Principal, allowance: Allowance) -> None:
+        """Count one more stream of a caller. Raises `rate_limited` where there are as many as may be."""
+        most, owner = (
+            (self._of_account, "this account")
+            if caller.is_signed_in
+            else (self._of_address, "this address, signed out")
+        )
+        if allowance.streams >= most:
+            message = f"{owner} has {most:,} live streams open, as many as it may; close one, then retry"
+            raise Refusal("rate_limited", message, retry_after=_RETRY_STREAM_SECONDS)
+        allowance.streams += 1

@@ -17,16 +17,17 @@ from hinterland.contract.identity import Principal
 from hinterland.kit.cel.metering import STEP_CHARACTERS, Meter, OverBudget
 from hinterland.kit.clock import Clock
 from hinterland.server.data.admission import denied
-from hinterland.server.data.allowance import STEP_BYTES, Allowance, Allowances
+from hinterland.server.data.allowance import STEP_BYTES, Allowances
 from hinterland.server.data.channels import LARGE_BYTES, Channel, Channels, LiveViews
 from hinterland.server.data.commits import LogCommit, RecentCommits, commits
-from hinterland.server.data.cursors import CHANGED, UNFINISHED, UNKNOWN, Cursor, Cursors
+from hinterland.server.data.cursors import Cursors
 from hinterland.server.data.encoding import Encoder
 from hinterland.server.data.rights import Rights
+from hinterland.server.data.rights_watch import RightsWatch
+from hinterland.server.data.stream_opening import opening_of
 from hinterland.server.data.subscription import Subscription
 from hinterland.server.data.views import View, Views
-from hinterland.server.security.sessions import account_subject, session_subject
-from hinterland.server.storage.protocol import PAGE_BYTES, Head, Snapshot, Storage
+from hinterland.server.storage.protocol import PAGE_BYTES, Storage
 
 log = logging.getLogger("hinterland.feed")
 _PAGE = 500
@@ -37,7 +38,6 @@ _PUSH_STEPS = 80  # of sending an event to a subscriber
 _STEPS_AT_ONCE = 12_500  # about a millisecond, before others have their turn on the loop
 _LIVE_STEPS = 50_000  # for one commit and all channels; those that cost more read the log alone, at their own pace
 _LEAST_STEPS = 1_000  # for one commit and one channel in any case
-_RETRY_STREAM_SECONDS = 5.0  # within which a stream whose reader went away has ended
 _TOO_COSTLY = Refusal(
     "too_costly",
     "the filter costs too much on one of the records; make it simpler, and read the collection again",
@@ -64,12 +64,12 @@ class Feed:
         self._clock = clock
         self._buffer = buffer
         self._keep_alive = keep_alive
-        self._most_streams = most_streams
         self._views = views
-        self._rights = Rights(storage, views.catalogue, clock)
-        self._allowances = Allowances(clock)
+        self._allowances = Allowances(clock, *most_streams)
         self._channels = Channels(cursors)
         self._subscriptions: set[Subscription] = set()
+        self._rights = RightsWatch(Rights(storage, views.catalogue, clock), self._subscriptions)
+        self.recheck = self._rights.recheck
         self._live: dict[Channel, set[Subscription]] = {}
         self._live_views = LiveViews()
         self._position = (0, 0)
@@ -79,13 +79,12 @@ class Feed:
         self._steps = self._answering = 0
         self._is_behind = False
         self._woken = asyncio.Event()
-        self._doubted = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._is_closed = False
 
     async def start(self) -> None:
         """Begin to read."""
-        self._tasks = [asyncio.create_task(work()) for work in (self._read, self._watch, self._check)]
+        self._tasks = [asyncio.create_task(work()) for work in (self._read, self._watch, self._rights.follow)]
 
     async def close(self) -> None:
         """End every stream, and reading."""
@@ -113,12 +112,6 @@ class Feed:
         self._answering = _ANSWER_TURNS
         self._woken.set()
 
-    def recheck(self, subject: str) -> None:
-        """A session or account changed: end the streams that lost their right, without waiting for the next check."""
-        callers = (subscription.caller for subscription in self._subscriptions)
-        if any(subject in (session_subject(c.session), account_subject(c.id)) for c in callers):
-            self._doubted.set()
-
     # ------------------------------------------------------------ subscribing
 
     async def subscribe(
@@ -140,9 +133,9 @@ class Feed:
         self._check_open()
         channel = self._channels.of([self._view(caller, name, filter) for name in sorted(set(collections))], encoder)
         allowance = self._allowances.of(asker or str(caller.id))
-        self._take_stream(caller, allowance)
+        self._allowances.take_stream(caller, allowance)
         try:
-            position, opening = await self._opening(channel, cursor)
+            position, opening = await opening_of(self._storage, self._cursors, channel, cursor)
             self._check_open()  # streams may have been ended meanwhile, without this one
         except BaseException:
             allowance.streams -= 1
@@ -157,42 +150,10 @@ class Feed:
         if self._is_closed:
             raise Refusal("unavailable", "the server is shutting down; retry shortly", retry_after=1)
 
-    def _take_stream(self, caller: Principal, allowance: Allowance) -> None:
-        account, address = self._most_streams
-        most, owner = (account, "this account") if caller.is_signed_in else (address, "this address, signed out")
-        if allowance.streams >= most:
-            message = f"{owner} has {most:,} live streams open, as many as it may; close one, then retry"
-            raise Refusal("rate_limited", message, retry_after=_RETRY_STREAM_SECONDS)
-        allowance.streams += 1
-
-    async def _opening(self, channel: Channel, cursor: str) -> tuple[tuple[int, int], bytes]:
-        """Where a stream begins, and its first events."""
-        known, encoder = self._cursors.known(cursor), channel.encoder
-        async with self._storage.snapshot() as snapshot:
-            head = await snapshot.head()
-            reason = await self._lost(snapshot, head, channel, known) if known is not None else ""
-        position = (head.revision, head.check)
-        if known is None and cursor:
-            # `ready` without a cursor: should the stream be cut before the next event, that one is not missed.
-            return position, encoder.ready("") + encoder.resync(channel.cursor(*position), UNKNOWN)
-        if known is not None and reason:
-            ready = encoder.ready(self._cursors.write(known))  # the old one, for the same reason
-            return position, ready + encoder.resync(channel.cursor(*position), reason)
-        if known is not None:
-            position = (known.revision, known.check)
-        return position, encoder.ready(channel.cursor(*position))
-
     def _view(self, caller: Principal, name: str, filter: str) -> View:
         if self._views.catalogue[name].rules["list"] is None and not caller.is_admin:
             raise denied(name, "list", is_signed_in=caller.is_signed_in)
         return self._views.of(caller, name, filter)
-
-    async def _lost(self, snapshot: Snapshot, head: Head, channel: Channel, cursor: Cursor) -> str:
-        if reason := await self._cursors.lost(snapshot, head, cursor):
-            return reason
-        if any(cursor.views.get(name) != fingerprint for name, fingerprint in channel.fingerprints.items()):
-            return CHANGED
-        return UNFINISHED if cursor.pending else ""
 
     async def catch_up(self, subscription: Subscription) -> None:
         """Serve the next page of the log to a subscription, or make it live where nothing is missing."""
@@ -359,27 +320,10 @@ class Feed:
             await self._clock.sleep(_LOOK_SECONDS)
             if self._is_behind or self._storage.has_other_writers:
                 self.wake()
-            await self._end_lost()
+            await self._rights.check()
             if self._clock.monotonic() >= due:
                 due = self._clock.monotonic() + self._keep_alive
                 await self._break_silence()
-
-    async def _check(self) -> None:
-        """After each signal: end streams whose right has ended."""
-        while True:
-            await self._doubted.wait()
-            self._doubted.clear()
-            await self._end_lost()
-
-    async def _end_lost(self) -> None:
-        try:
-            lost = await self._rights.lost(subscription.caller for subscription in self._subscriptions)
-        except Exception as error:  # what can't be asked now is asked again in a second
-            log.warning("sessions of streams can't be checked now: %s", error)
-            return
-        for subscription in [*self._subscriptions] if lost else ():
-            if subscription.caller in lost:
-                subscription.end()
 
     async def _break_silence(self) -> None:
         revision, check = self._position

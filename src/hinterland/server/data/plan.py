@@ -11,18 +11,19 @@ from typing import Any
 
 from hinterland.contract import changes
 from hinterland.contract.changes import Write, WriteKind
-from hinterland.contract.errors import Refusal, invalid
-from hinterland.contract.identity import ID_HINT, RecordId, is_record_id, is_temporary
+from hinterland.contract.errors import Refusal
+from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Document
 from hinterland.contract.sync import FUTURE_SECONDS, Lost
-from hinterland.contract.temporary import Place, StandIns, is_stand_in
+from hinterland.contract.temporary import StandIns
 from hinterland.contract.values import is_same
 from hinterland.server.data import access, documents
 from hinterland.server.data.admission import denied
 from hinterland.server.data.catalogue import Catalogue, Entry
 from hinterland.server.data.descendants import Descendants
+from hinterland.server.data.device_edits import DeviceEdits
 from hinterland.server.data.given_ids import fields_of
-from hinterland.server.data.merging import DeviceEdit, Past, merged
+from hinterland.server.data.request_ids import RequestIds
 from hinterland.server.data.requests import (
     ABSENT,
     OUTDATED,
@@ -36,7 +37,7 @@ from hinterland.server.data.state import UNWRITTEN, Deferred, RecordKey, Records
 from hinterland.server.data.uniqueness import UniqueValues
 from hinterland.server.data.weights import Weights
 from hinterland.server.security.sessions import Actor
-from hinterland.server.storage.protocol import Change, Since, StoredRecord
+from hinterland.server.storage.protocol import Change, StoredRecord
 from hinterland.server.storage.reading import pause
 from hinterland.server.storage.system import RowAct
 
@@ -69,14 +70,24 @@ class Plan:
         self.changes: list[Change] = []
         self.acts: list[RowAct] = []
         self.written: list[WrittenRecord] = []
-        self.ids: dict[int, RecordId] = {}
         self._given = request.once.stand_ins() if request.once is not None else StandIns()
-        self.lost: list[Lost] = []
+        self._ids = RequestIds(request, state, self._given, now)
+        self._edits = DeviceEdits(state, request.caller, request.origin, self.timestamp)
         self._weights = Weights(max_record_bytes)
         self.found = 0  # the last revision of the records that were there already as they are asked for
         self._unique: UniqueValues | None = None
         self._mine: dict[RecordKey, StoredRecord | None] = {}
         self._created: dict[str, list[RecordKey]] = {}
+
+    @property
+    def ids(self) -> Mapping[int, RecordId]:
+        """The ids that the server gave to creations, by position."""
+        return self._ids.given
+
+    @property
+    def lost(self) -> Sequence[Lost]:
+        """The edits of the device that were not kept."""
+        return self._edits.lost
 
     @property
     def size(self) -> int:
@@ -121,7 +132,7 @@ class Plan:
         entry = self.catalogue[write.collection]
         self.catalogue.check_parent(entry, write.parent)
         changes.check_place(write)
-        id = await self._id(entry, write, index)
+        id = await self._ids.of(entry, write, index)
         key = (entry.name, write.parent, id)
         if write.act == "create":
             before = None if write.id == "" else await self._record(key)  # no record has an id that was just made
@@ -134,40 +145,12 @@ class Plan:
         if before is None:
             raise Refusal("not_found", f"there is no {entry.name}/{id}")
         if write.act == "delete":
-            await self._delete(entry, key, before, await self._is_outdated(entry, key, before, base))
+            base = None if key in self._mine else base
+            await self._delete(entry, key, before, await self._edits.is_outdated(entry, key, before, base))
         else:
             await self._change(entry, write, key, before, base)
 
-    # ------------------------------------------------------------ ids and preconditions
-
-    async def _id(self, entry: Entry, write: Write, index: int) -> RecordId:
-        id = write.id
-        if write.act != "create":
-            if isinstance(id, int) is not entry.is_integer or is_temporary(id):
-                raise Refusal("not_found", f"there is no {entry.name}/{id}")
-            return id
-        if entry.is_integer:
-            return await self._integer_id(entry, write, index)
-        if id == "":
-            given = await self.state.new_ids.next(self.state.transaction, self.now)
-            self.ids[index] = given
-            return given
-        if not is_record_id(id):
-            raise invalid({"id": [ID_HINT]})
-        return id
-
-    async def _integer_id(self, entry: Entry, write: Write, index: int) -> RecordId:
-        id = write.id
-        if isinstance(id, int) and 0 < id < 2**53 and self.request.rights.chooses_ids:
-            await self.state.transaction.claim_id(entry.name, id)
-            return id
-        if id != "" and not (is_temporary(id) or (self.origin and is_stand_in(id))):
-            raise invalid({"id": [f"is given by the server in {entry.name}; leave it out"]})
-        given = await self.state.transaction.next_id(entry.name)
-        self.ids[index] = given
-        if id != "":
-            self._given.add(Place(entry.name, write.parent, str(id)), given)
-        return given
+    # ------------------------------------------------------------ preconditions
 
     def _check_preconditions(self, write: Write, before: StoredRecord | None) -> None:
         if write.exists is True and before is None:
@@ -237,7 +220,8 @@ class Plan:
         if write.act == "patch":
             body = changes.resolve(entry.shape, old, asked, self.instant)
             plain = {name: body[name] for name in body if name not in hidden and not changes.is_transform(asked[name])}
-            met = await self._merged(entry, key, before, old, plain, base)
+            base = None if key in self._mine else base
+            met = await self._edits.merged(entry, key, before, old, plain, base)
             if met is not plain:
                 body = {name: value for name, value in body.items() if name not in plain} | met
             document, errors = entry.shape.try_patch(old, body)
@@ -264,7 +248,7 @@ class Plan:
         if is_outdated and before.revision == UNWRITTEN:
             raise Deferred  # its answer names the current revision
         if is_outdated:
-            self.lost.append(Lost("", None, before.revision))
+            self._edits.lost.append(Lost("", None, before.revision))
             self.written.append(WrittenRecord(entry.name, key[2], key[1], before, before))
             return
         if entry.children:
@@ -299,45 +283,6 @@ class Plan:
             return
         if rule is None or not rule.allows(entry.variable(record, rule, document), caller.as_auth(), old):
             raise denied(entry.name, action, is_signed_in=caller.is_signed_in)
-
-    # ------------------------------------------------------------ merging a device's edits
-
-    async def _unseen(
-        self, entry: Entry, key: RecordKey, before: StoredRecord, base: int | None
-    ) -> tuple[Since, StoredRecord | None] | None:
-        """Whose changes the record had since `base`, and what it was then (None: not there). None where the device had
-        seen it all, and where its user could not see the record then."""
-        if not base or key in self._mine or base == before.revision:
-            return None
-        since = await self.state.since(key, base, self.origin)
-        if since.newest is None:
-            return None
-        seen = await self.state.transaction.record_at(*key, base)
-        return (since, seen) if seen is None or access.can_see(entry, self.request.caller, seen) else None
-
-    async def _is_outdated(self, entry: Entry, key: RecordKey, before: StoredRecord, base: int | None) -> bool:
-        """Whether an edit that the device had not seen is newer than its delete: then the record stays."""
-        unseen = await self._unseen(entry, key, before, base)
-        return unseen is not None and unseen[0].newest is not None and unseen[0].newest > self.timestamp
-
-    async def _merged(
-        self, entry: Entry, key: RecordKey, before: StoredRecord, old: Document, body: Document, base: int | None
-    ) -> Document:
-        """`body` merged with what others changed since `base`, by each field's policy."""
-        unseen = await self._unseen(entry, key, before, base) if body else None
-        if unseen is None:
-            return body
-        edit = DeviceEdit(
-            body, self.origin, self.timestamp, old, partial(access.unreadable, entry, self.request.caller)
-        )
-        past = Past(entry.collection, edit, *unseen)
-        if past.names:
-            assert base is not None
-            async for page in self.state.history(key, base):
-                past.add(page)
-        body, lost = merged(entry.collection, edit, past)
-        self.lost += lost
-        return body
 
     # ------------------------------------------------------------ staging
 

@@ -1,0 +1,63 @@
+"""A device's edits and deletes, decided against what others did to the records since the device saw them."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from hinterland.contract.identity import Principal
+from hinterland.contract.records import Document
+from hinterland.contract.sync import Lost
+from hinterland.server.data import access
+from hinterland.server.data.catalogue import Entry
+from hinterland.server.data.merging import DeviceEdit, Past, merged
+from hinterland.server.data.state import RecordKey, State
+from hinterland.server.storage.protocol import Since, StoredRecord
+
+
+class DeviceEdits:
+    """The edits of one request of the device `origin`, of which `lost` were not kept. `base` is the revision of a
+    record that the device had seen; None: that is not asked."""
+
+    __slots__ = ("_caller", "_origin", "_state", "_timestamp", "lost")
+
+    def __init__(self, state: State, caller: Principal, origin: str, timestamp: float) -> None:
+        self.lost: list[Lost] = []
+        self._state = state
+        self._caller = caller
+        self._origin = origin
+        self._timestamp = timestamp
+
+    async def is_outdated(self, entry: Entry, key: RecordKey, before: StoredRecord, base: int | None) -> bool:
+        """Whether an edit that the device had not seen is newer than its delete: then the record stays."""
+        unseen = await self._unseen(entry, key, before, base)
+        return unseen is not None and unseen[0].newest is not None and unseen[0].newest > self._timestamp
+
+    async def merged(
+        self, entry: Entry, key: RecordKey, before: StoredRecord, old: Document, body: Document, base: int | None
+    ) -> Document:
+        """`body` merged with what others changed since `base`, by each field's policy."""
+        unseen = await self._unseen(entry, key, before, base) if body else None
+        if unseen is None:
+            return body
+        edit = DeviceEdit(body, self._origin, self._timestamp, old, partial(access.unreadable, entry, self._caller))
+        past = Past(entry.collection, edit, *unseen)
+        if past.names:
+            assert base is not None
+            async for page in self._state.history(key, base):
+                past.add(page)
+        body, lost = merged(entry.collection, edit, past)
+        self.lost += lost
+        return body
+
+    async def _unseen(
+        self, entry: Entry, key: RecordKey, before: StoredRecord, base: int | None
+    ) -> tuple[Since, StoredRecord | None] | None:
+        """Whose changes the record had since `base`, and what it was then (None: not there). None where the device had
+        seen it all, and where its user could not see the record then."""
+        if not base or base == before.revision:
+            return None
+        since = await self._state.since(key, base, self._origin)
+        if since.newest is None:
+            return None
+        seen = await self._state.transaction.record_at(*key, base)
+        return (since, seen) if seen is None or access.can_see(entry, self._caller, seen) else None

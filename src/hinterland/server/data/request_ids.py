@@ -1,0 +1,54 @@
+"""The ids of the records that one request writes: those that it names, and those that the server gives to creations."""
+
+from __future__ import annotations
+
+from hinterland.contract.changes import Write
+from hinterland.contract.errors import Refusal, invalid
+from hinterland.contract.identity import ID_HINT, RecordId, is_record_id, is_temporary
+from hinterland.contract.temporary import Place, StandIns, is_stand_in
+from hinterland.server.data.catalogue import Entry
+from hinterland.server.data.requests import WriteRequest
+from hinterland.server.data.state import State
+
+
+class RequestIds:
+    """`given` are the ids that the server gave to creations, by position; `stand_ins` learn those of integer ids."""
+
+    __slots__ = ("_now", "_request", "_stand_ins", "_state", "given")
+
+    def __init__(self, request: WriteRequest, state: State, stand_ins: StandIns, now: float) -> None:
+        self.given: dict[int, RecordId] = {}
+        self._request = request
+        self._state = state
+        self._stand_ins = stand_ins
+        self._now = now
+
+    async def of(self, entry: Entry, write: Write, index: int) -> RecordId:
+        """The id of the record of a write. Raises `not_found`, and `validation` for one that no creation can have."""
+        id = write.id
+        if write.act != "create":
+            if isinstance(id, int) is not entry.is_integer or is_temporary(id):
+                raise Refusal("not_found", f"there is no {entry.name}/{id}")
+            return id
+        if entry.is_integer:
+            return await self._integer_id(entry, write, index)
+        if id == "":
+            given = await self._state.new_ids.next(self._state.transaction, self._now)
+            self.given[index] = given
+            return given
+        if not is_record_id(id):
+            raise invalid({"id": [ID_HINT]})
+        return id
+
+    async def _integer_id(self, entry: Entry, write: Write, index: int) -> RecordId:
+        id, transaction = write.id, self._state.transaction
+        if isinstance(id, int) and 0 < id < 2**53 and self._request.rights.chooses_ids:
+            await transaction.claim_id(entry.name, id)
+            return id
+        if id != "" and not (is_temporary(id) or (self._request.origin and is_stand_in(id))):
+            raise invalid({"id": [f"is given by the server in {entry.name}; leave it out"]})
+        given = await transaction.next_id(entry.name)
+        self.given[index] = given
+        if id != "":
+            self._stand_ins.add(Place(entry.name, write.parent, str(id)), given)
+        return given
