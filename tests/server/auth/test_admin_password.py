@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hinterland.server.auth.admin_login import create_admin
-from hinterland.server.auth.admin_login import log_in as admin_log_in
-from hinterland.server.auth.admin_password import reset_password
+from hinterland.server.auth.admin import create_admin, reset_password
+from hinterland.server.auth.admin import log_in as admin_log_in
 from hinterland.server.auth.login import log_in
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.auth.refresh import refresh

@@ -8,10 +8,8 @@ from typing import Any
 import pytest
 
 from hinterland.contract.errors import Refusal
-from hinterland.server.auth import admin_remove
-from hinterland.server.auth.admin_list import list_admins
-from hinterland.server.auth.admin_login import create_admin, log_in
-from hinterland.server.auth.admin_remove import remove_admin
+from hinterland.server.auth import admin
+from hinterland.server.auth.admin import create_admin, list_admins, log_in, remove_admin
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.auth.signup import sign_up
 from hinterland.server.storage.system import PreconditionFailed
@@ -106,7 +104,7 @@ async def test_a_race_that_never_ends_is_given_up(lite: Accounts, monkeypatch: p
     async def lose(*given: object, is_forced: bool) -> None:
         raise PreconditionFailed
 
-    monkeypatch.setattr(admin_remove, "remove", lose)
+    monkeypatch.setattr(admin, "remove", lose)
     assert (await refusal(remove_admin(lite, "one@example.org"))).code == "unavailable"
 
 

@@ -10,7 +10,7 @@ import pytest
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal
 from hinterland.kit.clock import ManualClock
-from hinterland.server.auth.admin_password import reset_password
+from hinterland.server.auth.admin import reset_password
 from hinterland.server.auth.challenge_answer import answer_challenge
 from hinterland.server.auth.challenges import ATTEMPTS, SECONDS
 from hinterland.server.auth.login import log_in

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from hinterland.contract.identity import SIGNED_OUT, Principal
-from hinterland.server.auth.admin_login import create_admin, log_in
+from hinterland.server.auth.admin import create_admin, log_in
 from hinterland.server.auth.me import me
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.auth.signup import sign_up

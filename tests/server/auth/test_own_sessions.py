@@ -7,8 +7,7 @@ import pytest
 from hinterland.contract.errors import Refusal
 from hinterland.kit.clock import ManualClock
 from hinterland.server.auth.login import log_in
-from hinterland.server.auth.logout import log_out
-from hinterland.server.auth.own_sessions import end_session, list_sessions
+from hinterland.server.auth.own_sessions import end_session, list_sessions, log_out
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.auth.refresh import refresh
 from hinterland.server.auth.signup import sign_up

@@ -7,8 +7,8 @@ import logging
 import pytest
 
 from hinterland.server.auth.login import log_in
-from hinterland.server.auth.logout import log_out
 from hinterland.server.auth.me import me
+from hinterland.server.auth.own_sessions import log_out
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.auth.refresh import refresh
 from hinterland.server.auth.signup import sign_up

@@ -101,12 +101,6 @@ async def test_fields_of_the_server_are_ignored(accounts: Accounts) -> None:
     assert second.user["created_at"] == first.user["created_at"]
 
 
-@pytest.mark.parametrize("body", [None, [], "text", 7])
-async def test_a_body_is_an_object(lite: Accounts, body: object) -> None:
-    """A body that is not an object → 400."""
-    assert (await refusal(sign_up(lite, body, HERE))).code == "invalid_body"
-
-
 @pytest.mark.parametrize("email", ["Ada@Example.org", "  ada@example.org ", "ADA@EXAMPLE.ORG"])
 async def test_a_taken_email_is_refused(accounts: Accounts, email: str) -> None:
     """A taken e-mail, in whatever case → 409 with a message and errors.email; nothing but the try is written."""

@@ -8,8 +8,8 @@ from typing import Any
 from hinterland.contract.accounts import RecoveryCodes
 from hinterland.contract.errors import Refusal
 from hinterland.kit.clock import ManualClock
-from hinterland.server.auth.admin_login import create_admin
-from hinterland.server.auth.admin_login import log_in as log_in_as_admin
+from hinterland.server.auth.admin import create_admin
+from hinterland.server.auth.admin import log_in as log_in_as_admin
 from hinterland.server.auth.challenge_answer import answer_challenge
 from hinterland.server.auth.login import log_in
 from hinterland.server.auth.parts import Accounts

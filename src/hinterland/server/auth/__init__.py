@@ -1,1 +1,1 @@
-"""The account operations, one file each; they know nothing of HTTP."""
+"""The account operations, which know nothing of HTTP."""

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from hinterland.contract.accounts import Session
 from hinterland.server.auth import guesses
 from hinterland.server.auth.challenges import pending
 from hinterland.server.auth.evidence import OTP, Evidence
 from hinterland.server.auth.factors import credentials_of, proof_of
-from hinterland.server.auth.forms import form, require, wrong_code
+from hinterland.server.auth.forms import require, wrong_code
 from hinterland.server.auth.grants import enter
 from hinterland.server.auth.known_addresses import known_address
 from hinterland.server.auth.parts import Accounts
 
 
-async def answer_challenge(accounts: Accounts, body: object, address: str, user_agent: str = "") -> Session:
+async def answer_challenge(
+    accounts: Accounts, fields: Mapping[str, Any], address: str, user_agent: str = ""
+) -> Session:
     """Take `{challenge, code}`, a TOTP code or a recovery code, and begin the session that the log-in asked for.
 
     Raises `invalid_challenge` for a challenge that can't be answered, `validation` for a wrong code, `rate_limited`.
     """
-    fields = form(body)
     require(fields, ("challenge", "code"), text=("challenge", "code"))
     account, amr, used = await pending(accounts, fields["challenge"])
     async with accounts.storage.snapshot() as snapshot:

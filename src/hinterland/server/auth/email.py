@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import invalid
 from hinterland.contract.identity import Principal
 from hinterland.server.auth.confirmation import changed_meanwhile, confirmed
-from hinterland.server.auth.forms import comparable, email_problems, form, require
+from hinterland.server.auth.forms import comparable, email_problems, require
 from hinterland.server.auth.identities import EMAIL, account_by_email
 from hinterland.server.auth.me import me
 from hinterland.server.auth.parts import Accounts
@@ -16,12 +17,11 @@ from hinterland.server.auth.signup import submit_with_email, taken
 from hinterland.server.storage.system import Amend, PreconditionFailed, RowAct
 
 
-async def change_email(accounts: Accounts, principal: Principal, body: object) -> str:
+async def change_email(accounts: Accounts, principal: Principal, fields: Mapping[str, Any]) -> str:
     """Take `{email, password}`; the user's record afterwards, JSON text.
 
     Raises `unauthorized`, `validation` for a wrong password or address, `conflict` for a taken one, `rate_limited`.
     """
-    fields = form(body)
     require(fields, ("email", "password"), text=("email", "password"))
     if problems := email_problems(fields["email"]):
         raise invalid({"email": problems})

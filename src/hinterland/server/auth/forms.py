@@ -14,13 +14,6 @@ ALL_REQUIRED = "All fields are required"
 _check_email = Text(format="email", max_length=254).checker()
 
 
-def form(body: object) -> Mapping[str, Any]:
-    """The body as an object. Raises the `invalid_body` refusal."""
-    if not isinstance(body, Mapping):
-        raise Refusal("invalid_body", "the body must be a JSON object")
-    return body
-
-
 def require(
     body: Mapping[str, Any], names: Iterable[str], *, text: Iterable[str], is_empty: Callable[[str], bool] = is_blank
 ) -> None:
@@ -42,9 +35,8 @@ def wrong_code() -> Refusal:
     return invalid({"code": ["is wrong or was already used"]})
 
 
-def credentials(body: object) -> tuple[str, str]:
+def credentials(fields: Mapping[str, Any]) -> tuple[str, str]:
     """The e-mail, as it is compared, and the password of a log-in form."""
-    fields = form(body)
     require(fields, ("email", "password"), text=("email", "password"))
     return comparable(fields["email"]), fields["password"]
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from hinterland.contract.accounts import Session
 from hinterland.contract.errors import Refusal
 from hinterland.server.auth import guesses
@@ -14,19 +17,19 @@ from hinterland.server.auth.parts import Accounts
 from hinterland.server.storage.system import Amend, Row, RowAct
 
 
-async def log_in(accounts: Accounts, body: object, address: str, user_agent: str = "") -> Session:
+async def log_in(accounts: Accounts, fields: Mapping[str, Any], address: str, user_agent: str = "") -> Session:
     """Check `{email, password}` and begin a session.
 
     Raises `validation` for a missing field, `invalid_credentials`, `challenge_required` where the account has a second
     factor, `rate_limited`. Administrators sign in elsewhere.
     """
-    evidence = await authenticate(accounts, body, address, is_admin=False)
+    evidence = await authenticate(accounts, fields, address, is_admin=False)
     return await enter(accounts, evidence, address, user_agent)
 
 
-async def authenticate(accounts: Accounts, body: object, address: str, *, is_admin: bool) -> Evidence:
+async def authenticate(accounts: Accounts, fields: Mapping[str, Any], address: str, *, is_admin: bool) -> Evidence:
     """The evidence that the right e-mail address and password are."""
-    email, given = credentials(body)
+    email, given = credentials(fields)
     accounts.limits.check(address)
     async with accounts.storage.snapshot() as snapshot:
         account = await account_by_email(snapshot, email)

@@ -1,4 +1,4 @@
-"""A user's own sessions: list them, and end one."""
+"""A user's own sessions: list them, end one, and log out, which ends the current one."""
 
 from __future__ import annotations
 
@@ -26,6 +26,16 @@ async def end_session(accounts: Accounts, principal: Principal, id: str) -> None
     if session is None:
         raise Refusal("not_found", "you have no such session; list them to see which there are")
     await accounts.submit([], ended(session, accounts.clock.now()))
+
+
+async def log_out(accounts: Accounts, principal: Principal) -> None:
+    """End the caller's session. Raises `unauthorized` for a caller without one."""
+    if not principal.session:
+        raise Refusal("unauthorized")
+    async with accounts.storage.snapshot() as snapshot:
+        session = await snapshot.row("_sessions", {"id": principal.session})
+    if session is not None:
+        await accounts.submit([], ended(session, accounts.clock.now()))
 
 
 async def _live(accounts: Accounts, principal: Principal) -> list[Row]:

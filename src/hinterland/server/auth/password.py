@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal
 from hinterland.server.auth.challenges import forgotten
 from hinterland.server.auth.confirmation import changed_meanwhile, confirmed
 from hinterland.server.auth.evidence import PASSWORD, credential_key
-from hinterland.server.auth.forms import form, require
+from hinterland.server.auth.forms import require
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.security.sessions import account_subject
 from hinterland.server.storage.system import Amend, Expect, Invalidation, PreconditionFailed, RowAct
 
 
-async def change_password(accounts: Accounts, principal: Principal, body: object) -> None:
+async def change_password(accounts: Accounts, principal: Principal, fields: Mapping[str, Any]) -> None:
     """Take `{password, new_password}`. The caller's session stays.
 
     Raises `unauthorized`, `validation` for a wrong password, `password_policy` for one that can't be used,
     `rate_limited`, and `conflict` for an account or session that changed meanwhile.
     """
-    fields = form(body)
     require(fields, ("password", "new_password"), text=("password", "new_password"))
     evidence = await confirmed(accounts, principal, fields["password"])
     encoded = await new_password(accounts, fields["new_password"], "new_password")

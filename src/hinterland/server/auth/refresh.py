@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import logging
 import operator
+from collections.abc import Mapping
+from typing import Any
 
 from hinterland.contract.accounts import ANOTHER_SERVER, Session
 from hinterland.contract.errors import Refusal
-from hinterland.server.auth.forms import form, require
+from hinterland.server.auth.forms import require
 from hinterland.server.auth.opening import answer
 from hinterland.server.auth.owners import Owner, owner_of, shown
 from hinterland.server.auth.parts import Accounts
@@ -24,9 +26,8 @@ _TRIES = 5
 _FOREIGN = "this refresh token is from another server; check the address, or log in here"
 
 
-async def refresh(accounts: Accounts, body: object, address: str = "", user_agent: str = "") -> Session:
+async def refresh(accounts: Accounts, fields: Mapping[str, Any], address: str = "", user_agent: str = "") -> Session:
     """Exchange `{refresh_token}` for a new pair. Raises `invalid_grant`, or `validation` where there is no token."""
-    fields = form(body)
     require(fields, ("refresh_token",), text=("refresh_token",), is_empty=operator.not_)  # others are unknown tokens
     for _ in range(_TRIES):
         try:

@@ -14,7 +14,7 @@ from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.records import META
 from hinterland.server.auth import guesses
 from hinterland.server.auth.evidence import PWD
-from hinterland.server.auth.forms import comparable, email_problems, form, require
+from hinterland.server.auth.forms import comparable, email_problems, require
 from hinterland.server.auth.identities import account_by_email, email_of
 from hinterland.server.auth.known_addresses import knowing
 from hinterland.server.auth.opening import answer, new_account, open_session, registered
@@ -31,14 +31,13 @@ REGISTERED = "User registered successfully"
 
 
 async def sign_up(
-    accounts: Accounts, body: object, address: str, user_agent: str = "", more: Sequence[RowAct] = ()
+    accounts: Accounts, given: Mapping[str, Any], address: str, user_agent: str = "", more: Sequence[RowAct] = ()
 ) -> Session:
     """Register `{name, email, password, …fields of users}`; `more` are rows that are written with it.
 
     Raises `validation` with all errors by field, `conflict` for a taken e-mail, `password_policy`, `rate_limited`.
     """
     await guesses.count_signup(accounts, address)
-    given = form(body)
     fields = _checked(accounts, given)
     email = comparable(given["email"])
     stale = await _leftovers(accounts, email)

@@ -15,7 +15,6 @@ import msgspec
 
 from hinterland.contract.accounts import Session
 from hinterland.contract.errors import Refusal
-from hinterland.server.auth.forms import form
 from hinterland.server.auth.login import log_in
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.auth.signup import REGISTERED, sign_up
@@ -26,10 +25,9 @@ _encode = msgspec.json.Encoder(order="sorted").encode
 
 
 async def sign_up_once(
-    accounts: Accounts, body: object, key: str, address: str, user_agent: str = ""
+    accounts: Accounts, given: Mapping[str, Any], key: str, address: str, user_agent: str = ""
 ) -> tuple[Session, bool]:
     """`sign_up` with a key; and whether it is a repetition. Raises `key_reused` for another form or password too."""
-    given = form(body)
     name = {"caller": _CALLER, "key": key}
     row = {**name, "fingerprint": _fingerprint(accounts, given), "status": 201, "body": b"", "revision": 0,
            "at": accounts.clock.now()}  # fmt: skip

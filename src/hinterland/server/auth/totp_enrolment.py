@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from hinterland.contract.accounts import RecoveryCodes, TotpSetup
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal
@@ -10,7 +13,7 @@ from hinterland.server.auth.challenges import forgotten
 from hinterland.server.auth.confirmation import changed_meanwhile, confirmed
 from hinterland.server.auth.evidence import MFA, OTP, PWD, RECOVERY, TOTP, credential_key, new_credential
 from hinterland.server.auth.factors import credentials_of, proof_of, step_acts
-from hinterland.server.auth.forms import form, require, wrong_code
+from hinterland.server.auth.forms import require, wrong_code
 from hinterland.server.auth.identities import email_of
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.security import totp
@@ -18,12 +21,11 @@ from hinterland.server.security.sessions import proved, session_subject
 from hinterland.server.storage.system import Amend, Drop, Expect, Invalidation, PreconditionFailed, RowAct
 
 
-async def enrol(accounts: Accounts, principal: Principal, body: object) -> TotpSetup:
+async def enrol(accounts: Accounts, principal: Principal, fields: Mapping[str, Any]) -> TotpSetup:
     """Take `{password}`; the key for an authenticator app, which counts once it is confirmed with a code.
 
     Raises `unauthorized`, `validation` for a wrong password, `rate_limited`, and `conflict` where it is on already.
     """
-    fields = form(body)
     require(fields, ("password",), text=("password",))
     evidence = await confirmed(accounts, principal, fields["password"])
     id, key = evidence.account["id"], totp.new_key()
@@ -39,12 +41,11 @@ async def enrol(accounts: Accounts, principal: Principal, body: object) -> TotpS
     return TotpSetup(secret=key, uri=totp.uri_of(key, accounts.name, email or id))
 
 
-async def confirm(accounts: Accounts, principal: Principal, body: object) -> RecoveryCodes:
+async def confirm(accounts: Accounts, principal: Principal, fields: Mapping[str, Any]) -> RecoveryCodes:
     """Take `{code}` of the app that was enrolled: from now on a log-in asks for one. Recovery codes, shown once.
 
     Raises `unauthorized`, `validation` for a wrong code, `rate_limited`, and `conflict` where nothing waits for it.
     """
-    fields = form(body)
     require(fields, ("code",), text=("code",))
     if not principal.session:
         raise Refusal("unauthorized")
@@ -75,12 +76,11 @@ def _raised(principal: Principal, now: float) -> list[RowAct]:
             Invalidation(session_subject(principal.session))]  # fmt: skip
 
 
-async def disable(accounts: Accounts, principal: Principal, body: object) -> None:
+async def disable(accounts: Accounts, principal: Principal, fields: Mapping[str, Any]) -> None:
     """Take `{password, code}`: log-in asks for the password alone from now on.
 
     Raises `unauthorized`, `validation` for a wrong password or code, `rate_limited`, and `conflict` where it is off.
     """
-    fields = form(body)
     require(fields, ("password", "code"), text=("password", "code"))
     evidence = await confirmed(accounts, principal, fields["password"])
     id = evidence.account["id"]

@@ -13,7 +13,6 @@ from hinterland.server.auth import (
     deletion,
     email,
     login,
-    logout,
     me,
     own_sessions,
     password,
@@ -56,7 +55,7 @@ async def renew(backend: Backend, call: Call[Fields]) -> Session:
 
 async def log_out(backend: Backend, call: Call[None]) -> None:
     """End the session."""
-    await logout.log_out(backend.accounts, call.caller)
+    await own_sessions.log_out(backend.accounts, call.caller)
 
 
 async def who_am_i(backend: Backend, call: Call[None]) -> msgspec.Raw:

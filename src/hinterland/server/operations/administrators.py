@@ -8,7 +8,7 @@ from typing import Any
 
 from hinterland.contract.accounts import Administrator, Session
 from hinterland.contract.errors import invalid
-from hinterland.server.auth import admin_list, admin_login, admin_password, admin_remove
+from hinterland.server.auth import admin
 from hinterland.server.auth.forms import require
 from hinterland.server.backend import Backend
 from hinterland.server.operations.call import Call, Reply
@@ -18,19 +18,19 @@ Fields = Mapping[str, Any]
 
 async def log_in(backend: Backend, call: Call[Fields]) -> Session:
     """Log in as administrator."""
-    return await admin_login.log_in(backend.accounts, call.input, call.address, call.user_agent)
+    return await admin.log_in(backend.accounts, call.input, call.address, call.user_agent)
 
 
 async def create_admin(backend: Backend, call: Call[Fields]) -> Reply:
     """Create another administrator."""
     form = _checked(call, "email", "password")
-    id = await admin_login.create_admin(backend.accounts, form["email"], form["password"])
+    id = await admin.create_admin(backend.accounts, form["email"], form["password"])
     return Reply(Administrator(id=id, email=form["email"]), place=f"/v1/admin/admins#{id}")
 
 
 async def list_admins(backend: Backend, call: Call[None]) -> dict[str, Any]:
     """The administrators."""
-    return await admin_list.list_admins(backend.accounts)
+    return await admin.list_admins(backend.accounts)
 
 
 async def remove_admin(backend: Backend, call: Call[Fields]) -> None:
@@ -38,13 +38,13 @@ async def remove_admin(backend: Backend, call: Call[Fields]) -> None:
     form = _checked(call, "email")
     if not isinstance(form.get("force", False), bool):
         raise invalid({"force": ["must be true or false"]})
-    await admin_remove.remove_admin(backend.accounts, form["email"], is_forced=form.get("force", False))
+    await admin.remove_admin(backend.accounts, form["email"], is_forced=form.get("force", False))
 
 
 async def reset_password(backend: Backend, call: Call[Fields]) -> None:
     """Set the password of a user or administrator."""
     form = _checked(call, "email", "password")
-    await admin_password.reset_password(backend.accounts, form["email"], form["password"])
+    await admin.reset_password(backend.accounts, form["email"], form["password"])
 
 
 def _checked(call: Call[Fields], *names: str) -> Fields:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from hinterland.contract.identity import SIGNED_OUT, Principal
 from hinterland.kit.clock import ManualClock
 from hinterland.server.auth.login import log_in
-from hinterland.server.auth.logout import log_out
+from hinterland.server.auth.own_sessions import log_out
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.auth.refresh import refresh
 from hinterland.server.auth.signup import sign_up
