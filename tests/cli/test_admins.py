@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +22,27 @@ PASSWORD, NEW = "correct horse 7", "another horse 8"
 def admin(data: Path, *arguments: object, password: str = "") -> Ended:
     """The command, with a password as a script hands it over."""
     return hinterland("admin", *arguments, "--data", data, env={"HINTERLAND_ADMIN_PASSWORD": password})
+
+
+def typed_on_a_terminal(data: Path, *answers: tuple[str, str]) -> tuple[int, str]:
+    """The exit code of `admin create` and what its terminal showed; each answer is typed once its question is there."""
+    terminal, end = os.openpty()
+    command = [sys.executable, "-m", "hinterland", "admin", "create", ONE, "--data", str(data)]
+    process = subprocess.Popen(command, stdin=end, stdout=end, stderr=end, start_new_session=True)
+    os.close(end)
+    shown = ""
+    with os.fdopen(terminal, "rb", buffering=0) as screen:
+        for question, answer in answers:
+            asked = len(shown)
+            while question not in shown[asked:]:
+                shown += screen.read(1000).decode()
+            os.write(terminal, f"{answer}\n".encode())
+        try:
+            while part := screen.read(1000):
+                shown += part.decode()
+        except OSError:  # Linux: the other end is closed
+            pass
+    return process.wait(), shown
 
 
 @pytest.mark.parametrize("is_running", [False, True])
@@ -53,3 +77,20 @@ def test_a_password_that_never_logs_in(tmp_path: Path, server_process: Serve) ->
     server_process(data=tmp_path / "data").terminate()
     assert "must not be blank" in reported(admin(tmp_path / "data", "create", ONE, password=" " * 12))
     assert "No administrators" in admin(tmp_path / "data", "list").out
+
+
+def test_a_password_is_asked_for(tmp_path: Path, server_process: Serve) -> None:
+    """On a terminal a password that is not given is asked for twice, until both are equal, and is not shown."""
+    server_process(data=tmp_path / "data").terminate()
+    first, again = ("Password", PASSWORD), ("Repeat", PASSWORD)
+    code, shown = typed_on_a_terminal(tmp_path / "data", first, ("Repeat", NEW), first, again)
+    assert code == 0
+    assert "do not match" in shown
+    assert f"Created administrator {ONE}" in shown
+    assert PASSWORD not in shown
+    assert NEW not in shown
+
+
+def test_a_password_without_a_terminal(tmp_path: Path) -> None:
+    """Where nobody can be asked, the message names the variable that passes a password."""
+    assert "set HINTERLAND_ADMIN_PASSWORD" in reported(admin(tmp_path, "create", ONE))

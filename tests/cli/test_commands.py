@@ -7,8 +7,8 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+import click
 import pytest
-import typer
 
 from hinterland.cli.commands import cli
 from tests.support.command import hinterland, reported
@@ -17,12 +17,18 @@ DOCUMENTATION = (Path(__file__).parents[2] / "docs" / "commands.md").read_text()
 COMMANDS = ["serve", "migrate", "compact", "import", "admin create", "admin list", "admin remove", "admin password"]
 
 
+def commands(group: click.Group, *before: str) -> dict[str, click.Command]:
+    """The commands of a group and of those in it, by what is typed."""
+    found: dict[str, click.Command] = {}
+    for name, command in group.commands.items():
+        words = (*before, name)
+        found |= commands(command, *words) if isinstance(command, click.Group) else {" ".join(words): command}
+    return found
+
+
 def options(command: str) -> list[str]:
     """The options of a command."""
-    found = typer.main.get_command(cli)
-    for word in command.split():
-        found = found.commands[word]  # type: ignore[attr-defined]
-    return [name for parameter in found.params for name in parameter.opts if name.startswith("--")]
+    return [name for parameter in commands(cli)[command].params for name in parameter.opts if name.startswith("--")]
 
 
 def section(command: str) -> str:
@@ -34,7 +40,7 @@ def section(command: str) -> str:
 def test_every_option_is_documented(command: str) -> None:
     """Each command has a section with an example, and each of its options a row in it."""
     assert f"\nhinterland {command} " in section(command)
-    assert [name for name in options(command) if name != "--help" and f"| `{name}`" not in section(command)] == []
+    assert [name for name in options(command) if f"| `{name}`" not in section(command)] == []
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -51,19 +57,16 @@ def test_help_is_of_one_style(command: str) -> None:
     heading = DOCUMENTATION.partition(f"\n## `hinterland {command}")[2].partition("`")[0]
     shown = hinterland(*command.split(), "--help").out
     assert f"hinterland {command} [OPTIONS]{heading}" in shown.replace("python -m ", "")
-    assert "<bool>" not in shown
-    rows = [line.split() for line in shown.splitlines() if line.startswith("│ --")]
-    valued = {row[1] for row in rows if row[2].startswith("<")}
+    assert max(map(len, shown.splitlines())) <= 80
+    rows = [line.split() for line in shown.splitlines() if line.startswith("  --")]
+    valued = {row[0] for row in rows if row[1].startswith("<")}
     assert valued == {*options(command)} - {"--yes", "--log-requests", "--dry-run", "--decimal-comma", "--force"}
+    assert {row[0] for row in rows} == {*options(command), "--help"}
 
 
 def test_the_documented_commands_are_all() -> None:
     """The list above is that of the program."""
-    shown = hinterland("--help").out
-    assert all(command.split()[0] in shown for command in COMMANDS)
-    groups = [group.typer_instance for group in cli.registered_groups]
-    count = sum(len(app.registered_commands) for app in [cli, *groups] if app is not None)
-    assert count == len(COMMANDS)
+    assert [*commands(cli)] == COMMANDS
 
 
 def test_the_version() -> None:
@@ -78,6 +81,31 @@ def test_a_mistyped_command(arguments: list[str]) -> None:
     ended = hinterland(*arguments)
     assert "--help" in reported(ended)
     assert ended.code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["serv"], "No such command 'serv'. Did you mean 'serve'?"),
+        (["serve", "--dat", "x"], "No such option '--dat'. Did you mean '--data'?"),
+        (["serve", "--port", "65536"], "Invalid value for '--port': 65536 is not in the range 1<=x<=65535."),
+        (["serve", "--port", "x"], "Invalid value for '--port': 'x' is not a valid port."),
+        (["serve", "/"], "File '/' is a directory."),
+        (["compact", "--data", __file__], "is a file."),
+        (["import", "cars"], "Missing argument 'FILE'."),
+    ],
+)
+def test_a_mistake_is_explained(arguments: list[str], message: str) -> None:
+    """What is wrong with an argument is the last line, with what was perhaps meant."""
+    assert reported(hinterland(*arguments)).splitlines()[-1].endswith(message)
+
+
+def test_an_interrupted_command(tmp_path: Path) -> None:
+    """A command that Ctrl+C ends has the exit code that shells expect, and prints nothing."""
+    app = tmp_path / "app.py"
+    app.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    ended = hinterland("serve", app, "--data", tmp_path / "data")
+    assert (ended.code, ended.out, ended.err) == (130, "", "")
 
 
 @pytest.mark.parametrize("group", [[], ["admin"]])

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
-import typer
 
 from hinterland.cli.importing import ImportOptions, RowImport
 from hinterland.cli.rows import RowFile
@@ -26,7 +26,7 @@ async def test_equal_reasons_are_listed_once(tmp_path: Path, capsys: pytest.Capt
     file.write_text("\n".join(f'{{"why": "{reason}"}}' for reason in reasons))
     run = RowImport(ImportOptions("things", file), RowFile(file))
     await run.run(refuse_all)
-    with pytest.raises(typer.Exit):
+    with pytest.raises(click.exceptions.Exit):
         run.report()
     out, err = capsys.readouterr()
     lines = [line for line in err.splitlines() if "importing" not in line]

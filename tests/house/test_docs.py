@@ -30,11 +30,10 @@ def setting_names() -> list[str]:
 
 def command_names() -> list[str]:
     """The names of all commands and subcommands of `hinterland`."""
-    typer = importlib.import_module("typer")
+    click = importlib.import_module("click")
     rooms = [importlib.import_module(dotted(file)) for file in modules(PACKAGE / "cli")]
-    apps = [value for room in rooms for value in vars(room).values() if isinstance(value, typer.Typer)]
-    commands = [command for app in apps for command in app.registered_commands]
-    return sorted({command.name or command.callback.__name__.replace("_", "-") for command in commands})
+    groups = [value for room in rooms for value in vars(room).values() if isinstance(value, click.Group)]
+    return sorted({name for group in groups for name in group.commands})
 
 
 def dotted(file: Path) -> str:

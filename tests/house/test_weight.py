@@ -14,8 +14,8 @@ from tests.house.tree import ROOT, is_module
 from tests.support.required import require
 
 LIMIT = 0.150  # seconds of CPU
-SERVER_MODULES = {"apsw", "argon2", "asyncpg", "joserfc", "starlette", "typer", "uvicorn", "uvloop", "httptools"}
-COMMAND_MODULES = {"httptools", "rich", "typer", "uvicorn", "uvloop"}
+SERVER_MODULES = {"apsw", "argon2", "asyncpg", "click", "joserfc", "starlette", "uvicorn", "uvloop", "httptools"}
+COMMAND_MODULES = {"click", "httptools", "rich", "uvicorn", "uvloop"}
 FACES = ["hinterland", *(f"hinterland.{floor}" for floor in ("kit", "contract", "client", "server", "testing", "cli"))]
 MEASURE = "import time; start = time.process_time(); {statement}; print(time.process_time() - start)"
 LOADED = "import json, sys; {statement}; print(json.dumps(sorted(sys.modules)))"

@@ -8,7 +8,7 @@ from importlib.metadata import distribution
 from importlib.util import find_spec
 from pathlib import Path
 
-SERVER_LIBRARIES = ("apsw", "argon2", "asyncpg", "joserfc", "rich", "starlette", "typer", "uvicorn")
+SERVER_LIBRARIES = ("apsw", "argon2", "asyncpg", "click", "joserfc", "rich", "starlette", "uvicorn")
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import typer
+import click
 
 from hinterland.cli.output import error_boundary, fail, print_result
 from hinterland.cli.reaching import operations
@@ -17,7 +17,7 @@ def asked() -> str:
     """The password, typed twice; without a terminal, the command ends with how to pass it."""
     if not sys.stdin.isatty():
         fail("no password given and no terminal to ask on; set HINTERLAND_ADMIN_PASSWORD")
-    password: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    password: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     return password
 
 

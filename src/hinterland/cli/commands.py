@@ -4,62 +4,46 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
-from hinterland.cli.usage import Command, Group
+from hinterland.cli.usage import Group, Port
 
-cli = typer.Typer(
-    name="hinterland",
-    cls=Group,
-    help="A backend that one command starts. Begin with: hinterland serve app.py",
-    add_completion=False,
-    pretty_exceptions_enable=False,
+FILE = click.Path(path_type=Path, dir_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+
+data_option = click.option(
+    "--data", type=FOLDER, default=Path("data"), show_default=True, metavar="<dir>", help="The folder of the database."
 )
-admin = typer.Typer(cls=Group, help="Manage administrators, who bypass all access rules.")
-cli.add_typer(admin, name="admin")
-
-AppFile = Annotated[
-    Path | None, typer.Argument(help="The app file: Python that declares `app = App(...)`.", dir_okay=False)
-]
-GivenAppFile = Annotated[Path, typer.Argument(help="The changed app file.", dir_okay=False)]
-AppOption = Annotated[
-    Path | None,
-    typer.Option("--app", help="The app file; by default what the data was last served with.", dir_okay=False),
-]
-Data = Annotated[Path, typer.Option("--data", help="The folder of the database.", file_okay=False)]
-Password = Annotated[
-    str, typer.Option(envvar="HINTERLAND_ADMIN_PASSWORD", show_envvar=True, help="Prompted for when omitted.")
-]
-DATA = Path("data")
+app_option = click.option(
+    "--app", type=FILE, metavar="<file>", help="The app file; by default what the data was last served with."
+)
+email_argument = click.argument("email", help="The administrator's e-mail address.")
+password_option = click.option(
+    "--password", default="", metavar="<text>", envvar="HINTERLAND_ADMIN_PASSWORD", show_envvar=True,
+    help="Prompted for when omitted.",
+)  # fmt: skip
 
 
-def _version(is_asked: bool) -> None:
-    if is_asked:
-        from importlib.metadata import version
-
-        typer.echo(f"hinterland {version('hinterland')}")
-        raise typer.Exit
-
-
-@cli.callback()
-def root(
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version and exit.", callback=_version, is_eager=True)
-    ] = False,
-) -> None:
+@click.group(cls=Group)
+@click.version_option(package_name="hinterland", message="hinterland %(version)s", help="Print the version and exit.")
+def cli() -> None:
     """A backend that one command starts. Begin with: hinterland serve app.py"""
 
 
-@cli.command(cls=Command)
-def serve(
-    app: AppFile = None,
-    data: Data = DATA,
-    host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 for all interfaces.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port to listen on.", min=1, max=65535)] = 8000,
-    log_requests: Annotated[bool, typer.Option("--log-requests", help="Log a line for each request.")] = False,
-) -> None:
+@cli.command()
+@click.argument("app", type=FILE, required=False, help="The app file: Python that declares `app = App(...)`.")
+@data_option
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, metavar="<address>",
+    help="The address to listen on; 0.0.0.0 for all interfaces.",
+)  # fmt: skip
+@click.option(
+    "--port", type=Port(), default=8000, show_default=True, metavar="<number>",
+    help="The port to listen on.",
+)  # fmt: skip
+@click.option("--log-requests", is_flag=True, help="Log a line for each request.")
+def serve(app: Path | None, data: Path, host: str, port: int, log_requests: bool) -> None:
     """Serve an app's backend; without an app file, an empty one.
 
     Example: hinterland serve app.py --data data --port 8000
@@ -69,39 +53,93 @@ def serve(
     run(app, data, host, port, logs_requests=log_requests)
 
 
-@cli.command(cls=Command)
-def migrate(
-    app: GivenAppFile,
-    data: Data = DATA,
-    yes: Annotated[bool, typer.Option("--yes", help="Apply without asking.")] = False,
-) -> None:
+@cli.command()
+@click.argument("app", type=FILE, help="The changed app file.")
+@data_option
+@click.option("--yes", is_flag=True, help="Apply without asking.")
+def migrate(app: Path, data: Path, yes: bool) -> None:
     """Migrate stored records to a changed app file: prints the plan, asks, and applies all of it or nothing.
 
-    Stop the server first. Example: hinterland migrate app.py --data data
+    Stop the server first.
+
+    Example: hinterland migrate app.py --data data
     """
     from hinterland.cli.migrating import migrate as run
 
     asyncio.run(run(app, data, is_agreed=yes))
 
 
-@cli.command(cls=Command)
-def compact(data: Data = DATA) -> None:
+@cli.command()
+@data_option
+def compact(data: Path) -> None:
     """Write SQLite's file anew without the space of deleted rows: checked, and all of it or nothing.
 
-    Stop the server first. Example: hinterland compact --data data
+    Stop the server first.
+
+    Example: hinterland compact --data data
     """
     from hinterland.cli.compacting import compact as run
 
     run(data)
 
 
-@admin.command("create", cls=Command)
-def admin_create(
-    email: Annotated[str, typer.Argument(help="The administrator's e-mail address.")],
-    data: Data = DATA,
-    app: AppOption = None,
-    password: Password = "",
+@cli.command("import")
+@click.argument("collection", help="The collection to import into.")
+@click.argument("file", type=FILE, help="A .json (array), .jsonl/.ndjson, .csv or .tsv file.")
+@data_option
+@app_option
+@click.option(
+    "--map",
+    multiple=True,
+    metavar="<column=field>",
+    help="Map a column to a field: 'Full name=name'; 'Notes=' omits it.",
+)
+@click.option(
+    "--separator", default="", metavar="<text>", help="CSV separator: one character, or tab; detected by default."
+)
+@click.option("--encoding", default="", metavar="<name>", help="CSV encoding, such as windows-1252; UTF-8 by default.")
+@click.option("--decimal-comma", is_flag=True, help="Read 1,5 in CSV as 1.5.")
+@click.option(
+    "--timezone", default="", metavar="<name>", help="Time zone of times without an offset: Europe/Rome, or +02:00."
+)
+@click.option("--dry-run", is_flag=True, help="Check every row and show the first records; import nothing.")
+def import_file(
+    collection: str,
+    file: Path,
+    data: Path,
+    app: Path | None,
+    map: tuple[str, ...],
+    separator: str,
+    encoding: str,
+    decimal_comma: bool,
+    timezone: str,
+    dry_run: bool,
 ) -> None:
+    """Create a record from each row of a file, through the running server or, without one, directly.
+
+    Refused rows are listed with the reason; the others are created.
+
+    Example: hinterland import cars cars.json
+    """
+    from hinterland.cli.importing import ImportOptions, layout_of
+    from hinterland.cli.importing import import_file as run
+
+    layout = layout_of(map, separator, encoding)
+    options = ImportOptions(collection, file, layout, decimal_comma, timezone, dry_run)
+    asyncio.run(run(options, data, app))
+
+
+@cli.group()
+def admin() -> None:
+    """Manage administrators, who bypass all access rules."""
+
+
+@admin.command("create")
+@email_argument
+@data_option
+@app_option
+@password_option
+def admin_create(email: str, data: Path, app: Path | None, password: str) -> None:
     """Create an administrator; works with and without a running server.
 
     Example: hinterland admin create me@example.org --data data
@@ -111,8 +149,10 @@ def admin_create(
     asyncio.run(create(email, password or asked(), data, app))
 
 
-@admin.command("list", cls=Command)
-def admin_list(data: Data = DATA, app: AppOption = None) -> None:
+@admin.command("list")
+@data_option
+@app_option
+def admin_list(data: Path, app: Path | None) -> None:
     """List the administrators; works with and without a running server.
 
     Example: hinterland admin list --data data
@@ -122,13 +162,12 @@ def admin_list(data: Data = DATA, app: AppOption = None) -> None:
     asyncio.run(show(data, app))
 
 
-@admin.command("remove", cls=Command)
-def admin_remove(
-    email: Annotated[str, typer.Argument(help="The administrator's e-mail address.")],
-    data: Data = DATA,
-    app: AppOption = None,
-    force: Annotated[bool, typer.Option("--force", help="Remove the last administrator too.")] = False,
-) -> None:
+@admin.command("remove")
+@email_argument
+@data_option
+@app_option
+@click.option("--force", is_flag=True, help="Remove the last administrator too.")
+def admin_remove(email: str, data: Path, app: Path | None, force: bool) -> None:
     """Remove an administrator and end their sessions; works with and without a running server.
 
     Example: hinterland admin remove me@example.org --data data
@@ -138,13 +177,12 @@ def admin_remove(
     asyncio.run(remove(email, data, app, is_forced=force))
 
 
-@admin.command("password", cls=Command)
-def admin_password(
-    email: Annotated[str, typer.Argument(help="The e-mail address used to log in.")],
-    data: Data = DATA,
-    app: AppOption = None,
-    password: Password = "",
-) -> None:
+@admin.command("password")
+@click.argument("email", help="The e-mail address used to log in.")
+@data_option
+@app_option
+@password_option
+def admin_password(email: str, data: Path, app: Path | None, password: str) -> None:
     """Set the password of an administrator or user and end their sessions; works with and without a running server.
 
     Example: hinterland admin password me@example.org --data data
@@ -152,33 +190,3 @@ def admin_password(
     from hinterland.cli.admins import asked, reset
 
     asyncio.run(reset(email, password or asked(), data, app))
-
-
-@cli.command("import", cls=Command)
-def import_file(
-    collection: Annotated[str, typer.Argument(help="The collection to import into.")],
-    file: Annotated[Path, typer.Argument(help="A .json (array), .jsonl/.ndjson, .csv or .tsv file.", dir_okay=False)],
-    data: Data = DATA,
-    app: AppOption = None,
-    map: Annotated[
-        list[str] | None,
-        typer.Option("--map", help="Map a column to a field: 'Full name=name'; 'Notes=' omits it."),
-    ] = None,
-    separator: Annotated[str, typer.Option(help="CSV separator: one character, or tab; detected by default.")] = "",
-    encoding: Annotated[str, typer.Option(help="CSV encoding, such as windows-1252; UTF-8 by default.")] = "",
-    decimal_comma: Annotated[bool, typer.Option("--decimal-comma", help="Read 1,5 in CSV as 1.5.")] = False,
-    timezone: Annotated[str, typer.Option(help="Time zone of times without an offset: Europe/Rome, or +02:00.")] = "",
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check every row and show the first records; import nothing.")
-    ] = False,
-) -> None:
-    """Create a record from each row of a file, through the running server or, without one, directly.
-
-    Refused rows are listed with the reason; the others are created. Example: hinterland import cars cars.json
-    """
-    from hinterland.cli.importing import ImportOptions, layout_of
-    from hinterland.cli.importing import import_file as run
-
-    layout = layout_of(map or [], separator, encoding)
-    options = ImportOptions(collection, file, layout, decimal_comma, timezone, dry_run)
-    asyncio.run(run(options, data, app))

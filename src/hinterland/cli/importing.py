@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,7 +37,7 @@ class ImportOptions(NamedTuple):
     is_rehearsal: bool = False
 
 
-def layout_of(mapped: list[str], separator: str, encoding: str) -> Layout:
+def layout_of(mapped: Iterable[str], separator: str, encoding: str) -> Layout:
     """The layout that the options of the command ask for; ends it where one can't be used."""
     renames: dict[str, str] = {}
     for pair in mapped:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import typer
+import click
 
 from hinterland.cli.output import error_boundary, fail, print_result
 from hinterland.cli.reaching import app_of, demand_database, running
@@ -63,5 +63,5 @@ def _print_plan(migration: Migration) -> None:
 def _ask() -> None:
     if not sys.stdin.isatty():
         fail("nothing was changed: no terminal to ask on; add --yes to apply the plan")
-    if not typer.confirm("Apply? Back up the data first."):
+    if not click.confirm("Apply? Back up the data first."):
         fail("nothing was changed")

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-import typer
+import click
 
 from hinterland.contract.errors import Refusal
 from hinterland.server.data.catalogue import DeclarationError
@@ -27,13 +27,13 @@ _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202
 
 def print_result(message: str) -> None:
     """Print a result."""
-    typer.echo(message)
+    click.echo(message)
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
     """Print what is wrong and what to do, and exit."""
-    typer.echo(f"{typer.style('error:', fg='red', bold=True)} {printable(message)}", err=True)
-    raise typer.Exit(code)
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {printable(message)}", err=True)
+    raise click.exceptions.Exit(code)
 
 
 def printable(text: str) -> str:

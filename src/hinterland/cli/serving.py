@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from ipaddress import ip_address
 from pathlib import Path
 
-import typer
+import click
 import uvicorn
 
 from hinterland.cli.output import command, error_boundary, fail, print_result
@@ -173,7 +173,7 @@ def _greet(backend: Backend, listener: socket.socket, data: Path, path: Path | N
     url = _url(listener)
     place = "PostgreSQL" if backend.settings.database_url else f"SQLite in {data}/"
     where = ["--app", path] if path is not None and backend.settings.database_url else ["--data", data]
-    print_result(f"{typer.style(backend.app.name, bold=True)} is served at {typer.style(url, bold=True)}")
+    print_result(f"{click.style(backend.app.name, bold=True)} is served at {click.style(url, bold=True)}")
     for name, text in (
         *_reaching(listener),
         ("data", f"{place} ({backend.storage.durability()})"),

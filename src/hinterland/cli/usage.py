@@ -1,41 +1,46 @@
-"""How `--help` shows a command: arguments in capitals, [optional] ones in brackets, options with the <kind> of their
-value, and flags, which have none, alone."""
+"""A group of commands, as it is shown and ended: arguments in capitals, [optional] ones in brackets, options with the
+<kind> of their value, and flags, which have none, alone."""
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
-from typer.core import TyperCommand, TyperGroup
+import click
+
+INTERRUPTED = 128 + 2  # what a shell reports of a command that SIGINT ended
 
 
-class Command(TyperCommand):
-    """A command whose help is in this style."""
+class Port(click.IntRange):
+    """The number of a port."""
 
-    def get_params(self, ctx: Any) -> list[Any]:
-        """The parameters with what is shown of each."""
-        return _shown(super().get_params(ctx))
+    name = "port"
 
-    def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """The words of the line that shows the usage."""
-        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+    def __init__(self) -> None:
+        super().__init__(1, 65535)
 
 
-class Group(TyperGroup):
-    """Commands of a kind, whose help is in this style; without a command it is shown, which is no error."""
+class Group(click.Group):
+    """Commands in the order of their declaration. Without a command the help is shown, which is no error."""
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+    group_class = type  # a group in a group is of this class too
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """The arguments after the group's own options."""
         return super().parse_args(ctx, args or ["--help"])
 
-    def get_params(self, ctx: Any) -> list[Any]:
-        """The parameters with what is shown of each."""
-        return _shown(super().get_params(ctx))
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of the commands."""
+        return [*self.commands]
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands, each with the whole first paragraph of its help."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, each.get_short_help_str(sys.maxsize)) for name, each in self.commands.items()])
 
-def _shown(parameters: list[Any]) -> list[Any]:
-    for parameter in parameters:
-        if parameter.param_type_name == "argument":
-            parameter.metavar = parameter.name.upper()
-        elif parameter.is_flag:
-            parameter.metavar = ""
-    return parameters
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; Ctrl+C ends it without a message."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            ctx.exit(INTERRUPTED)
