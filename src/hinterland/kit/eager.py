@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from typing import Any
+from typing import Any, TypeGuard
 
 
 def begin(awaitable: Awaitable[None]) -> Awaitable[None] | None:
@@ -17,6 +18,11 @@ def begin(awaitable: Awaitable[None]) -> Awaitable[None] | None:
     except StopIteration:
         return None
     return Begun(steps, waiting)
+
+
+def is_pending(waiting: object) -> TypeGuard[asyncio.Future[Any]]:
+    """Whether what a coroutine yielded is a future that it waits for."""
+    return asyncio.isfuture(waiting) and waiting._asyncio_future_blocking
 
 
 class Begun:

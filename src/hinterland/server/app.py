@@ -40,7 +40,7 @@ from hinterland.server.http import Receive, Scope, Send, problem_answer, send_an
 from hinterland.server.middleware.boundary import Boundary
 from hinterland.server.middleware.cors import Cors
 from hinterland.server.middleware.hosts import Hosts
-from hinterland.server.protocols.rest.direct import DirectReads
+from hinterland.server.protocols.rest.direct import DirectRecords
 from hinterland.server.protocols.rest.routes import mount, taken_aliases
 from hinterland.server.protocols.sse import EventStream
 from hinterland.server.settings import Settings
@@ -189,7 +189,7 @@ class Server:
         self.clock = clock or SystemClock()
         self.backend: Backend | None = None
         self.is_local = is_local
-        self.direct: DirectReads | None = None  # on SQLite, whose reads are answered at once
+        self.direct: DirectRecords | None = None  # on SQLite, which is in this process
         self._serve: Cors | Hosts | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -234,8 +234,8 @@ class Server:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-def _stack(backend: Backend, *, is_local: bool) -> tuple[Cors | Hosts, DirectReads]:
-    """What serves requests, and the reads that need not pass it."""
+def _stack(backend: Backend, *, is_local: bool) -> tuple[Cors | Hosts, DirectRecords]:
+    """What serves requests, and what carries out those for records that need not pass it."""
     for warning in warnings_of(backend.catalogue):
         log.warning("%s", warning)
     for name in taken_aliases(list(backend.catalogue.entries)):
@@ -247,7 +247,7 @@ def _stack(backend: Backend, *, is_local: bool) -> tuple[Cors | Hosts, DirectRea
     settings = backend.settings
     cors = Cors(Boundary(inner, settings.request_seconds), settings.cors_origins)
     outer = Hosts(cors, settings.allowed_hosts) if is_local or settings.allowed_hosts else cors
-    return outer, DirectReads(inner.records, settings.request_seconds, outer.knows)
+    return outer, DirectRecords(inner.records, settings.request_seconds, outer.knows)
 
 
 async def _run_maintenance(backend: Backend) -> None:

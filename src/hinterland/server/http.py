@@ -67,6 +67,7 @@ class TimeLimiter(Protocol):
     """The time limit of one request: `due` is when it ends, by the loop's clock."""
 
     due: float
+    is_over: bool
 
     def renew(self) -> None:
         """Begin the time anew."""
@@ -81,9 +82,13 @@ class DirectPath(Protocol):
     finish: Callable[[Scope, Receive, Send], Awaitable[None]]
     """The application that awaits `REST` and sends the response."""
 
-    def begin(self, scope: Scope) -> Coroutine[Any, Any, HttpAnswer] | None:
-        """What carries out a request; None where it goes the ordinary way. It changes nothing before it first waits,
-        and where it raises something, the request goes the ordinary way from its beginning."""
+    def begin(self, scope: Scope, receive: Receive) -> Coroutine[Any, Any, HttpAnswer] | None:
+        """What carries out a request, whose body is received whole; None where it goes the ordinary way. It changes
+        nothing before it first waits, and where it raises something before, the request goes the ordinary way from its
+        beginning."""
+
+    def limit(self, cancel: Callable[[], object]) -> TimeLimiter:
+        """Limits the time of a request that waits: `cancel` is called at its end."""
 
     def headers(self, answer: HttpAnswer) -> Headers:
         """All headers of a response."""

@@ -44,6 +44,11 @@ class BeforeHooks:
         self._clock = clock
         self._seconds = seconds
 
+    @property
+    def has_any(self) -> bool:
+        """Whether the app has some."""
+        return bool(self._hooks)
+
     def of(self, write: Write) -> Sequence[BeforeHook]:
         """The hooks that run before a write, in order."""
         return self._hooks.get((write.collection, _kind(write)), ()) if self._hooks else ()

@@ -25,6 +25,11 @@ class Commands:
         self._writer = writer
         self._hooks = hooks
 
+    @property
+    def has_hooks(self) -> bool:
+        """Whether before-hooks run for writes of some collections."""
+        return self._hooks.has_any
+
     def submit(self, request: WriteRequest) -> Coroutine[Any, Any, WriteResult]:
         """Write `request`; returns when it is durable. Raises the `Refusal` that ended it, or `PreconditionFailed`."""
         return self._submit_hooked(request) if self._hooks.concern(request) else self._writer.submit(request)

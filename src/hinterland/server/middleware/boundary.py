@@ -23,6 +23,7 @@ from hinterland.server.http import (
     Receive,
     Scope,
     Send,
+    TimeLimiter,
     problem_answer,
     send_answer,
 )
@@ -59,7 +60,9 @@ class Boundary:
         if b"%" in (scope.get("raw_path") or b"") or scope.get("root_path"):
             scope = routed(scope)
         marked = _Marked(scope, send)
-        scope[LIMIT] = limit = self._limits.begin()
+        task = asyncio.current_task()
+        assert task is not None
+        scope[LIMIT] = limit = self._limits.begin(task.cancel)
         try:
             if REFUSED in scope:
                 raise scope[REFUSED]
@@ -71,13 +74,17 @@ class Boundary:
         except Disconnected:
             pass
         except asyncio.CancelledError:
-            if not limit.has_cancelled():
+            if not limit.is_over or task.uncancel() > 0:  # not by this limit alone
                 raise
             await self._answer(scope, marked, TimeoutError())
         except Exception as error:
             await self._answer(scope, marked, error)
         finally:
             self._limits.end(limit)
+
+    def limit(self, cancel: Callable[[], object]) -> TimeLimiter:
+        """The time limit of a request that is not carried out by a task: `cancel` is called at its end."""
+        return self._limits.begin(cancel)
 
     async def _answer(self, scope: Scope, send: _Marked, error: Exception) -> None:
         request_id = send.id.decode()
@@ -115,13 +122,13 @@ def _root(error: BaseException) -> BaseException:
 
 
 class _Limit:
-    """When a request's time is over, by the loop's clock, and the task that is cancelled then."""
+    """When a request's time is over, by the loop's clock, and what is called then."""
 
-    __slots__ = ("_limits", "due", "is_over", "task")
+    __slots__ = ("_limits", "cancel", "due", "is_over")
 
-    def __init__(self, limits: _Limits, task: asyncio.Task[object], due: float) -> None:
+    def __init__(self, limits: _Limits, cancel: Callable[[], object], due: float) -> None:
         self._limits = limits
-        self.task = task
+        self.cancel = cancel
         self.due = due
         self.is_over = False
 
@@ -133,24 +140,19 @@ class _Limit:
         """End the limit."""
         self._limits.end(self)
 
-    def has_cancelled(self) -> bool:
-        """Whether the task was cancelled by this limit alone."""
-        return self.is_over and self.task.uncancel() == 0
-
 
 class _Limits:
-    """Cancels tasks after `seconds`. All limits are equal, so the oldest is the next: one timer serves all."""
+    """Cancels requests after `seconds`. All limits are equal, so the oldest is the next: one timer serves all."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._running: dict[_Limit, None] = {}
         self._is_armed = False
 
-    def begin(self) -> _Limit:
-        """The limit of the current task, from now."""
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
-        assert task is not None
-        limit = _Limit(self, task, loop.time() + self._seconds)
+    def begin(self, cancel: Callable[[], object]) -> _Limit:
+        """The limit of a request, from now."""
+        loop = asyncio.get_running_loop()
+        limit = _Limit(self, cancel, loop.time() + self._seconds)
         self._running[limit] = None
         if not self._is_armed:
             self._is_armed = True
@@ -176,7 +178,7 @@ class _Limits:
                 break
             limit.is_over = True
             self.end(limit)
-            limit.task.cancel()
+            limit.cancel()
 
 
 class _Marked:

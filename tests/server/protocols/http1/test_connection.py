@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 
 from hinterland.contract.errors import Refusal
-from hinterland.server.http import REST, Headers, HttpAnswer, Scope, send_answer
+from hinterland.server.http import REST, Headers, HttpAnswer, Receive, Scope, TimeLimiter, problem_answer, send_answer
+from hinterland.server.middleware.boundary import Boundary
 from tests.server.protocols.http1.wire import answered, connected
+
+
+def post(path: str, body: bytes, *headers: str) -> bytes:
+    """A request with a body."""
+    lines = [f"POST {path} HTTP/1.1", "Host: x", f"Content-Length: {len(body)}", *headers]
+    return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 def get(path: str, *headers: str) -> bytes:
@@ -25,24 +32,38 @@ class DirectApplication:
 
     def __init__(self) -> None:
         self.direct = self
-        self.release, self.waits = asyncio.Event(), asyncio.Event()
+        self.release, self.waits, self.came = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self.begun: list[str] = []
+        self.writes: list[asyncio.Future[None]] = []
         self.asked: list[str] = []
+        self.limits = Boundary(self.finish, 0.01)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """The ordinary way."""
         self.asked.append(scope["path"])
+        self.came.set()
         if scope["path"] == "/direct/error":
             raise Refusal("not_found", "not there")
         await asyncio.sleep(0)
         await send_answer(scope, send, HttpAnswer(200, [], b"ordinary " + scope["raw_path"]))
 
-    def begin(self, scope: Scope) -> Coroutine[Any, Any, HttpAnswer] | None:
+    def begin(self, scope: Scope, receive: Receive) -> Coroutine[Any, Any, HttpAnswer] | None:
         """What is below /direct."""
-        return self._carry_out(scope["path"]) if scope["path"].startswith("/direct") else None
+        return self._carry_out(scope["path"], receive) if scope["path"].startswith("/direct") else None
 
-    async def _carry_out(self, path: str) -> HttpAnswer:
+    def limit(self, cancel: Callable[[], object]) -> TimeLimiter:
+        """Its time is short."""
+        return self.limits.limit(cancel)
+
+    async def _carry_out(self, path: str, receive: Receive) -> HttpAnswer:
         self.begun.append(path)
+        if path.startswith("/direct/write"):
+            body: bytes = (await receive())["body"]
+            for _ in range(2 if path.endswith("/twice") else 1):
+                self.writes.append(asyncio.get_running_loop().create_future())
+                self.waits.set()
+                await self.writes[-1]
+            return HttpAnswer(201, [], b"written " + body)
         if path == "/direct/error":
             raise ValueError
         if path == "/direct/wait":
@@ -57,7 +78,11 @@ class DirectApplication:
 
     async def finish(self, scope: Any, receive: Any, send: Any) -> None:
         """What waited."""
-        await send_answer(scope, send, await scope[REST])
+        try:
+            answer = await scope[REST]
+        except (Refusal, TimeoutError) as error:
+            answer = problem_answer(error if isinstance(error, Refusal) else Refusal("timeout", "it took too long"))
+        await send_answer(scope, send, answer._replace(headers=self.headers(answer)))
 
 
 @pytest.fixture
@@ -121,16 +146,90 @@ async def test_a_header_with_a_line_break(application: DirectApplication) -> Non
         assert await read(other) == b"at once /direct/a"
 
 
+async def waiting(application: DirectApplication) -> asyncio.Future[None]:
+    """What the write that was begun last waits for."""
+    await asyncio.wait_for(application.waits.wait(), 5)
+    application.waits.clear()
+    return application.writes[-1]
+
+
+async def test_a_write(application: DirectApplication) -> None:
+    """A write is answered when what it waits for is done, without the application; those behind it wait for it."""
+    async with connected(application) as (reader, writer):
+        writer.write(post("/direct/write", b"a") + post("/direct/write", b"b") + get("/direct/c"))
+        (await waiting(application)).set_result(None)
+        assert await read(reader) == b"written a"
+        assert b"/direct/write" in await read(reader)
+        assert b"/direct/c" in await read(reader)
+        writer.write(post("/direct/write", b""))
+        (await waiting(application)).set_result(None)
+        assert await read(reader) == b"written "
+    assert application.asked == ["/direct/write", "/direct/c"]  # what waits behind another goes the ordinary way
+
+
+async def test_a_write_that_waits_twice(application: DirectApplication) -> None:
+    """What waits again is answered by a task."""
+    async with connected(application) as (reader, writer):
+        writer.write(post("/direct/write/twice", b"a"))
+        (await waiting(application)).set_result(None)
+        (await waiting(application)).set_result(None)
+        assert await read(reader) == b"written a"
+
+
+async def test_a_write_that_takes_too_long(application: DirectApplication) -> None:
+    """A write that waits beyond the time of a request is cancelled, and answered so."""
+    async with connected(application) as (reader, writer):
+        writer.write(post("/direct/write", b"a"))
+        future = await waiting(application)
+        assert b"timeout" in await read(reader)
+        assert future.cancelled()
+
+
+async def test_a_write_that_fails(application: DirectApplication) -> None:
+    """The error of a write that waited is answered."""
+    async with connected(application) as (reader, writer):
+        writer.write(post("/direct/write", b"a"))
+        (await waiting(application)).set_exception(Refusal("conflict", "it is there already"))
+        assert b"it is there already" in await read(reader)
+        writer.write(get("/direct/a"))
+        assert await read(reader) == b"at once /direct/a"
+
+
+async def test_bodies_that_come_late_or_are_large(application: DirectApplication) -> None:
+    """A body that was not read with its head, or is large, is left to the application."""
+    async with connected(application) as (reader, writer):
+        head = post("/direct/write", b"abc")
+        writer.write(head[:-1])
+        await asyncio.wait_for(application.came.wait(), 5)
+        writer.write(head[-1:])
+        assert await read(reader) == b"ordinary /direct/write"
+        writer.write(post("/direct/write", b"x" * 65_537))
+        assert await read(reader) == b"ordinary /direct/write"
+    assert application.begun == []
+
+
 async def test_what_has_more_to_it(application: DirectApplication) -> None:
-    """A request with a body, that expects something, or that ends the connection is left to the application."""
-    for headers in (("Content-Length: 0",), ("Expect: 100-continue", "Content-Length: 0"), ("Connection: close",)):
-        got = await answered(application, get("/direct/a", *headers), get("/other", "Connection: close"))
+    """A request whose body has no length, that expects something, or ends the connection is left to the application."""
+    for headers in (
+        ("Transfer-Encoding: chunked",),
+        ("Expect: 100-continue", "Content-Length: 0"),
+        ("Connection: close",),
+    ):
+        end = b"0\r\n\r\n" if "chunked" in headers[0] else b""
+        got = await answered(application, get("/direct/a", *headers) + end, get("/other", "Connection: close"))
         assert b"ordinary /direct/a" in got
     assert application.begun == []
 
 
 async def test_the_end_of_the_input(application: DirectApplication) -> None:
     """A caller that sends its FIN behind a request gets the answer, and the connection is closed."""
+    async with connected(application) as (reader, writer):
+        writer.write(post("/direct/write", b"a"))
+        writer.write_eof()
+        future = await waiting(application)
+        await asyncio.sleep(0.001)
+        future.set_result(None)
+        assert (await reader.read()).endswith(b"written a")
     assert (await answered(application, get("/direct/a"), fin=True)).endswith(b"at once /direct/a")
 
 
@@ -142,6 +241,12 @@ async def test_a_caller_that_leaves(application: DirectApplication) -> None:
         writer.transport.abort()
         application.release.set()
         await asyncio.sleep(0)
+    async with connected(application) as (_, writer):
+        writer.write(post("/direct/write", b"a"))
+        future = await waiting(application)
+        writer.transport.abort()
+        await asyncio.sleep(0.001)
+        future.set_result(None)
     async with connected(application) as (reader, writer):
         writer.write(get("/direct/a"))
         assert await read(reader) == b"at once /direct/a"

@@ -59,6 +59,10 @@ class JoinedWrites:
         else:
             self._held += data
 
+    def flush_soon(self) -> None:
+        """Write what is held in the loop's next turn."""
+        self._loop.call_soon(self.flush)
+
     def close(self) -> None:
         """Close when everything is written."""
         self.flush()

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable
+from functools import partial
 from typing import Any
 
-from hinterland.kit.eager import Begun
-from hinterland.server.http import REST, DirectPath, HttpAnswer
+from hinterland.kit.eager import Begun, is_pending
+from hinterland.server.http import REST, DirectPath, HttpAnswer, TimeLimiter
 from hinterland.server.protocols.http1.answers import formatted
 from hinterland.server.protocols.http1.heads import WholeHeads
 from hinterland.server.protocols.http1.turns import DirectCycle, Turn
+
+_BODY_BYTES = 64 * 1024  # more is checked in a thread
 
 
 class HttpConnection(WholeHeads):
@@ -43,16 +48,22 @@ class HttpConnection(WholeHeads):
     def _ask(self, *, keep_alive: bool) -> None:
         before: Any = self.cycle
         is_free = before is None or before.response_complete
-        # One watched header is Host: there is no body, and nothing is expected.
-        if self._path is not None and is_free and keep_alive and len(self._watched) == 1 and not self._is_surplus:
+        if self._path is not None and is_free and keep_alive and not self._is_surplus and self._is_whole():
             scope: Any = self.scope
-            steps = self._path.begin(scope)
+            steps = self._path.begin(scope, self._quick.receive)
             if steps is not None:
                 self._quick.begin(scope)
                 self.cycle = self._answering = self._quick  # type: ignore[assignment]
                 self._turn.add(self, steps)
                 return
         super()._ask(keep_alive=keep_alive)
+
+    def _is_whole(self) -> bool:
+        """Whether the request whose head was read has no body, or one that was read with it."""
+        if len(self._watched) == 1:  # Host alone
+            return True
+        is_framed = len(self._watched) == 2 and b"content-length" in self._watched
+        return is_framed and self._due <= min(self._behind, _BODY_BYTES)
 
     def carry_out(self, steps: Any) -> None:
         """Answer the direct request by its `steps`, in its turn."""
@@ -72,8 +83,41 @@ class HttpConnection(WholeHeads):
         except Exception:  # the ordinary way says what is wrong
             self._go_ordinarily(self.app)
         else:
-            quick.scope[REST] = Begun(steps, waiting)
-            self._go_ordinarily(self._path.finish)
+            if quick.scope["method"] == "GET" or not is_pending(waiting):
+                self._await(Begun(steps, waiting))
+                return
+            limit = self._path.limit(waiting.cancel)
+            waiting._asyncio_future_blocking = False  # what a task does with the future that it waits for
+            waiting.add_done_callback(partial(self._carry_on, steps, limit))
+
+    def _carry_on(self, steps: Any, limit: TimeLimiter, waited: asyncio.Future[Any]) -> None:
+        """Answer a direct write that waited for its commit."""
+        limit.lift()
+        quick, rest = self._quick, self.loop.create_future()
+        try:
+            waiting = steps.send(None)
+        except StopIteration as end:
+            if quick.disconnected:
+                return
+            if self._path is not None and not self.flow.write_paused:
+                self._finish(end.value, self._path)
+                self.answers.flush_soon()
+                return
+            rest.set_result(end.value)
+        except asyncio.CancelledError:
+            rest.set_exception(TimeoutError()) if limit.is_over else rest.cancel()
+        except Exception as error:
+            rest.set_exception(error)
+        else:
+            self._await(Begun(steps, waiting))
+            return
+        self._await(rest)
+
+    def _await(self, rest: Awaitable[HttpAnswer]) -> None:
+        """Answer the direct request by the rest of its steps, in a task."""
+        assert self._path is not None
+        self._quick.scope[REST] = rest
+        self._go_ordinarily(self._path.finish)
 
     def _finish(self, answer: HttpAnswer, path: DirectPath) -> None:
         quick = self._quick
@@ -93,7 +137,8 @@ class HttpConnection(WholeHeads):
     def _go_ordinarily(self, app: Any) -> None:
         quick, last = self._quick, self.cycle
         cycle = self._cycle(quick.scope, keep_alive=quick.keep_alive)
-        cycle.more_body = False
+        cycle.body += quick.body
+        cycle.more_body, cycle.disconnected = False, quick.disconnected
         quick.response_complete = True
         if id(last) == id(quick):
             self.cycle = cycle

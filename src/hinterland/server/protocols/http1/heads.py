@@ -53,6 +53,7 @@ class WholeHeads(BoundedUnread):
     _searched = 0  # up to where it has no end of a head
     _is_waiting = False  # the rest, for those before it to be answered, and their answers to be taken
     _due = 0  # bytes of a body by Content-Length that are still to come
+    _behind = 0  # bytes that were read together with a head, and stand behind it
     _chunks: ChunkedBody | None = None
     _watched: dict[bytes, bytes]
     _host: bytes | None = None  # the last that was valid: who asks more than once names the same one
@@ -154,6 +155,7 @@ class WholeHeads(BoundedUnread):
                 self._rest, self._searched = bytearray(data[at:]), 0
                 self._check_begun()
                 return
+            self._behind = size - end
             self._read_head(data[at:end])  # not a copy where it is all
             at = end
 

@@ -1,6 +1,7 @@
 """Requests on the direct path: carried out one after the other in the loop's next turn, and answered together.
 
-Measured with 32 clients: a read by id costs a fifth less CPU than as a task of its own with ASGI's messages.
+Measured with 32 clients: a read by id costs a fifth less CPU than as a task of its own with ASGI's messages. A write,
+which waits for its commit, goes on when that is durable, without a task as well.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakKeyDictionary
 
+from hinterland.server.http import Message
+
 if TYPE_CHECKING:
     from hinterland.server.protocols.http1.connection import HttpConnection
 
@@ -18,7 +21,8 @@ class DirectCycle:
     """What uvicorn's protocol asks of the request that it answers; one for each connection, used again and again."""
 
     __slots__ = (
-        "disconnected", "keep_alive", "more_body", "response_complete", "response_started", "scope", "shutting_down",
+        "body", "disconnected", "keep_alive", "more_body", "response_complete", "response_started", "scope",
+        "shutting_down",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -30,6 +34,11 @@ class DirectCycle:
         self.response_started = self.response_complete = self.disconnected = False
         self.keep_alive = True
         self.more_body = False
+        self.body = b""
+
+    async def receive(self) -> Message:
+        """The request's body, which has arrived whole before its turn."""
+        return {"type": "http.request", "body": self.body, "more_body": False}
 
     @property
     def message_event(self) -> DirectCycle:

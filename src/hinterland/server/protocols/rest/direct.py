@@ -1,8 +1,8 @@
-"""Reads of records without ASGI: on SQLite most of them never wait, so that a task and messages would cost more than
-the read.
+"""Requests for records without ASGI: on SQLite a read hardly ever waits and a write only for its commit, so that tasks
+and messages would cost more than the rest.
 
-What is not a plain read goes the ordinary way, through all of the middleware: pages of other origins, hosts that were
-not seen before, requests with an id, and whatever is refused.
+What is not plain goes the ordinary way, through all of the middleware: pages of other origins, hosts that were not seen
+before, requests with an id, writes of apps with before-hooks, and whatever is refused.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from hinterland.server.http import (
     Headers,
     HttpAnswer,
     HttpRequest,
-    Message,
     Receive,
     Scope,
     Send,
+    TimeLimiter,
     send_answer,
     sized,
 )
@@ -27,24 +27,32 @@ from hinterland.server.middleware.boundary import MARKS, MAX_HEADER_BYTES, MAX_H
 from hinterland.server.protocols.rest.records import RECORDS
 from hinterland.server.protocols.rest.routes import Records
 
+_READS = frozenset({"GET"})
+_ALL = _READS | {"POST", "PUT", "PATCH", "DELETE"}
 _OTHERS = frozenset({b"origin", b"x-request-id"})
 
 
-class DirectReads:
-    """Carries out reads of `records`, as their endpoints do. `knows` says whether a Host header needs no check."""
+class DirectRecords:
+    """Carries out requests for `records`, as their endpoints do. `knows` says whether a Host header needs no check."""
 
     def __init__(self, records: Records, request_seconds: float, knows: Callable[[bytes], bool]) -> None:
         self.finish = Boundary(_finish, request_seconds)
         self._records = records
+        self._methods = _READS if records.record.backend.commands.has_hooks else _ALL
         self._knows = knows
 
-    def begin(self, scope: Scope) -> Coroutine[Any, Any, HttpAnswer] | None:
-        """What carries out a read; None for everything else."""
+    def begin(self, scope: Scope, receive: Receive) -> Coroutine[Any, Any, HttpAnswer] | None:
+        """What carries out a plain request; None for everything else."""
         path: str = scope["path"]
-        if scope["method"] != "GET" or not path.startswith(RECORDS) or b"%" in scope["raw_path"] or path[-1] == "/":
+        method: str = scope["method"]
+        if method not in self._methods or not path.startswith(RECORDS) or b"%" in scope["raw_path"] or path[-1] == "/":
+            return None
+        endpoint = self._records.endpoint(path)
+        mounted = endpoint.methods.get(method)
+        if mounted is None:
             return None
         try:
-            request = HttpRequest(scope, _nothing)
+            request = HttpRequest(scope, receive)
         except Refusal:
             return None
         headers, given = request.headers, scope["headers"]
@@ -52,16 +60,15 @@ class DirectReads:
             return None
         if sum([len(name) + len(value) for name, value in given]) > MAX_HEADER_BYTES:
             return None
-        endpoint = self._records.endpoint(path)
-        return endpoint.carry_out(request, endpoint.methods["GET"])
+        return endpoint.carry_out(request, mounted)
+
+    def limit(self, cancel: Callable[[], object]) -> TimeLimiter:
+        """Limits the time of a request that waits: `cancel` is called at its end."""
+        return self.finish.limit(cancel)
 
     def headers(self, answer: HttpAnswer) -> Headers:
         """All headers of a response."""
         return [*sized(answer), (b"x-request-id", new_id()), *MARKS]
-
-
-async def _nothing() -> Message:
-    raise RuntimeError("a read has no body")
 
 
 async def _finish(scope: Scope, receive: Receive, send: Send) -> None:
