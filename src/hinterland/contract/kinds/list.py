@@ -47,7 +47,10 @@ class List(Field, frozen=True, kw_only=True, omit_defaults=True, tag="list"):
                 raise ValueError("must be a list")
             if len(value) > longest:
                 raise ValueError(f"must have at most {longest} items, has {len(value)}")
-            return [_item(item, index, element) for index, element in enumerate(value)]
+            try:
+                return [item(element) for element in value]
+            except ValueError:  # which of them
+                return [_item(item, index, element) for index, element in enumerate(value)]
 
         return check
 

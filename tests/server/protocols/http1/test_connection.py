@@ -36,7 +36,7 @@ class DirectApplication:
         self.begun: list[str] = []
         self.writes: list[asyncio.Future[None]] = []
         self.asked: list[str] = []
-        self.limits = Boundary(self.finish, 0.01)
+        self.limits = Boundary(self.finish, 60)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """The ordinary way."""
@@ -52,7 +52,7 @@ class DirectApplication:
         return self._carry_out(scope["path"], receive) if scope["path"].startswith("/direct") else None
 
     def limit(self, cancel: Callable[[], object]) -> TimeLimiter:
-        """Its time is short."""
+        """The limit of a request."""
         return self.limits.limit(cancel)
 
     async def _carry_out(self, path: str, receive: Receive) -> HttpAnswer:
@@ -178,6 +178,7 @@ async def test_a_write_that_waits_twice(application: DirectApplication) -> None:
 
 async def test_a_write_that_takes_too_long(application: DirectApplication) -> None:
     """A write that waits beyond the time of a request is cancelled, and answered so."""
+    application.limits = Boundary(application.finish, 0.01)
     async with connected(application) as (reader, writer):
         writer.write(post("/direct/write", b"a"))
         future = await waiting(application)
