@@ -97,13 +97,11 @@ class HttpConnection(WholeHeads):
         try:
             waiting = steps.send(None)
         except StopIteration as end:
-            if quick.disconnected:
-                return
-            if self._path is not None and not self.flow.write_paused:
+            assert self._path is not None
+            if not quick.disconnected:
                 self._finish(end.value, self._path)
                 self.answers.flush_soon()
-                return
-            rest.set_result(end.value)
+            return
         except asyncio.CancelledError:
             rest.set_exception(TimeoutError()) if limit.is_over else rest.cancel()
         except Exception as error:
