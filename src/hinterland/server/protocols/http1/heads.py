@@ -57,9 +57,7 @@ class WholeHeads(BoundedUnread):
     _chunks: ChunkedBody | None = None
     _watched: dict[bytes, bytes]
     _host: bytes | None = None  # the last that was valid: who asks more than once names the same one
-    _is_old = False
-    _has_ended = False
-    _is_surplus = False
+    _is_old = _has_ended = _is_surplus = False
     _is_refused = False  # the last request; what is behind it is dropped
     _linger_timer: asyncio.TimerHandle | None = None
     _timer: asyncio.TimerHandle | None = None
