@@ -146,6 +146,12 @@ async def test_a_header_with_a_line_break(application: DirectApplication) -> Non
         assert await read(other) == b"at once /direct/a"
 
 
+async def turns(count: int) -> None:
+    """Let the loop turn."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
 async def waiting(application: DirectApplication) -> asyncio.Future[None]:
     """What the write that was begun last waits for."""
     await asyncio.wait_for(application.waits.wait(), 5)
@@ -228,7 +234,7 @@ async def test_the_end_of_the_input(application: DirectApplication) -> None:
         writer.write(post("/direct/write", b"a"))
         writer.write_eof()
         future = await waiting(application)
-        await asyncio.sleep(0.001)
+        await turns(5)
         future.set_result(None)
         assert (await reader.read()).endswith(b"written a")
     assert (await answered(application, get("/direct/a"), fin=True)).endswith(b"at once /direct/a")
@@ -246,7 +252,7 @@ async def test_a_caller_that_leaves(application: DirectApplication) -> None:
         writer.write(post("/direct/write", b"a"))
         future = await waiting(application)
         writer.transport.abort()
-        await asyncio.sleep(0.001)
+        await turns(5)
         future.set_result(None)
     async with connected(application) as (reader, writer):
         writer.write(get("/direct/a"))
