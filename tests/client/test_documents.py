@@ -22,7 +22,7 @@ class Post(msgspec.Struct):
     [
         (b'{"id": 1, "title": 5}', "$.title", "int"),
         (b'{"id": 1, "title": "t", "tags": ["a", null]}', "$.tags[1]", "null"),
-        (b'{"id": 1}', "$", ""),
+        (b'{"id": 1}', "$.title", "nothing"),
         (b'{"id": 1, "more": ' + b"[" * 100_000, "$", ""),
         (b"", "$", "an empty body"),
         (b"<html>", "$", "HTML or XML"),

@@ -105,7 +105,7 @@ async def test_a_record_that_does_not_fit(
     assert (page.items, page.total) == ([Post("a")], 5)
     paths = [(mismatch.path, mismatch.found) for mismatch in page.mismatches]
     assert paths[:2] == [("posts/b.title", "null"), ("posts/7.id", "int")]
-    assert paths[2:] == [("posts[3]", ""), ("posts[4]", "int")]
+    assert paths[2:] == [("posts[3].title", "nothing"), ("posts[4]", "int")]
     assert {(mismatch.operation, mismatch.request_id) for mismatch in page.mismatches} == {("records.list", "r")}
     iteration = posts.iterate()
     assert [post async for post in iteration] == [Post("a")]
@@ -118,7 +118,7 @@ async def test_a_page_that_is_none(posts: Repository[Post], script: Scripted) ->
     """An answer that is no page is an error with the path in the document and what was found."""
     for answer, path in (
         ({"items": {"title": "a"}}, "$.items"),
-        ({}, "$"),
+        ({}, "$.items"),
         ([], "$"),
         ({"items": [], "total": "5"}, "$.total"),
     ):

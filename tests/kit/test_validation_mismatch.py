@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 import pytest
 
-from hinterland.kit.validation_mismatch import ValidationMismatch, read
+from hinterland.kit.validation_mismatch import ValidationMismatch, phrase, read
 
 
 class Post(msgspec.Struct):
@@ -25,7 +25,7 @@ class Post(msgspec.Struct):
         ("x", int | None, ValidationMismatch("Expected `int | null`, got `str`", "$", "int | null", "str")),
         ({"a": ""}, dict[int, str], ValidationMismatch("Expected `int`, got `str`", "$", "int", "str")),
         ({"a": 1}, dict[str, str], ValidationMismatch("Expected `str`, got `int`", "$[...]", "str", "int")),
-        ({}, Post, ValidationMismatch("Object missing required field `title`", "$", "", "")),
+        ({}, Post, ValidationMismatch("is required", "$.title", "", "nothing")),
         ({"title": "t", "tags": ["b"]}, Post, ValidationMismatch("Invalid enum value 'b'", "$.tags[0]", "", "")),
         ([4], list[Annotated[int, msgspec.Meta(le=3)]], ValidationMismatch("Expected `int` <= 3", "$[0]", "", "")),
     ],
@@ -42,3 +42,27 @@ def test_other_errors() -> None:
     with pytest.raises(msgspec.DecodeError) as caught:
         msgspec.json.decode(b"{")
     assert read(caught.value) == ValidationMismatch(str(caught.value), "$", "", "")
+
+
+class Strict(msgspec.Struct, forbid_unknown_fields=True):
+    """A type that takes no other members."""
+
+    posts: list[Post] = []
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "said"),
+    [
+        ({"posts": [{}]}, Strict, "$.posts[0].title is required"),
+        ({"post": 1}, Strict, "$.post is unknown"),
+        ("x", int | float | None, "$ must be a whole number or a number or null, is text"),
+        ([True], list[list[str]], "$[0] must be a list, is true or false"),
+        ({"title": "t", "tags": ["b"]}, Post, "$.tags[0] Invalid enum value 'b'"),
+    ],
+)
+def test_messages_in_plain_english(value: Any, kind: Any, said: str) -> None:
+    """A missing member is named by its own place, and types are said as people say them."""
+    with pytest.raises(msgspec.ValidationError) as caught:
+        msgspec.convert(value, kind)
+    mismatch = read(caught.value)
+    assert f"{mismatch.path} {phrase(mismatch)}" == said

@@ -67,5 +67,6 @@ def _mismatch(value: Any, field: msgspec.structs.FieldInfo) -> str:
 
 
 def _phrase(error: msgspec.ValidationError) -> str:
-    reason, path, expected, found = validation_mismatch.read(error)
-    return (f"must be {expected}, is {found}" if expected else reason) + (f" at {path[1:]}" if path != "$" else "")
+    mismatch = validation_mismatch.read(error)
+    place = f" at {mismatch.path[1:]}" if mismatch.path != "$" else ""
+    return validation_mismatch.phrase(mismatch) + place

@@ -128,8 +128,10 @@ class InputReader:
 
 
 def _mismatch(error: msgspec.ValidationError, code: str, name: str) -> Refusal:
-    reason, path, *_ = validation_mismatch.read(error)
-    place = name or ("" if path == "$" else path.removeprefix("$."))
+    mismatch = validation_mismatch.read(error)
+    is_text = code == "invalid_query" and mismatch.found == "str"  # as all values of a query are
+    reason = validation_mismatch.phrase(mismatch._replace(found="") if is_text else mismatch)
+    place = name or ("" if mismatch.path == "$" else mismatch.path.removeprefix("$."))
     return Refusal(code, f"{place}: {reason}" if place else reason, errors={place: [reason]} if place else None)
 
 
