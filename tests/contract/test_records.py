@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hinterland.contract.errors import Refusal
-from hinterland.contract.fields import Boolean, Field, Instant, Integer, Json, List, Number, Text
+from hinterland.contract.fields import Boolean, Bytes, Field, Instant, Integer, Json, List, Number, Text
 from hinterland.contract.records import EVERYBODY, META, Collection, CompiledCollection, Rules, read_collection, users
 
 POSTS = Collection(
@@ -204,12 +204,36 @@ def test_names_that_no_field_has(name: str, cause: str) -> None:
         (List(of=Integer(), default=[1, "2"]), "its default item 1"),
         (Text(merge="counter"), r"posts\.x: merge='counter' can't be used on this kind of field"),
         (Integer(merge="set"), "merge='set' can't be used"),
+        (Text(max_length=-1), r"posts\.x: max_length is -1; use 0 or more"),
+        (Text(min_length=5, max_length=1), "min_length is 5, more than max_length 1"),
+        (Integer(minimum=5, maximum=1), "minimum is 5, more than maximum 1"),
+        (Integer(maximum=2**53), "minimum and maximum must be within ±9007199254740991; use Int64"),
+        (Number(minimum=1.5, maximum=-1), r"minimum is 1\.5, more than maximum -1"),
+        (Bytes(max_length=-3), "max_length is -3; use 0 or more"),
+        (List(max_items=-1), "max_items is -1; use 0 or more"),
+        (List(of=Text(min_length=2, max_length=1)), "min_length is 2, more than max_length 1"),
     ],
 )
 def test_declarations(field: Field, message: str) -> None:
     """A declaration that contradicts itself is refused where it is made, by its place."""
     with pytest.raises(ValueError, match=message):
         Collection(name="posts", fields={"x": field})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"fields": ["title"]}, r"collection 'posts': its fields must be a dict such as .*, not \['title'\]"),
+        ({"fields": {5: Text()}}, "collection 'posts': its fields must be a dict"),
+        ({"rules": "true"}, r"collection 'posts': its rules must be Rules\(...\), not 'true'"),
+        ({"rules": Rules(list=cast("Any", True))}, "collection 'posts': its rule list must be text, not True"),
+        ({"ids": "uuid"}, "collection 'posts': unknown ids 'uuid'; use string or integer"),
+    ],
+)
+def test_arguments_of_another_kind(arguments: dict[str, Any], message: str) -> None:
+    """An argument of another kind is refused with the collection's name and what it must be."""
+    with pytest.raises((TypeError, ValueError), match=message):
+        Collection(name="posts", **arguments)
 
 
 def test_users() -> None:

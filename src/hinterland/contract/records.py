@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -83,8 +83,7 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             raise ValueError(f"collection {self.name!r}: {what}; rename it")
         if self.name.startswith("sqlite_"):
             raise ValueError(f"collection {self.name!r}: names that start with sqlite_ are SQLite's own; rename it")
-        if not isinstance(self.rules, Rules):
-            raise TypeError(f"collection {self.name!r}: its rules must be Rules(...), not {self.rules!r}")
+        _check_parts(self)
         for name, field in self.fields.items():
             if not isinstance(field, Field):
                 raise TypeError(f"{self.name}.{name}: a field must be Text(...) or another kind, not {field!r}")
@@ -105,10 +104,31 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 def read_collection(text: str | bytes) -> Collection:
     """The collection of a stored declaration. Raises ValueError for one with an unknown kind of field."""
     stored = msgspec.json.decode(text)
-    fields = {name: field_of(field) for name, field in stored.pop("fields", {}).items()}
+    fields = {}
+    for name, field in stored.pop("fields", {}).items():
+        try:
+            fields[name] = field_of(field)
+        except ValueError as error:
+            raise ValueError(f"{stored.get('name')}.{name}: {error}") from None
     groups = tuple(map(tuple, stored.pop("indexes", ())))
     rest = msgspec.convert(stored | {"fields": {}}, Collection)
     return msgspec.structs.replace(rest, fields=fields, indexes=groups)
+
+
+def _check_parts(collection: Collection) -> None:
+    """Raises TypeError and ValueError for arguments of another kind."""
+    place = f"collection {collection.name!r}"
+    if not isinstance(collection.rules, Rules):
+        raise TypeError(f"{place}: its rules must be Rules(...), not {collection.rules!r}")
+    for action in Rules.__struct_fields__:
+        rule = getattr(collection.rules, action)
+        if not isinstance(rule, str):
+            raise TypeError(f"{place}: its rule {action} must be text, not {rule!r}")
+    if collection.ids not in get_args(Ids):
+        raise ValueError(f"{place}: unknown ids {collection.ids!r}; use {' or '.join(get_args(Ids))}")
+    fields: Any = collection.fields
+    if not isinstance(fields, dict) or not all(isinstance(name, str) for name in fields):
+        raise TypeError(f"{place}: its fields must be a dict such as {{'title': Text()}}, not {fields!r}")
 
 
 def _name_problem(name: str) -> str:
@@ -152,6 +172,8 @@ def _check_declaration(place: str, field: Field) -> None:
         msgspec.convert(msgspec.to_builtins(field), type(field))
     except msgspec.ValidationError as error:
         raise ValueError(f"{place}: {error}") from None
+    if problem := field.contradiction():
+        raise ValueError(f"{place}: {problem}")
     if field.merge not in field.merges:
         known = ", ".join(field.merges)
         raise ValueError(f"{place}: merge={field.merge!r} can't be used on this kind of field; use one of {known}")

@@ -71,11 +71,16 @@ def test_rules_that_sql_can_not_say(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_collections_that_do_not_fit_together() -> None:
-    """Names are used once, and parents are declared."""
+    """Names are used once, and parents are declared, above their children."""
     with pytest.raises(DeclarationError, match="'posts' is declared twice"):
         catalogue(POSTS, POSTS)
     with pytest.raises(DeclarationError, match="its parent 'posts' is not declared"):
         catalogue(COMMENTS)
+    above = Collection(name="posts", fields={}, parent="comments")
+    with pytest.raises(
+        DeclarationError, match="collection 'comments': its parent 'posts' is below itself; name another"
+    ):
+        catalogue(above, COMMENTS)
 
 
 def test_users_have_no_password_field() -> None:

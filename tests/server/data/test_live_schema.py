@@ -128,6 +128,7 @@ async def test_two_processes(postgres_dsn: str, clock: ManualClock) -> None:
         assert {change.id for changes in seen for change in changes} == writing.made
         assert (await rows(one, "posts")).keys() == (await rows(two, "posts")).keys() == writing.made
         assert two.catalogue.version == one.catalogue.version
+        assert [*two.catalogue.entries] == [*one.catalogue.entries]  # in declared order, as on SQLite
 
 
 async def test_a_process_that_hears_nothing(postgres_dsn: str, clock: ManualClock) -> None:

@@ -61,9 +61,14 @@ async def test_added_fields_of_users(api: Api) -> None:
     [
         ({"name": "moods", "fields": {"text": {"kind": "txt"}}}, "validation", "txt"),
         ({"name": "Moods", "fields": {}}, "validation", "collection names"),
-        ({"name": "moods", "fields": {}, "parent": "none"}, "validation", "its parent 'none' is not declared"),
-        ({"name": "posts", "fields": {}, "ids": "integer"}, "conflict", "posts.title is gone"),
-        ({"fields": {}}, "validation", "name"),
+        ({"name": "more", "fields": {}, "parent": "none"}, "validation", "its parent 'none' is not declared"),
+        ({"name": "posts", "fields": {}, "ids": "integer"}, "conflict", "stored records: posts.title is gone"),
+        ({"fields": {}}, "validation", "name: is required"),
+        ({"name": "more", "is_open": "x"}, "validation", "is_open: must be true or false, is text"),
+        ({"name": "more", "ids": "uuid"}, "validation", "ids"),
+        ({"name": "moods", "fields": {"x": {"kind": "text"}}}, "validation", "collection 'moods' is declared twice"),
+        ({"name": "more", "parent": "more"}, "validation", "collection 'more': its parent 'more' is below itself"),
+        ({"name": "more", "fields": {"a": {"kind": "integer", "minimum": "x"}}}, "validation", "more.a: "),
     ],
 )
 async def test_what_can_not_be_declared(api: Api, wrong: dict[str, Any], code: str, words: str) -> None:
@@ -73,6 +78,22 @@ async def test_what_can_not_be_declared(api: Api, wrong: dict[str, Any], code: s
     assert words in problem(answer, 400 if code == "validation" else 409, code)["message"]
     assert await described(api, "posts") == before
     problem(await api("GET", "/v1/records/moods"), 404, "unknown_collection")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"fields": {"a": {"kind": "text", "raed": "false"}}}, "more.a: unknown member 'raed'; known: read, "),
+        ({"fields": {"a": {"kind": "list", "of": {"kind": "text", "max": 1}}}}, "more.a.of: unknown member 'max'"),
+        ({"rules": {"lsit": "true"}}, "more.rules: unknown member 'lsit'; known: list, "),
+        ({"feilds": {}}, "more: unknown member 'feilds'; known: fields, "),
+    ],
+)
+async def test_misspelt_members(api: Api, wrong: dict[str, Any], words: str) -> None:
+    """A member that is not known is refused, so that a misspelt read rule declares no field that everybody sees."""
+    answer = await api("POST", "/v1/admin/schema", json={"collections": [{"name": "more", **wrong}]}, headers=api.admin)
+    assert words in problem(answer, 400, "validation")["message"]
+    problem(await api("GET", "/v1/records/more"), 404, "unknown_collection")
 
 
 async def test_only_administrators(tmp_path: Path) -> None:

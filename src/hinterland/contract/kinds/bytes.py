@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 from hinterland.contract import values
-from hinterland.contract.kinds.field import Check, Field, register
+from hinterland.contract.kinds.field import Check, Field, length_problem, register
 from hinterland.kit.cel.types import BYTES, Type
 
 
@@ -39,6 +39,10 @@ class Bytes(Field, frozen=True, kw_only=True, omit_defaults=True, tag="bytes"):
     def json_schema(self) -> dict[str, Any]:
         """A base64 string."""
         return {"type": "string", "contentEncoding": "base64"}
+
+    def contradiction(self) -> str:
+        """A length below 0."""
+        return length_problem(max_length=self.max_length)
 
     def takes_all_of(self, old: Self) -> bool:
         """Whether it may be as long."""

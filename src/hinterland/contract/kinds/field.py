@@ -103,6 +103,10 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_f
         except (msgspec.MsgspecError, RecursionError):
             return None
 
+    def contradiction(self) -> str:
+        """Why no value can be within the declared limits; "" where one can."""
+        return ""
+
     def takes_all_of(self, old: Self) -> bool:
         """Whether every value that `old`, of the same kind, took is surely taken."""
         return True
@@ -156,6 +160,18 @@ def field_of(declaration: Mapping[str, Any]) -> Field:
 def item_type(field: Field) -> Type:
     """The type of a field's value, or of the items where it is a list."""
     return field.type.element if isinstance(field.type, ListType) else field.type
+
+
+def range_problem(low: str, least: float | None, high: str, most: float | None) -> str:
+    """What is wrong with two limits that are named `low` and `high`; "" where nothing is."""
+    if least is None or most is None or least <= most:
+        return ""
+    return f"{low} is {least:g}, more than {high} {most:g}"
+
+
+def length_problem(**limits: int) -> str:
+    """What is wrong with limits of lengths; "" where nothing is."""
+    return next((f"{name} is {limit}; use 0 or more" for name, limit in limits.items() if limit < 0), "")
 
 
 def length_message(length: int, low: int, high: int, unit: str) -> str:

@@ -6,7 +6,7 @@ import re
 from typing import Any, Self
 
 from hinterland.contract import values
-from hinterland.contract.kinds.field import Check, Field, Transform, register
+from hinterland.contract.kinds.field import Check, Field, Transform, range_problem, register
 from hinterland.contract.kinds.number import increment
 from hinterland.kit.cel.types import INT, Type
 
@@ -57,6 +57,12 @@ class Integer(Field, frozen=True, kw_only=True, omit_defaults=True, tag="integer
     def from_cell(self, text: str) -> Any:
         """`12`, and also `12.0` and `1e3`."""
         return values.whole_number(text)
+
+    def contradiction(self) -> str:
+        """Limits in the wrong order, or beyond what every language reads exactly."""
+        if max(-self.minimum, self.maximum) > values.MAX_SAFE_INTEGER:
+            return f"minimum and maximum must be within ±{values.MAX_SAFE_INTEGER}; use Int64 for larger numbers"
+        return range_problem("minimum", self.minimum, "maximum", self.maximum)
 
     def takes_all_of(self, old: Self) -> bool:
         """Whether the range is as wide."""

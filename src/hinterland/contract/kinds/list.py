@@ -7,7 +7,7 @@ from typing import Any, Self
 import msgspec
 
 from hinterland.contract.kinds.boolean import Boolean
-from hinterland.contract.kinds.field import Check, Field, Transform, register
+from hinterland.contract.kinds.field import Check, Field, Transform, length_problem, register
 from hinterland.contract.kinds.instant import Instant
 from hinterland.contract.kinds.integer import Integer
 from hinterland.contract.kinds.number import Number
@@ -72,6 +72,10 @@ class List(Field, frozen=True, kw_only=True, omit_defaults=True, tag="list"):
             return strict_json.decode(text.encode())
         except ValueError:
             return text
+
+    def contradiction(self) -> str:
+        """A length below 0, or items that can't be."""
+        return length_problem(max_items=self.max_items) or self.of.contradiction()
 
     def takes_all_of(self, old: Self) -> bool:
         """Whether it may be as long, of items that `of` takes."""

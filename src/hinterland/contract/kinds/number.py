@@ -6,7 +6,7 @@ import math
 import re
 from typing import Any, Self
 
-from hinterland.contract.kinds.field import Check, Field, Transform, register
+from hinterland.contract.kinds.field import Check, Field, Transform, range_problem, register
 from hinterland.kit.cel.types import DOUBLE, Type
 
 _DECIMAL = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?\s*", re.ASCII | re.IGNORECASE)
@@ -54,6 +54,10 @@ class Number(Field, frozen=True, kw_only=True, omit_defaults=True, tag="number")
     def from_text(self, text: str) -> Any:
         """A decimal number, with or without an exponent."""
         return float(text) if _DECIMAL.fullmatch(text) else text
+
+    def contradiction(self) -> str:
+        """Limits in the wrong order."""
+        return range_problem("minimum", self.minimum, "maximum", self.maximum)
 
     def takes_all_of(self, old: Self) -> bool:
         """Whether the range is as wide."""

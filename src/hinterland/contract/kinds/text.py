@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 import msgspec
 
-from hinterland.contract.kinds.field import Check, Field, length_message, register
+from hinterland.contract.kinds.field import Check, Field, length_message, length_problem, range_problem, register
 from hinterland.kit import email_address
 from hinterland.kit.cel.types import STRING, Type
 
@@ -72,6 +72,11 @@ class Text(Field, frozen=True, kw_only=True, omit_defaults=True, tag="text"):
         """Numbers and truth values are written as JSON writes them."""
         is_scalar = isinstance(value, int | float)
         return msgspec.json.encode(value).decode() if is_scalar else super().from_other(value)
+
+    def contradiction(self) -> str:
+        """Lengths below 0 or in the wrong order."""
+        low, high = self.min_length, self.max_length
+        return length_problem(min_length=low, max_length=high) or range_problem("min_length", low, "max_length", high)
 
     def takes_all_of(self, old: Self) -> bool:
         """Whether lengths, choices and form are as wide."""

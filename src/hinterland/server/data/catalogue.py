@@ -188,10 +188,16 @@ class Catalogue:
                 raise DeclarationError(f"collection {entry.name!r}: its parent {parent!r} is not declared")
             if parent:
                 self.entries[parent].children += (entry.name,)
+        for name in self.entries:
+            above = {name}
+            while parent := self.entries[name].collection.parent:
+                if parent in above:
+                    raise DeclarationError(f"collection {name!r}: its parent {parent!r} is below itself; name another")
+                above.add(name := parent)
 
     def adopt(self, other: Catalogue) -> frozenset[str]:
-        """Become `other` at once, for everyone who has this one. Returns the names of the collections of which lists,
-        events and pulls are not what they were."""
+        """Become `other` at once, for everyone who has this one; collections keep their order, and new ones follow.
+        Returns the names of the collections of which lists, events and pulls are not what they were."""
         changed = {
             name
             for name, entry in self.entries.items()
@@ -201,7 +207,8 @@ class Catalogue:
             if name in other.entries and other.entries[name].collection == entry.collection:
                 entry.children = other.entries[name].children
                 other.entries[name] = entry  # with all that was compiled for it
-        self.entries, self.version = other.entries, other.version
+        order = dict.fromkeys(name for name in (*self.entries, *other.entries) if name in other.entries)
+        self.entries, self.version = {name: other.entries[name] for name in order}, other.version
         self._compile_anew()
         return frozenset(changed)
 

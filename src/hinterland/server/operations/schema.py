@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -10,6 +10,8 @@ import msgspec
 from hinterland.contract.errors import Refusal
 from hinterland.contract.records import Collection, read_collection
 from hinterland.contract.schemas import SchemaAddition, SchemaDescription
+from hinterland.kit import validation_mismatch
+from hinterland.kit.closest_first import closest_first
 from hinterland.server.backend import Backend
 from hinterland.server.data.catalogue import DeclarationError
 from hinterland.server.data.schema import SchemaChange
@@ -26,18 +28,48 @@ async def describe_schema(backend: Backend, call: Call[None]) -> SchemaDescripti
 async def extend_schema(backend: Backend, call: Call[SchemaAddition]) -> SchemaDescription:
     """Declare collections and fields from now on. Raises `validation` for what can't be declared, and `conflict` for
     what touches stored records: nothing has changed then."""
-    collections = _read(call.input.collections)
+    collections: dict[str, Collection] = {}
+    for collection in _read(call.input.collections):
+        if collection.name in collections:
+            raise Refusal("validation", f"collection {collection.name!r} is declared twice")
+        collections[collection.name] = collection
     try:
-        await backend.schema.add(collections)
+        await backend.schema.add([*collections.values()])
     except DeclarationError as error:
         raise Refusal("validation", str(error)) from None
-    except (SchemaChange, StorageError) as error:
+    except SchemaChange as change:
+        reasons = "; ".join(change.reasons)
+        raise Refusal("conflict", f"this touches stored records: {reasons}; use hinterland migrate") from None
+    except StorageError as error:
         raise Refusal("conflict", str(error)) from None
     return await describe_schema(backend, Call(caller=call.caller, input=None))
 
 
-def _read(collections: Sequence[dict[str, Any]]) -> list[Collection]:
-    try:
-        return [read_collection(msgspec.json.encode(collection)) for collection in collections]
-    except (ValueError, TypeError) as error:
-        raise Refusal("validation", str(error)) from None
+def _read(collections: Sequence[dict[str, Any]]) -> Iterator[Collection]:
+    for given in collections:
+        try:
+            collection = read_collection(msgspec.json.encode(given))
+        except msgspec.ValidationError as error:
+            mismatch = validation_mismatch.read(error)
+            raise Refusal("validation", f"{mismatch.path[2:]}: {validation_mismatch.phrase(mismatch)}") from None
+        except (ValueError, TypeError) as error:
+            raise Refusal("validation", str(error)) from None
+        for place, name, known in _unknown(collection.name, given, collection):
+            listed = ", ".join(closest_first(name, known))
+            raise Refusal("validation", f"{place}: unknown member {name!r}; known: {listed}")
+        yield collection
+
+
+def _unknown(place: str, given: Mapping[str, Any], declared: msgspec.Struct) -> Iterator[tuple[str, str, list[str]]]:
+    """The members of `given` that say nothing in `declared`, which was read from it, each with its place and the known
+    ones: a misspelt read rule must not declare a field that everybody sees."""
+    known = {field.encode_name: getattr(declared, field.name) for field in msgspec.structs.fields(declared)}
+    for name, value in given.items():
+        meant = known.get(name)
+        if name not in known and name != declared.__struct_config__.tag_field:
+            yield place, name, [*known]
+        elif isinstance(meant, msgspec.Struct):
+            yield from _unknown(f"{place}.{name}", value, meant)
+        elif isinstance(meant, dict):
+            for key, inner in meant.items():
+                yield from _unknown(f"{place}.{key}", value[key], inner)
