@@ -32,9 +32,8 @@ class SystemClock:
         """Seconds since 1970-01-01 UTC."""
         return time.time()
 
-    def monotonic(self) -> float:
-        """Seconds since an arbitrary point; never goes back."""
-        return time.monotonic()
+    monotonic = staticmethod(time.monotonic)
+    """Seconds since an arbitrary point; never goes back."""
 
     async def sleep(self, seconds: float) -> None:
         """Return after `seconds`."""

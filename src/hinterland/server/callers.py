@@ -1,7 +1,10 @@
-"""Who calls: the one way from a bearer token to a principal, for every protocol."""
+"""Who calls, and from where: the one way from a bearer token to a principal, and the address by which limits and shares
+count, for every protocol."""
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from functools import partial
 from hmac import compare_digest
 
@@ -11,6 +14,7 @@ from hinterland.contract.operations import Auth
 from hinterland.server.backend import Backend
 from hinterland.server.http import HttpRequest
 
+_WITH_PORT = re.compile(r"([\d.]+):\d+|\[([^\[\]]*)\](?::\d+)?")  # RFC 7239 §6 writes IPv6 in brackets
 LOCAL_ADMINISTRATOR = Principal(id="admin/local", is_admin=True)
 """A command on this machine: who could read the control token owns the data."""
 
@@ -35,7 +39,7 @@ async def authenticate(backend: Backend, request: HttpRequest, auth: Auth) -> No
 async def caller_of(backend: Backend, given: bytes, *, is_alias: bool = False) -> Principal:
     """Who is behind an Authorization header. Raises `unauthorized`."""
     token = bearer(given, is_alias=is_alias)
-    return backend.tokens.cached(token) or await _verified(backend, token)
+    return backend.accounts.tokens.cached(token) or await _verified(backend, token)
 
 
 async def _verified(backend: Backend, token: bytes) -> Principal:
@@ -60,3 +64,30 @@ def bearer(given: bytes, *, is_alias: bool) -> bytes:
         "the Authorization header must be: Bearer, a space, the access token",
         headers=(("WWW-Authenticate", 'Bearer error="invalid_token"'),),
     )
+
+
+def caller_address(backend: Backend, request: HttpRequest) -> str:
+    """The caller's address. X-Forwarded-For counts only from a trusted proxy, read from the right; an entry that is not
+    an address counts as the address of the proxy that wrote it."""
+    client = request.scope.get("client")
+    peer: str = client[0] if client else ""
+    if not backend.settings.trusted_proxies:
+        return peer
+    trusted = {address_in(proxy) or proxy for proxy in backend.settings.trusted_proxies}
+    peer = address_in(peer) or peer
+    hops = [hop for hop in request.header(b"x-forwarded-for").split(",") if hop.strip()]
+    while peer in trusted and hops and (address := address_in(hops.pop())):
+        peer = address
+    return peer
+
+
+def address_in(text: str) -> str:
+    """The canonical address in `text`, which may have a port and brackets; "" where there is none."""
+    text = text.strip()
+    if match := _WITH_PORT.fullmatch(text):
+        text = match[1] or match[2]
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])  # a zone is the proxy's own business
+    except ValueError:
+        return ""
+    return str(getattr(address, "ipv4_mapped", None) or address)

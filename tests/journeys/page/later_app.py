@@ -25,6 +25,6 @@ def _monotonic(_: SystemClock) -> float:
 
 
 SystemClock.now = _now  # type: ignore[method-assign, assignment]
-SystemClock.monotonic = _monotonic  # type: ignore[method-assign, assignment]
+SystemClock.monotonic = _monotonic  # type: ignore[assignment]
 
 app = load(Path(__file__).parents[3] / "examples" / "shop" / "app.py")

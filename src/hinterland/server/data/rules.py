@@ -112,8 +112,8 @@ class Rule:
         return tuple([predicate(term) for term in terms_of(self.tree) if "record" not in term.variables])
 
     @cached_property
-    def shape(self) -> tuple[Any, ...]:
-        """What a statement that it is a condition of depends on: rules of one shape differ only in their parameters."""
+    def structure(self) -> tuple[Any, ...]:
+        """What a statement that it is a condition of depends on: rules of one structure differ only in parameters."""
         texts = [None if half is None else half.text for half in self.halves(ANY_ALIAS)]
         return (*texts, self.reads_record, bool(self.auth_tests))
 

@@ -21,9 +21,8 @@ from hinterland.kit.clock import Clock
 from hinterland.kit.closest_first import closest_first
 from hinterland.kit.eager import begin
 from hinterland.kit.time_limit import within
-from hinterland.server.addresses import caller_address
 from hinterland.server.backend import Backend
-from hinterland.server.callers import caller_of
+from hinterland.server.callers import caller_address, caller_of
 from hinterland.server.data.encoding import VisibleChange
 from hinterland.server.data.subscription import Sink, Subscription
 from hinterland.server.data.views import change_head

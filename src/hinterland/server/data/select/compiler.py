@@ -94,7 +94,9 @@ class Compiler:
     def _structure(self, select: Select) -> tuple[Any, ...]:
         """What a statement's text depends on: questions with equal structures differ only in values."""
         entry = self._catalogue[select.collection]
-        conditions = tuple([rule_of(entry, condition).shape for condition in select.where])
+        conditions = tuple([rule_of(entry, condition).structure for condition in select.where])
         inner = tuple([(include.by, self._structure(include.select)) for include in select.includes])
+        limit, offset, after = select.window
+        window = (limit is None, offset > 0, None if after is None else tuple([value is None for value in after]))
         shape = (select.action, select.fields, select.total, inner)
-        return (entry.name, select.parent is None, conditions, select.sort, select.window.structure, shape)
+        return (entry.name, select.parent is None, conditions, select.sort, window, shape)

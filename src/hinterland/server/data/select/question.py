@@ -18,12 +18,6 @@ class Window(NamedTuple):
     offset: int = 0
     after: tuple[Any, ...] | None = None
 
-    @property
-    def structure(self) -> tuple[Any, ...]:
-        """What a statement's text depends on."""
-        nulls = None if self.after is None else tuple([value is None for value in self.after])
-        return (self.limit is None, self.offset > 0, nulls)
-
 
 class Select(NamedTuple):
     """The records of `collection` below the record path `parent` (None: below all parents) that the rule of `action`

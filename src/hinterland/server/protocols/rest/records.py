@@ -13,8 +13,8 @@ import msgspec
 from hinterland.contract.changes import Act
 from hinterland.contract.errors import Refusal
 from hinterland.contract.query import MAX_LIMIT, parse
-from hinterland.server.addresses import caller_address
 from hinterland.server.backend import Backend
+from hinterland.server.callers import caller_address
 from hinterland.server.data.catalogue import Entry
 from hinterland.server.data.documents import wire
 from hinterland.server.data.reader import RecordPage

@@ -12,8 +12,8 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.operations import Operation
 from hinterland.contract.transfers import Download, body_field
 from hinterland.kit import validation_mismatch
-from hinterland.server.addresses import caller_address
 from hinterland.server.backend import Backend
+from hinterland.server.callers import caller_address
 from hinterland.server.http import LIMIT, BodyPart, HttpAnswer, HttpRequest, json_answer
 from hinterland.server.operations.call import Call, Handler, Reply
 from hinterland.server.protocols.rest.downloads import download_answer

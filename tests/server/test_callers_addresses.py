@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hinterland.server.addresses import address_in
+from hinterland.server.callers import address_in
 from hinterland.server.settings import AuthSettings
 from hinterland.server.storage.sqlite import SqliteStorage
 from tests.server.api import serving
