@@ -15,6 +15,7 @@ from tests.support.required import require
 
 LIMIT = 0.150  # seconds of CPU
 SERVER_MODULES = {"apsw", "argon2", "asyncpg", "click", "joserfc", "starlette", "uvicorn", "uvloop", "httptools"}
+UNUSED_AT_START = {"html", "httpx2", "importlib.metadata", "pydantic", "rich", "zxcvbn"}
 COMMAND_MODULES = {"click", "httptools", "rich", "uvicorn", "uvloop"}
 FACES = ["hinterland", *(f"hinterland.{floor}" for floor in ("kit", "contract", "client", "server", "testing", "cli"))]
 MEASURE = "import time; start = time.process_time(); {statement}; print(time.process_time() - start)"
@@ -61,6 +62,12 @@ def test_the_server_runs_under_any_web_server() -> None:
     absent = f"import sys; sys.modules.update(dict.fromkeys({sorted(COMMAND_MODULES)}))"
     loaded = loaded_by(f"{absent}; from hinterland.server import App, Server; import hinterland.server.operations")
     assert "hinterland.server.app" in loaded
+
+
+def test_a_server_starts_with_what_it_uses() -> None:
+    """`hinterland serve` loads no library that only other commands, rare requests or its errors need."""
+    loaded = loaded_by("import hinterland.cli.serving")
+    assert UNUSED_AT_START & loaded == set()
 
 
 @pytest.mark.parametrize("face", FACES)

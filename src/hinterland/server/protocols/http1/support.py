@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from importlib.metadata import version
 from inspect import signature
 from typing import Any
 
@@ -44,6 +43,8 @@ def connection_class() -> type[asyncio.Protocol] | None:
             return HttpConnection
     except ImportError as error:
         missing = [str(error)]
+    from importlib.metadata import version  # 5 ms that a server whose uvicorn fits does not need
+
     log.warning(
         "uvicorn %s lacks what Hinterland's HTTP/1.1 is built on (%s); uvicorn's own HTTP/1.1 is used, which is slower "
         "and has fewer limits; install a version that Hinterland is tested with: pip install 'hinterland[server]'",

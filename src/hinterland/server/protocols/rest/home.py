@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64encode
-from html import escape
 from string import Template
 
 from hinterland.server.backend import Backend
@@ -89,6 +88,8 @@ async def home(backend: Backend, request: HttpRequest) -> HttpAnswer:
 
 
 def _page(name: str, entries: list[Entry]) -> str:
+    from html import escape  # with a table of all entities, which only this page needs
+
     items = [f"<li>{_item(entry)}</li>" for entry in entries]
     return _PAGE.substitute(name=escape(name), style=_STYLE, collections="\n".join(items))
 
