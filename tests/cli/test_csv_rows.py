@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from hinterland.cli.csv_rows import MAX_COLUMNS
-from hinterland.cli.row import Layout, Row, RowFileError
+from hinterland.cli.row import FileRow, Layout, RowFileError
 from hinterland.cli.rows import RowFile, chunks
 
 MARK = "\ufeff"
 
 
-def read(folder: Path, content: bytes | str, name: str = "a.csv", **layout: Any) -> list[Row]:
+def read(folder: Path, content: bytes | str, name: str = "a.csv", **layout: Any) -> list[FileRow]:
     """The rows of a file with this content."""
     file = folder / name
     file.write_bytes(content.encode() if isinstance(content, str) else content)
@@ -89,7 +89,7 @@ def test_headings_are_mapped(tmp_path: Path) -> None:
 def test_a_cell_over_several_lines(tmp_path: Path) -> None:
     """A quoted cell may hold ends of lines; the place of a row is its last line."""
     (row,) = read(tmp_path, 'x,y\n"1\n2",3\n')
-    assert row == Row("line 2", {"x": "1\n2", "y": "3"}, 4)
+    assert row == FileRow("line 2", {"x": "1\n2", "y": "3"}, 4)
 
 
 @pytest.mark.parametrize(

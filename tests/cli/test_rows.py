@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hinterland.cli import rows as rows_module
-from hinterland.cli.row import Layout, Row, RowFileError
+from hinterland.cli.row import FileRow, Layout, RowFileError
 from hinterland.cli.rows import RowFile, chunks
 
 
@@ -20,7 +20,7 @@ def file_of(folder: Path, name: str, content: bytes | str) -> Path:
     return file
 
 
-def read(folder: Path, name: str, content: bytes | str) -> list[Row]:
+def read(folder: Path, name: str, content: bytes | str) -> list[FileRow]:
     """The rows of a file with this content."""
     return [*RowFile(file_of(folder, name, content))]
 

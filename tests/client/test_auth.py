@@ -18,7 +18,7 @@ from hinterland.client.errors import (
     ValidationFailed,
 )
 from hinterland.client.exchange import Request, Response
-from hinterland.client.session import SignedIn, SignedOut, SigningIn, State, unsealed
+from hinterland.client.session import AuthState, SignedIn, SignedOut, SigningIn, unsealed
 from hinterland.client.transports.scripted import Scripted
 from hinterland.contract.accounts import Challenge, TotpSetup
 from hinterland.contract.errors import Refusal
@@ -63,8 +63,8 @@ async def test_a_taken_address_is_a_conflict(client: Client, script: Scripted, c
 async def test_the_states_can_be_observed(client: Client, script: Scripted) -> None:
     """An app sees signed out, signing in, signed in and signed out, as a stream and by a listener; a listener that
     fails harms nothing, and one that was ended hears nothing more."""
-    heard: list[State] = []
-    ended: list[State] = []
+    heard: list[AuthState] = []
+    ended: list[AuthState] = []
     client.auth.listen(lambda state: 1 / 0)  # type: ignore[arg-type]
     client.auth.listen(heard.append)
     stop = client.auth.listen(ended.append)
@@ -211,7 +211,7 @@ async def test_logging_out_during_a_renewal(make: Callable[..., Client], script:
     """A renewal that is refused because the user logs out meanwhile reports the log-out, once, and nothing else."""
     client = make(slow := Slow(script))
     await log_in(client, script)
-    heard: list[State] = []
+    heard: list[AuthState] = []
     client.auth.listen(heard.append)
     script.expect("POST", "/v1/auth/logout").answer(204)
     script.expect("POST", "/v1/auth/refresh").refuse("invalid_grant")
@@ -226,7 +226,7 @@ async def test_logging_out_during_a_renewal(make: Callable[..., Client], script:
 async def test_a_renewal_after_logging_out(client: Client, script: Scripted) -> None:
     """A renewal whose turn comes after the log-out asks nothing and reports nothing."""
     await log_in(client, script)
-    heard: list[State] = []
+    heard: list[AuthState] = []
     client.auth.listen(heard.append)
     script.expect("POST", "/v1/auth/logout").answer(204)
     renewal, _ = await asyncio.gather(client.auth.refresh(), client.auth.log_out(), return_exceptions=True)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from hinterland.cli.row import Layout, Row, RowFileError
+from hinterland.cli.row import FileRow, Layout, RowFileError
 
 LONGEST_CELL = 10_000_000
 MAX_COLUMNS = 2_000  # more than a table of either database can have
@@ -30,7 +30,7 @@ class CsvRows:
         self.heading: list[str] = []
         self._at = at  # is called with how many bytes were read
 
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Iterator[FileRow]:
         csv.field_size_limit(LONGEST_CELL)
         self._number, self._begin = 0, 1  # the line that was read last, and the one where its row begins
         with self.file.open("rb") as data:
@@ -84,7 +84,7 @@ class CsvRows:
         yield first
         yield from lines
 
-    def _rows(self, reader: Iterator[list[str]]) -> Iterator[Row]:
+    def _rows(self, reader: Iterator[list[str]]) -> Iterator[FileRow]:
         self._begin = self._number
         self.heading = self._checked([name.strip() for name in next(reader)])
         fields = [self.layout.renames.get(name, name) for name in self.heading]
@@ -129,15 +129,15 @@ def _has_blanks(heading: str, separator: str) -> bool:
     return bool(after) and all(cell.startswith(" ") for cell in after)
 
 
-def _row(place: str, fields: list[str], cells: list[str]) -> Row:
+def _row(place: str, fields: list[str], cells: list[str]) -> FileRow:
     if len(cells) > len(fields) and not any(cells[len(fields) :]):
         cells = cells[: len(fields)]
     if len(cells) != len(fields):
-        return Row(place, None, 0, f"{len(cells)} cells, but the heading has {len(fields)}")
+        return FileRow(place, None, 0, f"{len(cells)} cells, but the heading has {len(fields)}")
     if any("\0" in cell for cell in cells):
-        return Row(place, None, 0, "a cell contains the character NUL (U+0000); remove it")
+        return FileRow(place, None, 0, "a cell contains the character NUL (U+0000); remove it")
     value = {field: cell for field, cell in zip(fields, cells, strict=True) if field}
-    return Row(place, value, sum(map(len, cells)))
+    return FileRow(place, value, sum(map(len, cells)))
 
 
 def _shown(names: list[str]) -> str:

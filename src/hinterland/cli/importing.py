@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from hinterland.cli.csv_rows import SEPARATORS
 from hinterland.cli.output import described, error_boundary, fail, print_result, printable, reason
 from hinterland.cli.reaching import operations
-from hinterland.cli.row import Layout, Row, RowFileError
+from hinterland.cli.row import FileRow, Layout, RowFileError
 from hinterland.cli.rows import RowFile, chunks
 from hinterland.contract.errors import Refusal
 from hinterland.contract.imports import Import, ImportResult
@@ -122,7 +122,7 @@ class RowImport:
     def _show(self, progress: Progress, task: TaskID) -> None:
         progress.update(task, completed=self.rows.position, rows=self.created + self.refused)
 
-    async def _write(self, chunk: list[Row], write: WriteChunk) -> None:
+    async def _write(self, chunk: list[FileRow], write: WriteChunk) -> None:
         sound = [row for row in chunk if not row.problem]
         for row in chunk:
             if row.problem:
@@ -130,7 +130,7 @@ class RowImport:
         await self._send(sound, write)
         self.place = chunk[-1].place
 
-    async def _send(self, rows: list[Row], write: WriteChunk) -> None:
+    async def _send(self, rows: list[FileRow], write: WriteChunk) -> None:
         if not rows:
             return
         try:
@@ -147,7 +147,7 @@ class RowImport:
             details = "; ".join(f"{name} {', '.join(messages)}" for name, messages in report.errors.items())
             self._refuse(rows[report.row].place, details or report.message)
 
-    async def _send_less(self, rows: list[Row], write: WriteChunk, error: Refusal) -> None:
+    async def _send_less(self, rows: list[FileRow], write: WriteChunk, error: Refusal) -> None:
         if len(rows) == 1:
             self._refuse(rows[0].place, f"this row alone is larger than the server accepts: {error.message}")
             return

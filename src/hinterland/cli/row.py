@@ -11,7 +11,7 @@ class RowFileError(Exception):
     """The file can't be read as rows; the message says where and why."""
 
 
-class Row(NamedTuple):
+class FileRow(NamedTuple):
     """A row: its position, its values, their approximate size in bytes, and what is wrong with it ("": nothing)."""
 
     place: str

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from hinterland.cli.csv_rows import SEPARATORS, CsvRows
-from hinterland.cli.row import Layout, Row, RowFileError
+from hinterland.cli.row import FileRow, Layout, RowFileError
 from hinterland.kit import strict_json
 
 CHUNK_ROWS = 200
@@ -61,7 +61,7 @@ class RowFile:
     def _at(self, position: int) -> None:
         self.position = position
 
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Iterator[FileRow]:
         self.position = 0
         return self._rows()
 
@@ -71,7 +71,7 @@ class RowFile:
                 self.position += len(line)
                 yield line.removeprefix(_BOM) if number == 0 else line
 
-    def _json(self) -> Iterator[Row]:
+    def _json(self) -> Iterator[FileRow]:
         data = self.file.read_bytes().removeprefix(_BOM)
         try:
             values = msgspec.json.decode(data, type=list[msgspec.Raw])
@@ -83,31 +83,31 @@ class RowFile:
             self.position += len(bytes(value))
             yield self._row(f"row {number}", bytes(value))
 
-    def _json_lines(self) -> Iterator[Row]:
+    def _json_lines(self) -> Iterator[FileRow]:
         for number, line in enumerate(self._lines(), 1):
             if line.strip():
                 yield self._row(f"line {number}", line)
 
-    def _csv(self) -> Iterator[Row]:
+    def _csv(self) -> Iterator[FileRow]:
         assert self.csv is not None
         return iter(self.csv)
 
-    def _row(self, place: str, data: bytes) -> Row:
+    def _row(self, place: str, data: bytes) -> FileRow:
         try:
             value = strict_json.decode(data)
         except strict_json.StrictJsonError as error:
-            return Row(place, None, 0, str(error))
+            return FileRow(place, None, 0, str(error))
         if not self.layout.renames or not isinstance(value, dict):
-            return Row(place, value, len(data))
-        return _renamed(Row(place, value, len(data)), self.layout.renames)
+            return FileRow(place, value, len(data))
+        return _renamed(FileRow(place, value, len(data)), self.layout.renames)
 
 
-def _renamed(row: Row, renames: Mapping[str, str]) -> Row:
+def _renamed(row: FileRow, renames: Mapping[str, str]) -> FileRow:
     names = [renames.get(name, name) for name in row.value]
     kept = [name for name in names if name]
     if len(set(kept)) != len(kept):
         twice = next(name for name in kept if kept.count(name) > 1)
-        return Row(row.place, None, 0, f"two names are mapped to {twice!r}")
+        return FileRow(row.place, None, 0, f"two names are mapped to {twice!r}")
     return row._replace(value={name: held for name, held in zip(names, row.value.values(), strict=True) if name})
 
 
@@ -119,9 +119,9 @@ def _why(data: bytes) -> str:
     return "nested too deeply"
 
 
-def chunks(rows: RowFile) -> Iterator[list[Row]]:
+def chunks(rows: RowFile) -> Iterator[list[FileRow]]:
     """The rows in groups that one request can carry."""
-    chunk: list[Row] = []
+    chunk: list[FileRow] = []
     size = 0
     for row in rows:
         if chunk and (len(chunk) == CHUNK_ROWS or size + row.size > CHUNK_BYTES):

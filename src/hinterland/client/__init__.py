@@ -45,10 +45,10 @@ if TYPE_CHECKING:
     from hinterland.client.repository import RecordBody as RecordBody
     from hinterland.client.repository import RemoteRepository as RemoteRepository
     from hinterland.client.repository import Repository as Repository
+    from hinterland.client.session import AuthState as AuthState
     from hinterland.client.session import SignedIn as SignedIn
     from hinterland.client.session import SignedOut as SignedOut
     from hinterland.client.session import SigningIn as SigningIn
-    from hinterland.client.session import State as State
     from hinterland.client.vault.file import FileVault as FileVault
     from hinterland.client.vault.memory import MemoryVault as MemoryVault
     from hinterland.client.vault.protocol import Vault as Vault
@@ -87,7 +87,7 @@ else:  # the type checker knows the names above and no others
             "hinterland.client.local.sync": ("Sync",),
             "hinterland.client.options": ("Options",),
             "hinterland.client.repository": ("RecordBody", "Iteration", "Page", "RemoteRepository", "Repository"),
-            "hinterland.client.session": ("SignedIn", "SignedOut", "SigningIn", "State"),
+            "hinterland.client.session": ("AuthState", "SignedIn", "SignedOut", "SigningIn"),
             "hinterland.client.vault.file": ("FileVault",),
             "hinterland.client.vault.memory": ("MemoryVault",),
             "hinterland.client.vault.protocol": ("Vault",),

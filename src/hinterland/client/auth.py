@@ -11,7 +11,7 @@ from hinterland.client.calls import Calls, SendCall
 from hinterland.client.documents import decoded
 from hinterland.client.errors import HinterlandError, Unauthorized
 from hinterland.client.loop_guard import LoopGuard
-from hinterland.client.session import Listener, SignedIn, SigningIn, State
+from hinterland.client.session import AuthState, Listener, SignedIn, SigningIn
 from hinterland.client.tokens import Refresh, TokenKeeper
 from hinterland.contract.accounts import (
     AccountDeletion,
@@ -63,7 +63,7 @@ class Auth:
         self.followers: list[Callable[[], Awaitable[None]]] = []
 
     @property
-    def state(self) -> State:
+    def state(self) -> AuthState:
         """SignedOut, SigningIn or SignedIn. The first question reads the vault."""
         return self._tokens.state
 
@@ -77,7 +77,7 @@ class Auth:
         """Call `listener` with each new state, in the event loop's thread; the returned function ends that."""
         return self._tokens.holder.listen(listener)
 
-    async def states(self) -> AsyncGenerator[State, None]:
+    async def states(self) -> AsyncGenerator[AuthState, None]:
         """The state now, and then each new one. Raises ClientClosed when the client is closed."""
         self._guard.check()
         async with aclosing(self._tokens.holder.states()) as states:

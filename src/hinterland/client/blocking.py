@@ -19,7 +19,7 @@ from hinterland.client.exchange import Layer, Response, Transport
 from hinterland.client.layers.trace import OnTrace
 from hinterland.client.options import Options
 from hinterland.client.repository import Iteration, Page, RecordBody, RemoteRepository
-from hinterland.client.session import State
+from hinterland.client.session import AuthState
 from hinterland.client.vault.protocol import Vault
 from hinterland.contract.accounts import Challenge, SessionInfo, TotpSetup
 from hinterland.contract.identity import RecordId
@@ -107,7 +107,7 @@ class BlockingAuth:
         self._auth = client.auth
 
     @property
-    def state(self) -> State:
+    def state(self) -> AuthState:
         """SignedOut, SigningIn or SignedIn."""
         return self._auth.state
 

@@ -46,8 +46,8 @@ class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
         return f"SignedIn(user_id={self.user_id!r})"  # tokens never reach a log
 
 
-State = SignedOut | SigningIn | SignedIn
-Listener = Callable[[State], None]
+AuthState = SignedOut | SigningIn | SignedIn
+Listener = Callable[[AuthState], None]
 _log = logging.getLogger("hinterland.client")
 
 
@@ -83,21 +83,21 @@ def unsealed(data: bytes, origin: str) -> SignedIn | SignedOut | None:
 class StateHolder:
     """The current state and those who want to know of its changes. `load` gives it when it is first asked for."""
 
-    def __init__(self, load: Callable[[], State]) -> None:
+    def __init__(self, load: Callable[[], AuthState]) -> None:
         self._load = load
-        self._state: State | None = None
+        self._state: AuthState | None = None
         self._listeners: list[Listener] = []
-        self._queues: set[asyncio.Queue[State | None]] = set()
+        self._queues: set[asyncio.Queue[AuthState | None]] = set()
         self._is_closed = False
 
     @property
-    def state(self) -> State:
+    def state(self) -> AuthState:
         """The state now."""
         if self._state is None:
             self._state = self._load()
         return self._state
 
-    def move(self, state: State) -> None:
+    def move(self, state: AuthState) -> None:
         """Change the state; listeners hear of it unless it is the same."""
         if state == self.state:
             return
@@ -118,13 +118,13 @@ class StateHolder:
 
         return stop
 
-    async def states(self) -> AsyncGenerator[State, None]:
+    async def states(self) -> AsyncGenerator[AuthState, None]:
         """The state now, and then each new one. Raises ClientClosed at the holder's `close`."""
-        queue: asyncio.Queue[State | None] = asyncio.Queue()
+        queue: asyncio.Queue[AuthState | None] = asyncio.Queue()
         self._queues.add(queue)
         stop = self.listen(queue.put_nowait)
         try:
-            state: State | None = None if self._is_closed else self.state
+            state: AuthState | None = None if self._is_closed else self.state
             while state is not None:
                 yield state
                 state = await queue.get()

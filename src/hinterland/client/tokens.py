@@ -13,7 +13,7 @@ import msgspec
 from hinterland.client import session as sessions
 from hinterland.client.errors import HinterlandError, InvalidGrant, VaultError
 from hinterland.client.layers.bearer import BearerToken
-from hinterland.client.session import Reason, SignedIn, SignedOut, State, StateHolder
+from hinterland.client.session import AuthState, Reason, SignedIn, SignedOut, StateHolder
 from hinterland.client.vault.protocol import Vault
 from hinterland.contract.accounts import Session
 from hinterland.kit.clock import Clock
@@ -42,7 +42,7 @@ class TokenKeeper:
         self.holder = StateHolder(self._first_state)
 
     @property
-    def state(self) -> State:
+    def state(self) -> AuthState:
         """The state now."""
         return self.holder.state
 
@@ -179,7 +179,7 @@ class TokenKeeper:
         left = state.expires_at - self._clock.now()
         self._renew_at = self._clock.monotonic() + left - min(MOST_MARGIN, left / 5)
 
-    def _first_state(self) -> State:
+    def _first_state(self) -> AuthState:
         try:
             kept = self._kept()
         except VaultError as error:

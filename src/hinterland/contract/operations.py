@@ -19,9 +19,11 @@ from hinterland.contract.transfers import Download, body_field
 from hinterland.kit.strict_json import MAX_DEPTH
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-Auth = Literal["ignored", "optional", "required", "admin"]
+AuthMode = Literal["ignored", "optional", "required", "admin"]
 """Who may call: a token is ignored, is used where one is sent, is required, or must be an administrator's."""
-View = Literal["list", "array", "record", "deleted", "registered", "session", "profile", "empty", "stream", "plain"]
+ResponseView = Literal[
+    "list", "array", "record", "deleted", "registered", "session", "profile", "empty", "stream", "plain"
+]
 TimeLimit = Literal["request", "piece", "none"]
 """What the setting `request_seconds` limits: the request as a whole, each piece of a body, or nothing."""
 DOWNLOAD_ERRORS = ("range_not_satisfiable",)
@@ -34,7 +36,7 @@ class Alias(msgspec.Struct, frozen=True):
     the word Bearer, and can be switched off."""
 
     path: str
-    view: View
+    view: ResponseView
     is_tutorial: bool = True
 
 
@@ -62,9 +64,9 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     method: Method = "POST"
     path: str = ""
     summary: str = ""
-    view: View = "plain"
+    view: ResponseView = "plain"
     status: int = 200
-    auth: Auth = "required"
+    auth: AuthMode = "required"
     input: type[Any] | PerCollection | None = None
     output: type[Any] | PerCollection | None = None
     errors: tuple[str, ...] = ()

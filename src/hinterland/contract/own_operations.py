@@ -10,7 +10,7 @@ from typing import Any, TypeGuard, get_args, get_type_hints
 import msgspec
 
 from hinterland.contract.errors import CODES
-from hinterland.contract.operations import FUNCTIONS, Auth, Method, Operation
+from hinterland.contract.operations import FUNCTIONS, AuthMode, Method, Operation
 from hinterland.contract.transfers import Download
 from hinterland.kit.body import Body
 
@@ -63,7 +63,7 @@ def _problem(row: Operation) -> str:
     """Why a row can't be an app's; "" where it can."""
     if _NAME.fullmatch(row.name) is None:
         return "a name is one or more words with dots between, such as orders.total"
-    for word, value, known in (("method", row.method, get_args(Method)), ("auth", row.auth, get_args(Auth))):
+    for word, value, known in (("method", row.method, get_args(Method)), ("auth", row.auth, get_args(AuthMode))):
         if value not in known:
             return f"unknown {word} {value!r}; use {', '.join(known)}"
     if type(row.max_bytes) is not int or row.max_bytes < 0:

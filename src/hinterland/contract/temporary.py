@@ -18,7 +18,7 @@ from hinterland.contract.identity import TEMPORARY_PREFIX, RecordId, is_made_id,
 from hinterland.contract.kinds.field import Field, item_type
 from hinterland.kit.cel.types import DOUBLE, DYN, INT, INT64
 
-Fields = Mapping[str, Field]
+DeclaredFields = Mapping[str, Field]
 """The declared fields of a collection; others may hold any value."""
 
 
@@ -78,7 +78,7 @@ class StandIns:
             parts[end - 1] = str(self.id(parts[end - 2], "/".join(parts[: end - 2]), parts[end - 1]))
         return "/".join(parts)
 
-    def write(self, write: Write, fields: Fields, *, is_whole: bool = False) -> Write:
+    def write(self, write: Write, fields: DeclaredFields, *, is_whole: bool = False) -> Write:
         """The write with the real ids in it; a creation keeps its own id unless `is_whole`."""
         parent = self.parent(write.parent)
         keeps_id = write.act == "create" and not is_whole
@@ -120,7 +120,7 @@ def references(write: Write) -> set[str]:
     return found
 
 
-def candidates(write: Write, fields: Fields) -> set[str]:
+def candidates(write: Write, fields: DeclaredFields) -> set[str]:
     """The ids in the write that may be stand-ins, the one of its own creation left out."""
     values = (value for name, value in write.body.items() if _may_refer(fields.get(name)))
     found = {*write.parent.split("/")[1::2], *filter(_is_made, _texts([*values]))}

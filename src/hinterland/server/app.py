@@ -14,6 +14,7 @@ from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal
 from hinterland.contract.records import CompiledCollection
+from hinterland.kit.asgi import AsgiReceive, AsgiScope, AsgiSend
 from hinterland.kit.clock import Clock, SystemClock
 from hinterland.server.auth.maintenance import maintain
 from hinterland.server.auth.parts import Accounts
@@ -36,7 +37,7 @@ from hinterland.server.data.tickets import Tickets
 from hinterland.server.data.views import Views
 from hinterland.server.data.writer import Writer
 from hinterland.server.declaration import App
-from hinterland.server.http import Receive, Scope, Send, problem_answer, send_answer
+from hinterland.server.http import problem_answer, send_answer
 from hinterland.server.middleware.boundary import Boundary
 from hinterland.server.middleware.cors import Cors
 from hinterland.server.middleware.hosts import Hosts
@@ -192,7 +193,7 @@ class Server:
         self.direct: DirectRecords | None = None  # on SQLite, which is in this process
         self._serve: Cors | Hosts | None = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
         """Serve one request, or the lifespan."""
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
@@ -221,7 +222,7 @@ class Server:
         if self.backend is not None:
             await self.backend.feed.close()
 
-    async def _lifespan(self, receive: Receive, send: Send) -> None:
+    async def _lifespan(self, receive: AsgiReceive, send: AsgiSend) -> None:
         await receive()
         try:
             async with self.running():

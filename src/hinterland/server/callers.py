@@ -10,7 +10,7 @@ from hmac import compare_digest
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import SIGNED_OUT, Principal
-from hinterland.contract.operations import Auth
+from hinterland.contract.operations import AuthMode
 from hinterland.server.backend import Backend
 from hinterland.server.http import HttpRequest
 
@@ -19,7 +19,7 @@ LOCAL_ADMINISTRATOR = Principal(id="admin/local", is_admin=True)
 """A command on this machine: who could read the control token owns the data."""
 
 
-async def authenticate(backend: Backend, request: HttpRequest, auth: Auth) -> None:
+async def authenticate(backend: Backend, request: HttpRequest, auth: AuthMode) -> None:
     """Set the request's caller from its bearer token (RFC 6750 §2.1), as an operation's `auth` asks.
 
     Raises `unauthorized`, and `forbidden` for what is an administrator's only.

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hinterland.contract.changes import WriteKind
-from hinterland.contract.operations import OPERATIONS, Auth, Method, Operation
+from hinterland.contract.operations import OPERATIONS, AuthMode, Method, Operation
 from hinterland.contract.own_operations import joined, typed_by
 from hinterland.contract.records import Collection, users
 from hinterland.server.hooks import A, B, Hooks
@@ -22,8 +22,8 @@ class AppFileError(Exception):
     """The app file can't be used; the message says where and why."""
 
 
-Handler = Callable[[Any, Any], Awaitable[Any]]
-_H = TypeVar("_H", bound=Handler)
+OperationFunction = Callable[[Any, Any], Awaitable[Any]]
+_H = TypeVar("_H", bound=OperationFunction)
 
 
 class App:
@@ -41,11 +41,11 @@ class App:
         has_users = any(collection.name == "users" for collection in collections)
         self.collections: tuple[Collection, ...] = (*collections,) if has_users else (users(), *collections)
         self.operations: dict[str, Operation] = dict(OPERATIONS)
-        self.handlers: dict[str, Handler] = {}
+        self.handlers: dict[str, OperationFunction] = {}
         self.hooks = Hooks()
 
     def operation(
-        self, operation: str | Operation, *, method: Method = "POST", path: str = "", auth: Auth = "required",
+        self, operation: str | Operation, *, method: Method = "POST", path: str = "", auth: AuthMode = "required",
         max_bytes: int = 0,
     ) -> Callable[[_H], _H]:  # fmt: skip
         """Declare an operation of your own, carried out by the decorated `async (backend, call) -> output`.

@@ -6,7 +6,7 @@ Codecs are `async (backend, request) -> HttpAnswer`; they raise `Refusal` for ev
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, MutableMapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from time import monotonic
 from typing import Any, NamedTuple, Protocol
@@ -17,14 +17,11 @@ import msgspec
 from hinterland.contract.errors import Problem, Refusal
 from hinterland.contract.identity import SIGNED_OUT, Principal
 from hinterland.kit import strict_json
+from hinterland.kit.asgi import AsgiReceive, AsgiScope, AsgiSend
 from hinterland.kit.body import Body, OnceBody
 from hinterland.kit.strict_json import MAX_DEPTH
 from hinterland.server.backend import Backend
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 WHOLE = "hinterland.response"  # ASGI extension: start and body of an answer in one message
@@ -79,10 +76,10 @@ class TimeLimiter(Protocol):
 class DirectPath(Protocol):
     """Carries out requests without ASGI, for a web server that can."""
 
-    finish: Callable[[Scope, Receive, Send], Awaitable[None]]
+    finish: Callable[[AsgiScope, AsgiReceive, AsgiSend], Awaitable[None]]
     """The application that awaits `REST` and sends the response."""
 
-    def begin(self, scope: Scope, receive: Receive) -> Coroutine[Any, Any, HttpAnswer] | None:
+    def begin(self, scope: AsgiScope, receive: AsgiReceive) -> Coroutine[Any, Any, HttpAnswer] | None:
         """What carries out a request, whose body is received whole; None where it goes the ordinary way. It changes
         nothing before it first waits, and where it raises something before, the request goes the ordinary way from its
         beginning."""
@@ -102,7 +99,7 @@ class HttpRequest:
         "caller", "headers", "identify", "is_alias", "method", "path", "receive", "scope", "segments", "view",
     )  # fmt: skip
 
-    def __init__(self, scope: Scope, receive: Receive) -> None:
+    def __init__(self, scope: AsgiScope, receive: AsgiReceive) -> None:
         self.scope = scope
         self.receive = receive
         self.method: str = scope["method"]
@@ -307,7 +304,7 @@ def problem_answer(refusal: Refusal, request_id: str = "") -> HttpAnswer:
     return HttpAnswer(refusal.status, headers, _encode(problem))
 
 
-async def send_answer(scope: Scope, send: Send, answer: HttpAnswer, receive: Receive | None = None) -> None:
+async def send_answer(scope: AsgiScope, send: AsgiSend, answer: HttpAnswer, receive: AsgiReceive | None = None) -> None:
     """Send `answer`, without its body where HEAD asked: as one message to a server that takes `WHOLE`. A body that is
     sent piece by piece ends early where `receive` reports that the caller has gone."""
     headers, body = sized(answer), answer.body
@@ -331,7 +328,9 @@ def sized(answer: HttpAnswer) -> Headers:
     return [*answer.headers, (b"content-length", b"%d" % len(answer.body))]
 
 
-async def _send_part(scope: Scope, send: Send, answer: HttpAnswer, part: BodyPart, receive: Receive | None) -> None:
+async def _send_part(
+    scope: AsgiScope, send: AsgiSend, answer: HttpAnswer, part: BodyPart, receive: AsgiReceive | None
+) -> None:
     leaving = asyncio.ensure_future(_gone(receive)) if receive is not None else None
     try:
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
@@ -348,6 +347,6 @@ async def _send_part(scope: Scope, send: Send, answer: HttpAnswer, part: BodyPar
         await part.body.close()
 
 
-async def _gone(receive: Receive) -> None:
+async def _gone(receive: AsgiReceive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -22,13 +22,13 @@ from hinterland.testing.storage_scribe import COLLECTIONS, POSTS, ScribeEdit, co
 from hinterland.testing.storage_system_suite import SystemSuite
 from hinterland.testing.storage_values_suite import ValuesSuite
 
-Make = Callable[[], Storage]
+MakeStorage = Callable[[], Storage]
 
 
 class OpeningSuite:
     """Opening, declaring, and what stays."""
 
-    async def test_open_again(self, make: Make) -> None:
+    async def test_open_again(self, make: MakeStorage) -> None:
         """A storage opened again is the same database: database id, records and revisions go on."""
         async with opened(make()) as storage:
             database_id = storage.database_id
@@ -80,7 +80,7 @@ class OpeningSuite:
         await storage.declare([Collection(name="extra", fields={"y": Text()})])
         assert await storage.fetch("SELECT y FROM extra") == []
 
-    async def test_not_open(self, make: Make) -> None:
+    async def test_not_open(self, make: MakeStorage) -> None:
         """A storage that is not open says so, and closing it is nothing."""
         storage = make()
         with pytest.raises(StorageError, match="not open"):
@@ -280,7 +280,7 @@ class RecordSuite:
             await commit(storage, ScribeEdit("tasks", 9, {"name": "new"}), ScribeEdit("tasks", 10, {"name": "t1"}))
         assert (await storage.head()).revision == 146
 
-    async def test_integer_ids(self, storage: Storage, make: Make) -> None:
+    async def test_integer_ids(self, storage: Storage, make: MakeStorage) -> None:
         """An integer id is given once: not again after a deletion, nor after a restart, nor where it was claimed."""
         async with storage.transaction() as transaction:
             assert [await transaction.next_id("tasks") for _ in range(3)] == [1, 2, 3]
@@ -299,12 +299,12 @@ class StorageSuite(OpeningSuite, RecordSuite, LogSuite, SystemSuite, ValuesSuite
     """Everything that a storage keeps; a subclass gives the fixture `make`."""
 
     @pytest.fixture
-    def make(self) -> Make:
+    def make(self) -> MakeStorage:
         """A function whose every call returns a new, unopened storage on the same empty database."""
         raise AssertionError("a subclass says how its storage is made")
 
     @pytest.fixture
-    async def storage(self, make: Make) -> AsyncIterator[Storage]:
+    async def storage(self, make: MakeStorage) -> AsyncIterator[Storage]:
         """An open storage with the suite's collections declared."""
         async with opened(make()) as storage:
             yield storage

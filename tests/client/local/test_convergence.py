@@ -17,7 +17,7 @@ from hinterland.client.errors import NetworkError, RateLimited
 from hinterland.client.local import pulls
 from hinterland.client.local.connection import StoreConnection
 from hinterland.client.local.local import Local
-from hinterland.client.local.store import Act
+from hinterland.client.local.store import StoreAct
 from hinterland.contract.fields import Integer, List, Text
 from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Collection
@@ -62,7 +62,7 @@ class Device:
     def _arm(self) -> None:
         store, write = self.local.store, self.local.store.write
 
-        async def fragile(act: Act[Any], **named: Any) -> Any:
+        async def fragile(act: StoreAct[Any], **named: Any) -> Any:
             if self.transactions_left is not None:
                 self.transactions_left -= 1
                 if self.transactions_left < 0:

@@ -9,7 +9,8 @@ import pytest
 
 from hinterland.client.errors import ConnectionLost
 from hinterland.client.exchange import Request
-from hinterland.client.transports.inprocess import InProcess, Message, Receive, SendMessage
+from hinterland.client.transports.inprocess import InProcess
+from hinterland.kit.asgi import AsgiMessage, AsgiReceive, AsgiSend
 
 GET = Request(method="GET", url="http://user@example.org:81/a%20b/ä?x=1&y=ä".replace("ä", "%C3%A4"))
 
@@ -21,7 +22,7 @@ class App:
         self.seen: list[Any] = []
         self.gate = asyncio.Event()
 
-    async def __call__(self, scope: Any, receive: Receive, send: SendMessage) -> None:
+    async def __call__(self, scope: Any, receive: AsgiReceive, send: AsgiSend) -> None:
         """Serve one request, or the lifespan."""
         if scope["type"] == "lifespan":
             for answer in ("startup", "shutdown"):
@@ -34,33 +35,33 @@ class App:
             receive, send
         )
 
-    async def at_a_b_ae(self, receive: Receive, send: SendMessage) -> None:
+    async def at_a_b_ae(self, receive: AsgiReceive, send: AsgiSend) -> None:
         headers = [(b"X-One", b"1"), (b"set-cookie", b"a=1"), (b"set-cookie", b"b=2")]
         await send({"type": "http.response.start", "status": 201, "headers": headers})
         await send({"type": "http.response.body", "body": b"half ", "more_body": True})
         await send({"type": "http.response.body", "body": b"whole"})
 
-    async def at_stream(self, receive: Receive, send: SendMessage) -> None:
+    async def at_stream(self, receive: AsgiReceive, send: AsgiSend) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         for number in range(1000):
             await send({"type": "http.response.body", "body": b"%d" % number, "more_body": True})
             self.seen.append(number)
 
-    async def at_listen(self, receive: Receive, send: SendMessage) -> None:
+    async def at_listen(self, receive: AsgiReceive, send: AsgiSend) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         try:
             self.seen.append(await receive())
         finally:
             self.seen.append("gone")
 
-    async def at_refused(self, receive: Receive, send: SendMessage) -> None:
+    async def at_refused(self, receive: AsgiReceive, send: AsgiSend) -> None:
         await send({"type": "http.response.start", "status": 403, "headers": []})
         await send({"type": "http.response.body", "body": b"no"})
 
-    async def at_broken(self, receive: Receive, send: SendMessage) -> None:
+    async def at_broken(self, receive: AsgiReceive, send: AsgiSend) -> None:
         raise ValueError("planted")
 
-    async def at_half(self, receive: Receive, send: SendMessage) -> None:
+    async def at_half(self, receive: AsgiReceive, send: AsgiSend) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
 
@@ -130,13 +131,13 @@ async def test_a_caller_that_is_cancelled_ends_the_app() -> None:
 async def test_an_app_that_can_not_start_is_an_error() -> None:
     """A start that fails says why; an app that knows no lifespan is served all the same."""
 
-    async def failing(scope: Any, receive: Receive, send: SendMessage) -> None:
+    async def failing(scope: Any, receive: AsgiReceive, send: AsgiSend) -> None:
         await receive()
         await send({"type": "lifespan.startup.failed", "message": "no disk"})
 
-    async def simple(scope: Any, receive: Receive, send: SendMessage) -> None:
+    async def simple(scope: Any, receive: AsgiReceive, send: AsgiSend) -> None:
         assert scope["type"] == "http"
-        message: Message = {"type": "http.response.start", "status": 204}
+        message: AsgiMessage = {"type": "http.response.start", "status": 204}
         await send(message)
         await send({"type": "http.response.body"})
 

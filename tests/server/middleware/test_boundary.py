@@ -11,31 +11,32 @@ import httpx2
 import pytest
 
 from hinterland.contract.errors import Refusal
-from hinterland.server.http import LIMIT, Disconnected, Receive, Scope, Send
-from hinterland.server.middleware.boundary import App, Boundary
+from hinterland.kit.asgi import AsgiApp, AsgiReceive, AsgiScope, AsgiSend
+from hinterland.server.http import LIMIT, Disconnected
+from hinterland.server.middleware.boundary import Boundary
 from hinterland.server.storage.sqlite import SqliteStorage
 from tests.server.api import Api, problem, serving
 
 SECRET = "SELECT password FROM users -- /srv/app.py"
 
 
-async def ask(app: App, seconds: float = 30.0, path: str = "/x", method: str = "GET") -> httpx2.Response:
+async def ask(app: AsgiApp, seconds: float = 30.0, path: str = "/x", method: str = "GET") -> httpx2.Response:
     """What a bounded app answers."""
     transport = httpx2.ASGITransport(Boundary(app, seconds))
     async with httpx2.AsyncClient(transport=transport, base_url="http://test") as http:
         return await http.request(method, path)
 
 
-def failing(error: Exception) -> App:
+def failing(error: Exception) -> AsgiApp:
     """An app that fails."""
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    async def app(scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
         raise error
 
     return app
 
 
-async def _wait(scope: Scope, receive: Receive, send: Send) -> None:
+async def _wait(scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
     await asyncio.Event().wait()
 
 
@@ -69,7 +70,7 @@ async def test_each_request_has_its_own_time() -> None:
     """Requests that end leave the others their whole time: each that hangs is answered 408 once, after it."""
     release = asyncio.Event()
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    async def app(scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
         if scope["path"] == "/short":
             release.set()
             raise Disconnected
@@ -94,7 +95,7 @@ async def test_a_lifted_limit() -> None:
     """A stream, which lifts its limit, may last for as long as it likes; a request that is cancelled from outside is
     cancelled."""
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    async def app(scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
         if scope["path"] == "/stream":
             scope[LIMIT].lift()
             scope[LIMIT].renew()  # of a limit that has ended it changes nothing
@@ -113,7 +114,7 @@ async def test_a_renewed_limit() -> None:
     """Each renewal gives a request its whole time again; without another one it ends then."""
     times: list[float] = []
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    async def app(scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
         loop, limit = asyncio.get_running_loop(), scope[LIMIT]
         begun = limit.due
         while loop.time() < begun:  # past the time that it was given first
@@ -130,7 +131,7 @@ async def test_an_answer_that_had_begun(caplog: pytest.LogCaptureFixture) -> Non
     """Where the answer has begun, no second one is sent into it."""
     sent: list[Any] = []
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    async def app(scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         raise ValueError
 
@@ -187,7 +188,7 @@ async def test_other_protocols_pass() -> None:
     """What is not HTTP is not the boundary's."""
     seen: list[str] = []
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    async def app(scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
         seen.append(scope["type"])
 
     await Boundary(app, 1.0)({"type": "websocket"}, _wait, _wait)  # type: ignore[arg-type]

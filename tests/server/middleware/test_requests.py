@@ -8,16 +8,17 @@ from typing import Any
 import httpx2
 import pytest
 
-from hinterland.server.http import HttpAnswer, Receive, Scope, Send, send_answer
+from hinterland.kit.asgi import AsgiReceive, AsgiScope, AsgiSend
+from hinterland.server.http import HttpAnswer, send_answer
 from hinterland.server.middleware.boundary import Boundary
 from hinterland.server.middleware.requests import RequestLog
 
 
-async def _hello(scope: Scope, receive: Receive, send: Send) -> None:
+async def _hello(scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
     await send_answer(scope, send, HttpAnswer(200, [], b"hello"))
 
 
-async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
+async def _nothing(scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
     scope["seen"] = True
 
 

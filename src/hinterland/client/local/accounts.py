@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from hinterland.client.session import SignedIn, SignedOut, State
+from hinterland.client.session import AuthState, SignedIn, SignedOut
 from hinterland.contract.identity import RecordId
 
 
-def account_of(state: State) -> RecordId | None:
+def account_of(state: AuthState) -> RecordId | None:
     """The account of a session's state, "" for nobody; None: the one that was in force stays.
 
     So it does when the server ends a session: the user goes on with what is here, and signs in again to have it sent.
@@ -23,7 +23,7 @@ def account_of(state: State) -> RecordId | None:
             return None
 
 
-def sender_of(state: State) -> RecordId:
+def sender_of(state: AuthState) -> RecordId:
     """The account whose credentials requests carry in a session's state; "" for nobody's."""
     return state.user_id if isinstance(state, SignedIn) else ""
 
@@ -36,7 +36,7 @@ class AccountFollower:
         self._wanted: RecordId | None = None
         self._task: asyncio.Task[None] | None = None
 
-    def __call__(self, state: State) -> None:
+    def __call__(self, state: AuthState) -> None:
         """Follow to this state."""
         account = account_of(state)
         if account is not None:

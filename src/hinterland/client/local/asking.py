@@ -14,9 +14,9 @@ from hinterland.client.local.indexing import IndexWanted, provide
 from hinterland.client.local.outcomes import OutboxEntry
 from hinterland.client.local.overlay import after
 from hinterland.client.local.plans import LocalSource
-from hinterland.client.local.queries import Found, Keys
+from hinterland.client.local.queries import ChangedKeys, Found
 from hinterland.client.local.question import Question
-from hinterland.client.local.store import Act, Store
+from hinterland.client.local.store import Store, StoreAct
 from hinterland.client.local.windows import LiveWindow
 from hinterland.contract.errors import Refusal
 from hinterland.contract.records import Document
@@ -46,7 +46,7 @@ class Asker:
 
         return await self._run(self._store.read, act)
 
-    async def ask_again(self, question: Question, window: LiveWindow, keys: Keys) -> Found:
+    async def ask_again(self, question: Question, window: LiveWindow, keys: ChangedKeys) -> Found:
         """What a live query finds after these records have changed; writes go first. Raises the same."""
 
         def act(connection: StoreConnection, source: LocalSource) -> Found:
@@ -60,7 +60,9 @@ class Asker:
 
         return await self._run(self._store.reread, act)
 
-    async def _run(self, read: Callable[[Act[T]], Awaitable[T]], act: Callable[[StoreConnection, LocalSource], T]) -> T:
+    async def _run(
+        self, read: Callable[[StoreAct[T]], Awaitable[T]], act: Callable[[StoreConnection, LocalSource], T]
+    ) -> T:
         scope, may_index = self._where(), True
 
         def at_source(connection: StoreConnection) -> T:

@@ -17,7 +17,7 @@ import msgspec
 from hinterland.contract.records import Document
 from hinterland.contract.values import MAX_INT64, MAX_SAFE_INTEGER, MIN_INT64, is_instant, parse_int64
 
-Form = Literal["plain", "folded", "whole", "list"]
+ColumnForm = Literal["plain", "folded", "whole", "list"]
 Stored = tuple[str, Any]  # the kind's letter, and what the column holds
 
 MOST = 24  # columns of one collection
@@ -79,7 +79,7 @@ class WrittenColumn(NamedTuple):
     """A column `k<slot>` for the field `name` in a `form`; `filled` is the row up to which it was filled, None: all."""
 
     name: str
-    form: Form
+    form: ColumnForm
     slot: int
     kinds: str
     filled: int | None
@@ -120,7 +120,7 @@ class WrittenColumns:
         self._columns = {(column.name, column.form): column for column in columns}
         self.names = ["is_shown", *(f"k{column.slot}" for column in columns)]
 
-    def find(self, name: str, form: Form) -> WrittenColumn | None:
+    def find(self, name: str, form: ColumnForm) -> WrittenColumn | None:
         """The column of a field in a form, where there is one."""
         return self._columns.get((name, form))
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from hinterland.client.local.columns import MOST, Form, WrittenColumn, WrittenColumns
+from hinterland.client.local.columns import MOST, ColumnForm, WrittenColumn, WrittenColumns
 from hinterland.client.local.connection import StoreConnection
 from hinterland.contract.records import Document
 
@@ -24,7 +24,9 @@ class IndexWanted(Exception):
     `order` are columns of `records` with their direction, such as `k3 DESC`.
     """
 
-    def __init__(self, collection: str, columns: Sequence[tuple[str, Form]] = (), order: Sequence[str] = ()) -> None:
+    def __init__(
+        self, collection: str, columns: Sequence[tuple[str, ColumnForm]] = (), order: Sequence[str] = ()
+    ) -> None:
         super().__init__(collection)
         self.collection = collection
         self.columns = columns

@@ -30,8 +30,8 @@ from hinterland.contract.sync import MAX_WRITES
 from hinterland.contract.temporary import created, references
 
 T = TypeVar("T")
-Views = dict[Key, Document | None]
-Apply = Callable[[Document | None, Write, float, CompiledCollection | None, object], Document | None]
+DocumentsByKey = dict[Key, Document | None]
+ApplyWrite = Callable[[Document | None, Write, float, CompiledCollection | None, object], Document | None]
 _STEP = 1e-6  # seconds between two timestamps of one instant
 _KEPT_OUTCOMES = 20_000
 _COLUMNS = "id, state, seq, timestamp, writes, outcome"
@@ -87,9 +87,9 @@ def enqueue(
 
 
 def _after_all(
-    connection: StoreConnection, scope: Scope, writes: Sequence[Write], moment: float, apply: Apply = after
-) -> Views:
-    views: Views = {}
+    connection: StoreConnection, scope: Scope, writes: Sequence[Write], moment: float, apply: ApplyWrite = after
+) -> DocumentsByKey:
+    views: DocumentsByKey = {}
     for write in writes:
         key = key_of(write)
         record = views[key] if key in views else seen(connection, scope, key)
@@ -103,7 +103,7 @@ def _insert(
     mutation: str,
     writes: Sequence[Write],
     moment: float,
-    views: Views,
+    views: DocumentsByKey,
     written: str | None,
 ) -> None:
     bases = [revision_seen(connection, scope, key_of(write)) for write in writes]

@@ -22,7 +22,7 @@ from hinterland.kit.clock import Clock
 _log = logging.getLogger("hinterland.client")
 T = TypeVar("T")
 Read = Callable[[Document], T]
-Make = Callable[[StoreConnection], Sequence[Write]]
+MakeWrites = Callable[[StoreConnection], Sequence[Write]]
 
 
 class Handle:
@@ -89,7 +89,7 @@ class Outbox:
         scope = self._where()
         return await self._store.read(lambda c: mutations.counts_by_account(c, scope))
 
-    async def add(self, make: Make, read: Read[T]) -> tuple[Handle, Sequence[T | None]]:
+    async def add(self, make: MakeWrites, read: Read[T]) -> tuple[Handle, Sequence[T | None]]:
         """Keep writes that happen together or not at all; they show at once. `make` returns them, in the transaction
         that keeps them. Answers their records (None: deleted), each as `read` makes it of the document; where it
         raises a refusal, nothing is kept.

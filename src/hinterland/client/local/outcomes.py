@@ -11,7 +11,7 @@ from hinterland.contract.errors import Problem
 from hinterland.contract.identity import RecordId
 from hinterland.contract.sync import Lost
 
-State = Literal["pending", "sent", "applied", "refused", "conflicted"]
+EntryState = Literal["pending", "sent", "applied", "refused", "conflicted"]
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -42,7 +42,7 @@ class OutboxEntry(msgspec.Struct, frozen=True, kw_only=True):
     way to others. `seq` is its number for the server once it was sent; `timestamp` is in seconds since 1970."""
 
     id: str
-    state: State
+    state: EntryState
     seq: int | None
     timestamp: float
     writes: list[Write]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from hinterland.client.local.columns import EMPTY, ID, INSIDE, MOST, Form, WrittenColumn
+from hinterland.client.local.columns import EMPTY, ID, INSIDE, MOST, ColumnForm, WrittenColumn
 from hinterland.client.local.connection import Scope, StoreConnection
 from hinterland.client.local.equality import NEVER, ColumnCondition, Exactly, StandingFor, is_bindable
 from hinterland.client.local.fields import Declared, Fields
@@ -35,7 +35,7 @@ _LONGEST = 20_000  # characters of a condition; the database has a bound for its
 _WHOLE = "r.base"  # stands for the whole record where an expression needs a column
 _SHORT = ("plain", "whole")
 _ALL_KINDS = "bildtmTx"
-_KINDS: dict[Type, tuple[Form, str]] = {  # the kinds of values that a filter reads as such
+_KINDS: dict[Type, tuple[ColumnForm, str]] = {  # the kinds of values that a filter reads as such
     STRING: ("plain", "tm"), TIMESTAMP: ("plain", "tm"), BYTES: ("plain", "tm"), BOOL: ("plain", "b"),
     INT: ("plain", "i"), DOUBLE: ("plain", "id"), INT64: ("whole", "wv"), DYN: ("plain", _ALL_KINDS),
     ListType(STRING): ("list", "T"), ListType(TIMESTAMP): ("list", "T"), ListType(BYTES): ("list", "T"),
@@ -139,7 +139,7 @@ class _Planner:
         self._connection = connection
         self._source = source
         self._written = columns_of(connection, source.collection)
-        self._missing: list[tuple[str, Form]] = []
+        self._missing: list[tuple[str, ColumnForm]] = []
         shape = source.scope.shapes.get(source.collection)
         self._fields: Fields = GuessedByColumns(source.kind, self) if shape is None else Declared(shape.collection)
         self._conditions: list[tuple[ColumnCondition, list[WrittenColumn]]] = []
@@ -175,7 +175,7 @@ class _Planner:
 
     # ------------------------------------------------------------------ columns
 
-    def _column(self, name: str, form: Form) -> WrittenColumn:
+    def _column(self, name: str, form: ColumnForm) -> WrittenColumn:
         found = self._written.find(name, form)
         if found is not None and found.filled is None:
             return found
@@ -218,7 +218,7 @@ class _Planner:
     def _sorted_by(self, term: Term) -> WrittenColumn:
         if term.name == "id":
             return ID
-        form: Form = "folded" if term.rank is folded else "whole" if term.rank is whole else "plain"
+        form: ColumnForm = "folded" if term.rank is folded else "whole" if term.rank is whole else "plain"
         column = self._column(term.name, form)
         if not column.fits("wv" if form == "whole" else "bildtm"):
             raise Unplanned  # lists and objects have no order, and the records tell whether it matters

@@ -15,7 +15,7 @@ from hinterland.client.local.outcomes import OutboxEntry
 from hinterland.client.local.signals import Signals, Topic, Watcher
 
 T = TypeVar("T")
-Keys = set[Key] | None
+ChangedKeys = set[Key] | None
 
 
 class Rows(list[T]):
@@ -55,7 +55,7 @@ class Shared(Generic[T]):
     """An answer that everybody who asks the same shares. `ask` runs once after any number of notifications of the
     `watcher`, and gets the keys of the records that have changed since it last ran; None: maybe any."""
 
-    def __init__(self, ask: Callable[[Keys], Awaitable[T]], watcher: Watcher) -> None:
+    def __init__(self, ask: Callable[[ChangedKeys], Awaitable[T]], watcher: Watcher) -> None:
         self._ask = ask
         self._watcher = watcher
         self._known = -1
@@ -98,7 +98,7 @@ class Queries:
         self._signals = signals
         self._shared: WeakValueDictionary[Hashable, Shared[Any]] = WeakValueDictionary()
 
-    def shared(self, key: Hashable, ask: Callable[[Keys], Awaitable[T]], *topics: Topic) -> Shared[T]:
+    def shared(self, key: Hashable, ask: Callable[[ChangedKeys], Awaitable[T]], *topics: Topic) -> Shared[T]:
         """The answer to what `key` says, which the topics may change, made from the others where nobody holds one."""
         found = self._shared.get(key)
         if found is None:

@@ -23,7 +23,7 @@ from hinterland.client.local import pulls, pushes, results
 from hinterland.client.local.connection import Scope, StoreConnection
 from hinterland.client.local.errors import StoreFull
 from hinterland.client.local.remote import Remote
-from hinterland.client.local.store import Act, Store
+from hinterland.client.local.store import Store, StoreAct
 from hinterland.contract.errors import Problem, Refusal
 from hinterland.contract.identity import new_id
 from hinterland.contract.sync import MAX_MUTATIONS, Pull, Push, PushResult
@@ -90,7 +90,7 @@ class Rounds:
             self._limit = 1
             return await self._write(partial(_next, scope, 1))
 
-    async def _write(self, act: Act[T]) -> T:
+    async def _write(self, act: StoreAct[T]) -> T:
         """A write by which the outbox is emptied."""
         return await self._store.write(act, is_urgent=True)
 

@@ -20,7 +20,7 @@ from hinterland.client.local.records import refresh, touch, writes_in
 _HEADER = b"SQLite format 3\0"
 _SUFFIXES = ("", "-wal", "-shm")
 _KEPT_STATES = ("pending", "sent", "refused", "conflicted")
-Row = dict[str, Any]
+SalvagedRow = dict[str, Any]
 
 
 class Salvaged(msgspec.Struct, frozen=True):
@@ -34,9 +34,9 @@ class Salvaged(msgspec.Struct, frozen=True):
 class Remains(msgspec.Struct, frozen=True):
     """The rows of a damaged store that could be read."""
 
-    spaces: list[Row]
-    mutations: list[Row]
-    temporaries: list[Row]
+    spaces: list[SalvagedRow]
+    mutations: list[SalvagedRow]
+    temporaries: list[SalvagedRow]
 
 
 def read_remains(path: Path) -> Remains | None:
@@ -51,10 +51,10 @@ def read_remains(path: Path) -> Remains | None:
     return None
 
 
-def _rows(connection: sqlite3.Connection, table: str) -> list[Row]:
+def _rows(connection: sqlite3.Connection, table: str) -> list[SalvagedRow]:
     """A table's rows from its front until one that can't be read, and from its back."""
     key = "temporary" if table == "temporaries" else "rowid"
-    found: dict[tuple[Any, ...], Row] = {}
+    found: dict[tuple[Any, ...], SalvagedRow] = {}
     for direction in ("ASC", "DESC"):
         with suppress(sqlite3.Error):
             cursor = connection.execute(f"SELECT * FROM {table} ORDER BY {key} {direction}")
@@ -64,7 +64,7 @@ def _rows(connection: sqlite3.Connection, table: str) -> list[Row]:
     return list(found.values())
 
 
-def _is_worth_keeping(row: Row) -> bool:
+def _is_worth_keeping(row: SalvagedRow) -> bool:
     try:
         return row["state"] in _KEPT_STATES and bool(writes_in(row["writes"]))
     except (TypeError, ValueError, msgspec.MsgspecError):
@@ -102,7 +102,7 @@ def put_back(connection: StoreConnection, remains: Remains) -> int:
     return kept
 
 
-def _insert(connection: StoreConnection, table: str, row: Row) -> bool:
+def _insert(connection: StoreConnection, table: str, row: SalvagedRow) -> bool:
     """Whether the row could be kept; columns that the table lacks are left out."""
     known = {column[1] for column in connection.execute(f"PRAGMA table_info({table})")}
     names = [name for name in row if name in known]

@@ -17,7 +17,7 @@ from hinterland.client.local.connection import Key, Scope, StoreConnection
 from hinterland.client.local.records import lift, refresh, text, touch, writes_in
 from hinterland.contract.changes import Write
 from hinterland.contract.identity import RecordId
-from hinterland.contract.temporary import Fields, Place, StandIns, candidates, is_stand_in
+from hinterland.contract.temporary import DeclaredFields, Place, StandIns, candidates, is_stand_in
 
 
 def real_id(connection: StoreConnection, scope: Scope, key: Key) -> RecordId:
@@ -37,7 +37,7 @@ def real_write(connection: StoreConnection, scope: Scope, write: Write) -> Write
     return _known(connection, scope, candidates(write, fields)).write(write, fields)
 
 
-def _fields(scope: Scope, write: Write) -> Fields:
+def _fields(scope: Scope, write: Write) -> DeclaredFields:
     shape = scope.shapes.get(write.collection)
     return {} if shape is None else shape.collection.fields
 

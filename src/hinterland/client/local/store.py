@@ -27,7 +27,7 @@ from hinterland.kit.sqlite import TooNew, connect, migrate, snapshot, transactio
 _log = logging.getLogger("hinterland.client")
 _RESERVE = 262_144  # bytes that are set aside for a full disk
 T = TypeVar("T")
-Act = Callable[[StoreConnection], T]
+StoreAct = Callable[[StoreConnection], T]
 
 
 class Store:
@@ -138,18 +138,18 @@ class Store:
             self._connection.close()
             self._connection = None
 
-    async def read(self, act: Act[T]) -> T:
+    async def read(self, act: StoreAct[T]) -> T:
         """The outcome of `act`, which only reads. Raises StoreError's kinds and what the contract's checks refuse."""
         return await self._run(lambda: self._look_at(act))
 
-    async def reread(self, act: Act[T]) -> T:
+    async def reread(self, act: StoreAct[T]) -> T:
         """The same as `read`, for what is read again after each change: of these one at a time is handed to the thread,
         so that a write waits for one of them at most."""
         self.guard.check()
         async with self._rereads:
             return await self.read(act)
 
-    async def write(self, act: Act[T], *, is_urgent: bool = False) -> T:
+    async def write(self, act: StoreAct[T], *, is_urgent: bool = False) -> T:
         """The outcome of `act` once all that it wrote is durable; nothing of it is kept when it raises.
 
         Where the disk is full, an urgent one gets the room that was set aside, so that the outbox can be emptied.
@@ -181,13 +181,13 @@ class Store:
         except OSError:
             self._reserve.unlink(missing_ok=True)
 
-    def _look_at(self, act: Act[T]) -> T:
+    def _look_at(self, act: StoreAct[T]) -> T:
         connection = self._held()
         connection.begin()
         with snapshot(connection):
             return act(connection)
 
-    def _transact(self, act: Act[T]) -> tuple[T, StoreChange]:
+    def _transact(self, act: StoreAct[T]) -> tuple[T, StoreChange]:
         connection = self._held()
         connection.begin()
         with transaction(connection):

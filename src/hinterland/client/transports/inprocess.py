@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from hinterland.client.errors import ConnectionLost
 from hinterland.client.exchange import Request, Response
+from hinterland.kit.asgi import AsgiApp, AsgiMessage
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-SendMessage = Callable[[Message], Awaitable[None]]
-App = Callable[[MutableMapping[str, Any], Receive, SendMessage], Awaitable[None]]
 _END = None
 
 
@@ -22,7 +19,7 @@ class InProcess:
     """Sends requests to `app`. Its lifespan begins with the first request and ends with `close`; not so where the app
     `is_running` already."""
 
-    def __init__(self, app: App, *, is_running: bool = False) -> None:
+    def __init__(self, app: AsgiApp, *, is_running: bool = False) -> None:
         self._app = app
         self._is_running = is_running
         self._life: _Lifespan | None = None
@@ -65,11 +62,11 @@ class InProcess:
 class _AppCall:
     """One run of the app: what it sends waits in a short queue, so that a slow reader slows the app."""
 
-    def __init__(self, app: App, request: Request) -> None:
+    def __init__(self, app: AsgiApp, request: Request) -> None:
         self._request = request
         self._pieces = _pieces(request)
         self._gone = asyncio.Event()
-        self._sent: asyncio.Queue[Message | None] = asyncio.Queue(16)
+        self._sent: asyncio.Queue[AsgiMessage | None] = asyncio.Queue(16)
         self._task = asyncio.create_task(self._run(app))
 
     async def response(self) -> Response:
@@ -101,14 +98,14 @@ class _AppCall:
             self._sent.get_nowait()
         self._sent.put_nowait(_END)
 
-    async def _run(self, app: App) -> None:
+    async def _run(self, app: AsgiApp) -> None:
         try:
             await app(_scope(self._request), self._receive, self._sent.put)
         finally:
             if not self._gone.is_set():
                 await self._sent.put(_END)
 
-    async def _receive(self) -> Message:
+    async def _receive(self) -> AsgiMessage:
         async for piece, has_more in self._pieces:
             return {"type": "http.request", "body": piece, "more_body": has_more}
         await self._gone.wait()
@@ -122,8 +119,8 @@ class _AppCall:
 class _Lifespan:
     """The app's start and end (ASGI lifespan protocol 2.0); an app that knows none is served all the same."""
 
-    def __init__(self, app: App) -> None:
-        self._messages: asyncio.Queue[Message] = asyncio.Queue()
+    def __init__(self, app: AsgiApp) -> None:
+        self._messages: asyncio.Queue[AsgiMessage] = asyncio.Queue()
         self._messages.put_nowait({"type": "lifespan.startup"})
         self._started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._run(app))
@@ -135,7 +132,7 @@ class _Lifespan:
         self._messages.put_nowait({"type": "lifespan.shutdown"})
         await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _run(self, app: App) -> None:
+    async def _run(self, app: AsgiApp) -> None:
         try:
             await app(
                 {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, self._messages.get, self._on_lifespan
@@ -146,7 +143,7 @@ class _Lifespan:
         if not self._started.done():
             self._started.set_result(None)
 
-    async def _on_lifespan(self, message: Message) -> None:
+    async def _on_lifespan(self, message: AsgiMessage) -> None:
         if message["type"] == "lifespan.startup.complete":
             self._started.set_result(None)
         elif message["type"] == "lifespan.startup.failed":

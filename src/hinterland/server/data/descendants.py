@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 
 from hinterland.server.data.catalogue import Catalogue, Entry
-from hinterland.server.data.state import RecordKey, Records, Span, State, is_within
+from hinterland.server.data.state import RecordKey, RecordsByKey, Span, State, is_within
 from hinterland.server.storage.protocol import StoredRecord
 
 Level = dict[RecordKey, StoredRecord]
@@ -23,7 +23,7 @@ class Descendants:
         self,
         catalogue: Catalogue,
         state: State,
-        mine: Records,
+        mine: RecordsByKey,
         created: Mapping[str, Sequence[RecordKey]],
         weigh: Callable[[StoredRecord], None],
     ) -> None:
@@ -53,7 +53,7 @@ class Descendants:
             start = common if common.endswith("/") else f"{common}/{child.name}/"
             await self._find(child, (start, f"{start[:-1]}0"), start)  # 0 is right behind /
 
-    def _add(self, page: Records, level: Level) -> None:
+    def _add(self, page: RecordsByKey, level: Level) -> None:
         for key, stored in page.items():
             record = self._mine.get(key, stored)
             if record is not None and key not in level:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from hinterland.contract.changes import Write
 from hinterland.contract.identity import RecordId
-from hinterland.contract.temporary import Fields, Place, StandIns, candidates
+from hinterland.contract.temporary import DeclaredFields, Place, StandIns, candidates
 from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.data.steps import DeviceStep
 from hinterland.server.storage.protocol import Snapshot
@@ -19,8 +19,8 @@ _NAMED = (
     "SELECT collection, parent, name, id FROM _stand_ins WHERE account = ? AND device = ? AND name IN ({}) "
     "ORDER BY seq, position"
 )
-Device = tuple[str, str]
-Given = tuple[Place, RecordId]
+DeviceKey = tuple[str, str]
+GivenId = tuple[Place, RecordId]
 
 
 class GivenIds:
@@ -28,9 +28,9 @@ class GivenIds:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
-        self._has_any: dict[Device, bool] = {}
-        self._found: dict[Device, dict[str, list[Given]]] = {}
-        self._staged: dict[Device, list[Given]] = {}
+        self._has_any: dict[DeviceKey, bool] = {}
+        self._found: dict[DeviceKey, dict[str, list[GivenId]]] = {}
+        self._staged: dict[DeviceKey, list[GivenId]] = {}
 
     async def of(self, step: DeviceStep, writes: Sequence[Write], catalogue: Catalogue) -> StandIns:
         """What is known of the stand-ins that a device's writes name, of others at will."""
@@ -44,12 +44,12 @@ class GivenIds:
         kept = [given for name in sorted(names) for given in found.get(name, ())]
         return StandIns([*kept, *self._staged.get(device, ())])
 
-    async def _may_have(self, device: Device) -> bool:
+    async def _may_have(self, device: DeviceKey) -> bool:
         if device not in self._has_any:
             self._has_any[device] = bool(await self._snapshot.fetch(_HAS_ANY, device))
         return self._has_any[device]
 
-    async def _read(self, device: Device, names: Sequence[str], found: dict[str, list[Given]]) -> None:
+    async def _read(self, device: DeviceKey, names: Sequence[str], found: dict[str, list[GivenId]]) -> None:
         found.update((name, []) for name in names)
         sql = _NAMED.format(", ".join("?" * len(names)))
         for collection, parent, name, id in await self._snapshot.fetch(sql, (*device, *names)):
@@ -61,7 +61,7 @@ class GivenIds:
         self._staged.setdefault((row["account"], row["device"]), []).append((place, row["id"]))
 
 
-def fields_of(catalogue: Catalogue, write: Write) -> Fields:
+def fields_of(catalogue: Catalogue, write: Write) -> DeclaredFields:
     """The declared fields of the write's collection; none where that is not declared."""
     entry = catalogue.entries.get(write.collection)
     return {} if entry is None else entry.collection.fields

@@ -33,7 +33,7 @@ from hinterland.server.data.requests import (
     WriteRequest,
     WrittenRecord,
 )
-from hinterland.server.data.state import UNWRITTEN, Deferred, RecordKey, Records, State, UniqueValue
+from hinterland.server.data.state import UNWRITTEN, Deferred, RecordKey, RecordsByKey, State, UniqueValue
 from hinterland.server.data.uniqueness import UniqueValues
 from hinterland.server.data.weights import Weights
 from hinterland.server.security.sessions import Actor
@@ -100,7 +100,7 @@ class Plan:
         return {} if self._unique is None else self._unique.holders
 
     @property
-    def records(self) -> Records:
+    def records(self) -> RecordsByKey:
         """The records that the request writes, as they will be."""
         return self._mine
 

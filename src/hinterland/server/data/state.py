@@ -17,7 +17,7 @@ from hinterland.server.storage.protocol import Change, LogEntry, Since, StoredRe
 from hinterland.server.storage.system import Put, Row, RowAct
 
 RecordKey = tuple[str, str, RecordId]
-Records = Mapping[RecordKey, StoredRecord | None]
+RecordsByKey = Mapping[RecordKey, StoredRecord | None]
 UniqueValue = tuple[str, str, Any]
 """A collection, its unique field, and what the field's column holds."""
 Span = tuple[str, str]
@@ -98,7 +98,7 @@ class State:
             found = await self.transaction.rows_of(table, [*names.values()])
             self._rows.update((row_key(table, row), row) for row in found)
 
-    async def below(self, collection: str, parents: Span) -> AsyncGenerator[Records, None]:
+    async def below(self, collection: str, parents: Span) -> AsyncGenerator[RecordsByKey, None]:
         """The records of a collection below `parents`, each locked for this transaction: those of the database, page by
         page, and those that the group is about to create. Others get their turn on the loop between pages."""
         last, is_cut = None, True
@@ -136,7 +136,7 @@ class State:
 
     def stage(
         self,
-        records: Records,
+        records: RecordsByKey,
         changes: Sequence[Change],
         acts: Sequence[RowAct],
         holders: Mapping[UniqueValue, Sequence[RecordKey]] = MappingProxyType({}),

@@ -10,27 +10,15 @@ import itertools
 import logging
 import re
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.operations import OPERATIONS
-from hinterland.server.http import (
-    LIMIT,
-    REFUSED,
-    Disconnected,
-    HttpAnswer,
-    Message,
-    Receive,
-    Scope,
-    Send,
-    TimeLimiter,
-    problem_answer,
-    send_answer,
-)
+from hinterland.kit.asgi import AsgiApp, AsgiMessage, AsgiReceive, AsgiScope, AsgiSend
+from hinterland.server.http import LIMIT, REFUSED, Disconnected, HttpAnswer, TimeLimiter, problem_answer, send_answer
 from hinterland.server.middleware.paths import routed
 
 log = logging.getLogger("hinterland.requests")
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 _VARY = (b"vary", b"Origin")  # for every caller: a cache must not give one origin's answer to another
 _NO_SNIFF = (b"x-content-type-options", b"nosniff")  # what somebody stored never becomes a page by its look
 MARKS = (_VARY, _NO_SNIFF)  # of every response
@@ -47,12 +35,12 @@ class Boundary:
     """Gives each request an id (its own `X-Request-Id`, or a new one) and at most `seconds`, from which its operation
     may release it (`LIMIT` in its scope)."""
 
-    def __init__(self, app: App, seconds: float) -> None:
+    def __init__(self, app: AsgiApp, seconds: float) -> None:
         self.app = app
         self.seconds = seconds
         self._limits = _Limits(seconds)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
@@ -86,7 +74,7 @@ class Boundary:
         """The time limit of a request that is not carried out by a task: `cancel` is called at its end."""
         return self._limits.begin(cancel)
 
-    async def _answer(self, scope: Scope, send: _Marked, error: Exception) -> None:
+    async def _answer(self, scope: AsgiScope, send: _Marked, error: Exception) -> None:
         request_id = send.id.decode()
         refusal = self._refusal(error)
         if refusal.status >= 500 and REFUSED not in scope:  # what callers do wrong does not fill the log
@@ -186,13 +174,13 @@ class _Marked:
 
     __slots__ = ("id", "is_started", "send")
 
-    def __init__(self, scope: Scope, send: Send) -> None:
+    def __init__(self, scope: AsgiScope, send: AsgiSend) -> None:
         given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
         self.id: bytes = given if given and _REQUEST_ID.fullmatch(given) else new_id()
         self.send = send
         self.is_started = False
 
-    async def __call__(self, message: Message) -> None:
+    async def __call__(self, message: AsgiMessage) -> None:
         if "headers" in message:
             self.is_started = True
             message["headers"] = [*message["headers"], (b"x-request-id", self.id), *MARKS]

@@ -7,8 +7,9 @@ import re
 from collections.abc import Sequence
 
 from hinterland.contract.errors import Refusal
+from hinterland.kit.asgi import AsgiMessage, AsgiReceive, AsgiScope, AsgiSend
 from hinterland.kit.log_limit import LimitedLog
-from hinterland.server.http import REFUSED, Headers, HttpAnswer, Message, Receive, Scope, Send, send_answer
+from hinterland.server.http import REFUSED, Headers, HttpAnswer, send_answer
 from hinterland.server.middleware.boundary import LOG_LINES, Boundary
 from hinterland.server.settings import LOOPBACK
 
@@ -35,7 +36,7 @@ class Cors:
         self.origins = frozenset(origin.encode() for origin in origins if origin not in (LOOPBACK, "*"))
         self._setting = sorted(_shown(origin.encode()) for origin in origins)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
         """Serve one request."""
         origin = None
         if scope["type"] == "http":
@@ -76,7 +77,9 @@ class Cors:
         # `null` is any sandboxed frame's origin, so it vouches for nobody.
         return headers if origin == b"null" else [*headers, (b"access-control-allow-credentials", b"true")]
 
-    async def _answer_preflight(self, scope: Scope, receive: Receive, send: Send, origin: bytes, method: bytes) -> None:
+    async def _answer_preflight(
+        self, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend, origin: bytes, method: bytes
+    ) -> None:
         if not self.allows(origin):
             self._log_refused(scope, origin)
             scope[REFUSED] = Refusal("forbidden", _UNLISTED)
@@ -90,7 +93,7 @@ class Cors:
             return
         await self.app(scope, receive, send)
 
-    def _preflight(self, scope: Scope, origin: bytes) -> HttpAnswer:
+    def _preflight(self, scope: AsgiScope, origin: bytes) -> HttpAnswer:
         asked = _header(scope, b"access-control-request-headers")
         headers = [
             *self.headers(origin),
@@ -101,7 +104,7 @@ class Cors:
         ]
         return HttpAnswer(204, headers, b"")
 
-    def _log_refused(self, scope: Scope, origin: bytes) -> None:
+    def _log_refused(self, scope: AsgiScope, origin: bytes) -> None:
         self._log.warning(
             "%s %s %.200r from a page of the origin %s: it is not in the setting cors_origins (%s). "
             "To allow it, set HINTERLAND_CORS_ORIGINS=%s or add it to cors_origins in the app file",
@@ -119,17 +122,17 @@ class _WithHeaders:
 
     __slots__ = ("headers", "send")
 
-    def __init__(self, send: Send, headers: Headers) -> None:
+    def __init__(self, send: AsgiSend, headers: Headers) -> None:
         self.send = send
         self.headers = headers
 
-    async def __call__(self, message: Message) -> None:
+    async def __call__(self, message: AsgiMessage) -> None:
         if "headers" in message:
             message["headers"] = [*message["headers"], *self.headers]
         await self.send(message)
 
 
-def is_own(scope: Scope, origin: bytes) -> bool:
+def is_own(scope: AsgiScope, origin: bytes) -> bool:
     """Whether the page is of this server's own origin: its browser says so, or it is the host that the request names.
 
     With https that host is the page's own too behind a proxy that ends TLS and asks by http.
@@ -144,7 +147,7 @@ def is_own(scope: Scope, origin: bytes) -> bool:
     )
 
 
-def _header(scope: Scope, name: bytes) -> bytes:
+def _header(scope: AsgiScope, name: bytes) -> bytes:
     return next((value for key, value in scope["headers"] if key == name), b"")
 
 

@@ -11,8 +11,9 @@ import re
 from collections.abc import Sequence
 
 from hinterland.contract.errors import Refusal
+from hinterland.kit.asgi import AsgiReceive, AsgiScope, AsgiSend
 from hinterland.kit.log_limit import LimitedLog
-from hinterland.server.http import REFUSED, Receive, Scope, Send
+from hinterland.server.http import REFUSED
 from hinterland.server.middleware.boundary import LOG_LINES
 from hinterland.server.middleware.cors import Cors
 
@@ -31,7 +32,7 @@ class Hosts:
         self._allowed = frozenset(name.lower() for name in allowed)
         self._known: set[bytes] = set()  # as the header spells them; most requests name one of few
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
         """Serve one request."""
         if scope["type"] == "http":
             for name, value in scope["headers"]:

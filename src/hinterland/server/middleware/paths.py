@@ -10,12 +10,13 @@ import re
 from urllib.parse import unquote_to_bytes
 
 from hinterland.contract.errors import Refusal
-from hinterland.server.http import REFUSED, Scope
+from hinterland.kit.asgi import AsgiScope
+from hinterland.server.http import REFUSED
 
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
-def routed(scope: Scope) -> Scope:
+def routed(scope: AsgiScope) -> AsgiScope:
     """The scope with the path that its routes are found by; a server that gives no `raw_path` has decoded it already.
 
     Answers one that is refused where the path is not percent-encoded UTF-8.

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import time
 
-from hinterland.server.http import Message, Receive, Scope, Send
-from hinterland.server.middleware.boundary import App
+from hinterland.kit.asgi import AsgiApp, AsgiMessage, AsgiReceive, AsgiScope, AsgiSend
 
 log = logging.getLogger("hinterland.requests")
 
@@ -14,10 +13,10 @@ log = logging.getLogger("hinterland.requests")
 class RequestLog:
     """Logs each HTTP request once it is answered, a stream once it ends; without the query, which may hold secrets."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: AsgiApp) -> None:
         self.app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
@@ -37,12 +36,12 @@ class _Watched:
 
     __slots__ = ("id", "send", "status")
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: AsgiSend) -> None:
         self.send = send
         self.status = 0
         self.id = "-"
 
-    async def __call__(self, message: Message) -> None:
+    async def __call__(self, message: AsgiMessage) -> None:
         if "headers" in message:
             self.status = message["status"]
             self.id = dict(message["headers"]).get(b"x-request-id", b"-").decode()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import msgspec
 
 from hinterland.contract.accounts import RecoveryCodes, Session, SessionEnding, SessionList, TotpSetup
@@ -22,12 +19,10 @@ from hinterland.server.auth import (
     totp_enrolment,
 )
 from hinterland.server.backend import Backend
-from hinterland.server.operations.call import Call, Reply
-
-Fields = Mapping[str, Any]
+from hinterland.server.operations.call import Call, FormFields, Reply
 
 
-async def sign_up(backend: Backend, call: Call[Fields]) -> Reply:
+async def sign_up(backend: Backend, call: Call[FormFields]) -> Reply:
     """Create a user and a session."""
     accounts, form, source = backend.accounts, call.input, (call.address, call.user_agent)
     is_replayed = False
@@ -38,17 +33,17 @@ async def sign_up(backend: Backend, call: Call[Fields]) -> Reply:
     return Reply(session, place=f"/v1/records/users/{session.user['id']}", is_replayed=is_replayed)
 
 
-async def log_in(backend: Backend, call: Call[Fields]) -> Session:
+async def log_in(backend: Backend, call: Call[FormFields]) -> Session:
     """Log in with e-mail and password."""
     return await login.log_in(backend.accounts, call.input, call.address, call.user_agent)
 
 
-async def answer_challenge(backend: Backend, call: Call[Fields]) -> Session:
+async def answer_challenge(backend: Backend, call: Call[FormFields]) -> Session:
     """Answer a log-in's challenge."""
     return await challenge_answer.answer_challenge(backend.accounts, call.input, call.address, call.user_agent)
 
 
-async def renew(backend: Backend, call: Call[Fields]) -> Session:
+async def renew(backend: Backend, call: Call[FormFields]) -> Session:
     """Renew a session with its refresh token."""
     return await refresh.refresh(backend.accounts, call.input, call.address, call.user_agent)
 
@@ -63,32 +58,32 @@ async def who_am_i(backend: Backend, call: Call[None]) -> msgspec.Raw:
     return msgspec.Raw((await me.me(backend.accounts, call.caller)).encode())
 
 
-async def change_password(backend: Backend, call: Call[Fields]) -> None:
+async def change_password(backend: Backend, call: Call[FormFields]) -> None:
     """Change your own password."""
     await password.change_password(backend.accounts, call.caller, call.input)
 
 
-async def change_email(backend: Backend, call: Call[Fields]) -> msgspec.Raw:
+async def change_email(backend: Backend, call: Call[FormFields]) -> msgspec.Raw:
     """Change your own e-mail address; the record afterwards."""
     return msgspec.Raw((await email.change_email(backend.accounts, call.caller, call.input)).encode())
 
 
-async def delete_account(backend: Backend, call: Call[Fields]) -> None:
+async def delete_account(backend: Backend, call: Call[FormFields]) -> None:
     """Delete your own account."""
     await deletion.delete_account(backend.accounts, call.caller, call.input)
 
 
-async def enrol_totp(backend: Backend, call: Call[Fields]) -> TotpSetup:
+async def enrol_totp(backend: Backend, call: Call[FormFields]) -> TotpSetup:
     """Enrol an authenticator app."""
     return await totp_enrolment.enrol(backend.accounts, call.caller, call.input)
 
 
-async def confirm_totp(backend: Backend, call: Call[Fields]) -> RecoveryCodes:
+async def confirm_totp(backend: Backend, call: Call[FormFields]) -> RecoveryCodes:
     """Confirm an authenticator app."""
     return await totp_enrolment.confirm(backend.accounts, call.caller, call.input)
 
 
-async def disable_totp(backend: Backend, call: Call[Fields]) -> None:
+async def disable_totp(backend: Backend, call: Call[FormFields]) -> None:
     """Turn the second factor off."""
     await totp_enrolment.disable(backend.accounts, call.caller, call.input)
 

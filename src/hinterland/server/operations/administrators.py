@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
 from typing import Any
 
 from hinterland.contract.accounts import Administrator, Session
@@ -11,17 +10,15 @@ from hinterland.contract.errors import invalid
 from hinterland.server.auth import admin
 from hinterland.server.auth.forms import require
 from hinterland.server.backend import Backend
-from hinterland.server.operations.call import Call, Reply
-
-Fields = Mapping[str, Any]
+from hinterland.server.operations.call import Call, FormFields, Reply
 
 
-async def log_in(backend: Backend, call: Call[Fields]) -> Session:
+async def log_in(backend: Backend, call: Call[FormFields]) -> Session:
     """Log in as administrator."""
     return await admin.log_in(backend.accounts, call.input, call.address, call.user_agent)
 
 
-async def create_admin(backend: Backend, call: Call[Fields]) -> Reply:
+async def create_admin(backend: Backend, call: Call[FormFields]) -> Reply:
     """Create another administrator."""
     form = _checked(call, "email", "password")
     id = await admin.create_admin(backend.accounts, form["email"], form["password"])
@@ -33,7 +30,7 @@ async def list_admins(backend: Backend, call: Call[None]) -> dict[str, Any]:
     return await admin.list_admins(backend.accounts)
 
 
-async def remove_admin(backend: Backend, call: Call[Fields]) -> None:
+async def remove_admin(backend: Backend, call: Call[FormFields]) -> None:
     """Remove an administrator."""
     form = _checked(call, "email")
     if not isinstance(form.get("force", False), bool):
@@ -41,13 +38,13 @@ async def remove_admin(backend: Backend, call: Call[Fields]) -> None:
     await admin.remove_admin(backend.accounts, form["email"], is_forced=form.get("force", False))
 
 
-async def reset_password(backend: Backend, call: Call[Fields]) -> None:
+async def reset_password(backend: Backend, call: Call[FormFields]) -> None:
     """Set the password of a user or administrator."""
     form = _checked(call, "email", "password")
     await admin.reset_password(backend.accounts, form["email"], form["password"])
 
 
-def _checked(call: Call[Fields], *names: str) -> Fields:
+def _checked(call: Call[FormFields], *names: str) -> FormFields:
     """The form, which has texts under `names`."""
     require(call.input, names, text=names, is_empty=operator.not_)  # what is blank has its own message
     return call.input

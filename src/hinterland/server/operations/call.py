@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -13,6 +13,8 @@ from hinterland.server.backend import Backend
 from hinterland.server.security.limits import network_of
 
 Input = TypeVar("Input")
+FormFields = Mapping[str, Any]
+"""A body as it was sent, which the operation checks itself."""
 
 
 class Preconditions(msgspec.Struct, frozen=True):

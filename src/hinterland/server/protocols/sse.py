@@ -17,6 +17,7 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.events import Resync, StreamQuery
 from hinterland.contract.identity import SIGNED_OUT, Principal
 from hinterland.contract.operations import path_of
+from hinterland.kit.asgi import AsgiMessage, AsgiReceive, AsgiScope, AsgiSend
 from hinterland.kit.clock import Clock
 from hinterland.kit.closest_first import closest_first
 from hinterland.kit.eager import begin
@@ -26,7 +27,7 @@ from hinterland.server.callers import caller_address, caller_of
 from hinterland.server.data.encoding import VisibleChange
 from hinterland.server.data.subscription import Sink, Subscription
 from hinterland.server.data.views import change_head
-from hinterland.server.http import LIMIT, PIECES, HttpRequest, Message, Receive, Scope, Send
+from hinterland.server.http import LIMIT, PIECES, HttpRequest
 from hinterland.server.operations.call import Call
 from hinterland.server.operations.sync import subscribe
 
@@ -37,7 +38,7 @@ _FAREWELL_SECONDS = 1.0  # for a reader to take what was still on its way
 _NEWLINE = b"\ndata: "
 _LONG_LINE = 16 * 1024  # characters; readers of lines have bounds, from 64 KiB on
 _AROUND_RECORD = len(',"record":}')
-_HEAD: Message = {
+_HEAD: AsgiMessage = {
     "type": "http.response.start",
     "status": 200,
     "headers": [
@@ -139,7 +140,7 @@ class EventStream:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
         """Serve one stream. Raises the refusal that prevents it, before anything is sent."""
         if scope["method"] != "GET":
             raise Refusal("method_not_allowed", "a stream takes GET", headers=(("Allow", "GET"),))
@@ -162,7 +163,9 @@ class EventStream:
         return SIGNED_OUT if wanted.ticket is None else await self._backend.tickets.redeem(wanted.ticket)
 
 
-async def serve(subscription: Subscription, scope: Scope, receive: Receive, send: Send, clock: Clock) -> None:
+async def serve(
+    subscription: Subscription, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend, clock: Clock
+) -> None:
     """Send a subscription's events until it ends or the reader goes away. A reader that takes nothing is not waited
     for."""
     await send({**_HEAD, "headers": [*_HEAD["headers"]]})
@@ -180,7 +183,7 @@ async def serve(subscription: Subscription, scope: Scope, receive: Receive, send
         await asyncio.wait({sending, leaving})
 
 
-async def _send_all(subscription: Subscription, scope: Scope, send: Send) -> None:
+async def _send_all(subscription: Subscription, scope: AsgiScope, send: AsgiSend) -> None:
     await send({"type": "http.response.body", "body": SSE.silence, "more_body": True})
     sinks: list[Sink] = [lambda data: begin(send({"type": "http.response.body", "body": data, "more_body": True}))]
     if PIECES in scope.get("extensions", ()):
@@ -191,7 +194,7 @@ async def _send_all(subscription: Subscription, scope: Scope, send: Send) -> Non
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _disconnected(receive: Receive) -> None:
+async def _disconnected(receive: AsgiReceive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 

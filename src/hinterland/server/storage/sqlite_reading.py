@@ -29,7 +29,7 @@ _READER_PRAGMAS = ("query_only=ON", "cache_size=-4000")
 _CLASHES = (apsw.SQLITE_CONSTRAINT_UNIQUE, apsw.SQLITE_CONSTRAINT_PRIMARYKEY)
 
 T = TypeVar("T")
-Rows = Iterable[Sequence[Any]]
+FetchedRows = Iterable[Sequence[Any]]
 
 
 def connect(path: Path) -> apsw.Connection:
@@ -100,7 +100,7 @@ class SqliteReader:
         self._looks -= 1
         return self._looks < 0 or thread_time() > self._until
 
-    def fetch(self, sql: str, parameters: Sequence[Any], take: Callable[[Rows], T]) -> T | None:
+    def fetch(self, sql: str, parameters: Sequence[Any], take: Callable[[FetchedRows], T]) -> T | None:
         """What is to `take` of the rows; None where they take longer than the event loop can wait."""
         self._until = inf
         self._looks = _SHARE  # SQLite counts the steps of a cached statement on from its last run
@@ -112,7 +112,12 @@ class SqliteReader:
             raise refusal(error) from error
 
     async def fetch_slowly(
-        self, sql: str, parameters: Sequence[Any], take: Callable[[Rows], T], threads: Executor, seconds: float = inf
+        self,
+        sql: str,
+        parameters: Sequence[Any],
+        take: Callable[[FetchedRows], T],
+        threads: Executor,
+        seconds: float = inf,
     ) -> T:
         """What is to `take` of the rows, read in one of `threads`; a cancelled caller ends the read.
 
@@ -163,7 +168,7 @@ class SqliteReads(Reads):
         return await self.reader.fetch_slowly(sql, parameters, partial(some, texts), self._threads, _MOST_SECONDS)
 
 
-def some(texts: Texts | None, rows: Rows) -> tuple[list[Sequence[Any]], bool]:
+def some(texts: Texts | None, rows: FetchedRows) -> tuple[list[Sequence[Any]], bool]:
     """The first rows, as many as hold `PAGE_BYTES` in their `texts` and at least one; and whether there are more."""
     if texts is None:
         return [*rows], False

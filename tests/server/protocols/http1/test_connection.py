@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from hinterland.contract.errors import Refusal
-from hinterland.server.http import REST, Headers, HttpAnswer, Receive, Scope, TimeLimiter, problem_answer, send_answer
+from hinterland.kit.asgi import AsgiReceive, AsgiScope
+from hinterland.server.http import REST, Headers, HttpAnswer, TimeLimiter, problem_answer, send_answer
 from hinterland.server.middleware.boundary import Boundary
 from tests.server.protocols.http1.wire import answered, connected
 
@@ -47,7 +48,7 @@ class DirectApplication:
         await asyncio.sleep(0)
         await send_answer(scope, send, HttpAnswer(200, [], b"ordinary " + scope["raw_path"]))
 
-    def begin(self, scope: Scope, receive: Receive) -> Coroutine[Any, Any, HttpAnswer] | None:
+    def begin(self, scope: AsgiScope, receive: AsgiReceive) -> Coroutine[Any, Any, HttpAnswer] | None:
         """What is below /direct."""
         return self._carry_out(scope["path"], receive) if scope["path"].startswith("/direct") else None
 
@@ -55,7 +56,7 @@ class DirectApplication:
         """The limit of a request."""
         return self.limits.limit(cancel)
 
-    async def _carry_out(self, path: str, receive: Receive) -> HttpAnswer:
+    async def _carry_out(self, path: str, receive: AsgiReceive) -> HttpAnswer:
         self.begun.append(path)
         if path.startswith("/direct/write"):
             body: bytes = (await receive())["body"]

@@ -16,10 +16,11 @@ import pytest
 from hinterland.contract.errors import Refusal
 from hinterland.contract.fields import Text
 from hinterland.contract.records import Collection, Rules
+from hinterland.kit.asgi import AsgiMessage
 from hinterland.kit.eager import Begun
 from hinterland.server.declaration import App
 from hinterland.server.hooks import BeforeWrite
-from hinterland.server.http import REST, HttpAnswer, Message
+from hinterland.server.http import REST, HttpAnswer
 from hinterland.server.storage.sqlite import SqliteStorage
 from tests.house.tree import PACKAGE
 from tests.server.api import Api, serving
@@ -45,7 +46,7 @@ async def direct(
 ) -> HttpAnswer | None:
     """What the direct path answers; a read must not wait."""
 
-    async def receive() -> Message:
+    async def receive() -> AsgiMessage:
         assert method != "GET", "a read has no body"
         return {"type": "http.request", "body": body, "more_body": False}
 
@@ -181,7 +182,7 @@ async def test_what_goes_the_ordinary_way(lite: Api, method: str, path: str, hea
 async def test_headers_that_are_too_many_or_repeated(lite: Api) -> None:
     """They are left to the middleware too, which refuses them."""
 
-    async def receive() -> Message:
+    async def receive() -> AsgiMessage:
         raise AssertionError("nothing is read")
 
     assert lite.server.direct is not None

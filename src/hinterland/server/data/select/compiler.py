@@ -98,5 +98,5 @@ class Compiler:
         inner = tuple([(include.by, self._structure(include.select)) for include in select.includes])
         limit, offset, after = select.window
         window = (limit is None, offset > 0, None if after is None else tuple([value is None for value in after]))
-        shape = (select.action, select.fields, select.total, inner)
-        return (entry.name, select.parent is None, conditions, select.sort, window, shape)
+        output = (select.action, select.fields, select.total, inner)
+        return (entry.name, select.parent is None, conditions, select.sort, window, output)

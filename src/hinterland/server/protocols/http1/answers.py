@@ -14,8 +14,9 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from hinterland.contract.errors import Refusal
+from hinterland.kit.asgi import AsgiMessage
 from hinterland.kit.eager import begin
-from hinterland.server.http import PIECES, WHOLE, Message
+from hinterland.server.http import PIECES, WHOLE
 
 _HEAD = b"HTTP/1.1 "
 _INTERIM = b"HTTP/1.1 1"  # 100 Continue asks for the body: it can't wait for an answer
@@ -81,14 +82,14 @@ class WholeAnswers(RequestResponseCycle):
     transport: JoinedWrites  # type: ignore[assignment]
     refusal: Refusal | None = None  # of the rest of its body
 
-    async def receive(self) -> Message:  # type: ignore[override]
+    async def receive(self) -> AsgiMessage:  # type: ignore[override]
         """ASGI's next message. Raises the refusal of a body that is none."""
         message = await super().receive()
         if self.refusal is not None:
             raise self.refusal
         return message  # type: ignore[return-value]
 
-    async def send(self, message: Message) -> None:  # type: ignore[override]
+    async def send(self, message: AsgiMessage) -> None:  # type: ignore[override]
         """Send one of ASGI's messages, or `WHOLE`, or answer `PIECES`. Raises RuntimeError for a header with a line
         break."""
         if message["type"] == PIECES:
@@ -152,7 +153,7 @@ class ClosedAnswers(WholeAnswers):
     """The same for HTTP/1.0, which has no chunks: an answer of unknown length ends with the connection
     (RFC 9112 §6.3)."""
 
-    async def send(self, message: Message) -> None:  # type: ignore[override]
+    async def send(self, message: AsgiMessage) -> None:  # type: ignore[override]
         """Send one of ASGI's messages, or `WHOLE`."""
         self.chunked_encoding = False
         self.expected_content_length = len(message.get("body", b""))

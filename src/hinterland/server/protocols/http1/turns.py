@@ -11,7 +11,7 @@ from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakKeyDictionary
 
-from hinterland.server.http import Message
+from hinterland.kit.asgi import AsgiMessage
 
 if TYPE_CHECKING:
     from hinterland.server.protocols.http1.connection import HttpConnection
@@ -36,7 +36,7 @@ class DirectCycle:
         self.more_body = False
         self.body = b""
 
-    async def receive(self) -> Message:
+    async def receive(self) -> AsgiMessage:
         """The request's body, which has arrived whole before its turn."""
         return {"type": "http.request", "body": self.body, "more_body": False}
 

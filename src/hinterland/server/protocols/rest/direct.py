@@ -11,18 +11,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from hinterland.contract.errors import Refusal
-from hinterland.server.http import (
-    REST,
-    Headers,
-    HttpAnswer,
-    HttpRequest,
-    Receive,
-    Scope,
-    Send,
-    TimeLimiter,
-    send_answer,
-    sized,
-)
+from hinterland.kit.asgi import AsgiReceive, AsgiScope, AsgiSend
+from hinterland.server.http import REST, Headers, HttpAnswer, HttpRequest, TimeLimiter, send_answer, sized
 from hinterland.server.middleware.boundary import MARKS, MAX_HEADER_BYTES, MAX_HEADERS, Boundary, new_id
 from hinterland.server.protocols.rest.records import RECORDS
 from hinterland.server.protocols.rest.routes import Records
@@ -41,7 +31,7 @@ class DirectRecords:
         self._methods = _READS if records.record.backend.commands.has_hooks else _ALL
         self._knows = knows
 
-    def begin(self, scope: Scope, receive: Receive) -> Coroutine[Any, Any, HttpAnswer] | None:
+    def begin(self, scope: AsgiScope, receive: AsgiReceive) -> Coroutine[Any, Any, HttpAnswer] | None:
         """What carries out a plain request; None for everything else."""
         path: str = scope["path"]
         method: str = scope["method"]
@@ -71,5 +61,5 @@ class DirectRecords:
         return [*sized(answer), (b"x-request-id", new_id()), *MARKS]
 
 
-async def _finish(scope: Scope, receive: Receive, send: Send) -> None:
+async def _finish(scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
     await send_answer(scope, send, await scope[REST])

@@ -9,25 +9,14 @@ from starlette.routing import Route, Router
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.operations import Operation
+from hinterland.kit.asgi import AsgiApp, AsgiReceive, AsgiScope, AsgiSend
 from hinterland.server.backend import Backend
 from hinterland.server.callers import authenticate
-from hinterland.server.http import (
-    LIMIT,
-    Codec,
-    HttpAnswer,
-    HttpRequest,
-    Receive,
-    Scope,
-    Send,
-    TimeLimiter,
-    send_answer,
-)
+from hinterland.server.http import LIMIT, Codec, HttpAnswer, HttpRequest, TimeLimiter, send_answer
 from hinterland.server.operations.table import HANDLERS
 from hinterland.server.protocols.rest.documents import DOCUMENTS
 from hinterland.server.protocols.rest.records import OF_COLLECTION, OF_RECORD, RECORDS
 from hinterland.server.protocols.rest.typed import TypedCodec
-
-Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _RESERVED = frozenset({"v1", "api", "auth", "health", "healthz", "readyz", "metrics", "graphql", "favicon"})
 
@@ -54,7 +43,7 @@ class Endpoint:
         if "GET" in self.methods:
             self.methods["HEAD"] = self.methods["GET"]
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
         """Serve one request."""
         mounted = self.methods.get(scope["method"])
         if mounted is None and scope["method"] == "OPTIONS":
@@ -89,7 +78,7 @@ def _allowed(methods: Mapping[str, Mounted]) -> str:
     return ", ".join([*methods, "OPTIONS"])
 
 
-def _not_allowed(scope: Scope, methods: Mapping[str, Mounted]) -> Refusal:
+def _not_allowed(scope: AsgiScope, methods: Mapping[str, Mounted]) -> Refusal:
     allowed = _allowed(methods)
     message = f"{scope['path'][:100]} takes {allowed}, not {scope['method'][:20]}"
     return Refusal("method_not_allowed", message, headers=(("Allow", allowed),))
@@ -101,7 +90,7 @@ class Tutorial:
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
         """Serve one request."""
         name = scope["path_params"]["collection"]
         if name in _RESERVED or name not in self.endpoint.backend.catalogue.entries:
@@ -116,7 +105,7 @@ class Records:
         self.collection = collection
         self.record = record
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
         """Serve one request."""
         if scope["path"].endswith("/"):
             raise _no_such_path(scope)
@@ -134,7 +123,7 @@ class Dispatcher:
         self.records = records
         self.router = router
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
         """Serve one request."""
         if scope["type"] == "http" and scope["path"].startswith(RECORDS):
             await self.records(scope, receive, send)
@@ -144,19 +133,19 @@ class Dispatcher:
             await self.router(scope, receive, send)
 
 
-async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
+async def _not_found(scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
     if scope["type"] == "http":
         raise _no_such_path(scope)
 
 
-def _no_such_path(scope: Scope) -> Refusal:
+def _no_such_path(scope: AsgiScope) -> Refusal:
     path = scope["path"][:100]
     if path.endswith("/") and path.strip("/"):
         return Refusal("not_found", f"no such path: {path!a}; paths have no slash at their end: {path.rstrip('/')!a}")
     return Refusal("not_found", f"no such path: {path!a}; / and /openapi.json list those there are")
 
 
-def mount(backend: Backend, streams: Mapping[str, Asgi]) -> Dispatcher:
+def mount(backend: Backend, streams: Mapping[str, AsgiApp]) -> Dispatcher:
     """The server's paths: those of the table and of the app's own operations. `streams` are the applications of rows
     whose view is a stream, by the operation's name."""
     table = backend.app.operations
