@@ -6,11 +6,11 @@ from hinterland.server.data.channels import Channel
 from hinterland.server.data.cursors import CHANGED, UNFINISHED, UNKNOWN, Cursor, Cursors
 from hinterland.server.storage.protocol import Head, Snapshot, Storage
 
-Position = tuple[int, int]
+LogPosition = tuple[int, int]
 """The revision at which a commit ended, and the commit's check value."""
 
 
-async def opening_of(storage: Storage, cursors: Cursors, channel: Channel, cursor: str) -> tuple[Position, bytes]:
+async def opening_of(storage: Storage, cursors: Cursors, channel: Channel, cursor: str) -> tuple[LogPosition, bytes]:
     """Where the stream of a channel begins that is asked for from `cursor` on ("": from now on), and its first
     events."""
     known, encoder = cursors.known(cursor), channel.encoder
