@@ -74,7 +74,7 @@ async def test_writes_of_another_process(postgres_dsn: str) -> None:
         while not subscription.is_live:
             await reading.feed.catch_up(subscription)
         for id in ("a", "b"):
-            await writing.writer.submit(WriteRequest([Write(act="create", collection="marks", id=id, body={})]))
+            await writing.commands.submit(WriteRequest([Write(act="create", collection="marks", id=id, body={})]))
             sent = b""
             while b'"id":"%s"' % id.encode() not in sent:
                 sent += await asyncio.wait_for(subscription.next(), 30)

@@ -133,7 +133,6 @@ async def _serve(app: App, data: Path, listener: socket.socket, path: Path | Non
         gc.freeze()  # what a start makes stays: collections need not look at it
         gc.set_threshold(50_000, 20, 100)
         await _Uvicorn(config, server).serve([listener])
-        await backend.writer.drain()
 
 
 def _url(listener: socket.socket) -> str:

@@ -99,7 +99,7 @@ async def opened(app: App, storage: Storage, clock: Clock | None = None) -> Asyn
         backend = _backend(app, storage, writer, commands, accounts)
         after = AfterHooks(app.hooks, storage, commands, clock, app.settings.hook_seconds)
         writer.wake = partial(_wake, backend.feed, after)
-        await _follow_signals(backend)
+        await _follow_signals(backend, writer)
         await backend.feed.start()
         await backend.schema.start()
         await after.start()
@@ -109,7 +109,7 @@ async def opened(app: App, storage: Storage, clock: Clock | None = None) -> Asyn
             await backend.feed.close()
             await backend.schema.close()
             await after.close()
-            await writer.drain()
+            await commands.drain()
             accounts.close()
     finally:
         await storage.close()
@@ -134,7 +134,6 @@ def _backend(app: App, storage: Storage, writer: Writer, commands: Commands, acc
         storage=storage,
         catalogue=catalogue,
         schema=LiveSchema(storage, writer, clock, feed.end_changed),
-        writer=writer,
         commands=commands,
         reader=RecordReader(storage, catalogue, Seal(accounts.keys.secret("list"))),
         importer=Importer(commands, catalogue),
@@ -152,14 +151,14 @@ def _wake(feed: Feed, after: AfterHooks) -> None:
     after.wake()
 
 
-async def _follow_signals(backend: Backend) -> None:
+async def _follow_signals(backend: Backend, writer: Writer) -> None:
     def signal(subject: str) -> None:
         backend.tokens.recheck(subject)
         backend.feed.recheck(subject)
         backend.schema.recheck(subject)
 
-    backend.writer.signal = signal
-    await backend.storage.listen(signal, backend.writer.wake)
+    writer.signal = signal
+    await backend.storage.listen(signal, writer.wake)
 
 
 async def _accounts(app: App, storage: Storage, commands: Commands, catalogue: Catalogue, clock: Clock) -> Accounts:

@@ -15,7 +15,6 @@ from hinterland.server.data.pull import Puller
 from hinterland.server.data.push import Pusher
 from hinterland.server.data.reader import RecordReader
 from hinterland.server.data.tickets import Tickets
-from hinterland.server.data.writer import Writer
 from hinterland.server.declaration import App
 from hinterland.server.security.keys import Keys
 from hinterland.server.security.tokens import TokenIssuer
@@ -24,8 +23,8 @@ from hinterland.server.storage.protocol import Storage
 
 
 class Backend(NamedTuple):
-    """What handlers reach: the declaration, its settings and clock, and the rooms' services. Writes go
-    through `commands`.
+    """What handlers reach: the declaration, its settings and clock, and the rooms' services. The writer is not among
+    them: every write goes through `commands`.
 
     `control` is the bearer token of commands on this machine: made anew at each start, readable by the owner of the
     data folder alone.
@@ -37,7 +36,6 @@ class Backend(NamedTuple):
     storage: Storage
     catalogue: Catalogue
     schema: LiveSchema
-    writer: Writer
     commands: Commands
     reader: RecordReader
     importer: Importer

@@ -83,5 +83,5 @@ def test_nothing_bypasses_the_hooks() -> None:
         if isinstance(node, ast.ImportFrom) and node.module == "hinterland.server.data.writer"
     }
     assert knowing == {
-        "server/app.py", "server/backend.py", "server/data/commands.py", "server/data/live_schema.py",
+        "server/app.py", "server/data/commands.py", "server/data/live_schema.py",
     }  # fmt: skip

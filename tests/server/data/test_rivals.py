@@ -48,7 +48,7 @@ async def test_a_key_on_two_processes(postgres_dsn: str) -> None:
     first, second = PostgresStorage(postgres_dsn, connections=4), PostgresStorage(postgres_dsn, connections=4)
     async with opened(APP, first) as one, opened(APP, second) as two:
         names = [f"mark {number}" for number in range(12)]
-        pairs = [await asyncio.gather(*(b.writer.submit(keyed(name)) for b in (one, two))) for name in names]
+        pairs = [await asyncio.gather(*(b.commands.submit(keyed(name)) for b in (one, two))) for name in names]
         stored = await marks(one)
     assert stored == Counter(names)
     assert all(mine.answer == theirs.answer for mine, theirs in pairs)
@@ -119,9 +119,9 @@ async def test_a_deletion_against_creations_below(postgres_dsn: str) -> None:
                 [Write(act="create", collection=name, id=id, parent=parent) for name, id, parent in found]
                 for found in (places, below)
             )
-            await one.writer.submit(WriteRequest(made, ADA))
+            await one.commands.submit(WriteRequest(made, ADA))
             gone = Write(act="delete", collection="posts", id=post)
-            created = two.writer.submit_all([WriteRequest([write], ADA) for write in later])
-            await asyncio.gather(*created, one.writer.submit(WriteRequest([gone], ADA)), return_exceptions=True)
+            created = two.commands.submit_all([WriteRequest([write], ADA) for write in later])
+            await asyncio.gather(created, one.commands.submit(WriteRequest([gone], ADA)), return_exceptions=True)
         left = {name: await one.storage.fetch(f"SELECT id FROM {name}") for name in ("posts", "comments", "likes")}
     assert left == {"posts": [], "comments": [], "likes": []}

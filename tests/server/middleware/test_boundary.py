@@ -178,7 +178,7 @@ async def test_a_whole_server_keeps_the_time(tmp_path: Path) -> None:
         key = {"Idempotency-Key": "k"}
         async with api.backend.storage.transaction():
             problem(await api("POST", "/v1/records/things", json={}, headers=key), 408, "timeout")
-        await api.backend.writer.drain()
+        await api.backend.commands.drain()
         again = await api("POST", "/v1/records/things", json={}, headers=key)
         assert (again.status_code, again.headers["idempotency-replayed"]) == (201, "true")
         assert len((await api("GET", "/things")).json()) == 1

@@ -81,7 +81,6 @@ class StandingFor:
     """Equality with the value that a text means, by the type of each value."""
 
     def __init__(self, text: str) -> None:
-        self._text = text
         self._integer, self._decimal, self._truth = (kind.from_text(text) for kind in (Integer(), Number(), Boolean()))
         self._texts = [text] if (moment := _moment(text)) in (None, text) else [text, moment]
 

@@ -56,6 +56,10 @@ class Commands:
                 await asyncio.wait(answers[-1:])
         return await asyncio.gather(*answers, return_exceptions=True)
 
+    async def drain(self) -> None:
+        """Wait until everything that was submitted is settled."""
+        await self._writer.drain()
+
     async def rehearse(self, requests: Sequence[WriteRequest]) -> list[Refusal | None]:
         """How each of `requests` would end after those before it; None: written. Hooks run, and nothing is kept."""
         hooked = [await self._hooks.run(one) if self._hooks.concern(one) else one for one in requests]

@@ -175,7 +175,7 @@ async def _expected_revision(
 
 
 async def _write(backend: Backend, call: Call[RecordChange], write: Write, status: int) -> Written:
-    answer = _answerer(call, write, status)
+    answer = _answerer(call, status)
     once = None
     if call.key:
         owner = key_owner(call.caller.id, is_admin=call.caller.is_admin)
@@ -186,7 +186,7 @@ async def _write(backend: Backend, call: Call[RecordChange], write: Write, statu
     return Written(stored.status, stored.body, outcome.revision, outcome.replayed)
 
 
-def _answerer(call: Call[RecordChange], write: Write, status: int) -> Callable[[WriteResult], Answer]:
+def _answerer(call: Call[RecordChange], status: int) -> Callable[[WriteResult], Answer]:
     entry, caller = call.input.entry, call.caller
 
     def answer(outcome: WriteResult) -> Answer:

@@ -23,7 +23,7 @@ from hinterland.kit.closest_first import closest_first
 from hinterland.kit.eager import begin
 from hinterland.kit.time_limit import within
 from hinterland.server.backend import Backend
-from hinterland.server.callers import caller_address, caller_of
+from hinterland.server.callers import authenticate, caller_address
 from hinterland.server.data.encoding import VisibleChange
 from hinterland.server.data.subscription import Sink, Subscription
 from hinterland.server.data.views import change_head
@@ -157,10 +157,10 @@ class EventStream:
             subscription.end()
 
     async def _caller(self, request: HttpRequest, wanted: StreamQuery) -> Principal:
-        given = request.headers.get(b"authorization")
-        if given is not None:
-            return await caller_of(self._backend, given)
-        return SIGNED_OUT if wanted.ticket is None else await self._backend.tickets.redeem(wanted.ticket)
+        await authenticate(self._backend, request, "optional")
+        if request.caller is SIGNED_OUT and wanted.ticket is not None:
+            return await self._backend.tickets.redeem(wanted.ticket)
+        return request.caller
 
 
 async def serve(
