@@ -22,6 +22,7 @@ from hinterland.contract.records import Collection, Document, Rules, users
 from hinterland.contract.sync import Mutation, Pull, PullResult, Push, PushResult, Settled
 from hinterland.kit.clock import Clock, SystemClock
 from hinterland.server.backend import Backend
+from hinterland.server.data.cursors import Cursors
 from hinterland.server.data.requests import WriteRequest
 from hinterland.server.data.steps import step_of
 from hinterland.testing.backend import TestBackend, running_backend
@@ -31,6 +32,7 @@ Key = tuple[str, str, RecordId]
 ROOT = Principal(id="admin/root", is_admin=True)
 PASSWORD = "a long walk outside"
 _COMMITS = 'SELECT DISTINCT "commit", origin FROM _log WHERE origin <> \'\' ORDER BY "commit"'
+_LATER = 'SELECT count(DISTINCT "commit") FROM _log WHERE "commit" > ? AND collection <> \'users\''
 _MUTATIONS = "SELECT account, id, result FROM _mutations"
 
 
@@ -183,6 +185,14 @@ class SyncBackend:
         async with (await self.backend()).storage.snapshot() as snapshot:
             return (await snapshot.head()).revision
 
+    async def commits_since(self, cursor: str) -> int:
+        """How many commits that are not about users are behind a cursor."""
+        backend = await self.backend()
+        after = Cursors(backend.keys.secret("cursor"), backend.storage.database_id).read(cursor).revision
+        async with backend.storage.snapshot() as snapshot:
+            [(count,)] = await snapshot.fetch(_LATER, (after,))
+        return int(count)
+
     async def records(self) -> dict[Key, Document]:
         """All records but users."""
         backend = await self.backend()
@@ -200,18 +210,22 @@ class SyncBackend:
         return (await self.records())[name, parent, id]
 
     async def applied(self) -> list[Applied]:
-        """The mutations that were applied, in order. Each commit of a device in the log must be one's, and its own."""
+        """The mutations that were applied, in order of their revisions. Each commit of a device in the log must be
+        one's, and each has a commit, unless others' edits left nothing of it."""
         async with (await self.backend()).storage.snapshot() as snapshot:
             commits = dict(map(tuple, await snapshot.fetch(_COMMITS)))
             rows = await snapshot.fetch(_MUTATIONS)
-        settled = [(account, id, msgspec.json.decode(result, type=Settled)) for account, id, result in rows]
-        found = sorted((each[2].revision, *each) for each in settled if each[2].status == "applied")
-        assert {commit: origin.rpartition("/")[0] for commit, origin in commits.items()} == {
-            revision: account for revision, account, _, _ in found
-        }
+        found = sorted(
+            (settled.revision, account, digest, settled.seq)
+            for account, digest, result in rows
+            if (settled := msgspec.json.decode(result, type=Settled)).status == "applied"
+        )
+        assert [(revision, account) for revision, account, *_ in found if revision] == [
+            (commit, origin.rpartition("/")[0]) for commit, origin in commits.items()
+        ]
         return [
-            Applied(self._accounts[account], commits[revision].rpartition("/")[2], result.seq, id)
-            for revision, account, id, result in found
+            Applied(self._accounts[account], commits.get(revision, "").rpartition("/")[2], seq, digest)
+            for revision, account, digest, seq in found
         ]
 
 

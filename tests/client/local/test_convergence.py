@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import AsyncExitStack, aclosing
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -20,14 +21,14 @@ from hinterland.client.local.local import Local
 from hinterland.client.local.store import StoreAct
 from hinterland.contract.fields import Integer, List, Text
 from hinterland.contract.identity import RecordId
-from hinterland.contract.records import Collection
+from hinterland.contract.records import EVERYBODY, Collection
 from hinterland.kit.clock import ManualClock
-from tests.support.model_network import FaultyNetwork
-from tests.support.model_server import ModelServer
+from tests.support.bad_way import BadWay
+from tests.support.sync_backend import SyncBackend, digest_of
 
-NOTES = Collection(name="notes", fields={"text": Text(), "count": Integer(), "tags": List()})
-ORDERS = Collection(name="orders", fields={"note": Text(), "amount": Integer()}, ids="integer")
-LINES = Collection(name="lines", fields={"text": Text(), "order": Integer()}, parent="orders")
+NOTES = Collection(name="notes", fields={"text": Text(), "count": Integer(), "tags": List()}, rules=EVERYBODY)
+ORDERS = Collection(name="orders", fields={"note": Text(), "amount": Integer()}, ids="integer", rules=EVERYBODY)
+LINES = Collection(name="lines", fields={"text": Text(), "order": Integer()}, parent="orders", rules=EVERYBODY)
 
 
 class Killed(BaseException):
@@ -42,7 +43,7 @@ class Device:
         self.path = world.folder / f"{name}.db"
         self.account = account
         limit, most = world.random.choice([1, 3, 500]), world.random.choice([1, 2, 200])
-        self.network = FaultyNetwork(world.server, world.random, limit=limit, most=most)
+        self.network = BadWay(world.server, world.random, limit=limit, most=most)
         self.transactions_left: int | None = None
         self.increments: dict[RecordId, int] = {}
         self.may_add: tuple[int, ...] = (0,)
@@ -85,6 +86,9 @@ class Device:
         refused = {write.id for entry in await self.local.outbox.list() if entry.problem for write in entry.writes}
         for record_id, count in (await self._own_counts()).items():
             assert record_id in refused or count - before.get(record_id, count) in self.may_add
+
+    async def end(self) -> None:
+        await self.local.close()
 
     async def kill(self) -> None:
         self.transactions_left, self.may_add = None, (0,)
@@ -165,11 +169,19 @@ class Device:
         scope, subscription = self.local.scope, self.local.subscription
         at = await self.local.store.read(lambda c: pulls.position(c, scope, subscription))
         self.heard = self.heard or at.cursor
-        events = self.world.server._since(self.account, subscription.split(","), self.heard) if self.heard else ()
-        for event in islice(events, self.world.random.randrange(4)):
-            take = partial(pulls.take_commit, scope=scope, subscription=subscription, event=event)
-            await self.local.store.write(take)
-            self.heard = event.cursor
+        if self.heard == "":
+            return
+        server, left = self.world.server, self.world.random.randrange(4)
+        async with aclosing(server.events(self.account, subscription.split(","), self.heard)) as events:
+            while left and await server.commits_since(self.heard):
+                event = await anext(events)
+                if event.kind == "resync":
+                    await self.local.store.write(partial(pulls.distrust, scope=scope))
+                elif event.kind != "ready":
+                    take = partial(pulls.take_commit, scope=scope, subscription=subscription, event=event)
+                    await self.local.store.write(take)
+                    left -= 1
+                self.heard = event.cursor
 
     async def _any(self) -> dict[str, Any] | None:
         notes = (await self.notes.list(limit=1000)).items
@@ -197,57 +209,61 @@ class World:
         self.folder = folder
         self.random = Random(seed)
         self.clock = ManualClock()
-        self.server = ModelServer(self.clock, [NOTES, ORDERS, LINES])
+        self.server = SyncBackend(folder / "server", self.clock, [NOTES, ORDERS, LINES])
         self.words = 0
+
+    async def turn(self, fleet: list[Device]) -> None:
+        """Something happens."""
+        device = self.random.choice(fleet)
+        await device.step()
+        if self.random.random() < 0.4:
+            await device.hear()
+        if self.random.random() < 0.05:
+            self.clock.jump(self.random.choice([-86_400 * 365, 3_600, 86_400 * 365]))
 
     def word(self) -> str:
         self.words += 1
         return f"word {self.words}"
 
-    def expected(self, account: str) -> dict[str, int]:
-        names = ("notes", "orders", "lines")
-        seen = [key for key, record in self.server.state.records.items() if self.server.may_see(account, record)]
-        return {name: sum(1 for key in seen if key[0] == name) for name in names}
 
 
 async def run(folder: Path, seed: int, steps: int, devices: int) -> None:
     world = World(folder, seed)
     fleet = [Device(world, f"device{number}", f"user{number % 2}") for number in range(devices)]
-    for device in fleet:
-        await device.start()
-    for _ in range(steps):
-        device = world.random.choice(fleet)
-        await device.step()
-        if world.random.random() < 0.4:
-            await device.hear()
-        if world.random.random() < 0.05:
-            world.clock.jump(world.random.choice([-86_400 * 365, 3_600, 86_400 * 365]))
-    for device in fleet:
-        device.network.share = 0
-    for _ in range(2):
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(world.server.close)
         for device in fleet:
-            await device.sync()
-    await check(world, fleet)
-    for device in fleet:
-        await device.local.close()
+            await device.start()
+            stack.push_async_callback(device.end)
+        for _ in range(steps):
+            await world.turn(fleet)
+        for device in fleet:
+            device.network.share = 0
+        for _ in range(2):
+            for device in fleet:
+                await device.sync()
+        await check(world, fleet)
 
 
 async def check(world: World, fleet: list[Device]) -> None:
-    taken = [mutation.id for _, _, mutation in world.server.taken]
+    taken = [each.digest for each in await world.server.applied()]
     assert len(taken) == len(set(taken)), "no mutation is applied twice"
+    records = await world.server.records()
     views = [await device.view() for device in fleet]
     for device, view in zip(fleet, views, strict=True):
         assert view == views[0]
-        assert {name: len(rows) for name, rows in view.items()} == world.expected(device.account)
+        for name, rows in view.items():
+            expected = [record for key, record in records.items() if key[0] == name]
+            assert sorted(map(json.loads, rows), key=str) == sorted(expected, key=str)
         entries = await device.local.outbox.list()
         assert {entry.state for entry in entries} <= {"refused", "conflicted"}
         held = {entry.id for entry in entries if entry.state == "refused"}
         for mutation in device.acknowledged:
-            assert (mutation in taken) is not (mutation in held), "each write has one outcome"
+            assert (digest_of(mutation) in taken) is not (mutation in held), "each write has one outcome"
         for entry in entries:
             assert entry.state == "conflicted" or (entry.problem and entry.problem.code == "not_found")
         for record_id, number in device.increments.items():
-            record = world.server.state.records.get(("notes", "", record_id))
+            record = records.get(("notes", "", record_id))
             assert record is None or record["count"] == number
 
 

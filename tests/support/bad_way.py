@@ -1,4 +1,4 @@
-"""A bad way to the model server."""
+"""A bad way from local stores to a server."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from hinterland.client.answers import error_in, error_of
 from hinterland.client.errors import ConnectError, ConnectionLost
 from hinterland.client.events import Event
 from hinterland.client.exchange import Response
+from hinterland.client.local.remote import Remote
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import RecordId
 from hinterland.contract.sync import MAX_MUTATIONS, Pull, PullResult, Push, PushResult
-from tests.support.model_server import ModelServer
 
 
-class FaultyNetwork:
+class BadWay:
     """The way to a server on which requests and answers are lost or turned away, and requests come twice or late, with
     a seed. No push gets through that has more than `most` mutations."""
 
     def __init__(
-        self, server: ModelServer, random: Random, share: float = 0.3, limit: int = 500, most: int = MAX_MUTATIONS
+        self, server: Remote, random: Random, share: float = 0.3, limit: int = 500, most: int = MAX_MUTATIONS
     ) -> None:
         self.server = server
         self.random = random
