@@ -190,8 +190,8 @@ class Device:
     async def _is_here(self, record_id: RecordId) -> bool:
         return any(note["id"] == record_id for note in (await self.notes.list(limit=1000)).items)
 
-    async def view(self) -> dict[str, list[dict[str, Any]]]:
-        def act(connection: StoreConnection) -> dict[str, list[dict[str, Any]]]:
+    async def view(self) -> dict[str, list[str]]:
+        def act(connection: StoreConnection) -> dict[str, list[str]]:
             rows = connection.execute(
                 "SELECT collection, coalesce(view, base) FROM records WHERE space = ? AND coalesce(view, base) <> ''"
                 " ORDER BY collection, parent, id",
@@ -224,7 +224,6 @@ class World:
     def word(self) -> str:
         self.words += 1
         return f"word {self.words}"
-
 
 
 async def run(folder: Path, seed: int, steps: int, devices: int) -> None:
