@@ -312,6 +312,7 @@ def test_times_in_a_timezone(app: Path, data: Path, tmp_path: Path) -> None:
     ("option", "words"),
     [
         (("--map", "name"), "--map 'name' has no '='"),
+        (("--map", "=name"), "--map '=name' names no column; write"),
         (("--separator", "::"), "unknown separator '::'; use one character, or comma, semicolon, tab"),
         (("--encoding", "klingon"), "unknown encoding 'klingon'"),
         (("--map", "Nom=name"), "no column 'Nom' to map"),

@@ -294,6 +294,37 @@ async def test_the_documented_hooks(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert printed == "new post hello-world\n"
 
 
+async def test_the_address_of_a_sign_up(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A hook may write an e-mail address in another form, but not put another one into a sign-up or a change of the
+    address: what the record says would not sign in."""
+
+    def declare(app: App) -> None:
+        @app.before("users", "create", "update")
+        async def rewrite(write: BeforeWrite) -> dict[str, Any] | None:
+            given = write.body.get("email", "")
+            swapped = {"swap": "other@example.org", "drop": None, "bad": "no address"}.get(given.partition("@")[0])
+            return {**write.body, "email": swapped if given[:4] in ("swap", "drop", "bad@") else given.upper()}
+
+    async with serving(SqliteStorage(tmp_path), collections=(users(),), declare=declare) as api:
+        person = {"name": "x", "password": "correct horse"}
+        for name, status in (("swap", 500), ("drop", 500), ("bad", 400), ("ada", 201)):
+            made = await api("POST", "/v1/auth/signup", json={**person, "email": f"{name}@example.org"})
+            assert made.status_code == status, made.text
+        change = {"email": "swap@example.org", "password": "correct horse"}
+        headers = {"Authorization": f"Bearer {made.json()['token']}"}
+        problem(await api("POST", "/v1/auth/email", json=change, headers=headers), 500, "internal")
+        assert (await api("GET", "/v1/auth/me", headers=headers)).json()["email"] == "ada@example.org"
+    assert caplog.text.count("the before-hooks of users changed the e-mail address that signs in") == 3
+
+
+def test_what_a_hook_refuses_with() -> None:
+    """A refusal takes one message of a field as it takes several, and has one of three codes."""
+    assert Refuse(errors={"title": "is bad", "text": ["a", "b"]}).errors == {"title": ["is bad"], "text": ["a", "b"]}
+    assert Refuse(errors={"title": "is bad"}).message == "title: is bad"
+    with pytest.raises(ValueError, match="a hook refuses with the code validation, forbidden, conflict, not 'teapot'"):
+        Refuse("no", code="teapot")  # type: ignore[arg-type]
+
+
 def test_declarations() -> None:
     """A hook that can't run is refused where it is declared, with what to do."""
 

@@ -43,7 +43,8 @@ def layout_of(mapped: Iterable[str], separator: str, encoding: str) -> Layout:
     for pair in mapped:
         name, mark, field = pair.rpartition("=")
         if not mark or not name:
-            fail(f"--map {pair!r} has no '='; write --map 'Full name=name', or --map 'Notes=' to omit a column")
+            problem = "names no column" if mark else "has no '='"
+            fail(f"--map {pair!r} {problem}; write --map 'Full name=name', or --map 'Notes=' to omit a column")
         renames[name.strip()] = field.strip()
     if len(SEPARATORS.get(separator, separator)) > 1:
         fail(f"unknown separator {separator!r}; use one character, or {', '.join(SEPARATORS)}")

@@ -13,6 +13,8 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal, RecordId
 from hinterland.contract.records import Document
 
+RefuseCode = Literal["validation", "forbidden", "conflict"]
+
 
 class BeforeWrite(msgspec.Struct, frozen=True, kw_only=True):
     """A write that is about to happen.
@@ -62,10 +64,13 @@ class Refuse(Refusal):
         self,
         message: str = "",
         *,
-        errors: Mapping[str, Sequence[str]] | None = None,
-        code: Literal["validation", "forbidden", "conflict"] = "validation",
+        errors: Mapping[str, str | Sequence[str]] | None = None,
+        code: RefuseCode = "validation",
     ) -> None:
-        listed = {name: [*messages] for name, messages in (errors or {}).items()}
+        known = [*get_args(RefuseCode)]
+        if code not in known:
+            raise ValueError(f"a hook refuses with the code {', '.join(known)}, not {code!r}")
+        listed = {name: [said] if isinstance(said, str) else [*said] for name, said in (errors or {}).items()}
         first = next((f"{name}: {messages[0]}" for name, messages in listed.items() if messages), "")
         super().__init__(code, message or first, errors=listed)
 

@@ -119,7 +119,19 @@ class BeforeHooks:
             changed = await self._call(hook, self._details(request, write, body, old))
             body = body if changed is None else changed
         sent = write.body
+        if request.acts and write.collection == "users" and self._signs_in_other(sent, body):
+            log.error("the before-hooks of users changed the e-mail address that signs in; let them refuse it instead")
+            raise Refusal("internal")
         return body, frozenset(name for name in body if name not in sent or not is_same(body[name], sent[name]))
+
+    def _signs_in_other(self, sent: Document, body: Document) -> bool:
+        """Whether a body of users has another address than the one sent, for which the system rows were made."""
+        check = self._catalogue["users"].shape.check
+        given, left = sent.get("email"), body.get("email")
+        try:
+            return given is not None and (left is None or check("email", given) != check("email", left))
+        except ValueError:
+            return False  # for the plan to refuse
 
     async def _call(self, hook: BeforeHook, details: BeforeWrite) -> Document | None:
         try:

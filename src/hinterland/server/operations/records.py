@@ -107,12 +107,15 @@ async def delete_record(backend: Backend, call: Call[RecordChange]) -> Written:
 
 
 async def each_record(
-    backend: Backend, call: Call[Any], path: str, *, filter: str = "", sort: tuple[str, ...] = ()
+    backend: Backend, call: Call[Any], path: str, *, filter: str = "", sort: str | Sequence[str] = ()
 ) -> AsyncGenerator[dict[str, Any], None]:
     """Every record of the collection at `path` ("orders", "posts/42/comments") that the caller can see, for the
-    operations of apps. `filter` is CEL."""
-    entry, parent, _ = backend.catalogue.locate(path.split("/"))
-    query = Query(limit=MAX_LIMIT, filter=filter, sort=sort)
+    operations of apps. `filter` is CEL, `sort` fields in order. Raises ValueError for the path of a record."""
+    entry, parent, id = backend.catalogue.locate(path.split("/"))
+    if id:
+        raise ValueError(f"{path} is the path of a record; give that of a collection")
+    names = [name for name in sort.split(",") if name] if isinstance(sort, str) else sort
+    query = Query(limit=MAX_LIMIT, filter=filter, sort=tuple(names))
     while True:
         page = await backend.reader.page(call.caller, entry, parent, query, call.asker)
         for record in page.records:
