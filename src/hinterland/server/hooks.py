@@ -70,7 +70,7 @@ class Refuse(Refusal):
         known = [*get_args(RefuseCode)]
         if code not in known:
             raise ValueError(f"a hook refuses with the code {', '.join(known)}, not {code!r}")
-        listed = {name: [said] if isinstance(said, str) else [*said] for name, said in (errors or {}).items()}
+        listed = {name: [given] if isinstance(given, str) else [*given] for name, given in (errors or {}).items()}
         first = next((f"{name}: {messages[0]}" for name, messages in listed.items() if messages), "")
         super().__init__(code, message or first, errors=listed)
 
