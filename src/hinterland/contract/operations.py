@@ -2,9 +2,9 @@
 operations of its own.
 
 A path's `{name}` is one segment; below `/v1/records/` it may name a collection that is nested in others. An alias is a
-further path with its own view, the shape of the response. Views: `list` is `{items, next, total?}`, `array` a bare
-array (or `{data, page, limit, total}` when paged), `record` the record, `session` the response to a log-in, `profile`
-the record of the caller.
+further path with its own view, the form of the response. Views: `list` is `{items, next, total?}`, `array` a bare
+array (or `{data, page, limit, total}` when paged), `record` the record, `deleted` a message, `empty` no body, `stream`
+events, and `plain` the output as JSON.
 """
 
 from __future__ import annotations
@@ -21,9 +21,7 @@ from hinterland.kit.strict_json import MAX_DEPTH
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 AuthMode = Literal["ignored", "optional", "required", "admin"]
 """Who may call: a token is ignored, is used where one is sent, is required, or must be an administrator's."""
-ResponseView = Literal[
-    "list", "array", "record", "deleted", "registered", "session", "profile", "empty", "stream", "plain"
-]
+ResponseView = Literal["list", "array", "record", "deleted", "empty", "stream", "plain"]
 TimeLimit = Literal["request", "piece", "none"]
 """What the setting `request_seconds` limits: the request as a whole, each piece of a body, or nothing."""
 DOWNLOAD_ERRORS = ("range_not_satisfiable",)
@@ -36,7 +34,7 @@ class Alias(msgspec.Struct, frozen=True):
     the word Bearer, and can be switched off."""
 
     path: str
-    view: ResponseView
+    view: ResponseView = "plain"
     is_tutorial: bool = True
 
 
@@ -123,24 +121,24 @@ _READ = ("not_found", "unknown_collection")
 
 _TABLE: tuple[Operation, ...] = (
     Operation(
-        name="auth.signup", method="POST", path="/v1/auth/signup", view="registered", status=201, auth="ignored",
+        name="auth.signup", method="POST", path="/v1/auth/signup", status=201, auth="ignored",
         summary="Sign up: create a user and a session", input=accounts.Registration, output=accounts.Session,
         errors=("validation", "conflict", "password_policy", "rate_limited"),
         is_idempotent_by_key=True,
-        aliases=(Alias("/auth/register", "registered"), Alias("/api/signup", "registered")),
+        aliases=(Alias("/auth/register"), Alias("/api/signup")),
     ),
     Operation(
-        name="auth.login", method="POST", path="/v1/auth/login", view="session", auth="ignored", is_repeatable=True,
+        name="auth.login", method="POST", path="/v1/auth/login", auth="ignored", is_repeatable=True,
         summary="Log in with e-mail and password", input=accounts.Credentials, output=accounts.Session,
-        errors=_SIGN_IN, aliases=(Alias("/auth/login", "session"), Alias("/api/login", "session")),
+        errors=_SIGN_IN, aliases=(Alias("/auth/login"), Alias("/api/login")),
     ),
     Operation(
-        name="auth.refresh", method="POST", path="/v1/auth/refresh", view="session", auth="ignored", is_repeatable=True,
+        name="auth.refresh", method="POST", path="/v1/auth/refresh", auth="ignored", is_repeatable=True,
         summary="Renew a session with its refresh token", input=accounts.RefreshRequest, output=accounts.Session,
-        errors=("validation", "invalid_grant"), aliases=(Alias("/auth/refresh", "session"),),
+        errors=("validation", "invalid_grant"), aliases=(Alias("/auth/refresh"),),
     ),
     Operation(
-        name="auth.challenge", method="POST", path="/v1/auth/challenge", view="session", auth="ignored",
+        name="auth.challenge", method="POST", path="/v1/auth/challenge", auth="ignored",
         summary="Answer a log-in's challenge with a second factor", input=accounts.ChallengeAnswer,
         output=accounts.Session,
         errors=("validation", "invalid_challenge", "invalid_credentials", "rate_limited"),
@@ -150,9 +148,9 @@ _TABLE: tuple[Operation, ...] = (
         summary="End the session", aliases=(Alias("/auth/logout", "empty"),),
     ),
     Operation(
-        name="auth.me", method="GET", path="/v1/auth/me", view="profile",
+        name="auth.me", method="GET", path="/v1/auth/me",
         summary="The signed-in user's own record", output=PerCollection("record", "users"),
-        aliases=(Alias("/api/user", "profile"),),
+        aliases=(Alias("/api/user"),),
     ),
     Operation(
         name="auth.password", method="POST", path="/v1/auth/password", view="empty", status=204,
@@ -160,7 +158,7 @@ _TABLE: tuple[Operation, ...] = (
         errors=(*_CONFIRM, "password_policy", "conflict"),
     ),
     Operation(
-        name="auth.email", method="POST", path="/v1/auth/email", view="profile",
+        name="auth.email", method="POST", path="/v1/auth/email",
         summary="Change your own e-mail address", input=accounts.EmailChange,
         output=PerCollection("record", "users"), errors=(*_CONFIRM, "conflict"),
     ),
@@ -170,12 +168,12 @@ _TABLE: tuple[Operation, ...] = (
         errors=(*_CONFIRM, "conflict", "too_large"),
     ),
     Operation(
-        name="auth.totp", method="POST", path="/v1/auth/totp", view="plain",
+        name="auth.totp", method="POST", path="/v1/auth/totp",
         summary="Enrol an authenticator app as second factor", input=accounts.TotpRequest, output=accounts.TotpSetup,
         errors=(*_CONFIRM, "conflict"),
     ),
     Operation(
-        name="auth.totp.confirm", method="POST", path="/v1/auth/totp/confirm", view="plain",
+        name="auth.totp.confirm", method="POST", path="/v1/auth/totp/confirm",
         summary="Confirm the app with a code: from now on a log-in needs one", input=accounts.TotpCode,
         output=accounts.RecoveryCodes, errors=(*_CONFIRM, "conflict"),
     ),
@@ -185,7 +183,7 @@ _TABLE: tuple[Operation, ...] = (
         errors=(*_CONFIRM, "conflict"),
     ),
     Operation(
-        name="auth.sessions", method="GET", path="/v1/auth/sessions", view="plain",
+        name="auth.sessions", method="GET", path="/v1/auth/sessions",
         summary="Your own sessions", output=accounts.SessionList,
     ),
     Operation(
@@ -194,16 +192,16 @@ _TABLE: tuple[Operation, ...] = (
         errors=("not_found",),
     ),
     Operation(
-        name="admin.login", method="POST", path="/v1/admin/login", view="session", auth="ignored",
+        name="admin.login", method="POST", path="/v1/admin/login", auth="ignored",
         summary="Log in as administrator", input=accounts.Credentials, output=accounts.Session, errors=_SIGN_IN,
     ),
     Operation(
-        name="admin.create", method="POST", path="/v1/admin/admins", view="plain", status=201, auth="admin",
+        name="admin.create", method="POST", path="/v1/admin/admins", status=201, auth="admin",
         summary="Create another administrator", input=accounts.NewAdministrator, output=accounts.Administrator,
         errors=("validation", "conflict", "password_policy"),
     ),
     Operation(
-        name="admin.list", method="GET", path="/v1/admin/admins", view="plain", auth="admin",
+        name="admin.list", method="GET", path="/v1/admin/admins", auth="admin",
         summary="The administrators", output=accounts.Administrators,
     ),
     Operation(
@@ -217,16 +215,16 @@ _TABLE: tuple[Operation, ...] = (
         errors=("validation", "not_found", "password_policy", "rate_limited"),
     ),
     Operation(
-        name="admin.import", method="POST", path="/v1/admin/import/{collection}", view="plain", auth="admin",
+        name="admin.import", method="POST", path="/v1/admin/import/{collection}", auth="admin",
         summary="Create many records, each refused row reported", input=imports.Import, output=imports.ImportResult,
         errors=_WRITE,
     ),
     Operation(
-        name="admin.schema", method="GET", path="/v1/admin/schema", view="plain", auth="admin",
+        name="admin.schema", method="GET", path="/v1/admin/schema", auth="admin",
         summary="The declared collections", output=schemas.SchemaDescription,
     ),
     Operation(
-        name="admin.schema.add", method="POST", path="/v1/admin/schema", view="plain", auth="admin",
+        name="admin.schema.add", method="POST", path="/v1/admin/schema", auth="admin",
         summary="Declare collections and fields on the running server", input=schemas.SchemaAddition,
         output=schemas.SchemaDescription, errors=("validation", "conflict"),
     ),
@@ -273,31 +271,31 @@ _TABLE: tuple[Operation, ...] = (
         errors=("unknown_collection", "too_costly", "rate_limited"),
     ),
     Operation(
-        name="events.ticket", method="POST", path="/v1/events/ticket", view="plain",
+        name="events.ticket", method="POST", path="/v1/events/ticket",
         summary="A single-use ticket that opens one stream", output=events.Ticket,
     ),
     Operation(
-        name="sync.push", method="POST", path="/v1/sync/push", view="plain",
+        name="sync.push", method="POST", path="/v1/sync/push",
         summary="Push the mutations of a device; each is settled exactly once", input=sync.Push,
         output=sync.PushResult, max_depth=sync.PUSH_DEPTH, is_repeatable=True,
         errors=("fork", "gap", "unacknowledged", "too_large", "storage_full", "unavailable"),
     ),
     Operation(
-        name="sync.pull", method="POST", path="/v1/sync/pull", view="plain", auth="optional", is_repeatable=True,
+        name="sync.pull", method="POST", path="/v1/sync/pull", auth="optional", is_repeatable=True,
         summary="What changed since a cursor", input=sync.Pull, output=sync.PullResult,
         errors=("unknown_collection", "invalid_cursor", "rate_limited"),
     ),
-    Operation(name="home", method="GET", path="/", view="plain", auth="ignored",
+    Operation(name="home", method="GET", path="/", auth="ignored",
               summary="What this server offers, as a page or as JSON"),
-    Operation(name="health", method="GET", path="/health", view="plain", auth="ignored",
+    Operation(name="health", method="GET", path="/health", auth="ignored",
               summary="Liveness of the process", output=service.Health,
-              aliases=(Alias("/healthz", "plain", is_tutorial=False),)),
-    Operation(name="ready", method="GET", path="/readyz", view="plain", auth="ignored",
+              aliases=(Alias("/healthz", is_tutorial=False),)),
+    Operation(name="ready", method="GET", path="/readyz", auth="ignored",
               summary="Readiness: the database answers", output=service.Readiness, errors=("unavailable",),
               is_probe=True),
-    Operation(name="openapi", method="GET", path="/openapi.json", view="plain", auth="ignored",
+    Operation(name="openapi", method="GET", path="/openapi.json", auth="ignored",
               summary="This table as OpenAPI 3.1"),
-    Operation(name="jwks", method="GET", path="/.well-known/jwks.json", view="plain", auth="ignored",
+    Operation(name="jwks", method="GET", path="/.well-known/jwks.json", auth="ignored",
               summary="The keys that verify access tokens (RFC 7517)"),
 )  # fmt: skip
 
