@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Container
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Container
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from hinterland.contract.identity import RecordId
 from hinterland.contract.records import read_collection
-from hinterland.server.storage import statements
+from hinterland.kit.fair_turns import FairTurns, TooManyWaiting
+from hinterland.server.storage import failures, statements
 from hinterland.server.storage.protocol import DeclaredSchema, DialectName, Head, LogPage, StoredRecord
 from hinterland.server.storage.reading import Reads
 from hinterland.server.storage.statements import CollectionTable
@@ -23,6 +24,8 @@ class Database(Reads):
 
     dialect: DialectName
     tables: dict[str, CollectionTable]
+    _asides: FairTurns
+    """The places of reads that may cost much."""
 
     @abstractmethod
     def snapshot(self) -> AbstractAsyncContextManager[Reads]:
@@ -31,6 +34,15 @@ class Database(Reads):
     @abstractmethod
     def transaction(self) -> AbstractAsyncContextManager[Writes]:
         """A write transaction."""
+
+    @asynccontextmanager
+    async def costly_turn(self, asker: str) -> AsyncIterator[None]:
+        """A place for reads that may cost much."""
+        try:
+            async with self._asides.of(asker):
+                yield
+        except TooManyWaiting:
+            raise failures.too_many() from None
 
     async def declared(self) -> DeclaredSchema:
         """What the database is declared with now."""

@@ -358,15 +358,6 @@ class PostgresStorage(Database):
                 raise failures.too_costly() from None
 
     @asynccontextmanager
-    async def costly_turn(self, asker: str) -> AsyncIterator[None]:
-        """A place for reads that may cost much."""
-        try:
-            async with self._asides.of(asker):
-                yield
-        except TooManyWaiting:
-            raise failures.too_many() from None
-
-    @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[PostgresReads]:
         """Reads that all see the same state."""
         with translated(self.tables):

@@ -224,15 +224,6 @@ class SqliteStorage(Database):
         return self._shared
 
     @asynccontextmanager
-    async def costly_turn(self, asker: str) -> AsyncIterator[None]:
-        """A place for reads that may cost much."""
-        try:
-            async with self._asides.of(asker):
-                yield
-        except TooManyWaiting:
-            raise failures.too_many() from None
-
-    @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[SqliteReads]:
         """Reads that all see the same state."""
         reader = self._idle.pop() if self._idle else self._new_reader()
