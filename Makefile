@@ -17,19 +17,19 @@ SELF := $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 .DEFAULT_GOAL := help
 .PHONY: bench-growth bench-local bench-postgres conformance crash field-trip figures help lowest run test check coverage bench lock clean
 
-help: ## what can be done here
+help: ## list these targets
 	@echo "Hinterland. Needs Python >= 3.11, make and a package index."
 	@echo
 	@awk -F ' *## ' '/^[a-z-]+:.*## / {sub(/:.*/, "", $$1); printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
-run: $(VENV)/.run ## serve the example shop on SQLite at http://127.0.0.1:8000 (PORT= changes it)
+run: $(VENV)/.run ## serve the example shop on SQLite at http://127.0.0.1:8000 (PORT=9000: another port)
 	$(BIN)/hinterland serve examples/shop/app.py --data .data/shop --port $(PORT)
 
-field-trip: $(VENV)/.data ## kill a server while the app goes on, and see everything arrive exactly once
+field-trip: $(VENV)/.data ## kill a server while an app continues; every write arrives exactly once
 	$(BIN)/python examples/shop/field_trip.py
 
 # COVERAGE=1 measures, FAST=1 leaves the slow tests out, ARGS= goes to pytest.
-test: $(VENV)/.dev web ## run every test (ARGS='tests/kit -x' chooses, FAST=1 leaves the slow ones out)
+test: $(VENV)/.dev web ## run all tests (ARGS='tests/kit -x': some of them; FAST=1: without slow ones)
 	$(if $(COVERAGE),rm -rf .coverage.d && mkdir .coverage.d)
 	$(BIN)/python -m $(if $(COVERAGE),coverage run -m )pytest $(if $(FAST),-m 'not slow') $(ARGS)
 
@@ -37,7 +37,7 @@ crash: $(VENV)/.dev ## kill the server under load, 100 times on SQLite and 30 on
 	KILLS=$(or $(KILLS),100) $(BIN)/python -m pytest -s tests/journeys/test_crash.py
 
 # Half an hour, on a machine with nothing else to do; `make test` runs a small form of each.
-figures: $(VENV)/.dev ## reach the figures of reliability at full size (ARGS='-k streams' chooses, SEEDS=, SEED=)
+figures: $(VENV)/.dev ## run the reliability tests at full size (ARGS='-k streams': some of them; SEEDS=, SEED=)
 	FIGURES=1 KILLS=$(or $(KILLS),100) $(BIN)/python -m pytest -s -o faulthandler_timeout=0 tests/figures tests/journeys/test_crash.py \
 		tests/journeys/test_full_disk.py $(ARGS)
 
@@ -54,13 +54,13 @@ lowest: $(VENV)/.dev ## run the fast tests with the lowest versions of all depen
 		--no-build-isolation '.[server,postgres]' $(LOWEST_TOOLS)
 	$(LOWEST)/bin/python -m pytest -m 'not slow' $(LOWEST_TESTS) $(ARGS)
 
-check: $(VENV)/.dev ## lint, format, types and the rules between the floors
+check: $(VENV)/.dev ## check lint, format, types and import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-coverage: ## run every test and gate the coverage of lines and branches
+coverage: ## run all tests and check the coverage of lines and branches
 	$(MAKE) test COVERAGE=1
 	$(MAKE) coverage-report
 
@@ -69,23 +69,23 @@ coverage-report: $(VENV)/.dev
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-bench: $(VENV)/.dev ## measure beside PocketBase, PEER=fastify or AGAINST=another checkout (OUT=file.json keeps the figures)
+bench: $(VENV)/.dev ## compare with PocketBase, PEER=fastify or AGAINST=another checkout (OUT=file.json: save the figures)
 	$(BIN)/python -m benchmarks $(if $(OUT),--out $(OUT)) $(if $(PEER),--peer $(PEER)) \
 		$(if $(AGAINST),--against $(AGAINST)) $(ARGS)
 
-bench-growth: $(VENV)/.dev ## measure how costs grow with the records (LARGE=1 up to 1,000,000)
+bench-growth: $(VENV)/.dev ## measure growing numbers of records (LARGE=1: up to 1,000,000)
 	$(BIN)/python -m benchmarks.growth $(if $(LARGE),--large) $(ARGS)
 
-bench-local: $(VENV)/.dev ## measure questions to the client's local store
+bench-local: $(VENV)/.dev ## measure queries of the client's local store
 	$(BIN)/python -m benchmarks.local_store $(ARGS)
 
 bench-postgres: $(VENV)/.dev ## measure two processes on one PostgreSQL
 	$(BIN)/python -m benchmarks.postgres $(ARGS)
 
-conformance: $(VENV)/.dev ## run the outside suites that apply, with Node (OUT=file.json keeps what passed and what failed)
+conformance: $(VENV)/.dev ## run external test suites, with Node (OUT=file.json: save the results)
 	$(BIN)/python -m conformance $(if $(OUT),--out $(OUT))
 
-lock: $(VENV)/.lock ## pin the dependencies anew (UPGRADE=1 takes the newest)
+lock: $(VENV)/.lock ## pin the dependencies again (UPGRADE=1: the newest)
 	sh requirements/lock.sh $(BIN)/../lock/bin/pip-compile $(if $(UPGRADE),--upgrade)
 
 clean: ## remove the environment, caches and the example's data

@@ -68,7 +68,7 @@ def postgres_database(postgres_cluster: PostgresCluster) -> Iterator[Callable[[]
 def server_process(tmp_path: Path) -> Iterator[Callable[..., ServerProcess]]:
     """`server_process(app, **options)` starts `hinterland serve` on a data folder of this test and ends it afterwards.
 
-    Options are those of `ServerProcess`; `data` is `tmp_path / "data"` unless told.
+    Options are those of `ServerProcess`; `data` is `tmp_path / "data"` by default.
     """
     with ExitStack() as stack:
 

@@ -1,4 +1,4 @@
-"""What the field trip takes along: cars and airports, which whoever is signed in may note things about."""
+"""What the field trip needs: cars and airports, about which every signed-in user may write notes."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The backend of a hundred tutorials: users and posts, open to everybody, with integer ids.
 
-Open means open: whoever reaches it reads and changes everything. For real rules, see `examples/shop/app.py`.
+Open means open: everybody who reaches it reads and changes everything. For real rules, see `examples/shop/app.py`.
 """
 
 from __future__ import annotations

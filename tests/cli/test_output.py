@@ -24,7 +24,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_command_can_be_typed(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A command that is told has the program's name only where the shell finds this program by it."""
+    """A command in a message has the program's name only where the shell finds this program by it."""
     assert command("serve") == "env/bin/hinterland serve"
     monkeypatch.setenv("PATH", f"{program.parent}:/bin")
     assert command("serve") == "hinterland serve"

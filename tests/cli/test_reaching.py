@@ -1,4 +1,4 @@
-"""What stands between a command and its database."""
+"""What connects a command with its database."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def test_what_is_listened_on(host: str, url: str, reported: str) -> None:
 
 
 def test_a_machine_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the machine has no address in a network, none is told."""
+    """Where the machine has no address in a network, none is printed."""
 
     class Unreachable(socket.socket):
         def connect(self, address: object) -> None:

@@ -200,7 +200,7 @@ def test_an_increment_beyond_a_double() -> None:
 
 
 def test_all_errors_of_transforms() -> None:
-    """Every transform that doesn't fit is told at once."""
+    """Every transform that doesn't fit is reported at once."""
     assert errors_of(title={"$now": True}, tags={"$add": 1}, count={"$increment": ""}).keys() == {
         "title",
         "tags",
@@ -299,7 +299,7 @@ def test_items_are_compared_in_the_stores_form() -> None:
 
 @given(SMALL, SMALL, SMALL)
 def test_counters(base: int, server: int, device: int) -> None:
-    """A counter counts both differences, whoever comes first."""
+    """A counter counts both differences, in whatever order they come."""
     merged = merge("counter", base, server, device, is_device_newer=False)
     assert merged == merge("counter", base, device, server, is_device_newer=True)
     assert merged == Merged(base + (server - base) + (device - base))
@@ -322,7 +322,7 @@ def test_counters_of_64_bits(base: int | None, server: int | None, device: int |
 
 
 def test_counters_without_a_number() -> None:
-    """A device's value that is no number doesn't count, and is told as lost."""
+    """A device's value that is no number doesn't count, and is reported as lost."""
     assert merge("counter", "1", "2", "many", is_device_newer=True) == Merged("2", is_lost=True)
     assert merge("counter", 1, 2, True, is_device_newer=True) == Merged(2, is_lost=True)
 

@@ -23,7 +23,7 @@ def test_types_of_a_declaration() -> None:
 
 
 def test_what_every_record_has() -> None:
-    """What a record has besides its fields has a type in expressions, and nothing else has."""
+    """What a record has in addition to its fields has a type in expressions, and nothing else has."""
     assert record_fields(Collection(name="things", fields={})).keys() == set(META)
 
 

@@ -63,7 +63,7 @@ def test_many_ids_of_one_millisecond() -> None:
 
 @given(TIMES, TIMES)
 def test_another_maker_goes_on(before: float, now: float) -> None:
-    """A maker that is told the last id of another, or where one begins, goes on behind it."""
+    """A maker that is given the last id of another, or where one begins, goes on behind it."""
     last = IdMaker().new(before)
     assert IdMaker(last).new(now) > last
     assert IdMaker(new_id(before)).new(now) > first_id(before)
@@ -72,7 +72,7 @@ def test_another_maker_goes_on(before: float, now: float) -> None:
 
 @pytest.mark.parametrize("id", ["", "a", "A" * 26, "my-own-id-of-26-characters", "0" * 25, "0" * 27])
 def test_ids_that_no_maker_makes(id: str) -> None:
-    """An id that somebody chose is told from a made one by its length and letters."""
+    """An id that somebody chose is distinguished from a made one by its length and letters."""
     assert not IdMaker.is_own(id)
 
 

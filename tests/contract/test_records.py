@@ -85,8 +85,8 @@ def test_a_fill_is_checked() -> None:
 
 
 def test_all_errors_at_once() -> None:
-    """Every wrong field is told at once, in declared order, unknown ones last with what there is; reserved ones don't
-    count."""
+    """Every wrong field is reported at once, in declared order, unknown ones last with what there is; reserved ones
+    don't count."""
     errors = errors_of({"colour": "red", "rank": -1, "id": "x", "revision": 3, "title": "far too long a title"})
     assert errors == {
         "title": ["must have at most 10 characters, has 20"],
@@ -97,8 +97,8 @@ def test_all_errors_at_once() -> None:
 
 
 def test_many_unknown_fields() -> None:
-    """The first few unknown fields are told with the names most like theirs first, the others with all names in order:
-    to liken names takes time, in which others wait."""
+    """The first few unknown fields are reported with the names most like theirs first, the others with all names in
+    order: to liken names takes time, in which others wait."""
     errors = errors_of({"title": "a", **{f"don{number}": 1 for number in range(9)}})
     firsts = [message.partition("it has ")[2].partition(",")[0] for [message] in errors.values()]
     assert firsts == ["done"] * 5 + ["title"] * 4
@@ -113,7 +113,7 @@ def test_required(body: dict[str, Any]) -> None:
 
 
 def test_a_required_field_that_is_wrong() -> None:
-    """A required field with a wrong value is told its own mistake, not that it is missing."""
+    """A required field with a wrong value is reported with its own mistake, not that it is missing."""
     assert errors_of({"title": 3}) == {"title": ["must be text"]}
 
 
@@ -139,7 +139,7 @@ def test_what_looks_like_a_transform(document: dict[str, Any] | None) -> None:
 
 
 def test_a_field_that_is_gone() -> None:
-    """A stored field that isn't declared any more is left out, and can't be patched."""
+    """A stored field that is no longer declared is left out, and can't be patched."""
     old = {"colour": "red", "title": "a"}
     assert SHAPE.patched(old, {"rank": 2}) == dict.fromkeys(POSTS.fields) | {"title": "a", "rank": 2}
     assert "is not a field" in errors_of({"colour": "blue"}, old)["colour"][0]

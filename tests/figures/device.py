@@ -1,7 +1,7 @@
 """An app on a device, which `test_devices` runs, kills and starts again: edits while the network comes and goes.
 
-Prints the kind of each edit when the store has kept it, then `edited`; waits to be told that the network is healed,
-prints `synced` when nothing waits any more; is told the digest of the server's records, and prints `equal` when its own
+Prints the kind of each edit when the store has kept it, then `edited`; waits for the line that the network is healed,
+prints `synced` when nothing waits; is given the digest of the server's records, and prints `equal` when its own
 are the same.
 """
 
@@ -28,7 +28,7 @@ from hinterland.testing.faulty import FaultyNetwork
 
 NOTES = Collection(name="notes", fields={"text": Text(), "count": Integer(merge="counter")}, rules=EVERYBODY)
 ACCOUNT = {"email": "ada@example.org", "password": "a long walk outside"}
-BACK = 0.8  # of the partitions but the last end, with a bad network, until all is handed in and fetched
+BACK = 0.8  # of the partitions but the last end, with a bad network, until all is pushed and fetched
 JUMPS = (-86_400 * 365, -3_600, 3_600, 86_400 * 365)  # seconds
 _SYNCED = frozenset({"sync.push", "sync.pull", "events.stream"})
 
@@ -88,7 +88,7 @@ class Device:
         self.ids = [note["id"] async for note in self.notes.iterate()]
 
     async def _meet(self) -> None:
-        """Reach the server until all is handed in and fetched."""
+        """Reach the server until all is pushed and fetched."""
         self.network.is_down = False
         sync, before = self.client.sync, self.client.sync.status.synced_at
         sync.nudge()
@@ -114,7 +114,7 @@ class Device:
         return kind
 
     async def settle(self) -> None:
-        """With the network healed: hand in everything, and become like the server."""
+        """With the network healed: push everything, and become like the server."""
         await reported()
         self.network.heal()
         await self._meet()
@@ -126,7 +126,7 @@ class Device:
                     break
         print("equal", flush=True)
         problems = [entry.problem.code for entry in await self.client.outbox.list() if entry.problem is not None]
-        print("parked", *problems, flush=True)
+        print("held", *problems, flush=True)
 
 
 def base_notes(edits: int) -> int:
@@ -141,7 +141,7 @@ def digest_of(rows: Iterable[dict[str, Any]]) -> str:
 
 
 async def reported() -> str:
-    """The next line from whoever runs this."""
+    """The next line from the process that runs this."""
     line: str = await asyncio.to_thread(sys.stdin.readline)
     return line.strip()
 

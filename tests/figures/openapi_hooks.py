@@ -1,4 +1,4 @@
-"""What schemathesis is told of this server: who calls, and what JSON Schema can't say of a body.
+"""What schemathesis knows of this server: who calls, and what JSON Schema can't say of a body.
 
 `API`, `MEMBER`, `ADMIN` and `PASSWORD` come from `test_openapi`: the server's address, two access tokens, a password.
 """

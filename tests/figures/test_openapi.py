@@ -25,7 +25,7 @@ PATHS = sized("records/posts|auth/me|sync/pull", ".")
 LEAST = sized({"tutorial": 200}, {"tutorial": 4_000, "shop": 6_000})  # 10,000 together
 LONGEST = 1_800.0  # seconds
 PASSWORD = "a long walk outside"
-# So that most are not told to come later.
+# So that most are not refused with a time to retry.
 PATIENT = {f"HINTERLAND_AUTH_{name}": "1000000" for name in ("ACCOUNT_GUESSES", "ADDRESS_GUESSES", "ADDRESS_SIGNUPS")}
 
 

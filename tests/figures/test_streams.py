@@ -210,7 +210,7 @@ class Talk:
             state = self.delivered + sum(one.opened for one in self.subscribers)
             if state != before:
                 before, since = state, CLOCK.monotonic()
-            assert CLOCK.monotonic() - since < PATIENCE, f"nothing moves any more\n{self.server.log[-2_000:]}"
+            assert CLOCK.monotonic() - since < PATIENCE, f"nothing moves\n{self.server.log[-2_000:]}"
             await CLOCK.sleep(0.05)
 
     async def _trouble(self) -> None:

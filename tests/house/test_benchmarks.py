@@ -33,7 +33,7 @@ STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-E
 
 @pytest.mark.parametrize(("answer", "status"), [(PLAIN, 201), (CHUNKED, 200)])
 def test_an_answer_is_whole_with_its_last_byte(answer: bytes, status: int) -> None:
-    """An answer counts when its last byte is there, whether its length is told or it comes in chunks."""
+    """An answer counts when its last byte is there, whether its length is given or it comes in chunks."""
     assert not any(is_whole(answer[:size]) for size in range(len(answer)))
     assert is_whole(answer)
     assert split(answer) == (status, b'{"id":1}')

@@ -60,6 +60,7 @@ NAMES = {
 }
 # Frozen: what databases have been through.
 FROZEN = {"server/storage/migrations.py", "client/local/schema.py"}
+FOLDERS = ["benchmarks", "conformance", "examples", "tests"]
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
@@ -77,6 +78,12 @@ def texts(file: Path) -> Iterator[tuple[int, str]]:
     for token in tokenize.generate_tokens(io.StringIO(file.read_text()).readline):
         if token.type in kinds:
             yield token.start[0], token.string
+
+
+def beside(folder: str) -> list[Path]:
+    """The modules of a folder beside the product's, without this one, which has the words."""
+    files = sorted((ROOT / folder).rglob("*.py"))
+    return [file for file in files if "node_modules" not in file.parts and file != Path(__file__)]
 
 
 def names(file: Path) -> Iterator[tuple[int, str]]:
@@ -106,6 +113,14 @@ def test_the_words_of_the_source() -> None:
     assert [word for place, text in places for word in found(place, text)] == []
 
 
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_the_words_of_tests_and_examples(folder: str) -> None:
+    """No docstring, comment or text in tests, examples and measurements has a word of the first list."""
+    places = [(f"{file.relative_to(ROOT)}:{line}", text) for file in beside(folder) for line, text in texts(file)]
+    assert places
+    assert [word for place, text in places for word in found(place, text)] == []
+
+
 def test_the_names_of_the_source() -> None:
     """No name of the product has a word of either list."""
     files = [file for file in modules(PACKAGE) if str(file.relative_to(PACKAGE)) not in FROZEN]
@@ -114,11 +129,10 @@ def test_the_names_of_the_source() -> None:
     assert [word for place, name in places for word in found(place, name, _IN_NAMES)] == []
 
 
-@pytest.mark.parametrize("folder", ["benchmarks", "conformance", "examples", "tests"])
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_the_names_of_tests_and_examples(folder: str) -> None:
     """No name in tests, examples and measurements has a word of the first list."""
-    files = [file for file in sorted((ROOT / folder).rglob("*.py")) if "node_modules" not in file.parts]
-    places = [(f"{file.relative_to(ROOT)}:{line}", name) for file in files for line, name in names(file)]
+    places = [(f"{file.relative_to(ROOT)}:{line}", name) for file in beside(folder) for line, name in names(file)]
     assert places
     assert [word for place, name in places for word in found(place, name)] == []
 

@@ -1,8 +1,8 @@
-"""What the writes of tests/journeys/test_agreement_of_writes.py are to do, said again as plainly as can be.
+"""What the writes of tests/journeys/test_agreement_of_writes.py are to do, written again as plainly as can be.
 
 Everybody sees their own records and open ones; of others' records `secret`, `notes` and `grade` are hidden. An owner
-changes their records; an open record may be changed by whoever makes it their own with the change. `rank` and `grade`
-are set by administrators only.
+changes their records; an open record may be changed by a user who makes it their own with the change. `rank` and
+`grade` are set by administrators only.
 """
 
 from __future__ import annotations

@@ -148,7 +148,7 @@ async def by_read(world: World, declared: Collection, caller: Principal) -> Seen
 
 
 async def by_events(listener: Listener, replica: Replica) -> Seen:
-    """What the stream has told since the collection was empty: ended, it still gives all that waits."""
+    """What the stream has sent since the collection was empty: ended, it still gives all that waits."""
     listener.subscription.end()
     parser = EventStreamParser()
     while data := await listener.subscription.next():

@@ -218,7 +218,7 @@ LOOKS = st.sampled_from([None, *FILTERS])
 async def reported(
     world: World, name: str, hidden: Sequence[dict[str, Any]], steps: Sequence[Act | str | None]
 ) -> list[Any]:
-    """All that Ben is told in a world with these hidden values, of Ada's records: one that she opened, one that not."""
+    """All that Ben gets in a world with these hidden values, of Ada's records: one that she opened, one that not."""
     before, since = hidden
     opened_up = {**since, "open": True, "count": 5, "fixed": "c", "tags": ["a"], "rank": 2}
     for id, bodies in (("y", [before, since]), ("x", [before, opened_up])):
@@ -254,7 +254,7 @@ async def seen(world: World, name: str, filter: str) -> list[Any]:
 async def tell_apart(
     storages: Sequence[Storage], worlds: Sequence[Sequence[dict[str, Any]]], steps: Sequence[Any]
 ) -> None:
-    """Compare what Ben is told in each world."""
+    """Compare what Ben gets in each world."""
     declared = collection(SHARING)
     answers = []
     for storage, hidden in zip(storages, worlds, strict=True):

@@ -40,7 +40,7 @@ class Writer(threading.Thread):
         self.repeated = 0
 
     def run(self) -> None:
-        """Write until told to stop; the mark under way is settled first."""
+        """Write until it has to stop; the mark under way is settled first."""
         number = 0
         with httpx2.Client(base_url=self.url, timeout=10) as client:
             while not self.stop.is_set():

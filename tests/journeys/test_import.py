@@ -115,7 +115,7 @@ def test_without_the_app_file(server_process: Serve, app: Path, data: Path, tmp_
 def test_refused_rows_do_not_hold_up_others(
     server_process: Serve, app: Path, data: Path, tmp_path: Path, is_running: bool
 ) -> None:
-    """Each refused row is told with its place and every reason; the sound ones are made."""
+    """Each refused row is reported with its place and every reason; the sound ones are made."""
     if is_running:
         server_process(app, data)
     lines = [

@@ -50,7 +50,7 @@ WRONG_INPUT = (
     "sign up: an e-mail without @ and a password under 6 are refused by the form",
     "sign up: the server's own rule for passwords stands beside the field",
     "sign up: an e-mail that the server doesn't accept stands beside the field",
-    "sign up: a taken e-mail is told beside the field",
+    "sign up: a taken e-mail is reported beside the field",
     "log in: the form's own rules send nothing",
     "log in: a wrong password is refused and nothing is renewed",
     "log in: an unknown e-mail gets the same words",
@@ -83,7 +83,7 @@ EXPIRED_TOKEN = (
     "the post is there once",
 )
 UNLISTED_ORIGIN = (
-    "a shopper is told what a shopper can do",
+    "a shopper sees what a shopper can do",
     "the console names the server, the origin and the setting",
 )
 
@@ -131,7 +131,7 @@ def test_wrong_input(built: Path, shop: ServerProcess, tmp_path: Path) -> None:
 
 
 def test_a_server_that_is_down(built: Path, shop: ServerProcess, tmp_path: Path) -> None:
-    """An outage is told with what to check, signs nobody out, and ends by trying again."""
+    """An outage is reported with what to check, signs nobody out, and ends by trying again."""
     asked = {"stop the server": shop.terminate, "start the server": shop.start}
     with served_page(built, shop.url) as page:
         outcomes = run_scenario("serverDown", page=page, api=shop.url, screenshots=tmp_path, asked=asked)

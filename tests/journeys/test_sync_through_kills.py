@@ -1,4 +1,4 @@
-"""A server, or an app, that dies again and again while work is handed in."""
+"""A server, or an app, that dies again and again while work is pushed."""
 
 from __future__ import annotations
 

@@ -202,7 +202,7 @@ def test_bare_lists(http: httpx2.Client, example: str, session: dict[str, Any]) 
     assert all(user["name"] for user in users)
     assert all("@" in user["email"] for user in users)
     assert all({"title", "body"} <= post.keys() for post in http.get("/posts").json())
-    assert (len(users) > 1) is (example == "tutorial")  # the shop shows everybody the own record alone
+    assert (len(users) > 1) is (example == "tutorial")  # the shop shows everybody their own record alone
 
 
 def test_a_capped_list_says_where_it_goes_on(http: httpx2.Client, session: dict[str, Any]) -> None:

@@ -51,7 +51,7 @@ async def test_what_came_meanwhile_comes_together() -> None:
 
 
 async def test_an_error_comes_after_the_items() -> None:
-    """What the stream raises is raised once everything before it was told."""
+    """What the stream raises is raised once everything before it was given."""
     seen: list[int] = []
     with pytest.raises(ValueError, match="the end"):
         async for group in batched(counted(5, error=ValueError("the end")), 2):
@@ -60,7 +60,7 @@ async def test_an_error_comes_after_the_items() -> None:
 
 
 async def test_leaving_early_ends_the_stream() -> None:
-    """Whoever leaves before the end leaves nothing behind that still waits."""
+    """A reader that leaves before the end leaves nothing behind that still waits."""
     ended = []
 
     async def endless() -> AsyncGenerator[int, None]:

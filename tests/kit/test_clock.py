@@ -22,7 +22,7 @@ async def test_the_machine_s_clock() -> None:
 
 
 async def test_a_manual_clock_stands_still() -> None:
-    """A manual clock starts where it was told and moves only when it is turned."""
+    """A manual clock starts where it was set and moves only when it is turned."""
     clock = ManualClock(start=100.0)
     assert (clock.now(), clock.monotonic()) == (100.0, 0.0)
     await clock.advance(2.5)

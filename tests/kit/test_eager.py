@@ -57,7 +57,7 @@ async def test_errors(is_late: bool) -> None:
 
 
 async def test_cancelled() -> None:
-    """Whoever awaits the rest can cancel it, and the coroutine may take it up."""
+    """A task that awaits the rest can cancel it, and the coroutine may take it up."""
     seen: list[str] = []
 
     async def act() -> None:

@@ -49,7 +49,7 @@ async def test_each_name_has_its_share() -> None:
 
 
 async def test_names_take_turns() -> None:
-    """Whoever comes waits for one work of each name before it, not for all that others asked for."""
+    """A caller that comes waits for one work of each name before it, not for all that others asked for."""
     works = Works(FairTurns(1, 1, 9))
     await works.begin("a1", "a2", "a3", "a4", "b1", "b2", "c1")
     await works.end("a1", "a2", "b1", "c1", "a3", "b2", "a4")

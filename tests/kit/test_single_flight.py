@@ -23,7 +23,7 @@ class Work:
 
 
 async def test_callers_share_one_run() -> None:
-    """All who come during a run get its outcome; whoever comes after it starts another."""
+    """All who come during a run get its outcome; one that comes after it starts another."""
     flight: SingleFlight[int] = SingleFlight()
     work = Work()
     callers = [asyncio.create_task(flight.run("key", work)) for _ in range(50)]

@@ -64,7 +64,7 @@ def test_a_transaction_is_whole_or_nothing(tmp_path: Path) -> None:
 
 
 def test_another_lock_is_not_waited_for_longer_than_reported(tmp_path: Path) -> None:
-    """A second writer gets SQLITE_BUSY after the time that it was told to wait."""
+    """A second writer gets SQLITE_BUSY after the time that it was to wait."""
     first, second = opened(tmp_path), opened(tmp_path)
     with transaction(first), pytest.raises(sqlite3.OperationalError) as caught, transaction(second):
         pass

@@ -32,7 +32,7 @@ OWN = Rules(view="auth.id == record.id", delete="auth.id == record.id")
 
 @pytest.mark.parametrize("ids", ["string", "integer"])
 async def test_a_deleted_user_takes_the_account_along(tmp_path: Path, ids: Any) -> None:
-    """Who deletes the own record deletes account and sessions in the same transaction: nothing signs in any more, and
+    """A user who deletes their own record deletes account and sessions in the same transaction: nothing signs in, and
     the e-mail address is free. With the next maintenance the log no longer names the account."""
     collections = (users(ids=ids, rules=OWN),)
     async with serving(SqliteStorage(tmp_path), collections=collections) as api:
@@ -99,7 +99,7 @@ async def lifespan(server: Server) -> list[Any]:
 
 
 async def test_the_lifespan(tmp_path: Path) -> None:
-    """A web server starts and ends the server by ASGI's lifespan; what keeps it from starting is told."""
+    """A web server starts and ends the server by ASGI's lifespan; what keeps it from starting is reported."""
     server = Server(App(), SqliteStorage(tmp_path))
     assert [message["type"] for message in await lifespan(server)] == [
         "lifespan.startup.complete", "lifespan.shutdown.complete",
@@ -184,7 +184,7 @@ async def test_without_tutorial_paths(tmp_path: Path) -> None:
 
 
 async def test_paths_that_there_are_not(api: Api) -> None:
-    """What is nowhere is told as such; what is taken by another method says which."""
+    """A path that is nowhere is reported as such; what is taken by another method says which."""
     for path in ("/v1", "/v1/records", "/v1/nowhere", "/a/b/c", "/v1/records/"):
         answer = await api("GET", path)
         assert answer.status_code == 404

@@ -63,7 +63,7 @@ def test_files_that_can_not_be_used(tmp_path: Path, text: str, said: str) -> Non
 
 
 def test_an_error_of_syntax_is_shown(tmp_path: Path) -> None:
-    """An error of syntax is told once with its place and the line's text, in the app file or in one beside it."""
+    """An error of syntax is reported once with its place and the line's text, in the app file or in one beside it."""
     path = file(tmp_path, "x = 1\n  app = (\n")
     with pytest.raises(AppFileError) as caught:
         load(path)

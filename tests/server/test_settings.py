@@ -77,6 +77,6 @@ def test_origins() -> None:
 
 
 def test_variables_that_are_no_settings() -> None:
-    """A variable that looks like a setting and is none is told, so that a typing error does not go unseen."""
+    """A variable that looks like a setting and is none is reported, so that a typing error does not go unseen."""
     environment = {"HINTERLAND_LOG_DAY": "3", "HINTERLAND_LOG_DAYS": "3", "HINTERLAND_AUTH_ISSUER": "x", "PATH": "/bin"}
     assert unknown_variables(environment) == ["HINTERLAND_LOG_DAY"]

@@ -33,7 +33,7 @@ class BadWay:
         self._late: list[Callable[[], Any]] = []
 
     async def push(self, account: RecordId, push: Push) -> PushResult:
-        """Hand in a push, or not, or twice, or much later again."""
+        """Take a push, or not, or twice, or much later again."""
         if len(push.mutations) > self.most:
             raise error_in(Response(status=413))
         return await self._carry(lambda: self.server.push(account, push))  # type: ignore[no-any-return]
@@ -70,5 +70,5 @@ class BadWay:
 async def _ignored(ask: Callable[[], Any]) -> None:
     try:
         await ask()
-    except Exception:  # whoever asked has gone
+    except Exception:  # the caller has gone
         return

@@ -1,4 +1,4 @@
-"""A real PostgreSQL for the run: one cluster in a temporary folder, and an empty database for whoever asks."""
+"""A real PostgreSQL for the run: one cluster in a temporary folder, and an empty database for each test that asks."""
 
 from __future__ import annotations
 

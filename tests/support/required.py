@@ -1,6 +1,6 @@
 """What a machine may lack, and the rule for it: skipped with a printed reason, or failed where all is required.
 
-A pytest plugin: with `HINTERLAND_REQUIRE_ALL=1` every skip, whoever made it, is reported as a failure.
+A pytest plugin: with `HINTERLAND_REQUIRE_ALL=1` every skip, by whatever test, is reported as a failure.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The faulty network: its faults are those it was told, and a seed repeats them."""
+"""The faulty network: its faults are those that were asked for, and a seed repeats them."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def test_a_seed_repeats_the_faults() -> None:
 
 
 async def test_the_faults_are_those_that_were_asked_for() -> None:
-    """Each fault comes about as often as told; refused and early resets reach no server, lost answers did."""
+    """Each fault comes about as often as asked for; refused and early resets reach no server, lost answers did."""
     server = Server()
     network = FaultyNetwork(server, seed=3, refused=0.25, lost=0.25, busy=0.25)
     found = await outcomes(network)
@@ -99,7 +99,7 @@ async def test_streams_are_cut() -> None:
 
 
 async def test_a_silent_stream_ends_with_the_network() -> None:
-    """A stream on which nothing comes ends as soon as the network goes down; whoever reads one can be cancelled."""
+    """A stream on which nothing comes ends as soon as the network goes down; a reader of one can be cancelled."""
     network = FaultyNetwork(Silent(), seed=1)
     streams = [(await network(REQUEST)).stream for _ in range(2)]
     readers = []
@@ -133,7 +133,7 @@ async def test_only_chosen_operations_meet_faults() -> None:
 
 
 async def test_time_passes_by_the_clock() -> None:
-    """A delay takes up to as long as told, by the clock that can be turned."""
+    """A delay takes up to as long as asked for, by the clock that can be turned."""
     clock = ManualClock()
     network = FaultyNetwork(Server(), seed=1, delay=2.0, clock=clock)
     for _ in range(5):

@@ -45,7 +45,7 @@ class Tampered:
         self.fault: Any = None
 
     async def push(self, account: Any, push: Push) -> PushResult:
-        """Hand in a push, unless the test has something against it."""
+        """Take a push, unless the test has something against it."""
         self.pushed.append(push)
         if self.fault is not None:
             self.fault(push)
@@ -72,7 +72,7 @@ class Way(Tampered):
         self.script: list[Fault] = []
 
     async def push(self, account: Any, push: Push) -> PushResult:
-        """Hand in a push, with the fault that is next."""
+        """Take a push, with the fault that is next."""
         fault = self.script.pop(0) if self.script and push.mutations else self.fault
         self.pushed.append(push)
         if isinstance(fault, After):

@@ -215,8 +215,9 @@ async def test_live_commits(device: OPEN, server: SyncBackend) -> None:
 
 
 async def test_live_commits_contain_own_writes(device: OPEN, server: SyncBackend) -> None:
-    """A live commit contains the own writes that were applied up to its end, also where the last of its changes are
-    hidden; an increment is shown once all the time, and one of a later revision stays on what others write."""
+    """A live commit contains the device's own writes that were applied up to its end, also where the last of its
+    changes are hidden; an increment is shown once all the time, and one of a later revision stays on what others
+    write."""
     await server.write(note("a", count=1), note("b", count=1))
     local = await device()
     await local.sync.now()

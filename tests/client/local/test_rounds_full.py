@@ -1,4 +1,4 @@
-"""A device whose disk is full still hands in what waits."""
+"""A device whose disk is full still pushes what waits."""
 
 from __future__ import annotations
 

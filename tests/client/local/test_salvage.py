@@ -122,7 +122,7 @@ class Lossy:
         self.loses = False
 
     async def push(self, account: object, push: object) -> object:
-        """Hand in a push."""
+        """Take a push."""
         result = await self.server.push(account, push)  # type: ignore[arg-type]
         if self.loses:
             lost(push)  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ class Strange(Tampered):
     """A server that also gives ids for what a mutation does not create."""
 
     async def push(self, account: object, push: Push) -> PushResult:
-        """Hand in a push."""
+        """Take a push."""
         result = await super().push(account, push)
         given: dict[int, RecordId] = {-1: 7, 1: 8, 2: 9}
         return replace(result, results=[replace(each, ids=given | each.ids) for each in result.results])

@@ -16,7 +16,7 @@ GET = Request(method="GET", url="http://user@example.org:81/a%20b/ä?x=1&y=ä".r
 
 
 class App:
-    """An ASGI app whose answers are chosen by the path; `seen` keeps what it was told."""
+    """An ASGI app whose answers are chosen by the path; `seen` keeps what it received."""
 
     def __init__(self) -> None:
         self.seen: list[Any] = []

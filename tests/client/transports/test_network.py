@@ -27,7 +27,7 @@ OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nX-Up: A\r\n\r\nok"
 
 
 class Peer:
-    """A server on a free port that does what it is told with each connection, and keeps what it received."""
+    """A server on a free port that does what the test says with each connection, and keeps what it received."""
 
     def __init__(self) -> None:
         self.received = b""
@@ -183,7 +183,7 @@ async def test_nobody_listens(network: Network) -> None:
 
 
 async def test_a_name_without_address(network: Network) -> None:
-    """A name that has no address is told apart: DNS may come back."""
+    """A name that has no address is an error of its own: DNS may come back."""
     with pytest.raises(errors.NameNotFound) as caught:
         await network(Request(method="GET", url="http://no-such-host.invalid/"))
     assert caught.value.sent == "no"

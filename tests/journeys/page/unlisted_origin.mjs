@@ -7,7 +7,7 @@ export async function unlistedOrigin(stage) {
   const helpful = "The shop can't be reached. Check your connection, then try again.";
   const details = `Can't reach ${api}. If the server runs, its log names this page's origin (${page}) and the setting that allows it (cors_origins).`;
 
-  await step("a shopper is told what a shopper can do", async () => {
+  await step("a shopper sees what a shopper can do", async () => {
     await guest.go("/");
     await guest.banner(helpful);
     await guest.seesNot("cors_origins");

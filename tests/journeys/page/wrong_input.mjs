@@ -41,7 +41,7 @@ export async function wrongInput(stage) {
     await guest.fieldError("E-mail", "E-mail ");
   });
 
-  await step("sign up: a taken e-mail is told beside the field", async () => {
+  await step("sign up: a taken e-mail is reported beside the field", async () => {
     await eve.signUp(EVE);
     await guest.fill({ Name: "Guest", "E-mail": EVE.email, Password: EVE.password });
     await guest.button("Create account").click();

@@ -1,4 +1,4 @@
-"""What an expression needs of a record, told by equalities."""
+"""What an expression needs of a record, as equalities."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def one(equality: Equality) -> int:
 
 
 def needed(source: str, auth: Any = None) -> set[tuple[str, object]] | None:
-    """What an expression needs, by the names of the fields; None: it is not told."""
+    """What an expression needs, by the names of the fields; None: it is not known."""
     found = equalities(check(parse(source), ENVIRONMENT), "record", {"auth": ADA if auth is None else auth}, one)
     return None if found is None else {(".".join(each.field.fields), each.value) for each in found}
 
@@ -50,7 +50,7 @@ def needed(source: str, auth: Any = None) -> set[tuple[str, object]] | None:
     ],
 )  # fmt: skip
 def test_equalities(source: str, wanted: set[tuple[str, object]] | None) -> None:
-    """Comparisons of a field with what is given are told by its value, `&&` by one of its operands, `||` by all."""
+    """Comparisons of a field with what is given are known by its value, `&&` by one of its operands, `||` by all."""
     assert needed(source) == wanted
 
 

@@ -66,7 +66,7 @@ async def push(world: World, caller: Principal, write: Write, base: int, device:
 
 
 async def answer(world: World, caller: Principal, write: Write, device: str = "") -> tuple[Any, ...]:
-    """All that the caller is told of a write: by request, or by a push from `device`."""
+    """All that the caller learns of a write: by request, or by a push from `device`."""
     try:
         if not device:
             await world.write(write, caller=caller)
@@ -182,7 +182,8 @@ async def test_hidden_fields_do_not_merge(world: World) -> None:
 
 
 async def test_the_rule_before_the_result(world: World) -> None:
-    """Who may not change a record is told so, whatever the result would be; who may, hears what is wrong with it."""
+    """A caller who may not change a record gets that answer, whatever the result would be; one who may gets what is
+    wrong with it."""
     probes: list[dict[str, Any]] = [{"points": {"$increment": n}} for n in (5, 6)]
     probes += [{"points": 96}, {"title": None}, {"title": "x" * 11}, {"what": 1}]
     assert {code for code, *_ in await answers(world, BEN, probes)} == {"forbidden"}

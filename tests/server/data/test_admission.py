@@ -1,4 +1,4 @@
-"""Who is told to sign in before the body is read."""
+"""Who must sign in before the body is read."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_which_rules_are_closed(text: str) -> None:
 
 @pytest.mark.parametrize("path", ["/v1/records/notes", "/v1/records/closed"])
 async def test_signed_out_callers_are_refused_before_their_body_is_read(api: Api, path: str) -> None:
-    """Where nobody may be who is not signed in, a body is not even looked at; others are told what is wrong with it."""
+    """Where nobody may be who is not signed in, a body is not even looked at; others learn what is wrong with it."""
     odd = {"content": b"{" * 1_000, "headers": {"Content-Type": "application/json"}}
     for method, place in (("POST", path), ("PUT", f"{path}/a"), ("PATCH", f"{path}/a")):
         answer = await api(method, place, **odd)

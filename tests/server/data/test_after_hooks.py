@@ -21,7 +21,7 @@ Seen = tuple[str, object, object]
 
 
 class Recorder:
-    """An after-hook that remembers what it saw, and fails where it is told to."""
+    """An after-hook that remembers what it saw, and fails where the test wants it."""
 
     def __init__(self) -> None:
         self.seen: list[Seen] = []
@@ -165,8 +165,8 @@ async def test_many_changes_of_others(lite: World) -> None:
 
 
 async def test_two_processes(postgres_dsn: str, clock: ManualClock) -> None:
-    """Of the processes on one database one runs a hook, whoever writes. Where that one hangs or is killed, another goes
-    on when its claim has ended; the first one then stops."""
+    """Of the processes on one database one runs a hook, whichever process writes. Where that one hangs or is killed,
+    another goes on when its claim has ended; the first one then stops."""
     one, two = Recorder(), Recorder()
     async with (
         asyncio.timeout(HANGING),

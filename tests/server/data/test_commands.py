@@ -75,7 +75,7 @@ async def test_one_refused_among_many(world: World) -> None:
 
 
 def test_nothing_bypasses_the_hooks() -> None:
-    """The writer is known to those who put the server together, and to what stands in front of it."""
+    """The writer is known to those who put the server together, and to what is in front of it."""
     knowing = {
         str(file.relative_to(PACKAGE))
         for file in modules(PACKAGE)

@@ -88,7 +88,7 @@ async def test_not_a_commit_end(world: World) -> None:
 
 
 async def test_expired(world: World, clock: ManualClock) -> None:
-    """cursor too old → *resync*: what the log has forgotten can't be told."""
+    """cursor too old → *resync*: what the log has forgotten can't be sent."""
     texts = []
     for name in "abc":
         await world.write(note(name))

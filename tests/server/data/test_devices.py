@@ -47,7 +47,7 @@ async def outcomes(world: World, *mutations: Mutation, device: str) -> list[Sett
 
 
 async def test_a_copy_hears_the_old_outcomes(world: World) -> None:
-    """A copy of a store that hands in what the original did, as a device of its own, in another order and with other
+    """A copy of a store that pushes what the original did, as a device of its own, in another order and with other
     bases, hears the same outcomes, and nothing is done twice."""
     first = await outcomes(world, *queue(*FIRST, note("c", "ben"), delete("notes", "none")), device="d1")
     assert [outcome.status for outcome in first] == ["applied"] * 4 + ["refused"]
@@ -75,7 +75,7 @@ async def test_acknowledged_outcomes_are_heard_too(world: World) -> None:
 
 
 async def test_a_copy_in_the_same_group(world: World) -> None:
-    """Two copies that hand in the same at the same time do it once."""
+    """Two copies that push the same at the same time do it once."""
     await world.push(ADA, *queue(note("a", "ada", count=1)), device="d1")
     change = queue(patch("notes", "a", count={"$increment": 5}))
     results = await asyncio.gather(*(outcomes(world, *change, device=f"copy{number}") for number in range(5)))
@@ -84,7 +84,7 @@ async def test_a_copy_in_the_same_group(world: World) -> None:
 
 
 async def test_copies_at_two_processes(postgres_dsn: str, clock: ManualClock) -> None:
-    """Two copies that hand in the same to two processes at the same time do it once."""
+    """Two copies that push the same to two processes at the same time do it once."""
     async with (
         opened(PostgresStorage(postgres_dsn, connections=4), clock) as one,
         opened(PostgresStorage(postgres_dsn, connections=4), clock) as other,
@@ -114,7 +114,7 @@ async def test_another_accounts_mutations_are_others(world: World) -> None:
 
 
 async def test_a_withdrawn_mutation_of_a_copy(world: World) -> None:
-    """What one copy withdrew is never applied for another; what was applied is told to one that withdraws it."""
+    """What one copy withdrew is never applied for another; what was applied is answered to one that withdraws it."""
     await world.push(ADA, Mutation(seq=1, id="m1", writes=[]), device="d1")
     (outcome,) = await outcomes(world, Mutation(seq=1, id="m1", writes=[note("a", "ada")]), device="copy")
     assert outcome.status == "withdrawn"

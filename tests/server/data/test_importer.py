@@ -66,7 +66,7 @@ async def test_what_fits_is_one_commit(world: World) -> None:
 
 
 async def test_what_does_not_fit_is_reported(world: World) -> None:
-    """A refused row is told by its place, with its errors, and holds up no other."""
+    """A refused row is reported by its place, with its errors, and holds up no other."""
     result = await put(
         world, "cars", {"id": "a", "name": "A", "plate": "p"}, {"seats": 0}, 5, {"id": "b", "name": "B", "plate": "p"},
         {"id": "a", "name": "again"}, {"id": "c/d", "name": "C"}, {"id": "d", "name": "D", "parent": "cars/a"},

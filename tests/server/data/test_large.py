@@ -1,4 +1,4 @@
-"""Records that are large: whoever reads many of them gets them in parts that memory can hold, and each of them."""
+"""Records that are large: a caller who reads many of them gets them in parts that memory can hold, and each of them."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ async def test_different_fields_never_conflict(world: World, devices: tuple[Devi
 async def test_the_newest_edit_wins(
     world: World, devices: tuple[Device, Device], timestamp: float, value: str, lost: list[Lost]
 ) -> None:
-    """Of two edits of a field the one with the later timestamp stands; what is lost is told."""
+    """Of two edits of a field the one with the later timestamp stands; what is lost is reported."""
     one, two = devices
     await one.push(patch("open", "x", text="one"), base=1)
     settled = await two.push(patch("open", "x", text="two"), base=1, timestamp=timestamp)
@@ -98,7 +98,7 @@ async def test_the_newest_edit_wins(
 
 
 async def test_policies(world: World, devices: tuple[Device, Device]) -> None:
-    """`server` keeps what stands, a `counter` adds both, a `set` unites both; equal values are no conflict."""
+    """`server` keeps the server's value, a `counter` adds both, a `set` unites both; equal values are no conflict."""
     one, two = devices
     await one.push(patch("open", "x", fixed="one", count=12, tags=["b", "c"], text="same"), base=1)
     edits = patch("open", "x", fixed="two", count=12, tags=["a", "b", "d"], text="same")
@@ -139,7 +139,7 @@ async def test_edits_of_one_group_merge_like_others(world: World, devices: tuple
 
 
 async def test_a_lost_edit_does_not_tell_what_is_hidden(world: World, devices: tuple[Device, Device]) -> None:
-    """An edit is reported as lost, with what stands against it, to whom may see the field; of a field that is hidden it
+    """An edit is reported as lost, with the value that stays, to whom may see the field; of a field that is hidden it
     is taken as one without a base, whether the value was guessed or not."""
     one, two = devices
     await one.push(patch("open", "x", secret="between us"), base=1)
@@ -164,7 +164,7 @@ async def test_one_is_not_true(world: World, devices: tuple[Device, Device]) -> 
 async def test_a_delete_against_an_edit(
     world: World, devices: tuple[Device, Device], timestamp: float, is_there: bool
 ) -> None:
-    """Of a delete and an edit that it had not seen the newer stands; a delete that lost is told."""
+    """Of a delete and an edit that it had not seen the newer stands; a delete that lost is reported."""
     one, two = devices
     await one.push(patch("open", "x", text="edited"), base=1)
     settled = await two.push(delete("open", "x"), base=1, timestamp=timestamp)

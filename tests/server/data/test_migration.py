@@ -213,7 +213,7 @@ async def test_newly_unique(database: Database) -> None:
 
 
 async def test_values_that_become_the_same(database: Database) -> None:
-    """Values that are told apart before and the same afterwards are found, and nothing is changed."""
+    """Values that differ before and the same afterwards are found, and nothing is changed."""
     await stored(database, notes(x=Text(unique=True)), {"id": "a", "x": "1"}, {"id": "b", "x": "1.0"})
     reported = await changed(database, notes(x=Integer(unique=True)))
     assert len(reported.problems) == 2
@@ -221,7 +221,7 @@ async def test_values_that_become_the_same(database: Database) -> None:
 
 
 async def test_no_longer_unique(database: Database) -> None:
-    """A field that is not unique any more takes a value twice, without a migration; an index can go and come."""
+    """A field that is no longer unique takes a value twice, without a migration; an index can go and come."""
     await stored(database, notes(x=Text(unique=True), y=Text(index=True)), {"id": "a", "x": "1"})
     for collection in (notes(x=Text(index=True), y=Text()), notes(x=Text(), y=Text(index=True), indexes=(("x", "y"),))):
         async with serving(database, collection) as backend:

@@ -331,7 +331,7 @@ async def test_parents_must_exist(world: World) -> None:
 
 
 async def test_a_parents_deletion_is_its_childrens(world: World) -> None:
-    """Everything below a record goes with it, each told in the log, and nothing of another's."""
+    """Everything below a record goes with it, each reported in the log, and nothing of another's."""
     for number in (1, 2):
         await world.write(make("posts"), make("comments", "c", f"posts/{number}"))
         await world.write(make("likes", "l", f"posts/{number}/comments/c"))
@@ -376,8 +376,8 @@ async def test_a_hidden_record_is_not_read(world: World, monkeypatch: pytest.Mon
 
 
 async def test_writers_of_one_moment_with_other_rights(world: World) -> None:
-    """Of requests that are decided together, each is decided by what its own caller can view, whoever comes first: a
-    record that is hidden from one is there for the next, and one that was just passed on is its new owner's."""
+    """Of requests that are decided together, each is decided by what its own caller can view, in whatever order they
+    come: a record that is hidden from one is there for the next, and one that was just passed on is its new owner's."""
     for id in "ab":
         await world.write(Write(act="create", collection="letters", id=id, body={"owner": "ada"}))
     answers = await asyncio.gather(

@@ -108,7 +108,7 @@ async def test_nothing_there(world: World) -> None:
 
 
 async def test_state_not_history(world: World) -> None:
-    """Many changes of a record are told as one; what came and went meanwhile not at all."""
+    """Many changes of a record are sent as one; what came and went meanwhile not at all."""
     await world.write(note("a", "ada"))
     replica = Replica(world, ADA, "notes")
     await replica.sync()
@@ -148,7 +148,7 @@ async def test_membership(world: World) -> None:
 
 
 async def test_others_changes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pull looks at a bounded part of the log, whoever's the changes are, and goes on from there."""
+    """A pull looks at a bounded part of the log, of whatever callers the changes are, and goes on from there."""
     monkeypatch.setattr(pulling, "_LOG_READ", 10)
     replica = Replica(world, ADA, "notes")
     await replica.sync()
@@ -345,7 +345,7 @@ async def test_settled_in_a_first_sync(world: World) -> None:
     ],
 )
 def test_contained(kept: list[tuple[int, int]], end: int, expected: int) -> None:
-    """What a page contains is told from the results that are kept, and never promised where they can't tell."""
+    """What a page contains is known from the results that are kept, and never promised where they don't show it."""
     results = [
         Settled(seq=seq, status="applied" if revision else "refused", revision=revision) for seq, revision in kept
     ]

@@ -46,7 +46,7 @@ async def refusal(world: World, *mutations: Mutation, acknowledged: int = 0, dev
 
 
 async def test_in_order(world: World) -> None:
-    """A push is applied in order of seq, each mutation as one commit, and each outcome is told."""
+    """A push is applied in order of seq, each mutation as one commit, and each outcome is reported."""
     first = mutation(1, note("a", "ada", title="1"), note("b", "ada"))
     result = await world.push(ADA, mutation(2, patch("notes", "a", title="2")), first)
     assert (outcomes(result), result.settled) == ([(1, "applied", 2), (2, "applied", 3)], 2)
@@ -225,7 +225,7 @@ async def test_unique_race(postgres_dsn: str, clock: ManualClock) -> None:
 
 
 async def two_edits(world: World, here: dict[str, Any], there: dict[str, Any]) -> tuple[dict[str, Any], list[Lost]]:
-    """Both devices saw the same note and edit it, the second one earlier but handed in later."""
+    """Both devices saw the same note and edit it, the second one earlier but pushed later."""
     body: dict[str, Any] = {"title": "0", "count": 10, "tags": ["x", "y"], "done": False}
     made = await world.push(ADA, mutation(1, note("a", "ada", **body)), device="d1")
     base = [made.results[0].revision]
@@ -313,7 +313,7 @@ def edit_of(seq: int, edit: tuple[str, int, int, bool], now: float) -> Mutation:
 async def test_together_as_one_after_the_other(
     here: list[tuple[str, int, int, bool]], there: list[tuple[str, int, int, bool]]
 ) -> None:
-    """What devices hand in at the same time, in one transaction, ends as if they had come one after the other."""
+    """What devices push at the same time, in one transaction, ends as if they had come one after the other."""
     reported: list[tuple[list[PushResult], list[LogEntry]]] = []
     for is_together in (False, True):
         clock = ManualClock()

@@ -114,13 +114,13 @@ async def test_what_only_the_database_refuses(world: World, is_alone: bool) -> N
     assert await world.push(ADA, *mutations) == result
     last = await world.push(ADA, mutation(len(mutations) + 1, note("d", "ada")))
     assert last.results[-1].status == "applied"
-    with pytest.raises(Refusal) as caught:  # who waits for the answer is told
+    with pytest.raises(Refusal) as caught:  # who waits for the answer gets the error
         await world.write(note("e", title="u"), note("f", title="u"))
     assert caught.value.code == "conflict"
 
 
 async def test_a_race_that_is_lost_again_and_again(lite: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A push that loses every race is told to come again, in words that name no other process; one that wins the last
+    """A push that loses every race is asked to retry, in words that name no other process; one that wins the last
     is settled whole."""
     races = [PreconditionFailed()] * 2
     submit = lite.writer.submit_all

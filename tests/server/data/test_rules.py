@@ -82,7 +82,7 @@ def test_what_a_rule_reads() -> None:
 
 
 def test_columns_of_what_every_record_has() -> None:
-    """What a record has besides its fields has a column that no field can have."""
+    """What a record has in addition to its fields has a column that no field can have."""
     assert META_COLUMNS.keys() == set(META)
     assert all(name == "id" or name.startswith("_") for name in META_COLUMNS.values())
 

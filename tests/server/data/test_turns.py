@@ -44,7 +44,7 @@ async def test_a_filter_whose_single_steps_are_long(tmp_path: Path) -> None:
 
 
 async def test_a_push_of_many_writes(tmp_path: Path) -> None:
-    """A device that hands in thousands of writes at once does not keep readers waiting until they are written."""
+    """A device that pushes thousands of writes at once does not keep readers waiting until they are written."""
     async with serving(SqliteStorage(tmp_path / "data")) as api:
         ada = await api.sign_up("ada")
         writes = [{"act": "create", "collection": "things"}] * 100
@@ -69,7 +69,7 @@ async def test_a_large_body(tmp_path: Path) -> None:
 
 
 async def test_a_device_that_was_away_for_long(tmp_path: Path) -> None:
-    """Whoever reads the log from far back leaves the others their turns, though nothing in it is for them."""
+    """A caller who reads the log from far back leaves the others their turns, though nothing in it is for them."""
     async with serving(SqliteStorage(tmp_path / "data")) as api:
         first = (await api("POST", "/v1/sync/pull", json={"collections": ["posts"]})).json()["cursor"]
         await api.write(*[Write(act="create", collection="things")] * 2_000)
@@ -77,7 +77,8 @@ async def test_a_device_that_was_away_for_long(tmp_path: Path) -> None:
 
 
 async def test_costly_lists_leave_connections_to_the_others(tmp_path: Path, postgres_dsn: str) -> None:
-    """However many search by costly filters at once, whoever reads one record does not wait for their connections."""
+    """However many search by costly filters at once, a caller who reads one record does not wait for their
+    connections."""
     async with serving(PostgresStorage(postgres_dsn, connections=5)) as api:
         await filled(api, 40)
         thing = located(await api("POST", THINGS, json={"text": "cheap"}))

@@ -77,7 +77,7 @@ async def test_a_group_ends_when_it_holds_many_writes(world: World) -> None:
 
 
 async def test_a_refusal_ends_its_own_request_only(world: World) -> None:
-    """In a group, what can't be done is refused, and what stands around it is done."""
+    """In a group, what can't be done is refused, and what is around it is done."""
     outcomes = await settle(
         world,
         request(note("a", title="kept")),
@@ -250,7 +250,8 @@ async def test_system_rows_change_with_the_records(world: World) -> None:
 
 
 async def test_a_lost_race_undoes_its_own_request_only(world: World) -> None:
-    """Where a precondition on a row does not hold, its request is undone and told; the group's others are written."""
+    """Where a precondition on a row does not hold, its request is undone and gets the error; the group's others are
+    written."""
     expected = Expect("_accounts", {"id": "x"}, {"roles": "[]"})
     assert await settle(world, request(note("a"), acts=[expected]), request(note("b"))) == ["PreconditionFailed", ""]
     assert await ids(world, "notes") == ["b"]
@@ -284,7 +285,7 @@ async def test_a_group_that_deadlocks_is_tried_one_by_one(lite: World) -> None:
 
 
 async def test_endless_deadlocks(lite: World) -> None:
-    """Whoever deadlocks again and again is told to come back, within a bound."""
+    """A request that deadlocks again and again is asked to retry, within a bound."""
     stumbling = Stumbling(lite, *(Deadlock() for _ in range(50)))
     assert await settle(lite, request(note("a"))) == ["unavailable"]
     assert stumbling.begun < 10
@@ -293,7 +294,7 @@ async def test_endless_deadlocks(lite: World) -> None:
 
 
 async def test_an_unknown_outcome_is_never_written_twice(lite: World) -> None:
-    """Where the database went away during the commit nobody writes again: each is told to look."""
+    """Where the database went away during the commit nobody writes again: each is asked to look."""
     stumbling = Stumbling(lite, OutcomeUnknown())
     assert await settle(lite, request(note("a")), request(note("b"))) == ["unavailable", "unavailable"]
     assert stumbling.begun == 1
@@ -326,6 +327,6 @@ async def test_draining(lite: World) -> None:
 
 
 async def test_a_lone_loser_is_reported(lite: World) -> None:
-    """A request that lost a race alone is told of it, so that whoever asked looks again."""
+    """A request that lost a race alone gets that error, so that its caller looks again."""
     with pytest.raises(PreconditionFailed):
         await lite.writer.submit(request(note("a"), acts=[Expect("_accounts", {"id": "x"}, {"roles": "[]"})]))

@@ -105,8 +105,8 @@ async def test_a_group_that_is_decided_again(world: World, monkeypatch: pytest.M
 
 
 async def test_an_error_while_a_refusal_is_kept(lite: World) -> None:
-    """Where the outcome of a step that the database refuses can't be written for a while, its caller is asked to come
-    again, and the group's others are written."""
+    """Where the outcome of a step that the database refuses can't be written for a while, its caller is asked to
+    retry, and the group's others are written."""
     async with lite.storage.transaction() as transaction:
         await transaction.execute("CREATE UNIQUE INDEX own ON notes (title)")  # type: ignore[attr-defined]
     clash = Mutation(seq=1, id="m", writes=[note("a", title="t"), note("b", title="t")])

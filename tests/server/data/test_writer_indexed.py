@@ -48,7 +48,7 @@ def create(id: str, **body: object) -> Write:
 
 async def test_the_longest_values_are_kept(world: World) -> None:
     """Values of the longest length that can't be compressed fit into every index, alone and in a group, with the
-    longest id; and they are found and told apart."""
+    longest id; and they are found and distinguished."""
     texts = {"one": noise(INDEXED_BYTES), "two": noise(INDEXED_BYTES), "a": noise(HALF), "b": noise(HALF, 2)}
     await world.write(create("x" * 64, **texts, n=2**53 - 1), caller=ADA)
     with pytest.raises(Refusal) as refused:

@@ -58,7 +58,7 @@ async def ask(server: Server, method: str, path: str, body: object = None, heade
 
 
 class Stream:
-    """A request whose answer is looked at while it comes. `is_broken`: nothing can be sent any more."""
+    """A request whose answer is looked at while it comes. `is_broken`: nothing more can be sent."""
 
     def __init__(
         self,

@@ -119,7 +119,7 @@ async def test_windows_join_without_gap(world: World, sort: tuple[str, ...], lim
 
 
 async def test_equal_structures_share_a_statement(world: World) -> None:
-    """What differs in values alone is compiled once, whoever asks; another structure is another statement."""
+    """What differs in values alone is compiled once, for all callers; another structure is another statement."""
     catalogue = world.catalogue
 
     def text(caller: Principal | None = ADA, **parts: Any) -> str:

@@ -132,7 +132,8 @@ async def test_trailers_that_take_their_time() -> None:
 
 @pytest.mark.parametrize("bad", [b"x\r\n", b"1\r\nab\r\n"])
 async def test_a_body_that_can_not_be_read(bad: bytes) -> None:
-    """Whoever waits for a body that is none answers 400, behind what was asked before; nothing is read behind it."""
+    """A request that waits for a body that is none answers 400, behind what was asked before; nothing is read behind
+    it."""
     answers = await answered(echo, GET + HEAD + b"\r\n" + bad + GET)
     assert [answers.count(b"HTTP/1.1 %b" % status) for status in (b"200", b"400")] == [1, 1]
     assert b'"code":"invalid_request"' in answers

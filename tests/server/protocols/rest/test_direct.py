@@ -96,7 +96,7 @@ async def test_the_files_of_a_list(tmp_path: Path) -> None:
 
 
 async def test_the_same_answers(lite: Api) -> None:
-    """Whoever reads what: status, headers and body are those of the ordinary way."""
+    """Whatever a caller reads: status, headers and body are those of the ordinary way."""
     ada = (await lite.sign_up("ada"))["headers"]
     for text in ("a", "b", "c"):
         made = await lite("POST", "/v1/records/notes", json={"text": text, "secret": "s"}, headers=ada)

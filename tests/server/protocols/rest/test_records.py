@@ -71,7 +71,7 @@ async def test_nested_records(each_api: Api) -> None:
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize("tag", ['"1"', '"7"', "nonsense", '"0"', '"99999999999999999999"', ""])
 async def test_a_stale_tag(api: Api, method: str, tag: str) -> None:
-    """A write over a revision that is not the record's any more is refused, and changes nothing."""
+    """A write over a revision that is no longer the record's is refused, and changes nothing."""
     path = located(await api("POST", THINGS, json={"text": "one"}))
     await api("PATCH", path, json={"text": "two"})
     body = None if method == "DELETE" else {"text": "three"}
@@ -159,7 +159,8 @@ async def test_if_match_on_a_read(api: Api) -> None:
 
 
 async def test_headers_that_appear_twice(api: Api) -> None:
-    """A repeated header is one list (RFC 9110 §5.3); one that is no list is refused, lest two readers take another."""
+    """A repeated header is one list (RFC 9110 §5.3); one that is no list is refused, so that two readers don't take
+    different ones."""
     path = located(await api("POST", THINGS, json={"text": "a"}))
     twice = [("If-Match", '"7"'), ("If-Match", '"1"')]
     assert (await api("PATCH", path, json={}, headers=twice)).status_code == 200
@@ -169,7 +170,7 @@ async def test_headers_that_appear_twice(api: Api) -> None:
 
 
 async def test_a_race_to_create(each_api: Api) -> None:
-    """Of many who create the same id with `If-None-Match: *` exactly one does; the others are told it is there."""
+    """Of many who create the same id with `If-None-Match: *` exactly one does; the others get that it is there."""
     calls = (each_api("PUT", f"{THINGS}/x", json={"whole": n}, headers={"If-None-Match": "*"}) for n in range(10))
     answers = await asyncio.gather(*calls)
     assert sorted(answer.status_code for answer in answers) == [201, *[412] * 9]
@@ -217,7 +218,7 @@ async def test_another_request_under_the_key(api: Api) -> None:
 
 
 async def test_a_key_that_is_still_running(api: Api) -> None:
-    """While the first is under way, a second of the same key is told to ask again in a moment."""
+    """While the first is under way, a second of the same key is asked to retry in a moment."""
     call: dict[str, Any] = {"json": {}, "headers": {"Idempotency-Key": "k"}}
     answers = await asyncio.gather(api("POST", THINGS, **call), api("POST", THINGS, **call))
     refused = next(answer for answer in answers if answer.status_code != 201)

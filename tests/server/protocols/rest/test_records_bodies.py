@@ -130,7 +130,7 @@ async def test_the_depth_of_a_pushed_body(each_api: Api) -> None:
 
 
 async def test_all_errors_at_once(api: Api) -> None:
-    """A body with several faults is told all of them, unknown fields included; a body without faults none."""
+    """A body with several faults gets all of them, unknown fields included; a body without faults none."""
     body = problem(await api("POST", THINGS, json={"text": 1, "whole": "x", "what": 1}), 400, "validation")
     assert list(body["errors"]) == ["text", "whole", "what"]
     ids: list[Any] = [True, 1.5, [], {}]
@@ -202,7 +202,7 @@ async def test_kinds_of_json(api: Api) -> None:
 
 
 async def test_a_body_that_is_too_large(tmp_path: Path) -> None:
-    """A body beyond the setting is refused, whether its length is told or not, and others are served."""
+    """A body beyond the setting is refused, whether its length is given or not, and others are served."""
 
     async def pieces() -> Any:
         for _ in range(100):

@@ -47,7 +47,8 @@ async def test_signing_up_with_more_rights(storage: Storage, field: dict[str, An
 
 
 async def test_giving_oneself_more_rights(storage: Storage) -> None:
-    """Only an administrator changes such a field; whoever sends the record back as it was changes the rest of it."""
+    """Only an administrator changes such a field; a caller who sends the record back as it was changes the rest of
+    it."""
     async with serving(storage, collections=(PLANS,)) as api:
         ada = await api.sign_up("ada")
         path, signed = f"/v1/records/users/{ada['user']['id']}", ada["headers"]
@@ -76,7 +77,7 @@ async def test_a_replacement_keeps_what_the_server_filled_in(each_api: Api) -> N
 
 
 async def test_read_does_not_guard_writing(storage: Storage) -> None:
-    """Whoever may update a record sets a field that they can't read; no answer tells its value."""
+    """A caller who may update a record sets a field that they can't read; no answer tells its value."""
     async with serving(storage, collections=(users(), OPEN_ROOMS)) as api:
         ada = await api.sign_up("ada")
         path = "/v1/records/halls/h"
@@ -116,7 +117,7 @@ async def test_unique_values_and_ids_are_not_secret(storage: Storage) -> None:
 
 
 async def test_an_answer_is_replayed_after_a_right_was_lost(storage: Storage) -> None:
-    """The answer of a key is given again to the same user, though they can't see the record any more; to nobody else,
+    """The answer of a key is given again to the same user, though they can no longer see the record; to nobody else,
     and not after their session ended."""
     async with serving(storage, collections=(users(), ROOMS)) as api:
         ada, ben = await api.sign_up("ada"), await api.sign_up("ben")
