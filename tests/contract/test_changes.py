@@ -61,7 +61,7 @@ def test_acts() -> None:
         **dict.fromkeys(SHAPE.names), "count": 1,
     }  # fmt: skip
     assert apply(SHAPE, Write(act="delete", collection="posts", id="a"), created, NOW) is None
-    with pytest.raises(Refusal, match="posts/a exists already") as refused:
+    with pytest.raises(Refusal, match="posts/a already exists") as refused:
         apply(SHAPE, write, created, NOW)
     assert refused.value.code == "conflict"
 

@@ -174,7 +174,7 @@ def _encoded(body: object, max_depth: int) -> bytes:
     try:
         return strict_json.encode(body, max_depth=max_depth)
     except strict_json.StrictJsonError as error:
-        raise refused_here(Refusal("invalid_body", f"invalid JSON body: {error}")) from None
+        raise refused_here(Refusal("invalid_body", f"request body: {error}")) from None
 
 
 def _key(row: Operation, key: str, clock: Clock) -> dict[str, str]:

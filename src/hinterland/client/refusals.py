@@ -210,10 +210,10 @@ class RequestTimeout(StatusError):
 
 
 class Conflict(StatusError):
-    """It exists already, or clashes with something that does (409)."""
+    """It already exists, or clashes with something that does (409)."""
 
     code = "conflict"
-    message = "This clashes with something that exists already."
+    message = "This clashes with something that already exists."
     advice = "Change it or use what exists."
 
 

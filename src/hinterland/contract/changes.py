@@ -138,7 +138,7 @@ def apply(
     check_place(write)
     if write.act == "create":
         if document is not None:
-            raise Refusal("conflict", f"{write.collection}/{write.id} exists already")
+            raise Refusal("conflict", f"{write.collection}/{write.id} already exists")
         return shape.new(write.body, caller)
     if document is None:
         raise Refusal("not_found", f"there is no {write.collection}/{write.id}")

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -26,6 +27,8 @@ _SQUARE = bytes.maketrans(b"{}", b"[]")
 _NO_MARKS = bytes(byte for byte in range(256) if byte not in b'"[]{},')
 _NUL = "a text holds the character NUL (U+0000)"
 _SURROGATE = "a text holds half of a surrogate pair"
+_BEYOND = "a number is beyond a double; send it as text"
+_PLACE = re.compile(r"JSON is malformed: (.*) \(byte (\d+)\)")
 _INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
@@ -109,7 +112,7 @@ def _number(value: int) -> float:
     try:
         return float(value)
     except OverflowError:
-        raise StrictJsonError("a number is beyond a double; send it as text") from None
+        raise StrictJsonError(_BEYOND) from None
 
 
 def _reason(error: Exception, data: bytes) -> str:
@@ -118,7 +121,10 @@ def _reason(error: Exception, data: bytes) -> str:
     text = str(error)
     if "surrogate" in text or "truncated" in text:
         return "the JSON is cut off" + (" or holds half of a surrogate pair" if b"\\u" in data else "")
-    return text or "the JSON is malformed"
+    if "out of range" in text:
+        return _BEYOND
+    place = _PLACE.fullmatch(text)
+    return f"invalid JSON at byte {place[2]}: {place[1]}" if place else text or "invalid JSON"
 
 
 def _check_structure(data: bytes, max_depth: int, max_values: int) -> None:

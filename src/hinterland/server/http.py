@@ -213,7 +213,7 @@ class HttpRequest:
         try:
             value = await _decoded(data, max_depth)
         except strict_json.StrictJsonError as error:
-            raise Refusal("invalid_body", f"invalid JSON body: {error}") from None
+            raise Refusal("invalid_body", f"request body: {error}") from None
         if not isinstance(value, dict):
             raise Refusal("invalid_body", "the body must be a JSON object")
         return value, data

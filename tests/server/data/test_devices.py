@@ -138,7 +138,7 @@ async def test_a_create_that_meets_its_own_equal(world: World) -> None:
     assert (outcome.status, outcome.problem and outcome.problem.code) == ("refused", "conflict")
     (outcome,) = (await world.push(BEN, again, device="d1")).results
     assert (outcome.status, outcome.problem and outcome.problem.code) == ("refused", "conflict")
-    with pytest.raises(Refusal, match="exists already"):
+    with pytest.raises(Refusal, match="already exists"):
         await world.write(note("a", "ada", count=1), caller=ADA)
 
 

@@ -219,7 +219,7 @@ async def test_a_rule_is_asked_before_a_taken_id_is_reported(world: World) -> No
     for id in ("x", "y"):
         with refused("unauthorized"):
             await world.write(make("diary", id, text="t"), caller=SIGNED_OUT)
-    with refused("conflict", "exists already"):
+    with refused("conflict", "already exists"):
         await world.write(make("diary", "x", text="t"), caller=BEN)
 
 

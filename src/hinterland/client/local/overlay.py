@@ -75,7 +75,7 @@ def _apply_loosely(write: Write, document: Document | None, now: str) -> Documen
     changes.check_place(write)
     if write.act == "create":
         if document is not None:
-            raise Refusal("conflict", f"{write.collection}/{write.id} exists already")
+            raise Refusal("conflict", f"{write.collection}/{write.id} already exists")
         return _fields(write.body)
     if document is None:
         raise Refusal("not_found", f"there is no {write.collection}/{write.id}")

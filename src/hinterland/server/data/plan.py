@@ -179,7 +179,7 @@ class Plan:
         # The revision of a record that the caller can't see is not theirs to compare with.
         self._check_preconditions(write, before if before is None or self._can_view(entry, before) else None)
         if before is not None:
-            raise Refusal("conflict", f"{entry.name}/{key[2]} exists already")
+            raise Refusal("conflict", f"{entry.name}/{key[2]} already exists")
         await self._stage(entry, key, None, after, document)
 
     def _is_repeated(

@@ -23,7 +23,7 @@ export class Unreachable extends Error {
 
   constructor(url: string, origin: string) {
     super("The shop can't be reached. Check your connection, then try again.");
-    // A shopper can't change a server; whoever runs it looks here.
+    // A shopper can't change a server; its operator looks here.
     console.error(
       `Can't reach ${url}. If the server runs, its log names this page's origin (${origin}) and the setting that ` +
         "allows it (cors_origins).",
@@ -87,6 +87,6 @@ export function sentence(text: string): string {
 }
 
 export function messageOf(error: unknown): string {
-  if (error instanceof ApiError && error.code === "not_found") return "This is not there any more. Refresh to see what is.";
+  if (error instanceof ApiError && error.code === "not_found") return "This no longer exists. Refresh the page.";
   return sentence(error instanceof Error ? error.message : String(error));
 }

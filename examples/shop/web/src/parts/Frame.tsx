@@ -16,7 +16,7 @@ const PLACES: readonly { path: string; label: string; icon: IconName }[] = [
 export async function logOut(): Promise<void> {
   go("/login");
   if (await signOut()) tellSuccess("You are logged out.");
-  else tellFailure("You are logged out here, but the server could not be told.");
+  else tellFailure("You are logged out here, but the server could not be reached.");
 }
 
 function Places({ path }: { path: string }) {
