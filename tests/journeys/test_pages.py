@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from hinterland import App, Body, Client, Download, FileBody, Refusal, Server
+from hinterland import App, Client, Server
 from hinterland.client.transports.inprocess import InProcess
 from hinterland.server import Settings
 from hinterland.server.settings import AuthSettings
@@ -32,12 +31,10 @@ def run(code: str, names: dict[str, Any]) -> None:
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> dict[str, Any]:
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Everything that the page on own operations declares."""
-    names: dict[str, Any] = {
-        "Body": Body, "Download": Download, "FileBody": FileBody, "Refusal": Refusal, "Path": Path, "asyncio": asyncio,
-        "folder": tmp_path, "__name__": "builtins",
-    }  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {"__name__": "builtins"}
     page = blocks("functions.md")
     for name in ("server", "client", "rows", "shared", "transfers", "photos"):
         run(page.pop(name), names)
@@ -51,8 +48,7 @@ async def client(shop: dict[str, Any], tmp_path: Path) -> AsyncIterator[Client]:
     app: App = shop["app"]
     app.settings = Settings(auth=AuthSettings(hash_memory_kib=8, hash_passes=1))
     transport = InProcess(Server(app, SqliteStorage(tmp_path)))
-    rows = [shop["AREA"], app.operations["photos.put"], app.operations["photos.get"]]
-    async with Client(URL, transport=transport, operations=rows) as client:
+    async with Client(URL, transport=transport, operations=[shop["AREA"]]) as client:
         await client.auth.sign_up(name="ada", email="ada@example.org", password="correct horse")
         yield client
 
@@ -69,7 +65,7 @@ async def test_own_operations(shop: dict[str, Any], client: Client, tmp_path: Pa
     assert await shop["keep"](client, photo) == 1_000
     assert await shop["end_of"](client, "photo.jpg") == b"x" * 100
     with pytest.raises(Exception, match="no photo is called 'none'"):
-        await client.call("photos.get", {"name": "none"})
+        await client.call("photos.get", {"name": "none"}, method="GET")
 
 
 @pytest.mark.parametrize("kind", ["starlette", "fastapi"])
