@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hinterland.server.http import HttpAnswer, send_answer
-from hinterland.server.protocols.http1.bodies import EXTENSION_BYTES, TRAILER_BYTES, ChunkedBody
+from hinterland.server.protocols.http1.bodies import EXTENSION_BYTES, LINES_AT_ONCE, TRAILER_BYTES, ChunkedBody
 from hinterland.server.protocols.http1.connection import HttpConnection
 from tests.server.protocols.http1.wire import GET, answered, connected
 from tests.server.refused import refused
@@ -56,6 +56,52 @@ def test_chunks_in_any_packets(chunks: list[bytes], extension: bytes, trailer: b
             part, done = body.read(data[:end], begin)
             content += part
     assert (content, done, body.is_whole) == (b"".join(chunks), len(sent), True)
+
+
+def test_very_many_chunks() -> None:
+    """Of very small chunks only so many are read in one turn of the loop: each costs more than its bytes."""
+    body, data, at, content = ChunkedBody(), b"1\r\na\r\n" * LINES_AT_ONCE + b"0\r\n\r\n", 0, b""
+    turns = 0
+    while not body.is_whole:
+        part, at = body.read(data, at)
+        content += part
+        turns += 1
+        assert len(part) <= LINES_AT_ONCE
+    assert (content, at, turns) == (b"a" * LINES_AT_ONCE, len(data), 3)
+
+
+async def test_others_have_their_turn_between_chunks() -> None:
+    """A body of very many small chunks arrives whole, with what is asked before and behind it; the loop goes on
+    meanwhile."""
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    counting = asyncio.create_task(count())
+    chunks = b"1\r\na\r\n" * 50_000 + b"0\r\n\r\n"
+    answer = await answered(echo, GET + HEAD + b"\r\n" + chunks + GET + CLOSING)
+    counting.cancel()
+    assert [part.partition(b"|")[0] for part in answer.split(b"<")[1:]] == [b"", b"a" * 50_000, b"", b""]
+    assert turns > 50_000 / LINES_AT_ONCE
+
+
+async def test_endless_chunks() -> None:
+    """Chunks that go on for ever behind the answer have the time of a head."""
+
+    async def early(scope: Any, receive: Any, send: Any) -> None:
+        await send_answer(scope, send, HttpAnswer(200, [], b"early"))
+
+    async with connected(early, _Hasty) as (_, writer):
+        writer.write(HEAD + b"\r\n")
+        with pytest.raises(ConnectionError):
+            async with asyncio.timeout(5):
+                while True:
+                    writer.write(b"1\r\na\r\n" * 10_000)
+                    await writer.drain()
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from hinterland.contract.errors import Refusal
 
 EXTENSION_BYTES = 4 * 1024  # of one body
 TRAILER_BYTES = 16 * 1024
+LINES_AT_ONCE = 1_000  # some milliseconds, in which others wait
 _LINE_BYTES = 1024  # of a chunk's size with its extensions
 _SIZE = re.compile(rb"([\dA-Fa-f]{1,16})(;[\t -~\x80-\xff]*)?\r\n")
 _TRAILER = re.compile(rb"[!#$%&'*+.^_`|~\dA-Za-z-]+:[\t -~\x80-\xff]*\r\n")
@@ -20,19 +21,22 @@ _TRAILER = re.compile(rb"[!#$%&'*+.^_`|~\dA-Za-z-]+:[\t -~\x80-\xff]*\r\n")
 class ChunkedBody:
     """A body in chunks (RFC 9112 §7.1), read as it comes."""
 
-    __slots__ = ("_dropped", "_due", "_line", "is_in_trailers", "is_whole")
+    __slots__ = ("_dropped", "_due", "_line", "_lines", "is_in_trailers", "is_whole")
 
     def __init__(self) -> None:
         self.is_whole = False
         self.is_in_trailers = False
         self._due = 0  # bytes of the current chunk that are still to come, with the line break behind them
+        self._lines = 0
         self._line = b""  # the beginning of a line whose end is still to come
         self._dropped = 0  # bytes of extensions, then of trailers
 
     def read(self, data: bytes, at: int) -> tuple[bytes, int]:
-        """The content in `data` from `at` on, and where the rest begins. Raises Refusal for one that is not chunked."""
+        """The content in `data` from `at` on, and where the rest begins: in `LINES_AT_ONCE` at most, since very small
+        chunks cost much more than their bytes. Raises Refusal for one that is not chunked."""
         content: list[bytes] = []
-        while at < len(data) and not self.is_whole:
+        self._lines = 0
+        while at < len(data) and not self.is_whole and self._lines < LINES_AT_ONCE:
             if self._due > 2:
                 content.append(data[at : at + self._due - 2])
                 self._due -= len(content[-1])
@@ -41,6 +45,7 @@ class ChunkedBody:
             end = data.find(b"\n", at) + 1 or len(data)
             self._line += data[at:end]
             at = end
+            self._lines += 1
             self._read_line()
         return b"".join(content), at
 

@@ -51,7 +51,7 @@ class WholeHeads(BoundedUnread):
     ceiling: ClassVar[Ceiling] = Ceiling()  # of the whole process
     _rest: bytes | bytearray = b""  # a head that is not whole, or requests that wait to be parsed
     _searched = 0  # up to where it has no end of a head
-    _is_waiting = False  # the rest, for those before it to be answered, and their answers to be taken
+    _is_waiting = False  # the rest, for those before it to be answered and their answers to be taken, or for a turn
     _due = 0  # bytes of a body by Content-Length that are still to come
     _behind = 0  # bytes that were read together with a head, and stand behind it
     _chunks: ChunkedBody | None = None
@@ -140,14 +140,16 @@ class WholeHeads(BoundedUnread):
         while at < size:
             if self._due or self._chunks is not None:
                 at = self._read_body(data, at)
+                if self._chunks is not None and at < size:
+                    self._wait(data, at)
+                    self.loop.call_soon(self._go_on)
+                    return
                 continue
             if self._is_last():
                 return
             end = data.find(_END, at) + 4
             if self.flow.write_paused or len(self.pipeline) >= PIPELINED:
-                self._is_waiting = True
-                self._rest = bytearray(data[at:])
-                self.flow.pause_reading()
+                self._wait(data, at)
                 return
             if end == 3:
                 self._rest, self._searched = bytearray(data[at:]), 0
@@ -156,6 +158,12 @@ class WholeHeads(BoundedUnread):
             self._behind = size - end
             self._read_head(data[at:end])  # not a copy where it is all
             at = end
+
+    def _wait(self, data: bytes, at: int) -> None:
+        """Read nothing from `at` on before `_go_on`."""
+        self._is_waiting = True
+        self._rest = bytearray(data[at:])
+        self.flow.pause_reading()
 
     def _check_begun(self) -> None:
         """Refuse what was read of a head where it can't become one."""
@@ -352,7 +360,7 @@ class WholeHeads(BoundedUnread):
         answering = self._answering
         is_answered = answering is None or answering.response_complete
         is_in_trailers = self._chunks is not None and self._chunks.is_in_trailers
-        if (is_answered or is_in_trailers or self._rest) and not self._is_waiting:
+        if (is_answered or is_in_trailers or self._rest) and not (self._is_waiting and self._chunks is None):
             self._await_head()
 
     def _await_head(self) -> None:
