@@ -98,6 +98,14 @@ async def test_a_record_that_is_not_there(world: World, act: Act, collection: st
         await world.write(Write(act=act, collection=collection, id=id))
 
 
+@pytest.mark.parametrize("act", ["patch", "replace", "delete"])
+async def test_a_refusal_repeats_no_long_id(world: World, act: Act) -> None:
+    """A write to an id that no record can have is refused with the beginning of it: refusals are kept."""
+    with refused("not_found") as error:
+        await world.write(Write(act=act, collection="open", id="x" * 10_000))
+    assert len(error.value.message) < 100
+
+
 async def test_all_errors_by_field(world: World) -> None:
     """A body that does not fit is refused with the messages of all its fields, transforms included."""
     with refused("validation") as caught:

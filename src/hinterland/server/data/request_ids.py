@@ -27,8 +27,8 @@ class RequestIds:
         """The id of the record of a write. Raises `not_found`, and `validation` for one that no creation can have."""
         id = write.id
         if write.act != "create":
-            if isinstance(id, int) is not entry.is_integer or is_temporary(id):
-                raise Refusal("not_found", f"there is no {entry.name}/{id}")
+            if isinstance(id, int) is not entry.is_integer or not (entry.is_integer or is_record_id(id)):
+                raise Refusal("not_found", f"there is no {entry.name}/{str(id)[:64]}")
             return id
         if entry.is_integer:
             return await self._integer_id(entry, write, index)
