@@ -11,7 +11,7 @@ import pytest
 
 from hinterland.server.http import HttpAnswer, send_answer
 from hinterland.server.protocols.http1.connection import HttpConnection
-from hinterland.server.protocols.http1.heads import HEAD_BYTES, PIPELINED
+from hinterland.server.protocols.http1.heads import BLANKS, HEAD_BYTES, PIPELINED
 from tests.server.protocols.http1.wire import GET, answered, connected, hello
 
 BEGUN = b"GET / HTTP/1.1\r\nHost: x\r\n"
@@ -187,3 +187,41 @@ async def test_a_target_with_its_host() -> None:
     for target in (b"http://x", b"http://x/a%20b?c=%20"):
         await answered(app, b"GET %b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % target)
     assert seen == [("/", b"/", b""), ("/a b", b"/a%20b", b"c=%20")]
+
+
+async def test_line_breaks_before_a_request() -> None:
+    """Line breaks in front of a request are passed over, as long as they are few: each takes as long as a head."""
+    closing = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    answer = await answered(hello, b"\r\n\r\n" * BLANKS + GET + b"\r\n\r\n" * BLANKS + closing)
+    assert answer.count(b"HTTP/1.1 200 OK") == 2
+    refused = await answered(hello, b"\r\n\r\n" * 100_000 + closing)
+    assert (refused.count(b"HTTP/1.1 400 "), refused.count(b"HTTP/1.1 ")) == (1, 1)
+
+
+async def test_requests_without_an_end() -> None:
+    """Who sends requests faster than they are answered is not read on: little of what was read waits."""
+    most = 0
+
+    class Watched(HttpConnection):
+        def data_received(self, data: bytes) -> None:
+            nonlocal most
+            super().data_received(data)
+            most = max(most, len(self._rest))
+
+    async def slowly(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await asyncio.sleep(0)
+        await send_answer(scope, send, HttpAnswer(200, [], b"hello"))
+
+    async with connected(slowly, Watched) as (reader, writer):
+        sending = asyncio.create_task(_send_on(writer))
+        for _ in range(500):
+            await reader.readuntil(b"hello")
+        sending.cancel()
+    assert 0 < most < 2**20
+
+
+async def _send_on(writer: asyncio.StreamWriter) -> None:
+    while True:
+        writer.write(GET * 10_000)
+        await writer.drain()

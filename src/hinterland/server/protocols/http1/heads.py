@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from urllib.parse import unquote
 
 import httptools
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from hinterland.contract.errors import Refusal
@@ -27,6 +28,7 @@ HEAD_BYTES = 128 * 1024  # beyond what a whole head may have, which the applicat
 HEAD_SECONDS = 20.0
 LINGER_SECONDS = 2.0
 PIPELINED = 16  # requests that wait behind the one that is answered; the rest is not parsed before
+BLANKS = 16  # pairs of line breaks in front of a head; one is enough for those who send them (RFC 9112 §2.2)
 _END = b"\r\n\r\n"
 _VERSION = b" HTTP/1.1"
 _LAST_CHUNK = b"0\r\n\r\n"
@@ -37,6 +39,18 @@ _WATCHED = frozenset({b"host", b"content-length", b"transfer-encoding", b"expect
 _SURPLUS = "the server has as many connections as it may have; retry later"
 _TWICE = b" "  # no value that is valid
 _HOST = re.compile(rb"(\[[\da-fA-Fv.:]+\]|([\w.~!$&'()*+,;=-]|%[\da-fA-F]{2})+)(:\d*)?")  # RFC 3986 §3.2.2
+
+
+class HeldFlow(FlowControl):
+    """Flow control that reads nothing on while something that was read waits. uvicorn asks to read on with each answer,
+    and with each message of a body."""
+
+    is_held = False
+
+    def resume_reading(self) -> None:
+        """Read on, unless something waits."""
+        if not self.is_held:
+            super().resume_reading()
 
 
 class WholeHeads(BoundedUnread):
@@ -52,6 +66,7 @@ class WholeHeads(BoundedUnread):
     _rest: bytes | bytearray = b""  # a head that is not whole, or requests that wait to be parsed
     _searched = 0  # up to where it has no end of a head
     _is_waiting = False  # the rest, for those before it to be answered and their answers to be taken, or for a turn
+    _blanks = 0  # pairs of line breaks in front of the next head
     _due = 0  # bytes of a body by Content-Length that are still to come
     _behind = 0  # bytes that were read together with a head, and stand behind it
     _chunks: ChunkedBody | None = None
@@ -65,6 +80,7 @@ class WholeHeads(BoundedUnread):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A head must begin and end in time."""
         super().connection_made(transport)
+        self.flow: HeldFlow = HeldFlow(transport)
         self._is_surplus = self.ceiling.is_reached(transport.get_extra_info("socket").fileno(), self.loop.time())
         self._await_head()
 
@@ -106,10 +122,11 @@ class WholeHeads(BoundedUnread):
             self._go_on()
 
     def _go_on(self) -> None:
-        if not self._is_waiting or self.pipeline or self.flow.write_paused or self.transport.is_closing():
+        is_early = self._chunks is None and (bool(self.pipeline) or self.flow.write_paused)
+        if not self._is_waiting or is_early or self.transport.is_closing():
             return
+        self._is_waiting = self.flow.is_held = False
         self.flow.resume_reading()
-        self._is_waiting = False
         rest, self._rest = bytes(self._rest), b""
         self._read(rest)
         self._watch_time()
@@ -161,7 +178,7 @@ class WholeHeads(BoundedUnread):
 
     def _wait(self, data: bytes, at: int) -> None:
         """Read nothing from `at` on before `_go_on`."""
-        self._is_waiting = True
+        self._is_waiting = self.flow.is_held = True
         self._rest = bytearray(data[at:])
         self.flow.pause_reading()
 
@@ -182,6 +199,7 @@ class WholeHeads(BoundedUnread):
     def _read_head(self, head: bytes) -> None:
         try:
             self._is_old = False
+            self._check_blank(head)
             if not head.startswith(_VERSION, head.find(b"\r\n") - len(_VERSION)):
                 head, self._is_old = known_version(head)
             self._parse(head)
@@ -189,6 +207,12 @@ class WholeHeads(BoundedUnread):
             self._refuse(refusal, head)
         except httptools.HttpParserError as error:
             self._refuse(unreadable(error, head), head)
+
+    def _check_blank(self, head: bytes) -> None:
+        """Raises Refusal where line breaks go on and on."""
+        self._blanks = self._blanks + 1 if head == _END else 0
+        if self._blanks > BLANKS:
+            raise Refusal("invalid_request", "line breaks only; begin a request with a method, a URL and HTTP/1.1")
 
     def _parse(self, head: bytes) -> None:
         try:
