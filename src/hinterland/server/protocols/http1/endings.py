@@ -6,11 +6,12 @@ uvicorn closes at the end of the caller's input whatever is still to be answered
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from hinterland.server.protocols.http1.answers import JoinedWrites
+from hinterland.server.protocols.http1.answers import EXTENSIONS, ClosedAnswers, JoinedWrites, WholeAnswers
 
 
 class OrderlyEnds(HttpToolsProtocol):
@@ -105,3 +106,13 @@ class OrderlyEnds(HttpToolsProtocol):
         task = self.loop.create_task(cycle.run_asgi(app))
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
+
+    def _cycle(self, scope: Any, *, keep_alive: bool, is_expecting: bool = False) -> WholeAnswers:
+        scope["extensions"] = EXTENSIONS  # which these classes have, and uvicorn's have not
+        return (ClosedAnswers if scope["http_version"] == "1.0" else WholeAnswers)(
+            scope=scope, transport=self.answers,  # type: ignore[arg-type]
+            flow=self.flow, logger=self.logger,
+            access_logger=self.access_logger, access_log=False, default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(), expect_100_continue=is_expecting, keep_alive=keep_alive,
+            on_response=self.on_response_complete,
+        )  # fmt: skip

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import Any, ClassVar
+from typing import ClassVar
 from urllib.parse import unquote
 
 import httptools
-from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from hinterland.contract.errors import Refusal
 from hinterland.server.http import REFUSED
-from hinterland.server.protocols.http1.answers import EXTENSIONS, ClosedAnswers, WholeAnswers
+from hinterland.server.protocols.http1.answers import WholeAnswers
 from hinterland.server.protocols.http1.bodies import ChunkedBody
 from hinterland.server.protocols.http1.ceiling import Ceiling
+from hinterland.server.protocols.http1.held_flow import HeldFlow
 from hinterland.server.protocols.http1.refusals import known_version, mark_refused, unknown_method, unreadable
 from hinterland.server.protocols.http1.unread import BoundedUnread
 
@@ -39,18 +39,6 @@ _WATCHED = frozenset({b"host", b"content-length", b"transfer-encoding", b"expect
 _SURPLUS = "the server has as many connections as it may have; retry later"
 _TWICE = b" "  # no value that is valid
 _HOST = re.compile(rb"(\[[\da-fA-Fv.:]+\]|([\w.~!$&'()*+,;=-]|%[\da-fA-F]{2})+)(:\d*)?")  # RFC 3986 §3.2.2
-
-
-class HeldFlow(FlowControl):
-    """Flow control that reads nothing on while something that was read waits. uvicorn asks to read on with each answer,
-    and with each message of a body."""
-
-    is_held = False
-
-    def resume_reading(self) -> None:
-        """Read on, unless something waits."""
-        if not self.is_held:
-            super().resume_reading()
 
 
 class WholeHeads(BoundedUnread):
@@ -199,7 +187,9 @@ class WholeHeads(BoundedUnread):
     def _read_head(self, head: bytes) -> None:
         try:
             self._is_old = False
-            self._check_blank(head)
+            self._blanks = self._blanks + 1 if head == _END else 0
+            if self._blanks > BLANKS:
+                raise Refusal("invalid_request", "line breaks only; begin a request with a method, a URL and HTTP/1.1")
             if not head.startswith(_VERSION, head.find(b"\r\n") - len(_VERSION)):
                 head, self._is_old = known_version(head)
             self._parse(head)
@@ -207,12 +197,6 @@ class WholeHeads(BoundedUnread):
             self._refuse(refusal, head)
         except httptools.HttpParserError as error:
             self._refuse(unreadable(error, head), head)
-
-    def _check_blank(self, head: bytes) -> None:
-        """Raises Refusal where line breaks go on and on."""
-        self._blanks = self._blanks + 1 if head == _END else 0
-        if self._blanks > BLANKS:
-            raise Refusal("invalid_request", "line breaks only; begin a request with a method, a URL and HTTP/1.1")
 
     def _parse(self, head: bytes) -> None:
         try:
@@ -254,7 +238,9 @@ class WholeHeads(BoundedUnread):
             )
         url = httptools.parse_url(self.url)
         if url.host is not None:
-            self._name_host(url.host, url.port, url.userinfo)
+            # What Host says is ignored then (RFC 9112 §3.2.2).
+            host = _host_of(url.host, url.port, url.userinfo)
+            self.headers[:] = [(b"host", host), *(header for header in self.headers if header[0] != b"host")]
         path = (url.path or b"/").decode("ascii")
         scope = self.scope
         scope["method"] = self.parser.get_method().decode("ascii")
@@ -272,14 +258,6 @@ class WholeHeads(BoundedUnread):
         if host is None or _HOST.fullmatch(host) is None:
             raise Refusal("invalid_request", "a request must have one Host header, with the name or address of a host")
         self._host = host
-
-    def _name_host(self, name: bytes, port: int | None, user: bytes | None) -> None:
-        """Take the host of a target in absolute form: what Host says is ignored then (RFC 9112 §3.2.2)."""
-        host = b"[%b]" % name if b":" in name else name
-        host += b":%d" % port if port else b""
-        if user is not None or _HOST.fullmatch(host) is None:
-            raise Refusal("invalid_request", "the target has no valid host; send a path, and the host in Host")
-        self.headers[:] = [(b"host", host), *(header for header in self.headers if header[0] != b"host")]
 
     def _frame_body(self, watched: dict[bytes, bytes]) -> None:
         self.expect_100_continue = watched.get(b"expect", b"").lower() == b"100-continue"
@@ -307,16 +285,6 @@ class WholeHeads(BoundedUnread):
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((cycle, self.app))
-
-    def _cycle(self, scope: Any, *, keep_alive: bool, is_expecting: bool = False) -> WholeAnswers:
-        scope["extensions"] = EXTENSIONS  # which these classes have, and uvicorn's have not
-        return (ClosedAnswers if scope["http_version"] == "1.0" else WholeAnswers)(
-            scope=scope, transport=self.answers,  # type: ignore[arg-type]
-            flow=self.flow, logger=self.logger,
-            access_logger=self.access_logger, access_log=False, default_headers=self.server_state.default_headers,
-            message_event=asyncio.Event(), expect_100_continue=is_expecting, keep_alive=keep_alive,
-            on_response=self.on_response_complete,
-        )  # fmt: skip
 
     def _refuse(self, refusal: Refusal, head: bytes = b"") -> None:
         """Answer what is not a request, and read nothing behind it."""
@@ -395,3 +363,12 @@ class WholeHeads(BoundedUnread):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _host_of(name: bytes, port: int | None, user: bytes | None) -> bytes:
+    """The host of a target in absolute form. Raises Refusal."""
+    host = b"[%b]" % name if b":" in name else name
+    host += b":%d" % port if port else b""
+    if user is not None or _HOST.fullmatch(host) is None:
+        raise Refusal("invalid_request", "the target has no valid host; send a path, and the host in Host")
+    return host
