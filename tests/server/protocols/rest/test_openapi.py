@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -48,6 +49,14 @@ async def test_it_is_served(api: Api) -> None:
     answer = await api("GET", "/openapi.json")
     assert (answer.status_code, answer.json()["openapi"]) == (200, "3.1.0")
     assert answer.json()["info"] == {"title": "tests", "version": "1"}
+
+
+async def test_it_is_made_once(api: Api) -> None:
+    """To ask for the document again costs little: anybody may, and others wait meanwhile."""
+    first = await api("GET", "/openapi.json")
+    start = time.process_time()
+    assert all([(await api("GET", "/openapi.json")).content == first.content for _ in range(50)])
+    assert time.process_time() - start < 1.5
 
 
 async def test_every_operation_is_described_and_mounted(api: Api) -> None:
