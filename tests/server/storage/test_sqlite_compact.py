@@ -60,6 +60,23 @@ async def test_a_smaller_file(folder: Path) -> None:
     assert {file.name for file in folder.iterdir()} <= {FILE_NAME, "lock", ".gitignore"}
 
 
+async def test_a_link_to_another_disk(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The new file stands where the old one stood, behind a link too, with its mode and, for root, its owner."""
+    place = tmp_path_factory.mktemp("disk") / "real.db"
+    before = await content(folder)
+    (folder / FILE_NAME).rename(place)
+    (folder / FILE_NAME).symlink_to(place)
+    place.chmod(0o640)
+    owner = (4_321, 4_321) if os.getuid() == 0 else (os.getuid(), os.getgid())
+    os.chown(place, *owner)
+    large, small = compact(folder, lambda share: None)
+    made = place.stat()
+    assert small == made.st_size < large / 10
+    assert (made.st_uid, made.st_gid, made.st_mode & 0o777) == (*owner, 0o640)
+    assert (folder / FILE_NAME).is_symlink()
+    assert await content(folder) == before
+
+
 async def test_in_use(folder: Path) -> None:
     """While a server owns the folder, or another program reads the database, nothing is done, and it says so."""
     before = await content(folder)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import apsw
@@ -28,7 +30,8 @@ def compact(folder: Path, report: Callable[[float], None]) -> tuple[int, int]:
     """
     ownership = Ownership(folder)
     ownership.take()
-    path, target = folder / FILE_NAME, folder / f"{FILE_NAME}.compact"
+    path = (folder / FILE_NAME).resolve()  # which may be a link to another disk
+    target = path.with_name(f"{path.name}.compact")
     try:
         before = path.stat().st_size
         _rewrite(path, target, report)
@@ -50,6 +53,7 @@ def _rewrite(path: Path, target: Path, report: Callable[[float], None]) -> None:
         _demand_room(path.parent, size)
         target.unlink(missing_ok=True)  # of a run that was killed
         target.touch(mode=0o600)
+        _hand_over(target, path.stat())
 
         def progressed() -> bool:
             report(min(1.0, target.stat().st_size / size))
@@ -63,6 +67,13 @@ def _rewrite(path: Path, target: Path, report: Callable[[float], None]) -> None:
         _sync(path.parent)
     finally:
         connection.close()
+
+
+def _hand_over(target: Path, old: os.stat_result) -> None:
+    """Give the new file the owner and the mode of the old one: who runs this may be another user than the server."""
+    with suppress(PermissionError):
+        os.chown(target, old.st_uid, old.st_gid)
+    target.chmod(stat.S_IMODE(old.st_mode))
 
 
 def _hold(connection: apsw.Connection) -> None:
