@@ -21,6 +21,7 @@ log = logging.getLogger("hinterland.hosts")
 _LOOPBACK = re.compile(r"([a-z0-9-]+\.)*localhost|127(\.\d{1,3}){3}|\[::1\]")
 _PORT = re.compile(rb":\d*$")
 _MOST_KNOWN = 1_000
+_LONGEST = 300  # characters: a name has 253 at most (RFC 1035 §2.3.4), and each domain above it is looked for
 
 
 class Hosts:
@@ -44,6 +45,8 @@ class Hosts:
 
     def allows(self, host: bytes) -> bool:
         """Whether a Host header names an allowed host, whatever its port."""
+        if len(host) > _LONGEST:
+            return False
         name = _PORT.sub(b"", host.strip()).decode("latin-1").lower().removesuffix(".")
         if _LOOPBACK.fullmatch(name) or name in self._allowed or "*" in self._allowed:
             return True
