@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -102,3 +104,13 @@ def test_what_may_be_a_stand_in() -> None:
     assert candidates(write, FIELDS) == {ONE, PLAIN, "x", "y", TWO}
     assert candidates(Write(act="create", collection="b", id="x", body={}), {}) == set()
     assert [is_stand_in(id) for id in ("~a", "x", "7", 7, "", "~")] == [True, True, False, False, False, False]
+
+
+def test_a_path_of_very_many_levels() -> None:
+    """In a path that is deeper than any collection nothing is looked for: its cost grows with its length alone."""
+    path = "/".join(["a", "x"] * 100_000)
+    write = Write(act="patch", collection="b", id="y", parent=path)
+    start = time.process_time()
+    assert (KNOWN.parent(path), candidates(write, {}), references(write)) == (path, {"y"}, set())
+    assert time.process_time() - start < 1
+    assert (KNOWN.parent("a/x/b/x"), KNOWN.parent("")) == ("a/2/b/3", "")

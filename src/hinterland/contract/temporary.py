@@ -18,6 +18,7 @@ from hinterland.contract.identity import TEMPORARY_PREFIX, RecordId, is_made_id,
 from hinterland.contract.kinds.field import Field, item_type
 from hinterland.kit.cel.types import DOUBLE, DYN, INT, INT64
 
+_DEEPEST = 64  # levels of a parent's path in which stand-ins are looked for
 DeclaredFields = Mapping[str, Field]
 """The declared fields of a collection; others may hold any value."""
 
@@ -73,10 +74,10 @@ class StandIns:
 
     def parent(self, path: str) -> str:
         """A parent's path with the real ids in it."""
-        parts = path.split("/") if path else []
+        parts = _segments(path)
         for end in range(2, len(parts) + 1, 2):
             parts[end - 1] = str(self.id(parts[end - 2], "/".join(parts[: end - 2]), parts[end - 1]))
-        return "/".join(parts)
+        return "/".join(parts) if parts else path
 
     def write(self, write: Write, fields: DeclaredFields, *, is_whole: bool = False) -> Write:
         """The write with the real ids in it; a creation keeps its own id unless `is_whole`."""
@@ -113,7 +114,7 @@ def created(write: Write) -> str:
 
 def references(write: Write) -> set[str]:
     """The temporary ids that the write needs to be known, its own creation's not among them."""
-    found = {part for part in write.parent.split("/")[1::2] if is_temporary(part)}
+    found = {part for part in _segments(write.parent)[1::2] if is_temporary(part)}
     found.update(text for text in _texts(write.body) if is_temporary(text) and _is_made(text))
     if is_temporary(write.id) and not created(write):
         found.add(str(write.id))
@@ -123,10 +124,15 @@ def references(write: Write) -> set[str]:
 def candidates(write: Write, fields: DeclaredFields) -> set[str]:
     """The ids in the write that may be stand-ins, the one of its own creation left out."""
     values = (value for name, value in write.body.items() if _may_refer(fields.get(name)))
-    found = {*write.parent.split("/")[1::2], *filter(_is_made, _texts([*values]))}
+    found = {*_segments(write.parent)[1::2], *filter(_is_made, _texts([*values]))}
     if write.act != "create" and isinstance(write.id, str):
         found.add(write.id)
     return {name for name in found if is_stand_in(name)}
+
+
+def _segments(path: str) -> list[str]:
+    """The segments of a parent's path; none of one that is deeper than any collection."""
+    return path.split("/") if path and path.count("/") < 2 * _DEEPEST else []
 
 
 def _is_made(text: str) -> bool:

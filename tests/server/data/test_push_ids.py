@@ -9,16 +9,17 @@ from msgspec.structs import replace
 
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
-from hinterland.contract.fields import Integer, List, Text
+from hinterland.contract.fields import Integer, Json, List, Text
 from hinterland.contract.records import EVERYBODY, Collection, users
 from hinterland.contract.sync import Mutation, Settled
 from hinterland.kit.clock import ManualClock
+from hinterland.server.data import documents
 from hinterland.server.storage.protocol import Storage
 from tests.server.data.world import ADA, World, opened
 
 ORDERS = Collection(
-    name="orders", fields={"amount": Integer(), "after": Integer(), "all": List(of=Integer())}, ids="integer",
-    rules=EVERYBODY,
+    name="orders", fields={"amount": Integer(), "after": Integer(), "all": List(of=Integer()), "any": Json()},
+    ids="integer", rules=EVERYBODY,
 )  # fmt: skip
 LINES = Collection(name="lines", fields={"text": Text()}, parent="orders", rules=EVERYBODY)
 PLAIN = "01" + "a" * 24
@@ -80,6 +81,17 @@ async def test_a_short_stand_in(world: World) -> None:
     results = await push(world, [create("x", amount=1)], [create("l1", "lines", "orders/x", text="x")], [change("x")])
     assert [each.status for each in results] == ["applied"] * 3
     assert [line["text"] for line in (await world.visible(ADA, "lines")).values()] == ["x"]
+
+
+async def test_a_stand_in_among_very_many_texts(world: World) -> None:
+    """A stand-in is found among however many texts that could be others, by few statements: others wait for them."""
+    texts = [f"~{number:026d}" for number in range(6_000)]
+    await push(world, [create(f"~{PLAIN}")])
+    await push(world, [create("", any=[f"~{PLAIN}"])], first=2)
+    settled = await push(world, [create("", any=[*texts, f"~{PLAIN}"])], first=3)
+    record = await world.storage.record("orders", "", settled[0].ids[0])
+    assert record is not None
+    assert documents.document_of(record)["any"] == [*texts, 1]
 
 
 async def test_a_creation_without_an_id(world: World) -> None:

@@ -14,11 +14,12 @@ from hinterland.server.storage.protocol import Snapshot
 from hinterland.server.storage.system import Put, Row, RowAct
 
 _AT_ONCE = 500  # names that one statement asks for
+_MANY = 5_000  # names beyond which all that the device was given are read: any text may be a name
 _HAS_ANY = "SELECT 1 FROM _stand_ins WHERE account = ? AND device = ? LIMIT 1"
-_NAMED = (
-    "SELECT collection, parent, name, id FROM _stand_ins WHERE account = ? AND device = ? AND name IN ({}) "
-    "ORDER BY seq, position"
+_STAND_INS = (
+    "SELECT collection, parent, name, id FROM _stand_ins WHERE account = ? AND device = ?{} ORDER BY seq, position"
 )
+_NAMED = " AND name IN ({})"
 DeviceKey = tuple[str, str]
 GivenId = tuple[Place, RecordId]
 
@@ -39,8 +40,9 @@ class GivenIds:
         found = self._found.setdefault(device, {})
         missing = sorted(names - found.keys())
         if missing and await self._may_have(device):
-            for start in range(0, len(missing), _AT_ONCE):
-                await self._read(device, missing[start : start + _AT_ONCE], found)
+            at_once = _AT_ONCE if len(missing) <= _MANY else len(missing)
+            for start in range(0, len(missing), at_once):
+                await self._read(device, missing[start : start + at_once], found)
         kept = [given for name in sorted(names) for given in found.get(name, ())]
         return StandIns([*kept, *self._staged.get(device, ())])
 
@@ -51,9 +53,12 @@ class GivenIds:
 
     async def _read(self, device: DeviceKey, names: Sequence[str], found: dict[str, list[GivenId]]) -> None:
         found.update((name, []) for name in names)
-        sql = _NAMED.format(", ".join("?" * len(names)))
-        for collection, parent, name, id in await self._snapshot.fetch(sql, (*device, *names)):
-            found[name].append((Place(collection, parent, name), id))
+        named = names if len(names) <= _AT_ONCE else ()
+        sql = _STAND_INS.format(_NAMED.format(", ".join("?" * len(named))) if named else "")
+        wanted = set(names)
+        for collection, parent, name, id in await self._snapshot.fetch(sql, (*device, *named)):
+            if name in wanted:
+                found[name].append((Place(collection, parent, name), id))
 
     def stage(self, row: Row) -> None:
         """Show later requests a row that this one is about to write."""
