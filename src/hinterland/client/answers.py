@@ -108,7 +108,7 @@ def refused_here(refusal: Refusal) -> StatusError:
 
 
 def error_in(response: Response, *, operation: str = "", now: float = 0.0) -> StatusError:
-    """The exception for an answer that says no, ours (RFC 9457) or another server's. `now`: seconds since 1970."""
+    """The exception for an error response, ours (RFC 9457) or another server's. `now`: seconds since 1970."""
     body = _object_in(response.content)
     code = body["code"] if isinstance(body.get("code"), str) else _oauth_code(body)
     details = body["details"] if isinstance(body.get("details"), dict) else None
@@ -133,7 +133,7 @@ def error_in(response: Response, *, operation: str = "", now: float = 0.0) -> St
 
 
 def is_own(response: Response) -> bool:
-    """Whether an answer that says no is the server's own, and not that of something on the way."""
+    """Whether an error response is the server's own, and not that of a proxy or gateway."""
     body = _object_in(response.content)
     return _is_own(body.get("code"), body, response)
 

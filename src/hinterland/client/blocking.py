@@ -245,9 +245,9 @@ class BlockingRepository(Generic[T]):
 
 
 class BlockingClient:
-    """`hinterland.client.Client` without `await`; takes the same arguments, and is open at once. Any thread may use it.
+    """`hinterland.client.Client` without `await`, with the same arguments. It is open at once; any thread may use it.
 
-    What it does not name is reached by `run`: `client.run(client.client.local.collection("notes").list())`.
+    `run` waits for any other coroutine of the client: `client.run(client.client.local.collection("notes").list())`.
     """
 
     def __init__(self, url: str | None = None, **settings: Unpack[ClientArguments]) -> None:
@@ -266,7 +266,7 @@ class BlockingClient:
         return self.client.url
 
     def run(self, act: Coroutine[Any, Any, T]) -> T:
-        """The outcome of anything that `self.client` offers with `await`."""
+        """The result of a coroutine of `self.client`."""
         return self._thread.run(act)
 
     @overload
@@ -316,7 +316,7 @@ class BlockingClient:
         return self._thread.run(self.client.request(method, path, json=json, query=query, headers=headers))
 
     def close(self) -> None:
-        """End what is under way, let connections go, and end the thread."""
+        """Cancel what is running, close connections, and end the thread."""
         try:
             self._thread.run(self.client.close())
         except (ClientClosed, WrongLoop):

@@ -42,16 +42,16 @@ T = TypeVar("T")
 
 
 class Client:
-    """Reaches the backend at `url`; without one at the environment's `API_URL`, else at http://127.0.0.1:8000.
+    """A client of the backend at `url`; the default is the environment variable `API_URL`, else http://127.0.0.1:8000.
 
-    `store` is the file of the local store, which checks writes by the `collections` that are declared here as on the
-    server; `operations` are rows of the app's own. The session is kept sealed beside the store, or in the `vault` that
-    is given, or, with neither, in memory. `on_trace` gets every call, `layers` are put over retrying and see each call
-    once. `transport`, `clock` and `random` are replaced in tests. Plain http beyond this machine is refused unless
-    `allow_http`.
+    `store` is the file of the local store, which validates writes by `collections`, the same declarations as the
+    server's. `operations` are rows of the app's own operations. The session is sealed in a file beside the store, or
+    stored in `vault`, or, with neither, kept in memory. `on_trace` gets a trace of every call; `layers` are functions
+    around each call, outside of its retries. `transport`, `clock` and `random` are replaced in tests. Plain http to
+    another machine is refused unless `allow_http`.
 
-    Use it with `async with`, or call `open` and `close`. A client belongs to one event loop;
-    `hinterland.client.BlockingClient` serves those who have none.
+    Use it with `async with`, or call `open` and `close`. A client belongs to one event loop; code without an event
+    loop uses `hinterland.client.BlockingClient`.
     """
 
     def __init__(
@@ -157,19 +157,19 @@ class Client:
 
     @property
     def local(self) -> Local:
-        """The records on this device, which can be read and written without a network."""
+        """The local store: records that can be read and written without a network."""
         if self._local is None:
             raise RuntimeError("this client has no local store: make it with Client(..., store='app.db')")
         return self._local
 
     @property
     def sync(self) -> Sync:
-        """What keeps the local store in step with the server."""
+        """Synchronises the local store with the server."""
         return self.local.sync
 
     @property
     def outbox(self) -> Outbox:
-        """The local writes whose outcome the server has not decided, or has decided against."""
+        """The local writes that the server has not decided yet, or has refused."""
         return self.local.outbox
 
     async def open(self) -> Self:
@@ -187,8 +187,8 @@ class Client:
         return self
 
     async def close(self) -> None:
-        """End what is under way and let connections go; what waits for something raises ClientClosed. The session stays
-        in its vault."""
+        """Cancel what is running and close connections; everything that waits raises ClientClosed. The session stays in
+        its vault."""
         self._guard.check()
         if not self._is_closed:
             self._is_closed = True

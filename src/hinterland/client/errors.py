@@ -1,4 +1,4 @@
-"""Everything that a call of the client can raise.
+"""All exceptions that a call of the client can raise.
 
 HinterlandError
 ├── NetworkError                 no answer came
@@ -20,7 +20,7 @@ HinterlandError
 ├── VaultError                   the session can't be kept or read
 ├── ClientClosed                 the client was closed
 ├── WrongLoop                    the client belongs to another event loop, thread or process
-└── StatusError                  the server said no
+└── StatusError                  the server responded with an error
     ├── BadRequest               400, and other 4xx
     │   ├── InvalidCursor
     │   ├── TooCostly            the filter costs too much

@@ -75,7 +75,7 @@ class NetworkError(HinterlandError):
     """No answer came. Whether the server acted is in `sent`."""
 
     code = "network"
-    message = "The server did not answer."
+    message = "The server did not respond."
     advice = "Check the network connection and try again."
     default_sent: ClassVar[Sent] = "maybe"
 
@@ -115,7 +115,7 @@ class Timeout(NetworkError):
     """Something took too long."""
 
     code = "timeout"
-    message = "The server took too long to answer."
+    message = "The server took too long to respond."
     advice = "Try again, or raise the timeout in Options."
 
 
@@ -131,7 +131,7 @@ class PoolTimeout(Timeout):
     """No connection became free in time; nothing was sent."""
 
     code = "pool_timeout"
-    message = "Too many requests are under way at once."
+    message = "Too many requests are running at once."
     advice = "Try again, or raise Options.max_connections."
     default_sent: ClassVar[Sent] = "no"
 
@@ -165,7 +165,7 @@ class UnsafeRequest(HinterlandError):
 
 
 class InsecureAddress(UnsafeRequest):
-    """Plain http would leave this machine, where anybody on the way could read it."""
+    """Plain http to another machine, which others in the network could read."""
 
     code = "insecure_address"
     message = "The server's address is not encrypted, so nothing was sent."
@@ -185,7 +185,7 @@ class InvalidResponse(HinterlandError):
     there."""
 
     code = "invalid_response"
-    message = "The server's answer was not understood."
+    message = "The server's response was not understood."
     advice = "Check that the address is this app's server, and that app and server are of the same version."
     default_sent: ClassVar[Sent] = "yes"
 
@@ -202,7 +202,7 @@ class VaultError(HinterlandError):
     """The session can't be kept or read."""
 
     code = "vault"
-    message = "The kept sign-in can't be read."
+    message = "The stored session can't be read."
     advice = "Sign in again."
 
 

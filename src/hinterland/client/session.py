@@ -13,8 +13,8 @@ from hinterland.client.errors import ClientClosed
 from hinterland.contract.accounts import Session
 from hinterland.contract.identity import RecordId
 
-# Why nobody is signed in: nobody was yet; by wish; the server ended the session; another process of the app signed
-# out; what was kept can't be read.
+# Why nobody is signed in: nobody was yet; the user signed out; the server ended the session; another process of the app
+# signed out; the stored session can't be read.
 Reason = Literal["never", "log_out", "refused", "elsewhere", "unreadable"]
 
 
@@ -98,7 +98,7 @@ class StateHolder:
         return self._state
 
     def move(self, state: AuthState) -> None:
-        """Change the state; listeners hear of it unless it is the same."""
+        """Change the state, and notify the listeners unless it is the same."""
         if state == self.state:
             return
         self._state = state

@@ -44,7 +44,11 @@ async def rounds(local: Local, most: int = MOST_FAILURES) -> list[HinterlandErro
     [
         (own("internal"), "internal", "I can't take that"),
         (own("forbidden"), "forbidden", "I can't take that"),
-        (bare(403), "forbidden", "something on the way to the server answers it with status 403"),
+        (
+            bare(403),
+            "forbidden",
+            "something between client and server, such as a proxy, responds to it with status 403",
+        ),
         (bare(401), "unauthorized", "status 401"),
         (bare(404), "not_found", "status 404"),
         (bare(500), "internal", "status 500"),

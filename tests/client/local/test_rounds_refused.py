@@ -106,7 +106,7 @@ async def test_a_proxy_with_a_smaller_limit(device: OPEN, server: SyncBackend) -
     assert [outcome.status for outcome in outcomes] == ["applied"] * 5 + ["refused"] + ["applied"] * 2
     assert outcomes[5].problem is not None
     assert outcomes[5].problem.code == "too_large"
-    assert "on the way to the server" in outcomes[5].problem.message
+    assert "between client and server" in outcomes[5].problem.message
     assert [each.seq for each in await server.applied()] == [1, 2, 3, 4, 5, 7, 8]
 
 

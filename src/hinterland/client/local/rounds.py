@@ -210,7 +210,7 @@ class Rounds:
 
 
 def _is_about_content(error: StatusError) -> bool:
-    """Whether a push is refused for what is in it: by the server's own word, or for its size by anything on the way."""
+    """Whether a push is refused for its content by the server itself, or for its size by anything in between."""
     return error.status == 413 or _has_code(error, _UNREADABLE)
 
 
@@ -236,8 +236,9 @@ def _reason(error: HinterlandError) -> Problem:
             title=error.message, status=error.status, code=error.code, message=error.message, errors=error.errors
         )
     if error.status == 413:
-        return Refusal("too_large", "something on the way to the server takes no requests of this size").problem()
-    message = f"something on the way to the server answers it with status {error.status}"
+        message = "something between client and server, such as a proxy, accepts no requests of this size"
+        return Refusal("too_large", message).problem()
+    message = f"something between client and server, such as a proxy, responds to it with status {error.status}"
     return Problem(title=message, status=error.status, code=error.code, message=message)
 
 

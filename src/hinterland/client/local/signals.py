@@ -1,4 +1,4 @@
-"""Who hears of what changes in the store: the one way by which live queries, the outbox and the status are followed."""
+"""Notifications of changes in the store: the only way by which live queries, the outbox and the status are watched."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def outcome_of(mutation: str) -> Topic:
 
 
 class Watcher:
-    """Hears of its topics; `notifications` counts how often."""
+    """Gets the notifications of its topics; `notifications` is their number."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()

@@ -71,8 +71,7 @@ class Hosts:
         )
         return Refusal(
             "misdirected",
-            f"this server does not answer for the host {shown!r}; the setting allowed_hosts has the names that it "
-            "answers for",
+            f"this server does not accept the host {shown!r}; add it to the setting allowed_hosts",
         )
 
 

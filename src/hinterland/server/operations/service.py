@@ -20,7 +20,7 @@ async def ready(backend: Backend, call: Call[None]) -> Readiness:
     try:
         head = await backend.storage.head()
     except Exception as error:
-        raise Refusal("unavailable", "the database does not answer", retry_after=1) from error
+        raise Refusal("unavailable", "the database does not respond", retry_after=1) from error
     return Readiness(database=backend.storage.dialect, revision=head.revision)
 
 
