@@ -166,6 +166,16 @@ async def test_a_body_that_json_can_not_say(posts: Repository[Post], script: Scr
     await posts.update("a", {"value": 10**20, "none": None})
 
 
+@pytest.mark.parametrize("body", [None, [], "text", 5, [{"id": "a"}]])
+async def test_a_body_that_is_not_an_object(posts: Repository[Post], script: Scripted, body: Any) -> None:
+    """What is not an object is refused before anything is sent; nothing is not an empty record."""
+    for act in (posts.create(body), posts.update("a", body), posts.replace("a", body)):
+        with pytest.raises(BadRequest, match="the body must be a JSON object") as refused:
+            await act
+        assert (refused.value.code, refused.value.sent) == ("invalid_body", "no")
+    assert script.requests == []
+
+
 def test_a_segment_that_changes_the_path() -> None:
     """What would change a path is no segment of one; anything else is quoted."""
     for value in ("", ".", ".."):

@@ -226,15 +226,15 @@ class RemoteRepository(Generic[T]):
     async def create(self, body: RecordBody, *, key: str = "") -> T:
         """Create a record."""
         at = {"collection": self.collection}
-        return await self._call("records.create", segments=at, body=body, key=key, output=self._kind)
+        return await self._call("records.create", segments=at, body=checked_body(body), key=key, output=self._kind)
 
     async def replace(self, record_id: RecordId, body: RecordBody, *, revision: int | None = None, key: str = "") -> T:
         """Replace all fields."""
-        return await self._write("records.replace", record_id, body, self._kind, revision, key)
+        return await self._write("records.replace", record_id, checked_body(body), self._kind, revision, key)
 
     async def update(self, record_id: RecordId, patch: RecordBody, *, revision: int | None = None, key: str = "") -> T:
         """Change the given fields."""
-        return await self._write("records.patch", record_id, patch, self._kind, revision, key)
+        return await self._write("records.patch", record_id, checked_body(patch), self._kind, revision, key)
 
     async def delete(self, record_id: RecordId, *, revision: int | None = None, key: str = "") -> None:
         """Delete the record."""
@@ -260,3 +260,10 @@ class RemoteRepository(Generic[T]):
             message = f"there is no {self.collection}/{record_id[:64]}; an id {ID_HINT}"
             raise refused_here(Refusal("not_found", message))
         return {"collection": self.collection, "id": record_id}
+
+
+def checked_body(body: T) -> T:
+    """A record's body. Raises BadRequest for what is not an object in JSON, as the server does."""
+    if not isinstance(body, Mapping | msgspec.Struct) and not isinstance(msgspec.to_builtins(body), dict):
+        raise refused_here(Refusal("invalid_body", "the body must be a JSON object"))
+    return body

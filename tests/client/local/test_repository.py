@@ -16,6 +16,15 @@ from tests.client.local.steps import Note
 from tests.support.sync_backend import SyncBackend
 
 
+@pytest.mark.parametrize("body", [None, [], "text", 5, [{"id": "a"}]])
+async def test_a_body_that_is_not_an_object(device: OPEN, body: Any) -> None:
+    """What is not an object is refused, as by the server's repository."""
+    notes = (await device(collections=[NOTES])).collection("notes")
+    for act in (notes.create(body), notes.update("a", body), notes.replace("a", body)):
+        with pytest.raises(BadRequest, match="the body must be a JSON object"):
+            await act
+
+
 async def test_errors_found_here(device: OPEN) -> None:
     """An error that is found on the device says that nothing was sent, and has no HTTP status."""
     local = await device(collections=[NOTES])

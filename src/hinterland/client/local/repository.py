@@ -24,7 +24,7 @@ from hinterland.client.local.status import Status
 from hinterland.client.local.store import Store
 from hinterland.client.local.typed import fitting, kept, kept_each
 from hinterland.client.local.windows import LiveWindow
-from hinterland.client.repository import Iteration, Page, RecordBody, asked
+from hinterland.client.repository import Iteration, Page, RecordBody, asked, checked_body
 from hinterland.contract import query as queries
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
@@ -332,5 +332,5 @@ def _mark(*asked: object) -> str:
 
 
 def _body(body: RecordBody) -> Document:
-    plain = msgspec.to_builtins(body)
+    plain = msgspec.to_builtins(checked_body(body))
     return {name: value for name, value in plain.items() if name not in SERVER_FIELDS}
