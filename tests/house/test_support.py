@@ -11,8 +11,15 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from hinterland.contract.changes import Write
+from hinterland.contract.fields import Text
+from hinterland.contract.records import EVERYBODY, Collection
+from hinterland.contract.sync import Mutation, Push
+from hinterland.kit.clock import ManualClock
+from hinterland.server.data.requests import WriteRequest
 from tests.support.postgres import PostgresCluster
 from tests.support.required import REQUIRE_ALL
+from tests.support.sync_backend import ADMINISTRATOR, SyncBackend, digest_of
 
 ROOT = Path(__file__).parents[2]
 SKIPPING = "import pytest\nfrom tests.support.required import require\ndef test_it():\n    require('a moon', None)\n"
@@ -72,3 +79,19 @@ async def test_postgresql_is_as_durable_as_it_comes(postgres_dsn: str) -> None:
     settings = [await connection.fetchval(f"show {name}") for name in ("fsync", "synchronous_commit")]
     await connection.close()
     assert settings == ["on", "on"]
+
+
+async def test_a_change_that_is_no_mutations_is_noticed(tmp_path: Path) -> None:
+    """`SyncBackend.applied` gives the mutations of devices, and fails where one has changed something twice."""
+    server = SyncBackend(tmp_path, ManualClock(), [Collection(name="notes", fields={"text": Text()}, rules=EVERYBODY)])
+    write = Write(act="create", collection="notes", body={"text": "once"})
+    push = Push(device="phone", mutations=[Mutation(seq=1, id="first", writes=[write])])
+    for _ in range(2):
+        await server.push("ada", push)
+    [applied] = await server.applied()
+    assert applied == ("ada", "phone", 1, digest_of("first"))
+    backend = await server.backend()
+    await backend.commands.submit(WriteRequest((write,), ADMINISTRATOR, origin="ada/phone"))
+    with pytest.raises(AssertionError):
+        await server.applied()
+    await server.close()

@@ -29,7 +29,7 @@ from hinterland.testing.backend import TestBackend, running_backend
 from hinterland.testing.faulty import FaultyNetwork
 
 Key = tuple[str, str, RecordId]
-ROOT = Principal(id="admin/root", is_admin=True)
+ADMINISTRATOR = Principal(id="admin/root", is_admin=True)
 PASSWORD = "a long walk outside"
 _COMMITS = 'SELECT DISTINCT "commit", origin FROM _log WHERE origin <> \'\' ORDER BY "commit"'
 _LATER = 'SELECT count(DISTINCT "commit") FROM _log WHERE "commit" > ? AND collection <> \'users\''
@@ -154,7 +154,7 @@ class SyncBackend:
 
     async def write(self, *writes: Write) -> int:
         """Write as an administrator, in one commit; its revision."""
-        return (await (await self.backend()).commands.submit(WriteRequest(writes, ROOT))).revision
+        return (await (await self.backend()).commands.submit(WriteRequest(writes, ADMINISTRATOR))).revision
 
     async def declare(self, *collections: Collection) -> None:
         """Serve these collections from now on, beside the others, or in the place of those of their names."""
@@ -201,7 +201,7 @@ class SyncBackend:
         page = PullResult(changes=[], cursor="", more=True)
         while page.more:
             wish = Pull(collections=names, cursor=page.cursor)
-            page = msgspec.json.decode(await backend.puller.pull(ROOT, wish), type=PullResult)
+            page = msgspec.json.decode(await backend.puller.pull(ADMINISTRATOR, wish), type=PullResult)
             found |= {(change.collection, change.parent, change.id): change.record or {} for change in page.changes}
         return found
 
