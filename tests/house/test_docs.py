@@ -91,3 +91,20 @@ def test_what_a_page_imports_exists(page: Path) -> None:
         each = [name.split(" as ")[0].strip() for name in names.partition("#")[0].split(",")]
         missing += [f"{module}.{name}" for name in each if not hasattr(found, name)]
     assert missing == []
+
+
+def anchors(page: Path) -> set[str]:
+    """The headings of a page, in the form in which a link names them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_link_leads_somewhere() -> None:
+    """A link of the README and the docs names a file that is there and, after a `#`, a heading of that page."""
+    broken = []
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        for path, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)", page.read_text()):
+            target = page.parent / path if path else page
+            if not target.exists() or (anchor and anchor not in anchors(target)):
+                broken.append(f"{page.name}: {path}#{anchor}")
+    assert broken == []
