@@ -257,6 +257,8 @@ def test_declarations_travel() -> None:
     fields: dict[str, Field] = {"x": Json(), "y": List(of=Instant()), "a": Text(), "b": Integer()}
     declared = Collection(name="a", fields=fields, rules=EVERYBODY, parent="posts", indexes=(("a", "b"),))
     assert read_collection(msgspec.json.encode(declared)) == declared
+    limited = msgspec.json.encode(Collection(name="a", fields={"x": Number(minimum=0, maximum=10**20)}))
+    assert msgspec.json.encode(read_collection(limited)) == limited
 
 
 @pytest.mark.parametrize("attribute", [{"merge": "latest"}, {"required": "yes"}, {"max_length": "3"}])

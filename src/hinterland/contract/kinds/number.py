@@ -6,6 +6,8 @@ import math
 import re
 from typing import Any, Self
 
+import msgspec
+
 from hinterland.contract.kinds.field import Check, Field, Transform, range_problem, register
 from hinterland.kit.cel.types import DOUBLE, Type
 
@@ -20,6 +22,12 @@ class Number(Field, frozen=True, kw_only=True, omit_defaults=True, tag="number")
     maximum: float | None = None
 
     merges = ("newest", "server", "counter")
+
+    def __post_init__(self) -> None:
+        for name in ("minimum", "maximum"):
+            limit = getattr(self, name)
+            if type(limit) is int:  # written as it is read: a declaration's text is compared
+                msgspec.structs.force_setattr(self, name, _double(limit))
 
     @property
     def type(self) -> Type:
