@@ -325,10 +325,57 @@ def test_what_a_hook_refuses_with() -> None:
         Refuse("no", code="teapot")  # type: ignore[arg-type]
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+async def counting(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Api]:
+    """The second app file of the page on hooks, whose hooks read and write, on each database."""
+    storage: Storage = SqliteStorage(tmp_path / "data")
+    if request.param == "postgres":
+        storage = PostgresStorage(request.getfixturevalue("postgres_dsn"), connections=4)
+    page = (ROOT / "docs" / "hooks.md").read_text()
+    (tmp_path / "app.py").write_text(page.partition("```python counting\n")[2].partition("```")[0])
+    loaded = load(tmp_path / "app.py")
+    async with serving(
+        storage, collections=loaded.collections, declare=lambda app: setattr(app, "hooks", loaded.hooks)
+    ) as api:
+        yield api
+
+
+async def likes_after_a_turn(api: Api) -> int:
+    """The likes of the post p once the loop has turned, in which hooks run."""
+    await asyncio.sleep(0)
+    counted: int = (await api("GET", "/v1/records/posts/p")).json()["likes"]
+    return counted
+
+
+async def likes(api: Api, wanted: int) -> None:
+    """Wait until the post p has so many likes."""
+    async with asyncio.timeout(HANGING):
+        while await likes_after_a_turn(api) != wanted:
+            pass
+
+
+async def test_hooks_that_read_and_write(counting: Api) -> None:
+    """A before-hook reads other records, and an after-hook writes them as an administrator: also fields that callers
+    can't set, and after a record that is gone."""
+    assert (await counting("POST", "/v1/records/posts", json={"id": "p", "title": "a"})).status_code == 201
+    assert (await counting("POST", "/v1/records/posts", json={"id": "q", "title": "b"})).status_code == 201
+    refused = problem(await counting("POST", "/v1/records/posts", json={"title": "a"}), 409, "conflict")
+    assert refused["message"] == "post p has this title"
+    problem(await counting("PATCH", "/v1/records/posts/p", json={"likes": 5}), 400, "validation")
+    made = await counting("POST", "/v1/records/posts/p/likes", json={"id": "l"})
+    await likes(counting, 1)
+    await counting("POST", "/v1/records/posts/q/likes", json={})
+    await counting("DELETE", "/v1/records/posts/q")
+    await counting("DELETE", "/v1/records/posts/p/likes/l", headers={"If-Match": made.headers["etag"]})
+    await likes(counting, 0)
+
+
 def test_declarations() -> None:
     """A hook that can't run is refused where it is declared, with what to do."""
 
     async def hook(write: BeforeWrite) -> None: ...
+
+    async def greedy(backend: object, write: BeforeWrite, more: object) -> None: ...
 
     def plain(write: BeforeWrite) -> None: ...
 
@@ -337,4 +384,6 @@ def test_declarations() -> None:
     with pytest.raises(ValueError, match=r"unknown writes 'remove'; use create, update or delete"):
         App().before("users", "remove")(hook)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="the hook plain is not async; declare it with async def"):
-        Hooks().add_before("users", (), plain)  # type: ignore[arg-type]
+        Hooks().add_before("users", (), plain)
+    with pytest.raises(ValueError, match=r"the hook greedy must take \(write\), or \(backend, write\)"):
+        Hooks().add_after("users", greedy)

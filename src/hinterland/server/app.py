@@ -97,7 +97,8 @@ async def opened(app: App, storage: Storage, clock: Clock | None = None) -> Asyn
         commands = Commands(writer, before)
         accounts = await _accounts(app, storage, commands, catalogue, clock)
         backend = _backend(app, storage, writer, commands, accounts)
-        after = AfterHooks(app.hooks, storage, commands, clock, app.settings.hook_seconds)
+        before.backend = backend
+        after = AfterHooks(app.hooks, storage, commands, clock, app.settings.hook_seconds, backend)
         writer.wake = partial(_wake, backend.feed, after)
         await _follow_signals(backend, writer)
         await backend.feed.start()

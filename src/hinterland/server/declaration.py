@@ -72,8 +72,8 @@ class App:
 
     def before(self, collection: str, *kinds: WriteKind) -> Callable[[B], B]:
         """Decorate an async function that runs before the collection's writes of these `kinds` ("create", "update",
-        "delete"; all where none is named). It takes a `BeforeWrite`, and returns a changed body, or None to keep it; to
-        refuse the write, it raises `Refuse`."""
+        "delete"; all where none is named). It takes a `BeforeWrite`, or the backend and that, and returns a changed
+        body, or None to keep it; to refuse the write, it raises `Refuse`."""
         self._check(collection)
 
         def declare(hook: B) -> B:
@@ -84,7 +84,7 @@ class App:
 
     def after(self, collection: str) -> Callable[[A], A]:
         """Decorate an async function that runs after each change of the collection, in the order of the log and at
-        least once. It takes an `AfterWrite`."""
+        least once. It takes an `AfterWrite`, or the backend and that."""
         self._check(collection)
 
         def declare(hook: A) -> A:

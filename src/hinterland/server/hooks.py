@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Literal, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import msgspec
 
@@ -51,10 +52,11 @@ class AfterWrite(msgspec.Struct, frozen=True, kw_only=True):
     new: Document | None
 
 
-BeforeHook = Callable[[BeforeWrite], Awaitable[Document | None]]
-AfterHook = Callable[[AfterWrite], Awaitable[None]]
-B = TypeVar("B", bound=BeforeHook)
-A = TypeVar("A", bound=AfterHook)
+BeforeHook = Callable[[Any, BeforeWrite], Awaitable[Document | None]]
+AfterHook = Callable[[Any, AfterWrite], Awaitable[None]]
+"""A hook as it is called: with the backend and the write."""
+B = TypeVar("B", bound=BeforeHook | Callable[[BeforeWrite], Awaitable[Document | None]])
+A = TypeVar("A", bound=AfterHook | Callable[[AfterWrite], Awaitable[None]])
 
 
 class Refuse(Refusal):
@@ -84,23 +86,23 @@ class Hooks:
         self.before: dict[tuple[str, WriteKind], list[BeforeHook]] = {}
         self.after: dict[str, tuple[str, AfterHook]] = {}
 
-    def add_before(self, collection: str, kinds: Sequence[WriteKind], hook: BeforeHook) -> None:
+    def add_before(self, collection: str, kinds: Sequence[WriteKind], hook: Callable[..., Any]) -> None:
         """Run `hook` before writes of these kinds, of all kinds where none is named. Raises ValueError."""
-        _check_async(hook)
+        called = _with_backend(hook)
         for kind in kinds:
             if kind not in get_args(WriteKind):
                 raise ValueError(f"a before-hook is for unknown writes {kind!r}; use create, update or delete")
         self.collections.add(collection)
         for kind in kinds or get_args(WriteKind):
-            self.before.setdefault((collection, kind), []).append(hook)
+            self.before.setdefault((collection, kind), []).append(called)
 
-    def add_after(self, collection: str, hook: AfterHook) -> None:
+    def add_after(self, collection: str, hook: Callable[..., Any]) -> None:
         """Run `hook` after each change of the collection. Raises ValueError."""
-        _check_async(hook)
+        called = _with_backend(hook)
         name = f"{collection}.{name_of(hook)}"
         if name in self.after:
             raise ValueError(f"two after-hooks of {collection} are named {name_of(hook)}; rename one")
-        self.after[name] = (collection, hook)
+        self.after[name] = (collection, called)
 
 
 def name_of(hook: object) -> str:
@@ -108,6 +110,26 @@ def name_of(hook: object) -> str:
     return getattr(hook, "__name__", type(hook).__name__)
 
 
-def _check_async(hook: object) -> None:
+def _with_backend(hook: Callable[..., Any]) -> Callable[[Any, Any], Awaitable[Any]]:
+    """The hook as it is called, also where it takes the write alone. Raises ValueError where it takes neither."""
     if not inspect.iscoroutinefunction(hook):
         raise ValueError(f"the hook {name_of(hook)} is not async; declare it with async def")
+    if not _takes(hook, 1):
+        if not _takes(hook, 2):
+            raise ValueError(f"the hook {name_of(hook)} must take (write), or (backend, write)")
+        return hook
+
+    @functools.wraps(hook)
+    async def alone(backend: Any, write: Any) -> Any:
+        return await hook(write)
+
+    return alone
+
+
+def _takes(hook: Callable[..., Any], count: int) -> bool:
+    """Whether the hook can be called with so many arguments."""
+    try:
+        inspect.signature(hook).bind(*[None] * count)
+    except TypeError:
+        return False
+    return True

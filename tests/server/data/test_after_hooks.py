@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -12,7 +12,7 @@ import pytest
 from hinterland.contract.changes import Write
 from hinterland.kit.clock import ManualClock
 from hinterland.server.data.after_hooks import AfterHooks
-from hinterland.server.hooks import AfterHook, AfterWrite, Hooks
+from hinterland.server.hooks import AfterWrite, Hooks
 from hinterland.server.storage.postgres import PostgresStorage
 from hinterland.server.storage.protocol import Storage
 from tests.server.data.world import HANGING, World, delete, note, opened, patch
@@ -39,7 +39,7 @@ class Recorder:
 
 
 @asynccontextmanager
-async def following(world: World, hook: AfterHook) -> AsyncIterator[AfterHooks]:
+async def following(world: World, hook: Callable[[AfterWrite], Awaitable[None]]) -> AsyncIterator[AfterHooks]:
     """A world whose notes have an after-hook."""
     hooks = Hooks()
     hooks.add_after("notes", hook)

@@ -1,4 +1,4 @@
-"""Records for the operations of apps."""
+"""Records that an app's own code reads and writes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from hinterland.contract.changes import Write
-from hinterland.contract.identity import SIGNED_OUT
+from hinterland.contract.identity import SIGNED_OUT, Principal, RecordId
 from hinterland.server.operations.call import Call
-from hinterland.server.operations.records import each_record
+from hinterland.server.operations.records import ADMINISTRATOR, each_record, write_records
 from tests.server.api import Api
 from tests.server.refused import refused
+
+ADA = Call(Principal(id="ada"), None)
 
 
 async def test_each_record_in_an_order(each_api: Api) -> None:
@@ -37,3 +39,38 @@ async def test_each_record_of_a_collection(api: Api) -> None:
     call = Call(caller=SIGNED_OUT, input=None)
     with pytest.raises(ValueError, match="posts/1 is the path of a record; give that of a collection"):
         [post async for post in each_record(api.backend, call, "posts/1")]
+
+
+def note(id: str, text: str, owner: str) -> Write:
+    """The creation of a note."""
+    return Write(act="create", collection="notes", id=id, body={"text": text, "owner": owner})
+
+
+async def ids_of(each_api: Api, by: Call[None] | Principal, path: str = "notes", **asked: object) -> list[RecordId]:
+    """The ids that `each_record` yields."""
+    return [record["id"] async for record in each_record(each_api.backend, by, path, **asked)]  # type: ignore[arg-type]
+
+
+async def test_as_the_caller_or_as_an_administrator(each_api: Api) -> None:
+    """An app's code reads and writes as the caller of its operation, by the rules, or as an administrator, whom no rule
+    restricts."""
+    await write_records(each_api.backend, ADA, [note("a", "hers", "ada")])
+    with refused("forbidden", "the create rule of notes does not allow this"):
+        await write_records(each_api.backend, ADA, [note("b", "not hers", "ben")])
+    assert await write_records(each_api.backend, ADMINISTRATOR, [note("b", "not hers", "ben")]) == ["b"]
+    assert await ids_of(each_api, ADA) == ["a"]
+    assert await ids_of(each_api, ADMINISTRATOR) == ["a", "b"]
+
+
+async def test_values_of_callers(each_api: Api) -> None:
+    """What `where` names is compared as a value, quotation marks included; a field of any name can be asked for."""
+    text = "' || true || '"
+    notes = [note("a", text, "ada"), note("b", "x", "ada"), note("c", text, "b")]
+    await write_records(each_api.backend, ADMINISTRATOR, notes)
+    assert await ids_of(each_api, ADMINISTRATOR, where={"text": text}) == ["a", "c"]
+    assert await ids_of(each_api, ADMINISTRATOR, where={"text": text}, filter="record.owner == 'b'") == ["c"]
+    assert await ids_of(each_api, ADMINISTRATOR, where={"owner": "ada", "slug": None}, sort=["-id"]) == ["b", "a"]
+    [post] = await write_records(each_api.backend, ADMINISTRATOR, [Write(act="create", collection="posts", body={})])
+    assert await ids_of(each_api, ADMINISTRATOR, "posts", where={"id": post}) == [post]
+    with refused("invalid_query", "unknown parameter 'txt'"):
+        await ids_of(each_api, ADMINISTRATOR, where={"txt": "x"})

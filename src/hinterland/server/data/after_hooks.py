@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from hinterland.kit.clock import Clock
@@ -16,7 +17,7 @@ from hinterland.kit.time_limit import within
 from hinterland.server.data import documents
 from hinterland.server.data.commands import Commands
 from hinterland.server.data.requests import WriteRequest
-from hinterland.server.hooks import AfterHook, AfterWrite, Hooks
+from hinterland.server.hooks import AfterWrite, Hooks
 from hinterland.server.storage.protocol import LogEntry, Storage
 from hinterland.server.storage.system import HOOKS, Amend, Expect, Insert, PreconditionFailed, RowAct
 
@@ -29,13 +30,22 @@ _SKIPPED = 1_000  # changes of other collections after which the position is kep
 
 
 class AfterHooks:
-    """The after-hooks of an app, run by this process. A change may take a hook `seconds`."""
+    """The after-hooks of an app, run by this process and given its `backend`. A change may take a hook `seconds`."""
 
-    def __init__(self, hooks: Hooks, storage: Storage, commands: Commands, clock: Clock, seconds: float) -> None:
+    def __init__(
+        self,
+        hooks: Hooks,
+        storage: Storage,
+        commands: Commands,
+        clock: Clock,
+        seconds: float,
+        backend: object = None,
+    ) -> None:
         self._storage = storage
         self._clock = clock
         self._readers = [
-            LogFollower(name, *found, storage, commands, clock, seconds) for name, found in hooks.after.items()
+            LogFollower(name, collection, partial(hook, backend), storage, commands, clock, seconds)
+            for name, (collection, hook) in hooks.after.items()
         ]
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -73,7 +83,7 @@ class LogFollower:
         self,
         name: str,
         collection: str,
-        hook: AfterHook,
+        hook: Callable[[AfterWrite], Awaitable[None]],
         storage: Storage,
         commands: Commands,
         clock: Clock,
@@ -194,5 +204,5 @@ class LogFollower:
         await self._commands.submit(WriteRequest((), acts=acts))
 
 
-async def _run(hook: AfterHook, change: AfterWrite) -> None:
+async def _run(hook: Callable[[AfterWrite], Awaitable[None]], change: AfterWrite) -> None:
     await hook(change)

@@ -43,6 +43,7 @@ class BeforeHooks:
         self._catalogue = catalogue
         self._clock = clock
         self._seconds = seconds
+        self.backend: object = None  # which hooks are given; it is made over this
 
     @property
     def has_any(self) -> bool:
@@ -135,7 +136,7 @@ class BeforeHooks:
 
     async def _call(self, hook: BeforeHook, details: BeforeWrite) -> Document | None:
         try:
-            changed = await within(self._clock, self._seconds, partial(_run, hook, details))
+            changed = await within(self._clock, self._seconds, partial(_run, hook, self.backend, details))
             if changed is not None and not isinstance(changed, dict):
                 raise TypeError(f"it returned {type(changed).__name__}; return a dict of fields, or None")
             return None if changed is None else strict_json.checked(to_builtins(changed, str_keys=True))
@@ -174,8 +175,8 @@ class BeforeHooks:
         return StoredRecord(write.parent, write.id, UNWRITTEN, now if old is None else old.created, now, body, None)
 
 
-async def _run(hook: BeforeHook, details: BeforeWrite) -> Document | None:
-    return await hook(details)
+async def _run(hook: BeforeHook, backend: object, details: BeforeWrite) -> Document | None:
+    return await hook(backend, details)
 
 
 def _revision(record: StoredRecord | None) -> int:

@@ -119,9 +119,10 @@ def _conditions(caller: Principal, entry: Entry, query: Query) -> tuple[Conditio
 
 
 def _equality(entry: Entry, name: str, value: Any) -> Condition:
-    """That a field has a value, a text where it comes from a query string. Raises `invalid_query`."""
+    """That a field has a value, a text where it comes from a query string, or none. Raises `invalid_query`."""
     if entry.collection.field(name) is not UNDECLARED:
-        held = wanted(entry.collection, name, value)
+        is_absent = value is None and name in entry.collection.fields
+        held = None if is_absent else wanted(entry.collection, name, value)
         return eq(name, held, entry.book.kinds[name])
     condition = or_(*[eq(name, meant) for meant in meanings(value)])
     try:

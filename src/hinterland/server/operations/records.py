@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -21,6 +21,9 @@ from hinterland.server.data.requests import Answer, Intent, WriteRequest, WriteR
 from hinterland.server.operations.call import UNCONDITIONAL, Call, Preconditions
 from hinterland.server.security.sessions import key_owner
 from hinterland.server.storage.protocol import StoredRecord
+
+ADMINISTRATOR = Principal(id="admin/app", is_admin=True)
+"""An app's own code, where it acts for nobody: `each_record` and `write_records` take it in the place of a call."""
 
 
 class Listing(NamedTuple):
@@ -107,28 +110,38 @@ async def delete_record(backend: Backend, call: Call[RecordChange]) -> Written:
 
 
 async def each_record(
-    backend: Backend, call: Call[Any], path: str, *, filter: str = "", sort: str | Sequence[str] = ()
+    backend: Backend,
+    call: Call[Any] | Principal,
+    path: str,
+    *,
+    filter: str = "",
+    where: Mapping[str, Any] | None = None,
+    sort: str | Sequence[str] = (),
 ) -> AsyncGenerator[dict[str, Any], None]:
-    """Every record of the collection at `path` ("orders", "posts/42/comments") that the caller can see, for the
-    operations of apps. `filter` is CEL, `sort` fields in order. Raises ValueError for the path of a record."""
+    """Every record of the collection at `path` ("orders", "posts/42/comments") that the caller of an operation, or
+    `ADMINISTRATOR`, can see, for the code of apps. `filter` is CEL, `where` are values that fields must have (None: no
+    value), `sort` fields in order. Raises ValueError for the path of a record."""
+    by = Call(call, None) if isinstance(call, Principal) else call
     entry, parent, id = backend.catalogue.locate(path.split("/"))
     if id:
         raise ValueError(f"{path} is the path of a record; give that of a collection")
     names = [name for name in sort.split(",") if name] if isinstance(sort, str) else sort
-    query = Query(limit=MAX_LIMIT, filter=filter, sort=tuple(names))
+    query = Query(limit=MAX_LIMIT, filter=filter, equals=dict(where or {}), sort=tuple(names))
     while True:
-        page = await backend.reader.page(call.caller, entry, parent, query, call.asker)
+        page = await backend.reader.page(by.caller, entry, parent, query, by.asker)
         for record in page.records:
-            yield msgspec.json.decode(entry.wire(call.caller, record))
+            yield msgspec.json.decode(entry.wire(by.caller, record))
         if not page.next:
             return
         query = msgspec.structs.replace(query, cursor=page.next)
 
 
-async def write_records(backend: Backend, call: Call[Any], writes: Sequence[Write]) -> list[RecordId]:
-    """Write records as the caller, all of them or none, for the operations of apps: by the rules, and through the
-    hooks. Returns their ids, in order. Raises the refusal of the first write that is not possible."""
-    result = await backend.commands.submit(WriteRequest([*map(checked, writes)], call.caller))
+async def write_records(backend: Backend, call: Call[Any] | Principal, writes: Sequence[Write]) -> list[RecordId]:
+    """Write records as the caller of an operation, or as `ADMINISTRATOR`, all of them or none, for the code of apps: by
+    the rules, and through the hooks. Returns their ids, in order. Raises the refusal of the first write that is not
+    possible."""
+    caller = call if isinstance(call, Principal) else call.caller
+    result = await backend.commands.submit(WriteRequest([*map(checked, writes)], caller))
     return [written.id for written in result.records]
 
 
