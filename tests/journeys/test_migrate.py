@@ -152,7 +152,7 @@ def test_from_a_refused_start_to_served_records(server_process: Serve, tmp_path:
     app = written(tmp_path, NEW)
     said = reported(hinterland("serve", app, "--data", data, "--port", free_port()))
     assert "books.shelf is gone" in said
-    assert f"hinterland migrate {app} --data {data}" in said
+    assert f"hinterland migrate {app} --data {data}\nif this is a different app, give it a folder of its own" in said
     asked = hinterland("migrate", app, "--data", data)
     assert "add --yes" in reported(asked)
     assert "drop the collection drafts with its 1 record" in asked.out

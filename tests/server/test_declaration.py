@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,29 @@ def test_no_file(tmp_path: Path) -> None:
         load(tmp_path / "app.py")
     with pytest.raises(AppFileError, match="not a Python file"):
         load(file(tmp_path, "{}", "app.json"))
+    beside = file(tmp_path, "app = 1")
+    with pytest.raises(AppFileError) as caught:
+        load(beside.with_suffix(""))
+    assert str(caught.value) == f"there is no app file {beside.with_suffix('')}; did you mean {beside}?"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Rules(lsit='true')", "Rules() has no argument 'lsit'; use one of list, view, create, update, delete"),
+        ("é = 'é', [Rules(\n  lsit='true')]", "Rules() has no argument 'lsit'; use one of list, "),
+        ("Collection('notes', {})", "Collection() takes its arguments by name; write Collection(name=...)"),
+        ("Collection(fields={})", "Missing required argument 'name'"),
+        ("import hinterland\nhinterland.Rules(a='true')", "Unexpected keyword argument 'a'"),
+        ("make = lambda **more: Rules(**more)\nmake(a='')", "Rules() has no argument 'a'; use one of list, "),
+        ("Rules.make = Rules\nmake = Rules.make\n(lambda: 1)(2)", "takes 0 positional arguments but 1 was given"),
+        ("import functools\nmake = functools.partial(Rules)\nmake(a='')", "Unexpected keyword argument 'a'"),
+    ],
+)
+def test_arguments_that_a_declaration_does_not_have(tmp_path: Path, text: str, said: str) -> None:
+    """A mistyped argument is told with what it was given to and the arguments that there are, the closest first."""
+    with pytest.raises(AppFileError, match=rf": TypeError: .*{re.escape(said)}"):
+        load(file(tmp_path, f"from hinterland import Collection, Rules\n{text}"))
 
 
 def test_functions_that_can_not_carry_out_an_operation() -> None:

@@ -80,3 +80,8 @@ def test_variables_that_are_no_settings() -> None:
     """A variable that looks like a setting and is none is reported, so that a typing error does not go unseen."""
     environment = {"HINTERLAND_LOG_DAY": "3", "HINTERLAND_LOG_DAYS": "3", "HINTERLAND_AUTH_ISSUER": "x", "PATH": "/bin"}
     assert unknown_variables(environment) == ["HINTERLAND_LOG_DAY"]
+
+
+def test_a_variable_of_the_commands() -> None:
+    """The variable with an administrator's password, which the commands read, is no mistyped setting."""
+    assert unknown_variables({"HINTERLAND_ADMIN_PASSWORD": "7 lean oysters"}) == []

@@ -75,7 +75,10 @@ def _way_on(change: SchemaChange, app: Path | None, data: Path) -> str:
             "a collection keeps its ids and its parent: declare it as it was, add another collection with the new "
             "ones, and import the records into that"
         )
-    return f"to preview and apply the migration, run:\n  {command('migrate', app, '--data', data)}"
+    return (
+        f"to preview and apply the migration, run:\n  {command('migrate', app, '--data', data)}\n"
+        "if this is a different app, give it a folder of its own with --data, or on PostgreSQL a database of its own"
+    )
 
 
 def command(*words: object) -> str:

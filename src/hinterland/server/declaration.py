@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import inspect
+import re
 import sys
-import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import Any, TypeVar
 
 from hinterland.contract.changes import WriteKind
 from hinterland.contract.operations import OPERATIONS, AuthMode, Method, Operation
 from hinterland.contract.own_operations import joined, typed_by
 from hinterland.contract.records import Collection, users
+from hinterland.kit.closest_first import closest_first
 from hinterland.server.hooks import A, B, Hooks
 from hinterland.server.settings import Settings
 
@@ -112,6 +115,9 @@ def _check_function(name: str, function: Callable[..., object]) -> None:
 def load(path: Path) -> App:
     """The `app` that a Python file declares. Raises `AppFileError` with the line at fault."""
     if not path.is_file():
+        beside = path.with_name(f"{path.name}.py")
+        if beside.is_file():
+            raise AppFileError(f"there is no app file {path}; did you mean {beside}?")
         raise AppFileError(f"there is no app file {path}; `hinterland serve` without one starts an empty backend")
     spec = importlib.util.spec_from_file_location("hinterland_app", path.resolve())
     if spec is None or spec.loader is None:
@@ -135,6 +141,45 @@ def _described(path: Path, error: BaseException) -> str:
     if isinstance(error, SyntaxError) and error.text and error.filename and Path(error.filename).is_file():
         shown = path if Path(error.filename) == path.resolve() else error.filename
         return f"{shown}, line {error.lineno}: {name}: {error.msg}\n  {error.text.strip()}"
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path.resolve()]
-    place = f", line {frames[-1].lineno}" if frames else ""
-    return f"{path}{place}: {name}: {error}"
+    place = _place(path, error.__traceback__)
+    if place is None:
+        return f"{path}: {name}: {error}"
+    said = _wrong_argument(str(error), path, place) if isinstance(error, TypeError) else ""
+    return f"{path}, line {place.tb_lineno}: {name}: {said or error}"
+
+
+def _place(path: Path, walked: TracebackType | None) -> TracebackType | None:
+    """The innermost place of the app file itself."""
+    place = None
+    while walked is not None:
+        if Path(walked.tb_frame.f_code.co_filename) == path.resolve():
+            place = walked
+        walked = walked.tb_next
+    return place
+
+
+def _wrong_argument(message: str, path: Path, place: TracebackType) -> str:
+    """What is wrong with the arguments of a declaration, with its name, which msgspec does not say; else ""."""
+    called = _called(path, place)
+    fields: tuple[str, ...] = getattr(called, "__struct_fields__", ())
+    if called is None or not fields:
+        return ""
+    if message == "Extra positional arguments provided":
+        return f"{called.__name__}() takes its arguments by name; write {called.__name__}({fields[0]}=...)"
+    unknown = re.fullmatch("Unexpected keyword argument '(.*)'", message)
+    if unknown is None:
+        return ""
+    known = ", ".join(closest_first(unknown[1], fields))
+    return f"{called.__name__}() has no argument {unknown[1]!r}; use one of {known}"
+
+
+def _called(path: Path, place: TracebackType) -> type | None:
+    """The class that the app file called at `place`, by its name there."""
+    line, end_line, column, end_column = [*place.tb_frame.f_code.co_positions()][place.tb_lasti // 2]
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+            continue
+        if (node.lineno, node.end_lineno, node.col_offset, node.end_col_offset) == (line, end_line, column, end_column):
+            found = place.tb_frame.f_globals.get(node.func.id)
+            return found if isinstance(found, type) else None
+    return None

@@ -142,7 +142,7 @@ def from_environment(settings: Settings, environment: Mapping[str, str] = os.env
 
 def unknown_variables(environment: Mapping[str, str] = os.environ) -> list[str]:
     """The variables that look like settings and are none."""
-    known = [*_variables(Settings(), PREFIX)]
+    known = [*_variables(Settings(), PREFIX), f"{PREFIX}ADMIN_PASSWORD"]  # the latter is an option of the commands
     return sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
 
 
