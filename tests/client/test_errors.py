@@ -8,7 +8,15 @@ import pickle
 import pytest
 
 from hinterland.client import errors, failures, refusals
-from hinterland.client.errors import HinterlandError, InvalidResponse, StatusError, ValidationFailed, most_sent
+from hinterland.client.errors import (
+    BadRequest,
+    HinterlandError,
+    InvalidResponse,
+    PasswordRefused,
+    StatusError,
+    ValidationFailed,
+    most_sent,
+)
 
 
 def every_class(kind: type[HinterlandError] = HinterlandError) -> list[type[HinterlandError]]:
@@ -57,6 +65,19 @@ def test_an_error_tells_all_its_facts() -> None:
         "waited 1.2 s, the server asks to wait 3 s, request r-1, status 400, title: is required]"
     )
     assert "at $.items[0], found int" in str(InvalidResponse(path="$.items[0]", found="int"))
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (PasswordRefused("too common; choose another"), "too common; choose another. [password_policy, "),
+        (PasswordRefused("too common; no", advice="Wait."), "too common; no. Wait. [password_policy, "),
+        (BadRequest("unknown\n  x\n  ^"), "unknown\n  x\n  ^\nCheck the request. [bad_request, "),
+    ],
+)
+def test_an_advice_is_given_once(error: HinterlandError, text: str) -> None:
+    """A message that says what to do is not followed by a general advice; an excerpt keeps lines of its own."""
+    assert str(error).startswith(text)
 
 
 def test_an_error_can_be_copied() -> None:

@@ -103,7 +103,7 @@ def test_no_file(tmp_path: Path) -> None:
     ],
 )
 def test_arguments_that_a_declaration_does_not_have(tmp_path: Path, text: str, said: str) -> None:
-    """A mistyped argument is told with what it was given to and the arguments that there are, the closest first."""
+    """A mistyped argument is reported with what it was given to and the arguments that there are, the closest first."""
     with pytest.raises(AppFileError, match=rf": TypeError: .*{re.escape(said)}"):
         load(file(tmp_path, f"from hinterland import Collection, Rules\n{text}"))
 

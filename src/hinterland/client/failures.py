@@ -52,8 +52,12 @@ class HinterlandError(Exception):
         super().__init__(self.message)
 
     def __str__(self) -> str:
+        facts = f"[{', '.join(self._facts())}]"
+        if "\n" in self.message:  # it ends with an excerpt and a mark under it
+            return f"{self.message}\n{self.advice} {facts}"
         end = "" if self.message.endswith((".", "!", "?")) else "."
-        return f"{self.message}{end} {self.advice} [{', '.join(self._facts())}]"
+        has_advice = "; " in self.message and self.advice == type(self).advice  # as a server's messages do
+        return " ".join([f"{self.message}{end}", *([] if has_advice else [self.advice]), facts])
 
     def _facts(self) -> list[str]:
         facts = [self.code]

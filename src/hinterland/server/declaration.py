@@ -144,8 +144,8 @@ def _described(path: Path, error: BaseException) -> str:
     place = _place(path, error.__traceback__)
     if place is None:
         return f"{path}: {name}: {error}"
-    said = _wrong_argument(str(error), path, place) if isinstance(error, TypeError) else ""
-    return f"{path}, line {place.tb_lineno}: {name}: {said or error}"
+    description = _wrong_argument(str(error), path, place) if isinstance(error, TypeError) else ""
+    return f"{path}, line {place.tb_lineno}: {name}: {description or error}"
 
 
 def _place(path: Path, walked: TracebackType | None) -> TracebackType | None:

@@ -142,8 +142,9 @@ async def test_what_may_be_no_store_is_left_alone(tmp_path: Path, device: OPEN, 
     break_page(path, 1)
     for file in (tmp_path / "photo.db", tmp_path / "other.db", path):
         before = file.read_bytes()
-        with pytest.raises(Exception, match=file.name):
+        with pytest.raises(StoreDamaged, match=file.name) as caught:
             await Store(file).open()
+        assert caught.value.advice == "Give another path as store=, or move this file away."
         assert file.read_bytes() == before
     assert list(tmp_path.glob("*.damaged-*")) == []
 

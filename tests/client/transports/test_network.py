@@ -307,6 +307,22 @@ async def test_a_bad_certificate_gets_nothing(
     assert server.received == b""
 
 
+async def test_a_server_without_tls_is_recognised(peer: Start) -> None:
+    """A server at an https address that speaks plain HTTP gets nothing, and the advice is about the address."""
+
+    async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await writer.drain()
+
+    server = await peer(lambda _: plain)
+    network = Network()
+    with pytest.raises(errors.TlsError) as caught:
+        await network(Request(method="GET", url=server.url.replace("http:", "https:")))
+    await network.close()
+    assert caught.value.advice == "Check its address: the server does not use TLS at this port."
+
+
 async def test_a_trusted_certificate_is_used(peer: Start, tmp_path: Path) -> None:
     """A certificate that is trusted by its file, and names the host, carries the request."""
     file, context = certificate(tmp_path, "127.0.0.1")

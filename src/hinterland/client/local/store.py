@@ -25,6 +25,7 @@ from hinterland.kit.file_lock import FileLock
 from hinterland.kit.sqlite import TooNew, connect, migrate, snapshot, transaction
 
 _log = logging.getLogger("hinterland.client")
+_FOREIGN = "Give another path as store=, or move this file away."
 _RESERVE = 262_144  # bytes that are set aside for a full disk
 T = TypeVar("T")
 StoreAct = Callable[[StoreConnection], T]
@@ -110,7 +111,9 @@ class Store:
         be a store, or another process is using it."""
         self._close()
         was_owner, remains = self._is_owner, read_remains(self.path)
-        if remains is None or not self.own():
+        if remains is None:
+            raise StoreDamaged(advice=_FOREIGN, detail=f"{type(error).__name__}: {error} ({self.path})") from error
+        if not self.own():
             raise error
         file = set_aside(self.path)
         connection = self._connect()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 AGENT = "hinterland-python"
 KEEP_ALIVE = 4.0  # seconds; under the 5 after which many servers close an idle connection
+_PLAIN = "Check its address: the server does not use TLS at this port."
 _PHASES = {
     "connect_tcp": "connect",
     "start_tls": "tls",
@@ -150,9 +151,14 @@ def _own(error: Exception, dialed: _Dialed | None) -> HinterlandError | None:
         kind = _connect_error(error)
     is_proxys = "ProxyError" in names or (dialed is not None and not dialed.is_reached)
     if kind is None or dialed is None or not is_proxys:
-        return None if kind is None else kind(detail=_reason(error))
+        return None if kind is None else kind(detail=_reason(error), advice=_PLAIN if _is_plain(error) else "")
     message, advice = proxy_failure(dialed.host, dialed.port, is_reached=dialed.is_reached)
     return kind(message, advice=advice, detail=_reason(error))
+
+
+def _is_plain(error: Exception) -> bool:
+    """Whether the server answered a handshake of TLS with something else."""
+    return any(isinstance(cause, ssl.SSLError) and cause.reason == "WRONG_VERSION_NUMBER" for cause in _causes(error))
 
 
 def _connect_error(error: BaseException) -> type[HinterlandError]:
