@@ -12,6 +12,7 @@ from hinterland.client.errors import (
     BadRequest,
     HinterlandError,
     InvalidResponse,
+    NotFound,
     PasswordRefused,
     StatusError,
     ValidationFailed,
@@ -71,6 +72,7 @@ def test_an_error_tells_all_its_facts() -> None:
     ("error", "text"),
     [
         (PasswordRefused("too common; choose another"), "too common; choose another. [password_policy, "),
+        (NotFound("no posts/1"), "no posts/1. It may have been deleted, or its address is wrong. [not_found, "),
         (PasswordRefused("too common; no", advice="Wait."), "too common; no. Wait. [password_policy, "),
         (BadRequest("unknown\n  x\n  ^"), "unknown\n  x\n  ^\nCheck the request. [bad_request, "),
     ],

@@ -190,7 +190,7 @@ class NotFound(StatusError):
 
     code = "not_found"
     message = "This was not found."
-    advice = "It may have been deleted."
+    advice = "It may have been deleted, or its address is wrong."
 
 
 class UnknownCollection(NotFound):

@@ -290,8 +290,11 @@ async def test_an_error_that_stays_is_shown(device: OPEN, server: SyncBackend, c
     await until(lambda: isinstance(local.sync.status.error, UnknownCollection))
 
 
-async def test_a_collection_that_the_server_lacks(device: OPEN, server: SyncBackend) -> None:
-    """A collection that the server lacks is reported by its query state and by `now`; the others stay in step."""
+async def test_a_collection_that_the_server_lacks(
+    device: OPEN, server: SyncBackend, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A collection that the server lacks is reported by its query state, by `now` and in the log; the others stay in
+    step."""
     local = await device()
     typo = local.collection("nots").states()
     assert (await next_of(typo)).is_loading
@@ -299,6 +302,7 @@ async def test_a_collection_that_the_server_lacks(device: OPEN, server: SyncBack
     while (state := await next_of(typo)).error is None:
         pass
     assert isinstance(state.error, UnknownCollection)
+    assert "the collection nots is not synchronised: there is no collection 'nots'" in caplog.text
     assert (state.data, state.is_loading, state.is_stale) == (None, False, True)
     await is_online(local)
     watching = local.collection("notes").watch()

@@ -58,7 +58,7 @@ class Local:
         self.store = Store(path, guard)
         self._server = server
         self._shapes = {collection.name: CompiledCollection(collection) for collection in collections}
-        self._ids: dict[str, Ids] = {}  # of the collections that are kept in step, as the app says
+        self._ids: dict[str, Ids] = {}  # of the collections that are synchronised, as the app says
         self.queries = Queries(self.store.signals)
         self.scope = Scope(0, "", self._shapes)
         self.sync = Sync(self.store, remote, clock, random, self._where, lambda: self.subscription)
@@ -122,7 +122,7 @@ class Local:
     def collection(
         self, name: str, kind: type[Any] = dict, *, ids: Ids = "string", parent: str = ""
     ) -> LocalRepository[Any]:
-        """The records of a collection as `kind`, which are kept in step with the server from now on.
+        """The records of a collection as `kind`, which are synchronised with the server from now on.
 
         `ids` as the collection declares them; `parent` is the path of the record that owns these, `posts/42`. Raises
         UnknownCollection where the declarations are known and this is none of them.
@@ -163,7 +163,7 @@ class Local:
 
     @property
     def subscription(self) -> str:
-        """The collections that are kept in step: those that were asked for and that the server has."""
+        """The collections that are synchronised: those that were asked for and that the server has."""
         return ",".join(sorted(self._ids.keys() - self.sync.unknown.keys()))
 
     def refusal(self, collection: str) -> HinterlandError | None:

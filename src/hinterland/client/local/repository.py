@@ -53,7 +53,7 @@ class LocalParts(Protocol):
 
     @property
     def subscription(self) -> str:
-        """The collections that are kept in step."""
+        """The collections that are synchronised."""
         ...
 
     def refusal(self, collection: str) -> HinterlandError | None:

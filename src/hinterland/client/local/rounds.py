@@ -192,7 +192,7 @@ class Rounds:
         name = error.details.get("collection")
         if name not in subscription.split(","):
             raise error
-        _log.warning("the collection %s is not kept in step: %s", name, error)
+        _log.warning("the collection %s is not synchronised: %s", name, error)
         self.unknown[name] = error
 
     async def _pull(self, scope: Scope, subscription: str) -> bool:
