@@ -98,7 +98,7 @@ async def opened(app: App, storage: Storage, clock: Clock | None = None) -> Asyn
         accounts = await _accounts(app, storage, commands, catalogue, clock)
         backend = _backend(app, storage, writer, commands, accounts)
         before.backend = backend
-        after = AfterHooks(app.hooks, storage, commands, clock, app.settings.hook_seconds, backend)
+        after = AfterHooks(app.hooks, storage, catalogue, commands, clock, app.settings.hook_seconds, backend)
         writer.wake = partial(_wake, backend.feed, after)
         await _follow_signals(backend, writer)
         await backend.feed.start()

@@ -43,7 +43,7 @@ async def following(world: World, hook: Callable[[AfterWrite], Awaitable[None]])
     """A world whose notes have an after-hook."""
     hooks = Hooks()
     hooks.add_after("notes", hook)
-    after = AfterHooks(hooks, world.storage, world.commands, world.clock, 5.0)
+    after = AfterHooks(hooks, world.storage, world.catalogue, world.commands, world.clock, 5.0)
     await after.start()
     world.writer.wake = after.wake
     try:

@@ -8,6 +8,7 @@ import pytest
 
 from hinterland.contract.changes import Write
 from hinterland.contract.identity import SIGNED_OUT, Principal, RecordId
+from hinterland.server.hooks import BeforeWrite
 from hinterland.server.operations.call import Call
 from hinterland.server.operations.records import ADMINISTRATOR, each_record, write_records
 from tests.server.api import Api
@@ -74,3 +75,27 @@ async def test_values_of_callers(each_api: Api) -> None:
     assert await ids_of(each_api, ADMINISTRATOR, "posts", where={"id": post}) == [post]
     with refused("invalid_query", "unknown parameter 'txt'"):
         await ids_of(each_api, ADMINISTRATOR, where={"txt": "x"})
+
+
+async def test_fields_that_were_declared_later(each_api: Api) -> None:
+    """An app's code finds every field in a record that is older than its declaration, without a value; its callers
+    don't learn of those that are hidden from them."""
+    await each_api.write(Write(act="create", collection="posts", id="", body={"title": "old"}))
+    schema = (await each_api("GET", "/v1/admin/schema", headers=each_api.admin)).json()["collections"]
+    [posts] = [collection for collection in schema if collection["name"] == "posts"]
+    posts["fields"] |= {"mood": {"kind": "text"}, "secret": {"kind": "text", "read": "'staff' in auth.roles"}}
+    answer = await each_api("POST", "/v1/admin/schema", json={"collections": [posts]}, headers=each_api.admin)
+    assert answer.status_code == 200, answer.text
+    seen: list[Any] = []
+
+    async def hook(write: BeforeWrite) -> None:
+        assert write.old is not None
+        seen.append(write.old)
+
+    each_api.backend.app.hooks.add_before("posts", ["delete"], hook)
+    for by in (ADMINISTRATOR, ADA):
+        seen += [post async for post in each_record(each_api.backend, by, "posts")]
+    await write_records(each_api.backend, ADA, [Write(act="delete", collection="posts", id=seen[0]["id"])])
+    fields = [{name: post[name] for name in ("title", "mood", "secret") if name in post} for post in seen]
+    whole = {"title": "old", "mood": None, "secret": None}
+    assert fields == [whole, {"title": "old", "mood": None}, whole]

@@ -14,7 +14,7 @@ from functools import partial
 
 from hinterland.kit.clock import Clock
 from hinterland.kit.time_limit import within
-from hinterland.server.data import documents
+from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.data.commands import Commands
 from hinterland.server.data.requests import WriteRequest
 from hinterland.server.hooks import AfterWrite, Hooks
@@ -36,6 +36,7 @@ class AfterHooks:
         self,
         hooks: Hooks,
         storage: Storage,
+        catalogue: Catalogue,
         commands: Commands,
         clock: Clock,
         seconds: float,
@@ -44,7 +45,7 @@ class AfterHooks:
         self._storage = storage
         self._clock = clock
         self._readers = [
-            LogFollower(name, collection, partial(hook, backend), storage, commands, clock, seconds)
+            LogFollower(name, collection, partial(hook, backend), storage, catalogue, commands, clock, seconds)
             for name, (collection, hook) in hooks.after.items()
         ]
         self._tasks: list[asyncio.Task[None]] = []
@@ -85,6 +86,7 @@ class LogFollower:
         collection: str,
         hook: Callable[[AfterWrite], Awaitable[None]],
         storage: Storage,
+        catalogue: Catalogue,
         commands: Commands,
         clock: Clock,
         seconds: float,
@@ -94,6 +96,7 @@ class LogFollower:
         self._collection = collection
         self._hook = hook
         self._storage = storage
+        self._catalogue = catalogue
         self._commands = commands
         self._clock = clock
         self._seconds = seconds
@@ -172,10 +175,8 @@ class LogFollower:
         return not page.is_last
 
     async def _handle(self, entry: LogEntry) -> None:
-        states = [
-            None if record is None else documents.with_meta(record, documents.document_of(record))
-            for record in (entry.before, entry.after)
-        ]
+        whole = self._catalogue[entry.collection].whole
+        states = [None if record is None else whole(record) for record in (entry.before, entry.after)]
         change = AfterWrite(
             collection=entry.collection,
             kind=entry.kind,

@@ -160,7 +160,7 @@ class BeforeHooks:
             parent=write.parent,
             body=deepcopy(body),
             is_patch=write.act == "patch",
-            old=None if old is None else documents.with_meta(old, documents.document_of(old)),
+            old=None if old is None else self._catalogue[write.collection].whole(old),
         )
 
     def _after(self, request: WriteRequest, write: Write, old: StoredRecord | None) -> StoredRecord | None:

@@ -14,7 +14,7 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.expressions import auth_type
 from hinterland.contract.identity import Principal, RecordId, is_record_id
 from hinterland.contract.kinds.field import item_type
-from hinterland.contract.records import Collection, CompiledCollection
+from hinterland.contract.records import Collection, CompiledCollection, Document
 from hinterland.kit.cel.errors import CelError
 from hinterland.kit.cel.types import INT, STRING, TIMESTAMP
 from hinterland.server.data import documents
@@ -58,6 +58,7 @@ class Entry:
         self.unique = tuple(name for name, field in collection.fields.items() if field.unique)
         self.instants = frozenset(name for name, field in collection.fields.items() if item_type(field) is TIMESTAMP)
         self.children: tuple[str, ...] = ()
+        self._without_values: Document = dict.fromkeys(collection.fields)
         self.order = lru_cache(maxsize=256)(self._order)
         self._check_old()
         self._check_fields(users_are_integer)
@@ -151,6 +152,16 @@ class Entry:
     def wire(self, caller: Principal, record: StoredRecord) -> str:
         """The record as `caller` sees it: JSON text."""
         return documents.wire(record, self.shown(caller, record) if self.private else None)
+
+    def whole(self, record: StoredRecord) -> Document:
+        """The record with all its fields, for the code of apps: null for one that was declared after its last write."""
+        return documents.with_meta(record, {**self._without_values, **documents.document_of(record)})
+
+    def seen(self, caller: Principal, record: StoredRecord) -> Document:
+        """The record as `caller` sees it, with null for fields that were declared after its last write."""
+        document: Document = msgspec.json.decode(self.wire(caller, record))
+        missing = self.collection.fields.keys() - document.keys()
+        return {**document, **dict.fromkeys(missing - self.hidden_of(caller, record))} if missing else document
 
     def parse_id(self, text: str) -> RecordId:
         """The id that a path names. Raises the `not_found` refusal for one that no record can have."""

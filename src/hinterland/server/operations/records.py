@@ -130,7 +130,7 @@ async def each_record(
     while True:
         page = await backend.reader.page(by.caller, entry, parent, query, by.asker)
         for record in page.records:
-            yield msgspec.json.decode(entry.wire(by.caller, record))
+            yield entry.seen(by.caller, record)
         if not page.next:
             return
         query = msgspec.structs.replace(query, cursor=page.next)
