@@ -71,14 +71,16 @@ async def test_own_operations(shop: dict[str, Any], client: Client, tmp_path: Pa
 @pytest.mark.parametrize("kind", ["starlette", "fastapi"])
 async def test_embedding(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page's application serves its own routes, and the backend below the prefix with its links, from its lifespan
-    on; before it the backend answers 503."""
+    on; before it the backend answers 503. Its settings are those of the environment."""
     if kind == "fastapi":
         pytest.importorskip("fastapi")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HINTERLAND_HOOK_SECONDS", "7")
     names: dict[str, Any] = {"__name__": "page"}
     run(blocks("embedding.md")["starlette"], names)
     if kind == "fastapi":
         run(blocks("embedding.md")["fastapi"], names)
+    assert names["backend"].settings.hook_seconds == 7
     application = names["application"]
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(application), base_url=URL) as http:
         early = await http.get("/backend/v1/records/notes")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hinterland.server.operations.records import write_records as write_records
     from hinterland.server.settings import AuthSettings as AuthSettings
     from hinterland.server.settings import Settings as Settings
+    from hinterland.server.settings import from_environment as from_environment
 else:  # the type checker knows the names above and no others
     offer(
         __name__,
@@ -30,6 +31,6 @@ else:  # the type checker knows the names above and no others
             "hinterland.server.hooks": ("AfterWrite", "BeforeWrite", "Refuse"),
             "hinterland.server.operations.call": ("Call",),
             "hinterland.server.operations.records": ("ADMINISTRATOR", "each_record", "write_records"),
-            "hinterland.server.settings": ("AuthSettings", "Settings"),
+            "hinterland.server.settings": ("AuthSettings", "Settings", "from_environment"),
         },
     )
