@@ -9,9 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.tree import PACKAGE, ROOT, is_module, modules
+from tests.house.tree import PACKAGE, ROOT, TESTS, is_module, modules
+from tests.support.pages import blocks
 from tests.support.required import require
 
+# Which tests run the blocks of a page, and how many blocks of it are marked as not run.
+RUN = {
+    "README.md": ("journeys/test_readme.py", 3),  # commands that install, serve and run for hours
+    "docs/client.md": ("journeys/test_blocks.py", 0),
+    "docs/collections.md": ("journeys/test_blocks.py", 0),
+    "docs/embedding.md": ("journeys/test_pages.py", 0),
+    "docs/functions.md": ("journeys/test_pages.py", 1),  # the command that serves
+    "docs/hooks.md": ("server/test_hooks.py", 0),
+    "docs/http.md": ("journeys/test_blocks.py", 0),
+    "docs/rules.md": ("journeys/test_blocks.py", 0),
+}
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
@@ -91,6 +103,20 @@ def test_what_a_page_imports_exists(page: Path) -> None:
         each = [name.split(" as ")[0].strip() for name in names.partition("#")[0].split(",")]
         missing += [f"{module}.{name}" for name in each if not hasattr(found, name)]
     assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_block_is_run_or_says_that_it_is_not(page: Path) -> None:
+    """A page with blocks of Python or shell commands is run by a test that names it; blocks that are not run are marked
+    as such, and counted here."""
+    name = str(page.relative_to(ROOT))
+    shown = blocks(name)
+    fences = re.findall(r"^ *(?:```|~~~) *(?:py|sh|bash|console|shell|zsh)", page.read_text(), re.MULTILINE)
+    test, not_run = RUN.get(name, ("", 0))
+    assert len(shown) == len(fences)
+    assert bool(shown) == bool(test)
+    assert len([block for block in shown if not block.is_run]) == not_run
+    assert not test or page.name in (TESTS / test).read_text()
 
 
 def anchors(page: Path) -> set[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import httpx2
 import pytest
 
 from hinterland.client import Client
-from tests.support.pages import blocks, run_python, run_shell
+from tests.support.pages import Block, blocks, run_python, run_shell
 from tests.support.required import require_program
 from tests.support.server import ServerProcess
 
@@ -92,3 +93,79 @@ def test_the_page_on_http(notes: ServerProcess, tmp_path: Path) -> None:
     outcome, _, pulled = printed[-1].partition("}{")
     assert '"status":"applied"' in outcome
     assert "From afar" in pulled
+
+
+@pytest.fixture
+def served(tmp_path: Path, server_process: Callable[..., ServerProcess]) -> Iterator[Callable[[Block], httpx2.Client]]:
+    """`served(block)` serves the app that the block declares; an HTTP client of it."""
+    with ExitStack() as stack:
+
+        def serve(block: Block) -> httpx2.Client:
+            app = tmp_path / "app.py"
+            app.write_text(block.text)
+            return stack.enter_context(httpx2.Client(base_url=server_process(app).url, timeout=LONGEST))
+
+        yield serve
+
+
+def signed_up(http: httpx2.Client, **person: str) -> tuple[str, dict[str, str]]:
+    """Sign a person up; the id, and the header that signs a request."""
+    session = http.post("/v1/auth/signup", json={**ADA, **person}).raise_for_status().json()
+    return session["user"]["id"], {"authorization": f"Bearer {session['access_token']}"}
+
+
+def test_the_page_on_rules(served: Callable[[Block], httpx2.Client]) -> None:
+    """The page's rules: members see a project, and only its owner creates, changes and deletes it."""
+    [projects] = blocks("docs/rules.md")
+    http = served(projects)
+    ada, by_ada = signed_up(http)
+    grace, by_grace = signed_up(http, name="Grace", email="grace@example.org")
+    project = {"id": "p", "title": "Engine", "members": [ada]}
+    path = "/v1/records/projects/p"
+    stolen = http.post("/v1/records/projects", json={**project, "owner": grace}, headers=by_ada)
+    made = http.post("/v1/records/projects", json=project, headers=by_ada)
+    hidden = http.get(path, headers=by_grace)
+    shared = http.patch(path, json={"members": [ada, grace]}, headers=by_ada)
+    listed = http.get("/v1/records/projects", headers=by_grace).json()["items"]
+    refused = http.patch(path, json={"owner": grace}, headers=by_grace)
+    kept = http.delete(path, headers=by_grace)
+    assert (stolen.status_code, made.status_code, hidden.status_code, shared.status_code) == (403, 201, 404, 200)
+    assert [record["owner"] for record in listed] == [ada]
+    assert (refused.status_code, kept.status_code) == (403, 403)
+    assert http.delete(path, headers=by_ada).status_code == 204
+
+
+def test_the_app_of_the_page_on_collections(served: Callable[[Block], httpx2.Client]) -> None:
+    """The page's app file is served: everybody lists products, only administrators create them, users have `about`."""
+    shop, _ = blocks("docs/collections.md")
+    http = served(shop)
+    _, by_ada = signed_up(http, about="Engines")
+    product = http.post("/v1/records/products", json={"name": "Tent", "price": 90}, headers=by_ada)
+    review = http.post("/v1/records/products/none/reviews", json={"stars": 5}, headers=by_ada)
+    assert http.get("/v1/auth/me", headers=by_ada).json()["about"] == "Engines"
+    assert (product.status_code, review.status_code) == (403, 404)
+    assert http.get("/v1/records/products", params={"category": "gear", "sort": "price"}).json()["items"] == []
+
+
+def test_the_kind_that_the_page_on_collections_adds(served: Callable[[Block], httpx2.Client]) -> None:
+    """The kind of field that the page adds checks, stores and describes its values."""
+    _, kind = blocks("docs/collections.md")
+    http = served(kind)
+    made = http.post("/v1/records/walls", json={"color": "#FF8800"})
+    refused = http.post("/v1/records/walls", json={"color": "orange"})
+    assert made.json()["color"] == "#ff8800"
+    assert refused.json()["errors"] == {"color": ["must be a colour such as #ff8800"]}
+    assert http.get("/v1/records/walls", params={"color": "#ff8800"}).json()["items"] == [made.json()]
+
+
+def test_the_command_of_the_page_on_own_operations(served: Callable[[Block], httpx2.Client], tmp_path: Path) -> None:
+    """The page's call of its operation answers the sum of the caller's orders of the year."""
+    require_program("curl", "install curl")
+    http = served(blocks("docs/functions.md", "python")[0])
+    _, by_ada = signed_up(http)
+    for year, amount in ((2025, 1), (2026, 20), (2026, 22)):
+        http.post("/v1/records/orders", json={"amount": amount, "year": year}, headers=by_ada).raise_for_status()
+    shown = [block for block in blocks("docs/functions.md", "sh") if block.is_run]
+    token = by_ada["authorization"].removeprefix("Bearer ")
+    printed = run_shell(shown, tmp_path, str(http.base_url).rstrip("/"), TOKEN=token)
+    assert [json.loads(text) for text in printed] == [{"amount": 42, "orders": 2}]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import inspect
+import os
 import re
 import subprocess
 from collections.abc import Iterable
@@ -66,8 +67,11 @@ async def run_python(block: Block, names: dict[str, Any], address: str) -> None:
         await asyncio.to_thread(exec, code, names)
 
 
-def run_shell(page: Iterable[Block], folder: Path, address: str) -> list[str]:
-    """Run blocks of shell commands one after another in one shell, with curl's errors as errors; what each printed."""
+def run_shell(page: Iterable[Block], folder: Path, address: str, **variables: str) -> list[str]:
+    """Run blocks of shell commands one after another in one shell, with curl's errors as errors; what each printed.
+
+    `variables` are those that the page says are set.
+    """
     script = _SHELL
     shown = list(page)
     for number, block in enumerate(shown):
@@ -77,7 +81,13 @@ def run_shell(page: Iterable[Block], folder: Path, address: str) -> list[str]:
         script += f"exec > {number}.out\n{text}"
     with (folder / "errors").open("w") as errors:
         done = subprocess.run(
-            ["sh", "-c", script], cwd=folder, stderr=errors, timeout=_LONGEST, start_new_session=True, check=False
+            ["sh", "-c", script],
+            cwd=folder,
+            env={**os.environ, **variables},
+            stderr=errors,
+            timeout=_LONGEST,
+            start_new_session=True,
+            check=False,
         )
     printed = [file.read_text() for number in range(len(shown)) if (file := folder / f"{number}.out").exists()]
     said = (folder / "errors").read_text()
