@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,7 +15,9 @@ import httpx2
 import pytest
 
 from hinterland.client import Client
-from tests.support.pages import Block, blocks, run_python, run_shell
+from hinterland.kit.clock import SystemClock
+from hinterland.server.security import totp
+from tests.support.pages import ROOT, Block, blocks, run_python, run_shell
 from tests.support.required import require_program
 from tests.support.server import ServerProcess
 
@@ -44,6 +47,10 @@ async def test_the_page_on_the_client(
     names: dict[str, Any] = {"__name__": "page"}
     printed = []
     async with asyncio.timeout(LONGEST), Client(notes.url, store="app.db") as names["client"]:
+        recovery_codes = await with_second_factor(names["client"])
+        names["input"] = lambda _: recovery_codes.pop()
+        await names["client"].local.collection("notes").create({})
+        await names["client"].sync.now()
         capsys.readouterr()
         for block in rest:
             running = asyncio.create_task(run_python(block, names, notes.url))
@@ -54,7 +61,16 @@ async def test_the_page_on_the_client(
                 printed.append(capsys.readouterr().out)
     assert [text for text in printed if "create" in text and "Seen" in text]
     assert "{'title': ['is required']}\n" in printed
-    assert [text for text in printed if text.endswith("applied None []\n['Without a network']\n")]
+    assert len(recovery_codes) == 9
+    assert [text for text in printed if text.startswith("Counts(") and " refused Problem(" in text]
+    assert "{} title: is required\n" in printed
+    assert [text for text in printed if "\napplied None []\n['" in text and "'Without a network'" in text]
+
+
+async def with_second_factor(client: Client) -> list[str]:
+    """Turn a second factor on for Ada; the recovery codes."""
+    setup = await client.auth.enrol_totp(password=ADA["password"])
+    return await client.auth.confirm_totp(code=totp.code_at(setup.secret, SystemClock().now()))
 
 
 async def seen(stream: asyncio.Task[None], client: Client, capsys: pytest.CaptureFixture[str]) -> str:
@@ -82,12 +98,39 @@ async def test_the_tests_that_the_client_page_shows(tmp_path: Path) -> None:
     assert len(tests) == 2
 
 
+def answers(page: str) -> list[Any]:
+    """The JSON that a page shows."""
+    return [json.loads(text) for text in re.findall(r"^```json\n(.*?)^```$", (ROOT / page).read_text(), re.M | re.S)]
+
+
+def has_members(shown: Any, answer: Any) -> bool:
+    """Whether an answer has the members that a page shows, at every depth."""
+    if isinstance(shown, dict):
+        return all(name in answer and has_members(shown[name], answer[name]) for name in shown)
+    if isinstance(shown, list):
+        return all(has_members(*pair) for pair in zip(shown, answer, strict=True))
+    return type(shown) is type(answer)
+
+
+def test_the_error_that_the_page_on_http_shows(notes: ServerProcess) -> None:
+    """A wrong body is answered with the error that the page shows."""
+    shown = answers("docs/http.md")[-1]
+    with httpx2.Client(base_url=notes.url, timeout=LONGEST) as http:
+        _, by_ben = signed_up(http, name="Ben", email="ben@example.org")
+        answer = http.post("/v1/records/notes", json={"titel": "First"}, headers=by_ben).json()
+    assert {**answer, "request_id": ""} == {**shown, "request_id": ""}
+
+
 def test_the_page_on_http(notes: ServerProcess, tmp_path: Path) -> None:
     """Each command of the page on HTTP succeeds, one after another in one shell."""
     require_program("curl", "install curl")
     shown = [block for block in blocks("docs/http.md", "sh", "console") if block.is_run]
     printed = run_shell(shown, tmp_path, notes.url)
-    assert json.loads(printed[1])["user"]["name"] == "Grace"
+    session, record, listed, _ = answers("docs/http.md")
+    assert has_members(session, json.loads(printed[1]))
+    assert has_members(record, json.loads(printed[4]))
+    assert has_members(listed, json.loads(printed[7]))
+    assert json.loads(printed[7])["total"] == listed["total"]
     assert [text for text in printed if "\nevent: ready\n" in text]
     assert [text for text in printed if "idempotency-replayed: true" in text.lower()]
     outcome, _, pulled = printed[-1].partition("}{")
@@ -148,7 +191,7 @@ def test_the_app_of_the_page_on_collections(served: Callable[[Block], httpx2.Cli
 
 
 def test_the_kind_that_the_page_on_collections_adds(served: Callable[[Block], httpx2.Client]) -> None:
-    """The kind of field that the page adds checks, stores and describes its values."""
+    """The kind of field that the page adds checks, stores and finds its values."""
     _, kind = blocks("docs/collections.md")
     http = served(kind)
     made = http.post("/v1/records/walls", json={"color": "#FF8800"})
