@@ -9,6 +9,7 @@ import pytest
 
 from hinterland.client.errors import BadRequest, Conflict, StatusError, Unauthorized, ValidationFailed
 from hinterland.contract.changes import Write
+from hinterland.contract.fields import Text
 from hinterland.contract.records import Collection
 from hinterland.kit.clock import ManualClock
 from tests.client.local.conftest import NOTES, OPEN, next_of, until
@@ -46,6 +47,21 @@ async def test_errors_found_here(device: OPEN) -> None:
     with pytest.raises(Unauthorized) as refused:
         await notes.create({})
     assert refused.value.sent == "no"
+
+
+async def test_fields_that_only_administrators_set(device: OPEN) -> None:
+    """A value that only an administrator can set is refused at once, as by the server; the value that the record has
+    may be sent back."""
+    declared = Collection(name="notes", fields={"text": Text(), "plan": Text(write="admin", default="free")})
+    notes = (await device(collections=[declared])).collection("notes")
+    await notes.create({"id": "a", "plan": "free"})
+    for act in (notes.create({"plan": "pro"}), notes.update("a", {"plan": "pro"}), notes.replace("a", {"plan": "pro"})):
+        with pytest.raises(ValidationFailed) as refused:
+            await act
+        assert refused.value.errors == {"plan": ["can only be set by an administrator"]}
+    await notes.update("a", {"text": "x", "plan": "free"})
+    assert (await notes.get("a"))["text"] == "x"
+    await notes.delete("a")
 
 
 @pytest.mark.parametrize("collections", [[], [NOTES]])

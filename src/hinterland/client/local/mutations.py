@@ -19,7 +19,7 @@ import msgspec
 from hinterland.client.local.connection import Key, Scope, StoreConnection
 from hinterland.client.local.errors import AlreadySending
 from hinterland.client.local.outcomes import Counts, OutboxEntry, Outcome
-from hinterland.client.local.overlay import after, after_if_possible
+from hinterland.client.local.overlay import after_anew, after_if_possible
 from hinterland.client.local.records import lay, lift, refresh, revision_seen, seen, text, writes_in
 from hinterland.client.local.stand_ins import name_anew, real_write
 from hinterland.contract.changes import Write, checked, key_of
@@ -80,14 +80,14 @@ def enqueue(
     written = [*map(checked, writes)]
     known = [real_write(connection, scope, write) for write in written]
     moment = timestamp(connection, now)
-    views = _after_all(connection, scope, known, moment)
+    views = _after_all(connection, scope, known, moment, after_anew)
     _insert(connection, scope, mutation, known, moment, views, None if known == written else text(written))
     documents = [(write.id, seen(connection, scope, key_of(write))) for write in known]
     return [Kept(id, None if document is None else read(document)) for id, document in documents]
 
 
 def _after_all(
-    connection: StoreConnection, scope: Scope, writes: Sequence[Write], moment: float, apply: ApplyWrite = after
+    connection: StoreConnection, scope: Scope, writes: Sequence[Write], moment: float, apply: ApplyWrite
 ) -> DocumentsByKey:
     views: DocumentsByKey = {}
     for write in writes:

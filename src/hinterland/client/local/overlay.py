@@ -65,6 +65,19 @@ def after(
     return None if result is None else _head(record, write.id, now) | result
 
 
+def after_anew(
+    record: Document | None,
+    write: Write,
+    timestamp: float,
+    shape: CompiledCollection | None = None,
+    caller: object = None,
+) -> Document | None:
+    """`after` for a write that is made now. Raises `validation` also for fields that only administrators set."""
+    if shape is not None and (errors := shape.readonly_violations(write.body, record or {})):
+        raise shape.refusal(errors)
+    return after(record, write, timestamp, shape, caller)
+
+
 def _head(record: Document | None, record_id: RecordId, now: str) -> Document:
     if record is None:
         return {"id": record_id, "created_at": now, "updated_at": now, "revision": 0}
