@@ -16,7 +16,7 @@ from hinterland.contract.sync import Mutation, Settled
 from hinterland.kit.clock import ManualClock
 from hinterland.server.storage.protocol import Storage
 from tests.server.data.acts import make, put, read
-from tests.server.data.world import ADA, BEN, World, opened, patch
+from tests.server.data.world import ADA, BEN, World, delete, opened, patch
 from tests.server.refused import refused
 
 BOSS = "auth.id == 'boss'"
@@ -43,7 +43,8 @@ SHARED = Collection(
     name="shared",
     fields={"owner": Text(), "open": Text(), "count": Integer(merge="counter"),
             "secret": Integer(merge="counter", read="record.open == 'yes'"), "text": Text(merge="server")},
-    rules=Rules(list="record.owner == auth.id", view="record.owner == auth.id", create="true", update="true"),
+    rules=Rules(list="record.owner == auth.id", view="record.owner == auth.id", create="true", update="true",
+                delete="record.owner == auth.id"),
 )  # fmt: skip
 FIRST: dict[str, Any] = {
     "owner": "ada", "salary": 990, "bonus": 9.5, "total": str(2**63 - 10), "perks": ["car"], "grade": 7, "rank": 100,
@@ -208,6 +209,16 @@ async def test_a_base_that_was_hidden(world: World) -> None:
     assert settled.lost == []
     record = await read(world, "shared", "s")
     assert (record["count"], record["text"]) == (0, "mine")
+
+
+async def test_a_delete_over_a_base_that_was_hidden(world: World) -> None:
+    """And so it does for a delete: it is not weighed against what others did meanwhile."""
+    await world.write(make("shared", "s", owner="boss"))
+    base = (await world.storage.head()).revision
+    await world.write(patch("shared", "s", owner="ada"))
+    late = Mutation(seq=1, id="m1", writes=[delete("shared", "s")], base=[base], timestamp=world.clock.now() - 50)
+    assert [settled.lost for settled in (await world.push(ADA, late)).results] == [[]]
+    assert await read(world, "shared", "s") is None
 
 
 async def test_a_field_that_was_hidden_at_the_base(world: World) -> None:

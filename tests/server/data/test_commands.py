@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from typing import Any
 
 from hinterland.contract.changes import Write
 from hinterland.contract.identity import RecordId
@@ -72,6 +73,36 @@ async def test_one_refused_among_many(world: World) -> None:
     ]
     pushed = await world.push(ADA, *mutations)
     assert [result.status for result in pushed.results] == ["applied", "applied", "refused", "applied"]
+
+
+async def test_hooks_in_the_order_of_a_push(world: World) -> None:
+    """A hook runs once, when what the device did before is written, and what it did after comes after: no mutation
+    overtakes another."""
+    seen: list[Any] = []
+
+    async def hook(write: BeforeWrite) -> None:
+        seen.append(write.old and write.old["title"])
+
+    world.hooks.add_before("notes", ("update",), hook)
+    writes = [note("a", "ada", title="made"), patch("notes", "a", title="changed"), make("posts", ""), note("b", "ada")]
+    pushed = await world.push(ADA, *[Mutation(seq=n, id=f"m{n}", writes=[write]) for n, write in enumerate(writes, 1)])
+    assert [result.status for result in pushed.results] == ["applied"] * 4
+    assert seen == ["made"]
+
+
+async def test_an_edit_behind_a_create_that_was_there(world: World) -> None:
+    """A copy of a device that creates what is there already and edits that is answered once: what hooks see of a record
+    that the request itself writes is not compared with the database."""
+
+    async def hook(write: BeforeWrite) -> None:
+        assert write.old is None or write.old["title"] == "made"
+
+    await world.push(ADA, Mutation(seq=1, id="m1", writes=[note("a", "ada", title="made")]), device="d1")
+    await world.storage.prune(world.clock.now() + 1)
+    world.hooks.add_before("notes", (), hook)
+    writes = [note("a", "ada", title="made"), patch("notes", "a", title="changed")]
+    pushed = await world.push(ADA, Mutation(seq=1, id="anew", writes=writes), device="d2")
+    assert [(result.status, result.revision) for result in pushed.results] == [("applied", 2)]
 
 
 def test_nothing_bypasses_the_hooks() -> None:

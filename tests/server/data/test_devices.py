@@ -142,6 +142,15 @@ async def test_a_create_that_meets_its_own_equal(world: World) -> None:
         await world.write(note("a", "ada", count=1), caller=ADA)
 
 
+async def test_creates_that_meet_their_equals(world: World) -> None:
+    """The revision of creates that are there already is that of the last one written, in whichever order they come."""
+    await world.push(ADA, *queue(note("a", "ada"), note("b", "ada")), device="d1")
+    await world.storage.prune(world.clock.now() + 1)
+    again = Mutation(seq=1, id="anew", writes=[note("b", "ada"), note("a", "ada")])
+    (outcome,) = await outcomes(world, again, device="d2")
+    assert (outcome.status, outcome.revision) == ("applied", 2)
+
+
 async def test_a_repeated_create_confirms_no_guess(storage: Storage, clock: ManualClock) -> None:
     """A create of a record that is there is answered the same whatever it guesses of fields that are hidden from its
     sender: a conflict where it sends one, applied where it sends what the sender sees alone."""

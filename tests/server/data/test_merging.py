@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tracemalloc
 from collections.abc import AsyncIterator
 
@@ -85,16 +86,29 @@ async def test_different_fields_never_conflict(world: World, devices: tuple[Devi
 
 
 @pytest.mark.parametrize(
-    ("timestamp", "value", "lost"), [(5.0, "two", []), (-5.0, "one", [Lost("text", "two", "one")])]
+    ("timestamp", "value", "lost"), [(5.0, "two", []), (0.0, "two", []), (-5.0, "one", [Lost("text", "two", "one")])]
 )
 async def test_the_newest_edit_wins(
     world: World, devices: tuple[Device, Device], timestamp: float, value: str, lost: list[Lost]
 ) -> None:
-    """Of two edits of a field the one with the later timestamp stands; what is lost is reported."""
+    """Of two edits of a field the one with the later timestamp stands, of equally old ones the one that comes last;
+    what is lost is reported."""
     one, two = devices
     await one.push(patch("open", "x", text="one"), base=1)
     settled = await two.push(patch("open", "x", text="two"), base=1, timestamp=timestamp)
     assert ((await read(world, "open", "x"))["text"], settled.lost) == (value, lost)
+
+
+async def test_a_field_that_was_changed_back(world: World, devices: tuple[Device, Device]) -> None:
+    """A field that others set back to what it was at the base is compared with what the device itself made of it since:
+    its next edit counts from there."""
+    one, two = devices
+    settled = await one.push(patch("open", "x", count=15, text="one"), base=1)
+    await two.push(patch("open", "x", count=10, text="base"), base=settled.revision, timestamp=5)
+    assert (await read(world, "open", "x"))["count"] == 10
+    settled = await one.push(patch("open", "x", count=16, text="again"), base=1)
+    record = await read(world, "open", "x")
+    assert (record["count"], record["text"], settled.lost) == (11, "base", [Lost("text", "again", "base")])
 
 
 async def test_policies(world: World, devices: tuple[Device, Device]) -> None:
@@ -160,16 +174,28 @@ async def test_one_is_not_true(world: World, devices: tuple[Device, Device]) -> 
     assert (await two.push(patch("open", "x", any=1), base=revision, timestamp=-5)).lost == [Lost("any", 1, True)]
 
 
-@pytest.mark.parametrize(("timestamp", "is_there"), [(5.0, False), (-5.0, True)])
+@pytest.mark.parametrize(("timestamp", "is_there"), [(5.0, False), (0.0, False), (-5.0, True)])
 async def test_a_delete_against_an_edit(
     world: World, devices: tuple[Device, Device], timestamp: float, is_there: bool
 ) -> None:
-    """Of a delete and an edit that it had not seen the newer stands; a delete that lost is reported."""
+    """Of a delete and an edit that it had not seen the newer stands, the delete where both are equally old; a delete
+    that lost is reported."""
     one, two = devices
     await one.push(patch("open", "x", text="edited"), base=1)
     settled = await two.push(delete("open", "x"), base=1, timestamp=timestamp)
     assert (await read(world, "open", "x") is not None) is is_there
     assert settled.lost == ([Lost("", None, 2)] if is_there else [])
+
+
+async def test_a_delete_behind_an_own_edit(world: World, devices: tuple[Device, Device]) -> None:
+    """A device's own edit never outlives its delete, also where its clock was set back between the two and both come at
+    once."""
+    one, _ = devices
+    edit = one.edit(patch("open", "x", text="edited"), base=1)
+    answers = world.writer.submit_all([edit, one.edit(delete("open", "x"), base=1, timestamp=-50)])
+    _, outcome = await asyncio.gather(*answers)
+    assert outcome.settled is not None
+    assert (outcome.settled.lost, await read(world, "open", "x")) == ([], None)
 
 
 async def test_an_edit_against_a_delete(world: World, devices: tuple[Device, Device]) -> None:

@@ -7,10 +7,12 @@ from hinterland.contract.records import users
 from hinterland.contract.sync import Mutation
 from hinterland.kit.clock import ManualClock
 from hinterland.server.data.importer import Importer
-from hinterland.server.data.weights import weight
+from hinterland.server.data.weights import MAX_BYTES, Weights, weight
+from hinterland.server.settings import MAX_RECORD_BYTES
 from hinterland.server.storage.protocol import Storage, StoredRecord
 from tests.server.data.acts import OPEN, make
 from tests.server.data.world import ADA, note, opened, patch
+from tests.server.refused import refused
 
 
 async def test_many_versions_of_a_large_record(storage: Storage, clock: ManualClock) -> None:
@@ -52,3 +54,12 @@ def test_weights() -> None:
     """A text that is hidden counts in whole MiB, so that no refusal tells its length."""
     weights = [weight(StoredRecord("", "a", 1, "", "", "{}", private)) for private in (None, "x", "x" * 99)]
     assert weights == [2, 2**20 + 2, 2**20 + 2]
+
+
+def test_the_bound_of_a_request() -> None:
+    """The versions that a request makes may weigh 64 MiB together, and not more."""
+    weights = Weights(MAX_RECORD_BYTES)
+    for _ in range(MAX_BYTES // 2**20):
+        weights.add(None, StoredRecord("", "a", 1, "", "", "", "x"))
+    with refused("too_large"):
+        weights.add(StoredRecord("", "a", 1, "", "", "x", None), None)

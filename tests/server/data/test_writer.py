@@ -61,9 +61,11 @@ async def test_concurrent_requests_share_a_transaction(world: World) -> None:
     assert [(entry.id, entry.commit) for entry in log] == [(f"n{n:03}", n + 1) for n in range(MAX_GROUP + 1)]
 
 
-async def test_a_group_ends_when_it_holds_many_writes(world: World) -> None:
-    """Large requests don't pile up in one transaction, for which everybody else would wait."""
-    large = [request(*(note(f"{n}-{m}") for m in range(400))) for n in range(4)]
+@pytest.mark.parametrize(("given", "groups"), [((400,) * 4, [3, 1]), ((500, 500, 1), [2, 1]), ((500, 499, 1), [3])])
+async def test_a_group_ends_when_it_holds_many_writes(world: World, given: Sequence[int], groups: list[int]) -> None:
+    """Large requests don't pile up in one transaction, for which everybody else would wait: with 1,000 writes it is
+    full."""
+    large = [request(*(note(f"{n}-{m}") for m in range(size))) for n, size in enumerate(given)]
     sizes: list[int] = []
     write = world.writer._write_group
 
@@ -72,8 +74,8 @@ async def test_a_group_ends_when_it_holds_many_writes(world: World) -> None:
         await write(group)
 
     world.writer._write_group = watched  # type: ignore[method-assign]
-    assert await settle(world, *large) == [""] * 4
-    assert sizes == [3, 1]
+    assert await settle(world, *large) == [""] * len(given)
+    assert sizes == groups
 
 
 async def test_a_refusal_ends_its_own_request_only(world: World) -> None:

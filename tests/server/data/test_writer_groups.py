@@ -8,17 +8,20 @@ from typing import Any
 import pytest
 
 from hinterland.contract.changes import Write
+from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Document
 from hinterland.contract.sync import Mutation
 from hinterland.server.data.push import request_of
+from hinterland.server.data.requests import OUTDATED, HookedWrite, HooksOutdated
 from hinterland.server.data.state import Deferred
 from hinterland.server.data.steps import step_of
 from hinterland.server.security.sessions import Actor
 from hinterland.server.storage.failures import Deadlock
-from hinterland.server.storage.system import RowAct
+from hinterland.server.storage.system import Put, RowAct
 from tests.server.data.world import ADA, ADMIN, HANGING, World, delete, note, patch
 from tests.server.data.writing import Stumbling, ids, request, settle
+from tests.server.refused import refused
 
 
 async def test_unique_clashes_are_found_before_anything_is_written(
@@ -66,6 +69,65 @@ async def test_a_caller_that_is_gone_before_its_turn(lite: World) -> None:
     answers[1].cancel()
     await lite.writer.drain()
     assert await ids(lite, "notes") == ["a", "c"]
+
+
+async def test_a_refused_caller_that_is_gone(lite: World) -> None:
+    """A request that is refused when its caller is gone already keeps nobody else of its group from the answer."""
+    async with lite.storage.transaction():
+        answers = lite.writer.submit_all([request(patch("notes", id, title="x")) for id in ("a", "b")])
+        await asyncio.sleep(0)  # until the group waits for its transaction
+        answers[0].cancel()
+    await lite.writer.drain()
+    assert answers[1].done()
+    with refused("not_found"):
+        answers[1].result()
+
+
+async def test_who_waits_for_changes_is_woken(lite: World) -> None:
+    """A group wakes those who wait for changes where one of its requests makes some, also where it is tried again; one
+    that writes system rows alone does not."""
+    woken: list[int] = []
+    lite.writer.wake = lambda: woken.append(1)
+    rows = request(acts=[Put("_meta", {"name": "x", "value": "y"})])
+    assert await settle(lite, rows) == [""]
+    assert len(woken) == 0
+    assert await settle(lite, request(note("a")), rows) == ["", ""]
+    assert len(woken) == 1
+    Stumbling(lite, Deadlock())
+    assert await settle(lite, request(note("b"))) == [""]
+    assert len(woken) == 2
+
+
+async def test_a_passing_mistake(lite: World) -> None:
+    """A request of a group that could not be decided once, for whatever reason, is decided again before it fails."""
+    mistakes = [ValueError("for a while")]
+
+    def stumbling(id: RecordId, old: Document | None, new: Document | None, by: Actor) -> list[RowAct]:
+        if mistakes:
+            raise mistakes.pop()
+        return []
+
+    lite.writer.transaction_hooks = {"posts": stumbling}
+    post = request(Write(act="create", collection="posts"))
+    assert await settle(lite, request(note("a")), post, request(note("b"))) == [""] * 3
+
+
+async def test_a_failed_hook_in_a_group(lite: World) -> None:
+    """A request whose hook failed has its outcome already: its group is not tried again for it, and a rehearsal ends
+    with it."""
+    failed = request(note("a"), refusal=Refusal("internal"))
+    stumbling = Stumbling(lite)
+    assert await settle(lite, failed, request(note("b"))) == ["internal", ""]
+    assert stumbling.begun == 1
+    with refused("internal"):
+        await lite.writer.rehearse([failed])
+
+
+async def test_a_write_that_no_hook_saw(lite: World) -> None:
+    """A write of which is known that its hooks did not run is not written, whatever it does."""
+    with pytest.raises(HooksOutdated):
+        await lite.writer.submit(request(note("a"), hooked={0: HookedWrite(OUTDATED)}))
+    assert await ids(lite, "notes") == []
 
 
 async def test_a_group_that_is_decided_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
