@@ -105,6 +105,34 @@ async def test_an_edit_behind_a_create_that_was_there(world: World) -> None:
     assert [(result.status, result.revision) for result in pushed.results] == [("applied", 2)]
 
 
+async def test_a_hook_that_changes_what_it_is_shown(world: World) -> None:
+    """What a hook does to the body that it is shown changes nothing: it returns what it wants."""
+
+    async def hook(write: BeforeWrite) -> None:
+        write.body["title"] = "other"
+        write.body["tags"].append("more")
+
+    world.hooks.add_before("notes", ("create",), hook)
+    await world.commands.submit(WriteRequest([note("a", "ada", title="sent", tags=["sent"])], ADA))
+    made = (await world.visible(ADA, "notes"))["notes", "", "a"]
+    assert (made["title"], made["tags"]) == ("sent", ["sent"])
+
+
+async def test_a_hidden_record_and_its_hooks(world: World) -> None:
+    """Who changes a record that they can't see hears that there is none, and no hook sees it for them."""
+    seen: list[BeforeWrite] = []
+
+    async def hook(write: BeforeWrite) -> None:
+        seen.append(write)
+
+    await world.write(note("a", "ben"))
+    world.hooks.add_before("notes", ("update", "delete"), hook)
+    for write in (patch("notes", "a", title="mine"), delete("notes", "a")):
+        with refused("not_found"):
+            await world.commands.submit(WriteRequest([write], ADA))
+    assert seen == []
+
+
 def test_nothing_bypasses_the_hooks() -> None:
     """The writer is known to those who put the server together, and to what is in front of it."""
     knowing = {

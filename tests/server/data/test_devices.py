@@ -11,9 +11,10 @@ import pytest
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
 from hinterland.contract.fields import Text
-from hinterland.contract.records import EVERYBODY, Collection, users
+from hinterland.contract.records import EVERYBODY, Collection, Document, users
 from hinterland.contract.sync import Mutation, Settled
 from hinterland.kit.clock import ManualClock
+from hinterland.server.hooks import BeforeWrite
 from hinterland.server.storage.postgres import PostgresStorage
 from hinterland.server.storage.protocol import Storage
 from tests.server.data.world import ADA, BEN, World, delete, note, opened, patch
@@ -168,6 +169,22 @@ async def test_a_repeated_create_confirms_no_guess(storage: Storage, clock: Manu
         assert reported == ["refused", "refused", "refused", "applied", "refused"]
         own = [outcome.status for outcome in (await world.push(ADA, *tries[:3], device="d2")).results]
         assert own == ["applied", "refused", "refused"]
+
+
+async def test_a_repeated_create_with_hooks(storage: Storage, clock: ManualClock) -> None:
+    """A hidden field that a hook sets is not one that the sender sends: the repeated create is applied."""
+
+    async def hook(write: BeforeWrite) -> Document:
+        return write.body | {"pin": "1234"}
+
+    vault = Collection(name="vault", fields={"label": Text(), "pin": Text(read="auth.id == 'ada'")}, rules=EVERYBODY)
+    async with opened(storage, clock, [users(), vault]) as world:
+        world.hooks.add_before("vault", ("create",), hook)
+        create = Write(act="create", collection="vault", id="a", body={"label": "door"})
+        await world.push(BEN, Mutation(seq=1, id="m", writes=[create]), device="d1")
+        await world.storage.prune(world.clock.now() + 1)
+        again = await world.push(BEN, Mutation(seq=1, id="anew", writes=[create]), device="d2")
+        assert [(outcome.status, outcome.revision) for outcome in again.results] == [("applied", 1)]
 
 
 async def test_outcomes_by_id_go_with_the_log(world: World) -> None:

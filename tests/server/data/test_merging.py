@@ -99,6 +99,25 @@ async def test_the_newest_edit_wins(
     assert ((await read(world, "open", "x"))["text"], settled.lost) == (value, lost)
 
 
+async def test_the_newest_of_others_counts(world: World, devices: tuple[Device, Device]) -> None:
+    """An edit is weighed against the newest of the others that it had not seen, also where one with an earlier clock
+    came after that."""
+    one, two = devices
+    seen = await one.push(patch("open", "x", text="one"), base=1, timestamp=10)
+    await Device(world, "d3").push(patch("open", "x", text="three"), base=seen.revision, timestamp=2)
+    settled = await two.push(patch("open", "x", text="two"), base=1, timestamp=5)
+    assert settled.lost == [Lost("text", "two", "three")]
+
+
+async def test_a_field_that_is_as_it_was(world: World, devices: tuple[Device, Device]) -> None:
+    """Where others set a field back to what the device had seen there is no conflict, however old the edit is."""
+    one, two = devices
+    seen = await one.push(patch("open", "x", text="one"), base=1, timestamp=10)
+    await one.push(patch("open", "x", text="base"), base=seen.revision, timestamp=11)
+    settled = await two.push(patch("open", "x", text="two"), base=1, timestamp=5)
+    assert (settled.lost, (await read(world, "open", "x"))["text"]) == ([], "two")
+
+
 async def test_a_field_that_was_changed_back(world: World, devices: tuple[Device, Device]) -> None:
     """A field that others set back to what it was at the base is compared with what the device itself made of it since:
     its next edit counts from there."""
@@ -185,6 +204,14 @@ async def test_a_delete_against_an_edit(
     settled = await two.push(delete("open", "x"), base=1, timestamp=timestamp)
     assert (await read(world, "open", "x") is not None) is is_there
     assert settled.lost == ([Lost("", None, 2)] if is_there else [])
+
+
+async def test_a_delete_behind_an_edit_of_its_own_mutation(world: World, devices: tuple[Device, Device]) -> None:
+    """A mutation that edits a record and deletes it deletes it, whatever others did meanwhile."""
+    one, two = devices
+    await one.push(patch("open", "x", text="edited"), base=1, timestamp=5)
+    settled = await two.push(patch("open", "x", fixed="two"), delete("open", "x"), base=1)
+    assert (settled.status, settled.lost, await read(world, "open", "x")) == ("applied", [], None)
 
 
 async def test_a_delete_behind_an_own_edit(world: World, devices: tuple[Device, Device]) -> None:

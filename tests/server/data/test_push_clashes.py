@@ -141,6 +141,23 @@ async def test_a_race_that_is_lost_again_and_again(lite: World, monkeypatch: pyt
     assert (error.code, error.retry_after, "process" in error.message) == ("unavailable", 1, False)
 
 
+async def test_a_race_that_is_lost_in_between(lite: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A push that loses a race goes on with the mutation that lost it: those before it are reported once."""
+    races = [False, True]
+    submit = lite.writer.submit_all
+
+    def racing(requests: Any) -> Any:
+        if not races or not races.pop(0):
+            return submit(requests)
+        answer = asyncio.get_running_loop().create_future()
+        answer.set_exception(PreconditionFailed())
+        return [answer]
+
+    monkeypatch.setattr(lite.writer, "submit_all", racing)
+    result = await push(lite, *[mutation(seq, note(f"n{seq}", "ada")) for seq in (1, 2)])
+    assert [settled.seq for settled in result.results] == [1, 2]
+
+
 async def test_a_groups_rows(lite: World) -> None:
     """The next request of a group sees system rows as those before it will put, change and delete them."""
     key = {"account": "ada", "device": "d1"}

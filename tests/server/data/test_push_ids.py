@@ -14,8 +14,10 @@ from hinterland.contract.records import EVERYBODY, Collection, users
 from hinterland.contract.sync import Mutation, Settled
 from hinterland.kit.clock import ManualClock
 from hinterland.server.data import documents
+from hinterland.server.storage.failures import Deadlock
 from hinterland.server.storage.protocol import Storage
 from tests.server.data.world import ADA, World, opened
+from tests.server.data.writing import Stumbling
 
 ORDERS = Collection(
     name="orders", fields={"amount": Integer(), "after": Integer(), "all": List(of=Integer()), "any": Json()},
@@ -74,6 +76,38 @@ async def test_a_stand_in(world: World, stand_in: str) -> None:
     assert list(await world.visible(ADA, "lines")) == [("lines", "orders/1", "l1")]
     (later,) = await push(world, [change(stand_in, amount=4)], first=6)
     assert (later.status, (await orders(world))[1]) == ("applied", (4, None))
+
+
+async def test_a_stand_in_whose_creation_is_acknowledged(world: World) -> None:
+    """A push that acknowledges a creation may still name its record by the stand-in, also where its requests have to be
+    written one by one: the ids are forgotten last, and then they are."""
+    await push(world, [create("~a", amount=1)])
+    Stumbling(world, Deadlock())
+    named = [Mutation(seq=seq, id=f"m{seq}", writes=[change("~a", amount=seq)]) for seq in (2, 3)]
+    pushed = await world.push(ADA, *named, device="d1", acknowledged=1)
+    assert [each.status for each in pushed.results] == ["applied"] * 2
+    assert await orders(world) == {1: (3, None)}
+    (late,) = await push(world, [change("~a", amount=9)], first=4)
+    assert late.status == "refused"
+
+
+async def test_a_stand_in_that_is_used_again(world: World) -> None:
+    """A name stands for the newest record that its own device created under it, whatever other devices call theirs."""
+    await push(world, [create("~a", amount=1)], [create("~a", amount=2)])
+    await push(world, [create("~a", amount=3)], device="d2")
+    await push(world, [change("~a", amount=4)], first=3)
+    await push(world, [change("~a", amount=5)], first=2, device="d2")
+    assert await orders(world) == {1: (1, None), 2: (4, None), 3: (5, None)}
+
+
+async def test_many_stand_ins(world: World) -> None:
+    """A write may name very many records by their stand-ins."""
+    names = [f"01{'a' * 20}{n:04}" for n in range(520)]
+    await push(world, *[[create(name) for name in part] for part in (names[:260], names[260:])])
+    (named,) = await push(world, [create("", all=names)], first=3)
+    assert named.ids == {0: 521}
+    made = (await world.visible(ADA, "orders"))["orders", "", 521]
+    assert made["all"] == [*range(1, 521)]
 
 
 async def test_a_short_stand_in(world: World) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from hinterland.contract.changes import Write
@@ -16,7 +17,8 @@ from hinterland.kit.clock import ManualClock
 from hinterland.server.data.rules import RuleBook
 from hinterland.server.storage.protocol import Storage, StoredRecord
 from hinterland.server.storage.statements import META_COLUMNS, RECORD_COLUMNS
-from tests.server.data.world import ADA, World, opened
+from tests.server.data.world import ADA, World, opened, patch
+from tests.server.refused import refused
 
 ITEMS = Collection(
     name="items",
@@ -94,3 +96,14 @@ def test_conditions_know_no_old_record() -> None:
     made = book()
     assert made.condition(cel("record.flag").key) is made.condition(cel("record.flag").key)
     assert made.condition(eq("whole", 1).key) is made.condition(eq("whole", 2).key)
+
+
+async def test_the_record_before_an_update(storage: Storage, clock: ManualClock) -> None:
+    """A rule of an update sees all of the record before it: its id, revision and times beside its fields."""
+    same = "old.id == record.id && old.created_at == record.created_at && old.revision == 1 && old.text == 'a'"
+    rules = msgspec.structs.replace(EVERYBODY, update=same)
+    async with opened(storage, clock, (users(), msgspec.structs.replace(ITEMS, rules=rules))) as made:
+        await made.write(Write(act="create", collection="items", id="x", body={"text": "a"}))
+        await made.write(patch("items", "x", text="b"), caller=ADA)
+        with refused("forbidden"):
+            await made.write(patch("items", "x", text="a"), caller=ADA)

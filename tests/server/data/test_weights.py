@@ -56,6 +56,17 @@ def test_weights() -> None:
     assert weights == [2, 2**20 + 2, 2**20 + 2]
 
 
+def test_a_record_that_is_too_large_already() -> None:
+    """It may be changed as long as it does not grow; a change counts by the larger of its records."""
+    small, large, larger = (StoredRecord("", "a", 1, "", "", "x" * size, None) for size in (5, 20, 21))
+    weights = Weights(10)
+    weights.add(large, large)
+    weights.add(large, small)
+    assert weights.size == 40
+    with refused("too_large"):
+        weights.add(large, larger)
+
+
 def test_the_bound_of_a_request() -> None:
     """The versions that a request makes may weigh 64 MiB together, and not more."""
     weights = Weights(MAX_RECORD_BYTES)

@@ -83,6 +83,19 @@ async def test_a_refused_caller_that_is_gone(lite: World) -> None:
         answers[1].result()
 
 
+async def test_what_is_deferred_stays_in_front(lite: World) -> None:
+    """A request that goes into the next group, and those behind it, come before what was submitted later."""
+    step = Mutation(seq=1, id="m", writes=[note("a", "ada")])
+    pushed = request_of(ADA, step_of("ada", "d1", step), step)
+    async with lite.storage.transaction():
+        answers = lite.writer.submit_all([pushed, pushed, request(note("b"))])
+        await asyncio.sleep(0)  # until the group waits for its transaction
+        answers += lite.writer.submit_all([request(note("c"))])
+    results = await asyncio.gather(*answers)
+    assert [result.replayed for result in results] == [False, True, False, False]
+    assert [entry.id for entry in await lite.storage.log(0, 9)] == ["a", "b", "c"]
+
+
 async def test_who_waits_for_changes_is_woken(lite: World) -> None:
     """A group wakes those who wait for changes where one of its requests makes some, also where it is tried again; one
     that writes system rows alone does not."""

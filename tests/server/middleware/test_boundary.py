@@ -201,6 +201,23 @@ async def test_headers_that_are_too_large(api: Api) -> None:
     problem(await api("GET", "/health", headers=large), 431, "headers_too_large")
 
 
+@pytest.mark.parametrize("count", [200, 201])
+async def test_as_many_headers_as_may_be(count: int) -> None:
+    """200 headers are let through to the application, and not one more."""
+    passed: list[int] = []
+
+    async def app(scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
+        passed.append(len(scope["headers"]))
+        raise Disconnected
+
+    async def send(message: Any) -> None:
+        """Takes the refusal."""
+
+    scope = {"type": "http", "path": "/x", "method": "GET", "headers": [(b"x", b"1")] * count}
+    await Boundary(app, 1.0)(scope, _wait, send)  # type: ignore[arg-type]
+    assert passed == ([200] if count == 200 else [])
+
+
 async def test_many_headers(api: Api) -> None:
     """A request with over 200 headers is refused, however small they are."""
     answer = await api("GET", "/health", headers=[("x", "1")] * 190)

@@ -99,3 +99,20 @@ async def test_fields_that_were_declared_later(each_api: Api) -> None:
     fields = [{name: post[name] for name in ("title", "mood", "secret") if name in post} for post in seen]
     whole = {"title": "old", "mood": None, "secret": None}
     assert fields == [whole, {"title": "old", "mood": None}, whole]
+
+
+async def test_writes_of_an_app_are_checked(each_api: Api) -> None:
+    """What no protocol would take is refused of an app's own operation too, all of it, by field."""
+    call = Call(caller=SIGNED_OUT, input=None)
+    wrong = Write(act="create", collection="things", id="a/b", body={"any": float("nan")})
+    with refused("validation") as caught:
+        await write_records(each_api.backend, call, [Write(act="create", collection="things", id="a"), wrong])
+    assert caught.value.errors.keys() == {"id", "any"}
+    assert await write_records(each_api.backend, call, [Write(act="create", collection="things", id="a")]) == ["a"]
+
+
+async def test_the_keys_of_an_administrator(api: Api) -> None:
+    """An administrator's idempotency keys are kept under a name that no user has."""
+    await api("POST", "/v1/records/things", json={}, headers={**api.admin, "Idempotency-Key": "k"})
+    [kept] = await api.backend.storage.rows("_answers", {})
+    assert kept["caller"].startswith("admin/")

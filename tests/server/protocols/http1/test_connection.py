@@ -45,6 +45,8 @@ class DirectApplication:
         self.came.set()
         if scope["path"] == "/direct/error":
             raise Refusal("not_found", "not there")
+        if scope["path"] == "/slow":
+            await self.release.wait()
         await asyncio.sleep(0)
         await send_answer(scope, send, HttpAnswer(200, [], b"ordinary " + scope["raw_path"]))
 
@@ -127,6 +129,18 @@ async def test_in_order(application: DirectApplication) -> None:
     assert bodies[4].endswith(b"/direct/b")
 
 
+async def test_in_order_behind_an_error(application: DirectApplication) -> None:
+    """What comes behind a direct request that went the ordinary way keeps its place, however long it takes."""
+    async with connected(application) as (reader, writer):
+        writer.write(get("/direct/error") + get("/slow"))
+        assert b"not_found" in await read(reader)
+        writer.write(get("/direct/a"))
+        await turns(20)
+        application.release.set()
+        assert await read(reader) == b"ordinary /slow"
+        assert (await read(reader)).endswith(b"/direct/a")
+
+
 async def test_an_error_goes_the_ordinary_way(application: DirectApplication) -> None:
     """What the direct path raises is found again, and answered, by the application."""
     assert b"404 Not Found" in await answered(application, get("/direct/error", "Connection: close"))
@@ -161,7 +175,8 @@ async def waiting(application: DirectApplication) -> asyncio.Future[None]:
 
 
 async def test_a_write(application: DirectApplication) -> None:
-    """A write is answered when what it waits for is done, without the application; those behind it wait for it."""
+    """A write is answered when what it waits for is done, without the application; those behind it wait for it, and no
+    time limit stays behind."""
     async with connected(application) as (reader, writer):
         writer.write(post("/direct/write", b"a") + post("/direct/write", b"b") + get("/direct/c"))
         (await waiting(application)).set_result(None)
@@ -171,6 +186,7 @@ async def test_a_write(application: DirectApplication) -> None:
         writer.write(post("/direct/write", b""))
         (await waiting(application)).set_result(None)
         assert await read(reader) == b"written "
+        assert not application.limits._limits._running
     assert application.asked == ["/direct/write", "/direct/c"]  # what waits behind another goes the ordinary way
 
 
