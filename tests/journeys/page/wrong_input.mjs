@@ -107,7 +107,7 @@ export async function wrongInput(stage) {
     const mine = eve.page.locator(".post", { hasText: "Twice deleted" });
     await mine.getByRole("button", { name: "Delete" }).click();
     await mine.getByRole("button", { name: "Yes, delete" }).click();
-    await eve.told("This is not there any more.");
+    await eve.told("This no longer exists. Refresh the page.");
     await eve.pictures("posts-delete-failed");
     await eve.button("Refresh").click();
     await mine.waitFor({ state: "detached" });

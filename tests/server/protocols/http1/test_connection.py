@@ -47,8 +47,9 @@ class DirectApplication:
             raise Refusal("not_found", "not there")
         if scope["path"] == "/slow":
             await self.release.wait()
-        await asyncio.sleep(0)
-        await send_answer(scope, send, HttpAnswer(200, [], b"ordinary " + scope["raw_path"]))
+        message = await receive()
+        body = message["body"] if scope["path"] == "/direct/refused" else scope["raw_path"]
+        await send_answer(scope, send, HttpAnswer(200, [], b"ordinary " + body))
 
     def begin(self, scope: AsgiScope, receive: AsgiReceive) -> Coroutine[Any, Any, HttpAnswer] | None:
         """What is below /direct."""
@@ -67,7 +68,7 @@ class DirectApplication:
                 self.waits.set()
                 await self.writes[-1]
             return HttpAnswer(201, [], b"written " + body)
-        if path == "/direct/error":
+        if path in ("/direct/error", "/direct/refused"):
             raise ValueError
         if path == "/direct/wait":
             self.waits.set()
@@ -188,6 +189,15 @@ async def test_a_write(application: DirectApplication) -> None:
         assert await read(reader) == b"written "
         assert not application.limits._limits._running
     assert application.asked == ["/direct/write", "/direct/c"]  # what waits behind another goes the ordinary way
+
+
+async def test_a_write_that_is_refused_at_once(application: DirectApplication) -> None:
+    """A write that the direct path raises for is answered by the application, which receives its body."""
+    async with connected(application) as (reader, writer):
+        for body in (b"a", b"bc", b""):
+            writer.write(post("/direct/refused", body))
+            assert await read(reader) == b"ordinary " + body
+    assert application.begun == ["/direct/refused"] * 3
 
 
 async def test_a_write_that_waits_twice(application: DirectApplication) -> None:

@@ -136,6 +136,7 @@ class HttpConnection(WholeHeads):
         quick, last = self._quick, self.cycle
         cycle = self._cycle(quick.scope, keep_alive=quick.keep_alive)
         cycle.body += quick.body
+        cycle.message_event.set()  # the request is whole
         cycle.more_body, cycle.disconnected = False, quick.disconnected
         quick.response_complete = True
         if id(last) == id(quick):
