@@ -145,6 +145,7 @@ async def test_restored_server(world: World) -> None:
     [
         ([mutation(0, note("a"))], "invalid_body", "mutation 0"),
         ([mutation(1, note("a"), base=[1, 2])], "invalid_body", "mutation 1: base"),
+        ([mutation(1, note("a"), note("b"), base=[1])], "invalid_body", "mutation 1: base"),
         ([mutation(1, *[note("a")] * (MAX_WRITES + 1))], "too_large", "mutation 1: it has 501 writes"),
         ([mutation(n + 1, note("a")) for n in range(MAX_MUTATIONS + 1)], "too_large", "at most 200 mutations"),
         ([mutation(n, *[note("a")] * 334) for n in (1, 2, 3)], "too_large", "at most 1000 writes, this has 1002"),

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
 from hinterland.contract.fields import Integer, Json, List, Text
-from hinterland.contract.records import EVERYBODY, Collection, users
+from hinterland.contract.records import EVERYBODY, Collection, Rules, users
 from hinterland.contract.sync import Mutation, Settled
 from hinterland.kit.clock import ManualClock
 from hinterland.server.data import documents
@@ -24,13 +24,15 @@ ORDERS = Collection(
     ids="integer", rules=EVERYBODY,
 )  # fmt: skip
 LINES = Collection(name="lines", fields={"text": Text()}, parent="orders", rules=EVERYBODY)
+OWN = Rules(list="true", view="record.owner == auth.id", create="true", update="true")
+OWNED = Collection(name="owned", fields={"owner": Text()}, ids="integer", rules=OWN)
 PLAIN = "01" + "a" * 24
 
 
 @pytest.fixture
 async def world(storage: Storage, clock: ManualClock) -> AsyncIterator[World]:
     """A data engine on each database."""
-    async with opened(storage, clock, (users(), ORDERS, LINES)) as made:
+    async with opened(storage, clock, (users(), ORDERS, LINES, OWNED)) as made:
         yield made
 
 
@@ -98,6 +100,14 @@ async def test_a_stand_in_that_is_used_again(world: World) -> None:
     await push(world, [change("~a", amount=4)], first=3)
     await push(world, [change("~a", amount=5)], first=2, device="d2")
     assert await orders(world) == {1: (1, None), 2: (4, None), 3: (5, None)}
+
+
+async def test_a_stand_in_and_a_rule(world: World) -> None:
+    """A mutation sees what it created itself as far as the rules let its caller view it."""
+    edit = Write(act="patch", collection="owned", id="~a", body={"owner": "ben"})
+    seen, hidden = await push(world, [create("~a", "owned", owner="ada"), edit], [create("~b", "owned"), edit])
+    assert (seen.status, seen.problem) == ("applied", None)
+    assert (hidden.status, hidden.problem and hidden.problem.code) == ("refused", "not_found")
 
 
 async def test_many_stand_ins(world: World) -> None:

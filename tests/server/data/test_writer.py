@@ -180,10 +180,12 @@ async def test_the_same_key_for_another_request(world: World) -> None:
 
 
 async def test_anothers_key_is_another_key(world: World) -> None:
-    """Two people may choose the same key."""
+    """Two people may choose the same key, also at the same time."""
     await world.writer.submit(request(note("a"), key="k", caller=ADA))
     outcome = await world.writer.submit(request(note("b"), key="k", caller=BEN))
     assert not outcome.replayed
+    at_once = [request(note(f"{caller.id}"), key="l", caller=caller) for caller in (ADA, BEN)]
+    assert await settle(world, *at_once) == ["", ""]
 
 
 async def test_a_refused_request_keeps_no_answer(world: World) -> None:

@@ -127,6 +127,26 @@ async def test_a_renewed_limit() -> None:
     assert times[1] > times[0]
 
 
+async def test_a_limit_and_a_cancellation() -> None:
+    """A request that is cancelled from outside while its time ends is cancelled, and answered nothing."""
+    sent: list[Any] = []
+
+    async def app(scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            task.cancel()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "path": "/x", "method": "GET", "headers": []}
+    task = asyncio.ensure_future(Boundary(app, 0.01)(scope, _wait, send))  # type: ignore[arg-type]
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert sent == []
+
+
 async def test_an_answer_that_had_begun(caplog: pytest.LogCaptureFixture) -> None:
     """Where the answer has begun, no second one is sent into it."""
     sent: list[Any] = []
