@@ -143,6 +143,15 @@ async def test_a_create_that_meets_its_own_equal(world: World) -> None:
         await world.write(note("a", "ada", count=1), caller=ADA)
 
 
+async def test_equal_creates_at_once(world: World) -> None:
+    """Of two devices that create the same at once both hear the revision that it got."""
+    pushes = [
+        world.push(ADA, Mutation(seq=1, id=device, writes=[note("a", "ada")]), device=device) for device in ("d1", "d2")
+    ]
+    heard = [result.results[0] for result in await asyncio.gather(*pushes)]
+    assert [(outcome.status, outcome.revision) for outcome in heard] == [("applied", 1)] * 2
+
+
 async def test_creates_that_meet_their_equals(world: World) -> None:
     """The revision of creates that are there already is that of the last one written, in whichever order they come."""
     await world.push(ADA, *queue(note("a", "ada"), note("b", "ada")), device="d1")

@@ -18,7 +18,7 @@ from hinterland.server.data.requests import WriteRequest, WriteResult
 from hinterland.server.data.steps import DeviceStep
 from hinterland.server.storage.protocol import PAGE_BYTES, Storage
 from tests.server.data.acts import OPEN, make, read
-from tests.server.data.world import ADA, BEN, World, delete, opened, patch
+from tests.server.data.world import ADA, ADMIN, BEN, World, delete, opened, patch
 
 
 @pytest.fixture
@@ -130,6 +130,15 @@ async def test_a_field_that_was_changed_back(world: World, devices: tuple[Device
     assert (record["count"], record["text"], settled.lost) == (11, "base", [Lost("text", "again", "base")])
 
 
+async def test_a_field_that_was_changed_back_at_once(world: World, devices: tuple[Device, Device]) -> None:
+    """So it is where all of this comes at once."""
+    one, _ = devices
+    first, second = (one.edit(patch("open", "x", count=count), base=1) for count in (15, 16))
+    back = WriteRequest([patch("open", "x", count=10)], ADMIN)
+    await asyncio.gather(*world.writer.submit_all([first, back, second]))
+    assert (await read(world, "open", "x"))["count"] == 11
+
+
 async def test_policies(world: World, devices: tuple[Device, Device]) -> None:
     """`server` keeps the server's value, a `counter` adds both, a `set` unites both; equal values are no conflict."""
     one, two = devices
@@ -206,6 +215,16 @@ async def test_a_delete_against_an_edit(
     assert settled.lost == ([Lost("", None, 2)] if is_there else [])
 
 
+async def test_a_delete_against_an_edit_at_once(world: World, devices: tuple[Device, Device]) -> None:
+    """A delete that loses to an edit of the same moment is told the revision that the edit got."""
+    one, two = devices
+    edit = one.edit(patch("open", "x", text="edited"), base=1)
+    answers = world.writer.submit_all([edit, two.edit(delete("open", "x"), base=1, timestamp=-5)])
+    _, outcome = await asyncio.gather(*answers)
+    assert outcome.settled is not None
+    assert outcome.settled.lost == [Lost("", None, 2)]
+
+
 async def test_a_delete_behind_an_edit_of_its_own_mutation(world: World, devices: tuple[Device, Device]) -> None:
     """A mutation that edits a record and deletes it deletes it, whatever others did meanwhile."""
     one, two = devices
@@ -239,7 +258,7 @@ async def test_a_timestamp_from_the_future(world: World, devices: tuple[Device, 
     one, two = devices
     await one.push(patch("open", "x", text="future"), base=1, timestamp=86_400)
     assert isinstance(world.clock, ManualClock)
-    await world.clock.advance(120)
+    await world.clock.advance(61)
     assert (await two.push(patch("open", "x", text="now"), base=1)).lost == []
     assert (await read(world, "open", "x"))["text"] == "now"
 

@@ -57,12 +57,14 @@ def test_weights() -> None:
 
 
 def test_a_record_that_is_too_large_already() -> None:
-    """It may be changed as long as it does not grow; a change counts by the larger of its records."""
+    """It may be changed as long as it does not grow, and one that is as large as may be is not; a change counts by the
+    larger of its records."""
     small, large, larger = (StoredRecord("", "a", 1, "", "", "x" * size, None) for size in (5, 20, 21))
     weights = Weights(10)
     weights.add(large, large)
     weights.add(large, small)
     assert weights.size == 40
+    Weights(20).add(None, large)
     with refused("too_large"):
         weights.add(large, larger)
 

@@ -21,7 +21,7 @@ from hinterland.server.security.sessions import Actor
 from hinterland.server.storage.failures import Deadlock, OutcomeUnknown
 from hinterland.server.storage.protocol import Storage
 from hinterland.server.storage.system import ASSIGNED, Drop, Expect, PreconditionFailed, Put, RowAct
-from tests.server.data.world import ADA, BEN, World, delete, note, opened, patch
+from tests.server.data.world import ADA, ADMIN, BEN, World, delete, note, opened, patch
 from tests.server.data.writing import Stumbling, answered, ids, request, settle
 from tests.server.refused import refused
 
@@ -251,6 +251,13 @@ async def test_system_rows_change_with_the_records(world: World) -> None:
     outcome = await world.writer.submit(request(Write(act="create", collection="posts"), acts=acts, rights=OF_SYSTEM))
     [row] = await world.storage.rows("_accounts", {})
     assert row["id"] == str(outcome.records[0].id)
+
+
+async def test_rows_that_drop_what_is_kept(world: World) -> None:
+    """A request that deletes an account leaves nothing of it, its own kept answer included."""
+    gone = Drop("_answers", {"caller": str(ADMIN.id)})
+    await world.writer.submit(request(note("a"), key="k", acts=[gone], rights=OF_SYSTEM))
+    assert await world.storage.rows("_answers", {}) == []
 
 
 async def test_a_lost_race_undoes_its_own_request_only(world: World) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hinterland.contract.changes import Write
+from hinterland.contract.fields import Text
 from hinterland.contract.identity import SIGNED_OUT, Principal, RecordId
+from hinterland.contract.records import Collection, Rules
 from hinterland.server.hooks import BeforeWrite
 from hinterland.server.operations.call import Call
 from hinterland.server.operations.records import ADMINISTRATOR, each_record, write_records
-from tests.server.api import Api
+from hinterland.server.storage.sqlite import SqliteStorage
+from tests.server.api import Api, problem, serving
 from tests.server.refused import refused
 
 ADA = Call(Principal(id="ada"), None)
@@ -116,3 +120,12 @@ async def test_the_keys_of_an_administrator(api: Api) -> None:
     await api("POST", "/v1/records/things", json={}, headers={**api.admin, "Idempotency-Key": "k"})
     [kept] = await api.backend.storage.rows("_answers", {})
     assert kept["caller"].startswith("admin/")
+
+
+async def test_a_put_that_creates_is_a_creation(tmp_path: Path) -> None:
+    """Where a PUT may only create, the rule for creations alone decides whether its caller is let in."""
+    open_once = Collection(name="once", fields={"text": Text()}, rules=Rules(create="true", update="auth != null"))
+    async with serving(SqliteStorage(tmp_path), collections=[open_once]) as api:
+        new = {"If-None-Match": "*"}
+        assert (await api("PUT", "/v1/records/once/a", json={}, headers=new)).status_code == 201
+        problem(await api("PUT", "/v1/records/once/a", json={}), 401, "unauthorized")
