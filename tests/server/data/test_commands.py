@@ -83,10 +83,17 @@ async def test_hooks_in_the_order_of_a_push(world: World) -> None:
     async def hook(write: BeforeWrite) -> None:
         seen.append(write.old and write.old["title"])
 
+    await world.write(note("a", "ada", title="old"))
     world.hooks.add_before("notes", ("update",), hook)
-    writes = [note("a", "ada", title="made"), patch("notes", "a", title="changed"), make("posts", ""), note("b", "ada")]
+    writes = [
+        delete("notes", "a"),
+        note("a", "ada", title="made"),
+        patch("notes", "a", title="changed"),
+        make("posts", ""),
+        note("b", "ada"),
+    ]
     pushed = await world.push(ADA, *[Mutation(seq=n, id=f"m{n}", writes=[write]) for n, write in enumerate(writes, 1)])
-    assert [result.status for result in pushed.results] == ["applied"] * 4
+    assert [result.status for result in pushed.results] == ["applied"] * 5
     assert seen == ["made"]
 
 

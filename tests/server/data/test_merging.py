@@ -116,6 +116,10 @@ async def test_a_field_that_is_as_it_was(world: World, devices: tuple[Device, De
     await one.push(patch("open", "x", text="base"), base=seen.revision, timestamp=11)
     settled = await two.push(patch("open", "x", text="two"), base=1, timestamp=5)
     assert (settled.lost, (await read(world, "open", "x"))["text"]) == ([], "two")
+    for number, text in enumerate(("one", "two"), 12):
+        seen = await one.push(patch("open", "x", text=text), base=seen.revision + 2, timestamp=number)
+    settled = await two.push(patch("open", "x", text="two again"), base=1, timestamp=6)
+    assert (settled.lost, (await read(world, "open", "x"))["text"]) == ([], "two again")
 
 
 async def test_a_field_that_was_changed_back(world: World, devices: tuple[Device, Device]) -> None:

@@ -100,6 +100,8 @@ async def test_a_stand_in_that_is_used_again(world: World) -> None:
     await push(world, [change("~a", amount=4)], first=3)
     await push(world, [change("~a", amount=5)], first=2, device="d2")
     assert await orders(world) == {1: (1, None), 2: (4, None), 3: (5, None)}
+    await push(world, [create("~a", amount=6)], [change("~a", amount=7)], first=4)
+    assert (await orders(world))[4] == (7, None)
 
 
 async def test_a_stand_in_and_a_rule(world: World) -> None:

@@ -129,3 +129,9 @@ async def test_a_put_that_creates_is_a_creation(tmp_path: Path) -> None:
         new = {"If-None-Match": "*"}
         assert (await api("PUT", "/v1/records/once/a", json={}, headers=new)).status_code == 201
         problem(await api("PUT", "/v1/records/once/a", json={}), 401, "unauthorized")
+
+
+async def test_an_id_that_is_neither_text_nor_a_number(api: Api) -> None:
+    """True is no number: it names no record."""
+    refusal = problem(await api("POST", "/v1/records/posts", json={"id": True}, headers=api.admin), 400, "validation")
+    assert refusal["errors"] == {"id": ["must be text or a number"]}
