@@ -220,7 +220,7 @@ async def test_a_delete_against_an_edit(
 
 
 async def test_a_delete_against_an_edit_at_once(world: World, devices: tuple[Device, Device]) -> None:
-    """A delete that loses to an edit of the same moment is told the revision that the edit got."""
+    """A delete that loses to an edit of the same moment is reported with the revision that the edit got."""
     one, two = devices
     edit = one.edit(patch("open", "x", text="edited"), base=1)
     answers = world.writer.submit_all([edit, two.edit(delete("open", "x"), base=1, timestamp=-5)])
