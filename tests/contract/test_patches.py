@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hinterland.contract.patches import merge_patch, standing
+from hinterland.contract.patches import difference, merge_patch, standing
 from hinterland.contract.values import is_same
 
 SCALARS = st.none() | st.booleans() | st.integers(0, 3) | st.lists(st.integers(0, 1), max_size=2)
@@ -65,3 +65,11 @@ def test_an_older_patch(base: dict[str, Any], server: dict[str, Any], patch: dic
     others = [name for name in "abc" if name not in changed]
     assert [result.get(name) for name in others] == [wanted.get(name) for name in others]
     assert kept.is_lost != is_same(result, wanted)
+
+
+@given(OBJECTS, OBJECTS)
+def test_a_difference_is_the_patch_between(before: dict[str, Any], after: dict[str, Any]) -> None:
+    """Patched with its difference to another, an object is that one, where no member is null."""
+    one, other = merge_patch({}, before), merge_patch({}, after)  # without nulls
+    assert is_same(merge_patch(one, difference(one, other)), other)
+    assert difference(one, one) == {}

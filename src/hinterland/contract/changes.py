@@ -18,7 +18,7 @@ from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.identity import ID_HINT, RecordId, is_record_id, is_temporary
 from hinterland.contract.kinds.field import TRANSFORMS, Merge
 from hinterland.contract.kinds.list import add, remove
-from hinterland.contract.patches import standing
+from hinterland.contract.patches import difference, merge_patch, standing
 from hinterland.contract.records import CompiledCollection, Document
 from hinterland.contract.values import is_same, parse_int64
 from hinterland.kit import strict_json
@@ -174,6 +174,16 @@ def merge(policy: Merge, base: Any, server: Any, device: Any, *, is_device_newer
     if policy == "newest" and is_device_newer:
         return Merged(device)
     return Merged(server, is_lost=True)
+
+
+def followed(policy: Merge, base: Any, server: Any, device: Any) -> Any:
+    """What a device that had seen `base` takes a field to be after its own edit, which made `device` of `server`.
+
+    It does not know what others had made of `base` meanwhile: of its edit it knows the difference alone.
+    """
+    if type(server) is dict and type(device) is dict:
+        return merge_patch(base, difference(server, device))
+    return merge(policy if policy in ("counter", "set") else "newest", server, base, device, is_device_newer=True).value
 
 
 def _counted(base: Any, server: Any, device: Any) -> Any:

@@ -23,6 +23,19 @@ def merge_patch(target: Any, patch: Any) -> Any:
     return merged
 
 
+def difference(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """The patch that makes `after` of `before`; a member that is null is one that is not there."""
+    patch: dict[str, Any] = {name: None for name in before if after.get(name) is None}
+    for name, value in after.items():
+        was = before.get(name)
+        if type(value) is dict and type(was) is dict:
+            if inner := difference(was, value):
+                patch[name] = inner
+        elif not is_same(was, value):
+            patch[name] = value
+    return patch
+
+
 class Standing(NamedTuple):
     """The part of a patch that is kept, and whether some of it is lost."""
 

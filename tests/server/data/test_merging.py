@@ -310,3 +310,36 @@ async def test_what_a_device_saw_between(world: World, devices: tuple[Device, De
     await one.push(delete("open", "x"), base=4)
     await two.push(make("open", "x", text="theirs"), base=5)
     assert (await one.push(patch("open", "x", text="mine"), base=1, timestamp=-5)).lost == []
+
+
+async def test_two_edits_that_were_made_offline(world: World, devices: tuple[Device, Device]) -> None:
+    """Two edits of a device over one base count with their own differences, whatever others did before the first."""
+    one, two = devices
+    await one.push(patch("open", "x", count=15, tags=["a", "b", "o"]), base=1)
+    await two.push(patch("open", "x", count=11, tags=["a", "b", "c"]), base=1)
+    await two.push(patch("open", "x", count=12, tags=["b", "c", "d"]), base=1)
+    record = await read(world, "open", "x")
+    assert (record["count"], record["tags"]) == (17, ["b", "o", "c", "d"])
+
+
+async def test_two_edits_in_one_mutation(world: World, devices: tuple[Device, Device]) -> None:
+    """So do two edits of one record in one mutation; an edit that is older than another device's is lost again."""
+    one, two = devices
+    await one.push(patch("open", "x", count=15, text="newer"), base=1, timestamp=10)
+    edits = [patch("open", "x", count=count, text=text) for count, text in ((11, "first"), (13, "second"))]
+    settled = await two.push(*edits, base=1)
+    record = await read(world, "open", "x")
+    assert (record["count"], record["text"]) == (18, "newer")
+    assert [lost.mine for lost in settled.lost] == ["first", "second"]
+
+
+async def test_members_that_were_edited_offline(world: World, devices: tuple[Device, Device]) -> None:
+    """A member of an object that another device changed before an own edit of another member was not seen by it."""
+    one, two = devices
+    await world.write(patch("open", "x", any={"a": 1, "b": 1}))
+    base = (await read(world, "open", "x"))["revision"]
+    await one.push(patch("open", "x", any={"a": 2}), base=base, timestamp=10)
+    await two.push(patch("open", "x", any={"b": 2}), base=base)
+    settled = await two.push(patch("open", "x", any={"a": 3, "c": 3}), base=base)
+    assert (await read(world, "open", "x"))["any"] == {"a": 2, "b": 2, "c": 3}
+    assert [lost.mine for lost in settled.lost] == [{"a": 3, "c": 3}]

@@ -80,7 +80,7 @@ async def test_many_names_at_once(storage: Storage, clock: ManualClock, monkeypa
         (devices._FIRST_KEPT, ""),
         (devices._FINGERPRINTS, " AND seq>? AND seq<?"),
         (given_ids._HAS_ANY, ""),
-        (given_ids._NAMED.format("?, ?"), " AND name=?"),
+        (given_ids._STAND_INS.format(given_ids._NAMED.format("?, ?")), " AND name=?"),
         ("DELETE FROM _results WHERE account = ? AND device = ? AND seq <= ?", " AND seq<?"),
         ("DELETE FROM _stand_ins WHERE account = ? AND device = ? AND seq <= ?", " AND seq<?"),
     ],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
+from typing import Any
 
 from hinterland.contract.identity import Principal
 from hinterland.contract.records import Document
@@ -18,10 +20,11 @@ class DeviceEdits:
     """The edits of one request of the device `origin`, of which `lost` were not kept. `base` is the revision of a
     record that the device had seen; None: that is not asked."""
 
-    __slots__ = ("_caller", "_origin", "_state", "_timestamp", "lost")
+    __slots__ = ("_caller", "_origin", "_own", "_state", "_timestamp", "lost")
 
     def __init__(self, state: State, caller: Principal, origin: str, timestamp: float) -> None:
         self.lost: list[Lost] = []
+        self._own: dict[RecordKey, dict[str, tuple[Any, Any]]] = {}
         self._state = state
         self._caller = caller
         self._origin = origin
@@ -40,14 +43,23 @@ class DeviceEdits:
         if unseen is None:
             return body
         edit = DeviceEdit(body, self._origin, self._timestamp, old, partial(access.unreadable, entry, self._caller))
-        past = Past(entry.collection, edit, *unseen)
+        own = self._own.get(key, {})
+        since, seen = unseen
+        past = Past(entry.collection, edit, since._replace(has_own=since.has_own or bool(own)), seen)
         if past.names:
             assert base is not None
             async for page in self._state.history(key, base):
                 past.add(page)
+            past.add_own(own)
         body, lost = merged(entry.collection, edit, past)
         self.lost += lost
         return body
+
+    def note(self, key: RecordKey, old: Document, new: Document, names: Iterable[str]) -> None:
+        """The request changed these fields of a record: its next edit of it was made over what the device had then."""
+        own = self._own.setdefault(key, {})
+        for name in names:
+            own[name] = (own[name][0] if name in own else old.get(name), new.get(name))
 
     async def _unseen(
         self, entry: Entry, key: RecordKey, before: StoredRecord, base: int | None

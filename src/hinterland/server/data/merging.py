@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Collection as AnyCollection
 from typing import Any, NamedTuple
 
@@ -18,6 +18,9 @@ from hinterland.server.data import documents
 from hinterland.server.storage.protocol import Change, LogEntry, Since, StoredRecord
 
 _value = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+OwnChanges = Mapping[str, tuple[Any, Any]]
+"""What each field of a record was before the changes of one request, and is after them."""
 
 
 class DeviceEdit(NamedTuple):
@@ -36,9 +39,9 @@ class DeviceEdit(NamedTuple):
 class Past:
     """What happened to the fields of an edit since the device saw the record, added change by change.
 
-    Of the record's versions only this is kept: what each field was when the device saw it last, which is in `base` or
-    in its own last change, and the newest timestamp of others who changed it. `names` are the fields that changed at
-    all."""
+    Of the record's versions only this is kept: what the device takes each field to be, which is what was in `base` and
+    the differences that its own changes made, and the newest timestamp of others who changed it. `names` are the fields
+    that changed at all."""
 
     def __init__(self, collection: Collection, edit: DeviceEdit, since: Since, base: StoredRecord | None) -> None:
         fields = [name for name in edit.body if collection.field(name) is not None]
@@ -46,10 +49,11 @@ class Past:
         self.names = [
             name for name in fields if since.has_own or not is_same(_value(self._now[name]), edit.old.get(name))
         ]
+        self._collection = collection
         self._edit = edit
-        self._seen: dict[str, bytes] = {}
         self._theirs: dict[str, float] = {}
-        self._see(base, self.names)
+        hidden = None if base is None else edit.unreadable(base) if self.names else ()
+        self._seen = {name: self._now[name] for name in self.names if hidden is not None and name not in hidden}
 
     def add(self, history: Iterable[LogEntry | Change]) -> None:
         """The next changes of the record, in order; in the end all since `base`."""
@@ -61,15 +65,27 @@ class Past:
                     name: max(change.timestamp, self._theirs.get(name, change.timestamp)) for name in changed
                 }
             elif changed:
-                self._see(change.after, changed)
+                hidden = None if change.after is None else self._edit.unreadable(change.after)
+                for name in changed:
+                    self._follow(name, before[name], self._now[name], is_hidden=hidden is None or name in hidden)
 
-    def _see(self, record: StoredRecord | None, names: Iterable[str]) -> None:
-        """The device saw these fields of `record`, as far as its user could."""
-        hidden = None if record is None else self._edit.unreadable(record) if names else ()
-        for name in names:
-            self._seen.pop(name, None)
-            if hidden is not None and name not in hidden:
-                self._seen[name] = self._now[name]
+    def add_own(self, own: OwnChanges) -> None:
+        """The changes that the device's own request has made of the record until now."""
+        for name in self.names:
+            was, now = own.get(name, (None, None))
+            if name in self._seen and not is_same(was, now):
+                self._follow(name, _encode(was), _encode(now), is_hidden=False)
+
+    def _follow(self, name: str, was: bytes, now: bytes, *, is_hidden: bool) -> None:
+        """The device itself made `now` of a field that was `was`."""
+        seen = self._seen.pop(name, was)
+        if is_hidden:
+            return
+        if not _is_same_text(seen, was):
+            field = self._collection.field(name)
+            assert field is not None
+            now = _encode(changes.followed(field.merge, _value(seen), _value(was), _value(now)))
+        self._seen[name] = now
 
     def of(self, name: str) -> tuple[Any, float] | None:
         """What a field was when the device saw it, and the newest timestamp of others who changed it since. None where

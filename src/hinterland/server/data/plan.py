@@ -220,7 +220,6 @@ class Plan:
         if write.act == "patch":
             body = changes.resolve(entry.shape, old, asked, self.instant)
             plain = {name: body[name] for name in body if name not in hidden and not changes.is_transform(asked[name])}
-            base = None if key in self._mine else base
             met = await self._edits.merged(entry, key, before, old, plain, base)
             if met is not plain:
                 body = {name: value for name, value in body.items() if name not in plain} | met
@@ -232,6 +231,8 @@ class Plan:
         self._ask(entry, "update", after, document, documents.with_meta(before, old))
         if errors:
             raise entry.shape.refusal(errors)
+        if base:
+            self._edits.note(key, old, document, asked if write.act == "patch" else document)
         await self._stage(entry, key, before, after, document)
 
     def _hidden(self, entry: Entry, record: StoredRecord, document: Document, write: Write) -> frozenset[str]:
