@@ -77,7 +77,7 @@ class DirectApplication:
 
     def headers(self, answer: HttpAnswer) -> Headers:
         """All headers."""
-        split = [(b"x-split", b"a\r\nb")] if answer.body == b"at once /direct/split" else []
+        split = [(b"x-split", b"a\r\nb")] if answer.body in (b"at once /direct/split", b"written split") else []
         return [(b"content-length", b"%d" % len(answer.body)), *split]
 
     async def finish(self, scope: Any, receive: Any, send: Any) -> None:
@@ -217,6 +217,15 @@ async def test_a_write_that_takes_too_long(application: DirectApplication) -> No
         future = await waiting(application)
         assert b"timeout" in await read(reader)
         assert future.cancelled()
+
+
+async def test_a_write_whose_response_cannot_be_sent(application: DirectApplication) -> None:
+    """A write that was carried out is not carried out again, also where its response can't be sent."""
+    async with connected(application) as (reader, writer):
+        writer.write(post("/direct/write", b"split"))
+        (await waiting(application)).set_result(None)
+        assert not (await reader.read()).startswith(b"HTTP/1.1 2")
+    assert (application.begun, application.asked) == (["/direct/write"], [])
 
 
 async def test_a_write_that_fails(application: DirectApplication) -> None:

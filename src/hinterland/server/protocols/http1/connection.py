@@ -79,11 +79,12 @@ class HttpConnection(WholeHeads):
         try:
             waiting = steps.send(None)
         except StopIteration as end:
-            self._finish(end.value, self._path)
+            if not self._finish(end.value, self._path):
+                self._go_ordinarily(self.app)
         except Exception:  # the ordinary way says what is wrong
             self._go_ordinarily(self.app)
         else:
-            if quick.scope["method"] == "GET" or not is_pending(waiting):
+            if quick.scope["method"] == "GET" or not is_pending(waiting):  # what a read waits for may need a task
                 self._await(Begun(steps, waiting))
                 return
             limit = self._path.limit(waiting.cancel)
@@ -93,23 +94,27 @@ class HttpConnection(WholeHeads):
     def _carry_on(self, steps: Any, limit: TimeLimiter, waited: asyncio.Future[Any]) -> None:
         """Answer a direct write that waited for its commit."""
         limit.lift()
-        quick, rest = self._quick, self.loop.create_future()
         try:
             waiting = steps.send(None)
         except StopIteration as end:
             assert self._path is not None
-            if not quick.disconnected:
-                self._finish(end.value, self._path)
+            if self._quick.disconnected:
+                return
+            if self._finish(end.value, self._path):
                 self.answers.flush_soon()
-            return
+            else:  # not the ordinary way from its beginning: it is written
+                self._await(self._ended(end.value))
         except asyncio.CancelledError:
-            rest.set_exception(TimeoutError()) if limit.is_over else rest.cancel()
+            self._await(self._ended(TimeoutError() if limit.is_over else asyncio.CancelledError()))
         except Exception as error:
-            rest.set_exception(error)
+            self._await(self._ended(error))
         else:
             self._await(Begun(steps, waiting))
-            return
-        self._await(rest)
+
+    async def _ended(self, outcome: HttpAnswer | BaseException) -> HttpAnswer:
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
 
     def _await(self, rest: Awaitable[HttpAnswer]) -> None:
         """Answer the direct request by the rest of its steps, in a task."""
@@ -117,20 +122,21 @@ class HttpConnection(WholeHeads):
         self._quick.scope[REST] = rest
         self._go_ordinarily(self._path.finish)
 
-    def _finish(self, answer: HttpAnswer, path: DirectPath) -> None:
+    def _finish(self, answer: HttpAnswer, path: DirectPath) -> bool:
+        """Hold the answer; whether it can be sent."""
         quick = self._quick
         assert type(answer.body) is bytes
         headers = (*self.server_state.default_headers, *path.headers(answer))
         try:
             head = formatted(headers, answer.status, keep_alive=quick.keep_alive)
         except RuntimeError:  # which the ordinary way logs
-            self._go_ordinarily(self.app)
-            return
+            return False
         self.answers.hold(head + answer.body)
         quick.response_started = quick.response_complete = True
         if not quick.keep_alive:
             self.answers.close()
         self.on_response_complete()
+        return True
 
     def _go_ordinarily(self, app: Any) -> None:
         quick, last = self._quick, self.cycle
