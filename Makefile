@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WEB := examples/shop/web
 PROXY := tests/journeys/proxy
+TYPESCRIPT := clients/typescript
 CHECKED := benchmarks conformance examples requirements src tests
 
 # The first interpreter that is new enough; PYTHON=/path/to/python chooses another.
@@ -16,7 +17,7 @@ INSTALL := $(PIP) install --quiet --require-hashes
 SELF := $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: bench-growth bench-local bench-postgres conformance crash field-trip figures help lowest run test check coverage bench lock clean
+.PHONY: bench-growth bench-local bench-postgres conformance crash field-trip figures help lowest run size test check coverage bench lock clean
 
 help: ## list these targets
 	@echo "Hinterland. Needs Python >= 3.11, make and a package index."
@@ -55,6 +56,9 @@ lowest: $(VENV)/.dev ## run the fast tests with the lowest versions of all depen
 		--no-build-isolation '.[server,postgres]' $(LOWEST_TOOLS)
 	$(LOWEST)/bin/python -m pytest -m 'not slow' $(LOWEST_TESTS) $(ARGS)
 
+size: $(TYPESCRIPT)/node_modules/.installed ## build the TypeScript client; print its size and fail above the budget
+	cd $(TYPESCRIPT) && npm run --silent size
+
 check: $(VENV)/.dev ## check lint, format, types and import contracts
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/ruff format --check $(CHECKED)
@@ -92,7 +96,7 @@ lock: $(VENV)/.lock ## pin the dependencies again (UPGRADE=1: the newest)
 clean: ## remove the environment, caches and the example's data
 	rm -rf $(VENV) .data .coverage.d .coverage htmlcov build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis \
 		.import_linter_cache $(WEB)/node_modules $(WEB)/dist conformance/cel_spec/node_modules $(PROXY)/node_modules \
-		benchmarks/fastify/node_modules
+		benchmarks/fastify/node_modules $(TYPESCRIPT)/node_modules $(TYPESCRIPT)/dist
 	find src tests examples conformance -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ---- the environment; a timestamp says what is in it, so that the second call starts at once
@@ -127,14 +131,16 @@ $(VENV)/.lock: $(VENV)/.made
 	@$(VENV)/lock/bin/python -m pip install --quiet 'pip-tools>=7.5'
 	@touch $@
 
-# ---- the web example and the tests' proxy: only where Node is; their tests say that they were skipped otherwise
+# ---- the web example, the TypeScript client and the tests' proxy: only where Node is; their tests say that they were skipped otherwise
 
 .PHONY: web
 ifneq ($(and $(shell command -v npm 2>/dev/null),$(wildcard $(WEB)/package-lock.json)),)
-web: $(WEB)/node_modules/.installed $(PROXY)/node_modules/.installed
+web: $(addsuffix /node_modules/.installed,$(WEB) $(PROXY) $(TYPESCRIPT))
 %/node_modules/.installed: %/package-lock.json
 	cd $* && npm ci --no-audit --no-fund
 	@touch $@
 else
 web: ;
+%/node_modules/.installed:
+	@echo "Node and npm are missing: install Node 20 or newer." >&2; exit 1
 endif

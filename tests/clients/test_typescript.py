@@ -1,0 +1,34 @@
+"""The TypeScript client, by its own tools: its tests against real servers, its types, and what is published."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.house.tree import ROOT
+from tests.support.npm import install
+from tests.support.required import require_node
+
+CLIENT = ROOT / "clients" / "typescript"
+WITHIN = 300.0  # seconds
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", ["test", "typecheck", "package"])
+def test_the_package(script: str) -> None:
+    """The package passes its tests and strict type checks, and what is published is read by Node and bundlers alike."""
+    require_node()
+    install(CLIENT)
+    done = subprocess.run(
+        ["npm", "run", script],
+        cwd=CLIENT,
+        env={**os.environ, "PYTHON": sys.executable},
+        capture_output=True,
+        text=True,
+        timeout=WITHIN,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
