@@ -55,7 +55,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     which `all_errors` adds what its input and caller make possible. `is_repeatable`: a client may send it again where
     the response was lost, though the method does not say so. A body has at most `max_bytes` (0: the setting
     `max_body_bytes`), and JSON is nested at most `max_depth` deep. `is_probe`: it is called every few seconds, and its
-    failures are logged in a line. Without a `path` the operation is an app's, at `/v1/functions/{name}`.
+    failures are logged in a line. `is_tagged`: the response has an ETag, and a caller who names it in If-None-Match is
+    answered with 304. Without a `path` the operation is an app's, at `/v1/functions/{name}`.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     max_bytes: int = 0
     max_depth: int = MAX_DEPTH
     is_probe: bool = False
+    is_tagged: bool = False
 
     def __post_init__(self) -> None:
         if not self.path:
@@ -285,6 +287,9 @@ _TABLE: tuple[Operation, ...] = (
         summary="What changed since a cursor", input=sync.Pull, output=sync.PullResult,
         errors=("unknown_collection", "invalid_cursor", "rate_limited"),
     ),
+    Operation(name="schema", method="GET", path="/v1/schema", auth="optional", is_tagged=True,
+              summary="What a client must know of the app: its collections, fields and limits",
+              output=schemas.AppDescription),
     Operation(name="home", method="GET", path="/", auth="ignored",
               summary="What this server offers, as a page or as JSON"),
     Operation(name="health", method="GET", path="/health", auth="ignored",

@@ -1,10 +1,23 @@
-"""The messages of schema changes on a running server."""
+"""What a server says of its declarations: the messages of schema changes, and the description that clients read.
+
+A field is described by the members of its declaration: `kind`, the limits of its kind, and what differs from the
+defaults of `Field` (false, "", null, and `newest` for `merge`). `max_bytes` is there where an index limits the value,
+`read_access` where the field has a read rule of its own, and `read` where the reader may know that rule.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
+
+from hinterland.contract.changes import WriteKind
+from hinterland.contract.kinds.field import Field
+from hinterland.contract.records import Ids, Rules
+
+API_VERSION = 1
+Access = Literal["everybody", "signed_in", "admin", "rule"]
+"""Whom a rule lets pass: everybody, all who are signed in, administrators only, or it depends on caller and record."""
 
 
 class SchemaAddition(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,3 +31,73 @@ class SchemaDescription(msgspec.Struct, frozen=True, kw_only=True):
 
     collections: list[dict[str, Any]]
     version: str
+
+
+class ActionAccess(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom each rule of a collection lets pass."""
+
+    list: Access
+    view: Access
+    create: Access
+    update: Access
+    delete: Access
+
+
+class CollectionDescription(msgspec.Struct, frozen=True, kw_only=True):
+    """A declared collection, as far as the reader may know it. `fingerprint` changes with everything else in it.
+
+    `hooks` are the kinds of writes that the app's code may change or refuse before they are checked. `rules` are there
+    where the reader may know them.
+    """
+
+    name: str
+    fingerprint: str
+    ids: Ids
+    parent: str
+    is_open: bool
+    indexes: list[list[str]]
+    hooks: list[WriteKind]
+    access: ActionAccess
+    rules: Rules | msgspec.UnsetType = msgspec.UNSET
+    fields: dict[str, dict[str, Any]]
+
+
+class ServerLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """The limits of requests: bytes of a body and a record, levels of JSON, records of a page, collections of a pull,
+    mutations and writes of a push, writes of a mutation, and outcomes that a device has not acknowledged."""
+
+    max_body_bytes: int
+    max_record_bytes: int
+    max_depth: int
+    max_page: int
+    max_pull_collections: int
+    max_push_mutations: int
+    max_push_writes: int
+    max_mutation_writes: int
+    max_unacknowledged: int
+
+
+class AppDescription(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client must know of an app. `api` is the version of this description, `fingerprint` changes with
+    everything else in it, and `audience` says for whom it is: administrators see everything."""
+
+    api: int
+    name: str
+    fingerprint: str
+    audience: Literal["everybody", "admin"]
+    log_days: float
+    password_min_length: int
+    limits: ServerLimits
+    collections: list[CollectionDescription]
+
+
+def described_field(field: Field) -> dict[str, Any]:
+    """A field's declaration with the limits of its kind, also where they are the defaults."""
+    own = [name for name in field.__struct_fields__ if name not in Field.__struct_fields__]
+    limits = {name: _described(getattr(field, name)) for name in own}
+    given = {name: limit for name, limit in limits.items() if limit not in (None, "", (), [])}
+    return {**msgspec.to_builtins(field), **given}
+
+
+def _described(value: object) -> Any:
+    return described_field(value) if isinstance(value, Field) else msgspec.to_builtins(value)

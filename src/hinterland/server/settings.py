@@ -88,7 +88,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     small changes may make larger than a body can be. `log_days`: how long the log keeps changes, so how long a
     device may be away without reading everything again. `answer_days`: how long the answers of idempotency keys are
     kept. `hook_seconds`: the longest time that a hook may take.
-    `tutorial_paths`: whether `/{collection}`, `/auth/register` and their like answer. `trusted_proxies`:
+    `tutorial_paths`: whether `/{collection}`, `/auth/register` and their like answer. `public_rules`: whether
+    the description of the app has the rules as they are written, for everybody. `trusted_proxies`:
     addresses whose X-Forwarded-For is believed. `stream_buffer`: how many events a slow subscriber may be behind.
     `streams_per_account`, `streams_per_address`: how many streams one account may have open at once on one server
     process, and all those together who are not signed in at one address. `keep_alive_seconds`: the longest silence on
@@ -105,6 +106,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     answer_days: float = 7.0
     hook_seconds: float = 5.0
     tutorial_paths: bool = True
+    public_rules: bool = False
     trusted_proxies: tuple[str, ...] = ()
     stream_buffer: int = 1_000
     streams_per_account: int = 100

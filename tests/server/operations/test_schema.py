@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from hinterland.contract.identity import SIGNED_OUT
 from hinterland.contract.records import users
+from hinterland.server.operations.schema import described as described_app
 from hinterland.server.storage.sqlite import SqliteStorage
 from tests.server.api import NOTES, POSTS, Api, problem, serving
 
@@ -103,3 +105,48 @@ async def test_only_administrators(tmp_path: Path) -> None:
         for headers, status, code in (({}, 401, "unauthorized"), (ada, 403, "forbidden")):
             problem(await api("GET", "/v1/admin/schema", headers=headers), status, code)
             problem(await api("POST", "/v1/admin/schema", json={"collections": []}, headers=headers), status, code)
+
+
+async def test_the_description_of_the_app(each_api: Api) -> None:
+    """Everybody gets the description of the app, and nobody but administrators finds in it what the rules don't give
+    others."""
+    found = await each_api("GET", "/v1/schema")
+    assert found.status_code == 200
+    assert (found.json()["name"], found.json()["api"], found.json()["audience"]) == ("tests", 1, "everybody")
+    assert [each["name"] for each in found.json()["collections"]] == ["users", "notes", "things", "posts", "comments"]
+    assert "'staff'" not in found.text
+    ada = await each_api.sign_up("ada")
+    assert (await each_api("GET", "/v1/schema", headers=ada["headers"])).content == found.content
+    whole = (await each_api("GET", "/v1/schema", headers=each_api.admin)).json()
+    assert whole["audience"] == "admin"
+    assert [each["name"] for each in whole["collections"]][-1] == "closed"
+    assert whole["collections"][1]["fields"]["secret"]["read"] == "'staff' in auth.roles"
+    problem(await each_api("GET", "/v1/schema", headers={"Authorization": "Bearer no"}), 401, "unauthorized")
+
+
+@pytest.mark.parametrize("ending", ["", "-gzip"])
+async def test_a_description_that_is_known(api: Api, ending: str) -> None:
+    """Who has the description is answered that it is the same, also where a proxy has changed its tag, until something
+    is declared: then it is another."""
+    found = await api("GET", "/v1/schema")
+    tag = found.headers["etag"][:-1] + ending + '"'
+    assert found.headers["cache-control"] == "private, max-age=0"
+    assert "Authorization" in found.headers["vary"]
+    known = await api("GET", "/v1/schema", headers={"If-None-Match": f'"other", {tag}'})
+    assert (known.status_code, known.content, known.headers["etag"]) == (304, b"", found.headers["etag"])
+    assert (await api("GET", "/v1/schema", headers={"If-None-Match": '"other"'})).status_code == 200
+    assert (await api("GET", "/v1/schema", headers={"If-None-Match": tag} | api.admin)).status_code == 200
+    await api("POST", "/v1/admin/schema", json={"collections": [MOODS]}, headers=api.admin)
+    after = await api("GET", "/v1/schema", headers={"If-None-Match": tag})
+    assert (after.status_code, after.json()["collections"][-1]["name"]) == (200, "moods")
+    before = {each["name"]: each["fingerprint"] for each in found.json()["collections"]}
+    assert before.items() <= {each["name"]: each["fingerprint"] for each in after.json()["collections"]}.items()
+
+
+async def test_it_is_made_once(api: Api) -> None:
+    """The description is made for each version of the schema, not for each request."""
+    await api("GET", "/v1/schema")
+    first = described_app(api.backend, SIGNED_OUT)
+    assert described_app(api.backend, SIGNED_OUT) is first
+    await api("POST", "/v1/admin/schema", json={"collections": [MOODS]}, headers=api.admin)
+    assert described_app(api.backend, SIGNED_OUT) is not first

@@ -59,12 +59,13 @@ class Call(msgspec.Struct, Generic[Input], frozen=True):
 
 class Reply(NamedTuple):
     """An output with what a protocol says of it: the `place` of what was created, whether it is the stored response of
-    a repeated call, and for how many seconds it can be cached."""
+    a repeated call, for how many seconds it can be cached, and the `tag` that changes with it ("": it has none)."""
 
     output: Any
     place: str = ""
     is_replayed: bool = False
     max_age: int = 0
+    tag: str = ""
 
 
 Handler = Callable[[Backend, Call[Any]], Awaitable[Any]]

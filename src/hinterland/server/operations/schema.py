@@ -1,22 +1,54 @@
-"""The declared collections of a running server."""
+"""The declared collections of a running server, and the description of the app that clients read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import msgspec
 
 from hinterland.contract.errors import Refusal
+from hinterland.contract.identity import Principal
 from hinterland.contract.records import Collection, read_collection
 from hinterland.contract.schemas import SchemaAddition, SchemaDescription
 from hinterland.kit import validation_mismatch
 from hinterland.kit.closest_first import closest_first
 from hinterland.server.backend import Backend
-from hinterland.server.data.catalogue import DeclarationError
+from hinterland.server.data.catalogue import Catalogue, DeclarationError
+from hinterland.server.data.description import describe
 from hinterland.server.data.schema import SchemaChange
-from hinterland.server.operations.call import Call
+from hinterland.server.operations.call import Call, Reply
 from hinterland.server.storage.failures import StorageError
+
+
+class DescribedApp(NamedTuple):
+    """The description of an app as JSON, and its fingerprint."""
+
+    text: msgspec.Raw
+    fingerprint: str
+
+
+_described: WeakKeyDictionary[Catalogue, tuple[str, dict[bool, DescribedApp]]] = WeakKeyDictionary()
+
+
+def described(backend: Backend, reader: Principal) -> DescribedApp:
+    """The description of the app as `reader` may know it. It is made once for each version of the schema."""
+    catalogue = backend.catalogue
+    version, made = _described.get(catalogue, ("", {}))
+    if version != catalogue.version:
+        made = {}
+        _described[catalogue] = catalogue.version, made
+    if reader.is_admin not in made:
+        whole = describe(backend.app, catalogue, is_admin=reader.is_admin)
+        made[reader.is_admin] = DescribedApp(msgspec.Raw(msgspec.json.encode(whole)), whole.fingerprint)
+    return made[reader.is_admin]
+
+
+async def describe_app(backend: Backend, call: Call[None]) -> Reply:
+    """What a client must know of the app."""
+    text, fingerprint = described(backend, call.caller)
+    return Reply(text, tag=fingerprint)
 
 
 async def describe_schema(backend: Backend, call: Call[None]) -> SchemaDescription:

@@ -37,6 +37,7 @@ HANDLERS: dict[str, Handler] = {
     "events.ticket": sync.issue_ticket,
     "sync.push": sync.push,
     "sync.pull": sync.pull,
+    "schema": schema.describe_app,
     "health": service.health,
     "ready": service.ready,
     "jwks": service.jwks,

@@ -51,6 +51,17 @@ async def test_it_is_served(api: Api) -> None:
     assert answer.json()["info"] == {"title": "tests", "version": "1"}
 
 
+async def test_the_description_of_the_app(api: Api) -> None:
+    """The document has the description of the app as everybody sees it, also where an administrator asks, and the
+    operation that has it takes a tag."""
+    described = (await api("GET", "/v1/schema")).json()
+    for headers in ({}, api.admin):
+        assert (await api("GET", "/openapi.json", headers=headers)).json()["x-hinterland"] == described
+    operation = (await api("GET", "/openapi.json")).json()["paths"]["/v1/schema"]["get"]
+    assert [parameter["name"] for parameter in operation["parameters"]] == ["If-None-Match"]
+    assert "content" not in operation["responses"]["304"]
+
+
 async def test_it_is_made_once(api: Api) -> None:
     """To ask for the document again costs little: anybody may, and others wait meanwhile."""
     first = await api("GET", "/openapi.json")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from weakref import WeakKeyDictionary
 
+from hinterland.contract.identity import SIGNED_OUT
 from hinterland.server.backend import Backend
 from hinterland.server.declaration import App
 from hinterland.server.http import Codec, HttpAnswer, HttpRequest, json_answer
+from hinterland.server.operations.schema import described
 from hinterland.server.protocols.rest.home import home
 from hinterland.server.protocols.rest.openapi import document
 
@@ -20,7 +22,8 @@ async def openapi(backend: Backend, request: HttpRequest) -> HttpAnswer:
     kept = _made.get(app)
     if kept is None or kept[0] != version:
         shortest, table = backend.settings.auth.password_min_length, app.operations.values()
-        made = document(app.name, backend.catalogue.collections(), table, password_length=shortest)
+        extension = described(backend, SIGNED_OUT).text
+        made = document(app.name, backend.catalogue.collections(), table, password_length=shortest, extension=extension)
         kept = _made[app] = version, json_answer(made)
     return kept[1]
 

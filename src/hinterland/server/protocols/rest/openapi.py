@@ -42,8 +42,10 @@ def document(
     table: Iterable[Operation] = OPERATIONS.values(),
     *,
     password_length: int = 1,
+    extension: object = None,
 ) -> dict[str, Any]:
-    """The whole document (OpenAPI 3.1). A new password has at least `password_length` characters."""
+    """The whole document (OpenAPI 3.1). A new password has at least `password_length` characters. `extension` is its
+    member `x-hinterland`."""
     declared, rows = list(collections), list(table)
     types = list(dict.fromkeys([kind for row in rows for kind in (row.input, row.output) if _is_printed(kind)]))
     printed, components = msgspec.json.schema_components([Problem, *types], ref_template=_REF)
@@ -65,6 +67,7 @@ def document(
             "schemas": schemas,
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
+        **({"x-hinterland": extension} if extension is not None else {}),
     }
 
 
@@ -143,6 +146,8 @@ class _Printer:
             made.append({"name": "If-Match", "in": "header", "schema": _TAG})
             if row.method == "GET":
                 made.append({"name": "If-None-Match", "in": "header", "schema": {"type": "string"}})
+        if row.is_tagged:
+            made.append({"name": "If-None-Match", "in": "header", "schema": {"type": "string"}})
         if row.output is Download:
             made.append({"name": "Range", "in": "header", "schema": {"type": "string"}})
         return made
@@ -193,6 +198,8 @@ class _Printer:
             responses["206"] = {**answer, "description": "The range that Range asks for"}
         if row.method == "GET" and "stale" in row.errors:
             responses["304"] = {"description": "If-None-Match names the record as it is"}
+        if row.is_tagged:
+            responses["304"] = {"description": "If-None-Match names the ETag of what there is"}
         problem = {"application/problem+json": {"schema": _ref("Problem")}}
         by_status: dict[int, list[str]] = {}
         for code in (*row.all_errors, *EVERY_OPERATION_ERRORS):

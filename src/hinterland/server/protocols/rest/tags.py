@@ -15,7 +15,8 @@ from hinterland.server.http import HttpRequest
 from hinterland.server.operations.call import UNCONDITIONAL, Preconditions
 
 _LISTED = re.compile(rb'(?:W/)?("[^"]*"|[^,\s]+)')
-_OURS = re.compile(rb'(")?((\d{1,18})(?:\.[0-9a-f]{12})?)(?:[-;:]{1,2}(?:x-gzip|gzip|br|zstd|deflate))*(?(1)")')
+_CODED = rb"(?:[-;:]{1,2}(?:x-gzip|gzip|br|zstd|deflate))*"
+_OURS = re.compile(rb'(")?((\d{1,18})(?:\.[0-9a-f]{12})?)' + _CODED + rb'(?(1)")')
 
 
 def etag(entry: Entry, revision: int, body: bytes) -> tuple[bytes, bytes]:
@@ -26,6 +27,17 @@ def etag(entry: Entry, revision: int, body: bytes) -> tuple[bytes, bytes]:
     if not entry.private:
         return b"etag", b'"%d"' % revision
     return b"etag", b'"%d.%b"' % (revision, hashlib.blake2b(body, digest_size=6).hexdigest().encode())
+
+
+def etag_of(text: str) -> tuple[bytes, bytes]:
+    """The ETag header of what is no record, whose tag is `text`: a weak one, since members may be in another order."""
+    return b"etag", b'W/"%b"' % text.encode()
+
+
+def is_known(request: HttpRequest, text: str) -> bool:
+    """Whether If-None-Match names what has the tag `text` (RFC 9110 §13.1.2)."""
+    ours = re.compile(rb'(")?' + re.escape(text.encode()) + _CODED + rb'(?(1)")')
+    return any(tag == b"*" or ours.fullmatch(tag) for tag in tags(request, b"if-none-match"))
 
 
 def tags(request: HttpRequest, name: bytes) -> list[bytes]:

@@ -14,11 +14,13 @@ from hinterland.contract.transfers import Download, body_field
 from hinterland.kit import validation_mismatch
 from hinterland.server.backend import Backend
 from hinterland.server.callers import caller_address
-from hinterland.server.http import LIMIT, BodyPart, HttpAnswer, HttpRequest, json_answer
+from hinterland.server.http import LIMIT, REVALIDATED, BodyPart, HttpAnswer, HttpRequest, json_answer
 from hinterland.server.operations.call import Call, Handler, Reply
 from hinterland.server.protocols.rest.downloads import download_answer
 from hinterland.server.protocols.rest.keys import REPLAYED, idempotency_key
+from hinterland.server.protocols.rest.tags import etag_of, is_known
 
+_BY_CALLER = (b"vary", b"Authorization")
 _LISTS = frozenset({list, tuple, set, frozenset})
 
 
@@ -57,6 +59,11 @@ class TypedCodec:
             headers.append((b"location", _relative(request.path, reply.place)))
         if self.row.status == 204:
             return HttpAnswer(204, headers, b"")
+        if reply.tag:
+            headers += [etag_of(reply.tag), _BY_CALLER]
+            if is_known(request, reply.tag):
+                return HttpAnswer(304, [*headers, REVALIDATED], b"")
+            return json_answer(reply.output, self.row.status, headers, REVALIDATED)
         if reply.max_age:
             cached = (b"cache-control", b"max-age=%d" % reply.max_age)
             return json_answer(reply.output, self.row.status, headers, cached)
