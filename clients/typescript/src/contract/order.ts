@@ -1,0 +1,69 @@
+/** The order of local records, and the place in it that a cursor names. */
+
+import { Refusal } from "./refusal.js";
+import { compareTexts, type Doc, member } from "./values.js";
+
+/** What a value is sorted by: its class, and its place in that. */
+export type Rank = readonly [number, number | bigint | string];
+
+export const NEWEST_FIRST: readonly string[] = ["-created_at", "-id"];
+
+/** None, numbers, texts by code point. Throws `invalid_query` for lists and objects. */
+export function rank(value: unknown): Rank {
+  if (value === null || value === undefined) return [0, 0];
+  if (typeof value === "string") return [2, value];
+  if (typeof value === "object") throw new Refusal("invalid_query", "lists and objects have no order");
+  return [1, typeof value === "boolean" ? Number(value) : (value as number)];
+}
+
+/** The same, whatever a text's case. */
+export const folded = (value: unknown): Rank => rank(typeof value === "string" ? foldCase(value) : value);
+
+/** A text without case, to compare and search. */
+export const foldCase = (text: string): string => text.toUpperCase().toLowerCase();
+
+/** The same for whole numbers that are texts; other texts are behind them. */
+export const whole = (value: unknown): Rank =>
+  typeof value === "string" && /^-?\d+$/.test(value) ? [1, BigInt(value)] : rank(value);
+
+/** A field, whether its highest value comes first, and what its values are sorted by. */
+export interface Term {
+  readonly name: string;
+  readonly isDown: boolean;
+  readonly rank: (value: unknown) => Rank;
+}
+
+export function compareRanks([kind, one]: Rank, [otherKind, other]: Rank): number {
+  if (kind !== otherKind) return kind - otherKind;
+  return typeof one === "string" ? compareTexts(one, other as string) : one < other ? -1 : one > other ? 1 : 0;
+}
+
+/** The keys of a `sort`, with the id behind them to tell equal ones apart. */
+export function termsOf(sort: readonly string[], rankOf: (name: string) => Term["rank"] = () => rank): Term[] {
+  if (sort.length > 16) throw new Refusal("invalid_query", "sort names at most 16 fields");
+  const terms = sort.map((key): Term => {
+    const isDown = key[0] === "-";
+    const name = isDown ? key.slice(1) : key;
+    return { name, isDown, rank: rankOf(name) };
+  });
+  const at = terms.findIndex(({ name }) => name === "id");
+  if (at >= 0) return terms.slice(0, at + 1);
+  return [...terms, { name: "id", isDown: !!terms.at(-1)?.isDown, rank: rankOf("id") }];
+}
+
+/** A comparator of records for `sort`. */
+export const comparator =
+  (terms: readonly Term[]) =>
+  (one: Doc, other: Doc): number => {
+    for (const { name, isDown, rank } of terms) {
+      const found = compareRanks(rank(member(one, name)), rank(member(other, name)));
+      if (found) return isDown ? -found : found;
+    }
+    return 0;
+  };
+
+/** Whether a record is behind the place that has these `values` of the terms. */
+export function isBeyond(terms: readonly Term[], values: readonly unknown[], record: Doc): boolean {
+  const place = Object.fromEntries(terms.map(({ name }, at) => [name, values[at]]));
+  return comparator(terms)(record, place) > 0;
+}

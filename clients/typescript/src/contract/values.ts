@@ -1,0 +1,102 @@
+/** The forms of values on the wire and in the store. */
+
+export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
+/** The fields of a record by name. */
+export type Doc = { [name: string]: unknown };
+
+export const isObject = (value: unknown): value is Doc =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const has = Object.hasOwn;
+
+/** A member of an object; undefined for none, also where the name is one of Object.prototype. */
+export const member = (object: Doc | null | undefined, name: string): unknown =>
+  object && has(object, name) ? object[name] : undefined;
+
+/** Sets a member of any name, `__proto__` too. */
+export function put(object: Doc, name: string, value: unknown): void {
+  if (name === "__proto__") {
+    Object.defineProperty(object, name, { value, configurable: true, enumerable: true, writable: true });
+  } else object[name] = value;
+}
+
+/** Whether two JSON values are equal; the order of an object's members does not count. */
+export function isSame(one: unknown, other: unknown): boolean {
+  if (one === other) return true;
+  if (Array.isArray(one)) {
+    return Array.isArray(other) && one.length === other.length && one.every((item, at) => isSame(item, other[at]));
+  }
+  if (!isObject(one) || !isObject(other)) return false;
+  const names = Object.keys(one);
+  return (
+    names.length === Object.keys(other).length &&
+    names.every((name) => has(other, name) && isSame(one[name], other[name]))
+  );
+}
+
+/** The order of two texts by code point, which differs from that of UTF-16 beyond U+FFFF. */
+export function compareTexts(one: string, other: string): number {
+  const length = Math.min(one.length, other.length);
+  for (let at = 0; at < length; at++) {
+    const a = one.charCodeAt(at);
+    const b = other.charCodeAt(at);
+    // Surrogates stand for what is beyond U+FFFF, so behind all other units.
+    if (a !== b) return (isSurrogate(a) ? a + 0x10000 : a) - (isSurrogate(b) ? b + 0x10000 : b);
+  }
+  return one.length - other.length;
+}
+
+const isSurrogate = (unit: number) => unit >= 0xd800 && unit < 0xe000;
+
+/** The number of code points. */
+export function codePoints(text: string): number {
+  let count = 0;
+  for (const _ of text) count++;
+  return count;
+}
+
+export const utf8Length = (text: string): number => new TextEncoder().encode(text).length;
+
+const HINT = "use an instant such as 2026-01-31T12:00:00Z";
+
+/** The wire form of seconds since 1970, to the nearest microsecond. */
+export function instant(seconds: number): string {
+  let whole = Math.floor(seconds);
+  const exact = (seconds - whole) * 1e6;
+  let micros = Math.round(exact);
+  if (micros - exact === 0.5 && micros % 2) micros--; // half to even
+  if (micros === 1e6) [whole, micros] = [whole + 1, 0];
+  return `${new Date(whole * 1000).toISOString().slice(0, 19)}.${String(micros).padStart(6, "0")}Z`;
+}
+
+/** The wire form of an ISO 8601 instant with an offset. Throws an Error with a hint. */
+export function parseInstant(text: string): string {
+  const found = /^(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d)(?::(\d\d)(?:[.,](\d+))?)?([Zz]|([+-])(\d\d)(?::?(\d\d))?)?$/.exec(text);
+  if (!found) throw Error(HINT);
+  const [, day, time, second = "00", fraction = "", zone, sign, hours = "0", minutes = "0"] = found;
+  const local = `${day}T${time}:${second}.000Z`;
+  const milliseconds = Date.parse(local);
+  const offset = (+hours * 60 + +minutes) * (sign === "-" ? -60_000 : 60_000);
+  const isDate = local > "0001" && +hours < 24 && +minutes < 60 && !Number.isNaN(milliseconds);
+  // A day that the month does not have is another day when it is written again.
+  if (!isDate || new Date(milliseconds).toISOString() !== local) throw Error(HINT);
+  const utc = new Date(milliseconds - offset).toISOString();
+  if (utc.length !== 24 || utc < "0001") throw Error(HINT);
+  if (!zone) throw Error("must have an offset; give the offset, such as Z or +02:00");
+  return `${utc.slice(0, 19)}.${fraction.slice(0, 6).padEnd(6, "0")}Z`;
+}
+
+/** The canonical decimal form of a 64-bit integer given as text. Throws an Error with a hint. */
+export function parseInt64(text: string): string {
+  const number = /^-?\d{1,19}$/.test(text) ? BigInt(text) : null;
+  if (number === null || number !== BigInt.asIntN(64, number)) throw Error("use a 64-bit integer as a decimal string");
+  return String(number);
+}
+
+/** The canonical base64 of a text (RFC 4648 §4). Throws an Error with a hint. */
+export function parseBase64(text: string): string {
+  if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text)) {
+    throw Error("use base64 text (RFC 4648 §4)");
+  }
+  return btoa(atob(text));
+}
