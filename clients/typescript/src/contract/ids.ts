@@ -30,9 +30,9 @@ const randomLetters = (count: number): string =>
   Array.from(crypto.getRandomValues(new Uint8Array(count)), (byte) => ALPHABET[byte & 31]).join("");
 
 /**
- * A function that makes record ids of 26 characters from the seconds since 1970. They sort as they were made, also where
- * the clock goes back or stops: 50 bits of milliseconds, 10 that count within one, 70 random. Each sorts behind `after`,
- * the last id of an earlier maker.
+ * A function that makes record ids of 26 characters from the seconds since 1970. They sort as they were made, also
+ * where the clock goes back or stops: 50 bits of milliseconds, 10 that count within one, 70 random. Each sorts behind
+ * `after`, the last id of an earlier maker.
  */
 export function idMaker(after = ""): (now: number) => string {
   const number = (part: string) => [...part].reduce((sum, letter) => sum * 32 + ALPHABET.indexOf(letter), 0);
@@ -46,7 +46,3 @@ export function idMaker(after = ""): (now: number) => string {
     return letters(milliseconds, 10) + letters(count, 2) + randomLetters(14);
   };
 }
-
-/** A new id of 26 characters that sorts by `now`, in seconds since 1970. */
-export const newId = (now = Date.now() / 1000): string =>
-  letters(Math.trunc(now * 1000) % 2 ** 50, 10) + randomLetters(16);

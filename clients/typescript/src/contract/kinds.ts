@@ -1,6 +1,5 @@
-/** What each kind of field takes: the store's form of a value, or an Error with a message for who filled in the form. */
+/** What each kind of field takes: the store's form of a value, or an Error with a message for the form's user. */
 
-import { normalizedEmail } from "./email.js";
 import { add, remove } from "./lists.js";
 import type { FieldSchema } from "./schema.js";
 import { codePoints, parseBase64, parseInstant, parseInt64, utf8Length } from "./values.js";
@@ -8,35 +7,28 @@ import { codePoints, parseBase64, parseInstant, parseInt64, utf8Length } from ".
 export type Check = (value: unknown) => unknown;
 type Transform = (old: any, operand: any, now: string) => unknown;
 
-/** The inside of a character class: what Python's regular expressions know as a blank. */
-const BLANK = "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
-const WORDS = new Map([["d", "\\p{Nd}"], ["w", "\\p{L}\\p{N}_"], ["s", BLANK]]);
-
 function fail(message: string): never {
   throw Error(message);
 }
 
-/** A pattern of the server, which is Python's, as ECMAScript's; null where the two may differ: then the server decides. */
+/** The inside of a character class: what Python's regular expressions know as a blank. */
+const BLANK = "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
+const INNER: { [letter: string]: string } = { d: "\\p{Nd}", w: "\\p{L}\\p{N}_", s: BLANK };
+
+/** The escapes of a server's pattern as ECMAScript writes them. Throws for those that differ in more than that. */
+const translated = (text: string, isInside: boolean): string =>
+  text.replace(/\[((?:\\[^]|[^\]\\])*)\]|\\([^])/g, (part, inside?: string, letter?: string) => {
+    if (inside !== undefined) return isInside ? fail("") : `[${translated(inside, true)}]`;
+    const inner = INNER[letter!];
+    if (inner) return isInside ? inner : `[${inner}]`;
+    if (/[a-zA-Z0-9]/.test(letter!) && !/[nrtfv]/.test(letter!)) fail("");
+    return /[^\w^$\\.*+?()[\]{}|/-]/.test(letter!) || (letter === "-" && !isInside) ? letter! : part;
+  });
+
+/** What matches as the server's pattern does, or more; null where only the server can tell. */
 export function patternOf(pattern: string): RegExp | null {
-  let text = "";
-  let isInside = false;
-  for (const { 0: part, 1: escaped, index } of pattern.matchAll(/\\([^])|[^]/gu)) {
-    if (escaped) {
-      const inner = WORDS.get(escaped);
-      if (inner) text += isInside ? inner : `[${inner}]`;
-      else if (/[nrtfv]/.test(escaped)) text += part;
-      else if (/[\p{L}\p{N}]/u.test(escaped)) return null;
-      else text += /[\^$\\.*+?()[\]{}|/-]/.test(escaped) && (isInside || escaped !== "-") ? part : escaped;
-    } else if (part === "." && !isInside) text += "[^\\n]";
-    else if (part === "$" && !isInside) text += "(?=\\n?$)";
-    else {
-      if (isInside ? part === "[" : /^\(\?[^:=!]/.test(pattern.slice(index, index + 3))) return null;
-      isInside = part === "[" || (isInside && part !== "]");
-      text += part;
-    }
-  }
   try {
-    return RegExp(`^(?:${text})$`, "u");
+    return /\(\?[^:=!]/.test(pattern) ? null : RegExp(`^(?:${translated(pattern, false)})$`, "su");
   } catch {
     return null;
   }
@@ -44,39 +36,48 @@ export function patternOf(pattern: string): RegExp | null {
 
 /** A number as C's %g writes it. */
 function general(value: number): string {
-  const exponent = value && Math.floor(Math.log10(Math.abs(Number(value.toPrecision(6)))));
-  if (exponent >= -4 && exponent < 6) return String(Number(value.toPrecision(6)));
   const [digits, power] = value.toExponential(5).split("e") as [string, string];
-  return `${Number(digits)}e${power[0]}${power.slice(1).padStart(2, "0")}`;
+  if (+power > -5 && +power < 6) return String(+value.toPrecision(6));
+  return `${+digits}e${power[0]}${power.slice(1).padStart(2, "0")}`;
 }
 
-export const grouped = (count: number): string => String(count).replace(/\B(?=(\d{3})+$)/g, ",");
+const grouped = (count: number): string => String(count).replace(/\B(?=(\d{3})+$)/g, ",");
+
+const ATOM = "[a-z0-9!#$%&'*+/=?^_`{|}~-]+";
+const LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?";
+const EMAIL = /* @__PURE__ */ RegExp(`^${ATOM}(\\.${ATOM})*@(${LABEL}\\.)+(?!\\d+$)${LABEL}$`);
+
+/** The one form of an address in ASCII; of any other, the server makes it. */
+function email(text: string): string {
+  if (/[^\0-\x7f]|xn--/i.test(text)) return text;
+  const small = text.toLowerCase();
+  if (EMAIL.test(small) ? small.length > 254 || small.indexOf("@") > 64 : small.length > 1016) {
+    fail("must have at most 64 bytes before the @, and 254 in all");
+  }
+  return EMAIL.test(small) ? small : fail("must be an e-mail address such as ada@example.org");
+}
 
 type Kind = (field: FieldSchema) => Check;
 
-const text: Kind = ({ min_length: low = 0, max_length: high = 10_000, format, choices, pattern }) => {
+const text: Kind = ({ min_length: low, max_length: high, format, choices, pattern }) => {
   const form = pattern && !format && !choices?.length ? patternOf(pattern) : null;
   const url = format === "url" && RegExp(`^https?://[^${BLANK}/][^${BLANK}]*$`, "iu");
   return (value) => {
     if (typeof value !== "string") fail("must be text");
     const length = codePoints(value);
-    if (length < low) fail(`must have at least ${low} characters`);
-    if (length > high) fail(`must have at most ${high} characters, has ${length}`);
+    if (length < low!) fail(`must have at least ${low} characters`);
+    if (length > high!) fail(`must have at most ${high} characters, has ${length}`);
     if (choices?.length) return choices.includes(value) ? value : fail(`must be one of ${choices.join(", ")}`);
     if (!value) return value;
-    if (format === "email") return normalizedEmail(value);
+    if (format === "email") return email(value);
     if (url && !url.test(value)) fail("must be a web address such as https://example.org");
     return form && !form.test(value) ? fail(`must match ${pattern}`) : value;
   };
 };
 
-const integer: Kind = ({ minimum, maximum }) => {
-  const low = minimum ?? Number.MIN_SAFE_INTEGER;
-  const high = maximum ?? Number.MAX_SAFE_INTEGER;
-  return (value) => {
-    if (!Number.isInteger(value)) fail("must be a whole number");
-    return (value as number) < low || (value as number) > high ? fail(`must be between ${low} and ${high}`) : value;
-  };
+const integer: Kind = ({ minimum: low, maximum: high }) => (value) => {
+  if (!Number.isInteger(value)) fail("must be a whole number");
+  return (value as number) < low! || (value as number) > high! ? fail(`must be between ${low} and ${high}`) : value;
 };
 
 const number: Kind = ({ minimum: low = null, maximum: high = null }) => (value) => {
@@ -84,14 +85,15 @@ const number: Kind = ({ minimum: low = null, maximum: high = null }) => (value) 
   if (!Number.isFinite(value)) fail("must be a finite number");
   if (value >= (low ?? -Infinity) && value <= (high ?? Infinity)) return value;
   if (low === null) fail(`must be at most ${general(high!)}`);
-  return fail(high === null ? `must be at least ${general(low)}` : `must be between ${general(low)} and ${general(high)}`);
+  const least = general(low);
+  return fail(high === null ? `must be at least ${least}` : `must be between ${least} and ${general(high)}`);
 };
 
-const list: Kind = ({ of = { kind: "text" }, max_items: most = 1_000 }) => {
+const list: Kind = ({ of = { kind: "text" }, max_items: most }) => {
   const item = checkOf(of);
   return (value) => {
     if (!Array.isArray(value)) fail("must be a list");
-    if (value.length > most) fail(`must have at most ${most} items, has ${value.length}`);
+    if (value.length > most!) fail(`must have at most ${most} items, has ${value.length}`);
     return value.map((element, index) => {
       try {
         return item(element);
@@ -114,10 +116,10 @@ const KINDS: { [kind: string]: Kind } = {
     if (Number.isInteger(value) || typeof value === "bigint") value = String(BigInt(value as number));
     return typeof value === "string" ? parseInt64(value) : fail("must be a 64-bit integer as a decimal string");
   },
-  bytes: ({ max_length: most = 1_000_000 }) => (value) => {
+  bytes: ({ max_length: most }) => (value) => {
     if (typeof value !== "string") fail("must be base64 text");
     const found = parseBase64(value);
-    return bytesIn(found) > most ? fail(`must have at most ${most} bytes`) : found;
+    return bytesIn(found) > most! ? fail(`must have at most ${most} bytes`) : found;
   },
 };
 
@@ -126,15 +128,17 @@ const bytesIn = (base64: string): number => (base64.length / 4) * 3 - (base64.ma
 /** The check of a field's values; any value of a kind that only the app's server knows. Null never reaches it. */
 export const checkOf = (field: FieldSchema): Check => KINDS[field.kind]?.(field) ?? ((value) => value);
 
-/** The check of an indexed field of texts or bytes: what is kept of its value has at most `limit` bytes. */
-export function bounded(field: FieldSchema, check: Check, limit: number): Check {
-  const isBytes = field.kind === "bytes";
+/** The check of a field's values in a document, whose length an index may limit. */
+export function boundedCheckOf(field: FieldSchema): Check {
+  const check = checkOf(field);
+  const most = field.max_bytes;
+  if (!most) return check;
   return (value) => {
     const kept = check(value) as string;
-    const size = utf8Length(kept);
-    if (size <= limit) return kept;
-    const [most, count] = isBytes ? [Math.floor((limit * 3) / 4), bytesIn(kept)] : [limit, size];
-    return fail(`must have at most ${grouped(most)} bytes, since it is indexed; has ${grouped(count)}`);
+    const size = field.kind === "bytes" ? bytesIn(kept) : utf8Length(kept);
+    return size > most
+      ? fail(`must have at most ${grouped(most)} bytes, since it is indexed; has ${grouped(size)}`)
+      : kept;
   };
 }
 

@@ -1,7 +1,7 @@
 /** The order of local records, and the place in it that a cursor names. */
 
 import { Refusal } from "./refusal.js";
-import { compareTexts, type Doc, member } from "./values.js";
+import { type Doc, member, order } from "./values.js";
 
 /** What a value is sorted by: its class, and its place in that. */
 export type Rank = readonly [number, number | bigint | string];
@@ -33,10 +33,8 @@ export interface Term {
   readonly rank: (value: unknown) => Rank;
 }
 
-export function compareRanks([kind, one]: Rank, [otherKind, other]: Rank): number {
-  if (kind !== otherKind) return kind - otherKind;
-  return typeof one === "string" ? compareTexts(one, other as string) : one < other ? -1 : one > other ? 1 : 0;
-}
+export const compareRanks = ([kind, one]: Rank, [otherKind, other]: Rank): number =>
+  kind - otherKind || order(one, other);
 
 /** The keys of a `sort`, with the id behind them to tell equal ones apart. */
 export function termsOf(sort: readonly string[], rankOf: (name: string) => Term["rank"] = () => rank): Term[] {

@@ -12,10 +12,15 @@ import { type Doc, instant, member, put } from "./values.js";
 export type Timed = readonly [write: Write, timestamp: number];
 
 /**
- * The record after `writes` on top of `base` (null: there is none). A write that can no longer be done leaves the record
- * as it is. Without `shape` a body is taken as it is.
+ * The record after `writes` on top of `base` (null: there is none). A write that can no longer be done leaves the
+ * record as it is. Without `shape` a body is taken as it is.
  */
-export const replay = (base: Doc | null, writes: Iterable<Timed>, shape?: Shape | null, caller?: unknown): Doc | null => {
+export function replay(
+  base: Doc | null,
+  writes: Iterable<Timed>,
+  shape?: Shape | null,
+  caller?: unknown,
+): Doc | null {
   let record = base;
   for (const [write, timestamp] of writes) {
     try {
@@ -25,7 +30,7 @@ export const replay = (base: Doc | null, writes: Iterable<Timed>, shape?: Shape 
     }
   }
   return record;
-};
+}
 
 /** The record after one write. Throws the refusals `conflict`, `not_found` and `validation`. */
 export function after(

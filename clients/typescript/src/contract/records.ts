@@ -1,6 +1,6 @@
 /** Collections and their records: how a body becomes a record's document. */
 
-import { bounded, type Check, checkOf, transformsOf, UNDECLARED } from "./kinds.js";
+import { boundedCheckOf, type Check, transformsOf, UNDECLARED } from "./kinds.js";
 import { mergePatch } from "./patches.js";
 import { invalid, type Refusal } from "./refusal.js";
 import { type CollectionSchema, META } from "./schema.js";
@@ -18,27 +18,16 @@ export interface Shape {
 }
 
 export const TRANSFORMS = ["$increment", "$add", "$remove", "$now"];
-const INDEXED_BYTES = 2_000; // of the texts of an entry together
 
 /** The compiled declaration of a collection; make it once. */
 export function shapeOf(schema: CollectionSchema): Shape {
   const fields = Object.entries(schema.fields ?? {});
-  const limits = new Map<string, number>();
-  const isLong = (name: string) => /^(text|bytes)$/.test(schema.fields?.[name]?.kind ?? "");
-  for (const [name, field] of fields) if (isLong(name) && (field.unique || field.index)) limits.set(name, INDEXED_BYTES);
-  for (const group of schema.indexes ?? []) {
-    const texts = group.filter(isLong);
-    for (const name of texts) {
-      limits.set(name, Math.min(limits.get(name) ?? INDEXED_BYTES, Math.floor(INDEXED_BYTES / texts.length)));
-    }
-  }
   const checks = new Map<string, Check>();
   const defaults: Doc = {};
   for (const [name, field] of fields) {
-    const limit = limits.get(name);
-    const check = checkOf(field);
-    checks.set(name, limit ? bounded(field, check, limit) : check);
-    if ((field.default ?? null) !== null) defaults[name] = checks.get(name)!(field.default);
+    const check = boundedCheckOf(field);
+    checks.set(name, check);
+    if ((field.default ?? null) !== null) defaults[name] = check(field.default);
   }
   const transforms = new Map(fields.map(([name, field]) => [name, transformsOf(field)]));
   return { schema, names: [...checks.keys()], checks, transforms, defaults };
@@ -129,7 +118,8 @@ function written(shape: Shape, document: Doc, body: Doc): Doc {
     }
   }
   for (const [name, field] of fieldsOf(shape)) {
-    if (field.required && !errors[name] && (document[name] === null || document[name] === "")) report(name, "is required");
+    const isMissing = document[name] === null || document[name] === "";
+    if (field.required && !errors[name] && isMissing) report(name, "is required");
   }
   if (count) throw refusal(shape, errors);
   return document;

@@ -1,4 +1,4 @@
-/** The description of collections as the server gives it; what is left out has its default. */
+/** Collections as the server describes them (`GET /v1/schema`). */
 
 export type Merge = "newest" | "server" | "counter" | "set";
 
@@ -13,16 +13,23 @@ export interface FieldSchema {
   readonly fill?: "" | "auth.id";
   readonly default?: unknown;
   readonly merge?: Merge;
+  readonly read_access?: Access;
   readonly min_length?: number;
   readonly max_length?: number;
   readonly format?: "" | "email" | "url";
   readonly choices?: readonly string[];
   readonly pattern?: string;
-  readonly minimum?: number | null;
-  readonly maximum?: number | null;
+  readonly minimum?: number;
+  readonly maximum?: number;
   readonly of?: FieldSchema;
   readonly max_items?: number;
+  /** UTF-8 bytes that a value may have because an index holds it; for `bytes`, of the decoded value. */
+  readonly max_bytes?: number;
 }
+
+/** Whom a rule lets pass: everybody, all who are signed in, administrators, or it depends on caller and record. */
+export type Access = "everybody" | "signed_in" | "admin" | "rule";
+export type Action = "list" | "view" | "create" | "update" | "delete";
 
 /** A collection: its fields in their order, and what decides how its records are named. */
 export interface CollectionSchema {
@@ -32,6 +39,24 @@ export interface CollectionSchema {
   readonly parent?: string;
   readonly indexes?: readonly (readonly string[])[];
   readonly is_open?: boolean;
+  readonly fingerprint?: string;
+  /** Kinds of writes that the app's code may change before they are checked: then only the server can refuse one. */
+  readonly hooks?: readonly ("create" | "update" | "delete")[];
+  readonly access?: Readonly<Record<Action, Access>>;
+  /** CEL expressions, where the reader may know them. */
+  readonly rules?: Readonly<Partial<Record<Action, string>>>;
+}
+
+/** An app, as far as its reader may know it; `fingerprint` changes with everything else in it. */
+export interface AppSchema {
+  readonly api: number;
+  readonly name: string;
+  readonly fingerprint: string;
+  readonly audience: "everybody" | "admin";
+  readonly log_days: number;
+  readonly password_min_length: number;
+  readonly limits: Readonly<Record<string, number>>;
+  readonly collections: readonly CollectionSchema[];
 }
 
 /** What a record begins with on the wire. */

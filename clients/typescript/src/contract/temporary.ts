@@ -143,9 +143,10 @@ export class StandIns {
     }
     for (const [name, value] of [["id", id], ["parent", parent]] as const) {
       // Says again where the record is.
-      if (write.body && Object.hasOwn(write.body, name)) body[name] = write.body[name] === old[name] ? value : write.body[name];
+      if (Object.hasOwn(body, name)) body[name] = write.body![name] === old[name] ? value : write.body![name];
     }
-    return { ...write, ...(id === old.id ? {} : { id }), ...(parent === old.parent ? {} : { parent }), ...(write.body ? { body } : {}) };
+    const changed = { ...(id === old.id ? {} : { id }), ...(parent === old.parent ? {} : { parent }) };
+    return { ...write, ...changed, ...(write.body ? { body } : {}) };
   }
 
   #value(text: string): unknown {

@@ -1,11 +1,11 @@
 /** The forms of values on the wire and in the store. */
 
-export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
+import { isObject } from "../kit/json.js";
+
+export { isObject };
+
 /** The fields of a record by name. */
 export type Doc = { [name: string]: unknown };
-
-export const isObject = (value: unknown): value is Doc =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 const has = Object.hasOwn;
 
@@ -46,6 +46,10 @@ export function compareTexts(one: string, other: string): number {
   return one.length - other.length;
 }
 
+/** The order of two texts, or of two numbers, which may be bigints. */
+export const order = (one: any, other: any): number =>
+  typeof one === "string" ? compareTexts(one, other) : one < other ? -1 : one > other ? 1 : 0;
+
 const isSurrogate = (unit: number) => unit >= 0xd800 && unit < 0xe000;
 
 /** The number of code points. */
@@ -71,7 +75,8 @@ export function instant(seconds: number): string {
 
 /** The wire form of an ISO 8601 instant with an offset. Throws an Error with a hint. */
 export function parseInstant(text: string): string {
-  const found = /^(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d)(?::(\d\d)(?:[.,](\d+))?)?([Zz]|([+-])(\d\d)(?::?(\d\d))?)?$/.exec(text);
+  const found =
+    /^(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d)(?::(\d\d)(?:[.,](\d+))?)?([Zz]|([+-])(\d\d)(?::?(\d\d))?)?$/.exec(text);
   if (!found) throw Error(HINT);
   const [, day, time, second = "00", fraction = "", zone, sign, hours = "0", minutes = "0"] = found;
   const local = `${day}T${time}:${second}.000Z`;

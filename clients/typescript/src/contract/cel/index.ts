@@ -1,38 +1,292 @@
 /**
  * A subset of the server's expressions (CEL), evaluated on the device: literals, paths of `record` and `auth`,
- * comparisons, logic, `in`, `has`, `size`, searches in texts, `exists` and `all`. Anything else is UnsupportedExpression.
+ * comparisons, logic, `?:`, `in`, `has`, `size`, searches in texts, `exists` and `all`. Anything else is unsupported.
+ *
+ * Undefined is an error, from the leaves to the top, where it denies. Of an expression that the server refuses for its
+ * types, nothing is promised.
  */
 
-import type { CollectionSchema } from "../schema.js";
-import type { Doc } from "../values.js";
-import { compileNode } from "./compile.js";
+import { type CollectionSchema, type FieldSchema, META } from "../schema.js";
+import { codePoints, type Doc, isObject, member, order, parseInstant } from "../values.js";
+import { tokens, unsupported } from "./lexer.js";
 
-export { CelError, UnsupportedExpression } from "./errors.js";
+export { UnsupportedExpression } from "./lexer.js";
 
-/** A test of a record: true, false, or undefined for an error, which denies. */
+type Get = (scope: Doc) => unknown;
+
+interface Node {
+  readonly get: Get;
+  /** Of a path: what its last name is looked up in. */
+  readonly parent?: Get;
+  readonly literal?: string | number | bigint | boolean | null;
+  readonly isRelation?: boolean;
+  /** Whether it is the variable `record`. */
+  readonly isRecord?: boolean;
+}
+
+const POWERS: { [sign: string]: number } = {
+  "?": 1, "||": 2, "&&": 3, "==": 4, "!=": 4, "<": 4, "<=": 4, ">": 4, ">=": 4, in: 4,
+}; // prettier-ignore
+const RELATION = 4;
+const UNARY = 7;
+const CONSTANTS = new Map([["true", true], ["false", false], ["null", null]]);
+const RESERVED =
+  /^(in|as|break|const|continue|else|for|function|if|import|let|loop|namespace|package|return|var|void|while)$/;
+const TIMESTAMP = /^.{10}t.{8}(\.\d{1,6}0{0,3})?(z|[+-].*)$/i;
+
+/** An operation on values that are none of them errors. */
+const strict = (apply: (...values: any[]) => unknown, ...nodes: Node[]): Node => ({
+  get(scope) {
+    const values: unknown[] = [];
+    for (const { get } of nodes) {
+      const value = get(scope);
+      if (value === undefined) return value;
+      values.push(value);
+    }
+    return apply(...values);
+  },
+});
+
+const isNumber = (value: unknown) => typeof value === "number" || typeof value === "bigint";
+const areLike = (one: unknown, other: unknown) =>
+  isNumber(one) ? isNumber(other) : typeof one === typeof other && typeof one !== "object";
+const isEqual = (one: unknown, other: unknown) => areLike(one, other) && order(one, other) === 0;
+
+const COMPARISONS: { [sign: string]: (order: number) => boolean } = {
+  "==": (order) => order === 0,
+  "!=": (order) => order !== 0,
+  "<": (order) => order < 0,
+  "<=": (order) => order <= 0,
+  ">": (order) => order > 0,
+  ">=": (order) => order >= 0,
+};
+
+const letters = (pattern: RegExp, change: "toLowerCase" | "toUpperCase") => (text: unknown) =>
+  typeof text === "string" ? text.replace(pattern, (part) => part[change]()) : undefined;
+const search = (test: "includes" | "startsWith" | "endsWith") => (text: unknown, part: unknown) =>
+  typeof text === "string" && typeof part === "string" ? text[test](part) : undefined;
+
+// By the names of methods and the number of their operands.
+const METHODS: { [name: string]: (...values: any[]) => unknown } = {
+  size1: (value) =>
+    typeof value === "string" ? codePoints(value) : Array.isArray(value) ? value.length : undefined,
+  lowerAscii1: letters(/[A-Z]+/g, "toLowerCase"),
+  upperAscii1: letters(/[a-z]+/g, "toUpperCase"),
+  contains2: search("includes"),
+  startsWith2: search("startsWith"),
+  endsWith2: search("endsWith"),
+};
+
+/** `has(path)` and, negated, `path == null`: an error only if its parent has no value. */
+const hasValue = ({ get, parent }: Node, isNegated: boolean): Node =>
+  parent
+    ? { get: (scope) => (isObject(parent(scope)) ? (get(scope) === undefined) === isNegated : undefined) }
+    : unsupported("null");
+
+/** `&&` or `||`: an operand that decides it makes errors in the others irrelevant. */
+function decided<T>(items: readonly T[], read: (item: T) => unknown, isAnd: boolean): unknown {
+  let result: unknown = isAnd;
+  for (const item of items) {
+    const value = read(item);
+    if (value === !isAnd) return value;
+    if (value !== isAnd) result = undefined;
+  }
+  return result;
+}
+
+function parsed(source: string, schema?: CollectionSchema | null): Node {
+  const found = tokens(source);
+  let at = 0;
+  let depth = 0;
+  let element = "";
+
+  const isAt = (sign: string) => found[at]!.kind === "sign" && found[at]!.value === sign;
+  const accept = (sign: string) => isAt(sign) && !!++at;
+  const unexpected = (): never => unsupported(`"${found[at]!.value}"`);
+  const expect = (sign: string) => accept(sign) || unexpected();
+
+  function expression(power: number): Node {
+    if (++depth > 64) unsupported("deep nesting");
+    let left = prefix();
+    for (;;) {
+      const { kind, value } = found[at]!;
+      const strength = (/sign|name/.test(kind) && POWERS[String(value)]) || 0;
+      if (strength <= power) break;
+      at++;
+      left = infix(left, String(value), strength);
+    }
+    depth--;
+    return left;
+  }
+
+  function infix(left: Node, sign: string, strength: number): Node {
+    if (sign === "?") {
+      const then = expression(0);
+      expect(":");
+      const otherwise = expression(0);
+      return {
+        get(scope) {
+          const value = left.get(scope);
+          return typeof value === "boolean" ? (value ? then : otherwise).get(scope) : undefined;
+        },
+      };
+    }
+    const right = expression(strength);
+    if (strength < RELATION) {
+      return { get: (scope) => decided([left, right], ({ get }) => get(scope), sign === "&&") };
+    }
+    if (left.isRelation) unsupported("a chain of comparisons");
+    const isNull = left.literal === null || right.literal === null;
+    const test = COMPARISONS[sign];
+    const node = isNull
+      ? hasValue(left.literal === null ? right : left, sign === "==" || (sign !== "!=" && unsupported(sign)))
+      : strict(
+          test
+            ? (a, b) => (areLike(a, b) ? test(order(a, b)) : undefined)
+            : (a, b) => (Array.isArray(b) ? b.some((value) => isEqual(value, a)) : undefined),
+          left,
+          right,
+        );
+    return { ...node, isRelation: true };
+  }
+
+  function prefix(): Node {
+    if (accept("!")) return strict((value) => (typeof value === "boolean" ? !value : undefined), expression(UNARY));
+    let node = primary(accept("-"));
+    for (;;) {
+      if (accept(".")) node = select(node);
+      else if (accept("[")) {
+        const { literal } = expression(0);
+        expect("]");
+        if (typeof literal === "string") node = field(node, literal);
+        else if (!(typeof literal === "number" && literal >= 0)) unsupported("an index");
+        else node = strict((list) => (Array.isArray(list) ? list[literal] ?? undefined : undefined), node);
+      } else return node;
+    }
+  }
+
+  function primary(isNegative: boolean): Node {
+    const { kind, value } = found[at]!;
+    if (isNegative && kind !== "number") unexpected();
+    if (kind === "name") return name(String(value));
+    if (accept("(")) {
+      const inner = expression(0);
+      expect(")");
+      return { ...inner, isRelation: false };
+    }
+    if (accept("[")) return strict((...values) => values, ...list("]"));
+    if (!/string|number/.test(kind)) unexpected();
+    at++;
+    return constant(isNegative ? -value : value);
+  }
+
+  function constant(literal: string | number | bigint | boolean | null): Node {
+    if (typeof literal === "bigint" && literal !== BigInt.asIntN(64, literal)) unsupported(literal);
+    return { literal, get: () => literal };
+  }
+
+  function list(closing: string): Node[] {
+    const items: Node[] = [];
+    while (!accept(closing)) {
+      items.push(expression(0));
+      if (!isAt(closing)) expect(",");
+    }
+    return items;
+  }
+
+  function name(word: string): Node {
+    if (RESERVED.test(word)) unexpected();
+    at++;
+    if (CONSTANTS.has(word)) return constant(CONSTANTS.get(word)!);
+    if (accept("(")) return call(word, list(")"));
+    if (word === element) return { get: (scope) => scope[word] ?? undefined };
+    if (word !== "record" && word !== "auth") unsupported(`the variable "${word}"`);
+    return { get: (scope) => scope[word] ?? undefined, parent: (scope) => scope, isRecord: word === "record" };
+  }
+
+  function call(word: string, operands: Node[]): Node {
+    const [first] = operands;
+    if (!first || operands.length > 1) return unsupported(`${word}()`);
+    if (word === "has") return hasValue(first, false);
+    if (word === "size") return strict(METHODS["size1"]!, first);
+    try {
+      if (word === "timestamp" && TIMESTAMP.test(first.literal as string)) {
+        return constant(parseInstant(first.literal as string));
+      }
+    } catch {}
+    return unsupported(`${word}()`);
+  }
+
+  function select(owner: Node): Node {
+    const { kind, value } = found[at]!;
+    const word = String(value);
+    if (kind !== "name" || word === "in" || CONSTANTS.has(word)) unexpected();
+    at++;
+    if (!accept("(")) return field(owner, word);
+    if (word === "exists" || word === "all") return macro(owner, word === "all");
+    const operands = [owner, ...list(")")];
+    const key = word + operands.length;
+    return Object.hasOwn(METHODS, key) ? strict(METHODS[key]!, ...operands) : unsupported(`${word}()`);
+  }
+
+  /** `list.exists(name, condition)` or `.all`. */
+  function macro(owner: Node, isAll: boolean): Node {
+    if (element || found[at]!.kind !== "name") unexpected();
+    const name = (element = String(found[at++]!.value));
+    expect(",");
+    const body = expression(0);
+    element = "";
+    expect(")");
+    return {
+      get(scope) {
+        const values = owner.get(scope);
+        return Array.isArray(values)
+          ? decided(values, (value) => body.get({ ...scope, [name]: value }), isAll)
+          : undefined;
+      },
+    };
+  }
+
+  function field(owner: Node, name: string): Node {
+    const { get, parent, isRecord } = owner;
+    const declared = member(schema?.fields as Doc, name) as FieldSchema | undefined;
+    const isKnown = !isRecord || !schema || schema.is_open || declared || META.includes(name);
+    if (!parent || !isKnown) unsupported(`the field "${name}"`);
+    const isInt64 = isRecord && declared?.kind === "int64";
+    return {
+      parent: get,
+      get(scope) {
+        const value = get(scope);
+        const held = (isObject(value) ? member(value, name) : null) ?? undefined;
+        return isInt64 && held !== undefined ? BigInt(held as string) : held;
+      },
+    };
+  }
+
+  const node = expression(0);
+  return found[at]!.kind === "end" ? node : unexpected();
+}
+
+/** A test of a record: true, false, or undefined for an error. */
 export type Evaluation = (record: Doc | null, auth?: Doc | null) => boolean | undefined;
 
 /**
- * The three-valued test that an expression is. Without `schema`, a record's fields may hold anything. `users` are the ids
- * of `auth`; null: there is no such variable, as in a filter.
- *
- * Throws CelError and UnsupportedExpression.
+ * The three-valued test that an expression is. Without `schema`, a record's fields may hold anything.
+ * Throws UnsupportedExpression.
  */
-export function evaluator(
-  text: string,
-  schema?: CollectionSchema | null,
-  users: "string" | "integer" | null = "string",
-): Evaluation {
-  const { get } = compileNode(text, schema, users);
-  return (record, auth = null) => get({ record, auth }) as boolean | undefined;
+export function evaluator(text: string, schema?: CollectionSchema | null): Evaluation {
+  const { get } = parsed(text, schema);
+  return (record, auth) => {
+    const value = get({ record, auth });
+    return typeof value === "boolean" ? value : undefined;
+  };
 }
 
-/** The test that an expression is: only true allows. Throws CelError and UnsupportedExpression. */
+/** The test that an expression is: only true allows. Throws UnsupportedExpression. */
 export function compile(
   text: string,
   schema?: CollectionSchema | null,
-  users: "string" | "integer" | null = "string",
 ): (record: Doc | null, auth?: Doc | null) => boolean {
-  const test = evaluator(text, schema, users);
+  const test = evaluator(text, schema);
   return (record, auth) => test(record, auth) === true;
 }
