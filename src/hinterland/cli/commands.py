@@ -42,15 +42,18 @@ def cli() -> None:
     "--port", type=Port(), default=8000, show_default=True, metavar="<number>",
     help="The port to listen on.",
 )  # fmt: skip
+@click.option(
+    "--static", default=None, metavar="<dir>", help="Serve the built web page in this folder beside the API.",
+)  # fmt: skip
 @click.option("--log-requests", is_flag=True, help="Log a line for each request.")
-def serve(app: Path | None, data: Path, host: str, port: int, log_requests: bool) -> None:
+def serve(app: Path | None, data: Path, host: str, port: int, static: str | None, log_requests: bool) -> None:
     """Serve an app's backend; without an app file, an empty one.
 
     Example: hinterland serve app.py --data data --port 8000
     """
     from hinterland.cli.serving import serve as run
 
-    run(app, data, host, port, logs_requests=log_requests)
+    run(app, data, host, port, static=static, logs_requests=log_requests)
 
 
 @cli.command()

@@ -14,6 +14,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import click
+import msgspec
 import uvicorn
 
 from hinterland.cli.output import command, error_boundary, fail, print_result
@@ -23,6 +24,7 @@ from hinterland.server.backend import Backend
 from hinterland.server.declaration import App
 from hinterland.server.middleware.requests import RequestLog
 from hinterland.server.protocols.http1.support import connection_class
+from hinterland.server.protocols.static.site import check_static
 from hinterland.server.settings import unknown_variables
 
 log = logging.getLogger("hinterland")
@@ -66,17 +68,30 @@ class _Uvicorn(uvicorn.Server):
             connection.transport.abort()
 
 
-def serve(path: Path | None, data: Path, host: str, port: int, *, logs_requests: bool = False) -> None:
-    """Serve until a signal. An error at the start is one line and exit code 1."""
+def serve(
+    path: Path | None, data: Path, host: str, port: int, *, static: str | None = None, logs_requests: bool = False
+) -> None:
+    """Serve until a signal. An error at the start is one line and exit code 1. `static` replaces the setting."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
     with error_boundary(path, data):
         app = app_of(path)
+        _take_static(app, static, path)
         for name in unknown_variables():
             log.warning("unknown setting %s ignored; check its spelling", name)
         _raise_file_limit()
         listener = _listen(host, port)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve(app, data, listener, path, logs_requests))
+
+
+def _take_static(app: App, static: str | None, path: Path | None) -> None:
+    """Check the page's folder before anything is opened: also that it does not publish the app file."""
+    if static is not None:
+        if not static:
+            fail("--static is empty; give the folder of the built web page, or omit the option")
+        app.settings = msgspec.structs.replace(app.settings, static=static)
+    if app.settings.static:
+        check_static(app.settings.static, [path] if path is not None else [])
 
 
 def _raise_file_limit() -> None:
@@ -173,7 +188,9 @@ def _greet(backend: Backend, listener: socket.socket, data: Path, path: Path | N
     place = "PostgreSQL" if backend.settings.database_url else f"SQLite in {data}/"
     where = ["--app", path] if path is not None and backend.settings.database_url else ["--data", data]
     print_result(f"{click.style(backend.app.name, bold=True)} is served at {click.style(url, bold=True)}")
+    static = backend.settings.static
     for name, text in (
+        *([("page", f"{url}/ (files of {static})")] if static else []),
         *_reaching(listener),
         ("data", f"{place} ({backend.storage.durability()})"),
         ("collections", ", ".join(backend.catalogue.entries)),

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
@@ -48,6 +49,9 @@ from hinterland.server.settings import Settings
 from hinterland.server.storage.failures import StorageError
 from hinterland.server.storage.protocol import Storage, StoredRecord
 from hinterland.server.storage.system import RowAct
+
+if TYPE_CHECKING:
+    from hinterland.server.protocols.static.site import StaticSite
 
 log = logging.getLogger("hinterland")
 _NOT_RUNNING = (
@@ -204,10 +208,12 @@ class Server:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Backend]:
-        """The opened backend; requests are served while the block lasts."""
+        """The opened backend; requests are served while the block lasts. Raises `SettingsError` where the setting
+        `static` can't be used, before anything is opened."""
+        page = self._page()
         async with opened(self.app, self.storage, self.clock) as backend:
             self.backend = backend
-            self._serve, direct = _stack(backend, is_local=self.is_local)
+            self._serve, direct = _stack(backend, page, is_local=self.is_local)
             self.direct = direct if self.storage.dialect == "sqlite" else None
             keeper = asyncio.create_task(_run_maintenance(backend))
             try:
@@ -216,6 +222,14 @@ class Server:
                 self._serve = self.direct = None
                 keeper.cancel()
                 await asyncio.wait([keeper])  # it may be at work in the storage, which closes next
+
+    def _page(self) -> StaticSite | None:
+        if not self.app.settings.static:
+            return None
+        from hinterland.server.protocols.static.site import StaticSite
+
+        data = getattr(self.storage, "folder", None)  # of a storage that has one on this machine
+        return StaticSite(self.app.settings.static, self.clock, private=[data] if data is not None else [])
 
     async def close_streams(self) -> None:
         """End every stream, so that their connections don't keep the server from ending."""
@@ -235,14 +249,16 @@ class Server:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-def _stack(backend: Backend, *, is_local: bool) -> tuple[Cors | Hosts, DirectRecords]:
+def _stack(backend: Backend, page: StaticSite | None, *, is_local: bool) -> tuple[Cors | Hosts, DirectRecords]:
     """What serves requests, and what carries out those for records that need not pass it."""
     for warning in warnings_of(backend.catalogue):
         log.warning("%s", warning)
     for name in taken_aliases(list(backend.catalogue.entries)):
         log.warning("the path /%s belongs to the server: the collection is found at /v1/records/%s only", name, name)
     stream = EventStream(backend)
-    inner = mount(backend, {row.name: stream for row in backend.app.operations.values() if row.view == "stream"})
+    inner = mount(backend, {row.name: stream for row in backend.app.operations.values() if row.view == "stream"}, page)
+    if page is not None:
+        page.report_shadowed(inner.taken())
     # From the inside out, which the types of Cors and Hosts keep: hosts and origins only mark what they refuse, and the
     # boundary answers it, within the origins, since a page must be able to read errors too.
     settings = backend.settings

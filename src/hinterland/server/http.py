@@ -6,6 +6,7 @@ Codecs are `async (backend, request) -> HttpAnswer`; they raise `Refusal` for ev
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from time import monotonic
@@ -36,6 +37,7 @@ JSON = (b"content-type", b"application/json; charset=utf-8")
 PROBLEM = (b"content-type", b"application/problem+json; charset=utf-8")
 NO_STORE = (b"cache-control", b"no-store")
 REVALIDATED = (b"cache-control", b"private, max-age=0")
+_HTML = re.compile(r"(?:^|,)\s*text/html\s*(?:;(?!\s*q=0(?:\.0*)?\s*(?:,|$))[^,]*)?(?:,|$)", re.IGNORECASE)
 _MAX_FIELDS = 100
 SLOW_SECONDS = 1.0  # for a body to arrive; after a longer time its caller is looked at again
 _SINGLE = frozenset({b"authorization", b"content-type", b"content-length", b"idempotency-key", b"last-event-id"})
@@ -71,6 +73,17 @@ class TimeLimiter(Protocol):
 
     def lift(self) -> None:
         """End the limit."""
+
+
+def renewing(limiter: TimeLimiter, pass_on: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """`receive` or `send`, each of whose messages begins the request's time anew."""
+
+    async def passed(*message: Any) -> Any:
+        result = await pass_on(*message)
+        limiter.renew()
+        return result
+
+    return passed
 
 
 class DirectPath(Protocol):
@@ -240,6 +253,16 @@ class HttpRequest:
                 raise Refusal("unsupported_media_type", f"unsupported charset {shown!a}; send JSON in UTF-8")
 
 
+class PageSource(Protocol):
+    """A web page beside the API: what has the addresses that the API has not."""
+
+    async def answer(self, request: HttpRequest) -> HttpAnswer | None:
+        """The response to a request for a part of the page; None where it has no such address."""
+
+    def is_start(self, request: HttpRequest) -> bool:
+        """Whether `GET /` asks for the page, and not for the API's own start."""
+
+
 Codec = Callable[[Backend, HttpRequest], Awaitable[HttpAnswer]]
 """Reads an operation's input from a request, carries it out, and makes its output a response."""
 
@@ -274,6 +297,11 @@ class Disconnected(Exception):
 def _too_large(limit: int, setting: str) -> Refusal:
     remedy = f"; send less, or raise the setting {setting}" if setting else ", the most that this path takes; send less"
     return Refusal("too_large", f"the body is larger than {limit:,} bytes{remedy}")
+
+
+def accepts_html(request: HttpRequest) -> bool:
+    """Whether the caller accepts HTML by name, as browsers do that ask for something to show."""
+    return _HTML.search(request.header(b"accept")) is not None
 
 
 def caching(request: HttpRequest) -> tuple[bytes, bytes]:

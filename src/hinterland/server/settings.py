@@ -93,7 +93,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     addresses whose X-Forwarded-For is believed. `stream_buffer`: how many events a slow subscriber may be behind.
     `streams_per_account`, `streams_per_address`: how many streams one account may have open at once on one server
     process, and all those together who are not signed in at one address. `keep_alive_seconds`: the longest silence on
-    a stream.
+    a stream. `static`: the folder of a built web page, which is served beside the API; a relative one is below the
+    folder in which the server is started.
     """
 
     allowed_hosts: tuple[str, ...] = ()
@@ -112,6 +113,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     streams_per_account: int = 100
     streams_per_address: int = 1_000
     keep_alive_seconds: float = 15.0
+    static: str = ""
     auth: AuthSettings = AuthSettings()
 
     def __post_init__(self) -> None:

@@ -12,7 +12,7 @@ from string import Template
 from hinterland.server.backend import Backend
 from hinterland.server.data.admission import is_closed
 from hinterland.server.data.catalogue import Entry
-from hinterland.server.http import NO_STORE, Headers, HttpAnswer, HttpRequest, json_answer
+from hinterland.server.http import NO_STORE, Headers, HttpAnswer, HttpRequest, accepts_html, json_answer
 
 _STYLE = """
 :root { color-scheme: light dark; --paper: #f7f6f1; --card: #fff; --ink: #17242b; --soft: #55646c; --line: #dfe0da;
@@ -80,7 +80,7 @@ _OF_PAGE: Headers = [
 async def home(backend: Backend, request: HttpRequest) -> HttpAnswer:
     """A page where the caller accepts HTML by name, as browsers do; JSON else."""
     entries = [entry for entry in backend.catalogue.entries.values() if not entry.collection.parent]
-    if "text/html" in request.header(b"accept"):
+    if accepts_html(request):
         return HttpAnswer(200, _OF_PAGE, _page(backend.app.name, entries).encode())
     here = {"name": backend.app.name, "openapi": "openapi.json", "ready": "readyz", "health": "health"}
     places = {entry.name: _place(entry) for entry in entries}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
 from starlette.routing import Route, Router
 
@@ -12,13 +11,15 @@ from hinterland.contract.operations import Operation
 from hinterland.kit.asgi import AsgiApp, AsgiReceive, AsgiScope, AsgiSend
 from hinterland.server.backend import Backend
 from hinterland.server.callers import authenticate
-from hinterland.server.http import LIMIT, Codec, HttpAnswer, HttpRequest, TimeLimiter, send_answer
+from hinterland.server.http import LIMIT, Codec, HttpAnswer, HttpRequest, PageSource, renewing, send_answer
 from hinterland.server.operations.table import HANDLERS
 from hinterland.server.protocols.rest.documents import DOCUMENTS
 from hinterland.server.protocols.rest.records import OF_COLLECTION, OF_RECORD, RECORDS
 from hinterland.server.protocols.rest.typed import TypedCodec
 
 _RESERVED = frozenset({"v1", "api", "auth", "health", "healthz", "readyz", "metrics", "graphql", "favicon"})
+
+_PLANNED = frozenset({"_", "graphql", "mcp", "metrics"})  # the API's, though nothing is there yet
 
 
 class Mounted:
@@ -52,7 +53,7 @@ class Endpoint:
         if mounted is None:
             raise _not_allowed(scope, self.methods)
         if mounted.is_limited_by_piece and LIMIT in scope:
-            receive, send = _renewing(scope[LIMIT], receive), _renewing(scope[LIMIT], send)
+            receive, send = renewing(scope[LIMIT], receive), renewing(scope[LIMIT], send)
         answer = await self.carry_out(HttpRequest(scope, receive), mounted)
         await send_answer(scope, send, answer, receive)
 
@@ -61,17 +62,6 @@ class Endpoint:
         request.view, request.is_alias = mounted.view, mounted.is_alias
         await authenticate(self.backend, request, mounted.auth)
         return await mounted.codec(self.backend, request)
-
-
-def _renewing(limiter: TimeLimiter, pass_on: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    """`receive` or `send`, each of whose messages begins the request's time anew."""
-
-    async def passed(*message: Any) -> Any:
-        result = await pass_on(*message)
-        limiter.renew()
-        return result
-
-    return passed
 
 
 def _allowed(methods: Mapping[str, Mounted]) -> str:
@@ -85,17 +75,19 @@ def _not_allowed(scope: AsgiScope, methods: Mapping[str, Mounted]) -> Refusal:
 
 
 class Tutorial:
-    """A tutorial's path for records: of declared collections only; every other name is an unknown path."""
+    """A tutorial's path for records: of declared collections only; every other name is the page's, or unknown."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, otherwise: Otherwise) -> None:
         self.endpoint = endpoint
+        self.otherwise = otherwise
 
     async def __call__(self, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
         """Serve one request."""
         name = scope["path_params"]["collection"]
         if name in _RESERVED or name not in self.endpoint.backend.catalogue.entries:
-            raise _no_such_path(scope)
-        await self.endpoint(scope, receive, send)
+            await self.otherwise(scope, receive, send)
+        else:
+            await self.endpoint(scope, receive, send)
 
 
 class Records:
@@ -119,9 +111,10 @@ class Records:
 class Dispatcher:
     """The way to an endpoint: records first, since they are asked for most."""
 
-    def __init__(self, records: Records, router: Router) -> None:
+    def __init__(self, records: Records, router: Router, otherwise: Otherwise) -> None:
         self.records = records
         self.router = router
+        self.otherwise = otherwise
 
     async def __call__(self, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
         """Serve one request."""
@@ -129,13 +122,43 @@ class Dispatcher:
             await self.records(scope, receive, send)
         elif scope["type"] == "http" and scope["path"].endswith("\n"):
             raise _no_such_path(scope)  # the router's expressions would pass over it
+        elif scope["path"] == "/" and self.otherwise.is_start(scope, receive):
+            await self.otherwise(scope, receive, send)
         else:
             await self.router(scope, receive, send)
 
+    def taken(self) -> set[str]:
+        """The first segments of paths that are the API's now: no file of a page is served there."""
+        backend = self.records.record.backend
+        return {*self.otherwise.taken, *(backend.catalogue.entries if backend.settings.tutorial_paths else ())}
 
-async def _not_found(scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
-    if scope["type"] == "http":
-        raise _no_such_path(scope)
+
+class Otherwise:
+    """The paths that the API has not: those of the web page beside it, if there is one; else they are unknown.
+
+    `taken` are first segments that are the API's with everything below them.
+    """
+
+    def __init__(self, page: PageSource | None, taken: frozenset[str]) -> None:
+        self.page = page
+        self.taken = taken
+
+    def is_start(self, scope: AsgiScope, receive: AsgiReceive) -> bool:
+        """Whether a request for `/` is the page's."""
+        return self.page is not None and scope["type"] == "http" and self.page.is_start(HttpRequest(scope, receive))
+
+    async def __call__(self, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            return
+        answer = None
+        if self.page is not None and scope["path"].partition("/")[2].partition("/")[0] not in self.taken:
+            answer = await self.page.answer(HttpRequest(scope, receive))
+        if answer is None:
+            raise _no_such_path(scope)
+        if LIMIT in scope:  # a large file may take a slow caller long
+            receive, send = renewing(scope[LIMIT], receive), renewing(scope[LIMIT], send)
+        await send_answer(scope, send, answer, receive)
 
 
 def _no_such_path(scope: AsgiScope) -> Refusal:
@@ -145,9 +168,9 @@ def _no_such_path(scope: AsgiScope) -> Refusal:
     return Refusal("not_found", f"no such path: {path!a}; / and /openapi.json list those there are")
 
 
-def mount(backend: Backend, streams: Mapping[str, AsgiApp]) -> Dispatcher:
+def mount(backend: Backend, streams: Mapping[str, AsgiApp], page: PageSource | None = None) -> Dispatcher:
     """The server's paths: those of the table and of the app's own operations. `streams` are the applications of rows
-    whose view is a stream, by the operation's name."""
+    whose view is a stream, by the operation's name; `page` has what remains."""
     table = backend.app.operations
     codecs = {name: _codec(backend, row) for name, row in table.items() if name not in streams}
     paths: dict[str, dict[str, Mounted]] = {}
@@ -164,11 +187,12 @@ def mount(backend: Backend, streams: Mapping[str, AsgiApp]) -> Dispatcher:
                 target.setdefault(alias.path, {})[row.method] = mounted
     routes = [Route(table[name].path, stream) for name, stream in streams.items()]
     routes += [Route(path, Endpoint(backend, methods)) for path, methods in paths.items()]
-    routes += [Route(path, Tutorial(Endpoint(backend, methods))) for path, methods in aliases.items()]
+    otherwise = Otherwise(page, taken_segments([*paths, *of_records]))
+    routes += [Route(path, Tutorial(Endpoint(backend, methods), otherwise)) for path, methods in aliases.items()]
     # Without redirects: their target would be the host that the caller names.
-    router = Router(routes, redirect_slashes=False, default=_not_found)
+    router = Router(routes, redirect_slashes=False, default=otherwise)
     collection, record = (Endpoint(backend, of_records[path]) for path in sorted(of_records))
-    return Dispatcher(Records(collection, record), router)
+    return Dispatcher(Records(collection, record), router, otherwise)
 
 
 def _codec(backend: Backend, row: Operation) -> Codec:
@@ -177,6 +201,12 @@ def _codec(backend: Backend, row: Operation) -> Codec:
     if row.path.startswith(RECORDS):
         return (OF_RECORD if row.path.endswith("/{id}") else OF_COLLECTION)[row.method]
     return TypedCodec(row, backend.app.handlers.get(row.name) or HANDLERS[row.name])
+
+
+def taken_segments(paths: Iterable[str]) -> frozenset[str]:
+    """The first segments of the API's paths, which are the API's with everything below them; what others may publish in
+    `/.well-known` is not its own."""
+    return _PLANNED.union([path.split("/")[1] for path in paths]) - {"", ".well-known"}
 
 
 def taken_aliases(names: Sequence[str]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hinterland.contract.errors import Refusal
-from hinterland.server.protocols.rest.downloads import wanted_range
+from hinterland.server.ranges import wanted_range
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""A built web page, served beside the API and never in place of it."""
