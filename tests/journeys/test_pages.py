@@ -11,6 +11,7 @@ import httpx2
 import pytest
 
 from hinterland import App, Client, Server
+from hinterland.client.errors import BadRequest
 from hinterland.client.transports.inprocess import InProcess
 from hinterland.server import Settings
 from hinterland.server.settings import AuthSettings
@@ -64,8 +65,11 @@ async def test_own_operations(shop: dict[str, Any], client: Client, tmp_path: Pa
     photo.write_bytes(b"x" * 1_000)
     assert await shop["keep"](client, photo) == 1_000
     assert await shop["end_of"](client, "photo.jpg") == b"x" * 100
-    with pytest.raises(Exception, match="no photo is called 'none'"):
-        await client.call("photos.get", {"name": "none"}, method="GET")
+    with pytest.raises(Exception, match="no photo is called 'none.jpg'"):
+        await client.call("photos.get", {"name": "none.jpg"}, method="GET")
+    for name in ("", "..", "a/b.jpg", "x" * 300 + ".jpg"):
+        with pytest.raises(BadRequest):
+            await client.call("photos.get", {"name": name}, method="GET")
 
 
 @pytest.mark.parametrize("kind", ["starlette", "fastapi"])

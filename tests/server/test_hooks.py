@@ -286,6 +286,8 @@ async def test_the_documented_hooks(tmp_path: Path, capsys: pytest.CaptureFixtur
         made = await api("POST", "/v1/records/posts", json=post)
         assert made.json()["slug"] == "hello-world"
         problem(await api("DELETE", "/v1/records/posts/p"), 409, "conflict")
+        for invalid in ({}, {"title": 42}, {"title": ["a"]}):
+            problem(await api("POST", "/v1/records/posts", json=invalid), 400, "validation")
         printed = ""
         async with asyncio.timeout(HANGING):
             while not printed:
@@ -362,6 +364,8 @@ async def test_hooks_that_read_and_write(counting: Api) -> None:
     refused = problem(await counting("POST", "/v1/records/posts", json={"title": "a"}), 409, "conflict")
     assert refused["message"] == "post p has this title"
     problem(await counting("PATCH", "/v1/records/posts/p", json={"likes": 5}), 400, "validation")
+    for invalid in ({}, {"title": 5}, {"title": None}):  # which before-hooks get as they were sent
+        assert "title" in problem(await counting("POST", "/v1/records/posts", json=invalid), 400, "validation")["errors"]
     made = await counting("POST", "/v1/records/posts/p/likes", json={"id": "l"})
     await likes(counting, 1)
     await counting("POST", "/v1/records/posts/q/likes", json={})

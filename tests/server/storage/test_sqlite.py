@@ -244,6 +244,20 @@ async def test_a_cancelled_commit_is_kept(storage: SqliteStorage) -> None:
     assert await commit(storage, ScribeEdit("posts", "last", {})) == 6
 
 
+@pytest.mark.parametrize("is_replaced", [False, True])
+async def test_a_deleted_database(storage: SqliteStorage, tmp_path: Path, *, is_replaced: bool) -> None:
+    """Once the database's file was deleted or replaced, no write is acknowledged and the server is not ready; both say
+    what to do."""
+    assert await commit(storage, ScribeEdit("posts", "kept", {})) == 1
+    (tmp_path / FILE_NAME).unlink()
+    if is_replaced:
+        (tmp_path / FILE_NAME).touch()
+    for attempt in (commit(storage, ScribeEdit("posts", "lost", {})), storage.head()):
+        with pytest.raises(Refusal, match=r"data\.db was deleted or replaced; restart the server") as refused:
+            await attempt
+        assert refused.value.code == "unavailable"
+
+
 async def test_a_writer_that_gives_up(storage: SqliteStorage) -> None:
     """Who gives up inside a transaction undoes it and lets the next writer in."""
     inside = asyncio.Event()

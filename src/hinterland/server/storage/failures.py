@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from hinterland.contract.errors import Refusal
 
 
@@ -71,3 +73,10 @@ def full() -> Refusal:
 def unavailable() -> Refusal:
     """The refusal while the database does not answer, or reports that it can't."""
     return Refusal("unavailable", "the database is unavailable; nothing was written", retry_after=1.0)
+
+
+def moved(path: Path) -> Refusal:
+    """The refusal once the database's file was deleted, renamed or replaced: what is written now would be lost."""
+    return Refusal(
+        "unavailable", f"the server's database file {path.name} was deleted or replaced; restart the server"
+    )

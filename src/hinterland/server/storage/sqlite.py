@@ -8,6 +8,7 @@ reader thread, so that one bad filter doesn't stall the others.
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +27,7 @@ from hinterland.server.storage import failures, migrations, statements
 from hinterland.server.storage.database import Database
 from hinterland.server.storage.failures import StorageError
 from hinterland.server.storage.ownership import Ownership
-from hinterland.server.storage.protocol import DialectName, Texts
+from hinterland.server.storage.protocol import DialectName, Head, Texts
 from hinterland.server.storage.sqlite_reading import ERRORS, SqliteReader, SqliteReads, connect, finished, refusal, some
 from hinterland.server.storage.sqlite_wal import WriteAheadLog
 from hinterland.server.storage.statements import CollectionTable
@@ -37,6 +38,7 @@ _THREADS = _ASIDES + 1  # one is left to the server's own reads
 _WAITING = 16  # more of each caller, before they are refused
 _IDLE_READERS = 8
 FILE_NAME = "data.db"
+log = logging.getLogger("hinterland.storage")
 
 
 class SqliteTransaction(Writes):
@@ -105,6 +107,7 @@ class SqliteStorage(Database):
         self._readers = ThreadPoolExecutor(_THREADS, "hinterland-reader")
         self._asides = FairTurns(_ASIDES, 1, _WAITING)
         self._writing = asyncio.Lock()
+        self._file: tuple[int, int] | None = None  # device and inode of the open file
 
     async def open(self) -> None:
         """Own the folder, connect, and bring the system's tables to this version."""
@@ -115,6 +118,7 @@ class SqliteStorage(Database):
             writer = self._writer = connect(self.path)
             self._wal.follow(writer)
             self._migrate(writer)
+            self._file = _identity(self.path)
             self._shared = SqliteReader(self.path)
             self.revision = (await self.head()).revision
         except (apsw.Error, Refusal) as error:
@@ -265,11 +269,24 @@ class SqliteStorage(Database):
         def commit() -> None:
             transaction.connection.execute("COMMIT")
             self.revision = transaction.reserved  # also where the caller was cancelled meanwhile
+            self._check_file()  # SQLite also writes to a file that was deleted
 
         try:
             await finished(self._commits.submit(commit))
         except apsw.Error as error:
             raise refusal(error) from error
+
+    def _check_file(self) -> None:
+        """Raises `unavailable` where the open file is no longer at its path: what was committed is not kept."""
+        if _identity(self.path) != self._file:
+            log.error("the database %s was deleted or replaced while the server runs; restart the server", self.path)
+            raise failures.moved(self.path)
+
+    async def head(self) -> Head:
+        """The newest commit. Raises `unavailable` where the file was deleted or replaced."""
+        if self._file is not None:
+            self._check_file()
+        return await super().head()
 
     async def listen(self, invalidated: Callable[[str], None], written: Callable[[], None]) -> None:
         """Does nothing: no other process writes to the file."""
@@ -281,3 +298,12 @@ class SqliteStorage(Database):
     def durability(self) -> str:
         """What a commit waits for, for people to read."""
         return "WAL, synchronous=FULL"
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """The device and inode of a file; None where there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
