@@ -365,7 +365,9 @@ async def test_hooks_that_read_and_write(counting: Api) -> None:
     assert refused["message"] == "post p has this title"
     problem(await counting("PATCH", "/v1/records/posts/p", json={"likes": 5}), 400, "validation")
     for invalid in ({}, {"title": 5}, {"title": None}):  # which before-hooks get as they were sent
-        assert "title" in problem(await counting("POST", "/v1/records/posts", json=invalid), 400, "validation")["errors"]
+        assert (
+            "title" in problem(await counting("POST", "/v1/records/posts", json=invalid), 400, "validation")["errors"]
+        )
     made = await counting("POST", "/v1/records/posts/p/likes", json={"id": "l"})
     await likes(counting, 1)
     await counting("POST", "/v1/records/posts/q/likes", json={})

@@ -77,6 +77,4 @@ def unavailable() -> Refusal:
 
 def moved(path: Path) -> Refusal:
     """The refusal once the database's file was deleted, renamed or replaced: what is written now would be lost."""
-    return Refusal(
-        "unavailable", f"the server's database file {path.name} was deleted or replaced; restart the server"
-    )
+    return Refusal("unavailable", f"the server's database file {path.name} was deleted or replaced; restart the server")
