@@ -44,11 +44,11 @@ T = TypeVar("T")
 class Client:
     """A client of the backend at `url`; the default is the environment variable `API_URL`, else http://127.0.0.1:8000.
 
-    `store` is the file of the local store, which validates writes by `collections`, the same declarations as the
-    server's. `operations` are rows of the app's own operations. The session is sealed in a file beside the store, or
-    stored in `vault`, or, with neither, kept in memory. `on_trace` gets a trace of every call; `layers` are functions
-    around each call, outside of its retries. `transport`, `clock` and `random` are replaced in tests. Plain http to
-    another machine is refused unless `allow_http`.
+    `store` is the file of the local store, which validates writes by what the server describes of its collections, or
+    by `collections`, the same declarations as the server's. `operations` are rows of the app's own operations. The
+    session is sealed in a file beside the store, or stored in `vault`, or, with neither, kept in memory. `on_trace`
+    gets a trace of every call; `layers` are functions around each call, outside of its retries. `transport`, `clock`
+    and `random` are replaced in tests. Plain http to another machine is refused unless `allow_http`.
 
     Use it with `async with`, or call `open` and `close`. A client belongs to one event loop; code without an event
     loop uses `hinterland.client.BlockingClient`.
@@ -97,7 +97,7 @@ class Client:
         self._functions = Functions(self.calls)
         self.auth = Auth(self.calls, self._tokens, self._guard)
         self._feed = EventReader(self.calls, self.clock, random)
-        self._local = None if path is None else self._local_at(path, collections, random)
+        self._local = None if path is None else self._local_at(path, collections, unsigned, random)
 
     @overload
     def collection(self, name: str, *, parent: str = "") -> RemoteRepository[dict[str, Any]]: ...
@@ -208,14 +208,21 @@ class Client:
     ) -> None:
         await self.close()
 
-    def _local_at(self, path: str, collections: Iterable[Collection], random: Random) -> Local:
+    def _local_at(self, path: str, collections: Iterable[Collection], unsigned: Calls, random: Random) -> Local:
         from hinterland.client.local.accounts import sender_of
         from hinterland.client.local.local import Local
-        from hinterland.client.local.remote import ServerRemote
+        from hinterland.client.local.remote import ServerRemote, description_of
 
         remote = ServerRemote(self.calls, self.events, lambda: sender_of(self.auth.state))
         return Local(
-            path, remote, self.clock, server=self.url, collections=collections, random=random, guard=self._guard
+            path,
+            remote,
+            self.clock,
+            server=self.url,
+            collections=collections,
+            describe=description_of(unsigned),
+            random=random,
+            guard=self._guard,
         )
 
     def _calls(self, send: Send) -> Calls:

@@ -238,8 +238,7 @@ class CompiledCollection:
 
         Raises the `validation` refusal with the messages of every field that is not valid.
         """
-        filled = dict.fromkeys(self._filled, caller) if caller else {}
-        return self._valid(*self._write(self._empty | self._defaults, {**filled, **body}))
+        return self._valid(*self.try_new(body, caller))
 
     def replaced(self, document: Document, body: Mapping[str, Any], unseen: Iterable[str] = ()) -> Document:
         """The document after a PUT of `body`. Fields that are `unseen` by the caller keep their values, and those that
@@ -250,6 +249,11 @@ class CompiledCollection:
         """The document after a PATCH: the fields of `body` change, null clears one, the others stay; objects in Json
         fields are merged alike, member by member (RFC 7396)."""
         return self._valid(*self.try_patch(document, body))
+
+    def try_new(self, body: Mapping[str, Any], caller: object = None) -> Tried:
+        """The document of a record that is created from `body`, and the errors."""
+        filled = dict.fromkeys(self._filled, caller) if caller else {}
+        return self._write(self._empty | self._defaults, {**filled, **body})
 
     def try_replace(self, document: Document, body: Mapping[str, Any], unseen: Iterable[str] = ()) -> Tried:
         """The document after a PUT, and the errors: a field whose new value is not valid keeps the old one."""

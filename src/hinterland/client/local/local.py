@@ -11,6 +11,7 @@ from hinterland.client.answers import refused_here
 from hinterland.client.errors import HinterlandError
 from hinterland.client.local.accounts import AccountFollower
 from hinterland.client.local.connection import Scope, StoreConnection
+from hinterland.client.local.describing import Describe, DescriptionKeeper
 from hinterland.client.local.identity import identified
 from hinterland.client.local.mutations import last_timestamp, timestamp
 from hinterland.client.local.outbox import Handle, Outbox
@@ -18,6 +19,7 @@ from hinterland.client.local.queries import Queries
 from hinterland.client.local.remote import Remote
 from hinterland.client.local.repository import LocalRepository
 from hinterland.client.local.salvage import Salvaged
+from hinterland.client.local.shapes import Shapes
 from hinterland.client.local.status import Status
 from hinterland.client.local.store import Store
 from hinterland.client.local.sync import Sync
@@ -26,7 +28,7 @@ from hinterland.client.places import checked_collection, checked_parent
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.identity import IdMaker, RecordId, first_id, new_id
-from hinterland.contract.records import Collection, CompiledCollection, Ids
+from hinterland.contract.records import Collection, Ids
 from hinterland.kit.backoff import Random
 from hinterland.kit.clock import Clock
 
@@ -39,6 +41,7 @@ class Local:
 
     `path` is the store's file. `server` tells the data of several servers in one file apart. `collections` are the
     contract's declarations where the app knows them: writes are then checked and completed here as on the server.
+    Other collections are known as the server describes them, once `describe` has fetched that.
     Between `open` and `close` it can be used; `switch` says who is signed in, and nobody else's data is then seen or
     sent. `follower` is a listener of the session's state that calls it.
     """
@@ -51,17 +54,19 @@ class Local:
         *,
         server: str = "",
         collections: Iterable[Collection] = (),
+        describe: Describe | None = None,
         random: Random = system_random,
         guard: LoopGuard | None = None,
     ) -> None:
         self.clock = clock
         self.store = Store(path, guard)
         self._server = server
-        self._shapes = {collection.name: CompiledCollection(collection) for collection in collections}
+        self._shapes = Shapes(collections)
         self._ids: dict[str, Ids] = {}  # of the collections that are synchronised, as the app says
         self.queries = Queries(self.store.signals)
         self.scope = Scope(0, "", self._shapes)
-        self.sync = Sync(self.store, remote, clock, random, self._where, lambda: self.subscription)
+        self._description = DescriptionKeeper(self.store, describe, clock, server, self._shapes, self._where)
+        self.sync = Sync(self.store, remote, clock, random, self._where, lambda: self.subscription, self._description)
         self.outbox = Outbox(self.store, clock, self._where, self.sync.work, self.next_id)
         self._maker = IdMaker()
         self.follower = AccountFollower(self.switch)
@@ -71,6 +76,7 @@ class Local:
         await self.store.open()
         start = await self.store.write(lambda c: timestamp(c, last_timestamp(c) + _MILLISECOND))
         self._maker = IdMaker(first_id(start))
+        await self._description.open()
         self.scope = await self._scope_of(await self.store.read(lambda c: _last_account(c, self._server)))
 
     async def close(self) -> None:
@@ -124,8 +130,9 @@ class Local:
     ) -> LocalRepository[Any]:
         """The records of a collection as `kind`, which are synchronised with the server from now on.
 
-        `ids` as the collection declares them; `parent` is the path of the record that owns these, `posts/42`. Raises
-        UnknownCollection where the declarations are known and this is none of them.
+        `ids` are those of the collection, as long as neither the app nor the server has declared it; `parent` is the
+        path of the record that owns these, `posts/42`. Raises UnknownCollection where the app gave declarations and
+        neither they nor the server's have this name.
         """
         self._check(name)
         checked_parent(parent, is_local=True)
@@ -133,13 +140,13 @@ class Local:
             self.sync.work()
         if self._ids.get(name) != "integer":
             self._ids[name] = ids
-        return LocalRepository(self, name, kind, ids=self._ids_of(name), parent=parent)
+        return LocalRepository(self, name, kind, parent=parent)
 
     async def write(self, *writes: Write) -> Handle:
         """Keep several writes that happen together or not at all; a creation without an id gets one here."""
         for write in writes:
             self._check(write.collection)
-        known = [identified(write, self._ids_of(write.collection), self.next_id) for write in writes]
+        known = [identified(write, self.ids_of(write.collection), self.next_id) for write in writes]
         handle, _ = await self.outbox.add(lambda _: known, dict)
         return handle
 
@@ -147,15 +154,16 @@ class Local:
         if "/" in checked_collection(name):
             message = f"must be a name, with the path before it as parent=; it is {name!r}"
             raise refused_here(invalid({"collection": [message]}))
-        if self._shapes and name not in (*self._shapes, "users"):  # which every server has
+        if self._shapes.declared and name not in (*self._shapes, "users"):  # which every server has
             message = f"there is no collection {name!r}; declared are {', '.join(self._shapes)}"  # as the server says
             raise refused_here(Refusal("unknown_collection", message))
 
-    def _ids_of(self, name: str) -> Ids:
-        shape = self._shapes.get(name)
-        return self._ids.get(name, "string") if shape is None else shape.collection.ids
-
     # ------------------------------------------------------------ for its parts
+
+    def ids_of(self, collection: str) -> Ids:
+        """The ids of a collection: as it is declared, as the server describes it, or as the app's `ids=` gives them."""
+        shape = self._shapes.get(collection)
+        return self._ids.get(collection, "string") if shape is None else shape.collection.ids
 
     def next_id(self) -> str:
         """An id for a new record, beyond those before it, also after a restart and where the clock was set back."""

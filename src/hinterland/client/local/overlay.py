@@ -41,10 +41,13 @@ def after_if_possible(
     shape: CompiledCollection | None = None,
     caller: object = None,
 ) -> Document | None:
-    """The record after one write; as it is where the write can't be done."""
+    """The record after one write; as it is where the write can't be done. What was kept when its collection was
+    declared in another way shows as it was sent: the server decides."""
     try:
         return after(record, write, timestamp, shape, caller)
-    except Refusal:
+    except Refusal as error:
+        if shape is not None and error.code == "validation":
+            return after_if_possible(record, write, timestamp)
         return record
 
 

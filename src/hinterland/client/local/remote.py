@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Protocol
 
-from hinterland.client.calls import SendCall
+from hinterland.client.calls import Calls, SendCall
 from hinterland.client.errors import Unauthorized
 from hinterland.client.events import Event
+from hinterland.client.local.shapes import Description
 from hinterland.contract.identity import RecordId
 from hinterland.contract.sync import Pull, PullResult, Push, PushResult
+
+_PATIENCE = 10.0  # seconds for the description of the app, without which a device goes on too
+_NOT_MODIFIED = 304
 
 
 class Remote(Protocol):
@@ -64,3 +68,17 @@ class ServerRemote:
         if (signed_in := self._signed_in()) != account:
             message = "Somebody else is signed in." if signed_in != "" else "The session is over."
             raise Unauthorized(message, advice="Sign in again.", sent="no")
+
+
+def description_of(calls: Calls) -> Callable[[str], Awaitable[Description | None]]:
+    """What fetches the description of the server behind `calls`, which carry no token: it is the same for every user,
+    and the device keeps it for all of them."""
+
+    async def describe(tag: str) -> Description | None:
+        request = calls.request("schema", headers={"if-none-match": tag} if tag else {})
+        response = await calls.perform(request.replaced(deadline=calls.until(_PATIENCE)))
+        if response.status == _NOT_MODIFIED:
+            return None
+        return Description(response.headers.get("etag", ""), response.content.decode(errors="replace"))
+
+    return describe

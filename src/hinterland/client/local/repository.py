@@ -46,6 +46,10 @@ class LocalParts(Protocol):
         """An id for a new record."""
         ...
 
+    def ids_of(self, collection: str) -> Ids:
+        """Who makes the ids of a collection, as far as that is known now."""
+        ...
+
     @property
     def scope(self) -> Scope:
         """Whose data is meant."""
@@ -93,13 +97,16 @@ class LocalRepository(Generic[T]):
     `get`, and beside the others, in `mismatches`, to every other question that finds it.
     """
 
-    def __init__(self, parts: LocalParts, collection: str, kind: type[T], *, ids: Ids, parent: str) -> None:
+    def __init__(self, parts: LocalParts, collection: str, kind: type[T], *, parent: str) -> None:
         self.collection = collection
         self.parent = parent
         self._parts = parts
         self._kind = kind
-        self._ids = ids
         self._asker = Asker(parts.store, lambda: parts.scope, collection, parent, kind)
+
+    @property
+    def _ids(self) -> Ids:
+        return self._parts.ids_of(self.collection)
 
     # ------------------------------------------------------------ questions
 

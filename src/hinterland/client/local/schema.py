@@ -147,4 +147,8 @@ MIGRATIONS = (
 
     CREATE TABLE written_indexes (name TEXT PRIMARY KEY, collection TEXT NOT NULL, columns TEXT NOT NULL) WITHOUT ROWID;
     """,
+    """
+    -- What each server last described of its app, as JSON, with the ETag of that.
+    CREATE TABLE descriptions (server TEXT PRIMARY KEY, tag TEXT NOT NULL, description TEXT NOT NULL) WITHOUT ROWID;
+    """,
 )

@@ -27,6 +27,7 @@ from hinterland.client.errors import (
 from hinterland.client.events import Event
 from hinterland.client.local import pulls, results
 from hinterland.client.local.connection import Scope
+from hinterland.client.local.describing import DescriptionKeeper
 from hinterland.client.local.errors import StoreBusy
 from hinterland.client.local.remote import Remote
 from hinterland.client.local.rounds import Rounds
@@ -50,7 +51,8 @@ _LOOK = 1.0  # how often the writes of other processes are looked for
 class Sync:
     """`start` and `stop` it, or ask for one round `now`. `status` and `watch` say how it is doing.
 
-    `where` gives the scope that is in force, `what` the subscription.
+    `where` gives the scope that is in force, `what` the subscription. After a round that reached the server, the
+    `description` of the app is kept up to date.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Sync:
         random: Random,
         where: Callable[[], Scope],
         what: Callable[[], str],
+        description: DescriptionKeeper | None = None,
     ) -> None:
         self._store = store
         self._remote = remote
@@ -68,6 +71,8 @@ class Sync:
         self._random = random
         self._where = where
         self._what = what
+        self._description = description
+        self._describing: asyncio.Task[None] | None = None
         self._rounds = Rounds(store, remote, clock)
         self._lock = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
@@ -89,7 +94,7 @@ class Sync:
         self._store.guard.check()
         self._store.check_open()
         if not self._tasks:
-            self.unknown.clear()
+            self._doubt()
             self._pull_at = 0.0
             self._report("connecting")
             self._tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._look_for_others())]
@@ -98,11 +103,12 @@ class Sync:
         """End it after the local transaction that is under way; nothing is lost."""
         self._store.guard.check()
         tasks, self._tasks = self._tasks, []
-        for task in (*tasks, *([self._live] if self._live else [])):
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-        self._live = None
+        for task in (*tasks, self._live, self._describing):
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+        self._live = self._describing = None
         self._store.disown()
         self._report("stopped")
 
@@ -124,8 +130,10 @@ class Sync:
         self._store.guard.check()
         if not self._store.own():
             raise StoreBusy(detail="another process synchronises this store")
-        self.unknown.clear()
+        self._doubt()
         await self._round()
+        if self._description is not None:
+            await self._description.refresh()
         if not self._tasks:
             self._store.disown()
         for error in self.unknown.values():
@@ -134,8 +142,14 @@ class Sync:
     def nudge(self) -> None:
         """Run a whole round at once: the network is said to be back, or somebody has signed in."""
         self._store.guard.check()
-        self.unknown.clear()
+        self._doubt()
         self._nudged.set()
+
+    def _doubt(self) -> None:
+        """What the server said of its collections may have changed."""
+        self.unknown.clear()
+        if self._description is not None:
+            self._description.doubt()
 
     async def watch(self) -> AsyncGenerator[Status, None]:
         """The status now and after each change. Raises ClientClosed when the store is closed."""
@@ -188,7 +202,7 @@ class Sync:
                     await self._nudged.wait()
                     continue
                 self._pull_at = 0.0
-                self.unknown.clear()  # a server that was away may be another when it is back
+                self._doubt()  # a server that was away may be another when it is back
                 self._report("offline", error)
                 wait = max(full_jitter(failures, _BASE, _CAP, self._random), error.retry_after or 0.0)
                 failures += 1
@@ -200,7 +214,13 @@ class Sync:
             else:
                 failures = 0
                 self._listen()
+                self._look_at_description()
                 await self._idle()
+
+    def _look_at_description(self) -> None:
+        """Fetch the description where that is due, beside what the loop does: nothing waits for it."""
+        if self._description is not None and (self._describing is None or self._describing.done()):
+            self._describing = asyncio.create_task(self._description.refresh())
 
     async def _idle(self) -> None:
         """Until there is something to do, or a pull is due, which live events may put off meanwhile."""
@@ -309,6 +329,8 @@ class Sync:
             await self._store.write(partial(pulls.distrust, scope=scope))
             self.work()
         else:
+            if self._was_ready and self._description is not None:
+                self._description.doubt()  # a stream ends, among others, where a collection was declared anew
             if self.status.state != "online":
                 self.nudge()
             elif self._was_ready:
