@@ -20,7 +20,9 @@ mine = "auth.id == record.author"
 app = App(name="notes", collections=[
     Collection(
         name="notes",
-        fields={"title": Text(required=True, max_length=20), "stars": Integer(default=1), "author": Text(fill="auth.id")},
+        fields={
+            "title": Text(required=True, max_length=20), "stars": Integer(default=1), "author": Text(fill="auth.id"),
+        },
         rules=Rules(list=mine, view=mine, create=mine, update=mine, delete=mine),
     ),
     Collection(name="orders", fields={"amount": Integer()}, ids="integer", rules=EVERYBODY),
