@@ -114,9 +114,9 @@ def device(backend: TestBackend, tmp_path: Path) -> Device:
     return Device(backend, tmp_path / "app.db")
 
 
-def notes(client: Client) -> Any:
-    """The notes on the device."""
-    return client.local.collection("notes")
+def notes(client: Client, name: str = "notes") -> Any:
+    """The notes, or another collection, on the device."""
+    return client.local.collection(name)
 
 
 async def test_checks_and_defaults(device: Device) -> None:
@@ -132,6 +132,7 @@ async def test_checks_and_defaults(device: Device) -> None:
         assert refused.value.sent == "no"
         assert set(refused.value.errors) in ({"title", "count", "titel"}, {"checked"})
         written = await notes(client).create({"title": "a"})
+        assert client.auth.user is not None
         assert (written.record["author"], written.record["count"]) == (client.auth.user["id"], 3)
         device.way.is_down = True
         await client.close()
@@ -143,7 +144,7 @@ async def test_ids(device: Device) -> None:
     """Who gives the ids need not be said, also where a repository was made before the description was there; a number
     may be given as text."""
     client = await device.signed_up()
-    orders = client.local.collection("orders")
+    orders = notes(client, "orders")
     await client.sync.now()
     written = await orders.create({"amount": 1})
     assert is_temporary(written.id)
@@ -163,7 +164,7 @@ async def test_what_the_app_declares(device: Device) -> None:
     await client.sync.now()
     assert (await notes(client).create({})).record["count"] == 9
     with pytest.raises(ValidationFailed):
-        await client.local.collection("orders").create({"amount": 0})
+        await notes(client, "orders").create({"amount": 0})
     with pytest.raises(UnknownCollection):
         client.local.collection("none")
 
@@ -227,7 +228,7 @@ async def test_a_newer_server(device: Device) -> None:
         await notes(client).create({})
     assert refused.value.errors == {"title": ["is required"]}
     assert (await notes(client).create({"title": "a", "place": [1, 2], "count": "x"})).record["place"] == [1, 2]
-    assert (await client.local.collection("orders").create({"amount": "x"})).record["amount"] == "x"
+    assert (await notes(client, "orders").create({"amount": "x"})).record["amount"] == "x"
     await client.close()
     client = await device.open()
     with pytest.raises(ValidationFailed):
@@ -237,7 +238,7 @@ async def test_a_newer_server(device: Device) -> None:
 async def test_hooks(device: Device) -> None:
     """A write that a hook may complete is not refused on the device, and shows what it has."""
     client = await device.signed_up()
-    slugged = client.local.collection("slugged")
+    slugged = notes(client, "slugged")
     await client.sync.now()
     written = await slugged.create({"title": "Tea"})
     assert (written.record["title"], written.record["slug"]) == ("Tea", None)
