@@ -130,19 +130,19 @@ class HttpRequest:
         """A header's value by its lower-case name; "" where it is missing."""
         return self.headers.get(name, b"").decode("latin-1")
 
-    def query(self) -> list[tuple[str, str]]:
-        """The query string's pairs. Raises `invalid_query`."""
+    def query(self, most: int = _MAX_FIELDS) -> list[tuple[str, str]]:
+        """The query string's pairs, at most `most`. Raises `invalid_query`."""
         raw = self.scope.get("query_string", b"")
         if not raw:
             return []
-        if b"%" not in raw and b"+" not in raw and raw.isascii() and raw.count(b"&") < _MAX_FIELDS:
+        if b"%" not in raw and b"+" not in raw and raw.isascii() and raw.count(b"&") < most:
             return [(name, value) for name, _, value in map(_halves, filter(None, raw.decode().split("&")))]
         try:
-            return parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS)
+            return parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=most)
         except (ValueError, UnicodeError):
             raise Refusal(
                 "invalid_query",
-                "the query string is not UTF-8, or has over 100 parameters; percent-encode it, and send fewer",
+                f"the query string is not UTF-8, or has over {most:,} parameters; percent-encode it, and send fewer",
             ) from None
 
     async def body(self, limit: int, setting: str = "max_body_bytes") -> bytes:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hinterland.kit.cel.checking import check
-from hinterland.kit.cel.conditions import Condition, and_, cel, eq, ge, gt, has, in_, le, lt, ne, not_, or_
+from hinterland.kit.cel.conditions import Condition, and_, cel, contains, eq, ge, gt, has, in_, le, lt, ne, not_, or_
 from hinterland.kit.cel.errors import CelError
 from hinterland.kit.cel.parser import parse
 from hinterland.kit.cel.predicates import predicate
@@ -33,6 +33,9 @@ PAIRS: list[tuple[Condition, str]] = [
     (in_("count", [1, 2]), "record.count in [1, 2]"),
     (in_("key", []), "record.key in []"),
     (has("key"), "has(record.key)"),
+    (contains("key", "A"), "record.key.contains('A')"),
+    (contains("key", "A", ignores_case=True), "record.key.lowerAscii().contains('a')"),
+    (in_("count", [], INT), "record.count in [1] && record.count in [2]"),
     (not_(eq("key", "a")), "!(record.key == 'a')"),
     (and_(eq("key", "a"), cel("record.count > 1")), "record.key == 'a' && record.count > 1"),
     (or_(eq("count", 3), eq("key", "a"), has("big")), "record.count == 3 || record.key == 'a' || has(record.big)"),
@@ -63,7 +66,9 @@ def test_values_are_beside_the_structure() -> None:
     """Conditions that differ in their values alone are equal in structure; other fields, operators and kinds differ."""
     assert eq("key", "a").key == eq("key", "b").key
     assert in_("count", [1]).key == in_("count", [2, 3]).key
-    different = [eq("key", "a"), ne("key", "a"), eq("value", "a"), eq("key", 1), eq("key", None), has("key")]
+    assert contains("key", "a").key == contains("key", "b").key
+    different = [contains("key", "a"), contains("key", "a", ignores_case=True)]
+    different += [eq("key", "a"), ne("key", "a"), eq("value", "a"), eq("key", 1), eq("key", None), has("key")]
     assert len({condition.key for condition in different}) == len(different)
     both = and_(eq("key", "a"), or_(eq("count", 1), eq("count", 2)))
     assert both.given == {"0": "a", "1": 1, "2": 2}

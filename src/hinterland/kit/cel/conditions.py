@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import count
+from string import ascii_uppercase
 from typing import Any, NamedTuple
 
 from hinterland.kit.cel.errors import CelError
@@ -18,6 +19,7 @@ from hinterland.kit.cel.types import BOOL, DOUBLE, INT, STRING, ListType, Type
 PathNames = str | tuple[str, ...]
 """A field of the record, or the names that lead to a value inside one."""
 
+_LOWER = {ord(upper): upper.lower() for upper in ascii_uppercase}
 _KINDS: dict[type, Type] = {bool: BOOL, int: INT, float: DOUBLE, str: STRING}
 
 
@@ -74,10 +76,16 @@ def ge(path: PathNames, value: object, kind: Type | None = None) -> Condition:
 
 def in_(path: PathNames, values: Sequence[object], kind: Type | None = None) -> Condition:
     """The field equals one of ``values``, which are of one kind."""
-    kinds = {kind or _kind(value) for value in values} or {STRING}
+    kinds = {kind or _kind(value) for value in values} or {kind or STRING}
     if len(kinds) > 1:
         raise ValueError("the values of in_() must be of one kind")
     return Condition(("in", _names(path), ListType(kinds.pop())), (list(values),))
+
+
+def contains(path: PathNames, part: str, *, ignores_case: bool = False) -> Condition:
+    """The text of the field has ``part`` in it; ``ignores_case``: whatever the case of the letters A to Z."""
+    given = part.translate(_LOWER) if ignores_case else part
+    return Condition(("contains", _names(path), ignores_case), (given,))
 
 
 def has(path: PathNames) -> Condition:
@@ -136,7 +144,16 @@ def _node(key: tuple[Any, ...], numbers: Iterator[int], depth: int) -> Node:
         return _call("has", f"has({path.text})", [path])
     if operator == "null":
         return _call("==", f"{path.text} == null", [path, Literal("null", 0, 4, "null", None)])
+    if operator == "contains":
+        text = _method("lowerAscii", [path]) if key[2] else path
+        return _method("contains", [text, Given(STRING, next(numbers))])
     return _call(operator, f"{path.text} {operator} ?", [path, Given(key[2], next(numbers))])
+
+
+def _method(function: str, parts: Sequence[Node]) -> Node:
+    receiver, *arguments = parts
+    text = f"{receiver.text}.{function}({', '.join(part.text for part in arguments)})"
+    return FunctionCall(text, 0, len(text), function, tuple(parts), is_method=True)
 
 
 def _logic(operator: str, parts: Sequence[Node]) -> Node:

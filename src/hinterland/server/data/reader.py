@@ -66,23 +66,35 @@ class RecordReader:
             raise Refusal("not_found", f"there is no {entry.name}/{id}")
         return record
 
-    async def page(self, caller: Principal, entry: Entry, parent: str, query: Query, asker: str = "") -> RecordPage:
-        """A page of the records that `query` asks for and the list rule shows. Costly work is shared by `asker`."""
+    async def page(
+        self,
+        caller: Principal,
+        entry: Entry,
+        parent: str,
+        query: Query,
+        asker: str = "",
+        more: tuple[Condition, ...] = (),
+        skipped: int | None = None,
+    ) -> RecordPage:
+        """A page of the records that `query` and the conditions `more` ask for and the list rule shows, without the
+        first `skipped` where no page and no cursor says where it begins. Costly work is shared by `asker`."""
         if entry.rules["list"] is None and not caller.is_admin:
             raise denied(entry.name, "list", is_signed_in=caller.is_signed_in)
         after, limit = None, query.limit + 1
         if query.cursor:
-            place = self._seal.opened(query.cursor, _list_of(entry, query))
+            place = self._seal.opened(query.cursor, _list_of(entry, query, more))
             after = entry.order(query.sort).place(place)
-        offset = (query.page - 1) * query.limit if query.page and after is None else 0
-        where = _conditions(caller, entry, query)
+        if query.page:
+            skipped = (query.page - 1) * query.limit
+        offset = skipped if skipped and after is None else 0
+        where = (*_conditions(caller, entry, query), *more)
         window = Window(limit, offset, after)
         select = Select(entry.name, parent, where, query.sort, window, total="beside" if query.total else "")
         statement = self.catalogue.compile(select, caller)
         if statement is None:
             return RecordPage([], "", 0 if query.total else None)
         rows, is_cut = await self._search(statement, asker)
-        if is_cut and query.page and len(rows) < query.limit:
+        if is_cut and skipped is not None and len(rows) < query.limit:
             raise _too_large_a_page(len(rows))
         found = rows[0][WIDTH] if rows else None
         if query.total and not rows:  # beyond the end: there is no row to hold it
@@ -93,7 +105,7 @@ class RecordReader:
         next_cursor = ""
         if is_cut or len(rows) > query.limit:
             place = entry.order(query.sort).cursor(shown[-1][WIDTH + 1 :])
-            next_cursor = self._seal.sign(place, _list_of(entry, query))
+            next_cursor = self._seal.sign(place, _list_of(entry, query, more))
         return RecordPage([StoredRecord(*row[:WIDTH]) for row in shown], next_cursor, found)
 
     async def _search(self, statement: Statement, asker: str) -> tuple[list[Any], bool]:
@@ -101,9 +113,9 @@ class RecordReader:
         return await self.storage.search(sql, parameters, texts, asker=asker, is_costly=is_costly)
 
 
-def _list_of(entry: Entry, query: Query) -> str:
+def _list_of(entry: Entry, query: Query, more: tuple[Condition, ...]) -> str:
     """What tells the cursors of one list from those of others."""
-    return repr((entry.name, query.filter, query.sort, query.equals))
+    return repr((entry.name, query.filter, query.sort, query.equals, *more))
 
 
 def _too_large_a_page(fitting: int) -> Refusal:

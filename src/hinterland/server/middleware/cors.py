@@ -19,7 +19,7 @@ _METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE"
 _DEFAULT_PORTS = {b"http": b":80", b"https": b":443"}
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _UNLISTED = "pages of this origin may not call; add the origin to the setting cors_origins"
-_EXPOSED = b"ETag, Link, Location, Retry-After, X-Request-Id, X-Total-Count, Idempotency-Replayed"
+_EXPOSED = b"Content-Range, ETag, Link, Location, Retry-After, X-Request-Id, X-Total-Count, Idempotency-Replayed"
 _EXPOSES = (b"access-control-expose-headers", _EXPOSED)
 
 

@@ -12,6 +12,7 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal, RecordId
 from hinterland.contract.query import MAX_LIMIT, Query
 from hinterland.contract.records import Document
+from hinterland.kit.cel.conditions import Condition
 from hinterland.server.backend import Backend
 from hinterland.server.data.admission import admit
 from hinterland.server.data.catalogue import Entry
@@ -27,11 +28,14 @@ ADMINISTRATOR = Principal(id="admin/app", is_admin=True)
 
 
 class Listing(NamedTuple):
-    """The records of a collection, those below `parent`, that `query` asks for."""
+    """The records of a collection, those below `parent`, that `query` and the conditions `more` ask for, without the
+    first `skipped` where no page and no cursor says where it begins."""
 
     entry: Entry
     parent: str
     query: Query
+    more: tuple[Condition, ...] = ()
+    skipped: int | None = None
 
 
 class RecordAddress(NamedTuple):
@@ -65,8 +69,8 @@ class Written(NamedTuple):
 
 async def list_records(backend: Backend, call: Call[Listing]) -> RecordPage:
     """A page of the records that the caller can see."""
-    entry, parent, query = call.input
-    return await backend.reader.page(call.caller, entry, parent, query, call.asker)
+    entry, parent, query, more, skipped = call.input
+    return await backend.reader.page(call.caller, entry, parent, query, call.asker, more, skipped)
 
 
 async def view_record(backend: Backend, call: Call[RecordAddress]) -> StoredRecord:

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container, Mapping
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
 from hinterland.contract.changes import Act
-from hinterland.contract.errors import Refusal
-from hinterland.contract.query import MAX_LIMIT, parse
+from hinterland.contract.errors import Refusal, invalid
+from hinterland.contract.query import parse
 from hinterland.server.backend import Backend
 from hinterland.server.callers import caller_address
 from hinterland.server.data.catalogue import Entry
 from hinterland.server.data.documents import wire
 from hinterland.server.data.reader import RecordPage
 from hinterland.server.data.requests import Intent
-from hinterland.server.http import JSON, Codec, Headers, HttpAnswer, HttpRequest, caching
+from hinterland.server.http import JSON, Codec, Headers, HttpAnswer, HttpRequest, caching, json_answer
 from hinterland.server.operations import records
 from hinterland.server.operations.call import UNCONDITIONAL, Call, Preconditions
 from hinterland.server.operations.records import Listing, RecordAddress, RecordChange, Written
@@ -30,7 +30,6 @@ from hinterland.server.protocols.rest.tutorial import in_utc
 RECORDS = "/v1/records/"
 _is_plain = re.compile(rb"[\w.~%!$&'()*+,/:;=?@-]*", re.ASCII).fullmatch  # with nothing for `quote` to do
 _OF_QUERIES = "%!$&'()*+,/:;=?@"  # what a query may hold as it is (RFC 3986 §3.4), and what is encoded
-_DELETED = b'{"message":"Deleted successfully"}'
 
 
 class _WithId(msgspec.Struct):
@@ -51,42 +50,25 @@ def join(texts: list[str]) -> str:
 
 
 async def list_records(backend: Backend, request: HttpRequest) -> HttpAnswer:
-    """A page of a collection: `{items, next, total?}`, or the tutorial's bare array."""
+    """A page of a collection: `{items, next, total?}`."""
     entry, parent, _ = backend.catalogue.locate(path_of(request))
-    pairs = request.query()
-    query, address, is_paged = parse(pairs), caller_address(backend, request), False
-    if request.is_alias and query.equals:
-        query = msgspec.structs.replace(query, equals=in_utc(entry, query.equals))
-    if request.view == "array":
-        is_paged = any(name in ("page", "limit") for name, _ in pairs)
-        query = msgspec.structs.replace(query, total=True, limit=query.limit if is_paged else MAX_LIMIT)
+    query, address = parse(request.query()), caller_address(backend, request)
     call = Call(caller=request.caller, input=Listing(entry, parent, query), address=address)
     page = await records.list_records(backend, call)
-    if request.view == "array":
-        return _array(request, entry, page, (query.page or 1, query.limit) if is_paged else None)
-    body = f'{{"items":{_items(request, entry, page)},"next":"{page.next}"'
+    body = f'{{"items":{items(request, entry, page)},"next":"{page.next}"'
     body += f',"total":{page.total}}}' if page.total is not None else "}"
-    return HttpAnswer(200, [JSON, caching(request), *_link(request, page)], body.encode())
+    return HttpAnswer(200, [JSON, caching(request), *next_link(request, page)], body.encode())
 
 
-def _items(request: HttpRequest, entry: Entry, page: RecordPage) -> str:
+def items(request: HttpRequest, entry: Entry, page: RecordPage) -> str:
+    """The records of a page as the caller sees them, as one JSON array."""
     caller = request.caller
     if not entry.private:
         return join([wire(record, None) for record in page.records])
     return join([entry.wire(caller, record) for record in page.records])
 
 
-def _array(request: HttpRequest, entry: Entry, page: RecordPage, paged: tuple[int, int] | None) -> HttpAnswer:
-    items = _items(request, entry, page)
-    headers = [JSON, caching(request), (b"x-total-count", str(page.total).encode()), *_link(request, page)]
-    if paged is None:
-        return HttpAnswer(200, headers, items.encode())
-    number, limit = paged
-    body = f'{{"data":{items},"page":{number},"limit":{limit},"total":{page.total}}}'
-    return HttpAnswer(200, headers, body.encode())
-
-
-def _link(request: HttpRequest, page: RecordPage) -> Headers:
+def next_link(request: HttpRequest, page: RecordPage) -> Headers:
     """The `Link: …; rel="next"` header (RFC 8288), where there is more.
 
     It is relative (RFC 3986 §4.2), as is every address in a response: it stays below the prefix of a proxy, which the
@@ -94,14 +76,16 @@ def _link(request: HttpRequest, page: RecordPage) -> Headers:
     """
     if not page.next:
         return []
-    query: bytes = request.scope.get("query_string", b"")
-    if b"cursor=" in query or b"page=" in query:
-        parts = query.split(b"&")
-        query = b"&".join(part for part in parts if part.partition(b"=")[0] not in (b"cursor", b"page"))
-    if _is_plain(query) is None:
-        query = quote(query, safe=_OF_QUERIES).encode()
+    query = asked_again(request, (b"cursor", b"page"))
     query += b"&cursor=" if query else b"cursor="
     return [(b"link", b'<?%s%s>; rel="next"' % (query, page.next.encode()))]
+
+
+def asked_again(request: HttpRequest, names: Container[bytes]) -> bytes:
+    """The request's query for a link, without the parameters `names`."""
+    query: bytes = request.scope.get("query_string", b"")
+    query = b"&".join([part for part in query.split(b"&") if part.partition(b"=")[0] not in names])
+    return query if _is_plain(query) else quote(query, safe=_OF_QUERIES).encode()
 
 
 async def view_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
@@ -122,7 +106,17 @@ async def view_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
 async def create_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
     """Create a record; a string id may come with the body."""
     entry, parent, _ = backend.catalogue.locate(path_of(request))
+    return await create_in(backend, request, entry, parent, {})
+
+
+async def create_in(
+    backend: Backend, request: HttpRequest, entry: Entry, parent: str, fixed: Mapping[str, Any]
+) -> HttpAnswer:
+    """Create a record of a collection; `fixed` are fields that the path sets, so that the body has no other value."""
     body, raw = await _body(backend, request, entry, "create", UNCONDITIONAL)
+    for name, value in fixed.items():
+        if body.setdefault(name, value) != value:
+            raise invalid({name: ["differs from the path"]})
     given = body.get("id")
     id = "" if given is None or (request.is_alias and entry.is_integer) else given
     change = RecordChange(entry, parent, body, id=id, intent=_intent(request))
@@ -201,15 +195,23 @@ def _written(request: HttpRequest, entry: Entry, written: Written) -> HttpAnswer
     headers: Headers = [REPLAYED] if written.is_replayed else []
     if written.status == 204:
         if request.view == "deleted":
-            return HttpAnswer(200, [JSON, *headers], _DELETED)
+            id = entry.parse_id(request.segments["id"])
+            return json_answer({"message": "Deleted successfully", "id": id}, headers=headers)
         return HttpAnswer(204, headers, b"")
     headers += [JSON, etag(entry, written.revision, written.body)]
     if written.status == 201:
-        headers.append((b"location", _location(request, written).encode()))
+        headers.append((b"location", _location(request, entry, written).encode()))
     return HttpAnswer(written.status, headers, written.body)
 
 
-def _location(request: HttpRequest, written: Written) -> str:
-    """Where the created record is, relative to the request: a PUT names it itself, a POST the collection."""
-    last = quote(request.path.rpartition("/")[2], safe="~")
-    return last if request.method == "PUT" else f"{last}/{quote(str(_identify(written.body).id), safe='~')}"
+def _location(request: HttpRequest, entry: Entry, written: Written) -> str:
+    """Where the created record is, relative to the request: a PUT names it itself, a POST the collection. Below another
+    record, a tutorial's path names no single record."""
+    *_, last, end = (quote(segment, safe="~") for segment in request.path.split("/"))
+    id = quote(str(_identify(written.body).id), safe="~")
+    if "child" in request.segments:
+        above = [*request.segments.values()][:2] if entry.collection.parent else []
+        return "../" * (request.path.count("/") - 1) + "/".join(["v1/records", *above, entry.name, id])
+    if request.method == "PUT":
+        return end or f"../{last}"
+    return f"{end}/{id}" if end else id

@@ -15,6 +15,7 @@ from hinterland.server.http import LIMIT, Codec, HttpAnswer, HttpRequest, PageSo
 from hinterland.server.operations.table import HANDLERS
 from hinterland.server.protocols.rest.documents import DOCUMENTS
 from hinterland.server.protocols.rest.records import OF_COLLECTION, OF_RECORD, RECORDS
+from hinterland.server.protocols.rest.tutorial_lists import TUTORIAL_RECORDS
 from hinterland.server.protocols.rest.typed import TypedCodec
 
 _RESERVED = frozenset({"v1", "api", "auth", "health", "healthz", "readyz", "metrics", "graphql", "favicon"})
@@ -83,8 +84,8 @@ class Tutorial:
 
     async def __call__(self, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
         """Serve one request."""
-        name = scope["path_params"]["collection"]
-        if name in _RESERVED or name not in self.endpoint.backend.catalogue.entries:
+        named, declared = scope["path_params"], self.endpoint.backend.catalogue.entries
+        if named["collection"] in _RESERVED or not declared.keys() >= {named[key] for key in named if key != "id"}:
             await self.otherwise(scope, receive, send)
         else:
             await self.endpoint(scope, receive, send)
@@ -181,10 +182,13 @@ def mount(backend: Backend, streams: Mapping[str, AsgiApp], page: PageSource | N
         target = of_records if row.path.startswith(RECORDS) else paths
         target.setdefault(row.path, {})[row.method] = Mounted(row, codec, row.view, is_alias=False)
         for alias in row.aliases:
-            if backend.settings.tutorial_paths or not alias.is_tutorial:
-                mounted = Mounted(row, codec, alias.view, is_alias=alias.is_tutorial)
-                target = aliases if alias.path.startswith("/{") else paths
-                target.setdefault(alias.path, {})[row.method] = mounted
+            if not alias.is_tutorial:
+                paths.setdefault(alias.path, {})[row.method] = Mounted(row, codec, alias.view, is_alias=False)
+            elif backend.settings.tutorial_paths:
+                mounted = Mounted(row, TUTORIAL_RECORDS.get(name, codec), alias.view, is_alias=True)
+                for path in _tutorial_paths(alias.path):
+                    target = aliases if path.startswith("/{") else paths
+                    target.setdefault(path, {})[row.method] = mounted
     routes = [Route(table[name].path, stream) for name, stream in streams.items()]
     routes += [Route(path, Endpoint(backend, methods)) for path, methods in paths.items()]
     otherwise = Otherwise(page, taken_segments([*paths, *of_records]))
@@ -193,6 +197,13 @@ def mount(backend: Backend, streams: Mapping[str, AsgiApp], page: PageSource | N
     router = Router(routes, redirect_slashes=False, default=otherwise)
     collection, record = (Endpoint(backend, of_records[path]) for path in sorted(of_records))
     return Dispatcher(Records(collection, record), router, otherwise)
+
+
+def _tutorial_paths(path: str) -> list[str]:
+    """The paths of a tutorial's alias: with a slash at its end too, since a redirect would lose a body; those of a
+    collection also below a record."""
+    paths = [path, f"{path}/{{id}}/{{child}}"] if path == "/{collection}" else [path]
+    return [f"{one}{slash}" for one in paths for slash in ("", "/")]
 
 
 def _codec(backend: Backend, row: Operation) -> Codec:

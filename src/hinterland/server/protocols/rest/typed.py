@@ -19,6 +19,7 @@ from hinterland.server.operations.call import Call, Handler, Reply
 from hinterland.server.protocols.rest.downloads import download_answer
 from hinterland.server.protocols.rest.keys import REPLAYED, idempotency_key
 from hinterland.server.protocols.rest.tags import etag_of, is_known
+from hinterland.server.protocols.rest.tutorial_forms import account_form
 
 _BY_CALLER = (b"vary", b"Authorization")
 _LISTS = frozenset({list, tuple, set, frozenset})
@@ -90,6 +91,8 @@ class InputReader:
         such as `mutations[3].writes[0].act`."""
         row, limit = self._row, self._row.max_bytes or backend.settings.max_body_bytes
         setting = "" if row.max_bytes else "max_body_bytes"
+        if self._is_form and request.is_alias:
+            return await account_form(backend, request, row)
         if self._is_form:
             return (await request.json_object(FORM_BYTES, may_be_empty=True, setting=""))[0]
         if self._is_query:

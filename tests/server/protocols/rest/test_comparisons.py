@@ -1,0 +1,173 @@
+"""What the parameters of a tutorial's list compare, on both databases."""
+
+from __future__ import annotations
+
+import pytest
+
+from hinterland.contract.changes import Write
+from hinterland.server.storage import postgres, sqlite_reading
+from tests.server.api import Api, problem
+from tests.server.protocols.rest.library import books, each_library, ids
+
+__all__ = ["books", "each_library"]  # fixtures
+
+FOUND: list[tuple[str, list[int]]] = [
+    ("title=Emma", [1]),
+    ("id=1", [1]),
+    ("id=3&id=1", [1, 3]),
+    ("id=1&id=99", [1]),
+    ("title=Emma&title=Ulysses", [1, 3]),
+    ("title=Emma&id=3", []),
+    ("views_gte=20", [2, 3]),
+    ("views_gt=10", [2, 3]),
+    ("views_lte=10", [1]),
+    ("views_lt=20", [1]),
+    ("price_gte=2&price_lte=3", [2]),
+    ("big_gte=3", [2, 3]),
+    ("big=20&big=3", [2, 3]),
+    ("id_ne=2", [1, 3, 4]),
+    ("id_ne=2&id_ne=3", [1, 4]),
+    ("views_ne=20", [1, 4]),
+    ("is_new_ne=true", [2, 3, 4]),
+    ("due_gte=2026-03-01T00:00:00Z", [4]),
+    ("due_gte=2026-03-01T00:00:00", [4]),
+    ("due=2026-01-01T00:00:00&due=2026-06-01T00:00:00", [3, 4]),
+    ("created_at_gte=1970-01-01T00:00:00", [1, 2, 3, 4]),
+    ("title_like=emma", [1, 2]),
+    ("title_like=EMMA", [1, 2]),
+    ("title_like=", [1, 2, 3, 4]),
+    ("title_like=.*", []),
+    ("title_like=%5E", []),
+    ("title_like=_100%25", [4]),
+    ("title_like=%C3%A9LAN", [4]),
+    ("q=emma", [1, 2, 4]),
+    ("q=DAY", [3]),
+    ("q=%C3%A9lan", [4]),
+    ("q=", [1, 2, 3, 4]),
+    ("q=nowhere", []),
+    ("q=emma&views_gte=15", [2]),
+    ("where.title=Emma", [1]),
+    ("filter=record.views > 10&q=emma", [2]),
+    ('filter={"title":"Emma"}', [1]),
+    ('filter={"id":[3,1]}', [1, 3]),
+    ('filter={"id":[]}', []),
+    ('filter={}', [1, 2, 3, 4]),
+    ('filter={"views":20,"price_gte":3}', [3]),
+    ('filter={"blurb":null}', [2]),
+    ('filter={"blurb_ne":null}', [1, 3, 4]),
+    ('filter={"views":[null,10]}', [1, 4]),
+    ('filter={"views_ne":[null,10]}', [2, 3]),
+    ('filter={"q":"emma","is_new":false}', [2]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("query", "expected"), FOUND)
+async def test_what_is_found(each_library: Api, query: str, expected: list[int]) -> None:
+    """Fields are compared with one or several values, texts are searched whatever their case, patterns are text, and a
+    filter in JSON says the same."""
+    assert await ids(each_library, query) == expected
+
+
+REFUSED: list[tuple[str, str]] = [
+    ("titel=x", "unknown parameter 'titel'; allowed: title,"),
+    ("titel_like=x", "unknown parameter 'titel_like'; allowed: title,"),
+    ("_skip=1", "_sort"),
+    ("views_gte=many", "views_gte: must be a whole number"),
+    ("views_gte=1&views_gte=2", "appears twice"),
+    ("views_like=1", "only texts are searched; allowed: title, blurb"),
+    ("tags_gte=a", "tags_gte: can't be compared"),
+    ("tags=a&tags=b", "tags: can't be compared"),
+    ("any_like=a", "only texts are searched"),
+    ("id=x", "id: must be a whole number"),
+    ("id=1&id=x", "id: must be a whole number"),
+    ("due_gte=yesterday", "due_gte: "),
+    ("title_like=" + "x" * 201, "longer than 200 characters"),
+    ("q=" + "x" * 201, "longer than 200 characters"),
+    ("q=a&q=b", "parameter q appears twice"),
+    ("q=%00", "NUL"),
+    ("title=%00", "NUL"),
+    ("filter={", "not a JSON object"),
+    ('filter={"title":{"a":1}}', "must be a value or a list of values"),
+    ('filter={"title":[["a"]]}', "must be a value or a list of values"),
+    ('filter={"title":"\\u0000"}', "must be a value or a list of values"),
+    ('filter={"_page":1}', "filter: '_page' is not a field"),
+    ('filter={"q":1}', "q is text"),
+    ('filter={"titel":1}', "unknown parameter 'titel'"),
+    ('filter={"title_like":5}', "title_like: must be text"),
+    ('filter={"views_gte":null}', "views_gte: must have a value"),
+    ('filter={"title":5}', "title: "),
+    ("&".join(f"id={n}" for n in range(1, 1_002)), "over 1,000 parameters"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("query", "words"), REFUSED)
+async def test_what_is_refused(books: Api, query: str, words: str) -> None:
+    """A parameter that can't be meant is refused, and the message says what is allowed."""
+    body = problem(await books("GET", f"/books?{query}"), 400, "invalid_query")
+    assert words in body["message"]
+
+
+async def test_a_thousand_ids(each_library: Api) -> None:
+    """As many records as a page may have are asked for by their ids."""
+    assert await ids(each_library, "&".join(f"id={n}" for n in range(1, 1_001))) == [1, 2, 3, 4]
+
+
+HIDDEN = [
+    "secret=alpha", "secret_like=a", "secret_ne=a", "secret_gte=a", "_sort=secret", "_sort=-secret",
+    "secret=a&secret=b", "where.secret=alpha",
+    'sort=["secret","ASC"]', 'filter={"secret":"alpha"}', 'filter={"secret":["alpha","b"]}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("query", HIDDEN)
+async def test_hidden_fields_are_not_asked(books: Api, query: str) -> None:
+    """Nobody filters or sorts by a field that is hidden from them."""
+    problem(await books("GET", f"/books?{query}"), 403, "forbidden")
+
+
+async def test_hidden_fields_are_not_searched(each_library: Api) -> None:
+    """`q` leaves out what is hidden from the caller, and finds it for those who see it."""
+    assert await ids(each_library, "q=alpha") == []
+    found = await each_library("GET", "/books?q=alpha", headers=each_library.admin)
+    assert [book["id"] for book in found.json()] == [1]
+    assert (await each_library("GET", "/dumb?q=alpha")).json() == []
+
+
+async def test_a_declared_name_is_a_field(each_library: Api) -> None:
+    """A parameter with the name of a declared field compares that field, whatever it means elsewhere."""
+    for price, limit in ((1, 7), (9, 8)):
+        odd = {"q": f"text {price}", "price": price, "price_gte": limit, "range": "[0,1]", "embed": "x"}
+        await each_library("POST", "/odd", json=odd)
+    for query, prices in [("q=text 1", [1]), ("q=text", []), ("price_gte=8", [9]), ("range=[0,1]", [1, 9]),
+                          ("embed=x", [1, 9]), ("q_like=TEXT", [1, 9]), ("price_gte_gte=8", [9])]:  # fmt: skip
+        answer = await each_library("GET", f"/odd?{query}")
+        assert sorted(record["price"] for record in answer.json()) == prices, query
+        assert "content-range" not in answer.headers
+
+
+async def test_an_open_collection(each_library: Api) -> None:
+    """Fields that are not declared are compared with all that a text may mean."""
+    for stars in (3, 5):
+        await each_library("POST", "/loose", json={"title": f"t{stars}", "stars": stars, "note": f"Note {stars}"})
+    for query, found in [
+        ("stars_gte=4", [5]), ("stars=3&stars=5", [3, 5]), ("stars_ne=3", [5]), ("stars_lt=4", [3]),
+        ("note_like=NOTE", [3, 5]), ("stars_ne=3&stars_ne=5", []), ("other_ne=1", [3, 5]),
+    ]:  # fmt: skip
+        answer = await each_library("GET", f"/loose?{query}")
+        assert sorted(record["stars"] for record in answer.json()) == found, query
+
+
+@pytest.fixture
+def watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite's reads are looked at often."""
+    monkeypatch.setattr(sqlite_reading, "_STEPS", 500)
+
+
+async def test_a_costly_search_is_refused(watched: None, each_library: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search that costs the server too much is refused, as every list is."""
+    wide = {"title": "a" * 300, "blurb": "b" * 300}
+    for _ in range(10):
+        await each_library.write(*[Write(act="create", collection="books", body=wide)] * 40)
+    monkeypatch.setattr(sqlite_reading, "_MOST_SECONDS", 0.0)
+    monkeypatch.setattr(postgres, "_LONG_SECONDS", 0.001)
+    problem(await each_library("GET", "/books", params={"q": "\u00e9" * 200}), 400, "too_costly")
