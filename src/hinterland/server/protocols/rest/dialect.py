@@ -27,7 +27,7 @@ _PAGING = ("_page", "_per_page", "_limit", "_start", "_end", "range")
 _PARAMETERS = (*_PAGING, "_sort", "_order", "q")
 _INCLUDING = frozenset({"_embed", "_expand", "embed"})
 
-Form = Literal["array", "data", "links", "pages", "slice", "range"]
+PageForm = Literal["array", "data", "links", "pages", "slice", "range"]
 _range = msgspec.json.Decoder(tuple[int, int])
 _sort = msgspec.json.Decoder(tuple[str, str])
 _filter = msgspec.json.Decoder(dict[str, Any])
@@ -38,7 +38,7 @@ class Paging(NamedTuple):
     counted page with links to the others ("links") or of a part ("slice", "range"); `{data, page, limit, total}`
     ("data") or `{first, prev, next, last, pages, items, data}` ("pages")."""
 
-    form: Form
+    form: PageForm
     limit: int
     page: int = 1
     skipped: int | None = None
@@ -206,7 +206,7 @@ _KINDS = (("_page", "_per_page"), ("_page", "_limit"), ("_start", "_end"), ("_st
 
 def _numbered(words: Mapping[str, list[str]]) -> Paging:
     page = _number(words, "_page", 1, _MAX_PAGE, 1)
-    form: Form = "pages" if _once(words, "_per_page") else "links"
+    form: PageForm = "pages" if _once(words, "_per_page") else "links"
     limit = _number(words, "_per_page" if form == "pages" else "_limit", 1, MAX_LIMIT, _DEFAULT)
     return Paging(form, limit, page, (page - 1) * limit)
 

@@ -26,7 +26,7 @@ from hinterland.server.protocols.rest.tutorial import in_utc
 _PLURALS = ((re.compile("ies$"), "y"), (re.compile("s$"), ""), (re.compile("es$"), ""), (re.compile("$"), ""))
 
 
-class Place(NamedTuple):
+class TutorialPlace(NamedTuple):
     """The collection that a path names, the parent's path, and the fields that the path gives each record."""
 
     entry: Entry
@@ -66,7 +66,7 @@ TUTORIAL_RECORDS: dict[str, Codec] = {
 }  # fmt: skip
 
 
-async def _page(backend: Backend, request: HttpRequest, place: Place, asked: DialectQuery) -> RecordPage:
+async def _page(backend: Backend, request: HttpRequest, place: TutorialPlace, asked: DialectQuery) -> RecordPage:
     entry, parent, fixed = place
     given = [eq(name, value, entry.book.kinds[name]) for name, value in fixed.items()]
     listing = Listing(entry, parent, asked.query, (*given, *asked.more), asked.paging.skipped)
@@ -109,12 +109,12 @@ def _page_links(request: HttpRequest, paging: Paging, last: int) -> tuple[bytes,
     return b"link", b", ".join(links)
 
 
-def _located(backend: Backend, request: HttpRequest) -> Place:
+def _located(backend: Backend, request: HttpRequest) -> TutorialPlace:
     """What a tutorial's path names. Raises `not_found` where the collections are not related."""
     names = path_of(request)
     entry = backend.catalogue[names[-1]]
     if len(names) == 1 or entry.collection.parent:
-        return Place(*backend.catalogue.locate(names)[:2], {})
+        return TutorialPlace(*backend.catalogue.locate(names)[:2], {})
     above, text, _ = names
     id = backend.catalogue[above].parse_id(text)
     references = _references(above)
@@ -122,7 +122,7 @@ def _located(backend: Backend, request: HttpRequest) -> Place:
     if not field:
         message = f"{entry.name} has no field {' or '.join(references[:2])} that names one of {above}"
         raise Refusal("not_found", f"{message}; list /{entry.name} with a filter")
-    return Place(entry, "", {field: wanted(entry.collection, field, str(id))})
+    return TutorialPlace(entry, "", {field: wanted(entry.collection, field, str(id))})
 
 
 def _references(collection: str) -> list[str]:
