@@ -87,7 +87,7 @@ def test_a_mistyped_command(arguments: list[str]) -> None:
     ("arguments", "message"),
     [
         (["serv"], "No such command 'serv'. Did you mean 'serve'?"),
-        (["serve", "--prot", "80"], "No such option '--prot'. Did you mean '--port'?"),
+        (["serve", "--log-reqests"], "No such option '--log-reqests'. Did you mean '--log-requests'?"),
         (["serve", "--port", "65536"], "Invalid value for '--port': 65536 is not in the range 1<=x<=65535."),
         (["serve", "--port", "x"], "Invalid value for '--port': 'x' is not a valid port."),
         (["serve", "/"], "File '/' is a directory."),
