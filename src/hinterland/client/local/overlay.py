@@ -12,10 +12,14 @@ from hinterland.contract import changes
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import RecordId
-from hinterland.contract.kinds.list import add, remove
+from hinterland.contract.kinds.int64 import Int64
+from hinterland.contract.kinds.undeclared import UNDECLARED
 from hinterland.contract.patches import merge_patch
 from hinterland.contract.records import HEAD, CompiledCollection, Document
 from hinterland.contract.values import instant
+
+
+_INT64 = Int64()
 
 
 def replay(
@@ -109,7 +113,7 @@ def _fields(body: Mapping[str, Any]) -> Document:
 def _patched(document: Mapping[str, Any], body: Mapping[str, Any], now: str) -> Document:
     try:
         return {name: _value(document.get(name), value, now) for name, value in body.items()}
-    except (TypeError, ValueError) as error:
+    except (ValueError, OverflowError) as error:
         raise Refusal("validation", f"a transform does not fit its field: {error}") from None
 
 
@@ -117,12 +121,5 @@ def _value(old: Any, value: Any, now: str) -> Any:
     if not changes.is_transform(value):
         return merge_patch(old, changes.unescaped(value))
     [(word, operand)] = value.items()
-    match word:
-        case "$increment":
-            return str(int(old) + int(operand)) if isinstance(old, str) else (old or 0) + operand
-        case "$add":
-            return add(old or [], operand)
-        case "$remove":
-            return remove(old or [], operand)
-        case _:
-            return now
+    field = _INT64 if word == "$increment" and isinstance(old, str) else UNDECLARED
+    return field.transforms()[word].apply(old, operand, now)

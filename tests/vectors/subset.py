@@ -1,0 +1,32 @@
+"""The part of the expression language that clients evaluate themselves; the rest they leave to the server."""
+
+from __future__ import annotations
+
+import re
+
+from hinterland.kit.cel import operations
+from hinterland.kit.cel.lexer import BYTES, TEXT, tokens
+from hinterland.kit.cel.typed import Apply, Typed, walk
+
+# A string in one pair of quotation marks, without a prefix, with no other escapes than these.
+_PLAIN_TEXT = re.compile(r"""(?!\"\"\"|''')["'](?:[^\\]|\\[nrt\\?"'`]|\\x[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4})*""")
+_OPERATIONS = frozenset({
+    *operations.COMPARISONS.values(), *operations.TEXT_COMPARISONS.values(), operations.NOT, *operations.METHODS.values(),
+    *operations.CASES.values(), operations.TEXT_SIZE, operations.LIST_SIZE, operations.BETWEEN,
+})  # fmt: skip
+
+
+def is_in_subset(tree: Typed, text: str) -> bool:
+    """Whether clients evaluate the checked expression `text`."""
+    return all(map(_is_evaluated, walk(tree))) and all(
+        token.kind != BYTES and (token.kind != TEXT or _PLAIN_TEXT.fullmatch(text[token.start : token.end]))
+        for token in tokens(text)
+    )
+
+
+def _is_evaluated(part: Typed) -> bool:
+    """Whether the part has no other operation; the conversion of an integer that is compared with a double is not
+    written, and has the place of its operand."""
+    if not isinstance(part, Apply) or part.operation in _OPERATIONS:
+        return True
+    return part.operation is operations.TO_DOUBLE and part.origin is part.arguments[0].origin
