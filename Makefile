@@ -44,6 +44,10 @@ figures: $(VENV)/.dev ## run the reliability tests at full size (ARGS='-k stream
 	FIGURES=1 KILLS=$(or $(KILLS),100) $(BIN)/python -m pytest -s -o faulthandler_timeout=0 tests/figures tests/journeys/test_crash.py \
 		tests/journeys/test_full_disk.py $(ARGS)
 
+.PHONY: vectors
+vectors: $(VENV)/.dev ## make the test vectors of the contract, which clients of all languages run
+	$(BIN)/python -m tests.vectors.making
+
 LOWEST := build/lowest
 # Those of the rooms that use a dependency.
 LOWEST_TESTS := tests/cli tests/client tests/contract $(addprefix tests/server/,auth operations protocols security storage)

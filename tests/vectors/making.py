@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hinterland.contract.errors import CODES
-from tests.vectors import given
+from tests.vectors import given, given_forms, given_questions
 from tests.vectors.given import Case
 from tests.vectors.runners import RUNNERS, described, described_kind
 
@@ -27,20 +26,24 @@ class Topic(NamedTuple):
 
 
 _NOTES = ("notes", "open_notes")
+_ALL = (*_NOTES, "hooked_notes", "later_notes")
 TOPICS = {
     "merges": Topic("Merges of a field that two sides changed, merge patches, and lists as sets.", given.MERGES),
-    "transforms": Topic("Transforms of a patch, and objects that are escaped so as not to be one.", given.TRANSFORMS, _NOTES),
-    "writes": Topic("The document after a write, by the collection's declaration, or the refusal.", given.WRITES, _NOTES),
-    "validation": Topic("The stored form of a field's value, or the message for the user.", given.VALIDATION),
-    "overlay": Topic("The record with unsent writes on top; schema null: the declaration is not known.", given.OVERLAY, _NOTES),
-    "temporary": Topic("Temporary ids in writes, and the ids that the server gave in their place.", given.TEMPORARY, _NOTES),
-    "expressions": Topic("What an expression says of a record and a caller.", given.EXPRESSIONS, _NOTES),
-    "order": Topic("The ids of records in the order of a local list.", given.ORDER, _NOTES),
-    "queries": Topic("The pairs of a list's query string, before they are encoded.", given.QUERIES),
-    "values": Topic("Equality, and the forms of instants, 64-bit integers and bytes.", given.VALUES),
-    "ids": Topic("What is an id, and the first 12 characters of new ones; 14 random ones follow.", given.IDS),
-    "retry": Topic("Which requests are tried again, and when.", given.RETRY),
-    "errors": Topic("The error of a response.", given.error_cases({code: row.status for code, row in CODES.items()})),
+    "transforms": Topic(
+        "Transforms of a patch, and objects that are escaped so as not to be one.", given.TRANSFORMS, _NOTES
+    ),
+    "writes": Topic("The document after a write, by the collection's declaration, or the refusal.", given.WRITES, _ALL),
+    "validation": Topic("The stored form of a field's value, or the message for the user.", given_forms.VALIDATION),
+    "overlay": Topic(
+        "The record with unsent writes on top; schema null: the declaration is not known.", given.OVERLAY, _NOTES
+    ),
+    "temporary": Topic(
+        "Temporary ids in writes, and the ids that the server gave in their place.", given.TEMPORARY, _NOTES
+    ),
+    "expressions": Topic("What an expression says of a record and a caller.", given_questions.EXPRESSIONS, _NOTES),
+    "order": Topic("The ids of records in the order of a local list.", given_questions.ORDER, _NOTES),
+    "values": Topic("Equality, and the forms of instants, 64-bit integers and bytes.", given_forms.VALUES),
+    "ids": Topic("What is an id, and the first 12 characters of new ones; 14 random ones follow.", given_forms.IDS),
 }
 
 

@@ -17,6 +17,7 @@ from hinterland.client.local.question import Question, answers, order_of
 from hinterland.client.options import Options
 from hinterland.contract import changes, patches, temporary
 from hinterland.contract.changes import Write
+from hinterland.contract.described import collections_in
 from hinterland.contract.errors import Refusal
 from hinterland.contract.expressions import auth_type, record_type
 from hinterland.contract.identity import IdMaker, is_made_id, is_record_id, is_temporary
@@ -24,7 +25,7 @@ from hinterland.contract.indexed import INDEXED_BYTES, bounded, limits, own_limi
 from hinterland.contract.kinds.field import Field, field_of
 from hinterland.contract.kinds.list import add, remove
 from hinterland.contract.query import Query, parameters
-from hinterland.contract.records import Collection, CompiledCollection, read_collection
+from hinterland.contract.records import Collection, CompiledCollection
 from hinterland.contract.schemas import described_field
 from hinterland.contract.temporary import Place, StandIns
 from hinterland.contract.values import instant, is_same, parse_base64, parse_instant, parse_int64
@@ -38,29 +39,28 @@ Runner = Callable[[Case], Any]
 
 def described(declaration: Case) -> Case:
     """A collection in the form in which the server describes it."""
-    collection = read_collection(msgspec.json.encode(declaration))
-    most = limits(collection.fields, collection.indexes)
-    fields = {}
-    for name, field in collection.fields.items():
-        fields[name] = described_field(field)
-        if name in most:
-            fields[name]["max_bytes"] = own_limit(field, most[name])
+    fields = {name: described_kind(field) for name, field in declaration["fields"].items()}
     return {**declaration, "fields": fields}
 
 
 def described_kind(declaration: Case) -> Case:
-    """A field in the form in which the server describes it; `index` limits its bytes."""
+    """A field in the form in which the server describes it; an index limits its bytes."""
+    if declaration["kind"] == "point":  # of an app of its own
+        return declaration
     field = field_of(declaration)
-    most = {"max_bytes": own_limit(field, INDEXED_BYTES)} if field.index else {}
-    return described_field(field) | most
+    limit = limits({"field": field}, ()).get("field")
+    return described_field(field) | ({} if limit is None else {"max_bytes": own_limit(field, limit)})
 
 
 def _collection(case: Case) -> Collection:
-    return read_collection(msgspec.json.encode(case["schema"]))
+    return _shape(case).collection
 
 
 def _shape(case: Case) -> CompiledCollection:
-    return CompiledCollection(_collection(case))
+    """The collection as a client knows it that has read the server's description."""
+    found = collections_in(msgspec.json.encode({"api": 1, "collections": [case["schema"]]}))
+    assert found is not None
+    return found[case["schema"]["name"]]
 
 
 def _write(given: Case) -> Write:
@@ -234,7 +234,9 @@ def retries(case: Case) -> Any:
         case "retry_after":
             return retry_after(case["headers"], case["now"])
         case "failure":
-            response = Response(status=case["status"], headers=case["headers"], content=msgspec.json.encode(case["body"]))
+            response = Response(
+                status=case["status"], headers=case["headers"], content=msgspec.json.encode(case["body"])
+            )
             failed = failure_of(response, _request(case), case["now"])
             return failed and {"status": failed.status, "sent": failed.sent, "asked": failed.asked}
     failed = Failure(case["status"], case["sent"], case["asked"])

@@ -11,7 +11,8 @@ from hinterland.kit.cel.typed import Apply, Typed, walk
 # A string in one pair of quotation marks, without a prefix, with no other escapes than these.
 _PLAIN_TEXT = re.compile(r"""(?!\"\"\"|''')["'](?:[^\\]|\\[nrt\\?"'`]|\\x[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4})*""")
 _OPERATIONS = frozenset({
-    *operations.COMPARISONS.values(), *operations.TEXT_COMPARISONS.values(), operations.NOT, *operations.METHODS.values(),
+    *operations.COMPARISONS.values(), *operations.TEXT_COMPARISONS.values(), operations.NOT,
+    *operations.METHODS.values(),
     *operations.CASES.values(), operations.TEXT_SIZE, operations.LIST_SIZE, operations.BETWEEN,
 })  # fmt: skip
 

@@ -76,7 +76,7 @@ export function resolve(shape: Shape, document: Doc, body: Doc, now: string): Do
 }
 
 const ownKeyHint = (shape: Shape, name: string, word: string): string =>
-  shape.schema.fields?.[name]?.kind === "json" ? `; for a key of your own send $${word}` : "";
+  shape.fields.get(name)?.kind === "json" ? `; for a key of your own send $${word}` : "";
 
 /** Throws the refusals `conflict` and `not_found` where a write does not fit a record that is there or not. */
 export function checkExistence({ act, collection, id = "" }: Write, document: Doc | null): void {

