@@ -18,7 +18,6 @@ from hinterland.contract.patches import merge_patch
 from hinterland.contract.records import HEAD, CompiledCollection, Document
 from hinterland.contract.values import instant
 
-
 _INT64 = Int64()
 
 
