@@ -129,39 +129,21 @@ def _problem(code: str, status: int, **more: Any) -> Case:
     return {"status": status, "headers": {"x-request-id": "r1"}, "body": body, "now": 1767225600.0}
 
 
+# What other servers, proxies and gateways answer.
+_FOREIGN: list[Case] = [
+    {"status": status, "headers": {}, "body": {}, "now": 1767225600.0}
+    for status in (
+        400, 401, 402, 403, 404, 405, 408, 409, 410, 412, 413, 415, 418, 422, 429, 431, 500, 502, 503, 504, 507, 511,
+    )
+]  # fmt: skip
+
+
 def error_cases(codes: dict[str, int]) -> list[Case]:
     """An error response for each code of the table, without its message too, and what other servers answer."""
-    foreign: list[Case] = [
-        {"status": status, "headers": {}, "body": {}, "now": 1767225600.0}
-        for status in (
-            400,
-            401,
-            402,
-            403,
-            404,
-            405,
-            408,
-            409,
-            410,
-            412,
-            413,
-            415,
-            418,
-            422,
-            429,
-            431,
-            500,
-            502,
-            503,
-            504,
-            507,
-            511,
-        )
-    ]
     return [
         *[_problem(code, status) for code, status in codes.items()],
         *[_problem(code, status, message="") | {"headers": {}} for code, status in codes.items()],
-        *foreign,
+        *_FOREIGN,
         _problem("unheard_of", 400),
         _problem("unheard_of", 503),
         _problem("conflict", 500),
