@@ -1,0 +1,300 @@
+import { isObject, objectIn } from "../kit/json.js";
+
+/** Whether the server may have received the request. */
+export type Sent = "no" | "maybe" | "yes";
+
+/** The most that is known of a request that was tried twice. */
+export const mostSent = (first: Sent, second: Sent): Sent =>
+  first === "yes" || second === "yes" ? "yes" : first === "maybe" ? first : second;
+
+const SAME_VERSION = "that app and server are of the same version.";
+
+// code|kind that it is a case of|HTTP status|message|advice|sent: what is left out is that kind's. A server answers with
+// those that have a status.
+const TABLE = `error|||Something went wrong.|Try again.|no
+network|error||The server did not respond.|Check the network connection and try again.|maybe
+connect|network||The server can't be reached.|Check the network connection and the server's address, then try again.|no
+name_not_found|connect||The server's name can't be found.
+tls|connect||The connection to the server is not secure, so nothing was sent.|Check the server's certificate and this machine's clock.
+connection_lost|network||The connection to the server was lost.
+read_timeout|network||The server took too long to respond.|Try again, or raise the timeout in Options.
+deadline|read_timeout|||Try again, or raise Options.deadline.
+unsafe_request|error||The request was not sent because it would not be safe.|Check the server's address.
+insecure_address|unsafe_request||The server's address is not encrypted, so nothing was sent.|Use https, or Client(..., allow_http=True) in a network that you trust.
+redirect_refused|unsafe_request||The server points to an address that is not safe to follow.||yes
+invalid_response|error||The server's response was not understood.|Check that the address is this app's server, and ${SAME_VERSION}|yes
+vault|error||The stored session can't be read.|Sign in again.
+invalid_setting|error||A setting of the client can't be used.|Correct the setting.
+closed|error||The connection to the server was closed by this app.|Make a new Client.
+status|error||The server refused the request.|Check the request.|yes
+bad_request|status
+invalid_request|bad_request|400
+invalid_body|bad_request|400
+invalid_query|bad_request|400
+invalid_cursor|bad_request|400|The list can't be continued from here.|Start again without a cursor.
+too_costly|bad_request|400|This search takes the server too long.|Make the filter simpler or narrower.
+invalid_grant|bad_request|400|You were signed out.|Sign in again.
+wrong_server|bad_request||This is another server than the one that you signed in to.|Connect to that one, or log out and log in here.
+invalid_challenge|bad_request|400|The log-in took too long or had too many attempts.|Log in again.
+validation|bad_request|400|Some fields are not valid.|Correct the fields.
+password_policy|validation|422|The password can't be used.|Choose another one.
+method_not_allowed|bad_request|405||Check ${SAME_VERSION}
+too_large|bad_request|413|This is too large to send.|Send less at once.
+headers_too_large|too_large|431
+unsupported_media_type|bad_request|415||Check ${SAME_VERSION}
+range_not_satisfiable|bad_request|416
+misdirected|bad_request|421
+key_reused|bad_request|422||Use a new idempotency key for each write.
+unauthorized|status|401|You are not signed in.|Sign in.
+invalid_credentials|unauthorized|401|The e-mail or the password is wrong.|Check both and try again.
+challenge_required|unauthorized|401|A second factor is required.|Enter the code of your authenticator app, or a recovery code.
+forbidden|status|403|You may not do this.|Ask its owner for permission.
+not_found|status|404|This was not found.|It may have been deleted, or its address is wrong.
+unknown_collection|not_found|404||Check the collection's name, and ${SAME_VERSION}
+request_timeout|status||The server took too long.|Try again.|maybe
+timeout|request_timeout|408
+conflict|status|409|This clashes with something that already exists.|Change it or use what exists.
+in_progress|conflict|409|This is still being done.|Wait a moment and try again.
+fork|conflict|409||Use a new device id.
+gap|conflict|409||Send the missing ones first.
+unacknowledged|conflict|409||Acknowledge the results that were kept.
+stale|status|412|This was changed meanwhile.|Load it again and repeat the change.
+rate_limited|status|429|Too many requests.|Wait and try again.
+internal|status|500|The server made a mistake.|Try again later.|maybe
+not_implemented|internal|501
+http_version|internal|505
+unavailable|internal|503|The server can't do this now.
+storage_full|internal|507|The server has no room left.|Ask the server's administrator to free storage.`;
+
+type Row = [code: string, parent: string, status: string, message?: string, advice?: string, sent?: Sent];
+const ROWS = new Map(TABLE.split("\n").map((line) => {
+  const row = line.split("|") as Row;
+  return [row[0], row];
+}));
+
+/** The HTTP status of a code that the server answers with. */
+export const statusOf = (code: unknown): number => Number(ROWS.get(code as string)?.[2]) || 0;
+
+// What other servers mean by a status alone.
+const BY_STATUS: Record<number, string> = {
+  401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 408: "request_timeout",
+  409: "conflict", 410: "not_found", 412: "stale", 413: "too_large", 415: "unsupported_media_type", 422: "validation",
+  429: "rate_limited", 431: "too_large", 502: "unavailable", 503: "unavailable", 504: "unavailable",
+  507: "storage_full",
+};
+
+/** What is known of an error; all of it may be left out. */
+export interface ErrorFacts {
+  /** For programs; it never changes. */
+  code?: string;
+  /** For users: what happened. */
+  message?: string;
+  /** For users: what to do. */
+  advice?: string;
+  /** For developers. */
+  detail?: string;
+  sent?: Sent;
+  /** How often it was tried, and how many seconds the client waited in between. */
+  attempts?: number;
+  waited?: number;
+  /** The seconds that the server asked to wait. */
+  retryAfter?: number | undefined;
+  /** What to look for in the server's log. */
+  requestId?: string;
+  operation?: string;
+  /** The HTTP status; 0: none came, or this device refused it before anything was sent. */
+  status?: number;
+  /** Messages by field. */
+  errors?: Record<string, string[]>;
+  details?: Record<string, unknown>;
+  /** Whether the response has our server's own body; else a proxy or portal may have given it. */
+  isFromServer?: boolean;
+  /** Whether one of the call's attempts may have been carried out all the same. */
+  isInDoubt?: boolean;
+  /** Of an InvalidResponse: the place in the document, and what is there. */
+  path?: string;
+  found?: string;
+  cause?: unknown;
+}
+
+/** The root of all errors. `kind` is a row of the table that has its texts. */
+export class HinterlandError extends Error implements ErrorFacts {
+  code!: string;
+  advice!: string;
+  sent!: Sent;
+  detail = "";
+  attempts = 1;
+  waited = 0;
+  retryAfter: number | undefined;
+  requestId = "";
+  operation = "";
+  status = 0;
+  errors: Record<string, string[]> = {};
+  details: Record<string, unknown> = {};
+  isFromServer = false;
+  isInDoubt = false;
+
+  constructor(kind = "error", facts: ErrorFacts = {}) {
+    super();
+    for (let row = ROWS.get(kind); row; row = ROWS.get(row[1])) {
+      this.message ||= row[3]!;
+      this.advice ||= row[4]!;
+      this.sent ||= row[5]!;
+    }
+    this.code = kind;
+    this.name = classOf(kind)[0];
+    for (const [name, value] of Object.entries(facts)) {
+      if (value !== undefined && value !== "") (this as Record<string, unknown>)[name] = value;
+    }
+  }
+
+  /** Whether the server itself, or this device before anything was sent, refused it. */
+  get isDecided(): boolean {
+    return this instanceof StatusError && (this.isFromServer || !this.status);
+  }
+}
+
+/** No response came; `sent` says whether the server may have acted. */
+export class NetworkError extends HinterlandError {}
+/** The response does not fit: it is not this app's server's. */
+export class InvalidResponse extends HinterlandError {
+  declare path: string;
+  declare found: string | undefined;
+}
+/** The client was closed. */
+export class ClientClosed extends HinterlandError {}
+/** The server responded with an error, or this device refused the request as the server would (`status` 0). */
+export class StatusError extends HinterlandError {}
+/** Fields are not valid: `errors` by field. */
+export class ValidationFailed extends StatusError {}
+/** Nobody is signed in, or the session is over. */
+export class Unauthorized extends StatusError {}
+/** The password was right; `auth.answer` the `challenge` with a code. */
+export class ChallengeRequired extends Unauthorized {
+  get challenge(): string {
+    return String(this.details["challenge"]);
+  }
+}
+/** The session is of another server than the one that answers at this address; it is kept. */
+export class WrongServer extends StatusError {}
+/** The rules do not allow this. */
+export class Forbidden extends StatusError {}
+/** It does not exist, or is hidden from the caller. */
+export class NotFound extends StatusError {}
+/** It clashes with something that exists. */
+export class Conflict extends StatusError {}
+/** The record was changed meanwhile. */
+export class Stale extends StatusError {}
+/** Too many requests; `retryAfter` says when to try again. */
+export class RateLimited extends StatusError {}
+/** The server made a mistake, or can't do this now. */
+export class ServerError extends StatusError {}
+
+const CLASSES: Record<string, [string, typeof HinterlandError]> = {
+  error: ["HinterlandError", HinterlandError],
+};
+const KINDS = ("network invalid_response closed status validation unauthorized challenge_required wrong_server forbidden"
+  + " not_found conflict stale rate_limited internal").split(" ");
+Object.entries({
+  NetworkError, InvalidResponse, ClientClosed, StatusError, ValidationFailed, Unauthorized, ChallengeRequired,
+  WrongServer, Forbidden, NotFound, Conflict, Stale, RateLimited, ServerError,
+}).forEach((entry, at) => CLASSES[KINDS[at]!] = entry);
+
+const classOf = (kind: string): [string, typeof HinterlandError] =>
+  CLASSES[kind] ?? classOf(ROWS.get(kind)?.[1] || "error");
+
+/** The error of a kind, as an instance of its class. */
+export const failure = (kind: string, facts?: ErrorFacts): HinterlandError => new (classOf(kind)[1])(kind, facts);
+
+/** The kind of an error response: by its code where the table has it, else by its status. */
+const kindOf = (code: string, status: number): string => statusOf(code) ? code
+  : BY_STATUS[status] ?? (status >= 500 ? "internal" : status >= 400 ? "bad_request" : "status");
+
+/** A problem of the contract (RFC 9457), such as the reason why a mutation was refused. */
+export interface Problem {
+  code: string;
+  status: number;
+  message: string;
+  errors?: Record<string, string[]>;
+  details?: Record<string, unknown>;
+  request_id?: string;
+  retry_after?: number | null;
+}
+
+/** The error for a problem that the server has sent. */
+export const errorOf = (problem: Problem): StatusError => failure(kindOf(problem.code, problem.status), {
+  code: problem.code,
+  message: problem.message,
+  status: problem.status,
+  errors: problem.errors ?? {},
+  details: problem.details ?? {},
+  isFromServer: true,
+  retryAfter: problem.retry_after ?? undefined,
+  requestId: problem.request_id ?? "",
+});
+
+/** The error for what this device refuses itself: the server's class and code, but nothing was sent. */
+export const refusedHere = (code: string, message: string, errors: Record<string, string[]> = {}): StatusError =>
+  failure(kindOf(code, 0), { code, message, errors, sent: "no" });
+
+/** The refusal of a field that is not valid. */
+export const invalid = (name: string, message: string): StatusError =>
+  refusedHere("validation", `${name}: ${message}`, { [name]: [message] });
+
+/** A response as far as errors are read from it. */
+export interface ErrorResponse {
+  readonly status: number;
+  readonly headers: { get(name: string): string | null };
+  text(): string;
+}
+
+/** Whether an error response is the server's own, and not that of a proxy or gateway. */
+export function isOwn(response: ErrorResponse): boolean {
+  const { code, status } = objectIn(response.text());
+  return statusOf(code) === status && status === response.status;
+}
+
+const text = (value: unknown): string => typeof value === "string" ? value : "";
+
+const fieldErrors = (value: unknown): Record<string, string[]> => Object.fromEntries(
+  Object.entries(isObject(value) ? value : {})
+    .map(([name, given]) => [name, (Array.isArray(given) ? given : [given]).map(String)]),
+);
+
+/** The error for an error response, ours (RFC 9457) or another server's. `now`: milliseconds since 1970. */
+export function errorIn(response: ErrorResponse, now: number, facts: ErrorFacts = {}): StatusError {
+  const body = objectIn(response.text());
+  const { status, headers } = response;
+  const details = isObject(body["details"]) ? body["details"] : {};
+  const oauth = text(body["error"]);
+  const code = text(body["code"]) || (/^invalid_(grant|token)$/.test(oauth) ? oauth : "");
+  let kind = kindOf(code, status);
+  if (kind === "invalid_grant" && details["reason"] === "another_server") kind = "wrong_server";
+  const message = ["message", "detail", "error_description", "msg", "error", "title"]
+    .map((key) => text(body[key])).find(Boolean);
+  const asked = retryAfter(headers, now);
+  return failure(kind, {
+    ...facts,
+    code: statusOf(code) ? code : kind === "wrong_server" ? "invalid_grant" : "",
+    // That of another server is about a token, of which users know nothing.
+    message: kind === "wrong_server" ? "" : (message ?? "").slice(0, 300),
+    detail: statusOf(code) ? "" : code,
+    status,
+    errors: fieldErrors(body["errors"]),
+    details,
+    isFromServer: isOwn(response),
+    retryAfter: asked ?? (typeof body["retry_after"] === "number" ? body["retry_after"] : undefined),
+    requestId: headers.get("x-request-id") || text(body["request_id"]),
+  });
+}
+
+/**
+ * The seconds that Retry-After asks to wait, given as seconds or as a date (RFC 9110 §10.2.3).
+ * A date is compared with the response's own Date, since this device's clock (`now`) may be wrong.
+ */
+export function retryAfter(headers: ErrorResponse["headers"], now: number): number | undefined {
+  const asked = headers.get("retry-after")?.trim() ?? "";
+  if (/^\d+$/.test(asked)) return Number(asked.slice(0, 9));
+  const until = Date.parse(asked);
+  return Number.isNaN(until) ? undefined : Math.max(0, (until - (Date.parse(headers.get("date") ?? "") || now)) / 1000);
+}

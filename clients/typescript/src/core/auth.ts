@@ -1,0 +1,119 @@
+import { failure, HinterlandError } from "../contract/errors.js";
+import type { Clock } from "../kit/clock.js";
+import type { Listener } from "../kit/listeners.js";
+import type { Calls } from "./calls.js";
+import { sessionIn, type SessionState, type TokenKeeper, type User } from "./tokens.js";
+
+/** One of the user's sessions. */
+export interface SessionInfo {
+  id: string;
+  is_current: boolean;
+  [name: string]: unknown;
+}
+
+/** The accounts of a client, and the state of its session. */
+export interface Auth {
+  readonly state: SessionState;
+  /** The user's record as last received; null: signed out. */
+  readonly user: User | null;
+  /** Call `listener` with each new state; the returned function ends that. */
+  subscribe(listener: Listener<SessionState>): () => void;
+  /** Create a user, with further fields that the app declares, and sign in. */
+  signUp(form: { email: string; password: string; name?: string } & Record<string, unknown>): Promise<User>;
+  /** Throws `invalid_credentials`, and ChallengeRequired where the account has a second factor. */
+  logIn(form: { email: string; password: string }): Promise<User>;
+  /** Sign in with the `challenge` of a ChallengeRequired and a code of the authenticator app, or a recovery code. */
+  answer(form: { challenge: string; code: string }): Promise<User>;
+  /** End the session: always on this device, and on the server if it can be reached. */
+  logOut(): Promise<void>;
+  changePassword(form: { password: string; newPassword: string }): Promise<void>;
+  changeEmail(form: { email: string; password: string }): Promise<User>;
+  /** Delete the account with its record, and sign out. */
+  deleteAccount(form: { password: string }): Promise<void>;
+  /** Begin to use an authenticator app: show its `uri` as a QR code, or its `secret`. */
+  enrolTotp(form: { password: string }): Promise<{ secret: string; uri: string }>;
+  /** Turn the second factor on; the recovery codes. */
+  confirmTotp(form: { code: string }): Promise<string[]>;
+  disableTotp(form: { password: string; code: string }): Promise<void>;
+  /** The user's record, as the server has it now. */
+  me(): Promise<User>;
+  sessions(): Promise<SessionInfo[]>;
+  endSession(id: string): Promise<void>;
+  /** Renew the session now; the client also does so by itself. Throws Unauthorized where it has ended. */
+  refresh(): Promise<User>;
+}
+
+/** Signing in and out return when all `followers` have caught up, which is when local records are the new user's. */
+export function makeAuth(
+  calls: Calls, tokens: TokenKeeper, clock: Clock, followers: ReadonlySet<() => Promise<void>>,
+): Auth {
+  const followed = async () => {
+    for (const caughtUp of followers) await caughtUp();
+  };
+
+  async function enter(operation: string, json: unknown): Promise<User> {
+    const before = tokens.state();
+    tokens.move({ kind: "signingIn" });
+    try {
+      const user = await tokens.signIn(sessionIn(await calls.call(operation, { json }), clock.now()));
+      await followed();
+      return user;
+    } finally {
+      if (tokens.state().kind === "signingIn") tokens.move(before);
+    }
+  }
+
+  const known = async (operation: string, json?: unknown): Promise<User> => {
+    const user = await calls.call(operation, { json }) as User;
+    tokens.know(user);
+    return user;
+  };
+
+  return {
+    get state() {
+      return tokens.state();
+    },
+    get user() {
+      return tokens.user();
+    },
+    subscribe: tokens.subscribe,
+    signUp: (form) => enter("auth.signup", form),
+    logIn: (form) => enter("auth.login", form),
+    answer: (form) => enter("auth.challenge", form),
+    async logOut() {
+      await tokens.leaving(async () => {
+        if (tokens.user()) {
+          // Where the server can't be reached, the session ends there by its age.
+          await calls.order("auth.logout").catch((error: unknown) => {
+            if (!(error instanceof HinterlandError)) throw error;
+          });
+        }
+        await tokens.signOut("log_out");
+      });
+      await followed();
+    },
+    changePassword: ({ password, newPassword }) =>
+      calls.order("auth.password", { json: { password, new_password: newPassword } }),
+    changeEmail: (form) => known("auth.email", form),
+    async deleteAccount(form) {
+      await tokens.leaving(async () => {
+        await calls.order("auth.delete", { json: form });
+        await tokens.signOut("log_out");
+      });
+      await followed();
+    },
+    enrolTotp: (json) => calls.call("auth.totp", { json }) as Promise<{ secret: string; uri: string }>,
+    confirmTotp: async (json) => (await calls.call("auth.totp.confirm", { json }))["recovery_codes"],
+    disableTotp: (json) => calls.order("auth.totp.disable", { json }),
+    me: () => known("auth.me"),
+    sessions: async () => (await calls.call("auth.sessions"))["items"],
+    endSession: (id) => calls.order("auth.sessions.end", { segments: { id } }),
+    async refresh() {
+      const token = await tokens.current();
+      const renewed = token && await tokens.renewed(token);
+      const user = tokens.user();
+      if (!renewed || !user) throw failure("unauthorized", { sent: "no" });
+      return user;
+    },
+  };
+}

@@ -1,0 +1,166 @@
+import { failure } from "../contract/errors.js";
+import { OPERATIONS, ownOperation } from "../contract/operations.js";
+import type { Random } from "../kit/backoff.js";
+import { type Clock, systemClock } from "../kit/clock.js";
+import { type Auth, makeAuth } from "./auth.js";
+import { bearer } from "./bearer.js";
+import { breaker, type Connectivity } from "./breaker.js";
+import { type Calls, makeCalls, type Pairs, type Parts } from "./calls.js";
+import { deadline } from "./deadline.js";
+import { type EventOptions, type LiveEvent, liveEvents } from "./events.js";
+import { type ClientResponse, type Layer, stack } from "./exchange.js";
+import { checked, type Options, setting } from "./options.js";
+import { type AnyRecord, type Repository, repository } from "./repository.js";
+import { retry } from "./retry.js";
+import { sessionIn, tokenKeeper } from "./tokens.js";
+import { type Trace, trace } from "./trace.js";
+import { type Fetch, transport } from "./transport.js";
+import { defaultVault, type Vault } from "./vault.js";
+
+// A call that waits for a renewal fails after this time. The same refresh token may be sent again later.
+const REFRESH: Parts = { deadline: 9, read: 4, retries: 8 };
+const PROBE: Parts = { deadline: 10, retries: 0 };
+
+export interface ClientSettings {
+  /** The backend's address; by default that of the page, and outside of browsers http://127.0.0.1:8000. */
+  url?: string | undefined;
+  /** Where the session is stored; by default localStorage in browsers, else memory. */
+  vault?: Vault | undefined;
+  options?: Partial<Options> | undefined;
+  /** Gets a trace of each call. */
+  onTrace?: ((trace: Trace) => void) | undefined;
+  /** Functions around each call, outside of its retries. */
+  layers?: readonly Layer[] | undefined;
+  /** Allow plain http to another machine than this one and the page's own. */
+  allowHttp?: boolean | undefined;
+  /** Replaced in tests. */
+  fetch?: Fetch | undefined;
+  clock?: Clock | undefined;
+  random?: Random | undefined;
+}
+
+export interface RequestParts extends Pick<Parts, "json" | "body" | "headers" | "deadline" | "signal" | "isStream"> {
+  query?: Record<string, string | number | boolean> | Pairs | undefined;
+}
+
+export interface InvokeOptions extends Pick<Parts, "headers" | "deadline" | "signal"> {
+  /** That of an operation of your app; POST by default. */
+  method?: string | undefined;
+}
+
+/** What `hinterland/offline` uses of a client. */
+export interface Internals {
+  readonly calls: Calls;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Signing in and out wait for them. */
+  readonly followers: Set<() => Promise<void>>;
+  /** Aborts when the client is closed. */
+  readonly closing: AbortSignal;
+}
+
+/** Reaches a backend. */
+export interface Client {
+  readonly url: string;
+  readonly auth: Auth;
+  readonly connectivity: Connectivity;
+  /** The records of a collection; `parent` is the path of the record that owns them, `posts/42`. */
+  collection<T = AnyRecord>(name: string, options?: { parent?: string | undefined }): Repository<T>;
+  /** The live events of collections, from now on or after a cursor. */
+  events(names: string | readonly string[], options?: EventOptions): AsyncGenerator<LiveEvent, void>;
+  /** Call an operation of your app, or of the server's table, with its input. */
+  call<T = any>(operation: string, input?: object, options?: InvokeOptions): Promise<T>;
+  /** Call any path of the backend, or a whole URL of another server, which does not get the session's token. */
+  request(method: string, path: string, parts?: RequestParts): Promise<ClientResponse>;
+  /** End what is running; it throws ClientClosed. The session stays in its vault. */
+  close(): void;
+  readonly internals: Internals;
+}
+
+/** A client of the backend at `url`. Throws `invalid_setting` and `insecure_address`. */
+export function createClient(settings: ClientSettings = {}): Client {
+  const { clock = systemClock, random = Math.random, layers = [], onTrace } = settings;
+  const fetch: Fetch = settings.fetch ?? ((url, init) => globalThis.fetch(url, init));
+  const options = checked(settings.options);
+  const url = addressOf(settings.url, settings.allowHttp ?? false);
+  const { origin } = new URL(url);
+  const closed = new AbortController();
+  const running = new Set<AbortController>();
+  const followers = new Set<() => Promise<void>>();
+
+  const breaking = breaker(clock, random, origin, () => void unsigned.request("GET", "/health", PROBE).catch(() => {}));
+  const above: Layer[] = [
+    ...(onTrace ? [trace(clock, onTrace)] : []), deadline(clock, closed.signal, running), ...layers,
+    retry(clock, options, random), breaking.layer,
+  ];
+  const bottom = transport(fetch, clock);
+  const unsigned = makeCalls(stack(above, bottom), url, clock, options);
+  const tokens = tokenKeeper(settings.vault ?? defaultVault(`hinterland:${origin}`), clock, origin,
+    async (refresh_token) =>
+      sessionIn(await unsigned.call("auth.refresh", { ...REFRESH, json: { refresh_token } }), clock.now()));
+  const calls = makeCalls(stack([...above, bearer(tokens, origin)], bottom), url, clock, options);
+
+  const on = globalThis.addEventListener as typeof addEventListener | undefined;
+  on?.("online", breaking.nudge);
+  on?.("offline", breaking.open);
+
+  return {
+    url,
+    auth: makeAuth(calls, tokens, clock, followers),
+    connectivity: breaking.connectivity,
+    collection: (name, { parent } = {}) => repository(calls, name, parent),
+    events: (names, given) =>
+      liveEvents(calls, clock, random, closed.signal, running, typeof names === "string" ? [names] : names, given),
+    call: async (operation, input, given) => invoke(calls, operation, input, given),
+    request: (method, path, { query, ...parts } = {}) =>
+      calls.request(method, path, { ...parts, query: pairsOf(query) }),
+    close() {
+      for (const controller of [closed, ...running]) controller.abort();
+      tokens.close();
+      breaking.close();
+      if (on) {
+        removeEventListener("online", breaking.nudge);
+        removeEventListener("offline", breaking.open);
+      }
+    },
+    internals: { calls, clock, random, followers, closing: closed.signal },
+  };
+}
+
+async function invoke(calls: Calls, name: string, input?: object, options: InvokeOptions = {}): Promise<any> {
+  const { method = "POST", ...parts } = options;
+  const row = OPERATIONS.get(name) ?? ownOperation(name, method);
+  const fields: Record<string, any> = { ...input };
+  const segments: Record<string, string> = {};
+  for (const [, segment] of row.path.matchAll(/\{(\w+)\}/g)) {
+    segments[segment!] = fields[segment!];
+    delete fields[segment!];
+  }
+  const isQuery = row.method === "GET" || row.method === "DELETE";
+  const response = await calls.perform(row, {
+    ...parts, segments, ...(isQuery ? { query: pairsOf(fields) } : input && { json: fields }),
+  });
+  return response.status === 204 || !response.content.length ? null : response.json();
+}
+
+const pairsOf = (query: object = {}): Pairs => Array.isArray(query) ? query
+  : Object.entries(query).flatMap(([name, value]) => (Array.isArray(value) ? value : [value])
+    .filter((one) => one !== undefined && one !== null).map((one) => [name, String(one)] as const));
+
+function addressOf(given: string | undefined, allowHttp: boolean): string {
+  const page = (globalThis.location as Location | undefined)?.origin;
+  const text = given ?? page ?? "http://127.0.0.1:8000";
+  let url: URL;
+  try {
+    url = new URL(text, page);
+  } catch {
+    throw setting(`"${text}" is not the address of a server.`);
+  }
+  const { protocol, hostname, origin } = url;
+  if (!/^https?:$/.test(protocol)) throw setting(`"${text}" is not the address of a server.`);
+  const isLocal = /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
+  if (protocol === "http:" && !isLocal && !allowHttp && origin !== page) {
+    throw failure("insecure_address", { detail: origin });
+  }
+  return url.href.split(/[?#]/)[0]!.replace(/\/+$/, "");
+}

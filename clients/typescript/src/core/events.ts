@@ -1,0 +1,120 @@
+import {
+  errorOf, failure, HinterlandError, NetworkError, type Problem, RateLimited, ServerError, StatusError,
+} from "../contract/errors.js";
+import { aborting } from "../kit/aborting.js";
+import { fullJitter, type Random } from "../kit/backoff.js";
+import { type Clock, sleep } from "../kit/clock.js";
+import { eventStreamParser, type Message } from "../kit/event_stream.js";
+import type { Calls } from "./calls.js";
+import { parsed } from "./transport.js";
+
+const SILENCE = 30; // seconds; the server sends something at least every 15
+const WAIT_BASE = 0.25, WAIT_CAP = 4; // seconds between tries: back within 5 s of the network's return
+const STEADY = 5_000; // milliseconds; a stream that ends sooner counts as a try that failed
+
+/** One record's change as the caller sees it; "left": it exists, and the caller may no longer see it. */
+export interface Change<T = Record<string, any>> {
+  kind: "create" | "update" | "delete" | "left";
+  collection: string;
+  id: string | number;
+  parent?: string;
+  revision?: number;
+  /** The whole record after the change; none of "delete" and "left". */
+  record?: T;
+}
+
+/**
+ * An event of a subscription. `cursor` is where to resume once it is processed. "ready": the stream is open. "commit":
+ * `changes` that were made together, with the `revision` that they end at. "position": a later cursor without changes.
+ * "resync": the cursor can't be continued (`reason`), so read the collections again. "offline": the stream dropped
+ * (`reason`) and reconnects; "ready" follows when that succeeded.
+ */
+export interface LiveEvent {
+  kind: "ready" | "commit" | "position" | "resync" | "offline";
+  cursor: string;
+  revision: number;
+  changes: Change[];
+  reason: string;
+}
+
+export interface EventOptions {
+  /** Continue after the event with this cursor; from now on where it is missing. */
+  cursor?: string | undefined;
+  /** A CEL expression over `record`; with a single collection. */
+  filter?: string | undefined;
+  /** Ends the events. */
+  signal?: AbortSignal | null | undefined;
+}
+
+/** Whether it may be gone at the next try: an error that passes, or a response of something on the way. */
+const mayPass = (error: HinterlandError): boolean =>
+  error instanceof NetworkError || error instanceof ServerError || error instanceof RateLimited
+  || error.code === "redirect_refused" || error.status === 408 || (error instanceof StatusError && !error.isDecided);
+
+/**
+ * The live events of collections, until the loop is left or the signal aborts. A dropped stream reconnects and resumes
+ * without missing or repeating events. Throws Unauthorized, Forbidden, NotFound and other definite refusals.
+ */
+export async function* liveEvents(
+  calls: Calls, clock: Clock, random: Random, closing: AbortSignal, running: Set<AbortController>,
+  names: readonly string[], options: EventOptions = {},
+): AsyncGenerator<LiveEvent, void> {
+  const { filter, signal } = options;
+  let cursor = options.cursor ?? "";
+  let failures = 0, isOffline = false, isNew = true, pause = 0;
+  const query: [string, string][] = names.map((name) => ["collection", name]);
+  if (filter) query.push(["filter", filter]);
+  const [ended, unlink] = aborting(signal, running);
+  try {
+    while (!signal?.aborted) {
+      let began: number | undefined;
+      try {
+        const response = await calls.perform("events.stream", {
+          query: cursor && isNew ? [...query, ["cursor", cursor]] : query,
+          headers: { accept: "text/event-stream", ...(cursor && !isNew && { "last-event-id": cursor }) },
+          isStream: true, retries: 0, read: SILENCE, signal: ended.signal,
+        });
+        isNew = false;
+        if (response.status === 204) return;
+        const parser = eventStreamParser();
+        for await (const piece of response.body!) {
+          for (const message of parser.feed(piece)) {
+            cursor = message.id || cursor;
+            const event = eventIn(message, cursor);
+            pause = parser.retry() ?? 0;
+            if (!event) continue;
+            began ??= clock.monotonic();
+            isOffline = false;
+            yield event;
+          }
+        }
+        throw failure("connection_lost", { detail: "the stream ended", operation: "events.stream" });
+      } catch (error) {
+        if (signal?.aborted) return;
+        if (closing.aborted) throw failure("closed", { operation: "events.stream" });
+        if (!(error instanceof HinterlandError && mayPass(error))) throw error;
+        isNew = false;
+        const isSteady = began !== undefined && clock.monotonic() - began >= STEADY;
+        if (isSteady) failures = 0;
+        if (!isOffline && (isSteady || began === undefined)) {
+          isOffline = true;
+          yield { kind: "offline", cursor, revision: 0, changes: [], reason: error.message };
+        }
+        const wait = Math.max(
+          fullJitter(failures++, WAIT_BASE, WAIT_CAP, random) * 1000, (error.retryAfter ?? 0) * 1000, pause);
+        await sleep(clock, wait, ended.signal).catch(() => {});
+        if (closing.aborted) throw failure("closed", { operation: "events.stream" });
+      }
+    }
+  } finally {
+    unlink();
+    ended.abort();
+  }
+}
+
+function eventIn({ event, data }: Message, cursor: string): LiveEvent | undefined {
+  if (event === "end") throw errorOf(parsed(data) as Problem);
+  if (!/^(ready|commit|position|resync)$/.test(event)) return undefined; // of a newer server
+  const { revision = 0, changes = [], reason = "" } = parsed(data) as Partial<LiveEvent>;
+  return { kind: event as LiveEvent["kind"], cursor, revision, changes, reason };
+}

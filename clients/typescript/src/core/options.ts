@@ -1,0 +1,34 @@
+import { failure } from "../contract/errors.js";
+
+/** The settings of a client; times are in seconds. */
+export interface Options {
+  /** The limit of a call with all its attempts and waits. */
+  deadline: number;
+  /** The limit for the next piece of a response. */
+  read: number;
+  /** Attempts after the first, of requests that are safe to repeat. */
+  retries: number;
+  /** The longest first wait between attempts; it doubles with each, and the actual wait is a random part of it. */
+  retryBase: number;
+  /** The same after 429 and 503. */
+  retryBaseBusy: number;
+  /** The longest wait; a longer Retry-After is not waited for. */
+  retryCap: number;
+  /** Headers that are sent with every request to the backend, and to no other server. */
+  headers: Record<string, string>;
+}
+
+export const DEFAULTS: Options = {
+  deadline: 60, read: 30, retries: 3, retryBase: 0.1, retryBaseBusy: 1, retryCap: 30, headers: {},
+};
+
+/** The options with their defaults. Throws `invalid_setting`. */
+export function checked(options: Partial<Options> = {}): Options {
+  for (const [name, value] of Object.entries(options)) {
+    const isRight = name in DEFAULTS && (name === "headers" || (value as number) > 0 || (name === "retries" && value === 0));
+    if (!isRight) throw setting(`options.${name} can't be ${String(value)}.`);
+  }
+  return { ...DEFAULTS, ...options };
+}
+
+export const setting = (message: string) => failure("invalid_setting", { message });

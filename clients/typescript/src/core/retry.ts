@@ -1,0 +1,91 @@
+import { HinterlandError, mostSent, NetworkError, retryAfter, type Sent } from "../contract/errors.js";
+import { budget, fullJitter, type Random } from "../kit/backoff.js";
+import { type Clock, sleep } from "../kit/clock.js";
+import { perKey } from "../kit/per_key.js";
+import { type ClientRequest, type ClientResponse, type Layer, originOf } from "./exchange.js";
+import type { Options } from "./options.js";
+
+/** How an attempt failed; `status` 0: no response came, `asked`: the seconds that the server asked to wait. */
+export interface Failure {
+  status: number;
+  sent: Sent;
+  asked?: number | undefined;
+}
+
+type Outcome = ClientResponse | HinterlandError;
+
+const hasKey = (request: ClientRequest) => "idempotency-key" in request.headers;
+
+/** What went wrong and may pass; undefined: a success, or a refusal that will stay. */
+export function failureOf(outcome: Outcome, request: ClientRequest, now: number): Failure | undefined {
+  if (outcome instanceof HinterlandError) {
+    // The renewal of a session on the way of this call has made its own attempts.
+    const isOwn = !outcome.operation || outcome.operation === request.operation;
+    return isOwn && outcome instanceof NetworkError && outcome.code !== "tls"
+      ? { status: 0, sent: outcome.sent } : undefined;
+  }
+  const { status } = outcome;
+  const isPassing = [408, 429, 500, 502, 503, 504].includes(status)
+    || (status === 409 && hasKey(request) && outcome.text().includes('"in_progress"'));
+  return isPassing
+    ? { status, sent: status === 429 ? "no" : "maybe", asked: retryAfter(outcome.headers, now) } : undefined;
+}
+
+/** Whether sending the request once more can't carry it out twice (RFC 9110 §9.2.2). */
+const mayRepeat = (request: ClientRequest, sent: Sent): boolean =>
+  !(request.body instanceof ReadableStream)
+  && (sent === "no" || request.isRepeatable || hasKey(request) || !["POST", "PATCH"].includes(request.method));
+
+/**
+ * The seconds to wait before the next attempt, or undefined: give up. `attempt` counts from 0, `left` are the seconds
+ * until the deadline. A wait over the cap or beyond the deadline is not begun, and the error shows it.
+ */
+export function verdict(
+  request: ClientRequest, failed: Failure, attempt: number, left: number, options: Options, random: Random,
+): number | undefined {
+  if (attempt >= request.retries || !mayRepeat(request, failed.sent)) return undefined;
+  const { retryBase, retryBaseBusy, retryCap } = options;
+  const base = failed.status === 429 || failed.status === 503 ? retryBaseBusy : retryBase;
+  const wait = Math.max(fullJitter(attempt, base, retryCap, random), failed.asked ?? 0);
+  return wait > retryCap || wait >= left ? undefined : wait;
+}
+
+/** Tries again where it can help and can't harm. A budget for each origin bounds what repetitions add to the load. */
+export function retry(clock: Clock, options: Options, random: Random): Layer {
+  const budgets = perKey(() => budget());
+  return async (request, send) => {
+    const { journal, signal, url } = request;
+    const bucket = budgets(originOf(url));
+    const end = clock.monotonic() + request.deadline * 1000;
+    let sent: Sent = "no";
+    for (let attempt = 0; ; attempt++) {
+      journal.attempts++;
+      journal.sent = mostSent(sent, "maybe");
+      const outcome: Outcome = await send(request).catch((error: unknown) => {
+        if (error instanceof HinterlandError) return error;
+        throw error;
+      });
+      const failed = failureOf(outcome, request, clock.now());
+      const isResponse = !(outcome instanceof HinterlandError);
+      if (!failed && isResponse) bucket.payIn();
+      if (failed) sent = mostSent(sent, failed.sent);
+      const wait = failed && !journal.isCut
+        ? verdict(request, failed, attempt, (end - clock.monotonic()) / 1000, options, random) : undefined;
+      if (wait === undefined || !bucket.take()) {
+        if (isResponse) {
+          outcome.isInDoubt = sent !== "no";
+          return outcome;
+        }
+        outcome.attempts = journal.attempts;
+        outcome.waited = journal.waited;
+        outcome.operation ||= request.operation;
+        outcome.sent = mostSent(outcome.sent, sent);
+        throw outcome;
+      }
+      journal.sent = sent;
+      const started = clock.monotonic();
+      await sleep(clock, wait * 1000, signal);
+      journal.waited += (clock.monotonic() - started) / 1000;
+    }
+  };
+}

@@ -1,0 +1,29 @@
+export type Listener<T> = (value: T) => void;
+
+/** Functions that are called with each value; one that throws is reported to the console and harms no other. */
+export interface Listeners<T> {
+  add(listener: Listener<T>): () => void;
+  notify(value: T): void;
+  size(): number;
+}
+
+export function listeners<T>(): Listeners<T> {
+  const all = new Set<{ listener: Listener<T> }>();
+  return {
+    add(listener) {
+      const entry = { listener };
+      all.add(entry);
+      return () => void all.delete(entry);
+    },
+    notify(value) {
+      for (const { listener } of [...all]) {
+        try {
+          listener(value);
+        } catch (error) {
+          console.error(error);
+        }
+      }
+    },
+    size: () => all.size,
+  };
+}
