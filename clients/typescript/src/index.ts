@@ -2,8 +2,8 @@
 export { createClient } from "./core/client.js";
 export type { Client, ClientSettings, Internals, InvokeOptions, RequestParts } from "./core/client.js";
 export {
-  ChallengeRequired, ClientClosed, Conflict, Forbidden, HinterlandError, InvalidResponse, NetworkError, NotFound,
-  RateLimited, ServerError, Stale, StatusError, Unauthorized, ValidationFailed, WrongServer,
+  ChallengeRequired, Conflict, HinterlandError, InvalidResponse, NetworkError, NotFound, Stale, StatusError,
+  Unauthorized, ValidationFailed, WrongServer,
 } from "./contract/errors.js";
 export type { ErrorFacts, Sent } from "./contract/errors.js";
 export type { Query } from "./contract/query.js";

@@ -22,7 +22,7 @@ async function bundled(name, budget) {
   const apart = new Set(others.map((other) => new URL(entries[other].default, `file://${root}`).pathname));
   const { outputFiles } = await build({
     stdin: {
-      contents: measured.map((one, at) => `export * as e${at} from ${JSON.stringify(entries[one].default)};`).join("\n"),
+      contents: measured.map((one) => `export * from ${JSON.stringify(entries[one].default)};`).join("\n"),
       resolveDir: root,
     },
     plugins: [{

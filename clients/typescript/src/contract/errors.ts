@@ -1,16 +1,17 @@
-import { isObject, objectIn } from "../kit/json.js";
+import { objectIn } from "../kit/json.js";
 
 /** Whether the server may have received the request. */
 export type Sent = "no" | "maybe" | "yes";
 
 /** The most that is known of a request that was tried twice. */
-export const mostSent = (first: Sent, second: Sent): Sent =>
-  first === "yes" || second === "yes" ? "yes" : first === "maybe" ? first : second;
+export const mostSent = (first: Sent, second: Sent): Sent => (ORDER.indexOf(first) > ORDER.indexOf(second) ? first : second);
+
+const ORDER = "no maybe yes";
 
 const SAME_VERSION = "that app and server are of the same version.";
 
-// code|kind that it is a case of|HTTP status|message|advice|sent: what is left out is that kind's. A server answers with
-// those that have a status.
+// code|kind that it is a case of|HTTP status, then those that alone mean it|message|advice|sent: what is left out is that
+// kind's. Our server answers with those that have a status.
 const TABLE = `error|||Something went wrong.|Try again.|no
 network|error||The server did not respond.|Check the network connection and try again.|maybe
 connect|network||The server can't be reached.|Check the network connection and the server's address, then try again.|no
@@ -36,52 +37,44 @@ too_costly|bad_request|400|This search takes the server too long.|Make the filte
 invalid_grant|bad_request|400|You were signed out.|Sign in again.
 wrong_server|bad_request||This is another server than the one that you signed in to.|Connect to that one, or log out and log in here.
 invalid_challenge|bad_request|400|The log-in took too long or had too many attempts.|Log in again.
-validation|bad_request|400|Some fields are not valid.|Correct the fields.
+validation|bad_request|400 422|Some fields are not valid.|Correct the fields.
 password_policy|validation|422|The password can't be used.|Choose another one.
-method_not_allowed|bad_request|405||Check ${SAME_VERSION}
-too_large|bad_request|413|This is too large to send.|Send less at once.
+method_not_allowed|bad_request|405 405||Check ${SAME_VERSION}
+too_large|bad_request|413 413 431|This is too large to send.|Send less at once.
 headers_too_large|too_large|431
-unsupported_media_type|bad_request|415||Check ${SAME_VERSION}
+unsupported_media_type|bad_request|415 415||Check ${SAME_VERSION}
 range_not_satisfiable|bad_request|416
 misdirected|bad_request|421
 key_reused|bad_request|422||Use a new idempotency key for each write.
-unauthorized|status|401|You are not signed in.|Sign in.
+unauthorized|status|401 401|You are not signed in.|Sign in.
 invalid_credentials|unauthorized|401|The e-mail or the password is wrong.|Check both and try again.
 challenge_required|unauthorized|401|A second factor is required.|Enter the code of your authenticator app, or a recovery code.
-forbidden|status|403|You may not do this.|Ask its owner for permission.
-not_found|status|404|This was not found.|It may have been deleted, or its address is wrong.
+forbidden|status|403 403|You may not do this.|Ask its owner for permission.
+not_found|status|404 404 410|This was not found.|It may have been deleted, or its address is wrong.
 unknown_collection|not_found|404||Check the collection's name, and ${SAME_VERSION}
-request_timeout|status||The server took too long.|Try again.|maybe
+request_timeout|status|0 408|The server took too long.|Try again.|maybe
 timeout|request_timeout|408
-conflict|status|409|This clashes with something that already exists.|Change it or use what exists.
+conflict|status|409 409|This clashes with something that already exists.|Change it or use what exists.
 in_progress|conflict|409|This is still being done.|Wait a moment and try again.
 fork|conflict|409||Use a new device id.
 gap|conflict|409||Send the missing ones first.
 unacknowledged|conflict|409||Acknowledge the results that were kept.
-stale|status|412|This was changed meanwhile.|Load it again and repeat the change.
-rate_limited|status|429|Too many requests.|Wait and try again.
+stale|status|412 412|This was changed meanwhile.|Load it again and repeat the change.
+rate_limited|status|429 429|Too many requests.|Wait and try again.
 internal|status|500|The server made a mistake.|Try again later.|maybe
 not_implemented|internal|501
 http_version|internal|505
-unavailable|internal|503|The server can't do this now.
-storage_full|internal|507|The server has no room left.|Ask the server's administrator to free storage.`;
+unavailable|internal|503 502 503 504|The server can't do this now.
+storage_full|internal|507 507|The server has no room left.|Ask the server's administrator to free storage.`;
 
-type Row = [code: string, parent: string, status: string, message?: string, advice?: string, sent?: Sent];
+type Row = [code: string, parent: string, statuses: string, message?: string, advice?: string, sent?: Sent];
 const ROWS = new Map(TABLE.split("\n").map((line) => {
   const row = line.split("|") as Row;
   return [row[0], row];
 }));
 
 /** The HTTP status of a code that the server answers with. */
-export const statusOf = (code: unknown): number => Number(ROWS.get(code as string)?.[2]) || 0;
-
-// What other servers mean by a status alone.
-const BY_STATUS: Record<number, string> = {
-  401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 408: "request_timeout",
-  409: "conflict", 410: "not_found", 412: "stale", 413: "too_large", 415: "unsupported_media_type", 422: "validation",
-  429: "rate_limited", 431: "too_large", 502: "unavailable", 503: "unavailable", 504: "unavailable",
-  507: "storage_full",
-};
+export const statusOf = (code: unknown): number => parseInt(ROWS.get(code as string)?.[2]!) || 0;
 
 /** What is known of an error; all of it may be left out. */
 export interface ErrorFacts {
@@ -122,6 +115,7 @@ export class HinterlandError extends Error implements ErrorFacts {
   code!: string;
   advice!: string;
   sent!: Sent;
+  override name = "HinterlandError";
   detail = "";
   attempts = 1;
   waited = 0;
@@ -136,15 +130,12 @@ export class HinterlandError extends Error implements ErrorFacts {
 
   constructor(kind = "error", facts: ErrorFacts = {}) {
     super();
+    Object.assign(this, facts);
+    this.code ||= kind;
     for (let row = ROWS.get(kind); row; row = ROWS.get(row[1])) {
       this.message ||= row[3]!;
       this.advice ||= row[4]!;
       this.sent ||= row[5]!;
-    }
-    this.code = kind;
-    this.name = classOf(kind)[0];
-    for (const [name, value] of Object.entries(facts)) {
-      if (value !== undefined && value !== "") (this as Record<string, unknown>)[name] = value;
     }
   }
 
@@ -161,8 +152,6 @@ export class InvalidResponse extends HinterlandError {
   declare path: string;
   declare found: string | undefined;
 }
-/** The client was closed. */
-export class ClientClosed extends HinterlandError {}
 /** The server responded with an error, or this device refused the request as the server would (`status` 0). */
 export class StatusError extends HinterlandError {}
 /** Fields are not valid: `errors` by field. */
@@ -177,38 +166,33 @@ export class ChallengeRequired extends Unauthorized {
 }
 /** The session is of another server than the one that answers at this address; it is kept. */
 export class WrongServer extends StatusError {}
-/** The rules do not allow this. */
-export class Forbidden extends StatusError {}
 /** It does not exist, or is hidden from the caller. */
 export class NotFound extends StatusError {}
 /** It clashes with something that exists. */
 export class Conflict extends StatusError {}
 /** The record was changed meanwhile. */
 export class Stale extends StatusError {}
-/** Too many requests; `retryAfter` says when to try again. */
-export class RateLimited extends StatusError {}
-/** The server made a mistake, or can't do this now. */
-export class ServerError extends StatusError {}
 
-const CLASSES: Record<string, [string, typeof HinterlandError]> = {
-  error: ["HinterlandError", HinterlandError],
+// Those of other kinds are of the class of the kind that they are a case of.
+const CLASSES: Record<string, typeof HinterlandError> = {
+  error: HinterlandError, network: NetworkError, invalid_response: InvalidResponse, status: StatusError,
+  validation: ValidationFailed, unauthorized: Unauthorized, challenge_required: ChallengeRequired,
+  wrong_server: WrongServer, not_found: NotFound, conflict: Conflict, stale: Stale,
 };
-const KINDS = ("network invalid_response closed status validation unauthorized challenge_required wrong_server forbidden"
-  + " not_found conflict stale rate_limited internal").split(" ");
-Object.entries({
-  NetworkError, InvalidResponse, ClientClosed, StatusError, ValidationFailed, Unauthorized, ChallengeRequired,
-  WrongServer, Forbidden, NotFound, Conflict, Stale, RateLimited, ServerError,
-}).forEach((entry, at) => CLASSES[KINDS[at]!] = entry);
-
-const classOf = (kind: string): [string, typeof HinterlandError] =>
-  CLASSES[kind] ?? classOf(ROWS.get(kind)?.[1] || "error");
 
 /** The error of a kind, as an instance of its class. */
-export const failure = (kind: string, facts?: ErrorFacts): HinterlandError => new (classOf(kind)[1])(kind, facts);
+export function failure(kind: string, facts?: ErrorFacts): HinterlandError {
+  let of = kind;
+  while (!CLASSES[of]) of = ROWS.get(of)![1];
+  return new CLASSES[of]!(kind, facts);
+}
 
 /** The kind of an error response: by its code where the table has it, else by its status. */
-const kindOf = (code: string, status: number): string => statusOf(code) ? code
-  : BY_STATUS[status] ?? (status >= 500 ? "internal" : status >= 400 ? "bad_request" : "status");
+function kindOf(code: string, status: number): string {
+  if (statusOf(code)) return code;
+  for (const [kind, , statuses = ""] of ROWS.values()) if (statuses.includes(` ${status}`)) return kind;
+  return status >= 500 ? "internal" : status >= 400 ? "bad_request" : "status";
+}
 
 /** A problem of the contract (RFC 9457), such as the reason why a mutation was refused. */
 export interface Problem {
@@ -222,20 +206,19 @@ export interface Problem {
 }
 
 /** The error for a problem that the server has sent. */
-export const errorOf = (problem: Problem): StatusError => failure(kindOf(problem.code, problem.status), {
-  code: problem.code,
-  message: problem.message,
-  status: problem.status,
-  errors: problem.errors ?? {},
-  details: problem.details ?? {},
-  isFromServer: true,
-  retryAfter: problem.retry_after ?? undefined,
-  requestId: problem.request_id ?? "",
-});
+export const errorOf = (problem: Problem, facts?: ErrorFacts): StatusError => {
+  const { code, message, status, errors = {}, details = {}, request_id: requestId = "", retry_after } = problem;
+  const isOther = code === "invalid_grant" && details["reason"] === "another_server";
+  return failure(isOther ? "wrong_server" : kindOf(code, status), {
+    // That of another server is about a token, of which users know nothing.
+    code, message: isOther ? "" : message, status, errors, details, requestId, isFromServer: true,
+    retryAfter: retry_after ?? undefined, ...facts,
+  });
+};
 
 /** The error for what this device refuses itself: the server's class and code, but nothing was sent. */
-export const refusedHere = (code: string, message: string, errors: Record<string, string[]> = {}): StatusError =>
-  failure(kindOf(code, 0), { code, message, errors, sent: "no" });
+export const refusedHere = (code: string, message: string, errors?: Record<string, string[]>): StatusError =>
+  errorOf({ code, message, status: 0, ...(errors && { errors }) }, { sent: "no", isFromServer: false });
 
 /** The refusal of a field that is not valid. */
 export const invalid = (name: string, message: string): StatusError =>
@@ -245,46 +228,28 @@ export const invalid = (name: string, message: string): StatusError =>
 export interface ErrorResponse {
   readonly status: number;
   readonly headers: { get(name: string): string | null };
-  text(): string;
+  readonly text: string;
 }
+
+export const requestIdOf = ({ headers }: Pick<ErrorResponse, "headers">): string => headers.get("x-request-id") ?? "";
 
 /** Whether an error response is the server's own, and not that of a proxy or gateway. */
 export function isOwn(response: ErrorResponse): boolean {
-  const { code, status } = objectIn(response.text());
+  const { code, status } = objectIn(response.text);
   return statusOf(code) === status && status === response.status;
 }
 
-const text = (value: unknown): string => typeof value === "string" ? value : "";
-
-const fieldErrors = (value: unknown): Record<string, string[]> => Object.fromEntries(
-  Object.entries(isObject(value) ? value : {})
-    .map(([name, given]) => [name, (Array.isArray(given) ? given : [given]).map(String)]),
-);
-
 /** The error for an error response, ours (RFC 9457) or another server's. `now`: milliseconds since 1970. */
-export function errorIn(response: ErrorResponse, now: number, facts: ErrorFacts = {}): StatusError {
-  const body = objectIn(response.text());
-  const { status, headers } = response;
-  const details = isObject(body["details"]) ? body["details"] : {};
-  const oauth = text(body["error"]);
-  const code = text(body["code"]) || (/^invalid_(grant|token)$/.test(oauth) ? oauth : "");
-  let kind = kindOf(code, status);
-  if (kind === "invalid_grant" && details["reason"] === "another_server") kind = "wrong_server";
+export function errorIn(response: ErrorResponse, now: number, facts?: ErrorFacts): StatusError {
+  const body = objectIn(response.text);
+  const { status } = response;
+  const more = { retryAfter: retryAfter(response.headers, now), ...facts };
+  if (!more.retryAfter && typeof body["retry_after"] === "number") more.retryAfter = body["retry_after"];
+  if (isOwn(response)) return errorOf(body as unknown as Problem, more);
   const message = ["message", "detail", "error_description", "msg", "error", "title"]
-    .map((key) => text(body[key])).find(Boolean);
-  const asked = retryAfter(headers, now);
-  return failure(kind, {
-    ...facts,
-    code: statusOf(code) ? code : kind === "wrong_server" ? "invalid_grant" : "",
-    // That of another server is about a token, of which users know nothing.
-    message: kind === "wrong_server" ? "" : (message ?? "").slice(0, 300),
-    detail: statusOf(code) ? "" : code,
-    status,
-    errors: fieldErrors(body["errors"]),
-    details,
-    isFromServer: isOwn(response),
-    retryAfter: asked ?? (typeof body["retry_after"] === "number" ? body["retry_after"] : undefined),
-    requestId: headers.get("x-request-id") || text(body["request_id"]),
+    .map((key) => body[key]).find((text): text is string => !!text && typeof text === "string");
+  return failure(kindOf(String(body["code"]), status), {
+    ...more, message: message?.slice(0, 300) ?? "", status, requestId: requestIdOf(response),
   });
 }
 
@@ -298,3 +263,7 @@ export function retryAfter(headers: ErrorResponse["headers"], now: number): numb
   const until = Date.parse(asked);
   return Number.isNaN(until) ? undefined : Math.max(0, (until - (Date.parse(headers.get("date") ?? "") || now)) / 1000);
 }
+
+/** The error for a response that is not what was asked for, such as a portal's page: `found` is there instead. */
+export const unexpected = (response: Pick<ErrorResponse, "headers">, found: string, operation = ""): HinterlandError =>
+  failure("invalid_response", { path: "$", found, operation, requestId: requestIdOf(response) });

@@ -17,19 +17,17 @@ export interface Query<W = Record<string, unknown>> {
 }
 
 export const DEFAULT_LIMIT = 20;
-export const MAX_LIMIT = 1_000;
-/** Words that belong to queries; a field of such a name is asked for with `where.`. */
-export const RESERVED: ReadonlySet<string> = new Set(
-  ("page limit cursor filter sort total at count distinct expand fields group include search where").split(" "));
-
-/** The query string's pairs of a list. A query string has no null: the filter asks for that. */
+/**
+ * The query string's pairs of a list. `where.` allows a field of any name. A query string has no
+ * null: the filter asks for that.
+ */
 export function parameters(query: Query): [string, string][] {
   const { where = {}, limit = DEFAULT_LIMIT, page = 1, sort = [] } = query;
   const given = Object.entries(where).filter(([, value]) => value !== undefined);
   const filters = given.filter(([, value]) => value === null).map(([name]) => `${member(name)} == null`);
   if (query.filter) filters.unshift(filters.length ? `(${query.filter})` : query.filter);
   const pairs: [string, string][] = given.filter(([, value]) => value !== null)
-    .map(([name, value]) => [RESERVED.has(name) || name.startsWith("where.") ? `where.${name}` : name, String(value)]);
+    .map(([name, value]) => [`where.${name}`, String(value)]);
   const words: [string, string | false | null | undefined][] = [
     ["page", page !== 1 && String(page)],
     ["limit", limit !== DEFAULT_LIMIT && String(limit)],

@@ -1,4 +1,4 @@
-import { failure, HinterlandError } from "../contract/errors.js";
+import { failure } from "../contract/errors.js";
 import type { Clock } from "../kit/clock.js";
 import type { Listener } from "../kit/listeners.js";
 import type { Calls } from "./calls.js";
@@ -30,11 +30,6 @@ export interface Auth {
   changeEmail(form: { email: string; password: string }): Promise<User>;
   /** Delete the account with its record, and sign out. */
   deleteAccount(form: { password: string }): Promise<void>;
-  /** Begin to use an authenticator app: show its `uri` as a QR code, or its `secret`. */
-  enrolTotp(form: { password: string }): Promise<{ secret: string; uri: string }>;
-  /** Turn the second factor on; the recovery codes. */
-  confirmTotp(form: { code: string }): Promise<string[]>;
-  disableTotp(form: { password: string; code: string }): Promise<void>;
   /** The user's record, as the server has it now. */
   me(): Promise<User>;
   sessions(): Promise<SessionInfo[]>;
@@ -51,7 +46,7 @@ export function makeAuth(
     for (const caughtUp of followers) await caughtUp();
   };
 
-  async function enter(operation: string, json: unknown): Promise<User> {
+  const entering = (operation: string) => async (json: unknown): Promise<User> => {
     const before = tokens.state();
     tokens.move({ kind: "signingIn" });
     try {
@@ -61,9 +56,12 @@ export function makeAuth(
     } finally {
       if (tokens.state().kind === "signingIn") tokens.move(before);
     }
-  }
-
-  const known = async (operation: string, json?: unknown): Promise<User> => {
+  };
+  const left = async () => {
+    await tokens.signOut("log_out");
+    await followed();
+  };
+  const known = (operation: string) => async (json?: unknown): Promise<User> => {
     const user = await calls.call(operation, { json }) as User;
     tokens.know(user);
     return user;
@@ -77,35 +75,22 @@ export function makeAuth(
       return tokens.user();
     },
     subscribe: tokens.subscribe,
-    signUp: (form) => enter("auth.signup", form),
-    logIn: (form) => enter("auth.login", form),
-    answer: (form) => enter("auth.challenge", form),
+    signUp: entering("auth.signup"),
+    logIn: entering("auth.login"),
+    answer: entering("auth.challenge"),
     async logOut() {
-      await tokens.leaving(async () => {
-        if (tokens.user()) {
-          // Where the server can't be reached, the session ends there by its age.
-          await calls.order("auth.logout").catch((error: unknown) => {
-            if (!(error instanceof HinterlandError)) throw error;
-          });
-        }
-        await tokens.signOut("log_out");
-      });
-      await followed();
+      // Where the server can't be reached, the session ends there by its age.
+      if (tokens.user()) await calls.order("auth.logout").catch(() => {});
+      await left();
     },
     changePassword: ({ password, newPassword }) =>
       calls.order("auth.password", { json: { password, new_password: newPassword } }),
-    changeEmail: (form) => known("auth.email", form),
-    async deleteAccount(form) {
-      await tokens.leaving(async () => {
-        await calls.order("auth.delete", { json: form });
-        await tokens.signOut("log_out");
-      });
-      await followed();
+    changeEmail: known("auth.email"),
+    async deleteAccount(json) {
+      await calls.order("auth.delete", { json });
+      await left();
     },
-    enrolTotp: (json) => calls.call("auth.totp", { json }) as Promise<{ secret: string; uri: string }>,
-    confirmTotp: async (json) => (await calls.call("auth.totp.confirm", { json }))["recovery_codes"],
-    disableTotp: (json) => calls.order("auth.totp.disable", { json }),
-    me: () => known("auth.me"),
+    me: () => known("auth.me")(),
     sessions: async () => (await calls.call("auth.sessions"))["items"],
     endSession: (id) => calls.order("auth.sessions.end", { segments: { id } }),
     async refresh() {

@@ -9,7 +9,7 @@ import { type Calls, makeCalls, type Pairs, type Parts } from "./calls.js";
 import { deadline } from "./deadline.js";
 import { type EventOptions, type LiveEvent, liveEvents } from "./events.js";
 import { type ClientResponse, type Layer, stack } from "./exchange.js";
-import { checked, type Options, setting } from "./options.js";
+import { DEFAULTS, type Options } from "./options.js";
 import { type AnyRecord, type Repository, repository } from "./repository.js";
 import { retry } from "./retry.js";
 import { sessionIn, tokenKeeper } from "./tokens.js";
@@ -68,7 +68,7 @@ export interface Client {
   collection<T = AnyRecord>(name: string, options?: { parent?: string | undefined }): Repository<T>;
   /** The live events of collections, from now on or after a cursor. */
   events(names: string | readonly string[], options?: EventOptions): AsyncGenerator<LiveEvent, void>;
-  /** Call an operation of your app, or of the server's table, with its input. */
+  /** Call an operation of your app, or one of the server's whose path has no parameters, with its input. */
   call<T = any>(operation: string, input?: object, options?: InvokeOptions): Promise<T>;
   /** Call any path of the backend, or a whole URL of another server, which does not get the session's token. */
   request(method: string, path: string, parts?: RequestParts): Promise<ClientResponse>;
@@ -81,7 +81,7 @@ export interface Client {
 export function createClient(settings: ClientSettings = {}): Client {
   const { clock = systemClock, random = Math.random, layers = [], onTrace } = settings;
   const fetch: Fetch = settings.fetch ?? ((url, init) => globalThis.fetch(url, init));
-  const options = checked(settings.options);
+  const options = { ...DEFAULTS, ...settings.options };
   const url = addressOf(settings.url, settings.allowHttp ?? false);
   const { origin } = new URL(url);
   const closed = new AbortController();
@@ -130,17 +130,9 @@ export function createClient(settings: ClientSettings = {}): Client {
 async function invoke(calls: Calls, name: string, input?: object, options: InvokeOptions = {}): Promise<any> {
   const { method = "POST", ...parts } = options;
   const row = OPERATIONS.get(name) ?? ownOperation(name, method);
-  const fields: Record<string, any> = { ...input };
-  const segments: Record<string, string> = {};
-  for (const [, segment] of row.path.matchAll(/\{(\w+)\}/g)) {
-    segments[segment!] = fields[segment!];
-    delete fields[segment!];
-  }
   const isQuery = row.method === "GET" || row.method === "DELETE";
-  const response = await calls.perform(row, {
-    ...parts, segments, ...(isQuery ? { query: pairsOf(fields) } : input && { json: fields }),
-  });
-  return response.status === 204 || !response.content.length ? null : response.json();
+  const response = await calls.perform(row, { ...parts, ...(isQuery ? { query: pairsOf(input) } : { json: input }) });
+  return response.text ? response.json() : null;
 }
 
 const pairsOf = (query: object = {}): Pairs => Array.isArray(query) ? query
@@ -150,14 +142,11 @@ const pairsOf = (query: object = {}): Pairs => Array.isArray(query) ? query
 function addressOf(given: string | undefined, allowHttp: boolean): string {
   const page = (globalThis.location as Location | undefined)?.origin;
   const text = given ?? page ?? "http://127.0.0.1:8000";
-  let url: URL;
-  try {
-    url = new URL(text, page);
-  } catch {
-    throw setting(`"${text}" is not the address of a server.`);
+  const url = URL.canParse(text, page) && new URL(text, page);
+  if (!url || !/^https?:$/.test(url.protocol)) {
+    throw failure("invalid_setting", { message: `"${text}" is not the address of a server.` });
   }
   const { protocol, hostname, origin } = url;
-  if (!/^https?:$/.test(protocol)) throw setting(`"${text}" is not the address of a server.`);
   const isLocal = /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
   if (protocol === "http:" && !isLocal && !allowHttp && origin !== page) {
     throw failure("insecure_address", { detail: origin });

@@ -1,12 +1,10 @@
-import {
-  errorOf, failure, HinterlandError, NetworkError, type Problem, RateLimited, ServerError, StatusError,
-} from "../contract/errors.js";
+import { errorOf, failure, HinterlandError, NetworkError, type Problem, StatusError } from "../contract/errors.js";
 import { aborting } from "../kit/aborting.js";
 import { fullJitter, type Random } from "../kit/backoff.js";
 import { type Clock, sleep } from "../kit/clock.js";
 import { eventStreamParser, type Message } from "../kit/event_stream.js";
+import { objectIn } from "../kit/json.js";
 import type { Calls } from "./calls.js";
-import { parsed } from "./transport.js";
 
 const SILENCE = 30; // seconds; the server sends something at least every 15
 const WAIT_BASE = 0.25, WAIT_CAP = 4; // seconds between tries: back within 5 s of the network's return
@@ -48,8 +46,8 @@ export interface EventOptions {
 
 /** Whether it may be gone at the next try: an error that passes, or a response of something on the way. */
 const mayPass = (error: HinterlandError): boolean =>
-  error instanceof NetworkError || error instanceof ServerError || error instanceof RateLimited
-  || error.code === "redirect_refused" || error.status === 408 || (error instanceof StatusError && !error.isDecided);
+  error instanceof NetworkError || error.code === "redirect_refused" || error.status >= 500
+  || error.status === 408 || error.status === 429 || (error instanceof StatusError && !error.isDecided);
 
 /**
  * The live events of collections, until the loop is left or the signal aborts. A dropped stream reconnects and resumes
@@ -113,8 +111,8 @@ export async function* liveEvents(
 }
 
 function eventIn({ event, data }: Message, cursor: string): LiveEvent | undefined {
-  if (event === "end") throw errorOf(parsed(data) as Problem);
+  if (event === "end") throw errorOf(objectIn(data) as unknown as Problem);
   if (!/^(ready|commit|position|resync)$/.test(event)) return undefined; // of a newer server
-  const { revision = 0, changes = [], reason = "" } = parsed(data) as Partial<LiveEvent>;
+  const { revision = 0, changes = [], reason = "" } = objectIn(data) as Partial<LiveEvent>;
   return { kind: event as LiveEvent["kind"], cursor, revision, changes, reason };
 }

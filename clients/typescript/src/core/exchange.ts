@@ -39,11 +39,10 @@ export interface ClientRequest {
 export interface ClientResponse {
   readonly status: number;
   readonly headers: Headers;
-  /** The whole body; empty where it is a stream. */
-  readonly content: Uint8Array;
+  /** The whole body as text; empty where it is a stream. */
+  readonly text: string;
   /** The pieces of the body of a stream. Abort the request's signal to end it early. */
   readonly body: AsyncIterable<Uint8Array> | null;
-  text(): string;
   /** The body as JSON. Throws InvalidResponse where it is none. */
   json(): any;
   /** Whether an earlier attempt may have been carried out. */

@@ -1,5 +1,3 @@
-import { failure } from "../contract/errors.js";
-
 /** The settings of a client; times are in seconds. */
 export interface Options {
   /** The limit of a call with all its attempts and waits. */
@@ -21,14 +19,3 @@ export interface Options {
 export const DEFAULTS: Options = {
   deadline: 60, read: 30, retries: 3, retryBase: 0.1, retryBaseBusy: 1, retryCap: 30, headers: {},
 };
-
-/** The options with their defaults. Throws `invalid_setting`. */
-export function checked(options: Partial<Options> = {}): Options {
-  for (const [name, value] of Object.entries(options)) {
-    const isRight = name in DEFAULTS && (name === "headers" || (value as number) > 0 || (name === "retries" && value === 0));
-    if (!isRight) throw setting(`options.${name} can't be ${String(value)}.`);
-  }
-  return { ...DEFAULTS, ...options };
-}
-
-export const setting = (message: string) => failure("invalid_setting", { message });

@@ -1,6 +1,7 @@
+import { unexpected } from "../contract/errors.js";
 import { parameters, type Query } from "../contract/query.js";
 import { isObject } from "../kit/json.js";
-import { type Calls, checkedId, collectionPath, type Parts, unexpected } from "./calls.js";
+import { type Calls, checkedId, collectionPath, type Parts } from "./calls.js";
 
 /** What the server adds to every record. */
 export interface Stored {
@@ -83,7 +84,7 @@ export function repository<T>(calls: Calls, collection: string, parent?: string)
     const response = await calls.perform("records.list", parts(options, { segments: at(), query: parameters(query) }));
     const value: unknown = response.json();
     if (!isObject(value) || !Array.isArray(value["items"])) {
-      throw unexpected(response, "records.list", "no list of records");
+      throw unexpected(response, "no list of records", "records.list");
     }
     const { items, next, total } = value as unknown as Page<T>;
     return { items, next: next || null, total: total ?? null };

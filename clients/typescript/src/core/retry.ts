@@ -26,7 +26,7 @@ export function failureOf(outcome: Outcome, request: ClientRequest, now: number)
   }
   const { status } = outcome;
   const isPassing = [408, 429, 500, 502, 503, 504].includes(status)
-    || (status === 409 && hasKey(request) && outcome.text().includes('"in_progress"'));
+    || (status === 409 && hasKey(request) && outcome.text.includes('"in_progress"'));
   return isPassing
     ? { status, sent: status === 429 ? "no" : "maybe", asked: retryAfter(outcome.headers, now) } : undefined;
 }

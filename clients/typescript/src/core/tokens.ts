@@ -1,4 +1,4 @@
-import { failure, HinterlandError } from "../contract/errors.js";
+import { failure, HinterlandError, WrongServer } from "../contract/errors.js";
 import type { Clock } from "../kit/clock.js";
 import { isObject, objectIn } from "../kit/json.js";
 import { listeners, type Listener } from "../kit/listeners.js";
@@ -50,8 +50,6 @@ export interface TokenKeeper {
   refused(token: Token): Promise<void>;
   signIn(session: Session): Promise<User>;
   signOut(reason: Reason): Promise<void>;
-  /** While `act` runs the session ends because the user wants it, whatever reports its end first. */
-  leaving<T>(act: () => Promise<T>): Promise<T>;
   /** The signed-in user's record, as the server has it now. */
   know(user: User): void;
   close(): void;
@@ -84,7 +82,6 @@ export function tokenKeeper(
   let state: SessionState = { kind: "loading" };
   let session: Session | undefined;
   let renewAt = 0;
-  let leavingReason: Reason | undefined;
   let isKept = true;
   const subscribers = listeners<SessionState>();
   const flight = singleFlight<Token | undefined>();
@@ -103,7 +100,7 @@ export function tokenKeeper(
 
   function leave(reason: Reason) {
     session = undefined;
-    move({ kind: "signedOut", reason: leavingReason ?? reason });
+    move({ kind: "signedOut", reason });
   }
 
   /** What a vault has stored: a session, or how it ended; undefined where it is another server's. */
@@ -148,23 +145,14 @@ export function tokenKeeper(
     }
   }
 
-  async function store(next: Session | null): Promise<void> {
+  /** Store what is left of a session: `next`, null that the server ended it, or nothing. */
+  async function store(next?: Session | null): Promise<void> {
     try {
-      await vault.save(JSON.stringify({ origin, session: next }));
+      await (next === undefined ? vault.clear() : vault.save(JSON.stringify({ origin, session: next })));
       isKept = true;
     } catch (error) {
       isKept = false; // it lasts as long as this page
       console.warn("hinterland: the session can't be stored", error);
-    }
-  }
-
-  async function forget(isRefused: boolean): Promise<void> {
-    // That the server ended the session is stored, so that the next start knows it.
-    if (isRefused && !leavingReason) return store(null);
-    try {
-      await vault.clear();
-    } catch (error) {
-      console.warn("hinterland: the stored session can't be removed", error);
     }
   }
 
@@ -190,9 +178,9 @@ export function tokenKeeper(
       return tokenOf(next, true);
     } catch (error) {
       // Only our server's own refusal of this token ends the session; that of another server keeps it.
-      if (!(error instanceof HinterlandError && error.name !== "WrongServer" && error.code === "invalid_grant"
+      if (!(error instanceof HinterlandError && !(error instanceof WrongServer) && error.code === "invalid_grant"
         && error.isFromServer)) throw error;
-      await forget(true);
+      await store(null);
       if (session === used) leave("refused");
       return undefined;
     }
@@ -229,7 +217,7 @@ export function tokenKeeper(
     },
     async refused(token) {
       if (session?.accessToken === token.value) {
-        await locked(() => forget(true));
+        await locked(() => store(null));
         if (session?.accessToken === token.value) leave("refused");
       }
     },
@@ -239,16 +227,8 @@ export function tokenKeeper(
       return next.user;
     }),
     async signOut(reason) {
-      await locked(() => forget(false));
+      await locked(store);
       leave(reason);
-    },
-    async leaving(act) {
-      leavingReason = "log_out";
-      try {
-        return await act();
-      } finally {
-        leavingReason = undefined;
-      }
     },
     know(user) {
       if (session && session.user.id === user.id) {

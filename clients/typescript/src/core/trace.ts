@@ -1,4 +1,4 @@
-import { HinterlandError, type Sent } from "../contract/errors.js";
+import { HinterlandError, requestIdOf, type Sent } from "../contract/errors.js";
 import type { Clock } from "../kit/clock.js";
 import { listeners } from "../kit/listeners.js";
 import type { Layer } from "./exchange.js";
@@ -7,6 +7,7 @@ import type { Layer } from "./exchange.js";
 export interface Trace {
   operation: string;
   method: string;
+  /** Without its query, which may hold secrets. */
   url: string;
   /** 0 where no response came; `error` is then its code. */
   status: number;
@@ -19,16 +20,6 @@ export interface Trace {
   requestId: string;
 }
 
-const SECRET = /^(access_token|api_key|code|key|password|refresh_token|secret|ticket|token)$/i;
-
-/** The URL without user and fragment, and with the values of secret parameters replaced. */
-export function withoutSecrets(text: string): string {
-  const url = new URL(text);
-  url.username = url.password = url.hash = "";
-  for (const name of [...url.searchParams.keys()]) if (SECRET.test(name)) url.searchParams.set(name, "***");
-  return url.href;
-}
-
 /** Reports every call that has ended. A listener that fails harms nothing. */
 export function trace(clock: Clock, onTrace: (trace: Trace) => void): Layer {
   const { add, notify } = listeners<Trace>();
@@ -36,13 +27,13 @@ export function trace(clock: Clock, onTrace: (trace: Trace) => void): Layer {
   return async (request, send) => {
     const { operation, method, url, journal } = request;
     const started = clock.monotonic();
-    const report = (status: number, error: string, sent: Sent, requestId: string | null) => notify({
-      operation, method, url: withoutSecrets(url), status, error, sent, attempts: journal.attempts,
-      waited: journal.waited, seconds: (clock.monotonic() - started) / 1000, requestId: requestId ?? "",
+    const report = (status: number, error: string, sent: Sent, requestId: string) => notify({
+      operation, method, url: url.split("?")[0]!, status, error, sent, attempts: journal.attempts,
+      waited: journal.waited, seconds: (clock.monotonic() - started) / 1000, requestId,
     });
     try {
       const response = await send(request);
-      report(response.status, "", "yes", response.headers.get("x-request-id"));
+      report(response.status, "", "yes", requestIdOf(response));
       return response;
     } catch (error) {
       const { code, sent, requestId } = error instanceof HinterlandError

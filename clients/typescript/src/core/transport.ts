@@ -1,4 +1,4 @@
-import { failure, type HinterlandError } from "../contract/errors.js";
+import { failure, type HinterlandError, unexpected } from "../contract/errors.js";
 import { aborting } from "../kit/aborting.js";
 import type { Clock } from "../kit/clock.js";
 import { type ClientRequest, type ClientResponse, type Send, originOf } from "./exchange.js";
@@ -35,11 +35,16 @@ export const transport = (fetch: Fetch, clock: Clock): Send => async (request) =
     });
     hasResponse = true;
     if (isRedirected(request, response)) throw failure("redirect_refused");
-    const pieces = piecesOf(response, wait, failed);
-    if (isStream && response.ok) return made(response, new Uint8Array(), closing(pieces, end, controller));
-    const content = await joined(pieces);
+    wait();
+    if (isStream && response.ok) {
+      return made(response, "", piecesOf(response, wait, failed, () => {
+        end();
+        controller.abort();
+      }));
+    }
+    const text = await response.text();
     end();
-    return made(response, content, null);
+    return made(response, text, null);
   } catch (error) {
     const reason = failed(error);
     controller.abort();
@@ -52,12 +57,11 @@ const isRedirected = (request: ClientRequest, { type, status, redirected, url }:
   || (redirected && originOf(url) !== originOf(request.url));
 
 async function* piecesOf(
-  response: Response, wait: () => void, failed: (error: unknown) => unknown,
+  response: Response, wait: () => void, failed: (error: unknown) => unknown, end: () => void,
 ): AsyncGenerator<Uint8Array, void> {
-  if (!response.body?.getReader) return yield new Uint8Array(await response.arrayBuffer()); // as in React Native
-  const reader = response.body.getReader();
   try {
-    for (;;) {
+    const reader = response.body?.getReader();
+    while (reader) {
       wait();
       const { done, value } = await reader.read();
       if (done) return;
@@ -65,46 +69,24 @@ async function* piecesOf(
     }
   } catch (error) {
     throw failed(error);
-  }
-}
-
-async function* closing(
-  pieces: AsyncGenerator<Uint8Array, void>, end: () => void, controller: AbortController,
-): AsyncGenerator<Uint8Array, void> {
-  try {
-    yield* pieces;
   } finally {
     end();
-    controller.abort();
   }
 }
 
-async function joined(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  for await (const piece of pieces) parts.push(piece);
-  return parts.length === 1 ? parts[0]! : new Uint8Array(await new Blob(parts as BlobPart[]).arrayBuffer());
-}
-
-function made(
-  { status, headers }: Response, content: Uint8Array, body: ClientResponse["body"],
-): ClientResponse {
-  let decoded: string | undefined;
-  const text = () => decoded ??= new TextDecoder().decode(content);
-  return { status, headers, content, body, text, json: () => parsed(text(), headers), isInDoubt: false };
-}
-
-/** The value of a JSON text. Throws InvalidResponse where it is none. */
-export function parsed(text: string, headers?: Headers): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    const start = text.trimStart()[0];
-    throw failure("invalid_response", {
-      path: "$",
-      found: !start ? "an empty body" : start === "<" ? "HTML or XML" : "text that is not JSON",
-      requestId: headers?.get("x-request-id") ?? "",
-    });
-  }
+function made({ status, headers }: Response, text: string, body: ClientResponse["body"]): ClientResponse {
+  const response: ClientResponse = {
+    status, headers, text, body, isInDoubt: false,
+    json() {
+      try {
+        return JSON.parse(text);
+      } catch {
+        const start = text.trim()[0];
+        throw unexpected(response, !start ? "an empty body" : start === "<" ? "HTML or XML" : "text that is not JSON");
+      }
+    },
+  };
+  return response;
 }
 
 /** What fetch reports, as one of our errors. A browser does not say whether the server was reached. */

@@ -14,7 +14,7 @@ test("a list asks in the query string, and null by the filter", async () => {
   expect(page).toEqual({ items: [{ id: "1" }], next: null, total: 1 });
   const url = new URL(asked[0]!.path, "http://x");
   expect([...url.searchParams]).toEqual([
-    ["where.limit", "5"], ["author", "ada"], ["page", "2"], ["limit", "10"],
+    ["where.limit", "5"], ["where.author", "ada"], ["page", "2"], ["limit", "10"],
     ["filter", "(record.likes > 3) && record.title == null && record[\"a-b\"] == null"],
     ["sort", "-created_at,title"], ["total", "true"],
   ]);
@@ -54,39 +54,37 @@ test("every write has its own idempotency key, and the revision is a condition",
 test("what can't be is refused before anything is sent, as the server would", async () => {
   const { client, asked } = scriptedClient();
   const posts = client.collection<any>("posts");
-  for (const id of ["", "a/b", ".", "..", "~x", "__x", "a\nb", "\ud800", "ü".repeat(65), 1.5]) {
+  for (const id of ["", "a/b", ".", "..", "~x", "__x", "a\nb", "\ud800", "a".repeat(129), 1.5]) {
     const error = await posts.get(id).catch((caught: unknown) => caught) as NotFound;
     expect(error, String(id)).toBeInstanceOf(NotFound);
     expect([error.code, error.status, error.sent, error.isDecided]).toEqual(["not_found", 0, "no", true]);
   }
   expect(() => client.collection("posts/42")).toThrow(ValidationFailed);
-  expect(() => client.collection("posts", { parent: "42" })).toThrow("parent: must be a record's path such as posts/42; it is '42'");
+  expect(() => client.collection("posts", { parent: "42" })).toThrow(
+    "collection: must be a name, or a path such as posts/42/comments; it is '42/posts'");
   await expect(posts.create({ price: Number.NaN })).rejects.toMatchObject({ code: "invalid_body", status: 0 });
   await expect(client.request("GET", "elsewhere")).rejects.toMatchObject({ code: "unsafe_request", sent: "no" });
   await expect(client.request("GET", "/", { headers: { "a b": "c" } })).rejects.toMatchObject({ code: "unsafe_request" });
   expect(asked).toEqual([]);
 });
 
-test("addresses and options that can't be used are refused", () => {
+test("addresses that can't be used are refused", () => {
   for (const url of ["", "nonsense", "ftp://x"]) {
     expect(() => createClient({ url }), url).toThrow(expect.objectContaining({ code: "invalid_setting" }));
   }
   expect(() => createClient({ url: "http://10.0.2.2:8000" })).toThrow(expect.objectContaining({ code: "insecure_address" }));
   expect(createClient({ url: "http://10.0.2.2:8000/api/", allowHttp: true }).url).toBe("http://10.0.2.2:8000/api");
   expect(createClient().url).toBe("http://127.0.0.1:8000");
-  for (const options of [{ deadline: 0 }, { retries: -1 }, { timeout: 1 } as object]) {
-    expect(() => createClient({ options })).toThrow(expect.objectContaining({ code: "invalid_setting" }));
-  }
 });
 
 test("own operations are called by name, GET with a query, and have no body to read after 204", async () => {
   const { client, on, asked } = scriptedClient();
   on("POST /v1/functions/orders.total", () => json({ total: 3 }));
   on("GET /v1/functions/orders.find", () => json([1]));
-  on("DELETE /v1/auth/sessions/s1", () => empty());
+  on("POST /v1/functions/forget", () => empty());
   expect(await client.call("orders.total", { ids: [1] })).toEqual({ total: 3 });
   expect(await client.call("orders.find", { tag: ["a", "b"], none: null }, { method: "GET" })).toEqual([1]);
-  expect(await client.call("auth.sessions.end", { id: "s1" })).toBeNull();
+  expect(await client.call("forget")).toBeNull();
   expect(asked.map(({ path }) => path)[1]).toBe("/v1/functions/orders.find?tag=a&tag=b");
   expect(asked[0]!.json).toEqual({ ids: [1] });
 });
@@ -109,7 +107,7 @@ describe("a response that is not this app's server's", () => {
     for (const act of [posts.list, posts.list, posts.list, () => posts.get("1"), () => posts.get("1"), () => posts.delete("1")]) {
       await expect(act()).rejects.toBeInstanceOf(InvalidResponse);
     }
-    await expect(posts.get("1")).rejects.toMatchObject({ name: "InvalidResponse", code: "invalid_response", sent: "yes" });
+    await expect(posts.get("1")).rejects.toMatchObject({ code: "invalid_response", sent: "yes" });
   });
 
   test("is an error of its status, and not decided by the server", async () => {
@@ -136,7 +134,7 @@ describe("a call ends", () => {
     const { client, on, clock } = scriptedClient();
     on("GET /v1/records/posts/1", silent);
     const error = await played(clock, client.collection("posts").get("1"));
-    expect(error).toMatchObject({ code: "deadline", name: "NetworkError", operation: "records.view", attempts: 2 });
+    expect(error).toMatchObject({ code: "deadline", operation: "records.view", attempts: 2 });
     expect(clock.monotonic()).toBe(60_000);
   });
 
@@ -164,7 +162,7 @@ describe("a call ends", () => {
     on("GET /v1/records/posts/1", silent);
     const call = client.collection("posts").get("1");
     client.close();
-    await expect(call).rejects.toMatchObject({ name: "ClientClosed", code: "closed" });
+    await expect(call).rejects.toMatchObject({ code: "closed" });
     await expect(client.collection("posts").get("1")).rejects.toMatchObject({ code: "closed", sent: "no" });
   });
 });

@@ -115,7 +115,7 @@ test("an outage, a portal and a busy server are waited for, as long as the serve
 test("a definite refusal, an `end` and a 204 end the events", async () => {
   const { client, on } = scriptedClient();
   on(STREAM, () => refusal("unknown_collection"));
-  expect(await received(client.events("notes")).ended).toMatchObject({ name: "NotFound", code: "unknown_collection" });
+  expect(await received(client.events("notes")).ended).toMatchObject({ code: "unknown_collection" });
   const one = stream();
   on(STREAM, one.answer);
   one.write("event: end\ndata: {\"title\":\"t\",\"status\":400,\"code\":\"too_costly\",\"message\":\"m\"}\n\n");
@@ -142,8 +142,8 @@ test("the signal ends the events quietly, at any time; closing the client does s
   const last = received(client.events("notes"));
   await settled();
   client.close();
-  expect(await last.ended).toMatchObject({ name: "ClientClosed" });
-  expect(await received(client.events("notes")).ended).toMatchObject({ name: "ClientClosed" });
+  expect(await last.ended).toMatchObject({ code: "closed" });
+  expect(await received(client.events("notes")).ended).toMatchObject({ code: "closed" });
 });
 
 test("leaving the loop ends the request", async () => {

@@ -27,7 +27,7 @@ test("a busy server is given a second, and its Retry-After is kept to, as second
 test("a Retry-After above the cap is not waited for, and the error has it", async () => {
   const { client, on, asked } = scriptedClient();
   on(READ, () => refusal("rate_limited", { retry_after: 31 }, { "retry-after": "31" }));
-  await expect(client.collection("posts").get("1")).rejects.toMatchObject({ name: "RateLimited", retryAfter: 31 });
+  await expect(client.collection("posts").get("1")).rejects.toMatchObject({ code: "rate_limited", retryAfter: 31 });
   expect(asked).toHaveLength(1);
 });
 
@@ -45,7 +45,7 @@ test("an error after a lost response says that an earlier attempt may have been 
   const { client, on, clock } = scriptedClient();
   on("POST /v1/records/posts", () => refusedConnection("ECONNRESET"), () => refusal("conflict"));
   const error = await played(clock, client.collection<any>("posts").create({}));
-  expect(error).toMatchObject({ name: "Conflict", isInDoubt: true, attempts: 2 });
+  expect(error).toMatchObject({ code: "conflict", isInDoubt: true, attempts: 2 });
 });
 
 test("what stays is not tried again", async () => {

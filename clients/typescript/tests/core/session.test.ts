@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createClient, memoryVault, type Vault, WrongServer } from "../../src/index.js";
+import { ChallengeRequired, createClient, memoryVault, type Vault, WrongServer } from "../../src/index.js";
 import { empty, json, played, portal, refusal, refusedConnection, scriptedClient, session, silent } from "../support/scripted.js";
 
 const READ = "GET /v1/records/posts";
@@ -39,7 +39,7 @@ test("a second refusal of a fresh token signs out", async () => {
   await logIn();
   on(READ, () => refusal("unauthorized"));
   on(REFRESH, () => json(session(2)));
-  await expect(client.collection("posts").list()).rejects.toMatchObject({ name: "Unauthorized" });
+  await expect(client.collection("posts").list()).rejects.toMatchObject({ code: "unauthorized" });
   expect(client.auth.state).toEqual({ kind: "signedOut", reason: "refused" });
 });
 
@@ -69,7 +69,7 @@ test("only the server's own invalid_grant ends a session: no outage, portal, gat
   });
   expect(client.auth.state.kind).toBe("signedIn");
   on(REFRESH, () => refusal("invalid_grant"));
-  await expect(client.collection("posts").list()).rejects.toMatchObject({ name: "Unauthorized" });
+  await expect(client.collection("posts").list()).rejects.toMatchObject({ code: "unauthorized" });
   expect(client.auth.state).toEqual({ kind: "signedOut", reason: "refused" });
 });
 
@@ -128,7 +128,7 @@ test("a request is never sent again in the name of another user", async () => {
     return json(session(9, "grace"));
   });
   const error: any = await client.collection("posts").list().catch((caught: unknown) => caught);
-  expect(error).toMatchObject({ name: "Unauthorized" });
+  expect(error).toMatchObject({ code: "unauthorized" });
   expect(client.auth.user).toMatchObject({ id: "grace" });
 });
 
@@ -142,7 +142,7 @@ test("states: signing in, signed in, and back where that fails; a listener that 
   expect(client.auth.state).toEqual({ kind: "signedOut", reason: "never" });
   on("POST /v1/auth/login", () => refusal("challenge_required", { details: { challenge: "c-1", methods: ["totp"] } }));
   const error: any = await client.auth.logIn({ email: "a", password: "b" }).catch((caught: unknown) => caught);
-  expect([error.name, error.challenge]).toEqual(["ChallengeRequired", "c-1"]);
+  expect([error instanceof ChallengeRequired, error.challenge]).toEqual([true, "c-1"]);
   on("POST /v1/auth/challenge", () => portal(), () => json(session(1)));
   await expect(client.auth.answer({ challenge: "c-1", code: "1" })).rejects.toMatchObject({ code: "invalid_response" });
   await client.auth.answer({ challenge: "c-1", code: "1" });
