@@ -15,16 +15,14 @@ const SAME_VERSION = "that app and server are of the same version.";
 const TABLE = `error|||Something went wrong.|Try again.|no
 network|error||The server did not respond.|Check the network connection and try again.|maybe
 connect|network||The server can't be reached.|Check the network connection and the server's address, then try again.|no
-name_not_found|connect||The server's name can't be found.
 tls|connect||The connection to the server is not secure, so nothing was sent.|Check the server's certificate and this machine's clock.
 connection_lost|network||The connection to the server was lost.
 read_timeout|network||The server took too long to respond.|Try again, or raise the timeout in Options.
 deadline|read_timeout|||Try again, or raise Options.deadline.
 unsafe_request|error||The request was not sent because it would not be safe.|Check the server's address.
-insecure_address|unsafe_request||The server's address is not encrypted, so nothing was sent.|Use https, or Client(..., allow_http=True) in a network that you trust.
+insecure_address|unsafe_request||The server's address is not encrypted, so nothing was sent.|Use https, or createClient({allowHttp: true}) in a network that you trust.
 redirect_refused|unsafe_request||The server points to an address that is not safe to follow.||yes
 invalid_response|error||The server's response was not understood.|Check that the address is this app's server, and ${SAME_VERSION}|yes
-vault|error||The stored session can't be read.|Sign in again.
 invalid_setting|error||A setting of the client can't be used.|Correct the setting.
 closed|error||The connection to the server was closed by this app.|Make a new Client.
 status|error||The server refused the request.|Check the request.|yes
@@ -52,8 +50,7 @@ challenge_required|unauthorized|401|A second factor is required.|Enter the code 
 forbidden|status|403 403|You may not do this.|Ask its owner for permission.
 not_found|status|404 404 410|This was not found.|It may have been deleted, or its address is wrong.
 unknown_collection|not_found|404||Check the collection's name, and ${SAME_VERSION}
-request_timeout|status|0 408|The server took too long.|Try again.|maybe
-timeout|request_timeout|408
+timeout|status|408 408|The server took too long.|Try again.|maybe
 conflict|status|409 409|This clashes with something that already exists.|Change it or use what exists.
 in_progress|conflict|409|This is still being done.|Wait a moment and try again.
 fork|conflict|409||Use a new device id.
@@ -112,14 +109,14 @@ export interface ErrorFacts {
 
 /** The root of all errors. `kind` is a row of the table that has its texts. */
 export class HinterlandError extends Error implements ErrorFacts {
-  code!: string;
-  advice!: string;
-  sent!: Sent;
+  declare code: string;
+  declare advice: string;
+  declare sent: Sent;
+  declare retryAfter: number | undefined;
   override name = "HinterlandError";
   detail = "";
   attempts = 1;
   waited = 0;
-  retryAfter: number | undefined;
   requestId = "";
   operation = "";
   status = 0;
@@ -220,10 +217,6 @@ export const errorOf = (problem: Problem, facts?: ErrorFacts): StatusError => {
 export const refusedHere = (code: string, message: string, errors?: Record<string, string[]>): StatusError =>
   errorOf({ code, message, status: 0, ...(errors && { errors }) }, { sent: "no", isFromServer: false });
 
-/** The refusal of a field that is not valid. */
-export const invalid = (name: string, message: string): StatusError =>
-  refusedHere("validation", `${name}: ${message}`, { [name]: [message] });
-
 /** A response as far as errors are read from it. */
 export interface ErrorResponse {
   readonly status: number;
@@ -243,13 +236,12 @@ export function isOwn(response: ErrorResponse): boolean {
 export function errorIn(response: ErrorResponse, now: number, facts?: ErrorFacts): StatusError {
   const body = objectIn(response.text);
   const { status } = response;
-  const more = { retryAfter: retryAfter(response.headers, now), ...facts };
-  if (!more.retryAfter && typeof body["retry_after"] === "number") more.retryAfter = body["retry_after"];
-  if (isOwn(response)) return errorOf(body as unknown as Problem, more);
-  const message = ["message", "detail", "error_description", "msg", "error", "title"]
-    .map((key) => body[key]).find((text): text is string => !!text && typeof text === "string");
+  if (isOwn(response)) return errorOf(body as unknown as Problem, facts);
+  const message = ["message", "detail", "error", "title"]
+    .map((key) => body[key]).find((text) => text && typeof text === "string") as string | undefined;
   return failure(kindOf(String(body["code"]), status), {
-    ...more, message: message?.slice(0, 300) ?? "", status, requestId: requestIdOf(response),
+    ...facts, message: message?.slice(0, 300) ?? "", status, requestId: requestIdOf(response),
+    retryAfter: retryAfter(response.headers, now),
   });
 }
 
@@ -259,7 +251,7 @@ export function errorIn(response: ErrorResponse, now: number, facts?: ErrorFacts
  */
 export function retryAfter(headers: ErrorResponse["headers"], now: number): number | undefined {
   const asked = headers.get("retry-after")?.trim() ?? "";
-  if (/^\d+$/.test(asked)) return Number(asked.slice(0, 9));
+  if (/^\d+$/.test(asked)) return Number(asked);
   const until = Date.parse(asked);
   return Number.isNaN(until) ? undefined : Math.max(0, (until - (Date.parse(headers.get("date") ?? "") || now)) / 1000);
 }

@@ -2,7 +2,7 @@
 export interface Operation {
   readonly name: string;
   readonly method: string;
-  /** `{name}` is a segment that is a field of the input. */
+  /** Where it ends with a slash, the rest is the call's. */
   readonly path: string;
   /** Whether the session's access token is sent. */
   readonly hasAuth: boolean;
@@ -23,33 +23,23 @@ auth.me GET
 auth.password POST
 auth.email POST
 auth.delete POST
-auth.totp POST
-auth.totp.confirm POST
-auth.totp.disable POST
 auth.sessions GET
-auth.sessions.end DELETE - auth/sessions/{id}
-records.list GET - records/{collection}
-records.create POST k records/{collection}
-records.view GET - records/{collection}/{id}
-records.replace PUT k records/{collection}/{id}
-records.patch PATCH k records/{collection}/{id}
-records.delete DELETE k records/{collection}/{id}
+auth.sessions.end DELETE - auth/sessions/
+records.list GET - records/
+records.create POST k records/
+records.view GET - records/
+records.replace PUT k records/
+records.patch PATCH k records/
+records.delete DELETE k records/
 events.stream GET - events
-events.ticket POST
 sync.push POST r
 sync.pull POST r`;
 
-const operation = (name: string, method: string, flags = "", path = name.replaceAll(".", "/")): Operation => ({
-  name, method, path: `/v1/${path}`,
-  hasAuth: !flags.includes("u"), hasKey: flags.includes("k"), isRepeatable: flags.includes("r"),
-});
-
-/** What users' clients call; administrators' operations are called by path. */
+/** What the client itself calls. */
 export const OPERATIONS: ReadonlyMap<string, Operation> = new Map(TABLE.split("\n").map((row) => {
-  const [name, method, flags, path] = row.split(" ") as [string, string, string?, string?];
-  return [name, operation(name, method, flags, path)];
+  const [name, method, flags = "", path = name!.replaceAll(".", "/")] = row.split(" ") as [string, string, string?, string?];
+  return [name, {
+    name, method, path: `/v1/${path}`,
+    hasAuth: !flags.includes("u"), hasKey: flags.includes("k"), isRepeatable: flags.includes("r"),
+  }];
 }));
-
-/** The row of an app's own operation. */
-export const ownOperation = (name: string, method: string): Operation =>
-  operation(name, method, "", `functions/${encodeURIComponent(name)}`);

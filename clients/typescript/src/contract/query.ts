@@ -16,28 +16,18 @@ export interface Query<W = Record<string, unknown>> {
   total?: boolean | undefined;
 }
 
-export const DEFAULT_LIMIT = 20;
 /**
- * The query string's pairs of a list. `where.` allows a field of any name. A query string has no
- * null: the filter asks for that.
+ * The query string's pairs of a list. `where.` allows a field of any name. A query string has no null: the filter asks
+ * for that.
  */
-export function parameters(query: Query): [string, string][] {
-  const { where = {}, limit = DEFAULT_LIMIT, page = 1, sort = [] } = query;
+export function parameters({ where = {}, filter, ...words }: Query = {}): [string, string][] {
   const given = Object.entries(where).filter(([, value]) => value !== undefined);
-  const filters = given.filter(([, value]) => value === null).map(([name]) => `${member(name)} == null`);
-  if (query.filter) filters.unshift(filters.length ? `(${query.filter})` : query.filter);
-  const pairs: [string, string][] = given.filter(([, value]) => value !== null)
-    .map(([name, value]) => [`where.${name}`, String(value)]);
-  const words: [string, string | false | null | undefined][] = [
-    ["page", page !== 1 && String(page)],
-    ["limit", limit !== DEFAULT_LIMIT && String(limit)],
-    ["cursor", query.cursor],
-    ["filter", filters.join(" && ")],
-    ["sort", typeof sort === "string" ? sort : sort.join(",")],
-    ["total", query.total && "true"],
-  ];
-  for (const [name, value] of words) if (value) pairs.push([name, value]);
-  return pairs;
+  const nulls = given.filter(([, value]) => value === null).map(([name]) => `${member(name)} == null`);
+  const filters = [filter && nulls.length ? `(${filter})` : filter, ...nulls].filter(Boolean).join(" && ");
+  return [
+    ...given.filter(([, value]) => value !== null).map(([name, value]) => [`where.${name}`, value] as const),
+    ...Object.entries({ filter: filters, ...words }).filter(([, value]) => value),
+  ].map(([name, value]) => [name, String(value)]);
 }
 
 /** The path of a field in a filter. */

@@ -92,7 +92,7 @@ export function makeAuth(
     },
     me: () => known("auth.me")(),
     sessions: async () => (await calls.call("auth.sessions"))["items"],
-    endSession: (id) => calls.order("auth.sessions.end", { segments: { id } }),
+    endSession: (id) => calls.order("auth.sessions.end", { at: encodeURIComponent(id) }),
     async refresh() {
       const token = await tokens.current();
       const renewed = token && await tokens.renewed(token);

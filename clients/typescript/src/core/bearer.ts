@@ -1,5 +1,5 @@
 import { failure, isOwn } from "../contract/errors.js";
-import { type ClientResponse, type Layer, originOf } from "./exchange.js";
+import { canRepeat, type ClientResponse, type Layer, originOf } from "./exchange.js";
 import type { Token, TokenKeeper } from "./tokens.js";
 
 const MOST_RENEWALS = 2; // a token that another call renewed meanwhile may have aged too
@@ -23,8 +23,8 @@ export const bearer = (tokens: TokenKeeper, origin: string): Layer => async (req
     send({ ...request, headers: { ...request.headers, authorization: `Bearer ${used.value}` } });
   if (!token) return send(request);
   let response = await attempt(token);
-  for (let renewals = 0; renewals < MOST_RENEWALS && isRefused(response); renewals++) {
-    const renewed: Token | undefined = request.body instanceof ReadableStream ? undefined : await tokens.renewed(token);
+  for (let renewals = 0; renewals < MOST_RENEWALS && isRefused(response) && canRepeat(request); renewals++) {
+    const renewed: Token | undefined = await tokens.renewed(token);
     if (!renewed) break;
     token = renewed;
     response = await attempt(token);

@@ -2,7 +2,6 @@ import { failure, NetworkError } from "../contract/errors.js";
 import type { Random } from "../kit/backoff.js";
 import type { Clock } from "../kit/clock.js";
 import { listeners, type Listener } from "../kit/listeners.js";
-import { perKey } from "../kit/per_key.js";
 import { type Layer, originOf } from "./exchange.js";
 
 const MOST_FAILURES = 5; // in a row; one more than the attempts of a call
@@ -29,62 +28,51 @@ export interface Breaker {
   close(): void;
 }
 
-interface Circuit {
-  failures: number;
-  opened: number;
-  /** When the next probe may be made, on the monotonic clock. */
-  probeAt: number;
-  isProbing: boolean;
-}
-
 /**
- * Fails calls at once while a server can't be reached, except for one probe at a time. `probe` is called by itself
- * while somebody subscribes to the connectivity of the server at `origin`. Streams have their own waits and pass.
+ * Fails calls of the server at `origin` at once while it can't be reached, except for one probe at a time. `probe` is
+ * called by itself while somebody subscribes to the connectivity. Streams have their own waits and pass.
  */
 export function breaker(clock: Clock, random: Random, origin: string, probe: () => void): Breaker {
-  const circuitOf = perKey((): Circuit => ({ failures: 0, opened: 0, probeAt: 0, isProbing: false }));
-  const subscribers = listeners<ConnectivityState>();
+  const { add, notify, size } = listeners<ConnectivityState>();
+  let failures = 0;
+  /** How often in a row it was opened; 0: it is closed. */
+  let opened = 0;
+  let probeAt = 0;
+  let isProbing = false;
   let stopTimer = () => {};
   let state: ConnectivityState = "online";
 
-  const own = circuitOf(origin);
-
+  /** Milliseconds until the next probe. */
+  const left = () => Math.max(0, probeAt - clock.monotonic());
   function changed() {
-    const now: ConnectivityState = own.opened ? "offline" : "online";
+    const now = opened ? "offline" : "online";
     stopTimer();
-    if (own.opened && subscribers.size()) stopTimer = clock.after(Math.max(0, own.probeAt - clock.monotonic()), probe);
-    if (now !== state) subscribers.notify(state = now);
+    if (opened && size()) stopTimer = clock.after(left(), probe);
+    if (now !== state) notify(state = now);
   }
-  function trip(circuit: Circuit) {
-    const wait = Math.min(WAIT_CAP, WAIT_BASE * 2 ** circuit.opened++) * (0.5 + random() / 2);
-    circuit.probeAt = clock.monotonic() + wait * 1000;
-    if (circuit === own) changed();
+  function trip() {
+    probeAt = clock.monotonic() + Math.min(WAIT_CAP, WAIT_BASE * 2 ** opened++) * (500 + random() * 500);
+    changed();
   }
 
   return {
     async layer(request, send) {
-      const circuit = circuitOf(originOf(request.url));
-      const isOpen = circuit.opened > 0;
-      const isProbe = isOpen && !circuit.isProbing && clock.monotonic() >= circuit.probeAt;
-      if (isOpen && !isProbe && !request.isStream) {
-        request.journal.isCut = true;
-        throw failure("connect", {
-          detail: "calls fail at once until the server responds to a probe",
-          retryAfter: Math.max(0, circuit.probeAt - clock.monotonic()) / 1000,
-        });
-      }
-      if (isProbe) circuit.isProbing = true;
+      if (originOf(request.url) !== origin) return send(request);
+      const isProbe = !!opened && !isProbing && !left();
+      if (opened && !isProbe && !request.isStream) throw failure("connect", { retryAfter: left() / 1000 });
+      isProbing ||= isProbe;
       try {
         const response = await send(request);
-        circuit.failures = circuit.opened = 0;
-        if (circuit === own) changed();
+        failures = opened = 0;
+        changed();
         return response;
       } catch (error) {
-        if (error instanceof NetworkError && error.code !== "tls"
-            && (++circuit.failures >= MOST_FAILURES || isProbe) && clock.monotonic() >= circuit.probeAt) trip(circuit);
+        if (error instanceof NetworkError && error.code !== "tls" && (++failures >= MOST_FAILURES || isProbe) && !left()) {
+          trip();
+        }
         throw error;
       } finally {
-        if (isProbe) circuit.isProbing = false;
+        if (isProbe) isProbing = false;
       }
     },
     connectivity: {
@@ -92,17 +80,17 @@ export function breaker(clock: Clock, random: Random, origin: string, probe: () 
         return state;
       },
       subscribe(listener) {
-        const stop = subscribers.add(listener);
+        const stop = add(listener);
         changed();
         return stop;
       },
     },
     nudge() {
-      own.probeAt = 0;
+      probeAt = 0;
       changed();
     },
     open() {
-      if (!own.opened) trip(own);
+      if (!opened) trip();
     },
     close: () => stopTimer(),
   };

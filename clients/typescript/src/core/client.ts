@@ -1,5 +1,4 @@
 import { failure } from "../contract/errors.js";
-import { OPERATIONS, ownOperation } from "../contract/operations.js";
 import type { Random } from "../kit/backoff.js";
 import { type Clock, systemClock } from "../kit/clock.js";
 import { type Auth, makeAuth } from "./auth.js";
@@ -40,11 +39,11 @@ export interface ClientSettings {
 }
 
 export interface RequestParts extends Pick<Parts, "json" | "body" | "headers" | "deadline" | "signal" | "isStream"> {
-  query?: Record<string, string | number | boolean> | Pairs | undefined;
+  query?: object | undefined;
 }
 
 export interface InvokeOptions extends Pick<Parts, "headers" | "deadline" | "signal"> {
-  /** That of an operation of your app; POST by default. */
+  /** POST by default. */
   method?: string | undefined;
 }
 
@@ -68,7 +67,7 @@ export interface Client {
   collection<T = AnyRecord>(name: string, options?: { parent?: string | undefined }): Repository<T>;
   /** The live events of collections, from now on or after a cursor. */
   events(names: string | readonly string[], options?: EventOptions): AsyncGenerator<LiveEvent, void>;
-  /** Call an operation of your app, or one of the server's whose path has no parameters, with its input. */
+  /** Call an operation of your app with its input; null: it has no output. */
   call<T = any>(operation: string, input?: object, options?: InvokeOptions): Promise<T>;
   /** Call any path of the backend, or a whole URL of another server, which does not get the session's token. */
   request(method: string, path: string, parts?: RequestParts): Promise<ClientResponse>;
@@ -82,7 +81,7 @@ export function createClient(settings: ClientSettings = {}): Client {
   const { clock = systemClock, random = Math.random, layers = [], onTrace } = settings;
   const fetch: Fetch = settings.fetch ?? ((url, init) => globalThis.fetch(url, init));
   const options = { ...DEFAULTS, ...settings.options };
-  const url = addressOf(settings.url, settings.allowHttp ?? false);
+  const url = addressOf(settings.url, settings.allowHttp);
   const { origin } = new URL(url);
   const closed = new AbortController();
   const running = new Set<AbortController>();
@@ -101,8 +100,9 @@ export function createClient(settings: ClientSettings = {}): Client {
   const calls = makeCalls(stack([...above, bearer(tokens, origin)], bottom), url, clock, options);
 
   const on = globalThis.addEventListener as typeof addEventListener | undefined;
-  on?.("online", breaking.nudge);
-  on?.("offline", breaking.open);
+  const { signal } = closed;
+  on?.("online", breaking.nudge, { signal });
+  on?.("offline", breaking.open, { signal });
 
   return {
     url,
@@ -110,39 +110,35 @@ export function createClient(settings: ClientSettings = {}): Client {
     connectivity: breaking.connectivity,
     collection: (name, { parent } = {}) => repository(calls, name, parent),
     events: (names, given) =>
-      liveEvents(calls, clock, random, closed.signal, running, typeof names === "string" ? [names] : names, given),
-    call: async (operation, input, given) => invoke(calls, operation, input, given),
+      liveEvents(calls, clock, random, signal, running, typeof names === "string" ? [names] : names, given),
+    async call(name, input, { method = "POST", ...parts } = {}) {
+      const { text, json } = await calls.request(method, `/v1/functions/${encodeURIComponent(name)}`,
+        { ...parts, ...(/GET|DELETE/.test(method) ? { query: pairsOf(input) } : { json: input }) }, { name });
+      return text ? json() : null;
+    },
     request: (method, path, { query, ...parts } = {}) =>
-      calls.request(method, path, { ...parts, query: pairsOf(query) }),
+      calls.request(method.toUpperCase(), path, { ...parts, query: pairsOf(query) }),
     close() {
       for (const controller of [closed, ...running]) controller.abort();
       tokens.close();
       breaking.close();
-      if (on) {
-        removeEventListener("online", breaking.nudge);
-        removeEventListener("offline", breaking.open);
-      }
     },
-    internals: { calls, clock, random, followers, closing: closed.signal },
+    internals: { calls, clock, random, followers, closing: signal },
   };
 }
 
-async function invoke(calls: Calls, name: string, input?: object, options: InvokeOptions = {}): Promise<any> {
-  const { method = "POST", ...parts } = options;
-  const row = OPERATIONS.get(name) ?? ownOperation(name, method);
-  const isQuery = row.method === "GET" || row.method === "DELETE";
-  const response = await calls.perform(row, { ...parts, ...(isQuery ? { query: pairsOf(input) } : { json: input }) });
-  return response.text ? response.json() : null;
-}
+const pairsOf = (query: object = {}): Pairs => Object.entries(query).flatMap(([name, value]) => (Array.isArray(value) ? value : [value])
+  .filter((one) => one !== undefined && one !== null).map((one) => [name, String(one)] as const));
 
-const pairsOf = (query: object = {}): Pairs => Array.isArray(query) ? query
-  : Object.entries(query).flatMap(([name, value]) => (Array.isArray(value) ? value : [value])
-    .filter((one) => one !== undefined && one !== null).map((one) => [name, String(one)] as const));
-
-function addressOf(given: string | undefined, allowHttp: boolean): string {
+function addressOf(given: string | undefined, allowHttp?: boolean): string {
   const page = (globalThis.location as Location | undefined)?.origin;
   const text = given ?? page ?? "http://127.0.0.1:8000";
-  const url = URL.canParse(text, page) && new URL(text, page);
+  let url: URL | undefined;
+  try {
+    url = new URL(text, page);
+  } catch {
+    // It is refused below.
+  }
   if (!url || !/^https?:$/.test(url.protocol)) {
     throw failure("invalid_setting", { message: `"${text}" is not the address of a server.` });
   }
@@ -151,5 +147,5 @@ function addressOf(given: string | undefined, allowHttp: boolean): string {
   if (protocol === "http:" && !isLocal && !allowHttp && origin !== page) {
     throw failure("insecure_address", { detail: origin });
   }
-  return url.href.split(/[?#]/)[0]!.replace(/\/+$/, "");
+  return (origin + url.pathname).replace(/\/+$/, "");
 }

@@ -59,7 +59,7 @@ export async function* liveEvents(
 ): AsyncGenerator<LiveEvent, void> {
   const { filter, signal } = options;
   let cursor = options.cursor ?? "";
-  let failures = 0, isOffline = false, isNew = true, pause = 0;
+  let failures = 0, isOffline = false;
   const query: [string, string][] = names.map((name) => ["collection", name]);
   if (filter) query.push(["filter", filter]);
   const [ended, unlink] = aborting(signal, running);
@@ -68,40 +68,34 @@ export async function* liveEvents(
       let began: number | undefined;
       try {
         const response = await calls.perform("events.stream", {
-          query: cursor && isNew ? [...query, ["cursor", cursor]] : query,
-          headers: { accept: "text/event-stream", ...(cursor && !isNew && { "last-event-id": cursor }) },
+          query, headers: { accept: "text/event-stream", ...(cursor && { "last-event-id": cursor }) },
           isStream: true, retries: 0, read: SILENCE, signal: ended.signal,
         });
-        isNew = false;
         if (response.status === 204) return;
-        const parser = eventStreamParser();
+        const parse = eventStreamParser();
         for await (const piece of response.body!) {
-          for (const message of parser.feed(piece)) {
+          for (const message of parse(piece)) {
             cursor = message.id || cursor;
             const event = eventIn(message, cursor);
-            pause = parser.retry() ?? 0;
             if (!event) continue;
             began ??= clock.monotonic();
             isOffline = false;
             yield event;
           }
         }
-        throw failure("connection_lost", { detail: "the stream ended", operation: "events.stream" });
+        throw failure("connection_lost", { detail: "the stream ended" });
       } catch (error) {
         if (signal?.aborted) return;
-        if (closing.aborted) throw failure("closed", { operation: "events.stream" });
+        if (closing.aborted) throw failure("closed");
         if (!(error instanceof HinterlandError && mayPass(error))) throw error;
-        isNew = false;
         const isSteady = began !== undefined && clock.monotonic() - began >= STEADY;
         if (isSteady) failures = 0;
         if (!isOffline && (isSteady || began === undefined)) {
           isOffline = true;
-          yield { kind: "offline", cursor, revision: 0, changes: [], reason: error.message };
+          yield made("offline", cursor, { reason: error.message });
         }
-        const wait = Math.max(
-          fullJitter(failures++, WAIT_BASE, WAIT_CAP, random) * 1000, (error.retryAfter ?? 0) * 1000, pause);
-        await sleep(clock, wait, ended.signal).catch(() => {});
-        if (closing.aborted) throw failure("closed", { operation: "events.stream" });
+        const wait = Math.max(fullJitter(failures++, WAIT_BASE, WAIT_CAP, random), error.retryAfter ?? 0);
+        await sleep(clock, wait * 1000, ended.signal).catch(() => {});
       }
     }
   } finally {
@@ -112,7 +106,9 @@ export async function* liveEvents(
 
 function eventIn({ event, data }: Message, cursor: string): LiveEvent | undefined {
   if (event === "end") throw errorOf(objectIn(data) as unknown as Problem);
-  if (!/^(ready|commit|position|resync)$/.test(event)) return undefined; // of a newer server
-  const { revision = 0, changes = [], reason = "" } = objectIn(data) as Partial<LiveEvent>;
-  return { kind: event as LiveEvent["kind"], cursor, revision, changes, reason };
+  // Others are of a newer server.
+  return /^(ready|commit|position|resync)$/.test(event) ? made(event, cursor, objectIn(data)) : undefined;
 }
+
+const made = (kind: string, cursor: string, { revision = 0, changes = [], reason = "" }: Partial<LiveEvent>) =>
+  ({ kind, cursor, revision, changes, reason }) as LiveEvent;

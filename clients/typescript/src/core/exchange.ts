@@ -7,8 +7,6 @@ export interface Journal {
   waited: number;
   /** Whether the server may have received the request, were it given up now. */
   sent: Sent;
-  /** Whether the call was ended without an attempt, since the server can't be reached. */
-  isCut?: boolean;
   /** In whose name the first attempt was made; "": nobody's, undefined before it. */
   user?: string | number;
 }
@@ -18,7 +16,7 @@ export interface ClientRequest {
   readonly method: string;
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: BodyInit | null;
+  readonly body?: BodyInit | null;
   /** The row of the table; "" for other calls. */
   readonly operation: string;
   /** The limit of the call with all its attempts and waits; Infinity: none. */
@@ -30,8 +28,8 @@ export interface ClientRequest {
   readonly isRepeatable: boolean;
   readonly hasAuth: boolean;
   /** Whether the response's body is read piece by piece, from `body`. */
-  readonly isStream: boolean;
-  readonly signal: AbortSignal | null;
+  readonly isStream?: boolean;
+  readonly signal?: AbortSignal | null | undefined;
   readonly journal: Journal;
 }
 
@@ -57,3 +55,6 @@ export const stack = (layers: readonly Layer[], transport: Send): Send =>
   layers.reduceRight<Send>((send, layer) => (request) => layer(request, send), transport);
 
 export const originOf = (url: string): string => new URL(url).origin;
+
+/** Whether the body can be sent again. */
+export const canRepeat = ({ body }: ClientRequest): boolean => !(body instanceof ReadableStream);

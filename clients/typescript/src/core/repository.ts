@@ -1,7 +1,6 @@
-import { unexpected } from "../contract/errors.js";
+import { refusedHere, unexpected } from "../contract/errors.js";
 import { parameters, type Query } from "../contract/query.js";
-import { isObject } from "../kit/json.js";
-import { type Calls, checkedId, collectionPath, type Parts } from "./calls.js";
+import type { Calls, Parts } from "./calls.js";
 
 /** What the server adds to every record. */
 export interface Stored {
@@ -66,34 +65,42 @@ export interface Repository<T> {
   delete(id: string | number, options?: ChangeOptions): Promise<void>;
 }
 
+const ID = /^(?!~|__|\.{1,2}$)[^/\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,128}$/u;
+
+/** Whether `value` may be the id of a record; its length in bytes is checked by the server. */
+const isId = (value: unknown) => Number.isSafeInteger(value) || (typeof value === "string" && ID.test(value));
+
 /** The repository that asks the server. Every write has an idempotency key, so that it may be repeated. */
 export function repository<T>(calls: Calls, collection: string, parent?: string): Repository<T> {
-  const name = collectionPath(collection, parent);
-
-  const at = (id?: string | number) =>
-    ({ collection: name, ...(id !== undefined && { id: checkedId(name, id) }) });
-
-  const parts = (options: ChangeOptions = {}, more: Parts = {}): Parts => {
-    const { revision, ...rest } = options;
-    return { ...rest, ...more, ...(revision !== undefined && { headers: { "if-match": `"${revision}"` } }) };
-  };
-  const write = (operation: string, json: object, options?: ChangeOptions, id?: string | number): Promise<any> =>
-    calls.call(operation, parts(options, { segments: at(id), json: json ?? null }));
-
-  async function list(query: ListQuery<T> = {}, options?: CallOptions): Promise<Page<T>> {
-    const response = await calls.perform("records.list", parts(options, { segments: at(), query: parameters(query) }));
-    const value: unknown = response.json();
-    if (!isObject(value) || !Array.isArray(value["items"])) {
-      throw unexpected(response, "no list of records", "records.list");
+  const name = parent ? `${parent}/${collection}` : collection;
+  const segments = name.split("/");
+  if (segments.length % 2 === 0 || !segments.every(isId)) {
+    const message = `must be a name, or a path such as posts/42/comments; it is '${name}'`;
+    throw refusedHere("validation", `collection: ${message}`, { collection: [message] });
+  }
+  const parts = ({ revision, ...options }: ChangeOptions = {}, more: Parts = {}, id?: string | number): Parts => {
+    if (id !== undefined && !isId(id)) {
+      throw refusedHere("not_found", `there is no ${name}/${id}; this can't be the id of a record`);
     }
-    const { items, next, total } = value as unknown as Page<T>;
+    return {
+      ...options, ...more, at: [...segments, ...(id === undefined ? [] : [id])].map(encodeURIComponent).join("/"),
+      ...(revision !== undefined && { headers: { "if-match": `"${revision}"` } }),
+    };
+  };
+  const write = async (operation: string, json: object, options?: ChangeOptions, id?: string | number): Promise<any> =>
+    calls.call(operation, parts(options, { json: json ?? null }, id));
+
+  async function list(query?: ListQuery<T>, options?: CallOptions): Promise<Page<T>> {
+    const response = await calls.perform("records.list", parts(options, { query: parameters(query) }));
+    const { items, next, total } = (response.json() ?? {}) as Page<T>;
+    if (!Array.isArray(items)) throw unexpected(response, "no list of records", "records.list");
     return { items, next: next || null, total: total ?? null };
   }
 
   return {
     name,
-    get: async (id, options) => await calls.call("records.view", parts(options, { segments: at(id) })) as T,
     list,
+    get: async (id, options) => await calls.call("records.view", parts(options, {}, id)) as T,
     async *iterate(query, options) {
       let cursor: string | null | undefined;
       do {
@@ -102,9 +109,9 @@ export function repository<T>(calls: Calls, collection: string, parent?: string)
         cursor = page.next;
       } while (cursor);
     },
-    create: async (draft, options) => write("records.create", draft, options),
-    update: async (id, patch, options) => write("records.patch", patch, options, id),
-    replace: async (id, draft, options) => write("records.replace", draft, options, id),
-    delete: async (id, options) => calls.order("records.delete", parts(options, { segments: at(id) })),
+    create: (draft, options) => write("records.create", draft, options),
+    update: (id, patch, options) => write("records.patch", patch, options, id),
+    replace: (id, draft, options) => write("records.replace", draft, options, id),
+    delete: async (id, options) => calls.order("records.delete", parts(options, {}, id)),
   };
 }

@@ -2,7 +2,7 @@ import { HinterlandError, mostSent, NetworkError, retryAfter, type Sent } from "
 import { budget, fullJitter, type Random } from "../kit/backoff.js";
 import { type Clock, sleep } from "../kit/clock.js";
 import { perKey } from "../kit/per_key.js";
-import { type ClientRequest, type ClientResponse, type Layer, originOf } from "./exchange.js";
+import { canRepeat, type ClientRequest, type ClientResponse, type Layer, originOf } from "./exchange.js";
 import type { Options } from "./options.js";
 
 /** How an attempt failed; `status` 0: no response came, `asked`: the seconds that the server asked to wait. */
@@ -19,9 +19,9 @@ const hasKey = (request: ClientRequest) => "idempotency-key" in request.headers;
 /** What went wrong and may pass; undefined: a success, or a refusal that will stay. */
 export function failureOf(outcome: Outcome, request: ClientRequest, now: number): Failure | undefined {
   if (outcome instanceof HinterlandError) {
-    // The renewal of a session on the way of this call has made its own attempts.
+    // The renewal of a session on the way of this call has made its own attempts, and the breaker asks to wait.
     const isOwn = !outcome.operation || outcome.operation === request.operation;
-    return isOwn && outcome instanceof NetworkError && outcome.code !== "tls"
+    return isOwn && outcome instanceof NetworkError && outcome.code !== "tls" && outcome.retryAfter === undefined
       ? { status: 0, sent: outcome.sent } : undefined;
   }
   const { status } = outcome;
@@ -33,7 +33,7 @@ export function failureOf(outcome: Outcome, request: ClientRequest, now: number)
 
 /** Whether sending the request once more can't carry it out twice (RFC 9110 §9.2.2). */
 const mayRepeat = (request: ClientRequest, sent: Sent): boolean =>
-  !(request.body instanceof ReadableStream)
+  canRepeat(request)
   && (sent === "no" || request.isRepeatable || hasKey(request) || !["POST", "PATCH"].includes(request.method));
 
 /**
@@ -69,18 +69,16 @@ export function retry(clock: Clock, options: Options, random: Random): Layer {
       const isResponse = !(outcome instanceof HinterlandError);
       if (!failed && isResponse) bucket.payIn();
       if (failed) sent = mostSent(sent, failed.sent);
-      const wait = failed && !journal.isCut
+      const wait = failed
         ? verdict(request, failed, attempt, (end - clock.monotonic()) / 1000, options, random) : undefined;
       if (wait === undefined || !bucket.take()) {
         if (isResponse) {
           outcome.isInDoubt = sent !== "no";
           return outcome;
         }
-        outcome.attempts = journal.attempts;
-        outcome.waited = journal.waited;
-        outcome.operation ||= request.operation;
-        outcome.sent = mostSent(outcome.sent, sent);
-        throw outcome;
+        const { attempts, waited } = journal;
+        const operation = outcome.operation || request.operation;
+        throw Object.assign(outcome, { attempts, waited, operation, sent: mostSent(outcome.sent, sent) });
       }
       journal.sent = sent;
       const started = clock.monotonic();

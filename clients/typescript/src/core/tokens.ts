@@ -59,22 +59,16 @@ const MOST_MARGIN = 60_000; // before its end at which a token is renewed; a fif
 const PAUSE = 5_000; // before a token that still holds is renewed again after that failed
 
 /** The session that a sign-in or renewal responds with. Throws InvalidResponse. */
-export function sessionIn(value: unknown, now: number): Session {
-  const { user, access_token, refresh_token, expires_in } = isObject(value) ? value : {};
-  if (!isObject(user) || typeof access_token !== "string" || typeof refresh_token !== "string" || typeof expires_in !== "number") {
-    throw failure("invalid_response", { path: "$", detail: "the response is not a session" });
+export function sessionIn(value: object, now: number): Session {
+  const { user, access_token: accessToken, refresh_token: refreshToken, expires_in: seconds } = value as any;
+  if (!isObject(user) || !accessToken || !refreshToken || !(seconds >= 0)) {
+    throw failure("invalid_response", { path: "$", found: "no session" });
   }
-  return {
-    user: user as User, accessToken: access_token, refreshToken: refresh_token,
-    expiresAt: now + expires_in * 1000,
-  };
+  return { user: user as User, accessToken, refreshToken, expiresAt: now + seconds * 1000 };
 }
 
 const tokenOf = ({ accessToken, user }: Session, isFresh = false): Token =>
   ({ value: accessToken, user: user.id, isFresh });
-
-/** A request is never sent again in another's name, who may have signed in meanwhile. */
-const sameUser = (used: Token, token: Token | undefined) => token?.user === used.user ? token : undefined;
 
 export function tokenKeeper(
   vault: Vault, clock: Clock, origin: string, refresh: (refreshToken: string) => Promise<Session>,
@@ -84,7 +78,7 @@ export function tokenKeeper(
   let renewAt = 0;
   let isKept = true;
   const subscribers = listeners<SessionState>();
-  const flight = singleFlight<Token | undefined>();
+  const flight = singleFlight<boolean>();
 
   function move(next: SessionState) {
     if (JSON.stringify(next) !== JSON.stringify(state)) subscribers.notify(state = next);
@@ -107,7 +101,7 @@ export function tokenKeeper(
   function unsealed(data: string | null): Session | Reason | undefined {
     if (data === null) return undefined;
     const kept = objectIn(data);
-    if (typeof kept["origin"] !== "string") throw failure("vault");
+    if (typeof kept["origin"] !== "string") throw new Error(data);
     if (kept["origin"] !== origin) return undefined;
     return isObject(kept["session"]) ? kept["session"] as unknown as Session : "refused";
   }
@@ -135,16 +129,6 @@ export function tokenKeeper(
     }
   });
 
-  async function locked<T>(act: () => Promise<T>): Promise<T> {
-    let hasBegun = false;
-    try {
-      return await vault.lock(() => (hasBegun = true, act()));
-    } catch (error) {
-      if (hasBegun) throw error;
-      return act(); // the session is not shared with other tabs
-    }
-  }
-
   /** Store what is left of a session: `next`, null that the server ended it, or nothing. */
   async function store(next?: Session | null): Promise<void> {
     try {
@@ -156,7 +140,8 @@ export function tokenKeeper(
     }
   }
 
-  async function renew(used: Session): Promise<Token | undefined> {
+  /** Get another token; whether the server gave it, and not another tab. */
+  async function renew(used: Session): Promise<boolean> {
     let kept: Session | Reason | undefined = used;
     try {
       if (isKept) kept = unsealed(await vault.load());
@@ -165,29 +150,29 @@ export function tokenKeeper(
     }
     if (typeof kept !== "object") {
       if (session === used) leave(kept ?? "elsewhere");
-      return undefined;
+      return false;
     }
     if (kept.accessToken !== used.accessToken) {
       enter(kept);
-      return sameUser(tokenOf(used), tokenOf(kept));
+      return false;
     }
     try {
       const next = await refresh(kept.refreshToken);
       await store(next);
       enter(next);
-      return tokenOf(next, true);
+      return true;
     } catch (error) {
       // Only our server's own refusal of this token ends the session; that of another server keeps it.
-      if (!(error instanceof HinterlandError && !(error instanceof WrongServer) && error.code === "invalid_grant"
-        && error.isFromServer)) throw error;
+      const { code, isFromServer } = error as HinterlandError;
+      if (code !== "invalid_grant" || !isFromServer || error instanceof WrongServer) throw error;
       await store(null);
       if (session === used) leave("refused");
-      return undefined;
+      return false;
     }
   }
 
-  const renewal = (used: Session): Promise<Token | undefined> =>
-    flight(used.accessToken, () => locked(() => renew(used))).catch((error: unknown) => {
+  const renewal = (used: Session): Promise<boolean> =>
+    flight(used.accessToken, () => vault.lock(() => renew(used))).catch((error: unknown) => {
       // Each caller has its own error; of none of their calls anything was carried out.
       if (!(error instanceof HinterlandError)) throw error;
       throw new (error.constructor as typeof HinterlandError)("error", { ...error, sent: "no" });
@@ -201,33 +186,33 @@ export function tokenKeeper(
     async current() {
       await ready;
       const used = session;
-      if (!used) return undefined;
-      if (clock.monotonic() < renewAt) return tokenOf(used);
+      if (!used || clock.monotonic() < renewAt) return used && tokenOf(used);
       try {
-        return await renewal(used);
+        await renewal(used);
       } catch (error) {
-        if (!(error instanceof HinterlandError) || clock.now() >= used.expiresAt) throw error;
+        if (clock.now() >= used.expiresAt) throw error;
         renewAt = clock.monotonic() + PAUSE;
-        return tokenOf(used);
       }
+      return session && tokenOf(session);
     },
     async renewed(used) {
-      if (!session || session.user.id !== used.user) return undefined;
-      return session.accessToken === used.value ? sameUser(used, await renewal(session)) : tokenOf(session);
+      const isFresh = session?.accessToken === used.value && await renewal(session);
+      // A request is never sent again in the name of another user, who may have signed in meanwhile.
+      return session?.user.id === used.user && session.accessToken !== used.value
+        ? tokenOf(session, isFresh) : undefined;
     },
     async refused(token) {
-      if (session?.accessToken === token.value) {
-        await locked(() => store(null));
-        if (session?.accessToken === token.value) leave("refused");
-      }
+      if (session?.accessToken !== token.value) return;
+      leave("refused");
+      await vault.lock(() => store(null));
     },
-    signIn: (next) => locked(async () => {
+    signIn: (next) => vault.lock(async () => {
       await store(next);
       enter(next);
       return next.user;
     }),
     async signOut(reason) {
-      await locked(store);
+      await vault.lock(() => store());
       leave(reason);
     },
     know(user) {

@@ -1,4 +1,4 @@
-import { HinterlandError, requestIdOf, type Sent } from "../contract/errors.js";
+import { type HinterlandError, requestIdOf, type Sent } from "../contract/errors.js";
 import type { Clock } from "../kit/clock.js";
 import { listeners } from "../kit/listeners.js";
 import type { Layer } from "./exchange.js";
@@ -27,18 +27,16 @@ export function trace(clock: Clock, onTrace: (trace: Trace) => void): Layer {
   return async (request, send) => {
     const { operation, method, url, journal } = request;
     const started = clock.monotonic();
-    const report = (status: number, error: string, sent: Sent, requestId: string) => notify({
-      operation, method, url: url.split("?")[0]!, status, error, sent, attempts: journal.attempts,
-      waited: journal.waited, seconds: (clock.monotonic() - started) / 1000, requestId,
+    const report = (outcome: object) => notify({
+      operation, method, url: url.split("?")[0]!, status: 0, error: "", sent: "yes", attempts: journal.attempts,
+      waited: journal.waited, seconds: (clock.monotonic() - started) / 1000, requestId: "", ...outcome,
     });
     try {
       const response = await send(request);
-      report(response.status, "", "yes", requestIdOf(response));
+      report({ status: response.status, requestId: requestIdOf(response) });
       return response;
     } catch (error) {
-      const { code, sent, requestId } = error instanceof HinterlandError
-        ? error : { code: "aborted", sent: journal.sent, requestId: "" };
-      report(0, code, sent, requestId);
+      report({ error: (error as HinterlandError).code ?? "aborted", sent: journal.sent });
       throw error;
     }
   };

@@ -5,15 +5,11 @@ import { type ClientRequest, type ClientResponse, type Send, originOf } from "./
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
-const isSafe = (method: string) => method === "GET" || method === "HEAD";
-
 /** The bottom of the stack: sends a request once, by `fetch`. */
 export const transport = (fetch: Fetch, clock: Clock): Send => async (request) => {
   const { method, url, headers, body, signal, isStream } = request;
-  if (signal?.aborted) throw signal.reason;
   const [controller, unlink] = aborting(signal);
   let stop = () => {};
-  let hasResponse = false;
   const wait = () => {
     stop();
     stop = clock.after(request.read * 1000, () => controller.abort(failure("read_timeout")));
@@ -24,16 +20,14 @@ export const transport = (fetch: Fetch, clock: Clock): Send => async (request) =
   };
   const failed = (error: unknown): unknown => {
     end();
-    return controller.signal.aborted ? controller.signal.reason : networkError(error, hasResponse);
+    return controller.signal.aborted ? controller.signal.reason : networkError(error);
   };
   wait();
   try {
     const response = await fetch(url, {
       // A redirect is followed where nothing is written, and to the same origin; a browser does not show its target.
-      method, headers, body, signal: controller.signal, redirect: isSafe(method) ? "follow" : "manual",
-      cache: "no-store",
+      method, headers, body: body ?? null, signal: controller.signal, redirect: /GET|HEAD/.test(method) ? "follow" : "manual",
     });
-    hasResponse = true;
     if (isRedirected(request, response)) throw failure("redirect_refused");
     wait();
     if (isStream && response.ok) {
@@ -53,8 +47,7 @@ export const transport = (fetch: Fetch, clock: Clock): Send => async (request) =
 };
 
 const isRedirected = (request: ClientRequest, { type, status, redirected, url }: Response): boolean =>
-  type === "opaqueredirect" || (status > 300 && status < 309 && status !== 304)
-  || (redirected && originOf(url) !== originOf(request.url));
+  type === "opaqueredirect" || /30[12378]/.test(String(status)) || (redirected && originOf(url) !== originOf(request.url));
 
 async function* piecesOf(
   response: Response, wait: () => void, failed: (error: unknown) => unknown, end: () => void,
@@ -90,13 +83,12 @@ function made({ status, headers }: Response, text: string, body: ClientResponse[
 }
 
 /** What fetch reports, as one of our errors. A browser does not say whether the server was reached. */
-function networkError(error: unknown, hasResponse: boolean): HinterlandError {
+function networkError(error: unknown): HinterlandError {
   if ((error as HinterlandError).sent) return error as HinterlandError;
   const cause = (error as { cause?: { code?: unknown } }).cause;
   const code = String(cause?.code ?? "");
-  const kind = /REFUSED|UNREACH|CONNECT_TIMEOUT/.test(code) ? "connect"
-    : /ENOTFOUND|EAI_AGAIN/.test(code) ? "name_not_found"
+  const kind = /REFUSED|UNREACH|CONNECT_TIMEOUT|NOTFOUND|AGAIN/.test(code) ? "connect"
     : /CERT|TLS|SSL/.test(code) ? "tls"
-    : hasResponse || cause ? "connection_lost" : "network";
+    : cause ? "connection_lost" : "network";
   return failure(kind, { detail: code || String(error), cause: error });
 }

@@ -32,13 +32,12 @@ export function memoryVault(): Vault {
  * http from another machine, renew the session in each tab; the server answers all with the same one.
  */
 export function browserVault(name: string): Vault {
-  const within = memoryVault();
   const { locks } = navigator;
   return {
     load: () => localStorage.getItem(name),
     save: (data) => localStorage.setItem(name, data),
     clear: () => localStorage.removeItem(name),
-    lock: (act) => locks ? locks.request(name, act) as ReturnType<typeof act> : within.lock(act),
+    lock: (act) => locks ? locks.request(name, act) as ReturnType<typeof act> : act(),
     watch(listener) {
       const changed = (event: StorageEvent) => {
         if (event.key === name || event.key === null) listener();

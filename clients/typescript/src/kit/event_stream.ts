@@ -5,21 +5,16 @@ export interface Message {
   id: string;
 }
 
-/** Turns the pieces of a stream of Server-sent events into messages (WHATWG HTML, "Server-sent events" §9.2.6). */
-export interface EventStreamParser {
-  /** The messages that `piece`, cut anywhere, completes. */
-  feed(piece: Uint8Array): Message[];
-  /** The wait, in milliseconds, that the server asks for before reconnecting; undefined unless it did. */
-  retry(): number | undefined;
-}
-
-export function eventStreamParser(): EventStreamParser {
+/**
+ * Turns the pieces of a stream of Server-sent events, cut anywhere, into the messages that each completes (WHATWG HTML,
+ * "Server-sent events" §9.2.6). When to reconnect is up to the caller: `retry` is ignored.
+ */
+export function eventStreamParser(): (piece: Uint8Array) => Message[] {
   const decoder = new TextDecoder(); // removes the byte order mark
   let buffer = "";
   let event = "";
   let id = "";
   let data: string[] = [];
-  let retry: number | undefined;
 
   function take(line: string, messages: Message[]) {
     if (!line) {
@@ -32,19 +27,15 @@ export function eventStreamParser(): EventStreamParser {
     if (name === "data") data.push(value);
     else if (name === "event") event = value;
     else if (name === "id" && !value.includes("\0")) id = value;
-    else if (name === "retry" && /^\d+$/.test(value)) retry = +value;
   }
 
-  return {
-    feed(piece) {
-      const messages: Message[] = [];
-      buffer += decoder.decode(piece, { stream: true });
-      // A CR at the end may be half of a CRLF: it waits for what follows.
-      const lines = buffer.split(/\r\n|\n|\r(?!$)/);
-      buffer = lines.pop()!;
-      for (const line of lines) take(line, messages);
-      return messages;
-    },
-    retry: () => retry,
+  return (piece) => {
+    const messages: Message[] = [];
+    buffer += decoder.decode(piece, { stream: true });
+    // A CR at the end may be half of a CRLF: it waits for what follows.
+    const lines = buffer.split(/\r\n|\n|\r(?!$)/);
+    buffer = lines.pop()!;
+    for (const line of lines) take(line, messages);
+    return messages;
   };
 }

@@ -8,15 +8,15 @@ export interface Listeners<T> {
 }
 
 export function listeners<T>(): Listeners<T> {
-  const all = new Set<{ listener: Listener<T> }>();
+  const all = new Set<Listener<T>>();
   return {
     add(listener) {
-      const entry = { listener };
-      all.add(entry);
-      return () => void all.delete(entry);
+      const own: Listener<T> = (value) => listener(value); // the same function may be added twice
+      all.add(own);
+      return () => void all.delete(own);
     },
     notify(value) {
-      for (const { listener } of [...all]) {
+      for (const listener of [...all]) {
         try {
           listener(value);
         } catch (error) {

@@ -14,9 +14,9 @@ test("a list asks in the query string, and null by the filter", async () => {
   expect(page).toEqual({ items: [{ id: "1" }], next: null, total: 1 });
   const url = new URL(asked[0]!.path, "http://x");
   expect([...url.searchParams]).toEqual([
-    ["where.limit", "5"], ["where.author", "ada"], ["page", "2"], ["limit", "10"],
+    ["where.limit", "5"], ["where.author", "ada"],
     ["filter", "(record.likes > 3) && record.title == null && record[\"a-b\"] == null"],
-    ["sort", "-created_at,title"], ["total", "true"],
+    ["sort", "-created_at,title"], ["limit", "10"], ["page", "2"], ["total", "true"],
   ]);
 });
 
@@ -27,7 +27,7 @@ test("an iteration reads all pages by their cursors", async () => {
   for await (const item of client.collection<any>("posts").iterate({ limit: 2, sort: "title" })) items.push(item);
   expect(items).toEqual([1, 2, 3]);
   expect(asked.map(({ path }) => path)).toEqual([
-    "/v1/records/posts?limit=2&sort=title", "/v1/records/posts?limit=2&cursor=c&sort=title",
+    "/v1/records/posts?limit=2&sort=title", "/v1/records/posts?limit=2&sort=title&cursor=c",
   ]);
 });
 
@@ -48,7 +48,7 @@ test("every write has its own idempotency key, and the revision is a condition",
   const keys = asked.map(({ headers }) => headers["idempotency-key"]!);
   expect(new Set(keys).size).toBe(4);
   expect(keys[2]).toBe("own");
-  expect(keys[0]).toMatch(/^[0-9a-hjkmnp-tv-z]{26}$/);
+  expect(keys[0]).toMatch(/^[0-9]{16,48}$/);
 });
 
 test("what can't be is refused before anything is sent, as the server would", async () => {
@@ -169,7 +169,7 @@ describe("a call ends", () => {
 
 test("each way in which no response comes has its error", async () => {
   for (const [code, kind, sent] of [
-    ["ECONNREFUSED", "connect", "no"], ["ENOTFOUND", "name_not_found", "no"], ["ECONNRESET", "connection_lost", "maybe"],
+    ["ECONNREFUSED", "connect", "no"], ["ENOTFOUND", "connect", "no"], ["ECONNRESET", "connection_lost", "maybe"],
     ["CERT_HAS_EXPIRED", "tls", "no"],
   ] as const) {
     const { client, on } = scriptedClient({ options: { retries: 0 } });

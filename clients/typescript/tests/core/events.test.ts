@@ -59,7 +59,7 @@ test("events come with their cursors, and a dropped stream resumes after the las
   expect(kinds()).toEqual(["ready", "commit", "offline", "ready", "resync"]);
   expect(all.at(-1)).toMatchObject({ cursor: "c4", reason: "expired" });
   expect(asked.map(({ path, headers }) => [path, headers["last-event-id"]])).toEqual([
-    ["/v1/events?collection=notes&collection=posts&cursor=c0", undefined],
+    ["/v1/events?collection=notes&collection=posts", "c0"],
     ["/v1/events?collection=notes&collection=posts", "c2"],
     ["/v1/events?collection=notes&collection=posts", "c2"],
   ]);

@@ -34,6 +34,7 @@ export const refusedConnection = (code = "ECONNREFUSED"): Promise<Response> =>
 
 /** As undici and browsers do: pending until the signal aborts. */
 export const silent: Answer = (_, signal) => new Promise((_resolve, reject) => {
+  if (signal.aborted) reject(signal.reason as Error);
   signal.addEventListener("abort", () => reject(signal.reason as Error));
 });
 
