@@ -46,10 +46,10 @@ test("the source needs no package but the peers of its adapters", () => {
   })).toEqual([]);
 });
 
-test("a file has at most 300 lines, of at most 120 characters", () => {
+test("a file has at most 300 lines, of at most 130 characters but for rows of a table", () => {
   const files = [...filesIn(SOURCE), ...filesIn(join(ROOT, "tests"))];
   const long = files.map((file) => ({ file: relative(ROOT, file), lines: readFileSync(file, "utf8").split("\n") }))
-    .filter(({ lines }) => lines.length > LONGEST_FILE + 1 || lines.some((line) => line.length > 120))
+    .filter(({ lines }) => lines.length > LONGEST_FILE + 1 || lines.some((line) => line.length > 130 && !/^\w+\|/.test(line)))
     .map(({ file }) => file);
   expect(long).toEqual([]);
 });
