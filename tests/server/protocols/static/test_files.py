@@ -13,12 +13,12 @@ import pytest
 from hinterland.contract.errors import Refusal
 from hinterland.kit.clock import ManualClock
 from hinterland.server.protocols.static import files
-from hinterland.server.protocols.static.files import FileReader, FoundFile, OpenFile, find_file, safe_names
+from hinterland.server.protocols.static.files import FileReader, FoundFile, OpenFile, PageFolder, safe_names
 
 
 def located(folder: Path, name: str) -> FoundFile:
     """A file that is there."""
-    found = find_file(str(folder), [name])
+    found = PageFolder(str(folder)).find(name)
     assert found is not None
     return found
 
@@ -65,8 +65,9 @@ def test_names_that_are(path: str, names: list[str]) -> None:
 def test_links(built: Path) -> None:
     """A link within the folder is followed; one that leads outside, to a hidden file or to itself names nothing."""
     assert located(built, "inside.js").path == "inside.js"
-    for names in (["link.txt"], ["linked", "secret.txt"], ["hidden.txt"], ["loop"], ["assets"], []):
-        assert find_file(str(built), names) is None, names
+    folder = PageFolder(str(built))
+    for path in ("link.txt", "linked/secret.txt", "hidden.txt", "loop", "assets", "", "none"):
+        assert folder.find(path) is None, path
 
 
 def test_a_volume_of_kubernetes(built: Path) -> None:
@@ -84,13 +85,23 @@ def test_a_folder_that_is_swapped(built: Path, tmp_path: Path) -> None:
     other.mkdir()
     (other / "config.js").write_text("the other")
     link.symlink_to(built)
-    before = find_file(str(link), ["config.js"])
+    folder = PageFolder(str(link))
+    before = folder.find("config.js")
     link.unlink()
     link.symlink_to(other)
-    after = find_file(str(link), ["config.js"])
+    after = folder.find("config.js")
     assert before is not None
     assert after is not None
     assert (before.place, after.place) == (str(built / "config.js"), str(other / "config.js"))
+
+
+def test_a_file_that_becomes_a_link(built: Path, tmp_path: Path) -> None:
+    """A file that was served is no longer when a link out of the folder takes its name."""
+    folder = PageFolder(str(built))
+    assert folder.find("config.js") == folder.find("config.js")
+    (built / "config.js").unlink()
+    (built / "config.js").symlink_to(tmp_path / "outside" / "secret.txt")
+    assert folder.find("config.js") is None
 
 
 async def test_what_is_unchanged_is_read_once(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,7 +194,7 @@ async def test_an_open_file(built: Path) -> None:
 def test_only_regular_files_are_opened(built: Path) -> None:
     """A pipe is never waited for, and a folder has no bytes."""
     os.mkfifo(built / "pipe")
-    assert find_file(str(built), ["pipe"]) is None
+    assert PageFolder(str(built)).find("pipe") is None
     for name in ("pipe", "assets"):
         with pytest.raises(OSError, match=name):
             OpenFile(str(built / name))

@@ -20,6 +20,7 @@ from hinterland.server.protocols.rest.typed import TypedCodec
 
 _RESERVED = frozenset({"v1", "api", "auth", "health", "healthz", "readyz", "metrics", "graphql", "favicon"})
 
+_SHARED = ".well-known"  # where others publish files too (RFC 8615)
 _PLANNED = frozenset({"_", "graphql", "mcp", "metrics"})  # the API's, though nothing is there yet
 
 
@@ -116,6 +117,7 @@ class Dispatcher:
         self.records = records
         self.router = router
         self.otherwise = otherwise
+        self._backend = records.record.backend
 
     async def __call__(self, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
         """Serve one request."""
@@ -123,15 +125,22 @@ class Dispatcher:
             await self.records(scope, receive, send)
         elif scope["type"] == "http" and scope["path"].endswith("\n"):
             raise _no_such_path(scope)  # the router's expressions would pass over it
-        elif scope["path"] == "/" and self.otherwise.is_start(scope, receive):
+        elif self.otherwise.page is not None and self._is_page(scope, receive):
             await self.otherwise(scope, receive, send)
         else:
             await self.router(scope, receive, send)
 
+    def _is_page(self, scope: AsgiScope, receive: AsgiReceive) -> bool:
+        """Whether the page beside the API answers, as the router would find out after having tried every path."""
+        first = first_segment(scope["path"])
+        if not first:
+            return scope["path"] == "/" and self.otherwise.is_start(scope, receive)
+        return first != _SHARED and first not in self.otherwise.taken and first not in self._backend.catalogue.entries
+
     def taken(self) -> set[str]:
         """The first segments of paths that are the API's now: no file of a page is served there."""
-        backend = self.records.record.backend
-        return {*self.otherwise.taken, *(backend.catalogue.entries if backend.settings.tutorial_paths else ())}
+        names = self._backend.catalogue.entries if self._backend.settings.tutorial_paths else ()
+        return {*self.otherwise.taken, *names}
 
 
 class Otherwise:
@@ -153,7 +162,7 @@ class Otherwise:
         if scope["type"] != "http":
             return
         answer = None
-        if self.page is not None and scope["path"].partition("/")[2].partition("/")[0] not in self.taken:
+        if self.page is not None and first_segment(scope["path"]) not in self.taken:
             answer = await self.page.answer(HttpRequest(scope, receive))
         if answer is None:
             raise _no_such_path(scope)
@@ -217,7 +226,12 @@ def _codec(backend: Backend, row: Operation) -> Codec:
 def taken_segments(paths: Iterable[str]) -> frozenset[str]:
     """The first segments of the API's paths, which are the API's with everything below them; what others may publish in
     `/.well-known` is not its own."""
-    return _PLANNED.union([path.split("/")[1] for path in paths]) - {"", ".well-known"}
+    return _PLANNED.union([first_segment(path) for path in paths]) - {"", _SHARED}
+
+
+def first_segment(path: str) -> str:
+    """The first segment of a path."""
+    return path[1:].partition("/")[0]
 
 
 def taken_aliases(names: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ import os
 import re
 import stat
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from functools import partial
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ MEMORY_BYTES = 32 * 1024 * 1024  # of all files that are kept in memory
 WHOLE_BYTES = 8 * 1024 * 1024  # a larger file is read piece by piece, and not compressed
 QUIET_SECONDS = 0.25  # a file that was changed within that time may be half written
 _MOST_TRIES = 12
+_MOST_KNOWN = 10_000
 _WELL_KNOWN = ".well-known"  # RFC 8615
 # What means something in a path of Windows, controls, and names that are devices there, whatever their ending.
 _BAD_NAME = re.compile(r'[\x00-\x1f\x7f-\x9f\\:*?"<>|\ud800-\udfff]|[. ]$')
@@ -68,19 +69,36 @@ def safe_names(path: str) -> list[str] | None:
     return names
 
 
-def find_file(root: str, names: Sequence[str]) -> FoundFile | None:
-    """The regular file of these names in the folder `root`; None for what is missing, hidden, or outside by a link."""
-    base = os.path.realpath(root)  # at each request: a deployment may swap a link
-    place = os.path.realpath(os.path.join(base, *names))
-    if not place.startswith(os.path.join(base, "")):
-        return None
-    if any(map(_is_hidden, place[len(base) :].split(os.sep))):
-        return None
-    try:
-        status = os.stat(place)
-    except OSError:
-        return None
-    return FoundFile("/".join(names), place, _version(status)) if stat.S_ISREG(status.st_mode) else None
+class PageFolder:
+    """The files of a folder. What is missing, hidden, or outside by a link, is not found."""
+
+    def __init__(self, root: str) -> None:
+        self.root = os.path.abspath(root)
+        self._known: dict[str, FoundFile] = {}  # by path; their links need not be followed again
+
+    def find(self, path: str) -> FoundFile | None:
+        """The regular file at a path of safe names with `/` between them."""
+        joined = f"{self.root}/{path}"
+        try:
+            status = os.stat(joined)
+        except OSError:
+            return None
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        known, version = self._known.get(path), _version(status)
+        if known is not None and known.version[:2] == version[:2]:  # the same file, whatever is in it now
+            return FoundFile(path, known.place, version)
+        return self._resolved(path, joined, version)
+
+    def _resolved(self, path: str, joined: str, version: FileVersion) -> FoundFile | None:
+        base = os.path.join(os.path.realpath(self.root), "")  # which a deployment may swap
+        place = os.path.realpath(joined)
+        if not place.startswith(base) or any(map(_is_hidden, place[len(base) :].split(os.sep))):
+            return None
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        found = self._known[path] = FoundFile(path, place, version)
+        return found
 
 
 def _is_hidden(name: str) -> bool:

@@ -17,7 +17,14 @@ from hinterland.kit.clock import Clock
 from hinterland.server.http import BodyPart, Headers, HttpAnswer, HttpRequest, accepts_html
 from hinterland.server.protocols.static.codings import ENDINGS, accepted_codings
 from hinterland.server.protocols.static.content_types import content_type, is_compressible
-from hinterland.server.protocols.static.files import WHOLE_BYTES, FileReader, FoundFile, OpenFile, find_file, safe_names
+from hinterland.server.protocols.static.files import (
+    WHOLE_BYTES,
+    FileReader,
+    FoundFile,
+    OpenFile,
+    PageFolder,
+    safe_names,
+)
 from hinterland.server.protocols.static.hashed_names import is_hashed
 from hinterland.server.ranges import asked_range
 from hinterland.server.settings import SettingsError
@@ -51,7 +58,7 @@ class StaticSite:
     page."""
 
     def __init__(self, root: str, clock: Clock, private: Iterable[Path] = ()) -> None:
-        self.root = os.path.abspath(root)
+        self._folder = PageFolder(root)
         self._clock = clock
         self._reader = FileReader(clock)
         check_static(root, private)
@@ -65,11 +72,11 @@ class StaticSite:
         found = self._find(names, is_folder)
         if found is not None:
             return await self._file(request, found, is_start=not names)
-        if names and not is_folder and find_file(self.root, [*names, INDEX]) is not None:
+        if names and not is_folder and self._folder.find("/".join([*names, INDEX])) is not None:
             return _to_folder(request, names[-1])
         if not accepts_html(request) or names[:1] == [".well-known"] or (names and _EXTENSION.search(names[-1])):
             return None
-        index = find_file(self.root, [INDEX])
+        index = self._folder.find(INDEX)
         answer = None if index is None else await self._file(request, index, is_start=True)
         if answer is None:  # a builder empties the folder first
             raise Refusal("unavailable", "the page has no index.html now; build it, or retry", retry_after=1)
@@ -81,13 +88,16 @@ class StaticSite:
 
     def report_shadowed(self, taken: Iterable[str]) -> None:
         """Log the files and folders that can't be reached, since their names are first segments of the API's paths."""
-        for name in sorted(set(taken).intersection(os.listdir(self.root))):
-            log.warning("static: %.300r is not served: the path /%s is the API's", os.path.join(self.root, name), name)
+        for name in sorted(set(taken).intersection(os.listdir(self._folder.root))):
+            log.warning(
+                "static: %.300r is not served: the path /%s is the API's", os.path.join(self._folder.root, name), name
+            )
 
     def _find(self, names: list[str], is_folder: bool) -> FoundFile | None:
+        path = "/".join([*names, INDEX] if is_folder else names)
         if is_folder:
-            return find_file(self.root, [*names, INDEX])
-        return find_file(self.root, names) or find_file(self.root, [*names[:-1], f"{names[-1]}.html"])
+            return self._folder.find(path)
+        return self._folder.find(path) or self._folder.find(f"{path}.html")
 
     async def _file(self, request: HttpRequest, found: FoundFile, *, is_start: bool) -> HttpAnswer | None:
         try:
@@ -134,7 +144,7 @@ class StaticSite:
     def _sibling(self, found: FoundFile, ending: str) -> FoundFile | None:
         """A file that was compressed beforehand; one that is older than its original is of another version, unless
         the name has the content's hash."""
-        sibling = find_file(self.root, f"{found.path}{ending}".split("/"))
+        sibling = self._folder.find(f"{found.path}{ending}")
         if sibling is None or is_hashed(found.path) or sibling.version.modified_ns >= found.version.modified_ns:
             return sibling
         return None
@@ -215,7 +225,7 @@ def check_static(root: str, private: Iterable[Path] = ()) -> None:
         raise SettingsError(f"{where}which does not exist; build the web page first, or give the folder of its build")
     if not os.path.isdir(root):
         raise SettingsError(f"{where}which is not a folder; give the folder that has the page's {INDEX}")
-    if find_file(root, [INDEX]) is None or not os.access(os.path.join(root, INDEX), os.R_OK):
+    if PageFolder(root).find(INDEX) is None or not os.access(os.path.join(root, INDEX), os.R_OK):
         raise SettingsError(f"{where}which has no readable {INDEX}; give the folder that the page was built into")
     real = os.path.realpath(root)
     for path in private:
