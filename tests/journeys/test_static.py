@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.journeys.page.driver import PASSED, require_browser, run_scenario
+from tests.journeys.page.host import ROOT, build_page
 from tests.support.built_page import CODE, INDEX, NAVIGATION, SCRIPT, SECRET, built_page
 from tests.support.command import hinterland, reported
 from tests.support.marks import calling, marks, marks_app
 from tests.support.server import ServerProcess
 
+SHOP = ROOT / "examples" / "shop"
 Serve = Callable[..., ServerProcess]
 BIG = 32 * 1024 * 1024
 
@@ -187,3 +190,18 @@ def test_a_start_without_a_page(built: Path, tmp_path: Path) -> None:
     assert "everybody could read it" in refused(app, built / "data", "--static", built)
     (tmp_path / "index.html").write_text(INDEX)
     assert f"contains '{app}'" in refused(app, tmp_path.parent / "elsewhere", "--static", tmp_path)
+
+
+@pytest.mark.slow
+def test_a_browser_on_one_origin(server_process: Serve, tmp_path: Path) -> None:
+    """The shop's page, built and served by the shop's own server, does all that it does from another origin."""
+    require_browser()
+    built = build_page(tmp_path / "page")
+    (built / "config.js").write_text("window.SHOP_CONFIG = { apiUrl: location.origin };")
+    server = server_process(SHOP / "app.py", arguments=["--static", str(built)])
+    filled = hinterland("import", "products", SHOP / "products.json", "--data", server.data, "--app", SHOP / "app.py")
+    assert filled.code == 0, filled
+    outcomes = run_scenario("happyWay", page=server.url, api=server.url, screenshots=tmp_path)
+    assert len(outcomes) > 10
+    assert set(outcomes.values()) == {PASSED}, outcomes
+    assert "cors_origins" not in server.log
