@@ -1,7 +1,7 @@
 """httplint over every operation of a running server: an answer passes that has no note of the levels BAD and WARN.
 
 Each row of the table of operations is asked once with what it takes, and again in the ways that change an answer's
-headers: HEAD, a known tag, another page's preflight, and requests that are refused.
+headers: HEAD, a known tag, another page's preflight, and requests that are refused; and the files of a built page.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from httplint import HttpRequestLinter, HttpResponseLinter
 
 from conformance.tally import Tally
 from hinterland.contract.operations import OPERATIONS
+from tests.support.built_page import SCRIPT, built_page
 from tests.support.marks import marks_app
 from tests.support.server import ServerProcess
 
@@ -26,6 +27,7 @@ _JSON = {"Content-Type": "application/json"}
 _PERSON = {"name": "Ada", "email": "ada@example.org", "password": "7 lean oysters"}
 _EXCUSED = {
     "STATUS_BAD_REQUEST": "the request is wrong on purpose, which its status says",
+    "STORE_PUBLIC_UNNECESSARY": "a file of a page is the same for callers that send Authorization",
     "REQUEST_HDR_IN_RESPONSE": "RFC 9110 §12.5.3 has Accept-Encoding in a 415 for a content coding",
 }
 """Notes that are no fault of the answer, each with the reason."""
@@ -79,8 +81,12 @@ def run() -> Tally:
         with ServerProcess(marks_app(place), place / "data") as server:
             caller = Caller(server.port)
             _ask_everything(caller)
+        arguments = ["--static", str(built_page(place / "built"))]
+        with ServerProcess(None, place / "others", arguments=arguments) as server:
+            page = Caller(server.port)
+            _ask_page(page)
     tally = Tally("httplint")
-    for exchange in caller.exchanges:
+    for exchange in [*caller.exchanges, *page.exchanges]:
         _judge(tally, exchange)
     for missing in sorted(OPERATIONS.keys() - {exchange.operation for exchange in caller.exchanges}):
         tally.fails(f"{missing}: it was not asked")
@@ -164,6 +170,18 @@ def _ask_refusals(ask: Caller) -> None:
     ask("", "/marks", method="OPTIONS")
     ask("", "/marks", method="OPTIONS", Access_Control_Request_Method="POST", **_PAGE)
     ask("", "/health", Host="evil.example")
+
+
+def _ask_page(ask: Caller) -> None:
+    for path in ("/", "/cart", f"/{SCRIPT}", "/config.js", "/about", "/docs/", "/docs", "/none.js", "/.env"):
+        ask("", path, Accept="text/html")
+        ask("", path, Accept="text/html", method="HEAD")
+        ask("", path, Accept_Encoding="gzip, br")
+        ask("", path, Accept="text/html", If_None_Match="*")
+    ask("", f"/{SCRIPT}", Range="bytes=0-9")
+    ask("", f"/{SCRIPT}", Range="bytes=99999-")
+    ask("", f"/{SCRIPT}", If_Match='"other"')
+    ask("", f"/{SCRIPT}", {}, method="POST")
 
 
 def _ask_the_rest(ask: Caller) -> None:

@@ -104,10 +104,10 @@ async def test_a_file_of_the_future(site: Api, built: Path) -> None:
     assert (await get(site, "/config.js")).headers["last-modified"] == "Thu, 01 Jan 2026 00:00:00 GMT"
 
 
-@pytest.mark.parametrize("name", ["small.txt", "big.txt"])
+@pytest.mark.parametrize("name", ["small.txt", "big.txt", "photo.png"])
 async def test_ranges(site: Api, built: Path, name: str) -> None:
     """A range is one of the file itself, whatever coding its caller accepts; a large file has them too."""
-    content = BIG if name == "big.txt" else CODE.encode()
+    content = {"big.txt": BIG, "photo.png": BIG[:600_000]}.get(name, CODE.encode())
     (built / name).write_bytes(content)
     whole = await get(site, f"/{name}")
     assert (whole.extensions["raw"], whole.headers["accept-ranges"]) == (content, "bytes")

@@ -22,8 +22,8 @@ _BASE32 = re.compile(rf".*[-.]([A-Z2-7]{{8}}){_ENDINGS}")
 # Vite, Rollup, Rolldown and Astro: eight characters of base64url; Nuxt: nothing else.
 _BASE64 = re.compile(rf".*[-.]([A-Za-z0-9_-]{{8}}){_ENDINGS}")
 _WHOLE_NAME = re.compile(rf"([A-Za-z0-9_-]{{8}}){_ENDINGS}")
-# Settings, UserList, iPhone15, RELEASE2, 0001, 1280x720: what people call things, with no five consonants in a row.
-_WORD = re.compile(r"[a-z]?[A-Z]?[a-z]{2,}(?:[A-Z][a-z]{2,})*\d*|[A-Z]+\d*|[a-z]\d*|\d+[a-z]?|\d+x\d+")
+# Settings, UserList, iPhone15, RELEASE2, 0001, 1280x720: what people call things, without five consonants in a row.
+_WORD = re.compile(r"[a-z]?[A-Z]?[a-z]{2,}(?:[A-Z][a-z]+)*\d*|[A-Z]+\d*|[a-z]\d*|\d+[a-z]?|\d+x\d+")
 _CONSONANTS = re.compile("[bcdfghjklmnpqrstvwxz]{5}", re.IGNORECASE)
 _NEVER = re.compile(r"(?:^|/)(?:sw|service[-_]?worker)(?:[-.][^/]*)?\.m?js$|\.(?:html?|webmanifest)$", re.IGNORECASE)
 

@@ -14,7 +14,9 @@ from urllib.parse import quote
 
 from hinterland.contract.errors import Refusal
 from hinterland.kit.clock import Clock
+from hinterland.kit.log_limit import LimitedLog
 from hinterland.server.http import BodyPart, Headers, HttpAnswer, HttpRequest, accepts_html
+from hinterland.server.middleware.boundary import LOG_LINES
 from hinterland.server.protocols.static.codings import ENDINGS, accepted_codings
 from hinterland.server.protocols.static.content_types import content_type, is_compressible
 from hinterland.server.protocols.static.files import (
@@ -37,6 +39,8 @@ _VARY_CODING = (b"vary", b"Accept-Encoding")
 _VARY_KIND = (b"vary", b"Accept")
 _EXTENSION = re.compile(r"\.(?=\d*[A-Za-z])[A-Za-z0-9]{1,12}$")
 _TAGS = re.compile(rb'(?:W/)?("[^"]*")')
+_OF_UNCHANGED = frozenset({b"cache-control", b"etag", b"vary"})  # RFC 9110 §15.4.5
+_LARGEST_OTHER = 512 * 1024  # bytes, of a file in memory that is compressed already
 _LEAST_GZIP = 512  # bytes; a smaller file costs one packet in any case
 
 
@@ -60,6 +64,7 @@ class StaticSite:
     def __init__(self, root: str, clock: Clock, private: Iterable[Path] = ()) -> None:
         self._folder = PageFolder(root)
         self._clock = clock
+        self._log = LimitedLog(log, LOG_LINES)  # anybody can ask for an unreadable file, as often as they like
         self._reader = FileReader(clock)
         check_static(root, private)
 
@@ -105,7 +110,7 @@ class StaticSite:
         except (FileNotFoundError, NotADirectoryError):  # removed meanwhile
             return None
         except OSError as error:
-            log.warning("cannot read %.300r: %s; check its permissions", found.place, error.strerror)
+            self._log.warning("cannot read %.300r: %s; check its permissions", found.place, error.strerror)
             return None
         try:
             answer = self._answered(request, found, content, is_start=is_start)
@@ -135,7 +140,8 @@ class StaticSite:
         return Content("gzip", packed.tag, packed.data) if packed.data else Content("", file.tag, file.data)
 
     async def _plain(self, coding: str, found: FoundFile) -> Content:
-        if found.version.size > WHOLE_BYTES:
+        may_be_kept = coding or is_compressible(found.path)  # pictures and films can be many
+        if found.version.size > (WHOLE_BYTES if may_be_kept else _LARGEST_OTHER):
             file = await self._reader.open(found)
             return Content(coding, file.tag, file)
         kept = await self._reader.read(found)
@@ -163,7 +169,7 @@ class StaticSite:
         headers += [(b"content-encoding", content.coding.encode())] if content.coding else []
         failed = _failed_condition(request, content.tag, int(modified))
         if failed == 304:
-            return HttpAnswer(304, headers, b"")
+            return HttpAnswer(304, [header for header in headers if header[0] in _OF_UNCHANGED], b"")
         if failed:
             raise Refusal("stale", "the file is not the version that the condition names; read it without If-Match")
         return _whole_or_part(request, headers, content)
