@@ -51,7 +51,7 @@ async def test_a_client_without_declarations(tmp_path: Path) -> None:
         notes, orders = client.local.collection("notes"), client.local.collection("orders")
         with pytest.raises(ValidationFailed) as refused:
             await notes.create({"titel": "a", "stars": "many"})
-        assert set(refused.value.errors) == {"title", "titel", "stars"}
+        assert set(refused.value.errors) == {"title", "stars"}
         unsent = await notes.create({"title": "offline"})
         assert unsent.record is not None
         assert (unsent.record["stars"], unsent.record["author"]) == (1, user["id"])

@@ -18,25 +18,38 @@ _UNFIT = (TypeError, ValueError, KeyError, AttributeError, RecursionError, msgsp
 _BESIDE = ("rules", "access", "fingerprint", "hooks")  # what clients don't need of a collection's declaration
 
 
-def collections_in(text: bytes | str) -> dict[str, CompiledCollection] | None:
-    """The collections of a description by name; None where `text` is no description, such as the page of a portal."""
+def collections_in(text: bytes | str, *, is_certain: bool = True) -> dict[str, DescribedCollection] | None:
+    """The collections of a description by name; None where `text` is no description, such as the page of a portal.
+
+    One that is not `is_certain` may be older than the app, so that records may have fields that it lacks.
+    """
     try:
         described = msgspec.json.decode(text)
     except _UNFIT:
         return None
     if not isinstance(described, dict) or "api" not in described or not isinstance(described.get("collections"), list):
         return None
-    found = (_compiled(each) for each in described["collections"])
+    found = (_compiled(each, is_certain=is_certain) for each in described["collections"])
     return {each.collection.name: each for each in found if each is not None}
 
 
-class HookedCollection(CompiledCollection):
-    """A collection of which the app's code may change writes of some `kinds` before they are checked: only the server
-    knows what is wrong with these, and a record shows what they set."""
+class DescribedCollection(CompiledCollection):
+    """A collection as a reader knows it, whose documents may lack fields and have others.
 
-    def __init__(self, collection: Collection, kinds: Container[str]) -> None:
+    `hooks` are the kinds of writes that the app's code may change before they are checked: only the server knows what
+    is wrong with these, and a record shows what they set. `private` are the fields that not every reader sees: where a
+    document lacks one, it may have a value all the same.
+    """
+
+    def __init__(self, collection: Collection, hooks: Container[str], private: frozenset[str]) -> None:
         super().__init__(collection)
-        self.kinds = kinds
+        self.hooks = hooks
+        self.private = private
+
+    def is_same(self, other: DescribedCollection) -> bool:
+        """Whether both know the same."""
+        known = self.collection, self.hooks, self.private
+        return known == (other.collection, other.hooks, other.private)
 
     def try_new(self, body: Mapping[str, Any], caller: object = None) -> Tried:
         """The document of a record that is created from `body`, and the errors."""
@@ -44,30 +57,41 @@ class HookedCollection(CompiledCollection):
 
     def try_replace(self, document: Document, body: Mapping[str, Any], unseen: Iterable[str] = ()) -> Tried:
         """The document after a PUT, and the errors."""
-        return self._let("update", super().try_replace(document, body, unseen), body)
+        return self._let("update", self._seen(document, body, super().try_replace(document, body, unseen)), body)
 
     def try_patch(self, document: Document, body: Mapping[str, Any]) -> Tried:
         """The document after a PATCH, and the errors."""
-        return self._let("update", super().try_patch(document, body), body)
+        result, errors = self._seen(document, body, super().try_patch(document, body))
+        more = {name: value for name, value in document.items() if name not in result and name not in self.private}
+        return self._let("update", (result | more, errors), body)
+
+    def _seen(self, document: Document, body: Mapping[str, Any], tried: Tried) -> Tried:
+        """Without the fields that the reader does not see."""
+        hidden = self.private - document.keys() - body.keys()
+        result, errors = ({name: part[name] for name in part if name not in hidden} for part in tried)
+        return result, errors
 
     def _let(self, kind: WriteKind, tried: Tried, body: Mapping[str, Any]) -> Tried:
-        if kind not in self.kinds:
+        if kind not in self.hooks:
             return tried
         document, errors = tried
         return document | {name: body[name] for name in errors if name in body}, {}
 
 
-def _compiled(described: Any) -> CompiledCollection | None:
+def _compiled(described: Any, *, is_certain: bool) -> DescribedCollection | None:
     """A collection of a description; None where this version can't declare it."""
     try:
         hooks = [str(kind) for kind in described.get("hooks", ())]
         declared = {name: value for name, value in described.items() if name not in _BESIDE}
         given = declared.pop("fields")
         known = {name: field for name, field in given.items() if _is_known(name, field)}
-        declared |= {"fields": known, "is_open": bool(declared.get("is_open")) or len(known) < len(given)}
-        declared["indexes"] = [group for group in declared.get("indexes", ()) if {*known, *META}.issuperset(group)]
-        collection = read_collection(msgspec.json.encode(declared))
-        return HookedCollection(collection, hooks) if hooks else CompiledCollection(collection)
+        has_others = bool(declared.get("is_open")) or len(known) < len(given) or not is_certain
+        groups = [group for group in declared.get("indexes", ()) if {*known, *META}.issuperset(group)]
+        declared |= {"fields": known, "is_open": has_others, "indexes": groups}
+        private = frozenset(
+            name for name, field in known.items() if field.get("read_access", "everybody") != "everybody"
+        )
+        return DescribedCollection(read_collection(msgspec.json.encode(declared)), hooks, private)
     except _UNFIT:
         return None
 

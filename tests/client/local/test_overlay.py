@@ -36,6 +36,13 @@ def test_a_declared_record_is_completed_as_on_the_server() -> None:
         after(None, write("create"), 5.0, DECLARED)
 
 
+def test_a_write_of_before_another_declaration() -> None:
+    """A write that is kept, and that the declaration no longer allows, shows as it was sent."""
+    assert (replay(None, [(write("create", count=7), 5.0)], DECLARED) or {})["count"] == 7
+    assert (replay(NOTE, [(write("patch", mood="good"), 5.0)], DECLARED) or {})["mood"] == "good"
+    assert replay(None, [(write("patch", text="new"), 5.0)], DECLARED) is None
+
+
 @pytest.mark.parametrize(
     ("body", "field", "value"),
     [

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from hinterland.client.errors import HinterlandError
 from hinterland.client.local.connection import Scope
-from hinterland.client.local.shapes import Description, Shapes, recall, take_over
+from hinterland.client.local.shapes import Description, Shapes, confirm, recall, stored_tag, take_over
 from hinterland.client.local.store import Store
 from hinterland.contract.described import collections_in
 from hinterland.kit.clock import Clock
@@ -37,11 +37,19 @@ class DescriptionKeeper:
         self._shapes = shapes
         self._where = where
         self._tag = ""
+        self._is_confirmed = False  # by the server, since this start
         self._at: float | None = None  # when it was last asked for, by the monotonic clock; None: it may be another
 
     async def open(self) -> None:
         """Know what the server described last."""
         self._tag = await self._store.read(lambda c: recall(c, self._server, self._shapes))
+
+    async def reload(self) -> bool:
+        """Know what another process, which synchronises the store, has fetched; whether that is something else."""
+        if await self._store.read(lambda c: stored_tag(c, self._server)) == self._tag:
+            return False
+        self._tag = await self._store.read(lambda c: recall(c, self._server, self._shapes, is_certain=True))
+        return True
 
     def doubt(self) -> None:
         """The description may be another: ask for it again with the next round."""
@@ -57,6 +65,10 @@ class DescriptionKeeper:
             description = await self._describe(self._tag)
             if description is not None:
                 await self._take(description)
+            elif not self._is_confirmed:
+                scope = self._where()
+                await self._store.write(lambda c: confirm(c, scope, self._server, self._shapes))
+                self._is_confirmed = True
         except HinterlandError as error:
             _log.info("the description of the app can't be fetched; what is known of it stays: %s", error)
 
@@ -67,4 +79,4 @@ class DescriptionKeeper:
             return
         scope = self._where()
         await self._store.write(lambda c: take_over(c, scope, self._server, self._shapes, description, found))
-        self._tag = description.tag
+        self._tag, self._is_confirmed = description.tag, True

@@ -284,6 +284,8 @@ class Sync:
             await self._clock.sleep(_LOOK)
             if await self._store.look():
                 self.work()
+                if self._description is not None and await self._description.reload():
+                    self._store.signals.notify_all()
 
     # ------------------------------------------------------------ live events
 
