@@ -173,4 +173,8 @@ def test_a_description_that_is_not_certain() -> None:
     assert found["notes"].new({"title": "a", "mood": "good"}) == {"title": "a", "count": 1, "mood": "good"}
     with pytest.raises(Refusal, match="title: is required"):
         found["notes"].new({"mood": "good"})
-    assert not found["notes"].is_same(known(described(NOTES))["notes"])
+    write = Write(act="patch", collection="notes", id="a", body={"seen": {"$increment": 2}})
+    assert apply(found["notes"], write, {"title": "a", "seen": 1}, NOW) == {"title": "a", "count": None, "seen": 3}
+    with pytest.raises(Refusal, match="can't be used on this field"):
+        apply(known(described(NOTES))["notes"], write, {"title": "a"}, NOW)
+    assert found["notes"].is_same(known(described(NOTES))["notes"])

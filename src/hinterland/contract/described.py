@@ -12,7 +12,9 @@ from typing import Any
 import msgspec
 
 from hinterland.contract.changes import WriteKind
-from hinterland.contract.records import META, Collection, CompiledCollection, Document, Tried, read_collection
+from hinterland.contract.kinds.field import Transform
+from hinterland.contract.kinds.undeclared import UNDECLARED
+from hinterland.contract.records import META, Collection, CompiledCollection, Document, Errors, Tried, read_collection
 
 _UNFIT = (TypeError, ValueError, KeyError, AttributeError, RecursionError, msgspec.MsgspecError)
 _BESIDE = ("rules", "access", "fingerprint", "hooks")  # what clients don't need of a collection's declaration
@@ -21,7 +23,7 @@ _BESIDE = ("rules", "access", "fingerprint", "hooks")  # what clients don't need
 def collections_in(text: bytes | str, *, is_certain: bool = True) -> dict[str, DescribedCollection] | None:
     """The collections of a description by name; None where `text` is no description, such as the page of a portal.
 
-    One that is not `is_certain` may be older than the app, so that records may have fields that it lacks.
+    One that is not `is_certain` may be older than the app, whose writes then may have fields that it lacks.
     """
     try:
         described = msgspec.json.decode(text)
@@ -38,18 +40,28 @@ class DescribedCollection(CompiledCollection):
 
     `hooks` are the kinds of writes that the app's code may change before they are checked: only the server knows what
     is wrong with these, and a record shows what they set. `private` are the fields that not every reader sees: where a
-    document lacks one, it may have a value all the same.
+    document lacks one, it may have a value all the same. Where the description is not `is_certain`, writes may have
+    other fields than those that it names.
     """
 
-    def __init__(self, collection: Collection, hooks: Container[str], private: frozenset[str]) -> None:
+    def __init__(
+        self, collection: Collection, hooks: Container[str], private: frozenset[str], *, is_certain: bool
+    ) -> None:
         super().__init__(collection)
         self.hooks = hooks
         self.private = private
+        self.is_certain = is_certain
 
     def is_same(self, other: DescribedCollection) -> bool:
-        """Whether both know the same."""
+        """Whether both describe the same."""
         known = self.collection, self.hooks, self.private
         return known == (other.collection, other.hooks, other.private)
+
+    def transform(self, name: str, word: str) -> Transform | None:
+        """The transform that a patch may use on a field."""
+        if self.is_certain or name in self.names:
+            return super().transform(name, word)
+        return UNDECLARED.transforms().get(word)
 
     def try_new(self, body: Mapping[str, Any], caller: object = None) -> Tried:
         """The document of a record that is created from `body`, and the errors."""
@@ -72,10 +84,14 @@ class DescribedCollection(CompiledCollection):
         return result, errors
 
     def _let(self, kind: WriteKind, tried: Tried, body: Mapping[str, Any]) -> Tried:
-        if kind not in self.hooks:
-            return tried
         document, errors = tried
-        return document | {name: body[name] for name in errors if name in body}, {}
+        left: Errors = {}
+        for name, messages in errors.items():
+            if kind in self.hooks or not (self.is_certain or name in self.names):
+                document |= {name: body[name]} if name in body else {}
+            else:
+                left[name] = messages
+        return document, left
 
 
 def _compiled(described: Any, *, is_certain: bool) -> DescribedCollection | None:
@@ -85,13 +101,14 @@ def _compiled(described: Any, *, is_certain: bool) -> DescribedCollection | None
         declared = {name: value for name, value in described.items() if name not in _BESIDE}
         given = declared.pop("fields")
         known = {name: field for name, field in given.items() if _is_known(name, field)}
-        has_others = bool(declared.get("is_open")) or len(known) < len(given) or not is_certain
+        has_others = bool(declared.get("is_open")) or len(known) < len(given)
         groups = [group for group in declared.get("indexes", ()) if {*known, *META}.issuperset(group)]
         declared |= {"fields": known, "is_open": has_others, "indexes": groups}
         private = frozenset(
             name for name, field in known.items() if field.get("read_access", "everybody") != "everybody"
         )
-        return DescribedCollection(read_collection(msgspec.json.encode(declared)), hooks, private)
+        collection = read_collection(msgspec.json.encode(declared))
+        return DescribedCollection(collection, hooks, private, is_certain=is_certain)
     except _UNFIT:
         return None
 
