@@ -236,12 +236,13 @@ export function isOwn(response: ErrorResponse): boolean {
 export function errorIn(response: ErrorResponse, now: number, facts?: ErrorFacts): StatusError {
   const body = objectIn(response.text);
   const { status } = response;
-  if (isOwn(response)) return errorOf(body as unknown as Problem, facts);
+  const asked = retryAfter(response.headers, now);
+  if (isOwn(response)) return errorOf({ retry_after: asked, ...body } as Problem, facts);
   const message = ["message", "detail", "error", "title"]
     .map((key) => body[key]).find((text) => text && typeof text === "string") as string | undefined;
   return failure(kindOf(String(body["code"]), status), {
     ...facts, message: message?.slice(0, 300) ?? "", status, requestId: requestIdOf(response),
-    retryAfter: retryAfter(response.headers, now),
+    retryAfter: asked,
   });
 }
 
