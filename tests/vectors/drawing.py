@@ -7,6 +7,7 @@ in the modules of a process, so that any change of the product would draw other 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -245,7 +246,8 @@ _ATOMS: st.SearchStrategy[str] = st.one_of(
     st.sampled_from(["record.done", "record.data.city == 'Rome'", "record.data.size > 2", "'x' in record.data.tags",
     "true",
                      "false", "auth == null", "auth != null", "'a' in auth.roles", "record.data.ok",
-                     "record.data['a b'] == 1"]),
+                     "record.data['a b'] == 1", "has(record.extra)", "record.extra == 1", "record.extra.a == 'b'",
+                     "record.extra == 'a'", "'a' in record.extra", "record.extra"]),
 )  # fmt: skip
 
 
@@ -266,7 +268,7 @@ _CEL_RECORDS = st.fixed_dictionaries(
         "extra")},
     },
     optional={
-        "data": st.one_of(st.none(), st.just("text"), st.fixed_dictionaries({}, optional={
+        "extra": VALUES, "data": st.one_of(st.none(), st.just("text"), st.fixed_dictionaries({}, optional={
             "city": SCALARS, "size": SCALARS, "tags": LISTS, "ok": SCALARS, "a b": SCALARS,
         })),
     },
@@ -276,8 +278,8 @@ _AUTHS = st.sampled_from([
     {"id": "b", "roles": [], "client": "app", "acr": "aal2", "amr": ["pwd", "otp"], "auth_time": 9},
 ])  # fmt: skip
 EXPRESSIONS = st.fixed_dictionaries({
-    "expression": st.recursive(_ATOMS, _joined, max_leaves=4), "schema": st.just("notes"), "record": _CEL_RECORDS,
-    "auth": _AUTHS,
+    "expression": st.recursive(_ATOMS, _joined, max_leaves=4), "schema": st.sampled_from(["notes", "open_notes"]),
+    "record": _CEL_RECORDS, "auth": _AUTHS,
 })  # fmt: skip
 
 # ---------------------------------------------------------------- the rest
@@ -345,5 +347,15 @@ def drawn(strategy: Inputs, count: int, of: int = SEED) -> list[dict[str, Any]]:
     return list(found.values())
 
 
+def main(of: str = str(SEED), factor: str = "1", *topics: str) -> None:
+    """Print the inputs of all topics, or of some, drawn with the seed `of`: `factor` times as many as in the files."""
+    found = {
+        topic: drawn(strategy, int(factor) * count, int(of))
+        for topic, (strategy, count) in TOPICS.items()
+        if not topics or topic in topics
+    }
+    print(json.dumps(found))
+
+
 if __name__ == "__main__":
-    print(json.dumps({topic: drawn(strategy, count) for topic, (strategy, count) in TOPICS.items()}))
+    main(*sys.argv[1:])

@@ -47,10 +47,10 @@ TOPICS = {
 }
 
 
-def drawn_inputs() -> dict[str, list[Case]]:
-    """The inputs that hypothesis draws, by topic, from a process of its own."""
-    command = [sys.executable, "-m", "tests.vectors.drawing"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=300)
+def drawn_inputs(*arguments: str) -> dict[str, list[Case]]:
+    """The inputs that hypothesis draws, by topic, from a process of its own with the `arguments` of `drawing.main`."""
+    command = [sys.executable, "-m", "tests.vectors.drawing", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=3600)
     found: dict[str, list[Case]] = json.loads(done.stdout)
     return found
 
