@@ -1,6 +1,7 @@
 """The backend of a hundred tutorials: users and posts, open to everybody, with integer ids.
 
 Open means open: everybody who reaches it reads and changes everything. For real rules, see `examples/shop/app.py`.
+Clients of json-server and the simple REST data providers of admin frameworks work with it unchanged.
 """
 
 from __future__ import annotations

@@ -215,6 +215,37 @@ def test_a_capped_list_says_where_it_goes_on(http: httpx2.Client, session: dict[
     assert http.get(following).json()["data"][0]["id"] not in [post["id"] for post in answer.json()["data"]]
 
 
+def test_parameters_of_json_server(http: httpx2.Client, session: dict[str, Any]) -> None:
+    """`_page, _limit, _start, _end, _sort, _order, q`, repeated `id`, `_gte, _lte, _ne, _like` mean what they mean
+    there; a trailing slash is no error."""
+    made = [http.post("/posts/", json={"title": f"Made {n}"}, headers=bearer(session)).json()["id"] for n in range(4)]
+    mine = {"q": "MADE", "id": made}
+
+    def titles(**parameters: Any) -> list[str]:
+        answer = http.get("/posts/", params={**mine, **parameters}, headers=bearer(session))
+        assert answer.status_code == 200, answer.text
+        assert int(answer.headers["x-total-count"]) >= len(answer.json())
+        return [post["title"][-1] for post in answer.json()]
+
+    assert titles(_sort="title", _order="desc") == ["3", "2", "1", "0"]
+    assert titles(_sort="title", _page=2, _limit=3) == ["3"]
+    assert titles(_sort="title", _start=1, _end=3) == ["1", "2"]
+    assert titles(_sort="title", title_gte="Made 1", title_lte="Made 2") == ["1", "2"]
+    assert titles(_sort="title", id_ne=made[0], title_like="made") == ["1", "2", "3"]
+    page = http.get("/posts", params={**mine, "_page": 1, "_per_page": 3}).json()
+    assert (page["pages"], page["items"], page["next"], len(page["data"])) == (2, 4, 2, 3)
+
+
+def test_sign_up_with_a_form(http: httpx2.Client, person: dict[str, str]) -> None:
+    """Sign-up takes form-encoded and multipart bodies and ignores a `confirmPassword` that equals the password."""
+    given = {**person, "confirmPassword": person["password"]}
+    assert http.post("/auth/register", data=given).status_code == 201
+    again = {**given, "email": f"c{person['email']}"}
+    assert http.post("/api/signup", files={name: (None, value) for name, value in again.items()}).status_code == 201
+    differing = http.post("/api/signup", data={**given, "confirmPassword": "other one"})
+    assert (differing.status_code, [*differing.json()["errors"]]) == (400, ["confirmPassword"])
+
+
 @pytest.mark.parametrize("parameters", [{"page": 1, "limit": 20}, {"page": 1}, {"limit": 20}])
 def test_paged_lists(http: httpx2.Client, parameters: dict[str, int], session: dict[str, Any]) -> None:
     """`GET /users?page=1&limit=20` (either parameter present) → 200 `{data: [...], page, limit, total}`."""

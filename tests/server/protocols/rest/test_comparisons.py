@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
+from pathlib import Path
+
 import pytest
 
 from hinterland.contract.changes import Write
+from hinterland.contract.fields import Text
+from hinterland.contract.records import EVERYBODY, Collection
 from hinterland.server.storage import postgres, sqlite_reading
-from tests.server.api import Api, problem
+from hinterland.server.storage.sqlite import SqliteStorage
+from tests.server.api import Api, problem, serving
 from tests.server.protocols.rest.library import books, each_library, ids
 
 __all__ = ["books", "each_library"]  # fixtures
@@ -97,6 +104,8 @@ REFUSED: list[tuple[str, str]] = [
     ('filter={"views_gte":null}', "views_gte: must have a value"),
     ('filter={"title":5}', "title: "),
     ("&".join(f"id={n}" for n in range(1, 1_002)), "over 1,000 parameters"),
+    (f'filter={{"id":{[*range(1_001)]}}}', "id has over 1,000 values"),
+    ("&".join(f"where.x{n}=1" for n in range(101)), "over 100 conditions"),
 ]  # fmt: skip
 
 
@@ -155,6 +164,11 @@ async def test_an_open_collection(each_library: Api) -> None:
     ]:  # fmt: skip
         answer = await each_library("GET", f"/loose?{query}")
         assert sorted(record["stars"] for record in answer.json()) == found, query
+    for many in ("&".join(f"x{n}=1" for n in range(101)), "&".join(f"x={n}" for n in range(101)),
+                 f'filter={{"x":{[*range(101)]}}}'):  # fmt: skip
+        body = problem(await each_library("GET", f"/loose?{many}"), 400, "invalid_query")
+        assert "over 100 conditions" in body["message"]
+    assert (await each_library("GET", "/loose?" + "&".join(f"x{n}=1" for n in range(100)))).json() == []
 
 
 @pytest.fixture
@@ -171,3 +185,40 @@ async def test_a_costly_search_is_refused(watched: None, each_library: Api, monk
     monkeypatch.setattr(sqlite_reading, "_MOST_SECONDS", 0.0)
     monkeypatch.setattr(postgres, "_LONG_SECONDS", 0.001)
     problem(await each_library("GET", "/books", params={"q": "\u00e9" * 200}), 400, "too_costly")
+
+
+NAMES = [
+    "title", "views", "price", "big", "due", "is_new", "tags", "any", "secret", "id", "parent", "revision",
+    "created_at", "q", "_page", "_limit", "_per_page", "_start", "_end", "_sort", "_order", "range", "sort", "filter",
+    "page", "limit", "cursor", "total", "_embed", "where.title", "", "_", "_like", "stars",
+]  # fmt: skip
+ENDS = ["", "", "", "_gte", "_lte", "_gt", "_lt", "_ne", "_like", "_like_like"]
+VALUES = [
+    "", "0", "1", "-1", "2.5", "1e400", "9223372036854775808", "true", "null", "NaN", "title", "-views", "emma",
+    "É", "\U0001f600", "2026-01-01", "2026-01-01T00:00:00Z", "[0,1]", "[1e9,1e10]", '["id","ASC"]', "{}",
+    '{"price":1e400}', '{"id":[1,null]}', '{"any":{"a":1}}', '{"tags":["a"]}', '{"q":"e","title_like":"E"}',
+    '{"big":[1,"2"]}', '{"views":99999999999999999999}', '{"\\ud800":1}', "a'b\"c\\", "%_", "a,b", ",", "asc", "x"*300,
+]  # fmt: skip
+
+
+async def test_no_query_is_the_servers_fault(each_library: Api) -> None:
+    """Whatever a query is made of, it is answered or refused by its own fault."""
+    chance, statuses = random.Random(8), Counter[int]()
+    for number in range(600):
+        pairs = [
+            (chance.choice(NAMES) + chance.choice(ENDS), chance.choice(VALUES)) for _ in range(chance.randint(1, 3))
+        ]
+        path = chance.choice(["/books", "/loose", "/odd", "/authors/1/books"])
+        answer = await each_library("GET", path, params=pairs)
+        assert answer.status_code in (200, 400, 403), (number, path, pairs, answer.text)
+        statuses[answer.status_code] += 1
+    assert min(statuses[200], statuses[400], statuses[403]) > 5
+
+
+async def test_a_search_in_very_many_fields(tmp_path: Path) -> None:
+    """A search is possible however many fields of text there are."""
+    wide = Collection(name="wide", fields={f"f{n}": Text() for n in range(400)}, rules=EVERYBODY)
+    async with serving(SqliteStorage(tmp_path / "wide"), collections=[wide]) as api:
+        await api("POST", "/wide", json={"f399": "Übung"})
+        await api("POST", "/wide", json={"f399": "none"})
+        assert [record["f399"] for record in (await api("GET", "/wide", params={"q": "üBUNG"})).json()] == ["Übung"]

@@ -19,7 +19,8 @@ from hinterland.kit.closest_first import closest_first
 from hinterland.server.data.catalogue import Entry
 from hinterland.server.protocols.rest.comparisons import OPERATORS, compared, is_field, searched
 
-MOST = 1_000  # parameters: an admin framework asks for as many records by their ids
+MOST = 1_000  # parameters, and values of one: an admin framework asks for as many records by their ids
+_MOST_CONDITIONS = 100  # a value of an undeclared field is one of its own: each makes the statement longer
 _MAX_START = 1_000_000_000
 _MAX_PAGE = 1_000_000
 _DEFAULT = 10  # records of a page, as in json-server
@@ -58,6 +59,7 @@ def parse_dialect(entry: Entry, caller: Principal, pairs: Sequence[tuple[str, st
     given = _Given(entry)
     for name, value in pairs:
         given.add(name, value)
+    given.check_size()
     query = parse(given.own)
     sort = _order(given.words) or query.sort
     if sort is not query.sort and query.sort:
@@ -111,9 +113,21 @@ class _Given:
         values = self.fields.setdefault(name, [])
         values += value if isinstance(value, list) else [value]
 
-    def _check(self, name: str) -> None:
+    def check_size(self) -> None:
+        """Raises `invalid_query` where there is more than one statement can ask."""
+        counts = [1 if self._is_declared(name) else len(values) for name, values in self.fields.items()]
+        if len(self.own) + sum(counts) > _MOST_CONDITIONS:
+            raise Refusal("invalid_query", f"the query has over {_MOST_CONDITIONS} conditions; send fewer")
+        for name, values in self.fields.items():
+            if len(values) > MOST:
+                raise Refusal("invalid_query", f"{name[:64]} has over {MOST:,} values; send fewer")
+
+    def _is_declared(self, name: str) -> bool:
         base = next((name.removesuffix(end) for end in OPERATORS if name.endswith(end)), name)
-        if self.entry.collection.is_open or is_field(self.entry, name) or is_field(self.entry, base):
+        return is_field(self.entry, name) or is_field(self.entry, base)
+
+    def _check(self, name: str) -> None:
+        if self.entry.collection.is_open or self._is_declared(name):
             return
         fields = (*self.entry.collection.fields, *META)
         known = closest_first(name, (*fields, *WORDS, *_PARAMETERS))
