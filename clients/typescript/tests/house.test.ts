@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { expect, test } from "vitest";
+import { DEFAULTS } from "../src/core/options.js";
+import * as core from "../src/index.js";
 
 const ROOT = join(import.meta.dirname, "..");
 const SOURCE = join(ROOT, "src");
@@ -60,4 +62,13 @@ test("nothing sleeps in a test, and nothing is left out or tried alone", () => {
     .filter((file) => !file.endsWith("house.test.ts") && !file.includes("/support/"))
     .filter((file) => banned.test(readFileSync(file, "utf8")));
   expect(found.map((file) => relative(ROOT, file))).toEqual([]);
+});
+
+test("every option and everything that the package exports is documented", () => {
+  const page = readFileSync(join(ROOT, "../../docs/typescript.md"), "utf8");
+  for (const [name, value] of Object.entries(DEFAULTS)) {
+    const shown = typeof value === "number" ? String(value) : "none";
+    expect(page).toMatch(new RegExp(`^\\| \`${name}\` \\| ${shown} \\| `, "m"));
+  }
+  expect(Object.keys(core).filter((name) => !new RegExp(`\\b${name}\\b`).test(page))).toEqual([]);
 });
