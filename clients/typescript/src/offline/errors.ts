@@ -1,0 +1,31 @@
+import { failure, HinterlandError, refusedHere, type StatusError } from "../contract/errors.js";
+import { Refusal } from "../contract/refusal.js";
+
+const TEXTS: Record<string, [message: string, advice: string]> = {
+  store: ["This can't be kept on this device.", "Try again, and reload the page if it stays."],
+  store_full: ["This device has no room left, so nothing was kept.", "Free some space and try again."],
+  store_busy: ["Another window of this app is using its data.", "Try again, or close the other one."],
+  store_damaged: ["The app's data on this device can't be read.", "Reload the page."],
+  store_too_new: ["The app's data was written by a newer version.", "Reload the page to update the app."],
+  store_unavailable: ["This browser does not let the app keep data.",
+    "Leave the private window, or allow this site to store data."],
+  already_sending: ["This change is being sent.", "Wait for its outcome, then change the record again."],
+};
+
+/** The local store can't do this; nothing was changed. `code` is a row of the table in docs/typescript-offline.md. */
+export class StoreError extends HinterlandError {}
+
+export function storeError(code: string, detail = ""): StoreError {
+  const [message, advice] = TEXTS[code]!;
+  const error = new StoreError("error", { code, message, advice, detail });
+  error.name = "StoreError";
+  return error;
+}
+
+/** A request or write for an account that is not signed in. */
+export const notSignedIn = (message: string): HinterlandError =>
+  failure("unauthorized", { message, advice: "Sign in again.", sent: "no" });
+
+/** What is thrown to the app: the contract's refusals become the client's errors. */
+export const shown = (error: unknown): unknown =>
+  error instanceof Refusal ? (refusedHere(error.code, error.message, { ...error.errors }) satisfies StatusError) : error;

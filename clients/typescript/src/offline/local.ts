@@ -1,0 +1,207 @@
+/** The local side of a client: holds its parts, and says whose data they work on. */
+
+import type { Write } from "../contract/changes.js";
+import { isRecordId, newId } from "../contract/ids.js";
+import { invalid } from "../contract/refusal.js";
+import type { Client } from "../core/client.js";
+import type { AnyRecord } from "../core/repository.js";
+import type { SessionState } from "../core/tokens.js";
+import { shown } from "./errors.js";
+import { type Memory, put, putSpace } from "./memory.js";
+import { createOutbox, type Handle, type Outbox } from "./outbox.js";
+import type { LocalParts } from "./parts.js";
+import { type LocalRepository, localRepository } from "./repository.js";
+import { serverRemote } from "./server.js";
+import { createStore } from "./store.js";
+import { createSync, type Sync } from "./sync.js";
+import type { RecordId, Space } from "./types.js";
+
+export interface LocalOptions {
+  /** Tells stores apart; by default the server's host, so that each server has its own. */
+  name?: string;
+  /** Collections to synchronise from the start; others are from the first `collection` with their name. */
+  collections?: readonly string[];
+  /** Delete everything on this device when the user logs out, unsent writes too. */
+  wipeOnLogOut?: boolean;
+}
+
+/** How the browser keeps the data. `isPersistent`: it does not delete them by itself when it needs room. */
+export interface StorageState {
+  readonly isPersistent: boolean;
+  /** Bytes, as the browser estimates them. */
+  readonly usage: number | undefined;
+  readonly quota: number | undefined;
+}
+
+/** The records on this device, the `outbox` of writes, and `sync`, which keeps them in step with the server. */
+export interface Local {
+  /** Whose data are shown, also when the server has ended the session; "" for nobody's. */
+  readonly account: RecordId;
+  readonly outbox: Outbox;
+  readonly sync: Sync;
+  /** The records of a collection, which is synchronised from now on. `ids`: as its declaration says. */
+  collection<T = AnyRecord>(name: string, options?: { parent?: string; ids?: "string" | "integer" }): LocalRepository<T>;
+  /** Keeps several writes that happen together or not at all; a creation without an id gets one here. */
+  write(writes: readonly Write[]): Promise<Handle>;
+  /** Asks the browser to keep the data until the user deletes them, and says what it answered. */
+  persist(): Promise<StorageState>;
+  /** Ends synchronisation and closes the store in this tab; what waits in the outbox stays there. */
+  close(): Promise<void>;
+  /** Deletes the data of all accounts on this device, unsent writes too; in all tabs. */
+  wipe(): Promise<void>;
+}
+
+/** The account of a session's state, "" for nobody; null: the one that was in force stays, as where the server ended it. */
+const accountIn = (state: SessionState): RecordId | null =>
+  state.kind === "signedIn" ? state.user.id
+    : state.kind === "signedOut" && ["never", "log_out", "elsewhere"].includes(state.reason) ? "" : null;
+
+/** Opens the local store of a client, and follows its session. Rejects with StoreError. */
+export async function openLocal(client: Client, options: LocalOptions = {}): Promise<Local> {
+  const { auth, internals } = client;
+  const { clock, random } = internals;
+  const prefix = `hinterland-${options.name ?? new URL(client.url).host}`;
+  const store = createStore(prefix, clock, () => void sync.stop());
+  const { memory } = store;
+  const sync = createSync(store, serverRemote(client), clock, random);
+  const outbox = createOutbox(store, clock);
+  const wanted = new Set(options.collections);
+  const declared = new Map<string, "string" | "integer">();
+  let ticks = 0;
+  let target: RecordId | null = null;
+  let switching: Promise<void> | undefined;
+  store.watch(() => void ticks++);
+
+  // ---------------------------------------------------------------- whose data
+
+  const settle = () => store.write((memory: Memory) => {
+    const space = memory.space ?? newSpace();
+    const names = [...new Set([...space.wanted, ...wanted])].sort();
+    if (names.length > space.wanted.length || !memory.space) putSpace(memory, { ...space, wanted: names });
+    else if (memory.meta.account !== memory.account) put(memory, "meta", 0, memory.meta);
+  });
+
+  const newSpace = (): Space => ({
+    device: newId(clock.now() / 1000), nextSeq: 1, acknowledged: 0, number: 0, wanted: [], subscription: "", cursor: "",
+    newest: 0, isCurrent: false, isWhole: false, generations: {},
+  });
+
+  /** From now on `account` is signed in; resolves when nothing for the one before is under way. */
+  async function turnTo(account: RecordId, isLogOut: boolean) {
+    if (account !== memory.account) {
+      await sync.held(async () => {
+        await store.turnTo(account);
+        if (isLogOut && options.wipeOnLogOut) await store.wipe();
+        await settle();
+      });
+    }
+    sync.nudge(); // ends a pause that began because the server wanted the same user to sign in again
+  }
+
+  async function follow(state: SessionState) {
+    for (let next; (next = target) !== null; ) {
+      target = null;
+      await turnTo(next, state.kind === "signedOut" && state.reason === "log_out");
+    }
+  }
+
+  function onState(state: SessionState) {
+    target = accountIn(state) ?? target;
+    switching ??= follow(state).catch((error) => console.error(error)).finally(() => (switching = undefined));
+  }
+
+  const caughtUp = () => switching ?? Promise.resolve();
+
+  // ---------------------------------------------------------------- records
+
+  const idsOf = (name: string) => memory.shapes.get(name)?.schema.ids ?? declared.get(name) ?? "string";
+
+  const stored = (name: string, id: RecordId): RecordId =>
+    idsOf(name) === "integer" && /^\d+$/.test(String(id)) ? Number(id) : id;
+
+  /** The write with its record's id: a creation without one gets the one in its body, else a new one. */
+  function identified({ act, collection, id = "", parent = "", body = {} }: Write): Write {
+    const { created_at, updated_at, revision, ...fields } = body;
+    if (act !== "create" || id !== "") return { act, collection, parent, id: stored(collection, id), body: fields };
+    const { id: given, ...rest } = fields;
+    const made = given || (idsOf(collection) === "integer" ? `~${outbox.nextId()}` : outbox.nextId());
+    return { act, collection, parent, id: stored(collection, made as RecordId), body: rest };
+  }
+
+  function want(name: string) {
+    if (!isRecordId(name) || wanted.has(name)) return;
+    wanted.add(name);
+    void settle().catch((error) => console.warn(error)); // the first use of the collection meets it too
+  }
+
+  const parts: LocalParts = {
+    store, sync, stored,
+    async add(writes, adjust = (_, writes) => writes) {
+      const known = writes.map(identified);
+      return outbox.add(known.map(({ collection }) => collection), (memory) => adjust(memory, known));
+    },
+    names: () => sync.names(),
+    tick: () => ticks,
+    ask: (name, parent, query) => client.collection(name, { parent }).list(query as object),
+  };
+
+  const local: Local = {
+    get account() {
+      return memory.account;
+    },
+    outbox, sync,
+    collection(name, { parent = "", ids } = {}) {
+      checkPath(name, parent);
+      if (ids) declared.set(name, ids);
+      want(name);
+      return localRepository(parts, name, parent);
+    },
+    async write(writes) {
+      try {
+        for (const { collection, parent = "" } of writes) checkPath(collection, parent), want(collection);
+        return await parts.add([...writes]);
+      } catch (error) {
+        throw shown(error);
+      }
+    },
+    async persist() {
+      const storage = globalThis.navigator?.storage as StorageManager | undefined;
+      const isPersistent = (await storage?.persist?.()) ?? false;
+      const { usage, quota } = (await storage?.estimate?.()) ?? {};
+      return { isPersistent, usage, quota };
+    },
+    async close() {
+      internals.followers.delete(caughtUp);
+      unsubscribe();
+      globalThis.removeEventListener?.("online", sync.nudge);
+      await sync.stop();
+      store.close();
+    },
+    wipe: () => sync.held(async () => {
+      await store.wipe();
+      await settle();
+    }),
+  };
+
+  await store.open();
+  const unsubscribe = auth.subscribe(onState);
+  internals.followers.add(caughtUp);
+  internals.closing.addEventListener("abort", () => void local.close());
+  globalThis.addEventListener?.("online", sync.nudge);
+  onState(auth.state);
+  await caughtUp();
+  await settle();
+  return local;
+}
+
+/** Throws ValidationFailed for what names no collection. */
+function checkPath(name: string, parent: string): void {
+  const parts = parent ? parent.split("/") : [];
+  const isId = (part: string) => isRecordId(part[0] === "~" ? part.slice(1) : part);
+  if (parts.length % 2 || !parts.every(isId)) {
+    throw shown(invalid({ parent: [`must be a record's path such as posts/42; it is '${parent}'`] }));
+  }
+  if (name.includes("/") || !isRecordId(name)) {
+    throw shown(invalid({ collection: [`must be a name, with the path before it as parent; it is '${name}'`] }));
+  }
+}

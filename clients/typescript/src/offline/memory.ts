@@ -1,0 +1,221 @@
+/**
+ * What a tab knows of the store: the account's outbox, and the collections that the app has asked for. The records as
+ * the app sees them, with the unsent writes on top, are made of it and never stored.
+ *
+ * Every change is an `Op` on the database. The tab that makes one applies it here at once and writes it; the others get
+ * it in the order of versions and apply it here.
+ */
+
+import type { Write } from "../contract/changes.js";
+import { replay } from "../contract/overlay.js";
+import { type Shape, shapeOf } from "../contract/records.js";
+import type { CollectionSchema } from "../contract/schema.js";
+import { type DeclaredFields, StandIns } from "../contract/temporary.js";
+import type { Doc } from "../contract/values.js";
+import type { StoreName } from "./database.js";
+import type { Description } from "./remote.js";
+import type { Mutation, Outcome, RecordId, Space } from "./types.js";
+
+export type Key = [collection: string, parent: string, id: RecordId];
+/** One put, or where the value is undefined, deletion. */
+export type Op = [store: StoreName, key: IDBValidKey, value?: unknown];
+
+/** A record: the server's word, and the mutations whose writes lie on it. `view` is undefined until it is asked for. */
+export interface Row {
+  base: Doc | null;
+  revision: number;
+  generation: number;
+  over: Mutation[];
+  view: Doc | null | undefined;
+}
+
+/** One for the whole database. */
+export interface Meta {
+  version: number;
+  /** The last hybrid time that was given, in seconds since 1970. */
+  clock: number;
+  /** Whose data was shown last. */
+  account: RecordId;
+}
+
+/** What is different since the last publication. */
+export interface StoreChange {
+  /** Maybe anything. */
+  isAll: boolean;
+  /** The records, by the `place` of their collection and parent. */
+  records: Map<string, Set<RecordId>>;
+  isOutbox: boolean;
+  outcomes: Outcome[];
+}
+
+export interface Memory {
+  account: RecordId;
+  meta: Meta;
+  schema: Description | undefined;
+  space: Space | undefined;
+  mutations: Map<number, Mutation>;
+  /** The ids that the server gave for stand-ins, by their keys in the database. */
+  temporaries: Map<string, [collection: string, parent: string, name: string, id: RecordId]>;
+  given: StandIns | undefined;
+  tables: Map<string, Map<RecordId, Row>>;
+  loaded: Set<string>;
+  shapes: Map<string, Shape>;
+  ops: Op[];
+  change: StoreChange;
+}
+
+export const noChange = (): StoreChange => ({ isAll: false, records: new Map(), isOutbox: false, outcomes: [] });
+
+export const newMemory = (): Memory => ({
+  account: "", meta: { version: 0, clock: 0, account: "" }, schema: undefined, space: undefined,
+  mutations: new Map(), temporaries: new Map(), given: undefined, tables: new Map(), loaded: new Set(), shapes: new Map(),
+  ops: [], change: noChange(),
+});
+
+/** Names the records of a collection below a parent. */
+export const placeOf = (collection: string, parent: string): string => `${collection}\n${parent}`;
+
+export const keyOf = (write: Write): Key => [write.collection, write.parent ?? "", write.id ?? ""];
+
+const isAt = (write: Write, [collection, parent, id]: Key) =>
+  write.collection === collection && (write.parent ?? "") === parent && write.id === id;
+
+export const findRow = (memory: Memory, [collection, parent, id]: Key): Row | undefined =>
+  memory.tables.get(placeOf(collection, parent))?.get(id);
+
+function rowAt(memory: Memory, [collection, parent, id]: Key): Row {
+  const place = placeOf(collection, parent);
+  let table = memory.tables.get(place);
+  if (!table) memory.tables.set(place, (table = new Map()));
+  let row = table.get(id);
+  if (!row) table.set(id, (row = { base: null, revision: 0, generation: 0, over: [], view: undefined }));
+  return row;
+}
+
+/** The record as the app sees it; null: it is not there. */
+export const seen = (memory: Memory, key: Key): Doc | null => {
+  const row = findRow(memory, key);
+  return row ? viewOf(memory, row, key) : null;
+};
+
+export function viewOf(memory: Memory, row: Row, key: Key): Doc | null {
+  if (row.view !== undefined) return row.view;
+  // An applied write whose revision the base has reached is in the base already.
+  const waiting = row.over.filter(({ state, outcome }) => state !== "applied" || outcome!.revision! > row.revision);
+  const writes = waiting.flatMap(({ writes, timestamp }) =>
+    writes.filter((write) => isAt(write, key)).map((write): [Write, number] => [write, timestamp]));
+  return (row.view = replay(row.base, writes, memory.shapes.get(key[0]), memory.account));
+}
+
+/** The record's last revision that this device knows of, from the server's word or an own write's answer. */
+export function revisionSeen(memory: Memory, key: Key): number {
+  const row = findRow(memory, key);
+  return row ? Math.max(row.revision, ...row.over.map(({ outcome }) => outcome?.revision ?? 0)) : 0;
+}
+
+// ---------------------------------------------------------------- changes
+
+/** Changes the database, and what is known of it here. */
+export function put(memory: Memory, store: StoreName, key: IDBValidKey, value?: unknown): void {
+  const op: Op = [store, key, value];
+  memory.ops.push(op);
+  applyOp(memory, op);
+}
+
+export const putSpace = (memory: Memory, changes: Partial<Space>): void =>
+  put(memory, "spaces", memory.account, { ...memory.space, ...changes });
+
+export const putMutation = (memory: Memory, mutation: Mutation): void =>
+  put(memory, "mutations", [memory.account, mutation.number], mutation);
+
+export const dropMutation = (memory: Memory, { number }: Mutation): void =>
+  put(memory, "mutations", [memory.account, number]);
+
+export const putRecord = (memory: Memory, key: Key, value?: Pick<Row, "base" | "revision" | "generation">): void =>
+  put(memory, "records", [memory.account, ...key], value);
+
+export function applyOp(memory: Memory, [store, key, value]: Op): void {
+  if (store === "meta" && key) setSchema(memory, value as Description);
+  else if (store === "meta") memory.meta = value as Meta;
+  else if (store === "outcomes") memory.change.outcomes.push(value as Outcome);
+  else {
+    const [account, ...rest] = (Array.isArray(key) ? key : [key]) as [RecordId, ...RecordId[]];
+    if (account !== memory.account) return;
+    if (store === "spaces") {
+      const space = value as Space;
+      memory.change.isOutbox ||= space.wanted.length !== memory.space?.wanted.length;
+      memory.space = space;
+    }
+    else if (store === "mutations") applyMutation(memory, rest[0] as number, value as Mutation | undefined);
+    else if (store === "temporaries") {
+      const name = JSON.stringify(rest);
+      memory.given = undefined;
+      if (value === undefined) memory.temporaries.delete(name);
+      else memory.temporaries.set(name, [...rest, value] as [string, string, string, RecordId]);
+    } else if (memory.loaded.has(rest[0] as string)) setBase(memory, rest as Key, value as Row | undefined);
+  }
+}
+
+/** Keeps the description of the app; what it does not understand of it counts as not known. */
+export function setSchema(memory: Memory, schema: Description | undefined): void {
+  const { collections } = (schema?.document ?? {}) as { collections?: unknown };
+  memory.schema = schema;
+  memory.shapes = new Map();
+  memory.change.isAll = true;
+  for (const table of memory.tables.values()) for (const row of table.values()) row.view = undefined;
+  for (const collection of Array.isArray(collections) ? (collections as CollectionSchema[]) : []) {
+    try {
+      memory.shapes.set(collection.name, shapeOf(collection));
+    } catch (error) {
+      console.warn(`the description of ${collection?.name} is not understood: ${error}`);
+    }
+  }
+}
+
+/** Keeps what the server says of a record. */
+export function setBase(memory: Memory, key: Key, value: Pick<Row, "base" | "revision" | "generation"> | undefined): void {
+  const row = rowAt(memory, key);
+  row.base = value?.base ?? null;
+  row.revision = value?.revision ?? 0;
+  row.generation = value?.generation ?? 0;
+  altered(memory, row, key);
+}
+
+function altered(memory: Memory, row: Row, key: Key): void {
+  const place = placeOf(key[0], key[1]);
+  row.view = undefined;
+  let ids = memory.change.records.get(place);
+  if (!ids) memory.change.records.set(place, (ids = new Set()));
+  ids.add(key[2]);
+  if (row.base || row.over.length) return;
+  memory.tables.get(place)!.delete(key[2]);
+  if (row.revision) memory.ops.push(["records", [memory.account, ...key]]); // kept only for the writes that lay on it
+}
+
+const lies = (mutation: Mutation | undefined): mutation is Mutation =>
+  !!mutation && ["pending", "sent", "applied"].includes(mutation.state) && !mutation.isContained;
+
+export function applyMutation(memory: Memory, number: number, now: Mutation | undefined): void {
+  const before = memory.mutations.get(number);
+  if (now) memory.mutations.set(number, now);
+  else memory.mutations.delete(number);
+  memory.change.isOutbox = true;
+  const keys = new Map<Row, Key>();
+  for (const each of [before, now]) {
+    if (lies(each)) for (const key of each.writes.map(keyOf)) keys.set(rowAt(memory, key), key);
+  }
+  for (const [row, key] of keys) {
+    const at = row.over.findLastIndex((each) => each.number < number) + 1;
+    const isOn = lies(now) && now.writes.some((write) => isAt(write, key));
+    row.over.splice(at, +(row.over[at]?.number === number), ...(isOn ? [now] : []));
+    altered(memory, row, key);
+  }
+}
+
+/** The ids that the server gave for stand-ins. */
+export const givenIds = (memory: Memory): StandIns =>
+  (memory.given ??= new StandIns(
+    [...memory.temporaries.values()].map(([collection, parent, name, id]) => [{ collection, parent, name }, id])));
+
+export const fieldsOf = (memory: Memory, { collection }: Write): DeclaredFields =>
+  memory.shapes.get(collection)?.schema.fields ?? {};

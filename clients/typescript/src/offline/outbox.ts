@@ -1,0 +1,144 @@
+/** The writes that wait for the server, and what became of the others. */
+
+import type { Write } from "../contract/changes.js";
+import { idMaker } from "../contract/ids.js";
+import { Refusal } from "../contract/refusal.js";
+import type { Doc } from "../contract/values.js";
+import type { Clock } from "../kit/clock.js";
+import { notSignedIn, shown } from "./errors.js";
+import type { Memory } from "./memory.js";
+import { discard, edit, enqueue, outbox, retry } from "./mutations.js";
+import type { Store } from "./store.js";
+import type { Lost, Mutation, Outcome, Problem, RecordId } from "./types.js";
+
+/** A write in the outbox, with why it is held. */
+export interface OutboxEntry {
+  readonly id: string;
+  readonly state: Mutation["state"];
+  readonly seq: number | null;
+  /** In seconds since 1970. */
+  readonly timestamp: number;
+  readonly writes: readonly Write[];
+  readonly problem?: Problem | undefined;
+  readonly lost: readonly Lost[];
+}
+
+/** How many writes are `waiting` for their outcome, and how many are `held` because they were refused or lost an edit. */
+export interface Counts {
+  readonly waiting: number;
+  readonly held: number;
+}
+
+/** What was written together: `mutation` is its id in the outbox, `ids` are those of its records, in order. */
+export interface Handle {
+  readonly mutation: string;
+  readonly ids: readonly RecordId[];
+  /** Its outcome, as soon as it is known: the server has applied or refused it, or it was discarded here. */
+  settled(): Promise<Outcome>;
+}
+
+/** The signed-in user's writes, in order. Refused ones stay, with the reason, until they are retried or discarded. */
+export interface Outbox {
+  list(): OutboxEntry[];
+  /** The outbox now and after each change; the returned function ends that. */
+  watch(listener: (entries: OutboxEntry[]) => void): () => void;
+  counts(): Counts;
+  /** The counts of every account that has writes in this store, signed in or not. */
+  countsByAccount(): Promise<Map<RecordId, Counts>>;
+  /** Sends a refused write once more, at the end and as a new one, with those that were held because of it. */
+  retry(id: string): Promise<Handle>;
+  /** Gives a write that was not sent, or was refused, another body; `position` counts its writes from 0. */
+  edit(id: string, body: Doc, position?: number): Promise<void>;
+  /** Forgets a write that was not sent or is held, and unsent ones that need what it would have created. */
+  discard(id: string): Promise<void>;
+  /** The outcome of a write as soon as it is known; of those of long ago nothing is known. */
+  settled(id: string): Promise<Outcome>;
+}
+
+interface OutboxParts extends Outbox {
+  /** Keeps writes that happen together or not at all; `make` returns them in the transaction that keeps them. */
+  add(collections: string[], make: (memory: Memory) => Write[]): Promise<Handle & { records: (Doc | null)[] }>;
+  /** An id for a new record. */
+  nextId(): string;
+}
+
+export const entryOf = ({ id, state, seq, timestamp, writes, outcome }: Mutation): OutboxEntry =>
+  ({ id, state, seq, timestamp, writes, problem: outcome?.problem, lost: outcome?.lost ?? [] });
+
+const countsOf = (mutations: Mutation[]): Counts => ({
+  waiting: mutations.filter(({ state }) => state === "pending" || state === "sent").length,
+  held: mutations.filter(({ state }) => state === "refused" || state === "conflicted").length,
+});
+
+export function createOutbox(store: Store, clock: Clock): OutboxParts {
+  const { memory } = store;
+  const waiting = new Map<string, Set<() => void>>();
+  const make = idMaker();
+  const now = () => clock.now() / 1000;
+  const nextId = () => make(Math.max(now(), memory.meta.clock)); // beyond those before a restart, whatever the clock says
+
+  store.watch(({ outcomes, isAll }) => {
+    for (const id of isAll ? [...waiting.keys()] : outcomes.map(({ mutation }) => mutation)) {
+      for (const resolve of waiting.get(id) ?? []) resolve();
+      waiting.delete(id);
+    }
+  });
+
+  const news = (id: string) => new Promise<void>((resolve) => {
+    waiting.set(id, (waiting.get(id) ?? new Set()).add(resolve));
+  });
+
+  const isThere = (id: string) => outbox(memory).some((mutation) => mutation.id === id);
+
+  async function settled(id: string): Promise<Outcome> {
+    for (let isFirst = true; ; isFirst = false) {
+      const next = news(id);
+      const known = await store.outcome(id);
+      if (known) return known;
+      if (isFirst && !isThere(id) && !(await store.everything()).some(([, mutation]) => mutation.id === id)) {
+        throw shown(new Refusal("not_found", `nothing is known of the write ${id}`));
+      }
+      await next;
+    }
+  }
+
+  const handle = (mutation: string, ids: RecordId[]): Handle => ({ mutation, ids, settled: () => settled(mutation) });
+
+  const change = async <T>(act: (memory: Memory) => T): Promise<T> => {
+    try {
+      return await store.write(act);
+    } catch (error) {
+      throw shown(error);
+    }
+  };
+
+  return {
+    nextId, settled,
+    list: () => outbox(memory).map(entryOf),
+    watch(listener) {
+      const tell = () => listener(outbox(memory).map(entryOf));
+      tell();
+      return store.watch(({ isOutbox, isAll }) => void ((isOutbox || isAll) && tell()));
+    },
+    counts: () => countsOf(outbox(memory)),
+    async countsByAccount() {
+      const all = new Map<RecordId, Mutation[]>();
+      for (const [account, mutation] of await store.everything()) all.set(account, [...(all.get(account) ?? []), mutation]);
+      return new Map([...all].map(([account, mutations]) => [account, countsOf(mutations)]));
+    },
+    async add(collections, make) {
+      const { account } = memory;
+      if (account === "") throw notSignedIn("Nobody is signed in, so nothing was kept.");
+      for (const name of new Set(collections)) await store.load(name);
+      const id = nextId();
+      const kept = await change((memory) => enqueue(memory, id, make(memory), now()));
+      return { ...handle(id, kept.map((each) => each.id)), records: kept.map(({ record }) => record) };
+    },
+    async retry(id) {
+      const again = await change((memory) => retry(memory, id, nextId, now()));
+      return handle(again.id, again.ids);
+    },
+    edit: (id, body, position = 0) => change((memory) => edit(memory, id, body, position)),
+    discard: (id) => change((memory) => discard(memory, id)),
+  };
+}

@@ -1,0 +1,142 @@
+/** Questions to the records in memory, and live ones, to which a change is applied without asking again. */
+
+import { compile, UnsupportedExpression } from "../contract/cel/index.js";
+import { failure } from "../contract/errors.js";
+import { comparator, NEWEST_FIRST, rank, type Term, termsOf, whole } from "../contract/order.js";
+import { DEFAULT_LIMIT, type Query } from "../contract/query.js";
+import { Refusal } from "../contract/refusal.js";
+import { META } from "../contract/schema.js";
+import { type Doc, isSame, member } from "../contract/values.js";
+import { givenIds, type Memory, placeOf, seen, viewOf } from "./memory.js";
+import type { RecordId } from "./types.js";
+
+/** A question that was checked: which records it finds, and their order. */
+export interface Plan {
+  finds: (record: Doc) => boolean;
+  terms: Term[];
+  compare: (one: Doc, other: Doc) => number;
+}
+
+/** The plan of a question. Throws `invalid_query`, and UnsupportedExpression where only the server can tell. */
+export function planOf(memory: Memory, collection: string, query: Query): Plan {
+  const shape = memory.shapes.get(collection);
+  const { filter, where = {}, sort = [] } = query;
+  const known = (name: string) => {
+    if (!shape || shape.schema.is_open || shape.checks.has(name) || META.includes(name)) return name;
+    const names = [...META, ...shape.names].join(", ");
+    throw new Refusal("invalid_query", `unknown field '${name}' of ${collection}; allowed: ${names}`);
+  };
+  const expected = Object.entries(where).filter(([, value]) => value !== undefined).map(([name, value]): [string, unknown] => {
+    try {
+      const check = shape?.checks.get(known(name));
+      return [name, value === null || !check ? value : check(value)];
+    } catch (error) {
+      if (error instanceof Refusal) throw error;
+      throw new Refusal("invalid_query", `${name} ${(error as Error).message}`);
+    }
+  });
+  const keys = typeof sort === "string" ? sort.split(",").filter(Boolean) : sort;
+  const terms = termsOf(keys.length ? keys : NEWEST_FIRST, (name) =>
+    shape?.schema.fields?.[known(name)]?.kind === "int64" ? whole : rank);
+  const test = filter ? compile(filter, shape?.schema, null) : () => true;
+  const finds = (record: Doc) =>
+    expected.every(([name, value]) => isSame(member(record, name) ?? null, value)) && test(record);
+  return { finds, terms, compare: comparator(terms) };
+}
+
+/** The records of a collection below a parent as the app sees them, in no order. */
+export function* recordsAt(memory: Memory, collection: string, parent: string): Generator<Doc> {
+  for (const [id, row] of memory.tables.get(placeOf(collection, parent)) ?? []) {
+    const view = viewOf(memory, row, [collection, parent, id]);
+    if (view) yield view;
+  }
+}
+
+/** All records that the question finds, in order. */
+export const found = (memory: Memory, collection: string, parent: string, plan: Plan): Doc[] =>
+  [...recordsAt(memory, collection, givenIds(memory).parent(parent))].filter(plan.finds).sort(plan.compare);
+
+/** A page of what is found, and the cursor of the next. */
+export function pageOf(rows: Doc[], { terms, compare }: Plan, query: Query) {
+  const { limit = DEFAULT_LIMIT, page = 1, cursor, total } = query;
+  let start = (page - 1) * limit;
+  if (cursor) {
+    const place = placeIn(cursor, terms);
+    start = rows.findIndex((row) => compare(row, place) > 0);
+    if (start < 0) start = rows.length;
+  }
+  const items = rows.slice(start, start + limit);
+  const next = start + limit < rows.length
+    ? JSON.stringify(Object.fromEntries(terms.map(({ name }) => [name, member(items.at(-1), name)]))) : null;
+  return { items, next, total: total ? rows.length : null };
+}
+
+function placeIn(cursor: string, terms: Term[]): Doc {
+  try {
+    const place = JSON.parse(cursor) as Doc;
+    if (terms.every(({ name }) => Object.hasOwn(place, name))) return place;
+  } catch {
+    // It is another list's.
+  }
+  throw failure("invalid_cursor", { sent: "no" });
+}
+
+/** The records of a live question in order. */
+export interface LiveWindow {
+  rows: Doc[];
+  /** Applies the changes of these records; undefined: maybe any. Whether the rows are different now. */
+  apply(ids: ReadonlySet<RecordId> | undefined): boolean;
+}
+
+export function liveWindow(memory: Memory, collection: string, parent: string, query: Query): LiveWindow {
+  let plan: Plan;
+  let known = new Map<unknown, Doc>();
+
+  const placeFor = (record: Doc) => {
+    let low = 0, high = live.rows.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (plan.compare(live.rows[middle]!, record) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  };
+
+  function refill(): boolean {
+    plan = planOf(memory, collection, query);
+    const before = live.rows;
+    const after = found(memory, collection, parent, plan).map((row) => {
+      const old = known.get(row.id);
+      return old && isSame(old, row) ? old : row;
+    });
+    known = new Map(after.map((row) => [row.id, row]));
+    live.rows = after;
+    return before.length !== after.length || before.some((row, at) => row !== after[at]);
+  }
+
+  const live: LiveWindow = {
+    rows: [],
+    apply(ids) {
+      if (!ids || !plan || ids.size > 64 + live.rows.length / 8) return refill();
+      const at = givenIds(memory).parent(parent);
+      let isOther = false;
+      for (const id of ids) {
+        const view = seen(memory, [collection, at, id]);
+        const now = view && plan.finds(view) ? view : undefined;
+        const old = known.get(id);
+        if (old === now || (old && now && isSame(old, now))) continue;
+        if (!isOther) live.rows = [...live.rows]; // the app holds the last
+        isOther = true;
+        if (old) live.rows.splice(placeFor(old), 1);
+        known.delete(id);
+        if (!now) continue;
+        live.rows.splice(placeFor(now), 0, now);
+        known.set(id, now);
+      }
+      return isOther;
+    },
+  };
+  return live;
+}
+
+export const isUnsupported = (error: unknown): boolean => error instanceof UnsupportedExpression;

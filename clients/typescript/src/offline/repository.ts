@@ -1,0 +1,258 @@
+/** Local records: the network repository's questions and writes, kept here. */
+
+import type { Write } from "../contract/changes.js";
+import { failure, HinterlandError, NetworkError } from "../contract/errors.js";
+import { after } from "../contract/overlay.js";
+import type { Query } from "../contract/query.js";
+import { Refusal } from "../contract/refusal.js";
+import type { Doc } from "../contract/values.js";
+import type { Draft, ListQuery, Page, Patch } from "../core/repository.js";
+import { shown } from "./errors.js";
+import { givenIds, placeOf, seen, type StoreChange } from "./memory.js";
+import { outbox } from "./mutations.js";
+import { entryOf, type Handle, type OutboxEntry } from "./outbox.js";
+import type { LocalParts } from "./parts.js";
+import { isWhole } from "./pulls.js";
+import { found, isUnsupported, liveWindow, pageOf, type Plan, planOf } from "./queries.js";
+import type { RecordId } from "./types.js";
+
+/** The words of a question that are for pages only are left out. */
+export type LiveQuery<T> = Omit<ListQuery<T>, "page" | "cursor" | "total">;
+
+/** Records in order; `source`: the server was asked, since this device can't evaluate the filter. */
+export interface LocalPage<T> extends Page<T> {
+  source: "device" | "server";
+}
+
+/**
+ * A live query as a screen shows it: `data`, undefined while it `isLoading` for the first time; `isStale`: the server's
+ * changes do not arrive at the moment, for the reason `error`. `refused` are the outbox's entries with creations that the
+ * server has refused and that the query would find: their records are not in `data`.
+ */
+export interface QueryState<T> {
+  readonly data: readonly T[] | undefined;
+  readonly isLoading: boolean;
+  readonly isStale: boolean;
+  readonly error: HinterlandError | undefined;
+  readonly refused: readonly OutboxEntry[];
+  readonly source: "device" | "server";
+}
+
+/** A value that changes: the `state` now, the same object until it changes, and calls with each new one. */
+export interface StateStore<S> {
+  readonly state: S;
+  subscribe(listener: (state: S) => void): () => void;
+}
+
+/** A write as it is kept on this device: the record's `id`, and the `record` as it looks with it (null: deleted). */
+export interface LocalWrite<T> extends Handle {
+  readonly id: RecordId;
+  readonly record: T | null;
+}
+
+export interface LocalRepository<T> {
+  readonly name: string;
+  get(id: RecordId): Promise<T>;
+  /** A page of the records that match; without `sort` the newest come first. */
+  list(query?: ListQuery<T>): Promise<LocalPage<T>>;
+  /** All records that match, as they are now. */
+  iterate(query?: LiveQuery<T>): AsyncGenerator<T, void>;
+  /** The records that match: as they are now, and after each change; the returned function ends that. */
+  watch(query: LiveQuery<T>, listener: (records: readonly T[], state: QueryState<T>) => void): () => void;
+  /** The same as the state that a screen shows, which also changes with the connection. */
+  states(query?: LiveQuery<T>): StateStore<QueryState<T>>;
+  /** `replaceOn` names a field: a record with the same value in it is replaced. */
+  create(draft: Draft<T>, options?: { replaceOn?: string }): Promise<LocalWrite<T>>;
+  /** Changes the given fields; a value may be a transform such as `{$increment: 1}`. */
+  update(id: RecordId, patch: Patch<T>): Promise<LocalWrite<T>>;
+  replace(id: RecordId, draft: Draft<T>): Promise<LocalWrite<T>>;
+  delete(id: RecordId): Promise<LocalWrite<T>>;
+}
+
+export function localRepository<T>(parts: LocalParts, collection: string, parent: string): LocalRepository<T> {
+  const { store } = parts;
+  const { memory } = store;
+  const plan = (query: Query): Plan => planOf(memory, collection, query);
+
+  async function guarded<R>(act: () => Promise<R> | R): Promise<R> {
+    try {
+      await store.load(collection);
+      return await act();
+    } catch (error) {
+      throw shown(error);
+    }
+  }
+
+  const list = (query: ListQuery<T> = {}): Promise<LocalPage<T>> => guarded(async () => {
+    const { limit = 20, page = 1 } = query;
+    if (!(limit >= 1 && limit <= 1000 && page >= 1)) throw new Refusal("invalid_query", "limit must be 1 to 1000, page at least 1");
+    try {
+      const known = plan(query as Query);
+      return { ...(pageOf(found(memory, collection, parent, known), known, query as Query) as Page<any>), source: "device" };
+    } catch (error) {
+      if (!isUnsupported(error)) throw error;
+      return { ...(await asked<T>(parts, collection, parent, query as Query, error)), source: "server" };
+    }
+  });
+
+  async function write(act: Write["act"], id: RecordId, draft: object, replaceOn?: string): Promise<LocalWrite<T>> {
+    const body = draft as Doc;
+    const made = await guarded(() => parts.add([{ act, collection, parent, id, body }], (memory, [write]) => {
+      const value = replaceOn && write!.body![replaceOn];
+      if (value === undefined || value === null || value === "") return [write!];
+      const [clash] = found(memory, collection, parent, plan({ where: { [replaceOn!]: value } }));
+      return [clash ? { ...write!, act: "replace", id: clash.id as RecordId } : write!];
+    }));
+    return { ...made, id: made.ids[0]!, record: made.records[0] as T | null };
+  }
+
+  return {
+    name: parent ? `${parent}/${collection}` : collection,
+    list,
+    get: (id) => guarded(() => {
+      const given = givenIds(memory);
+      const at = given.parent(parent);
+      const record = seen(memory, [collection, at, given.id(collection, at, parts.stored(collection, id))]);
+      if (!record) throw new Refusal("not_found", `there is no ${collection}/${id}`);
+      return record as T;
+    }),
+    async *iterate(query = {}) {
+      let rows: T[];
+      try {
+        rows = await guarded(() => found(memory, collection, parent, plan(query as Query)) as T[]);
+      } catch (error) {
+        if (!isUnsupported(error)) throw error;
+        rows = await asked<T>(parts, collection, parent, { limit: 1000, ...(query as Query) }, error).then(({ items }) => items);
+      }
+      yield* rows;
+    },
+    watch(query, listener) {
+      let last: readonly T[] | undefined;
+      const { state, subscribe } = liveState<T>(parts, collection, parent, query as Query);
+      const tell = (state: QueryState<T>) => {
+        if (!state.data || state.data === last) return;
+        listener((last = state.data), state);
+      };
+      const stop = subscribe(tell);
+      tell(state);
+      return stop;
+    },
+    states: (query = {}) => liveState<T>(parts, collection, parent, query as Query),
+    create: (draft, { replaceOn } = {}) => write("create", "", draft, replaceOn),
+    update: (id, patch) => write("patch", id, patch),
+    replace: (id, draft) => write("replace", id, draft),
+    delete: (id) => write("delete", id, {}),
+  };
+}
+
+/** What the server answers, where only it can tell. */
+async function asked<T>(parts: LocalParts, collection: string, parent: string, query: Query, why: unknown): Promise<Page<T>> {
+  try {
+    return (await parts.ask(collection, parent, query)) as Page<T>;
+  } catch (error) {
+    if (!(error instanceof NetworkError)) throw error;
+    throw failure("network", {
+      code: "unsupported_filter", sent: "no", message: (why as Error).message,
+      advice: "Connect to the network, or use a filter that this device can evaluate.",
+    });
+  }
+}
+
+function liveState<T>(parts: LocalParts, collection: string, parent: string, query: Query): StateStore<QueryState<T>> {
+  const { store, sync } = parts;
+  const { memory } = store;
+  const listeners = new Set<(state: QueryState<T>) => void>();
+  const live = liveWindow(memory, collection, parent, query);
+  let state: QueryState<T> = {
+    data: undefined, isLoading: true, isStale: true, error: undefined, refused: [], source: "device",
+  };
+  let rows: T[] | undefined; // of the server
+  let data: T[] = [];
+  let place = "";
+  let tick = -1;
+  let stop: (() => void) | undefined;
+  let isAsking = false, isOutdated = false;
+
+  function refresh(change?: StoreChange): void {
+    tick = parts.tick();
+    if (!memory.loaded.has(collection)) return;
+    const at = placeOf(collection, givenIds(memory).parent(parent));
+    const ids = change && !change.isAll && at === place ? change.records.get(at) ?? new Set<RecordId>() : undefined;
+    place = at;
+    try {
+      if (live.apply(ids) || ids === undefined) data = live.rows.slice(0, query.limit ?? Infinity) as T[];
+      rows = undefined;
+      show();
+    } catch (error) {
+      if (!isUnsupported(error)) show(shown(error) as HinterlandError);
+      else if (!rows || ids?.size !== 0) void ask(error);
+    }
+  }
+
+  async function ask(why: unknown): Promise<void> {
+    isOutdated = isAsking;
+    if (isAsking) return;
+    isAsking = true;
+    try {
+      rows = (await asked<T>(parts, collection, parent, query, why)).items;
+      show();
+    } catch (error) {
+      show(shown(error) as HinterlandError);
+    }
+    isAsking = false;
+    if (isOutdated) void ask(why);
+  }
+
+  function show(failed?: HinterlandError): void {
+    const { status } = sync;
+    const refusal = failed ?? sync.unknown.get(collection);
+    const isKnown = rows || data.length > 0 || (!refusal && isWhole(memory, parts.names()));
+    const isOnline = status.state === "online" || (status.state === "following" && !status.error);
+    const next: QueryState<T> = {
+      data: failed && !rows ? undefined : isKnown ? rows ?? data : undefined,
+      isLoading: !isKnown && !refusal, isStale: !!refusal || !isOnline,
+      error: refusal ?? (status.error as HinterlandError | undefined), refused: refused(), source: rows ? "server" : "device",
+    };
+    const isSame = (Object.keys(next) as (keyof QueryState<T>)[]).every((key) => next[key] === state[key]);
+    if (isSame) return;
+    state = next;
+    for (const listener of [...listeners]) listener(state);
+  }
+
+  function refused(): readonly OutboxEntry[] {
+    const held = outbox(memory).filter(({ state, writes, timestamp }) => state === "refused" && writes.some((write) =>
+      write.act === "create" && placeOf(write.collection, write.parent ?? "") === place && wouldFind(write, timestamp)));
+    const { refused } = state;
+    const isSame = held.length === refused.length && held.every(({ id }, at) => id === refused[at]!.id);
+    return isSame ? refused : held.map(entryOf);
+  }
+
+  function wouldFind(write: Write, timestamp: number): boolean {
+    try {
+      return planOf(memory, collection, query).finds(after(null, write, timestamp) ?? {});
+    } catch {
+      return true; // what can't be decided is shown
+    }
+  }
+
+  return {
+    get state() {
+      if (!stop && tick !== parts.tick()) refresh();
+      return state;
+    },
+    subscribe(listener) {
+      listeners.add(listener);
+      if (!stop) {
+        const ends = [store.watch(refresh), sync.watch(() => void (tick >= 0 && show()))];
+        stop = () => ends.forEach((end) => end());
+        store.load(collection).then(() => refresh(), (error) => show(shown(error) as HinterlandError));
+      }
+      return () => {
+        listeners.delete(listener);
+        if (listeners.size) return;
+        stop?.();
+        stop = undefined;
+      };
+    },
+  };
+}
