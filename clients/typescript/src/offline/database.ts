@@ -41,7 +41,11 @@ export function openDatabase(name: string, onClosed: (error: Error | null) => vo
       for (const store of STORES) request.result.createObjectStore(store);
     };
     request.onblocked = () => void (timer = setTimeout(() => reject(storeError("store_busy")), PATIENCE));
-    request.onerror = () => reject(translated(request.error));
+    request.onerror = () => {
+      const { name = "" } = request.error ?? {};
+      // Chromium says no more where the user lets the site keep nothing.
+      reject(name === "UnknownError" ? storeError("store_unavailable", String(request.error)) : translated(request.error));
+    };
     request.onsuccess = () => {
       clearTimeout(timer);
       const database = request.result;

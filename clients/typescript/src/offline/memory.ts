@@ -7,9 +7,11 @@
  */
 
 import type { Write } from "../contract/changes.js";
-import { replay } from "../contract/overlay.js";
+import { isTemporary } from "../contract/ids.js";
+import { after, afterAnew } from "../contract/overlay.js";
 import { type Shape, shapeOf } from "../contract/records.js";
 import type { CollectionSchema } from "../contract/schema.js";
+import { Refusal } from "../contract/refusal.js";
 import { type DeclaredFields, StandIns } from "../contract/temporary.js";
 import type { Doc } from "../contract/values.js";
 import type { StoreName } from "./database.js";
@@ -102,9 +104,44 @@ export function viewOf(memory: Memory, row: Row, key: Key): Doc | null {
   if (row.view !== undefined) return row.view;
   // An applied write whose revision the base has reached is in the base already.
   const waiting = row.over.filter(({ state, outcome }) => state !== "applied" || outcome!.revision! > row.revision);
-  const writes = waiting.flatMap(({ writes, timestamp }) =>
-    writes.filter((write) => isAt(write, key)).map((write): [Write, number] => [write, timestamp]));
-  return (row.view = replay(row.base, writes, memory.shapes.get(key[0]), memory.account));
+  let view = row.base;
+  for (const { writes, timestamp } of waiting) {
+    for (const write of writes) {
+      if (!isAt(write, key)) continue;
+      try {
+        view = afterWrite(memory, view, write, timestamp);
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error; // what can no longer be done leaves the record as it is
+      }
+    }
+  }
+  return (row.view = view);
+}
+
+/** The record after a write; `isNew`: it is made now. Throws the refusals `conflict`, `not_found` and `validation`. */
+export function afterWrite(
+  memory: Memory, record: Doc | null, write: Write, timestamp: number, isNew = false,
+): Doc | null {
+  const shape = memory.shapes.get(write.collection);
+  const apply = isNew ? afterAnew : after;
+  // The temporary id of a record stands where its id, a number, will be.
+  const named = Object.entries(write.body ?? {}).filter(([name, value]) =>
+    isTemporary(value) && /^int|^number/.test(shape?.schema.fields?.[name]?.kind ?? ""));
+  const checked = named.map(([name]) => {
+    const { kind, minimum, maximum } = shape!.schema.fields![name]!;
+    const number = Math.min(Math.max(0, minimum ?? 0), maximum ?? Infinity);
+    return [name, kind === "int64" ? String(number) : number];
+  });
+  const body = { ...write.body, ...Object.fromEntries(checked) };
+  try {
+    const result = apply(record, { ...write, body }, timestamp, shape, memory.account);
+    return result && { ...result, ...Object.fromEntries(named) };
+  } catch (error) {
+    const kind = write.act === "create" || write.act === "delete" ? write.act : "update";
+    // What the app may change before it is checked, the server decides.
+    if ((error as Refusal).code !== "validation" || !shape?.schema.hooks?.includes(kind)) throw error;
+    return apply(record, write, timestamp, null, memory.account);
+  }
 }
 
 /** The record's last revision that this device knows of, from the server's word or an own write's answer. */
@@ -205,7 +242,8 @@ export function applyMutation(memory: Memory, number: number, now: Mutation | un
     if (lies(each)) for (const key of each.writes.map(keyOf)) keys.set(rowAt(memory, key), key);
   }
   for (const [row, key] of keys) {
-    const at = row.over.findLastIndex((each) => each.number < number) + 1;
+    let at = row.over.length;
+    while (at && row.over[at - 1]!.number >= number) at--;
     const isOn = lies(now) && now.writes.some((write) => isAt(write, key));
     row.over.splice(at, +(row.over[at]?.number === number), ...(isOn ? [now] : []));
     altered(memory, row, key);

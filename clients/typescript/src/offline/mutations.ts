@@ -10,7 +10,6 @@
  * Every function throws what it has to throw before it changes anything.
  */
 
-import { afterAnew } from "../contract/overlay.js";
 import { Refusal } from "../contract/refusal.js";
 import { createdBy, isStandIn, references } from "../contract/temporary.js";
 import { type Doc, isSame } from "../contract/values.js";
@@ -18,7 +17,7 @@ import type { Write } from "../contract/changes.js";
 import { checkedWrite } from "./checks.js";
 import { storeError } from "./errors.js";
 import {
-  dropMutation, fieldsOf, findRow, givenIds, type Key, keyOf, type Memory, put, putMutation, putSpace, revisionSeen, seen,
+  afterWrite, dropMutation, fieldsOf, findRow, givenIds, type Key, keyOf, type Memory, put, putMutation, putSpace, revisionSeen, seen,
 } from "./memory.js";
 import type { Mutation, Outcome, Problem, RecordId } from "./types.js";
 
@@ -55,7 +54,7 @@ export function enqueue(memory: Memory, id: string, writes: readonly Write[], no
     const key = keyOf(write);
     const name = JSON.stringify(key);
     const before = views.has(name) ? views.get(name)![1] : seen(memory, key);
-    views.set(name, [key, afterAnew(before, write, moment, memory.shapes.get(write.collection), memory.account)]);
+    views.set(name, [key, afterWrite(memory, before, write, moment, true)]);
   }
   insert(memory, id, known, timestamp(memory, now), isSame(known, written) ? undefined : written);
   // What lies on a record already is in its view, and is not worked out again.

@@ -38,7 +38,7 @@ export function planOf(memory: Memory, collection: string, query: Query): Plan {
   const keys = typeof sort === "string" ? sort.split(",").filter(Boolean) : sort;
   const terms = termsOf(keys.length ? keys : NEWEST_FIRST, (name) =>
     shape?.schema.fields?.[known(name)]?.kind === "int64" ? whole : rank);
-  const test = filter ? compile(filter, shape?.schema, null) : () => true;
+  const test = filter ? compile(filter, shape?.schema) : () => true;
   const finds = (record: Doc) =>
     expected.every(([name, value]) => isSame(member(record, name) ?? null, value)) && test(record);
   return { finds, terms, compare: comparator(terms) };

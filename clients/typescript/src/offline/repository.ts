@@ -180,7 +180,10 @@ function liveState<T>(parts: LocalParts, collection: string, parent: string, que
     const ids = change && !change.isAll && at === place ? change.records.get(at) ?? new Set<RecordId>() : undefined;
     place = at;
     try {
-      if (live.apply(ids) || ids === undefined) data = live.rows.slice(0, query.limit ?? Infinity) as T[];
+      if (live.apply(ids)) {
+        const now = live.rows.slice(0, query.limit ?? Infinity) as T[];
+        if (now.length !== data.length || now.some((row, at) => row !== data[at])) data = now;
+      }
       rows = undefined;
       show();
     } catch (error) {

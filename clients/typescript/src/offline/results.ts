@@ -72,16 +72,16 @@ export function settle(memory: Memory, push: Push, { results, settled: upTo }: P
   const known = new Map(results.filter(({ seq }) => pushed.has(seq)).map((each) => [each.seq, each]));
   const open = inState(memory, "sent").filter(({ seq }) => seq! <= upTo && known.has(seq!)).sort(bySeq);
   const names = give(memory, open.map((mutation) => [mutation, known.get(mutation.seq!)!.ids]));
-  for (const { number, id, seq, isContained, outcome: reason } of open) {
+  for (const { number, id, seq } of open) {
     const { status, revision = 0, lost = [], problem } = known.get(seq!)!;
-    const mutation = memory.mutations.get(number)!;
+    const mutation = memory.mutations.get(number)!; // which one before it may have changed
     if (status === "applied") {
       const outcome: Outcome = { mutation: id, status, revision, ids: names.get(number) ?? {}, lost };
       const applied: Mutation = { ...mutation, state: "applied", outcome };
       putMutation(memory, applied);
       settleAs(memory, outcome);
-      if (isContained) contain(memory, applied);
-    } else if (mutation.state === "sent") hold(memory, mutation, refusalOf(id, status, problem, reason));
+      if (mutation.isContained) contain(memory, applied);
+    } else if (mutation.state === "sent") hold(memory, mutation, refusalOf(id, status, problem, mutation.outcome));
   }
   const first = Math.min(...inState(memory, "sent").map(({ seq }) => seq!), memory.space!.nextSeq);
   putSpace(memory, { acknowledged: first - 1 });

@@ -1,7 +1,7 @@
 /** One round of synchronisation: push local writes, then fetch what is new. */
 
 import { HinterlandError, NetworkError } from "../contract/errors.js";
-import { newId } from "../contract/ids.js";
+import { newId } from "../kit/ids.js";
 import type { Clock } from "../kit/clock.js";
 import type { Memory } from "./memory.js";
 import { isFollowed, startAgain, takePull } from "./pulls.js";
@@ -64,7 +64,7 @@ export function createRounds(store: Store, remote: Remote, clock: Clock, onPage:
   let account: RecordId;
   let signal: AbortSignal;
 
-  const device = () => newId(clock.now() / 1000);
+  const device = () => newId(clock.now());
   const send = (push: Push): Promise<PushResult> => remote.push(account, push, signal);
 
   /** What `act` resolves to, or the client's error that it rejects with. */

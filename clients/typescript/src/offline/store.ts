@@ -115,6 +115,7 @@ export function createStore(name: string, clock: Clock, onClosed: (error: Error)
       } catch (error) {
         isStale = true; // what the batch has changed here is not on the disk
         isWriting = false;
+        await reload().catch(() => {}); // or before the next write
         for (const { reject } of batch) reject(error);
       }
     }

@@ -103,7 +103,7 @@ export function createSync(store: Store, remote: Remote, clock: Clock, random: R
 
   function report(state: Status["state"], error?: Status["error"], syncedAt = status.syncedAt) {
     const { code, message, advice } = error ?? ({} as HinterlandError);
-    const isFirst = isOwner && state !== "stopped" && memory.space && !memory.space.isWhole && what();
+    const isFirst = isOwner && memory.space && !memory.space.isWhole && what();
     status = {
       state, syncedAt, error: error && (error instanceof HinterlandError ? error : { code, message, advice }),
       progress: isFirst ? { collections: isFirst.split(",").length, records: counted(isFirst.split(",")) } : undefined,
@@ -336,7 +336,8 @@ export function createSync(store: Store, remote: Remote, clock: Clock, random: R
       if (isOwner) await round(true, signal);
       else await lock({ ifAvailable: true }, async (lock) => {
         if (!lock) throw storeError("store_busy", "another tab synchronises this store");
-        await round(true, signal);
+        isOwner = true;
+        await round(true, signal).finally(() => (isOwner = false));
       });
       for (const error of rounds.unknown.values()) throw error;
     },

@@ -1,0 +1,72 @@
+import type { BrowserContext } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { seeded } from "../support/gateway.js";
+import { openStage, type Stage } from "../support/stage.js";
+
+const KILLS = Number(process.env["KILLS"] ?? 4);
+const SEED = Number(process.env["SEED"] ?? 1);
+
+let stage: Stage;
+let context: BrowserContext;
+beforeAll(async () => {
+  stage = await openStage(SEED);
+  context = await stage.onDisk();
+});
+afterAll(() => stage.close());
+
+async function killRenderers() {
+  const browser = await context.browser()!.newBrowserCDPSession();
+  const { processInfo } = await browser.send("SystemInfo.getProcessInfo");
+  for (const { type, id } of processInfo) if (type === "renderer") process.kill(id, "SIGKILL");
+}
+
+test(`a renderer is killed ${KILLS} times while it writes: no acknowledged write is missing, none is there twice`, async () => {
+  const random = seeded(SEED);
+  const acknowledged = new Set<string>();
+  let onWrite = () => {};
+  await context.exposeBinding("acknowledged", (_, title: string) => {
+    acknowledged.add(title);
+    onWrite();
+  });
+  const first = await stage.page(context);
+  await first.evaluate(() => hl.signUp("otto"));
+  stage.gateway.lost = 0.3;
+  for (let kill = 0; kill < KILLS; kill++) {
+    const page = await stage.page(context);
+    let left = 3 + Math.floor(random() * 40);
+    const enough = new Promise<void>((resolve) => (onWrite = () => void (--left || resolve())));
+    await page.evaluate(async (kill) => {
+      await hl.back();
+      hl.local.sync.start();
+      const notes = hl.local.collection("notes");
+      const write = async (writer: number) => {
+        for (let at = 0; ; at++) {
+          const title = `${kill} ${writer} ${at}`;
+          await notes.create({ title });
+          (globalThis as any).acknowledged(title);
+        }
+      };
+      for (let writer = 0; writer < 3; writer++) void write(writer);
+    }, kill);
+    await enough;
+    const crashed = page.waitForEvent("crash");
+    await killRenderers();
+    await crashed;
+    await page.close();
+  }
+  stage.gateway.lost = 0;
+  const page = await stage.page(context);
+  const titles = await page.evaluate(async () => {
+    await hl.back();
+    hl.local.collection("notes");
+    hl.local.sync.start();
+    await hl.until(() => hl.local.sync.status.state === "online" && hl.local.outbox.list().length === 0);
+    const titles = [];
+    for await (const { title } of hl.client.collection("notes").iterate({ limit: 1000 })) titles.push(title);
+    return titles;
+  });
+  const there = new Set(titles);
+  console.log(`${acknowledged.size} acknowledged writes, ${titles.length} records after ${KILLS} kills`);
+  expect(titles.length).toBe(there.size);
+  expect([...acknowledged].filter((title) => !there.has(title))).toEqual([]);
+}, 60_000 + KILLS * 15_000);

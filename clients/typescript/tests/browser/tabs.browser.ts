@@ -1,0 +1,105 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { openStage, type Stage } from "../support/stage.js";
+
+let stage: Stage;
+beforeAll(async () => void (stage = await openStage()));
+afterAll(() => stage.close());
+
+const statusOf = (page: import("playwright-core").Page) => page.evaluate(() => hl.local.sync.status.state);
+
+async function twoTabs(name: string) {
+  const context = await stage.browser.newContext();
+  const one = await stage.page(context);
+  await one.evaluate(async (name) => {
+    await hl.signUp(name);
+    hl.local.collection("notes");
+    hl.local.sync.start();
+    await hl.until(() => hl.local.sync.status.state === "online");
+  }, name);
+  const other = await stage.page(context);
+  await other.evaluate(async () => {
+    await hl.back();
+    hl.local.collection("notes");
+    hl.local.sync.start();
+    await hl.until(() => hl.local.sync.status.state === "following");
+  });
+  return { one, other };
+}
+
+test("two tabs write 200 records each: every tab shows all, and the server has each once", async () => {
+  const { one, other } = await twoTabs("kim");
+  const write = (page: typeof one, tab: string) => page.evaluate(async (tab) => {
+    const notes = hl.local.collection("notes");
+    for (let at = 0; at < 200; at += 4) {
+      await Promise.all([0, 1, 2, 3].map((more) => notes.create({ title: `${tab} ${at + more}` })));
+    }
+    await hl.until(() => hl.local.outbox.list().length === 0);
+  }, tab);
+  await Promise.all([write(one, "one"), write(other, "other")]);
+  const server = await one.evaluate(async () => {
+    const titles = [];
+    for await (const { title } of hl.client.collection("notes").iterate()) titles.push(title);
+    return titles.sort();
+  });
+  expect(new Set(server).size).toBe(400);
+  expect(server.length).toBe(400);
+  for (const page of [one, other]) {
+    await page.evaluate(() => hl.until(async () => (await hl.local.collection("notes").list({ total: true })).total === 400));
+  }
+});
+
+test("a live query of one tab follows what the other writes, in the order of the query", async () => {
+  const { one, other } = await twoTabs("lea");
+  await other.evaluate(() => {
+    const shown: string[][] = [];
+    Object.assign(globalThis, { shown });
+    hl.local.collection("notes").watch({ where: { body: "lea" }, sort: ["title"], limit: 3 }, (rows) =>
+      void shown.push(rows.map(({ title }) => title)));
+  });
+  await one.evaluate(async () => {
+    const notes = hl.local.collection("notes");
+    const made = [];
+    for (const title of ["d", "b", "a", "c"]) made.push(await notes.create({ title, body: "lea" }));
+    await notes.update(made[2]!.id, { title: "z" });
+    await notes.delete(made[1]!.id);
+  });
+  const shown = await other.evaluate(() => hl.until(() => {
+    const { shown } = globalThis as unknown as { shown: string[][] };
+    return JSON.stringify(shown.at(-1)) === '["c","d","z"]' ? shown : null;
+  }));
+  expect(shown!.map((rows) => rows.join(""))).toEqual(["", "d", "bd", "abd", "abc", "bcd", "cdz"]);
+});
+
+test("when the tab that synchronises ends, another takes over and sends what both have written", async () => {
+  const { one, other } = await twoTabs("mia");
+  expect([await statusOf(one), await statusOf(other)]).toEqual(["online", "following"]);
+  stage.gateway.isDown = true;
+  stage.gateway.cut();
+  await one.evaluate(() => hl.local.collection("notes").create({ title: "of the first" }));
+  await one.close();
+  await other.evaluate(async () => {
+    await hl.local.collection("notes").create({ title: "of the second" });
+    await hl.until(() => hl.local.sync.status.state === "offline");
+  });
+  stage.gateway.isDown = false;
+  await other.evaluate(() => hl.until(() => hl.local.outbox.list().length === 0));
+  expect(await statusOf(other)).toBe("online");
+  const titles = await other.evaluate(async () =>
+    (await hl.client.collection("notes").list({ filter: "record.title.startsWith('of the')" })).items.map(({ title }) => title));
+  expect(titles.sort()).toEqual(["of the first", "of the second"]);
+});
+
+test("a tab with newer code closes the store of older ones, which say so and lose nothing", async () => {
+  const { one, other } = await twoTabs("nell");
+  await one.evaluate(() => new Promise((resolve, reject) => {
+    const request = indexedDB.open("hinterland-app", 99);
+    request.onsuccess = () => resolve(request.result.close());
+    request.onerror = () => reject(request.error);
+  }));
+  for (const page of [one, other]) {
+    expect(await page.evaluate(() => hl.refusal(() => hl.local.collection("notes").create({ title: "x" }))))
+      .toMatchObject({ name: "StoreError", code: "store_too_new" });
+    expect(await page.evaluate(() => hl.refusal(() => hl.enter()))).toMatchObject({ code: "store_too_new" });
+    expect(await statusOf(page)).toBe("stopped");
+  }
+});

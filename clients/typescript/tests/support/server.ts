@@ -1,0 +1,61 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { wait } from "./wait.js";
+
+const ROOT = join(import.meta.dirname, "../../../..");
+const own = join(ROOT, ".venv/bin/python");
+const PYTHON = process.env["PYTHON"] ?? (existsSync(own) ? own : "python3");
+
+/** `hinterland serve` of an app file as a real process, in a folder of its own. */
+export interface Server {
+  readonly url: string;
+  start(): Promise<void>;
+  /** Ends it as a crash would. */
+  kill(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function startServer(app = join(import.meta.dirname, "app.py")): Promise<Server> {
+  const data = mkdtempSync(join(tmpdir(), "hinterland-"));
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  let process_: ChildProcess | undefined;
+  let log = "";
+
+  async function end(signal: NodeJS.Signals) {
+    const process = process_;
+    if (!process || process.exitCode !== null || process.signalCode !== null) return;
+    const ended = new Promise((resolve) => process.once("exit", resolve));
+    process.kill(signal);
+    await ended;
+  }
+
+  const server: Server = {
+    url,
+    async start() {
+      const env = { ...process.env, PYTHONUNBUFFERED: "1" };
+      process_ = spawn(PYTHON, ["-m", "hinterland", "serve", app, "--data", join(data, "data"), "--port", String(port)],
+        { env, cwd: ROOT });
+      for (const stream of [process_.stdout!, process_.stderr!]) stream.on("data", (piece) => (log += piece));
+      await wait(async () => (await fetch(`${url}/readyz`)).ok, () => `the server did not start: ${log}`);
+    },
+    kill: () => end("SIGKILL"),
+    async stop() {
+      await end("SIGTERM");
+      rmSync(data, { recursive: true, force: true });
+    },
+  };
+  await server.start();
+  return server;
+}
+
+export const freePort = (): Promise<number> =>
+  new Promise((resolve) => {
+    const probe = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = probe.address() as { port: number };
+      probe.close(() => resolve(port));
+    });
+  });

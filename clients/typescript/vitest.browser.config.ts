@@ -1,0 +1,11 @@
+import { defineConfig } from "vitest/config";
+
+// The local store in a real browser, against a real server.
+export default defineConfig({
+  test: {
+    include: ["tests/browser/**/*.browser.ts"],
+    testTimeout: 180_000,
+    hookTimeout: 60_000,
+    fileParallelism: false,
+  },
+});
