@@ -3,9 +3,10 @@
  * never made of an outdated state; its changes go to the disk, then to this tab's watchers and to the other tabs.
  */
 
+import { failure } from "../contract/errors.js";
 import { type Clock, sleep } from "../kit/clock.js";
 import { asked, below, ended, openDatabase, STORES, translated } from "./database.js";
-import { notSignedIn, storeError } from "./errors.js";
+import { notSignedIn } from "./errors.js";
 import {
   applyMutation, applyOp, type Memory, type Meta, newMemory, noChange, type Op, put, setBase, setSchema, type StoreChange,
 } from "./memory.js";
@@ -276,7 +277,7 @@ export function createStore(name: string, clock: Clock, onClosed: (error: Error)
     for (const watcher of [...watchers]) watcher(change);
   }
 
-  function close(error: Error = storeError("closed")) {
+  function close(error: Error = failure("closed")) {
     if (closed) return;
     closed = error;
     channel?.close();
@@ -293,7 +294,8 @@ export function createStore(name: string, clock: Clock, onClosed: (error: Error)
     async open() {
       const work = await transaction("readonly");
       memory.account = ((await asked(work.objectStore("meta").get(0))) as Meta | undefined)?.account ?? "";
-      await write(() => {});
+      // Ids that are made from now on sort behind those of before.
+      await write((memory) => put(memory, "meta", 0, { ...memory.meta, clock: memory.meta.clock + 0.001 }));
     },
     turnTo(account) {
       forget(account);
