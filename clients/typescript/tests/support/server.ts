@@ -12,10 +12,13 @@ const PYTHON = process.env["PYTHON"] ?? (existsSync(own) ? own : "python3");
 /** `hinterland serve` of an app file as a real process, in a folder of its own. */
 export interface Server {
   readonly url: string;
-  start(): Promise<void>;
+  /** With another app file where one is named. */
+  start(app?: string): Promise<void>;
   /** Ends it as a crash would. */
   kill(): Promise<void>;
   stop(): Promise<void>;
+  /** Ends it and deletes its data. */
+  close(): Promise<void>;
 }
 
 export async function startServer(app = join(import.meta.dirname, "app.py")): Promise<Server> {
@@ -35,15 +38,16 @@ export async function startServer(app = join(import.meta.dirname, "app.py")): Pr
 
   const server: Server = {
     url,
-    async start() {
+    async start(other = app) {
       const env = { ...process.env, PYTHONUNBUFFERED: "1" };
-      process_ = spawn(PYTHON, ["-m", "hinterland", "serve", app, "--data", join(data, "data"), "--port", String(port)],
+      process_ = spawn(PYTHON, ["-m", "hinterland", "serve", other, "--data", join(data, "data"), "--port", String(port)],
         { env, cwd: ROOT });
       for (const stream of [process_.stdout!, process_.stderr!]) stream.on("data", (piece) => (log += piece));
       await wait(async () => (await fetch(`${url}/readyz`)).ok, () => `the server did not start: ${log}`);
     },
     kill: () => end("SIGKILL"),
-    async stop() {
+    stop: () => end("SIGTERM"),
+    async close() {
       await end("SIGTERM");
       rmSync(data, { recursive: true, force: true });
     },

@@ -72,7 +72,7 @@ export async function openStage(seed?: number): Promise<Stage> {
       for (const folder of folders) rmSync(folder, { recursive: true, force: true });
       await browser.close();
       await gateway.close();
-      await server.stop();
+      await server.close();
     },
   };
 }
