@@ -10,7 +10,7 @@ const { exports: entries } = JSON.parse(readFileSync(`${root}package.json`, "utf
 // `with`: entries that are measured together with it; the others, and packages, are left out.
 const BUDGETS = {
   ".": { bytes: 10_240, with: [] },
-  "./offline": { bytes: 25_600, with: ["."] },
+  "./offline": { bytes: 33_280, with: ["."] },
   "./react": { bytes: 1_536, with: [] },
   "./tanstack-db": { bytes: 2_048, with: [] },
 };

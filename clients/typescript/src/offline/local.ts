@@ -1,12 +1,11 @@
 /** The local side of a client: holds its parts, and says whose data they work on. */
 
 import type { Write } from "../contract/changes.js";
-import { isRecordId } from "../contract/ids.js";
+import { idMaker, isRecordId } from "../contract/ids.js";
 import { invalid } from "../contract/refusal.js";
 import type { Client } from "../core/client.js";
 import type { AnyRecord } from "../core/repository.js";
 import type { SessionState } from "../core/tokens.js";
-import { newId } from "../kit/ids.js";
 import { shown } from "./errors.js";
 import { type Memory, put, putSpace } from "./memory.js";
 import { createOutbox, type Handle, type Outbox } from "./outbox.js";
@@ -14,7 +13,8 @@ import type { LocalParts } from "./parts.js";
 import { type LocalRepository, localRepository } from "./repository.js";
 import { serverRemote } from "./server.js";
 import { createStore } from "./store.js";
-import { createSync, type Sync } from "./sync.js";
+import type { Sync } from "./status.js";
+import { createSync } from "./sync.js";
 import type { RecordId, Space } from "./types.js";
 
 export interface LocalOptions {
@@ -83,7 +83,7 @@ export async function openLocal(client: Client, options: LocalOptions = {}): Pro
   });
 
   const newSpace = (): Space => ({
-    device: newId(clock.now()), nextSeq: 1, acknowledged: 0, number: 0, wanted: [], subscription: "", cursor: "",
+    device: idMaker()(clock.now() / 1000), nextSeq: 1, acknowledged: 0, number: 0, wanted: [], subscription: "", cursor: "",
     newest: 0, isCurrent: false, isWhole: false, generations: {},
   });
 

@@ -126,22 +126,15 @@ export function afterWrite(
   const apply = isNew ? afterAnew : after;
   // The temporary id of a record stands where its id, a number, will be.
   const named = Object.entries(write.body ?? {}).filter(([name, value]) =>
-    isTemporary(value) && /^int|^number/.test(shape?.schema.fields?.[name]?.kind ?? ""));
+    isTemporary(value) && /^int|^number/.test(shape?.fields.get(name)?.kind ?? ""));
   const checked = named.map(([name]) => {
-    const { kind, minimum, maximum } = shape!.schema.fields![name]!;
+    const { kind, minimum, maximum } = shape!.fields.get(name)!;
     const number = Math.min(Math.max(0, minimum ?? 0), maximum ?? Infinity);
     return [name, kind === "int64" ? String(number) : number];
   });
   const body = { ...write.body, ...Object.fromEntries(checked) };
-  try {
-    const result = apply(record, { ...write, body }, timestamp, shape, memory.account);
-    return result && { ...result, ...Object.fromEntries(named) };
-  } catch (error) {
-    const kind = write.act === "create" || write.act === "delete" ? write.act : "update";
-    // What the app may change before it is checked, the server decides.
-    if ((error as Refusal).code !== "validation" || !shape?.schema.hooks?.includes(kind)) throw error;
-    return apply(record, write, timestamp, null, memory.account);
-  }
+  const result = apply(record, { ...write, body }, timestamp, shape, memory.account);
+  return result && { ...result, ...Object.fromEntries(named) };
 }
 
 /** The record's last revision that this device knows of, from the server's word or an own write's answer. */

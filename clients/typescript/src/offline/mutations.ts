@@ -17,7 +17,8 @@ import type { Write } from "../contract/changes.js";
 import { checkedWrite } from "./checks.js";
 import { storeError } from "./errors.js";
 import {
-  afterWrite, dropMutation, fieldsOf, findRow, givenIds, type Key, keyOf, type Memory, put, putMutation, putSpace, revisionSeen, seen,
+  afterWrite, dropMutation, fieldsOf, findRow, givenIds, type Key, keyOf, type Memory, put, putMutation, putSpace,
+  revisionSeen, seen,
 } from "./memory.js";
 import type { Mutation, Outcome, Problem, RecordId } from "./types.js";
 

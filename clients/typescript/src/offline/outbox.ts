@@ -8,7 +8,7 @@ import type { Clock } from "../kit/clock.js";
 import { notSignedIn, shown } from "./errors.js";
 import type { Memory } from "./memory.js";
 import { discard, edit, enqueue, outbox, retry } from "./mutations.js";
-import type { Store } from "./store.js";
+import type { Store } from "./parts.js";
 import type { Lost, Mutation, Outcome, Problem, RecordId } from "./types.js";
 
 /** A write in the outbox, with why it is held. */

@@ -1,14 +1,50 @@
-/** What a repository uses of the local store. */
+/** What the parts of the local store use of each other. */
 
 import type { Write } from "../contract/changes.js";
 import type { Query } from "../contract/query.js";
 import type { Doc } from "../contract/values.js";
-import type { Memory } from "./memory.js";
+import type { Memory, Op, StoreChange } from "./memory.js";
 import type { Handle } from "./outbox.js";
-import type { Store } from "./store.js";
-import type { SyncParts } from "./sync.js";
-import type { RecordId } from "./types.js";
+import type { Description } from "./remote.js";
+import type { SyncParts } from "./status.js";
+import type { Mutation, Outcome, RecordId } from "./types.js";
 
+/** What tabs say to each other: the ops of a version, or something of the `word` for another part. */
+export interface Message {
+  version?: number;
+  ops?: Op[];
+  word?: string;
+  value?: unknown;
+}
+
+export interface Store {
+  readonly name: string;
+  readonly memory: Memory;
+  /** Opens the database, and shows the data of the account that was shown last. */
+  open(): Promise<void>;
+  /**
+   * Runs `act`, which must throw before it changes anything, and returns what it returned when its changes are on the
+   * disk; `isRelaxed`: when the system has them, which may lose them if the machine stops.
+   */
+  write<T>(act: (memory: Memory) => T, isRelaxed?: boolean): Promise<T>;
+  /** Knows the collection from now on. */
+  load(collection: string): Promise<void>;
+  /** Shows the data of another account; what comes after sees only that. */
+  turnTo(account: RecordId): Promise<void>;
+  /** The outcome of a mutation that is no longer open. */
+  outcome(id: string): Promise<Outcome | undefined>;
+  /** The mutations of all accounts, by account. */
+  everything(): Promise<[RecordId, Mutation][]>;
+  keepSchema(description: Description): Promise<void>;
+  watch(watcher: (change: StoreChange) => void): () => void;
+  listen(word: string, listener: (value: any) => void): void;
+  tell(word: string, value?: unknown): void;
+  /** Deletes everything of every account. */
+  wipe(): Promise<void>;
+  close(error?: Error): void;
+}
+
+/** What a repository uses. */
 export interface LocalParts {
   readonly store: Store;
   readonly sync: SyncParts;

@@ -3,7 +3,7 @@
 import { compile, UnsupportedExpression } from "../contract/cel/index.js";
 import { failure } from "../contract/errors.js";
 import { comparator, NEWEST_FIRST, rank, type Term, termsOf, whole } from "../contract/order.js";
-import { DEFAULT_LIMIT, type Query } from "../contract/query.js";
+import type { Query } from "../contract/query.js";
 import { Refusal } from "../contract/refusal.js";
 import { META } from "../contract/schema.js";
 import { type Doc, isSame, member } from "../contract/values.js";
@@ -22,8 +22,8 @@ export function planOf(memory: Memory, collection: string, query: Query): Plan {
   const shape = memory.shapes.get(collection);
   const { filter, where = {}, sort = [] } = query;
   const known = (name: string) => {
-    if (!shape || shape.schema.is_open || shape.checks.has(name) || META.includes(name)) return name;
-    const names = [...META, ...shape.names].join(", ");
+    if (!shape || shape.isOpen || shape.fields.has(name) || META.includes(name)) return name;
+    const names = [...META, ...shape.fields.keys()].join(", ");
     throw new Refusal("invalid_query", `unknown field '${name}' of ${collection}; allowed: ${names}`);
   };
   const expected = Object.entries(where).filter(([, value]) => value !== undefined).map(([name, value]): [string, unknown] => {
@@ -37,7 +37,7 @@ export function planOf(memory: Memory, collection: string, query: Query): Plan {
   });
   const keys = typeof sort === "string" ? sort.split(",").filter(Boolean) : sort;
   const terms = termsOf(keys.length ? keys : NEWEST_FIRST, (name) =>
-    shape?.schema.fields?.[known(name)]?.kind === "int64" ? whole : rank);
+    shape?.fields.get(known(name))?.kind === "int64" ? whole : rank);
   const test = filter ? compile(filter, shape?.schema) : () => true;
   const finds = (record: Doc) =>
     expected.every(([name, value]) => isSame(member(record, name) ?? null, value)) && test(record);
@@ -58,7 +58,7 @@ export const found = (memory: Memory, collection: string, parent: string, plan: 
 
 /** A page of what is found, and the cursor of the next. */
 export function pageOf(rows: Doc[], { terms, compare }: Plan, query: Query) {
-  const { limit = DEFAULT_LIMIT, page = 1, cursor, total } = query;
+  const { limit = 20, page = 1, cursor, total } = query;
   let start = (page - 1) * limit;
   if (cursor) {
     const place = placeIn(cursor, terms);

@@ -7,6 +7,7 @@ import type { Query } from "../contract/query.js";
 import { Refusal } from "../contract/refusal.js";
 import type { Doc } from "../contract/values.js";
 import type { Draft, ListQuery, Page, Patch } from "../core/repository.js";
+import { listeners } from "../kit/listeners.js";
 import { shown } from "./errors.js";
 import { givenIds, placeOf, seen, type StoreChange } from "./memory.js";
 import { outbox } from "./mutations.js";
@@ -85,7 +86,9 @@ export function localRepository<T>(parts: LocalParts, collection: string, parent
 
   const list = (query: ListQuery<T> = {}): Promise<LocalPage<T>> => guarded(async () => {
     const { limit = 20, page = 1 } = query;
-    if (!(limit >= 1 && limit <= 1000 && page >= 1)) throw new Refusal("invalid_query", "limit must be 1 to 1000, page at least 1");
+    if (!(limit >= 1 && limit <= 1000 && page >= 1)) {
+      throw new Refusal("invalid_query", "limit must be 1 to 1000, page at least 1");
+    }
     try {
       const known = plan(query as Query);
       return { ...(pageOf(found(memory, collection, parent, known), known, query as Query) as Page<any>), source: "device" };
@@ -161,7 +164,7 @@ async function asked<T>(parts: LocalParts, collection: string, parent: string, q
 function liveState<T>(parts: LocalParts, collection: string, parent: string, query: Query): StateStore<QueryState<T>> {
   const { store, sync } = parts;
   const { memory } = store;
-  const listeners = new Set<(state: QueryState<T>) => void>();
+  const subscribers = listeners<QueryState<T>>();
   const live = liveWindow(memory, collection, parent, query);
   let state: QueryState<T> = {
     data: undefined, isLoading: true, isStale: true, error: undefined, refused: [], source: "device",
@@ -218,8 +221,7 @@ function liveState<T>(parts: LocalParts, collection: string, parent: string, que
     };
     const isSame = (Object.keys(next) as (keyof QueryState<T>)[]).every((key) => next[key] === state[key]);
     if (isSame) return;
-    state = next;
-    for (const listener of [...listeners]) listener(state);
+    subscribers.notify((state = next));
   }
 
   function refused(): readonly OutboxEntry[] {
@@ -244,15 +246,15 @@ function liveState<T>(parts: LocalParts, collection: string, parent: string, que
       return state;
     },
     subscribe(listener) {
-      listeners.add(listener);
+      const leave = subscribers.add(listener);
       if (!stop) {
         const ends = [store.watch(refresh), sync.watch(() => void (tick >= 0 && show()))];
         stop = () => ends.forEach((end) => end());
         store.load(collection).then(() => refresh(), (error) => show(shown(error) as HinterlandError));
       }
       return () => {
-        listeners.delete(listener);
-        if (listeners.size) return;
+        leave();
+        if (subscribers.size()) return;
         stop?.();
         stop = undefined;
       };

@@ -1,13 +1,13 @@
 /** One round of synchronisation: push local writes, then fetch what is new. */
 
 import { HinterlandError, NetworkError } from "../contract/errors.js";
-import { newId } from "../kit/ids.js";
+import { idMaker } from "../contract/ids.js";
 import type { Clock } from "../kit/clock.js";
 import type { Memory } from "./memory.js";
 import { isFollowed, startAgain, takePull } from "./pulls.js";
 import type { Remote } from "./remote.js";
 import { failed, fork, gap, hasUnanswered, nextPush, settle, takeBack } from "./results.js";
-import type { Store } from "./store.js";
+import type { Store } from "./parts.js";
 import type { Problem, Push, PushResult, RecordId } from "./types.js";
 
 export const MOST_FAILURES = 8; // of a push of one mutation, each while the server answers other pushes
@@ -64,7 +64,7 @@ export function createRounds(store: Store, remote: Remote, clock: Clock, onPage:
   let account: RecordId;
   let signal: AbortSignal;
 
-  const device = () => newId(clock.now());
+  const device = () => idMaker()(clock.now() / 1000);
   const send = (push: Push): Promise<PushResult> => remote.push(account, push, signal);
 
   /** What `act` resolves to, or the client's error that it rejects with. */

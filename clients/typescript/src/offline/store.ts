@@ -5,15 +5,19 @@
 
 import { failure } from "../contract/errors.js";
 import { type Clock, sleep } from "../kit/clock.js";
+import { listeners } from "../kit/listeners.js";
 import { asked, below, ended, openDatabase, STORES, translated } from "./database.js";
 import { notSignedIn } from "./errors.js";
 import {
   applyMutation, applyOp, type Memory, type Meta, newMemory, noChange, type Op, put, setBase, setSchema, type StoreChange,
 } from "./memory.js";
+import type { Message, Store } from "./parts.js";
 import type { Description } from "./remote.js";
 import type { Mutation, Outcome, RecordId, Space } from "./types.js";
 
 const PATIENCE = 250; // milliseconds in which what another tab has written is expected, until it is read
+const LOOKS = 50; // for it in that time
+const KEPT_OUTCOMES = 20_000;
 
 interface Job {
   account: RecordId;
@@ -23,50 +27,14 @@ interface Job {
   reject: (error: unknown) => void;
 }
 
-/** What tabs say to each other: the ops of a version, or something of the `word` for another part. */
-export interface Message {
-  version?: number;
-  ops?: Op[];
-  word?: string;
-  value?: unknown;
-}
-
-export interface Store {
-  readonly name: string;
-  readonly memory: Memory;
-  /** Opens the database, and shows the data of the account that was shown last. */
-  open(): Promise<void>;
-  /**
-   * Runs `act`, which must throw before it changes anything, and returns what it returned when its changes are on the
-   * disk; `isRelaxed`: when the system has them, which may lose them if the machine stops.
-   */
-  write<T>(act: (memory: Memory) => T, isRelaxed?: boolean): Promise<T>;
-  /** Knows the collection from now on. */
-  load(collection: string): Promise<void>;
-  /** Shows the data of another account; what comes after sees only that. */
-  turnTo(account: RecordId): Promise<void>;
-  /** The outcome of a mutation that is no longer open. */
-  outcome(id: string): Promise<Outcome | undefined>;
-  /** The mutations of all accounts, by account. */
-  everything(): Promise<[RecordId, Mutation][]>;
-  keepSchema(description: Description): Promise<void>;
-  watch(watcher: (change: StoreChange) => void): () => void;
-  listen(word: string, listener: (value: any) => void): void;
-  tell(word: string, value?: unknown): void;
-  /** Deletes everything of every account. */
-  wipe(): Promise<void>;
-  close(error?: Error): void;
-}
-
 /** Runs `act` while no other tab holds the lock; where the page has no locks (plain http), at once. */
-export const locked = <T>(name: string, act: () => Promise<T>): Promise<T> =>
+const locked = <T>(name: string, act: () => Promise<T>): Promise<T> =>
   globalThis.navigator?.locks ? (navigator.locks.request(name, act) as Promise<T>) : act();
 
 export function createStore(name: string, clock: Clock, onClosed: (error: Error) => void): Store {
   const memory = newMemory();
-  const watchers = new Set<(change: StoreChange) => void>();
-  const listeners = new Map<string, (value: any) => void>();
-  const loads = new Map<string, Promise<void>>();
+  const watchers = listeners<StoreChange>();
+  const words = new Map<string, (value: any) => void>();
   const ahead = new Map<number, Op[] | undefined>(); // versions that came before the one after ours
   const channel = globalThis.BroadcastChannel && new BroadcastChannel(name);
   let database: Promise<IDBDatabase> | undefined;
@@ -124,17 +92,17 @@ export function createStore(name: string, clock: Clock, onClosed: (error: Error)
   }
 
   async function commit(batch: Job[]): Promise<void> {
-    for (let isLate = false; ; isLate = true) {
+    for (;;) {
       follow();
       if (isStale) await reload();
       const work = await transaction("readwrite", batch.every((job) => job.isRelaxed) ? "relaxed" : "strict");
       const done = ended(work);
       done.catch(() => {});
-      const { version = 0 } = ((await asked(work.objectStore("meta").get(0))) as Meta | undefined) ?? {};
+      const { version = 0 } = (await metaIn(work)) ?? {};
       if (version === memory.meta.version) return finish(batch, work, done);
       work.abort();
-      if (!isLate && memory.meta.version < version) await Promise.race([arrived(version), sleep(clock, PATIENCE)]);
-      isStale ||= isLate || memory.meta.version !== version;
+      for (let left = LOOKS; left-- && memory.meta.version < version; ) await sleep(clock, PATIENCE / LOOKS);
+      isStale ||= memory.meta.version !== version;
     }
   }
 
@@ -183,11 +151,8 @@ export function createStore(name: string, clock: Clock, onClosed: (error: Error)
 
   // ---------------------------------------------------------------- what other tabs write
 
-  let wanted: { version: number; resolve: () => void } | undefined;
-  const arrived = (version: number) => new Promise<void>((resolve) => (wanted = { version, resolve }));
-
   function receive({ version, ops, word, value }: Message) {
-    if (word) return listeners.get(word)?.(value);
+    if (word) return words.get(word)?.(value);
     if (!version || version <= memory.meta.version) return;
     ahead.set(version, ops);
     if (!isWriting) follow();
@@ -203,7 +168,6 @@ export function createStore(name: string, clock: Clock, onClosed: (error: Error)
     }
     for (const version of ahead.keys()) if (version <= memory.meta.version) ahead.delete(version);
     publish();
-    if (wanted && wanted.version <= memory.meta.version) [wanted] = [void wanted.resolve()];
     // One that never comes was written by a tab that died: an empty write notices, and reads what there is.
     if (isStale || ahead.size) clock.after(PATIENCE, () => (isStale || ahead.size) && void write(() => {}).catch(() => {}));
   }
@@ -215,13 +179,14 @@ export function createStore(name: string, clock: Clock, onClosed: (error: Error)
     const work = await transaction("readonly");
     const from = (store: string) => work.objectStore(store);
     const [meta, schema, space, mutations, places, ids, ...records] = await Promise.all([
-      asked(from("meta").get(0)), asked(from("meta").get(1)), asked(from("spaces").get(account)), asked(from("mutations").getAll(below(account))),
-      asked(from("temporaries").getAllKeys(below(account))), asked(from("temporaries").getAll(below(account))),
+      metaIn(work), asked(from("meta").get(1)), asked(from("spaces").get(account)),
+      asked(from("mutations").getAll(below(account))), asked(from("temporaries").getAllKeys(below(account))),
+      asked(from("temporaries").getAll(below(account))),
       ...[...memory.loaded].map((collection) => readRecords(work, account, collection)),
     ]);
     if (account !== memory.account) return reload();
     forget(account);
-    memory.meta = (meta as Meta | undefined) ?? memory.meta;
+    memory.meta = meta ?? memory.meta;
     if (schema) setSchema(memory, schema as Description);
     memory.space = space as Space | undefined;
     places.forEach(([, ...place]: any, at) => memory.temporaries.set(JSON.stringify(place), [...place, ids[at]] as any));
@@ -235,6 +200,9 @@ export function createStore(name: string, clock: Clock, onClosed: (error: Error)
 
   const forget = (account: RecordId) => Object.assign(memory, newMemory(), { account, loaded: memory.loaded });
 
+  const metaIn = (work: IDBTransaction) =>
+    asked<Meta | undefined>(work.objectStore("meta").get(0));
+
   async function readRecords(work: IDBTransaction, account: RecordId, collection: string) {
     const records = work.objectStore("records");
     const range = below(account, collection);
@@ -245,26 +213,17 @@ export function createStore(name: string, clock: Clock, onClosed: (error: Error)
     keys.forEach(([, ...key], at) => values[at].base && setBase(memory, key as any, values[at]));
   }
 
-  function load(collection: string): Promise<void> {
-    let run = loads.get(collection);
-    if (!run) {
-      run = read(collection);
-      loads.set(collection, run);
-      run.catch(() => loads.delete(collection));
-    }
-    return run;
-  }
-
-  async function read(collection: string): Promise<void> {
-    for (;;) {
+  async function load(collection: string): Promise<void> {
+    while (!memory.loaded.has(collection)) {
       const { account } = memory;
       const work = await transaction("readonly");
-      const [meta, records] = await Promise.all([asked(work.objectStore("meta").get(0)), readRecords(work, account, collection)]);
-      if (account !== memory.account || ((meta as Meta | undefined)?.version ?? 0) < memory.meta.version) continue;
+      const [meta, records] = await Promise.all([metaIn(work), readRecords(work, account, collection)]);
+      // What was read before a change that is known here is read again.
+      if (account !== memory.account || (meta?.version ?? 0) < memory.meta.version || memory.loaded.has(collection)) continue;
       memory.loaded.add(collection);
       fill(records);
       memory.change.isAll = true;
-      return publish();
+      publish();
     }
   }
 
@@ -274,7 +233,7 @@ export function createStore(name: string, clock: Clock, onClosed: (error: Error)
     const { change } = memory;
     if (!change.isAll && !change.isOutbox && !change.records.size && !change.outcomes.length) return;
     memory.change = noChange();
-    for (const watcher of [...watchers]) watcher(change);
+    watchers.notify(change);
   }
 
   function close(error: Error = failure("closed")) {
@@ -292,12 +251,17 @@ export function createStore(name: string, clock: Clock, onClosed: (error: Error)
   return {
     name, memory, write, load, close,
     async open() {
-      const work = await transaction("readonly");
-      memory.account = ((await asked(work.objectStore("meta").get(0))) as Meta | undefined)?.account ?? "";
+      const work = await transaction("readwrite", "relaxed");
+      const [meta, count] = await Promise.all([metaIn(work), asked(work.objectStore("outcomes").count())]);
+      memory.account = meta?.account ?? "";
+      if (count > KEPT_OUTCOMES) {
+        const keys = await asked(work.objectStore("outcomes").getAllKeys(null, count - KEPT_OUTCOMES));
+        work.objectStore("outcomes").delete(IDBKeyRange.upperBound(keys.at(-1))); // their ids sort by time
+      }
       // Ids that are made from now on sort behind those of before.
       await write((memory) => put(memory, "meta", 0, { ...memory.meta, clock: memory.meta.clock + 0.001 }));
     },
-    turnTo(account) {
+    turnTo: (account) => {
       forget(account);
       isStale = true;
       return write(() => {});
@@ -311,16 +275,13 @@ export function createStore(name: string, clock: Clock, onClosed: (error: Error)
       return keys.map((key, at) => [(key as RecordId[])[0]!, values[at] as Mutation]);
     },
     keepSchema: (description) => write((memory) => put(memory, "meta", 1, description)),
-    watch(watcher) {
-      watchers.add(watcher);
-      return () => void watchers.delete(watcher);
-    },
-    listen: (word, listener) => void listeners.set(word, listener),
+    watch: watchers.add,
+    listen: (word, listener) => void words.set(word, listener),
     tell: (word, value) => channel?.postMessage({ word, value } satisfies Message),
     wipe: () => locked(`${name}-write`, async () => {
       const work = await transaction("readwrite", "strict");
       const done = ended(work);
-      const meta = ((await asked(work.objectStore("meta").get(0))) as Meta | undefined) ?? memory.meta;
+      const meta = (await metaIn(work)) ?? memory.meta;
       for (const store of STORES) work.objectStore(store).clear();
       work.objectStore("meta").put({ ...meta, version: meta.version + 1, account: "" }, 0);
       work.commit?.();

@@ -15,8 +15,10 @@ import { distrust, takeCommit } from "./pulls.js";
 import type { Remote } from "./remote.js";
 import { hasApplied } from "./results.js";
 import { createRounds } from "./rounds.js";
-import type { Store } from "./store.js";
+import type { Store } from "./parts.js";
+import type { Status, SyncParts } from "./status.js";
 import type { LiveEvent } from "./types.js";
+import { waiting } from "./waiting.js";
 
 // Seconds. The cap keeps the way back after an outage under five.
 const BASE = 0.25, CAP = 4, LONGEST_WAIT = 60;
@@ -24,46 +26,10 @@ const BASE = 0.25, CAP = 4, LONGEST_WAIT = 60;
 const EVERY = 30_000, ECHO = 2_000;
 const TOGETHER = 200; // live events that are applied in one transaction at most
 
-/**
- * `stopped`; `connecting`: the first exchange is under way; `online`; `offline`: the server does not answer and is tried
- * again; `paused`: it wants the user to sign in again, and the outbox waits; `following`: another tab synchronises this
- * store, and what is said beside is its.
- */
-export interface Status {
-  readonly state: "stopped" | "connecting" | "online" | "offline" | "paused" | "following";
-  /** When the store last held all that the server had, in seconds since 1970. */
-  readonly syncedAt?: number | undefined;
-  /** Why it is offline or paused. */
-  readonly error?: { code: string; message: string; advice: string } | undefined;
-  /** Of the first synchronisation, until it is complete. */
-  readonly progress?: { readonly collections: number; readonly records: number } | undefined;
-}
-
-export interface Sync {
-  readonly status: Status;
-  /** Synchronises from now on, until `stop` or `close`. */
-  start(): void;
-  /** Ends it after the local transaction that is under way; nothing is lost. */
-  stop(): Promise<void>;
-  /** One round. Rejects with what prevents it, `unknown_collection` after all others were fetched, or `store_busy`. */
-  now(): Promise<void>;
-  /** A whole round at once: the network is said to be back. */
-  nudge(): void;
-  /** The status now and after each change; the returned function ends that. */
-  watch(listener: (status: Status) => void): () => void;
-}
-
-export interface SyncParts extends Sync {
-  readonly unknown: Map<string, HinterlandError>;
-  /** The names of the collections that are synchronised. */
-  names(): string;
-  /** Runs `act` while nothing is under way. */
-  held(act: () => Promise<void>): Promise<void>;
-}
-
 export function createSync(store: Store, remote: Remote, clock: Clock, random: Random): SyncParts {
   const { memory } = store;
   const watchers = listeners<Status>();
+  const { wait, wake } = waiting(clock);
   const rounds = createRounds(store, remote, clock, () => report(status.state, status.error, status.syncedAt));
   let status: Status = { state: "stopped" };
   let running: AbortController | undefined;
@@ -75,7 +41,6 @@ export function createSync(store: Store, remote: Remote, clock: Clock, random: R
   let isNudged = false, isDue = false;
   let pullAt = 0; // when the next round pulls in any case, by the monotonic clock
   let echoBy = Infinity; // until when own writes that were pushed should have come back
-  let wake = () => {};
   let turn: Promise<unknown> = Promise.resolve();
 
   const what = () => (memory.space?.wanted ?? []).filter((name) => !rounds.unknown.has(name)).join(",");
@@ -85,21 +50,6 @@ export function createSync(store: Store, remote: Remote, clock: Clock, random: R
     turn = run.catch(() => {});
     return run;
   }
-
-  /** Until `isOver`, looked at after each `wake`, or the time is over. */
-  const wait = (milliseconds: number, signal: AbortSignal, isOver: () => boolean) =>
-    new Promise<void>((resolve) => {
-      const end = () => {
-        stop();
-        signal.removeEventListener("abort", end);
-        wake = () => {};
-        resolve();
-      };
-      const stop = milliseconds < Infinity ? clock.after(milliseconds, end) : () => {};
-      wake = () => void ((isOver() || signal.aborted) && end());
-      signal.addEventListener("abort", end);
-      wake();
-    });
 
   function report(state: Status["state"], error?: Status["error"], syncedAt = status.syncedAt) {
     const { code, message, advice } = error ?? ({} as HinterlandError);

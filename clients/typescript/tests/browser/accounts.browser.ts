@@ -43,7 +43,8 @@ test("when the server ends the session, the data stay readable and new writes wa
     const diary = local.collection("diary");
     local.sync.start();
     await (await diary.create({ text: "before" })).settled();
-    const other = hl.createClient({ url: location.origin, vault: { load: () => null, save() {}, clear() {}, lock: (act) => act() } });
+    const vault = { load: () => null, save() {}, clear() {}, lock: <T>(act: () => Promise<T>) => act() };
+    const other = hl.createClient({ url: location.origin, vault });
     await other.auth.logIn({ email: "rosa@example.org", password });
     for (const { id, is_current } of await other.auth.sessions()) if (!is_current) await other.auth.endSession(id);
     await hl.until(() => client.auth.state.kind === "signedOut" || (void client.auth.refresh().catch(() => {}), false));

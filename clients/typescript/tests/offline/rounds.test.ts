@@ -47,7 +47,8 @@ test("a mutation that fails eight times while the server answers others is withd
     if (push.mutations.some(({ writes }) => writes.some(({ id }) => isBad(String(id))))) return refused("internal", 500);
     return {
       settled: push.mutations.at(-1)?.seq ?? 0,
-      results: push.mutations.map(({ seq, writes }) => ({ seq, status: writes.length ? "applied" as const : "withdrawn" as const, revision: 1 })),
+      results: push.mutations.map(({ seq, writes }) =>
+        ({ seq, status: writes.length ? "applied" as const : "withdrawn" as const, revision: 1 })),
     };
   };
   for (let round = 0; round < 8; round++) await self.local.sync.now().catch(() => {});
@@ -129,15 +130,18 @@ test("a server that names a gap again and again is told to go on with another de
 
 test("a pull goes on page by page, and an invalid cursor starts again without losing what is there", async () => {
   const self = await new Scripted().open();
-  const change = (id: string, revision: number) =>
-    ({ kind: "create" as const, collection: "notes", id, revision, record: { id, title: id, revision, created_at: `${revision}`, updated_at: "" } });
+  const change = (id: string, revision: number) => ({
+    kind: "create" as const, collection: "notes", id, revision,
+    record: { id, title: id, revision, created_at: `${revision}`, updated_at: "" },
+  });
   self.pull = ({ cursor }) => cursor === ""
     ? { changes: [change("a", 1)], cursor: "1", more: true } : { changes: [change("b", 2)], cursor: "2", complete: ["notes"] };
   const notes = self.local.collection("notes");
   await self.local.sync.now();
   expect(self.pulls.map(({ cursor }) => cursor)).toEqual(["", "1"]);
   expect((await notes.list()).items.map(({ id }) => id)).toEqual(["b", "a"]);
-  self.pull = ({ cursor }) => cursor ? refused("invalid_cursor", 400) : { changes: [change("b", 2), change("c", 3)], cursor: "3" };
+  self.pull = ({ cursor }) => cursor
+    ? refused("invalid_cursor", 400) : { changes: [change("b", 2), change("c", 3)], cursor: "3" };
   await self.local.sync.now();
   expect((await notes.list()).items.map(({ id }) => id)).toEqual(["c", "b"]);
 });

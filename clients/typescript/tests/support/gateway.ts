@@ -13,7 +13,8 @@ export interface Gateway {
   close(): Promise<void>;
 }
 
-const PAGE = "<!doctype html><meta charset=utf-8><title>offline</title><link rel=icon href=data:,><body><script src=/page.js></script>";
+const PAGE = "<!doctype html><meta charset=utf-8><title>offline</title><link rel=icon href=data:,><body>"
+  + "<script src=/page.js></script>";
 
 /** A generator of numbers from 0 to 1 that begins the same every time. */
 export function seeded(seed: number): () => number {

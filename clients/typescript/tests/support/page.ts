@@ -38,7 +38,7 @@ const page = {
     try {
       await act();
     } catch (error) {
-      const { name, code, message, advice, errors, sent } = error as any;
+      const { constructor: { name }, code, message, advice, errors, sent } = error as any;
       return { name, code, message, advice, errors, sent };
     }
     throw new Error("it was not refused");

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -16,6 +16,8 @@ export interface Server {
   start(app?: string): Promise<void>;
   /** Ends it as a crash would. */
   kill(): Promise<void>;
+  /** Migrates the records of the ended server to another app file. */
+  migrate(app: string): void;
   stop(): Promise<void>;
   /** Ends it and deletes its data. */
   close(): Promise<void>;
@@ -45,6 +47,8 @@ export async function startServer(app = join(import.meta.dirname, "app.py")): Pr
       for (const stream of [process_.stdout!, process_.stderr!]) stream.on("data", (piece) => (log += piece));
       await wait(async () => (await fetch(`${url}/readyz`)).ok, () => `the server did not start: ${log}`);
     },
+    migrate: (other) => void execFileSync(PYTHON, ["-m", "hinterland", "migrate", other, "--data", join(data, "data"), "--yes"],
+      { cwd: ROOT }),
     kill: () => end("SIGKILL"),
     stop: () => end("SIGTERM"),
     async close() {

@@ -1,0 +1,40 @@
+/** How synchronisation is doing, and what is asked of it. */
+
+import type { HinterlandError } from "../contract/errors.js";
+
+/**
+ * `stopped`; `connecting`: the first exchange is under way; `online`; `offline`: the server does not answer and is tried
+ * again; `paused`: it wants the user to sign in again, and the outbox waits; `following`: another tab synchronises this
+ * store, and what is said beside is its.
+ */
+export interface Status {
+  readonly state: "stopped" | "connecting" | "online" | "offline" | "paused" | "following";
+  /** When the store last held all that the server had, in seconds since 1970. */
+  readonly syncedAt?: number | undefined;
+  /** Why it is offline or paused. */
+  readonly error?: { code: string; message: string; advice: string } | undefined;
+  /** Of the first synchronisation, until it is complete. */
+  readonly progress?: { readonly collections: number; readonly records: number } | undefined;
+}
+
+export interface Sync {
+  readonly status: Status;
+  /** Synchronises from now on, until `stop` or `close`. */
+  start(): void;
+  /** Ends it after the local transaction that is under way; nothing is lost. */
+  stop(): Promise<void>;
+  /** One round. Rejects with what prevents it, `unknown_collection` after all others were fetched, or `store_busy`. */
+  now(): Promise<void>;
+  /** A whole round at once: the network is said to be back. */
+  nudge(): void;
+  /** The status now and after each change; the returned function ends that. */
+  watch(listener: (status: Status) => void): () => void;
+}
+
+export interface SyncParts extends Sync {
+  readonly unknown: Map<string, HinterlandError>;
+  /** The names of the collections that are synchronised. */
+  names(): string;
+  /** Runs `act` while nothing is under way. */
+  held(act: () => Promise<void>): Promise<void>;
+}
