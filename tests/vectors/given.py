@@ -24,11 +24,17 @@ NOTES: Case = {
 }
 # Of an app with a kind of field that a client does not know.
 LATER: Case = {"name": "notes", "fields": {"title": {"kind": "text"}, "place": {"kind": "point", "required": True}}}
+# With a field that not every reader sees, as the server describes it.
+PRIVATE: Case = {
+    "name": "notes",
+    "fields": {"title": {"kind": "text"}, "email": {"kind": "text", "required": True, "read_access": "rule"}},
+}
 SCHEMAS: dict[str, Case] = {
     "notes": NOTES,
     "open_notes": {**NOTES, "is_open": True},
     "hooked_notes": {**NOTES, "hooks": ["update"]},
     "later_notes": LATER,
+    "private_notes": PRIVATE,
 }
 NOW = "2026-01-31T12:00:00.000000Z"
 
@@ -93,8 +99,9 @@ TRANSFORMS = [
 
 def _write(act: str, body: Case | None = None, document: Case | None = None, **more: Any) -> Case:
     write = {"act": act, "collection": "notes", "id": "n", **({"body": body} if body is not None else {})}
-    schema = more.pop("schema", "notes")
-    return {"schema": schema, "write": write | more, "document": document, "now": NOW, "caller": "ada"}
+    schema, is_certain = more.pop("schema", "notes"), more.pop("is_certain", True)
+    uncertain = {} if is_certain else {"is_certain": False}
+    return {"schema": schema, "write": write | more, "document": document, "now": NOW, "caller": "ada", **uncertain}
 
 
 WRITES = [
@@ -150,6 +157,16 @@ WRITES = [
     _write(
         "patch", {"place": {"y": 2}, "n": {"$increment": 1}}, {"title": "t", "place": {"x": 1}}, schema="later_notes"
     ),
+    _write("patch", {"title": "new"}, {"title": "t"}, schema="private_notes"),
+    _write("patch", {"title": "new"}, {"title": "t", "email": "a", "more": 1}, schema="private_notes"),
+    _write("patch", {"email": None}, {"title": "t"}, schema="private_notes"),
+    _write("replace", {"title": "new"}, {"title": "t"}, schema="private_notes"),
+    _write("replace", {"title": "new"}, {"title": "t", "email": "a"}, schema="private_notes"),
+    _write("create", {"title": "new"}, schema="private_notes"),
+    _write("patch", {"other": 1}, {"title": "t"}, is_certain=False),
+    _write("patch", {"other": {"$add": [1]}, "count": 200}, {"title": "t"}, is_certain=False),
+    _write("patch", {"other": {"$add": [1]}, "gone": None}, {"title": "t", "gone": 1}, is_certain=False),
+    _write("create", {"title": "t", "other": 1}, is_certain=False),
     _write("delete", None, {"title": "old"}),
     _write("delete"),
     _write("replace", {"title": "x"}),

@@ -125,7 +125,14 @@ RETRY: list[Case] = [
 
 
 def _problem(code: str, status: int, **more: Any) -> Case:
-    body = {"title": "T", "status": status, "code": code, "message": "what is wrong; what to do", **more}
+    body = {
+        "title": "T",
+        "status": status,
+        "code": code,
+        "message": "what is wrong; what to do",
+        "request_id": "r1",
+        **more,
+    }
     return {"status": status, "headers": {"x-request-id": "r1"}, "body": body, "now": 1767225600.0}
 
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from hinterland.contract.errors import CODES
 from tests.vectors import given, given_forms, given_questions
 from tests.vectors.given import Case
 from tests.vectors.runners import RUNNERS, described, described_kind
@@ -26,7 +27,7 @@ class Topic(NamedTuple):
 
 
 _NOTES = ("notes", "open_notes")
-_ALL = (*_NOTES, "hooked_notes", "later_notes")
+_ALL = (*_NOTES, "hooked_notes", "later_notes", "private_notes")
 TOPICS = {
     "merges": Topic("Merges of a field that two sides changed, merge patches, and lists as sets.", given.MERGES),
     "transforms": Topic(
@@ -44,6 +45,11 @@ TOPICS = {
     "order": Topic("The ids of records in the order of a local list.", given_questions.ORDER, _NOTES),
     "values": Topic("Equality, and the forms of instants, 64-bit integers and bytes.", given_forms.VALUES),
     "ids": Topic("What is an id, and the first 12 characters of new ones; 14 random ones follow.", given_forms.IDS),
+    "queries": Topic("The pairs of a list's query string, before they are encoded.", given_questions.QUERIES),
+    "retry": Topic("Which requests are tried again, and when.", given_forms.RETRY),
+    "errors": Topic(
+        "The error of a response.", given_forms.error_cases({code: row.status for code, row in CODES.items()})
+    ),
 }
 
 

@@ -49,7 +49,8 @@ def described_kind(declaration: Case) -> Case:
         return declaration
     field = field_of(declaration)
     limit = limits({"field": field}, ()).get("field")
-    return described_field(field) | ({} if limit is None else {"max_bytes": own_limit(field, limit)})
+    access = {name: value for name, value in declaration.items() if name == "read_access"}
+    return described_field(field) | access | ({} if limit is None else {"max_bytes": own_limit(field, limit)})
 
 
 def _collection(case: Case) -> Collection:
@@ -58,7 +59,8 @@ def _collection(case: Case) -> Collection:
 
 def _shape(case: Case) -> CompiledCollection:
     """The collection as a client knows it that has read the server's description."""
-    found = collections_in(msgspec.json.encode({"api": 1, "collections": [case["schema"]]}))
+    text = msgspec.json.encode({"api": 1, "collections": [case["schema"]]})
+    found = collections_in(text, is_certain=case.get("is_certain", True))
     assert found is not None
     return found[case["schema"]["name"]]
 

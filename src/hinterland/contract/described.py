@@ -74,7 +74,8 @@ class DescribedCollection(CompiledCollection):
     def try_patch(self, document: Document, body: Mapping[str, Any]) -> Tried:
         """The document after a PATCH, and the errors."""
         result, errors = self._seen(document, body, super().try_patch(document, body))
-        more = {name: value for name, value in document.items() if name not in result and name not in self.private}
+        known = {*result, *body, *self.private}
+        more = {name: value for name, value in document.items() if name not in known}
         return self._let("update", (result | more, errors), body)
 
     def _seen(self, document: Document, body: Mapping[str, Any], tried: Tried) -> Tried:

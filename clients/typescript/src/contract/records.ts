@@ -14,6 +14,8 @@ export interface Shape {
   /** The fields of known kinds; others are as those of an open collection. */
   readonly fields: ReadonlyMap<string, FieldSchema>;
   readonly isOpen: boolean;
+  /** Whether the declaration is surely not older than the app; else writes may have fields that it lacks. */
+  readonly isCertain: boolean;
   readonly checks: ReadonlyMap<string, Check>;
   readonly transforms: ReadonlyMap<string, ReturnType<typeof transformsOf>>;
   readonly defaults: Doc;
@@ -22,7 +24,7 @@ export interface Shape {
 export const TRANSFORMS = ["$increment", "$add", "$remove", "$now"];
 
 /** The compiled declaration of a collection; make it once. */
-export function shapeOf(schema: CollectionSchema): Shape {
+export function shapeOf(schema: CollectionSchema, isCertain = true): Shape {
   const given = Object.entries(schema.fields ?? {});
   const fields = given.filter(([, field]) => isKnown(field));
   const checks = new Map(fields.map(([name, field]) => [name, boundedCheckOf(field)]));
@@ -32,6 +34,7 @@ export function shapeOf(schema: CollectionSchema): Shape {
     schema,
     fields: new Map(fields),
     isOpen: !!schema.is_open || fields.length < given.length,
+    isCertain,
     checks,
     transforms: new Map(fields.map(([name, field]) => [name, transformsOf(field)])),
     defaults,
@@ -65,7 +68,8 @@ export const replaced = (shape: Shape, document: Doc, body: Doc): Doc =>
 export function patched(shape: Shape, document: Doc, body: Doc): Doc {
   const base = picked(document, shape.fields.keys());
   const changes: Doc = {};
-  for (const name of Object.keys(document)) if (isUndeclared(shape, name)) put(base, name, document[name]);
+  // Also what the declaration lacks: its reader may see more than others.
+  for (const name of Object.keys(document)) if (!shape.fields.has(name)) put(base, name, document[name]);
   for (const [name, value] of Object.entries(body)) {
     const hasMembers = shape.fields.get(name)?.kind === "json" || isUndeclared(shape, name);
     put(changes, name, hasMembers ? mergePatch(member(document, name), value) : value);
@@ -92,7 +96,7 @@ export function readonlyViolations(shape: Shape, body: Doc, document: Doc): Erro
 
 /** The transform that a patch may use on a field, such as `$increment`. */
 export const transformOf = (shape: Shape, name: string, word: string) =>
-  (shape.transforms.get(name) ?? (shape.isOpen ? UNDECLARED : {}))[word];
+  (shape.transforms.get(name) ?? (shape.isOpen || !shape.isCertain ? UNDECLARED : {}))[word];
 
 /** The `validation` refusal of errors by field, in the order of the fields. */
 export function refusal(shape: Shape, errors: Errors): Refusal {
@@ -103,11 +107,7 @@ export function refusal(shape: Shape, errors: Errors): Refusal {
 /** `document` with the fields of `body`; `given` is the body as it was sent, `old` the document before. */
 function written(shape: Shape, kind: "create" | "update", document: Doc, body: Doc, old: Doc, given: Doc): Doc {
   const errors: Errors = {};
-  let count = 0;
-  const report = (name: string, message: string) => {
-    put(errors, name, [message]);
-    count++;
-  };
+  const report = (name: string, message: string) => put(errors, name, [message]);
   for (const [name, value] of Object.entries(body)) {
     const check = shape.checks.get(name);
     if (check) {
@@ -119,19 +119,31 @@ function written(shape: Shape, kind: "create" | "update", document: Doc, body: D
     } else if (isUndeclared(shape, name)) {
       if (value === null) delete document[name];
       else put(document, name, value);
-    } else if (!META.includes(name) && count < 100) {
+    } else if (!META.includes(name)) {
       report(name, `is not a field of ${shape.schema.name}; it has ${[...shape.fields.keys()].join(", ")}`);
     }
   }
   for (const name of namesOf(shape, (field) => field.required)) {
     if (!errors[name] && (document[name] === null || document[name] === "")) report(name, "is required");
   }
-  if (!count) return document;
-  if (!shape.schema.hooks?.includes(kind)) throw refusal(shape, errors);
-  // The app's code may change the write before it is checked: the record shows what was sent.
-  const kept = Object.keys(errors).filter((name) => Object.hasOwn(document, name) && kind === "update");
-  const sent = Object.keys(errors).filter((name) => Object.hasOwn(given, name));
-  return { ...document, ...picked(old, kept), ...picked(given, sent) };
+  if (kind === "update") {
+    // Fields that not every reader sees may have a value though the document lacks them.
+    for (const name of namesOf(shape, ({ read_access: access = "everybody" }) => access !== "everybody")) {
+      if (Object.hasOwn(old, name) || Object.hasOwn(given, name)) continue;
+      delete document[name];
+      delete errors[name];
+    }
+  }
+  for (const name of Object.keys(errors)) {
+    // Only the server knows what is wrong: the record shows what was sent.
+    if (shape.schema.hooks?.includes(kind) || !(shape.isCertain || shape.fields.has(name))) {
+      delete errors[name];
+      if (Object.hasOwn(given, name)) put(document, name, given[name]);
+      else if (kind === "update") document[name] = member(old, name) ?? null;
+    }
+  }
+  if (Object.keys(errors).length) throw refusal(shape, errors);
+  return document;
 }
 
 /** What to do where a refused value looks like a transform. */

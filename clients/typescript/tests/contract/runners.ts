@@ -10,6 +10,7 @@ import { shapeOf } from "../../src/contract/records.js";
 import { Refusal } from "../../src/contract/refusal.js";
 import { candidates, isStandIn, references, StandIns } from "../../src/contract/temporary.js";
 import { instant, isSame, parseBase64, parseInstant, parseInt64 } from "../../src/contract/values.js";
+import { errorTexts, queries, retry } from "./requests.js";
 
 type Case = Record<string, any>;
 /** What the TypeScript client makes of a case, in the form of what is expected. */
@@ -55,8 +56,8 @@ function transforms({ call, value, schema, document, body, now }: Case): unknown
   return attempted("body", () => changes.resolve(shapeOf(schema), document, body, now));
 }
 
-const writes = ({ schema, write, document, now, caller }: Case): unknown =>
-  attempted("document", () => changes.apply(shapeOf(schema), write, document, now, caller));
+const writes = ({ schema, write, document, now, caller, ...given }: Case): unknown =>
+  attempted("document", () => changes.apply(shapeOf(schema, given["is_certain"]), write, document, now, caller));
 
 /** What is left to the server is taken as it is. */
 function validation({ field, value, ...given }: Case, expected: unknown): unknown {
@@ -122,5 +123,6 @@ function ids({ call, value, after, times }: Case): unknown {
 }
 
 export const RUNNERS: Record<string, Runner> = {
-  merges, transforms, writes, validation, overlay, temporary, expressions, order, values, ids,
+  merges, transforms, writes, validation, overlay, temporary, expressions, order, values, ids, queries, retry,
+  errors: errorTexts,
 };

@@ -8,7 +8,7 @@
 
 import { type CollectionSchema, type FieldSchema, META } from "../schema.js";
 import { codePoints, type Doc, isObject, member, order, parseInstant } from "../values.js";
-import { tokens, unsupported } from "./lexer.js";
+import { numberIn, textIn, tokens, unsupported } from "./lexer.js";
 
 export { UnsupportedExpression } from "./lexer.js";
 
@@ -29,9 +29,8 @@ const POWERS: { [sign: string]: number } = {
 }; // prettier-ignore
 const RELATION = 4;
 const UNARY = 7;
-const CONSTANTS = new Map([["true", true], ["false", false], ["null", null]]);
-const RESERVED =
-  /^(in|as|break|const|continue|else|for|function|if|import|let|loop|namespace|package|return|var|void|while)$/;
+const NAME = /^[A-Za-z_]/;
+const CONSTANT = /^(true|false|null)$/;
 const TIMESTAMP = /^.{10}t.{8}(\.\d{1,6}0{0,3})?(z|[+-].*)$/i;
 
 /** An operation on values that are none of them errors. */
@@ -100,20 +99,20 @@ function parsed(source: string, schema?: CollectionSchema | null): Node {
   let depth = 0;
   let element = "";
 
-  const isAt = (sign: string) => found[at]!.kind === "sign" && found[at]!.value === sign;
-  const accept = (sign: string) => isAt(sign) && !!++at;
-  const unexpected = (): never => unsupported(`"${found[at]!.value}"`);
+  const accept = (sign: string) => found[at] === sign && !!++at;
+  const unexpected = (): never => unsupported(found[at] ?? "the end");
   const expect = (sign: string) => accept(sign) || unexpected();
+  const name = () => (NAME.test(found[at] ?? "") ? found[at++]! : unexpected());
 
   function expression(power: number): Node {
     if (++depth > 64) unsupported("deep nesting");
     let left = prefix();
     for (;;) {
-      const { kind, value } = found[at]!;
-      const strength = (/sign|name/.test(kind) && POWERS[String(value)]) || 0;
+      const sign = found[at]!;
+      const strength = POWERS[sign] ?? 0;
       if (strength <= power) break;
       at++;
-      left = infix(left, String(value), strength);
+      left = infix(left, sign, strength);
     }
     depth--;
     return left;
@@ -166,18 +165,20 @@ function parsed(source: string, schema?: CollectionSchema | null): Node {
   }
 
   function primary(isNegative: boolean): Node {
-    const { kind, value } = found[at]!;
-    if (isNegative && kind !== "number") unexpected();
-    if (kind === "name") return name(String(value));
+    const token = found[at] ?? "";
+    if (/^[.\d]+/.test(token) && token !== ".") {
+      at++;
+      const number = numberIn(token);
+      return constant(isNegative ? -number : number);
+    }
+    if (isNegative) unexpected();
+    if (/^["']/.test(token)) return constant(textIn(found[at++]!));
     if (accept("(")) {
       const inner = expression(0);
       expect(")");
       return { ...inner, isRelation: false };
     }
-    if (accept("[")) return strict((...values) => values, ...list("]"));
-    if (!/string|number/.test(kind)) unexpected();
-    at++;
-    return constant(isNegative ? -value : value);
+    return accept("[") ? strict((...values) => values, ...list("]")) : variable(name());
   }
 
   function constant(literal: string | number | bigint | boolean | null): Node {
@@ -189,15 +190,13 @@ function parsed(source: string, schema?: CollectionSchema | null): Node {
     const items: Node[] = [];
     while (!accept(closing)) {
       items.push(expression(0));
-      if (!isAt(closing)) expect(",");
+      if (found[at] !== closing) expect(",");
     }
     return items;
   }
 
-  function name(word: string): Node {
-    if (RESERVED.test(word)) unexpected();
-    at++;
-    if (CONSTANTS.has(word)) return constant(CONSTANTS.get(word)!);
+  function variable(word: string): Node {
+    if (CONSTANT.test(word)) return constant(JSON.parse(word));
     if (accept("(")) return call(word, list(")"));
     if (word === element) return { get: (scope) => scope[word] ?? undefined };
     if (word !== "record" && word !== "auth") unsupported(`the variable "${word}"`);
@@ -218,10 +217,8 @@ function parsed(source: string, schema?: CollectionSchema | null): Node {
   }
 
   function select(owner: Node): Node {
-    const { kind, value } = found[at]!;
-    const word = String(value);
-    if (kind !== "name" || word === "in" || CONSTANTS.has(word)) unexpected();
-    at++;
+    const word = name();
+    if (word === "in" || CONSTANT.test(word)) unsupported(word);
     if (!accept("(")) return field(owner, word);
     if (word === "exists" || word === "all") return macro(owner, word === "all");
     const operands = [owner, ...list(")")];
@@ -231,8 +228,8 @@ function parsed(source: string, schema?: CollectionSchema | null): Node {
 
   /** `list.exists(name, condition)` or `.all`. */
   function macro(owner: Node, isAll: boolean): Node {
-    if (element || found[at]!.kind !== "name") unexpected();
-    const name = (element = String(found[at++]!.value));
+    if (element) unexpected();
+    const own = (element = name());
     expect(",");
     const body = expression(0);
     element = "";
@@ -241,7 +238,7 @@ function parsed(source: string, schema?: CollectionSchema | null): Node {
       get(scope) {
         const values = owner.get(scope);
         return Array.isArray(values)
-          ? decided(values, (value) => body.get({ ...scope, [name]: value }), isAll)
+          ? decided(values, (value) => body.get({ ...scope, [own]: value }), isAll)
           : undefined;
       },
     };
@@ -264,7 +261,7 @@ function parsed(source: string, schema?: CollectionSchema | null): Node {
   }
 
   const node = expression(0);
-  return found[at]!.kind === "end" ? node : unexpected();
+  return found.length > at ? unexpected() : node;
 }
 
 /** A test of a record: true, false, or undefined for an error. */

@@ -7,47 +7,35 @@ export function unsupported(what: unknown): never {
   throw new UnsupportedExpression(`${what} is not evaluated on this device; ask the server`);
 }
 
-export interface Token {
-  readonly kind: "name" | "string" | "number" | "sign" | "end";
-  readonly value: string | number | bigint;
+// A string, a name or a number, a sign. A prefix of a string, three quotation marks and arithmetic are none.
+const STRINGS_AND_NAMES = "([\"'])(?:\\\\.|(?!\\1)[^\\\\\\n\\r])*\\1(?![\"'])|[a-z_]\\w*(?![\"'])|";
+const NUMBERS = "(?:0x[\\da-f]+|(?:\\d*\\.)?\\d+(?:e[+-]?\\d+)?)(?!\\w)|";
+const SIGNS = "&&|\\|\\||[=!<>]=|\\/\\/[^\\n]*|[-!<>?:.,()[\\]]";
+
+/** The tokens of a text as they are written. */
+export function tokens(source: string): string[] {
+  const found: string[] = [];
+  const others = source.replace(RegExp(STRINGS_AND_NAMES + NUMBERS + SIGNS, "gi"), (token) => {
+    if (token.slice(0, 2) !== "//") found.push(token);
+    return "";
+  });
+  return /[^ \t\r\n\f]/.test(others) ? unsupported(others) : found;
 }
 
-// A string, a name, a number, a sign. A prefix of a string, three quotation marks and arithmetic are none.
-const WORDS = "([\"'])((?:\\\\.|(?!\\1)[^\\\\\\n\\r])*)\\1(?![\"'])|([a-z_]\\w*)(?![\"'])|";
-const NUMBERS = "(0x[\\da-f]+|(?:\\d*\\.)?\\d+(?:e[+-]?\\d+)?)(?!\\w)|";
-const TOKEN = /* @__PURE__ */ RegExp(`${WORDS}${NUMBERS}(&&|\\|\\||[=!<>]=|[-!<>?:.,()[\\]])|$`, "iy");
-const BLANK = /(?:[ \t\r\n\f]|\/\/[^\n]*)*/y;
-const ESCAPE = /\\(?:([nrt\\?"'`])|x([\dA-Fa-f]{2})|u([\dA-Fa-f]{4})|)/g;
 const PLAIN: { [letter: string]: string } = { n: "\n", r: "\r", t: "\t" };
 
-function unescaped(raw: string): string {
-  return raw.replace(ESCAPE, (escape, letter?: string, x?: string, u?: string) => {
-    const code = parseInt(x ?? u ?? "", 16);
+/** The text that a string of the source stands for. */
+export const textIn = (token: string): string =>
+  token.slice(1, -1).replace(/\\(?:u([\dA-Fa-f]{4})|x([\dA-Fa-f]{2})|([nrt\\?"'`])|)/g, (escape, u, x, letter) => {
+    if (letter) return PLAIN[letter] ?? letter;
+    const code = parseInt(u ?? x, 16);
     // No stored text has U+0000 or half a surrogate pair.
-    if (!letter && (!code || (code >= 0xd800 && code < 0xe000))) unsupported(escape);
-    return letter ? PLAIN[letter] ?? letter : String.fromCharCode(code);
+    return code > 0 && !(code >> 11 === 27) ? String.fromCharCode(code) : unsupported(escape);
   });
-}
 
-/** All tokens of a text and an end token. */
-export function tokens(source: string): Token[] {
-  const found: Token[] = [];
-  for (let at = 0, kind = ""; kind !== "end"; ) {
-    BLANK.lastIndex = at;
-    TOKEN.lastIndex = at + BLANK.exec(source)![0].length;
-    const [, quote, inside = "", name, number, sign] = TOKEN.exec(source) ?? unsupported(source.slice(at));
-    at = TOKEN.lastIndex;
-    if (quote) found.push({ kind: "string", value: unescaped(inside) });
-    else if (number) found.push({ kind: "number", value: numberIn(number) });
-    else found.push({ kind: name ? "name" : sign ? "sign" : "end", value: name ?? sign ?? "" });
-    kind = found.at(-1)!.kind;
-  }
-  return found;
-}
-
-/** A number; an integer beyond those of a double as a bigint. */
-function numberIn(text: string): number | bigint {
-  const number = Number(text);
-  const isExact = Number.isSafeInteger(number) || !/^(\d+|0x.*)$/i.test(text);
-  return Number.isFinite(number) && isExact ? number : BigInt(text);
+/** The number that a token stands for; an integer beyond those of a double as a bigint. */
+export function numberIn(token: string): number | bigint {
+  const number = Number(token);
+  const isExact = Number.isSafeInteger(number) || (Number.isFinite(number) && /^0?[^x]*[.e]/i.test(token));
+  return isExact ? number : BigInt(token);
 }
