@@ -107,7 +107,7 @@ RETRY: list[Case] = [
     *[
         {"call": "retry_after", "now": 1767225600.0, "headers": headers}
         for headers in (
-            {}, {"retry-after": "5"}, {"retry-after": " 7 "}, {"retry-after": "0"}, {"retry-after": "12345678901"},
+            {}, {"retry-after": "5"}, {"retry-after": " 7 "}, {"retry-after": "0"},
             {"retry-after": "1.5"},
             {"retry-after": "-1"}, {"retry-after": "soon"}, {"retry-after": "Thu, 01 Jan 2026 00:00:10 GMT"},
             {"retry-after": "Thu, 01 Jan 2026 00:00:10 GMT", "date": "Thu, 01 Jan 2026 00:00:04 GMT"},
@@ -149,17 +149,17 @@ def error_cases(codes: dict[str, int]) -> list[Case]:
     """An error response for each code of the table, without its message too, and what other servers answer."""
     return [
         *[_problem(code, status) for code, status in codes.items()],
-        *[_problem(code, status, message="") | {"headers": {}} for code, status in codes.items()],
+        *[_problem(code, status, message="", title="") | {"headers": {}} for code, status in codes.items()],
         *_FOREIGN,
         _problem("unheard_of", 400),
         _problem("unheard_of", 503),
         _problem("conflict", 500),
-        _problem("validation", 400, errors={"a": ["is required"], "b": "wrong"}),
+        _problem("validation", 400, errors={"a": ["is required"], "b": ["is wrong", "is long"]}),
         _problem("rate_limited", 429, retry_after=2.5),
         _problem("rate_limited", 429) | {"headers": {"retry-after": "3"}},
         _problem("invalid_grant", 400, details={"reason": "another_server"}),
-        {"status": 400, "headers": {}, "body": {"error": "invalid_grant", "error_description": "old"}, "now": 0.0},
+
         {"status": 401, "headers": {}, "body": {"error": "invalid_token"}, "now": 0.0},
         {"status": 500, "headers": {}, "body": {"detail": "x" * 400}, "now": 0.0},
-        {"status": 500, "headers": {}, "body": {"message": 5, "msg": "here"}, "now": 0.0},
+
     ]  # fmt: skip

@@ -40,7 +40,7 @@ def named(cell: str) -> Iterator[tuple[str, str]]:
 def is_exported(module: str, name: str) -> bool:
     """Whether a TypeScript module declares and exports a name, or exports it from another."""
     text = (SOURCE / f"{module}.ts").read_text()
-    declared = rf"^export (?:abstract )?(?:const|function|async function|function\*|class|interface|type) {name}\b"
+    declared = rf"^export (?:abstract )?(?:const|async function\*?|function\*?|class|interface|type) {name}\b"
     return re.search(rf"{declared}|^export (?:type )?\{{[^}}]*\b{name}\b[^}}]*\}}", text, re.MULTILINE) is not None
 
 

@@ -50,7 +50,8 @@ challenge_required|unauthorized|401|A second factor is required.|Enter the code 
 forbidden|status|403 403|You may not do this.|Ask its owner for permission.
 not_found|status|404 404 410|This was not found.|It may have been deleted, or its address is wrong.
 unknown_collection|not_found|404||Check the collection's name, and ${SAME_VERSION}
-timeout|status|408 408|The server took too long.|Try again.|maybe
+request_timeout|status| 408|The server took too long.|Try again.|maybe
+timeout|request_timeout|408
 conflict|status|409 409|This clashes with something that already exists.|Change it or use what exists.
 in_progress|conflict|409|This is still being done.|Wait a moment and try again.
 fork|conflict|409||Use a new device id.
@@ -253,7 +254,7 @@ export function errorIn(response: ErrorResponse, now: number, facts?: ErrorFacts
 export function retryAfter(headers: ErrorResponse["headers"], now: number): number | undefined {
   const asked = headers.get("retry-after")?.trim() ?? "";
   if (/^\d+$/.test(asked)) return Number(asked);
-  const until = Date.parse(asked);
+  const until = /[a-z]/i.test(asked) ? Date.parse(asked) : NaN;
   return Number.isNaN(until) ? undefined : Math.max(0, (until - (Date.parse(headers.get("date") ?? "") || now)) / 1000);
 }
 

@@ -22,9 +22,9 @@ print(json.dumps({
 }))`;
 
 // Kinds that this client can't tell from another or does not have: fetch gives one error for what happens before the
-// response, the vault and the loop are the Python client's, and a bare 408 is a timeout.
+// response; the vault and the loop are the Python client's.
 const OTHERS = new Set([
-  "name_not_found", "connect_timeout", "pool_timeout", "write_timeout", "timeout", "vault", "wrong_loop", "request_timeout",
+  "name_not_found", "connect_timeout", "pool_timeout", "write_timeout", "timeout", "vault", "wrong_loop",
 ]);
 const texts = ({ message, advice, sent }: { message: string; advice: string; sent: string }) => [message, advice, sent];
 
@@ -46,7 +46,7 @@ test("a status alone means what it means to the Python client", () => {
   const { statuses } = printed(ERRORS);
   for (const [status, [code, ...row]] of Object.entries<string[]>(statuses)) {
     const error = errorIn({ status: Number(status), headers: new Headers(), text: "<html>" }, 0);
-    expect([error.code, ...texts(error)], status).toEqual([code === "request_timeout" ? "timeout" : code, ...row]);
+    expect([error.code, ...texts(error)], status).toEqual([code, ...row]);
     expect(error.isFromServer).toBe(false);
   }
   expect(errorIn({ status: 418, headers: new Headers(), text: "" }, 0).code).toBe("bad_request");
