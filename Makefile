@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 WEB := examples/shop/web
 PROXY := tests/journeys/proxy
 TYPESCRIPT := clients/typescript
-DIALECT := tests/journeys/dialect
+PROVIDERS := tests/journeys/providers
 CHECKED := benchmarks conformance examples requirements src tests
 
 # The first interpreter that is new enough; PYTHON=/path/to/python chooses another.
@@ -101,7 +101,7 @@ lock: $(VENV)/.lock ## pin the dependencies again (UPGRADE=1: the newest)
 clean: ## remove the environment, caches and the example's data
 	rm -rf $(VENV) .data .coverage.d .coverage htmlcov build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis \
 		.import_linter_cache $(WEB)/node_modules $(WEB)/dist conformance/cel_spec/node_modules $(PROXY)/node_modules \
-		$(DIALECT)/node_modules benchmarks/fastify/node_modules $(TYPESCRIPT)/node_modules $(TYPESCRIPT)/dist
+		$(PROVIDERS)/node_modules benchmarks/fastify/node_modules $(TYPESCRIPT)/node_modules $(TYPESCRIPT)/dist
 	find src tests examples conformance -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ---- the environment; a timestamp says what is in it, so that the second call starts at once
@@ -140,7 +140,7 @@ $(VENV)/.lock: $(VENV)/.made
 
 .PHONY: web
 ifneq ($(and $(shell command -v npm 2>/dev/null),$(wildcard $(WEB)/package-lock.json)),)
-web: $(addsuffix /node_modules/.installed,$(WEB) $(PROXY) $(DIALECT) $(TYPESCRIPT))
+web: $(addsuffix /node_modules/.installed,$(WEB) $(PROXY) $(PROVIDERS) $(TYPESCRIPT))
 %/node_modules/.installed: %/package-lock.json
 	cd $* && npm ci --no-audit --no-fund
 	@touch $@

@@ -20,7 +20,7 @@ from tests.support.server import ServerProcess
 
 pytestmark = pytest.mark.slow
 
-FOLDER = Path(__file__).with_name("dialect")
+FOLDER = Path(__file__).with_name("providers")
 APP = Path(__file__).parents[2] / "examples" / "tutorial" / "app.py"
 WITHIN = 120.0  # seconds for all calls of a test
 Calls = list[list[Any]]

@@ -30,6 +30,7 @@ BOOKS = Collection(
         "tags": List(of=Text()),
         "any": Json(),
         "secret": Text(read=STAFF),
+        "note": Text(read="record.views > 15"),
         "author_id": Integer(index=True),
     },
     rules=EVERYBODY,
@@ -44,9 +45,19 @@ ODD = Collection(
 )
 LOOSE = Collection(name="loose", fields={"title": Text()}, rules=EVERYBODY, is_open=True)
 DUMB = Collection(name="dumb", fields={"number": Integer(), "secret": Text(read=STAFF)}, rules=EVERYBODY)
+WIDE = Collection(name="wide", fields={f"f{number}": Text() for number in range(300)}, rules=EVERYBODY)
 SHELF: list[dict[str, Any]] = [
     {"title": "Emma", "blurb": "A match", "views": 10, "price": 1.5, "big": "1", "is_new": True, "secret": "alpha"},
-    {"title": "emma two", "blurb": None, "views": 20, "price": 2.5, "big": "20", "is_new": False, "author_id": 1},
+    {
+        "title": "emma two",
+        "blurb": None,
+        "views": 20,
+        "price": 2.5,
+        "big": "20",
+        "is_new": False,
+        "author_id": 1,
+        "note": "omega",
+    },
     {"title": "Ulysses", "blurb": "One day", "views": 20, "price": 3.5, "big": "3", "due": "2026-01-01T00:00:00Z"},
     {"title": "Élan_100%", "blurb": "EMMA again", "due": "2026-06-01T00:00:00Z", "author_id": 1, "secret": "emma"},
 ]
@@ -55,7 +66,7 @@ SHELF: list[dict[str, Any]] = [
 @asynccontextmanager
 async def library(storage: Storage) -> AsyncIterator[Api]:
     """The server, with four books of the ids 1 to 4 and an author."""
-    collections = (users(), BOOKS, AUTHORS, REVIEWS, ODD, LOOSE, DUMB)
+    collections = (users(), BOOKS, AUTHORS, REVIEWS, ODD, LOOSE, DUMB, WIDE)
     async with serving(storage, collections=collections) as api:
         await api("POST", "/authors", json={"name": "Jane"})
         for book in SHELF:

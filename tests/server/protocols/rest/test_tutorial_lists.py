@@ -145,12 +145,12 @@ async def test_no_record_comes_with_others(books: Api) -> None:
     "query", ["_page=1", "q=emma", "id=1&id=2", "title_like=e", "range=[0,9]", 'sort=["id","ASC"]']
 )
 async def test_canonical_paths_stay_strict(books: Api, query: str) -> None:
-    """The dialect is of tutorials' paths alone."""
+    """What other servers call it is known on tutorials' paths alone."""
     problem(await books("GET", f"/v1/records/books?{query}"), 400, "invalid_query")
 
 
 async def test_a_search_continues_by_its_cursor(each_library: Api) -> None:
-    """A capped list with the dialect's conditions has a cursor, which is of these conditions alone."""
+    """A capped list that is searched has a cursor, which is of these conditions alone."""
     first = await each_library("GET", "/books?limit=1&q=emma&views_gte=5")
     assert [book["id"] for book in first.json()["data"]] == [1]
     second = await each_library.http.get(first.url.join(first.links["next"]["url"]))

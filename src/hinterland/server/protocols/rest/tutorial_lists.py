@@ -19,9 +19,15 @@ from hinterland.server.http import JSON, Codec, Headers, HttpAnswer, HttpRequest
 from hinterland.server.operations import records
 from hinterland.server.operations.call import Call
 from hinterland.server.operations.records import Listing
-from hinterland.server.protocols.rest.dialect import MOST, DialectQuery, Paging, parse_dialect, refuse_includes
 from hinterland.server.protocols.rest.records import asked_again, create_in, items, next_link, path_of, view_record
 from hinterland.server.protocols.rest.tutorial import in_utc
+from hinterland.server.protocols.rest.tutorial_queries import (
+    MOST,
+    Paging,
+    TutorialQuery,
+    parse_tutorial_query,
+    refuse_includes,
+)
 
 _PLURALS = ((re.compile("ies$"), "y"), (re.compile("s$"), ""), (re.compile("es$"), ""), (re.compile("$"), ""))
 
@@ -37,7 +43,7 @@ class TutorialPlace(NamedTuple):
 async def list_array(backend: Backend, request: HttpRequest) -> HttpAnswer:
     """A list in the form that its parameters ask for."""
     place = _located(backend, request)
-    asked = parse_dialect(place.entry, request.caller, request.query(MOST))
+    asked = parse_tutorial_query(place.entry, request.caller, request.query(MOST))
     equals = in_utc(place.entry, asked.query.equals)
     asked = asked._replace(query=msgspec.structs.replace(asked.query, equals=equals))
     page = await _page(backend, request, place, asked)
@@ -66,7 +72,7 @@ TUTORIAL_RECORDS: dict[str, Codec] = {
 }  # fmt: skip
 
 
-async def _page(backend: Backend, request: HttpRequest, place: TutorialPlace, asked: DialectQuery) -> RecordPage:
+async def _page(backend: Backend, request: HttpRequest, place: TutorialPlace, asked: TutorialQuery) -> RecordPage:
     entry, parent, fixed = place
     given = [eq(name, value, entry.book.kinds[name]) for name, value in fixed.items()]
     listing = Listing(entry, parent, asked.query, (*given, *asked.more), asked.paging.skipped)

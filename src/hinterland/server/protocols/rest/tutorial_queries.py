@@ -45,7 +45,7 @@ class Paging(NamedTuple):
     skipped: int | None = None
 
 
-class DialectQuery(NamedTuple):
+class TutorialQuery(NamedTuple):
     """What a list on a tutorial's path asks for: `query` and the conditions `more` of the records in `paging`."""
 
     query: Query
@@ -53,7 +53,7 @@ class DialectQuery(NamedTuple):
     paging: Paging
 
 
-def parse_dialect(entry: Entry, caller: Principal, pairs: Sequence[tuple[str, str]]) -> DialectQuery:
+def parse_tutorial_query(entry: Entry, caller: Principal, pairs: Sequence[tuple[str, str]]) -> TutorialQuery:
     """What a query string asks `entry` for. Raises `invalid_query`, and `forbidden` for a field that is hidden from the
     caller."""
     given = _Given(entry)
@@ -69,7 +69,7 @@ def parse_dialect(entry: Entry, caller: Principal, pairs: Sequence[tuple[str, st
     if text := _once(given.words, "q"):
         more.append(searched(entry, caller, text))
     query = msgspec.structs.replace(query, sort=sort, limit=paging.limit, total=True)
-    return DialectQuery(query, tuple(more), paging)
+    return TutorialQuery(query, tuple(more), paging)
 
 
 def refuse_includes(entry: Entry, pairs: Sequence[tuple[str, str]]) -> None:
@@ -81,7 +81,7 @@ def refuse_includes(entry: Entry, pairs: Sequence[tuple[str, str]]) -> None:
 
 
 class _Given:
-    """Parameters by what they are: `own` of the server, `words` of the dialect, values that `fields` are compared
+    """Parameters by what they are: `own` of the server, `words` of other servers, values that `fields` are compared
     with."""
 
     def __init__(self, entry: Entry) -> None:
