@@ -1,7 +1,7 @@
 /** The local side of a client: holds its parts, and says whose data they work on. */
 
 import type { Write } from "../contract/changes.js";
-import { idMaker, isRecordId } from "../contract/ids.js";
+import { isRecordId } from "../contract/ids.js";
 import { invalid } from "../contract/refusal.js";
 import type { Client } from "../core/client.js";
 import type { AnyRecord } from "../core/repository.js";
@@ -15,7 +15,7 @@ import { serverRemote } from "./server.js";
 import { createStore } from "./store.js";
 import type { Sync } from "./status.js";
 import { createSync } from "./sync.js";
-import type { RecordId, Space } from "./types.js";
+import type { RecordId } from "./types.js";
 
 export interface LocalOptions {
   /** Tells stores apart; by default the server's host, so that each server has its own. */
@@ -62,7 +62,7 @@ export async function openLocal(client: Client, options: LocalOptions = {}): Pro
   const { auth, internals } = client;
   const { clock, random } = internals;
   const prefix = `hinterland-${options.name ?? new URL(client.url).host}`;
-  const store = createStore(prefix, clock, () => void sync.stop());
+  const store = createStore(prefix, clock, (error) => void sync.stop(error));
   const { memory } = store;
   const sync = createSync(store, serverRemote(client), clock, random);
   const outbox = createOutbox(store, clock);
@@ -75,16 +75,17 @@ export async function openLocal(client: Client, options: LocalOptions = {}): Pro
 
   // ---------------------------------------------------------------- whose data
 
+  const isMissing = (name: string) => !memory.space?.wanted.includes(name);
+
+  /** Keeps whose data are shown, and which collections are wanted. */
   const settle = () => store.write((memory: Memory) => {
-    const space = memory.space ?? newSpace();
-    const names = [...new Set([...space.wanted, ...wanted])].sort();
-    if (names.length > space.wanted.length || !memory.space) putSpace(memory, { ...space, wanted: names });
+    const missing = [...wanted].filter(isMissing);
+    if (missing.length) putSpace(memory, { wanted: [...memory.space!.wanted, ...missing].sort() });
     else if (memory.meta.account !== memory.account) put(memory, "meta", 0, memory.meta);
   });
 
-  const newSpace = (): Space => ({
-    device: idMaker()(clock.now() / 1000), nextSeq: 1, acknowledged: 0, number: 0, wanted: [], subscription: "", cursor: "",
-    newest: 0, isCurrent: false, isWhole: false, generations: {},
+  store.watch(({ isAll }) => {
+    if (isAll && !switching && memory.space && [...wanted].some(isMissing)) settle().catch(() => {}); // another tab wiped
   });
 
   /** From now on `account` is signed in; resolves when nothing for the one before is under way. */

@@ -7,7 +7,7 @@
  */
 
 import type { Write } from "../contract/changes.js";
-import { isTemporary } from "../contract/ids.js";
+import { idMaker, isTemporary } from "../contract/ids.js";
 import { after, afterAnew } from "../contract/overlay.js";
 import { type Shape, shapeOf } from "../contract/records.js";
 import type { CollectionSchema } from "../contract/schema.js";
@@ -74,31 +74,37 @@ export const newMemory = (): Memory => ({
   ops: [], change: noChange(),
 });
 
+/** What is kept of an account at first. */
+export const newSpace = (now: number): Space => ({
+  device: idMaker()(now), nextSeq: 1, acknowledged: 0, number: 0, wanted: [], subscription: "", cursor: "", newest: 0,
+  isCurrent: false, isWhole: false, generations: {},
+});
+
 /** Names the records of a collection below a parent. */
 export const placeOf = (collection: string, parent: string): string => `${collection}\n${parent}`;
 
-export const keyOf = (write: Write): Key => [write.collection, write.parent ?? "", write.id ?? ""];
+export const keyOf = ({ collection, parent, id }: Write): Key => [collection, parent!, id!];
 
-const isAt = (write: Write, [collection, parent, id]: Key) =>
-  write.collection === collection && (write.parent ?? "") === parent && write.id === id;
+const isAt = (write: Write, key: Key) => keyOf(write).every((part, at) => part === key[at]);
+
+/** The value of a key, made where it is not there. */
+export function valueAt<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  if (!map.has(key)) map.set(key, make());
+  return map.get(key)!;
+}
 
 export const findRow = (memory: Memory, [collection, parent, id]: Key): Row | undefined =>
   memory.tables.get(placeOf(collection, parent))?.get(id);
 
-function rowAt(memory: Memory, [collection, parent, id]: Key): Row {
-  const place = placeOf(collection, parent);
-  let table = memory.tables.get(place);
-  if (!table) memory.tables.set(place, (table = new Map()));
-  let row = table.get(id);
-  if (!row) table.set(id, (row = { base: null, revision: 0, generation: 0, over: [], view: undefined }));
-  return row;
-}
+const rowAt = (memory: Memory, [collection, parent, id]: Key): Row =>
+  valueAt(valueAt(memory.tables, placeOf(collection, parent), () => new Map<RecordId, Row>()), id,
+    () => ({ base: null, revision: 0, generation: 0, over: [], view: undefined }));
 
 /** The record as the app sees it; null: it is not there. */
-export const seen = (memory: Memory, key: Key): Doc | null => {
+export function seen(memory: Memory, key: Key): Doc | null {
   const row = findRow(memory, key);
   return row ? viewOf(memory, row, key) : null;
-};
+}
 
 export function viewOf(memory: Memory, row: Row, key: Key): Doc | null {
   if (row.view !== undefined) return row.view;
@@ -125,7 +131,7 @@ export function afterWrite(
   const shape = memory.shapes.get(write.collection);
   const apply = isNew ? afterAnew : after;
   // The temporary id of a record stands where its id, a number, will be.
-  const named = Object.entries(write.body ?? {}).filter(([name, value]) =>
+  const named = Object.entries(write.body!).filter(([name, value]) =>
     isTemporary(value) && /^int|^number/.test(shape?.fields.get(name)?.kind ?? ""));
   const checked = named.map(([name]) => {
     const { kind, minimum, maximum } = shape!.fields.get(name)!;
@@ -196,8 +202,8 @@ export function setSchema(memory: Memory, schema: Description | undefined): void
   for (const collection of Array.isArray(collections) ? (collections as CollectionSchema[]) : []) {
     try {
       memory.shapes.set(collection.name, shapeOf(collection));
-    } catch (error) {
-      console.warn(`the description of ${collection?.name} is not understood: ${error}`);
+    } catch {
+      // Of this collection nothing is known.
     }
   }
 }
@@ -205,18 +211,14 @@ export function setSchema(memory: Memory, schema: Description | undefined): void
 /** Keeps what the server says of a record. */
 export function setBase(memory: Memory, key: Key, value: Pick<Row, "base" | "revision" | "generation"> | undefined): void {
   const row = rowAt(memory, key);
-  row.base = value?.base ?? null;
-  row.revision = value?.revision ?? 0;
-  row.generation = value?.generation ?? 0;
+  Object.assign(row, value ?? { base: null, revision: 0, generation: 0 });
   altered(memory, row, key);
 }
 
 function altered(memory: Memory, row: Row, key: Key): void {
   const place = placeOf(key[0], key[1]);
   row.view = undefined;
-  let ids = memory.change.records.get(place);
-  if (!ids) memory.change.records.set(place, (ids = new Set()));
-  ids.add(key[2]);
+  valueAt(memory.change.records, place, () => new Set<RecordId>()).add(key[2]);
   if (row.base || row.over.length) return;
   memory.tables.get(place)!.delete(key[2]);
   if (row.revision) memory.ops.push(["records", [memory.account, ...key]]); // kept only for the writes that lay on it

@@ -11,7 +11,7 @@
  */
 
 import { Refusal } from "../contract/refusal.js";
-import { createdBy, isStandIn, references } from "../contract/temporary.js";
+import { createdBy, references } from "../contract/temporary.js";
 import { type Doc, isSame } from "../contract/values.js";
 import type { Write } from "../contract/changes.js";
 import { checkedWrite } from "./checks.js";
@@ -54,7 +54,7 @@ export function enqueue(memory: Memory, id: string, writes: readonly Write[], no
   for (const write of known) {
     const key = keyOf(write);
     const name = JSON.stringify(key);
-    const before = views.has(name) ? views.get(name)![1] : seen(memory, key);
+    const [, before] = views.get(name) ?? [key, seen(memory, key)];
     views.set(name, [key, afterWrite(memory, before, write, moment, true)]);
   }
   insert(memory, id, known, timestamp(memory, now), isSame(known, written) ? undefined : written);
@@ -69,13 +69,12 @@ function insert(memory: Memory, id: string, writes: Write[], moment: number, wri
   putSpace(memory, { number });
   for (const write of writes) {
     // What is created under a stand-in that was used before is what that names from now on.
-    const { act, collection, parent, id } = write;
-    if (act === "create" && isStandIn(id!)) dropGiven(memory, [collection, parent!, String(id)]);
+    if (write.act === "create") dropGiven(memory, keyOf(write));
   }
   putMutation(memory, { number, id, state: "pending", seq: null, timestamp: moment, base, writes, written });
 }
 
-export function dropGiven(memory: Memory, place: [string, string, string]): void {
+export function dropGiven(memory: Memory, place: Key): void {
   if (memory.temporaries.has(JSON.stringify(place))) put(memory, "temporaries", [memory.account, ...place]);
 }
 
@@ -105,19 +104,16 @@ export function hold(memory: Memory, mutation: Mutation, outcome: Outcome): void
 function dependents(memory: Memory, { number, writes }: Mutation): Mutation[] {
   const creations = writes.filter(({ act }) => act === "create");
   if (!creations.length) return [];
-  const keys = new Set(creations.map((write) => JSON.stringify(keyOf(write))));
-  const names = creations.map(createdBy).filter(Boolean);
-  return outbox(memory).filter((later) => later.number > number && isUndecided(later) && later.writes.some((write) =>
-    (!later.isContained && keys.has(JSON.stringify(keyOf(write)))) || names.some((name) => references(write).has(name))));
+  const keys = creations.map((write) => String(keyOf(write)));
+  const names = creations.map(createdBy);
+  return inState(memory, "pending", "sent").filter((later) => later.number > number && later.writes.some((write) =>
+    (!later.isContained && keys.includes(String(keyOf(write)))) || names.some((name) => references(write).has(name))));
 }
-
-const isUndecided = ({ state }: Mutation) => state === "pending" || state === "sent";
 
 /** Sends a refused mutation, and those held because of it, once more as new ones; returns the new id and its records'. */
 export function retry(memory: Memory, id: string, fresh: () => string, now: number): { id: string; ids: RecordId[] } {
   const mutation = entryOf(memory, id, "refused");
-  const later = outbox(memory).filter(({ state, outcome }) =>
-    state === "refused" && outcome?.problem?.details?.after === id);
+  const later = inState(memory, "refused").filter(({ outcome }) => outcome?.problem?.details?.after === id);
   const again = fresh();
   dropMutation(memory, mutation);
   insert(memory, again, mutation.writes, timestamp(memory, now), mutation.written);
@@ -155,6 +151,9 @@ function entryOf(memory: Memory, id: string, ...states: Mutation["state"][]): Mu
 
 /** All that is in the outbox, in the order in which it was written. */
 export const outbox = (memory: Memory): Mutation[] => [...memory.mutations.values()];
+
+export const inState = (memory: Memory, ...states: Mutation["state"][]): Mutation[] =>
+  outbox(memory).filter(({ state }) => states.includes(state));
 
 /** Publishes a mutation's outcome to those who wait for it, in this tab or another. */
 export const settleAs = (memory: Memory, outcome: Outcome): void => put(memory, "outcomes", outcome.mutation, outcome);

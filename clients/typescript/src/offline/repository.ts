@@ -131,14 +131,9 @@ export function localRepository<T>(parts: LocalParts, collection: string, parent
     },
     watch(query, listener) {
       let last: readonly T[] | undefined;
-      const { state, subscribe } = liveState<T>(parts, collection, parent, query as Query);
-      const tell = (state: QueryState<T>) => {
-        if (!state.data || state.data === last) return;
-        listener((last = state.data), state);
-      };
-      const stop = subscribe(tell);
-      tell(state);
-      return stop;
+      return liveState<T>(parts, collection, parent, query as Query, (rows, state) => {
+        if (rows !== last) listener((last = rows), state);
+      }).subscribe(() => {});
     },
     states: (query = {}) => liveState<T>(parts, collection, parent, query as Query),
     create: (draft, { replaceOn } = {}) => write("create", "", draft, replaceOn),
@@ -161,7 +156,11 @@ async function asked<T>(parts: LocalParts, collection: string, parent: string, q
   }
 }
 
-function liveState<T>(parts: LocalParts, collection: string, parent: string, query: Query): StateStore<QueryState<T>> {
+/** `onRows` gets what is found, also where it is not known yet whether that is all, which `data` does not show. */
+function liveState<T>(
+  parts: LocalParts, collection: string, parent: string, query: Query,
+  onRows: (rows: readonly T[], state: QueryState<T>) => void = () => {},
+): StateStore<QueryState<T>> {
   const { store, sync } = parts;
   const { memory } = store;
   const subscribers = listeners<QueryState<T>>();
@@ -220,8 +219,9 @@ function liveState<T>(parts: LocalParts, collection: string, parent: string, que
       error: refusal ?? (status.error as HinterlandError | undefined), refused: refused(), source: rows ? "server" : "device",
     };
     const isSame = (Object.keys(next) as (keyof QueryState<T>)[]).every((key) => next[key] === state[key]);
-    if (isSame) return;
-    subscribers.notify((state = next));
+    if (!isSame) state = next;
+    if (!failed) onRows(rows ?? data, state);
+    if (!isSame) subscribers.notify(state);
   }
 
   function refused(): readonly OutboxEntry[] {

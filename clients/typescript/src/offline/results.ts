@@ -3,22 +3,19 @@
 import type { Write } from "../contract/changes.js";
 import { createdBy, references, StandIns } from "../contract/temporary.js";
 import { isSame } from "../contract/values.js";
-import { dropMutation, fieldsOf, findRow, keyOf, type Memory, put, putMutation, putSpace } from "./memory.js";
-import { dropGiven, hold, outbox, realWrite, settleAs } from "./mutations.js";
+import { dropMutation, fieldsOf, type Memory, put, putMutation, putSpace } from "./memory.js";
+import { dropGiven, hold, inState, outbox, realWrite, settleAs } from "./mutations.js";
 import type { Mutation, Outcome, Problem, Push, PushResult, RecordId, Settled } from "./types.js";
 
 const MAX_PUSH_WRITES = 1_000;
 
-const inState = (memory: Memory, ...states: Mutation["state"][]): Mutation[] =>
-  outbox(memory).filter(({ state }) => states.includes(state));
-
 const bySeq = (one: Mutation, other: Mutation) => one.seq! - other.seq!;
 
 /** Whether mutations are under way, of which the outcome is unknown. */
-export const hasUnanswered = (memory: Memory): boolean => outbox(memory).some(({ state }) => state === "sent");
+export const hasUnanswered = (memory: Memory): boolean => inState(memory, "sent").length > 0;
 
 /** Whether there are applied mutations that the store is not known to contain. */
-export const hasApplied = (memory: Memory): boolean => outbox(memory).some(({ state }) => state === "applied");
+export const hasApplied = (memory: Memory): boolean => inState(memory, "applied").length > 0;
 
 /**
  * The next at most `limit` mutations in order, each with its seq; null: there is nothing to send.
@@ -154,11 +151,11 @@ function rename(memory: Memory, mutation: Mutation, writes: Write[]): void {
 function forget(memory: Memory, mutations: Mutation[]): void {
   const forgotten = new Map<string, string>();
   for (const { writes, written = writes } of mutations) {
-    writes.forEach(({ act, collection, parent = "", id }, at) => {
-      const name = written[at]!.id;
-      if (act !== "create" || id === name) return;
-      forgotten.set(pathOf(parent, collection, id!), String(name));
-      dropGiven(memory, [collection, parent, String(name)]);
+    writes.forEach((write, at) => {
+      const name = String(written[at]!.id);
+      if (write.act !== "create" || write.id === name) return;
+      forgotten.set(pathOf(write), name);
+      dropGiven(memory, [write.collection, write.parent!, name]);
     });
   }
   if (!forgotten.size) return;
@@ -166,16 +163,15 @@ function forget(memory: Memory, mutations: Mutation[]): void {
     const { writes, written = writes } = mutation;
     rename(memory, mutation, writes.map((write, at) => {
       const original = written[at]!;
-      const parts = (write.parent ?? "").split("/");
-      const parent = (original.parent ?? "").split("/").map((part, index) =>
-        (index % 2 && forgotten.get(parts.slice(0, index + 1).join("/"))) || part).join("/");
-      const id = forgotten.get(pathOf(write.parent ?? "", write.collection, write.id!)) ?? original.id!;
-      return realWrite(memory, { ...original, id, parent }, true);
+      const parts = write.parent!.split("/");
+      const parent = original.parent!.split("/").map((part, index) =>
+        forgotten.get(parts.slice(0, index + 1).join("/")) ?? part).join("/");
+      return realWrite(memory, { ...original, id: forgotten.get(pathOf(write)) ?? original.id!, parent }, true);
     }));
   }
 }
 
-const pathOf = (parent: string, collection: string, id: RecordId) => `${parent && `${parent}/`}${collection}/${id}`;
+const pathOf = ({ parent, collection, id }: Write) => `${parent && `${parent}/`}${collection}/${id}`;
 
 // ---------------------------------------------------------------- pushes that the server could not take
 
@@ -206,6 +202,3 @@ export function sendAgain(memory: Memory, from: number): void {
   for (const mutation of lost) putMutation(memory, { ...mutation, state: "sent", outcome: undefined });
   forget(memory, lost);
 }
-
-/** Whether writes lie on a record. */
-export const isTouched = (memory: Memory, write: Write): boolean => !!findRow(memory, keyOf(write))?.over.length;

@@ -32,6 +32,8 @@ export interface Sync {
 }
 
 export interface SyncParts extends Sync {
+  /** `error`: why the store can't be used any more. */
+  stop(error?: Error): Promise<void>;
   readonly unknown: Map<string, HinterlandError>;
   /** The names of the collections that are synchronised. */
   names(): string;

@@ -9,7 +9,8 @@ import { listeners } from "../kit/listeners.js";
 import { asked, below, ended, openDatabase, STORES, translated } from "./database.js";
 import { notSignedIn } from "./errors.js";
 import {
-  applyMutation, applyOp, type Memory, type Meta, newMemory, noChange, type Op, put, setBase, setSchema, type StoreChange,
+  applyMutation, applyOp, type Memory, type Meta, newMemory, newSpace, noChange, type Op, put, setBase, setSchema,
+  type StoreChange,
 } from "./memory.js";
 import type { Message, Store } from "./parts.js";
 import type { Description } from "./remote.js";
@@ -111,6 +112,7 @@ export function createStore(name: string, clock: Clock, onClosed: (error: Error)
     isWriting = true;
     memory.ops = [];
     try {
+      if (!memory.space) put(memory, "spaces", memory.account, newSpace(clock.now() / 1000));
       for (const { account, act, resolve, reject } of batch) {
         const before = memory.ops.length;
         try {

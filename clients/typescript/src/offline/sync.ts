@@ -10,7 +10,7 @@ import { failure, HinterlandError } from "../contract/errors.js";
 import { fullJitter, type Random } from "../kit/backoff.js";
 import { type Clock, sleep } from "../kit/clock.js";
 import { listeners } from "../kit/listeners.js";
-import { storeError } from "./errors.js";
+import { StoreError, storeError } from "./errors.js";
 import { distrust, takeCommit } from "./pulls.js";
 import type { Remote } from "./remote.js";
 import { hasApplied } from "./results.js";
@@ -37,8 +37,7 @@ export function createSync(store: Store, remote: Remote, clock: Clock, random: R
   let isOwner = false;
   let live: AbortController | undefined;
   let listening = "";
-  let wasReady = false, isStreaming = false;
-  let isNudged = false, isDue = false;
+  let wasReady = false, isStreaming = false, isNudged = false, isDue = false;
   let pullAt = 0; // when the next round pulls in any case, by the monotonic clock
   let echoBy = Infinity; // until when own writes that were pushed should have come back
   let turn: Promise<unknown> = Promise.resolve();
@@ -101,7 +100,6 @@ export function createSync(store: Store, remote: Remote, clock: Clock, random: R
   }
 
   const due = () => Math.min(pullAt, echoBy);
-
   const hasWork = () => isNudged || isDue || what() !== (memory.space?.subscription ?? "")
     || (memory.account !== "" && [...memory.mutations.values()].some(({ state }) => state === "pending"));
 
@@ -187,7 +185,6 @@ export function createSync(store: Store, remote: Remote, clock: Clock, random: R
   }
 
   const isCommit = ({ kind }: LiveEvent) => kind === "commit" || kind === "position";
-
   async function takeAll(names: string, events: LiveEvent[], signal: AbortSignal) {
     while (events.length && !signal.aborted) {
       const end = events.findIndex((event) => !isCommit(event));
@@ -231,6 +228,7 @@ export function createSync(store: Store, remote: Remote, clock: Clock, random: R
     const isDone = await lock({ ifAvailable: true }, async (lock) => !!lock && (await run(signal), true));
     if (isDone || signal.aborted) return;
     report("following", status.error);
+    store.tell("hello");
     await lock({ signal }, () => run(signal));
   }
 
@@ -241,6 +239,7 @@ export function createSync(store: Store, remote: Remote, clock: Clock, random: R
     else store.tell("nudge");
   };
 
+  store.listen("hello", () => isOwner && report(status.state, status.error));
   store.listen("nudge", () => isOwner && nudge());
   store.listen("status", (theirs: Status) => {
     if (isOwner || !running) return;
@@ -264,13 +263,13 @@ export function createSync(store: Store, remote: Remote, clock: Clock, random: R
       const { signal } = running;
       ended = ended.then(() => lead(signal)).catch((error) => void (signal.aborted || console.error(error)));
     },
-    async stop() {
+    async stop(error) {
       running?.abort();
       running = undefined;
       unlisten();
       await ended;
       await turn;
-      report("stopped");
+      report("stopped", error instanceof StoreError ? error : undefined);
     },
     async held(act) {
       const { state, error } = status;

@@ -4,6 +4,7 @@ import { seeded } from "../support/gateway.js";
 import { openStage, type Stage } from "../support/stage.js";
 
 const KILLS = Number(process.env["KILLS"] ?? 4);
+const SERVER_KILLS = Math.ceil(KILLS / 5);
 const SEED = Number(process.env["SEED"] ?? 1);
 
 let stage: Stage;
@@ -70,3 +71,42 @@ test(`a renderer is killed ${KILLS} times while it writes: no acknowledged write
   expect(titles.length).toBe(there.size);
   expect([...acknowledged].filter((title) => !there.has(title))).toEqual([]);
 }, 60_000 + KILLS * 15_000);
+
+test(`a server is killed ${SERVER_KILLS} times while a page writes: each acknowledged write is there once`, async () => {
+  const random = seeded(SEED);
+  const page = await stage.page(context);
+  await page.evaluate(async () => {
+    await hl.back();
+    await hl.client.auth.logOut();
+    await hl.client.auth.signUp({ name: "pam", email: "pam@example.org", password: "7 lean oysters" });
+    hl.local.sync.start();
+    const kept: string[] = [];
+    Object.assign(globalThis, { kept, isEnded: false });
+    void (async () => {
+      for (let at = 0; !(globalThis as any).isEnded; at++) {
+        const { record } = await hl.local.collection("notes").create({ title: `server ${at}` });
+        kept.push(record!.title);
+        await hl.breathe();
+      }
+    })();
+  });
+  const kept = () => page.evaluate(() => (globalThis as any).kept.length as number);
+  for (let kill = 0; kill < SERVER_KILLS; kill++) {
+    const until = (await kept()) + 5 + Math.floor(random() * 60);
+    await page.evaluate((until) => hl.until(() => (globalThis as any).kept.length >= until), until);
+    await stage.server.kill();
+    await stage.server.start();
+  }
+  const { own, titles } = await page.evaluate(async () => {
+    (globalThis as any).isEnded = true;
+    hl.local.sync.nudge();
+    await hl.until(() => hl.local.outbox.list().length === 0);
+    const titles = [];
+    for await (const { title } of hl.client.collection("notes").iterate({ limit: 1000 })) {
+      if (title.startsWith("server")) titles.push(title);
+    }
+    return { own: (globalThis as any).kept as string[], titles };
+  });
+  console.log(`${own.length} acknowledged writes, ${titles.length} records after ${SERVER_KILLS} kills of the server`);
+  expect(titles.sort()).toEqual(own.sort());
+}, 60_000 + SERVER_KILLS * 15_000);

@@ -103,3 +103,42 @@ test("a tab with newer code closes the store of older ones, which say so and los
     expect(await statusOf(page)).toBe("stopped");
   }
 });
+
+test("in a page without Web Locks, as of plain http from another machine, two tabs still write each record once", async () => {
+  const context = await stage.browser.newContext();
+  const url = stage.gateway.url.replace("127.0.0.1", "offline.example");
+  const [one, other] = [await stage.page(context, url), await stage.page(context, url)];
+  expect(await one.evaluate(() => navigator.locks)).toBeUndefined();
+  await one.evaluate(() => hl.signUp("olga"));
+  await other.evaluate(() => hl.back());
+  const titles = await Promise.all([one, other].map((page, tab) => page.evaluate(async (tab) => {
+    hl.local.sync.start();
+    const titles = Array.from({ length: 60 }, (_, at) => `without locks ${tab} ${at}`);
+    for (const title of titles) await hl.local.collection("notes").create({ title });
+    await hl.until(() => hl.local.outbox.list().length === 0);
+    return titles;
+  }, tab)));
+  const there = await one.evaluate(async () => {
+    const titles = [];
+    for await (const { title } of hl.client.collection("notes").iterate({ limit: 1000 })) titles.push(title);
+    return titles.filter((title) => title.startsWith("without locks"));
+  });
+  expect(there.sort()).toEqual(titles.flat().sort());
+});
+
+test("when a tab deletes everything, the tab that synchronises begins anew, and what it writes then is sent", async () => {
+  const { one, other } = await twoTabs("pru");
+  await one.evaluate(async () => {
+    await (await hl.local.collection("notes").create({ title: "before" })).settled();
+  });
+  await other.evaluate(() => hl.local.wipe());
+  await one.evaluate(async () => {
+    await hl.until(async () => (await hl.local.collection("notes").list({ where: { title: "before" } })).items.length === 1);
+    const { settled } = await hl.local.collection("notes").create({ title: "after" });
+    await settled();
+    await hl.until(() => hl.local.sync.status.state === "online");
+  });
+  const { items } = await other.evaluate(() =>
+    hl.client.collection("notes").list({ filter: "record.title in ['before', 'after']" }));
+  expect(items.map(({ title }) => title)).toEqual(["before", "after"]);
+});

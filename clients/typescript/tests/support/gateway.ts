@@ -38,7 +38,7 @@ export async function startGateway(target: string, script: string, seed = 1): Pr
     }
     if (gateway.isDown) return void incoming.socket.destroy();
     const [name] = path.split("?") as [string];
-    const { host, ...headers } = incoming.headers;
+    const { host, origin, referer, ...headers } = incoming.headers; // which another name of the page would tell
     const passing = request(`${target}${path}`, { method: incoming.method!, headers: { ...headers, host: new URL(target).host } },
       (answer) => {
         gateway.passed.set(name, (gateway.passed.get(name) ?? 0) + 1);

@@ -24,6 +24,8 @@ const page = {
   async back(options?: LocalOptions) {
     Object.assign(page, await enter(options));
   },
+  /** Lets other work of the page go first. */
+  breathe: () => new Promise<void>((resolve) => setTimeout(resolve, 2)),
   /** Until `act` answers what is true. */
   async until<T>(act: () => T | Promise<T>, what = String(act)): Promise<T> {
     for (const end = Date.now() + 30_000; ; ) {

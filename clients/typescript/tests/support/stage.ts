@@ -7,7 +7,8 @@ import { type Gateway, startGateway } from "./gateway.js";
 import { type Server, startServer } from "./server.js";
 import "./page.js";
 
-const FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"];
+const FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync",
+  "--host-resolver-rules=MAP offline.example 127.0.0.1"];
 const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
 /** A real browser, a real server and the gateway between them. */
@@ -16,7 +17,7 @@ export interface Stage {
   readonly server: Server;
   readonly gateway: Gateway;
   /** A page of a visitor; pages of one context share their storage as tabs do. */
-  page(context?: BrowserContext): Promise<Page>;
+  page(context?: BrowserContext, url?: string): Promise<Page>;
   /** Until no request has passed for a while. */
   settled(): Promise<void>;
   /** A visitor whose storage is on the disk, and whose browser is another process. */
@@ -37,7 +38,7 @@ export async function openStage(seed?: number): Promise<Stage> {
   const contexts: BrowserContext[] = [];
   return {
     browser, server, gateway,
-    async page(context) {
+    async page(context, url = gateway.url) {
       const page = await (context ?? (await browser.newContext())).newPage();
       page.on("pageerror", (error) => console.error(`page: ${error.stack}`));
       page.on("console", (message) => {
@@ -45,7 +46,7 @@ export async function openStage(seed?: number): Promise<Stage> {
           console.error(`page: ${message.text()}`);
         }
       });
-      await page.goto(gateway.url);
+      await page.goto(url);
       return page;
     },
     async settled() {
