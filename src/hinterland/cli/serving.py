@@ -24,7 +24,6 @@ from hinterland.server.backend import Backend
 from hinterland.server.declaration import App
 from hinterland.server.middleware.requests import RequestLog
 from hinterland.server.protocols.http1.support import connection_class
-from hinterland.server.protocols.static.site import check_static
 from hinterland.server.settings import unknown_variables
 
 log = logging.getLogger("hinterland")
@@ -91,6 +90,8 @@ def _take_static(app: App, static: str | None, path: Path | None) -> None:
             fail("--static is empty; give the folder of the built web page, or omit the option")
         app.settings = msgspec.structs.replace(app.settings, static=static)
     if app.settings.static:
+        from hinterland.server.protocols.static.site import check_static  # which most servers don't need
+
         check_static(app.settings.static, [path] if path is not None else [])
 
 

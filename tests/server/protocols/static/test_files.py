@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
+from hypothesis import given, strategies
 
 from hinterland.contract.errors import Refusal
 from hinterland.kit.clock import ManualClock
 from hinterland.server.protocols.static import files
 from hinterland.server.protocols.static.files import FileReader, FoundFile, OpenFile, PageFolder, safe_names
+from tests.support.built_page import SECRET
 
 
 def located(folder: Path, name: str) -> FoundFile:
@@ -68,6 +70,26 @@ def test_links(built: Path) -> None:
     folder = PageFolder(str(built))
     for path in ("link.txt", "linked/secret.txt", "hidden.txt", "loop", "assets", "", "none"):
         assert folder.find(path) is None, path
+
+
+PIECES = [
+    "", ".", "..", "...", "/", "\\", "\0", "outside", "secret.txt", "linked", "link.txt", "hidden.txt", "loop", ".env",
+    ".git", "config", "assets", ".secret", ".well-known", "security.txt", "inside.js", "built-beside", "C:", "nul",
+    "index.html",
+]  # fmt: skip
+
+
+@given(pieces=strategies.lists(strategies.sampled_from(PIECES), max_size=8), glue=strategies.sampled_from(["", "/"]))
+def test_no_path_leads_elsewhere(built: Path, pieces: list[str], glue: str) -> None:
+    """Whatever is put together of names, dots, separators and links: what is found is within the folder, not hidden,
+    and without what is secret."""
+    names = safe_names("/" + glue.join(pieces))
+    found = None if names is None else PageFolder(str(built)).find("/".join(names))
+    if found is not None:
+        place = Path(found.place)
+        assert place.is_relative_to(built)
+        assert not any(part.startswith(".") for part in place.relative_to(built).parts if part != ".well-known")
+        assert SECRET not in place.read_bytes().decode("latin-1")
 
 
 def test_a_volume_of_kubernetes(built: Path) -> None:
