@@ -71,7 +71,7 @@ def test_the_page_and_its_api(shared: ServerProcess) -> None:
         b"/%252e%252e/outside/secret.txt", b"/%c0%ae%c0%ae/outside/secret.txt", b"/..;/outside/secret.txt",
         b"/..../outside/secret.txt", b"/../built-beside/secret.txt", b"/..%00/outside/secret.txt",
         b"//outside/secret.txt", b"/./../outside/secret.txt", b"/linked/secret.txt", b"/link.txt", b"/hidden.txt",
-        b"/loop.txt", b"/linked%2fsecret.txt", b"/.env", b"/%2eenv", b"/.env/", b"/.git/config", b"/.git/",
+        b"/beside.txt", b"/loop.txt", b"/linked%2fsecret.txt", b"/.env", b"/%2eenv", b"/.env/", b"/.git/config", b"/.git/",
         b"/assets/.secret", b"/.well-known/../.env", b"/.well-known/%2e%2e/.env", b"/.env%00.html", b"/index.html%00",
         b"/con.html", b"/nul.js", b"/c:/secret.txt", b"/C:%5csecret.txt", b"/.env::$DATA", b"/.env.", b"/.env%20",
         b"/.ENV", b"//127.0.0.1/.env", b"/%2fetc%2fpasswd.txt", b"///etc/passwd.txt",

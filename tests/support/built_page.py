@@ -39,6 +39,7 @@ def built_page(folder: Path) -> Path:
     (folder.parent / f"{folder.name}-beside" / "secret.txt").write_text(SECRET)
     (folder / "link.txt").symlink_to(outside / "secret.txt")
     (folder / "linked").symlink_to(outside)
+    (folder / "beside.txt").symlink_to(folder.parent / f"{folder.name}-beside" / "secret.txt")
     (folder / "hidden.txt").symlink_to(folder / ".env")
     (folder / "inside.js").symlink_to(folder / "config.js")
     (folder / "loop").symlink_to(folder / "loop")

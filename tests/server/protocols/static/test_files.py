@@ -68,13 +68,13 @@ def test_links(built: Path) -> None:
     """A link within the folder is followed; one that leads outside, to a hidden file or to itself names nothing."""
     assert located(built, "inside.js").path == "inside.js"
     folder = PageFolder(str(built))
-    for path in ("link.txt", "linked/secret.txt", "hidden.txt", "loop", "assets", "", "none"):
+    for path in ("link.txt", "linked/secret.txt", "beside.txt", "hidden.txt", "loop", "assets", "", "none"):
         assert folder.find(path) is None, path
 
 
 PIECES = [
     "", ".", "..", "...", "/", "\\", "\0", "outside", "secret.txt", "linked", "link.txt", "hidden.txt", "loop", ".env",
-    ".git", "config", "assets", ".secret", ".well-known", "security.txt", "inside.js", "built-beside", "C:", "nul",
+    ".git", "config", "assets", ".secret", ".well-known", "security.txt", "inside.js", "beside.txt", "C:", "nul",
     "index.html",
 ]  # fmt: skip
 
