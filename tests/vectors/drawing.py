@@ -1,6 +1,6 @@
 """Inputs of vectors that hypothesis draws: the same for the same seed.
 
-It runs as a process of its own that imports nothing else of the project: hypothesis also draws constants that it finds
+It runs as a process of its own that imports nothing of the product: hypothesis also draws constants that it finds
 in the modules of a process, so that any change of the product would draw other inputs.
 """
 
@@ -13,6 +13,8 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
+
+from tests.vectors.drawing_steps import STEPS
 
 SEED = 8
 Inputs = st.SearchStrategy[dict[str, Any]]
@@ -321,6 +323,7 @@ TOPICS: dict[str, tuple[Inputs, int]] = {
     "queries": (QUERIES, 30),
     "retry": (BACKOFFS, 50),
     "values": (SAMES, 30),
+    "steps": (STEPS, 80),
 }
 
 

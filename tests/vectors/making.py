@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hinterland.contract.errors import CODES
-from tests.vectors import given, given_forms, given_questions
+from tests.vectors import given, given_forms, given_questions, given_steps
 from tests.vectors.given import Case
 from tests.vectors.runners import RUNNERS, described, described_kind
 
@@ -47,6 +47,11 @@ TOPICS = {
     "ids": Topic("What is an id, and the first 12 characters of new ones; 14 random ones follow.", given_forms.IDS),
     "queries": Topic("The pairs of a list's query string, before they are encoded.", given_questions.QUERIES),
     "retry": Topic("Which requests are tried again, and when.", given_forms.RETRY),
+    "steps": Topic(
+        "What a device's store makes of writes, pushes, pulls and live commits.",
+        given_steps.STEPS,
+        tuple(given_steps.SCHEMAS),
+    ),
     "errors": Topic(
         "The error of a response.", given_forms.error_cases({code: row.status for code, row in CODES.items()})
     ),
@@ -74,7 +79,7 @@ def texts(drawn: dict[str, list[Case]]) -> dict[str, str]:
 
 def _text(topic: str, drawn: list[Case]) -> str:
     description, own, names = TOPICS[topic]
-    schemas = {name: described(given.SCHEMAS[name]) for name in names}
+    schemas = {name: described((given.SCHEMAS | given_steps.SCHEMAS)[name]) for name in names}
     named = [*_named("given", own), *_named("drawn", drawn)]
     for case in named:
         if topic == "validation":

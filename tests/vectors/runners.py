@@ -31,6 +31,7 @@ from hinterland.contract.temporary import Place, StandIns
 from hinterland.contract.values import instant, is_same, parse_base64, parse_instant, parse_int64
 from hinterland.kit.backoff import full_jitter
 from hinterland.kit.cel import BOOL, CelError, Environment, check, parse, predicate
+from tests.vectors.device import run_steps
 from tests.vectors.subset import is_in_subset
 
 Case = dict[str, Any]
@@ -257,7 +258,13 @@ def error_texts(case: Case) -> Any:
     }
 
 
+def steps(case: Case) -> Any:
+    """What a device's store makes of writes, pushes, pulls and live commits."""
+    return run_steps(case, {"notes": _shape(case)} if case["schema"] else {})
+
+
 RUNNERS: dict[str, Runner] = {
+    "steps": steps,
     "merges": merges,
     "transforms": transforms,
     "writes": writes,

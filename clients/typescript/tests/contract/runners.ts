@@ -11,6 +11,7 @@ import { Refusal } from "../../src/contract/refusal.js";
 import { candidates, isStandIn, references, StandIns } from "../../src/contract/temporary.js";
 import { instant, isSame, parseBase64, parseInstant, parseInt64 } from "../../src/contract/values.js";
 import { errorTexts, queries, retry } from "./requests.js";
+import { steps } from "./steps.js";
 
 type Case = Record<string, any>;
 /** What the TypeScript client makes of a case, in the form of what is expected. */
@@ -124,5 +125,5 @@ function ids({ call, value, after, times }: Case): unknown {
 
 export const RUNNERS: Record<string, Runner> = {
   merges, transforms, writes, validation, overlay, temporary, expressions, order, values, ids, queries, retry,
-  errors: errorTexts,
+  errors: errorTexts, steps,
 };
