@@ -25,8 +25,10 @@ function empty(schema: any): Memory {
 /** Takes a step; what it answers, or the code of its refusal. */
 function take(memory: Memory, last: { push: Push | null }, step: Case): unknown {
   switch (step["do"]) {
-    case "write":
-      return enqueue(memory, step["id"], step["writes"], step["now"]).map(({ id }) => id);
+    case "write": {
+      const writes = step["writes"].map((write: Case) => ({ parent: "", body: {}, ...write }));
+      return enqueue(memory, step["id"], writes, step["now"]).map(({ id }) => id);
+    }
     case "push": {
       const push = nextPush(memory, step["limit"]);
       if (!push) return null;
