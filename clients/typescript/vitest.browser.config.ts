@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-// The local store in a real browser, against a real server.
+// What needs a real browser, against a real server.
 export default defineConfig({
   test: {
     include: ["tests/browser/**/*.browser.ts"],

@@ -10,22 +10,26 @@ import pytest
 
 from tests.house.tree import ROOT
 from tests.support.npm import install
-from tests.support.required import require_node
+from tests.support.required import require_chromium, require_node
 
 CLIENT = ROOT / "clients" / "typescript"
 WITHIN = 300.0  # seconds
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("script", ["test", "typecheck", "package"])
+@pytest.mark.parametrize("script", ["test", "test:browser", "typecheck", "package"])
 def test_the_package(script: str) -> None:
-    """The package passes its tests and strict type checks, and what is published is read by Node and bundlers alike."""
+    """The package passes its tests, in Chromium too, and strict type checks, and what is published is read by Node and
+    bundlers alike."""
     require_node()
+    env = {**os.environ, "PYTHON": sys.executable}
+    if script == "test:browser":
+        env["CHROMIUM"] = str(require_chromium())
     install(CLIENT)
     done = subprocess.run(
         ["npm", "run", script],
         cwd=CLIENT,
-        env={**os.environ, "PYTHON": sys.executable},
+        env=env,
         capture_output=True,
         text=True,
         timeout=WITHIN,
