@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -14,7 +14,7 @@ const STRICT = {
     strict: true, noUncheckedIndexedAccess: true, exactOptionalPropertyTypes: true,
     noPropertyAccessFromIndexSignature: true,
     noImplicitOverride: true, noUnusedLocals: true, verbatimModuleSyntax: true, isolatedModules: true, skipLibCheck: false,
-    outDir: "out",
+    jsx: "react-jsx", outDir: "out",
   },
 };
 const run = promisify(execFile);
@@ -38,6 +38,9 @@ beforeAll(async () => {
   cpSync(join(PACKAGE, "package.json"), join(installed, "package.json"));
   const build = ["-p", join(PACKAGE, "tsconfig.build.json"), "--outDir", join(installed, "dist")];
   await run(TSC, build);
+  for (const name of ["react", "@types"]) {
+    symlinkSync(join(PACKAGE, "node_modules", name), join(folder, "node_modules", name));
+  }
   writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(STRICT));
 });
@@ -49,6 +52,13 @@ test("an app compiles against the package by the strictest settings, in both way
   expect(await compiled("-p", ".", "--noEmit")).toBe("");
   expect(await compiled("-p", ".", "--noEmit", "--module", "ESNext", "--moduleResolution", "bundler")).toBe("");
   rmSync(join(folder, "app.ts"));
+});
+
+test("a component of the documentation compiles", async () => {
+  const [, component] = /^```tsx\n(.*?)^```$/ms.exec(readFileSync(join(ROOT, "docs/typescript.md"), "utf8"))!;
+  writeFileSync(join(folder, "component.tsx"), component!);
+  expect(await compiled("-p", ".", "--noEmit")).toBe("");
+  expect(await compiled("-p", ".", "--noEmit", "--module", "ESNext", "--moduleResolution", "bundler")).toBe("");
 });
 
 test("the code of the documentation compiles, and runs against the README's notes", async () => {

@@ -3,6 +3,7 @@ import { dirname, join, relative } from "node:path";
 import { expect, test } from "vitest";
 import { DEFAULTS } from "../src/core/options.js";
 import * as core from "../src/index.js";
+import * as react from "../src/react/index.js";
 
 const ROOT = join(import.meta.dirname, "..");
 const SOURCE = join(ROOT, "src");
@@ -70,5 +71,5 @@ test("every option and everything that the package exports is documented", () =>
     const shown = typeof value === "number" ? String(value) : "none";
     expect(page).toMatch(new RegExp(`^\\| \`${name}\` \\| ${shown} \\| `, "m"));
   }
-  expect(Object.keys(core).filter((name) => !new RegExp(`\\b${name}\\b`).test(page))).toEqual([]);
+  expect([...Object.keys(core), ...Object.keys(react)].filter((name) => !new RegExp(`\\b${name}\\b`).test(page))).toEqual([]);
 });

@@ -88,7 +88,8 @@ test("a page of another origin writes with conditions and follows events; the ne
     const posts = client.collection("posts");
     const post = await posts.create({ title: "From a page" });
     await posts.update(post.id, { title: "Changed" }, { revision: post.revision });
-    const stale = await posts.update(post.id, {}, { revision: post.revision }).catch((error: unknown) => error instanceof api.Stale);
+    const late = posts.update(post.id, {}, { revision: post.revision });
+    const stale = await late.catch((error: unknown) => error instanceof api.Stale);
     const kinds: string[] = [];
     for await (const event of client.events("posts")) {
       kinds.push(event.kind);

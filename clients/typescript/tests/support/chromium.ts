@@ -18,6 +18,7 @@ export function launchChromium(): Promise<Browser> {
 export async function servedPage(entry: string): Promise<{ url: string; close: () => Promise<void> }> {
   const { outputFiles } = await build({
     entryPoints: [entry], bundle: true, format: "iife", target: "es2022", write: false, jsx: "automatic",
+    define: { "process.env.NODE_ENV": '"development"' },
   });
   const page = `<!doctype html><title>page</title><link rel=icon href=data:,><body><script>${outputFiles[0]!.text}</script>`;
   const server = createServer((_, response) => response.setHeader("content-type", "text/html; charset=utf-8").end(page));
