@@ -24,7 +24,7 @@ export async function expiredToken(stage) {
     ola.requests.length = 0;
     await ola.button("Publish").click();
     await ola.told("Your post is published.");
-    same([ola.sent("/auth/refresh"), ola.sent("/posts")], [1, 2]);
+    same([ola.sent("/v1/auth/refresh"), ola.sent("/v1/records/posts")], [1, 2]);
     const after = await ola.tokens();
     same([after.access === before.access, after.refresh === before.refresh], [false, false]);
   });
@@ -34,6 +34,6 @@ export async function expiredToken(stage) {
     await ola.button("Refresh").click();
     await ola.told("The list is up to date.");
     same(await ola.page.locator(".post").count(), 1);
-    same(ola.sent("/auth/refresh"), 1);
+    same(ola.sent("/v1/auth/refresh"), 1);
   });
 }

@@ -71,7 +71,7 @@ export async function happyWay(stage) {
   });
 
   await step("the button is off while busy, and one press sends one request", async () => {
-    const letGo = await ada.hold("**/api/signup");
+    const letGo = await ada.hold("**/v1/auth/signup");
     await ada.fill({ Name: ADA.name, "E-mail": ADA.email, Password: ADA.password });
     await ada.field("Password").press("Enter");
     await ada.field("Password").press("Enter");
@@ -79,7 +79,7 @@ export async function happyWay(stage) {
     await ada.picture("sign-up-busy");
     letGo();
     await ada.told("Welcome, Ada Marsh");
-    same(ada.sent("/api/signup"), 1);
+    same(ada.sent("/v1/auth/signup"), 1);
   });
 
   await step("signing up signs in and leads back to the protected screen", async () => {

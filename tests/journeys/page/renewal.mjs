@@ -20,7 +20,7 @@ export async function renewal(stage) {
     await ola.replaceTokens({ access: FOREIGN });
     await ola.page.locator(".account-name", { hasText: OLA.name }).waitFor();
     await ola.sees("Written before the token was bad");
-    same(ola.sent("/auth/refresh"), 1);
+    same(ola.sent("/v1/auth/refresh"), 1);
     same((await ola.tokens()).access === FOREIGN, false);
   });
 
@@ -32,7 +32,7 @@ export async function renewal(stage) {
     await ola.told(ENDED);
     await ola.isAt("/login");
     await ola.pictures("session-ended");
-    same([ola.sent("/auth/refresh"), await ola.tokens()], [1, null]);
+    same([ola.sent("/v1/auth/refresh"), await ola.tokens()], [1, null]);
   });
 
   await step("what everybody may read is still read after that", async () => {

@@ -181,14 +181,28 @@ export class Visitor {
     await this.page.locator("main").getByRole("button", { name: "Log in" }).click();
   }
 
+  /** The stored session's tokens; null: signed out. */
   tokens() {
-    return this.page.evaluate(() => JSON.parse(sessionStorage.getItem("hinterland-shop.tokens")));
+    return this.page.evaluate((key) => {
+      const { session } = JSON.parse(localStorage.getItem(key)) ?? {};
+      return session ? { access: session.accessToken, refresh: session.refreshToken } : null;
+    }, this.#sessionKey);
   }
 
-  async replaceTokens(change) {
-    const tokens = { ...(await this.tokens()), ...change };
-    await this.page.evaluate((text) => sessionStorage.setItem("hinterland-shop.tokens", text), JSON.stringify(tokens));
+  async replaceTokens({ access, refresh }) {
+    const given = { ...(access && { accessToken: access }), ...(refresh && { refreshToken: refresh }) };
+    await this.page.evaluate(
+      ([key, given]) => {
+        const stored = JSON.parse(localStorage.getItem(key));
+        localStorage.setItem(key, JSON.stringify({ ...stored, session: { ...stored.session, ...given } }));
+      },
+      [this.#sessionKey, given],
+    );
     await this.page.reload();
+  }
+
+  get #sessionKey() {
+    return `hinterland:${this.setting.api}`;
   }
 
   /** Holds the requests that match until the function that it answers is called. */

@@ -14,7 +14,7 @@ export async function wrongInput(stage) {
     await guest.fieldError("E-mail", "Please enter your e-mail address.");
     await guest.fieldError("Password", "Please enter a password.");
     await guest.page.locator("input[name=name]:focus").waitFor();
-    same(guest.sent("/api/signup"), 0);
+    same(guest.sent("/v1/auth/signup"), 0);
     await guest.pictures("sign-up-empty-fields");
   });
 
@@ -23,14 +23,14 @@ export async function wrongInput(stage) {
     await guest.button("Create account").click();
     await guest.fieldError("E-mail", "An e-mail address contains an @.");
     await guest.fieldError("Password", "At least 6 characters, please.");
-    same(guest.sent("/api/signup"), 0);
+    same(guest.sent("/v1/auth/signup"), 0);
   });
 
   await step("sign up: the server's own rule for passwords stands beside the field", async () => {
     await guest.fill({ Name: "Guest", "E-mail": "guest@example.org", Password: "password1" });
     await guest.button("Create account").click();
     await guest.fieldError("Password", "Password is too common.");
-    same(guest.sent("/api/signup"), 1);
+    same(guest.sent("/v1/auth/signup"), 1);
     await guest.isAt("/register");
     await guest.pictures("sign-up-server-rule");
   });
@@ -58,7 +58,7 @@ export async function wrongInput(stage) {
     await guest.logIn({ email: "eve.example.org", password: "five5" });
     await guest.fieldError("E-mail", "An e-mail address contains an @.");
     await guest.fieldError("Password", "At least 6 characters, please.");
-    same(guest.sent("/api/login"), 0);
+    same(guest.sent("/v1/auth/login"), 0);
   });
 
   let refusal = "";
@@ -68,7 +68,7 @@ export async function wrongInput(stage) {
     refusal = await guest.page.locator(".banner").innerText();
     await guest.pictures("log-in-wrong-password");
     await guest.isAt("/login");
-    same([guest.sent("/api/login"), guest.sent("/auth/refresh"), await guest.tokens()], [1, 0, null]);
+    same([guest.sent("/v1/auth/login"), guest.sent("/v1/auth/refresh"), await guest.tokens()], [1, 0, null]);
   });
 
   await step("log in: an unknown e-mail gets the same words", async () => {
@@ -83,7 +83,7 @@ export async function wrongInput(stage) {
     await eve.fill({ Title: "   ", Text: "Only text" });
     await eve.button("Publish").click();
     await eve.fieldError("Title", "Please enter a title.");
-    same(eve.sent("/posts"), 0);
+    same(eve.sent("/v1/records/posts"), 0);
   });
 
   await step("posts: what the server refuses stands beside the field and keeps the text", async () => {

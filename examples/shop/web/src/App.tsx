@@ -19,8 +19,8 @@ interface Screen {
 const SCREENS: Readonly<Record<string, Screen>> = {
   "/": { title: "Catalogue", draw: () => <Catalogue /> },
   "/posts": { title: "Posts", draw: () => <Posts /> },
-  "/lists": { title: "Shopping list", draw: () => <Guard title="Shopping list">{(user) => <Lists user={user} />}</Guard> },
-  "/profile": { title: "Profile", draw: () => <Guard title="Profile">{(user) => <Profile user={user} />}</Guard> },
+  "/lists": { title: "Shopping list", draw: () => <Guard>{(user) => <Lists user={user} />}</Guard> },
+  "/profile": { title: "Profile", draw: () => <Guard>{(user) => <Profile user={user} />}</Guard> },
   "/login": { title: "Log in", draw: (next) => <LogIn next={next} /> },
   "/register": { title: "Sign up", draw: (next) => <SignUp next={next} /> },
 };

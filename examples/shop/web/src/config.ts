@@ -4,13 +4,13 @@ declare global {
   }
 }
 
-const DEFAULT_API_URL = "http://127.0.0.1:8000";
+const DEVELOPMENT_URL = "http://127.0.0.1:8000";
 
-function withoutTrailingSlash(url: string): string {
-  return url.replace(/\/+$/, "");
-}
-
-/** Where the backend listens: config.js beats the build's VITE_API_URL, which beats the default. */
-export const apiUrl = withoutTrailingSlash(
-  window.SHOP_CONFIG?.apiUrl || import.meta.env.VITE_API_URL || DEFAULT_API_URL,
-);
+/**
+ * Where the backend listens: config.js beats the build's VITE_API_URL. Without both it is where the page itself is served
+ * from, and with Vite's own server, which serves no backend, the address of `make run`.
+ */
+export const apiUrl =
+  window.SHOP_CONFIG?.apiUrl ||
+  import.meta.env.VITE_API_URL ||
+  (import.meta.env.DEV ? DEVELOPMENT_URL : new URL(".", document.baseURI).href);

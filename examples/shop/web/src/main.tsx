@@ -1,7 +1,9 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./App.tsx";
-import { restoreSession } from "./session.ts";
+import { wrongAddress } from "./api/shop.ts";
+import { WrongAddress } from "./screens/WrongAddress.tsx";
+import { watchSession } from "./session.ts";
 import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/frame.css";
@@ -11,9 +13,5 @@ import "./styles/screens.css";
 const root = document.getElementById("root");
 if (root === null) throw new Error("index.html has no element with the id root");
 
-void restoreSession();
-createRoot(root).render(
-  <StrictMode>
-    <App />
-  </StrictMode>,
-);
+if (wrongAddress === null) watchSession();
+createRoot(root).render(<StrictMode>{wrongAddress === null ? <App /> : <WrongAddress error={wrongAddress} />}</StrictMode>);

@@ -1,72 +1,31 @@
-/** Who is signed in, as one observable state. */
+/** Who is signed in, as screens need it. */
 
 import { useSyncExternalStore } from "react";
-import { ApiError, messageOf, SessionEnded } from "./api/errors.ts";
-import { keepTokens } from "./api/http.ts";
-import { account, type SignedIn, type User } from "./api/shop.ts";
-import { dropTokens, getTokens, onTokensDropped } from "./api/tokens.ts";
+import type { SessionState } from "hinterland";
+import { SESSION_ENDED } from "./api/texts.ts";
+import { client, type User } from "./api/shop.ts";
 import { tellFailure } from "./notices.ts";
 
-export type Session =
-  | { readonly state: "signed-out" }
-  | { readonly state: "restoring"; readonly failure: unknown }
-  | { readonly state: "signed-in"; readonly user: User };
+/** null: nobody is. */
+export type Session = User | null;
 
-let session: Session = getTokens() ? { state: "restoring", failure: null } : { state: "signed-out" };
-const listeners = new Set<() => void>();
+const userIn = (state: SessionState): Session => (state.kind === "signedIn" ? (state.user as User) : null);
 
-function become(next: Session): void {
-  session = next;
-  for (const listener of listeners) listener();
+const ENDS: Readonly<Record<string, string>> = {
+  refused: SESSION_ENDED,
+  elsewhere: "You have logged out in another tab.",
+};
+
+export function useUser(): Session {
+  return useSyncExternalStore(client.auth.subscribe, () => userIn(client.auth.state));
 }
 
-function subscribe(listener: () => void): () => void {
-  listeners.add(listener);
-  return () => listeners.delete(listener);
-}
-
-onTokensDropped((reason) => {
-  become({ state: "signed-out" });
-  if (reason !== null) tellFailure(reason, true);
-});
-
-export function useSession(): Session {
-  return useSyncExternalStore(subscribe, () => session);
-}
-
-/**
- * Asks the server who the stored tokens belong to, unless that is known. Only a definitive refusal signs out; a server
- * that is away doesn't.
- */
-export async function restoreSession(): Promise<void> {
-  if (session.state !== "restoring") return;
-  become({ state: "restoring", failure: null });
-  try {
-    become({ state: "signed-in", user: await account.me() });
-  } catch (failure) {
-    if (failure instanceof SessionEnded) return;
-    if (failure instanceof ApiError && failure.status === 401) dropTokens(messageOf(failure));
-    else become({ state: "restoring", failure });
-  }
-}
-
-export function signIn(answer: SignedIn): void {
-  keepTokens(answer);
-  become({ state: "signed-in", user: answer.user });
-}
-
-export function updateUser(user: User): void {
-  if (session.state === "signed-in") become({ state: "signed-in", user });
-}
-
-/** Answers whether the server heard of it; this page forgets the tokens either way. */
-export async function signOut(): Promise<boolean> {
-  try {
-    await account.logOut();
-    return true;
-  } catch (failure) {
-    return failure instanceof SessionEnded;
-  } finally {
-    dropTokens(null);
-  }
+/** Says why a session has ended, and asks the server once whether the stored one is still good. */
+export function watchSession(): void {
+  client.auth.subscribe((state) => {
+    const text = state.kind === "signedOut" ? ENDS[state.reason] : undefined;
+    if (text !== undefined) tellFailure(text, true);
+  });
+  // Only a definitive refusal signs out, which is told above; a server that is away doesn't.
+  if (client.auth.user !== null) void client.auth.me().catch(() => {});
 }

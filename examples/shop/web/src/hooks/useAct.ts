@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { messageOf } from "../api/errors.ts";
+import { messageOf } from "../api/texts.ts";
 import { tellFailure, tellSuccess } from "../notices.ts";
 
 /** Runs one act at a time and tells how it ended: `run(act, "Saved.")`. What shows by itself needs no text. */

@@ -1,5 +1,6 @@
 import { type FormEvent, useRef, useState } from "react";
-import { ApiError, messageOf } from "../api/errors.ts";
+import { HinterlandError } from "hinterland";
+import { messageOf } from "../api/texts.ts";
 import { closeNotice } from "../notices.ts";
 
 /** What `send` throws where it finds a field that can't be taken. */
@@ -51,13 +52,13 @@ function focusFirstInvalid(form: HTMLFormElement): void {
 /** The fields that the form shows get the server's messages; what it can't place stays in the banner. */
 function place<V extends object>(error: unknown, values: V): { errors: Messages<V>; failure: string | null } {
   if (error instanceof Refused) return { errors: error.fields as Messages<V>, failure: null };
-  if (!(error instanceof ApiError)) return { errors: {}, failure: messageOf(error) };
-  const known = Object.entries(error.fields).filter(([name]) => name in values);
-  const unplaced = Object.entries(error.fields).filter(([name]) => !(name in values));
+  if (!(error instanceof HinterlandError)) return { errors: {}, failure: messageOf(error) };
+  const known = Object.entries(error.errors).filter(([name]) => name in values);
+  const unplaced = Object.entries(error.errors).filter(([name]) => !(name in values));
   const extra = unplaced.map(([name, messages]) => `${name}: ${messages.join(" ")}`);
   const isPlaced = error.code === "validation" && extra.length === 0;
   const failure = isPlaced ? "Please check the marked fields." : [messageOf(error), ...extra].join(" ");
-  return { errors: Object.fromEntries(known) as Messages<V>, failure };
+  return { errors: Object.fromEntries(known) as unknown as Messages<V>, failure };
 }
 
 export function useForm<V extends Record<keyof V, string>>({ initial, check, send }: Options<V>): Form<V> {

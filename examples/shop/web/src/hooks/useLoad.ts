@@ -1,12 +1,11 @@
 import { useCallback, useEffect, useRef, useState } from "react";
-import { restoreSession } from "../session.ts";
 
 export interface Loaded<T> {
   /** The newest data, kept while it is loaded again or when that fails. */
   readonly data: T | null;
   readonly failure: unknown;
   readonly isLoading: boolean;
-  /** Loads again, and restores a session that an outage kept from being restored; answers whether it loaded. */
+  /** Loads again; answers whether it loaded. */
   readonly reload: () => Promise<boolean>;
   readonly change: (edit: (data: T) => T) => void;
 }
@@ -43,11 +42,6 @@ export function useLoad<T>(load: (signal: AbortSignal) => Promise<T>): Loaded<T>
     return () => running.current?.abort();
   }, [start]);
 
-  const reload = useCallback(() => {
-    void restoreSession();
-    return start();
-  }, [start]);
-
   const change = useCallback((edit: (data: T) => T) => setData((old) => (old === null ? old : edit(old))), []);
-  return { data, failure, isLoading, reload, change };
+  return { data, failure, isLoading, reload: start, change };
 }

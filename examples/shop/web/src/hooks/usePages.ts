@@ -29,7 +29,7 @@ export function usePages<T extends Item>(loadPage: LoadPage<T>): Pages<T> {
       // Another question may have taken the list's place meanwhile; what was added here is not shown twice.
       change((old) => (old.next === data.next ? { ...page, items: joined(old.items, page.items) } : old));
     });
-  const grow = (old: Page<T>, by: number) => (old.total === undefined ? {} : { total: old.total + by });
+  const grow = (old: Page<T>, by: number) => (old.total == null ? {} : { total: old.total + by });
   return {
     ...loaded,
     more,

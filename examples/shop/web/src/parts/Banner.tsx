@@ -1,4 +1,4 @@
-import { messageOf } from "../api/errors.ts";
+import { messageOf } from "../api/texts.ts";
 import { Button } from "./Button.tsx";
 import { Icon } from "./Icon.tsx";
 

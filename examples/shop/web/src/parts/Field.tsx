@@ -1,5 +1,5 @@
 import { type InputHTMLAttributes, type ReactNode, useId, useState } from "react";
-import { sentence } from "../api/errors.ts";
+import { sentence } from "../api/texts.ts";
 import type { FieldProps } from "../hooks/useForm.ts";
 import { Icon } from "./Icon.tsx";
 

@@ -1,10 +1,7 @@
 import { type ReactNode, useEffect } from "react";
 import type { User } from "../api/shop.ts";
 import { goInstead, logInPath, useRoute } from "../routing.ts";
-import { restoreSession, useSession } from "../session.ts";
-import { Banner } from "./Banner.tsx";
-import { PageHead } from "./PageHead.tsx";
-import { Spinner } from "./Spinner.tsx";
+import { useUser } from "../session.ts";
 
 function ToLogIn() {
   const { path } = useRoute();
@@ -13,15 +10,7 @@ function ToLogIn() {
 }
 
 /** Stands in front of a protected screen: signed out → log in, then back here. */
-export function Guard({ title, children }: { title: string; children: (user: User) => ReactNode }) {
-  const session = useSession();
-  if (session.state === "signed-in") return children(session.user);
-  if (session.state === "signed-out") return <ToLogIn />;
-  return (
-    <>
-      <PageHead title={title} intro="For members." />
-      {session.failure === null && <Spinner label="Signing you in…" />}
-      <Banner failure={session.failure} onRetry={() => void restoreSession()} />
-    </>
-  );
+export function Guard({ children }: { children: (user: User) => ReactNode }) {
+  const user = useUser();
+  return user === null ? <ToLogIn /> : children(user);
 }

@@ -12,7 +12,7 @@ import { PageHead } from "../parts/PageHead.tsx";
 import { Spinner } from "../parts/Spinner.tsx";
 import { count, price } from "../parts/words.ts";
 import { go, logInPath } from "../routing.ts";
-import { useSession } from "../session.ts";
+import { useUser } from "../session.ts";
 
 const SEARCH_PAUSE_MS = 250;
 const HUES = [152, 36, 204, 12, 84, 262, 330, 180, 55];
@@ -85,18 +85,17 @@ function useRested<T>(value: T, ms: number): T {
 function useProducts(search: string, isSignedOut: boolean) {
   // Signing out changes what may be read, so it loads again.
   const loadPage = useCallback(
-    (cursor?: string, signal?: AbortSignal) => products.list({ search, ...(cursor && { cursor }) }, signal),
+    (cursor?: string, signal?: AbortSignal) => products.list(search, cursor, signal),
     [search, isSignedOut],
   );
   return usePages<Product>(loadPage);
 }
 
 export function Catalogue() {
-  const session = useSession();
-  const user = session.state === "signed-in" ? session.user : null;
+  const user = useUser();
   const [search, setSearch] = useState("");
   const wanted = useRested(search.trim(), SEARCH_PAUSE_MS);
-  const { data, failure, isLoading, reload, more, isAdding } = useProducts(wanted, session.state === "signed-out");
+  const { data, failure, isLoading, reload, more, isAdding } = useProducts(wanted, user === null);
   const isEmpty = data?.items.length === 0 && !isLoading;
   return (
     <>

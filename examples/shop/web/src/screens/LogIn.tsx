@@ -1,11 +1,10 @@
-import { account } from "../api/shop.ts";
+import { client } from "../api/shop.ts";
 import { useForm } from "../hooks/useForm.ts";
 import { tellSuccess } from "../notices.ts";
 import { Banner } from "../parts/Banner.tsx";
 import { Button } from "../parts/Button.tsx";
 import { PasswordField, TextField } from "../parts/Field.tsx";
 import { goInstead, pathAfterLogIn } from "../routing.ts";
-import { signIn } from "../session.ts";
 import { needsEmail, needsPassword } from "./checks.ts";
 
 export function registerHref(next: string | null): string {
@@ -17,9 +16,8 @@ export function LogIn({ next }: { next: string | null }) {
     initial: { email: "", password: "" },
     check: ({ email, password }) => ({ email: needsEmail(email), password: needsPassword(password) }),
     send: async (values) => {
-      const answer = await account.logIn({ ...values, email: values.email.trim() });
-      signIn(answer);
-      tellSuccess(`Welcome back, ${answer.user.name}.`);
+      const user = await client.auth.logIn({ ...values, email: values.email.trim() });
+      tellSuccess(`Welcome back, ${user["name"]}.`);
       goInstead(pathAfterLogIn(next));
     },
   });

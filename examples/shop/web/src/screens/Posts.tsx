@@ -13,7 +13,7 @@ import { PageHead } from "../parts/PageHead.tsx";
 import { Spinner } from "../parts/Spinner.tsx";
 import { count, timeAgo } from "../parts/words.ts";
 import { logInPath } from "../routing.ts";
-import { useSession } from "../session.ts";
+import { useUser } from "../session.ts";
 import { needsText } from "./checks.ts";
 
 interface PostFormProps {
@@ -115,9 +115,8 @@ function NewPost({ user, onAdded }: { user: User; onAdded: (post: Post) => void 
 }
 
 export function Posts() {
-  const session = useSession();
-  const user = session.state === "signed-in" ? session.user : null;
-  const isSignedOut = session.state === "signed-out";
+  const user = useUser();
+  const isSignedOut = user === null;
   // Signing out changes what may be read, so it loads again.
   const loadPage = useCallback(posts.list, [isSignedOut]);
   const { data, failure, isLoading, reload, add, replace, remove, more, isAdding } = usePages<Post>(loadPage);
@@ -127,7 +126,7 @@ export function Posts() {
   };
   return (
     <>
-      <PageHead title="Posts" intro={data?.total ? count(data.total, "post") : "StoreChange from the trail."}>
+      <PageHead title="Posts" intro={data?.total ? count(data.total, "post") : "News from the trail."}>
         <Button icon="refresh" isBusy={isLoading} onClick={() => void refresh()}>
           Refresh
         </Button>

@@ -1,5 +1,4 @@
-import { useCallback, useEffect } from "react";
-import { account, type User } from "../api/shop.ts";
+import { client, type User } from "../api/shop.ts";
 import { useAct } from "../hooks/useAct.ts";
 import { useLoad } from "../hooks/useLoad.ts";
 import { Banner } from "../parts/Banner.tsx";
@@ -7,18 +6,11 @@ import { Button } from "../parts/Button.tsx";
 import { logOut } from "../parts/Frame.tsx";
 import { PageHead } from "../parts/PageHead.tsx";
 import { initials, longDay } from "../parts/words.ts";
-import { updateUser } from "../session.ts";
 
-function useFreshUser() {
-  const loaded = useLoad(useCallback((signal: AbortSignal) => account.me(signal), []));
-  useEffect(() => {
-    if (loaded.data !== null) updateUser(loaded.data);
-  }, [loaded.data]);
-  return loaded;
-}
+const loadUser = () => client.auth.me(); // the session is told of it
 
 export function Profile({ user }: { user: User }) {
-  const { failure, isLoading, reload } = useFreshUser();
+  const { failure, isLoading, reload } = useLoad(loadUser);
   const copying = useAct();
   const copyId = () => copying.run(() => navigator.clipboard.writeText(String(user.id)), "Your id is copied.");
   return (

@@ -1,11 +1,10 @@
-import { account } from "../api/shop.ts";
+import { client } from "../api/shop.ts";
 import { useForm } from "../hooks/useForm.ts";
 import { tellSuccess } from "../notices.ts";
 import { Banner } from "../parts/Banner.tsx";
 import { Button } from "../parts/Button.tsx";
 import { PasswordField, TextField } from "../parts/Field.tsx";
 import { goInstead, logInPath, pathAfterLogIn } from "../routing.ts";
-import { signIn } from "../session.ts";
 import { needsEmail, needsPassword, needsText } from "./checks.ts";
 
 export function SignUp({ next }: { next: string | null }) {
@@ -17,9 +16,8 @@ export function SignUp({ next }: { next: string | null }) {
       password: needsPassword(password),
     }),
     send: async (values) => {
-      const answer = await account.signUp({ ...values, name: values.name.trim(), email: values.email.trim() });
-      signIn(answer);
-      tellSuccess(`Welcome, ${answer.user.name}. Your account is ready.`);
+      const user = await client.auth.signUp({ ...values, name: values.name.trim(), email: values.email.trim() });
+      tellSuccess(`Welcome, ${user["name"]}. Your account is ready.`);
       goInstead(pathAfterLogIn(next));
     },
   });
