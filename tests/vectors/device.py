@@ -12,8 +12,10 @@ from hinterland.client.events import Event
 from hinterland.client.local import mutations, pulls, pushes, results
 from hinterland.client.local.connection import Scope, StoreConnection
 from hinterland.client.local.errors import AlreadySending
+from hinterland.client.local.records import refresh
 from hinterland.client.local.schema import MIGRATIONS
 from hinterland.contract.changes import Write
+from hinterland.contract.described import collections_in
 from hinterland.contract.errors import Refusal
 from hinterland.contract.events import ChangeEvent
 from hinterland.contract.records import CompiledCollection
@@ -22,6 +24,13 @@ from hinterland.kit.sqlite import connect, migrate, transaction
 
 Case = dict[str, Any]
 _NAMES = "lists,notes"
+
+
+def described_shape(collection: Case, *, is_certain: bool = True) -> CompiledCollection:
+    """A collection as a client knows it that has read the server's description."""
+    found = collections_in(msgspec.json.encode({"api": 1, "collections": [collection]}), is_certain=is_certain)
+    assert found is not None
+    return found[collection["name"]]
 
 
 class SteppedDevice:
@@ -87,6 +96,8 @@ class SteppedDevice:
     def _other(self, step: Case) -> Any:
         connection, scope = self.connection, self.scope
         match step["do"]:
+            case "describe":
+                return self._describe(step["collection"])
             case "start_again":
                 return pulls.start_again(connection, scope)
             case "distrust":
@@ -103,6 +114,12 @@ class SteppedDevice:
             return mutations.discard(connection, scope, entry.id)
         again, ids = mutations.retry(connection, scope, entry.id, lambda: step["again"], step["now"])
         return {"id": again, "ids": ids}
+
+    def _describe(self, collection: Case) -> None:
+        """Know the collection as it is described from now on; records with unsent writes look as that says."""
+        self.scope = Scope(1, "ada", {collection["name"]: described_shape(collection)})
+        keys = self.connection.execute("SELECT DISTINCT collection, parent, id FROM touches").fetchall()
+        refresh(self.connection, self.scope, keys)
 
     def state(self) -> Case:
         """The whole state, as the vectors have it."""

@@ -40,7 +40,20 @@ def _answer(*statuses: str) -> Case:
 
 
 _PUSH: Case = {"do": "push", "limit": 100}
+_STRICT: Case = {
+    "name": "notes",
+    "fields": {"title": {"kind": "text", "max_length": 2}, "count": {"kind": "integer", "minimum": 0, "maximum": 9}},
+}
 STEPS = [
+    _steps(
+        _pull(_seen("x")), _write("patch", title="mine"), _write("patch", count={"$increment": 1}),
+        {"do": "describe", "collection": _STRICT}, _write("patch", title="long"), _write("patch", title="ok"), _PUSH,
+        _answer("applied", "applied", "applied"), _commit(_seen("x", "b")),
+    ),
+    _steps(
+        _pull(_seen("x")), _write("patch", title="mine", other=1), {"do": "describe", "collection": _STRICT},
+        _write("create", "y", title="ok"), schema=None,
+    ),
     _steps(_pull(_seen("x"), _seen("y"))),
     _steps(_pull(_seen("x"), more=True), _pull(_seen("y"), settled=0)),
     _steps(_pull(_seen("x")), _commit(_seen("x", "b")), _commit(_seen("x", kind="delete")), _commit(_seen("y",

@@ -17,7 +17,6 @@ from hinterland.client.local.question import Question, answers, order_of
 from hinterland.client.options import Options
 from hinterland.contract import changes, patches, temporary
 from hinterland.contract.changes import Write
-from hinterland.contract.described import collections_in
 from hinterland.contract.errors import Refusal
 from hinterland.contract.expressions import auth_type, record_type
 from hinterland.contract.identity import IdMaker, is_made_id, is_record_id, is_temporary
@@ -31,7 +30,7 @@ from hinterland.contract.temporary import Place, StandIns
 from hinterland.contract.values import instant, is_same, parse_base64, parse_instant, parse_int64
 from hinterland.kit.backoff import full_jitter
 from hinterland.kit.cel import BOOL, CelError, Environment, check, parse, predicate
-from tests.vectors.device import run_steps
+from tests.vectors.device import described_shape, run_steps
 from tests.vectors.subset import is_in_subset
 
 Case = dict[str, Any]
@@ -59,11 +58,7 @@ def _collection(case: Case) -> Collection:
 
 
 def _shape(case: Case) -> CompiledCollection:
-    """The collection as a client knows it that has read the server's description."""
-    text = msgspec.json.encode({"api": 1, "collections": [case["schema"]]})
-    found = collections_in(text, is_certain=case.get("is_certain", True))
-    assert found is not None
-    return found[case["schema"]["name"]]
+    return described_shape(case["schema"], is_certain=case.get("is_certain", True))
 
 
 def _write(given: Case) -> Write:

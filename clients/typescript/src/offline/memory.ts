@@ -8,7 +8,7 @@
 
 import type { Write } from "../contract/changes.js";
 import { idMaker, isTemporary } from "../contract/ids.js";
-import { after, afterAnew } from "../contract/overlay.js";
+import { after, afterAnew, replay } from "../contract/overlay.js";
 import { type Shape, shapeOf } from "../contract/records.js";
 import type { CollectionSchema } from "../contract/schema.js";
 import { Refusal } from "../contract/refusal.js";
@@ -118,6 +118,8 @@ export function viewOf(memory: Memory, row: Row, key: Key): Doc | null {
         view = afterWrite(memory, view, write, timestamp);
       } catch (error) {
         if (!(error instanceof Refusal)) throw error; // what can no longer be done leaves the record as it is
+        // What was kept when its collection was declared in another way shows as it was sent: the server decides.
+        if (error.code === "validation") view = replay(view, [[write, timestamp]]);
       }
     }
   }

@@ -1,6 +1,6 @@
 import { shapeOf } from "../../src/contract/records.js";
 import { Refusal } from "../../src/contract/refusal.js";
-import { type Memory, newMemory, putSpace, viewOf } from "../../src/offline/memory.js";
+import { type Memory, newMemory, putSpace, setSchema, viewOf } from "../../src/offline/memory.js";
 import { discard, enqueue, outbox, retry } from "../../src/offline/mutations.js";
 import { distrust, startAgain, takeCommit, takePull } from "../../src/offline/pulls.js";
 import { fork, gap, nextPush, settle } from "../../src/offline/results.js";
@@ -46,6 +46,8 @@ function take(memory: Memory, last: { push: Push | null }, step: Case): unknown 
       return takePull(memory, NAMES, step["is_outdated"] ? "other" : memory.space!.cursor, step as any);
     case "commit":
       return takeCommit(memory, NAMES, step as any);
+    case "describe":
+      return setSchema(memory, { etag: "", document: { api: 1, collections: [step["collection"]] } });
     case "start_again":
       return startAgain(memory);
     case "distrust":
