@@ -4,6 +4,7 @@ PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 WEB := examples/shop/web
+PAGE := examples/shop/page
 PROXY := tests/journeys/proxy
 TYPESCRIPT := clients/typescript
 PROVIDERS := tests/journeys/providers
@@ -25,8 +26,12 @@ help: ## list these targets
 	@echo
 	@awk -F ' *## ' '/^[a-z-]+:.*## / {sub(/:.*/, "", $$1); printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
-run: $(VENV)/.run ## serve the example shop on SQLite at http://127.0.0.1:8000 (PORT=9000: another port)
-	$(BIN)/hinterland serve examples/shop/app.py --data .data/shop --port $(PORT)
+run: $(VENV)/.run ## serve the example shop and its page on SQLite at http://127.0.0.1:8000 (PORT=9000: another port)
+	$(BIN)/hinterland serve examples/shop/app.py --static $(PAGE) --data .data/shop --port $(PORT)
+
+.PHONY: page
+page: $(WEB)/node_modules/.installed ## build the page that `make run` serves from its source, with Node
+	cd $(WEB) && npm run --silent page -- --logLevel warn
 
 field-trip: $(VENV)/.data ## kill a server while an app continues; every write arrives exactly once
 	$(BIN)/python examples/shop/field_trip.py

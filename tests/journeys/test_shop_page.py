@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,6 +18,8 @@ pytestmark = pytest.mark.slow
 
 APP = ROOT / "examples" / "shop" / "app.py"
 LATER_APP = Path(__file__).parent / "page" / "later_app.py"
+COMMITTED = ROOT / "examples" / "shop" / "page"
+MOST_BYTES = 100 * 1024  # of code and styles, compressed
 PRODUCTS = Path(__file__).parents[2] / "examples" / "shop" / "products.json"
 NO_PAGE_ERROR = "the page threw no error of its own"
 
@@ -87,6 +90,11 @@ UNLISTED_ORIGIN = (
     "the console names the server, the origin and the setting",
 )
 
+SAME_ORIGIN = (
+    "the catalogue is read and an account is made",
+    "what was added is there after a reload",
+)
+
 ServerMaker = Callable[..., ServerProcess]
 
 
@@ -112,8 +120,30 @@ def fill_shelves(server: ServerProcess) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 def all_passed(steps: tuple[str, ...]) -> dict[str, str]:
     return dict.fromkeys((*steps, NO_PAGE_ERROR), PASSED)
+
+
+def test_the_committed_page(built: Path) -> None:
+    """The page that `make run` serves is the build of its source (`make page` builds it), and is small."""
+    committed = files_of(COMMITTED)
+    assert {name: hash(text) for name, text in committed.items()} == {
+        name: hash(text) for name, text in files_of(built).items()
+    }
+    code = [len(gzip.compress(text)) for name, text in committed.items() if name.endswith((".js", ".css"))]
+    assert sum(code) <= MOST_BYTES
+
+
+def test_the_page_that_its_own_server_serves(server_process: ServerMaker, tmp_path: Path) -> None:
+    """Served beside its API, as by `make run`, the page calls the address that it comes from."""
+    server = server_process(APP, env={"HINTERLAND_STATIC": str(COMMITTED)})
+    fill_shelves(server)
+    outcomes = run_scenario("sameOrigin", page=server.url, api=server.url, screenshots=tmp_path)
+    assert outcomes == all_passed(SAME_ORIGIN)
 
 
 def test_the_happy_way(built: Path, shop: ServerProcess, tmp_path: Path) -> None:

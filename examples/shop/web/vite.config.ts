@@ -13,6 +13,7 @@ export default defineConfig({
       { find: /^hinterland\/(\w+)$/, replacement: `${client}/$1/index.ts` },
     ],
   },
+  build: { license: { fileName: "licenses.md" } },
   server: { host: "127.0.0.1", fs: { allow: [".", client] } },
   preview: { host: "127.0.0.1" },
 });

@@ -5,6 +5,7 @@ import { expiredToken } from "./expired_token.mjs";
 import { foreignPage } from "./foreign_page.mjs";
 import { happyWay } from "./happy_way.mjs";
 import { renewal } from "./renewal.mjs";
+import { sameOrigin } from "./same_origin.mjs";
 import { serverDown } from "./server_down.mjs";
 import { Stage, StepFailed } from "./stage.mjs";
 import { unlistedOrigin } from "./unlisted_origin.mjs";
@@ -13,6 +14,7 @@ import { wrongInput } from "./wrong_input.mjs";
 const SCENARIOS = {
   happyWay,
   wrongInput,
+  sameOrigin,
   serverDown,
   expiredToken,
   renewal,
