@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from hinterland.contract.changes import Write
+from hinterland.kit.serial_worker import SerialWorker
 from hinterland.server.storage.postgres import PostgresStorage
 from hinterland.server.storage.sqlite import SqliteStorage
 from tests.server.api import Api, located, serving
 
+T = TypeVar("T")
 THINGS = "/v1/records/things"
+
+
+class CommitsAtOnce(SerialWorker):
+    """Runs COMMIT on the loop: the turns that others have while the disk works are not counted."""
+
+    def submit(self, job: Callable[[], T]) -> asyncio.Future[T]:
+        """The finished job."""
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        done.set_result(job())
+        return done
 
 
 async def turns(work: Awaitable[Any]) -> int:
@@ -45,12 +57,14 @@ async def test_a_filter_whose_single_steps_are_long(tmp_path: Path) -> None:
 
 async def test_a_push_of_many_writes(tmp_path: Path) -> None:
     """A device that pushes thousands of writes at once does not keep readers waiting until they are written."""
-    async with serving(SqliteStorage(tmp_path / "data")) as api:
+    storage = SqliteStorage(tmp_path / "data")
+    storage._commits = CommitsAtOnce("commit")
+    async with serving(storage) as api:
         ada = await api.sign_up("ada")
         writes = [{"act": "create", "collection": "things"}] * 100
         mutations = [{"seq": number, "id": f"m{number}", "writes": writes} for number in range(1, 11)]
         pushed = api("POST", "/v1/sync/push", json={"device": "d", "mutations": mutations}, headers=ada["headers"])
-        assert await turns(pushed) > 80
+        assert await turns(pushed) > 60  # at least one for 17 writes
 
 
 async def test_a_parent_of_many(tmp_path: Path) -> None:
