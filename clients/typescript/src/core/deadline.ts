@@ -19,7 +19,7 @@ export const deadline = (
   try {
     if (closing.aborted) controller.abort();
     if (signal.aborted) throw signal.reason;
-    const response = await Promise.race([send({ ...request, signal }), new Promise<never>((_, reject) => {
+    const response = await Promise.race([send({ ...request, signal, release: unlink }), new Promise<never>((_, reject) => {
       signal.addEventListener("abort", () => reject(signal.reason));
     })]);
     if (!response.body) unlink();

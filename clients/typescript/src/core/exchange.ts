@@ -31,6 +31,8 @@ export interface ClientRequest {
   readonly isStream?: boolean;
   readonly signal?: AbortSignal | null | undefined;
   readonly journal: Journal;
+  /** Is called when a stream has ended. */
+  readonly release?: () => void;
 }
 
 /** What came back. */
@@ -57,4 +59,4 @@ export const stack = (layers: readonly Layer[], transport: Send): Send =>
 export const originOf = (url: string): string => new URL(url).origin;
 
 /** Whether the body can be sent again. */
-export const canRepeat = ({ body }: ClientRequest): boolean => !(body instanceof ReadableStream);
+export const canRepeat = ({ body }: ClientRequest): boolean => !(body as ReadableStream)?.getReader;

@@ -1,11 +1,11 @@
 import { failure, type HinterlandError, unexpected } from "../contract/errors.js";
 import { aborting } from "../kit/aborting.js";
 import type { Clock } from "../kit/clock.js";
-import { type ClientRequest, type ClientResponse, type Send, originOf } from "./exchange.js";
+import type { ClientResponse, Send } from "./exchange.js";
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
-/** The bottom of the stack: sends a request once, by `fetch`. */
+/** The bottom of the stack: sends a request once, by `fetch`. Redirects are refused: a browser does not show where to. */
 export const transport = (fetch: Fetch, clock: Clock): Send => async (request) => {
   const { method, url, headers, body, signal, isStream } = request;
   const [controller, unlink] = aborting(signal);
@@ -20,52 +20,44 @@ export const transport = (fetch: Fetch, clock: Clock): Send => async (request) =
   };
   const failed = (error: unknown): unknown => {
     end();
-    return controller.signal.aborted ? controller.signal.reason : networkError(error);
+    const reason = controller.signal.aborted ? controller.signal.reason : networkError(error);
+    controller.abort();
+    return reason;
   };
+  async function* pieces(reader: ReadableStreamDefaultReader<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+    try {
+      for (;;) {
+        wait();
+        const { done, value } = await reader.read();
+        stop(); // the reader may take its time
+        if (done) return;
+        yield value;
+      }
+    } catch (error) {
+      throw failed(error);
+    } finally {
+      end();
+      controller.abort();
+      request.release?.();
+    }
+  }
   wait();
   try {
     const response = await fetch(url, {
-      // A redirect is followed where nothing is written, and to the same origin; a browser does not show its target.
-      method, headers, body: body ?? null, signal: controller.signal, redirect: /GET|HEAD/.test(method) ? "follow" : "manual",
-    });
-    if (isRedirected(request, response)) throw failure("redirect_refused");
+      method, headers, body: body ?? null, signal: controller.signal, redirect: "manual",
+      duplex: "half", // a stream needs it
+    } as RequestInit);
+    if (response.type === "opaqueredirect" || /30[12378]/.test(String(response.status))) throw failure("redirect_refused");
+    stop();
+    if (isStream && response.ok && response.body) return made(response, "", pieces(response.body.getReader()));
     wait();
-    if (isStream && response.ok) {
-      return made(response, "", piecesOf(response, wait, failed, () => {
-        end();
-        controller.abort();
-      }));
-    }
     const text = await response.text();
     end();
     return made(response, text, null);
   } catch (error) {
-    const reason = failed(error);
-    controller.abort();
-    throw reason;
+    throw failed(error);
   }
 };
-
-const isRedirected = (request: ClientRequest, { type, status, redirected, url }: Response): boolean =>
-  type === "opaqueredirect" || /30[12378]/.test(String(status)) || (redirected && originOf(url) !== originOf(request.url));
-
-async function* piecesOf(
-  response: Response, wait: () => void, failed: (error: unknown) => unknown, end: () => void,
-): AsyncGenerator<Uint8Array, void> {
-  try {
-    const reader = response.body?.getReader();
-    while (reader) {
-      wait();
-      const { done, value } = await reader.read();
-      if (done) return;
-      yield value;
-    }
-  } catch (error) {
-    throw failed(error);
-  } finally {
-    end();
-  }
-}
 
 function made({ status, headers }: Response, text: string, body: ClientResponse["body"]): ClientResponse {
   const response: ClientResponse = {

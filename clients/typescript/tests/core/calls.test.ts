@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { describe, expect, test } from "vitest";
 import { createClient, HinterlandError, InvalidResponse, NetworkError, NotFound, ValidationFailed } from "../../src/index.js";
 import { empty, json, played, portal, refusal, refusedConnection, scriptedClient, silent } from "../support/scripted.js";
@@ -199,4 +200,34 @@ test("layers see each call once, and a trace has no secret", async () => {
   expect(traces[0]).toMatchObject({ operation: "records.view", method: "GET", status: 200, attempts: 1, requestId: "r-1" });
   expect(traces[1]).toMatchObject({ status: 403, error: "" });
   expect(JSON.stringify(traces)).not.toContain("hidden");
+});
+
+test("streams that have ended leave nothing behind on the caller's signal", async () => {
+  const { client, on, clock } = scriptedClient();
+  on("GET /file", () => new Response("abc"), () => new Response(null));
+  const { signal } = new AbortController();
+  for (let count = 0; count < 3; count++) {
+    const response = await client.request("GET", "/file", { isStream: true, signal });
+    if (response.body) for await (const piece of response.body) expect(piece).toHaveLength(3);
+  }
+  expect(getEventListeners(signal, "abort")).toEqual([]);
+  expect(clock.waits).toEqual([]);
+});
+
+test("the reader of a stream may take its time between two pieces; a sender may not", async () => {
+  const { client, on, clock } = scriptedClient();
+  let control!: ReadableStreamDefaultController<Uint8Array>;
+  on("GET /file", (_, signal) => {
+    const body = new ReadableStream<Uint8Array>({ start: (given) => void (control = given) });
+    signal.addEventListener("abort", () => control.error(signal.reason));
+    return new Response(body);
+  });
+  const { body } = await client.request("GET", "/file", { isStream: true, deadline: Infinity });
+  const pieces = body![Symbol.asyncIterator]();
+  control.enqueue(new Uint8Array([1]));
+  expect((await pieces.next()).value).toEqual(new Uint8Array([1]));
+  await clock.advance(100_000);
+  const next = pieces.next().catch((error: HinterlandError) => error.code);
+  await clock.advance(30_000);
+  expect(await next).toBe("read_timeout");
 });
