@@ -13,7 +13,7 @@ from tests.support.npm import install
 from tests.support.required import require_chromium, require_node
 
 CLIENT = ROOT / "clients" / "typescript"
-WITHIN = 300.0  # seconds
+WITHIN = 900.0  # seconds; the browser takes three minutes, two cores may be busy
 
 
 @pytest.mark.slow
