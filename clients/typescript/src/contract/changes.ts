@@ -2,7 +2,7 @@
 
 import { add, remove } from "./lists.js";
 import { difference, mergePatch, standing } from "./patches.js";
-import { created, patched, replaced, type Shape, TRANSFORMS, transformOf } from "./records.js";
+import { created, patched, replaced, type Shape, transformOf, WORDS } from "./records.js";
 import { invalid, Refusal } from "./refusal.js";
 import type { Merge } from "./schema.js";
 import { type Doc, isObject, isSame, member, parseInt64, put } from "./values.js";
@@ -46,7 +46,7 @@ function only(value: unknown): [string, unknown] | undefined {
 }
 
 /** Whether a value, in a patch, is a transform: it counts on whatever the record holds, so that it never clashes. */
-export const isTransform = (value: unknown): boolean => TRANSFORMS.includes(only(value)?.[0] as string);
+export const isTransform = (value: unknown): boolean => WORDS.includes(only(value)?.[0] as string);
 
 /** A value of a patch that is not a transform, as it is meant: an escaped word loses one `$`. */
 export function unescaped(value: unknown): unknown {
@@ -65,7 +65,7 @@ export function resolve(shape: Shape, document: Doc, body: Doc, now: string): Do
       const transform = transformOf(shape, name, word);
       try {
         if (!transform) throw Error(`${word} can't be used on this field${ownKeyHint(shape, name, word)}`);
-        put(resolved, name, transform(member(document, name) ?? null, operand, now));
+        put(resolved, name, transform(member(document, name) ?? null, operand, now, shape.fields.get(name)!));
       } catch (error) {
         put(errors, name, [(error as Error).message]);
       }

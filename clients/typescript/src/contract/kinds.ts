@@ -4,15 +4,15 @@ import { add, remove } from "./lists.js";
 import type { FieldSchema } from "./schema.js";
 import { codePoints, parseBase64, parseInstant, parseInt64, utf8Length } from "./values.js";
 
-export type Check = (value: unknown) => unknown;
-type Transform = (old: any, operand: any, now: string) => unknown;
+type Transform = (old: any, operand: any, now: string, field: FieldSchema) => unknown;
+type Kind = (value: any, field: FieldSchema) => unknown;
 
 function fail(message: string): never {
   throw Error(message);
 }
 
-/** The inside of a character class: what Python's regular expressions know as a blank. */
-const BLANK = "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
+/** The inside of a character class: what Python's regular expressions know as a blank, and U+FEFF. */
+const BLANK = "\\s\\x1c-\\x1f\\x85";
 const INNER: { [letter: string]: string } = { d: "\\p{Nd}", w: "\\p{L}\\p{N}_", s: BLANK };
 
 /** The escapes of a server's pattern as ECMAScript writes them. Throws for those that differ in more than that. */
@@ -41,11 +41,11 @@ function general(value: number): string {
   return `${+digits}e${power[0]}${power.slice(1).padStart(2, "0")}`;
 }
 
-const grouped = (count: number): string => String(count).replace(/\B(?=(\d{3})+$)/g, ",");
-
 const ATOM = "[a-z0-9!#$%&'*+/=?^_`{|}~-]+";
 const LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?";
 const EMAIL = /* @__PURE__ */ RegExp(`^${ATOM}(\\.${ATOM})*@(${LABEL}\\.)+(?!\\d+$)${LABEL}$`);
+
+const URL = /^https?:\/\/[^\s\x1c-\x1f\x85/][^\s\x1c-\x1f\x85]*$/iu;
 
 /** The one form of an address in ASCII; of any other, the server makes it. */
 function email(text: string): string {
@@ -57,12 +57,9 @@ function email(text: string): string {
   return EMAIL.test(small) ? small : fail("must be an e-mail address such as ada@example.org");
 }
 
-type Kind = (field: FieldSchema) => Check;
-
-const text: Kind = ({ min_length: low, max_length: high, format, choices, pattern }) => {
-  const form = pattern && !format && !choices?.length ? patternOf(pattern) : null;
-  const url = format === "url" && RegExp(`^https?://[^${BLANK}/][^${BLANK}]*$`, "iu");
-  return (value) => {
+const KINDS: { [kind: string]: Kind } = {
+  json: (value) => value,
+  text(value, { min_length: low, max_length: high, format, choices, pattern }) {
     if (typeof value !== "string") fail("must be text");
     const length = codePoints(value);
     if (length < low!) fail(`must have at least ${low} characters`);
@@ -70,54 +67,40 @@ const text: Kind = ({ min_length: low, max_length: high, format, choices, patter
     if (choices?.length) return choices.includes(value) ? value : fail(`must be one of ${choices.join(", ")}`);
     if (!value) return value;
     if (format === "email") return email(value);
-    if (url && !url.test(value)) fail("must be a web address such as https://example.org");
-    return form && !form.test(value) ? fail(`must match ${pattern}`) : value;
-  };
-};
-
-const integer: Kind = ({ minimum: low, maximum: high }) => (value) => {
-  if (!Number.isInteger(value)) fail("must be a whole number");
-  return (value as number) < low! || (value as number) > high! ? fail(`must be between ${low} and ${high}`) : value;
-};
-
-const number: Kind = ({ minimum: low = null, maximum: high = null }) => (value) => {
-  if (typeof value !== "number") fail("must be a number");
-  if (!Number.isFinite(value)) fail("must be a finite number");
-  if (value >= (low ?? -Infinity) && value <= (high ?? Infinity)) return value;
-  if (low === null) fail(`must be at most ${general(high!)}`);
-  const least = general(low);
-  return fail(high === null ? `must be at least ${least}` : `must be between ${least} and ${general(high)}`);
-};
-
-const list: Kind = ({ of = { kind: "text" }, max_items: most }) => {
-  const item = checkOf(of);
-  return (value) => {
+    if (format) return URL.test(value) ? value : fail("must be a web address such as https://example.org");
+    return pattern && patternOf(pattern)?.test(value) === false ? fail(`must match ${pattern}`) : value;
+  },
+  integer(value, { minimum: low, maximum: high }) {
+    if (!Number.isInteger(value)) fail("must be a whole number");
+    return value < low! || value > high! ? fail(`must be between ${low} and ${high}`) : value;
+  },
+  number(value, { minimum: low = -Infinity, maximum: high = Infinity }) {
+    if (typeof value !== "number") fail("must be a number");
+    if (!Number.isFinite(value)) fail("must be a finite number");
+    if (value >= low && value <= high) return value;
+    if (low === -Infinity) fail(`must be at most ${general(high)}`);
+    const least = general(low);
+    return fail(high === Infinity ? `must be at least ${least}` : `must be between ${least} and ${general(high)}`);
+  },
+  list(value, { of, max_items: most }) {
     if (!Array.isArray(value)) fail("must be a list");
     if (value.length > most!) fail(`must have at most ${most} items, has ${value.length}`);
-    return value.map((element, index) => {
+    return value.map((element: unknown, index: number) => {
       try {
-        return item(element);
+        return checked(of!, element);
       } catch (error) {
         return fail(`item ${index}: ${(error as Error).message}`);
       }
     });
-  };
-};
-
-const KINDS: { [kind: string]: Kind } = {
-  json: () => (value) => value,
-  text,
-  integer,
-  number,
-  list,
-  boolean: () => (value) => (typeof value === "boolean" ? value : fail("must be true or false")),
-  instant: () => (value) =>
-    typeof value === "string" ? parseInstant(value) : fail("must be an instant such as 2026-01-31T12:00:00Z"),
-  int64: () => (value) => {
-    if (Number.isInteger(value) || typeof value === "bigint") value = String(BigInt(value as number));
-    return typeof value === "string" ? parseInt64(value) : fail("must be a 64-bit integer as a decimal string");
   },
-  bytes: ({ max_length: most }) => (value) => {
+  boolean: (value) => (typeof value === "boolean" ? value : fail("must be true or false")),
+  instant: (value) =>
+    typeof value === "string" ? parseInstant(value) : fail("must be an instant such as 2026-01-31T12:00:00Z"),
+  int64(value) {
+    const text = Number.isInteger(value) || typeof value === "bigint" ? String(BigInt(value)) : value;
+    return typeof text === "string" ? parseInt64(text) : fail("must be a 64-bit integer as a decimal string");
+  },
+  bytes(value, { max_length: most }) {
     if (typeof value !== "string") fail("must be base64 text");
     const found = parseBase64(value);
     return bytesIn(found) > most! ? fail(`must have at most ${most} bytes`) : found;
@@ -129,25 +112,20 @@ const bytesIn = (base64: string): number => (base64.length / 4) * 3 - (base64.ma
 /** Whether the kind of a field is one of the product's, and not the app's own. */
 export const isKnown = ({ kind, of }: FieldSchema): boolean => Object.hasOwn(KINDS, kind) && (!of || isKnown(of));
 
-/** The check of a field's values; null never reaches it. */
-export const checkOf = (field: FieldSchema): Check => KINDS[field.kind]!(field);
-
-/** The check of a field's values in a document, whose length an index may limit. */
-export function boundedCheckOf(field: FieldSchema): Check {
-  const check = checkOf(field);
-  const most = field.max_bytes;
-  if (!most) return check;
-  return (value) => {
-    const kept = check(value) as string;
-    const size = field.kind === "bytes" ? bytesIn(kept) : utf8Length(kept);
-    return size > most
-      ? fail(`must have at most ${grouped(most)} bytes, since it is indexed; has ${grouped(size)}`)
-      : kept;
-  };
+/** The stored form of a field's value that is not null. Throws an Error with a message for the form's user. */
+export function checked(field: FieldSchema, value: unknown): unknown {
+  const kept = KINDS[field.kind]!(value, field);
+  const { max_bytes: most } = field;
+  const size = !most ? 0 : field.kind === "bytes" ? bytesIn(kept as string) : utf8Length(kept as string);
+  if (!most || size <= most) return kept;
+  const [high, has] = [most, size].map((count) => count.toLocaleString("en"));
+  return fail(`must have at most ${high} bytes, since it is indexed; has ${has}`);
 }
 
 const increment: Transform = (old, operand) =>
   typeof operand === "number" ? (old || 0) + operand : fail("$increment takes a number");
+
+const now: Transform = (_old, _operand, now) => now;
 
 const lists = (word: string, change: typeof add): Transform => (old, operand) =>
   Array.isArray(operand) && (old === null || Array.isArray(old))
@@ -156,33 +134,30 @@ const lists = (word: string, change: typeof add): Transform => (old, operand) =>
 
 /** What the transforms make of a value that no declaration describes. */
 export const UNDECLARED: { [word: string]: Transform } = {
-  $increment(old, operand, now) {
+  $increment(old, ...rest) {
     if (old !== null && typeof old !== "number") fail("$increment needs a number in the record");
-    const sum = increment(old, operand, now);
+    const sum = increment(old, ...rest);
     return Number.isFinite(sum) ? sum : fail("a number is NaN or infinite; JSON has finite numbers only");
   },
   $add: lists("$add", add),
   $remove: lists("$remove", remove),
-  $now: (_old, _operand, now) => now,
+  $now: now,
 };
 
 /** An int64 after `$increment`. */
-export const incrementInt64: Transform = (old, operand) => {
+export function incrementInt64(old: any, operand: any): string {
   if (typeof operand !== "string" && !Number.isInteger(operand)) fail("$increment takes a whole number");
   return String(BigInt(old || 0) + BigInt(parseInt64(String(operand))));
-};
+}
 
-const TRANSFORMS: { [kind: string]: (check: Check) => { [word: string]: Transform } } = {
-  integer: () => ({ $increment: increment }),
-  number: () => ({ $increment: increment }),
-  int64: () => ({ $increment: incrementInt64 }),
-  instant: () => ({ $now: UNDECLARED.$now! }),
-  list: (check) => ({
-    $add: (old, operand) => add(old || [], check(operand) as unknown[]),
-    $remove: (old, operand) => remove(old || [], check(operand) as unknown[]),
-  }),
+/** By the kinds of fields. */
+export const TRANSFORMS: { [kind: string]: { [word: string]: Transform } } = {
+  integer: { $increment: increment },
+  number: { $increment: increment },
+  int64: { $increment: incrementInt64 },
+  instant: { $now: now },
+  list: {
+    $add: (old, operand, _now, field) => add(old || [], checked(field, operand) as unknown[]),
+    $remove: (old, operand, _now, field) => remove(old || [], checked(field, operand) as unknown[]),
+  },
 };
-
-/** The transforms that a patch may use on a field, by their words. */
-export const transformsOf = (field: FieldSchema): { [word: string]: Transform } =>
-  TRANSFORMS[field.kind]?.(checkOf(field)) ?? {};

@@ -91,7 +91,7 @@ function changed(old: unknown, value: unknown, now: string): unknown {
   const [[word, operand]] = Object.entries(value as Doc) as [[string, unknown]];
   const transform = word === "$increment" && typeof old === "string" ? incrementInt64 : UNDECLARED[word]!;
   try {
-    return transform(old, operand, now);
+    return transform(old, operand, now, { kind: "" });
   } catch (error) {
     throw new Refusal("validation", `a transform does not fit its field: ${(error as Error).message}`);
   }

@@ -1,6 +1,6 @@
 /** Collections and their records: how a body becomes a record's document. */
 
-import { boundedCheckOf, type Check, isKnown, transformsOf, UNDECLARED } from "./kinds.js";
+import { checked, isKnown, TRANSFORMS, UNDECLARED } from "./kinds.js";
 import { mergePatch } from "./patches.js";
 import { invalid, type Refusal } from "./refusal.js";
 import { type CollectionSchema, type FieldSchema, META } from "./schema.js";
@@ -8,7 +8,7 @@ import { type Doc, isObject, isSame, member, put } from "./values.js";
 
 type Errors = { [name: string]: string[] };
 
-/** A collection's declaration with the checks of its fields. */
+/** A collection's declaration as far as it is known. */
 export interface Shape {
   readonly schema: CollectionSchema;
   /** The fields of known kinds; others are as those of an open collection. */
@@ -16,28 +16,22 @@ export interface Shape {
   readonly isOpen: boolean;
   /** Whether the declaration is surely not older than the app; else writes may have fields that it lacks. */
   readonly isCertain: boolean;
-  readonly checks: ReadonlyMap<string, Check>;
-  readonly transforms: ReadonlyMap<string, ReturnType<typeof transformsOf>>;
   readonly defaults: Doc;
 }
 
-export const TRANSFORMS = ["$increment", "$add", "$remove", "$now"];
+export const WORDS = ["$increment", "$add", "$remove", "$now"];
 
 /** The compiled declaration of a collection; make it once. */
 export function shapeOf(schema: CollectionSchema, isCertain = true): Shape {
   const given = Object.entries(schema.fields ?? {});
   const fields = given.filter(([, field]) => isKnown(field));
-  const checks = new Map(fields.map(([name, field]) => [name, boundedCheckOf(field)]));
-  const defaults: Doc = {};
-  for (const [name, field] of fields) defaults[name] = field.default == null ? null : checks.get(name)!(field.default);
+  const defaults = fields.map(([name, field]) => [name, field.default == null ? null : checked(field, field.default)]);
   return {
     schema,
     fields: new Map(fields),
     isOpen: !!schema.is_open || fields.length < given.length,
     isCertain,
-    checks,
-    transforms: new Map(fields.map(([name, field]) => [name, transformsOf(field)])),
-    defaults,
+    defaults: Object.fromEntries(defaults),
   };
 }
 
@@ -84,7 +78,7 @@ export function readonlyViolations(shape: Shape, body: Doc, document: Doc): Erro
     try {
       const value = body[name];
       const expected = old === undefined ? shape.defaults[name] : old;
-      return isSame(value === null ? value : shape.checks.get(name)!(value), expected);
+      return isSame(value === null ? value : checked(shape.fields.get(name)!, value), expected);
     } catch {
       return false;
     }
@@ -95,8 +89,10 @@ export function readonlyViolations(shape: Shape, body: Doc, document: Doc): Erro
 }
 
 /** The transform that a patch may use on a field, such as `$increment`. */
-export const transformOf = (shape: Shape, name: string, word: string) =>
-  (shape.transforms.get(name) ?? (shape.isOpen || !shape.isCertain ? UNDECLARED : {}))[word];
+export function transformOf(shape: Shape, name: string, word: string) {
+  const field = shape.fields.get(name);
+  return (field ? TRANSFORMS[field.kind] : shape.isOpen || !shape.isCertain ? UNDECLARED : null)?.[word];
+}
 
 /** The `validation` refusal of errors by field, in the order of the fields. */
 export function refusal(shape: Shape, errors: Errors): Refusal {
@@ -109,10 +105,10 @@ function written(shape: Shape, kind: "create" | "update", document: Doc, body: D
   const errors: Errors = {};
   const report = (name: string, message: string) => put(errors, name, [message]);
   for (const [name, value] of Object.entries(body)) {
-    const check = shape.checks.get(name);
-    if (check) {
+    const field = shape.fields.get(name);
+    if (field) {
       try {
-        document[name] = value === null ? null : check(value);
+        document[name] = value === null ? null : checked(field, value);
       } catch (error) {
         report(name, (error as Error).message + transformHint(value));
       }
@@ -151,7 +147,7 @@ function transformHint(value: unknown): string {
   const names = isObject(value) ? Object.keys(value) : [];
   const word = names[0];
   if (names.length !== 1 || !word?.startsWith("$")) return "";
-  const known = TRANSFORMS.join(", ");
-  if (TRANSFORMS.includes(word)) return `; transforms (${known}) are for PATCH, as a field's whole value`;
+  const known = WORDS.join(", ");
+  if (WORDS.includes(word)) return `; transforms (${known}) are for PATCH, as a field's whole value`;
   return `; unknown transform ${[...word].slice(0, 40).join("")}; supported in a PATCH: ${known}`;
 }

@@ -61,8 +61,6 @@ export function codePoints(text: string): number {
 
 export const utf8Length = (text: string): number => new TextEncoder().encode(text).length;
 
-const HINT = "use an instant such as 2026-01-31T12:00:00Z";
-
 /** The wire form of seconds since 1970, to the nearest microsecond. */
 export function instant(seconds: number): string {
   let whole = Math.floor(seconds);
@@ -76,17 +74,15 @@ export function instant(seconds: number): string {
 /** The wire form of an ISO 8601 instant with an offset. Throws an Error with a hint. */
 export function parseInstant(text: string): string {
   const found =
-    /^(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d)(?::(\d\d)(?:[.,](\d+))?)?([Zz]|([+-])(\d\d)(?::?(\d\d))?)?$/.exec(text);
-  if (!found) throw Error(HINT);
+    /^(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d)(?::(\d\d)(?:[.,](\d+))?)?([Zz]|([+-])(\d\d)(?::?(\d\d))?)?$/.exec(text) ?? [];
   const [, day, time, second = "00", fraction = "", zone, sign, hours = "0", minutes = "0"] = found;
   const local = `${day}T${time}:${second}.000Z`;
-  const milliseconds = Date.parse(local);
+  const moment = new Date(local);
   const offset = (+hours * 60 + +minutes) * (sign === "-" ? -60_000 : 60_000);
-  const isDate = local > "0001" && +hours < 24 && +minutes < 60 && !Number.isNaN(milliseconds);
+  const utc = new Date(+moment - offset).toJSON() ?? "";
   // A day that the month does not have is another day when it is written again.
-  if (!isDate || new Date(milliseconds).toISOString() !== local) throw Error(HINT);
-  const utc = new Date(milliseconds - offset).toISOString();
-  if (utc.length !== 24 || utc < "0001") throw Error(HINT);
+  const isMoment = moment.toJSON() === local && local > "0001" && +hours < 24 && +minutes < 60;
+  if (!isMoment || utc.length !== 24 || utc < "0001") throw Error("use an instant such as 2026-01-31T12:00:00Z");
   if (!zone) throw Error("must have an offset; give the offset, such as Z or +02:00");
   return `${utc.slice(0, 19)}.${fraction.slice(0, 6).padEnd(6, "0")}Z`;
 }

@@ -2,6 +2,7 @@
 
 import { compile, UnsupportedExpression } from "../contract/cel/index.js";
 import { failure } from "../contract/errors.js";
+import { checked } from "../contract/kinds.js";
 import { comparator, NEWEST_FIRST, rank, type Term, termsOf, whole } from "../contract/order.js";
 import type { Query } from "../contract/query.js";
 import { Refusal } from "../contract/refusal.js";
@@ -28,8 +29,8 @@ export function planOf(memory: Memory, collection: string, query: Query): Plan {
   };
   const expected = Object.entries(where).filter(([, value]) => value !== undefined).map(([name, value]): [string, unknown] => {
     try {
-      const check = shape?.checks.get(known(name));
-      return [name, value === null || !check ? value : check(value)];
+      const field = shape?.fields.get(known(name));
+      return [name, value === null || !field ? value : checked(field, value)];
     } catch (error) {
       if (error instanceof Refusal) throw error;
       throw new Refusal("invalid_query", `${name} ${(error as Error).message}`);

@@ -1,7 +1,7 @@
 import { evaluator, UnsupportedExpression } from "../../src/contract/cel/index.js";
 import * as changes from "../../src/contract/changes.js";
 import { idMaker, isMadeId, isRecordId, isTemporary } from "../../src/contract/ids.js";
-import { boundedCheckOf } from "../../src/contract/kinds.js";
+import { checked } from "../../src/contract/kinds.js";
 import { add, remove } from "../../src/contract/lists.js";
 import { comparator, rank, termsOf, whole } from "../../src/contract/order.js";
 import { replay } from "../../src/contract/overlay.js";
@@ -62,7 +62,7 @@ const writes = ({ schema, write, document, now, caller, ...given }: Case): unkno
 
 /** What is left to the server is taken as it is. */
 function validation({ field, value, ...given }: Case, expected: unknown): unknown {
-  const found = attempted("value", () => boundedCheckOf(field)(value), "error");
+  const found = attempted("value", () => checked(field, value), "error");
   return given["is_left_to_the_server"] && found["value"] === value ? expected : found;
 }
 
