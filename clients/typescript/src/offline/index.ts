@@ -5,5 +5,5 @@ export { StoreError } from "./errors.js";
 export { type Local, type LocalOptions, openLocal, type StorageState } from "./local.js";
 export type { Counts, Handle, Outbox, OutboxEntry } from "./outbox.js";
 export type { LiveQuery, LocalPage, LocalRepository, LocalWrite, QueryState, StateStore } from "./repository.js";
-export type { Status, Sync } from "./status.js";
+export type { Status, Sync, Trouble } from "./status.js";
 export type { Lost, Outcome, Problem, RecordId } from "./types.js";

@@ -71,6 +71,7 @@ export async function openLocal(client: Client, options: LocalOptions = {}): Pro
   let ticks = 0;
   let target: RecordId | null = null;
   let switching: Promise<void> | undefined;
+  const ended = new AbortController(); // also the options of listeners: its `signal` removes them
   store.watch(() => void ticks++);
 
   // ---------------------------------------------------------------- whose data
@@ -175,7 +176,7 @@ export async function openLocal(client: Client, options: LocalOptions = {}): Pro
     async close() {
       internals.followers.delete(caughtUp);
       unsubscribe();
-      globalThis.removeEventListener?.("online", sync.nudge);
+      ended.abort();
       await sync.stop();
       store.close();
     },
@@ -188,8 +189,8 @@ export async function openLocal(client: Client, options: LocalOptions = {}): Pro
   await store.open();
   const unsubscribe = auth.subscribe(onState);
   internals.followers.add(caughtUp);
-  internals.closing.addEventListener("abort", () => void local.close());
-  globalThis.addEventListener?.("online", sync.nudge);
+  internals.closing.addEventListener("abort", () => void local.close(), ended);
+  globalThis.addEventListener?.("online", sync.nudge, ended);
   onState(auth.state);
   await caughtUp();
   await settle();

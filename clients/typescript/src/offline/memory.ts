@@ -7,7 +7,7 @@
  */
 
 import type { Write } from "../contract/changes.js";
-import { idMaker, isTemporary } from "../contract/ids.js";
+import { idMaker, isMadeId } from "../contract/ids.js";
 import { after, afterAnew, replay } from "../contract/overlay.js";
 import { type Shape, shapeOf } from "../contract/records.js";
 import type { CollectionSchema } from "../contract/schema.js";
@@ -132,9 +132,9 @@ export function afterWrite(
 ): Doc | null {
   const shape = memory.shapes.get(write.collection);
   const apply = isNew ? afterAnew : after;
-  // The temporary id of a record stands where its id, a number, will be.
+  // The id that this device has made for a record stands where the server's, a number, will be.
   const named = Object.entries(write.body!).filter(([name, value]) =>
-    isTemporary(value) && /^int|^number/.test(shape?.fields.get(name)?.kind ?? ""));
+    typeof value === "string" && isMadeId(value.replace("~", "")) && /^int|^number/.test(shape?.fields.get(name)?.kind ?? ""));
   const checked = named.map(([name]) => {
     const { kind, minimum, maximum } = shape!.fields.get(name)!;
     const number = Math.min(Math.max(0, minimum ?? 0), maximum ?? Infinity);

@@ -8,6 +8,7 @@ import type { Query } from "../contract/query.js";
 import { Refusal } from "../contract/refusal.js";
 import { META } from "../contract/schema.js";
 import { type Doc, isSame, member } from "../contract/values.js";
+import type { Page } from "../core/repository.js";
 import { givenIds, type Memory, placeOf, seen, viewOf } from "./memory.js";
 import type { RecordId } from "./types.js";
 
@@ -54,22 +55,21 @@ export function* recordsAt(memory: Memory, collection: string, parent: string): 
 }
 
 /** All records that the question finds, in order. */
-export const found = (memory: Memory, collection: string, parent: string, plan: Plan): Doc[] =>
+export const foundBy = (memory: Memory, collection: string, parent: string, plan: Plan): Doc[] =>
   [...recordsAt(memory, collection, givenIds(memory).parent(parent))].filter(plan.finds).sort(plan.compare);
 
 /** A page of what is found, and the cursor of the next. */
-export function pageOf(rows: Doc[], { terms, compare }: Plan, query: Query) {
+export function pageOf<T>(rows: Doc[], { terms, compare }: Plan, query: Query): Page<T> {
   const { limit = 20, page = 1, cursor, total } = query;
-  let start = (page - 1) * limit;
-  if (cursor) {
-    const place = placeIn(cursor, terms);
-    start = rows.findIndex((row) => compare(row, place) > 0);
-    if (start < 0) start = rows.length;
+  if (!(limit >= 1 && (limit <= 1000 || limit === Infinity) && page >= 1)) {
+    throw new Refusal("invalid_query", "limit must be 1 to 1000, page at least 1");
   }
-  const items = rows.slice(start, start + limit);
-  const next = start + limit < rows.length
-    ? JSON.stringify(Object.fromEntries(terms.map(({ name }) => [name, member(items.at(-1), name)]))) : null;
-  return { items, next, total: total ? rows.length : null };
+  const place = cursor && placeIn(cursor, terms);
+  const rest = place ? rows.filter((row) => compare(row, place) > 0) : rows.slice((page - 1) * limit);
+  const items = rest.slice(0, limit);
+  const last = rest.length > items.length && items.at(-1);
+  const next = last ? JSON.stringify(Object.fromEntries(terms.map(({ name }) => [name, member(last, name)]))) : null;
+  return { items: items as T[], next, total: total ? rows.length : null };
 }
 
 function placeIn(cursor: string, terms: Term[]): Doc {
@@ -106,7 +106,7 @@ export function liveWindow(memory: Memory, collection: string, parent: string, q
   function refill(): boolean {
     plan = planOf(memory, collection, query);
     const before = live.rows;
-    const after = found(memory, collection, parent, plan).map((row) => {
+    const after = foundBy(memory, collection, parent, plan).map((row) => {
       const old = known.get(row.id);
       return old && isSame(old, row) ? old : row;
     });

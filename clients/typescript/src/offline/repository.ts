@@ -14,7 +14,8 @@ import { outbox } from "./mutations.js";
 import { entryOf, type Handle, type OutboxEntry } from "./outbox.js";
 import type { LocalParts } from "./parts.js";
 import { isWhole } from "./pulls.js";
-import { found, isUnsupported, liveWindow, pageOf, type Plan, planOf } from "./queries.js";
+import { foundBy, isUnsupported, liveWindow, pageOf, type Plan, planOf } from "./queries.js";
+import type { Trouble } from "./status.js";
 import type { RecordId } from "./types.js";
 
 /** The words of a question that are for pages only are left out. */
@@ -34,7 +35,7 @@ export interface QueryState<T> {
   readonly data: readonly T[] | undefined;
   readonly isLoading: boolean;
   readonly isStale: boolean;
-  readonly error: HinterlandError | undefined;
+  readonly error: Trouble | undefined;
   readonly refused: readonly OutboxEntry[];
   readonly source: "device" | "server";
 }
@@ -84,17 +85,14 @@ export function localRepository<T>(parts: LocalParts, collection: string, parent
     }
   }
 
-  const list = (query: ListQuery<T> = {}): Promise<LocalPage<T>> => guarded(async () => {
-    const { limit = 20, page = 1 } = query;
-    if (!(limit >= 1 && limit <= 1000 && page >= 1)) {
-      throw new Refusal("invalid_query", "limit must be 1 to 1000, page at least 1");
-    }
+  /** A page; all of `limit` Infinity, as far as the server need not be asked. */
+  const found = (query: Query): Promise<LocalPage<T>> => guarded(async () => {
     try {
-      const known = plan(query as Query);
-      return { ...(pageOf(found(memory, collection, parent, known), known, query as Query) as Page<any>), source: "device" };
+      const known = plan(query);
+      return { ...pageOf<T>(foundBy(memory, collection, parent, known), known, query), source: "device" };
     } catch (error) {
       if (!isUnsupported(error)) throw error;
-      return { ...(await asked<T>(parts, collection, parent, query as Query, error)), source: "server" };
+      return { ...(await asked<T>(parts, collection, parent, query, error)), source: "server" };
     }
   });
 
@@ -103,7 +101,7 @@ export function localRepository<T>(parts: LocalParts, collection: string, parent
     const made = await guarded(() => parts.add([{ act, collection, parent, id, body }], (memory, [write]) => {
       const value = replaceOn && write!.body![replaceOn];
       if (value === undefined || value === null || value === "") return [write!];
-      const [clash] = found(memory, collection, parent, plan({ where: { [replaceOn!]: value } }));
+      const [clash] = foundBy(memory, collection, parent, plan({ where: { [replaceOn!]: value } }));
       return [clash ? { ...write!, act: "replace", id: clash.id as RecordId } : write!];
     }));
     return { ...made, id: made.ids[0]!, record: made.records[0] as T | null };
@@ -111,7 +109,7 @@ export function localRepository<T>(parts: LocalParts, collection: string, parent
 
   return {
     name: parent ? `${parent}/${collection}` : collection,
-    list,
+    list: async (query) => found({ limit: 20, ...query } as Query),
     get: (id) => guarded(() => {
       const given = givenIds(memory);
       const at = given.parent(parent);
@@ -119,15 +117,13 @@ export function localRepository<T>(parts: LocalParts, collection: string, parent
       if (!record) throw new Refusal("not_found", `there is no ${collection}/${id}`);
       return record as T;
     }),
-    async *iterate(query = {}) {
-      let rows: T[];
-      try {
-        rows = await guarded(() => found(memory, collection, parent, plan(query as Query)) as T[]);
-      } catch (error) {
-        if (!isUnsupported(error)) throw error;
-        rows = await asked<T>(parts, collection, parent, { limit: 1000, ...(query as Query) }, error).then(({ items }) => items);
-      }
-      yield* rows;
+    async *iterate(query) {
+      let cursor: string | null = null;
+      do {
+        const { items, next } = await found({ ...query, limit: Infinity, cursor } as Query);
+        yield* items;
+        cursor = next;
+      } while (cursor);
     },
     watch(query, listener) {
       let last: readonly T[] | undefined;
@@ -146,7 +142,7 @@ export function localRepository<T>(parts: LocalParts, collection: string, parent
 /** What the server answers, where only it can tell. */
 async function asked<T>(parts: LocalParts, collection: string, parent: string, query: Query, why: unknown): Promise<Page<T>> {
   try {
-    return (await parts.ask(collection, parent, query)) as Page<T>;
+    return (await parts.ask(collection, parent, { ...query, limit: Math.min(query.limit ?? 1000, 1000) })) as Page<T>;
   } catch (error) {
     if (!(error instanceof NetworkError)) throw error;
     throw failure("network", {
@@ -216,7 +212,7 @@ function liveState<T>(
     const next: QueryState<T> = {
       data: failed && !rows ? undefined : isKnown ? rows ?? data : undefined,
       isLoading: !isKnown && !refusal, isStale: !!refusal || !isOnline,
-      error: refusal ?? (status.error as HinterlandError | undefined), refused: refused(), source: rows ? "server" : "device",
+      error: refusal ?? status.error, refused: refused(), source: rows ? "server" : "device",
     };
     const isSame = (Object.keys(next) as (keyof QueryState<T>)[]).every((key) => next[key] === state[key]);
     if (!isSame) state = next;

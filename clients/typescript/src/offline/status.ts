@@ -2,6 +2,13 @@
 
 import type { HinterlandError } from "../contract/errors.js";
 
+/** What is known of an error on a screen, also in other tabs than that in which it happened. */
+export interface Trouble {
+  readonly code: string;
+  readonly message: string;
+  readonly advice: string;
+}
+
 /**
  * `stopped`; `connecting`: the first exchange is under way; `online`; `offline`: the server does not answer and is tried
  * again; `paused`: it wants the user to sign in again, and the outbox waits; `following`: another tab synchronises this
@@ -12,7 +19,7 @@ export interface Status {
   /** When the store last held all that the server had, in seconds since 1970. */
   readonly syncedAt?: number | undefined;
   /** Why it is offline or paused. */
-  readonly error?: { code: string; message: string; advice: string } | undefined;
+  readonly error?: Trouble | undefined;
   /** Of the first synchronisation, until it is complete. */
   readonly progress?: { readonly collections: number; readonly records: number } | undefined;
 }

@@ -7,6 +7,7 @@
  */
 
 import { failure, HinterlandError } from "../contract/errors.js";
+import { isSame } from "../contract/values.js";
 import { fullJitter, type Random } from "../kit/backoff.js";
 import { type Clock, sleep } from "../kit/clock.js";
 import { listeners } from "../kit/listeners.js";
@@ -16,7 +17,7 @@ import type { Remote } from "./remote.js";
 import { hasApplied } from "./results.js";
 import { createRounds } from "./rounds.js";
 import type { Store } from "./parts.js";
-import type { Status, SyncParts } from "./status.js";
+import type { Status, SyncParts, Trouble } from "./status.js";
 import type { LiveEvent } from "./types.js";
 import { waiting } from "./waiting.js";
 
@@ -50,15 +51,18 @@ export function createSync(store: Store, remote: Remote, clock: Clock, random: R
     return run;
   }
 
-  function report(state: Status["state"], error?: Status["error"], syncedAt = status.syncedAt) {
-    const { code, message, advice } = error ?? ({} as HinterlandError);
-    const isFirst = isOwner && memory.space && !memory.space.isWhole && what();
-    status = {
-      state, syncedAt, error: error && (error instanceof HinterlandError ? error : { code, message, advice }),
-      progress: isFirst ? { collections: isFirst.split(",").length, records: counted(isFirst.split(",")) } : undefined,
-    };
-    if (isOwner) store.tell("status", { ...status, error: error && { code, message, advice } });
-    watchers.notify(status);
+  function report(state: Status["state"], trouble?: Trouble, syncedAt = status.syncedAt) {
+    const names = isOwner && !memory.space?.isWhole ? what() : "";
+    const error = trouble && { code: trouble.code, message: trouble.message, advice: trouble.advice };
+    const progress = names ? { collections: names.split(",").length, records: counted(names.split(",")) } : undefined;
+    show({ state, syncedAt, error: isSame(error, status.error) ? status.error : error, progress });
+    if (isOwner) store.tell("status", status);
+  }
+
+  function show(next: Status) {
+    const isOther = !isSame(next, status);
+    status = next;
+    if (isOther) watchers.notify(status);
   }
 
   const counted = (names: string[]) => [...memory.tables]
@@ -241,11 +245,7 @@ export function createSync(store: Store, remote: Remote, clock: Clock, random: R
 
   store.listen("hello", () => isOwner && report(status.state, status.error));
   store.listen("nudge", () => isOwner && nudge());
-  store.listen("status", (theirs: Status) => {
-    if (isOwner || !running) return;
-    status = { ...theirs, state: "following" };
-    watchers.notify(status);
-  });
+  store.listen("status", (theirs: Status) => !isOwner && running && show({ ...theirs, state: "following" }));
   store.watch(({ isOutbox, isAll }) => void ((isOutbox || isAll) && wake()));
 
   const sync: SyncParts = {

@@ -31,7 +31,7 @@ export interface QueryResult<T> {
   readonly isLoading: boolean;
   /** Whether the data are older than they should be, for the reason `error`. */
   readonly isStale: boolean;
-  readonly error: HinterlandError | undefined;
+  readonly error: Pick<HinterlandError, "code" | "message" | "advice"> | undefined;
 }
 
 /** A client, whose server is asked, or a local store, whose queries are live. */

@@ -209,6 +209,12 @@ test("a filter that only the server can evaluate is asked there, and says so; wi
   }, filter);
   expect(await ask("record.title.startsWith('a')")).toEqual({ titles: ["abc"], source: "device" });
   const hard = "record.count + 1 == 1";
+  const all = await page.evaluate(async (filter) => {
+    const titles = [];
+    for await (const { title } of hl.local.collection("notes").iterate({ filter, where: { body: "jan" } })) titles.push(title);
+    return titles;
+  }, hard);
+  expect(all).toEqual(["abc"]);
   expect(await ask(hard)).toEqual({ titles: ["abc"], source: "server" });
   stage.gateway.isDown = true;
   const error = await page.evaluate((filter) => hl.refusal(() => hl.local.collection("notes").list({ filter })), hard);
