@@ -19,6 +19,7 @@ RUN = {
     "docs/client.md": ("journeys/test_blocks.py", 0),
     "docs/collections.md": ("journeys/test_blocks.py", 0),
     "docs/embedding.md": ("journeys/test_pages.py", 0),
+    "docs/flutter.md": ("journeys/test_flutter_page.py", 1),  # commands that serve, and start the app
     "docs/functions.md": ("journeys/test_pages.py", 1),  # the command that serves
     "docs/hooks.md": ("server/test_hooks.py", 0),
     "docs/http.md": ("journeys/test_blocks.py", 0),
