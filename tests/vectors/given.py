@@ -29,12 +29,18 @@ PRIVATE: Case = {
     "name": "notes",
     "fields": {"title": {"kind": "text"}, "email": {"kind": "text", "required": True, "read_access": "rule"}},
 }
+# With names that objects of JavaScript have anyway.
+ODD: Case = {
+    "name": "notes",
+    "fields": {"constructor": {"kind": "text", "required": True}, "toString": {"kind": "integer"}},
+}
 SCHEMAS: dict[str, Case] = {
     "notes": NOTES,
     "open_notes": {**NOTES, "is_open": True},
     "hooked_notes": {**NOTES, "hooks": ["update"]},
     "later_notes": LATER,
     "private_notes": PRIVATE,
+    "odd_notes": ODD,
 }
 NOW = "2026-01-31T12:00:00.000000Z"
 
@@ -167,6 +173,12 @@ WRITES = [
     _write("patch", {"other": {"$add": [1]}, "count": 200}, {"title": "t"}, is_certain=False),
     _write("patch", {"other": {"$add": [1]}, "gone": None}, {"title": "t", "gone": 1}, is_certain=False),
     _write("create", {"title": "t", "other": 1}, is_certain=False),
+    _write("create", {}, schema="odd_notes"),
+    _write("create", {"constructor": 5, "valueOf": 1}, schema="odd_notes"),
+    _write("create", {"constructor": "a", "toString": 1}, schema="odd_notes"),
+    _write("patch", {"toString": {"$increment": 1}}, {"constructor": "a"}, schema="odd_notes"),
+    _write("patch", {"valueOf": {"$increment": 1}, "hasOwnProperty": None}, {"title": "a"}, schema="open_notes"),
+    _write("replace", {}, {"constructor": "a"}, schema="odd_notes"),
     _write("delete", None, {"title": "old"}),
     _write("delete"),
     _write("replace", {"title": "x"}),

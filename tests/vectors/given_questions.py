@@ -66,6 +66,14 @@ EXPRESSIONS: list[Case] = [
     )
 ]  # fmt: skip
 
+EXPRESSIONS += [
+    {"expression": text, "schema": "odd_notes", "record": {"id": "n", "toString": 1}, "auth": None}
+    for text in (
+        "has(record.constructor)", "record.constructor == null", "record.toString == 1", "record.valueOf == null",
+        "true toString false", "toString(record.id) == 'n'", "record.id.valueOf() == 'n'", "constructor == 1",
+    )
+]  # fmt: skip
+
 _ORDERED: list[Case] = [
     {"id": "a", "title": "b", "count": 2, "total": "10", "done": True}, {"id": "b", "title": "B", "count": 10,
     "total": "9"},

@@ -27,7 +27,7 @@ class Topic(NamedTuple):
 
 
 _NOTES = ("notes", "open_notes")
-_ALL = (*_NOTES, "hooked_notes", "later_notes", "private_notes")
+_ALL = (*_NOTES, "hooked_notes", "later_notes", "private_notes", "odd_notes")
 TOPICS = {
     "merges": Topic("Merges of a field that two sides changed, merge patches, and lists as sets.", given.MERGES),
     "transforms": Topic(
@@ -41,7 +41,9 @@ TOPICS = {
     "temporary": Topic(
         "Temporary ids in writes, and the ids that the server gave in their place.", given.TEMPORARY, _NOTES
     ),
-    "expressions": Topic("What an expression says of a record and a caller.", given_questions.EXPRESSIONS, _NOTES),
+    "expressions": Topic(
+        "What an expression says of a record and a caller.", given_questions.EXPRESSIONS, (*_NOTES, "odd_notes")
+    ),
     "order": Topic("The ids of records in the order of a local list.", given_questions.ORDER, _NOTES),
     "values": Topic("Equality, and the forms of instants, 64-bit integers and bytes.", given_forms.VALUES),
     "ids": Topic("What is an id, and the first 12 characters of new ones; 14 random ones follow.", given_forms.IDS),

@@ -96,13 +96,16 @@ export function transformOf(shape: Shape, name: string, word: string) {
 
 /** The `validation` refusal of errors by field, in the order of the fields. */
 export function refusal(shape: Shape, errors: Errors): Refusal {
-  const names = new Set([...shape.fields.keys(), ...Object.keys(errors)]);
-  return invalid(Object.fromEntries([...names].flatMap((name) => (errors[name] ? [[name, errors[name]]] : []))));
+  const ordered: Errors = {};
+  for (const name of [...shape.fields.keys(), ...Object.keys(errors)]) {
+    if (Object.hasOwn(errors, name)) put(ordered, name, errors[name]);
+  }
+  return invalid(ordered);
 }
 
 /** `document` with the fields of `body`; `given` is the body as it was sent, `old` the document before. */
 function written(shape: Shape, kind: "create" | "update", document: Doc, body: Doc, old: Doc, given: Doc): Doc {
-  const errors: Errors = {};
+  const errors: Errors = { __proto__: null as never };
   const report = (name: string, message: string) => put(errors, name, [message]);
   for (const [name, value] of Object.entries(body)) {
     const field = shape.fields.get(name);

@@ -27,8 +27,10 @@ const idsIn = (path: string): string[] => segments(path).filter((_, at) => at % 
 const isMade = (text: string): boolean => isMadeId(text[0] === "~" ? text.slice(1) : text);
 
 /** Whether the id of a record, a number, may be in the field. */
-const mayRefer = (field?: FieldSchema): boolean =>
-  !field || /^(integer|number|int64|json)$/.test((field.kind === "list" && field.of?.kind) || field.kind);
+function mayRefer(fields: DeclaredFields, name: string): boolean {
+  const field = Object.hasOwn(fields, name) ? fields[name] : null;
+  return !field || /^(integer|number|int64|json)$/.test((field.kind === "list" && field.of?.kind) || field.kind);
+}
 
 /** Whether a device may create a record under this id where the server gives the ids. */
 export const isStandIn = (id: unknown): id is string => isTemporary(id) || (isRecordId(id) && !/^\p{Nd}+$/u.test(id));
@@ -62,7 +64,7 @@ export function references(write: Write): Set<string> {
 export function candidates(write: Write, fields: DeclaredFields): Set<string> {
   const found = new Set(idsIn(write.parent ?? ""));
   for (const [name, value] of Object.entries(write.body ?? {})) {
-    if (mayRefer(fields[name])) eachText(value, (text) => isMade(text) && found.add(text));
+    if (mayRefer(fields, name)) eachText(value, (text) => isMade(text) && found.add(text));
   }
   if (write.act !== "create" && typeof write.id === "string") found.add(write.id);
   return new Set([...found].filter(isStandIn));
@@ -139,7 +141,7 @@ export class StandIns {
     const id = write.act === "create" && !isWhole ? old.id : this.id(write.collection, parent, old.id);
     const body: Doc = {};
     for (const [name, value] of Object.entries(write.body ?? {})) {
-      put(body, name, mayRefer(fields[name]) ? map(value, (text) => this.#value(text)) : value);
+      put(body, name, mayRefer(fields, name) ? map(value, (text) => this.#value(text)) : value);
     }
     for (const [name, value] of [["id", id], ["parent", parent]] as const) {
       // Says again where the record is.

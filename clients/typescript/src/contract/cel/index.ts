@@ -25,7 +25,7 @@ interface Node {
 }
 
 const POWERS: { [sign: string]: number } = {
-  "?": 1, "||": 2, "&&": 3, "==": 4, "!=": 4, "<": 4, "<=": 4, ">": 4, ">=": 4, in: 4,
+  __proto__: null as never, "?": 1, "||": 2, "&&": 3, "==": 4, "!=": 4, "<": 4, "<=": 4, ">": 4, ">=": 4, in: 4,
 }; // prettier-ignore
 const RELATION = 4;
 const UNARY = 7;
