@@ -18,6 +18,7 @@ import pytest
 
 import hinterland.contract
 from hinterland.contract.errors import CODES
+from hinterland.contract.identity import is_made_id
 from hinterland.contract.operations import OPERATIONS, Operation
 from hinterland.contract.query import WORDS
 from hinterland.kit.clock import SystemClock
@@ -118,6 +119,14 @@ def test_every_name_is_of_the_contract() -> None:
         assert compared(root) - own - set(CODES) - words() == {*(["another_server"] if "invalid_grant" in code else [])}
     assert "nonsense" not in known | words()
     assert {"applied", "refused", "withdrawn", "left", "patch"} <= words()
+
+
+def test_ids_are_known_as_made_on_a_device() -> None:
+    """The letters of the page's ids are those by which the server knows temporary ids in the bodies of writes."""
+    [letters] = re.findall(r"const letters = '(\w+)';", TEXT)
+    assert (len(letters), len(set(letters))) == (32, 32)
+    assert is_made_id(letters[:26])
+    assert is_made_id(letters[-26:])
 
 
 class Phone:
