@@ -23,6 +23,7 @@ RUN = {
     "docs/functions.md": ("journeys/test_pages.py", 1),  # the command that serves
     "docs/hooks.md": ("server/test_hooks.py", 0),
     "docs/http.md": ("journeys/test_blocks.py", 0),
+    "docs/react.md": ("journeys/test_typescript_offline.py", 2),  # commands that install, build and serve
     "docs/rules.md": ("journeys/test_blocks.py", 0),
 }
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

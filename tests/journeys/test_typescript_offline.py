@@ -1,4 +1,5 @@
-"""The TypeScript client's local store: real tabs of a real browser, a real server, and kills between them."""
+"""The TypeScript client's local store: real tabs of a real browser, a real server, and kills between them; and the app of
+the page docs/react.md."""
 
 from __future__ import annotations
 

@@ -23,7 +23,9 @@ export interface Server {
   close(): Promise<void>;
 }
 
-export async function startServer(app = join(import.meta.dirname, "app.py")): Promise<Server> {
+export async function startServer(
+  app = join(import.meta.dirname, "app.py"), settings: Record<string, string> = {},
+): Promise<Server> {
   const data = mkdtempSync(join(tmpdir(), "hinterland-"));
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
@@ -41,7 +43,7 @@ export async function startServer(app = join(import.meta.dirname, "app.py")): Pr
   const server: Server = {
     url,
     async start(other = app) {
-      const env = { ...process.env, PYTHONUNBUFFERED: "1" };
+      const env = { ...process.env, PYTHONUNBUFFERED: "1", ...settings };
       process_ = spawn(PYTHON, ["-m", "hinterland", "serve", other, "--data", join(data, "data"), "--port", String(port)],
         { env, cwd: ROOT });
       for (const stream of [process_.stdout!, process_.stderr!]) stream.on("data", (piece) => (log += piece));
