@@ -1,5 +1,6 @@
-"""The TypeScript client's local store: real tabs of a real browser, a real server, and kills between them; and the app of
-the page docs/react.md."""
+"""The TypeScript client's local store: real tabs of a real browser, a real server, and kills between them.
+
+Among its files is one that runs the app of docs/react.md."""
 
 from __future__ import annotations
 
