@@ -140,6 +140,8 @@ export function tokenKeeper(
     }
   }
 
+  const isCurrent = ({ accessToken }: Session) => session?.accessToken === accessToken;
+
   /** Get another token; whether the server gave it, and not another tab. */
   async function renew(used: Session): Promise<boolean> {
     let kept: Session | Reason | undefined = used;
@@ -149,7 +151,7 @@ export function tokenKeeper(
       // It can't be read, and is written anew.
     }
     if (typeof kept !== "object") {
-      if (session === used) leave(kept ?? "elsewhere");
+      if (isCurrent(used)) leave(kept ?? "elsewhere");
       return false;
     }
     if (kept.accessToken !== used.accessToken) {
@@ -165,8 +167,10 @@ export function tokenKeeper(
       // Only our server's own refusal of this token ends the session; that of another server keeps it.
       const { code, isFromServer } = error as HinterlandError;
       if (code !== "invalid_grant" || !isFromServer || error instanceof WrongServer) throw error;
-      await store(null);
-      if (session === used) leave("refused");
+      if (isCurrent(used)) {
+        await store(null);
+        leave("refused");
+      }
       return false;
     }
   }

@@ -155,6 +155,7 @@ describe("a call ends", () => {
     controller.abort(new Error("left"));
     await expect(call).rejects.toThrow("left");
     await expect(client.collection("posts").get("1", { signal: controller.signal })).rejects.toThrow("left");
+    expect(getEventListeners(controller.signal, "abort")).toEqual([]);
     expect(clock.waits).toEqual([]);
   });
 
@@ -227,6 +228,8 @@ test("the reader of a stream may take its time between two pieces; a sender may 
   control.enqueue(new Uint8Array([1]));
   expect((await pieces.next()).value).toEqual(new Uint8Array([1]));
   await clock.advance(100_000);
+  control.enqueue(new Uint8Array([2]));
+  expect((await pieces.next()).value).toEqual(new Uint8Array([2]));
   const next = pieces.next().catch((error: HinterlandError) => error.code);
   await clock.advance(30_000);
   expect(await next).toBe("read_timeout");

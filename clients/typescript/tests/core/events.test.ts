@@ -84,6 +84,22 @@ test("a stream that ends within seconds reconnects without `offline`, after wait
   expect(asked).toHaveLength(8);
 });
 
+test("a stream that lasted begins the waits anew, and an event without an id keeps the cursor", async () => {
+  const { client, on, clock } = scriptedClient();
+  const streams = Array.from({ length: 4 }, stream);
+  on(STREAM, ...streams.map(({ answer }) => answer));
+  const { all } = received(client.events("notes", { cursor: "c0" }));
+  for (const one of streams.slice(0, 3)) {
+    one.write("event: ready\ndata: {}\n\n");
+    await clock.advance(6_000);
+    one.end();
+    await settled();
+    expect(clock.waits[0]).toBe(250);
+    await clock.advance(250);
+  }
+  expect(new Set(all.map(({ cursor }) => cursor))).toEqual(new Set(["c0"]));
+});
+
 test("a peer that says nothing for two keep-alive periods is given up; comments count", async () => {
   const { client, on, clock } = scriptedClient();
   const one = stream();

@@ -66,6 +66,43 @@ test("the budget bounds repetitions while nothing succeeds", async () => {
   expect(asked).toHaveLength(20);
 });
 
+test("five successes pay for a repetition", async () => {
+  const { client, on, clock, asked } = scriptedClient();
+  on(READ, () => refusal("internal"));
+  for (let call = 0; call < 10; call++) await played(clock, client.collection("posts").get("1"));
+  on(READ, () => json({ id: "1" }));
+  for (let call = 0; call < 5; call++) await client.collection("posts").get("1");
+  on(READ, () => refusal("internal"));
+  asked.length = 0;
+  await played(clock, client.collection("posts").get("1"));
+  expect(asked).toHaveLength(2);
+});
+
+test("a call that ends in a wait says what is known of the attempts before", async () => {
+  const { client, on, clock } = scriptedClient();
+  on("POST /v1/records/posts", () => refusedConnection("ECONNREFUSED"));
+  const call = client.collection<any>("posts").create({}).catch((error: unknown) => error);
+  await clock.advance(50);
+  client.close();
+  expect(await call).toMatchObject({ code: "closed", sent: "no" });
+});
+
+test("while the circuit is open a call does not wait to try again, and streams pass", async () => {
+  const { client, on, clock, asked } = scriptedClient();
+  on(READ, () => refusedConnection("ECONNRESET"));
+  for (let call = 0; call < 2; call++) await played(clock, client.collection("posts").get("1"));
+  expect(client.connectivity.state).toBe("offline");
+  const before = [clock.monotonic(), asked.length];
+  await expect(client.collection("posts").get("1")).rejects.toMatchObject({ code: "connect", attempts: 1 });
+  expect([clock.monotonic(), asked.length]).toEqual(before);
+  on("GET /v1/events", () => new Response("event: ready\ndata: {}\n\n"));
+  for await (const { kind } of client.events("posts")) {
+    expect(kind).toBe("ready");
+    break;
+  }
+  expect(client.connectivity.state).toBe("online");
+});
+
 test("a wait beyond the deadline is not begun", () => {
   const request = { method: "GET", headers: {}, retries: 3, body: null, isRepeatable: false } as unknown as ClientRequest;
   const failed = { status: 503, sent: "maybe" } as const;
