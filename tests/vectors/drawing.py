@@ -164,7 +164,32 @@ def _ranged(kind: str, low: str, high: str, least: st.SearchStrategy[Any]) -> st
     return st.builds(lambda start, more: {"kind": kind, low: start, high: start + more}, least, st.integers(0, 9))
 
 
+_PATTERNS = [
+    r"[a-z]+",
+    r"\w+",
+    r"\d+",
+    r"[\w ]*",
+    r"a|b",
+    r"(ab)?.",
+    r"[^a]",
+    r"\s",
+    r".{2}",
+    r"é?b*",
+    r"[\d\-x]+",
+    r"\$now$",
+]
+_MATCHED = st.sampled_from(
+    ["12", "٣", "a1_", "x-1", "\u3000", "a\n", "\r", "b", "ab", "x y", "é", "😀", "😀😀", "$now", "-"]
+)
+_EMAILS = st.builds(
+    lambda local, sign, domain: f"{local}{sign}{domain}",
+    st.sampled_from(["a", "Ada.L", "a..b", ".a", "a+b", "x" * 64, "x" * 65, "a b", "", "a@b", '"a"']),
+    st.sampled_from(["@", "@", "@", ""]),
+    st.sampled_from(["x.de", "X.Example", "x", "-x.de", "x-.de", "x.1", "1.x", "x..de", "x" * 64 + ".de", "x_y.de"]),
+)
 VALIDATIONS = st.one_of(
+    _valued(st.sampled_from([{"kind": "text", "pattern": pattern} for pattern in _PATTERNS]), _MATCHED, _MATCHED),
+    _valued(st.just({"kind": "text", "format": "email"}), _EMAILS, _EMAILS),
     _valued(_ranged("text", "min_length", "max_length", st.integers(0, 3)), TEXTS, TEXTS),
     _valued(st.just({"kind": "text", "choices": ["a", "b", "é"]}), TEXTS),
     _valued(_ranged("integer", "minimum", "maximum", INTS), INTS, NUMBERS),
@@ -315,7 +340,7 @@ TOPICS: dict[str, tuple[Inputs, int]] = {
     "merges": (MERGES, 120),
     "transforms": (RESOLVED, 40),
     "writes": (WRITES, 90),
-    "validation": (VALIDATIONS, 90),
+    "validation": (VALIDATIONS, 130),
     "overlay": (OVERLAYS, 70),
     "temporary": (TEMPORARIES, 60),
     "expressions": (EXPRESSIONS, 200),

@@ -97,7 +97,7 @@ const KINDS: { [kind: string]: Kind } = {
   instant: (value) =>
     typeof value === "string" ? parseInstant(value) : fail("must be an instant such as 2026-01-31T12:00:00Z"),
   int64(value) {
-    const text = Number.isInteger(value) || typeof value === "bigint" ? String(BigInt(value)) : value;
+    const text = Number.isSafeInteger(value) || typeof value === "bigint" ? String(BigInt(value)) : value;
     return typeof text === "string" ? parseInt64(text) : fail("must be a 64-bit integer as a decimal string");
   },
   bytes(value, { max_length: most }) {
