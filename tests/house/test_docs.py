@@ -20,6 +20,7 @@ RUN = {
     "docs/collections.md": ("journeys/test_blocks.py", 0),
     "docs/embedding.md": ("journeys/test_pages.py", 0),
     "docs/flutter.md": ("journeys/test_flutter_page.py", 1),  # commands that serve, and start the app
+    "docs/first-offline-app.md": ("journeys/test_first_offline_app.py", 0),
     "docs/functions.md": ("journeys/test_pages.py", 1),  # the command that serves
     "docs/hooks.md": ("server/test_hooks.py", 0),
     "docs/http.md": ("journeys/test_blocks.py", 0),

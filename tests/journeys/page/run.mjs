@@ -2,6 +2,7 @@
 
 import { backButton } from "./back_button.mjs";
 import { expiredToken } from "./expired_token.mjs";
+import { firstApp } from "./first_app.mjs";
 import { foreignPage } from "./foreign_page.mjs";
 import { happyWay } from "./happy_way.mjs";
 import { renewal } from "./renewal.mjs";
@@ -17,6 +18,7 @@ const SCENARIOS = {
   sameOrigin,
   serverDown,
   expiredToken,
+  firstApp,
   renewal,
   unlistedOrigin,
   foreignPage,
