@@ -12,6 +12,7 @@ from hinterland.contract.operations import Operation
 from hinterland.contract.records import Collection
 from hinterland.server.backend import Backend
 from hinterland.server.http import HttpRequest
+from hinterland.server.protocols.rest.multipart import multipart_fields
 
 _URLENCODED, _MULTIPART = b"application/x-www-form-urlencoded", b"multipart/form-data"
 _MAX_FIELDS = 100
@@ -38,7 +39,7 @@ async def _form(request: HttpRequest) -> list[tuple[str, str]] | None:
         return None
     data = await request.body(FORM_BYTES, "")
     try:
-        pairs = _urlencoded(data) if kind == _URLENCODED else _multipart(data, given)
+        pairs = _urlencoded(data) if kind == _URLENCODED else multipart_fields(data, given, _MAX_FIELDS)
     except ValueError:
         raise Refusal("invalid_body", f"the body is not valid {kind.decode()} in UTF-8; or send JSON") from None
     _check_once(pairs)
@@ -47,26 +48,6 @@ async def _form(request: HttpRequest) -> list[tuple[str, str]] | None:
 
 def _urlencoded(data: bytes) -> list[tuple[str, str]]:
     return parse_qsl(data.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS)
-
-
-def _multipart(data: bytes, content_type: bytes) -> list[tuple[str, str]]:
-    """The fields of a multipart body (RFC 7578). Raises ValueError."""
-    from email.parser import BytesParser  # takes milliseconds, and few forms come this way
-    from email.policy import HTTP
-
-    message = BytesParser(policy=HTTP).parsebytes(b"content-type: " + content_type + b"\r\n\r\n" + data)
-    if not message.is_multipart() or message.defects:
-        raise ValueError
-    pairs = []
-    for part in message.iter_parts():
-        name = part.get_param("name", header="content-disposition")
-        value = part.get_payload(decode=True)
-        if not isinstance(name, str) or not isinstance(value, bytes) or part.defects:
-            raise ValueError
-        if part.get_filename() is not None:
-            raise Refusal("invalid_body", f"field {name[:64]!r} is a file; send text")
-        pairs.append((name, value.decode()))
-    return pairs
 
 
 def _check_once(pairs: Sequence[tuple[str, str]]) -> None:
