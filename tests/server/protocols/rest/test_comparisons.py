@@ -159,6 +159,7 @@ async def test_an_open_collection(each_library: Api) -> None:
     for query, found in [
         ("stars_gte=4", [5]), ("stars=3&stars=5", [3, 5]), ("stars_ne=3", [5]), ("stars_lt=4", [3]),
         ("note_like=NOTE", [3, 5]), ("stars_ne=3&stars_ne=5", []), ("other_ne=1", [3, 5]),
+        ('filter={"stars":[]}', []), ('filter={"stars_ne":[]}', [3, 5]),
     ]:  # fmt: skip
         answer = await each_library("GET", f"/loose?{query}")
         assert sorted(record["stars"] for record in answer.json()) == found, query

@@ -92,6 +92,7 @@ async def test_conditions(site: Api, built: Path) -> None:
         (200, {"If_Match": tag}), (200, {"If_Match": "*"}), (412, {"If_Match": '"x"'}), (412, {"If_Match": f"W/{tag}"}),
         (200, {"If_Unmodified_Since": date}), (412, {"If_Unmodified_Since": before}),
         (200, {"If_Match": tag, "If_Unmodified_Since": before}),
+        (200, {"If_Modified_Since": f"{date[:-3]}+{10**19}", "If_Unmodified_Since": f"{date[:-3]}-{10**19}"}),
     ):  # fmt: skip
         assert (await get(site, "/config.js", **headers)).status_code == status, headers
     answer = await get(site, "/config.js", If_Match='"x"')

@@ -96,6 +96,8 @@ def _declared(field: str, operator: str, values: Sequence[Any], kind: Type) -> C
 def _undeclared(field: str, operator: str, values: Sequence[Any]) -> Condition:
     """Of a field of an open collection: a text stands for each value that it writes. To compare a value with one of
     another kind is an error, which the comparison with its own kind makes good."""
+    if not values:  # as a list in JSON may have none
+        return cel("true" if operator else "false")
     if operator == "_ne":
         none_of = [_any([ne(field, one) for one in meanings(value)]) for value in values]
         return and_(*none_of) if None in values else or_(eq(field, None), and_(*none_of))

@@ -25,7 +25,7 @@ def multipart_fields(data: bytes, content_type: bytes, most: int) -> list[tuple[
     if not 0 < len(boundary) <= _LONGEST_BOUNDARY:
         raise ValueError("the form names no boundary")
     _, *parts = (b"\r\n" + data).split(b"\r\n--" + boundary, most + 2)
-    fields = []
+    fields: list[tuple[str, str]] = []
     for part in parts:
         if part.startswith(b"--"):
             return fields

@@ -212,7 +212,7 @@ def _failed_condition(request: HttpRequest, tag: bytes, modified: int) -> int:
 def _seconds(request: HttpRequest, name: bytes) -> float | None:
     try:
         return parsedate_to_datetime(request.header(name)).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):  # with an offset of ages
         return None
 
 
