@@ -10,21 +10,19 @@ import pytest
 
 from tests.house.tree import ROOT
 from tests.support.npm import install
-from tests.support.required import require_chromium, require_node
+from tests.support.required import require_node
 
 CLIENT = ROOT / "clients" / "typescript"
-WITHIN = 900.0  # seconds; the browser takes three minutes, two cores may be busy
+WITHIN = 900.0  # seconds; two cores may be busy
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("script", ["test", "test:browser", "typecheck", "package"])
+@pytest.mark.parametrize("script", ["test", "typecheck", "package"])
 def test_the_package(script: str) -> None:
-    """The package passes its tests, in Chromium too, and strict type checks, and what is published is read by Node and
-    bundlers alike."""
+    """The package passes its tests and strict type checks, and what is published is read by Node and bundlers alike;
+    its tests in Chromium are run by `tests/journeys`."""
     require_node()
     env = {**os.environ, "PYTHON": sys.executable}
-    if script == "test:browser":
-        env["CHROMIUM"] = str(require_chromium())
     install(CLIENT)
     done = subprocess.run(
         ["npm", "run", script],

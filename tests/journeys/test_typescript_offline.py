@@ -1,4 +1,4 @@
-"""The TypeScript client's local store: real tabs of a real browser, a real server, and kills between them.
+"""The TypeScript client in real tabs of a real browser, with a real server and kills between them.
 
 Among its files is one that runs the app of docs/react.md."""
 
@@ -19,7 +19,7 @@ FILES = sorted(file.name for file in (CLIENT / "tests" / "browser").glob("*.brow
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_the_local_store_in_a_browser(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_client_in_a_browser(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every scenario of the file passes; `KILLS` in the environment says how often a renderer is killed."""
     _, chromium = require_browser()
     monkeypatch.setenv("PYTHON", sys.executable)

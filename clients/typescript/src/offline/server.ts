@@ -1,6 +1,6 @@
 /** The server behind a client's core. */
 
-import { failure } from "../contract/errors.js";
+import { failure, NetworkError } from "../contract/errors.js";
 import type { Client } from "../core/client.js";
 import { notSignedIn } from "./errors.js";
 import type { Remote } from "./remote.js";
@@ -26,9 +26,14 @@ export function serverRemote({ auth, events, internals: { calls } }: Client): Re
       return events(names, { cursor, signal });
     },
     async describe(_, etag) {
-      const headers = etag ? { "if-none-match": etag } : {};
-      const response = await calls.request("GET", "/v1/schema", { headers });
-      return response.status === 304 ? null : { etag: response.headers.get("etag") ?? "", document: response.json() };
+      try {
+        const response = await calls.request("GET", "/v1/schema", { headers: etag ? { "if-none-match": etag } : {} });
+        const document = response.status === 304 ? null : response.json();
+        return document && { etag: response.headers.get("etag") ?? "", document };
+      } catch (error) {
+        if (error instanceof NetworkError) throw error;
+        return null; // of an older server, or of a portal's page
+      }
     },
   };
 }

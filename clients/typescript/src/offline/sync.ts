@@ -37,7 +37,7 @@ export function createSync(store: Store, remote: Remote, clock: Clock, random: R
   let ended: Promise<unknown> = Promise.resolve();
   let isOwner = false;
   let live: AbortController | undefined;
-  let listening = "";
+  let listening = "", fetched = ""; // the names of the stream, and of the last round
   let wasReady = false, isStreaming = false, isNudged = false, isDue = false;
   let pullAt = 0; // when the next round pulls in any case, by the monotonic clock
   let echoBy = Infinity; // until when own writes that were pushed should have come back
@@ -104,7 +104,7 @@ export function createSync(store: Store, remote: Remote, clock: Clock, random: R
   }
 
   const due = () => Math.min(pullAt, echoBy);
-  const hasWork = () => isNudged || isDue || what() !== (memory.space?.subscription ?? "")
+  const hasWork = () => isNudged || isDue || what() !== fetched
     || (memory.account !== "" && [...memory.mutations.values()].some(({ state }) => state === "pending"));
 
   /** Until there is something to do, or a pull is due, which live events may put off meanwhile. */
@@ -126,15 +126,16 @@ export function createSync(store: Store, remote: Remote, clock: Clock, random: R
       echoBy = Infinity;
       syncedAt = clock.now() / 1000;
     } else expectEcho();
+    fetched = what();
     if (!signal.aborted) report(running ? "online" : "stopped", undefined, syncedAt);
   });
 
   let described: unknown;
-  /** Keeps the app's description, once for each account and outage; without one everything works but checks. */
+  /** Keeps the app's description, once for each account and outage. */
   async function describe() {
     const { account, schema } = memory;
     if (described === account && status.state === "online") return;
-    const found = await remote.describe(account, schema?.etag ?? "").catch(() => null);
+    const found = await remote.describe(account, schema?.etag ?? "");
     described = account;
     if (found) await store.keepSchema(found);
   }

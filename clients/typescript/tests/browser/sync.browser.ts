@@ -36,6 +36,35 @@ test("what is created, edited and deleted without a network is kept, shown and s
   expect(online.local).toEqual(online.items);
 });
 
+test("after a reload without a network, everything is there, and what is written then is sent later", async () => {
+  const page = await stage.page();
+  await page.evaluate(async () => {
+    await hl.signUp("ann");
+    const notes = hl.local.collection("notes");
+    await notes.create({ title: "before", body: "ann" });
+    await hl.local.sync.now();
+    await notes.create({ title: "unsent", body: "ann" });
+  });
+  stage.gateway.isDown = true;
+  await page.reload();
+  const titles = await page.evaluate(async () => {
+    await hl.back();
+    hl.local.sync.start();
+    const notes = hl.local.collection("notes");
+    await notes.create({ title: "after", body: "ann" });
+    await hl.until(() => hl.local.sync.status.state === "offline");
+    return (await notes.list({ where: { body: "ann" } })).items.map(({ title }) => title);
+  });
+  expect(titles).toEqual(["after", "unsent", "before"]);
+  stage.gateway.isDown = false;
+  const sent = await page.evaluate(async () => {
+    hl.local.sync.nudge();
+    await hl.until(() => hl.local.outbox.list().length === 0);
+    return (await hl.client.collection("notes").list({ where: { body: "ann" } })).items.map(({ title }) => title);
+  });
+  expect(sent.sort()).toEqual(["after", "before", "unsent"]);
+});
+
 test("of cut answers to pushes, each write is applied exactly once", async () => {
   const page = await stage.page();
   stage.gateway.lost = 0.3;

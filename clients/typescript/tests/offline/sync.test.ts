@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { applied, nothing, refused, Scripted, unreachable } from "../support/scripted_client.js";
 
 const record = (id: string, revision: number) =>
@@ -116,4 +116,19 @@ test("timestamps and ids grow though the clock goes back, also over a restart", 
   expect(new Set(times).size).toBe(3);
   expect(entries.map(({ id }) => id)).toEqual(entries.map(({ id }) => id).sort());
   expect((await self.local.collection("notes").list()).items.map(({ title }) => title)).toEqual(["three", "two", "one"]);
+});
+
+test("a server that has none of the collections is asked again after 30 seconds, and not before", async () => {
+  const self = await new Scripted().open();
+  self.local.collection("nots");
+  self.local.sync.start();
+  await self.pass();
+  const before = self.pulls.length;
+  self.pull = () => refused("unknown_collection", 404, { collection: "nots" });
+  self.local.sync.nudge();
+  const transactions = vi.spyOn(IDBDatabase.prototype, "transaction");
+  await self.pass(29_000);
+  expect(self.pulls.length).toBe(before + 1);
+  expect(transactions.mock.calls.length).toBeLessThan(10);
+  expect(self.local.collection("nots").states().state).toMatchObject({ error: { code: "unknown_collection" } });
 });

@@ -32,7 +32,7 @@ export class Scripted {
   push: Answer<Push, PushResult> = (push) => applied(push);
   pull: Answer<Pull, PullResult> = nothing;
   describe: () => unknown = () => {
-    throw unreachable();
+    throw refused("not_found", 404);
   };
   /** Ends the wait of the stream with an event; undefined: there is no stream. */
   emit: ((event: Partial<LiveEvent>) => void) | undefined;
