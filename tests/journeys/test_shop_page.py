@@ -59,25 +59,27 @@ WRONG_INPUT = (
     "log in: an unknown e-mail gets the same words",
     "posts: a post without a title is not sent",
     "posts: what the server refuses stands beside the field and keeps the text",
-    "posts: deleting what another tab deleted tells that it failed",
+    "posts: what another device deleted leaves the page by itself",
     "list: an empty entry and an empty share are not sent",
     "list: an id that nobody has is refused beside the field",
 )
 SERVER_DOWN = (
     "a signed-in person reads posts while the server runs",
     "a refresh tells what to check, and what was loaded stays",
-    "a post that could not be sent keeps its text",
+    "a post that can't be sent yet is shown, and counted",
     "log in and sign up tell what to check",
     "the catalogue tells what to check",
     "a reload during the outage doesn't sign out",
-    "trying again works once the server is back",
+    "trying again says that the server is still away",
+    "all screens continue by themselves once the server is back",
+    "what waited is sent once",
     "writing works again with the same session",
 )
 RENEWAL = (
     "two calls that meet a bad token share one refresh, and both are answered",
     "a dead refresh token signs out and says so",
     "what everybody may read is still read after that",
-    "a session that was ended elsewhere signs out at the next act",
+    "a session that was ended elsewhere signs out at once",
     "logging in again works",
 )
 EXPIRED_TOKEN = (
@@ -93,6 +95,24 @@ UNLISTED_ORIGIN = (
 SAME_ORIGIN = (
     "the catalogue is read and an account is made",
     "what was added is there after a reload",
+)
+
+OFFLINE = (
+    "what another device writes appears without a reload",
+    "without a network, what is added, ticked and deleted is shown and counted",
+    "a reload without a network shows the page with all that was written",
+    "with the network back, each write is done once",
+    "two tabs show and send the same",
+    "an edit that was lost to a later one is shown, and can be taken again",
+    "a write that the server refuses is held with its reason, and can be discarded",
+    "logging out with unsent writes asks first",
+    "another user of this browser sees and sends nothing of it",
+    "the first user's unsent writes are sent after the next log-in",
+)
+WRONG_ANSWERS = (
+    "a network's log-in page in place of the shop is reported",
+    "an address that is none is reported",
+    "a browser that lets the page keep nothing is reported",
 )
 
 ServerMaker = Callable[..., ServerProcess]
@@ -194,3 +214,17 @@ def test_an_origin_that_is_not_listed(built: Path, server_process: ServerMaker, 
     assert outcomes == all_passed(UNLISTED_ORIGIN)
     refusals = [line for line in server.log.splitlines() if "cors_origins" in line]
     assert [line for line in refusals if page in line], server.log
+
+
+def test_without_a_network(built: Path, server_process: ServerMaker, tmp_path: Path) -> None:
+    """The page opens, reads and writes without a network; later each write is done once, or held with its reason."""
+    server = server_process(APP, env={"HINTERLAND_STATIC": str(built)})
+    outcomes = run_scenario("offline", page=server.url, api=server.url, screenshots=tmp_path)
+    assert outcomes == all_passed(OFFLINE)
+
+
+def test_an_answer_that_is_not_the_shops(built: Path, shop: ServerProcess, tmp_path: Path) -> None:
+    """A wrong address, another server's page and a browser without storage are named, each with what to do."""
+    with served_page(built, shop.url) as page:
+        outcomes = run_scenario("wrongAnswers", page=page, api=shop.url, screenshots=tmp_path)
+    assert outcomes == all_passed(WRONG_ANSWERS)

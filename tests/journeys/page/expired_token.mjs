@@ -24,7 +24,7 @@ export async function expiredToken(stage) {
     ola.requests.length = 0;
     await ola.button("Publish").click();
     await ola.told("Your post is published.");
-    same([ola.sent("/v1/auth/refresh"), ola.sent("/v1/records/posts")], [1, 2]);
+    same([ola.sent("/v1/auth/refresh"), ola.sent("/v1/sync/push")], [1, 2]);
     const after = await ola.tokens();
     same([after.access === before.access, after.refresh === before.refresh], [false, false]);
   });

@@ -12,7 +12,7 @@ export async function happyWay(stage) {
   const post = (visitor, title) => visitor.page.locator(".post", { hasText: title });
 
   await step("a spinner turns until the first answer", async () => {
-    const letGo = await ada.hold("**/v1/records/products**");
+    const letGo = await ada.hold("**/v1/sync/pull");
     await ada.go("/");
     await ada.page.getByRole("status").getByText("Loading the catalogue…").waitFor();
     await ada.picture("catalogue-loading");
@@ -136,7 +136,7 @@ export async function happyWay(stage) {
   await step("another person reads the post and can't change it", async () => {
     await ben.signUp(BEN);
     await ben.go("/posts");
-    await post(ben, "The upper hut is open").waitFor();
+    await post(ben, "The upper hut is open").getByText("Ada Marsh ·").waitFor();
     same(await post(ben, "The upper hut is open").getByRole("button").count(), 0);
     await ben.fill({ Title: "Bridge is out", Text: "Take the ford, 200 m up." });
     await ben.button("Publish").click();
@@ -158,7 +158,7 @@ export async function happyWay(stage) {
     await ada.sees("Shared with 1 person");
     await ben.go("/lists");
     await ben.button("Refresh").click();
-    await entry(ben, "Enamel mug").getByText("Shared with you").waitFor();
+    await entry(ben, "Enamel mug").getByText("Shared with you by Ada Marsh").waitFor();
     await ben.pictures("list-shared-with-me");
   });
 
@@ -166,6 +166,7 @@ export async function happyWay(stage) {
     const { access } = await ada.tokens();
     const call = { headers: { Authorization: `Bearer ${access}`, "Content-Type": "application/json" } };
     const lists = `${stage.setting.api}/v1/records/lists`;
+    await ada.allSent();
     const { items } = await (await fetch(lists, call)).json();
     const [before] = items.filter(({ title }) => title === "Enamel mug");
     await entry(ada, "Enamel mug").getByRole("button", { name: "Share" }).click();
@@ -178,6 +179,7 @@ export async function happyWay(stage) {
     await ada.page.locator(".share").getByRole("button", { name: "Share" }).click();
     await ada.told("“Enamel mug” is shared with Cleo Fell.");
     await ada.sees("Shared with 3 people");
+    await ada.allSent();
     const after = await (await fetch(`${lists}/${before.id}`, call)).json();
     same(after.members, [...before.members, "someone", cleoId]);
   });

@@ -5,17 +5,21 @@ import { expiredToken } from "./expired_token.mjs";
 import { firstApp } from "./first_app.mjs";
 import { foreignPage } from "./foreign_page.mjs";
 import { happyWay } from "./happy_way.mjs";
+import { offline } from "./offline.mjs";
 import { renewal } from "./renewal.mjs";
 import { sameOrigin } from "./same_origin.mjs";
 import { serverDown } from "./server_down.mjs";
 import { Stage, StepFailed } from "./stage.mjs";
 import { unlistedOrigin } from "./unlisted_origin.mjs";
+import { wrongAnswers } from "./wrong_answers.mjs";
 import { wrongInput } from "./wrong_input.mjs";
 
 const SCENARIOS = {
   happyWay,
   wrongInput,
+  offline,
   sameOrigin,
+  wrongAnswers,
   serverDown,
   expiredToken,
   firstApp,

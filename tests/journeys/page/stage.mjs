@@ -57,7 +57,8 @@ export class Stage {
   }
 
   #watch(page) {
-    const visitor = new Visitor(page, this.setting);
+    const openTab = async () => this.#watch(await page.context().newPage());
+    const visitor = new Visitor(page, this.setting, openTab);
     this.#pages.push(visitor);
     return visitor;
   }
@@ -100,7 +101,8 @@ export class Visitor {
   logged = [];
   requests = [];
 
-  constructor(page, setting) {
+  constructor(page, setting, openTab) {
+    this.tab = openTab; // another one of the same browser
     this.page = page;
     this.setting = setting;
     page.on("pageerror", (error) => this.errors.push(String(error)));
@@ -114,6 +116,11 @@ export class Visitor {
   sent(path, method = "POST") {
     const isIt = (request) => new URL(request.url()).pathname === path && request.method() === method;
     return this.requests.filter(isIt).length;
+  }
+
+  /** Until all that was written here is sent. */
+  async allSent() {
+    await this.page.locator(".outbox").waitFor({ state: "detached" });
   }
 
   async go(route) {
@@ -218,6 +225,17 @@ export class Visitor {
     return letGo;
   }
 
+  /** axe finds nothing that hinders people who can't see or point well. */
+  async #checkAccess(where) {
+    const require = createRequire(join(this.setting.web, "package.json"));
+    await this.page.addScriptTag({ path: require.resolve("axe-core/axe.min.js") });
+    const found = await this.page.evaluate(async () => {
+      const { violations } = await axe.run();
+      return violations.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => [id, html.slice(0, 200), failureSummary]));
+    });
+    if (found.length) throw new Error(`${where}: ${JSON.stringify(found)}`);
+  }
+
   async picture(name) {
     const path = join(this.setting.screenshots, `${name}.png`);
     await this.page.screenshot({ path });
@@ -225,13 +243,14 @@ export class Visitor {
   }
 
   /** Pictures on a desk and on two phones, light and dark, and from right to left; nothing may stand out of their
-   * width, and every screen has one main heading. */
+   * width, every screen has one main heading, and axe finds nothing. */
   async pictures(name) {
     for (const [size, viewport] of Object.entries({ desk: DESK, phone: PHONE, small: SMALL })) {
       await this.page.setViewportSize(viewport);
       for (const colorScheme of ["light", "dark"]) {
         await this.page.emulateMedia({ colorScheme });
         await this.picture(`${name}-${size}-${colorScheme}`);
+        if (size !== "phone") await this.#checkAccess(`${name}, ${size}, ${colorScheme}`);
       }
       for (const direction of ["rtl", "ltr"]) {
         await this.page.evaluate((dir) => document.documentElement.setAttribute("dir", dir), direction);

@@ -4,6 +4,7 @@ import { Frame } from "./parts/Frame.tsx";
 import { Guard } from "./parts/Guard.tsx";
 import { useRoute } from "./routing.ts";
 import { Catalogue } from "./screens/Catalogue.tsx";
+import { Changes } from "./screens/Changes.tsx";
 import { Lists } from "./screens/Lists.tsx";
 import { LogIn } from "./screens/LogIn.tsx";
 import { NotFound } from "./screens/NotFound.tsx";
@@ -21,6 +22,7 @@ const SCREENS: Readonly<Record<string, Screen>> = {
   "/posts": { title: "Posts", draw: () => <Posts /> },
   "/lists": { title: "Shopping list", draw: () => <Guard>{(user) => <Lists user={user} />}</Guard> },
   "/profile": { title: "Profile", draw: () => <Guard>{(user) => <Profile user={user} />}</Guard> },
+  "/changes": { title: "Changes", draw: () => <Guard>{() => <Changes />}</Guard> },
   "/login": { title: "Log in", draw: (next) => <LogIn next={next} /> },
   "/register": { title: "Sign up", draw: (next) => <SignUp next={next} /> },
 };

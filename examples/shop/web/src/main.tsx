@@ -1,8 +1,11 @@
-import { StrictMode } from "react";
+import { type ReactNode, StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./App.tsx";
+import { openShop } from "./api/local.ts";
 import { wrongAddress } from "./api/shop.ts";
-import { WrongAddress } from "./screens/WrongAddress.tsx";
+import { install } from "./installed.ts";
+import { Spinner } from "./parts/Spinner.tsx";
+import { Closed } from "./screens/Closed.tsx";
 import { watchSession } from "./session.ts";
 import "./styles/tokens.css";
 import "./styles/base.css";
@@ -10,8 +13,22 @@ import "./styles/frame.css";
 import "./styles/forms.css";
 import "./styles/screens.css";
 
-const root = document.getElementById("root");
-if (root === null) throw new Error("index.html has no element with the id root");
+const element = document.getElementById("root");
+if (element === null) throw new Error("index.html has no element with the id root");
+const root = createRoot(element);
+const show = (screen: ReactNode) => root.render(<StrictMode>{screen}</StrictMode>);
 
-if (wrongAddress === null) watchSession();
-createRoot(root).render(<StrictMode>{wrongAddress === null ? <App /> : <WrongAddress error={wrongAddress} />}</StrictMode>);
+async function start(): Promise<void> {
+  if (wrongAddress !== null) return show(<Closed title="The shop's address is wrong" error={wrongAddress} />);
+  show(<Spinner label="Opening the shop…" />);
+  try {
+    await openShop();
+  } catch (error) {
+    return show(<Closed title="The shop can't be opened" error={error} />);
+  }
+  watchSession();
+  show(<App />);
+}
+
+void start();
+void install();

@@ -33,14 +33,8 @@ export interface Post extends Stored {
 export interface Entry extends Stored {
   title: string;
   owner: string;
-  members: readonly string[];
+  members: readonly string[] | null;
   done: boolean | null;
-}
-
-export interface Page<T> {
-  readonly items: readonly T[];
-  readonly next: string | null;
-  readonly total?: number | null;
 }
 
 /** A shopper can't change a server; its operator looks in the console. */
@@ -74,41 +68,6 @@ const connected = connect();
 /** Why this page can't call any server: the address that it was given is none. */
 export const wrongAddress = connected instanceof HinterlandError ? connected : null;
 export const client = connected as Client;
-
-/** CEL: every word stands in the name or the category, whatever its case. The words become string literals. */
-function searchFilter(search: string): string {
-  const words = search.toLowerCase().split(/\s+/).filter(Boolean);
-  const holds = (field: string, word: string) => `record.${field}.lowerAscii().contains(${JSON.stringify(word)})`;
-  return words.map((word) => `(${holds("name", word)} || ${holds("category", word)})`).join(" && ");
-}
-
-export const products = {
-  /** `cursor` is the `next` of the page before. */
-  list: (search: string, cursor?: string, signal?: AbortSignal) => {
-    const filter = searchFilter(search) || undefined;
-    return client.collection<Product>("products").list({ limit: 24, sort: "name", total: true, filter, cursor }, { signal });
-  },
-};
-
-export const posts = {
-  /** Newest first; `cursor` is the `next` of the page before. */
-  list: (cursor?: string, signal?: AbortSignal) =>
-    client.collection<Post>("posts").list({ limit: 50, sort: "-created_at", total: true, cursor }, { signal }),
-  create: (draft: Pick<Post, "title" | "body" | "author">) => client.collection<Post>("posts").create(draft),
-  change: (id: Id, change: Partial<Pick<Post, "title" | "body">>) => client.collection<Post>("posts").update(id, change),
-  delete: (id: Id) => client.collection<Post>("posts").delete(id),
-};
-
-export const entries = {
-  /** What is open first, then the newest; `cursor` is the `next` of the page before. */
-  list: (cursor?: string, signal?: AbortSignal) =>
-    client.collection<Entry>("lists").list({ limit: 100, sort: "done,-created_at", total: true, cursor }, { signal }),
-  create: (draft: Pick<Entry, "title" | "owner" | "members" | "done">) => client.collection<Entry>("lists").create(draft),
-  change: (id: Id, change: Partial<Pick<Entry, "title" | "done">>) => client.collection<Entry>("lists").update(id, change),
-  /** The server adds the member, so that two people who share at once both succeed. */
-  share: (id: Id, member: string) => client.collection<Entry>("lists").update(id, { members: { $add: [member] } }),
-  delete: (id: Id) => client.collection<Entry>("lists").delete(id),
-};
 
 export const members = {
   /** Another member's name; null where nobody has this id. */

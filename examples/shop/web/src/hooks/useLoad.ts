@@ -1,4 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from "react";
+import { client } from "../api/shop.ts";
 
 export interface Loaded<T> {
   /** The newest data, kept while it is loaded again or when that fails. */
@@ -7,10 +8,9 @@ export interface Loaded<T> {
   readonly isLoading: boolean;
   /** Loads again; answers whether it loaded. */
   readonly reload: () => Promise<boolean>;
-  readonly change: (edit: (data: T) => T) => void;
 }
 
-/** Loads at once and whenever `load` changes; an outdated answer never overwrites a newer one. */
+/** Loads at once, whenever `load` changes, and when a lost connection is back; an outdated answer never overwrites a newer one. */
 export function useLoad<T>(load: (signal: AbortSignal) => Promise<T>): Loaded<T> {
   const [data, setData] = useState<T | null>(null);
   const [failure, setFailure] = useState<unknown>(null);
@@ -42,6 +42,12 @@ export function useLoad<T>(load: (signal: AbortSignal) => Promise<T>): Loaded<T>
     return () => running.current?.abort();
   }, [start]);
 
-  const change = useCallback((edit: (data: T) => T) => setData((old) => (old === null ? old : edit(old))), []);
-  return { data, failure, isLoading, reload: start, change };
+  useEffect(() => {
+    if (failure === null) return undefined;
+    return client.connectivity.subscribe((state) => {
+      if (state === "online") void start();
+    });
+  }, [failure, start]);
+
+  return { data, failure, isLoading, reload: start };
 }

@@ -1,11 +1,14 @@
 import type { ReactNode } from "react";
+import { local } from "../api/local.ts";
+import { client } from "../api/shop.ts";
 import { tellSuccess } from "../notices.ts";
 import { go } from "../routing.ts";
-import { client } from "../api/shop.ts";
 import { useUser } from "../session.ts";
 import { Button } from "./Button.tsx";
 import { Icon, type IconName } from "./Icon.tsx";
+import { LinkBar, OutboxBadge } from "./Link.tsx";
 import { NoticeBar } from "./NoticeBar.tsx";
+import { count } from "./words.ts";
 
 const PLACES: readonly { path: string; label: string; icon: IconName }[] = [
   { path: "/", label: "Catalogue", icon: "catalogue" },
@@ -15,6 +18,12 @@ const PLACES: readonly { path: string; label: string; icon: IconName }[] = [
 ];
 
 export async function logOut(): Promise<void> {
+  const { waiting, held } = local().outbox.counts();
+  if (waiting + held > 0) {
+    const which = count(waiting + held, "change is", "changes are");
+    // What is left stays on this device for this user alone.
+    if (!confirm(`${which} not sent. They wait on this device until you log in here again. Log out all the same?`)) return;
+  }
   go("/login");
   await client.auth.logOut();
   tellSuccess("You are logged out.");
@@ -69,8 +78,10 @@ export function Frame({ path, children }: { path: string; children: ReactNode })
           <span>Hinterland Shop</span>
         </a>
         <Places path={path} />
+        <OutboxBadge />
         <Account />
       </header>
+      <LinkBar />
       <main id="main">{children}</main>
       <NoticeBar />
     </>

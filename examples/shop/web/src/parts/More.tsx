@@ -1,19 +1,18 @@
+import { useState } from "react";
 import { Button } from "./Button.tsx";
 
-interface Props {
-  readonly next: string | null | undefined;
-  readonly isAdding: boolean;
-  readonly onMore: () => void;
+/** How many records of a list are shown: `more` shows another page of them. */
+export function useWindow(size: number) {
+  const [shown, setShown] = useState(size);
+  return { shown, more: () => setShown(shown + size) };
 }
 
-/** Leads to the next page of a list, where there is one. */
-export function More({ next, isAdding, onMore }: Props) {
-  if (!next) return null;
+/** Shows more of a list, where there is more. */
+export function More({ isMore, onMore }: { isMore: boolean; onMore: () => void }) {
+  if (!isMore) return null;
   return (
     <p className="more">
-      <Button isBusy={isAdding} onClick={onMore}>
-        Show more
-      </Button>
+      <Button onClick={onMore}>Show more</Button>
     </p>
   );
 }

@@ -1,13 +1,14 @@
-import { type CSSProperties, useCallback, useEffect, useState } from "react";
-import { entries, type Product, products, type User } from "../api/shop.ts";
+import { useQuery } from "hinterland/react";
+import { type CSSProperties, useEffect, useState } from "react";
+import { entries, local, refresh } from "../api/local.ts";
+import type { Product, User } from "../api/shop.ts";
 import { useAct } from "../hooks/useAct.ts";
-import { usePages } from "../hooks/usePages.ts";
 import { Banner } from "../parts/Banner.tsx";
 import { Button } from "../parts/Button.tsx";
 import { Contours, hashOf } from "../parts/Contours.tsx";
 import { Empty } from "../parts/Empty.tsx";
 import { Icon } from "../parts/Icon.tsx";
-import { More } from "../parts/More.tsx";
+import { More, useWindow } from "../parts/More.tsx";
 import { PageHead } from "../parts/PageHead.tsx";
 import { Spinner } from "../parts/Spinner.tsx";
 import { count, price } from "../parts/words.ts";
@@ -82,28 +83,29 @@ function useRested<T>(value: T, ms: number): T {
   return rested;
 }
 
-function useProducts(search: string, isSignedOut: boolean) {
-  // Signing out changes what may be read, so it loads again.
-  const loadPage = useCallback(
-    (cursor?: string, signal?: AbortSignal) => products.list(search, cursor, signal),
-    [search, isSignedOut],
-  );
-  return usePages<Product>(loadPage);
+/** CEL: every word stands in the name or the category, whatever its case. The words become string literals. */
+function searchFilter(search: string): string {
+  const words = search.toLowerCase().split(/\s+/).filter(Boolean);
+  const holds = (field: string, word: string) => `record.${field}.lowerAscii().contains(${JSON.stringify(word)})`;
+  return words.map((word) => `(${holds("name", word)} || ${holds("category", word)})`).join(" && ");
 }
 
 export function Catalogue() {
   const user = useUser();
   const [search, setSearch] = useState("");
   const wanted = useRested(search.trim(), SEARCH_PAUSE_MS);
-  const { data, failure, isLoading, reload, more, isAdding } = useProducts(wanted, user === null);
-  const isEmpty = data?.items.length === 0 && !isLoading;
+  const filter = searchFilter(wanted);
+  const { data, error, isLoading } = useQuery<Product>(local(), "products", { sort: "name", ...(filter && { filter }) });
+  const { shown, more } = useWindow(24);
+  const reading = useAct();
+  const isEmpty = data?.length === 0;
   return (
     <>
-      <PageHead title="Catalogue" intro={data ? count(data.total ?? data.items.length, "product") : "Provisions for the way out."}>
+      <PageHead title="Catalogue" intro={data ? count(data.length, "product") : "Provisions for the way out."}>
         <SearchBox value={search} onChange={setSearch} />
       </PageHead>
-      <Banner failure={failure} onRetry={() => void reload()} isBusy={isLoading} />
-      {data === null && failure === null && <Spinner label="Loading the catalogue…" />}
+      {data === undefined && <Banner failure={error} onRetry={() => void reading.run(refresh)} isBusy={reading.isBusy} />}
+      {data === undefined && error === undefined && <Spinner label="Loading the catalogue…" />}
       {isEmpty && wanted === "" && <Empty title="The shelves are empty">An administrator can add products.</Empty>}
       {isEmpty && wanted !== "" && (
         <Empty title="Nothing found">
@@ -114,11 +116,11 @@ export function Catalogue() {
         </Empty>
       )}
       <ul className="products" aria-busy={isLoading}>
-        {data?.items.map((product) => (
+        {data?.slice(0, shown).map((product) => (
           <ProductCard key={product.id} product={product} user={user} />
         ))}
       </ul>
-      <More next={data?.next} isAdding={isAdding} onMore={more} />
+      <More isMore={data !== undefined && data.length > shown} onMore={more} />
     </>
   );
 }

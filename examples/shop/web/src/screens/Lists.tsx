@@ -1,15 +1,18 @@
+import { useQuery } from "hinterland/react";
 import { useState } from "react";
-import { type Entry, entries, members, type User } from "../api/shop.ts";
+import { entries, local } from "../api/local.ts";
+import { type Entry, members, type User } from "../api/shop.ts";
 import { useAct } from "../hooks/useAct.ts";
 import { Refused, useForm } from "../hooks/useForm.ts";
-import { usePages } from "../hooks/usePages.ts";
-import { tellFailure, tellSuccess } from "../notices.ts";
+import { useName } from "../hooks/useName.ts";
+import { useRefresh } from "../hooks/useRefresh.ts";
+import { tellSuccess } from "../notices.ts";
 import { Banner } from "../parts/Banner.tsx";
 import { Button } from "../parts/Button.tsx";
 import { Deleting } from "../parts/Deleting.tsx";
 import { Empty } from "../parts/Empty.tsx";
 import { TextField } from "../parts/Field.tsx";
-import { More } from "../parts/More.tsx";
+import { More, useWindow } from "../parts/More.tsx";
 import { PageHead } from "../parts/PageHead.tsx";
 import { Spinner } from "../parts/Spinner.tsx";
 import { count } from "../parts/words.ts";
@@ -18,16 +21,14 @@ import { needsText } from "./checks.ts";
 interface EntryProps {
   readonly entry: Entry;
   readonly me: string;
-  readonly onChanged: (entry: Entry) => void;
-  readonly onDeleted: (entry: Entry) => void;
 }
 
-function NewEntry({ me, onAdded }: { me: string; onAdded: (entry: Entry) => void }) {
+function NewEntry({ me }: { me: string }) {
   const form = useForm({
     initial: { title: "" },
     check: ({ title }) => ({ title: needsText(title, "what you need") }),
     send: async ({ title }) => {
-      onAdded(await entries.create({ title: title.trim(), owner: me, members: [me], done: false }));
+      await entries.create({ title: title.trim(), owner: me, members: [me], done: false });
       form.reset();
       tellSuccess(`“${title.trim()}” is on your list.`);
     },
@@ -43,18 +44,18 @@ function NewEntry({ me, onAdded }: { me: string; onAdded: (entry: Entry) => void
   );
 }
 
-interface ShareProps extends Pick<EntryProps, "entry" | "onChanged"> {
+interface ShareProps extends Pick<EntryProps, "entry"> {
   readonly onClose: () => void;
 }
 
-function Share({ entry, onChanged, onClose }: ShareProps) {
+function Share({ entry, onClose }: ShareProps) {
   const form = useForm({
     initial: { members: "" },
     check: ({ members: id }) => ({ members: needsText(id, "the id of the other person") }),
     send: async ({ members: id }) => {
       const person = await members.find(id.trim());
       if (person === null) throw new Refused("members", "Nobody has this id.");
-      onChanged(await entries.share(entry.id, String(person.id)));
+      await entries.share(entry.id, String(person.id));
       tellSuccess(`“${entry.title}” is shared with ${person.name}.`);
       onClose();
     },
@@ -80,24 +81,24 @@ function Share({ entry, onChanged, onClose }: ShareProps) {
   );
 }
 
-function sharedWords(entry: Entry, me: string): string {
-  if (entry.owner !== me) return "Shared with you";
-  const others = entry.members.filter((member) => member !== me).length;
+function sharedWords(entry: Entry, me: string, owner: string | null): string {
+  if (entry.owner !== me) return owner === null ? "Shared with you" : `Shared with you by ${owner}`;
+  const others = (entry.members ?? []).filter((member) => member !== me).length;
   return others === 0 ? "Only you" : `Shared with ${count(others, "person", "people")}`;
 }
 
-function EntryRow({ entry, me, onChanged, onDeleted }: EntryProps) {
+function EntryRow({ entry, me }: EntryProps) {
+  const owner = useName(entry.owner, entry.owner !== me);
   const [isSharing, setSharing] = useState(false);
   const { isBusy, run } = useAct();
   const isDone = entry.done === true;
   const tick = () =>
     run(
-      async () => onChanged(await entries.change(entry.id, { done: !isDone })),
+      async () => void (await entries.change(entry.id, { done: !isDone })),
       isDone ? `“${entry.title}” is open again.` : `“${entry.title}” is done.`,
     );
   const remove = async () => {
     await entries.delete(entry.id);
-    onDeleted(entry);
   };
   return (
     <li className={isDone ? "entry done" : "entry"}>
@@ -108,7 +109,7 @@ function EntryRow({ entry, me, onChanged, onDeleted }: EntryProps) {
             <span className="entry-title" dir="auto">
               {entry.title}
             </span>
-            <span className="muted">{sharedWords(entry, me)}</span>
+            <span className="muted">{sharedWords(entry, me, owner)}</span>
           </span>
         </label>
         {entry.owner === me && (
@@ -119,7 +120,7 @@ function EntryRow({ entry, me, onChanged, onDeleted }: EntryProps) {
           </Deleting>
         )}
       </div>
-      {isSharing && <Share entry={entry} onChanged={onChanged} onClose={() => setSharing(false)} />}
+      {isSharing && <Share entry={entry} onClose={() => setSharing(false)} />}
     </li>
   );
 }
@@ -129,41 +130,39 @@ function openFirst(list: readonly Entry[]): Entry[] {
   return [...list].sort((a, b) => rank(a) - rank(b) || b.created_at.localeCompare(a.created_at));
 }
 
-function introOf(list: readonly Entry[] | undefined, total: number): string {
+function introOf(list: readonly Entry[] | undefined): string {
   if (!list?.length) return "Yours alone until you share it.";
-  // How many are open is known once all are loaded.
-  const done = list.filter((entry) => entry.done).length;
-  return list.length < total
-    ? count(total, "entry", "entries")
-    : `${total - done} of ${count(total, "entry", "entries")} open`;
+  return `${list.filter((entry) => !entry.done).length} of ${count(list.length, "entry", "entries")} open`;
 }
 
 export function Lists({ user }: { user: User }) {
   const me = String(user.id);
-  const { data, failure, isLoading, reload, add, replace, remove, more, isAdding } = usePages<Entry>(entries.list);
-  const refresh = async () => {
-    if (await reload()) tellSuccess("Your list is up to date.");
-    else tellFailure("Your list could not be refreshed.");
-  };
+  const { data, error } = useQuery<Entry>(local(), "lists", { sort: "-created_at" });
+  const { shown, more } = useWindow(100);
+  const reading = useRefresh("Your list is up to date.", "Your list could not be refreshed.");
   return (
     <div className="reading">
-      <PageHead title="Shopping list" intro={introOf(data?.items, data?.total ?? 0)}>
-        <Button icon="refresh" isBusy={isLoading} onClick={() => void refresh()}>
+      <PageHead title="Shopping list" intro={introOf(data)}>
+        <Button icon="refresh" isBusy={reading.isBusy} onClick={reading.run}>
           Refresh
         </Button>
       </PageHead>
-      <NewEntry me={me} onAdded={add} />
-      <Banner failure={failure} onRetry={() => void reload()} isBusy={isLoading} />
-      {data === null && failure === null && <Spinner label="Loading your list…" />}
-      {data?.items.length === 0 && <Empty title="Your list is empty">Add what you need, or pick it from the catalogue.</Empty>}
-      {data !== null && data.items.length > 0 && (
+      <NewEntry me={me} />
+      <Banner
+        failure={reading.failure ?? (data === undefined ? error : null)}
+        onRetry={reading.run}
+        isBusy={reading.isBusy}
+      />
+      {data === undefined && error === undefined && <Spinner label="Loading your list…" />}
+      {data?.length === 0 && <Empty title="Your list is empty">Add what you need, or pick it from the catalogue.</Empty>}
+      {data !== undefined && data.length > 0 && (
         <ul className="card entries">
-          {openFirst(data.items).map((entry) => (
-            <EntryRow key={entry.id} entry={entry} me={me} onChanged={replace} onDeleted={remove} />
+          {openFirst(data).slice(0, shown).map((entry) => (
+            <EntryRow key={entry.id} entry={entry} me={me} />
           ))}
         </ul>
       )}
-      <More next={data?.next} isAdding={isAdding} onMore={more} />
+      <More isMore={data !== undefined && data.length > shown} onMore={more} />
     </div>
   );
 }

@@ -1,14 +1,16 @@
-import { useCallback, useState } from "react";
-import { type Post, posts, type User } from "../api/shop.ts";
+import { useQuery } from "hinterland/react";
+import { useState } from "react";
+import { local, posts, report } from "../api/local.ts";
+import type { Post, User } from "../api/shop.ts";
 import { useForm } from "../hooks/useForm.ts";
-import { usePages } from "../hooks/usePages.ts";
-import { tellFailure, tellSuccess } from "../notices.ts";
+import { useName } from "../hooks/useName.ts";
+import { useRefresh } from "../hooks/useRefresh.ts";
 import { Banner } from "../parts/Banner.tsx";
 import { Button } from "../parts/Button.tsx";
 import { Deleting } from "../parts/Deleting.tsx";
 import { Empty } from "../parts/Empty.tsx";
 import { TextArea, TextField } from "../parts/Field.tsx";
-import { More } from "../parts/More.tsx";
+import { More, useWindow } from "../parts/More.tsx";
 import { PageHead } from "../parts/PageHead.tsx";
 import { Spinner } from "../parts/Spinner.tsx";
 import { count, timeAgo } from "../parts/words.ts";
@@ -53,21 +55,19 @@ function PostForm({ initial, label, send, onCancel }: PostFormProps) {
 
 interface PostProps {
   readonly post: Post;
-  readonly isMine: boolean;
-  readonly onChanged: (post: Post) => void;
-  readonly onDeleted: (post: Post) => void;
+  readonly user: User | null;
 }
 
-function PostCard({ post, isMine, onChanged, onDeleted }: PostProps) {
+function PostCard({ post, user }: PostProps) {
+  const isMine = user !== null && post.author === String(user.id);
+  const author = useName(post.author, user !== null && !isMine);
   const [isEditing, setEditing] = useState(false);
   const save = async (draft: { title: string; body: string }) => {
-    onChanged(await posts.change(post.id, draft));
+    report(await posts.change(post.id, draft), "Your changes are saved.");
     setEditing(false);
-    tellSuccess("Your changes are saved.");
   };
   const remove = async () => {
     await posts.delete(post.id);
-    onDeleted(post);
   };
   if (isEditing) {
     const initial = { title: post.title, body: post.body ?? "" };
@@ -87,7 +87,7 @@ function PostCard({ post, isMine, onChanged, onDeleted }: PostProps) {
       )}
       <div className="post-foot">
         <span className="muted">
-          {isMine ? "You" : "A member"} · <time dateTime={post.created_at}>{timeAgo(post.created_at)}</time>
+          <span dir="auto">{isMine ? "You" : (author ?? "A member")}</span> · <time dateTime={post.created_at}>{timeAgo(post.created_at)}</time>
         </span>
         {isMine && (
           <Deleting kind="post" title={post.title} onDelete={remove}>
@@ -101,10 +101,9 @@ function PostCard({ post, isMine, onChanged, onDeleted }: PostProps) {
   );
 }
 
-function NewPost({ user, onAdded }: { user: User; onAdded: (post: Post) => void }) {
+function NewPost({ user }: { user: User }) {
   const publish = async (draft: { title: string; body: string }) => {
-    onAdded(await posts.create({ ...draft, author: String(user.id) }));
-    tellSuccess("Your post is published.");
+    report(await posts.create({ ...draft, author: String(user.id) }), "Your post is published.");
   };
   return (
     <section className="card new-post">
@@ -116,46 +115,39 @@ function NewPost({ user, onAdded }: { user: User; onAdded: (post: Post) => void 
 
 export function Posts() {
   const user = useUser();
-  const isSignedOut = user === null;
-  // Signing out changes what may be read, so it loads again.
-  const loadPage = useCallback(posts.list, [isSignedOut]);
-  const { data, failure, isLoading, reload, add, replace, remove, more, isAdding } = usePages<Post>(loadPage);
-  const refresh = async () => {
-    if (await reload()) tellSuccess("The list is up to date.");
-    else tellFailure("The list could not be refreshed.");
-  };
+  const { data, error } = useQuery<Post>(local(), "posts", { sort: "-created_at" });
+  const { shown, more } = useWindow(50);
+  const reading = useRefresh("The list is up to date.", "The list could not be refreshed.");
   return (
     <>
-      <PageHead title="Posts" intro={data?.total ? count(data.total, "post") : "News from the trail."}>
-        <Button icon="refresh" isBusy={isLoading} onClick={() => void refresh()}>
+      <PageHead title="Posts" intro={data?.length ? count(data.length, "post") : "News from the trail."}>
+        <Button icon="refresh" isBusy={reading.isBusy} onClick={reading.run}>
           Refresh
         </Button>
       </PageHead>
-      <Banner failure={failure} onRetry={() => void reload()} isBusy={isLoading} />
+      <Banner
+        failure={reading.failure ?? (data === undefined ? error : null)}
+        onRetry={reading.run}
+        isBusy={reading.isBusy}
+      />
       <div className="columns">
         <aside>
-          {user !== null && <NewPost user={user} onAdded={add} />}
-          {isSignedOut && (
+          {user !== null && <NewPost user={user} />}
+          {user === null && (
             <p className="card">
               <a href={`#${logInPath("/posts")}`}>Log in</a> to write a post.
             </p>
           )}
         </aside>
         <div>
-          {data === null && failure === null && <Spinner label="Loading posts…" />}
-          {data?.items.length === 0 && <Empty title="No posts yet">Be the first to write one.</Empty>}
+          {data === undefined && error === undefined && <Spinner label="Loading posts…" />}
+          {data?.length === 0 && <Empty title="No posts yet">Be the first to write one.</Empty>}
           <ul className="stack">
-            {data?.items.map((post) => (
-              <PostCard
-                key={post.id}
-                post={post}
-                isMine={user !== null && post.author === String(user.id)}
-                onChanged={replace}
-                onDeleted={remove}
-              />
+            {data?.slice(0, shown).map((post) => (
+              <PostCard key={post.id} post={post} user={user} />
             ))}
           </ul>
-          <More next={data?.next} isAdding={isAdding} onMore={more} />
+          <More isMore={data !== undefined && data.length > shown} onMore={more} />
         </div>
       </div>
     </>

@@ -1,0 +1,141 @@
+import type { OutboxEntry } from "hinterland/offline";
+import { type FormEvent, useState } from "react";
+import { local, useLink, useOutbox } from "../api/local.ts";
+import { sentence } from "../api/texts.ts";
+import { useAct } from "../hooks/useAct.ts";
+import { Button } from "../parts/Button.tsx";
+import { Empty } from "../parts/Empty.tsx";
+import { TextField } from "../parts/Field.tsx";
+import { PageHead } from "../parts/PageHead.tsx";
+import { count, timeAgo } from "../parts/words.ts";
+
+const ACTS = { create: "Add", replace: "Change", patch: "Change", delete: "Delete" } as const;
+const KINDS: Readonly<Record<string, string>> = { posts: "post", lists: "list entry" };
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+function nameOf({ writes }: OutboxEntry): string {
+  const title = writes[0]?.body?.["title"];
+  return typeof title === "string" ? `“${title}”` : "";
+}
+
+/** Whether the record is gone, so that sending the change again is of no use. */
+function isGone(problem: OutboxEntry["problem"]): boolean {
+  return problem?.code === "not_found" && problem.details?.["after"] === undefined;
+}
+
+function reasonOf({ state, problem }: OutboxEntry, isOffline: boolean): string {
+  if (isGone(problem)) return "It was deleted meanwhile, so it can't be changed.";
+  if (state === "refused") return `Not accepted: ${sentence(problem?.message ?? "the shop gave no reason")}`;
+  if (state === "conflicted") return "Somebody else changed the same thing later, so theirs was kept.";
+  return isOffline ? "Waits for a connection." : "Is being sent.";
+}
+
+/** The title of a change that was not accepted, to be corrected. */
+function Correct({ entry, onClose }: { entry: OutboxEntry; onClose: () => void }) {
+  const body = entry.writes[0]?.body ?? {};
+  const [title, setTitle] = useState(String(body["title"] ?? ""));
+  const { isBusy, run } = useAct();
+  const send = async (event: FormEvent) => {
+    event.preventDefault();
+    const isSent = await run(async () => {
+      await local().outbox.edit(entry.id, { ...body, title: title.trim() });
+      await local().outbox.retry(entry.id);
+    }, "The corrected change is sent.");
+    if (isSent) onClose();
+  };
+  return (
+    <form className="one-line" onSubmit={(event) => void send(event)} noValidate aria-label="Correct the change">
+      <TextField label="Title" name="title" value={title} errors={[]} onChange={setTitle} />
+      <div className="buttons">
+        <Button type="submit" look="primary" isBusy={isBusy}>
+          Save and send
+        </Button>
+        <Button look="quiet" onClick={onClose}>
+          Cancel
+        </Button>
+      </div>
+    </form>
+  );
+}
+
+/** The edits of a merge that were not kept: what was written here, and what stands there now. */
+function Lost({ entry }: { entry: OutboxEntry }) {
+  return (
+    <dl className="lost">
+      {entry.lost.map(({ field, mine, theirs }) => (
+        <div key={field}>
+          <dt>{field}</dt>
+          <dd dir="auto">
+            <del>{textOf(mine)}</del> <ins>{textOf(theirs)}</ins>
+          </dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function Change({ entry, isOffline }: { entry: OutboxEntry; isOffline: boolean }) {
+  const [isEditing, setEditing] = useState(false);
+  const { isBusy, run } = useAct();
+  const { outbox } = local();
+  const [write] = entry.writes;
+  const { id, state } = entry;
+  const isHeld = state === "refused" || state === "conflicted";
+  const takeMine = async () => {
+    const mine = Object.fromEntries(entry.lost.map(({ field, mine }) => [field, mine]));
+    if (write?.id !== undefined) await local().collection(write.collection).update(write.id, mine);
+    await outbox.discard(id);
+  };
+  return (
+    <li className={isHeld ? "card change held" : "card change"}>
+      <h2 dir="auto">
+        {write && `${ACTS[write.act]} ${KINDS[write.collection] ?? write.collection} ${nameOf(entry)}`}
+      </h2>
+      <p className="muted">
+        {reasonOf(entry, isOffline)} · <time>{timeAgo(new Date(entry.timestamp * 1000).toISOString())}</time>
+      </p>
+      {entry.lost.length > 0 && <Lost entry={entry} />}
+      {isEditing && <Correct entry={entry} onClose={() => setEditing(false)} />}
+      {!isEditing && (
+        <div className="buttons">
+          {state === "refused" && write?.body?.["title"] !== undefined && <Button onClick={() => setEditing(true)}>Edit</Button>}
+          {state === "refused" && !isGone(entry.problem) && (
+            <Button isBusy={isBusy} onClick={() => void run(async () => void (await outbox.retry(id)))}>
+              Try again
+            </Button>
+          )}
+          {state === "conflicted" && (
+            <Button isBusy={isBusy} onClick={() => void run(takeMine, "Your edit is taken.")}>
+              Take mine
+            </Button>
+          )}
+          {(isHeld || state === "pending") && (
+            <Button look="quiet" onClick={() => void run(() => outbox.discard(id))}>
+              {state === "conflicted" ? "Keep theirs" : "Discard"}
+            </Button>
+          )}
+        </div>
+      )}
+    </li>
+  );
+}
+
+/** What was written here and is not sent, not accepted, or has lost an edit. */
+export function Changes() {
+  const entries = useOutbox().filter(({ state }) => state !== "applied");
+  const isOffline = useLink() !== "online";
+  return (
+    <div className="reading">
+      <PageHead title="Changes" intro={entries.length ? count(entries.length, "change") : "What you write appears here until it is sent."} />
+      {entries.length === 0 && <Empty title="All is sent">Nothing waits on this device.</Empty>}
+      <ul className="stack">
+        {entries.map((entry) => (
+          <Change key={entry.id} entry={entry} isOffline={isOffline} />
+        ))}
+      </ul>
+    </div>
+  );
+}
