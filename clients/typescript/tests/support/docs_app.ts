@@ -14,7 +14,9 @@ const STRICT = {
   noPropertyAccessFromIndexSignature: true, noUnusedLocals: true, noUnusedParameters: true, verbatimModuleSyntax: true,
   erasableSyntaxOnly: true, moduleDetection: "force", skipLibCheck: true, noEmit: true, jsx: "react-jsx",
 };
-const WORKER = { target: "ES2022", lib: ["ES2022", "WebWorker"], types: [], strict: true, allowJs: true, checkJs: true, noEmit: true };
+const WORKER = {
+  target: "ES2022", lib: ["ES2022", "WebWorker"], types: [], strict: true, allowJs: true, checkJs: true, noEmit: true,
+};
 const run = promisify(execFile);
 
 /** An app in a folder of its own, with the files that a page of the documentation shows and the package as it is published. */
