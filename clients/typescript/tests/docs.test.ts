@@ -11,3 +11,13 @@ test("the app of the page on React compiles by the strictest settings, and so do
     app.close();
   }
 });
+
+test("the code of the page on TanStack DB and TanStack Query compiles by the strictest settings", async () => {
+  const app = await docsApp("docs/tanstack.md");
+  try {
+    expect(app.files).toEqual(["src/collections.ts", "src/query_client.ts"]);
+    expect(await app.run("tsc", "-p", ".")).toBe("");
+  } finally {
+    app.close();
+  }
+});

@@ -1,5 +1,6 @@
 import { failure, HinterlandError, refusedHere, type StatusError } from "../contract/errors.js";
 import { Refusal } from "../contract/refusal.js";
+import type { Outcome } from "./types.js";
 
 const TEXTS: Record<string, [message: string, advice: string]> = {
   store: ["This can't be kept on this device.", "Try again, and reload the page if it stays."],
@@ -25,6 +26,11 @@ export function storeError(code: string, detail = ""): StoreError {
 /** A request or write for an account that is not signed in. */
 export const notSignedIn = (message: string): HinterlandError =>
   failure("unauthorized", { message, advice: "Sign in again.", sent: "no" });
+
+/** The error of a write whose outcome is not `applied`; a discarded one has the code `discarded`. */
+export const outcomeError = ({ problem }: Outcome): HinterlandError => problem
+  ? refusedHere(problem.code, problem.message, problem.errors)
+  : refusedHere("discarded", "This change was discarded on this device.");
 
 /** What is thrown to the app: the contract's refusals become the client's errors. */
 export const shown = (error: unknown): unknown =>
