@@ -218,6 +218,12 @@ OVERLAY = [
     ),
     _overlay(_timed("patch", {"id": "other"}), base={**_HEAD, "a": 1}),
     _overlay(_timed("patch", {"revision": 9, "updated_at": "x", "a": 2}), base={**_HEAD, "a": 1}),
+    # What an earlier declaration allowed.
+    *[
+        _overlay(_timed("patch", body), base={**_HEAD, "title": "t", **held}, schema="notes")
+        for body in ({"tags": {"$remove": ["a"]}}, {"count": {"$increment": 1}}, {"total": {"$increment": 1}})
+        for held in ({"tags": 5, "count": "a", "total": 5}, {"tags": {"a": 1}, "count": [], "total": "a"})
+    ],
     _overlay(_timed("patch", {"a": 2}), base={"id": "n", "a": 1}),
 ]
 

@@ -122,8 +122,16 @@ export function checked(field: FieldSchema, value: unknown): unknown {
   return fail(`must have at most ${high} bytes, since it is indexed; has ${has}`);
 }
 
-const increment: Transform = (old, operand) =>
-  typeof operand === "number" ? (old || 0) + operand : fail("$increment takes a number");
+const noNumber = "$increment needs a number in the record";
+
+const increment: Transform = (old, operand) => {
+  if (typeof operand !== "number") fail("$increment takes a number");
+  return old === null || typeof old === "number" ? (old || 0) + operand : fail(noNumber);
+};
+
+/** The list that a record has. */
+const held = (old: unknown): unknown[] =>
+  old === null || Array.isArray(old) ? old ?? [] : fail("needs a list or nothing in the record");
 
 const now: Transform = (_old, _operand, now) => now;
 
@@ -134,9 +142,8 @@ const lists = (word: string, change: typeof add): Transform => (old, operand) =>
 
 /** What the transforms make of a value that no declaration describes. */
 export const UNDECLARED: { [word: string]: Transform } = {
-  $increment(old, ...rest) {
-    if (old !== null && typeof old !== "number") fail("$increment needs a number in the record");
-    const sum = increment(old, ...rest);
+  $increment(...given) {
+    const sum = increment(...given);
     return Number.isFinite(sum) ? sum : fail("a number is NaN or infinite; JSON has finite numbers only");
   },
   $add: lists("$add", add),
@@ -147,7 +154,8 @@ export const UNDECLARED: { [word: string]: Transform } = {
 /** An int64 after `$increment`. */
 export function incrementInt64(old: any, operand: any): string {
   if (typeof operand !== "string" && !Number.isInteger(operand)) fail("$increment takes a whole number");
-  return String(BigInt(old || 0) + BigInt(parseInt64(String(operand))));
+  if (old !== null && typeof old !== "string") fail(noNumber);
+  return String(BigInt(parseInt64(old || "0")) + BigInt(parseInt64(String(operand))));
 }
 
 /** By the kinds of fields. */
@@ -157,7 +165,7 @@ export const TRANSFORMS: { [kind: string]: { [word: string]: Transform } } = {
   int64: { $increment: incrementInt64 },
   instant: { $now: now },
   list: {
-    $add: (old, operand, _now, field) => add(old || [], checked(field, operand) as unknown[]),
-    $remove: (old, operand, _now, field) => remove(old || [], checked(field, operand) as unknown[]),
+    $add: (old, operand, _now, field) => add(held(old), checked(field, operand) as unknown[]),
+    $remove: (old, operand, _now, field) => remove(held(old), checked(field, operand) as unknown[]),
   },
 };

@@ -59,4 +59,6 @@ def _check(value: Any) -> str:
 def _increment(old: Any, operand: Any, now: str) -> str:
     if type(operand) not in (int, str):
         raise ValueError("$increment takes a whole number")
-    return str(int(old or 0) + int(values.parse_int64(str(operand))))
+    if old is not None and type(old) is not str:
+        raise ValueError("$increment needs a number in the record")
+    return str(int(values.parse_int64(old or "0")) + int(values.parse_int64(str(operand))))

@@ -62,8 +62,8 @@ class List(Field, frozen=True, kw_only=True, omit_defaults=True, tag="list"):
         """`$add` and `$remove`, of items."""
         check, schema = self.checker(), self.json_schema()  # in the store's form, in which the stored ones are
         return {
-            "$add": Transform(lambda old, operand, _now: add(old or [], check(operand)), schema),
-            "$remove": Transform(lambda old, operand, _now: remove(old or [], check(operand)), schema),
+            "$add": Transform(lambda old, operand, _now: add(_held(old), check(operand)), schema),
+            "$remove": Transform(lambda old, operand, _now: remove(_held(old), check(operand)), schema),
         }
 
     def from_text(self, text: str) -> Any:
@@ -85,6 +85,13 @@ class List(Field, frozen=True, kw_only=True, omit_defaults=True, tag="list"):
     def to_column(self, value: Any) -> Any:
         """JSON text."""
         return None if value is None else msgspec.json.encode(value).decode()
+
+
+def _held(old: Any) -> list[Any]:
+    """The list that a record has; a device's record may have what an earlier declaration allowed. Raises ValueError."""
+    if old is not None and type(old) is not list:
+        raise ValueError("needs a list or nothing in the record")
+    return old or []
 
 
 def add(old: list[Any], items: list[Any]) -> list[Any]:

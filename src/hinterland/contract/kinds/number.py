@@ -76,6 +76,8 @@ def increment(old: Any, operand: Any, now: str) -> Any:
     """`old`, 0 where there is none, and `operand`. Raises ValueError."""
     if type(operand) not in (int, float):
         raise ValueError("$increment takes a number")
+    if old is not None and type(old) not in (int, float):
+        raise ValueError("$increment needs a number in the record")
     return (old or 0) + operand
 
 

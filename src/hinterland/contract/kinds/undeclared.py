@@ -29,8 +29,6 @@ UNDECLARED = Undeclared()
 
 
 def _increment(old: Any, operand: Any, now: str) -> Any:
-    if old is not None and type(old) not in (int, float):
-        raise ValueError("$increment needs a number in the record")
     return strict_json.checked(increment(old, operand, now))
 
 
