@@ -19,6 +19,7 @@ DEFAULT_LIMIT = 20
 WORDS = ("page", "limit", "cursor", "filter", "sort", "total")
 RESERVED = frozenset({*WORDS, "at", "count", "distinct", "expand", "fields", "group", "include", "search", "where"})
 _WHERE = "where."
+LONGEST_NAME = 1_000  # characters of a parameter's name: what it is compiled to is kept
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -41,6 +42,7 @@ def parse(parameters: Iterable[tuple[str, str]]) -> Query:
     for name, value in parameters:
         if "\0" in name or "\0" in value:
             raise Refusal("invalid_query", "a parameter has the character NUL; remove it")
+        check_name(name)
         target, key = (words, name) if name in WORDS else (equals, _field_of(name))
         if key in target:
             raise Refusal("invalid_query", f"parameter {name[:64]} appears twice; send it once")
@@ -69,6 +71,12 @@ def parameters(query: Query) -> list[tuple[str, str]]:
     if query.total:
         pairs.append(("total", "true"))
     return pairs
+
+
+def check_name(name: str) -> None:
+    """Raises `invalid_query` for too long a name of a parameter."""
+    if len(name) > LONGEST_NAME:
+        raise Refusal("invalid_query", f"parameter {name[:64]!r}… has a name of over {LONGEST_NAME:,} characters")
 
 
 def _field_of(name: str) -> str:

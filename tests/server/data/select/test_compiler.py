@@ -14,7 +14,7 @@ from hinterland.contract.identity import SIGNED_OUT, Principal
 from hinterland.contract.records import Collection, Rules, users
 from hinterland.kit.cel.conditions import cel, eq, ge, has
 from hinterland.kit.clock import ManualClock
-from hinterland.server.data.select.compiler import WIDTH
+from hinterland.server.data.select.compiler import KEPT_CHARACTERS, WIDTH, Compiler
 from hinterland.server.data.select.question import Select, Window
 from hinterland.server.storage.protocol import Storage
 from tests.server.data.select.plans import plan_of
@@ -36,7 +36,8 @@ ITEMS = Collection(
     indexes=(("kind", "rank"), ("created_at",), ("kind", "updated_at")),
 )
 CLOSED = Collection(name="closed", fields={"text": Text()})
-COLLECTIONS = (users(), ITEMS, CLOSED)
+LOOSE = Collection(name="loose", fields={}, is_open=True)
+COLLECTIONS = (users(), ITEMS, CLOSED, LOOSE)
 COUNT = 40
 
 
@@ -190,3 +191,18 @@ async def test_what_is_not_there(world: World) -> None:
         world.catalogue.compile(Select("nothing"), ADMIN)
     with refused("invalid_query", "sort field"):
         world.catalogue.compile(Select("items", sort=("nothing",)), ADMIN)
+
+
+async def test_how_much_is_kept(world: World) -> None:
+    """Callers choose the names of an open collection's fields: what is kept for structures is limited by its length,
+    and a very long statement, which hardly comes again, takes the place of no other."""
+    compiler, kept = Compiler(world.catalogue), []
+    for number in range(300):
+        named = (eq(f"{number}{'n' * 900}{field}", 1) for field in range(16))
+        assert compiler.look_up(Select("loose", where=tuple(named)))
+        kept.append(compiler.kept_characters)
+    assert max(kept) <= KEPT_CHARACTERS
+    assert min(kept[1:]) < max(kept) > KEPT_CHARACTERS * 0.8
+    named = (eq(f"{'n' * 15_000}{field}", 1) for field in range(16))
+    assert len(compiler.look_up(Select("loose", where=tuple(named))).sql) > KEPT_CHARACTERS // 20
+    assert compiler.kept_characters == kept[-1]

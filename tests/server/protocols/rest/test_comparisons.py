@@ -170,6 +170,21 @@ async def test_an_open_collection(each_library: Api) -> None:
     assert (await each_library("GET", "/loose?" + "&".join(f"x{n}=1" for n in range(100)))).json() == []
 
 
+async def test_a_name_that_is_too_long(each_library: Api) -> None:
+    """What a comparison is compiled to is kept, so the name of a field that it reads is limited, however it is asked
+    for."""
+    name = "n" * 1_001
+    for query in (
+        f"/loose?{name}=1",
+        f"/loose?{name}_ne=1",
+        f'/loose?filter={{"{name}":1}}',
+        f"/v1/records/loose?{name}=1",
+    ):
+        body = problem(await each_library("GET", query), 400, "invalid_query")
+        assert "over 1,000 characters" in body["message"]
+    assert (await each_library("GET", f"/loose?{name[1:]}=1")).json() == []
+
+
 @pytest.fixture
 def watched(monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLite's reads are looked at often."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from hinterland.server.data.catalogue import Catalogue, Entry
 
 _KEPT = 1_000  # structures
+KEPT_CHARACTERS = 4_000_000
+"""Of all kept statements together: in an open collection the fields' names are the caller's, and so is the length."""
 WIDTH = len(RECORD_NAMES)
 """A row of whole records has their columns, then the total (null where it is not asked for), then the order's."""
 
@@ -53,6 +55,7 @@ class Compiler:
     """Compiles questions to the collections of a catalogue."""
 
     def __init__(self, catalogue: Catalogue) -> None:
+        self.kept_characters = 0
         self._catalogue = catalogue
         self._kept: dict[tuple[Any, ...], KeptStatement] = {}
 
@@ -86,10 +89,18 @@ class Compiler:
         kept = self._kept.get(key)
         if kept is None:
             kept = kept_statement(self._catalogue, select, is_free=is_free)
-            if len(self._kept) >= _KEPT:
-                self._kept.clear()
-            self._kept[key] = kept
+            self._keep(key, kept)
         return kept
+
+    def _keep(self, key: tuple[Any, ...], made: KeptStatement) -> None:
+        size = len(made.sql)
+        if size > KEPT_CHARACTERS // 20:
+            return  # one that hardly comes again, and would take the place of many
+        if len(self._kept) >= _KEPT or self.kept_characters + size > KEPT_CHARACTERS:
+            self._kept.clear()
+            self.kept_characters = 0
+        self._kept[key] = made
+        self.kept_characters += size
 
     def _structure(self, select: Select) -> tuple[Any, ...]:
         """What a statement's text depends on: questions with equal structures differ only in values."""

@@ -13,7 +13,7 @@ import msgspec
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal
-from hinterland.contract.query import MAX_LIMIT, RESERVED, WORDS, Query, parse
+from hinterland.contract.query import MAX_LIMIT, RESERVED, WORDS, Query, check_name, parse
 from hinterland.contract.records import META
 from hinterland.kit.closest_first import closest_first
 from hinterland.server.data.catalogue import Entry
@@ -127,6 +127,7 @@ class _Given:
         return is_field(self.entry, name) or is_field(self.entry, base)
 
     def _check(self, name: str) -> None:
+        check_name(name)
         if self.entry.collection.is_open or self._is_declared(name):
             return
         fields = (*self.entry.collection.fields, *META)
