@@ -149,6 +149,15 @@ async def test_canonical_paths_stay_strict(books: Api, query: str) -> None:
     problem(await books("GET", f"/v1/records/books?{query}"), 400, "invalid_query")
 
 
+async def test_a_bare_array_continues_as_one(books: Api) -> None:
+    """A cursor has no form of its own: where a bare array was cut, its `next` is a bare array too."""
+    counted = await books("GET", "/books?limit=1")
+    rest = await books("GET", f"/books{counted.links['next']['url'].replace('limit=1&', '')}")
+    assert [book["id"] for book in rest.json()] == [2, 3, 4]
+    again = await books("GET", f"/books{counted.links['next']['url']}")
+    assert [book["id"] for book in again.json()["data"]] == [2]
+
+
 async def test_a_search_continues_by_its_cursor(each_library: Api) -> None:
     """A capped list that is searched has a cursor, which is of these conditions alone."""
     first = await each_library("GET", "/books?limit=1&q=emma&views_gte=5")

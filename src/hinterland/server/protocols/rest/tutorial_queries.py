@@ -64,7 +64,7 @@ def parse_tutorial_query(entry: Entry, caller: Principal, pairs: Sequence[tuple[
     sort = _order(given.words) or query.sort
     if sort is not query.sort and query.sort:
         raise Refusal("invalid_query", "the order is given twice; send sort or _sort, not both")
-    paging = _paging(given.words, query, given.has_own_paging)
+    paging = _paging(given, query)
     more = [compared(entry, name, values) for name, values in given.fields.items()]
     if text := _once(given.words, "q"):
         more.append(searched(entry, caller, text))
@@ -90,6 +90,7 @@ class _Given:
         self.words: dict[str, list[str]] = {}
         self.fields: dict[str, list[Any]] = {}
         self.has_own_paging = False
+        self.is_counted = False
 
     def add(self, name: str, value: str) -> None:
         """Count one parameter in."""
@@ -99,6 +100,7 @@ class _Given:
             self.words.setdefault("[sort]", []).append(value)
         elif name in RESERVED or name.startswith("where.") or "\0" in name + value:
             self.has_own_paging |= name in ("page", "limit", "cursor")
+            self.is_counted |= name in ("page", "limit")
             self.own.append((name, value))
         else:
             self._add(name, value)
@@ -192,12 +194,13 @@ def _directed(name: str, direction: str) -> str:
 # ---------------------------------------------------------------- paging
 
 
-def _paging(words: Mapping[str, list[str]], query: Query, has_own: bool) -> Paging:
+def _paging(asked: _Given, query: Query) -> Paging:
     """The part of the list that the parameters ask for. Raises `invalid_query` where they are of two kinds."""
+    words = asked.words
     given = [name for name in _PAGING if _once(words, name)]
-    if not given:
-        return Paging("data", query.limit, query.page or 1) if has_own else Paging("array", MAX_LIMIT)
-    if has_own:
+    if not given:  # a cursor alone continues a bare array
+        return Paging("data", query.limit, query.page or 1) if asked.is_counted else Paging("array", MAX_LIMIT)
+    if asked.has_own_paging:
         raise Refusal("invalid_query", f"{given[0]} does not go with page, limit and cursor; send one kind")
     together = next((kind for kind in _KINDS if set(given) <= set(kind)), None)
     if together is None:
