@@ -6,6 +6,7 @@ import { count } from "./words.ts";
 
 const TEXTS = {
   offline: "You are offline. What you write is kept on this device and sent later.",
+  reader: "You are offline. What you see may be out of date.",
   paused: "Log in again to send and receive changes.",
 } as const;
 
@@ -27,7 +28,7 @@ export function OutboxBadge() {
 export function LinkBar() {
   const link = useLink();
   const user = useUser();
-  const text = link === "offline" ? TEXTS.offline : link === "paused" && user === null ? TEXTS.paused : null;
+  const text = link === "offline" ? (user === null ? TEXTS.reader : TEXTS.offline) : link === "paused" && user === null ? TEXTS.paused : null;
   const isUpdate = useUpdate();
   return (
     <div className="link" role="status">
