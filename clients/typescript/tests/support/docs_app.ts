@@ -29,6 +29,8 @@ export interface DocsApp {
   notes(): string;
   /** Runs a program of the package's dependencies; what it printed. */
   run(program: string, ...options: string[]): Promise<string>;
+  /** Runs a file of it; what it printed. */
+  node(file: string): Promise<string>;
   close(): void;
 }
 
@@ -38,6 +40,9 @@ export async function docsApp(page: string): Promise<DocsApp> {
     mkdirSync(dirname(join(folder, name)), { recursive: true });
     writeFileSync(join(folder, name), text);
   };
+  const printed = (file: string, options: string[]) =>
+    run(file, options, { cwd: folder, env: { ...process.env, NODE_ENV: "production" } })
+      .then(({ stdout }) => stdout, ({ stdout, stderr }) => Promise.reject(new Error(`${file}: ${stdout}${stderr}`)));
   const bin = (program: string) => join(PACKAGE, "node_modules/.bin", program);
   mkdirSync(join(folder, "node_modules/hinterland"), { recursive: true });
   for (const name of readdirSync(join(PACKAGE, "node_modules")).filter((name) => !name.startsWith("."))) {
@@ -60,8 +65,8 @@ export async function docsApp(page: string): Promise<DocsApp> {
       write("server/app.py", notes!);
       return join(folder, "server/app.py");
     },
-    run: (program, ...options) => run(bin(program), options, { cwd: folder, env: { ...process.env, NODE_ENV: "production" } })
-      .then(({ stdout }) => stdout, ({ stdout, stderr }) => Promise.reject(new Error(`${program}: ${stdout}${stderr}`))),
+    run: (program, ...options) => printed(bin(program), options),
+    node: (file) => printed(process.execPath, [file]),
     close: () => rmSync(folder, { recursive: true, force: true }),
   };
 }
