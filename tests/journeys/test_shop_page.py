@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -108,6 +109,11 @@ OFFLINE = (
     "logging out with unsent writes asks first",
     "another user of this browser sees and sends nothing of it",
     "the first user's unsent writes are sent after the next log-in",
+)
+NEW_BUILD = (
+    "the page can be installed",
+    "only the page's own files are stored, nothing of the API",
+    "a new build is offered, and is shown when the user wants it",
 )
 WRONG_ANSWERS = (
     "a network's log-in page in place of the shop is reported",
@@ -228,3 +234,23 @@ def test_an_answer_that_is_not_the_shops(built: Path, shop: ServerProcess, tmp_p
     with served_page(built, shop.url) as page:
         outcomes = run_scenario("wrongAnswers", page=page, api=shop.url, screenshots=tmp_path)
     assert outcomes == all_passed(WRONG_ANSWERS)
+
+
+def test_a_new_build(built: Path, server_process: ServerMaker, tmp_path: Path) -> None:
+    """The page can be installed, stores its own files alone, and offers a newer build instead of taking it unasked."""
+    page = shutil.copytree(built, tmp_path / "page")
+
+    def publish() -> None:
+        for name, old, new in (
+            ("index.html", "A small shop on a Hinterland backend", "A newer build"),
+            ("sw.js", '"shop-', '"shop-newer-'),
+        ):
+            text = (page / name).read_text()
+            assert old in text
+            (page / name).write_text(text.replace(old, new, 1))
+
+    server = server_process(APP, env={"HINTERLAND_STATIC": str(page)})
+    fill_shelves(server)
+    asked = {"publish a new build": publish}
+    outcomes = run_scenario("newBuild", page=server.url, api=server.url, screenshots=tmp_path, asked=asked)
+    assert outcomes == all_passed(NEW_BUILD)

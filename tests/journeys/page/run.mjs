@@ -5,6 +5,7 @@ import { expiredToken } from "./expired_token.mjs";
 import { firstApp } from "./first_app.mjs";
 import { foreignPage } from "./foreign_page.mjs";
 import { happyWay } from "./happy_way.mjs";
+import { newBuild } from "./new_build.mjs";
 import { offline } from "./offline.mjs";
 import { renewal } from "./renewal.mjs";
 import { sameOrigin } from "./same_origin.mjs";
@@ -17,6 +18,7 @@ import { wrongInput } from "./wrong_input.mjs";
 const SCENARIOS = {
   happyWay,
   wrongInput,
+  newBuild,
   offline,
   sameOrigin,
   wrongAnswers,
