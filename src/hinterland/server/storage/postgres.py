@@ -10,7 +10,6 @@ import logging
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from functools import lru_cache
 from typing import Any
 
 import asyncpg
@@ -21,6 +20,7 @@ from hinterland.kit.fair_turns import FairTurns, TooManyWaiting
 from hinterland.server.storage import failures, migrations, statements
 from hinterland.server.storage.database import Database
 from hinterland.server.storage.failures import Deadlock, OutcomeUnknown, SchemaOutdated, StorageError
+from hinterland.server.storage.kept_text import kept_text
 from hinterland.server.storage.postgres_errors import ERRORS, field_of, translated
 from hinterland.server.storage.postgres_notifications import COMMITS, INVALIDATIONS, NotificationListener
 from hinterland.server.storage.postgres_pool import PostgresPool
@@ -46,7 +46,7 @@ _DEFINITION = "SELECT definition FROM _collections WHERE name = $1"
 _MIGRATION_LOCK = 0x68696E74  # an advisory lock's number: one process at a time changes the schema
 
 
-@lru_cache(maxsize=2_000)
+@kept_text
 def numbered(sql: str) -> str:
     """`sql` with its `?` marks as `$1`, `$2` …; a mark inside a string literal or a quoted name is text."""
     parts, number, quoted = [], 0, ""
@@ -108,7 +108,7 @@ async def _some(
     return [row[:-3] for row in (rows[:-1] if is_cut else rows)], is_cut
 
 
-@lru_cache(maxsize=2_000)
+@kept_text
 def lightened(sql: str, texts: Texts) -> str:
     """`sql` without the texts of those rows that hold more than their share of `PAGE_BYTES`."""
     columns = [*texts.columns]
@@ -118,7 +118,7 @@ def lightened(sql: str, texts: Texts) -> str:
     return f"SELECT {', '.join(columns)} FROM ({sql}) AS found"
 
 
-@lru_cache(maxsize=2_000)
+@kept_text
 def bounded(sql: str, texts: Texts) -> str:
     """`sql` up to the row with which its `texts` hold more than `PAGE_BYTES`, and two rows in any case.
 
