@@ -7,10 +7,11 @@ import { build } from "esbuild";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const { exports: entries } = JSON.parse(readFileSync(`${root}package.json`, "utf8"));
 
-// `with`: entries that are measured together with it; the others, and packages, are left out.
+// `with`: entries that are measured together with it; the others, and packages, are left out. `goal`: what a budget is to
+// come down to; until then it only keeps the entry from growing.
 const BUDGETS = {
   ".": { bytes: 10_240, with: [] },
-  "./offline": { bytes: 33_280, with: ["."] },
+  "./offline": { bytes: 33_280, goal: 25_600, with: ["."] },
   "./react": { bytes: 1_536, with: [] },
   "./tanstack-db": { bytes: 1_536, with: [] },
 };
@@ -46,6 +47,6 @@ for (const name of Object.keys(entries).filter((entry) => entries[entry].default
   isOver ||= size > budget.bytes;
   const together = budget.with.length ? ` (with ${budget.with.join(", ")})` : "";
   console.log(`${name}${together}: ${code.length} bytes minified, ${size} compressed, budget ${budget.bytes}`
-    + (size > budget.bytes ? "; TOO LARGE" : ""));
+    + (budget.goal ? `, goal ${budget.goal}` : "") + (size > budget.bytes ? "; TOO LARGE" : ""));
 }
 process.exitCode = isOver ? 1 : 0;

@@ -19,7 +19,7 @@ export interface Auth {
   /** Call `listener` with each new state; the returned function ends that. */
   subscribe(listener: Listener<SessionState>): () => void;
   /** Create a user, with further fields that the app declares, and sign in. */
-  signUp(form: { email: string; password: string; name?: string } & Record<string, unknown>): Promise<User>;
+  signUp(form: { email: string; password: string; name: string } & Record<string, unknown>): Promise<User>;
   /** Throws `invalid_credentials`, and ChallengeRequired where the account has a second factor. */
   logIn(form: { email: string; password: string }): Promise<User>;
   /** Sign in with the `challenge` of a ChallengeRequired and a code of the authenticator app, or a recovery code. */
