@@ -1,5 +1,5 @@
 import type { OutboxEntry } from "hinterland/offline";
-import { type FormEvent, useState } from "react";
+import { type FormEvent, useEffect, useState } from "react";
 import { local, useLink, useOutbox } from "../api/local.ts";
 import { sentence } from "../api/texts.ts";
 import { useAct } from "../hooks/useAct.ts";
@@ -16,8 +16,17 @@ function textOf(value: unknown): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
-function nameOf({ writes }: OutboxEntry): string {
-  const title = writes[0]?.body?.["title"];
+/** What the change is about: its own title, else that of the record, if there is still one. */
+function useTitle({ writes }: OutboxEntry): string {
+  const [write] = writes;
+  const own = write?.body?.["title"];
+  const [found, setFound] = useState<unknown>(undefined);
+  const { collection, id } = write ?? {};
+  useEffect(() => {
+    if (own !== undefined || collection === undefined || id === undefined) return;
+    local().collection(collection).get(id).then((record) => setFound(record["title"]), () => setFound(undefined));
+  }, [own, collection, id]);
+  const title = own ?? found;
   return typeof title === "string" ? `“${title}”` : "";
 }
 
@@ -80,6 +89,7 @@ function Lost({ entry }: { entry: OutboxEntry }) {
 function Change({ entry, isOffline }: { entry: OutboxEntry; isOffline: boolean }) {
   const [isEditing, setEditing] = useState(false);
   const { isBusy, run } = useAct();
+  const title = useTitle(entry);
   const { outbox } = local();
   const [write] = entry.writes;
   const { id, state } = entry;
@@ -92,7 +102,7 @@ function Change({ entry, isOffline }: { entry: OutboxEntry; isOffline: boolean }
   return (
     <li className={isHeld ? "card change held" : "card change"}>
       <h2 dir="auto">
-        {write && `${ACTS[write.act]} ${KINDS[write.collection] ?? write.collection} ${nameOf(entry)}`}
+        {write && `${ACTS[write.act]} ${KINDS[write.collection] ?? write.collection} ${title}`}
       </h2>
       <p className="muted">
         {reasonOf(entry, isOffline)} · <time>{timeAgo(new Date(entry.timestamp * 1000).toISOString())}</time>
