@@ -63,6 +63,8 @@ class Model:
         self.past: dict[str, list[Version]] = {"x": [], "y": []}
         self.lost: list[tuple[str, Any, Any]] = []
         self._mine: set[str] = set()
+        self._made: set[str] = set()
+        self._start = 0
 
     def document(self, id: str) -> Document | None:
         """The record as it is."""
@@ -70,7 +72,7 @@ class Model:
 
     def do(self, step: Any, now: float) -> Answer:
         """The outcome of a request, whose writes happen one after the other, or none of them."""
-        self.lost, self._mine = [], set()
+        self.lost, self._mine, self._made, self._start = [], set(), set(), self.revision
         is_push = step.base is not None
         device = f"{step.caller}/{step.device}" if is_push else ""
         base = max(self.revision - step.base, 0) if is_push else 0
@@ -83,6 +85,8 @@ class Model:
                     self.revision += 1
                     self.past[write.id].append(Version(self.revision, after, device, timestamp))
                     self._mine.add(write.id)
+                    if write.act == "create":
+                        self._made.add(write.id)
         except Refused as refused:
             self.revision, self.past = start, past
             return str(refused), []
@@ -101,7 +105,7 @@ class Model:
             if not self.owns(step.caller, old):
                 raise Refused("forbidden")
             newer = [version for version in self._since(step, base, device) if version.device != device]
-            is_outdated = any(version.timestamp > timestamp for version in newer)
+            is_outdated = step.id not in self._mine and any(version.timestamp > timestamp for version in newer)
             return None, not is_outdated
         return self._changed(step, old, base, device, timestamp), True
 
@@ -152,21 +156,44 @@ class Model:
         if not since:
             return value
         first = self.past[step.id].index(since[0])
-        before = self.past[step.id][first - 1].document if first else None
-        now, seen = old[name], before
+        earlier = self.past[step.id][first - 1].document if first else None
+        now, seen = old[name], self._readable(step, earlier, name)
         timestamps: list[float] = []
-        for earlier, version in zip([before, *(version.document for version in since)], since, strict=False):
-            if (earlier or {}).get(name) == (version.document or {}).get(name):
+        own = [version for version in since if version.revision > self._start]
+        for version in since[: len(since) - len(own)]:
+            was, is_new = (earlier or {}).get(name), earlier is None
+            earlier = version.document
+            became = (earlier or {}).get(name)
+            if version.device == device and is_new:
+                seen, timestamps = self._readable(step, earlier, name), []
+            elif became == was:
                 continue
-            if version.device == device:
-                seen = version.document
-            else:
+            elif version.device != device:
                 timestamps.append(version.timestamp)
-        if not timestamps or seen is None or seen[name] == now or not self.sees(step.caller, seen):
+            else:
+                known = self._followed(name, seen[0] if seen else was, was, became)
+                seen = self._readable(step, earlier, name) and (known,)
+        if own and seen and (earlier or {}).get(name) != now:
+            seen = (self._followed(name, seen[0], (earlier or {}).get(name), now),)
+        if not timestamps or not seen or seen[0] == now:
             return value
-        if name in self.hidden(step.caller, seen):
-            return value
-        return self._merged(name, seen[name], now, value, timestamp >= max(timestamps))
+        return self._merged(name, seen[0], now, value, timestamp >= max(timestamps))
+
+    def _readable(self, step: Any, document: Document | None, name: str) -> tuple[Any, ...]:
+        """The field's value, if the caller could read it then; else nothing."""
+        if document is None or not self.sees(step.caller, document) or name in self.hidden(step.caller, document):
+            return ()
+        return (document[name],)
+
+    @staticmethod
+    def _followed(name: str, seen: Any, was: Any, now: Any) -> Any:
+        """What a device that knew `seen` takes a field to be after its own change of `was` to `now`."""
+        if name in COUNTERS and now is not None:
+            return (seen or 0) + now - (was or 0)
+        if name in SETS and now is not None:
+            kept = [item for item in seen or [] if item in now or item not in (was or [])]
+            return kept + [item for item in now if item not in (was or []) and item not in kept]
+        return now
 
     def _merged(self, name: str, seen: Any, now: Any, value: Any, is_newer: bool) -> Any:
         if name in COUNTERS and now is not None and value is not None:
@@ -186,7 +213,7 @@ class Model:
         """What was done since the base, if others were among those who did it and the caller saw the record then."""
         past = self.past[step.id]
         since = [version for version in past if version.revision > base]
-        if not base or step.id in self._mine or all(version.device == device for version in since):
+        if not base or step.id in self._made or all(version.device == device for version in since):
             return []
         before = past[-len(since) - 1].document if len(past) > len(since) else None
         return since if before is None or self.sees(step.caller, before) else []

@@ -183,7 +183,13 @@ def followed(policy: Merge, base: Any, server: Any, device: Any) -> Any:
     """
     if type(server) is dict and type(device) is dict:
         return merge_patch(base, difference(server, device))
-    return merge(policy if policy in ("counter", "set") else "newest", server, base, device, is_device_newer=True).value
+    if policy == "counter":
+        nothing = "0" if type(device) is str else 0
+        count = _counted(server, nothing if base is None else base, device)
+        return device if count is None else count
+    if policy == "set" and device is not None:
+        return _merge_lists(server or [], base or [], device)
+    return device
 
 
 def _counted(base: Any, server: Any, device: Any) -> Any:

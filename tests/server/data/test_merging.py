@@ -343,3 +343,27 @@ async def test_members_that_were_edited_offline(world: World, devices: tuple[Dev
     settled = await two.push(patch("open", "x", any={"a": 3, "c": 3}), base=base)
     assert (await read(world, "open", "x"))["any"] == {"a": 2, "b": 2, "c": 3}
     assert [lost.mine for lost in settled.lost] == [{"a": 3, "c": 3}]
+
+
+async def test_a_record_that_the_device_made_anew(world: World, devices: tuple[Device, Device]) -> None:
+    """A device that makes a deleted record anew has seen it all: its edits after that meet nothing of what was before,
+    in one mutation and in several."""
+    one, two = devices
+    for is_together in (True, False):
+        await two.push(delete("open", "x"), base=100)
+        writes = [make("open", "x", text="again"), patch("open", "x", tags=["a", "c"], count=3)]
+        pushes = [writes] if is_together else [[write] for write in writes]
+        assert [(await one.push(*each, base=1)).lost for each in pushes] == [[]] * len(pushes)
+        record = await read(world, "open", "x")
+        assert (record["text"], record["tags"], record["count"]) == ("again", ["a", "c"], 3)
+
+
+async def test_a_counter_that_begins_with_nothing(world: World, devices: tuple[Device, Device]) -> None:
+    """Nothing counts as 0: each edit of a device over it adds its own difference once."""
+    one, two = devices
+    await world.write(patch("open", "x", count=None))
+    base = (await read(world, "open", "x"))["revision"]
+    await one.push(patch("open", "x", count=2), base=base)
+    await two.push(patch("open", "x", count=3), base=base)
+    await two.push(patch("open", "x", count=7), base=base)
+    assert (await read(world, "open", "x"))["count"] == 9

@@ -114,20 +114,21 @@ export function merge(policy: Merge, base: any, server: any, device: any, isDevi
   const count = policy === "counter" ? counted(base, server, device) : null;
   if (count !== null) return { value: count, isLost: false };
   if (isSame(server, device)) return { value: server, isLost: false };
-  if (policy === "set") {
-    const before = base || [];
-    const gone = remove(before, device || []);
-    return { value: add(remove(server || [], gone), remove(device || [], before)), isLost: false };
-  }
+  if (policy === "set") return { value: united(base || [], server || [], device || []), isLost: false };
   const isKept = policy === "newest" && isDeviceNewer;
   return { value: isKept ? device : server, isLost: !isKept };
 }
 
 /** What a device that had seen `base` takes a field to be after its own edit, which made `device` of `server`. */
-export function followed(policy: Merge, base: unknown, server: unknown, device: unknown): unknown {
+export function followed(policy: Merge, base: any, server: any, device: any): unknown {
   if (isObject(server) && isObject(device)) return mergePatch(base, difference(server, device));
-  return merge(policy === "counter" || policy === "set" ? policy : "newest", server, base, device, true).value;
+  if (policy === "counter") return counted(server, base ?? (typeof device === "string" ? "0" : 0), device) ?? device;
+  return policy === "set" && device !== null ? united(server || [], base || [], device) : device;
 }
+
+/** What either side added is in, what either side removed is out. */
+const united = (base: unknown[], server: unknown[], device: unknown[]): unknown[] =>
+  add(remove(server, remove(base, device)), remove(device, base));
 
 /** Both differences on top of `base`, in the form of the server's value; null: not numbers. */
 function counted(base: any, server: any, device: any): unknown {

@@ -20,11 +20,12 @@ class DeviceEdits:
     """The edits of one request of the device `origin`, of which `lost` were not kept. `base` is the revision of a
     record that the device had seen; None: that is not asked."""
 
-    __slots__ = ("_caller", "_origin", "_own", "_state", "_timestamp", "lost")
+    __slots__ = ("_caller", "_created", "_origin", "_own", "_state", "_timestamp", "lost")
 
     def __init__(self, state: State, caller: Principal, origin: str, timestamp: float) -> None:
         self.lost: list[Lost] = []
         self._own: dict[RecordKey, dict[str, tuple[Any, Any]]] = {}
+        self._created: set[RecordKey] = set()
         self._state = state
         self._caller = caller
         self._origin = origin
@@ -61,12 +62,16 @@ class DeviceEdits:
         for name in names:
             own[name] = (own[name][0] if name in own else old.get(name), new.get(name))
 
+    def note_creation(self, key: RecordKey) -> None:
+        """The request made the record anew: whatever was before, the device has seen it all."""
+        self._created.add(key)
+
     async def _unseen(
         self, entry: Entry, key: RecordKey, before: StoredRecord, base: int | None
     ) -> tuple[Since, StoredRecord | None] | None:
         """Whose changes the record had since `base`, and what it was then (None: not there). None where the device had
         seen it all, and where its user could not see the record then."""
-        if not base or base == before.revision:
+        if not base or base == before.revision or key in self._created:
             return None
         since = await self._state.since(key, base, self._origin)
         if since.newest is None:

@@ -59,6 +59,9 @@ class Past:
         """The next changes of the record, in order; in the end all since `base`."""
         for change in history:
             before, self._now = self._now, documents.texts_of(change.after, self.names)
+            if change.kind == "create" and change.origin == self._edit.origin:
+                self._create(change.after)
+                continue
             changed = [name for name in self.names if not _is_same_text(before[name], self._now[name])]
             if change.origin != self._edit.origin:
                 self._theirs |= {
@@ -68,6 +71,12 @@ class Past:
                 hidden = None if change.after is None else self._edit.unreadable(change.after)
                 for name in changed:
                     self._follow(name, before[name], self._now[name], is_hidden=hidden is None or name in hidden)
+
+    def _create(self, record: StoredRecord | None) -> None:
+        """The device itself made the record anew: what was before does not matter any longer."""
+        hidden = None if record is None else self._edit.unreadable(record)
+        self._theirs = {}
+        self._seen = {name: self._now[name] for name in self.names if hidden is not None and name not in hidden}
 
     def add_own(self, own: OwnChanges) -> None:
         """The changes that the device's own request has made of the record until now."""

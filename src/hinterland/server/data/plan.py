@@ -180,6 +180,7 @@ class Plan:
         self._check_preconditions(write, before if before is None or self._can_view(entry, before) else None)
         if before is not None:
             raise Refusal("conflict", f"{entry.name}/{key[2]} already exists")
+        self._edits.note_creation(key)
         await self._stage(entry, key, None, after, document)
 
     def _is_repeated(
