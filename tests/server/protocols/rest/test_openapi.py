@@ -14,6 +14,7 @@ from hinterland.contract.fields import Field, Instant, Int64, Integer, List, Num
 from hinterland.contract.matching import MAX_SORT
 from hinterland.contract.operations import OPERATIONS
 from hinterland.contract.records import HEAD, Collection, users
+from hinterland.kit.blank_text import is_blank
 from hinterland.server.protocols.rest.openapi import document
 from hinterland.server.protocols.rest.schemas import record_schemas
 from tests.server.api import COLLECTIONS, Api, problem
@@ -191,7 +192,8 @@ def test_transforms_of_a_patch() -> None:
 
 
 def test_sorting_and_signing_up(made: dict[str, Any]) -> None:
-    """A list names the fields that it can be sorted by; the form of a sign-up has the fields of users."""
+    """A list names the fields that it can be sorted by; the form of a sign-up has the fields of users, and no name or
+    password in it is blank, as the server has it."""
     listing = made["paths"]["/v1/records/notes"]["get"]["parameters"]
     [pattern] = [p["schema"]["pattern"] for p in listing if p["name"] == "sort"]
     longest = ",".join(["text"] * MAX_SORT)
@@ -201,6 +203,9 @@ def test_sorting_and_signing_up(made: dict[str, Any]) -> None:
     assert form["required"] == ["name", "email", "password"]
     assert form["properties"].keys() == {"name", "email", "about", "password"}
     assert form["properties"]["password"]["minLength"] == 8
+    for name in ("name", "password"):
+        for text in ("", " ", "\u008d", "\u200b\t", "\u3164", "a", " é "):
+            assert bool(re.search(form["properties"][name]["pattern"], text)) is not is_blank(text)
 
 
 def _ref(schema: dict[str, str]) -> str:

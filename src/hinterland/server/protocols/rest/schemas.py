@@ -10,6 +10,7 @@ from hinterland.contract.indexed import limits
 from hinterland.contract.kinds.field import Field
 from hinterland.contract.matching import MAX_SORT, sortable_names
 from hinterland.contract.records import Collection
+from hinterland.kit.blank_text import INVISIBLE
 from hinterland.kit.cel.types import STRING
 from hinterland.server.security.passwords import LONGEST
 
@@ -19,18 +20,20 @@ _SERVER_FIELDS: dict[str, Any] = {
     "updated_at": {"type": "string", "format": "date-time", "readOnly": True},
     "revision": {"type": "integer", "readOnly": True},
 }
+_VISIBLE = f"[^{INVISIBLE}]"
 _CURRENT: dict[str, Any] = {"type": "string", "minLength": 1}
 _EMAIL: dict[str, Any] = {"type": "string", "format": "email", "minLength": 3, "maxLength": 254}
 
 
 def forms(collections: Iterable[Collection], password_length: int) -> dict[str, Any]:
     """The bodies that create an account: a new user also has the fields of `users`."""
-    new = {"email": _EMAIL, "password": {"type": "string", "minLength": password_length, "maxLength": LONGEST}}
+    password = {"type": "string", "minLength": password_length, "maxLength": LONGEST, "pattern": _VISIBLE}
+    new = {"email": _EMAIL, "password": password}
     users = next((collection for collection in collections if collection.name == "users"), None)
     fields = {name: _field(field) for name, field in users.fields.items()} if users is not None else {}
     asked = [name for name, field in users.fields.items() if field.required] if users is not None else []
     for name in asked:
-        fields[name].setdefault("pattern", r"[^\s\x1c-\x1f\x85]")  # of a form nothing that is asked for may be blank
+        fields[name].setdefault("pattern", _VISIBLE)  # of a form nothing that is asked for may be blank
     registration = _object({**fields, **new}, [*dict.fromkeys([*asked, *new])], is_closed=True)
     return {
         "Registration": registration,
