@@ -39,7 +39,7 @@ export interface Sync {
 }
 
 export interface SyncParts extends Sync {
-  /** `error`: why the store can't be used any more. */
+  /** `error`: why the store can no longer be used. */
   stop(error?: Error): Promise<void>;
   readonly unknown: Map<string, HinterlandError>;
   /** The names of the collections that are synchronised. */

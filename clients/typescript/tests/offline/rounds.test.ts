@@ -115,7 +115,7 @@ test("a restored server that has forgotten seqs gets them again, as far as they 
   expect(self.states).toEqual([]);
 });
 
-test("a server that names a gap again and again is told to go on with another device", async () => {
+test("a server that names a gap again and again continues as another device", async () => {
   const self = await new Scripted().open();
   await self.create("a");
   const devices = new Set<string>();

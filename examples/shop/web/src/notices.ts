@@ -44,7 +44,7 @@ export function tellSuccess(text: string): void {
   show({ id: Date.now(), kind: "success", text });
 }
 
-/** `isLasting`: it is told on the next screen too, since it is why that is shown. */
+/** `isLasting`: it is shown on the next screen too, since it is the reason for that screen. */
 export function tellFailure(text: string, isLasting = false): void {
   show({ id: Date.now(), kind: "failure", text, isLasting });
 }

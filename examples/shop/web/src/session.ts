@@ -26,6 +26,6 @@ export function watchSession(): void {
     const text = state.kind === "signedOut" ? ENDS[state.reason] : undefined;
     if (text !== undefined) tellFailure(text, true);
   });
-  // Only a definitive refusal signs out, which is told above; a server that is away doesn't.
+  // Only a definitive refusal signs out, which is reported above; a server that is away doesn't.
   if (client.auth.user !== null) void client.auth.me().catch(() => {});
 }

@@ -10,7 +10,7 @@ function nameOf(id: string): Promise<string | null> {
   return asked;
 }
 
-/** Another member's name, which only members are told; null while it is unknown. */
+/** Another member's name, which only members can read; null while it is unknown. */
 export function useName(id: string | null, isMember: boolean): string | null {
   const [name, setName] = useState<string | null>(null);
   useEffect(() => {

@@ -7,7 +7,7 @@ import { logOut } from "../parts/Frame.tsx";
 import { PageHead } from "../parts/PageHead.tsx";
 import { initials, longDay } from "../parts/words.ts";
 
-const loadUser = () => client.auth.me(); // the session is told of it
+const loadUser = () => client.auth.me(); // also renews the user of the session
 
 export function Profile({ user }: { user: User }) {
   const { failure, isLoading, reload } = useLoad(loadUser);
