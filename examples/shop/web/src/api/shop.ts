@@ -43,10 +43,9 @@ const explain: Layer = async (request, send) => {
     return await send(request);
   } catch (error) {
     if (error instanceof NetworkError) {
-      console.error(
-        `Can't reach ${client.url}. If the server runs, its log names this page's origin (${location.origin}) and the ` +
-          "setting that allows it (cors_origins).",
-      );
+      const advice = new URL(client.url).origin === location.origin ? "" :
+        ` If the server runs, its log names this page's origin (${location.origin}) and the setting that allows it (cors_origins).`;
+      console.error(`Can't reach ${client.url}.${advice}`);
     } else if (error instanceof InvalidResponse) {
       console.error(`${client.url} answered with ${error.found}. Does this address belong to a Hinterland server?`);
     }

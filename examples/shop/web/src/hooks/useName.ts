@@ -1,5 +1,6 @@
 import { useEffect, useState } from "react";
-import { members } from "../api/shop.ts";
+import { useOnline } from "hinterland/react";
+import { client, members } from "../api/shop.ts";
 
 const known = new Map<string, Promise<string | null>>();
 
@@ -13,13 +14,14 @@ function nameOf(id: string): Promise<string | null> {
 /** Another member's name, which only members can read; null while it is unknown. */
 export function useName(id: string | null, isMember: boolean): string | null {
   const [name, setName] = useState<string | null>(null);
+  const isOnline = useOnline(client);
+  useEffect(() => setName(null), [id, isMember]);
   useEffect(() => {
     let isCurrent = true;
-    setName(null);
     if (isMember && id) nameOf(id).then((found) => isCurrent && setName(found), () => {});
     return () => {
       isCurrent = false;
     };
-  }, [id, isMember]);
+  }, [id, isMember, isOnline]); // what failed offline is asked again
   return name;
 }
