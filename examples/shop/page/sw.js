@@ -1,7 +1,7 @@
 /* The service worker: keeps the page's own files, so that it opens without a network. Vite puts their list and its hash in. */
 
-const FILES = ["assets/index-DFqgApkJ.js","assets/index-rPhtMBY9.css","config.js","icon-192.png","icon-512.png","icon.svg","index.html","manifest.webmanifest"];
-const CACHE = "shop-6c73915c4d60eb13";
+const FILES = ["assets/index-CbRbVqVe.js","assets/index-rPhtMBY9.css","config.js","icon-192.png","icon-512.png","icon.svg","index.html","manifest.webmanifest"];
+const CACHE = "shop-726a5e9fd2404e24";
 
 // All of a build or nothing: a page never gets files of two builds.
 addEventListener("install", (event) => {

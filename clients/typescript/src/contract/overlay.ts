@@ -55,17 +55,11 @@ export function after(
 }
 
 /** `after` for a write that is made now; it also refuses fields that only administrators set. */
-export function afterAnew(
-  record: Doc | null,
-  write: Write,
-  timestamp: number,
-  shape?: Shape | null,
-  caller?: unknown,
-): Doc | null {
+export const afterAnew: typeof after = (record, write, timestamp, shape, caller) => {
   const errors = shape ? readonlyViolations(shape, write.body ?? {}, record ?? {}) : {};
   if (shape && Object.keys(errors).length) throw refusal(shape, errors);
   return after(record, write, timestamp, shape, caller);
-}
+};
 
 function withoutHead(record: Doc): Doc {
   const { id, created_at, updated_at, revision, ...fields } = record;
