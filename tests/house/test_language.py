@@ -61,6 +61,7 @@ NAMES = {
 # Frozen: what databases have been through.
 FROZEN = {"server/storage/migrations.py", "client/local/schema.py"}
 FOLDERS = ["benchmarks", "conformance", "examples", "tests"]
+TYPESCRIPT = [*(f"clients/typescript/{name}" for name in ("src", "tests", "tools")), "examples/shop/web/src"]
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
@@ -119,6 +120,19 @@ def test_the_words_of_tests_and_examples(folder: str) -> None:
     places = [(f"{file.relative_to(ROOT)}:{line}", text) for file in beside(folder) for line, text in texts(file)]
     assert places
     assert [word for place, text in places for word in found(place, text)] == []
+
+
+@pytest.mark.parametrize("folder", TYPESCRIPT)
+def test_the_words_of_typescript(folder: str) -> None:
+    """No line of the TypeScript client, of its tests and of the shop's page has a word of the first list."""
+    files = [file for file in sorted((ROOT / folder).rglob("*")) if file.suffix in (".ts", ".tsx", ".mjs", ".js")]
+    lines = [(f"{file.relative_to(ROOT)}:{n}", line) for file in files for n, line in enumerate(_lines(file), 1)]
+    assert lines
+    assert [word for place, line in lines for word in found(place, line)] == []
+
+
+def _lines(file: Path) -> list[str]:
+    return file.read_text().splitlines()
 
 
 def test_the_names_of_the_source() -> None:

@@ -70,7 +70,7 @@ function Correct({ entry, onClose }: { entry: OutboxEntry; onClose: () => void }
   );
 }
 
-/** The edits of a merge that were not kept: what was written here, and what stands there now. */
+/** The edits of a merge that were not kept: what was written here, and the value that was kept. */
 function Lost({ entry }: { entry: OutboxEntry }) {
   return (
     <dl className="lost">
