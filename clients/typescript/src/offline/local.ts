@@ -10,8 +10,8 @@ import { shown } from "./errors.js";
 import { type Memory, put, putSpace } from "./memory.js";
 import { createOutbox, type Handle, type Outbox } from "./outbox.js";
 import type { LocalParts } from "./parts.js";
+import { loadFilters } from "./queries.js";
 import { type LocalRepository, localRepository } from "./repository.js";
-import { serverRemote } from "./server.js";
 import { createStore } from "./store.js";
 import type { Sync } from "./status.js";
 import { createSync } from "./sync.js";
@@ -60,11 +60,11 @@ const accountIn = (state: SessionState): RecordId | null =>
 /** Opens the local store of a client, and follows its session. Rejects with StoreError. */
 export async function openLocal(client: Client, options: LocalOptions = {}): Promise<Local> {
   const { auth, internals } = client;
-  const { clock, random } = internals;
+  const { clock } = internals;
   const prefix = `hinterland-${options.name ?? new URL(client.url).host}`;
   const store = createStore(prefix, clock, (error) => void sync.stop(error));
   const { memory } = store;
-  const sync = createSync(store, serverRemote(client), clock, random);
+  const sync = createSync(store, client);
   const outbox = createOutbox(store, clock);
   const wanted = new Set(options.collections);
   const declared = new Map<string, "string" | "integer">();
@@ -186,6 +186,7 @@ export async function openLocal(client: Client, options: LocalOptions = {}): Pro
     }),
   };
 
+  loadFilters().catch(() => {}); // they are there when the network is gone
   await store.open();
   const unsubscribe = auth.subscribe(onState);
   internals.followers.add(caughtUp);

@@ -151,6 +151,9 @@ export function revisionSeen(memory: Memory, key: Key): number {
   return row ? Math.max(row.revision, ...row.over.map(({ outcome }) => outcome?.revision ?? 0)) : 0;
 }
 
+/** Whether the store holds something of every record of the subscription that is to be seen. */
+export const isWhole = ({ space }: Memory, names: string): boolean => !!space?.isWhole && space.subscription === names;
+
 // ---------------------------------------------------------------- changes
 
 /** Changes the database, and what is known of it here. */

@@ -20,7 +20,7 @@ import {
   afterWrite, dropMutation, fieldsOf, findRow, givenIds, type Key, keyOf, type Memory, put, putMutation, putSpace,
   revisionSeen, seen,
 } from "./memory.js";
-import type { Mutation, Outcome, Problem, RecordId } from "./types.js";
+import type { Mutation, Outcome, RecordId } from "./types.js";
 
 const MAX_WRITES = 500; // of one mutation
 const STEP = 1e-6; // seconds between two timestamps of one instant
@@ -80,28 +80,8 @@ export function dropGiven(memory: Memory, place: Key): void {
 
 // ---------------------------------------------------------------- held ones
 
-/**
- * Sets a mutation aside with its reason: its writes are undone here, and with it go the unsent ones that need what it
- * would have created. Of those that were sent the server decides; the reason is kept should it refuse them.
- */
-export function hold(memory: Memory, mutation: Mutation, outcome: Outcome): void {
-  putMutation(memory, { ...mutation, state: "refused", seq: null, outcome });
-  settleAs(memory, outcome);
-  const { message } = outcome.problem!;
-  const problem: Problem = {
-    title: "Not found", status: 404, code: "not_found",
-    message: `it builds on a record whose creation was refused: ${message}`, details: { after: mutation.id },
-  };
-  for (const { number } of dependents(memory, mutation)) {
-    const dependent = memory.mutations.get(number)!;
-    const consequence: Outcome = { mutation: dependent.id, status: "refused", problem };
-    if (dependent.state === "pending") hold(memory, dependent, consequence);
-    else if (dependent.state === "sent") putMutation(memory, { ...dependent, outcome: consequence });
-  }
-}
-
 /** The undecided mutations after this one that touch, or refer to, a record that it creates. */
-function dependents(memory: Memory, { number, writes }: Mutation): Mutation[] {
+export function dependents(memory: Memory, { number, writes }: Mutation): Mutation[] {
   const creations = writes.filter(({ act }) => act === "create");
   if (!creations.length) return [];
   const keys = creations.map((write) => String(keyOf(write)));

@@ -12,9 +12,6 @@ import type { Change, LiveEvent, PullResult, Space } from "./types.js";
 /** Whether nothing was left to fetch of the subscription at the last pull, nor missed since. */
 export const isCurrent = ({ space }: Memory, names: string): boolean => space!.isCurrent && space!.subscription === names;
 
-/** Whether the store holds something of every record of the subscription that is to be seen. */
-export const isWhole = ({ space }: Memory, names: string): boolean => !!space?.isWhole && space.subscription === names;
-
 /** Forgets the cursor: the next pull fetches everything; what is in the store stays until it was replaced. */
 export const startAgain = (memory: Memory): void =>
   putSpace(memory, { cursor: "", newest: 0, isCurrent: false, isWhole: false });

@@ -1,6 +1,5 @@
 /** Questions to the records in memory, and live ones, to which a change is applied without asking again. */
 
-import { compile, UnsupportedExpression } from "../contract/cel/index.js";
 import { failure } from "../contract/errors.js";
 import { checked } from "../contract/kinds.js";
 import { comparator, NEWEST_FIRST, rank, type Term, termsOf, whole } from "../contract/order.js";
@@ -11,6 +10,20 @@ import { type Doc, isSame, member } from "../contract/values.js";
 import type { Page } from "../core/repository.js";
 import { givenIds, type Memory, placeOf, seen, viewOf } from "./memory.js";
 import type { RecordId } from "./types.js";
+
+let cel: typeof import("../contract/cel/index.js") | undefined;
+
+/** Loads what evaluates filters, which is not needed for other questions. Rejects with NetworkError. */
+export async function loadFilters(): Promise<void> {
+  try {
+    cel ??= await import("../contract/cel/index.js");
+  } catch (cause) {
+    throw failure("network", { sent: "no", cause });
+  }
+}
+
+/** Whether `planOf` can be asked for the question. */
+export const isReady = ({ filter }: Query): boolean => !filter || !!cel;
 
 /** A question that was checked: which records it finds, and their order. */
 export interface Plan {
@@ -40,7 +53,7 @@ export function planOf(memory: Memory, collection: string, query: Query): Plan {
   const keys = typeof sort === "string" ? sort.split(",").filter(Boolean) : sort;
   const terms = termsOf(keys.length ? keys : NEWEST_FIRST, (name) =>
     shape?.fields.get(known(name))?.kind === "int64" ? whole : rank);
-  const test = filter ? compile(filter, shape?.schema) : () => true;
+  const test = filter ? cel!.compile(filter, shape?.schema) : () => true;
   const finds = (record: Doc) =>
     expected.every(([name, value]) => isSame(member(record, name) ?? null, value)) && test(record);
   return { finds, terms, compare: comparator(terms) };
@@ -140,4 +153,4 @@ export function liveWindow(memory: Memory, collection: string, parent: string, q
   return live;
 }
 
-export const isUnsupported = (error: unknown): boolean => error instanceof UnsupportedExpression;
+export const isUnsupported = (error: unknown): boolean => !!cel && error instanceof cel.UnsupportedExpression;

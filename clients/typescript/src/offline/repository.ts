@@ -9,12 +9,11 @@ import type { Doc } from "../contract/values.js";
 import type { Draft, ListQuery, Page, Patch } from "../core/repository.js";
 import { listeners } from "../kit/listeners.js";
 import { shown } from "./errors.js";
-import { givenIds, placeOf, seen, type StoreChange } from "./memory.js";
+import { givenIds, isWhole, placeOf, seen, type StoreChange } from "./memory.js";
 import { outbox } from "./mutations.js";
 import { entryOf, type Handle, type OutboxEntry } from "./outbox.js";
 import type { LocalParts } from "./parts.js";
-import { isWhole } from "./pulls.js";
-import { foundBy, isUnsupported, liveWindow, pageOf, type Plan, planOf } from "./queries.js";
+import { foundBy, isReady, isUnsupported, liveWindow, loadFilters, pageOf, type Plan, planOf } from "./queries.js";
 import type { Trouble } from "./status.js";
 import type { RecordId } from "./types.js";
 
@@ -87,6 +86,7 @@ export function localRepository<T>(parts: LocalParts, collection: string, parent
 
   /** A page; all of `limit` Infinity, as far as the server need not be asked. */
   const found = (query: Query): Promise<LocalPage<T>> => guarded(async () => {
+    if (!isReady(query)) await loadFilters();
     try {
       const known = plan(query);
       return { ...pageOf<T>(foundBy(memory, collection, parent, known), known, query), source: "device" };
@@ -174,6 +174,7 @@ function liveState<T>(
   function refresh(change?: StoreChange): void {
     tick = parts.tick();
     if (!memory.loaded.has(collection)) return;
+    if (!isReady(query)) return prepare();
     const at = placeOf(collection, givenIds(memory).parent(parent));
     const ids = change && !change.isAll && at === place ? change.records.get(at) ?? new Set<RecordId>() : undefined;
     place = at;
@@ -189,6 +190,8 @@ function liveState<T>(
       else if (!rows || ids?.size !== 0) void ask(error);
     }
   }
+
+  const prepare = (): void => void loadFilters().then(() => refresh(), show);
 
   async function ask(why: unknown): Promise<void> {
     isOutdated = isAsking;

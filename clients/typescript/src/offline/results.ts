@@ -4,7 +4,7 @@ import type { Write } from "../contract/changes.js";
 import { createdBy, references, StandIns } from "../contract/temporary.js";
 import { isSame } from "../contract/values.js";
 import { dropMutation, fieldsOf, type Memory, put, putMutation, putSpace } from "./memory.js";
-import { dropGiven, hold, inState, outbox, realWrite, settleAs } from "./mutations.js";
+import { dependents, dropGiven, inState, outbox, realWrite, settleAs } from "./mutations.js";
 import type { Mutation, Outcome, Problem, Push, PushResult, RecordId, Settled } from "./types.js";
 
 const MAX_PUSH_WRITES = 1_000;
@@ -88,6 +88,26 @@ function refusalOf(mutation: string, status: string, problem: Problem | undefine
   if (reason && (status === "withdrawn" || reason.problem?.details?.after)) return reason;
   const missing: Problem = { title: "", status: 409, code: "conflict", message: "the server gave no reason" };
   return { mutation, status: "refused", problem: problem ?? missing };
+}
+
+/**
+ * Sets a mutation aside with its reason: its writes are undone here, and with it go the unsent ones that need what it
+ * would have created. Of those that were sent the server decides; the reason is kept should it refuse them.
+ */
+export function hold(memory: Memory, mutation: Mutation, outcome: Outcome): void {
+  putMutation(memory, { ...mutation, state: "refused", seq: null, outcome });
+  settleAs(memory, outcome);
+  const { message } = outcome.problem!;
+  const problem: Problem = {
+    title: "Not found", status: 404, code: "not_found",
+    message: `it builds on a record whose creation was refused: ${message}`, details: { after: mutation.id },
+  };
+  for (const { number } of dependents(memory, mutation)) {
+    const dependent = memory.mutations.get(number)!;
+    const consequence: Outcome = { mutation: dependent.id, status: "refused", problem };
+    if (dependent.state === "pending") hold(memory, dependent, consequence);
+    else if (dependent.state === "sent") putMutation(memory, { ...dependent, outcome: consequence });
+  }
 }
 
 /**

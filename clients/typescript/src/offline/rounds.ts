@@ -20,8 +20,6 @@ const NOT_NOW = ["unauthorized", "rate_limited"];
 const UNABLE = [...NOT_NOW, "unavailable", "storage_full"];
 
 export interface Rounds {
-  /** What the server said of the collections that it does not have. */
-  readonly unknown: Map<string, HinterlandError>;
   /**
    * Pushes until nothing waits, then pulls until nothing is left of the names that `what` gives, which is to leave out
    * the `unknown`. Where a stream `isLive` and nothing was missed, its events bring what is new, the pushed writes too,
@@ -55,9 +53,10 @@ function reasonOf(error: HinterlandError): Problem {
     : { title: message, status, code, message: `${between} responds to it with status ${status}` };
 }
 
-export function createRounds(store: Store, remote: Remote, clock: Clock, onPage: () => void): Rounds {
+export function createRounds(
+  store: Store, remote: Remote, clock: Clock, unknown: Map<string, HinterlandError>, onPage: () => void,
+): Rounds {
   const { memory, write } = store;
-  const unknown = new Map<string, HinterlandError>();
   let limit = MAX_MUTATIONS;
   let gaps = 0;
   let isInDoubt = false; // whether the server's history is the one that the store knows
@@ -196,7 +195,6 @@ export function createRounds(store: Store, remote: Remote, clock: Clock, onPage:
   }
 
   return {
-    unknown,
     async run(what, isLive, until) {
       account = memory.account;
       signal = until;
