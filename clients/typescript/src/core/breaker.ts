@@ -12,6 +12,7 @@ export type ConnectivityState = "online" | "offline";
 
 /** Whether the server can be reached, as the client's own calls see it. */
 export interface Connectivity {
+  /** Whether the last calls had a response. */
   readonly state: ConnectivityState;
   /** Call `listener` with each new state; the returned function ends that. */
   subscribe(listener: Listener<ConnectivityState>): () => void;

@@ -16,11 +16,13 @@ export interface Parts {
   json?: unknown;
   /** Sent as it is, instead of JSON; a ReadableStream is sent once. */
   body?: BodyInit | null;
+  /** Further headers. */
   headers?: Record<string, string> | undefined;
   /** The idempotency key of a write; one is made where it is missing. */
   key?: string | undefined;
   /** Seconds for the call with all its attempts. */
   deadline?: number | undefined;
+  /** Ends the call. */
   signal?: AbortSignal | null | undefined;
   /** Whether the body is read piece by piece, from `body` of the response. */
   isStream?: boolean;

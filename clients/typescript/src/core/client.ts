@@ -20,11 +20,13 @@ import { defaultVault, type Vault } from "./vault.js";
 const REFRESH: Parts = { deadline: 9, read: 4, retries: 8 };
 const PROBE: Parts = { deadline: 10, retries: 0 };
 
+/** The settings of `createClient`; all may be left out. */
 export interface ClientSettings {
   /** The backend's address; by default that of the page, and outside of browsers http://127.0.0.1:8000. */
   url?: string | undefined;
   /** Where the session is stored; by default localStorage in browsers, else memory. */
   vault?: Vault | undefined;
+  /** Time limits, retries and headers. */
   options?: Partial<Options> | undefined;
   /** Gets a trace of each call. */
   onTrace?: ((trace: Trace) => void) | undefined;
@@ -34,14 +36,19 @@ export interface ClientSettings {
   allowHttp?: boolean | undefined;
   /** Replaced in tests. */
   fetch?: Fetch | undefined;
+  /** Replaced in tests. */
   clock?: Clock | undefined;
+  /** Replaced in tests. */
   random?: Random | undefined;
 }
 
+/** The parts of a request. */
 export interface RequestParts extends Pick<Parts, "json" | "body" | "headers" | "deadline" | "signal" | "isStream"> {
+  /** The query string's names and values. */
   query?: object | undefined;
 }
 
+/** How an operation is called. */
 export interface InvokeOptions extends Pick<Parts, "headers" | "deadline" | "signal"> {
   /** POST by default. */
   method?: string | undefined;
@@ -49,8 +56,11 @@ export interface InvokeOptions extends Pick<Parts, "headers" | "deadline" | "sig
 
 /** What `hinterland/offline` uses of a client. */
 export interface Internals {
+  /** Reaches the server. */
   readonly calls: Calls;
+  /** The client's clock. */
   readonly clock: Clock;
+  /** The client's random numbers. */
   readonly random: Random;
   /** Signing in and out wait for them. */
   readonly followers: Set<() => Promise<void>>;
@@ -60,8 +70,11 @@ export interface Internals {
 
 /** Reaches a backend. */
 export interface Client {
+  /** The server's address. */
   readonly url: string;
+  /** Accounts and the session. */
   readonly auth: Auth;
+  /** Whether the server can be reached. */
   readonly connectivity: Connectivity;
   /** The records of a collection; `parent` is the path of the record that owns them, `posts/42`. */
   collection<T = AnyRecord>(name: string, options?: { parent?: string | undefined }): Repository<T>;
@@ -71,8 +84,9 @@ export interface Client {
   call<T = any>(operation: string, input?: object, options?: InvokeOptions): Promise<T>;
   /** Call any path of the backend, or a whole URL of another server, which does not get the session's token. */
   request(method: string, path: string, parts?: RequestParts): Promise<ClientResponse>;
-  /** End what is running; it throws ClientClosed. The session stays in its vault. */
+  /** End what is running with the error `closed`. The session stays in its vault. */
   close(): void;
+  /** For `hinterland/offline`; not for apps. */
   readonly internals: Internals;
 }
 

@@ -12,10 +12,15 @@ const STEADY = 5_000; // milliseconds; a stream that ends sooner counts as a try
 
 /** One record's change as the caller sees it; "left": it exists, and the caller may no longer see it. */
 export interface Change<T = Record<string, any>> {
+  /** What happened to the record; "left": it exists, and the caller may no longer see it. */
   kind: "create" | "update" | "delete" | "left";
+  /** The collection's name. */
   collection: string;
+  /** The record's id. */
   id: string | number;
+  /** The path of the record that owns it, `posts/42`. */
   parent?: string;
+  /** The record's revision after the change. */
   revision?: number;
   /** The whole record after the change; none of "delete" and "left". */
   record?: T;
@@ -28,13 +33,19 @@ export interface Change<T = Record<string, any>> {
  * (`reason`) and reconnects; "ready" follows when that succeeded.
  */
 export interface LiveEvent {
+  /** What happened. */
   kind: "ready" | "commit" | "position" | "resync" | "offline";
+  /** Where to resume once the event is processed. */
   cursor: string;
+  /** The revision of the database that a commit ends at. */
   revision: number;
+  /** The changes of a commit; empty for other kinds. */
   changes: Change[];
+  /** Why the stream dropped or can't be continued. */
   reason: string;
 }
 
+/** The settings of a subscription; all may be left out. */
 export interface EventOptions {
   /** Continue after the event with this cursor; from now on where it is missing. */
   cursor?: string | undefined;

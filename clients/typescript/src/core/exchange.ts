@@ -2,6 +2,7 @@ import type { Sent } from "../contract/errors.js";
 
 /** What happened to one request on its way: written by the layers, read where it is reported. */
 export interface Journal {
+  /** Attempts until now. */
   attempts: number;
   /** Seconds between attempts. */
   waited: number;
@@ -13,9 +14,13 @@ export interface Journal {
 
 /** A request on its way through the layers. Header names are in lower case; times are in seconds. */
 export interface ClientRequest {
+  /** The HTTP method, in upper case. */
   readonly method: string;
+  /** The whole address, with the query. */
   readonly url: string;
+  /** The headers, without the session's token. */
   readonly headers: Readonly<Record<string, string>>;
+  /** The body as `fetch` takes it. */
   readonly body?: BodyInit | null;
   /** The row of the table; "" for other calls. */
   readonly operation: string;
@@ -25,11 +30,15 @@ export interface ClientRequest {
   readonly read: number;
   /** Attempts after the first. */
   readonly retries: number;
+  /** Whether it may be sent again though the server may have received it. */
   readonly isRepeatable: boolean;
+  /** Whether it gets the session's token. */
   readonly hasAuth: boolean;
   /** Whether the response's body is read piece by piece, from `body`. */
   readonly isStream?: boolean;
+  /** Ends the call. */
   readonly signal?: AbortSignal | null | undefined;
+  /** What happened to it until now. */
   readonly journal: Journal;
   /** Is called when a stream has ended. */
   readonly release?: () => void;
@@ -37,7 +46,9 @@ export interface ClientRequest {
 
 /** What came back. */
 export interface ClientResponse {
+  /** The HTTP status. */
   readonly status: number;
+  /** The headers of the response. */
   readonly headers: Headers;
   /** The whole body as text; empty where it is a stream. */
   readonly text: string;
@@ -49,7 +60,9 @@ export interface ClientResponse {
   isInDoubt: boolean;
 }
 
+/** Sends a request to the next layer. */
 export type Send = (request: ClientRequest) => Promise<ClientResponse>;
+/** A function around each request; it calls `send` to continue. */
 export type Layer = (request: ClientRequest, send: Send) => Promise<ClientResponse>;
 
 /** The way of a request: the first layer sees it first, `transport` last. */

@@ -14,7 +14,10 @@ export type User = { id: string | number } & Record<string, any>;
  */
 export type Reason = "never" | "log_out" | "refused" | "elsewhere" | "unreadable";
 
-/** Who is signed in. "loading": a vault that answers by a promise has not answered yet. */
+/**
+ * Who is signed in: the `user`, or nobody, for a `reason`. "loading": a vault that responds by a promise has not responded
+ * yet; "signingIn": the server was asked.
+ */
 export type SessionState =
   | { readonly kind: "loading" }
   | { readonly kind: "signedOut"; readonly reason: Reason }

@@ -5,18 +5,25 @@ import type { Layer } from "./exchange.js";
 
 /** One finished call; times are in seconds. Never holds a secret. */
 export interface Trace {
+  /** The operation; "" for other calls. */
   operation: string;
+  /** The HTTP method. */
   method: string;
   /** Without its query, which may hold secrets. */
   url: string;
   /** 0 where no response came; `error` is then its code. */
   status: number;
+  /** The error's code; "" if there was none. */
   error: string;
+  /** Whether the server may have received the request. */
   sent: Sent;
+  /** How often it was tried. */
   attempts: number;
+  /** Seconds between attempts. */
   waited: number;
   /** Until the whole response was there; of a stream, until it began. */
   seconds: number;
+  /** What to look for in the server's log. */
   requestId: string;
 }
 

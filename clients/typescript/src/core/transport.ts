@@ -3,6 +3,7 @@ import { aborting } from "../kit/aborting.js";
 import type { Clock } from "../kit/clock.js";
 import type { ClientResponse, Send } from "./exchange.js";
 
+/** A function like `fetch`. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 /** The bottom of the stack: sends a request once, by `fetch`. Redirects are refused: a browser does not show where to. */

@@ -2,8 +2,11 @@
  * Stores one small secret, the session, for all tabs or processes of an app. A vault may answer at once or by a promise.
  */
 export interface Vault {
+  /** What is stored; null: nothing. */
   load(): string | null | Promise<string | null>;
+  /** Store `data` instead. */
   save(data: string): void | Promise<void>;
+  /** Delete what is stored. */
   clear(): void | Promise<void>;
   /** Run `act` while no other tab or process does so with this vault. */
   lock<T>(act: () => Promise<T>): Promise<T>;

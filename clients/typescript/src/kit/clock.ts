@@ -8,6 +8,7 @@ export interface Clock {
   after(wait: number, act: () => void): () => void;
 }
 
+/** The machine's clock and timers. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),

@@ -13,7 +13,7 @@ const TEXTS: Record<string, [message: string, advice: string]> = {
   already_sending: ["This change is being sent.", "Wait for its outcome, then change the record again."],
 };
 
-/** The local store can't do this; nothing was changed. `code` is a row of the table in docs/typescript-offline.md. */
+/** The local store can't do this; nothing was changed. `code` is a row of the table in the page on the local store. */
 export class StoreError extends HinterlandError {}
 
 export function storeError(code: string, detail = ""): StoreError {

@@ -17,6 +17,7 @@ import type { Sync } from "./status.js";
 import { createSync } from "./sync.js";
 import type { RecordId } from "./types.js";
 
+/** The settings of `openLocal`; all may be left out. */
 export interface LocalOptions {
   /** Tells stores apart; by default the server's host, so that each server has its own. */
   name?: string;
@@ -28,9 +29,11 @@ export interface LocalOptions {
 
 /** How the browser keeps the data. `isPersistent`: it does not delete them by itself when it needs room. */
 export interface StorageState {
+  /** Whether the browser keeps the data until the user deletes them. */
   readonly isPersistent: boolean;
   /** Bytes, as the browser estimates them. */
   readonly usage: number | undefined;
+  /** Bytes that the app may use, as the browser estimates them. */
   readonly quota: number | undefined;
 }
 
@@ -38,9 +41,11 @@ export interface StorageState {
 export interface Local {
   /** Whose data are shown, also when the server has ended the session; "" for nobody's. */
   readonly account: RecordId;
+  /** The writes that wait for the server, and those it has refused. */
   readonly outbox: Outbox;
+  /** Synchronisation and its status. */
   readonly sync: Sync;
-  /** The records of a collection, which is synchronised from now on. `ids`: as its declaration says. */
+  /** The records of a collection, which is synchronised from now on. `ids`: as declared, where no server was reached yet. */
   collection<T = AnyRecord>(name: string, options?: { parent?: string; ids?: "string" | "integer" }): LocalRepository<T>;
   /** Keeps several writes that happen together or not at all; a creation without an id gets one here. */
   write(writes: readonly Write[]): Promise<Handle>;

@@ -13,25 +13,35 @@ import type { Lost, Mutation, Outcome, Problem, RecordId } from "./types.js";
 
 /** A write in the outbox, with why it is held. */
 export interface OutboxEntry {
+  /** The write's id, for the outbox's methods. */
   readonly id: string;
+  /** Waiting (`pending`, `sent`), acknowledged (`applied`), or held (`refused`, `conflicted`). */
   readonly state: Mutation["state"];
+  /** Its number in the order of sending; null before that. */
   readonly seq: number | null;
   /** In seconds since 1970. */
   readonly timestamp: number;
+  /** What was written together. */
   readonly writes: readonly Write[];
+  /** Why it was refused. */
   readonly problem?: Problem | undefined;
+  /** The edits that a merge did not keep. */
   readonly lost: readonly Lost[];
 }
 
 /** How many writes are `waiting` for their outcome, and how many are `held` because they were refused or lost an edit. */
 export interface Counts {
+  /** Writes without an outcome. */
   readonly waiting: number;
+  /** Writes that were refused or lost an edit. */
   readonly held: number;
 }
 
 /** What was written together: `mutation` is its id in the outbox, `ids` are those of its records, in order. */
 export interface Handle {
+  /** Its id in the outbox. */
   readonly mutation: string;
+  /** The ids of its records, in order. */
   readonly ids: readonly RecordId[];
   /** Its outcome, as soon as it is known: the server has applied or refused it, or it was discarded here. */
   settled(): Promise<Outcome>;
@@ -39,9 +49,11 @@ export interface Handle {
 
 /** The signed-in user's writes, in order. Refused ones stay, with the reason, until they are retried or discarded. */
 export interface Outbox {
+  /** The outbox now. */
   list(): OutboxEntry[];
   /** The outbox now and after each change; the returned function ends that. */
   watch(listener: (entries: OutboxEntry[]) => void): () => void;
+  /** How many writes wait and are held. */
   counts(): Counts;
   /** The counts of every account that has writes in this store, signed in or not. */
   countsByAccount(): Promise<Map<RecordId, Counts>>;

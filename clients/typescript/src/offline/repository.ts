@@ -22,6 +22,7 @@ export type LiveQuery<T> = Omit<ListQuery<T>, "page" | "cursor" | "total">;
 
 /** Records in order; `source`: the server was asked, since this device can't evaluate the filter. */
 export interface LocalPage<T> extends Page<T> {
+  /** Where the records were found. */
   source: "device" | "server";
 }
 
@@ -31,28 +32,41 @@ export interface LocalPage<T> extends Page<T> {
  * server has refused and that the query would find: their records are not in `data`.
  */
 export interface QueryState<T> {
+  /** The records; undefined while it loads for the first time. */
   readonly data: readonly T[] | undefined;
+  /** Whether there are no data yet. */
   readonly isLoading: boolean;
+  /** Whether the server's changes do not arrive at the moment. */
   readonly isStale: boolean;
+  /** Why the data are stale or missing. */
   readonly error: Trouble | undefined;
+  /** Creations that the server has refused and that the query would find. */
   readonly refused: readonly OutboxEntry[];
+  /** Where the records were found. */
   readonly source: "device" | "server";
 }
 
 /** A value that changes: the `state` now, the same object until it changes, and calls with each new one. */
 export interface StateStore<S> {
+  /** The value now. */
   readonly state: S;
+  /** Call `listener` with each new value; the returned function ends that. */
   subscribe(listener: (state: S) => void): () => void;
 }
 
 /** A write as it is kept on this device: the record's `id`, and the `record` as it looks with it (null: deleted). */
 export interface LocalWrite<T> extends Handle {
+  /** The record's id, temporary until the server has given one. */
   readonly id: RecordId;
+  /** The record as it looks with the write; null: deleted. */
   readonly record: T | null;
 }
 
+/** The records of one collection on this device. All methods throw HinterlandError. */
 export interface LocalRepository<T> {
+  /** The path of the collection, such as `posts/42/comments`. */
   readonly name: string;
+  /** One record. Throws `not_found`. */
   get(id: RecordId): Promise<T>;
   /** A page of the records that match; without `sort` the newest come first. */
   list(query?: ListQuery<T>): Promise<LocalPage<T>>;
@@ -60,13 +74,15 @@ export interface LocalRepository<T> {
   iterate(query?: LiveQuery<T>): AsyncGenerator<T, void>;
   /** The records that match: as they are now, and after each change; the returned function ends that. */
   watch(query: LiveQuery<T>, listener: (records: readonly T[], state: QueryState<T>) => void): () => void;
-  /** The same as the state that a screen shows, which also changes with the connection. */
+  /** The records that match as the state of a screen, which also changes with the connection. */
   states(query?: LiveQuery<T>): StateStore<QueryState<T>>;
-  /** `replaceOn` names a field: a record with the same value in it is replaced. */
+  /** Creates a record. `replaceOn` names a field: a record with the same value in it is replaced. */
   create(draft: Draft<T>, options?: { replaceOn?: string }): Promise<LocalWrite<T>>;
   /** Changes the given fields; a value may be a transform such as `{$increment: 1}`. */
   update(id: RecordId, patch: Patch<T>): Promise<LocalWrite<T>>;
+  /** Replaces all fields. */
   replace(id: RecordId, draft: Draft<T>): Promise<LocalWrite<T>>;
+  /** Deletes the record. */
   delete(id: RecordId): Promise<LocalWrite<T>>;
 }
 

@@ -4,8 +4,11 @@ import type { HinterlandError } from "../contract/errors.js";
 
 /** What is known of an error on a screen, also in other tabs than that in which it happened. */
 export interface Trouble {
+  /** For programs. */
   readonly code: string;
+  /** For users: what happened. */
   readonly message: string;
+  /** For users: what to do. */
   readonly advice: string;
 }
 
@@ -15,16 +18,19 @@ export interface Trouble {
  * store, and what is said beside is its.
  */
 export interface Status {
+  /** What synchronisation does. */
   readonly state: "stopped" | "connecting" | "online" | "offline" | "paused" | "following";
   /** When the store last held all that the server had, in seconds since 1970. */
   readonly syncedAt?: number | undefined;
   /** Why it is offline or paused. */
   readonly error?: Trouble | undefined;
-  /** Of the first synchronisation, until it is complete. */
+  /** Of the first synchronisation, until it is complete: its collections, and the records that have come. */
   readonly progress?: { readonly collections: number; readonly records: number } | undefined;
 }
 
+/** Keeps the store in step with the server. */
 export interface Sync {
+  /** How it is doing. */
   readonly status: Status;
   /** Synchronises from now on, until `stop` or `close`. */
   start(): void;

@@ -3,22 +3,32 @@
 import type { Write } from "../contract/changes.js";
 import type { Doc } from "../contract/values.js";
 
+/** A record's id; a number in collections with integer ids. */
 export type RecordId = string | number;
 
 /** Why something was refused, as the server describes errors. */
 export interface Problem {
+  /** What kind of error it is. */
   title?: string;
+  /** The HTTP status. */
   status?: number;
+  /** For programs; it never changes. */
   code: string;
+  /** What is wrong. */
   message: string;
+  /** Messages by field. */
   errors?: Record<string, string[]>;
+  /** Further facts of the error, which depend on its code. */
   details?: Doc;
 }
 
 /** An edit of a field that a merge did not keep: what was written here, and the result. */
 export interface Lost {
+  /** The field's name. */
   field: string;
+  /** What was written on this device. */
   mine: unknown;
+  /** The result of the merge. */
   theirs: unknown;
 }
 
@@ -27,11 +37,17 @@ export interface Lost {
  * the edits that a merge `lost`; `refused` with its `problem`, and held; or `discarded` on this device.
  */
 export interface Outcome {
+  /** The write's id in the outbox. */
   mutation: string;
+  /** How it ended. */
   status: "applied" | "refused" | "discarded";
+  /** The revision of the database at which it was applied. */
   revision?: number;
+  /** The ids that the server gave, by temporary id. */
   ids?: Record<string, RecordId>;
+  /** The edits that a merge did not keep. */
   lost?: Lost[];
+  /** Why it was refused. */
   problem?: Problem;
 }
 

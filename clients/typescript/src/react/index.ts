@@ -8,7 +8,9 @@ import type { SessionState } from "../core/tokens.js";
 
 /** A value that changes: the `state` now, and calls with each new one. */
 export interface StateStore<S> {
+  /** The value now. */
   readonly state: S;
+  /** Call `listener` with each new value; the returned function ends that. */
   subscribe(listener: (state: S) => void): () => void;
 }
 
@@ -27,15 +29,19 @@ export const useOnline = (client: { readonly connectivity: StateStore<Connectivi
 
 /** The result of a query; `data` is undefined until it was there once. */
 export interface QueryResult<T> {
+  /** The records; undefined until they were there once. */
   readonly data: readonly T[] | undefined;
+  /** Whether there are no data yet. */
   readonly isLoading: boolean;
   /** Whether the data are older than they should be, for the reason `error`. */
   readonly isStale: boolean;
+  /** Why the data are stale or missing. */
   readonly error: Pick<HinterlandError, "code" | "message" | "advice"> | undefined;
 }
 
 /** A client, whose server is asked, or a local store, whose queries are live. */
 export interface Source {
+  /** Its collections: those of a local store have `states`, whose queries are live. */
   collection<T>(name: string, options?: { parent?: string }): {
     list(query?: ListQuery<T>, options?: { signal: AbortSignal }): Promise<Page<T>>;
     states?(query?: ListQuery<T>): StateStore<QueryResult<T>>;
@@ -90,8 +96,11 @@ function fetched<T>(list: (signal: AbortSignal) => Promise<Page<T>>): [StateStor
 
 /** What a mutation is doing: `data` and `error` are of the last one. */
 export interface MutationState<R> {
+  /** Whether it runs. */
   readonly isPending: boolean;
+  /** What it resolved with. */
   readonly data: R | undefined;
+  /** What it rejected with. */
   readonly error: HinterlandError | undefined;
 }
 
@@ -116,6 +125,7 @@ export function useMutation<A extends unknown[], R>(
 
 /** The outbox of a local store. */
 export interface OutboxSource<E> {
+  /** `local.outbox`. */
   readonly outbox: { list(): E[]; watch(listener: (entries: E[]) => void): () => void };
 }
 

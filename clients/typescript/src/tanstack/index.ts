@@ -10,6 +10,7 @@ type Keyed = { id: RecordId };
 type Passed<T extends Keyed> = Pick<CollectionConfig<T, T["id"]>,
   "id" | "gcTime" | "startSync" | "autoIndex" | "defaultIndexType" | "compare" | "defaultStringCollation">;
 
+/** The settings of `hinterlandCollectionOptions`, and those of TanStack DB's collections that are passed on. */
 export interface HinterlandCollectionOptions<T extends Keyed> extends Passed<T> {
   /** The path of the record that owns the collection's records, `posts/42`. */
   parent?: string;
