@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import apsw
 import pytest
@@ -25,6 +25,7 @@ from hinterland.testing.storage_suite import StorageSuite
 T = TypeVar("T")
 COUNT = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < ?) SELECT count(*), max(x) FROM n"
 _CHANGING = ("ALTER", "CREATE", "DROP", "INSERT", "UPDATE", "PRAGMA user_version =")
+LARGE_ROWS = 500  # of 100,000 bytes
 SLOW, ENDLESS = 100_000, 2**40  # rows to count: some ten milliseconds; for ever
 
 
@@ -187,6 +188,39 @@ async def test_short_reads_stay(storage: SqliteStorage, monkeypatch: pytest.Monk
     for _ in range(1_000):
         assert reader.fetch(storage.tables["posts"].get, ("", "a"), list) is not None
     reader.connection.close()
+
+
+async def test_large_rows_leave_the_loop(storage: SqliteStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A read that takes long although its steps are few, as of large records, goes on in a thread too. It is looked at
+    after some rows, however large these are."""
+    for number in range(100):
+        await commit(storage, ScribeEdit("posts", f"p{number}", {}))
+    sql = "SELECT count(*) FROM posts WHERE _body != ''"
+    reader = sqlite_reading.SqliteReader(storage.path)
+    assert reader.fetch(sql, (), list) == [(100,)]
+    monkeypatch.setattr(sqlite_reading, "_LOOP_SECONDS", 0.0)
+    assert reader.fetch(sql, (), list) is None
+    assert [tuple(row) for row in await storage.fetch(sql)] == [(100,)]
+    reader.run("BEGIN")  # what is no read is not interrupted
+    reader.run("COMMIT")
+    reader.connection.close()
+
+
+async def test_a_large_sort_is_not_kept_in_memory(storage: SqliteStorage) -> None:
+    """What a list sorts is limited in memory, however large its records are."""
+    rows = f"WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < {LARGE_ROWS}) "
+    sql = f"{rows} SELECT x, hex(zeroblob(50000)) FROM n ORDER BY -x LIMIT {LARGE_ROWS}"
+
+    def first(found: Iterable[Sequence[Any]]) -> int:
+        for row in found:
+            return int(row[0])
+        return 0
+
+    async with storage.snapshot() as snapshot:
+        before = apsw.memory_high_water(True)
+        job = snapshot.reader.fetch_slowly(sql, (), first, storage._readers)
+        assert await job == LARGE_ROWS
+        assert apsw.memory_high_water() - before < LARGE_ROWS * 100_000 / 4
 
 
 async def test_many_readers(storage: SqliteStorage) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from hinterland.kit.cel import operations
 from hinterland.kit.cel.dialects import Dialect
@@ -121,13 +122,22 @@ def _render(fragment: Fragment, dialect: Dialect, start: int) -> Sql:
     return Sql("".join(pieces), parameters, start + len(parameters), dialect)
 
 
+@lru_cache(maxsize=1_000)
+def _parts(template: str) -> tuple[tuple[str | int, ...], frozenset[int]]:
+    """A template's texts and the numbers of its operands, in order; and the operands that it names twice."""
+    split = _OPERAND.split(template)
+    numbers = [int(part) for part in split[1::2]]
+    parts = [int(part) if index % 2 else part for index, part in enumerate(split) if part]
+    return tuple(parts), frozenset([number for number in numbers if numbers.count(number) > 1])
+
+
 def _fill(template: str, arguments: Sequence[Fragment]) -> Fragment:
     """A template with its operands in place."""
     pieces: list[Piece] = []
-    for index, part in enumerate(_OPERAND.split(template)):
-        if index % 2:
-            pieces.extend(arguments[int(part)])
-        elif part:
+    for part in _parts(template)[0]:
+        if isinstance(part, int):
+            pieces.extend(arguments[part])
+        else:
             pieces.append(part)
     return tuple(pieces)
 
@@ -145,8 +155,7 @@ def _apply(template: str, arguments: Sequence[Fragment]) -> Fragment:
     LIMIT keeps PostgreSQL from drawing the subquery into the outer query: it would write the operand out twice after
     all, and a chain of such would double with every link.
     """
-    used = [int(number) for number in _OPERAND.findall(template)]
-    if all(used.count(number) == 1 or _is_atom(arguments[number]) for number in used):
+    if all(_is_atom(arguments[number]) for number in _parts(template)[1]):
         return ("(", *_fill(template, arguments), ")")
     names: list[Fragment] = [(f"_v{number}",) for number in range(len(arguments))]
     defined: list[Piece] = []

@@ -195,9 +195,11 @@ class Macro(Typed):
 
 def walk(tree: Typed) -> Iterator[Typed]:
     """The tree and all its parts, parents first, in the order they were written."""
-    yield tree
-    for part in tree.parts():
-        yield from walk(part)
+    waiting = [tree]
+    while waiting:
+        part = waiting.pop()
+        yield part
+        waiting.extend(part.parts()[::-1])
 
 
 def reads(tree: Typed, variable: str) -> frozenset[str]:

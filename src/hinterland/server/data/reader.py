@@ -20,6 +20,9 @@ from hinterland.server.data.select.question import Select, Window
 from hinterland.server.data.select.visibility import filtering
 from hinterland.server.storage.protocol import PAGE_BYTES, Snapshot, Storage, StoredRecord
 
+MOST_UNDECLARED = 30
+"""The conditions of a question on fields that are not declared: each is compiled anew for the field's name."""
+
 
 def holders_of(
     catalogue: Catalogue, collection: str, name: str
@@ -113,6 +116,18 @@ class RecordReader:
         return await self.storage.search(sql, parameters, texts, asker=asker, is_costly=is_costly)
 
 
+def undeclared(entry: Entry, query: Query) -> int:
+    """How many fields that are not declared the query compares."""
+    return [entry.collection.field(name) for name in query.equals].count(UNDECLARED)
+
+
+def check_undeclared(count: int) -> None:
+    """Raises `invalid_query` where a question compares undeclared fields too often."""
+    if count > MOST_UNDECLARED:
+        problem = f"the query has over {MOST_UNDECLARED} conditions on fields that are not declared"
+        raise Refusal("invalid_query", f"{problem}; send fewer, or declare the fields")
+
+
 def _list_of(entry: Entry, query: Query, more: tuple[Condition, ...]) -> str:
     """What tells the cursors of one list from those of others."""
     return repr((entry.name, query.filter, query.sort, query.equals, *more))
@@ -126,6 +141,8 @@ def _too_large_a_page(fitting: int) -> Refusal:
 
 
 def _conditions(caller: Principal, entry: Entry, query: Query) -> tuple[Condition, ...]:
+    if len(query.equals) > MOST_UNDECLARED:
+        check_undeclared(undeclared(entry, query))
     equals = [_equality(entry, name, value) for name, value in query.equals.items()]
     return (*equals, filtering(entry, caller, query.filter)) if query.filter else tuple(equals)
 

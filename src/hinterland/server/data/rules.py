@@ -8,6 +8,7 @@ from functools import cached_property, lru_cache, partial
 from typing import Any, NamedTuple
 
 from hinterland.contract.expressions import record_type
+from hinterland.contract.indexed import limits
 from hinterland.contract.records import Collection
 from hinterland.kit.cel import operations
 from hinterland.kit.cel.checking import check
@@ -19,7 +20,7 @@ from hinterland.kit.cel.predicates import Predicate, Variables, predicate, read_
 from hinterland.kit.cel.seeking import is_seeking, terms_of
 from hinterland.kit.cel.sql import Sql, to_sql
 from hinterland.kit.cel.typed import Apply, Choice, HasValue, Item, Logic, Macro, Member, Path, Typed, reads, walk
-from hinterland.kit.cel.types import Environment, ObjectType
+from hinterland.kit.cel.types import STRING, Environment, ObjectType
 from hinterland.server.storage.statements import META_COLUMNS
 
 # The statements of this program carry `?` on both databases; the PostgreSQL driver numbers them.
@@ -31,6 +32,7 @@ _POSTGRES = Dialect(
     POSTGRES.elements,
     POSTGRES.inside,
 )
+_LONG_TEXT = 10_000  # characters: the default limit of a text
 ANY_ALIAS = "r0"  # of the outermost level of a statement
 DIALECTS = {"sqlite": SQLITE, "postgres": _POSTGRES}
 
@@ -75,13 +77,20 @@ class RuleOperands(NamedTuple):
     of_both: tuple[Predicate, ...]
 
 
+class KnownFields(NamedTuple):
+    """The names of fields: those that indexes are over, and those whose texts may be long, which no index is over."""
+
+    indexed: AbstractSet[str]
+    long: AbstractSet[str]
+
+
 class Rule:
     """One compiled expression. `reads_record`: the record's fields that it reads; `is_true`: it is just `true`;
-    `is_costly`: a database's work on one record grows with the texts and lists in it; `is_metered`: so does ours, and
+    `is_costly`: a database's work on one record grows with long texts and lists in it; `is_metered`: so does ours, and
     is counted. `multiplies`: it grows with the product of two sizes. `is_asked`: the database decides it for one
     record, since to decode a large one would take longer than to find none. `size`: the number of its parts."""
 
-    def __init__(self, text: str, tree: Typed, dialect: Dialect, indexed: AbstractSet[str]) -> None:
+    def __init__(self, text: str, tree: Typed, dialect: Dialect, fields: KnownFields) -> None:
         self.text = text
         self.tree = tree
         paths = [part for part in walk(tree) if isinstance(part, Path) and part.variable == "record"]
@@ -91,13 +100,13 @@ class Rule:
         self.needs_document = bool(self.reads_record - META_COLUMNS.keys())
         self.is_true = text.strip() == "true"
         self.auth_key: Callable[[Variables], tuple[object, ...]] = read_key(tree, "auth")
-        self.is_costly = any(map(_is_costly, walk(tree)))
+        self.is_costly = not self.reads_record.isdisjoint(fields.long) or any(map(_is_costly, walk(tree)))
         self.is_metered = is_metered(tree)
         self.multiplies = multiplies(tree)
         self.is_asked = self.needs_document and not self.multiplies
         self.size = size(tree)
         self._dialect = dialect
-        self._indexed = indexed
+        self._indexed = fields.indexed
         self._whole: dict[str, Sql] = {}
         self._halves: dict[str, Halves] = {}
 
@@ -166,7 +175,7 @@ class RuleBook:
 
     def __init__(self, collection: Collection, auth: ObjectType, dialect_name: str) -> None:
         self._dialect = DIALECTS[dialect_name]
-        self.indexed = _indexed(collection)
+        self.known = KnownFields(_indexed(collection), _long_texts(collection))
         record, old = record_type(collection), record_type(collection, nullable=True)
         self._rule = Environment({"record": record, "old": old, "auth": auth})
         self._condition = Environment({"record": record, "auth": auth})
@@ -176,11 +185,11 @@ class RuleBook:
 
     def rule(self, text: str) -> Rule | None:
         """A declared rule; None (administrators only) for an empty one. Raises `CelError`."""
-        return Rule(text, check(parse(text), self._rule), self._dialect, self.indexed) if text.strip() else None
+        return Rule(text, check(parse(text), self._rule), self._dialect, self.known) if text.strip() else None
 
     def _compile_condition(self, key: tuple[Any, ...]) -> Rule:
         node = Condition(key).node()
-        rule = Rule(node.text, check(node, self._condition), self._dialect, self.indexed)
+        rule = Rule(node.text, check(node, self._condition), self._dialect, self.known)
         rule.halves(ANY_ALIAS)  # what SQL can't say exactly is refused here
         return rule
 
@@ -189,6 +198,12 @@ def _indexed(collection: Collection) -> frozenset[str]:
     """The names of what the collection's indexes are over."""
     names = {name for name, field in collection.fields.items() if field.index or field.unique}
     return frozenset({"id", *names}.union(*collection.indexes))
+
+
+def _long_texts(collection: Collection) -> frozenset[str]:
+    short = limits(collection.fields, collection.indexes)
+    texts = [(name, field) for name, field in collection.fields.items() if field.type is STRING and name not in short]
+    return frozenset(name for name, field in texts if getattr(field, "max_length", _LONG_TEXT + 1) > _LONG_TEXT)
 
 
 def _is_never_true(tree: Typed) -> bool:

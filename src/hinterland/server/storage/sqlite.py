@@ -232,11 +232,11 @@ class SqliteStorage(Database):
         """Reads that all see the same state."""
         reader = self._idle.pop() if self._idle else self._new_reader()
         with self._wal.snapshot():
-            reader.connection.execute("BEGIN")
+            reader.run("BEGIN")
             try:
                 yield SqliteReads(reader, self.tables, self._readers)
             finally:
-                reader.connection.execute("COMMIT")
+                reader.run("COMMIT")
                 if self._writer is not None and len(self._idle) < _IDLE_READERS:
                     self._idle.append(reader)
                 else:

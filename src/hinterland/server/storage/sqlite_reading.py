@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 from functools import partial
 from math import inf
 from pathlib import Path
-from time import thread_time
+from time import perf_counter, thread_time
 from typing import Any, TypeVar
 
 import apsw
@@ -21,11 +21,16 @@ from hinterland.server.storage.reading import Reads
 from hinterland.server.storage.statements import CollectionTable
 from hinterland.server.storage.system import SYSTEM_TABLES, PreconditionFailed
 
-_STEPS = 50_000  # virtual machine steps between two looks at a running read, about 1 ms
-_SHARE = 4  # looks that a read may have on the event loop before it goes on in a thread
+# Virtual machine steps between two looks at a running read. A row takes about ten, however large it is, so that looks
+# on the event loop are frequent; in a thread each one waits for the loop.
+_STEPS, _STEPS_ASIDE = 500, 20_000
+_SHARE = 400  # looks that a read may have on the event loop before it goes on in a thread: about 4 ms of small rows
+_LOOP_SECONDS = 0.005  # the same of large rows, or from a slow disk
 _MOST_SECONDS = 2.0  # of a core, for a SELECT that a caller made up
+_UNBOUNDED = 2**62
 WAL_BYTES = 64 * 1024 * 1024  # what the log beside the file is held to
-_READER_PRAGMAS = ("query_only=ON", "cache_size=-4000")
+# What is too large to be sorted in the cache is sorted in a file: a page holds up to a thousand large records.
+_READER_PRAGMAS = ("query_only=ON", "cache_size=-4000", "temp_store=FILE")
 _CLASHES = (apsw.SQLITE_CONSTRAINT_UNIQUE, apsw.SQLITE_CONSTRAINT_PRIMARYKEY)
 
 T = TypeVar("T")
@@ -93,16 +98,22 @@ class SqliteReader:
         for pragma in _READER_PRAGMAS:
             self.connection.execute(f"PRAGMA {pragma}")
         self.connection.set_progress_handler(self._is_over, _STEPS)
-        self._looks = 0
-        self._until = inf  # of the running thread's time on a core
+        self._looks = _UNBOUNDED
+        self._until = inf
+        self._now = perf_counter  # in a thread: its time on a core
 
     def _is_over(self) -> bool:
         self._looks -= 1
-        return self._looks < 0 or thread_time() > self._until
+        return self._looks < 0 or self._now() > self._until
+
+    def run(self, sql: str) -> None:
+        """Run a short statement, which is never interrupted."""
+        self._looks, self._until = _UNBOUNDED, inf
+        self.connection.execute(sql)
 
     def fetch(self, sql: str, parameters: Sequence[Any], take: Callable[[FetchedRows], T]) -> T | None:
         """What is to `take` of the rows; None where they take longer than the event loop can wait."""
-        self._until = inf
+        self._until = perf_counter() + _LOOP_SECONDS
         self._looks = _SHARE  # SQLite counts the steps of a cached statement on from its last run
         try:
             return take(self.connection.execute(sql, parameters))
@@ -125,14 +136,19 @@ class SqliteReader:
         """
 
         def fetch() -> T:
-            self._until = thread_time() + seconds
-            return take(self.connection.execute(sql, parameters))
+            self._now, self._until = thread_time, thread_time() + seconds
+            self.connection.set_progress_handler(self._is_over, _STEPS_ASIDE)
+            try:
+                return take(self.connection.execute(sql, parameters))
+            finally:
+                self.connection.set_progress_handler(self._is_over, _STEPS)
+                self._now = perf_counter
 
         def stop() -> None:
             self._looks = 0
             job.cancel()
 
-        self._looks = 2**62
+        self._looks = _UNBOUNDED
         job = threads.submit(fetch)
         try:
             return await finished(asyncio.wrap_future(job), stop)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections import Counter
+from collections.abc import Callable
+from types import FrameType
 
 import pytest
 
 from hinterland.contract.changes import Write
+from hinterland.contract.identity import Principal
+from hinterland.server.data.catalogue import Catalogue
+from hinterland.server.protocols.rest.tutorial_queries import parse_tutorial_query
 from hinterland.server.storage import postgres, sqlite_reading
 from tests.server.api import Api, problem
-from tests.server.protocols.rest.library import books, each_library, ids
+from tests.server.protocols.rest.library import LOOSE, books, each_library, ids
 
 __all__ = ["books", "each_library"]  # fixtures
 
@@ -163,11 +169,56 @@ async def test_an_open_collection(each_library: Api) -> None:
     ]:  # fmt: skip
         answer = await each_library("GET", f"/loose?{query}")
         assert sorted(record["stars"] for record in answer.json()) == found, query
-    for many in ("&".join(f"x{n}=1" for n in range(101)), "&".join(f"x={n}" for n in range(101)),
-                 f'filter={{"x":{[*range(101)]}}}'):  # fmt: skip
-        body = problem(await each_library("GET", f"/loose?{many}"), 400, "invalid_query")
-        assert "over 100 conditions" in body["message"]
-    assert (await each_library("GET", "/loose?" + "&".join(f"x{n}=1" for n in range(100)))).json() == []
+
+
+MANY: list[Callable[[int], str]] = [
+    lambda count: "&".join(f"x{n}=1" for n in range(count)),
+    lambda count: "&".join(f"where.x{n}=1" for n in range(count)),
+    lambda count: "&".join(f"x={n}" for n in range(count)),
+    lambda count: f'filter={{"x":{[*range(count)]}}}',
+    lambda count: "where.y=1&" + "&".join(f"x{n}_gte=1" for n in range(count - 1)),
+]
+
+
+@pytest.mark.parametrize("many", MANY)
+async def test_conditions_on_undeclared_fields(each_library: Api, many: Callable[[int], str]) -> None:
+    """A query has at most 30 conditions on undeclared fields, however they are sent: each is compiled for its name. One
+    with more is refused before any is compiled."""
+    assert (await each_library("GET", f"/loose?{many(30)}")).json() == []
+    compiled = each_library.backend.catalogue["loose"].book.condition.cache_info().misses
+    for path in ("/loose", "/v1/records/loose") if many(1).startswith("where.x") else ("/loose",):
+        body = problem(await each_library("GET", f"{path}?{many(31)}"), 400, "invalid_query")
+        assert "over 30 conditions on fields that are not declared" in body["message"]
+    assert each_library.backend.catalogue["loose"].book.condition.cache_info().misses == compiled
+
+
+def calls_of(work: Callable[[], object]) -> int:
+    """How many Python functions `work` calls."""
+    count = 0
+
+    def profile(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal count
+        count += event == "call"
+
+    sys.setprofile(profile)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def test_the_work_of_a_condition() -> None:
+    """To compile a condition on an undeclared field is a bounded number of function calls, so that a query of them
+    keeps the loop for some milliseconds; one on a declared field is compiled once for all of its values."""
+    loose = Catalogue([LOOSE], "sqlite")["loose"]
+
+    def asked(pairs: list[tuple[str, str]]) -> int:
+        return calls_of(lambda: parse_tutorial_query(loose, Principal(id="ada"), pairs))
+
+    asked([("x", "1"), ("title", "a")])  # what is made once for all queries
+    assert asked([(f"y{number}", "5") for number in range(30)]) < 30 * 500
+    assert asked([("title", f"b{number}") for number in range(30)]) < 30 * 50
 
 
 async def test_a_name_that_is_too_long(each_library: Api) -> None:

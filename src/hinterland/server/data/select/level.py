@@ -68,6 +68,7 @@ class _Level:
             *[rule.reads_record for rule in conditions], [include.by for include in select.includes if include.by]
         )
         self.is_costly = any(rule.is_costly for rule in conditions) or (self.rule is not None and self.rule.multiplies)
+        self.is_costly |= not self.order.names.isdisjoint(self.entry.book.known.long)
         self.inner = [
             _Level(catalogue, _of_include(include), depth + 1, self._link(catalogue, include), is_free=is_free)
             for include in select.includes
@@ -116,7 +117,7 @@ class _Level:
         after = self.select.window.after
         if after is None:
             return limited(self._found(self.asked), self.select.window)
-        is_sought = self.order.keys[0].name in self.entry.book.indexed
+        is_sought = self.order.keys[0].name in self.entry.book.known.indexed
         found = [
             limited(self._found(self.asked.beyond(span, is_sought=is_sought)), self.select.window)
             for span in self.order.spans(self.alias, after)

@@ -17,10 +17,11 @@ from hinterland.contract.query import MAX_LIMIT, RESERVED, WORDS, Query, check_n
 from hinterland.contract.records import META
 from hinterland.kit.closest_first import closest_first
 from hinterland.server.data.catalogue import Entry
+from hinterland.server.data.reader import check_undeclared, undeclared
 from hinterland.server.protocols.rest.comparisons import OPERATORS, compared, is_field, searched
 
 MOST = 1_000  # parameters, and values of one: an admin framework asks for as many records by their ids
-_MOST_CONDITIONS = 100  # a value of an undeclared field is one of its own: each makes the statement longer
+_MOST_CONDITIONS = 100  # each makes the statement longer
 _MAX_START = 1_000_000_000
 _MAX_PAGE = 1_000_000
 _DEFAULT = 10  # records of a page, as in json-server
@@ -59,8 +60,8 @@ def parse_tutorial_query(entry: Entry, caller: Principal, pairs: Sequence[tuple[
     given = _Given(entry)
     for name, value in pairs:
         given.add(name, value)
-    given.check_size()
     query = parse(given.own)
+    given.check_size(undeclared(entry, query))
     sort = _order(given.words) or query.sort
     if sort is not query.sort and query.sort:
         raise Refusal("invalid_query", "the order is given twice; send sort or _sort, not both")
@@ -115,11 +116,13 @@ class _Given:
         values = self.fields.setdefault(name, [])
         values += value if isinstance(value, list) else [value]
 
-    def check_size(self) -> None:
-        """Raises `invalid_query` where there is more than one statement can ask."""
-        counts = [1 if self._is_declared(name) else len(values) for name, values in self.fields.items()]
-        if len(self.own) + sum(counts) > _MOST_CONDITIONS:
+    def check_size(self, own_undeclared: int) -> None:
+        """Raises `invalid_query` where there is more than one statement can ask; `own_undeclared` of the server's own
+        parameters compare fields that are not declared. Of these, each value is a condition of its own."""
+        if len(self.own) + len(self.fields) > _MOST_CONDITIONS:
             raise Refusal("invalid_query", f"the query has over {_MOST_CONDITIONS} conditions; send fewer")
+        counts = [len(values) for name, values in self.fields.items() if not self._is_declared(name)]
+        check_undeclared(own_undeclared + sum(counts))
         for name, values in self.fields.items():
             if len(values) > MOST:
                 raise Refusal("invalid_query", f"{name[:64]} has over {MOST:,} values; send fewer")
