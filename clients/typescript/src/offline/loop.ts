@@ -23,6 +23,7 @@ import { waiting } from "./waiting.js";
 const BASE = 0.25, CAP = 4, LONGEST_WAIT = 60;
 // Milliseconds: a pull where nothing new is reported, and the time in which an own write comes back as a live event.
 const EVERY = 30_000, ECHO = 2_000;
+const DESCRIBED = 300_000; // milliseconds after which the app's description is asked for again
 const TOGETHER = 200; // live events that are applied in one transaction at most
 
 export interface Loop {
@@ -117,14 +118,18 @@ export function createLoop(store: Store, sync: SyncParts, client: Client): Loop 
     if (!signal.aborted) report(sync.isRunning() ? "online" : "stopped", undefined, syncedAt);
   });
 
-  let described: unknown;
-  /** Keeps the app's description, once for each account and outage. */
+  let described: string | undefined;
+  let describeAt = 0; // when the description may be another, by the monotonic clock
+  const known = () => `${memory.account} ${!memory.schema}`;
+
+  /** Keeps the app's description, for each account, after each outage, and every five minutes. */
   async function describe() {
-    const { account, schema } = memory;
-    if (described === account && sync.status.state === "online") return;
-    const found = await remote.describe(account, schema?.etag ?? "");
-    described = account;
+    const now = clock.monotonic();
+    if (described === known() && sync.status.state === "online" && now < describeAt) return;
+    const found = await remote.describe(memory.account, memory.schema);
     if (found) await store.keepSchema(found);
+    described = known();
+    describeAt = now + DESCRIBED;
   }
 
   function expectEcho() {

@@ -54,6 +54,8 @@ export interface Memory {
   account: RecordId;
   meta: Meta;
   schema: Description | undefined;
+  /** The ETag of the description that the server has confirmed since the start; of another the app may be newer. */
+  certain: string | undefined;
   space: Space | undefined;
   mutations: Map<number, Mutation>;
   /** The ids that the server gave for stand-ins, by their keys in the database. */
@@ -69,7 +71,7 @@ export interface Memory {
 export const noChange = (): StoreChange => ({ isAll: false, records: new Map(), isOutbox: false, outcomes: [] });
 
 export const newMemory = (): Memory => ({
-  account: "", meta: { version: 0, clock: 0, account: "" }, schema: undefined, space: undefined,
+  account: "", meta: { version: 0, clock: 0, account: "" }, schema: undefined, certain: undefined, space: undefined,
   mutations: new Map(), temporaries: new Map(), given: undefined, tables: new Map(), loaded: new Set(), shapes: new Map(),
   ops: [], change: noChange(),
 });
@@ -176,8 +178,10 @@ export const putRecord = (memory: Memory, key: Key, value?: Pick<Row, "base" | "
   put(memory, "records", [memory.account, ...key], value);
 
 export function applyOp(memory: Memory, [store, key, value]: Op): void {
-  if (store === "meta" && key) setSchema(memory, value as Description);
-  else if (store === "meta") memory.meta = value as Meta;
+  if (store === "meta" && key) {
+    memory.certain = (value as Description).etag;
+    setSchema(memory, value as Description);
+  } else if (store === "meta") memory.meta = value as Meta;
   else if (store === "outcomes") memory.change.outcomes.push(value as Outcome);
   else {
     const [account, ...rest] = (Array.isArray(key) ? key : [key]) as [RecordId, ...RecordId[]];
@@ -198,15 +202,15 @@ export function applyOp(memory: Memory, [store, key, value]: Op): void {
 }
 
 /** Keeps the description of the app; what it does not understand of it counts as not known. */
-export function setSchema(memory: Memory, schema: Description | undefined): void {
-  const { collections } = (schema?.document ?? {}) as { collections?: unknown };
+export function setSchema(memory: Memory, schema: Description): void {
+  const { collections } = (schema.document ?? {}) as { collections?: unknown };
   memory.schema = schema;
   memory.shapes = new Map();
   memory.change.isAll = true;
   for (const table of memory.tables.values()) for (const row of table.values()) row.view = undefined;
   for (const collection of Array.isArray(collections) ? (collections as CollectionSchema[]) : []) {
     try {
-      memory.shapes.set(collection.name, shapeOf(collection));
+      memory.shapes.set(collection.name, shapeOf(collection, schema.etag === memory.certain));
     } catch {
       // Of this collection nothing is known.
     }

@@ -35,6 +35,7 @@ export interface Store {
   outcome(id: string): Promise<Outcome | undefined>;
   /** The mutations of all accounts, by account. */
   everything(): Promise<[RecordId, Mutation][]>;
+  /** Keeps the description of the app, which the server has just confirmed. */
   keepSchema(description: Description): Promise<void>;
   watch(watcher: (change: StoreChange) => void): () => void;
   listen(word: string, listener: (value: any) => void): void;

@@ -19,6 +19,6 @@ export interface Remote {
   pull(account: RecordId, pull: Pull, signal?: AbortSignal): Promise<PullResult>;
   /** What changes from `cursor` on; reconnects by itself, and says `offline` and `ready` meanwhile. */
   events(account: RecordId, names: string[], cursor: string, signal: AbortSignal): AsyncIterable<LiveEvent>;
-  /** The description of the app, unless it is still the one with this etag; null: it is, or there is none. */
-  describe(account: RecordId, etag: string): Promise<Description | null>;
+  /** The description of the app, which may be the one that is `known`; undefined: there is none. */
+  describe(account: RecordId, known?: Description): Promise<Description | undefined>;
 }

@@ -25,14 +25,16 @@ export function serverRemote({ auth, events, internals: { calls } }: Client): Re
       check(account);
       return events(names, { cursor, signal });
     },
-    async describe(_, etag) {
+    async describe(_, known) {
       try {
-        const response = await calls.request("GET", "/v1/schema", { headers: etag ? { "if-none-match": etag } : {} });
-        const document = response.status === 304 ? null : response.json();
-        return document && { etag: response.headers.get("etag") ?? "", document };
+        const headers: Record<string, string> = known?.etag ? { "if-none-match": known.etag } : {};
+        const response = await calls.request("GET", "/v1/schema", { headers });
+        if (response.status === 304) return known;
+        const document = response.json();
+        return Array.isArray(document?.collections) ? { etag: response.headers.get("etag") ?? "", document } : undefined;
       } catch (error) {
         if (error instanceof NetworkError) throw error;
-        return null; // of an older server, or of a portal's page
+        return undefined; // of an older server, or of a portal's page
       }
     },
   };

@@ -32,6 +32,8 @@ export class Scripted {
   readonly pulls: Pull[] = [];
   push: Answer<Push, PushResult> = (push) => applied(push);
   pull: Answer<Pull, PullResult> = nothing;
+  readonly described: number[] = [];
+  etag = "1";
   describe: () => unknown = () => {
     throw refused("not_found", 404);
   };
@@ -74,9 +76,11 @@ export class Scripted {
         operation === "sync.push"
           ? answer(self.pushes, self.push, json).then((result) => ((self.settled = result.settled), result))
           : answer(self.pulls, self.pull, json).then((result) => ({ settled: self.settled, ...result })),
-      request: async () => {
+      request: async (_method: string, _path: string, { headers }: { headers: Record<string, string> }) => {
         const document = self.describe();
-        return { status: 200, headers: new Headers({ etag: "1" }), json: () => document };
+        const status = headers["if-none-match"] === self.etag ? 304 : 200;
+        self.described.push(status);
+        return { status, headers: new Headers({ etag: self.etag }), json: () => document };
       },
     };
     return {
