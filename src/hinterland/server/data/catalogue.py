@@ -230,6 +230,10 @@ class Catalogue:
             raise Refusal("unknown_collection", message, details={"collection": name[:64]})
         return entry
 
+    def check_name(self, name: str) -> None:
+        """Raises `unknown_collection` where no collection has the name."""
+        self[name]
+
     def _hint(self) -> str:
         return f"declared are {', '.join(self.entries)}" if self.entries else "declare it in the app file"
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import msgspec
@@ -10,8 +11,9 @@ import msgspec
 from hinterland.contract.changes import Act, Write, checked
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal, RecordId
+from hinterland.contract.matching import wanted
 from hinterland.contract.query import MAX_LIMIT, Query
-from hinterland.contract.records import Document
+from hinterland.contract.records import META, Document
 from hinterland.kit.cel.conditions import Condition
 from hinterland.server.backend import Backend
 from hinterland.server.data.admission import admit
@@ -25,6 +27,7 @@ from hinterland.server.storage.protocol import StoredRecord
 
 ADMINISTRATOR = Principal(id="admin/app", is_admin=True)
 """An app's own code, where it acts for nobody: `each_record` and `write_records` take it in the place of a call."""
+_OF_APPS = frozenset({"invalid_query", "too_costly", "unknown_collection"})
 
 
 class Listing(NamedTuple):
@@ -124,15 +127,24 @@ async def each_record(
 ) -> AsyncGenerator[dict[str, Any], None]:
     """Every record of the collection at `path` ("orders", "posts/42/comments") that the caller of an operation, or
     `ADMINISTRATOR`, can see, for the code of apps. `filter` is CEL, `where` are values that fields must have (None: no
-    value), `sort` fields in order. Raises ValueError for the path of a record."""
+    value), `sort` fields in order.
+
+    Raises ValueError for what no caller's value makes wrong: a path that is no collection's, a filter, names of fields,
+    a question that is too costly. Raises `invalid_query` for a value in `where` that the field can't have."""
     by = Call(call, None) if isinstance(call, Principal) else call
-    entry, parent, id = backend.catalogue.locate(path.split("/"))
+    segments, place = path.split("/"), f"each_record of {path!r}"
+    with _mistakes_of_apps(place):
+        backend.catalogue.check_name(segments[0])  # what follows may have a caller's id in it
+    entry, parent, id = backend.catalogue.locate(segments)
     if id:
         raise ValueError(f"{path} is the path of a record; give that of a collection")
     names = [name for name in sort.split(",") if name] if isinstance(sort, str) else sort
-    query = Query(limit=MAX_LIMIT, filter=filter, equals=dict(where or {}), sort=tuple(names))
+    equals = dict(where or {})
+    _check_values(entry, equals)
+    query = Query(limit=MAX_LIMIT, filter=filter, equals=equals, sort=tuple(names))
     while True:
-        page = await backend.reader.page(by.caller, entry, parent, query, by.asker)
+        with _mistakes_of_apps(place):
+            page = await backend.reader.page(by.caller, entry, parent, query, by.asker)
         for record in page.records:
             yield entry.seen(by.caller, record)
         if not page.next:
@@ -143,10 +155,34 @@ async def each_record(
 async def write_records(backend: Backend, call: Call[Any] | Principal, writes: Sequence[Write]) -> list[RecordId]:
     """Write records as the caller of an operation, or as `ADMINISTRATOR`, all of them or none, for the code of apps: by
     the rules, and through the hooks. Returns their ids, in order. Raises the refusal of the first write that is not
-    possible."""
+    possible, and ValueError for an unknown collection."""
     caller = call if isinstance(call, Principal) else call.caller
-    result = await backend.commands.submit(WriteRequest([*map(checked, writes)], caller))
+    all_checked = [*map(checked, writes)]
+    with _mistakes_of_apps("write_records"):
+        for name in {write.collection for write in all_checked}:
+            backend.catalogue.check_name(name)
+    result = await backend.commands.submit(WriteRequest(all_checked, caller))
     return [written.id for written in result.records]
+
+
+@contextmanager
+def _mistakes_of_apps(what: str) -> Iterator[None]:
+    """Refusals that only the app's code can cause become its errors, so that its callers are not blamed and the log has
+    them."""
+    try:
+        yield
+    except Refusal as refusal:
+        if refusal.code not in _OF_APPS:
+            raise
+        raise ValueError(f"{what}: {refusal.message}") from refusal
+
+
+def _check_values(entry: Entry, equals: Mapping[str, Any]) -> None:
+    """Raises `invalid_query` for a value that its field can't have; such values come from callers."""
+    for name, value in equals.items():
+        field = entry.collection.fields.get(name)
+        if name in META or (field is not None and field.is_sortable and value is not None):
+            wanted(entry.collection, name, value)
 
 
 async def _change(backend: Backend, call: Call[RecordChange], act: Act, status: int) -> Written:

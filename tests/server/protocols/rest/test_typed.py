@@ -17,7 +17,17 @@ from hinterland.contract.fields import Integer, Text
 from hinterland.contract.records import Collection, Rules
 from hinterland.contract.transfers import Download
 from hinterland.kit.body import Body, BytesBody, OnceBody
-from hinterland.server import App, Backend, BeforeWrite, Call, Server, Settings, each_record, write_records
+from hinterland.server import (
+    ADMINISTRATOR,
+    App,
+    Backend,
+    BeforeWrite,
+    Call,
+    Server,
+    Settings,
+    each_record,
+    write_records,
+)
 from hinterland.server.storage.sqlite import SqliteStorage
 from tests.server.api import FAST, Api, problem
 
@@ -151,6 +161,36 @@ async def test_it_sees_what_its_caller_sees(own: Api) -> None:
     assert (answer.status_code, answer.json()) == (200, {"total": 16, "tags": ["a", "b"]})
     answer = await own("GET", "/v1/functions/orders.total?amount=0", headers=eve["headers"])
     assert answer.json()["total"] == 0
+
+
+async def test_a_mistake_of_the_app(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A question that an app's own code asks wrongly is an error of the server: its caller, who can't change it, learns
+    nothing of it, and the log says what is wrong and where. A caller's own wrong filter is the caller's."""
+    app = shop()
+
+    @app.operation("orders.wrong", auth="ignored")
+    async def wrong(backend: Backend, call: Call[None]) -> list[int]:
+        return [order["amount"] async for order in each_record(backend, call, "orders", filter="record.amuont > 1")]
+
+    @app.before("orders", "create")
+    async def look(backend: Backend, write: BeforeWrite) -> None:
+        async for _ in each_record(backend, ADMINISTRATOR, "orders", sort="wheight"):
+            pass
+
+    async with _serving(app, tmp_path) as own:
+        ada = (await own.sign_up("ada"))["headers"]
+        for path, word in (("/v1/functions/orders.wrong", "amuont"), ("/v1/records/orders", "wheight")):
+            caplog.clear()
+            answer = await own("POST", path, json={"amount": 1} if "records" in path else None, headers=ada)
+            body = problem(answer, 500, "internal")
+            assert word not in answer.text
+            assert "orders" not in body["message"]
+            assert "ValueError: each_record of 'orders': " in caplog.text
+            assert word in caplog.text
+            assert __file__ in caplog.text
+        caplog.clear()
+        problem(await own("GET", "/v1/records/orders?filter=record.amuont>1", headers=ada), 400, "invalid_query")
+        assert not caplog.records
 
 
 async def test_it_writes_as_its_caller(tmp_path: Path) -> None:
