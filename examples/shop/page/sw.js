@@ -1,7 +1,7 @@
 /* The service worker: keeps the page's own files, so that it opens without a network. Vite puts their list and its hash in. */
 
-const FILES = ["assets/cel-Bscwwsgs.js","assets/index-BulV9Ckz.js","assets/index-rPhtMBY9.css","assets/loop-D2g1z0zt.js","config.js","icon-192.png","icon-512.png","icon.svg","index.html","manifest.webmanifest"];
-const CACHE = "shop-7d77343ece25cdf0";
+const FILES = ["assets/cel-xxfKggul.js","assets/index-CkXWH4Ud.js","assets/index-rPhtMBY9.css","assets/loop-DpdZRrGP.js","config.js","icon-192.png","icon-512.png","icon.svg","index.html","manifest.webmanifest"];
+const CACHE = "shop-d3cce5c729d25e59";
 
 // All of a build or nothing: a page never gets files of two builds.
 addEventListener("install", (event) => {

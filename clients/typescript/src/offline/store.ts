@@ -200,7 +200,10 @@ export function createStore(name: string, clock: Clock, onClosed: (error: Error)
     publish();
   }
 
-  const forget = (account: RecordId) => Object.assign(memory, newMemory(), { account, loaded: memory.loaded, certain: memory.certain });
+  const forget = (account: RecordId) => {
+    const { loaded, certain } = memory;
+    Object.assign(memory, newMemory(), { account, loaded, certain });
+  };
 
   const metaIn = (work: IDBTransaction) =>
     asked<Meta | undefined>(work.objectStore("meta").get(0));
@@ -276,9 +279,8 @@ export function createStore(name: string, clock: Clock, onClosed: (error: Error)
       const [keys, values] = await Promise.all([asked(store.getAllKeys()), asked(store.getAll())]);
       return keys.map((key, at) => [(key as RecordId[])[0]!, values[at] as Mutation]);
     },
-    keepSchema: (found) => write((memory) => {
-      if (memory.schema !== found || memory.certain !== found.etag) put(memory, "meta", 1, found);
-    }),
+    keepSchema: (found) => write((memory) =>
+      void ((memory.schema === found && memory.certain === found.etag) || put(memory, "meta", 1, found))),
     watch: watchers.add,
     listen: (word, listener) => void words.set(word, listener),
     tell: (word, value) => channel?.postMessage({ word, value } satisfies Message),

@@ -11,7 +11,7 @@ async function described(): Promise<Scripted> {
   return self;
 }
 
-test("a name that a kept description lacks is accepted until this start has reached the server: the app may be newer", async () => {
+test("a name that a kept description lacks is accepted until the server was reached: the app may be newer", async () => {
   const self = await described();
   const notes = () => self.local.collection("notes");
   await expect(notes().create({ title: "a", mood: "good" })).rejects.toMatchObject({ code: "validation" });
