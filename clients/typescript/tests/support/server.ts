@@ -62,10 +62,11 @@ export async function startServer(
   return server;
 }
 
-export const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const probe = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = probe.address() as { port: number };
-      probe.close(() => resolve(port));
-    });
+/** A port below those that the system gives to connections, so that none takes it while a server is away from it. */
+export function freePort(): Promise<number> {
+  const port = 10_000 + Math.floor(Math.random() * 10_000);
+  return new Promise((resolve) => {
+    const probe = createServer().listen(port, "127.0.0.1", () => probe.close(() => resolve(port)));
+    probe.on("error", () => resolve(freePort()));
   });
+}

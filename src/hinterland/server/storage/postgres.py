@@ -238,8 +238,7 @@ class PostgresStorage(Database):
             if version > len(steps):
                 raise StorageError("the database was written by a newer version of Hinterland; update this one")
             for step in steps[version:]:
-                for statement in step:
-                    await connection.execute(statement)
+                await connection.execute(";\n".join(step))  # one round trip
             await connection.execute(
                 "INSERT INTO _meta VALUES ('version', $1) ON CONFLICT (name) DO UPDATE SET value = $1", str(len(steps))
             )
