@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openStage, type Stage } from "../support/stage.js";
+import { wait } from "../support/wait.js";
 
 let stage: Stage;
 beforeAll(async () => void (stage = await openStage()));
@@ -87,6 +88,31 @@ test("when the tab that synchronises ends, another takes over and sends what bot
   const titles = await other.evaluate(async () =>
     (await hl.client.collection("notes").list({ filter: "record.title.startsWith('of the')" })).items.map(({ title }) => title));
   expect(titles.sort()).toEqual(["of the first", "of the second"]);
+});
+
+test("when only the renderer of the tab that synchronises dies, the other settles what it has sent, and goes live", async () => {
+  const { one, other } = await twoTabs("meg");
+  stage.gateway.lost = 1;
+  const pushed = () => stage.gateway.passed.get("/v1/sync/push") ?? 0;
+  const before = pushed();
+  await one.evaluate(() => void hl.local.collection("notes").create({ title: "in doubt" }));
+  await wait(async () => pushed() > before, () => "nothing was pushed");
+  await other.evaluate(() => hl.local.collection("notes").create({ title: "in doubt too" }));
+  const crashed = one.waitForEvent("crash");
+  void (await one.context().newCDPSession(one)).send("Page.crash").catch(() => {});
+  await crashed;
+  stage.gateway.lost = 0;
+  const titles = await other.evaluate(async () => {
+    await hl.until(() => hl.local.outbox.list().length === 0 && hl.local.sync.status.state === "online");
+    return (await hl.client.collection("notes").list({ filter: "record.title.startsWith('in doubt')" })).items
+      .map(({ title }) => title);
+  });
+  expect(titles).toEqual(["in doubt", "in doubt too"]);
+  const pulls = stage.gateway.passed.get("/v1/sync/pull");
+  await other.evaluate(() => hl.client.collection("notes").create({ title: "live at the other" }));
+  await other.evaluate(() => hl.until(async () =>
+    (await hl.local.collection("notes").list({ where: { title: "live at the other" } })).items.length === 1));
+  expect(stage.gateway.passed.get("/v1/sync/pull")).toBe(pulls);
 });
 
 test("a tab with newer code closes the store of older ones, which say so and lose nothing", async () => {
