@@ -298,7 +298,7 @@ _TABLE: tuple[Operation, ...] = (
     Operation(name="ready", method="GET", path="/readyz", auth="ignored",
               summary="Readiness: the database answers", output=service.Readiness, errors=("unavailable",),
               is_probe=True),
-    Operation(name="openapi", method="GET", path="/openapi.json", auth="ignored",
+    Operation(name="openapi", method="GET", path="/openapi.json", auth="optional",
               summary="This table as OpenAPI 3.1"),
     Operation(name="jwks", method="GET", path="/.well-known/jwks.json", auth="ignored",
               summary="The keys that verify access tokens (RFC 7517)"),

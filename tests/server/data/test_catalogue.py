@@ -108,9 +108,15 @@ def test_the_version() -> None:
 
 
 def test_unknown_collections() -> None:
-    """An unknown collection is refused with those that are declared."""
+    """An unknown collection is refused with those that are declared and that others than administrators may use."""
     with refused("unknown_collection", "declared are posts"):
         catalogue(POSTS)["nowhere"]
+    closed = catalogue(POSTS, Collection(name="closed"))
+    with refused("unknown_collection") as caught:
+        closed["nowhere"]
+    assert "closed" not in caught.value.message
+    with refused("unknown_collection", "declared are posts, closed"):
+        closed.named("nowhere", is_admin=True)
     with refused("unknown_collection", "declare it in the app file"):
         catalogue()["nowhere"]
 

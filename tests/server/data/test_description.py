@@ -15,7 +15,8 @@ from hinterland.contract.fields import Bytes, Integer, Text
 from hinterland.contract.records import EVERYBODY, Collection, Rules, users
 from hinterland.contract.schemas import Access, AppDescription, CollectionDescription
 from hinterland.server.data.catalogue import Catalogue
-from hinterland.server.data.description import access_of, describe
+from hinterland.server.data.description import describe
+from hinterland.server.data.rules import access_of
 from hinterland.server.declaration import App
 from hinterland.server.hooks import BeforeWrite
 from hinterland.server.settings import Settings

@@ -18,7 +18,7 @@ from hinterland.contract.records import Collection, CompiledCollection, Document
 from hinterland.kit.cel.errors import CelError
 from hinterland.kit.cel.types import INT, STRING, TIMESTAMP
 from hinterland.server.data import documents
-from hinterland.server.data.rules import ANY_ALIAS, Rule, RuleBook
+from hinterland.server.data.rules import ANY_ALIAS, Rule, RuleBook, access_of
 from hinterland.server.data.select.compiler import Compiler, Viewing
 from hinterland.server.data.select.order import SqlOrder
 from hinterland.server.storage.protocol import DialectName, StoredRecord
@@ -28,6 +28,8 @@ from hinterland.server.storage.statements import CollectionTable
 _INTEGER_ID = re.compile(r"[1-9][0-9]{0,15}")
 _DECIDED_ALONE = ("create", "update", "delete")  # over one record at hand
 ACTIONS = ("list", "view", "create", "update", "delete")
+SIGNED_UP = "users"
+"""The collection of those whom everybody creates by signing up, and who read their own record."""
 
 
 class DeclarationError(Exception):
@@ -225,17 +227,22 @@ class Catalogue:
 
     def __getitem__(self, name: str) -> Entry:
         entry = self.entries.get(name)
+        return self.named(name) if entry is None else entry
+
+    def named(self, name: str, *, is_admin: bool = False) -> Entry:
+        """The collection. Raises `unknown_collection` with those that administrators, or all others, may know."""
+        entry = self.entries.get(name)
         if entry is None:
-            message = f"there is no collection {_as_sent(name)!r}; {self._hint()}"
+            known = [each.name for each in self.entries.values() if is_admin or self.is_used(each)]
+            hint = f"declared are {', '.join(known)}" if known else "declare it in the app file"
+            message = f"there is no collection {_as_sent(name)!r}; {hint}"
             raise Refusal("unknown_collection", message, details={"collection": name[:64]})
         return entry
 
-    def check_name(self, name: str) -> None:
-        """Raises `unknown_collection` where no collection has the name."""
-        self[name]
-
-    def _hint(self) -> str:
-        return f"declared are {', '.join(self.entries)}" if self.entries else "declare it in the app file"
+    def is_used(self, entry: Entry) -> bool:
+        """Whether others than administrators use the collection, or one below it, whose paths name it."""
+        is_open = entry.name == SIGNED_UP or any(access_of(rule) != "admin" for rule in entry.rules.values())
+        return is_open or any(self.is_used(self.entries[name]) for name in entry.children)
 
     def collections(self) -> Iterable[Collection]:
         """The declarations."""

@@ -7,7 +7,7 @@ that nobody else reads or writes; of a rule they see whom it lets pass, and its 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
 import msgspec
@@ -27,23 +27,17 @@ from hinterland.contract.schemas import (
     ServerLimits,
     described_field,
 )
-from hinterland.kit.cel.typed import Constant, HasValue
 from hinterland.kit.strict_json import MAX_DEPTH
-from hinterland.server.data.catalogue import ACTIONS, Catalogue, Entry
-from hinterland.server.data.rules import Rule
+from hinterland.server.data.catalogue import ACTIONS, SIGNED_UP, Catalogue, Entry
+from hinterland.server.data.rules import access_of
 from hinterland.server.declaration import App
-
-_SIGNED_UP = "users"  # whom everybody creates by signing up, and who read their own record
 
 
 def describe(app: App, catalogue: Catalogue, *, is_admin: bool) -> AppDescription:
     """The description of `app` for administrators, or for all others."""
-    has_text = is_admin or app.settings.public_rules
-    described = []
-    for entry in catalogue.entries.values():
-        if is_admin or _is_used(catalogue, entry):
-            described.append(_collection(app, entry, is_whole=is_admin, has_text=has_text))
-    settings = app.settings
+    settings, has_text = app.settings, is_admin or app.settings.public_rules
+    known = known_fields(catalogue, is_admin=is_admin)
+    described = [_collection(app, catalogue[name], fields, has_text=has_text) for name, fields in known.items()]
     made = AppDescription(
         api=API_VERSION,
         name=app.name,
@@ -69,37 +63,34 @@ def describe(app: App, catalogue: Catalogue, *, is_admin: bool) -> AppDescriptio
     return msgspec.structs.replace(made, fingerprint=_fingerprint(ordered))
 
 
-def access_of(rule: Rule | None) -> Access:
-    """Whom a rule lets pass."""
-    tree = None if rule is None else rule.tree
-    if tree is None or (isinstance(tree, Constant) and tree.value is False):
-        return "admin"
-    if isinstance(tree, Constant) and tree.value is True:
-        return "everybody"
-    if isinstance(tree, HasValue) and not tree.is_negated:
-        return "signed_in" if tree.path.variable == "auth" and not tree.path.fields else "rule"
-    return "rule"
+def known_fields(catalogue: Catalogue, *, is_admin: bool) -> dict[str, dict[str, Field]]:
+    """The collections and fields that administrators, or all others, may know, by name. Everything that tells readers
+    what there is asks this."""
+    if is_admin:
+        return {name: dict(entry.collection.fields) for name, entry in catalogue.entries.items()}
+    entries = [entry for entry in catalogue.entries.values() if catalogue.is_used(entry)]
+    return {entry.name: dict(_known_of(entry)) for entry in entries}
 
 
-def _is_used(catalogue: Catalogue, entry: Entry) -> bool:
-    """Whether others than administrators use the collection, or one below it, whose paths name it."""
-    is_open = entry.name == _SIGNED_UP or any(access_of(rule) != "admin" for rule in entry.rules.values())
-    return is_open or any(_is_used(catalogue, catalogue.entries[name]) for name in entry.children)
+def _known_of(entry: Entry) -> Iterator[tuple[str, Field]]:
+    """The fields that others than administrators read or write; those that they only write without the value that they
+    have where it is left out."""
+    access = _access(entry)
+    for name, field in entry.collection.fields.items():
+        if not _is_reached(entry, name, field, access):
+            continue
+        is_hidden = bool(field.read) and access_of(entry.private[name]) == "admin"
+        has_default = is_hidden and field.default is not None
+        yield name, msgspec.structs.replace(field, default=None, required=False) if has_default else field
 
 
-def _collection(app: App, entry: Entry, *, is_whole: bool, has_text: bool) -> CollectionDescription:
+def _access(entry: Entry) -> dict[str, Access]:
+    return {action: access_of(entry.rules[action]) for action in ACTIONS}
+
+
+def _collection(app: App, entry: Entry, fields: Mapping[str, Field], *, has_text: bool) -> CollectionDescription:
     declared = entry.collection
     longest = limits(declared.fields, declared.indexes)
-    access = {action: access_of(entry.rules[action]) for action in ACTIONS}
-    fields = {
-        name: _field(field, access_of(entry.private[name]) if field.read else None, longest.get(name), has_text)
-        for name, field in declared.fields.items()
-        if is_whole or _is_reached(entry, name, field, access)
-    }
-    if not is_whole:
-        for name, field in fields.items():
-            if field.get("read_access") == "admin":
-                fields[name] = _without_default(field)
     known = {*fields, *META}
     made = CollectionDescription(
         name=declared.name,
@@ -109,16 +100,19 @@ def _collection(app: App, entry: Entry, *, is_whole: bool, has_text: bool) -> Co
         is_open=declared.is_open,
         indexes=[[*group] for group in declared.indexes if known.issuperset(group)],
         hooks=[kind for kind in get_args(WriteKind) if (declared.name, kind) in app.hooks.before],
-        access=msgspec.convert(access, ActionAccess),
+        access=msgspec.convert(_access(entry), ActionAccess),
         rules=declared.rules if has_text else msgspec.UNSET,
-        fields=fields,
+        fields={
+            name: _field(field, access_of(entry.private[name]) if field.read else None, longest.get(name), has_text)
+            for name, field in fields.items()
+        },
     )
     return msgspec.structs.replace(made, fingerprint=_fingerprint(made))
 
 
 def _is_reached(entry: Entry, name: str, field: Field, access: Mapping[str, Access]) -> bool:
     """Whether others than administrators read the field in a response, or write it."""
-    is_account = entry.name == _SIGNED_UP
+    is_account = entry.name == SIGNED_UP
     is_read = is_account or any(access[action] != "admin" for action in ACTIONS if action != "delete")
     is_written = is_account or access["create"] != "admin" or access["update"] != "admin"
     is_hidden = bool(field.read) and access_of(entry.private[name]) == "admin"
@@ -133,12 +127,6 @@ def _field(field: Field, read: Access | None, limit: int | None, has_text: bool)
     if read is not None:
         made |= {"read_access": read, **({"read": text} if has_text else {})}
     return made
-
-
-def _without_default(field: dict[str, Any]) -> dict[str, Any]:
-    """A field that its writers don't read, without the value that it has where they leave it out."""
-    hidden = {"default", "required"} if "default" in field else set()
-    return {name: value for name, value in field.items() if name not in hidden}
 
 
 def _fingerprint(described: msgspec.Struct) -> str:

@@ -28,7 +28,7 @@ class Importer:
 
     async def run(self, collection: str, wanted: Import) -> ImportResult:
         """Create the rows. Raises `unknown_collection`, and `invalid_body` for an unknown timezone."""
-        entry = self.catalogue[collection]
+        entry = self.catalogue.named(collection, is_admin=True)
         values = RowValues(entry, wanted)
         refused: list[RefusedRow] = []
         requests: list[tuple[int, WriteRequest]] = []

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from hinterland.contract.expressions import record_type
 from hinterland.contract.indexed import limits
 from hinterland.contract.records import Collection
+from hinterland.contract.schemas import Access
 from hinterland.kit.cel import operations
 from hinterland.kit.cel.checking import check
 from hinterland.kit.cel.conditions import Condition
@@ -19,7 +20,20 @@ from hinterland.kit.cel.parser import parse
 from hinterland.kit.cel.predicates import Predicate, Variables, predicate, read_key
 from hinterland.kit.cel.seeking import is_seeking, terms_of
 from hinterland.kit.cel.sql import Sql, to_sql
-from hinterland.kit.cel.typed import Apply, Choice, HasValue, Item, Logic, Macro, Member, Path, Typed, reads, walk
+from hinterland.kit.cel.typed import (
+    Apply,
+    Choice,
+    Constant,
+    HasValue,
+    Item,
+    Logic,
+    Macro,
+    Member,
+    Path,
+    Typed,
+    reads,
+    walk,
+)
 from hinterland.kit.cel.types import STRING, Environment, ObjectType
 from hinterland.server.storage.statements import META_COLUMNS
 
@@ -198,6 +212,18 @@ def _indexed(collection: Collection) -> frozenset[str]:
     """The names of what the collection's indexes are over."""
     names = {name for name, field in collection.fields.items() if field.index or field.unique}
     return frozenset({"id", *names}.union(*collection.indexes))
+
+
+def access_of(rule: Rule | None) -> Access:
+    """Whom a rule lets pass."""
+    tree = None if rule is None else rule.tree
+    if tree is None or (isinstance(tree, Constant) and tree.value is False):
+        return "admin"
+    if isinstance(tree, Constant) and tree.value is True:
+        return "everybody"
+    if isinstance(tree, HasValue) and not tree.is_negated:
+        return "signed_in" if tree.path.variable == "auth" and not tree.path.fields else "rule"
+    return "rule"
 
 
 def _long_texts(collection: Collection) -> frozenset[str]:

@@ -25,8 +25,9 @@ async def test_a_page_for_people(api: Api) -> None:
     links = re.findall('<a href="([^"]+)"', answer.text)
     assert "openapi.json" in links
     assert "v1/records/things" in links
-    assert "v1/records/closed" not in links  # it would lead to a refusal
-    assert "v1/records/closed" in answer.text
+    assert "v1/records/notes" not in links  # it would lead to a refusal
+    assert "v1/records/notes" in answer.text
+    assert "closed" not in answer.text  # which nobody but administrators may use
     assert "v1/records/comments" not in answer.text  # they are below a record
     for link in links:
         assert (await api.http.get(answer.url.join(link))).status_code == 200, link
@@ -40,6 +41,7 @@ async def test_json_for_programs(api: Api) -> None:
         assert answer.headers["content-type"] == "application/json; charset=utf-8"
         assert answer.json()["name"] == "tests"
         assert answer.json()["collections"]["things"] == "v1/records/things"
+        assert "closed" not in answer.json()["collections"]
 
 
 async def test_a_name_is_only_text(tmp_path: Path) -> None:

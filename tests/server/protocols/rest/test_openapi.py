@@ -5,19 +5,24 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hinterland.contract.errors import CODES
 from hinterland.contract.fields import Field, Instant, Int64, Integer, List, Number, Text
+from hinterland.contract.identity import SIGNED_OUT, Principal
 from hinterland.contract.matching import MAX_SORT
 from hinterland.contract.operations import OPERATIONS
-from hinterland.contract.records import HEAD, Collection, users
+from hinterland.contract.records import EVERYBODY, HEAD, Collection, users
 from hinterland.kit.blank_text import is_blank
+from hinterland.server import ADMINISTRATOR, App, Backend, Call
+from hinterland.server.protocols.rest.documents import openapi_answer
 from hinterland.server.protocols.rest.openapi import document
 from hinterland.server.protocols.rest.schemas import record_schemas
-from tests.server.api import COLLECTIONS, Api, problem
+from hinterland.server.storage.sqlite import SqliteStorage
+from tests.server.api import COLLECTIONS, Api, problem, serving
 
 TYPES = {"object", "array", "string", "integer", "number", "boolean", "null"}
 
@@ -53,18 +58,66 @@ async def test_it_is_served(api: Api) -> None:
 
 
 async def test_the_description_of_the_app(api: Api) -> None:
-    """The document has the description of the app as everybody sees it, also where an administrator asks, and the
-    operation that has it takes a tag."""
-    described = (await api("GET", "/v1/schema")).json()
-    for headers in ({}, api.admin):
+    """The document has the description of the app as its reader sees it, and the operation that has it takes a tag."""
+    ada = await api.sign_up("ada")
+    for headers in ({}, ada["headers"], api.admin):
+        described = (await api("GET", "/v1/schema", headers=headers)).json()
         assert (await api("GET", "/openapi.json", headers=headers)).json()["x-hinterland"] == described
+    problem(await api("GET", "/openapi.json", headers={"Authorization": "Bearer no"}), 401, "unauthorized")
     operation = (await api("GET", "/openapi.json")).json()["paths"]["/v1/schema"]["get"]
     assert [parameter["name"] for parameter in operation["parameters"]] == ["If-None-Match"]
     assert "content" not in operation["responses"]["304"]
 
 
+async def test_what_others_may_not_know(tmp_path: Path) -> None:
+    """The document tells nobody but administrators of collections, fields and operations that nobody else may use: all
+    of it names what the description of the app names. What others write and don't read has no default."""
+    fields = {
+        "title": Text(), "kept_hidden": Text(read="false", write="admin"), "guess": Text(read="false", default="a"),
+        "staff_only": Text(read="'staff' in auth.roles"),
+    }  # fmt: skip
+    notes = Collection(name="notes", fields=fields, rules=EVERYBODY, indexes=(("title", "kept_hidden"),))
+    below = Collection(name="below_vault", parent="vault", fields={"text": Text()})
+    people = users(fields={"plan_kept": Text(read="false", write="admin", required=True), "city": Text()})
+    collections = [people, notes, Collection(name="vault", fields={"pin": Text()}), below]
+
+    async def empty(backend: Backend, call: Call[None]) -> None:
+        """Empty it."""
+
+    def declare(app: App) -> None:
+        app.operation("vault.empty", auth="admin")(empty)
+
+    async with serving(SqliteStorage(tmp_path), collections=collections, declare=declare) as api:
+        for path in ("/openapi.json", "/", "/v1/records/nowhere"):
+            text = (await api("GET", path)).text
+            assert not re.findall("vault|kept_hidden|plan_kept", text), path
+        made = (await api("GET", "/openapi.json")).json()
+        schemas = made["components"]["schemas"]
+        assert [*schemas["notes_body"]["properties"]] == ["id", "title", "guess", "staff_only"]
+        assert schemas["notes_body"]["properties"]["title"]["maxLength"] == 1_000  # by the index of both
+        assert [*schemas["Registration"]["properties"]] == ["name", "email", "city", "password"]
+        assert schemas["Registration"]["required"] == ["name", "email", "password"]
+        described = {each["name"]: each for each in made["x-hinterland"]["collections"]}
+        assert [*described] == ["users", "notes"]
+        assert [*described["notes"]["fields"]] == ["title", "guess", "staff_only"]
+        whole = (await api("GET", "/openapi.json", headers=api.admin)).json()
+        assert "kept_hidden" in whole["components"]["schemas"]["notes_record"]["properties"]
+        assert "plan_kept" in whole["components"]["schemas"]["Registration"]["properties"]
+        assert {"/v1/records/vault", "/v1/records/vault/{vault_id}/below_vault", "/v1/functions/vault.empty"} <= {
+            *whole["paths"]
+        }
+
+
 async def test_it_is_made_once(api: Api) -> None:
-    """To ask for the document again costs little: anybody may, and others wait meanwhile."""
+    """To ask for the document again costs little: anybody may, and others wait meanwhile. It is made for administrators
+    and for all others."""
+    of_nobody, of_ada, of_admin, again = [
+        openapi_answer(api.backend, reader)
+        for reader in (SIGNED_OUT, Principal(id="ada"), ADMINISTRATOR, ADMINISTRATOR)
+    ]
+    assert of_nobody is of_ada
+    assert of_admin is again
+    assert of_admin is not of_ada
     first = await api("GET", "/openapi.json")
     start = time.process_time()
     assert all([(await api("GET", "/openapi.json")).content == first.content for _ in range(50)])
@@ -215,5 +268,5 @@ def _ref(schema: dict[str, str]) -> str:
 def test_indexed_texts_are_as_long_as_an_index_holds() -> None:
     """The length of a text is the one that the server takes: what an index holds, where that is less."""
     fields: dict[str, Field] = {"one": Text(unique=True), "two": Text(index=True, max_length=5), "three": Text()}
-    schema = record_schemas(Collection(name="things", fields=fields))["things_body"]["properties"]
+    schema = record_schemas(Collection(name="things", fields=fields), fields)["things_body"]["properties"]
     assert [schema[name]["maxLength"] for name in fields] == [2_000, 5, 10_000]

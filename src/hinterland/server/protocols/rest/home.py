@@ -78,8 +78,10 @@ _OF_PAGE: Headers = [
 
 
 async def home(backend: Backend, request: HttpRequest) -> HttpAnswer:
-    """A page where the caller accepts HTML by name, as browsers do; JSON else."""
-    entries = [entry for entry in backend.catalogue.entries.values() if not entry.collection.parent]
+    """A page where the caller accepts HTML by name, as browsers do; JSON else. Collections that nobody but
+    administrators may use are not on it."""
+    catalogue = backend.catalogue
+    entries = [each for each in catalogue.entries.values() if not each.collection.parent and catalogue.is_used(each)]
     if accepts_html(request):
         return HttpAnswer(200, _OF_PAGE, _page(backend.app.name, entries).encode())
     here = {"name": backend.app.name, "openapi": "openapi.json", "ready": "readyz", "health": "health"}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from hinterland.contract.errors import CODES, Problem
+from hinterland.contract.kinds.field import Field
 from hinterland.contract.operations import (
     EVERY_OPERATION_ERRORS,
     OPERATIONS,
@@ -41,18 +42,21 @@ def document(
     collections: Iterable[Collection],
     table: Iterable[Operation] = OPERATIONS.values(),
     *,
+    known: Mapping[str, Mapping[str, Field]] | None = None,
     password_length: int = 1,
     extension: object = None,
 ) -> dict[str, Any]:
-    """The whole document (OpenAPI 3.1). A new password has at least `password_length` characters. `extension` is its
-    member `x-hinterland`."""
-    declared, rows = list(collections), list(table)
+    """The whole document (OpenAPI 3.1). `known` are the collections and fields that the reader may know, if these are
+    not all. A new password has at least `password_length` characters. `extension` is its member `x-hinterland`."""
+    rows = list(table)
+    declared = [collection for collection in collections if known is None or collection.name in known]
+    fields = {each.name: each.fields for each in declared} if known is None else known
     types = list(dict.fromkeys([kind for row in rows for kind in (row.input, row.output) if _is_printed(kind)]))
     printed, components = msgspec.json.schema_components([Problem, *types], ref_template=_REF)
-    printer = _Printer(declared, dict(zip(types, printed[1:], strict=True)), components)
-    schemas = {**components, **forms(declared, password_length)}
+    printer = _Printer(declared, fields, dict(zip(types, printed[1:], strict=True)), components)
+    schemas = {**components, **forms(fields.get("users", {}), password_length)}
     for each in declared:
-        schemas.update(record_schemas(each))
+        schemas.update(record_schemas(each, fields[each.name]))
     _give_items(schemas)
     paths: dict[str, dict[str, Any]] = {}
     for row in rows:
@@ -91,9 +95,14 @@ class _Printer:
     """Prints operations of the table. `types` are the schemas of inputs and outputs."""
 
     def __init__(
-        self, declared: list[Collection], types: dict[Any, dict[str, Any]], components: dict[str, Any]
+        self,
+        declared: list[Collection],
+        fields: Mapping[str, Mapping[str, Field]],
+        types: dict[Any, dict[str, Any]],
+        components: dict[str, Any],
     ) -> None:
         self._declared = {collection.name: collection for collection in declared}
+        self._fields = fields
         self._types = types
         self._components = components
 
@@ -135,7 +144,7 @@ class _Printer:
             for name in segments
         ]
         if isinstance(row.input, PerCollection) and row.input.form == "query" and collection is not None:
-            made += _asked({**_QUERY, "sort": sorting(collection)})
+            made += _asked({**_QUERY, "sort": sorting(collection, self._fields[collection.name])})
         elif row.input is not None and row.has_query_input:
             required = [field.encode_name for field in msgspec.structs.fields(row.input) if field.required]
             asked = {name: schema for name, schema in fields.items() if name not in segments}

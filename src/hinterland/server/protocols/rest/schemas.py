@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 from hinterland.contract.identity import ID_PATTERN, MAX_ID_BYTES
 from hinterland.contract.indexed import limits
 from hinterland.contract.kinds.field import Field
 from hinterland.contract.matching import MAX_SORT, sortable_names
-from hinterland.contract.records import Collection
+from hinterland.contract.records import META, Collection
 from hinterland.kit.blank_text import INVISIBLE
 from hinterland.kit.cel.types import STRING
 from hinterland.server.security.passwords import LONGEST
@@ -25,13 +25,12 @@ _CURRENT: dict[str, Any] = {"type": "string", "minLength": 1}
 _EMAIL: dict[str, Any] = {"type": "string", "format": "email", "minLength": 3, "maxLength": 254}
 
 
-def forms(collections: Iterable[Collection], password_length: int) -> dict[str, Any]:
+def forms(of_users: Mapping[str, Field], password_length: int) -> dict[str, Any]:
     """The bodies that create an account: a new user also has the fields of `users`."""
     password = {"type": "string", "minLength": password_length, "maxLength": LONGEST, "pattern": _VISIBLE}
     new = {"email": _EMAIL, "password": password}
-    users = next((collection for collection in collections if collection.name == "users"), None)
-    fields = {name: _field(field) for name, field in users.fields.items()} if users is not None else {}
-    asked = [name for name, field in users.fields.items() if field.required] if users is not None else []
+    fields = {name: _field(field) for name, field in of_users.items()}
+    asked = [name for name, field in of_users.items() if field.required]
     for name in asked:
         fields[name].setdefault("pattern", _VISIBLE)  # of a form nothing that is asked for may be blank
     registration = _object({**fields, **new}, [*dict.fromkeys([*asked, *new])], is_closed=True)
@@ -46,9 +45,10 @@ def forms(collections: Iterable[Collection], password_length: int) -> dict[str, 
     }
 
 
-def sorting(collection: Collection) -> dict[str, Any]:
-    """The parameter `sort` of a collection."""
-    name = f"-?({'|'.join(sortable_names(collection))})"
+def sorting(collection: Collection, fields: Mapping[str, Field]) -> dict[str, Any]:
+    """The parameter `sort` of a collection, of which the reader may know these fields."""
+    names = [name for name in sortable_names(collection) if name in fields or name in META]
+    name = f"-?({'|'.join(names)})"
     return {
         "type": "string",
         "pattern": f"^({name}(,{name}){{0,{MAX_SORT - 1}}})?$",
@@ -56,16 +56,17 @@ def sorting(collection: Collection) -> dict[str, Any]:
     }
 
 
-def record_schemas(collection: Collection) -> dict[str, dict[str, Any]]:
-    """The schemas of a collection: the record as it is answered, and the bodies that make, replace and change one."""
-    declared = collection.fields.items()
+def record_schemas(collection: Collection, known: Mapping[str, Field]) -> dict[str, dict[str, Any]]:
+    """The schemas of a collection, of which the reader may know the fields `known`: the record as it is answered, and
+    the bodies that make, replace and change one."""
+    declared = known.items()
     longest = limits(collection.fields, collection.indexes)
     id_type = {"type": "integer"} if collection.ids == "integer" else ID
     fields = {name: _field(field, longest.get(name)) for name, field in declared}
     # A field with a rule of its own is not in every caller's answers.
     shown = [name for name, field in declared if field.required and not field.read]
     asked = [name for name, field in declared if field.required and field.default is None]
-    unfilled = [name for name in asked if not collection.fields[name].fill]
+    unfilled = [name for name in asked if not known[name].fill]
     patch = {name: _patched(field, longest.get(name)) for name, field in declared}
     is_closed = not collection.is_open
     body = {"id": id_type, **fields} if collection.ids == "string" else fields
