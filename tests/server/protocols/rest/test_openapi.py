@@ -72,7 +72,7 @@ async def test_the_description_of_the_app(api: Api) -> None:
 async def test_what_others_may_not_know(tmp_path: Path) -> None:
     """The document tells nobody but administrators of collections, fields and operations that nobody else may use: all
     of it names what the description of the app names. What others write and don't read has no default."""
-    fields = {
+    fields: dict[str, Field] = {
         "title": Text(), "kept_hidden": Text(read="false", write="admin"), "guess": Text(read="false", default="a"),
         "staff_only": Text(read="'staff' in auth.roles"),
     }  # fmt: skip
