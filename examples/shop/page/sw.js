@@ -1,7 +1,7 @@
 /* The service worker: keeps the page's own files, so that it opens without a network. Vite puts their list and its hash in. */
 
-const FILES = ["assets/cel-xxfKggul.js","assets/index-CkXWH4Ud.js","assets/index-rPhtMBY9.css","assets/loop-DpdZRrGP.js","config.js","icon-192.png","icon-512.png","icon.svg","index.html","manifest.webmanifest"];
-const CACHE = "shop-d3cce5c729d25e59";
+const FILES = ["assets/cel-CXmYDl6B.js","assets/index-4qrWXiUz.js","assets/index-rPhtMBY9.css","assets/loop-i5A0lrk-.js","config.js","icon-192.png","icon-512.png","icon.svg","index.html","manifest.webmanifest"];
+const CACHE = "shop-b342be699e871e56";
 
 // All of a build or nothing: a page never gets files of two builds.
 addEventListener("install", (event) => {

@@ -1,9 +1,10 @@
 /** What a write does to a document: pure, so that the optimistic view and the server agree. */
 
+import { refusedHere } from "./errors.js";
 import { add, remove } from "./lists.js";
 import { difference, mergePatch, standing } from "./patches.js";
 import { created, patched, replaced, type Shape, transformOf, WORDS } from "./records.js";
-import { invalid, Refusal } from "./refusal.js";
+import { invalid } from "./refusal.js";
 import type { Merge } from "./schema.js";
 import { type Doc, isObject, isSame, member, parseInt64, put } from "./values.js";
 
@@ -88,8 +89,8 @@ const ownKeyHint = (shape: Shape, name: string, word: string): string =>
 
 /** Throws the refusals `conflict` and `not_found` where a write does not fit a record that is there or not. */
 export function checkExistence({ act, collection, id = "" }: Write, document: Doc | null): void {
-  if (act === "create" && document) throw new Refusal("conflict", `${collection}/${id} already exists`);
-  if (act !== "create" && !document) throw new Refusal("not_found", `there is no ${collection}/${id}`);
+  if (act === "create" && document) throw refusedHere("conflict", `${collection}/${id} already exists`);
+  if (act !== "create" && !document) throw refusedHere("not_found", `there is no ${collection}/${id}`);
 }
 
 /**

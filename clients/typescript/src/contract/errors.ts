@@ -4,11 +4,7 @@ import { objectIn } from "../kit/json.js";
 export type Sent = "no" | "maybe" | "yes";
 
 /** The most that is known of a request that was tried twice. */
-export const mostSent = (first: Sent, second: Sent): Sent => (ORDER.indexOf(first) > ORDER.indexOf(second) ? first : second);
-
-const ORDER = "no maybe yes";
-
-const SAME_VERSION = "that app and server are of the same version.";
+export const mostSent = (first: Sent, second: Sent): Sent => (first === "yes" || second === "no" ? first : second);
 
 // code|kind that it is a case of|HTTP status, then those that alone mean it|message|advice|sent: what is left out is that
 // kind's. Our server answers with those that have a status.
@@ -22,7 +18,7 @@ deadline|read_timeout|||Try again, or raise Options.deadline.
 unsafe_request|error||The request was not sent because it would not be safe.|Check the server's address.
 insecure_address|unsafe_request||The server's address is not encrypted, so nothing was sent.|Use https, or createClient({allowHttp: true}) in a network that you trust.
 redirect_refused|unsafe_request||The server points to an address that is not safe to follow.||yes
-invalid_response|error||The server's response was not understood.|Check that the address is this app's server, and ${SAME_VERSION}|yes
+invalid_response|error||The server's response was not understood.|Check that the address is this app's server, and that app and server are of the same version.|yes
 invalid_setting|error||A setting of the client can't be used.|Correct the setting.
 closed|error||The connection to the server was closed by this app.|Make a new Client.
 status|error||The server refused the request.|Check the request.|yes
@@ -37,10 +33,10 @@ wrong_server|bad_request||This is another server than the one that you signed in
 invalid_challenge|bad_request|400|The log-in took too long or had too many attempts.|Log in again.
 validation|bad_request|400 422|Some fields are not valid.|Correct the fields.
 password_policy|validation|422|The password can't be used.|Choose another one.
-method_not_allowed|bad_request|405 405||Check ${SAME_VERSION}
+method_not_allowed|bad_request|405 405||Check that app and server are of the same version.
 too_large|bad_request|413 413 431|This is too large to send.|Send less at once.
 headers_too_large|too_large|431
-unsupported_media_type|bad_request|415 415||Check ${SAME_VERSION}
+unsupported_media_type|bad_request|415 415||Check that app and server are of the same version.
 range_not_satisfiable|bad_request|416
 misdirected|bad_request|421
 key_reused|bad_request|422||Use a new idempotency key for each write.
@@ -49,7 +45,7 @@ invalid_credentials|unauthorized|401|The e-mail or the password is wrong.|Check 
 challenge_required|unauthorized|401|A second factor is required.|Enter the code of your authenticator app, or a recovery code.
 forbidden|status|403 403|You may not do this.|Ask its owner for permission.
 not_found|status|404 404 410|This was not found.|It may have been deleted, or its address is wrong.
-unknown_collection|not_found|404||Check the collection's name, and ${SAME_VERSION}
+unknown_collection|not_found|404||Check the collection's name, and that app and server are of the same version.
 request_timeout|status| 408|The server took too long.|Try again.|maybe
 timeout|request_timeout|408
 conflict|status|409 409|This clashes with something that already exists.|Change it or use what exists.

@@ -7,11 +7,12 @@ const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"; // Crockford's base 32: sor
 export const ID_HINT =
   "must have 1 to 128 bytes of UTF-8 without / and control characters, and not begin with ~ or __";
 
+/** What string ids of records match; they have at most 128 bytes. */
+export const ID = /^(?!~|__|\.{1,2}$)[^/\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,128}$/u;
+
 /** Whether a value may be a string id of a record. */
 export const isRecordId = (value: unknown): value is string =>
-  typeof value === "string" &&
-  /^(?!~|__|\.{1,2}$)[^/\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,128}$/u.test(value) &&
-  utf8Length(value) <= 128;
+  typeof value === "string" && ID.test(value) && utf8Length(value) <= 128;
 
 /** Whether a value is a client's stand-in for an integer id that the server has yet to give: `~` and an id. */
 export const isTemporary = (value: unknown): value is string =>

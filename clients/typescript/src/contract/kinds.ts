@@ -1,5 +1,6 @@
 /** What each kind of field takes: the store's form of a value, or an Error with a message for the form's user. */
 
+import { NOT_FINITE } from "../kit/json.js";
 import { add, remove } from "./lists.js";
 import type { FieldSchema } from "./schema.js";
 import { codePoints, parseBase64, parseInstant, parseInt64, utf8Length } from "./values.js";
@@ -45,7 +46,7 @@ const ATOM = "[a-z0-9!#$%&'*+/=?^_`{|}~-]+";
 const LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?";
 const EMAIL = /* @__PURE__ */ RegExp(`^${ATOM}(\\.${ATOM})*@(${LABEL}\\.)+(?!\\d+$)${LABEL}$`);
 
-const URL = /^https?:\/\/[^\s\x1c-\x1f\x85/][^\s\x1c-\x1f\x85]*$/iu;
+const URL = /^https?:\/\/(?!\/)[^\s\x1c-\x1f\x85]+$/iu;
 
 /** The one form of an address in ASCII; of any other, the server makes it. */
 function email(text: string): string {
@@ -107,7 +108,7 @@ const KINDS: { [kind: string]: Kind } = {
   },
 };
 
-const bytesIn = (base64: string): number => (base64.length / 4) * 3 - (base64.match(/=/g)?.length ?? 0);
+const bytesIn = (base64: string): number => atob(base64).length;
 
 /** Whether the kind of a field is one of the product's, and not the app's own. */
 export const isKnown = ({ kind, of }: FieldSchema): boolean => Object.hasOwn(KINDS, kind) && (!of || isKnown(of));
@@ -144,7 +145,7 @@ const lists = (word: string, change: typeof add): Transform => (old, operand) =>
 export const UNDECLARED: { [word: string]: Transform } = {
   $increment(...given) {
     const sum = increment(...given);
-    return Number.isFinite(sum) ? sum : fail("a number is NaN or infinite; JSON has finite numbers only");
+    return Number.isFinite(sum) ? sum : fail(NOT_FINITE);
   },
   $add: lists("$add", add),
   $remove: lists("$remove", remove),

@@ -1,6 +1,6 @@
 /** The order of local records, and the place in it that a cursor names. */
 
-import { Refusal } from "./refusal.js";
+import { refusedHere } from "./errors.js";
 import { type Doc, member, order } from "./values.js";
 
 /** What a value is sorted by: its class, and its place in that. */
@@ -12,15 +12,9 @@ export const NEWEST_FIRST: readonly string[] = ["-created_at", "-id"];
 export function rank(value: unknown): Rank {
   if (value === null || value === undefined) return [0, 0];
   if (typeof value === "string") return [2, value];
-  if (typeof value === "object") throw new Refusal("invalid_query", "lists and objects have no order");
+  if (typeof value === "object") throw refusedHere("invalid_query", "lists and objects have no order");
   return [1, typeof value === "boolean" ? Number(value) : (value as number)];
 }
-
-/** The same, whatever a text's case. */
-export const folded = (value: unknown): Rank => rank(typeof value === "string" ? foldCase(value) : value);
-
-/** A text without case, to compare and search. */
-export const foldCase = (text: string): string => text.toUpperCase().toLowerCase();
 
 /** The same for whole numbers that are texts; other texts are behind them. */
 export const whole = (value: unknown): Rank =>
@@ -38,7 +32,7 @@ export const compareRanks = ([kind, one]: Rank, [otherKind, other]: Rank): numbe
 
 /** The keys of a `sort`, with the id behind them to tell equal ones apart. */
 export function termsOf(sort: readonly string[], rankOf: (name: string) => Term["rank"] = () => rank): Term[] {
-  if (sort.length > 16) throw new Refusal("invalid_query", "sort names at most 16 fields");
+  if (sort.length > 16) throw refusedHere("invalid_query", "sort names at most 16 fields");
   const terms = sort.map((key): Term => {
     const isDown = key[0] === "-";
     const name = isDown ? key.slice(1) : key;
@@ -59,9 +53,3 @@ export const comparator =
     }
     return 0;
   };
-
-/** Whether a record is behind the place that has these `values` of the terms. */
-export function isBeyond(terms: readonly Term[], values: readonly unknown[], record: Doc): boolean {
-  const place = Object.fromEntries(terms.map(({ name }, at) => [name, values[at]]));
-  return comparator(terms)(record, place) > 0;
-}

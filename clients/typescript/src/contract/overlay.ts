@@ -1,10 +1,10 @@
 /** The optimistic view: what a record looks like with the writes on top that the server has not answered for yet. */
 
 import { apply, checkExistence, checkPlace, isTransform, unescaped, type Write } from "./changes.js";
+import { refusedHere, StatusError } from "./errors.js";
 import { incrementInt64, UNDECLARED } from "./kinds.js";
 import { mergePatch } from "./patches.js";
-import { readonlyViolations, refusal, type Shape } from "./records.js";
-import { Refusal } from "./refusal.js";
+import { picked, readonlyViolations, refusal, type Shape } from "./records.js";
 import { HEAD } from "./schema.js";
 import { type Doc, instant, member, put } from "./values.js";
 
@@ -14,26 +14,25 @@ export type Timed = readonly [write: Write, timestamp: number];
 /**
  * The record after `writes` on top of `base` (null: there is none). A write that can no longer be done leaves the
  * record as it is. Without `shape` a body is taken as it is, and so is one that was kept when its collection was
- * declared in another way: the server decides.
+ * declared in another way: the server decides. `act` is what one write does.
  */
 export function replay(
   base: Doc | null,
   writes: Iterable<Timed>,
   shape?: Shape | null,
   caller?: unknown,
+  act: typeof after = after,
 ): Doc | null {
   let record = base;
-  for (const [write, timestamp] of writes) record = afterIfPossible(record, write, timestamp, shape, caller);
-  return record;
-}
-
-function afterIfPossible(...[record, write, timestamp, shape, caller]: Parameters<typeof after>): Doc | null {
-  try {
-    return after(record, write, timestamp, shape, caller);
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
-    return shape && error.code === "validation" ? afterIfPossible(record, write, timestamp) : record;
+  for (const [write, timestamp] of writes) {
+    try {
+      record = act(record, write, timestamp, shape, caller);
+    } catch (error) {
+      if (!(error instanceof StatusError)) throw error;
+      if (shape && error.code === "validation") record = replay(record, [[write, timestamp]]);
+    }
   }
+  return record;
 }
 
 /** The record after one write. Throws the refusals `conflict`, `not_found` and `validation`. */
@@ -49,7 +48,7 @@ export function after(
   const result = shape ? apply(shape, write, document, now, caller) : applyLoosely(write, document, now);
   if (!result) return null;
   const head: Doc = record
-    ? { ...Object.fromEntries(HEAD.map((name) => [name, member(record, name) ?? null])), updated_at: now }
+    ? { ...picked(record, HEAD), updated_at: now }
     : { id: write.id ?? "", created_at: now, updated_at: now, revision: 0 };
   return { ...head, ...result };
 }
@@ -87,6 +86,6 @@ function changed(old: unknown, value: unknown, now: string): unknown {
   try {
     return transform(old, operand, now, { kind: "" });
   } catch (error) {
-    throw new Refusal("validation", `a transform does not fit its field: ${(error as Error).message}`);
+    throw refusedHere("validation", `a transform does not fit its field: ${(error as Error).message}`);
   }
 }

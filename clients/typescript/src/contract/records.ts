@@ -1,8 +1,9 @@
 /** Collections and their records: how a body becomes a record's document. */
 
+import { type StatusError } from "./errors.js";
 import { checked, isKnown, TRANSFORMS, UNDECLARED } from "./kinds.js";
 import { mergePatch } from "./patches.js";
-import { invalid, type Refusal } from "./refusal.js";
+import { invalid } from "./refusal.js";
 import { type CollectionSchema, type FieldSchema, META } from "./schema.js";
 import { type Doc, isObject, isSame, member, put } from "./values.js";
 
@@ -41,7 +42,7 @@ const namesOf = (shape: Shape, test: (field: FieldSchema) => unknown): string[] 
 const isFilled = (field: FieldSchema) => field.fill === "auth.id";
 
 /** Some members of a document; null where it has none. */
-const picked = (document: Doc, names: Iterable<string>): Doc =>
+export const picked = (document: Doc, names: Iterable<string>): Doc =>
   Object.fromEntries([...names].map((name) => [name, member(document, name) ?? null]));
 
 /** Whether a record may have a field though it is not declared. */
@@ -95,7 +96,7 @@ export function transformOf(shape: Shape, name: string, word: string) {
 }
 
 /** The `validation` refusal of errors by field, in the order of the fields. */
-export function refusal(shape: Shape, errors: Errors): Refusal {
+export function refusal(shape: Shape, errors: Errors): StatusError {
   const ordered: Errors = {};
   for (const name of [...shape.fields.keys(), ...Object.keys(errors)]) {
     if (Object.hasOwn(errors, name)) put(ordered, name, errors[name]);

@@ -1,7 +1,8 @@
 /** Stand-ins for ids that only the server gives: finding them in writes, and putting the real ids in their place. */
 
+import { valueAt } from "../kit/value_at.js";
 import type { RecordId, Write } from "./changes.js";
-import { isMadeId, isRecordId, isTemporary } from "./ids.js";
+import { isMadeId, isTemporary } from "./ids.js";
 import type { FieldSchema } from "./schema.js";
 import { type Doc, isObject, put } from "./values.js";
 
@@ -21,19 +22,16 @@ const segments = (path: string): string[] => {
   return parts.length > 128 ? [] : parts;
 };
 
-const idsIn = (path: string): string[] => segments(path).filter((_, at) => at % 2);
+export const idsIn = (path: string): string[] => segments(path).filter((_, at) => at % 2);
 
 /** Whether a text has so many random characters that no other text is it by chance. */
-const isMade = (text: string): boolean => isMadeId(text[0] === "~" ? text.slice(1) : text);
+export const isMade = (text: string): boolean => isMadeId(text[0] === "~" ? text.slice(1) : text);
 
 /** Whether the id of a record, a number, may be in the field. */
-function mayRefer(fields: DeclaredFields, name: string): boolean {
+export function mayRefer(fields: DeclaredFields, name: string): boolean {
   const field = Object.hasOwn(fields, name) ? fields[name] : null;
   return !field || /^(integer|number|int64|json)$/.test((field.kind === "list" && field.of?.kind) || field.kind);
 }
-
-/** Whether a device may create a record under this id where the server gives the ids. */
-export const isStandIn = (id: unknown): id is string => isTemporary(id) || (isRecordId(id) && !/^\p{Nd}+$/u.test(id));
 
 function map(value: unknown, change: (text: string) => unknown): unknown {
   if (typeof value === "string") return change(value);
@@ -45,7 +43,7 @@ function map(value: unknown, change: (text: string) => unknown): unknown {
 }
 
 /** Calls `take` with each text of a body's values. */
-const eachText = (value: unknown, take: (text: string) => void): void => {
+export const eachText = (value: unknown, take: (text: string) => void): void => {
   map(value, (text) => (take(text), text));
 };
 
@@ -60,69 +58,29 @@ export function references(write: Write): Set<string> {
   return found;
 }
 
-/** The ids in a write that may be stand-ins, the one of its own creation left out. */
-export function candidates(write: Write, fields: DeclaredFields): Set<string> {
-  const found = new Set(idsIn(write.parent ?? ""));
-  for (const [name, value] of Object.entries(write.body ?? {})) {
-    if (mayRefer(fields, name)) eachText(value, (text) => isMade(text) && found.add(text));
-  }
-  if (write.act !== "create" && typeof write.id === "string") found.add(write.id);
-  return new Set([...found].filter(isStandIn));
-}
-
 /** The ids that the server gave for stand-ins; of several for one place, the last. */
 export class StandIns {
-  readonly #ids = new Map<string, [Place, RecordId]>();
-  readonly #values = new Map<string, Map<string, RecordId>>();
+  /** By the stand-in, then by its place. */
+  readonly #known = new Map<RecordId, Map<string, [Place, RecordId]>>();
 
   constructor(given: Iterable<readonly [Place, RecordId]> = []) {
     for (const [place, id] of given) this.add(place, id);
   }
 
-  get size(): number {
-    return this.#ids.size;
+  *[Symbol.iterator](): Iterator<[Place, RecordId]> {
+    for (const known of this.#known.values()) yield* known.values();
   }
 
-  [Symbol.iterator](): Iterator<[Place, RecordId]> {
-    return this.#ids.values();
-  }
-
-  /** Learn the id that was given for a stand-in. */
-  add(place: Place, id: RecordId): void {
-    const key = keyOf(place);
-    this.#ids.set(key, [place, id]);
-    if (isMade(place.name)) {
-      const known = this.#values.get(place.name) ?? new Map<string, RecordId>();
-      this.#values.set(place.name, known.set(key, id));
-    }
-  }
-
-  /** Learn the `ids` given to creations of a mutation, by position; the places of those that had stand-ins. */
-  learn(writes: readonly Write[], ids: Readonly<Record<number, RecordId>>): Map<number, Place> {
-    const found = new Map<number, Place>();
-    writes.forEach(({ act, collection, parent = "", id: name }, index) => {
-      const id = ids[index];
-      if (typeof id !== "number" || act !== "create" || !isStandIn(name)) return;
-      const place = { collection, parent: this.parent(parent), name };
-      found.set(index, place);
-      this.add(place, id);
-    });
-    return found;
-  }
-
-  /** What is known but for the records that `writes` create. */
-  without(writes: readonly Write[]): StandIns {
-    const made = new Set(
-      writes.flatMap(({ act, collection, parent = "", id = "" }) =>
-        act === "create" ? [keyOf({ collection, parent: this.parent(parent), name: String(id) })] : [],
-      ),
-    );
-    return new StandIns([...this].filter(([place]) => !made.has(keyOf(place))));
+  /** Learn the id that was given for a stand-in; undefined: it is no longer one. */
+  add(place: Place, id: RecordId | undefined): void {
+    const known = valueAt(this.#known, place.name, () => new Map<string, [Place, RecordId]>());
+    if (id === undefined) known.delete(keyOf(place));
+    else known.set(keyOf(place), [place, id]);
   }
 
   /** The id of the record that is named `id` below `parent`, a path with real ids. */
   id(collection: string, parent: string, id: RecordId): RecordId {
-    return typeof id === "string" ? this.#ids.get(keyOf({ collection, parent, name: id }))?.[1] ?? id : id;
+    return this.#known.get(id)?.get(keyOf({ collection, parent, name: id as string }))?.[1] ?? id;
   }
 
   /** A parent's path with the real ids in it. */
@@ -136,25 +94,25 @@ export class StandIns {
 
   /** The write with the real ids in it; a creation keeps its own id unless `isWhole`. */
   write(write: Write, fields: DeclaredFields, isWhole = false): Write {
-    const old = { id: write.id ?? "", parent: write.parent ?? "" };
-    const parent = this.parent(old.parent);
-    const id = write.act === "create" && !isWhole ? old.id : this.id(write.collection, parent, old.id);
+    const { act, collection, id = "", parent = "" } = write;
+    const place = this.parent(parent);
+    const real = act === "create" && !isWhole ? id : this.id(collection, place, id);
     const body: Doc = {};
     for (const [name, value] of Object.entries(write.body ?? {})) {
-      put(body, name, mayRefer(fields, name) ? map(value, (text) => this.#value(text)) : value);
-    }
-    for (const [name, value] of [["id", id], ["parent", parent]] as const) {
       // Says again where the record is.
-      if (Object.hasOwn(body, name)) body[name] = write.body![name] === old[name] ? value : write.body![name];
+      const [old, now] = name === "id" ? [id, real] : name === "parent" ? [parent, place] : [];
+      put(body, name, old !== undefined ? (value === old ? now : value)
+        : mayRefer(fields, name) ? map(value, (text) => this.#value(text)) : value);
     }
-    const changed = { ...(id === old.id ? {} : { id }), ...(parent === old.parent ? {} : { parent }) };
-    return { ...write, ...changed, ...(write.body ? { body } : {}) };
+    return {
+      ...write, ...(real !== id && { id: real }), ...(place !== parent && { parent: place }), ...(write.body && { body }),
+    };
   }
 
   #value(text: string): unknown {
-    const known = this.#values.get(text);
-    return known?.size === 1 ? [...known.values()][0] : text;
+    const known = [...(isMade(text) && this.#known.get(text)?.values()) || []];
+    return known.length === 1 ? known[0]![1] : text;
   }
 }
 
-const keyOf = ({ collection, parent, name }: Place): string => `${collection}\n${parent}\n${name}`;
+export const keyOf = ({ collection, parent, name }: Place): string => `${collection}\n${parent}\n${name}`;

@@ -1,7 +1,7 @@
 import { errorIn, failure, refusedHere, unexpected } from "../contract/errors.js";
 import { OPERATIONS, type Operation } from "../contract/operations.js";
 import type { Clock } from "../kit/clock.js";
-import { isObject } from "../kit/json.js";
+import { isObject, NOT_FINITE } from "../kit/json.js";
 import { type ClientResponse, type Journal, originOf, type Send } from "./exchange.js";
 import type { Options } from "./options.js";
 
@@ -104,7 +104,7 @@ function encoded(value: unknown): string {
   try {
     return JSON.stringify(value, (_, item: unknown) => {
       if (typeof item === "number" && !Number.isFinite(item)) {
-        throw new TypeError("a number is NaN or infinite; JSON has finite numbers only");
+        throw new TypeError(NOT_FINITE);
       }
       return item;
     });

@@ -142,8 +142,7 @@ export function createClient(settings: ClientSettings = {}): Client {
 }
 
 const pairsOf = (query: object = {}): Pairs => Object.entries(query).flatMap(([name, value]) =>
-  (Array.isArray(value) ? value : [value])
-    .filter((one) => one !== undefined && one !== null).map((one) => [name, String(one)] as const));
+  [value].flat().filter((one) => (one ?? null) !== null).map((one) => [name, String(one)] as const));
 
 function addressOf(given: string | undefined, allowHttp?: boolean): string {
   const page = (globalThis.location as Location | undefined)?.origin;

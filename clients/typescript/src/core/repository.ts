@@ -1,4 +1,5 @@
 import { refusedHere, unexpected } from "../contract/errors.js";
+import { ID } from "../contract/ids.js";
 import { parameters, type Query } from "../contract/query.js";
 import type { Calls, Parts } from "./calls.js";
 
@@ -82,8 +83,6 @@ export interface Repository<T> {
   /** Delete a record. Throws NotFound. */
   delete(id: string | number, options?: ChangeOptions): Promise<void>;
 }
-
-const ID = /^(?!~|__|\.{1,2}$)[^/\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,128}$/u;
 
 /** Whether `value` may be the id of a record; its length in bytes is checked by the server. */
 const isId = (value: unknown) => Number.isSafeInteger(value) || (typeof value === "string" && ID.test(value));

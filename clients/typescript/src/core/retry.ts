@@ -1,7 +1,7 @@
 import { HinterlandError, mostSent, NetworkError, retryAfter, type Sent } from "../contract/errors.js";
-import { budget, fullJitter, type Random } from "../kit/backoff.js";
+import { type Budget, budget, fullJitter, type Random } from "../kit/backoff.js";
 import { type Clock, sleep } from "../kit/clock.js";
-import { perKey } from "../kit/per_key.js";
+import { valueAt } from "../kit/value_at.js";
 import { canRepeat, type ClientRequest, type ClientResponse, type Layer, originOf } from "./exchange.js";
 import type { Options } from "./options.js";
 
@@ -52,10 +52,10 @@ export function verdict(
 
 /** Tries again where it can help and can't harm. A budget for each origin bounds what repetitions add to the load. */
 export function retry(clock: Clock, options: Options, random: Random): Layer {
-  const budgets = perKey(() => budget());
+  const budgets = new Map<string, Budget>();
   return async (request, send) => {
     const { journal, signal, url } = request;
-    const bucket = budgets(originOf(url));
+    const bucket = valueAt(budgets, originOf(url), budget);
     const end = clock.monotonic() + request.deadline * 1000;
     let sent: Sent = "no";
     for (let attempt = 0; ; attempt++) {

@@ -1,3 +1,5 @@
+import { locked } from "../kit/locked.js";
+
 /**
  * Stores one small secret, the session, for all tabs or processes of an app. A vault may answer at once or by a promise.
  */
@@ -35,12 +37,11 @@ export function memoryVault(): Vault {
  * http from another machine, renew the session in each tab; the server answers all with the same one.
  */
 export function browserVault(name: string): Vault {
-  const { locks } = navigator;
   return {
     load: () => localStorage.getItem(name),
     save: (data) => localStorage.setItem(name, data),
     clear: () => localStorage.removeItem(name),
-    lock: (act) => locks ? locks.request(name, act) as ReturnType<typeof act> : act(),
+    lock: (act) => locked(name, act),
     watch(listener) {
       const changed = (event: StorageEvent) => {
         if (event.key === name || event.key === null) listener();

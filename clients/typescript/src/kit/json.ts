@@ -11,5 +11,8 @@ export function objectIn(text: string): Record<string, unknown> {
   }
 }
 
+/** What is wrong with a number that JSON does not have. */
+export const NOT_FINITE = "a number is NaN or infinite; JSON has finite numbers only";
+
 export const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);

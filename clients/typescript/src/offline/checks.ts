@@ -4,6 +4,7 @@ import type { Write } from "../contract/changes.js";
 import { ID_HINT, isRecordId, isTemporary } from "../contract/ids.js";
 import { invalid } from "../contract/refusal.js";
 import type { Doc } from "../contract/values.js";
+import { NOT_FINITE } from "../kit/json.js";
 
 const MAX_DEPTH = 64;
 
@@ -23,9 +24,7 @@ export function checkedWrite(write: Write): Write {
 }
 
 function defectOf(value: unknown, depth: number): string {
-  if (typeof value === "number" && !Number.isFinite(value)) {
-    return "a number is NaN or infinite; JSON has finite numbers only";
-  }
+  if (typeof value === "number" && !Number.isFinite(value)) return NOT_FINITE;
   if (typeof value === "bigint") return "a number is beyond a double; send it as text";
   if (typeof value === "string") {
     if (value.includes("\0")) return "a text holds the character NUL (U+0000)";

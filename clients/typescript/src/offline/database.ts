@@ -21,8 +21,18 @@ export const ended = (transaction: IDBTransaction): Promise<void> =>
     transaction.onabort = () => reject(translated(transaction.error));
   });
 
-/** Keys that begin with `parts`. */
-export const below = (...parts: IDBValidKey[]): IDBKeyRange => IDBKeyRange.bound(parts, [...parts, []]);
+/** The value of a key. */
+export const valueIn = <T>(work: IDBTransaction, store: StoreName, key: IDBValidKey): Promise<T | undefined> =>
+  asked(work.objectStore(store).get(key));
+
+/** The keys that begin with `parts`, and their values. */
+export function entriesIn(
+  work: IDBTransaction, store: StoreName, ...parts: IDBValidKey[]
+): Promise<[keys: any[][], values: any[]]> {
+  const from = work.objectStore(store);
+  const range = IDBKeyRange.bound(parts, [...parts, []]);
+  return Promise.all([asked(from.getAllKeys(range)) as Promise<any[]>, asked(from.getAll(range))]);
+}
 
 /**
  * Opens the database. `onClosed` gets the reason where the browser, or a tab with newer code, closes it later (null: it

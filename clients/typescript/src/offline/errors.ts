@@ -1,5 +1,4 @@
-import { failure, HinterlandError, refusedHere, type StatusError } from "../contract/errors.js";
-import { Refusal } from "../contract/refusal.js";
+import { failure, HinterlandError, refusedHere } from "../contract/errors.js";
 import type { Outcome } from "./types.js";
 
 const TEXTS: Record<string, [message: string, advice: string]> = {
@@ -14,24 +13,25 @@ const TEXTS: Record<string, [message: string, advice: string]> = {
 };
 
 /** The local store can't do this; nothing was changed. `code` is a row of the table in the page on the local store. */
-export class StoreError extends HinterlandError {}
+export class StoreError extends HinterlandError {
+  override name = "StoreError";
+}
 
 export function storeError(code: string, detail = ""): StoreError {
   const [message, advice] = TEXTS[code]!;
-  const error = new StoreError("error", { code, message, advice, detail });
-  error.name = "StoreError";
-  return error;
+  return new StoreError("error", { code, message, advice, detail });
 }
 
 /** A request or write for an account that is not signed in. */
 export const notSignedIn = (message: string): HinterlandError =>
   failure("unauthorized", { message, advice: "Sign in again.", sent: "no" });
 
+/** Throws the error for a part of the package that can't be loaded. */
+export function notLoaded(cause: unknown): never {
+  throw failure("network", { sent: "no", cause });
+}
+
 /** The error of a write whose outcome is not `applied`; a discarded one has the code `discarded`. */
 export const outcomeError = ({ problem }: Outcome): HinterlandError => problem
   ? refusedHere(problem.code, problem.message, problem.errors)
   : refusedHere("discarded", "This change was discarded on this device.");
-
-/** What is thrown to the app: the contract's refusals become the client's errors. */
-export const shown = (error: unknown): unknown =>
-  error instanceof Refusal ? (refusedHere(error.code, error.message, { ...error.errors }) satisfies StatusError) : error;

@@ -1,12 +1,11 @@
 /** The local side of a client: holds its parts, and says whose data they work on. */
 
 import type { Write } from "../contract/changes.js";
-import { isRecordId } from "../contract/ids.js";
+import { isRecordId, isTemporary } from "../contract/ids.js";
 import { invalid } from "../contract/refusal.js";
 import type { Client } from "../core/client.js";
 import type { AnyRecord } from "../core/repository.js";
 import type { SessionState } from "../core/tokens.js";
-import { shown } from "./errors.js";
 import { type Memory, put, putSpace } from "./memory.js";
 import { createOutbox, type Handle, type Outbox } from "./outbox.js";
 import type { LocalParts } from "./parts.js";
@@ -73,11 +72,9 @@ export async function openLocal(client: Client, options: LocalOptions = {}): Pro
   const outbox = createOutbox(store, clock);
   const wanted = new Set(options.collections);
   const declared = new Map<string, "string" | "integer">();
-  let ticks = 0;
   let target: RecordId | null = null;
   let switching: Promise<void> | undefined;
   const ended = new AbortController(); // also the options of listeners: its `signal` removes them
-  store.watch(() => void ticks++);
 
   // ---------------------------------------------------------------- whose data
 
@@ -130,10 +127,11 @@ export async function openLocal(client: Client, options: LocalOptions = {}): Pro
   /** The write with its record's id: a creation without one gets the one in its body, else a new one. */
   function identified({ act, collection, id = "", parent = "", body = {} }: Write): Write {
     const { created_at, updated_at, revision, ...fields } = body;
-    if (act !== "create" || id !== "") return { act, collection, parent, id: stored(collection, id), body: fields };
-    const { id: given, ...rest } = fields;
-    const made = given || (idsOf(collection) === "integer" ? `~${outbox.nextId()}` : outbox.nextId());
-    return { act, collection, parent, id: stored(collection, made as RecordId), body: rest };
+    if (act === "create" && id === "") {
+      id = (fields["id"] as RecordId) || (idsOf(collection) === "integer" ? "~" : "") + outbox.nextId();
+      delete fields["id"];
+    }
+    return { act, collection, parent, id: stored(collection, id), body: fields };
   }
 
   function want(name: string) {
@@ -148,8 +146,6 @@ export async function openLocal(client: Client, options: LocalOptions = {}): Pro
       const known = writes.map(identified);
       return outbox.add(known.map(({ collection }) => collection), (memory) => adjust(memory, known));
     },
-    names: () => sync.names(),
-    tick: () => ticks,
     ask: (name, parent, query) => client.collection(name, { parent }).list(query as object),
   };
 
@@ -165,12 +161,8 @@ export async function openLocal(client: Client, options: LocalOptions = {}): Pro
       return localRepository(parts, name, parent);
     },
     async write(writes) {
-      try {
-        for (const { collection, parent = "" } of writes) checkPath(collection, parent), want(collection);
-        return await parts.add([...writes]);
-      } catch (error) {
-        throw shown(error);
-      }
+      for (const { collection, parent = "" } of writes) checkPath(collection, parent), want(collection);
+      return parts.add([...writes]);
     },
     async persist() {
       const storage = globalThis.navigator?.storage as StorageManager | undefined;
@@ -206,11 +198,10 @@ export async function openLocal(client: Client, options: LocalOptions = {}): Pro
 /** Throws ValidationFailed for what names no collection. */
 function checkPath(name: string, parent: string): void {
   const parts = parent ? parent.split("/") : [];
-  const isId = (part: string) => isRecordId(part[0] === "~" ? part.slice(1) : part);
-  if (parts.length % 2 || !parts.every(isId)) {
-    throw shown(invalid({ parent: [`must be a record's path such as posts/42; it is '${parent}'`] }));
+  if (parts.length % 2 || !parts.every((part) => isRecordId(part) || isTemporary(part))) {
+    throw invalid({ parent: [`must be a record's path such as posts/42; it is '${parent}'`] });
   }
   if (name.includes("/") || !isRecordId(name)) {
-    throw shown(invalid({ collection: [`must be a name, with the path before it as parent; it is '${name}'`] }));
+    throw invalid({ collection: [`must be a name, with the path before it as parent; it is '${name}'`] });
   }
 }

@@ -10,12 +10,14 @@ import { failure, HinterlandError } from "../contract/errors.js";
 import type { Client } from "../core/client.js";
 import { fullJitter } from "../kit/backoff.js";
 import { sleep } from "../kit/clock.js";
+import { asked } from "./database.js";
+import { put } from "./memory.js";
 import type { Store } from "./parts.js";
 import { distrust, takeCommit } from "./pulls.js";
 import { hasApplied } from "./results.js";
 import { createRounds } from "./rounds.js";
 import { serverRemote } from "./server.js";
-import type { SyncParts } from "./status.js";
+import type { Status, SyncParts } from "./status.js";
 import type { LiveEvent } from "./types.js";
 import { waiting } from "./waiting.js";
 
@@ -24,6 +26,7 @@ const BASE = 0.25, CAP = 4, LONGEST_WAIT = 60;
 // Milliseconds: a pull where nothing new is reported, and the time in which an own write comes back as a live event.
 const EVERY = 30_000, ECHO = 2_000;
 const DESCRIBED = 300_000; // milliseconds after which the app's description is asked for again
+const KEPT_OUTCOMES = 20_000;
 const TOGETHER = 200; // live events that are applied in one transaction at most
 
 export interface Loop {
@@ -35,6 +38,8 @@ export interface Loop {
   nudge(): void;
   /** There may be something to do. */
   wake(): void;
+  /** Of the first synchronisation. */
+  progress(): Status["progress"];
   /** Ends the live events. */
   unlisten(): void;
   /** Until no transaction is under way. */
@@ -61,8 +66,25 @@ export function createLoop(store: Store, sync: SyncParts, client: Client): Loop 
     return run;
   }
 
+  function progress(): Status["progress"] {
+    const names = memory.space?.isWhole || !what() ? [] : what().split(",");
+    const records = [...memory.tables]
+      .reduce((sum, [place, { size }]) => sum + (names.includes(place.split("\n")[0]!) ? size : 0), 0);
+    return names.length ? { collections: names.length, records } : undefined;
+  }
+
+  /** Forgets the outcomes of long ago. */
+  async function trim() {
+    const outcomes = (await store.transaction("readwrite")).objectStore("outcomes");
+    const count = await asked(outcomes.count());
+    if (count <= KEPT_OUTCOMES) return;
+    const keys = await asked(outcomes.getAllKeys(null, count - KEPT_OUTCOMES));
+    outcomes.delete(IDBKeyRange.upperBound(keys.at(-1))); // their ids sort by time
+  }
+
   async function run(signal: AbortSignal) {
     let failures = 0;
+    trim().catch(() => {}); // or at the next start
     pullAt = 0;
     while (!signal.aborted) {
       const isWhole = isNudged;
@@ -127,7 +149,11 @@ export function createLoop(store: Store, sync: SyncParts, client: Client): Loop 
     const now = clock.monotonic();
     if (described === known() && sync.status.state === "online" && now < describeAt) return;
     const found = await remote.describe(memory.account, memory.schema);
-    if (found) await store.keepSchema(found);
+    if (found) {
+      await store.write((memory) => {
+        if (memory.schema !== found || memory.certain !== found.etag) put(memory, "meta", 1, found);
+      });
+    }
     described = known();
     describeAt = now + DESCRIBED;
   }
@@ -217,7 +243,7 @@ export function createLoop(store: Store, sync: SyncParts, client: Client): Loop 
   });
 
   return {
-    run, wake, unlisten,
+    run, wake, unlisten, progress,
     round: (signal) => round(true, signal),
     nudge() {
       isNudged = true;

@@ -8,12 +8,12 @@
 
 import type { Write } from "../contract/changes.js";
 import { idMaker, isMadeId } from "../contract/ids.js";
-import { after, afterAnew, replay } from "../contract/overlay.js";
+import { after, afterAnew, replay, type Timed } from "../contract/overlay.js";
 import { type Shape, shapeOf } from "../contract/records.js";
 import type { CollectionSchema } from "../contract/schema.js";
-import { Refusal } from "../contract/refusal.js";
 import { type DeclaredFields, StandIns } from "../contract/temporary.js";
 import type { Doc } from "../contract/values.js";
+import { valueAt } from "../kit/value_at.js";
 import type { StoreName } from "./database.js";
 import type { Description } from "./remote.js";
 import type { Mutation, Outcome, RecordId, Space } from "./types.js";
@@ -58,9 +58,8 @@ export interface Memory {
   certain: string | undefined;
   space: Space | undefined;
   mutations: Map<number, Mutation>;
-  /** The ids that the server gave for stand-ins, by their keys in the database. */
-  temporaries: Map<string, [collection: string, parent: string, name: string, id: RecordId]>;
-  given: StandIns | undefined;
+  /** The ids that the server gave for stand-ins. */
+  given: StandIns;
   tables: Map<string, Map<RecordId, Row>>;
   loaded: Set<string>;
   shapes: Map<string, Shape>;
@@ -72,7 +71,7 @@ export const noChange = (): StoreChange => ({ isAll: false, records: new Map(), 
 
 export const newMemory = (): Memory => ({
   account: "", meta: { version: 0, clock: 0, account: "" }, schema: undefined, certain: undefined, space: undefined,
-  mutations: new Map(), temporaries: new Map(), given: undefined, tables: new Map(), loaded: new Set(), shapes: new Map(),
+  mutations: new Map(), given: new StandIns(), tables: new Map(), loaded: new Set(), shapes: new Map(),
   ops: [], change: noChange(),
 });
 
@@ -88,12 +87,6 @@ export const placeOf = (collection: string, parent: string): string => `${collec
 export const keyOf = ({ collection, parent, id }: Write): Key => [collection, parent!, id!];
 
 const isAt = (write: Write, key: Key) => keyOf(write).every((part, at) => part === key[at]);
-
-/** The value of a key, made where it is not there. */
-export function valueAt<K, V>(map: Map<K, V>, key: K, make: () => V): V {
-  if (!map.has(key)) map.set(key, make());
-  return map.get(key)!;
-}
 
 export const findRow = (memory: Memory, [collection, parent, id]: Key): Row | undefined =>
   memory.tables.get(placeOf(collection, parent))?.get(id);
@@ -112,29 +105,13 @@ export function viewOf(memory: Memory, row: Row, key: Key): Doc | null {
   if (row.view !== undefined) return row.view;
   // An applied write whose revision the base has reached is in the base already.
   const waiting = row.over.filter(({ state, outcome }) => state !== "applied" || outcome!.revision! > row.revision);
-  let view = row.base;
-  for (const { writes, timestamp } of waiting) {
-    for (const write of writes) {
-      if (!isAt(write, key)) continue;
-      try {
-        view = afterWrite(memory, view, write, timestamp);
-      } catch (error) {
-        if (!(error instanceof Refusal)) throw error; // what can no longer be done leaves the record as it is
-        // What was kept when its collection was declared in another way shows as it was sent: the server decides.
-        if (error.code === "validation") view = replay(view, [[write, timestamp]]);
-      }
-    }
-  }
-  return (row.view = view);
+  const writes = waiting.flatMap(({ writes, timestamp }) =>
+    writes.filter((write) => isAt(write, key)).map((write): Timed => [write, timestamp]));
+  return (row.view = replay(row.base, writes, memory.shapes.get(key[0]), memory.account, withMadeIds(after)));
 }
 
-/** The record after a write; `isNew`: it is made now. Throws the refusals `conflict`, `not_found` and `validation`. */
-export function afterWrite(
-  memory: Memory, record: Doc | null, write: Write, timestamp: number, isNew = false,
-): Doc | null {
-  const shape = memory.shapes.get(write.collection);
-  const apply = isNew ? afterAnew : after;
-  // The id that this device has made for a record stands where the server's, a number, will be.
+/** `apply` for writes in which the id that this device has made for a record stands where the server's, a number, will be. */
+const withMadeIds = (apply: typeof after): typeof after => (record, write, timestamp, shape, caller) => {
   const named = Object.entries(write.body!).filter(([name, value]) =>
     typeof value === "string" && isMadeId(value.replace("~", "")) && /^int|^number/.test(shape?.fields.get(name)?.kind ?? ""));
   const checked = named.map(([name]) => {
@@ -143,9 +120,13 @@ export function afterWrite(
     return [name, kind === "int64" ? String(number) : number];
   });
   const body = { ...write.body, ...Object.fromEntries(checked) };
-  const result = apply(record, { ...write, body }, timestamp, shape, memory.account);
+  const result = apply(record, { ...write, body }, timestamp, shape, caller);
   return result && { ...result, ...Object.fromEntries(named) };
-}
+};
+
+/** The record after a write that is made now. Throws the refusals `conflict`, `not_found` and `validation`. */
+export const afterWrite = (memory: Memory, record: Doc | null, write: Write, timestamp: number): Doc | null =>
+  withMadeIds(afterAnew)(record, write, timestamp, memory.shapes.get(write.collection), memory.account);
 
 /** The record's last revision that this device knows of, from the server's word or an own write's answer. */
 export function revisionSeen(memory: Memory, key: Key): number {
@@ -174,9 +155,6 @@ export const putMutation = (memory: Memory, mutation: Mutation): void =>
 export const dropMutation = (memory: Memory, { number }: Mutation): void =>
   put(memory, "mutations", [memory.account, number]);
 
-export const putRecord = (memory: Memory, key: Key, value?: Pick<Row, "base" | "revision" | "generation">): void =>
-  put(memory, "records", [memory.account, ...key], value);
-
 export function applyOp(memory: Memory, [store, key, value]: Op): void {
   if (store === "meta" && key) {
     memory.certain = (value as Description).etag;
@@ -193,10 +171,8 @@ export function applyOp(memory: Memory, [store, key, value]: Op): void {
     }
     else if (store === "mutations") applyMutation(memory, rest[0] as number, value as Mutation | undefined);
     else if (store === "temporaries") {
-      const name = JSON.stringify(rest);
-      memory.given = undefined;
-      if (value === undefined) memory.temporaries.delete(name);
-      else memory.temporaries.set(name, [...rest, value] as [string, string, string, RecordId]);
+      const [collection, parent, name] = rest as [string, string, string];
+      memory.given.add({ collection, parent, name }, value as RecordId | undefined);
     } else if (memory.loaded.has(rest[0] as string)) setBase(memory, rest as Key, value as Row | undefined);
   }
 }
@@ -253,11 +229,6 @@ export function applyMutation(memory: Memory, number: number, now: Mutation | un
     altered(memory, row, key);
   }
 }
-
-/** The ids that the server gave for stand-ins. */
-export const givenIds = (memory: Memory): StandIns =>
-  (memory.given ??= new StandIns(
-    [...memory.temporaries.values()].map(([collection, parent, name, id]) => [{ collection, parent, name }, id])));
 
 export const fieldsOf = (memory: Memory, { collection }: Write): DeclaredFields =>
   memory.shapes.get(collection)?.schema.fields ?? {};

@@ -10,14 +10,14 @@
  * Every function throws what it has to throw before it changes anything.
  */
 
-import { Refusal } from "../contract/refusal.js";
 import { createdBy, references } from "../contract/temporary.js";
 import { type Doc, isSame } from "../contract/values.js";
 import type { Write } from "../contract/changes.js";
+import { refusedHere } from "../contract/errors.js";
 import { checkedWrite } from "./checks.js";
 import { storeError } from "./errors.js";
 import {
-  afterWrite, dropMutation, fieldsOf, findRow, givenIds, type Key, keyOf, type Memory, put, putMutation, putSpace,
+  afterWrite, dropMutation, fieldsOf, findRow, type Key, keyOf, type Memory, put, putMutation, putSpace,
   revisionSeen, seen,
 } from "./memory.js";
 import type { Mutation, Outcome, RecordId } from "./types.js";
@@ -40,12 +40,12 @@ export function timestamp(memory: Memory, now: number): number {
 
 /** The write with the ids that are known in the place of stand-ins; its own creation keeps its id. */
 export const realWrite = (memory: Memory, write: Write, isWhole?: boolean): Write =>
-  givenIds(memory).write(write, fieldsOf(memory, write), isWhole);
+  memory.given.write(write, fieldsOf(memory, write), isWhole);
 
 /** Keeps a mutation at the outbox's end. Throws the refusals `conflict`, `not_found`, `validation`, `too_large`. */
 export function enqueue(memory: Memory, id: string, writes: readonly Write[], now: number): Kept[] {
   if (writes.length > MAX_WRITES) {
-    throw new Refusal("too_large", `one change has at most ${MAX_WRITES} writes, this one ${writes.length}`);
+    throw refusedHere("too_large", `one change has at most ${MAX_WRITES} writes, this one ${writes.length}`);
   }
   const written = writes.map(checkedWrite);
   const known = written.map((write) => realWrite(memory, write));
@@ -55,7 +55,7 @@ export function enqueue(memory: Memory, id: string, writes: readonly Write[], no
     const key = keyOf(write);
     const name = JSON.stringify(key);
     const [, before] = views.get(name) ?? [key, seen(memory, key)];
-    views.set(name, [key, afterWrite(memory, before, write, moment, true)]);
+    views.set(name, [key, afterWrite(memory, before, write, moment)]);
   }
   insert(memory, id, known, timestamp(memory, now), isSame(known, written) ? undefined : written);
   // What lies on a record already is in its view, and is not worked out again.
@@ -75,7 +75,7 @@ function insert(memory: Memory, id: string, writes: Write[], moment: number, wri
 }
 
 export function dropGiven(memory: Memory, place: Key): void {
-  if (memory.temporaries.has(JSON.stringify(place))) put(memory, "temporaries", [memory.account, ...place]);
+  if (memory.given.id(...place) !== place[2]) put(memory, "temporaries", [memory.account, ...place]);
 }
 
 // ---------------------------------------------------------------- held ones
@@ -106,7 +106,7 @@ export function edit(memory: Memory, id: string, body: Doc, position: number): v
   const mutation = entryOf(memory, id, "pending", "refused");
   const written = [...(mutation.written ?? mutation.writes)];
   const writes = [...mutation.writes];
-  if (!writes[position]) throw new Refusal("not_found", `the mutation ${id} has no write ${position}`);
+  if (!writes[position]) throw refusedHere("not_found", `the mutation ${id} has no write ${position}`);
   written[position] = checkedWrite({ ...written[position]!, body });
   writes[position] = realWrite(memory, { ...writes[position], body: written[position].body! });
   putMutation(memory, { ...mutation, writes, written: isSame(writes, written) ? undefined : written });
@@ -124,7 +124,7 @@ export function discard(memory: Memory, id: string): void {
 
 function entryOf(memory: Memory, id: string, ...states: Mutation["state"][]): Mutation {
   const mutation = outbox(memory).find((each) => each.id === id);
-  if (!mutation) throw new Refusal("not_found", `the outbox has no ${id}`);
+  if (!mutation) throw refusedHere("not_found", `the outbox has no ${id}`);
   if (!states.includes(mutation.state)) throw storeError("already_sending");
   return mutation;
 }

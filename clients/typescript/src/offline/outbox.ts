@@ -1,11 +1,12 @@
 /** The writes that wait for the server, and what became of the others. */
 
 import type { Write } from "../contract/changes.js";
+import { refusedHere } from "../contract/errors.js";
 import { idMaker } from "../contract/ids.js";
-import { Refusal } from "../contract/refusal.js";
 import type { Doc } from "../contract/values.js";
 import type { Clock } from "../kit/clock.js";
-import { notSignedIn, shown } from "./errors.js";
+import { valueAt } from "../kit/value_at.js";
+import { notSignedIn } from "./errors.js";
 import type { Memory } from "./memory.js";
 import { discard, edit, enqueue, outbox, retry } from "./mutations.js";
 import type { Store } from "./parts.js";
@@ -77,10 +78,10 @@ interface OutboxParts extends Outbox {
 export const entryOf = ({ id, state, seq, timestamp, writes, outcome }: Mutation): OutboxEntry =>
   ({ id, state, seq, timestamp, writes, problem: outcome?.problem, lost: outcome?.lost ?? [] });
 
-const countsOf = (mutations: Mutation[]): Counts => ({
-  waiting: mutations.filter(({ state }) => state === "pending" || state === "sent").length,
-  held: mutations.filter(({ state }) => state === "refused" || state === "conflicted").length,
-});
+function countsOf(mutations: Mutation[]): Counts {
+  const count = (...states: Mutation["state"][]) => mutations.filter(({ state }) => states.includes(state)).length;
+  return { waiting: count("pending", "sent"), held: count("refused", "conflicted") };
+}
 
 export function createOutbox(store: Store, clock: Clock): OutboxParts {
   const { memory } = store;
@@ -97,7 +98,7 @@ export function createOutbox(store: Store, clock: Clock): OutboxParts {
   });
 
   const news = (id: string) => new Promise<void>((resolve) => {
-    waiting.set(id, (waiting.get(id) ?? new Set()).add(resolve));
+    valueAt(waiting, id, () => new Set()).add(resolve);
   });
 
   const isThere = (id: string) => outbox(memory).some((mutation) => mutation.id === id);
@@ -108,21 +109,13 @@ export function createOutbox(store: Store, clock: Clock): OutboxParts {
       const known = await store.outcome(id);
       if (known) return known;
       if (isFirst && !isThere(id) && !(await store.everything()).some(([, mutation]) => mutation.id === id)) {
-        throw shown(new Refusal("not_found", `nothing is known of the write ${id}`));
+        throw refusedHere("not_found", `nothing is known of the write ${id}`);
       }
       await next;
     }
   }
 
   const handle = (mutation: string, ids: RecordId[]): Handle => ({ mutation, ids, settled: () => settled(mutation) });
-
-  const change = async <T>(act: (memory: Memory) => T): Promise<T> => {
-    try {
-      return await store.write(act);
-    } catch (error) {
-      throw shown(error);
-    }
-  };
 
   return {
     nextId, settled,
@@ -135,7 +128,7 @@ export function createOutbox(store: Store, clock: Clock): OutboxParts {
     counts: () => countsOf(outbox(memory)),
     async countsByAccount() {
       const all = new Map<RecordId, Mutation[]>();
-      for (const [account, mutation] of await store.everything()) all.set(account, [...(all.get(account) ?? []), mutation]);
+      for (const [account, mutation] of await store.everything()) valueAt(all, account, () => []).push(mutation);
       return new Map([...all].map(([account, mutations]) => [account, countsOf(mutations)]));
     },
     async add(collections, make) {
@@ -143,14 +136,14 @@ export function createOutbox(store: Store, clock: Clock): OutboxParts {
       if (account === "") throw notSignedIn("Nobody is signed in, so nothing was kept.");
       for (const name of new Set(collections)) await store.load(name);
       const id = nextId();
-      const kept = await change((memory) => enqueue(memory, id, make(memory), now()));
+      const kept = await store.write((memory) => enqueue(memory, id, make(memory), now()));
       return { ...handle(id, kept.map((each) => each.id)), records: kept.map(({ record }) => record) };
     },
     async retry(id) {
-      const again = await change((memory) => retry(memory, id, nextId, now()));
+      const again = await store.write((memory) => retry(memory, id, nextId, now()));
       return handle(again.id, again.ids);
     },
-    edit: (id, body, position = 0) => change((memory) => edit(memory, id, body, position)),
-    discard: (id) => change((memory) => discard(memory, id)),
+    edit: (id, body, position = 0) => store.write((memory) => edit(memory, id, body, position)),
+    discard: (id) => store.write((memory) => discard(memory, id)),
   };
 }

@@ -5,7 +5,6 @@ import type { Query } from "../contract/query.js";
 import type { Doc } from "../contract/values.js";
 import type { Memory, Op, StoreChange } from "./memory.js";
 import type { Handle } from "./outbox.js";
-import type { Description } from "./remote.js";
 import type { SyncParts } from "./status.js";
 import type { Mutation, Outcome, RecordId } from "./types.js";
 
@@ -27,6 +26,8 @@ export interface Store {
    * disk; `isRelaxed`: when the system has them, which may lose them if the machine stops.
    */
   write<T>(act: (memory: Memory) => T, isRelaxed?: boolean): Promise<T>;
+  /** A transaction on all of the database. */
+  transaction(mode: IDBTransactionMode): Promise<IDBTransaction>;
   /** Knows the collection from now on. */
   load(collection: string): Promise<void>;
   /** Shows the data of another account; what comes after sees only that. */
@@ -35,8 +36,6 @@ export interface Store {
   outcome(id: string): Promise<Outcome | undefined>;
   /** The mutations of all accounts, by account. */
   everything(): Promise<[RecordId, Mutation][]>;
-  /** Keeps the description of the app, which the server has just confirmed. */
-  keepSchema(description: Description): Promise<void>;
   watch(watcher: (change: StoreChange) => void): () => void;
   listen(word: string, listener: (value: any) => void): void;
   tell(word: string, value?: unknown): void;
@@ -53,10 +52,6 @@ export interface LocalParts {
   add(writes: Write[], adjust?: (memory: Memory, writes: Write[]) => Write[]): Promise<Handle & { records: (Doc | null)[] }>;
   /** The id as the store has it: a number that the server gave may be said as text, as in a path. */
   stored(collection: string, id: RecordId): RecordId;
-  /** The names of the collections that are synchronised. */
-  names(): string;
-  /** Counts the changes of the store. */
-  tick(): number;
   /** A page of the server's records. */
   ask(collection: string, parent: string, query: Query): Promise<unknown>;
 }

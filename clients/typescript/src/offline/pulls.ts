@@ -5,7 +5,7 @@
  * one is swept. Marks are in the store, so that a tab that ends in between goes on where it was.
  */
 
-import { findRow, type Key, type Memory, putRecord, putSpace } from "./memory.js";
+import { findRow, type Key, type Memory, put, putSpace, type Row } from "./memory.js";
 import { containApplied, containUntil, hasUnanswered, sendAgain } from "./results.js";
 import type { Change, LiveEvent, PullResult, Space } from "./types.js";
 
@@ -75,6 +75,9 @@ const highest = (changes: Change[], newest: number): number =>
   changes.reduce((most, { revision = 0 }) => Math.max(most, revision), newest);
 
 // ---------------------------------------------------------------- records
+
+const putRecord = (memory: Memory, key: Key, value?: Pick<Row, "base" | "revision" | "generation">): void =>
+  put(memory, "records", [memory.account, ...key], value);
 
 /** The generations of the subscription, after beginning one for what is sent `whole`. */
 function open({ space }: Memory, names: string, whole: string[]): Space["generations"] {

@@ -1,25 +1,21 @@
 /** Questions to the records in memory, and live ones, to which a change is applied without asking again. */
 
-import { failure } from "../contract/errors.js";
+import { failure, refusedHere, StatusError } from "../contract/errors.js";
 import { checked } from "../contract/kinds.js";
 import { comparator, NEWEST_FIRST, rank, type Term, termsOf, whole } from "../contract/order.js";
 import type { Query } from "../contract/query.js";
-import { Refusal } from "../contract/refusal.js";
 import { META } from "../contract/schema.js";
 import { type Doc, isSame, member } from "../contract/values.js";
 import type { Page } from "../core/repository.js";
-import { givenIds, type Memory, placeOf, seen, viewOf } from "./memory.js";
+import { notLoaded } from "./errors.js";
+import { type Memory, placeOf, seen, viewOf } from "./memory.js";
 import type { RecordId } from "./types.js";
 
 let cel: typeof import("../contract/cel/index.js") | undefined;
 
 /** Loads what evaluates filters, which is not needed for other questions. Rejects with NetworkError. */
 export async function loadFilters(): Promise<void> {
-  try {
-    cel ??= await import("../contract/cel/index.js");
-  } catch (cause) {
-    throw failure("network", { sent: "no", cause });
-  }
+  cel ??= await import("../contract/cel/index.js").catch(notLoaded);
 }
 
 /** Whether `planOf` can be asked for the question. */
@@ -39,15 +35,15 @@ export function planOf(memory: Memory, collection: string, query: Query): Plan {
   const known = (name: string) => {
     if (!shape || shape.isOpen || shape.fields.has(name) || META.includes(name)) return name;
     const names = [...META, ...shape.fields.keys()].join(", ");
-    throw new Refusal("invalid_query", `unknown field '${name}' of ${collection}; allowed: ${names}`);
+    throw refusedHere("invalid_query", `unknown field '${name}' of ${collection}; allowed: ${names}`);
   };
   const expected = Object.entries(where).filter(([, value]) => value !== undefined).map(([name, value]): [string, unknown] => {
     try {
       const field = shape?.fields.get(known(name));
       return [name, value === null || !field ? value : checked(field, value)];
     } catch (error) {
-      if (error instanceof Refusal) throw error;
-      throw new Refusal("invalid_query", `${name} ${(error as Error).message}`);
+      if (error instanceof StatusError) throw error;
+      throw refusedHere("invalid_query", `${name} ${(error as Error).message}`);
     }
   });
   const keys = typeof sort === "string" ? sort.split(",").filter(Boolean) : sort;
@@ -59,23 +55,22 @@ export function planOf(memory: Memory, collection: string, query: Query): Plan {
   return { finds, terms, compare: comparator(terms) };
 }
 
-/** The records of a collection below a parent as the app sees them, in no order. */
-export function* recordsAt(memory: Memory, collection: string, parent: string): Generator<Doc> {
-  for (const [id, row] of memory.tables.get(placeOf(collection, parent)) ?? []) {
-    const view = viewOf(memory, row, [collection, parent, id]);
-    if (view) yield view;
+/** All records of a collection below a parent that the question finds, in order. */
+export function foundBy(memory: Memory, collection: string, parent: string, { finds, compare }: Plan): Doc[] {
+  const at = memory.given.parent(parent);
+  const found: Doc[] = [];
+  for (const [id, row] of memory.tables.get(placeOf(collection, at)) ?? []) {
+    const view = viewOf(memory, row, [collection, at, id]);
+    if (view && finds(view)) found.push(view);
   }
+  return found.sort(compare);
 }
-
-/** All records that the question finds, in order. */
-export const foundBy = (memory: Memory, collection: string, parent: string, plan: Plan): Doc[] =>
-  [...recordsAt(memory, collection, givenIds(memory).parent(parent))].filter(plan.finds).sort(plan.compare);
 
 /** A page of what is found, and the cursor of the next. */
 export function pageOf<T>(rows: Doc[], { terms, compare }: Plan, query: Query): Page<T> {
   const { limit = 20, page = 1, cursor, total } = query;
   if (!(limit >= 1 && (limit <= 1000 || limit === Infinity) && page >= 1)) {
-    throw new Refusal("invalid_query", "limit must be 1 to 1000, page at least 1");
+    throw refusedHere("invalid_query", "limit must be 1 to 1000, page at least 1");
   }
   const place = cursor && placeIn(cursor, terms);
   const rest = place ? rows.filter((row) => compare(row, place) > 0) : rows.slice((page - 1) * limit);
@@ -94,6 +89,10 @@ function placeIn(cursor: string, terms: Term[]): Doc {
   }
   throw failure("invalid_cursor", { sent: "no" });
 }
+
+/** Whether two lists have the same elements. */
+export const areSame = (one: readonly unknown[], other: readonly unknown[]): boolean =>
+  one.length === other.length && one.every((each, at) => each === other[at]);
 
 /** The records of a live question in order. */
 export interface LiveWindow {
@@ -125,14 +124,14 @@ export function liveWindow(memory: Memory, collection: string, parent: string, q
     });
     known = new Map(after.map((row) => [row.id, row]));
     live.rows = after;
-    return before.length !== after.length || before.some((row, at) => row !== after[at]);
+    return !areSame(before, after);
   }
 
   const live: LiveWindow = {
     rows: [],
     apply(ids) {
       if (!ids || !plan || ids.size > 64 + live.rows.length / 8) return refill();
-      const at = givenIds(memory).parent(parent);
+      const at = memory.given.parent(parent);
       let isOther = false;
       for (const id of ids) {
         const view = seen(memory, [collection, at, id]);

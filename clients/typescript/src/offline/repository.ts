@@ -1,19 +1,17 @@
 /** Local records: the network repository's questions and writes, kept here. */
 
 import type { Write } from "../contract/changes.js";
-import { failure, HinterlandError, NetworkError } from "../contract/errors.js";
+import { failure, HinterlandError, NetworkError, refusedHere } from "../contract/errors.js";
 import { after } from "../contract/overlay.js";
 import type { Query } from "../contract/query.js";
-import { Refusal } from "../contract/refusal.js";
 import type { Doc } from "../contract/values.js";
 import type { Draft, ListQuery, Page, Patch } from "../core/repository.js";
 import { listeners } from "../kit/listeners.js";
-import { shown } from "./errors.js";
-import { givenIds, isWhole, placeOf, seen, type StoreChange } from "./memory.js";
+import { isWhole, placeOf, seen, type StoreChange } from "./memory.js";
 import { outbox } from "./mutations.js";
 import { entryOf, type Handle, type OutboxEntry } from "./outbox.js";
 import type { LocalParts } from "./parts.js";
-import { foundBy, isReady, isUnsupported, liveWindow, loadFilters, pageOf, type Plan, planOf } from "./queries.js";
+import { areSame, foundBy, isReady, isUnsupported, liveWindow, loadFilters, pageOf, type Plan, planOf } from "./queries.js";
 import type { Trouble } from "./status.js";
 import type { RecordId } from "./types.js";
 
@@ -91,17 +89,10 @@ export function localRepository<T>(parts: LocalParts, collection: string, parent
   const { memory } = store;
   const plan = (query: Query): Plan => planOf(memory, collection, query);
 
-  async function guarded<R>(act: () => Promise<R> | R): Promise<R> {
-    try {
-      await store.load(collection);
-      return await act();
-    } catch (error) {
-      throw shown(error);
-    }
-  }
 
   /** A page; all of `limit` Infinity, as far as the server need not be asked. */
-  const found = (query: Query): Promise<LocalPage<T>> => guarded(async () => {
+  async function found(query: Query): Promise<LocalPage<T>> {
+    await store.load(collection);
     if (!isReady(query)) await loadFilters();
     try {
       const known = plan(query);
@@ -110,29 +101,31 @@ export function localRepository<T>(parts: LocalParts, collection: string, parent
       if (!isUnsupported(error)) throw error;
       return { ...(await asked<T>(parts, collection, parent, query, error)), source: "server" };
     }
-  });
+  }
 
   async function write(act: Write["act"], id: RecordId, draft: object, replaceOn?: string): Promise<LocalWrite<T>> {
     const body = draft as Doc;
-    const made = await guarded(() => parts.add([{ act, collection, parent, id, body }], (memory, [write]) => {
+    await store.load(collection);
+    const made = await parts.add([{ act, collection, parent, id, body }], (memory, [write]) => {
       const value = replaceOn && write!.body![replaceOn];
-      if (value === undefined || value === null || value === "") return [write!];
+      if ((value ?? "") === "") return [write!];
       const [clash] = foundBy(memory, collection, parent, plan({ where: { [replaceOn!]: value } }));
       return [clash ? { ...write!, act: "replace", id: clash.id as RecordId } : write!];
-    }));
+    });
     return { ...made, id: made.ids[0]!, record: made.records[0] as T | null };
   }
 
   return {
     name: parent ? `${parent}/${collection}` : collection,
     list: async (query) => found({ limit: 20, ...query } as Query),
-    get: (id) => guarded(() => {
-      const given = givenIds(memory);
+    async get(id) {
+      await store.load(collection);
+      const { given } = memory;
       const at = given.parent(parent);
       const record = seen(memory, [collection, at, given.id(collection, at, parts.stored(collection, id))]);
-      if (!record) throw new Refusal("not_found", `there is no ${collection}/${id}`);
+      if (!record) throw refusedHere("not_found", `there is no ${collection}/${id}`);
       return record as T;
-    }),
+    },
     async *iterate(query) {
       let cursor: string | null = null;
       do {
@@ -183,26 +176,26 @@ function liveState<T>(
   let rows: T[] | undefined; // of the server
   let data: T[] = [];
   let place = "";
-  let tick = -1;
+  let looked: StoreChange | undefined; // what the store collects changes in, until the next; at the last look
   let stop: (() => void) | undefined;
   let isAsking = false, isOutdated = false;
 
   function refresh(change?: StoreChange): void {
-    tick = parts.tick();
+    looked = memory.change;
     if (!memory.loaded.has(collection)) return;
     if (!isReady(query)) return prepare();
-    const at = placeOf(collection, givenIds(memory).parent(parent));
+    const at = placeOf(collection, memory.given.parent(parent));
     const ids = change && !change.isAll && at === place ? change.records.get(at) ?? new Set<RecordId>() : undefined;
     place = at;
     try {
       if (live.apply(ids)) {
         const now = live.rows.slice(0, query.limit ?? Infinity) as T[];
-        if (now.length !== data.length || now.some((row, at) => row !== data[at])) data = now;
+        if (!areSame(now, data)) data = now;
       }
       rows = undefined;
       show();
     } catch (error) {
-      if (!isUnsupported(error)) show(shown(error) as HinterlandError);
+      if (!isUnsupported(error)) show(error as HinterlandError);
       else if (!rows || ids?.size !== 0) void ask(error);
     }
   }
@@ -217,7 +210,7 @@ function liveState<T>(
       rows = (await asked<T>(parts, collection, parent, query, why)).items;
       show();
     } catch (error) {
-      show(shown(error) as HinterlandError);
+      show(error as HinterlandError);
     }
     isAsking = false;
     if (isOutdated) void ask(why);
@@ -226,14 +219,14 @@ function liveState<T>(
   function show(failed?: HinterlandError): void {
     const { status } = sync;
     const refusal = failed ?? sync.unknown.get(collection);
-    const isKnown = rows || data.length > 0 || (!refusal && isWhole(memory, parts.names()));
+    const isKnown = rows || data.length > 0 || (!refusal && isWhole(memory, sync.names()));
     const isOnline = status.state === "online" || (status.state === "following" && !status.error);
     const next: QueryState<T> = {
       data: failed && !rows ? undefined : isKnown ? rows ?? data : undefined,
       isLoading: !isKnown && !refusal, isStale: !!refusal || !isOnline,
       error: refusal ?? status.error, refused: refused(), source: rows ? "server" : "device",
     };
-    const isSame = (Object.keys(next) as (keyof QueryState<T>)[]).every((key) => next[key] === state[key]);
+    const isSame = areSame(Object.values(next), Object.values(state));
     if (!isSame) state = next;
     if (!failed) onRows(rows ?? data, state);
     if (!isSame) subscribers.notify(state);
@@ -257,15 +250,15 @@ function liveState<T>(
 
   return {
     get state() {
-      if (!stop && tick !== parts.tick()) refresh();
+      if (!stop && looked !== memory.change) refresh();
       return state;
     },
     subscribe(listener) {
       const leave = subscribers.add(listener);
       if (!stop) {
-        const ends = [store.watch(refresh), sync.watch(() => void (tick >= 0 && show()))];
+        const ends = [store.watch(refresh), sync.watch(() => void (looked && show()))];
         stop = () => ends.forEach((end) => end());
-        store.load(collection).then(() => refresh(), (error) => show(shown(error) as HinterlandError));
+        store.load(collection).then(() => refresh(), show);
       }
       return () => {
         leave();

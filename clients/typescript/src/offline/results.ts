@@ -1,6 +1,7 @@
 /** What is pushed next, and what the server's answers do to the outbox. */
 
 import type { Write } from "../contract/changes.js";
+import { learn, without } from "../contract/learning.js";
 import { createdBy, references, StandIns } from "../contract/temporary.js";
 import { isSame } from "../contract/values.js";
 import { dropMutation, fieldsOf, type Memory, put, putMutation, putSpace } from "./memory.js";
@@ -141,7 +142,7 @@ function give(memory: Memory, settled: [Mutation, Settled["ids"]][]): Map<number
   let given = new StandIns();
   const names = new Map<number, Record<string, RecordId>>();
   for (const [{ number, writes }, ids = {}] of settled) {
-    const places = given.learn(writes, ids as Record<number, RecordId>);
+    const places = learn(given, writes, ids as Record<number, RecordId>);
     if (places.size) names.set(number, Object.fromEntries([...places].map(([at, { name }]) => [name, ids[at]!])));
   }
   for (const [{ collection, parent, name }, id] of given) {
@@ -151,7 +152,7 @@ function give(memory: Memory, settled: [Mutation, Settled["ids"]][]): Map<number
   for (const mutation of outbox(memory)) {
     const after = mutation.writes.map((write) => {
       // A later creation under a stand-in is another record's.
-      if (!names.has(mutation.number) && write.act === "create") given = given.without([write]);
+      if (!names.has(mutation.number) && write.act === "create") given = without(given, write);
       return given.write(write, fieldsOf(memory, write), true);
     });
     rename(memory, mutation, after);

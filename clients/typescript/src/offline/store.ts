@@ -6,7 +6,8 @@
 import { failure } from "../contract/errors.js";
 import { type Clock, sleep } from "../kit/clock.js";
 import { listeners } from "../kit/listeners.js";
-import { asked, below, ended, openDatabase, STORES, translated } from "./database.js";
+import { locked } from "../kit/locked.js";
+import { ended, entriesIn, openDatabase, STORES, translated, valueIn } from "./database.js";
 import { notSignedIn } from "./errors.js";
 import {
   applyMutation, applyOp, type Memory, type Meta, newMemory, newSpace, noChange, type Op, put, setBase, setSchema,
@@ -14,11 +15,10 @@ import {
 } from "./memory.js";
 import type { Message, Store } from "./parts.js";
 import type { Description } from "./remote.js";
-import type { Mutation, Outcome, RecordId, Space } from "./types.js";
+import type { Outcome, RecordId, Space } from "./types.js";
 
 const PATIENCE = 250; // milliseconds in which what another tab has written is expected, until it is read
 const LOOKS = 50; // for it in that time
-const KEPT_OUTCOMES = 20_000;
 
 interface Job {
   account: RecordId;
@@ -27,10 +27,6 @@ interface Job {
   resolve: (value: any) => void;
   reject: (error: unknown) => void;
 }
-
-/** Runs `act` while no other tab holds the lock; where the page has no locks (plain http), at once. */
-const locked = <T>(name: string, act: () => Promise<T>): Promise<T> =>
-  globalThis.navigator?.locks ? (navigator.locks.request(name, act) as Promise<T>) : act();
 
 export function createStore(name: string, clock: Clock, onClosed: (error: Error) => void): Store {
   const memory = newMemory();
@@ -179,40 +175,31 @@ export function createStore(name: string, clock: Clock, onClosed: (error: Error)
   async function reload(): Promise<void> {
     const { account } = memory;
     const work = await transaction("readonly");
-    const from = (store: string) => work.objectStore(store);
-    const [meta, schema, space, mutations, places, ids, ...records] = await Promise.all([
-      metaIn(work), asked(from("meta").get(1)), asked(from("spaces").get(account)),
-      asked(from("mutations").getAll(below(account))), asked(from("temporaries").getAllKeys(below(account))),
-      asked(from("temporaries").getAll(below(account))),
-      ...[...memory.loaded].map((collection) => readRecords(work, account, collection)),
+    const [meta, schema, space, [, mutations], [places, ids], ...records] = await Promise.all([
+      metaIn(work), valueIn<Description>(work, "meta", 1), valueIn<Space>(work, "spaces", account),
+      entriesIn(work, "mutations", account), entriesIn(work, "temporaries", account),
+      ...[...memory.loaded].map((collection) => entriesIn(work, "records", account, collection)),
     ]);
     if (account !== memory.account) return reload();
     forget(account);
     memory.meta = meta ?? memory.meta;
-    if (schema) setSchema(memory, schema as Description);
-    memory.space = space as Space | undefined;
-    places.forEach(([, ...place]: any, at) => memory.temporaries.set(JSON.stringify(place), [...place, ids[at]] as any));
+    if (schema) setSchema(memory, schema);
+    memory.space = space;
+    places.forEach((place, at) => applyOp(memory, ["temporaries", place, ids[at]]));
     for (const each of records) fill(each);
-    for (const mutation of mutations as Mutation[]) applyMutation(memory, mutation.number, mutation);
+    for (const mutation of mutations) applyMutation(memory, mutation.number, mutation);
     memory.ops = [];
     memory.change.isAll = true;
     isStale = false;
     publish();
   }
 
+  const metaIn = (work: IDBTransaction) => valueIn<Meta>(work, "meta", 0);
+
   const forget = (account: RecordId) => {
     const { loaded, certain } = memory;
     Object.assign(memory, newMemory(), { account, loaded, certain });
   };
-
-  const metaIn = (work: IDBTransaction) =>
-    asked<Meta | undefined>(work.objectStore("meta").get(0));
-
-  async function readRecords(work: IDBTransaction, account: RecordId, collection: string) {
-    const records = work.objectStore("records");
-    const range = below(account, collection);
-    return Promise.all([asked(records.getAllKeys(range)), asked(records.getAll(range))]);
-  }
 
   function fill([keys, values]: [any[], any[]]) {
     keys.forEach(([, ...key], at) => values[at].base && setBase(memory, key as any, values[at]));
@@ -222,7 +209,7 @@ export function createStore(name: string, clock: Clock, onClosed: (error: Error)
     while (!memory.loaded.has(collection)) {
       const { account } = memory;
       const work = await transaction("readonly");
-      const [meta, records] = await Promise.all([metaIn(work), readRecords(work, account, collection)]);
+      const [meta, records] = await Promise.all([metaIn(work), entriesIn(work, "records", account, collection)]);
       // What was read before a change that is known here is read again.
       if (account !== memory.account || (meta?.version ?? 0) < memory.meta.version || memory.loaded.has(collection)) continue;
       memory.loaded.add(collection);
@@ -254,15 +241,10 @@ export function createStore(name: string, clock: Clock, onClosed: (error: Error)
   channel?.addEventListener("message", ({ data }) => receive(data as Message));
 
   return {
-    name, memory, write, load, close,
+    name, memory, transaction, write, load, close,
     async open() {
-      const work = await transaction("readwrite", "relaxed");
-      const [meta, count] = await Promise.all([metaIn(work), asked(work.objectStore("outcomes").count())]);
-      memory.account = meta?.account ?? "";
-      if (count > KEPT_OUTCOMES) {
-        const keys = await asked(work.objectStore("outcomes").getAllKeys(null, count - KEPT_OUTCOMES));
-        work.objectStore("outcomes").delete(IDBKeyRange.upperBound(keys.at(-1))); // their ids sort by time
-      }
+      const work = await transaction("readonly");
+      memory.account = (await metaIn(work))?.account ?? "";
       // Ids that are made from now on sort behind those of before.
       await write((memory) => put(memory, "meta", 0, { ...memory.meta, clock: memory.meta.clock + 0.001 }));
     },
@@ -271,16 +253,11 @@ export function createStore(name: string, clock: Clock, onClosed: (error: Error)
       isStale = true;
       return write(() => {});
     },
-    async outcome(id) {
-      return (await asked((await transaction("readonly")).objectStore("outcomes").get(id))) as Outcome | undefined;
-    },
+    outcome: async (id) => valueIn<Outcome>(await transaction("readonly"), "outcomes", id),
     async everything() {
-      const store = (await transaction("readonly")).objectStore("mutations");
-      const [keys, values] = await Promise.all([asked(store.getAllKeys()), asked(store.getAll())]);
-      return keys.map((key, at) => [(key as RecordId[])[0]!, values[at] as Mutation]);
+      const [keys, values] = await entriesIn(await transaction("readonly"), "mutations");
+      return keys.map(([account], at) => [account, values[at]]);
     },
-    keepSchema: (found) => write((memory) =>
-      void ((memory.schema === found && memory.certain === found.etag) || put(memory, "meta", 1, found))),
     watch: watchers.add,
     listen: (word, listener) => void words.set(word, listener),
     tell: (word, value) => channel?.postMessage({ word, value } satisfies Message),

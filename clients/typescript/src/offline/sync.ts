@@ -3,12 +3,13 @@
  * over when it ends. What it then does is in loop.ts.
  */
 
-import { failure, type HinterlandError } from "../contract/errors.js";
+import type { HinterlandError } from "../contract/errors.js";
 import { isSame } from "../contract/values.js";
 import type { Client } from "../core/client.js";
 import { sleep } from "../kit/clock.js";
 import { listeners } from "../kit/listeners.js";
-import { StoreError, storeError } from "./errors.js";
+import { locked } from "../kit/locked.js";
+import { notLoaded, StoreError, storeError } from "./errors.js";
 import type { Loop } from "./loop.js";
 import type { Store } from "./parts.js";
 import type { Status, SyncParts } from "./status.js";
@@ -26,12 +27,8 @@ export function createSync(store: Store, client: Client): SyncParts {
 
   /** What exchanges data with the server is not needed to show and keep them: it is loaded behind the first paint. */
   const load = async (): Promise<Loop> => {
-    try {
-      const { createLoop } = await import("./loop.js");
-      return (loop ??= createLoop(store, sync, client));
-    } catch (cause) {
-      throw failure("network", { sent: "no", cause });
-    }
+    const { createLoop } = await import("./loop.js").catch(notLoaded);
+    return (loop ??= createLoop(store, sync, client));
   };
 
   function show(next: Status) {
@@ -40,12 +37,9 @@ export function createSync(store: Store, client: Client): SyncParts {
     if (isOther) watchers.notify(next);
   }
 
-  const counted = (names: string[]) => [...memory.tables]
-    .reduce((sum, [place, { size }]) => sum + (names.includes(place.split("\n")[0]!) ? size : 0), 0);
-
+  /** Without Web Locks each tab synchronises, which the server can bear. */
   const lock = <T>(options: LockOptions, act: (lock: Lock | null) => Promise<T>): Promise<T> =>
-    globalThis.navigator?.locks ? (navigator.locks.request(`${store.name}-sync`, options, act) as Promise<T>)
-      : act({} as Lock); // in a page without locks (plain http) each tab synchronises, which the server can bear
+    locked(`${store.name}-sync`, act, options);
 
   async function run(signal: AbortSignal) {
     isOwner = true;
@@ -76,11 +70,12 @@ export function createSync(store: Store, client: Client): SyncParts {
     names: () => (memory.space?.wanted ?? []).filter((name) => !unknown.has(name)).join(","),
     isRunning: () => !!running,
     report(state, trouble, syncedAt = sync.status.syncedAt) {
-      const names = isOwner && !memory.space?.isWhole ? sync.names() : "";
       const error = trouble && { code: trouble.code, message: trouble.message, advice: trouble.advice };
-      const progress = names ? { collections: names.split(",").length, records: counted(names.split(",")) } : undefined;
       const { status } = sync;
-      show({ state, syncedAt, error: isSame(error, status.error) ? status.error : error, progress });
+      show({
+        state, syncedAt, error: isSame(error, status.error) ? status.error : error,
+        progress: isOwner ? loop?.progress() : undefined,
+      });
       if (isOwner) store.tell("status", sync.status);
     },
     nudge() {

@@ -1,14 +1,15 @@
 import { evaluator, UnsupportedExpression } from "../../src/contract/cel/index.js";
 import * as changes from "../../src/contract/changes.js";
+import { StatusError } from "../../src/contract/errors.js";
 import { idMaker, isMadeId, isRecordId, isTemporary } from "../../src/contract/ids.js";
 import { checked } from "../../src/contract/kinds.js";
+import { candidates, isStandIn, learn } from "../../src/contract/learning.js";
 import { add, remove } from "../../src/contract/lists.js";
 import { comparator, rank, termsOf, whole } from "../../src/contract/order.js";
 import { replay } from "../../src/contract/overlay.js";
 import { difference, mergePatch, standing } from "../../src/contract/patches.js";
 import { shapeOf } from "../../src/contract/records.js";
-import { Refusal } from "../../src/contract/refusal.js";
-import { candidates, isStandIn, references, StandIns } from "../../src/contract/temporary.js";
+import { references, StandIns } from "../../src/contract/temporary.js";
 import { instant, isSame, parseBase64, parseInstant, parseInt64 } from "../../src/contract/values.js";
 import { errorTexts, queries, retry } from "./requests.js";
 import { steps } from "./steps.js";
@@ -18,7 +19,7 @@ type Case = Record<string, any>;
 export type Runner = (given: Case, expected: unknown) => unknown;
 
 function refused(error: unknown): Case {
-  if (!(error instanceof Refusal)) throw error;
+  if (!(error instanceof StatusError)) throw error;
   return { code: error.code, message: error.message, errors: error.errors };
 }
 
@@ -76,7 +77,7 @@ function temporary({ call, value, given, schema, write, id, path }: Case): unkno
   if (call === "references") return [...references(write)].sort();
   if (call === "candidates") return [...candidates(write, fields)].sort();
   if (call === "learn") {
-    const learnt = [...known.learn([write], { 0: id }).values()];
+    const learnt = [...learn(known, [write], { 0: id }).values()];
     const places = learnt.map(({ collection, parent, name }) => [collection, parent, name]);
     return { places, parent: known.parent(path) };
   }

@@ -1,5 +1,5 @@
 import { shapeOf } from "../../src/contract/records.js";
-import { Refusal } from "../../src/contract/refusal.js";
+import { StatusError } from "../../src/contract/errors.js";
 import { type Memory, newMemory, putSpace, setSchema, viewOf } from "../../src/offline/memory.js";
 import { discard, enqueue, outbox, retry } from "../../src/offline/mutations.js";
 import { distrust, startAgain, takeCommit, takePull } from "../../src/offline/pulls.js";
@@ -84,7 +84,7 @@ export function steps({ schema, steps: given }: Case): unknown {
     try {
       return take(memory, last, step) ?? null;
     } catch (error) {
-      if (error instanceof Refusal) return error.code;
+      if (error instanceof StatusError) return error.code;
       if ((error as Case)["code"] === "already_sending") return "already_sending";
       throw error;
     }
