@@ -20,8 +20,9 @@ def install(folder: Path) -> None:
             run_npm(folder, "ci")
 
 
-def run_npm(folder: Path, *arguments: str) -> None:
-    """Runs npm in `folder`. Skips the test where it is missing."""
+def run_npm(folder: Path, *arguments: str, within: float = _WITHIN) -> str:
+    """Runs npm in `folder`, and returns what it printed. Skips the test where it is missing."""
     words = [str(require_program("npm", "install Node and npm")), *arguments]
-    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=_WITHIN, check=False)
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=within, check=False)
     assert done.returncode == 0, f"{' '.join(words)}:\n{done.stdout}\n{done.stderr}"
+    return done.stdout
