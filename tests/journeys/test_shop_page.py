@@ -18,6 +18,7 @@ from tests.support.server import ServerProcess
 pytestmark = pytest.mark.slow
 
 APP = ROOT / "examples" / "shop" / "app.py"
+STRICT_APP = Path(__file__).parent / "page" / "strict_app.py"
 LATER_APP = Path(__file__).parent / "page" / "later_app.py"
 COMMITTED = ROOT / "examples" / "shop" / "page"
 MOST_BYTES = 100 * 1024  # of code and styles, compressed
@@ -106,6 +107,10 @@ OFFLINE = (
     "two tabs show and send the same",
     "an edit that was lost to a later one is shown, and can be taken again",
     "a write that the server refuses is held with its reason, and can be discarded",
+    "writes that a changed shop refuses are held, each with its reason",
+    "a held write that is corrected is sent; one that is still wrong is held again",
+    "a held write that is discarded is gone",
+    "a held write that is tried again is sent, once the shop takes it",
     "logging out with unsent writes asks first",
     "another user of this browser sees and sends nothing of it",
     "the first user's unsent writes are sent after the next log-in",
@@ -118,7 +123,18 @@ NEW_BUILD = (
 WRONG_ANSWERS = (
     "a network's log-in page in place of the shop is reported",
     "an address that is none is reported",
-    "a browser that lets the page keep nothing is reported",
+)
+STORELESS = (
+    "without storage the shop works online, and says what that costs",
+    "what is written there is at the server when its message appears",
+    "what others write appears there by itself",
+    "a write without a connection is not taken for done, and what was typed stays",
+    "a post whose answer was lost is published once",
+    "the screens about what is kept say that nothing is",
+    "a private window that refuses databases works the same, and a reload stays signed in",
+    "on a full device a post says so, with what to do, and what was typed stays",
+    "a reload on a full device shows what was kept before",
+    "with room again the post is published",
 )
 
 ServerMaker = Callable[..., ServerProcess]
@@ -224,16 +240,30 @@ def test_an_origin_that_is_not_listed(built: Path, server_process: ServerMaker, 
 
 def test_without_a_network(built: Path, server_process: ServerMaker, tmp_path: Path) -> None:
     """The page opens, reads and writes without a network; later each write is done once, or held with its reason."""
-    server = server_process(APP, env={"HINTERLAND_STATIC": str(built)})
-    outcomes = run_scenario("offline", page=server.url, api=server.url, screenshots=tmp_path)
+    longest = tmp_path / "longest_title"
+    longest.write_text("200")
+    server = server_process(STRICT_APP, env={"HINTERLAND_STATIC": str(built), "SHOP_LONGEST_TITLE": str(longest)})
+    asked = {
+        "allow short titles only": lambda: longest.write_text("20"),
+        "allow long titles again": lambda: longest.write_text("200"),
+    }
+    outcomes = run_scenario("offline", page=server.url, api=server.url, screenshots=tmp_path, asked=asked)
     assert outcomes == all_passed(OFFLINE)
 
 
 def test_an_answer_that_is_not_the_shops(built: Path, shop: ServerProcess, tmp_path: Path) -> None:
-    """A wrong address, another server's page and a browser without storage are named, each with what to do."""
+    """A wrong address and another server's page are named, each with what to do."""
     with served_page(built, shop.url) as page:
         outcomes = run_scenario("wrongAnswers", page=page, api=shop.url, screenshots=tmp_path)
     assert outcomes == all_passed(WRONG_ANSWERS)
+
+
+def test_a_browser_that_keeps_nothing(built: Path, server_process: ServerMaker, tmp_path: Path) -> None:
+    """Without storage the shop works online; a full device is named. What was typed is never lost."""
+    server = server_process(APP, env={"HINTERLAND_STATIC": str(built)})
+    fill_shelves(server)
+    outcomes = run_scenario("storeless", page=server.url, api=server.url, screenshots=tmp_path)
+    assert outcomes == all_passed(STORELESS)
 
 
 def test_a_new_build(built: Path, server_process: ServerMaker, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 /* The service worker: keeps the page's own files, so that it opens without a network. Vite puts their list and its hash in. */
 
-const FILES = ["assets/cel-CXmYDl6B.js","assets/index-4qrWXiUz.js","assets/index-rPhtMBY9.css","assets/loop-i5A0lrk-.js","config.js","icon-192.png","icon-512.png","icon.svg","index.html","manifest.webmanifest"];
-const CACHE = "shop-b342be699e871e56";
+const FILES = ["assets/cel-BpJUPFFA.js","assets/index-BGfWJemw.js","assets/index-BKZm5IPT.css","assets/loop-DYT97wHd.js","config.js","icon-192.png","icon-512.png","icon.svg","index.html","manifest.webmanifest"];
+const CACHE = "shop-e3de7b63e7229025";
 
 // All of a build or nothing: a page never gets files of two builds.
 addEventListener("install", (event) => {

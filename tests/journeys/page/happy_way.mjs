@@ -221,6 +221,7 @@ export async function happyWay(stage) {
     await ada.go("/profile");
     await ada.heading(ADA.name).waitFor();
     await ada.sees(ADA.email);
+    await ada.sees("The browser may clear it when space runs low");
     await ada.pictures("profile");
   });
 

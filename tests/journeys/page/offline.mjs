@@ -127,6 +127,65 @@ export async function offline(stage) {
     await ada.allSent();
   });
 
+  const held = (title) => ada.page.locator(".change", { hasText: title });
+  const THREE = ["A rope of thirty metres", "A lamp with batteries", "A stove and a gas bottle"]; // longer than 20 characters
+  await step("writes that a changed shop refuses are held, each with its reason", async () => {
+    await ada.go("/lists");
+    await network(false);
+    await ada.sees("You are offline.");
+    for (const title of THREE) await add(title);
+    await stage.ask("allow short titles only");
+    await network(true);
+    await badge("3 to check");
+    await ada.page.locator(".outbox").click();
+    await ada.sees("3 changes");
+    for (const title of THREE) {
+      await held(title).getByText("Not accepted: ").getByText("must have at most 20 characters").waitFor();
+      await held(title).getByRole("button", { name: "Try again" }).waitFor();
+    }
+    await ada.pictures("changes-held");
+  });
+
+  await step("a held write that is corrected is sent; one that is still wrong is held again", async () => {
+    await held(THREE[0]).getByRole("button", { name: "Edit" }).click();
+    const form = ada.page.getByRole("form", { name: "Correct the change" });
+    same(await form.getByLabel("Title").inputValue(), THREE[0]);
+    await form.getByLabel("Title").fill(" ");
+    await form.getByRole("button", { name: "Save and send" }).click();
+    await ada.fieldError("Title", "Please enter a title.");
+    await ada.pictures("changes-correcting");
+    await form.getByLabel("Title").fill("A rope that is still too long");
+    await form.getByRole("button", { name: "Save and send" }).click();
+    await held("A rope that is still too long").getByText("must have at most 20 characters").waitFor();
+    await held("A rope that is still too long").getByRole("button", { name: "Edit" }).click();
+    await form.getByLabel("Title").fill("A rope, 30 m");
+    await form.getByRole("button", { name: "Save and send" }).click();
+    await ada.told("The corrected change is sent.");
+    await badge("2 to check");
+    await held("A rope").waitFor({ state: "detached" });
+    same((await titles()).includes("A rope, 30 m"), true);
+  });
+
+  await step("a held write that is discarded is gone", async () => {
+    await held(THREE[1]).getByRole("button", { name: "Discard" }).click();
+    await held(THREE[1]).waitFor({ state: "detached" });
+    await badge("1 to check");
+  });
+
+  await step("a held write that is tried again is sent, once the shop takes it", async () => {
+    const answer = ada.page.waitForResponse((response) => response.url().endsWith("/v1/sync/push"));
+    await held(THREE[2]).getByRole("button", { name: "Try again" }).click();
+    await answer; // it is refused again, and stays
+    await badge("1 to check");
+    await held(THREE[2]).getByText("must have at most 20 characters").waitFor();
+    await stage.ask("allow long titles again");
+    await held(THREE[2]).getByRole("button", { name: "Try again" }).click();
+    await ada.allSent();
+    const now = await titles();
+    same(THREE.map((title) => now.includes(title)), [false, false, true]);
+    same(now.filter((title) => title.startsWith("A rope")).length, 1);
+  });
+
   await step("logging out with unsent writes asks first", async () => {
     await ada.go("/lists");
     await network(false);

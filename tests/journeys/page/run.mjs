@@ -11,6 +11,7 @@ import { renewal } from "./renewal.mjs";
 import { sameOrigin } from "./same_origin.mjs";
 import { serverDown } from "./server_down.mjs";
 import { Stage, StepFailed } from "./stage.mjs";
+import { storeless } from "./storeless.mjs";
 import { unlistedOrigin } from "./unlisted_origin.mjs";
 import { wrongAnswers } from "./wrong_answers.mjs";
 import { wrongInput } from "./wrong_input.mjs";
@@ -22,6 +23,7 @@ const SCENARIOS = {
   offline,
   sameOrigin,
   wrongAnswers,
+  storeless,
   serverDown,
   expiredToken,
   firstApp,

@@ -34,7 +34,9 @@ export async function serverDown(stage) {
     await ida.fill({ Title: "During the outage", Text: "Nobody hears this yet." });
     await ida.button("Publish").click();
     await ida.told("You are offline. This is kept on this device and sent later.");
-    await ida.page.locator(".post", { hasText: "During the outage" }).waitFor();
+    const waiting = ida.page.locator(".post", { hasText: "During the outage" });
+    await waiting.getByText("Not sent yet").waitFor();
+    same(await ida.page.getByText("Not sent yet").count(), 1);
     same(await ida.page.locator(".outbox").innerText(), "1 waiting");
     await ida.pictures("posts-waiting");
   });
@@ -86,6 +88,7 @@ export async function serverDown(stage) {
 
   await step("what waited is sent once", async () => {
     await ida.allSent();
+    await ida.page.getByText("Not sent yet").waitFor({ state: "detached" });
     const posts = await (await fetch(`${stage.setting.api}/posts`)).json();
     same(posts.filter((post) => post.title === "During the outage").length, 1);
   });

@@ -1,7 +1,8 @@
 /** What every scenario stands on: the browser, named steps as JSON lines, and questions to the test that runs it. */
 
 import { createRequire } from "node:module";
-import { mkdir } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
@@ -28,6 +29,7 @@ export class Stage {
   #browser;
   #answers;
   #pages = [];
+  #onDisk = []; // browsers of their own, and their folders
 
   /** `setting`: {page, api, web, chromium, screenshots}, addresses and folders as text. */
   constructor(setting) {
@@ -39,10 +41,15 @@ export class Stage {
     const require = createRequire(join(this.setting.web, "package.json"));
     const { chromium } = require("playwright-core");
     await mkdir(this.setting.screenshots, { recursive: true });
+    this.chromium = chromium;
     this.#browser = await chromium.launch({ executablePath: this.setting.chromium, args: FLAGS });
   }
 
   async close() {
+    for (const { context, folder } of this.#onDisk) {
+      await context.close();
+      await rm(folder, { recursive: true, force: true });
+    }
     await this.#browser?.close();
     this.#answers.return?.();
     process.stdin.destroy();
@@ -54,6 +61,18 @@ export class Stage {
     context.setDefaultTimeout(PATIENCE_MS);
     const page = await context.newPage();
     return this.#watch(page);
+  }
+
+  /** A visitor with a browser of their own, whose storage is on the disk; `preferences` are the browser's. */
+  async visitorOnDisk(preferences = {}) {
+    const folder = await mkdtemp(join(tmpdir(), "hinterland-browser-"));
+    await mkdir(join(folder, "Default"));
+    await writeFile(join(folder, "Default", "Preferences"), JSON.stringify(preferences));
+    const options = { executablePath: this.setting.chromium, args: FLAGS, viewport: DESK, reducedMotion: "reduce" };
+    const context = await this.chromium.launchPersistentContext(folder, options);
+    this.#onDisk.push({ context, folder });
+    context.setDefaultTimeout(PATIENCE_MS);
+    return this.#watch(context.pages()[0] ?? (await context.newPage()));
   }
 
   #watch(page) {

@@ -4,7 +4,7 @@ const KAI = { email: "kai@example.org", password: "a lamp and two batteries" };
 const PORTAL = "<!doctype html><title>Free network</title><p>Accept our terms to go on.</p>";
 const NOT_THE_SHOP = "Something else than the shop has answered.";
 
-/** What the page says where the shop is not at its address, or the browser keeps nothing. */
+/** What the page says where the shop is not at its address. */
 export async function wrongAnswers(stage) {
   const step = stage.step.bind(stage);
 
@@ -30,19 +30,5 @@ export async function wrongAnswers(stage) {
     await guest.heading("The shop's address is wrong").waitFor();
     await guest.sees('"ftp://shop" is not the address of a server.');
     await guest.pictures("wrong-address");
-  });
-
-  await step("a browser that lets the page keep nothing is reported", async () => {
-    const guest = await stage.visitor();
-    await guest.page.addInitScript(() => {
-      indexedDB.open = () => {
-        throw new DOMException("blocked", "SecurityError");
-      };
-    });
-    await guest.go("/");
-    await guest.heading("The shop can't be opened").waitFor();
-    await guest.sees("This browser does not let the app keep data.");
-    await guest.pictures("store-blocked");
-    same(await guest.page.getByRole("heading").count(), 1);
   });
 }

@@ -245,8 +245,9 @@ export function createStore(name: string, clock: Clock, onClosed: (error: Error)
     async open() {
       const work = await transaction("readonly");
       memory.account = (await metaIn(work))?.account ?? "";
-      // Ids that are made from now on sort behind those of before.
-      await write((memory) => put(memory, "meta", 0, { ...memory.meta, clock: memory.meta.clock + 0.001 }));
+      // Ids that are made from now on sort behind those of before. A full device opens what it has without that.
+      await write((memory) => put(memory, "meta", 0, { ...memory.meta, clock: memory.meta.clock + 0.001 }))
+        .catch(() => {});
     },
     turnTo: (account) => {
       forget(account);

@@ -103,9 +103,11 @@ export function createSync(store: Store, client: Client): SyncParts {
       const { state, error } = sync.status;
       const isRunning = !!running;
       await sync.stop();
-      await act();
-      if (isRunning) sync.start();
-      if (isRunning && state === "offline") sync.report(state, error);
+      await act().finally(() => {
+        if (!isRunning) return;
+        sync.start();
+        if (state === "offline") sync.report(state, error);
+      });
     },
     async now() {
       unknown.clear();

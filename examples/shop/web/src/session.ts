@@ -3,6 +3,7 @@
 import { useSyncExternalStore } from "react";
 import type { SessionState } from "hinterland";
 import { SESSION_ENDED } from "./api/texts.ts";
+import { askToPersist } from "./api/records.ts";
 import { client, type User } from "./api/shop.ts";
 import { tellFailure } from "./notices.ts";
 
@@ -20,9 +21,18 @@ export function useUser(): Session {
   return useSyncExternalStore(client.auth.subscribe, () => userIn(client.auth.state));
 }
 
-/** Says why a session has ended, and asks the server once whether the stored one is still good. */
+function keepData({ kind }: SessionState): void {
+  if (kind === "signedIn") askToPersist().catch(console.warn);
+}
+
+/**
+ * Says why a session has ended, asks the server once whether the stored one is still good, and the browser to keep what
+ * its user writes.
+ */
 export function watchSession(): void {
+  keepData(client.auth.state);
   client.auth.subscribe((state) => {
+    keepData(state);
     const text = state.kind === "signedOut" ? ENDS[state.reason] : undefined;
     if (text !== undefined) tellFailure(text, true);
   });

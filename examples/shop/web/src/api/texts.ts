@@ -27,10 +27,14 @@ export function sentence(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1) + end;
 }
 
+/** Whether a code says that this device can't keep data. */
+export const isOfStore = (code: string | number): boolean => /^store/.test(String(code));
+
 /** The text for what was thrown, or for the error of a live query, which has `code` and `message` alone. */
 export function messageOf(error: unknown): string {
   if (typeof error !== "object" || error === null) return sentence(String(error));
-  const { code = "", message = "" } = error as { code?: string | number; message?: string };
+  const { code = "", message = "", advice } = error as { code?: string | number; message?: string; advice?: string };
   if (error instanceof HinterlandError && error.status >= 400 && !error.isFromServer) return NOT_THE_SHOP;
+  if (isOfStore(code) && advice) return `${message} ${advice}`;
   return TEXTS[code] ?? sentence(message);
 }

@@ -1,5 +1,5 @@
 import { useEffect, useState } from "react";
-import { refresh, useLink } from "../api/local.ts";
+import { shop, useLink } from "../api/records.ts";
 import { tellFailure, tellSuccess } from "../notices.ts";
 
 /** Reads what is new at once, which happens by itself as well, and tells how that ended. */
@@ -13,7 +13,7 @@ export function useRefresh(success: string, refusal: string) {
   const run = async () => {
     setBusy(true);
     try {
-      await refresh();
+      await shop().refresh();
       setFailure(null);
       tellSuccess(success);
     } catch (error) {

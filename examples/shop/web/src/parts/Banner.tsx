@@ -14,7 +14,9 @@ export function Banner({ failure, onRetry, isBusy = false }: Props) {
   return (
     <div className="banner" role="alert">
       <Icon name="alert" />
-      <p>{messageOf(failure)}</p>
+      <p>
+        <bdi>{messageOf(failure)}</bdi>
+      </p>
       {onRetry && (
         <Button onClick={onRetry} isBusy={isBusy}>
           Try again

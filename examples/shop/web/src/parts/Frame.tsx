@@ -1,5 +1,5 @@
 import type { ReactNode } from "react";
-import { local } from "../api/local.ts";
+import { shop } from "../api/records.ts";
 import { client } from "../api/shop.ts";
 import { tellSuccess } from "../notices.ts";
 import { go } from "../routing.ts";
@@ -18,7 +18,7 @@ const PLACES: readonly { path: string; label: string; icon: IconName }[] = [
 ];
 
 export async function logOut(): Promise<void> {
-  const { waiting, held } = local().outbox.counts();
+  const { waiting, held } = shop().outbox?.counts() ?? { waiting: 0, held: 0 };
   if (waiting + held > 0) {
     const which = count(waiting + held, "change is", "changes are");
     // What is left stays on this device for this user alone.

@@ -11,6 +11,7 @@ const PATHS = {
   check: "M5 12.5l4.5 4.5L19 7.5",
   alert: "M12 8v5M12 16.5v.01M12 3.5 2.5 20h19z",
   plus: "M12 5v14M5 12h14",
+  waiting: "M12 20.5a8.5 8.5 0 1 0 0-17 8.5 8.5 0 0 0 0 17zM12 7.5V12l3 2",
 } as const;
 
 export type IconName = keyof typeof PATHS;

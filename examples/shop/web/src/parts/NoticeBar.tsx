@@ -7,7 +7,9 @@ export function NoticeBar() {
   const body = notice && (
     <div key={notice.id} className={`notice ${notice.kind}`}>
       <Icon name={notice.kind === "success" ? "check" : "alert"} />
-      <p>{notice.text}</p>
+      <p>
+        <bdi>{notice.text}</bdi>
+      </p>
       <button type="button" aria-label="Close message" onClick={closeNotice}>
         <Icon name="close" />
       </button>

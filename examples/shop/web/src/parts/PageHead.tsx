@@ -11,7 +11,9 @@ export function PageHead({ title, intro, children }: Props) {
     <div className="page-head">
       <div>
         <h1>{title}</h1>
-        <p className="muted">{intro}</p>
+        <p className="muted">
+          <bdi>{intro}</bdi>
+        </p>
       </div>
       {children}
     </div>

@@ -9,6 +9,7 @@ const STEPS: readonly [seconds: number, unit: Intl.RelativeTimeFormatUnit][] = [
 
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 const day = new Intl.DateTimeFormat("en", { dateStyle: "long" });
+const megabytes = new Intl.NumberFormat("en", { style: "unit", unit: "megabyte", maximumFractionDigits: 1 });
 const money = new Intl.NumberFormat("en", { style: "currency", currency: "EUR" });
 
 export function timeAgo(instant: string, now = Date.now()): string {
@@ -24,6 +25,10 @@ export function timeAgo(instant: string, now = Date.now()): string {
 
 export function longDay(instant: string): string {
   return day.format(Date.parse(instant));
+}
+
+export function size(bytes: number): string {
+  return megabytes.format(bytes / 1e6);
 }
 
 export function price(amount: number | null): string {

@@ -1,6 +1,6 @@
 import { useQuery } from "hinterland/react";
 import { type CSSProperties, useEffect, useState } from "react";
-import { entries, local, refresh } from "../api/local.ts";
+import { entries, shop } from "../api/records.ts";
 import type { Product, User } from "../api/shop.ts";
 import { useAct } from "../hooks/useAct.ts";
 import { Banner } from "../parts/Banner.tsx";
@@ -63,7 +63,7 @@ function ProductCard({ product, user }: { product: Product; user: User | null })
         <h2 dir="auto">{product.name}</h2>
         <p className="product-foot">
           <strong>{price(product.price)}</strong>
-          <span className={product.stock === 0 ? "sold-out" : "muted"}>{stockWords(product.stock)}</span>
+          <bdi className={product.stock === 0 ? "sold-out" : "muted"}>{stockWords(product.stock)}</bdi>
         </p>
         <Button icon="plus" isBusy={isBusy} onClick={put}>
           Put on my list
@@ -95,7 +95,7 @@ export function Catalogue() {
   const [search, setSearch] = useState("");
   const wanted = useRested(search.trim(), SEARCH_PAUSE_MS);
   const filter = searchFilter(wanted);
-  const { data, error, isLoading } = useQuery<Product>(local(), "products", { sort: "name", ...(filter && { filter }) });
+  const { data, error, isLoading } = useQuery<Product>(shop(), "products", { sort: "name", ...(filter && { filter }) });
   const { shown, more } = useWindow(24);
   const reading = useAct();
   const isEmpty = data?.length === 0;
@@ -104,7 +104,7 @@ export function Catalogue() {
       <PageHead title="Catalogue" intro={data ? count(data.length, "product") : "Provisions for the way out."}>
         <SearchBox value={search} onChange={setSearch} />
       </PageHead>
-      {data === undefined && <Banner failure={error} onRetry={() => void reading.run(refresh)} isBusy={reading.isBusy} />}
+      {data === undefined && <Banner failure={error} onRetry={() => void reading.run(shop().refresh)} isBusy={reading.isBusy} />}
       {data === undefined && error === undefined && <Spinner label="Loading the catalogue…" />}
       {isEmpty && wanted === "" && <Empty title="The shelves are empty">An administrator can add products.</Empty>}
       {isEmpty && wanted !== "" && (

@@ -1,13 +1,18 @@
-import type { OutboxEntry } from "hinterland/offline";
-import { type FormEvent, useEffect, useState } from "react";
-import { local, useLink, useOutbox } from "../api/local.ts";
+import type { Outbox, OutboxEntry } from "hinterland/offline";
+import { useEffect, useState } from "react";
+import { shop, useLink, useOutbox } from "../api/records.ts";
 import { sentence } from "../api/texts.ts";
 import { useAct } from "../hooks/useAct.ts";
+import { useForm } from "../hooks/useForm.ts";
+import { tellSuccess } from "../notices.ts";
+import { Banner } from "../parts/Banner.tsx";
 import { Button } from "../parts/Button.tsx";
 import { Empty } from "../parts/Empty.tsx";
 import { TextField } from "../parts/Field.tsx";
 import { PageHead } from "../parts/PageHead.tsx";
+import { Storage } from "../parts/Storage.tsx";
 import { count, timeAgo } from "../parts/words.ts";
+import { needsText } from "./checks.ts";
 
 const ACTS = { create: "Add", replace: "Change", patch: "Change", delete: "Delete" } as const;
 const KINDS: Readonly<Record<string, string>> = { posts: "post", lists: "list entry" };
@@ -24,7 +29,7 @@ function useTitle({ writes }: OutboxEntry): string {
   const { collection, id } = write ?? {};
   useEffect(() => {
     if (own !== undefined || collection === undefined || id === undefined) return;
-    local().collection(collection).get(id).then((record) => setFound(record["title"]), () => setFound(undefined));
+    shop().collection<Record<string, unknown>>(collection).get(id).then((record) => setFound(record["title"]), () => setFound(undefined));
   }, [own, collection, id]);
   const title = own ?? found;
   return typeof title === "string" ? `“${title}”` : "";
@@ -42,24 +47,30 @@ function reasonOf({ state, problem }: OutboxEntry, isOffline: boolean): string {
   return isOffline ? "Waits for a connection." : "Is being sent.";
 }
 
+interface ChangeProps {
+  readonly entry: OutboxEntry;
+  readonly outbox: Outbox;
+}
+
 /** The title of a change that was not accepted, to be corrected. */
-function Correct({ entry, onClose }: { entry: OutboxEntry; onClose: () => void }) {
+function Correct({ entry, outbox, onClose }: ChangeProps & { readonly onClose: () => void }) {
   const body = entry.writes[0]?.body ?? {};
-  const [title, setTitle] = useState(String(body["title"] ?? ""));
-  const { isBusy, run } = useAct();
-  const send = async (event: FormEvent) => {
-    event.preventDefault();
-    const isSent = await run(async () => {
-      await local().outbox.edit(entry.id, { ...body, title: title.trim() });
-      await local().outbox.retry(entry.id);
-    }, "The corrected change is sent.");
-    if (isSent) onClose();
-  };
+  const form = useForm({
+    initial: { title: String(body["title"] ?? "") },
+    check: ({ title }) => ({ title: needsText(title, "a title") }),
+    send: async ({ title }) => {
+      await outbox.edit(entry.id, { ...body, title: title.trim() });
+      await outbox.retry(entry.id);
+      tellSuccess("The corrected change is sent.");
+      onClose();
+    },
+  });
   return (
-    <form className="one-line" onSubmit={(event) => void send(event)} noValidate aria-label="Correct the change">
-      <TextField label="Title" name="title" value={title} errors={[]} onChange={setTitle} />
+    <form className="one-line" onSubmit={form.submit} noValidate aria-label="Correct the change">
+      <Banner failure={form.failure} />
+      <TextField label="Title" autoComplete="off" {...form.field("title")} />
       <div className="buttons">
-        <Button type="submit" look="primary" isBusy={isBusy}>
+        <Button type="submit" look="primary" isBusy={form.isBusy}>
           Save and send
         </Button>
         <Button look="quiet" onClick={onClose}>
@@ -77,8 +88,8 @@ function Lost({ entry }: { entry: OutboxEntry }) {
       {entry.lost.map(({ field, mine, theirs }) => (
         <div key={field}>
           <dt>{field}</dt>
-          <dd dir="auto">
-            <del>{textOf(mine)}</del> <ins>{textOf(theirs)}</ins>
+          <dd>
+            <del dir="auto">{textOf(mine)}</del> <ins dir="auto">{textOf(theirs)}</ins>
           </dd>
         </div>
       ))}
@@ -86,29 +97,29 @@ function Lost({ entry }: { entry: OutboxEntry }) {
   );
 }
 
-function Change({ entry, isOffline }: { entry: OutboxEntry; isOffline: boolean }) {
+function Change({ entry, outbox, isOffline }: ChangeProps & { readonly isOffline: boolean }) {
   const [isEditing, setEditing] = useState(false);
   const { isBusy, run } = useAct();
   const title = useTitle(entry);
-  const { outbox } = local();
   const [write] = entry.writes;
   const { id, state } = entry;
   const isHeld = state === "refused" || state === "conflicted";
   const takeMine = async () => {
     const mine = Object.fromEntries(entry.lost.map(({ field, mine }) => [field, mine]));
-    if (write?.id !== undefined) await local().collection(write.collection).update(write.id, mine);
+    if (write?.id !== undefined) await shop().collection<Record<string, unknown>>(write.collection).update(write.id, mine);
     await outbox.discard(id);
   };
   return (
     <li className={isHeld ? "card change held" : "card change"}>
-      <h2 dir="auto">
-        {write && `${ACTS[write.act]} ${KINDS[write.collection] ?? write.collection} ${title}`}
+      <h2>
+        {write && `${ACTS[write.act]} ${KINDS[write.collection] ?? write.collection} `}
+        <bdi>{title}</bdi>
       </h2>
       <p className="muted">
-        {reasonOf(entry, isOffline)} · <time>{timeAgo(new Date(entry.timestamp * 1000).toISOString())}</time>
+        <bdi>{reasonOf(entry, isOffline)}</bdi> · <time dir="auto">{timeAgo(new Date(entry.timestamp * 1000).toISOString())}</time>
       </p>
       {entry.lost.length > 0 && <Lost entry={entry} />}
-      {isEditing && <Correct entry={entry} onClose={() => setEditing(false)} />}
+      {isEditing && <Correct entry={entry} outbox={outbox} onClose={() => setEditing(false)} />}
       {!isEditing && (
         <div className="buttons">
           {state === "refused" && write?.body?.["title"] !== undefined && <Button onClick={() => setEditing(true)}>Edit</Button>}
@@ -137,15 +148,24 @@ function Change({ entry, isOffline }: { entry: OutboxEntry; isOffline: boolean }
 export function Changes() {
   const entries = useOutbox().filter(({ state }) => state !== "applied");
   const isOffline = useLink() !== "online";
+  const { outbox } = shop();
   return (
     <div className="reading">
       <PageHead title="Changes" intro={entries.length ? count(entries.length, "change") : "What you write appears here until it is sent."} />
       {entries.length === 0 && <Empty title="All is sent">Nothing waits on this device.</Empty>}
-      <ul className="stack">
-        {entries.map((entry) => (
-          <Change key={entry.id} entry={entry} isOffline={isOffline} />
-        ))}
-      </ul>
+      {outbox !== null && (
+        <ul className="stack">
+          {entries.map((entry) => (
+            <Change key={entry.id} entry={entry} outbox={outbox} isOffline={isOffline} />
+          ))}
+        </ul>
+      )}
+      <p className="aside">
+        On this device:{" "}
+        <bdi>
+          <Storage />
+        </bdi>
+      </p>
     </div>
   );
 }

@@ -1,6 +1,6 @@
 import { useQuery } from "hinterland/react";
 import { useState } from "react";
-import { entries, local } from "../api/local.ts";
+import { entries, shop, useUnsent } from "../api/records.ts";
 import { type Entry, members, type User } from "../api/shop.ts";
 import { useAct } from "../hooks/useAct.ts";
 import { Refused, useForm } from "../hooks/useForm.ts";
@@ -15,12 +15,14 @@ import { TextField } from "../parts/Field.tsx";
 import { More, useWindow } from "../parts/More.tsx";
 import { PageHead } from "../parts/PageHead.tsx";
 import { Spinner } from "../parts/Spinner.tsx";
+import { Unsent } from "../parts/Unsent.tsx";
 import { count } from "../parts/words.ts";
 import { needsText } from "./checks.ts";
 
 interface EntryProps {
   readonly entry: Entry;
   readonly me: string;
+  readonly isUnsent: boolean;
 }
 
 function NewEntry({ me }: { me: string }) {
@@ -87,7 +89,7 @@ function sharedWords(entry: Entry, me: string, owner: string | null): string {
   return others === 0 ? "Only you" : `Shared with ${count(others, "person", "people")}`;
 }
 
-function EntryRow({ entry, me }: EntryProps) {
+function EntryRow({ entry, me, isUnsent }: EntryProps) {
   const owner = useName(entry.owner, entry.owner !== me);
   const [isSharing, setSharing] = useState(false);
   const { isBusy, run } = useAct();
@@ -109,7 +111,10 @@ function EntryRow({ entry, me }: EntryProps) {
             <span className="entry-title" dir="auto">
               {entry.title}
             </span>
-            <span className="muted">{sharedWords(entry, me, owner)}</span>
+            <span className="muted">
+              {sharedWords(entry, me, owner)}
+              {isUnsent && <Unsent />}
+            </span>
           </span>
         </label>
         {entry.owner === me && (
@@ -137,8 +142,9 @@ function introOf(list: readonly Entry[] | undefined): string {
 
 export function Lists({ user }: { user: User }) {
   const me = String(user.id);
-  const { data, error } = useQuery<Entry>(local(), "lists", { sort: "-created_at" });
+  const { data, error } = useQuery<Entry>(shop(), "lists", { sort: "-created_at" });
   const { shown, more } = useWindow(100);
+  const unsent = useUnsent("lists");
   const reading = useRefresh("Your list is up to date.", "Your list could not be refreshed.");
   return (
     <div className="reading">
@@ -158,7 +164,7 @@ export function Lists({ user }: { user: User }) {
       {data !== undefined && data.length > 0 && (
         <ul className="card entries">
           {openFirst(data).slice(0, shown).map((entry) => (
-            <EntryRow key={entry.id} entry={entry} me={me} />
+            <EntryRow key={entry.id} entry={entry} me={me} isUnsent={unsent.has(entry.id)} />
           ))}
         </ul>
       )}

@@ -1,6 +1,6 @@
 import { useQuery } from "hinterland/react";
 import { useState } from "react";
-import { local, posts, report } from "../api/local.ts";
+import { posts, report, shop, useUnsent } from "../api/records.ts";
 import type { Post, User } from "../api/shop.ts";
 import { useForm } from "../hooks/useForm.ts";
 import { useName } from "../hooks/useName.ts";
@@ -13,6 +13,7 @@ import { TextArea, TextField } from "../parts/Field.tsx";
 import { More, useWindow } from "../parts/More.tsx";
 import { PageHead } from "../parts/PageHead.tsx";
 import { Spinner } from "../parts/Spinner.tsx";
+import { Unsent } from "../parts/Unsent.tsx";
 import { count, timeAgo } from "../parts/words.ts";
 import { logInPath } from "../routing.ts";
 import { useUser } from "../session.ts";
@@ -56,9 +57,10 @@ function PostForm({ initial, label, send, onCancel }: PostFormProps) {
 interface PostProps {
   readonly post: Post;
   readonly user: User | null;
+  readonly isUnsent: boolean;
 }
 
-function PostCard({ post, user }: PostProps) {
+function PostCard({ post, user, isUnsent }: PostProps) {
   const isMine = user !== null && post.author === String(user.id);
   const author = useName(post.author, user !== null && !isMine);
   const [isEditing, setEditing] = useState(false);
@@ -78,7 +80,7 @@ function PostCard({ post, user }: PostProps) {
     );
   }
   return (
-    <li className="card post">
+    <li className={isUnsent ? "card post unsent" : "card post"}>
       <h2 dir="auto">{post.title}</h2>
       {post.body && (
         <p className="post-body" dir="auto">
@@ -87,7 +89,10 @@ function PostCard({ post, user }: PostProps) {
       )}
       <div className="post-foot">
         <span className="muted">
-          <span dir="auto">{isMine ? "You" : (author ?? "A member")}</span> · <time dateTime={post.created_at}>{timeAgo(post.created_at)}</time>
+          <span dir="auto">{isMine ? "You" : (author ?? "A member")}</span> · <time dir="auto" dateTime={post.created_at}>
+            {timeAgo(post.created_at)}
+          </time>
+          {isUnsent && <Unsent />}
         </span>
         {isMine && (
           <Deleting kind="post" title={post.title} onDelete={remove}>
@@ -115,8 +120,9 @@ function NewPost({ user }: { user: User }) {
 
 export function Posts() {
   const user = useUser();
-  const { data, error } = useQuery<Post>(local(), "posts", { sort: "-created_at" });
+  const { data, error } = useQuery<Post>(shop(), "posts", { sort: "-created_at" });
   const { shown, more } = useWindow(50);
+  const unsent = useUnsent("posts");
   const reading = useRefresh("The list is up to date.", "The list could not be refreshed.");
   return (
     <>
@@ -144,7 +150,7 @@ export function Posts() {
           {data?.length === 0 && <Empty title="No posts yet">Be the first to write one.</Empty>}
           <ul className="stack">
             {data?.slice(0, shown).map((post) => (
-              <PostCard key={post.id} post={post} user={user} />
+              <PostCard key={post.id} post={post} user={user} isUnsent={unsent.has(post.id)} />
             ))}
           </ul>
           <More isMore={data !== undefined && data.length > shown} onMore={more} />

@@ -5,6 +5,7 @@ import { Banner } from "../parts/Banner.tsx";
 import { Button } from "../parts/Button.tsx";
 import { logOut } from "../parts/Frame.tsx";
 import { PageHead } from "../parts/PageHead.tsx";
+import { Storage } from "../parts/Storage.tsx";
 import { initials, longDay } from "../parts/words.ts";
 
 const loadUser = () => client.auth.me(); // also renews the user of the session
@@ -41,6 +42,12 @@ export function Profile({ user }: { user: User }) {
               <dd>{longDay(user.created_at)}</dd>
             </div>
           )}
+          <div>
+            <dt>On this device</dt>
+            <dd>
+              <Storage />
+            </dd>
+          </div>
         </dl>
         <Button onClick={() => void logOut()}>Log out</Button>
       </section>
