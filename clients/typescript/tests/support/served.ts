@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { ownDatabase } from "./databases.js";
 import { freePort } from "./server.js";
 
 const ROOT = join(import.meta.dirname, "../../../..");
@@ -20,7 +21,7 @@ export async function served(app: string, env: Record<string, string> = {}): Pro
   const port = await freePort();
   const process_ = spawn(
     PYTHON, ["-m", "hinterland", "serve", resolve(ROOT, app), "--data", join(folder, "data"), "--port", String(port)],
-    { cwd: ROOT, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] },
+    { cwd: ROOT, env: { ...process.env, ...ownDatabase(), ...env }, stdio: ["ignore", "pipe", "pipe"] },
   );
   let log = "";
   for (const pipe of [process_.stdout, process_.stderr]) pipe.on("data", (text) => (log += text));

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ownDatabase } from "./databases.js";
 import { wait } from "./wait.js";
 
 const ROOT = join(import.meta.dirname, "../../../..");
@@ -26,6 +27,7 @@ export interface Server {
 export async function startServer(
   app = join(import.meta.dirname, "app.py"), settings: Record<string, string> = {},
 ): Promise<Server> {
+  const settled = { ...ownDatabase(), ...settings };
   const data = mkdtempSync(join(tmpdir(), "hinterland-"));
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
@@ -43,14 +45,14 @@ export async function startServer(
   const server: Server = {
     url,
     async start(other = app) {
-      const env = { ...process.env, PYTHONUNBUFFERED: "1", ...settings };
+      const env = { ...process.env, PYTHONUNBUFFERED: "1", ...settled };
       process_ = spawn(PYTHON, ["-m", "hinterland", "serve", other, "--data", join(data, "data"), "--port", String(port)],
         { env, cwd: ROOT });
       for (const stream of [process_.stdout!, process_.stderr!]) stream.on("data", (piece) => (log += piece));
       await wait(async () => (await fetch(`${url}/readyz`)).ok, () => `the server did not start: ${log}`);
     },
     migrate: (other) => void execFileSync(PYTHON, ["-m", "hinterland", "migrate", other, "--data", join(data, "data"), "--yes"],
-      { cwd: ROOT }),
+      { cwd: ROOT, env: { ...process.env, ...settled } }),
     kill: () => end("SIGKILL"),
     stop: () => end("SIGTERM"),
     async close() {
