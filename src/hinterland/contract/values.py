@@ -28,7 +28,7 @@ _NEARLY = re.compile(r"(\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d)(?:\.(\d{1,6
 
 def instant(seconds: float) -> str:
     """The wire form of `seconds` since 1970-01-01 UTC, to the nearest microsecond."""
-    return format_instant(datetime.fromtimestamp(seconds, UTC))
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def format_instant(value: datetime) -> str:

@@ -22,7 +22,7 @@ def begin(awaitable: Awaitable[None]) -> Awaitable[None] | None:
 
 def is_pending(waiting: object) -> TypeGuard[asyncio.Future[Any]]:
     """Whether what a coroutine yielded is a future that it waits for."""
-    return asyncio.isfuture(waiting) and waiting._asyncio_future_blocking
+    return getattr(waiting, "_asyncio_future_blocking", None) is True
 
 
 class Begun:

@@ -19,10 +19,12 @@ class SerialWorker:
     def __init__(self, name: str) -> None:
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._is_started = False
 
     def submit(self, job: Callable[[], T]) -> asyncio.Future[T]:
         """Do `job` after those before it; the future is the running loop's. A job that has begun is not cancelled."""
-        if not self._thread.is_alive():
+        if not self._is_started:
+            self._is_started = True
             self._thread.start()
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._jobs.put((job, future))

@@ -87,6 +87,10 @@ def finished(decided: Decided, changes: Sequence[Change], revision: int, now: fl
 
 
 def _result(plan: Plan, changes: Sequence[Change], revision: int) -> WriteResult:
+    if len(plan.written) == len(changes) == 1:
+        name, id, parent, before, _ = plan.written[0]
+        written = WrittenRecord(name, id, parent, before, changes[0].after)
+        return WriteResult((written,), revision, plan.ids, tuple(plan.lost))
     final = {key_of(change): change.after for change in changes}
     records = tuple(
         WrittenRecord(name, id, parent, before, final.get((name, parent, id), after))

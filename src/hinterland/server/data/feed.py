@@ -109,8 +109,9 @@ class Feed:
 
     def wake(self) -> None:
         """Something may have been written, and its writers are being answered."""
-        self._answering = _ANSWER_TURNS
-        self._woken.set()
+        if self._live:
+            self._answering = _ANSWER_TURNS
+            self._woken.set()
 
     # ------------------------------------------------------------ subscribing
 

@@ -137,7 +137,10 @@ class Subscription:
         """Serve the event that ends at `revision`, unless it was served before."""
         if revision > self.revision:
             self.revision = revision
-            self.send(pieces)
+            if self._waiter is not None and self.sink is not None:
+                self._serve(self.sink, pieces)
+            else:
+                self.send(pieces)
 
     def send(self, pieces: Sequence[bytes]) -> None:
         """Add the pieces of an event to what waits; cuts a subscriber for whom too much waits already.
@@ -169,17 +172,21 @@ class Subscription:
         self.allowance.waiting += size
 
     def _serve(self, sink: Sink, pieces: Sequence[bytes]) -> None:
-        for place, piece in enumerate(pieces, 1):
-            try:
+        place = 0
+        try:
+            for piece in pieces:
+                place += 1
                 self._rest = sink(piece)
-            except Exception as error:  # one subscriber's connection must not affect the others
-                log.info("a stream broke off: %s", error)
-                self.end()
+                if self._rest is not None:
+                    break
+            else:
                 return
-            if self._rest is not None:
-                self._keep(pieces[place:])
-                self._wake()
-                return
+        except Exception as error:  # one subscriber's connection must not affect the others
+            log.info("a stream broke off: %s", error)
+            self.end()
+            return
+        self._keep(pieces[place:])
+        self._wake()
 
     def end(self) -> None:
         """End the stream: what waits is still sent."""

@@ -128,10 +128,11 @@ class Writer:
             yield
 
     def _enqueue(self, request: WriteRequest) -> WriteAnswer:
-        answer: WriteAnswer = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer: WriteAnswer = loop.create_future()
         self._waiting.append((request, answer))
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._work())
+            self._task = loop.create_task(self._work())
         return answer
 
     async def drain(self) -> None:
@@ -175,7 +176,7 @@ class Writer:
                 for waiting in group:
                     await self._write_group([waiting])
             return
-        if any(map(changes_of, decided)):
+        if any(changes_of(item) for item in decided):
             self.wake()
 
     async def _renew_and_write(self, group: list[Waiting], error: SchemaOutdated) -> None:
@@ -288,13 +289,14 @@ class Writer:
         return await once.guards(state) if self._has_other_writers else ()
 
     async def _write(self, transaction: Transaction, decided: list[Decided], now: float) -> list[KeptOutcome]:
-        count = sum(len(changes_of(item)) for item in decided)
+        planned_changes = [changes_of(item) for item in decided]
+        count = sum(map(len, planned_changes))
         revision = await transaction.reserve(count) - 1 if count else 0
         latest: dict[RecordKey, StoredRecord] = {}
         outcomes: list[KeptOutcome] = []
         commits: list[CommitChanges] = []
-        for item in decided:
-            changes = numbered(changes_of(item), revision, latest)
+        for item, unnumbered in zip(decided, planned_changes, strict=True):
+            changes = numbered(unnumbered, revision, latest)
             revision += len(changes)
             if changes:
                 commits.append(CommitChanges(changes, revision, random.getrandbits(53)))

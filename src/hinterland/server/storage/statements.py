@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from hinterland.contract.identity import RecordId
+from hinterland.contract.kinds.field import Field
 from hinterland.contract.records import Collection, Document
 from hinterland.server.storage.protocol import Change, DialectName, LogEntry, StoredRecord, Texts
 from hinterland.server.storage.system import SystemTable
@@ -56,7 +57,10 @@ class CollectionTable:
         self.name = quote(collection.name)
         self.is_integer = collection.ids == "integer"
         self.fields = tuple(collection.fields)
-        self._writers = tuple((name, field.to_column) for name, field in collection.fields.items())
+        self._writers = tuple(
+            (name, None if type(field).to_column is Field.to_column else field.to_column)
+            for name, field in collection.fields.items()
+        )
         # Without a parent, _parent is "" everywhere: the id alone identifies records, and orders them.
         self.key = ("_parent", "id") if collection.parent else ("id", "_parent")
         columns = [*RECORD_NAMES, *map(quote, self.fields)]
@@ -82,7 +86,8 @@ class CollectionTable:
 
     def columns(self, document: Document) -> list[Any]:
         """The values of the declared fields' columns."""
-        return [write(document.get(name)) for name, write in self._writers]
+        get = document.get
+        return [get(name) if write is None else write(get(name)) for name, write in self._writers]
 
     def statement(self, change: Change) -> tuple[str, Sequence[Any]]:
         """The statement that writes `change`'s record."""

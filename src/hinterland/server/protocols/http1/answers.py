@@ -52,6 +52,13 @@ class JoinedWrites:
         else:
             self._transport.write(data)
 
+    def write_piece(self, data: bytes) -> None:
+        """Write a piece of an answer that has begun, behind what is held."""
+        if self._held:
+            self.write(data)
+        else:
+            self._transport.write(data)
+
     def hold(self, data: bytes) -> None:
         """Hold an answer, which its maker flushes in this turn; a large one is written now."""
         if len(self._held) + len(data) > _HELD_BYTES:
@@ -126,7 +133,7 @@ class WholeAnswers(RequestResponseCycle):
         if not self.chunked_encoding or self.flow.write_paused or len(data) > _HELD_BYTES:
             return begin(self.send({"type": "http.response.body", "body": data, "more_body": True}))
         if not self.disconnected:
-            self.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+            self.transport.write_piece(_chunk(data))
         return None
 
     async def _send_large(self, body: bytes) -> None:
@@ -136,6 +143,19 @@ class WholeAnswers(RequestResponseCycle):
         if not self.disconnected and self.scope["method"] != "HEAD":
             for part in (b"%x\r\n" % len(body), body, b"\r\n"):
                 self.transport.write(part)
+
+
+_last_chunk = (b"", b"0\r\n\r\n")
+
+
+def _chunk(data: bytes) -> bytes:
+    """A chunk (RFC 9112 §7.1); the last one is kept, since many streams are sent the same bytes one after the other."""
+    global _last_chunk
+    last, chunk = _last_chunk
+    if data is not last:
+        chunk = b"%x\r\n%b\r\n" % (len(data), data)
+        _last_chunk = (data, chunk)
+    return chunk
 
 
 def formatted(headers: Sequence[tuple[bytes, bytes]], status: int, *, keep_alive: bool) -> bytes:

@@ -29,6 +29,7 @@ from hinterland.server.protocols.rest.tutorial import in_utc
 
 RECORDS = "/v1/records/"
 _is_plain = re.compile(rb"[\w.~%!$&'()*+,/:;=?@-]*", re.ASCII).fullmatch  # with nothing for `quote` to do
+_is_unreserved = re.compile(r"[\w.~-]*", re.ASCII).fullmatch  # RFC 3986 §2.3
 _OF_QUERIES = "%!$&'()*+,/:;=?@"  # what a query may hold as it is (RFC 3986 §3.4), and what is encoded
 
 
@@ -204,14 +205,19 @@ def _written(request: HttpRequest, entry: Entry, written: Written) -> HttpAnswer
     return HttpAnswer(written.status, headers, written.body)
 
 
+def _quoted(segment: str) -> str:
+    """A segment of a path, percent-encoded (RFC 3986 §2.1)."""
+    return segment if _is_unreserved(segment) else quote(segment, safe="~")
+
+
 def _location(request: HttpRequest, entry: Entry, written: Written) -> str:
     """Where the created record is, relative to the request: a PUT names it itself, a POST the collection. Below another
     record, a tutorial's path names no single record."""
-    *_, last, end = (quote(segment, safe="~") for segment in request.path.split("/"))
-    id = quote(str(_identify(written.body).id), safe="~")
+    *_, last, end = request.path.split("/")
+    end, id = _quoted(end), _quoted(str(_identify(written.body).id))
     if "child" in request.segments:
         above = [*request.segments.values()][:2] if entry.collection.parent else []
         return "../" * (request.path.count("/") - 1) + "/".join(["v1/records", *above, entry.name, id])
     if request.method == "PUT":
-        return end or f"../{last}"
+        return end or f"../{_quoted(last)}"
     return f"{end}/{id}" if end else id
