@@ -200,7 +200,7 @@ def some(texts: Texts | None, rows: FetchedRows) -> tuple[list[Sequence[Any]], b
     for row in rows:
         for place in places:
             if text := row[place]:
-                size += octets(text)
+                size += len(text) if text.isascii() else octets(text)
         if size > PAGE_BYTES and taken:
             return taken, True
         taken.append(row)
