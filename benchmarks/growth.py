@@ -1,6 +1,8 @@
 """`python -m benchmarks.growth [--large]`: what a request costs as the collection grows, of which the caller owns 100.
 
 Only this project's server is measured. The exponent says how CPU grows with the records: 0 not at all, 1 in proportion.
+Lists of tutorials' paths count all records that match, and no index helps a search or a number of a page: among all
+records, as an administrator asks here, these may grow in proportion.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import msgspec
 import uvloop
@@ -31,18 +34,30 @@ SIZES, LARGE = (10_000, 100_000), 1_000_000
 OWNED = 100
 LIMIT = 20
 MOST = 0.1  # the exponent
-_CLIENTS = 8
+_CLIENTS, _FEW_CLIENTS = 8, 2
 _LEAST = 0.001  # ms; CPU time is counted in ticks, so a short sample may have none
 _SAMPLES = 3
 _CHECKED = 50  # answers of each sample
 
 
 class Growing(NamedTuple):
-    """A kind of request: the one with a number, and what raises WrongAnswer where its decoded answer is wrong."""
+    """A kind of request: the one with a number, and what raises WrongAnswer where its decoded answer is wrong. One that
+    `is_linear` may grow in proportion, and be refused as too costly."""
 
     name: str
     request: Callable[[int], bytes]
     check: Callable[[int, Any], None]
+    is_linear: bool = False
+
+
+class Figure(NamedTuple):
+    """CPU milliseconds of a request; `is_refused`: it was too costly."""
+
+    cpu_ms: float
+    is_refused: bool
+
+    def __str__(self) -> str:
+        return f"{self.cpu_ms:,.3f}" + (" (refused)" if self.is_refused else "")
 
 
 class Drawers(Hinterland):
@@ -85,6 +100,52 @@ class Drawers(Hinterland):
             ),
             Growing("first pull by an indexed rule", lambda number: self._pull(owner, pull), self._check_pull),
             Growing("insert", insert, lambda number, answer: expect(self, "owner", other.id, answer["owner"])),
+            *self._searches(owner),
+        ]
+
+    def _searches(self, owner: User) -> list[Growing]:
+        """Lists that search, or that name a page by its number."""
+        path, last = f"/drawers?_limit={LIMIT}", self.dataset.rows - OWNED
+        word = quote(f"sheet {last:07d}")  # in one title, near the end
+        texts = quote('record.title.contains("a")')
+        common = f"{self.records_path('drawers')}?limit={LIMIT}&filter={texts}"
+        start = self.dataset.rows * 3 // 4
+
+        def ranked(answer: Any) -> list[int]:
+            return [record["rank"] for record in answer]
+
+        def is_slice(number: int, answer: Any) -> None:
+            expect(self, "slice", [*range(start, start + LIMIT)], ranked(answer))
+
+        def is_page(number: int, answer: Any) -> None:
+            first = start // LIMIT * LIMIT
+            expect(self, "numbered page", [*range(first, first + LIMIT)], ranked(answer))
+
+        def has(count: int) -> Callable[[int, Any], None]:
+            return lambda number, answer: expect(self, "found", count, len(answer))
+
+        return [
+            Growing("q among 100 by an indexed rule", lambda number: self._get(f"{path}&q=sheet", owner), has(LIMIT)),
+            Growing(
+                "contains, until a page is full",
+                lambda number: self._get(common, self.root),
+                lambda number, answer: expect(self, "found", LIMIT, len(answer["items"])),
+            ),
+            Growing("first page, counted", lambda number: self._get(path, self.root), has(LIMIT), is_linear=True),
+            Growing("q", lambda number: self._get(f"{path}&q={word}", self.root), has(1), is_linear=True),
+            Growing("_like", lambda number: self._get(f"{path}&title_like={word}", self.root), has(1), is_linear=True),
+            Growing(
+                "_start at three quarters",
+                lambda number: self._get(f"{path}&_sort=rank&_start={start}", self.root),
+                is_slice,
+                is_linear=True,
+            ),
+            Growing(
+                "_page at three quarters",
+                lambda number: self._get(f"{path}&_sort=rank&_page={start // LIMIT + 1}", self.root),
+                is_page,
+                is_linear=True,
+            ),
         ]
 
     def _get(self, path: str, user: User) -> bytes:
@@ -121,39 +182,45 @@ def main() -> int:
     options = parser.parse_args()
     sizes = options.sizes or [*SIZES, *([LARGE] if options.large else [])]
     figures = [measured(rows, options.seconds) for rows in sizes]
-    growth = {name: exponent(sizes, [figure[name] for figure in figures]) for name in figures[0]}
+    growth = {kind: exponent(sizes, [figure[kind].cpu_ms for figure in figures]) for kind in figures[0]}
     table = Table(title="CPU ms of one request, by the records of the collection")
-    for heading in ("request", *(f"{rows:,}" for rows in sizes), f"exponent (≤ {MOST})"):
+    for heading in ("request", *(f"{rows:,}" for rows in sizes), "exponent", "at most"):
         table.add_column(heading, justify="left" if heading == "request" else "right")
-    for name, grown in growth.items():
-        table.add_row(name, *(f"{figure[name]:.3f}" for figure in figures), f"{grown:.2f}")
-    Console().print(table)
-    return int(any(grown > MOST for grown in growth.values()))
+    for (name, is_linear), grown in growth.items():
+        cells = [str(figure[name, is_linear]) for figure in figures]
+        table.add_row(name, *cells, f"{grown:.2f}", "linear" if is_linear else f"{MOST}")
+    Console(width=None if sys.stdout.isatty() else 150).print(table)
+    return int(any(grown > MOST for (_, is_linear), grown in growth.items() if not is_linear))
 
 
-def measured(rows: int, seconds: float) -> dict[str, float]:
-    """CPU milliseconds of each kind of request, on a new server with so many records."""
+def measured(rows: int, seconds: float) -> dict[tuple[str, bool], Figure]:
+    """What each kind of request, by its name and whether it may be linear, takes on a new server with so many
+    records."""
     with tempfile.TemporaryDirectory(prefix="hinterland-growth-") as folder:
         peer = Drawers(Path(folder) / "ours")
         try:
             peer.prepare(rows)
-            return {kind.name: uvloop.run(_cpu_ms(peer, kind, seconds)) for kind in peer.requests()}
+            return {(kind.name, kind.is_linear): uvloop.run(_measured(peer, kind, seconds)) for kind in peer.requests()}
         finally:
             peer.stop()
 
 
-async def _cpu_ms(peer: Drawers, kind: Growing, seconds: float) -> float:
-    async with ClosedLoop(peer.port, _CLIENTS, kind.request) as loop:
+async def _measured(peer: Drawers, kind: Growing, seconds: float) -> Figure:
+    async with ClosedLoop(peer.port, _FEW_CLIENTS if kind.is_linear else _CLIENTS, kind.request) as loop:
         first = len((await loop.run(seconds / 5, 0)).answers)
-        samples = []
+        samples, is_refused = [], False
         for _ in range(_SAMPLES):
             meter = Meter(peer.process)
             load = await loop.run(seconds / _SAMPLES, first)
             samples.append(meter.stop(load.elapsed).server / len(load.answers) * 1e3)
             for number, answer in load.answers[:: len(load.answers) // _CHECKED + 1]:
-                kind.check(number, decoded(peer, answer, 200, 201))
+                found = decoded(peer, answer, 200, 201, *([400] if kind.is_linear else []))
+                if isinstance(found, dict) and found.get("code") == "too_costly":
+                    is_refused = True
+                else:
+                    kind.check(number, found)
             first += len(load.answers)
-    return median(samples)
+    return Figure(median(samples), is_refused)
 
 
 def exponent(sizes: Sequence[int], figures: Sequence[float]) -> float:

@@ -122,7 +122,15 @@ def test_growth() -> None:
     command = [sys.executable, "-m", "benchmarks.growth", "--sizes", "200", "400", "--seconds", "0.1"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode in (0, 1), done.stdout + done.stderr  # on a busy machine any figure may grow
-    for kind in ("read by id", "list by an indexed rule", "cursor at three quarters", "first pull by an", "insert"):
+    kinds = [
+        "read by id",
+        "list by an indexed rule",
+        "cursor at three quarters",
+        "first pull by an",
+        "insert",
+        "q among",
+    ]
+    for kind in (*kinds, "contains, until", "first page, counted", "q ", "_like", "_start at three", "_page at three"):
         assert kind in done.stdout, done.stdout + done.stderr
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+import pytest
 
 from hinterland.contract.changes import Write
 from hinterland.kit.serial_worker import SerialWorker
+from hinterland.server.storage import sqlite_reading
 from hinterland.server.storage.postgres import PostgresStorage
 from hinterland.server.storage.sqlite import SqliteStorage
 from tests.server.api import Api, located, serving
@@ -53,6 +56,40 @@ async def test_a_filter_whose_single_steps_are_long(tmp_path: Path) -> None:
         for total in ("false", "true"):
             asked = api("GET", THINGS, params={"filter": search, "total": total})
             assert await turns(asked) > 100
+
+
+class CountedThreads(ThreadPoolExecutor):
+    """Counts the jobs that it gets."""
+
+    jobs = 0
+
+    def submit(self, *job: Any, **more: Any) -> Future[Any]:
+        """A job."""
+        self.jobs += 1
+        return super().submit(*job, **more)
+
+
+async def test_lists_that_read_every_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What no index helps (a search, a sort, a page far from the start, a count of all) goes on in a thread as soon as
+    it takes long; a read by id and a first page stay on the loop."""
+    monkeypatch.setattr(sqlite_reading, "_SHARE", 5)  # so that thousands of records take as long as millions
+    monkeypatch.setattr(sqlite_reading, "_LOOP_SECONDS", 60.0)  # but for a busy machine
+    storage = SqliteStorage(tmp_path / "data")
+    storage._readers.shutdown()
+    storage._readers = threads = CountedThreads(3)
+    async with serving(storage) as api:
+        rows = [{"text": f"text {number}", "whole": number} for number in range(3_000)]
+        written = await api.write(*[Write(act="create", collection="things", body=row) for row in rows])
+        for path in ("/things?q=none", "/things?text_like=none", "/things?_sort=whole&_limit=5",
+                     "/things?_start=2500&_limit=5", "/things?_page=500&_limit=5", "/things?whole_gte=2999",
+                     f"{THINGS}?page=500&limit=5", f"{THINGS}?limit=1&total=true"):  # fmt: skip
+            before = threads.jobs
+            assert (await api("GET", path)).status_code == 200
+            assert threads.jobs > before, path
+        before = threads.jobs
+        for path in (f"{THINGS}/{written.records[0].id}", f"{THINGS}?limit=5"):
+            assert (await api("GET", path)).status_code == 200
+        assert threads.jobs == before
 
 
 async def test_a_push_of_many_writes(tmp_path: Path) -> None:
