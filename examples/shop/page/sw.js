@@ -1,7 +1,7 @@
 /* The service worker: keeps the page's own files, so that it opens without a network. Vite puts their list and its hash in. */
 
-const FILES = ["assets/cel-BpJUPFFA.js","assets/index-BGfWJemw.js","assets/index-BKZm5IPT.css","assets/loop-DYT97wHd.js","config.js","icon-192.png","icon-512.png","icon.svg","index.html","manifest.webmanifest"];
-const CACHE = "shop-e3de7b63e7229025";
+const FILES = ["assets/cel-D4l6jbe1.js","assets/index-BEFrq_Oa.js","assets/index-BKZm5IPT.css","assets/loop-DRii4CII.js","config.js","icon-192.png","icon-512.png","icon.svg","index.html","manifest.webmanifest"];
+const CACHE = "shop-6e79520112fc0528";
 
 // All of a build or nothing: a page never gets files of two builds.
 addEventListener("install", (event) => {

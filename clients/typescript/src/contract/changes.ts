@@ -4,7 +4,7 @@ import { refusedHere } from "./errors.js";
 import { add, remove } from "./lists.js";
 import { difference, mergePatch, standing } from "./patches.js";
 import { created, patched, replaced, type Shape, transformOf, WORDS } from "./records.js";
-import { invalid } from "./refusal.js";
+import { assertValid } from "./refusal.js";
 import type { Merge } from "./schema.js";
 import { type Doc, isObject, isSame, member, parseInt64, put } from "./values.js";
 
@@ -45,7 +45,7 @@ export function checkPlace({ id = "", parent = "", body = {} }: Write): void {
       errors[name] = [`must be ${quoted(String(expected))}, as in the path, is ${is}; change it or leave it out`];
     }
   }
-  if (Object.keys(errors).length) throw invalid(errors);
+  assertValid(errors);
 }
 
 /** The only name and value of an object; undefined where it has none or several. */
@@ -80,7 +80,7 @@ export function resolve(shape: Shape, document: Doc, body: Doc, now: string): Do
       }
     }
   }
-  if (Object.keys(errors).length) throw invalid(errors);
+  assertValid(errors);
   return resolved;
 }
 

@@ -196,7 +196,7 @@ export function failure(kind: string, facts?: ErrorFacts): HinterlandError {
 function kindOf(code: string, status: number): string {
   if (statusOf(code)) return code;
   for (const [kind, , statuses = ""] of ROWS.values()) if (statuses.includes(` ${status}`)) return kind;
-  return status >= 500 ? "internal" : status >= 400 ? "bad_request" : "status";
+  return status < 400 ? "status" : status < 500 ? "bad_request" : "internal";
 }
 
 /** A problem of the contract (RFC 9457), such as the reason why a mutation was refused. */

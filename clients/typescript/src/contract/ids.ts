@@ -22,9 +22,7 @@ export const isTemporary = (value: unknown): value is string =>
 export const isMadeId = (text: string): boolean => /^[0-9a-hjkmnp-tv-z]{26}$/.test(text);
 
 function letters(number: number, count: number): string {
-  let text = "";
-  for (; count--; number = Math.floor(number / 32)) text = ALPHABET[number % 32] + text;
-  return text;
+  return count ? letters(Math.floor(number / 32), count - 1) + ALPHABET[number % 32] : "";
 }
 
 const randomLetters = (count: number): string =>

@@ -80,8 +80,8 @@ const KINDS: { [kind: string]: Kind } = {
     if (!Number.isFinite(value)) fail("must be a finite number");
     if (value >= low && value <= high) return value;
     if (low === -Infinity) fail(`must be at most ${general(high)}`);
-    const least = general(low);
-    return fail(high === Infinity ? `must be at least ${least}` : `must be between ${least} and ${general(high)}`);
+    if (high === Infinity) fail(`must be at least ${general(low)}`);
+    return fail(`must be between ${general(low)} and ${general(high)}`);
   },
   list(value, { of, max_items: most }) {
     if (!Array.isArray(value)) fail("must be a list");

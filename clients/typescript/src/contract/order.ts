@@ -38,9 +38,8 @@ export function termsOf(sort: readonly string[], rankOf: (name: string) => Term[
     const name = isDown ? key.slice(1) : key;
     return { name, isDown, rank: rankOf(name) };
   });
-  const at = terms.findIndex(({ name }) => name === "id");
-  if (at >= 0) return terms.slice(0, at + 1);
-  return [...terms, { name: "id", isDown: !!terms.at(-1)?.isDown, rank: rankOf("id") }];
+  const at = terms.findIndex(({ name }) => name === "id") + 1;
+  return at ? terms.slice(0, at) : [...terms, { name: "id", isDown: !!terms.at(-1)?.isDown, rank: rankOf("id") }];
 }
 
 /** A comparator of records for `sort`. */

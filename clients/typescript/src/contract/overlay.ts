@@ -4,7 +4,7 @@ import { apply, checkExistence, checkPlace, isTransform, unescaped, type Write }
 import { refusedHere, StatusError } from "./errors.js";
 import { incrementInt64, UNDECLARED } from "./kinds.js";
 import { mergePatch } from "./patches.js";
-import { picked, readonlyViolations, refusal, type Shape } from "./records.js";
+import { assertFit, picked, readonlyViolations, type Shape } from "./records.js";
 import { HEAD } from "./schema.js";
 import { type Doc, instant, member, put } from "./values.js";
 
@@ -55,8 +55,7 @@ export function after(
 
 /** `after` for a write that is made now; it also refuses fields that only administrators set. */
 export const afterAnew: typeof after = (record, write, timestamp, shape, caller) => {
-  const errors = shape ? readonlyViolations(shape, write.body ?? {}, record ?? {}) : {};
-  if (shape && Object.keys(errors).length) throw refusal(shape, errors);
+  if (shape) assertFit(shape, readonlyViolations(shape, write.body ?? {}, record ?? {}));
   return after(record, write, timestamp, shape, caller);
 };
 

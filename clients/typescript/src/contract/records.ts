@@ -1,9 +1,8 @@
 /** Collections and their records: how a body becomes a record's document. */
 
-import { type StatusError } from "./errors.js";
 import { checked, isKnown, TRANSFORMS, UNDECLARED } from "./kinds.js";
 import { mergePatch } from "./patches.js";
-import { invalid } from "./refusal.js";
+import { assertValid } from "./refusal.js";
 import { type CollectionSchema, type FieldSchema, META } from "./schema.js";
 import { type Doc, isObject, isSame, member, put } from "./values.js";
 
@@ -95,13 +94,10 @@ export function transformOf(shape: Shape, name: string, word: string) {
   return (field ? TRANSFORMS[field.kind] : shape.isOpen || !shape.isCertain ? UNDECLARED : null)?.[word];
 }
 
-/** The `validation` refusal of errors by field, in the order of the fields. */
-export function refusal(shape: Shape, errors: Errors): StatusError {
-  const ordered: Errors = {};
-  for (const name of [...shape.fields.keys(), ...Object.keys(errors)]) {
-    if (Object.hasOwn(errors, name)) put(ordered, name, errors[name]);
-  }
-  return invalid(ordered);
+/** Throws the refusal `validation` for errors by field, in the order of the fields, if there are any. */
+export function assertFit(shape: Shape, errors: Errors): void {
+  const names = [...shape.fields.keys(), ...Object.keys(errors)];
+  assertValid(picked(errors, names.filter((name) => Object.hasOwn(errors, name))) as Errors);
 }
 
 /** `document` with the fields of `body`; `given` is the body as it was sent, `old` the document before. */
@@ -142,15 +138,14 @@ function written(shape: Shape, kind: "create" | "update", document: Doc, body: D
       else if (kind === "update") document[name] = member(old, name) ?? null;
     }
   }
-  if (Object.keys(errors).length) throw refusal(shape, errors);
+  assertFit(shape, errors);
   return document;
 }
 
 /** What to do where a refused value looks like a transform. */
 function transformHint(value: unknown): string {
-  const names = isObject(value) ? Object.keys(value) : [];
-  const word = names[0];
-  if (names.length !== 1 || !word?.startsWith("$")) return "";
+  const [word, ...more] = isObject(value) ? Object.keys(value) : [];
+  if (more.length || word?.[0] !== "$") return "";
   const known = WORDS.join(", ");
   if (WORDS.includes(word)) return `; transforms (${known}) are for PATCH, as a field's whole value`;
   return `; unknown transform ${[...word].slice(0, 40).join("")}; supported in a PATCH: ${known}`;

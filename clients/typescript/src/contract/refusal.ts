@@ -1,7 +1,7 @@
-import { refusedHere, type StatusError } from "./errors.js";
+import { refusedHere } from "./errors.js";
 
-/** The refusal of a body whose fields are not valid. */
-export function invalid(errors: Record<string, string[]>): StatusError {
-  const [[name, messages]] = Object.entries(errors) as [[string, string[]]];
-  return refusedHere("validation", `${name}: ${messages[0]}`, errors);
+/** Throws the refusal of a body whose fields have `errors`, if there are any. */
+export function assertValid(errors: Record<string, string[]>): void {
+  const [first] = Object.entries(errors);
+  if (first) throw refusedHere("validation", `${first[0]}: ${first[1][0]}`, errors);
 }

@@ -44,7 +44,7 @@ export function compareTexts(one: string, other: string): number {
 
 /** The order of two texts, or of two numbers, which may be bigints. */
 export const order = (one: any, other: any): number =>
-  typeof one === "string" ? compareTexts(one, other) : one < other ? -1 : one > other ? 1 : 0;
+  typeof one === "string" ? compareTexts(one, other) : Number(one > other) - Number(one < other);
 
 /** The number of code points. */
 export function codePoints(text: string): number {

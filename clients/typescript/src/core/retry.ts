@@ -25,7 +25,7 @@ export function failureOf(outcome: Outcome, request: ClientRequest, now: number)
       ? { status: 0, sent: outcome.sent } : undefined;
   }
   const { status } = outcome;
-  const isPassing = [408, 429, 500, 502, 503, 504].includes(status)
+  const isPassing = /408|429|50[0234]/.test(String(status))
     || (status === 409 && hasKey(request) && outcome.text.includes('"in_progress"'));
   return isPassing
     ? { status, sent: status === 429 ? "no" : "maybe", asked: retryAfter(outcome.headers, now) } : undefined;

@@ -2,7 +2,7 @@
 
 import type { Write } from "../contract/changes.js";
 import { ID_HINT, isRecordId, isTemporary } from "../contract/ids.js";
-import { invalid } from "../contract/refusal.js";
+import { assertValid } from "../contract/refusal.js";
 import type { Doc } from "../contract/values.js";
 import { NOT_FINITE } from "../kit/json.js";
 
@@ -19,7 +19,7 @@ export function checkedWrite(write: Write): Write {
     if (defect) errors[name] = [defect];
     else if (value !== undefined) plain[name] = JSON.parse(JSON.stringify(value));
   }
-  if (Object.keys(errors).length) throw invalid(errors);
+  assertValid(errors);
   return { ...write, body: plain };
 }
 

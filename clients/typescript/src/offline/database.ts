@@ -1,6 +1,6 @@
 /** IndexedDB by promises. */
 
-import { storeError } from "./errors.js";
+import { type StoreError, storeError } from "./errors.js";
 
 export const STORES = ["meta", "spaces", "records", "mutations", "outcomes", "temporaries"] as const;
 export type StoreName = (typeof STORES)[number];
@@ -38,7 +38,7 @@ export function entriesIn(
  * Opens the database. `onClosed` gets the reason where the browser, or a tab with newer code, closes it later (null: it
  * may be opened again). Rejects with StoreError's kinds.
  */
-export function openDatabase(name: string, onClosed: (error: Error | null) => void): Promise<IDBDatabase> {
+export function openDatabase(name: string, onClosed: (error: StoreError | null) => void): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     let request: IDBOpenDBRequest;

@@ -2,7 +2,7 @@
 
 import type { Write } from "../contract/changes.js";
 import { isRecordId, isTemporary } from "../contract/ids.js";
-import { invalid } from "../contract/refusal.js";
+import { assertValid } from "../contract/refusal.js";
 import type { Client } from "../core/client.js";
 import type { AnyRecord } from "../core/repository.js";
 import type { SessionState } from "../core/tokens.js";
@@ -59,7 +59,7 @@ export interface Local {
 /** The account of a session's state, "" for nobody; null: the one that was in force stays, as where the server ended it. */
 const accountIn = (state: SessionState): RecordId | null =>
   state.kind === "signedIn" ? state.user.id
-    : state.kind === "signedOut" && ["never", "log_out", "elsewhere"].includes(state.reason) ? "" : null;
+    : state.kind === "signedOut" && !/refused|unreadable/.test(state.reason) ? "" : null;
 
 /** Opens the local store of a client, and follows its session. Rejects with StoreError. */
 export async function openLocal(client: Client, options: LocalOptions = {}): Promise<Local> {
@@ -112,7 +112,7 @@ export async function openLocal(client: Client, options: LocalOptions = {}): Pro
 
   function onState(state: SessionState) {
     target = accountIn(state) ?? target;
-    switching ??= follow(state).catch((error) => console.error(error)).finally(() => (switching = undefined));
+    switching ??= follow(state).catch(console.error).finally(() => (switching = undefined));
   }
 
   const caughtUp = () => switching ?? Promise.resolve();
@@ -137,7 +137,7 @@ export async function openLocal(client: Client, options: LocalOptions = {}): Pro
   function want(name: string) {
     if (!isRecordId(name) || wanted.has(name)) return;
     wanted.add(name);
-    void settle().catch((error) => console.warn(error)); // the first use of the collection meets it too
+    void settle().catch(console.warn); // the first use of the collection meets it too
   }
 
   const parts: LocalParts = {
@@ -199,9 +199,9 @@ export async function openLocal(client: Client, options: LocalOptions = {}): Pro
 function checkPath(name: string, parent: string): void {
   const parts = parent ? parent.split("/") : [];
   if (parts.length % 2 || !parts.every((part) => isRecordId(part) || isTemporary(part))) {
-    throw invalid({ parent: [`must be a record's path such as posts/42; it is '${parent}'`] });
+    assertValid({ parent: [`must be a record's path such as posts/42; it is '${parent}'`] });
   }
   if (name.includes("/") || !isRecordId(name)) {
-    throw invalid({ collection: [`must be a name, with the path before it as parent; it is '${name}'`] });
+    assertValid({ collection: [`must be a name, with the path before it as parent; it is '${name}'`] });
   }
 }

@@ -137,7 +137,7 @@ export function createLoop(store: Store, sync: SyncParts, client: Client): Loop 
       syncedAt = clock.now() / 1000;
     } else expectEcho();
     fetched = what();
-    if (!signal.aborted) report(sync.isRunning() ? "online" : "stopped", undefined, syncedAt);
+    if (!signal.aborted) report("online", undefined, syncedAt);
   });
 
   let described: string | undefined;

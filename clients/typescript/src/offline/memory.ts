@@ -210,7 +210,7 @@ function altered(memory: Memory, row: Row, key: Key): void {
 }
 
 const lies = (mutation: Mutation | undefined): mutation is Mutation =>
-  !!mutation && ["pending", "sent", "applied"].includes(mutation.state) && !mutation.isContained;
+  !!mutation && mutation.state !== "refused" && mutation.state !== "conflicted" && !mutation.isContained;
 
 export function applyMutation(memory: Memory, number: number, now: Mutation | undefined): void {
   const before = memory.mutations.get(number);

@@ -32,11 +32,7 @@ export interface Kept {
 }
 
 /** The next hybrid time: the wall clock's `now`, or just after the last timestamp where the clock went back. */
-export function timestamp(memory: Memory, now: number): number {
-  const clock = Math.max(now, memory.meta.clock + STEP);
-  put(memory, "meta", 0, { ...memory.meta, clock });
-  return clock;
-}
+const timestamp = (memory: Memory, now: number): number => Math.max(now, memory.meta.clock + STEP);
 
 /** The write with the ids that are known in the place of stand-ins; its own creation keeps its id. */
 export const realWrite = (memory: Memory, write: Write, isWhole?: boolean): Write =>
@@ -49,7 +45,7 @@ export function enqueue(memory: Memory, id: string, writes: readonly Write[], no
   }
   const written = writes.map(checkedWrite);
   const known = written.map((write) => realWrite(memory, write));
-  const moment = Math.max(now, memory.meta.clock + STEP);
+  const moment = timestamp(memory, now);
   const views = new Map<string, [Key, Doc | null]>();
   for (const write of known) {
     const key = keyOf(write);
@@ -57,7 +53,7 @@ export function enqueue(memory: Memory, id: string, writes: readonly Write[], no
     const [, before] = views.get(name) ?? [key, seen(memory, key)];
     views.set(name, [key, afterWrite(memory, before, write, moment)]);
   }
-  insert(memory, id, known, timestamp(memory, now), isSame(known, written) ? undefined : written);
+  insert(memory, id, known, moment, isSame(known, written) ? undefined : written);
   // What lies on a record already is in its view, and is not worked out again.
   for (const [key, view] of views.values()) findRow(memory, key)!.view = view;
   return known.map((write) => ({ id: write.id!, record: seen(memory, keyOf(write)) }));
@@ -67,6 +63,7 @@ function insert(memory: Memory, id: string, writes: Write[], moment: number, wri
   const number = memory.space!.number + 1;
   const base = writes.map((write) => revisionSeen(memory, keyOf(write)));
   putSpace(memory, { number });
+  put(memory, "meta", 0, { ...memory.meta, clock: moment });
   for (const write of writes) {
     // What is created under a stand-in that was used before is what that names from now on.
     if (write.act === "create") dropGiven(memory, keyOf(write));

@@ -101,6 +101,7 @@ export function createOutbox(store: Store, clock: Clock): OutboxParts {
     valueAt(waiting, id, () => new Set()).add(resolve);
   });
 
+  const list = () => outbox(memory).map(entryOf);
   const isThere = (id: string) => outbox(memory).some((mutation) => mutation.id === id);
 
   async function settled(id: string): Promise<Outcome> {
@@ -119,9 +120,9 @@ export function createOutbox(store: Store, clock: Clock): OutboxParts {
 
   return {
     nextId, settled,
-    list: () => outbox(memory).map(entryOf),
+    list,
     watch(listener) {
-      const tell = () => listener(outbox(memory).map(entryOf));
+      const tell = () => listener(list());
       tell();
       return store.watch(({ isOutbox, isAll }) => void ((isOutbox || isAll) && tell()));
     },

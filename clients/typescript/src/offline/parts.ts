@@ -3,6 +3,7 @@
 import type { Write } from "../contract/changes.js";
 import type { Query } from "../contract/query.js";
 import type { Doc } from "../contract/values.js";
+import type { StoreError } from "./errors.js";
 import type { Memory, Op, StoreChange } from "./memory.js";
 import type { Handle } from "./outbox.js";
 import type { SyncParts } from "./status.js";
@@ -41,7 +42,7 @@ export interface Store {
   tell(word: string, value?: unknown): void;
   /** Deletes everything of every account. */
   wipe(): Promise<void>;
-  close(error?: Error): void;
+  close(error?: StoreError): void;
 }
 
 /** What a repository uses. */

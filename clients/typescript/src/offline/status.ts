@@ -46,12 +46,11 @@ export interface Sync {
 
 export interface SyncParts extends Sync {
   /** `error`: why the store can no longer be used. */
-  stop(error?: Error): Promise<void>;
+  stop(error?: HinterlandError): Promise<void>;
   /** What the server said of the collections that it does not have. */
   readonly unknown: Map<string, HinterlandError>;
   status: Status;
-  isRunning(): boolean;
-  /** Shows how it is doing, in all tabs; without `syncedAt` that stays. */
+  /** Shows how it is doing, in all tabs, as long as it is started; without `syncedAt` that stays. */
   report(state: Status["state"], trouble?: Trouble, syncedAt?: number): void;
   /** The names of the collections that are synchronised. */
   names(): string;

@@ -8,7 +8,7 @@ import { type Clock, sleep } from "../kit/clock.js";
 import { listeners } from "../kit/listeners.js";
 import { locked } from "../kit/locked.js";
 import { ended, entriesIn, openDatabase, STORES, translated, valueIn } from "./database.js";
-import { notSignedIn } from "./errors.js";
+import { notSignedIn, type StoreError } from "./errors.js";
 import {
   applyMutation, applyOp, type Memory, type Meta, newMemory, newSpace, noChange, type Op, put, setBase, setSchema,
   type StoreChange,
@@ -28,7 +28,7 @@ interface Job {
   reject: (error: unknown) => void;
 }
 
-export function createStore(name: string, clock: Clock, onClosed: (error: Error) => void): Store {
+export function createStore(name: string, clock: Clock, onClosed: (error?: StoreError) => void): Store {
   const memory = newMemory();
   const watchers = listeners<StoreChange>();
   const words = new Map<string, (value: any) => void>();
@@ -228,9 +228,9 @@ export function createStore(name: string, clock: Clock, onClosed: (error: Error)
     watchers.notify(change);
   }
 
-  function close(error: Error = failure("closed")) {
+  function close(error?: StoreError) {
     if (closed) return;
-    closed = error;
+    closed = error ?? failure("closed");
     channel?.close();
     void database?.then((open) => open.close(), () => {});
     memory.change.isAll = true;

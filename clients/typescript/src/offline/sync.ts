@@ -9,7 +9,7 @@ import type { Client } from "../core/client.js";
 import { sleep } from "../kit/clock.js";
 import { listeners } from "../kit/listeners.js";
 import { locked } from "../kit/locked.js";
-import { notLoaded, StoreError, storeError } from "./errors.js";
+import { notLoaded, storeError } from "./errors.js";
 import type { Loop } from "./loop.js";
 import type { Store } from "./parts.js";
 import type { Status, SyncParts } from "./status.js";
@@ -68,12 +68,11 @@ export function createSync(store: Store, client: Client): SyncParts {
     status: { state: "stopped" },
     unknown,
     names: () => (memory.space?.wanted ?? []).filter((name) => !unknown.has(name)).join(","),
-    isRunning: () => !!running,
     report(state, trouble, syncedAt = sync.status.syncedAt) {
       const error = trouble && { code: trouble.code, message: trouble.message, advice: trouble.advice };
       const { status } = sync;
       show({
-        state, syncedAt, error: isSame(error, status.error) ? status.error : error,
+        state: running ? state : "stopped", syncedAt, error: isSame(error, status.error) ? status.error : error,
         progress: isOwner ? loop?.progress() : undefined,
       });
       if (isOwner) store.tell("status", sync.status);
@@ -97,7 +96,7 @@ export function createSync(store: Store, client: Client): SyncParts {
       loop?.unlisten();
       await ended;
       await loop?.rest();
-      sync.report("stopped", error instanceof StoreError ? error : undefined);
+      sync.report("stopped", error);
     },
     async held(act) {
       const { state, error } = sync.status;
