@@ -38,9 +38,9 @@ page: $(WEB)/node_modules/.installed ## build the page that `make run` serves fr
 field-trip: $(VENV)/.data ## kill a server while an app continues; every write arrives exactly once
 	$(BIN)/python examples/shop/field_trip.py
 
-# Tests run in as many processes as there are cores, up to four; those that ARGS names, in one, which -s and --pdb need.
+# Tests run in several processes (tests/conftest.py says in how many); those that ARGS names in one, as -s and --pdb need.
 JOBS ?= $(if $(ARGS),0,auto)
-PARALLEL := --numprocesses $(JOBS) --maxprocesses 4 --dist worksteal
+PARALLEL := --numprocesses $(JOBS) --dist worksteal
 
 # COVERAGE=1 measures, FAST=1 leaves the slow tests out, ARGS= goes to pytest.
 test: $(VENV)/.dev web ## run all tests (ARGS='tests/kit -x': some of them; FAST=1: without slow ones; JOBS=: processes)

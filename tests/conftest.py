@@ -37,6 +37,13 @@ settings.register_profile(
 settings.load_profile("house")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """The processes that `make test` runs the tests in: one more than there are cores, since tests also wait for disks
+    and for other programs, and four at most."""
+    return min(4, (os.cpu_count() or 1) + 1)
+
+
 @pytest.fixture
 def port() -> int:
     """A free port on 127.0.0.1."""
