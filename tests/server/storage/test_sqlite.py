@@ -196,6 +196,8 @@ async def test_large_rows_leave_the_loop(storage: SqliteStorage, monkeypatch: py
     for number in range(100):
         await commit(storage, ScribeEdit("posts", f"p{number}", {}))
     sql = "SELECT count(*) FROM posts WHERE _body != ''"
+    monkeypatch.setattr(sqlite_reading, "_STEPS", 100)
+    monkeypatch.setattr(sqlite_reading, "_LOOP_SECONDS", 60.0)
     reader = sqlite_reading.SqliteReader(storage.path)
     assert reader.fetch(sql, (), list) == [(100,)]
     monkeypatch.setattr(sqlite_reading, "_LOOP_SECONDS", 0.0)

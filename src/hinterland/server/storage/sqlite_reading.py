@@ -25,7 +25,7 @@ from hinterland.server.storage.system import SYSTEM_TABLES, PreconditionFailed
 # on the event loop are frequent; in a thread each one waits for the loop.
 _STEPS, _STEPS_ASIDE = 500, 20_000
 _SHARE = 400  # looks that a read may have on the event loop before it goes on in a thread: about 4 ms of small rows
-_LOOP_SECONDS = 0.005  # the same of large rows, or from a slow disk
+_LOOP_SECONDS = 0.005  # the same of large rows: of the clock, and then of a core, since others may have had the time
 _MOST_SECONDS = 2.0  # of a core, for a SELECT that a caller made up
 _UNBOUNDED = 2**62
 WAL_BYTES = 64 * 1024 * 1024  # what the log beside the file is held to
@@ -107,11 +107,18 @@ class SqliteReader:
         self.connection.set_progress_handler(self._is_over, _STEPS)
         self._looks = _UNBOUNDED
         self._until = inf
-        self._now = perf_counter  # in a thread: its time on a core
+        self._now = perf_counter
 
     def _is_over(self) -> bool:
         self._looks -= 1
-        return self._looks < 0 or self._now() > self._until
+        if self._looks < 0:
+            return True
+        if self._now() <= self._until:
+            return False
+        if self._now is perf_counter:  # which costs less to ask
+            self._now, self._until = thread_time, thread_time() + _LOOP_SECONDS
+            return False
+        return True
 
     def run(self, sql: str) -> None:
         """Run a short statement, which is never interrupted."""
@@ -120,7 +127,7 @@ class SqliteReader:
 
     def fetch(self, sql: str, parameters: Sequence[Any], take: Callable[[FetchedRows], T]) -> T | None:
         """What is to `take` of the rows; None where they take longer than the event loop can wait."""
-        self._until = perf_counter() + _LOOP_SECONDS
+        self._now, self._until = perf_counter, perf_counter() + _LOOP_SECONDS
         self._looks = _SHARE  # SQLite counts the steps of a cached statement on from its last run
         try:
             return take(self.connection.execute(sql, parameters))
@@ -149,7 +156,6 @@ class SqliteReader:
                 return take(self.connection.execute(sql, parameters))
             finally:
                 self.connection.set_progress_handler(self._is_over, _STEPS)
-                self._now = perf_counter
 
         def stop() -> None:
             self._looks = 0
