@@ -19,7 +19,7 @@ WITHIN = 900.0  # seconds; two cores may be busy
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("script", ["test", "typecheck", "package"])
+@pytest.mark.parametrize("script", ["test", "test:sqlite", "typecheck", "package"])
 def test_the_package(script: str) -> None:
     """The package passes its tests and strict type checks, and what is published is read by Node and bundlers alike;
     its tests in Chromium are run by `tests/journeys`."""

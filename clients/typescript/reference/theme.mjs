@@ -3,7 +3,10 @@
 import { Converter, ReflectionKind } from "typedoc";
 import { MarkdownPageEvent, MarkdownTheme, MarkdownThemeContext } from "typedoc-plugin-markdown";
 
-const ENTRIES = { index: "hinterland", offline: "hinterland/offline", react: "hinterland/react", tanstack: "hinterland/tanstack-db" };
+const ENTRIES = {
+  index: "hinterland", offline: "hinterland/offline", react: "hinterland/react", tanstack: "hinterland/tanstack-db",
+  sqlite: "hinterland/sqlite",
+};
 const FIRST = `# Reference of the TypeScript client
 
 Every name that the package exports, made from the comments in its source by \`make reference\`. Begin with

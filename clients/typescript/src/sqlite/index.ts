@@ -1,0 +1,84 @@
+/** The local store on SQLite, for places without IndexedDB, such as React Native. */
+
+import type { SqliteDriver } from "./driver.js";
+import { keyRanges } from "./keys.js";
+import { tableOf } from "./object_store.js";
+import { type Asked, domException, type Handler, newRequest, newTransaction, type Transaction } from "./transaction.js";
+
+export type { SqliteDriver, SqliteValue } from "./driver.js";
+
+interface Database {
+  onversionchange: Handler;
+  onclose: Handler;
+  createObjectStore(name: string): void;
+  transaction(stores: unknown, mode?: string, options?: { durability?: string }): Transaction;
+  close(): void;
+}
+
+interface Opening extends Asked<Database> {
+  onupgradeneeded: Handler;
+  onblocked: Handler;
+}
+
+function database(driver: SqliteDriver, declared: string[]): Database {
+  let last: Promise<unknown> = Promise.resolve();
+  let isClosed = false;
+  return {
+    onversionchange: null, onclose: null,
+    createObjectStore: (name) => void declared.push(tableOf(name)),
+    transaction(_, mode = "readonly", { durability = "strict" } = {}) {
+      if (isClosed) throw new DOMException("the database is closed", "InvalidStateError");
+      const work = newTransaction(driver, mode === "readonly", durability, last);
+      last = work.ended;
+      return work;
+    },
+    close() {
+      if (!isClosed) void last.then(() => driver.close());
+      isClosed = true;
+    },
+  };
+}
+
+/** Opens the database of a file, and makes its tables where the version is new. */
+async function opened(driver: SqliteDriver, version: number, request: Opening): Promise<void> {
+  const declared: string[] = [];
+  request.result = database(driver, declared);
+  await driver.run("PRAGMA journal_mode = WAL", []);
+  const [row] = await driver.run("PRAGMA user_version", []);
+  const before = row![0] as number;
+  if (before > version) {
+    await driver.close();
+    throw new DOMException(`the database has version ${before}`, "VersionError");
+  }
+  if (before === version) return;
+  request.onupgradeneeded?.();
+  await driver.run("BEGIN IMMEDIATE", []);
+  for (const statement of [...declared, `PRAGMA user_version = ${version}`, "COMMIT"]) await driver.run(statement, []);
+}
+
+/**
+ * Keeps the data of `hinterland/offline` in SQLite from now on: call it once, before `openLocal`. `open` opens the
+ * database of a name; one process may have it open at a time.
+ */
+export function installSqlite(open: (name: string) => SqliteDriver | Promise<SqliteDriver>): void {
+  const indexedDB = {
+    open(name: string, version: number): Opening {
+      const request: Opening = { ...newRequest<Database>(), onupgradeneeded: null, onblocked: null };
+      Promise.resolve(name).then(open).then((driver) => opened(driver, version, request)).then(
+        () => request.onsuccess?.(),
+        (error) => {
+          request.error = domException(error);
+          request.onerror?.();
+        },
+      );
+      return request;
+    },
+  };
+  globalThis.DOMException ??= class extends Error {
+    constructor(message = "", name = "Error") {
+      super(message);
+      this.name = name;
+    }
+  } as unknown as typeof DOMException;
+  Object.assign(globalThis, { indexedDB, IDBKeyRange: keyRanges });
+}
