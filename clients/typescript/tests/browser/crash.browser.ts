@@ -2,6 +2,7 @@ import type { BrowserContext } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { seeded } from "../support/gateway.js";
 import { openStage, type Stage } from "../support/stage.js";
+import { within } from "../support/wait.js";
 
 const KILLS = Number(process.env["KILLS"] ?? 4);
 const SERVER_KILLS = Math.ceil(KILLS / 5);
@@ -36,7 +37,7 @@ test(`a renderer is killed ${KILLS} times while it writes: no acknowledged write
     const page = await stage.page(context);
     let left = 3 + Math.floor(random() * 40);
     const enough = new Promise<void>((resolve) => (onWrite = () => void (--left || resolve())));
-    await page.evaluate(async (kill) => {
+    await within("the store opens", page.evaluate(async (kill) => {
       await hl.back();
       hl.local.sync.start();
       const notes = hl.local.collection("notes");
@@ -48,12 +49,12 @@ test(`a renderer is killed ${KILLS} times while it writes: no acknowledged write
         }
       };
       for (let writer = 0; writer < 3; writer++) void write(writer);
-    }, kill);
-    await enough;
+    }, kill));
+    await within("the page writes", enough);
     const crashed = page.waitForEvent("crash");
-    await killRenderers();
+    await within("the renderers are killed", killRenderers());
     await crashed;
-    await page.close();
+    await within("the page closes", page.close());
   }
   stage.gateway.lost = 0;
   const page = await stage.page(context);

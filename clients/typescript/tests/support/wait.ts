@@ -9,3 +9,11 @@ export async function wait<T>(act: () => Promise<T>, failed: () => string): Prom
     await new Promise((resolve) => setTimeout(resolve, EVERY));
   }
 }
+
+/** `promise`, or an error that says what was waited for in vain. */
+export function within<T>(what: string, promise: Promise<T>, milliseconds = 60_000): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const limit = setTimeout(() => reject(new Error(`in vain: ${what}`)), milliseconds);
+    void promise.then(resolve, reject).finally(() => clearTimeout(limit));
+  });
+}
