@@ -1,7 +1,7 @@
 /* The service worker: keeps the page's own files, so that it opens without a network. Vite puts their list and its hash in. */
 
-const FILES = ["assets/cel-D4l6jbe1.js","assets/index-BEFrq_Oa.js","assets/index-BKZm5IPT.css","assets/loop-DRii4CII.js","config.js","icon-192.png","icon-512.png","icon.svg","index.html","manifest.webmanifest"];
-const CACHE = "shop-6e79520112fc0528";
+const FILES = ["assets/index-BKZm5IPT.css","assets/index-DcpR7kPG.js","assets/later-B8ZcgVy0.js","config.js","icon-192.png","icon-512.png","icon.svg","index.html","manifest.webmanifest"];
+const CACHE = "shop-9c965846d98abbd4";
 
 // All of a build or nothing: a page never gets files of two builds.
 addEventListener("install", (event) => {

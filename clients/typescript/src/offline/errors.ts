@@ -26,11 +26,6 @@ export function storeError(code: string, detail = ""): StoreError {
 export const notSignedIn = (message: string): HinterlandError =>
   failure("unauthorized", { message, advice: "Sign in again.", sent: "no" });
 
-/** Throws the error for a part of the package that can't be loaded. */
-export function notLoaded(cause: unknown): never {
-  throw failure("network", { sent: "no", cause });
-}
-
 /** The error of a write whose outcome is not `applied`; a discarded one has the code `discarded`. */
 export const outcomeError = ({ problem }: Outcome): HinterlandError => problem
   ? refusedHere(problem.code, problem.message, problem.errors)

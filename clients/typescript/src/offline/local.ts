@@ -6,10 +6,10 @@ import { assertValid } from "../contract/refusal.js";
 import type { Client } from "../core/client.js";
 import type { AnyRecord } from "../core/repository.js";
 import type { SessionState } from "../core/tokens.js";
+import { loadLater } from "./loading.js";
 import { type Memory, put, putSpace } from "./memory.js";
 import { createOutbox, type Handle, type Outbox } from "./outbox.js";
 import type { LocalParts } from "./parts.js";
-import { loadFilters } from "./queries.js";
 import { type LocalRepository, localRepository } from "./repository.js";
 import { createStore } from "./store.js";
 import type { Sync } from "./status.js";
@@ -183,7 +183,7 @@ export async function openLocal(client: Client, options: LocalOptions = {}): Pro
     }),
   };
 
-  loadFilters().catch(() => {}); // they are there when the network is gone
+  loadLater().catch(() => {}); // it is there when the network is gone
   await store.open();
   const unsubscribe = auth.subscribe(onState);
   internals.followers.add(caughtUp);

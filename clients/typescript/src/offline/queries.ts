@@ -7,19 +7,12 @@ import type { Query } from "../contract/query.js";
 import { META } from "../contract/schema.js";
 import { type Doc, isSame, member } from "../contract/values.js";
 import type { Page } from "../core/repository.js";
-import { notLoaded } from "./errors.js";
+import { later } from "./loading.js";
 import { type Memory, placeOf, seen, viewOf } from "./memory.js";
 import type { RecordId } from "./types.js";
 
-let cel: typeof import("../contract/cel/index.js") | undefined;
-
-/** Loads what evaluates filters, which is not needed for other questions. Rejects with NetworkError. */
-export async function loadFilters(): Promise<void> {
-  cel ??= await import("../contract/cel/index.js").catch(notLoaded);
-}
-
 /** Whether `planOf` can be asked for the question. */
-export const isReady = ({ filter }: Query): boolean => !filter || !!cel;
+export const isReady = ({ filter }: Query): boolean => !filter || !!later;
 
 /** A question that was checked: which records it finds, and their order. */
 export interface Plan {
@@ -49,7 +42,7 @@ export function planOf(memory: Memory, collection: string, query: Query): Plan {
   const keys = typeof sort === "string" ? sort.split(",").filter(Boolean) : sort;
   const terms = termsOf(keys.length ? keys : NEWEST_FIRST, (name) =>
     shape?.fields.get(known(name))?.kind === "int64" ? whole : rank);
-  const test = filter ? cel!.compile(filter, shape?.schema) : () => true;
+  const test = filter ? later!.compile(filter, shape?.schema) : () => true;
   const finds = (record: Doc) =>
     expected.every(([name, value]) => isSame(member(record, name) ?? null, value)) && test(record);
   return { finds, terms, compare: comparator(terms) };
@@ -152,4 +145,4 @@ export function liveWindow(memory: Memory, collection: string, parent: string, q
   return live;
 }
 
-export const isUnsupported = (error: unknown): boolean => !!cel && error instanceof cel.UnsupportedExpression;
+export const isUnsupported = (error: unknown): boolean => !!later && error instanceof later.UnsupportedExpression;

@@ -7,11 +7,12 @@ import type { Query } from "../contract/query.js";
 import type { Doc } from "../contract/values.js";
 import type { Draft, ListQuery, Page, Patch } from "../core/repository.js";
 import { listeners } from "../kit/listeners.js";
+import { loadLater } from "./loading.js";
 import { isWhole, placeOf, seen, type StoreChange } from "./memory.js";
 import { outbox } from "./mutations.js";
 import { entryOf, type Handle, type OutboxEntry } from "./outbox.js";
 import type { LocalParts } from "./parts.js";
-import { areSame, foundBy, isReady, isUnsupported, liveWindow, loadFilters, pageOf, type Plan, planOf } from "./queries.js";
+import { areSame, foundBy, isReady, isUnsupported, liveWindow, pageOf, type Plan, planOf } from "./queries.js";
 import type { Trouble } from "./status.js";
 import type { RecordId } from "./types.js";
 
@@ -93,7 +94,7 @@ export function localRepository<T>(parts: LocalParts, collection: string, parent
   /** A page; all of `limit` Infinity, as far as the server need not be asked. */
   async function found(query: Query): Promise<LocalPage<T>> {
     await store.load(collection);
-    if (!isReady(query)) await loadFilters();
+    if (!isReady(query)) await loadLater();
     try {
       const known = plan(query);
       return { ...pageOf<T>(foundBy(memory, collection, parent, known), known, query), source: "device" };
@@ -200,7 +201,7 @@ function liveState<T>(
     }
   }
 
-  const prepare = (): void => void loadFilters().then(() => refresh(), show);
+  const prepare = (): void => void loadLater().then(() => refresh(), show);
 
   async function ask(why: unknown): Promise<void> {
     isOutdated = isAsking;

@@ -9,7 +9,8 @@ import type { Client } from "../core/client.js";
 import { sleep } from "../kit/clock.js";
 import { listeners } from "../kit/listeners.js";
 import { locked } from "../kit/locked.js";
-import { notLoaded, storeError } from "./errors.js";
+import { storeError } from "./errors.js";
+import { loadLater } from "./loading.js";
 import type { Loop } from "./loop.js";
 import type { Store } from "./parts.js";
 import type { Status, SyncParts } from "./status.js";
@@ -25,11 +26,10 @@ export function createSync(store: Store, client: Client): SyncParts {
   let isOwner = false;
   let loop: Loop | undefined;
 
-  /** What exchanges data with the server is not needed to show and keep them: it is loaded behind the first paint. */
-  const load = async (): Promise<Loop> => {
-    const { createLoop } = await import("./loop.js").catch(notLoaded);
+  async function load(): Promise<Loop> {
+    const { createLoop } = await loadLater();
     return (loop ??= createLoop(store, sync, client));
-  };
+  }
 
   function show(next: Status) {
     const isOther = !isSame(next, sync.status);
@@ -130,6 +130,5 @@ export function createSync(store: Store, client: Client): SyncParts {
   store.listen("nudge", () => isOwner && sync.nudge());
   store.listen("status", (theirs: Status) => !isOwner && running && show({ ...theirs, state: "following" }));
   store.watch(({ isOutbox, isAll }) => void ((isOutbox || isAll) && loop?.wake()));
-  load().catch(() => {}); // it is there when the network is gone
   return sync;
 }

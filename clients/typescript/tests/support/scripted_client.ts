@@ -3,7 +3,7 @@ import { errorOf, failure } from "../../src/contract/errors.js";
 import type { Client } from "../../src/core/client.js";
 import type { LiveEvent } from "../../src/core/events.js";
 import { type Local, openLocal } from "../../src/offline/index.js";
-import "../../src/offline/loop.js"; // is there when it is asked for
+import "../../src/offline/later.js"; // is there when it is asked for
 import type { Pull, PullResult, Push, PushResult, RecordId, Settled } from "../../src/offline/types.js";
 import { ManualClock, settled } from "./manual_clock.js";
 
