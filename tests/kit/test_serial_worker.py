@@ -43,14 +43,29 @@ async def test_an_error_is_the_waiters(thread: SerialWorker) -> None:
     assert await thread.submit(lambda: 1) == 1
 
 
-async def test_nobody_waits_for_it(thread: SerialWorker) -> None:
-    """A job whose waiter was cancelled is done all the same, and hurts nobody."""
+@pytest.mark.parametrize("error", [None, OSError("no room")])
+async def test_a_cancelled_waiter(thread: SerialWorker, error: OSError | None) -> None:
+    """A job whose waiter is cancelled is done all the same, and only then is the waiter cancelled, whatever the job
+    gives."""
     may_go, done = threading.Event(), threading.Event()
-    first = thread.submit(may_go.wait)
-    first.cancel()
-    second = thread.submit(done.set)
+
+    def job() -> None:
+        may_go.wait()
+        done.set()
+        if error is not None:
+            raise error
+
+    async def wait() -> None:
+        await thread.submit(job)
+
+    waiter = asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    waiter.cancel()
+    await asyncio.sleep(0)
+    assert not waiter.done()
     may_go.set()
-    await second
+    with pytest.raises(asyncio.CancelledError):
+        await waiter
     assert done.is_set()
 
 

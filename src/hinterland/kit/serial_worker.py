@@ -10,7 +10,18 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-_Job = tuple[Callable[[], Any], "asyncio.Future[Any]"]
+
+
+class Outcome(asyncio.Future[T]):
+    """What a job gives. It can't be cancelled: a task that is cancelled while it waits for it goes on waiting, and is
+    cancelled when the job is done."""
+
+    def cancel(self, msg: Any = None) -> bool:
+        """Does nothing."""
+        return False
+
+
+_Job = tuple[Callable[[], Any], Outcome[Any]]
 
 
 class SerialWorker:
@@ -21,12 +32,12 @@ class SerialWorker:
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._is_started = False
 
-    def submit(self, job: Callable[[], T]) -> asyncio.Future[T]:
-        """Do `job` after those before it; the future is the running loop's. A job that has begun is not cancelled."""
+    def submit(self, job: Callable[[], T]) -> Outcome[T]:
+        """Do `job` after those before it."""
         if not self._is_started:
             self._is_started = True
             self._thread.start()
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        future: Outcome[T] = Outcome(loop=asyncio.get_running_loop())
         self._jobs.put((job, future))
         return future
 
@@ -48,10 +59,9 @@ class SerialWorker:
                 future.get_loop().call_soon_threadsafe(_settle, future, result, error)
 
 
-def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
-    if future.done():
-        return
+def _settle(future: Outcome[Any], result: Any, error: BaseException | None) -> None:
     if error is not None:
         future.set_exception(error)
+        future.exception()  # asyncio does not report it as lost where its waiter was cancelled
     else:
         future.set_result(result)

@@ -106,12 +106,14 @@ class Plan:
 
     async def run(self) -> Plan:
         """Decide every write of the request. Raises the refusal that ends it."""
+        count = len(self.request.writes)
         for index, write in enumerate(self.request.writes):
             base = self.request.base[index] if index < len(self.request.base) else None
             times = self.request.times[index] if index < len(self.request.times) else None
             known = self._given.write(write, fields_of(self.catalogue, write)) if self._given else write
             await self._decide(known, index, base, times)
-            await pause(index, len(self.request.writes))
+            if count > 1:
+                await pause(index, count)
         return self
 
     async def _record(self, key: RecordKey) -> StoredRecord | None:
@@ -165,7 +167,8 @@ class Plan:
     async def _create(
         self, entry: Entry, write: Write, key: RecordKey, before: StoredRecord | None, times: Times
     ) -> None:
-        await self._check_parent(entry, write.parent)
+        if write.parent:
+            await self._check_parent(entry, write.parent)
         body = self._settable(entry, write, {}, frozenset())
         caller = self.request.caller
         document = entry.shape.new(body, None if caller.is_admin else caller.id)
@@ -205,8 +208,6 @@ class Plan:
         return True
 
     async def _check_parent(self, entry: Entry, parent: str) -> None:
-        if not parent:
-            return
         above, grandparent, id = self.catalogue.locate(parent.split("/"))
         record = await self._record((above.name, grandparent, above.parse_id(id)))
         if record is None or not self._can_view(above, record):

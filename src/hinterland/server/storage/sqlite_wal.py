@@ -17,7 +17,7 @@ from functools import partial
 import apsw
 
 from hinterland.kit.serial_worker import SerialWorker
-from hinterland.server.storage.sqlite_reading import WAL_BYTES, finished
+from hinterland.server.storage.sqlite_reading import WAL_BYTES
 
 _PAGES = 1_000  # which are copied into the database at once: SQLite's own default
 _WAIT_SECONDS = 1.0
@@ -66,7 +66,7 @@ class WriteAheadLog:
             if self._snapshots:
                 left = until - asyncio.get_running_loop().time()
                 await asyncio.wait([*self._snapshots], timeout=max(0.0, left))
-            await finished(self._commits.submit(partial(_copy, writer)))
+            await self._commits.submit(partial(_copy, writer))
 
 
 def _copy(connection: apsw.Connection) -> None:
