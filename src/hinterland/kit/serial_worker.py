@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class Outcome(asyncio.Future[T]):
+class JobResult(asyncio.Future[T]):
     """What a job gives. It can't be cancelled: a task that is cancelled while it waits for it goes on waiting, and is
     cancelled when the job is done."""
 
@@ -21,7 +21,7 @@ class Outcome(asyncio.Future[T]):
         return False
 
 
-_Job = tuple[Callable[[], Any], Outcome[Any]]
+_Job = tuple[Callable[[], Any], JobResult[Any]]
 
 
 class SerialWorker:
@@ -32,12 +32,12 @@ class SerialWorker:
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._is_started = False
 
-    def submit(self, job: Callable[[], T]) -> Outcome[T]:
+    def submit(self, job: Callable[[], T]) -> JobResult[T]:
         """Do `job` after those before it."""
         if not self._is_started:
             self._is_started = True
             self._thread.start()
-        future: Outcome[T] = Outcome(loop=asyncio.get_running_loop())
+        future: JobResult[T] = JobResult(loop=asyncio.get_running_loop())
         self._jobs.put((job, future))
         return future
 
@@ -59,7 +59,7 @@ class SerialWorker:
                 future.get_loop().call_soon_threadsafe(_settle, future, result, error)
 
 
-def _settle(future: Outcome[Any], result: Any, error: BaseException | None) -> None:
+def _settle(future: JobResult[Any], result: Any, error: BaseException | None) -> None:
     if error is not None:
         future.set_exception(error)
         future.exception()  # asyncio does not report it as lost where its waiter was cancelled

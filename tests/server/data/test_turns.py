@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from hinterland.contract.changes import Write
-from hinterland.kit.serial_worker import Outcome, SerialWorker
+from hinterland.kit.serial_worker import JobResult, SerialWorker
 from hinterland.server.storage import sqlite_reading
 from hinterland.server.storage.postgres import PostgresStorage
 from hinterland.server.storage.sqlite import SqliteStorage
@@ -25,9 +25,9 @@ THINGS = "/v1/records/things"
 class CommitsAtOnce(SerialWorker):
     """Runs COMMIT on the loop: the turns that others have while the disk works are not counted."""
 
-    def submit(self, job: Callable[[], T]) -> Outcome[T]:
+    def submit(self, job: Callable[[], T]) -> JobResult[T]:
         """The finished job."""
-        done: Outcome[T] = Outcome(loop=asyncio.get_running_loop())
+        done: JobResult[T] = JobResult(loop=asyncio.get_running_loop())
         done.set_result(job())
         return done
 

@@ -14,7 +14,7 @@ import pytest
 from hinterland.contract.errors import Refusal
 from hinterland.contract.fields import Text
 from hinterland.contract.records import Collection
-from hinterland.kit.serial_worker import Outcome, SerialWorker
+from hinterland.kit.serial_worker import JobResult, SerialWorker
 from hinterland.server.storage import migrations, sqlite_reading
 from hinterland.server.storage.failures import StorageError
 from hinterland.server.storage.protocol import Storage
@@ -265,7 +265,7 @@ async def test_a_cancelled_commit_is_kept(storage: SqliteStorage) -> None:
     started = asyncio.Event()
 
     class Telling(SerialWorker):
-        def submit(self, job: Callable[[], T]) -> Outcome[T]:
+        def submit(self, job: Callable[[], T]) -> JobResult[T]:
             started.set()
             return super().submit(job)
 
