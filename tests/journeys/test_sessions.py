@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 
 from hinterland.client.errors import InvalidCredentials, NetworkError, Unauthorized
+from hinterland.client.exchange import Request, Response, Transport
 from hinterland.client.session import SignedIn, SignedOut
 from hinterland.client.vault.file import FileVault
 from hinterland.kit.clock import ManualClock
 from hinterland.testing.backend import TestBackend, running_backend
-from hinterland.testing.clock import play
 from hinterland.testing.faulty import FaultyNetwork
 from tests.support.server import ServerProcess
 
@@ -34,6 +36,34 @@ async def backend(clock: ManualClock) -> AsyncIterator[TestBackend]:
         yield made
 
 
+class Attended:
+    """A transport that knows how many requests are under way."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.under_way = 0
+        self._transport = transport
+
+    async def __call__(self, request: Request) -> Response:
+        self.under_way += 1
+        try:
+            return await self._transport(request)
+        finally:
+            self.under_way -= 1
+
+    async def close(self) -> None:
+        await self._transport.close()
+
+
+async def outcome(clock: ManualClock, transport: Attended, act: Coroutine[Any, Any, Any]) -> Any:
+    """The outcome of `act`, while the clock is turned whenever the server has nothing to do: its work takes no time."""
+    task = asyncio.ensure_future(act)
+    while not task.done():
+        await asyncio.sleep(0)
+        if not transport.under_way:
+            await clock.advance(0.05)
+    return task.result()
+
+
 @pytest.mark.parametrize("outage", [12, 86_400, 20 * 86_400])
 @pytest.mark.parametrize("is_killed", [False, True])
 async def test_a_lost_renewal_signs_nobody_out(
@@ -41,11 +71,12 @@ async def test_a_lost_renewal_signs_nobody_out(
 ) -> None:
     """An outage of any length signs nobody out, though the answer of a renewal was lost in it: neither the app that
     goes on, nor one that is killed in that moment and started again."""
-    network = FaultyNetwork(backend.transport(), seed=1, lost=1.0, operations=LOSING, clock=clock)
+    server = Attended(backend.transport())
+    network = FaultyNetwork(server, seed=1, lost=1.0, operations=LOSING, clock=clock)
     client = await backend.client(transport=network, vault=FileVault(tmp_path / "vault"))
     await client.auth.sign_up(**ADA)
     with pytest.raises(NetworkError):
-        await play(clock, client.auth.refresh())
+        await outcome(clock, server, client.auth.refresh())
     assert network.met["lost"] >= 1
     network.is_down = True
     clock.jump(outage)  # days pass at once: nothing of them is waited for
@@ -81,9 +112,10 @@ async def test_an_account_changes_and_goes(backend: TestBackend) -> None:
 
 async def test_a_lost_sign_up_makes_one_user(backend: TestBackend, clock: ManualClock) -> None:
     """A sign-up whose first answers are lost ends in one user who is signed in."""
-    network = FaultyNetwork(backend.transport(), seed=4, lost=0.7, operations=frozenset({"auth.signup"}), clock=clock)
+    server = Attended(backend.transport())
+    network = FaultyNetwork(server, seed=4, lost=0.7, operations=frozenset({"auth.signup"}), clock=clock)
     client = await backend.client(transport=network)
-    user = await play(clock, client.auth.sign_up(**ADA))
+    user = await outcome(clock, server, client.auth.sign_up(**ADA))
     assert network.met["lost"] >= 1
     assert await client.auth.me() == user
 
