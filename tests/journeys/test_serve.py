@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -136,11 +135,10 @@ def test_streams_are_closed(server_process: Serve, app: Path) -> None:
         assert stream.status_code == 200
         pieces = stream.iter_bytes()
         next(pieces)
-        started = time.monotonic()
         server.process.terminate()
         rest = b"".join(pieces)
     assert server.wait() == 0
-    assert time.monotonic() - started < 8  # a stream that stays open would cost the ten seconds of grace
+    assert "did not finish in time" not in server.log  # after the ten seconds of grace
     assert b"event: commit" not in rest
     assert "Traceback" not in server.log
 

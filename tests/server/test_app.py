@@ -157,7 +157,7 @@ async def test_maintenance(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> 
 
         storage.forget_answers = forgotten  # type: ignore[method-assign]
         await clock.advance(3_600)
-        await asyncio.wait_for(is_done.wait(), 5)
+        await asyncio.wait_for(is_done.wait(), 30)
         assert len(await storage.log(0, 9)) == 1
         assert await storage.rows("_answers", {}) == []
 

@@ -164,7 +164,7 @@ async def test_closing_ends_who_still_reads(network: Network, peer: Start) -> No
         await asyncio.sleep(0)
     await network.close()
     with pytest.raises(errors.ConnectionLost):
-        await asyncio.wait_for(reading, 5)
+        await asyncio.wait_for(reading, 30)
 
 
 async def test_a_refused_stream_is_an_answer(network: Network, peer: Start) -> None:

@@ -147,7 +147,7 @@ async def test_right_ends(world: World, clock: ManualClock, act: Callable[[World
     assert not ada.subscription.has_ended
     await act(world)
     await clock.advance(1)
-    await asyncio.wait_for(ada.subscription.ended, 5)
+    await asyncio.wait_for(ada.subscription.ended, 30)
     assert await ended(ada)
     assert not anybody.subscription.has_ended
 
@@ -163,7 +163,7 @@ async def test_signal(lite: World, subject: str) -> None:
     assert summary(await ada.changes()) == [("create", "a")]
     await end_session(lite)
     lite.feed.recheck(subject)
-    await asyncio.wait_for(ada.subscription.ended, 5)
+    await asyncio.wait_for(ada.subscription.ended, 30)
     assert await ended(ada)
     assert not other.subscription.has_ended
 

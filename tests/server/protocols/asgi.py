@@ -120,7 +120,7 @@ class Stream:
     async def next(self) -> Message:
         """The next event; fails after five seconds, or where the stream ends."""
         while not self._events:
-            await asyncio.wait_for(self._news.wait(), 5)
+            await asyncio.wait_for(self._news.wait(), 30)
             self._news.clear()
             assert not self.task.done() or self._parsed < len(self.chunks), "the stream has ended"
             for chunk in self.chunks[self._parsed :]:

@@ -69,7 +69,7 @@ async def write(server: Server, collection: str, **body: Any) -> None:
 
 async def refused(stream: Stream) -> Answer:
     """The answer of a stream that did not begin."""
-    await asyncio.wait_for(stream.task, 5)
+    await asyncio.wait_for(stream.task, 30)
     return Answer(stream.status, stream.headers, b"".join(stream.chunks))
 
 
@@ -101,7 +101,7 @@ async def test_stream(server: Server, ada: dict[str, Any]) -> None:
     (change,) = json.loads(commit.data)["changes"]
     assert (commit.event, change["kind"], change["record"]["title"]) == ("commit", "create", "a\nb\r\u2028c")
     stream.leave()
-    await asyncio.wait_for(stream.task, 5)
+    await asyncio.wait_for(stream.task, 30)
 
 
 async def test_last_event_id(server: Server, ada: dict[str, Any]) -> None:
@@ -302,7 +302,7 @@ async def test_log_out(server: Server, ada: dict[str, Any]) -> None:
     """A stream ends in order when its session ends."""
     stream = await opened_stream(server, ada)
     await ask(server, "POST", "/v1/auth/logout", headers=bearer(ada["access_token"]))
-    await asyncio.wait_for(stream.task, 5)
+    await asyncio.wait_for(stream.task, 30)
     assert stream.is_whole
 
 
@@ -321,7 +321,7 @@ async def test_shutdown(server: Server, ada: dict[str, Any]) -> None:
     """A server that goes down ends its streams in order, and refuses new ones for now."""
     stream = await opened_stream(server, ada)
     await server.close_streams()
-    await asyncio.wait_for(stream.task, 5)
+    await asyncio.wait_for(stream.task, 30)
     assert stream.is_whole
     answer = await refused(Stream(server, EVENTS, ("collection", "posts")))
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
@@ -333,7 +333,7 @@ async def test_stuck_reader(server: Server, ada: dict[str, Any]) -> None:
     stream.hold()
     for number in range(6):
         await write(server, "notes", members=[ada["user"]["id"]], title=str(number))
-    await asyncio.wait_for(stream.task, 5)
+    await asyncio.wait_for(stream.task, 30)
     assert not stream.is_whole
 
 
@@ -345,7 +345,7 @@ async def test_stuck_at_the_end(server: Server, ada: dict[str, Any], clock: Manu
     await server.close_streams()
     for _ in range(5):
         await clock.advance(1)
-    await asyncio.wait_for(stream.task, 5)
+    await asyncio.wait_for(stream.task, 30)
     assert not stream.is_whole
 
 
@@ -360,7 +360,7 @@ async def test_an_error_in_the_middle(
     assert server.backend is not None
     monkeypatch.setattr(server.backend.feed, "catch_up", down)
     stream = await opened_stream(server, ada)
-    await asyncio.wait_for(stream.task, 5)
+    await asyncio.wait_for(stream.task, 30)
     assert (stream.is_whole, "failed" in caplog.text) == (False, True)
 
 
@@ -383,5 +383,5 @@ async def test_broken_connection(server: Server, ada: dict[str, Any]) -> None:
     for title in ("one", "two"):
         await write(server, "notes", members=[ada["user"]["id"]], title=title)
         assert title in (await other.next()).data
-    await asyncio.wait_for(broken.task, 5)
+    await asyncio.wait_for(broken.task, 30)
     other.leave()

@@ -33,11 +33,11 @@ async def test_more_streams_than_one_may_have(tmp_path: Path) -> None:
             for stream in streams:
                 assert (await stream.next()).event == "ready"
             refused = Stream(limited, EVENTS, ("collection", "posts"), headers=given)
-            await asyncio.wait_for(refused.task, 5)
+            await asyncio.wait_for(refused.task, 30)
             answer = Answer(refused.status, refused.headers, b"".join(refused.chunks))
             assert (answer.status, answer.json["code"], answer.headers["retry-after"]) == (429, "rate_limited", "5")
             streams[0].leave()
-            await asyncio.wait_for(streams[0].task, 5)
+            await asyncio.wait_for(streams[0].task, 30)
             again = Stream(limited, EVENTS, ("collection", "posts"), headers=given)
             assert (await again.next()).event == "ready"
             again.leave()

@@ -97,7 +97,7 @@ async def application() -> DirectApplication:
 
 async def read(reader: asyncio.StreamReader) -> bytes:
     """The body of the next answer."""
-    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
     length = re.search(rb"content-length: (\d+)", head)
     assert length is not None
     return await reader.readexactly(int(length[1]))
@@ -122,7 +122,7 @@ async def test_in_order(application: DirectApplication) -> None:
     paths = ["/direct/wait", "/direct/a", "/other", "/direct/error", "/direct/b"]
     async with connected(application) as (reader, writer):
         writer.write(b"".join(map(get, paths)))
-        await asyncio.wait_for(application.waits.wait(), 5)
+        await asyncio.wait_for(application.waits.wait(), 30)
         application.release.set()
         bodies = [await read(reader) for _ in paths]
     assert bodies[0] == b"at once /direct/wait"
@@ -170,7 +170,7 @@ async def turns(count: int) -> None:
 
 async def waiting(application: DirectApplication) -> asyncio.Future[None]:
     """What the write that was begun last waits for."""
-    await asyncio.wait_for(application.waits.wait(), 5)
+    await asyncio.wait_for(application.waits.wait(), 30)
     application.waits.clear()
     return application.writes[-1]
 
@@ -243,7 +243,7 @@ async def test_bodies_that_come_late_or_are_large(application: DirectApplication
     async with connected(application) as (reader, writer):
         head = post("/direct/write", b"abc")
         writer.write(head[:-1])
-        await asyncio.wait_for(application.came.wait(), 5)
+        await asyncio.wait_for(application.came.wait(), 30)
         writer.write(head[-1:])
         assert await read(reader) == b"ordinary /direct/write"
         writer.write(post("/direct/write", b"x" * 65_537))
@@ -280,7 +280,7 @@ async def test_a_caller_that_leaves(application: DirectApplication) -> None:
     """A caller that is gone when the turn of its request comes, or while that waits, harms nobody."""
     async with connected(application) as (_, writer):
         writer.write(get("/direct/wait"))
-        await asyncio.wait_for(application.waits.wait(), 5)
+        await asyncio.wait_for(application.waits.wait(), 30)
         writer.transport.abort()
         application.release.set()
         await asyncio.sleep(0)

@@ -79,7 +79,7 @@ async def test_a_stream_whose_reader_leaves(behind: bytes) -> None:
         writer.write(GET + behind)
         await reader.readuntil(b"begun")
         writer.write_eof()
-        await asyncio.wait_for(went.wait(), 5)
+        await asyncio.wait_for(went.wait(), 30)
         await reader.read()
 
 
@@ -94,7 +94,7 @@ async def test_a_stream_whose_reader_has_left() -> None:
         await stream(scope, receive, send)
 
     assert (await answered(app, GET, fin=True)).startswith(b"HTTP/1.1 200 OK")
-    await asyncio.wait_for(went.wait(), 5)
+    await asyncio.wait_for(went.wait(), 30)
 
 
 @pytest.mark.parametrize("bad", [BAD, b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"a" * 200_000])
@@ -135,7 +135,7 @@ async def test_nothing_is_asked_for_long() -> None:
         writer.write(GET[:9])
         await begun.wait()
         writer.write(GET[9:])
-        assert (await asyncio.wait_for(reader.read(), 5)).endswith(b"hello /")
+        assert (await asyncio.wait_for(reader.read(), 30)).endswith(b"hello /")
 
 
 async def test_a_bad_request_behind_the_last() -> None:

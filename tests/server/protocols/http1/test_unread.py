@@ -128,7 +128,7 @@ async def test_all_of_them_together() -> None:
         for connection in (first, second, third, first):  # which took something
             sizes.note(connection, 1)
         sizes.note(third, 2)
-        await asyncio.wait_for(second.lost.wait(), 5)
+        await asyncio.wait_for(second.lost.wait(), 30)
         assert [first.lost.is_set(), third.lost.is_set()] == [False, False]
         sizes.forget(first)
         sizes.note(third, 3)

@@ -75,4 +75,4 @@ async def answered(
             writer.write(part)
         if fin:
             writer.write_eof()
-        return await asyncio.wait_for(reader.read(), 5)
+        return await asyncio.wait_for(reader.read(), 30)
