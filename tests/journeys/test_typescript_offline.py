@@ -23,7 +23,7 @@ CLIENT = Path(__file__).parents[2] / "clients" / "typescript"
 FULL = {"KILLS": "100", "EVENTS": "10000", "RECORDS": "25000", "SEEDS": str(SEEDS), "SEED": str(SEED)}
 SERVERS = 5  # that a file starts at most
 WITHIN = sized(300.0, 7200.0)  # seconds
-FIGURE = re.compile(r"^.*(?:acknowledged writes|IndexedDB alone|memory:).*$", re.MULTILINE)
+FIGURE = re.compile(r"^(?:\d+ acknowledged writes|first synchronisation:|memory:).*$", re.MULTILINE)
 FILES = sorted(file.name for file in (CLIENT / "tests" / "browser").glob("*.browser.ts"))
 
 
