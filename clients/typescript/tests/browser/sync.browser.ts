@@ -65,6 +65,34 @@ test("after a reload without a network, everything is there, and what is written
   expect(sent.sort()).toEqual(["after", "before", "unsent"]);
 });
 
+test("behind a login portal nothing is lost, and the status says that another server answers", async () => {
+  const page = await stage.page();
+  await page.evaluate(async () => {
+    await hl.signUp("abe");
+    hl.local.collection("notes");
+    hl.local.sync.start();
+    await hl.until(() => hl.local.sync.status.state === "online");
+  });
+  stage.gateway.isPortal = true;
+  stage.gateway.cut();
+  const behind = await page.evaluate(async () => {
+    await hl.local.collection("notes").create({ title: "behind the portal" });
+    const error = await hl.until(() => hl.local.sync.status.state === "offline" && hl.local.sync.status.error);
+    const early = await hl.refusal(() => hl.local.collection("notes").create({}));
+    return { error, early, counts: hl.local.outbox.counts(), state: hl.client.auth.state.kind };
+  });
+  stage.gateway.isPortal = false;
+  expect(behind).toMatchObject({
+    error: { code: "invalid_response", advice: expect.stringContaining("address") },
+    early: { errors: { title: ["is required"] } }, counts: { waiting: 1, held: 0 }, state: "signedIn",
+  });
+  const titles = await page.evaluate(async () => {
+    await hl.until(() => hl.local.outbox.list().length === 0 && hl.local.sync.status.state === "online");
+    return (await hl.client.collection("notes").list({ where: { title: "behind the portal" } })).items.length;
+  });
+  expect(titles).toBe(1);
+});
+
 test("of cut answers to pushes, each write is applied exactly once", async () => {
   const page = await stage.page();
   stage.gateway.lost = 0.3;

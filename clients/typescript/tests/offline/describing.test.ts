@@ -51,3 +51,22 @@ test("when everything was deleted on the device, the description is fetched agai
   await self.pass();
   await expect(self.local.collection("notes").create({})).rejects.toMatchObject({ code: "validation" });
 });
+
+test("a description of a newer server is used as far as it is understood, and what is none changes nothing", async () => {
+  const self = await new Scripted().open();
+  self.describe = () => ({ api: 9, shape: "new", collections: [
+    { name: "notes", of: "later", fields: { title: { kind: "text", required: true, tone: 1 }, area: { kind: "polygon", required: true } } },
+    null, "lists", { name: "odd", fields: { at: null } },
+  ] });
+  await self.local.sync.now();
+  const create = (body: object) => self.local.collection("notes").create(body);
+  await expect(create({ area: [1, 2] })).rejects.toMatchObject({ errors: { title: ["is required"] } });
+  expect((await create({ title: "a", area: [[1, 2]] })).record).toMatchObject({ title: "a", area: [[1, 2]] });
+  await self.local.collection("odd").create({ anything: true });
+  for (const [etag, document] of ["<html>", {}, [], null, { collections: "none" }].entries()) {
+    Object.assign(self, { etag: `other ${etag}`, describe: () => document });
+    await self.local.sync.now();
+  }
+  expect(self.described.slice(1)).toEqual([200, 200, 200, 200, 200]);
+  await expect(create({})).rejects.toMatchObject({ errors: { title: ["is required"] } });
+});

@@ -5,6 +5,8 @@ export interface Gateway {
   readonly url: string;
   /** No request reaches the server, and open ones are cut. */
   isDown: boolean;
+  /** Every request is answered with a page of HTML, as a login portal of a network does. */
+  isPortal: boolean;
   /** The part of the answers to pushes that are lost, though the server has acted. */
   lost: number;
   /** Requests by path, as often as they reached the server. */
@@ -28,7 +30,7 @@ export function seeded(seed: number): () => number {
 
 export async function startGateway(target: string, script: string, seed = 1): Promise<Gateway> {
   const random = seeded(seed);
-  const gateway = { isDown: false, lost: 0, passed: new Map<string, number>() };
+  const gateway = { isDown: false, isPortal: false, lost: 0, passed: new Map<string, number>() };
   const server: HttpServer = createServer((incoming, outgoing) => {
     const path = incoming.url!;
     if (path === "/" || path === "/page.js") {
@@ -37,6 +39,11 @@ export async function startGateway(target: string, script: string, seed = 1): Pr
       return;
     }
     if (gateway.isDown) return void incoming.socket.destroy();
+    if (gateway.isPortal) {
+      outgoing.writeHead(200, { "content-type": "text/html" });
+      outgoing.end("<!doctype html><title>Sign in to the network</title>");
+      return;
+    }
     const [name] = path.split("?") as [string];
     const { host, origin, referer, ...headers } = incoming.headers; // which another name of the page would tell
     const passing = request(`${target}${path}`, { method: incoming.method!, headers: { ...headers, host: new URL(target).host } },
