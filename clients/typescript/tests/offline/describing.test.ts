@@ -55,7 +55,9 @@ test("when everything was deleted on the device, the description is fetched agai
 test("a description of a newer server is used as far as it is understood, and what is none changes nothing", async () => {
   const self = await new Scripted().open();
   self.describe = () => ({ api: 9, shape: "new", collections: [
-    { name: "notes", of: "later", fields: { title: { kind: "text", required: true, tone: 1 }, area: { kind: "polygon", required: true } } },
+    { name: "notes", of: "later", fields: {
+      title: { kind: "text", required: true, tone: 1 }, area: { kind: "polygon", required: true },
+    } },
     null, "lists", { name: "odd", fields: { at: null } },
   ] });
   await self.local.sync.now();
