@@ -100,29 +100,57 @@ class KnownFields(NamedTuple):
 
 class Rule:
     """One compiled expression. `reads_record`: the record's fields that it reads; `is_true`: it is just `true`;
-    `is_costly`: a database's work on one record grows with long texts and lists in it; `is_metered`: so does ours, and
-    is counted. `multiplies`: it grows with the product of two sizes. `is_asked`: the database decides it for one
-    record, since to decode a large one would take longer than to find none. `size`: the number of its parts."""
+    `is_costly`: a database's work on one record grows with long texts and lists in it. What a caller's condition has no
+    use for is found when it is first asked for."""
 
     def __init__(self, text: str, tree: Typed, dialect: Dialect, fields: KnownFields) -> None:
         self.text = text
         self.tree = tree
         paths = [part for part in walk(tree) if isinstance(part, Path) and part.variable == "record"]
         self.reads_record = frozenset([path.fields[0] if path.fields else "" for path in paths])
-        self.reads_auth = reads(tree, "auth")
-        self.reads_old = bool(reads(tree, "old"))
         self.needs_document = bool(self.reads_record - META_COLUMNS.keys())
         self.is_true = text.strip() == "true"
-        self.auth_key: Callable[[Variables], tuple[object, ...]] = read_key(tree, "auth")
         self.is_costly = not self.reads_record.isdisjoint(fields.long) or any(map(_is_costly, walk(tree)))
-        self.is_metered = is_metered(tree)
-        self.multiplies = multiplies(tree)
-        self.is_asked = self.needs_document and not self.multiplies
-        self.size = size(tree)
         self._dialect = dialect
         self._indexed = fields.indexed
         self._whole: dict[str, Sql] = {}
         self._halves: dict[str, Halves] = {}
+
+    @cached_property
+    def reads_auth(self) -> frozenset[str]:
+        """What it reads of the caller."""
+        return reads(self.tree, "auth")
+
+    @cached_property
+    def reads_old(self) -> bool:
+        """Whether it reads the record as it was before."""
+        return bool(reads(self.tree, "old"))
+
+    @cached_property
+    def auth_key(self) -> Callable[[Variables], tuple[object, ...]]:
+        """What it reads of the caller, as a key."""
+        return read_key(self.tree, "auth")
+
+    @cached_property
+    def is_metered(self) -> bool:
+        """Whether our work on one record grows with texts and lists in it, and is counted."""
+        return is_metered(self.tree)
+
+    @cached_property
+    def multiplies(self) -> bool:
+        """Whether the work on one record grows with the product of two sizes."""
+        return multiplies(self.tree)
+
+    @cached_property
+    def is_asked(self) -> bool:
+        """Whether the database decides it for one record, since to decode a large one would take longer than to find
+        none."""
+        return self.needs_document and not self.multiplies
+
+    @cached_property
+    def size(self) -> int:
+        """The number of its parts."""
+        return size(self.tree)
 
     @cached_property
     def test(self) -> Predicate:
