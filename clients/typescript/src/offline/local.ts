@@ -82,8 +82,7 @@ export async function openLocal(client: Client, options: LocalOptions = {}): Pro
 
   /** Keeps whose data are shown, and which collections are wanted. */
   const settle = () => store.write((memory: Memory) => {
-    const missing = [...wanted].filter(isMissing);
-    if (missing.length) putSpace(memory, { wanted: [...memory.space!.wanted, ...missing].sort() });
+    if ([...wanted].some(isMissing)) putSpace(memory, { wanted: [...new Set([...memory.space!.wanted, ...wanted])].sort() });
     else if (memory.meta.account !== memory.account) put(memory, "meta", 0, memory.meta);
   });
 

@@ -12,6 +12,7 @@ import { fullJitter } from "../kit/backoff.js";
 import { sleep } from "../kit/clock.js";
 import { asked } from "./database.js";
 import { put } from "./memory.js";
+import { inState } from "./mutations.js";
 import type { Store } from "./parts.js";
 import { distrust, takeCommit } from "./pulls.js";
 import { hasApplied } from "./results.js";
@@ -115,7 +116,7 @@ export function createLoop(store: Store, sync: SyncParts, client: Client): Loop 
 
   const due = () => Math.min(pullAt, echoBy);
   const hasWork = () => isNudged || isDue || what() !== fetched
-    || (memory.account !== "" && [...memory.mutations.values()].some(({ state }) => state === "pending"));
+    || (memory.account !== "" && inState(memory, "pending").length > 0);
 
   /** Until there is something to do, or a pull is due, which live events may put off meanwhile. */
   async function idle(signal: AbortSignal) {

@@ -42,9 +42,9 @@ export function planOf(memory: Memory, collection: string, query: Query): Plan {
   const keys = typeof sort === "string" ? sort.split(",").filter(Boolean) : sort;
   const terms = termsOf(keys.length ? keys : NEWEST_FIRST, (name) =>
     shape?.fields.get(known(name))?.kind === "int64" ? whole : rank);
-  const test = filter ? later!.compile(filter, shape?.schema) : () => true;
+  const test = filter && later!.compile(filter, shape?.schema);
   const finds = (record: Doc) =>
-    expected.every(([name, value]) => isSame(member(record, name) ?? null, value)) && test(record);
+    expected.every(([name, value]) => isSame(member(record, name) ?? null, value)) && (!test || test(record));
   return { finds, terms, compare: comparator(terms) };
 }
 
@@ -111,13 +111,12 @@ export function liveWindow(memory: Memory, collection: string, parent: string, q
   function refill(): boolean {
     plan = planOf(memory, collection, query);
     const before = live.rows;
-    const after = foundBy(memory, collection, parent, plan).map((row) => {
+    live.rows = foundBy(memory, collection, parent, plan).map((row) => {
       const old = known.get(row.id);
       return old && isSame(old, row) ? old : row;
     });
-    known = new Map(after.map((row) => [row.id, row]));
-    live.rows = after;
-    return !areSame(before, after);
+    known = new Map(live.rows.map((row) => [row.id, row]));
+    return !areSame(before, live.rows);
   }
 
   const live: LiveWindow = {
@@ -130,7 +129,7 @@ export function liveWindow(memory: Memory, collection: string, parent: string, q
         const view = seen(memory, [collection, at, id]);
         const now = view && plan.finds(view) ? view : undefined;
         const old = known.get(id);
-        if (old === now || (old && now && isSame(old, now))) continue;
+        if (isSame(old, now)) continue;
         if (!isOther) live.rows = [...live.rows]; // the app holds the last
         isOther = true;
         if (old) live.rows.splice(placeFor(old), 1);
