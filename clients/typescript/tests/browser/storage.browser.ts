@@ -126,7 +126,7 @@ test(`the first synchronisation of ${RECORDS} records shows its progress; its ra
   for (const { raw, own } of measured) {
     expect(own.records).toBeGreaterThanOrEqual(RECORDS);
     expect(own.records).toBe(raw.records);
-    expect(own.seen.length).toBeGreaterThanOrEqual(RECORDS / 1000);
+    expect(own.seen.length).toBeGreaterThanOrEqual(RECORDS / 1000 - 1); // for each page but the last
     expect(own.seen).toEqual([...own.seen].sort((one, other) => one - other));
     expect(own.last).toBeUndefined();
     console.log(`first synchronisation: ${own.seconds.toFixed(2)} s, IndexedDB alone ${raw.seconds.toFixed(2)} s:`
