@@ -113,7 +113,7 @@ export function newTransaction(
 
   const transaction: Transaction = {
     error: null, oncomplete: null, onabort: null,
-    ended: isTurn.then(run),
+    ended: isTurn.then(run, run),
     objectStore: (name) => objectStore(name, ask, isReadonly),
     commit() {
       isCommitted = true;

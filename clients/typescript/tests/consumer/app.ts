@@ -3,6 +3,7 @@ import {
   type Client, createClient, type Draft, HinterlandError, type Layer, type LiveEvent, memoryVault,
   type Page, type Repository, type SessionState, type Stored, type Trace, type Vault,
 } from "hinterland";
+import { installSqlite, type SqliteDriver } from "hinterland/sqlite";
 
 interface Post extends Stored {
   title: string;
@@ -40,3 +41,7 @@ export async function use(client: Client): Promise<Page<Post>> {
   if (total.total > 1) throw new HinterlandError("stale");
   return posts.list({ where: { title: null }, sort: ["-title"], cursor: null, total: true });
 }
+
+const rows: string[][] = [];
+const driver: SqliteDriver = { run: (sql) => (rows.push([sql]), rows), close: () => {} };
+installSqlite(async () => driver);
