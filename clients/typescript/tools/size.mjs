@@ -69,11 +69,14 @@ for (const name of Object.keys(entries).filter((entry) => entries[entry].default
   const budget = BUDGETS[name];
   if (!budget) throw new Error(`entry ${name} has no budget; add one to tools/size.mjs`);
   const together = budget.with.length ? ` (with ${budget.with.join(", ")})` : "";
+  let all = 0;
   for (const [part, files] of Object.entries(await bundled(name, budget)).filter(([, files]) => files.length)) {
     const size = sum(files, (file) => gzipSync(file, { level: 9 }).length);
+    all += size;
     isOver ||= size > budget[part];
     console.log(`${name}${together}${part === "later" ? ", loaded later" : ""}: ${sum(files, Buffer.byteLength)} bytes minified, `
-      + `${size} compressed, budget ${budget[part]}${size > budget[part] ? "; TOO LARGE" : ""}`);
+      + `${size} compressed, budget ${budget[part]}${size > budget[part] ? "; TOO LARGE" : ""}`
+      + (part === "later" ? `; ${all} in all` : ""));
   }
 }
 process.exitCode = isOver ? 1 : 0;
