@@ -1,7 +1,7 @@
 /* The service worker: keeps the page's own files, so that it opens without a network. Vite puts their list and its hash in. */
 
-const FILES = ["assets/index-BKZm5IPT.css","assets/index-spk-trZQ.js","assets/later-Cg981472.js","config.js","icon-192.png","icon-512.png","icon.svg","index.html","manifest.webmanifest"];
-const CACHE = "shop-4c18d133333c8f3c";
+const FILES = ["assets/index-BKZm5IPT.css","assets/index-BNe1S3ke.js","assets/later-DaTJD42A.js","config.js","icon-192.png","icon-512.png","icon.svg","index.html","manifest.webmanifest"];
+const CACHE = "shop-d0a3621b7b671da3";
 
 // All of a build or nothing: a page never gets files of two builds.
 addEventListener("install", (event) => {

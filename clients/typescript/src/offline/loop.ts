@@ -97,7 +97,7 @@ export function createLoop(store: Store, sync: SyncParts, client: Client): Loop 
         await idle(signal);
       } catch (error) {
         if (signal.aborted) break;
-        const known = error instanceof HinterlandError ? error : new HinterlandError("error", { detail: String(error) });
+        const known = error instanceof HinterlandError ? error : failure("error", { detail: String(error) });
         if (known !== error) console.error(error); // an error of our own must not end synchronisation silently
         if (/^(unauthorized|invalid_grant)$/.test(known.code) && known.isDecided) {
           report("paused", known);

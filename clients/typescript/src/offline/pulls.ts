@@ -98,8 +98,7 @@ function take(memory: Memory, changes: Change[], generations: Space["generations
     // revisions from an earlier number.
     if (row && row.generation >= (isOpen ? generation : 0) && row.revision > revision && revision > 0) continue;
     const base = kind === "create" || kind === "update" ? record! : null;
-    if (base || row?.over.length) putRecord(memory, key, { base, revision, generation });
-    else putRecord(memory, key);
+    putRecord(memory, key, base || row?.over.length ? { base, revision, generation } : undefined);
   }
 }
 

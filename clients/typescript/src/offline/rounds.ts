@@ -1,6 +1,6 @@
 /** One round of synchronisation: push local writes, then fetch what is new. */
 
-import { HinterlandError, NetworkError } from "../contract/errors.js";
+import { failure, HinterlandError, NetworkError } from "../contract/errors.js";
 import { idMaker } from "../contract/ids.js";
 import type { Clock } from "../kit/clock.js";
 import type { Memory } from "./memory.js";
@@ -102,7 +102,7 @@ export function createRounds(
   async function settled(push: Push, result: PushResult) {
     // To push the same again at once would not end.
     if (!result.results.some(({ seq }) => seq === push.mutations[0]!.seq && seq <= result.settled)) {
-      throw new HinterlandError("invalid_response", {
+      throw failure("invalid_response", {
         detail: "the server took a push of local edits and has no result of the first of them",
       });
     }

@@ -24,9 +24,8 @@ interface Node {
   readonly isRecord?: boolean;
 }
 
-const POWERS: { [sign: string]: number } = {
-  __proto__: null as never, "?": 1, "||": 2, "&&": 3, "==": 4, "!=": 4, "<": 4, "<=": 4, ">": 4, ">=": 4, in: 4,
-}; // prettier-ignore
+/** The signs between operands, in groups: a later one binds more. */
+const POWERS = ["?", "||", "&&", "== != < <= > >= in"];
 const RELATION = 4;
 const UNARY = 7;
 const NAME = /^[A-Za-z_]/;
@@ -109,7 +108,7 @@ function parsed(source: string, schema?: CollectionSchema | null): Node {
     let left = prefix();
     for (;;) {
       const sign = found[at]!;
-      const strength = POWERS[sign] ?? 0;
+      const strength = 1 + POWERS.findIndex((signs) => signs.split(" ").includes(sign));
       if (strength <= power) break;
       at++;
       left = infix(left, sign, strength);
