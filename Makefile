@@ -50,7 +50,7 @@ test: $(VENV)/.dev web ## run all tests (ARGS='tests/kit -x': some of them; FAST
 crash: $(VENV)/.dev ## kill the server under load, 100 times on SQLite and 30 on PostgreSQL (KILLS=, SEED=)
 	KILLS=$(or $(KILLS),100) $(BIN)/python -m pytest -s tests/journeys/test_crash.py
 
-# Half an hour, on a machine with nothing else to do; `make test` runs a small form of each.
+# Three quarters of an hour, on a machine with nothing else to do; `make test` runs a small form of each.
 figures: $(VENV)/.dev ## run the reliability tests at full size (ARGS='-k streams': some of them; SEEDS=, SEED=)
 	FIGURES=1 KILLS=$(or $(KILLS),100) $(BIN)/python -m pytest -s -o faulthandler_timeout=0 tests/figures tests/journeys/test_crash.py \
 		tests/journeys/test_full_disk.py tests/journeys/test_typescript_offline.py $(ARGS)
