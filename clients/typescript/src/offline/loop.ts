@@ -93,7 +93,7 @@ export function createLoop(store: Store, sync: SyncParts, client: Client): Loop 
       try {
         await round(isWhole, signal);
         failures = 0;
-        listen();
+        if (!signal.aborted) listen();
         await idle(signal);
       } catch (error) {
         if (signal.aborted) break;
@@ -130,7 +130,7 @@ export function createLoop(store: Store, sync: SyncParts, client: Client): Loop 
   /** `isWhole`: it pulls in any case. */
   const round = (isWhole: boolean, signal: AbortSignal) => exclusive(async () => {
     const isLive = !isWhole && isStreaming && clock.monotonic() < due();
-    await describe();
+    await describe(signal);
     let syncedAt: number | undefined;
     if (await rounds.run(what, isLive, signal)) {
       pullAt = clock.monotonic() + EVERY;
@@ -146,10 +146,10 @@ export function createLoop(store: Store, sync: SyncParts, client: Client): Loop 
   const known = () => `${memory.account} ${!memory.schema}`;
 
   /** Keeps the app's description, for each account, after each outage, and every five minutes. */
-  async function describe() {
+  async function describe(signal: AbortSignal) {
     const now = clock.monotonic();
     if (described === known() && sync.status.state === "online" && now < describeAt) return;
-    const found = await remote.describe(memory.account, memory.schema);
+    const found = await remote.describe(memory.account, memory.schema, signal);
     if (found) {
       await store.write((memory) => {
         if (memory.schema !== found || memory.certain !== found.etag) put(memory, "meta", 1, found);

@@ -20,5 +20,5 @@ export interface Remote {
   /** What changes from `cursor` on; reconnects by itself, and says `offline` and `ready` meanwhile. */
   events(account: RecordId, names: string[], cursor: string, signal: AbortSignal): AsyncIterable<LiveEvent>;
   /** The description of the app, which may be the one that is `known`; undefined: there is none. */
-  describe(account: RecordId, known?: Description): Promise<Description | undefined>;
+  describe(account: RecordId, known: Description | undefined, signal: AbortSignal): Promise<Description | undefined>;
 }

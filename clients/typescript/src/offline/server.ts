@@ -25,15 +25,16 @@ export function serverRemote({ auth, events, internals: { calls } }: Client): Re
       check(account);
       return events(names, { cursor, signal });
     },
-    async describe(_, known) {
+    async describe(account, known, signal) {
+      check(account);
       try {
         const headers: Record<string, string> = known?.etag ? { "if-none-match": known.etag } : {};
-        const response = await calls.request("GET", "/v1/schema", { headers });
+        const response = await calls.request("GET", "/v1/schema", { headers, signal });
         if (response.status === 304) return known;
         const document = response.json();
         return Array.isArray(document?.collections) ? { etag: response.headers.get("etag") ?? "", document } : undefined;
       } catch (error) {
-        if (error instanceof NetworkError) throw error;
+        if (error instanceof NetworkError || signal.aborted) throw error;
         return undefined; // of an older server, or of a portal's page
       }
     },

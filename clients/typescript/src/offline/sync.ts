@@ -84,10 +84,9 @@ export function createSync(store: Store, client: Client): SyncParts {
     },
     start() {
       if (running) return;
-      running = new AbortController();
+      const { signal } = running = new AbortController();
       unknown.clear();
       sync.report("connecting");
-      const { signal } = running;
       ended = ended.then(() => lead(signal)).catch((error) => void (signal.aborted || console.error(error)));
     },
     async stop(error) {

@@ -132,3 +132,31 @@ test("a server that has none of the collections is asked again after 30 seconds,
   expect(transactions.mock.calls.length).toBeLessThan(10);
   expect(self.local.collection("nots").states().state).toMatchObject({ error: { code: "unknown_collection" } });
 });
+
+test("a stop while a round's last answer is kept opens no stream", async () => {
+  const self = await new Scripted().open();
+  let stopped: Promise<void> | undefined;
+  self.local.collection("notes").watch({}, (rows) => void (rows.length && (stopped ??= self.local.sync.stop())));
+  self.pull = (pull) => ({ ...nothing(pull), changes: [change("a", 5)] });
+  self.local.sync.start();
+  await self.pass();
+  await stopped;
+  expect([self.pulls.length, self.emit, self.local.sync.status.state]).toEqual([1, undefined, "stopped"]);
+});
+
+test("a watcher may stop what has just been started", async () => {
+  const self = await new Scripted().open();
+  self.local.sync.watch(({ state }) => void (state === "connecting" && self.local.sync.stop()));
+  self.local.sync.start();
+  await self.pass();
+  expect([self.pulls, self.local.sync.status.state]).toEqual([[], "stopped"]);
+});
+
+test("a stop does not wait for a description that does not come", async () => {
+  const self = await new Scripted().open();
+  self.describe = () => new Promise(() => {});
+  self.local.sync.start();
+  await self.pass();
+  await self.local.sync.stop();
+  expect(self.local.sync.status.state).toBe("stopped");
+});

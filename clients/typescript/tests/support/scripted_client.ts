@@ -76,8 +76,11 @@ export class Scripted {
         operation === "sync.push"
           ? answer(self.pushes, self.push, json).then((result) => ((self.settled = result.settled), result))
           : answer(self.pulls, self.pull, json).then((result) => ({ settled: self.settled, ...result })),
-      request: async (_method: string, _path: string, { headers }: { headers: Record<string, string> }) => {
-        const document = self.describe();
+      request: async (_method: string, _path: string, parts: { headers: Record<string, string>; signal?: AbortSignal }) => {
+        const { headers, signal } = parts;
+        const aborted = new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));
+        aborted.catch(() => {});
+        const document = await Promise.race([self.describe(), aborted]);
         const status = headers["if-none-match"] === self.etag ? 304 : 200;
         self.described.push(status);
         return { status, headers: new Headers({ etag: self.etag }), json: () => document };
