@@ -72,7 +72,6 @@ export async function openLocal(client: Client, options: LocalOptions = {}): Pro
   const outbox = createOutbox(store, clock);
   const wanted = new Set(options.collections);
   const declared = new Map<string, "string" | "integer">();
-  let target: RecordId | null = null;
   let switching: Promise<void> | undefined;
   const ended = new AbortController(); // also the options of listeners: its `signal` removes them
 
@@ -102,19 +101,17 @@ export async function openLocal(client: Client, options: LocalOptions = {}): Pro
     sync.nudge(); // ends a pause that began because the server wanted the same user to sign in again
   }
 
-  async function follow(state: SessionState) {
-    for (let next; (next = target) !== null; ) {
-      target = null;
-      await turnTo(next, state.kind === "signedOut" && state.reason === "log_out");
-    }
-  }
+  const caughtUp = async () => switching;
 
+  /** Follows each state in turn: a log-out wipes before what comes after it. */
   function onState(state: SessionState) {
-    target = accountIn(state) ?? target;
-    switching ??= follow(state).catch(console.error).finally(() => (switching = undefined));
+    const account = accountIn(state);
+    if (account === null) return;
+    const isLogOut = state.kind === "signedOut" && state.reason === "log_out";
+    const own = switching = caughtUp().then(() => turnTo(account, isLogOut)).catch(console.error).finally(() => {
+      if (switching === own) switching = undefined;
+    });
   }
-
-  const caughtUp = () => switching ?? Promise.resolve();
 
   // ---------------------------------------------------------------- records
 

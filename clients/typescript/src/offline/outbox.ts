@@ -137,7 +137,7 @@ export function createOutbox(store: Store, clock: Clock): OutboxParts {
       if (account === "") throw notSignedIn("Nobody is signed in, so nothing was kept.");
       for (const name of new Set(collections)) await store.load(name);
       const id = nextId();
-      const kept = await store.write((memory) => enqueue(memory, id, make(memory), now()));
+      const kept = await store.write((memory) => enqueue(memory, id, make(memory), now()), false, account);
       return { ...handle(id, kept.map((each) => each.id)), records: kept.map(({ record }) => record) };
     },
     async retry(id) {

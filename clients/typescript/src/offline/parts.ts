@@ -24,9 +24,10 @@ export interface Store {
   open(): Promise<void>;
   /**
    * Runs `act`, which must throw before it changes anything, and returns what it returned when its changes are on the
-   * disk; `isRelaxed`: when the system has them, which may lose them if the machine stops.
+   * disk; `isRelaxed`: when the system has them, which may lose them if the machine stops. Rejects where another account
+   * than `account`, which is the one at the call, is shown by then.
    */
-  write<T>(act: (memory: Memory) => T, isRelaxed?: boolean): Promise<T>;
+  write<T>(act: (memory: Memory) => T, isRelaxed?: boolean, account?: RecordId): Promise<T>;
   /** A transaction on all of the database. */
   transaction(mode: IDBTransactionMode): Promise<IDBTransaction>;
   /** Knows the collection from now on. */

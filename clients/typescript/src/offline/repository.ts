@@ -90,7 +90,6 @@ export function localRepository<T>(parts: LocalParts, collection: string, parent
   const { memory } = store;
   const plan = (query: Query): Plan => planOf(memory, collection, query);
 
-
   /** A page; all of `limit` Infinity, as far as the server need not be asked. */
   async function found(query: Query): Promise<LocalPage<T>> {
     await store.load(collection);
@@ -106,7 +105,6 @@ export function localRepository<T>(parts: LocalParts, collection: string, parent
 
   async function write(act: Write["act"], id: RecordId, draft: object, replaceOn?: string): Promise<LocalWrite<T>> {
     const body = draft as Doc;
-    await store.load(collection);
     const made = await parts.add([{ act, collection, parent, id, body }], (memory, [write]) => {
       const value = replaceOn && write!.body![replaceOn];
       if ((value ?? "") === "") return [write!];

@@ -74,7 +74,7 @@ export function createRounds(
     });
 
   async function pushAll() {
-    if (account === "") return;
+    if (account === "") return write(() => {}); // behind the one that keeps which collections are wanted
     for (;;) {
       const firstNew = memory.space!.nextSeq;
       const push = await nextAt();

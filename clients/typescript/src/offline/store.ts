@@ -65,9 +65,9 @@ export function createStore(name: string, clock: Clock, onClosed: (error?: Store
 
   // ---------------------------------------------------------------- writing
 
-  const write = <T>(act: (memory: Memory) => T, isRelaxed = false): Promise<T> =>
+  const write = <T>(act: (memory: Memory) => T, isRelaxed = false, account = memory.account): Promise<T> =>
     new Promise((resolve, reject) => {
-      jobs.push({ account: memory.account, act, isRelaxed, resolve, reject });
+      jobs.push({ account, act, isRelaxed, resolve, reject });
       if (!isPumping) void pump();
     });
 

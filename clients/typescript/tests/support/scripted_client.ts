@@ -2,7 +2,7 @@ import "fake-indexeddb/auto";
 import { errorOf, failure } from "../../src/contract/errors.js";
 import type { Client } from "../../src/core/client.js";
 import type { LiveEvent } from "../../src/core/events.js";
-import { type Local, openLocal } from "../../src/offline/index.js";
+import { type Local, type LocalOptions, openLocal } from "../../src/offline/index.js";
 import "../../src/offline/later.js"; // is there when it is asked for
 import type { Pull, PullResult, Push, PushResult, RecordId, Settled } from "../../src/offline/types.js";
 import { ManualClock, settled } from "./manual_clock.js";
@@ -43,11 +43,11 @@ export class Scripted {
   private settled = 0; // the last seq of the pushes' answers
   private state: any = { kind: "signedOut", reason: "never" };
   private readonly listeners = new Set<(state: any) => void>();
-  private readonly name = `scripted-${names++}`;
+  readonly name = `scripted-${names++}`;
 
-  async open(account: RecordId = "ada"): Promise<this> {
+  async open(account: RecordId = "ada", options: LocalOptions = {}): Promise<this> {
     this.state = { kind: "signedIn", user: { id: account } };
-    this.local = await openLocal(this.client(), { name: this.name });
+    this.local = await openLocal(this.client(), { name: this.name, ...options });
     return this;
   }
 
