@@ -1,7 +1,7 @@
 /* The service worker: keeps the page's own files, so that it opens without a network. Vite puts their list and its hash in. */
 
-const FILES = ["assets/index-BKZm5IPT.css","assets/index-BNe1S3ke.js","assets/later-DaTJD42A.js","config.js","icon-192.png","icon-512.png","icon.svg","index.html","manifest.webmanifest"];
-const CACHE = "shop-d0a3621b7b671da3";
+const FILES = ["assets/index-BKZm5IPT.css","assets/index-KzH9aEWp.js","assets/later-B_gzN6CC.js","config.js","icon-192.png","icon-512.png","icon.svg","index.html","manifest.webmanifest"];
+const CACHE = "shop-669df559e45afad9";
 
 // All of a build or nothing: a page never gets files of two builds.
 addEventListener("install", (event) => {
