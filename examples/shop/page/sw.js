@@ -1,7 +1,7 @@
 /* The service worker: keeps the page's own files, so that it opens without a network. Vite puts their list and its hash in. */
 
-const FILES = ["assets/index-BKZm5IPT.css","assets/index-KzH9aEWp.js","assets/later-B_gzN6CC.js","config.js","icon-192.png","icon-512.png","icon.svg","index.html","manifest.webmanifest"];
-const CACHE = "shop-669df559e45afad9";
+const FILES = ["assets/index-8kQXIAY0.js","assets/index-BKZm5IPT.css","assets/later-C1fbiAUL.js","config.js","icon-192.png","icon-512.png","icon.svg","index.html","manifest.webmanifest"];
+const CACHE = "shop-d5f4223b68f40445";
 
 // All of a build or nothing: a page never gets files of two builds.
 addEventListener("install", (event) => {

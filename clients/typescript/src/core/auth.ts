@@ -8,6 +8,16 @@ import { sessionIn, type SessionState, type TokenKeeper, type User } from "./tok
 export interface SessionInfo {
   /** For `endSession`. */
   id: string;
+  /** The User-Agent that it was begun or renewed with. */
+  label: string;
+  /** The network address that it was begun or renewed from. */
+  address: string;
+  /** When it was begun, in RFC 3339. */
+  created_at: string;
+  /** When it was renewed last, in RFC 3339. */
+  last_used_at: string;
+  /** When it ends unless it is renewed, in RFC 3339. */
+  expires_at: string;
   /** Whether it is the session of this client. */
   is_current: boolean;
   [name: string]: unknown;

@@ -78,8 +78,10 @@ export interface Client {
   readonly connectivity: Connectivity;
   /** The records of a collection; `parent` is the path of the record that owns them, `posts/42`. */
   collection<T = AnyRecord>(name: string, options?: { parent?: string | undefined }): Repository<T>;
-  /** The live events of collections, from now on or after a cursor. */
-  events(names: string | readonly string[], options?: EventOptions): AsyncGenerator<LiveEvent, void>;
+  /** The live events of collections, whose records are a `T`, from now on or after a cursor. */
+  events<T = Record<string, any>>(
+    names: string | readonly string[], options?: EventOptions,
+  ): AsyncGenerator<LiveEvent<T>, void>;
   /** Call an operation of your app with its input; null: it has no output. */
   call<T = any>(operation: string, input?: object, options?: InvokeOptions): Promise<T>;
   /** Call any path of the backend, or a whole URL of another server, which does not get the session's token. */
@@ -123,8 +125,9 @@ export function createClient(settings: ClientSettings = {}): Client {
     auth: makeAuth(calls, tokens, clock, followers),
     connectivity: breaking.connectivity,
     collection: (name, { parent } = {}) => repository(calls, name, parent),
-    events: (names, given) =>
-      liveEvents(calls, clock, random, signal, running, typeof names === "string" ? [names] : names, given),
+    events: <T>(names: string | readonly string[], given?: EventOptions) =>
+      liveEvents(calls, clock, random, signal, running, typeof names === "string" ? [names] : names, given) as
+        AsyncGenerator<LiveEvent<T>, void>,
     async call(name, input, { method = "POST", ...parts } = {}) {
       const { text, json } = await calls.request(method, `/v1/functions/${encodeURIComponent(name)}`,
         { ...parts, ...(/GET|DELETE/.test(method) ? { query: pairsOf(input) } : { json: input }) }, { name });
@@ -154,7 +157,9 @@ function addressOf(given: string | undefined, allowHttp?: boolean): string {
     // It is refused below.
   }
   if (!url || !/^https?:$/.test(url.protocol)) {
-    throw failure("invalid_setting", { message: `"${text}" is not the address of a server.` });
+    throw failure("invalid_setting", {
+      message: `"${text}" is not the address of a server.`, advice: "Begin it with https:// or http://.",
+    });
   }
   const { protocol, hostname, origin } = url;
   const isLocal = /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);

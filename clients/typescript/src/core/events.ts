@@ -32,7 +32,7 @@ export interface Change<T = Record<string, any>> {
  * "resync": the cursor can't be continued (`reason`), so read the collections again. "offline": the stream dropped
  * (`reason`) and reconnects; "ready" follows when that succeeded.
  */
-export interface LiveEvent {
+export interface LiveEvent<T = Record<string, any>> {
   /** What happened. */
   kind: "ready" | "commit" | "position" | "resync" | "offline";
   /** Where to resume once the event is processed. */
@@ -40,7 +40,7 @@ export interface LiveEvent {
   /** The revision of the database that a commit ends at. */
   revision: number;
   /** The changes of a commit; empty for other kinds. */
-  changes: Change[];
+  changes: Change<T>[];
   /** Why the stream dropped or can't be continued. */
   reason: string;
 }

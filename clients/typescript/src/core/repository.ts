@@ -117,7 +117,7 @@ export function repository<T>(calls: Calls, collection: string, parent?: string)
   return {
     name,
     list,
-    get: async (id, options) => await calls.call("records.view", parts(options, {}, id)) as T,
+    get: async (id, options) => await calls.call("records.view", parts(options, {}, id ?? "")) as T,
     async *iterate(query, options) {
       let cursor: string | null | undefined;
       do {
@@ -127,8 +127,8 @@ export function repository<T>(calls: Calls, collection: string, parent?: string)
       } while (cursor);
     },
     create: (draft, options) => write("records.create", draft, options),
-    update: (id, patch, options) => write("records.patch", patch, options, id),
-    replace: (id, draft, options) => write("records.replace", draft, options, id),
-    delete: async (id, options) => calls.order("records.delete", parts(options, {}, id)),
+    update: (id, patch, options) => write("records.patch", patch, options, id ?? ""),
+    replace: (id, draft, options) => write("records.replace", draft, options, id ?? ""),
+    delete: async (id, options) => calls.order("records.delete", parts(options, {}, id ?? "")),
   };
 }

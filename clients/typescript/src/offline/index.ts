@@ -1,6 +1,7 @@
 /** The local store: an app's records on the device, its outbox of unsent writes, and their synchronisation. */
 
 export type { Write } from "../contract/changes.js";
+export type { Doc } from "../contract/values.js";
 export { outcomeError, StoreError } from "./errors.js";
 export { type Local, type LocalOptions, openLocal, type StorageState } from "./local.js";
 export type { Counts, Handle, Outbox, OutboxEntry } from "./outbox.js";

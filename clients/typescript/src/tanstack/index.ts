@@ -30,7 +30,8 @@ interface Mutation {
   readonly collection: unknown;
 }
 
-interface HinterlandUtils {
+/** What a collection has beside its records, as `collection.utils`. */
+export interface HinterlandUtils {
   [name: string]: (...input: any[]) => any;
   /** For the `mutationFn` of your own transactions: stores those of its writes that are of this collection. */
   acceptMutations(transaction: { readonly mutations: readonly Mutation[] }): Promise<void>;

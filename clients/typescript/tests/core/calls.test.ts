@@ -60,6 +60,9 @@ test("what can't be is refused before anything is sent, as the server would", as
     expect(error, String(id)).toBeInstanceOf(NotFound);
     expect([error.code, error.status, error.sent, error.isDecided]).toEqual(["not_found", 0, "no", true]);
   }
+  for (const act of [posts.get, posts.delete, (id: any) => posts.update(id, {}), (id: any) => posts.replace(id, {})]) {
+    await expect(act(undefined as any)).rejects.toMatchObject({ code: "not_found", sent: "no" }); // and not the whole list
+  }
   expect(() => client.collection("posts/42")).toThrow(ValidationFailed);
   expect(() => client.collection("posts", { parent: "42" })).toThrow(
     "collection: must be a name, or a path such as posts/42/comments; it is '42/posts'");
@@ -70,8 +73,9 @@ test("what can't be is refused before anything is sent, as the server would", as
 });
 
 test("addresses that can't be used are refused", () => {
-  for (const url of ["", "nonsense", "ftp://x"]) {
-    expect(() => createClient({ url }), url).toThrow(expect.objectContaining({ code: "invalid_setting" }));
+  for (const url of ["", "nonsense", "ftp://x", "localhost:8000", "127.0.0.1:8000"]) {
+    const refused = { code: "invalid_setting", advice: "Begin it with https:// or http://." };
+    expect(() => createClient({ url }), url).toThrow(expect.objectContaining(refused));
   }
   expect(() => createClient({ url: "http://10.0.2.2:8000" })).toThrow(expect.objectContaining({ code: "insecure_address" }));
   expect(createClient({ url: "http://10.0.2.2:8000/api/", allowHttp: true }).url).toBe("http://10.0.2.2:8000/api");
