@@ -15,7 +15,7 @@ import pytest
 
 from tests.journeys.page.driver import PASSED, require_browser, run_scenario
 from tests.journeys.page.host import WEB
-from tests.support.npm import install
+from tests.support.npm import building, install
 from tests.support.pages import ROOT, Block, blocks
 from tests.support.ports import free_port
 from tests.support.required import require_program
@@ -25,6 +25,7 @@ from tests.support.waiting import until
 pytestmark = pytest.mark.slow
 
 PAGE = "docs/first-offline-app.md"
+CLIENT = ROOT / "clients" / "typescript"
 COPY = "/path/to/hinterland"
 WITHIN = 600.0  # seconds; the first installation fetches what the lock files name
 
@@ -88,9 +89,11 @@ def test_the_page_in_an_empty_folder(tmp_path: Path) -> None:
     require_browser()
     require_program("make")
     install(WEB)
+    install(CLIENT)
     installing, serving = blocks(PAGE, "sh")
     started = time.monotonic()
-    run(installing, tmp_path)
+    with building(CLIENT):
+        run(installing, tmp_path)
     save_files(tmp_path)
     installed = time.monotonic()
     server = PageServer(serving.text, tmp_path)

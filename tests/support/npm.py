@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.required import require_program
@@ -12,12 +14,28 @@ _WITHIN = 300.0  # seconds; the first time npm fetches what the lock file names
 
 
 def install(folder: Path) -> None:
-    """Installs what the lock file in `folder` names, unless that was done. Skips the test where npm is missing."""
-    file, installed = folder / "package-lock.json", folder / "node_modules" / ".package-lock.json"
-    with file.open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # of several processes of tests, one installs
+    """Installs what the lock file in `folder` names, unless `make` or another test did. Skips the test where npm is
+    missing."""
+    file, installed = folder / "package-lock.json", folder / "node_modules" / ".installed"
+    with _locked(file):
         if not installed.exists() or installed.stat().st_mtime < file.stat().st_mtime:
             run_npm(folder, "ci")
+            installed.touch()
+
+
+@contextmanager
+def building(folder: Path) -> Iterator[None]:
+    """Keeps the package's build to this test: others build it before or after the block."""
+    with _locked(folder / "package.json"):
+        yield
+
+
+@contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    """One process of tests at a time."""
+    with file.open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def run_npm(folder: Path, *arguments: str, within: float = _WITHIN) -> str:
