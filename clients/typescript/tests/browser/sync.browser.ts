@@ -77,14 +77,15 @@ test("behind a login portal nothing is lost, and the status says that another se
   stage.gateway.cut();
   const behind = await page.evaluate(async () => {
     await hl.local.collection("notes").create({ title: "behind the portal" });
-    const error = await hl.until(() => hl.local.sync.status.state === "offline" && hl.local.sync.status.error);
+    await hl.until(() => hl.local.sync.status.error?.code === "invalid_response"); // that the stream was cut is first
+    const { error, state } = hl.local.sync.status;
     const early = await hl.refusal(() => hl.local.collection("notes").create({}));
-    return { error, early, counts: hl.local.outbox.counts(), state: hl.client.auth.state.kind };
+    return { error, state, early, counts: hl.local.outbox.counts(), session: hl.client.auth.state.kind };
   });
   stage.gateway.isPortal = false;
   expect(behind).toMatchObject({
     error: { code: "invalid_response", advice: expect.stringContaining("address") },
-    early: { errors: { title: ["is required"] } }, counts: { waiting: 1, held: 0 }, state: "signedIn",
+    early: { errors: { title: ["is required"] } }, counts: { waiting: 1, held: 0 }, session: "signedIn", state: "offline",
   });
   const titles = await page.evaluate(async () => {
     await hl.until(() => hl.local.outbox.list().length === 0 && hl.local.sync.status.state === "online");
