@@ -120,12 +120,17 @@ bench-postgres: $(VENV)/.dev ## measure two processes on one PostgreSQL
 conformance: $(VENV)/.dev ## run external test suites, with Node (OUT=file.json: save the results)
 	$(BIN)/python -m conformance $(if $(OUT),--out $(OUT))
 
+.PHONY: lighthouse
+lighthouse: $(VENV)/.dev ## score every screen of the example shop by Lighthouse, with Node and Chromium
+	$(BIN)/python -m conformance.page_scores
+
 lock: $(VENV)/.lock ## pin the dependencies again (UPGRADE=1: the newest)
 	sh requirements/lock.sh $(BIN)/../lock/bin/pip-compile $(if $(UPGRADE),--upgrade)
 
 clean: ## remove the environment, caches and the example's data
 	rm -rf $(VENV) .data .coverage.d .coverage htmlcov build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis \
-		.import_linter_cache $(WEB)/node_modules $(WEB)/dist conformance/cel_spec/node_modules $(PROXY)/node_modules \
+		.import_linter_cache $(WEB)/node_modules $(WEB)/dist conformance/cel_spec/node_modules \
+		conformance/lighthouse/node_modules $(PROXY)/node_modules \
 		$(PROVIDERS)/node_modules $(NODES)/node_modules benchmarks/fastify/node_modules $(TYPESCRIPT)/node_modules $(TYPESCRIPT)/dist $(REFERENCE)/node_modules
 	find src tests examples conformance -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -37,8 +37,25 @@ const worker = {
   },
 };
 
+/** The parts of the client that are loaded later are asked for with the rest: without them nothing is read. */
+const preload = {
+  name: "preload",
+  apply: "build",
+  transformIndexHtml: {
+    order: "post",
+    handler: (_, { bundle }) =>
+      Object.values(bundle)
+        .filter(({ isDynamicEntry }) => isDynamicEntry)
+        .map(({ fileName }) => ({
+          tag: "link",
+          attrs: { rel: "modulepreload", crossorigin: true, href: `./${fileName}` },
+          injectTo: "head",
+        })),
+  },
+};
+
 export default defineConfig(({ command }) => ({
-  plugins: [react(), worker],
+  plugins: [react(), worker, preload],
   base: "./",
   resolve: {
     dedupe: ["react", "react-dom", "preact"],

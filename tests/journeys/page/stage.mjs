@@ -9,6 +9,7 @@ import { createInterface } from "node:readline";
 const SMALL = { width: 320, height: 640 };
 const PHONE = { width: 390, height: 780 };
 const DESK = { width: 1280, height: 800 };
+const NARROWEST = 120; // pixels of a field for text
 const PATIENCE_MS = 15_000;
 const FLAGS = [
   "--no-sandbox",
@@ -262,7 +263,7 @@ export class Visitor {
   }
 
   /** Pictures on a desk and on two phones, light and dark, and from right to left; nothing may stand out of their
-   * width, every screen has one main heading, and axe finds nothing. */
+   * width, fields are wide enough, every screen has one main heading, and axe finds nothing. */
   async pictures(name) {
     for (const [size, viewport] of Object.entries({ desk: DESK, phone: PHONE, small: SMALL })) {
       await this.page.setViewportSize(viewport);
@@ -271,6 +272,11 @@ export class Visitor {
         await this.picture(`${name}-${size}-${colorScheme}`);
         if (size !== "phone") await this.#checkAccess(`${name}, ${size}, ${colorScheme}`);
       }
+      const narrow = await this.page.evaluate(
+        (least) => [...document.querySelectorAll("input:not([type=checkbox]), textarea")].filter(({ offsetWidth }) => offsetWidth < least).length,
+        NARROWEST,
+      );
+      if (narrow > 0) throw new Error(`${name} has ${narrow} fields that are too narrow to type in at ${viewport.width} px`);
       for (const direction of ["rtl", "ltr"]) {
         await this.page.evaluate((dir) => document.documentElement.setAttribute("dir", dir), direction);
         if (direction === "rtl") await this.picture(`${name}-${size}-rtl`);

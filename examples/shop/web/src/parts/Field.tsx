@@ -28,12 +28,12 @@ function Shell({ id, label, hint, errors, children }: ShellProps) {
       {children}
       {hint && errors.length === 0 && (
         <p className="hint" id={`${id}-note`}>
-          {hint}
+          <bdi>{hint}</bdi>
         </p>
       )}
       {errors.length > 0 && (
         <p className="field-error" id={`${id}-note`}>
-          {errors.map((message) => aboutField(label, message)).join(" ")}
+          <bdi>{errors.map((message) => aboutField(label, message)).join(" ")}</bdi>
         </p>
       )}
     </div>

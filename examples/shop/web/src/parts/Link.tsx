@@ -58,7 +58,9 @@ export function LinkBar() {
       <div role="status">
         {text !== null && (
           <p>
-            <bdi>{text}</bdi>
+            <span>
+              <bdi>{text}</bdi>
+            </span>
           </p>
         )}
         {isUpdate && (

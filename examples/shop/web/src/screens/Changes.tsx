@@ -112,8 +112,10 @@ function Change({ entry, outbox, isOffline }: ChangeProps & { readonly isOffline
   return (
     <li className={isHeld ? "card change held" : "card change"}>
       <h2>
-        {write && `${ACTS[write.act]} ${KINDS[write.collection] ?? write.collection} `}
-        <bdi>{title}</bdi>
+        <bdi>
+          {write && `${ACTS[write.act]} ${KINDS[write.collection] ?? write.collection} `}
+          <bdi>{title}</bdi>
+        </bdi>
       </h2>
       <p className="muted">
         <bdi>{reasonOf(entry, isOffline)}</bdi> · <time dir="auto">{timeAgo(new Date(entry.timestamp * 1000).toISOString())}</time>
@@ -161,9 +163,8 @@ export function Changes() {
         </ul>
       )}
       <p className="aside">
-        On this device:{" "}
         <bdi>
-          <Storage />
+          On this device: <Storage />
         </bdi>
       </p>
     </div>
