@@ -191,9 +191,9 @@ export function createLoop(store: Store, sync: SyncParts, client: Client): Loop 
       for await (const event of remote.events(account, names.split(","), space!.cursor, own.signal)) {
         if (own.signal.aborted) return;
         events.push(event);
-        taking ??= takeAll(names, events, own.signal)
-          .catch(() => own.abort()) // what was not kept is fetched again
-          .finally(() => (taking = undefined));
+        // That it has ended is known as soon as it finds nothing left: the next event may come in the next microtask.
+        taking ??= takeAll(names, events, own.signal, () => (taking = undefined))
+          .catch(() => own.abort()); // what was not kept is fetched again
         if (events.length >= TOGETHER) await taking;
       }
       await taking;
@@ -209,12 +209,13 @@ export function createLoop(store: Store, sync: SyncParts, client: Client): Loop 
   }
 
   const isCommit = ({ kind }: LiveEvent) => kind === "commit" || kind === "position";
-  async function takeAll(names: string, events: LiveEvent[], signal: AbortSignal) {
+  async function takeAll(names: string, events: LiveEvent[], signal: AbortSignal, onEnd: () => void) {
     while (events.length && !signal.aborted) {
       const end = events.findIndex((event) => !isCommit(event));
       if (end) await take(names, events.splice(0, end < 0 ? events.length : end));
       else await on(events.shift()!);
     }
+    onEnd();
   }
 
   async function on({ kind, reason = "" }: LiveEvent) {

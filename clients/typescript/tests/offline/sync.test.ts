@@ -160,3 +160,15 @@ test("a stop does not wait for a description that does not come", async () => {
   await self.local.sync.stop();
   expect(self.local.sync.status.state).toBe("stopped");
 });
+
+test("a live event is taken at once, however closely it comes behind another", async () => {
+  const self = await online();
+  for (let turns = 0; turns < 12; turns++) {
+    const id = `behind-${turns}`;
+    self.emit!({ kind: "ready" });
+    for (let turn = 0; turn < turns; turn++) await null;
+    self.emit!({ revision: 5 + turns, cursor: id, changes: [change(id, 5 + turns)] });
+    await self.pass();
+    expect((await self.local.collection("notes").list()).items.map((note) => note.id)).toContain(id);
+  }
+});

@@ -106,8 +106,8 @@ export class Scripted {
         };
         signal.addEventListener("abort", () => wake());
         while (!signal.aborted) {
-          yield* waiting.splice(0);
-          await new Promise<void>((resolve) => (wake = resolve));
+          for (const event of waiting.splice(0)) yield event;
+          if (!waiting.length) await new Promise<void>((resolve) => (wake = resolve));
         }
       },
       internals: {
