@@ -105,13 +105,13 @@ export function createOutbox(store: Store, clock: Clock): OutboxParts {
   const isThere = (id: string) => outbox(memory).some((mutation) => mutation.id === id);
 
   async function settled(id: string): Promise<Outcome> {
-    for (let isFirst = true; ; isFirst = false) {
+    for (;;) {
       const next = news(id);
+      // Looked at first: a write leaves the outbox after its outcome is kept, and may be wiped at any time.
+      const isOpen = isThere(id) || (await store.everything()).some(([, mutation]) => mutation.id === id);
       const known = await store.outcome(id);
       if (known) return known;
-      if (isFirst && !isThere(id) && !(await store.everything()).some(([, mutation]) => mutation.id === id)) {
-        throw refusedHere("not_found", `nothing is known of the write ${id}`);
-      }
+      if (!isOpen) throw refusedHere("not_found", `nothing is known of the write ${id}`);
       await next;
     }
   }

@@ -39,6 +39,7 @@ export function createStore(name: string, clock: Clock, onClosed: (error?: Store
   let isPumping = false;
   let isWriting = false; // versions that come meanwhile wait
   let isStale = true;
+  let isLooking = false;
   let closed: Error | undefined;
   (channel as { unref?(): void } | undefined)?.unref?.();
 
@@ -82,7 +83,7 @@ export function createStore(name: string, clock: Clock, onClosed: (error?: Store
         isStale = true; // what the batch has changed here is not on the disk
         isWriting = false;
         await reload().catch(() => {}); // or before the next write
-        for (const { reject } of batch) reject(error);
+        for (const { reject } of batch) reject(error instanceof DOMException ? translated(error) : error);
       }
     }
     isPumping = false;
@@ -133,7 +134,7 @@ export function createStore(name: string, clock: Clock, onClosed: (error?: Store
       work.commit?.();
     } catch (error) {
       work.abort();
-      throw error instanceof DOMException ? translated(error) : error;
+      throw error;
     }
     await done;
     isWriting = false;
@@ -156,6 +157,8 @@ export function createStore(name: string, clock: Clock, onClosed: (error?: Store
     if (!isWriting) follow();
   }
 
+  const isBehind = () => isStale || ahead.size > 0;
+
   function follow() {
     for (let next; ahead.has((next = memory.meta.version + 1)); ahead.delete(next)) {
       const ops = ahead.get(next);
@@ -167,7 +170,12 @@ export function createStore(name: string, clock: Clock, onClosed: (error?: Store
     for (const version of ahead.keys()) if (version <= memory.meta.version) ahead.delete(version);
     publish();
     // One that never comes was written by a tab that died: an empty write notices, and reads what there is.
-    if (isStale || ahead.size) clock.after(PATIENCE, () => (isStale || ahead.size) && void write(() => {}).catch(() => {}));
+    if (isLooking || closed || !isBehind()) return;
+    isLooking = true;
+    clock.after(PATIENCE, () => {
+      isLooking = false;
+      if (isBehind()) write(() => {}).catch(() => {});
+    });
   }
 
   // ---------------------------------------------------------------- reading

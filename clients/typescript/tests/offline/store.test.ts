@@ -1,0 +1,36 @@
+import { expect, test, vi } from "vitest";
+import { Scripted } from "../support/scripted_client.js";
+
+test("a store that is closed refuses writes, and looks for nothing any more", async () => {
+  const self = await new Scripted().open();
+  await self.create("a");
+  await self.local.close();
+  for (let attempt = 0; attempt < 3; attempt++) await expect(self.create("b")).rejects.toMatchObject({ code: "closed" });
+  await self.pass(1_000);
+  expect(self.clock.waits).toEqual([]);
+});
+
+test("while the disk fails one look at a time is under way, however many writes have failed", async () => {
+  const self = await new Scripted().open();
+  await self.create("a");
+  await self.pass(250);
+  const transaction = vi.spyOn(IDBDatabase.prototype, "transaction").mockImplementation(() => {
+    throw new DOMException("the connection is closing", "InvalidStateError");
+  });
+  for (let attempt = 0; attempt < 5; attempt++) await expect(self.create("b")).rejects.toMatchObject({ code: "store_unavailable" });
+  expect(self.clock.waits).toEqual([250]);
+  transaction.mockRestore();
+  await self.pass(1_000);
+  expect(self.clock.waits).toEqual([]);
+  await self.create("c");
+  expect((await self.local.collection("notes").list()).items.map(({ id }) => id).sort()).toEqual(["a", "c"]);
+});
+
+test("who waits for the outcome of a write that is wiped is told that nothing is known of it", async () => {
+  const self = await new Scripted().open();
+  const { settled } = await self.local.collection("notes").create({ title: "a" });
+  const outcome = settled().catch(({ code }) => code);
+  await self.pass();
+  await self.local.wipe();
+  expect(await outcome).toBe("not_found");
+});
