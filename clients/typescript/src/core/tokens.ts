@@ -132,9 +132,10 @@ export function tokenKeeper(
     }
   });
 
-  /** Store what is left of a session: `next`, null that the server ended it, or nothing. */
-  async function store(next?: Session | null): Promise<void> {
+  /** Store what is left of a session: `next`, null that the server ended it, or nothing; `only` in the place of a token's. */
+  async function store(next?: Session | null, only?: string): Promise<void> {
     try {
+      if (only && !(await vault.load())?.includes(only)) return;
       await (next === undefined ? vault.clear() : vault.save(JSON.stringify({ origin, session: next })));
       isKept = true;
     } catch (error) {
@@ -211,7 +212,7 @@ export function tokenKeeper(
     async refused(token) {
       if (session?.accessToken !== token.value) return;
       leave("refused");
-      await vault.lock(() => store(null));
+      await vault.lock(() => store(null, token.value)); // another tab may have signed in meanwhile
     },
     signIn: (next) => vault.lock(async () => {
       await store(next);

@@ -66,3 +66,17 @@ test("the code of a refused token in a response that is not the server's ends no
     expect(client.auth.state.kind).toBe("signedIn");
   }
 });
+
+test("a session that ends here leaves alone the one that another tab has begun meanwhile", async () => {
+  const vault = memoryVault();
+  const [first, second] = [scriptedClient({ vault }), scriptedClient({ vault })];
+  await first.logIn();
+  first.on(REFRESH, () => json(session(2)));
+  first.on(READ, async ({ headers }) => {
+    if (headers["authorization"] === "Bearer access-2") await second.logIn(7);
+    return refusal("unauthorized");
+  });
+  expect(await played(first.clock, first.client.collection("posts").list())).toMatchObject({ code: "unauthorized" });
+  expect(first.client.auth.state).toEqual({ kind: "signedOut", reason: "refused" });
+  expect(await vault.load()).toContain("access-7");
+});
