@@ -1,7 +1,7 @@
 import { expect, test, vi } from "vitest";
 import { Scripted } from "../support/scripted_client.js";
 
-test("a store that is closed refuses writes, and looks for nothing any more", async () => {
+test("a store that is closed refuses writes, and no longer looks for data", async () => {
   const self = await new Scripted().open();
   await self.create("a");
   await self.local.close();
@@ -26,7 +26,7 @@ test("while the disk fails one look at a time is under way, however many writes 
   expect((await self.local.collection("notes").list()).items.map(({ id }) => id).sort()).toEqual(["a", "c"]);
 });
 
-test("who waits for the outcome of a write that is wiped is told that nothing is known of it", async () => {
+test("who waits for the outcome of a write that is wiped gets the answer that nothing is known of it", async () => {
   const self = await new Scripted().open();
   const { settled } = await self.local.collection("notes").create({ title: "a" });
   const outcome = settled().catch(({ code }) => code);

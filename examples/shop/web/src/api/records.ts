@@ -91,10 +91,10 @@ const KEPT = "You are offline. This is kept on this device and sent later.";
 export function report(write: Written, done: string): void {
   const isOffline = shop().link.state === "offline" && shop().outbox !== null;
   if (isOffline) tellSuccess(KEPT);
-  void write.settled().then(({ status, problem }) => {
+  write.settled().then(({ status, problem }) => {
     if (status === "refused") tellFailure(`Not accepted: ${problem?.message ?? "no reason was given"}. It is kept under Changes.`);
     else if (status === "applied" && !isOffline) tellSuccess(done);
-  });
+  }).catch(console.warn); // of a write that was deleted with the data of this device nothing is known
 }
 
 const stored = {
