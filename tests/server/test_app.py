@@ -238,6 +238,12 @@ async def test_tutorial_paths_are_of_declared_collections(tmp_path: Path) -> Non
         assert (await api("GET", "/things")).json() == []
 
 
+async def test_an_operation_that_the_app_has_not(api: Api) -> None:
+    """A call of an operation that the app has not says so, and where those are that it has."""
+    message = problem(await api("POST", "/v1/functions/orders.totl", json={}), 404, "not_found")["message"]
+    assert message == "this app has no operation 'orders.totl'; /openapi.json lists those there are"
+
+
 async def test_a_slash_at_the_end(tmp_path: Path) -> None:
     """A path with a slash at its end is none, and the refusal names the path without it; of tutorials' paths it is."""
     things = [Collection(name="things", fields={}, rules=EVERYBODY)]

@@ -142,6 +142,10 @@ def test_paths() -> None:
     ):
         with refused("unknown_collection"):
             all_three.locate(wrong.split("/"))
+    with refused("unknown_collection", r"'comments' are found under posts/\{id\}/comments$"):
+        all_three.locate(["comments"])
+    with refused("unknown_collection", "'posts' are found under posts, below no other record$"):
+        all_three.locate(["posts", "1", "posts"])
     for wrong in ("posts/x/comments", "posts/1/comments/__c/likes"):
         with refused("not_found"):
             all_three.locate(wrong.split("/"))

@@ -26,7 +26,7 @@ export function parameters({ where = {}, filter, ...words }: Query = {}): [strin
   const filters = [filter && nulls.length ? `(${filter})` : filter, ...nulls].filter(Boolean).join(" && ");
   return [
     ...given.filter(([, value]) => value !== null).map(([name, value]) => [`where.${name}`, value] as const),
-    ...Object.entries({ filter: filters, ...words }).filter(([, value]) => value && String(value)),
+    ...Object.entries({ filter: filters, ...words }).filter(([, value]) => (value || value === 0) && String(value)),
   ].map(([name, value]) => [name, String(value)]);
 }
 

@@ -94,6 +94,12 @@ function fetched<T>(list: (signal: AbortSignal) => Promise<Page<T>>): [StateStor
   }, load];
 }
 
+/** An error of the app's own, such as a TypeError, as far as it has the form of a HinterlandError; it is the `cause`. */
+export interface OwnError extends Error, Pick<HinterlandError, "advice" | "errors"> {
+  /** That of no other error. */
+  code: "error";
+}
+
 /** What a mutation is doing: `data` and `error` are of the last one. */
 export interface MutationState<R> {
   /** Whether it runs. */
@@ -101,7 +107,7 @@ export interface MutationState<R> {
   /** What it resolved with. */
   readonly data: R | undefined;
   /** What it rejected with. */
-  readonly error: HinterlandError | undefined;
+  readonly error: HinterlandError | OwnError | undefined;
 }
 
 /** A function that runs `act`, and what it is doing. It resolves with undefined where `act` has failed. */
@@ -116,11 +122,17 @@ export function useMutation<A extends unknown[], R>(
       move({ isPending: false, data, error: undefined });
       return data;
     } catch (error) {
-      move({ isPending: false, data: undefined, error: error as HinterlandError });
+      move({ isPending: false, data: undefined, error: formed(error) });
       return undefined;
     }
   };
   return [mutate, state];
+}
+
+function formed(cause: any): HinterlandError | OwnError {
+  if (cause?.errors && cause.code) return cause;
+  const error = new Error(String(cause?.message ?? cause), { cause });
+  return Object.assign(error, { code: "error" as const, advice: "Try again.", errors: {} });
 }
 
 /** The outbox of a local store. */

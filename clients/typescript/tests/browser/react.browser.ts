@@ -56,6 +56,13 @@ test("hooks show the session, the outbox and local records, with what others wri
   other.close();
 });
 
+test("a mutation that fails by the app's own mistake has an error of the same form, with the mistake as its cause", async () => {
+  const page = await opened("Mary");
+  await page.click("#fail");
+  await page.waitForFunction(() => document.getElementById("failed")?.textContent);
+  expect(await page.textContent("#failed")).toMatch(/^error Cannot read properties of undefined .* 0 TypeError$/);
+});
+
 test("a query of the server is read again by refresh and for another question, and not rendered without cause", async () => {
   const page = await opened("Edith");
   const other = createClient({ url: server.url });

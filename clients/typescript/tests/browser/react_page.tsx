@@ -50,6 +50,18 @@ function Server({ client }: { client: Client }) {
   );
 }
 
+function Failing() {
+  const [act, { error }] = useMutation((title: string | undefined) => Promise.resolve(title!.trim()));
+  return (
+    <section>
+      <button id="fail" onClick={() => void act(undefined)}>Fail</button>
+      <output id="failed">
+        {error && `${error.code} ${error.message} ${Object.keys(error.errors).length} ${(error.cause as Error).name}`}
+      </output>
+    </section>
+  );
+}
+
 async function start(url: string, name: string): Promise<void> {
   const client = createClient({ url });
   const local = await openLocal(client, { collections: ["posts"] });
@@ -62,6 +74,7 @@ async function start(url: string, name: string): Promise<void> {
       <Status client={client} local={local} />
       <Posts local={local} />
       <Server client={client} />
+      <Failing />
     </StrictMode>,
   );
   await client.auth.signUp({ name, email: `${name}@example.org`, password: "7 lean oysters" });

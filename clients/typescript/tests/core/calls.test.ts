@@ -21,6 +21,13 @@ test("a list asks in the query string, and null by the filter", async () => {
   ]);
 });
 
+test("a limit or page of 0 is sent, so that the server refuses it", async () => {
+  const { client, on, asked } = scriptedClient();
+  on("GET /v1/records/posts", () => json(PAGE));
+  await client.collection("posts").list({ limit: 0, page: 0, cursor: "", sort: [], filter: "", total: false });
+  expect(asked.map(({ path }) => path)).toEqual(["/v1/records/posts?limit=0&page=0"]);
+});
+
 test("an iteration reads all pages by their cursors", async () => {
   const { client, on, asked } = scriptedClient();
   on("GET /v1/records/posts", () => json({ items: [1, 2], next: "c" }), () => json({ items: [3], next: "" }));

@@ -273,4 +273,5 @@ class Catalogue:
             above = self[above].collection.parent
         if names != wanted:
             where = "/{id}/".join([*wanted, entry.name])
-            raise Refusal("unknown_collection", f"records of {entry.name!r} are found under {where}")
+            why = "" if wanted else ", below no other record"
+            raise Refusal("unknown_collection", f"records of {entry.name!r} are found under {where}{why}")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from starlette.routing import Route, Router
 
 from hinterland.contract.errors import Refusal
-from hinterland.contract.operations import Operation
+from hinterland.contract.operations import FUNCTIONS, Operation
 from hinterland.kit.asgi import AsgiApp, AsgiReceive, AsgiScope, AsgiSend
 from hinterland.server.backend import Backend
 from hinterland.server.callers import authenticate
@@ -175,6 +175,9 @@ def _no_such_path(scope: AsgiScope) -> Refusal:
     path = scope["path"][:100]
     if path.endswith("/") and path.strip("/"):
         return Refusal("not_found", f"no such path: {path!a}; paths have no slash at their end: {path.rstrip('/')!a}")
+    if path.startswith(FUNCTIONS):
+        name = path.removeprefix(FUNCTIONS)
+        return Refusal("not_found", f"this app has no operation {name!a}; /openapi.json lists those there are")
     return Refusal("not_found", f"no such path: {path!a}; / and /openapi.json list those there are")
 
 
