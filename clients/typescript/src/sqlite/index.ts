@@ -20,7 +20,7 @@ interface Opening extends Asked<Database> {
   onblocked: Handler;
 }
 
-function database(driver: SqliteDriver, declared: string[]): Database {
+function database(driver: SqliteDriver, declared: string[], onClosing: (closed: Promise<unknown>) => void): Database {
   let last: Promise<unknown> = Promise.resolve();
   let isClosed = false;
   return {
@@ -33,16 +33,18 @@ function database(driver: SqliteDriver, declared: string[]): Database {
       return work;
     },
     close() {
-      if (!isClosed) void last.then(() => driver.close());
+      if (!isClosed) onClosing(last.then(() => driver.close()));
       isClosed = true;
     },
   };
 }
 
 /** Opens the database of a file, and makes its tables where the version is new. */
-async function opened(driver: SqliteDriver, version: number, request: Opening): Promise<void> {
+async function opened(
+  driver: SqliteDriver, version: number, request: Opening, onClosing: (closed: Promise<unknown>) => void,
+): Promise<void> {
   const declared: string[] = [];
-  request.result = database(driver, declared);
+  request.result = database(driver, declared, onClosing);
   await driver.run("PRAGMA journal_mode = WAL", []);
   const [row] = await driver.run("PRAGMA user_version", []);
   const before = row![0] as number;
@@ -61,10 +63,12 @@ async function opened(driver: SqliteDriver, version: number, request: Opening): 
  * database of a name; one process may have it open at a time.
  */
 export function installSqlite(open: (name: string) => SqliteDriver | Promise<SqliteDriver>): void {
+  const closing = new Map<string, Promise<unknown>>(); // a database is not opened again before it is closed
   const indexedDB = {
     open(name: string, version: number): Opening {
       const request: Opening = { ...newRequest<Database>(), onupgradeneeded: null, onblocked: null };
-      Promise.resolve(name).then(open).then((driver) => opened(driver, version, request)).then(
+      const act = async () => opened(await open(name), version, request, (closed) => void closing.set(name, closed));
+      (closing.get(name) ?? Promise.resolve()).then(act, act).then(
         () => request.onsuccess?.(),
         (error) => {
           request.error = domException(error);

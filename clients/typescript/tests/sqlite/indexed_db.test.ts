@@ -6,7 +6,7 @@ import { asked, ended } from "../../src/offline/database.js";
 import { installSqlite, type SqliteDriver } from "../../src/sqlite/index.js";
 import { placeOf } from "../../src/sqlite/keys.js";
 import { seeded } from "../support/gateway.js";
-import { FOLDER, openSqlite } from "../support/sqlite.js";
+import { FOLDER, openSlowly, openSqlite } from "../support/sqlite.js";
 
 interface Engine {
   indexedDB: IDBFactory;
@@ -16,18 +16,6 @@ const fake: Engine = { indexedDB, IDBKeyRange };
 installSqlite((name) => drivers(name));
 const own: Engine = { indexedDB, IDBKeyRange };
 let drivers: (name: string) => SqliteDriver = openSqlite;
-
-/** A library whose answers come later, as those of React Native. */
-function openSlowly(name: string): SqliteDriver {
-  const { run, close } = openSqlite(name);
-  return {
-    async run(sql, values) {
-      await new Promise((resolve) => setImmediate(resolve));
-      return run(sql, values);
-    },
-    close,
-  };
-}
 
 const random = seeded(7);
 const some = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)]!;
@@ -117,6 +105,17 @@ test("several requests at once are answered in order, and a transaction ends by 
   expect(await asked(reading.get(1))).toBe("b");
   database.close();
   expect(() => database.transaction("things")).toThrow("the database is closed");
+});
+
+test("a database that is closed ends what it has begun, and is opened again only then", async () => {
+  drivers = openSlowly;
+  const first = await openWith(own, "again");
+  first.transaction("things", "readwrite").objectStore("things").put("late", 1);
+  first.close();
+  const again = await openWith(own, "again");
+  expect(await asked(again.transaction("things").objectStore("things").get(1))).toBe("late");
+  again.close();
+  drivers = openSqlite;
 });
 
 test("a full disk, a newer version and a file that is no database have their errors, and nothing is half kept", async () => {

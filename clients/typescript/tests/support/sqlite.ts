@@ -15,3 +15,15 @@ export function openSqlite(name: string): SqliteDriver {
     close: () => database.close(),
   };
 }
+
+/** A library whose answers come later, as those of React Native. */
+export function openSlowly(name: string): SqliteDriver {
+  const { run, close } = openSqlite(name);
+  return {
+    async run(sql, values) {
+      await new Promise((resolve) => setImmediate(resolve));
+      return run(sql, values);
+    },
+    close,
+  };
+}

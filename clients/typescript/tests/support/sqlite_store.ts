@@ -1,6 +1,6 @@
 /** In the place of an IndexedDB in memory. */
 
 import { installSqlite } from "../../src/sqlite/index.js";
-import { openSqlite } from "./sqlite.js";
+import { openSlowly } from "./sqlite.js";
 
-installSqlite(openSqlite);
+installSqlite(openSlowly);
