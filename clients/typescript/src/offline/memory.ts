@@ -38,6 +38,8 @@ export interface Meta {
   clock: number;
   /** Whose data was shown last. */
   account: RecordId;
+  /** How often everything was deleted. */
+  wipes?: number;
 }
 
 /** What is different since the last publication. */

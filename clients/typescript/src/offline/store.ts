@@ -8,7 +8,7 @@ import { type Clock, sleep } from "../kit/clock.js";
 import { listeners } from "../kit/listeners.js";
 import { locked } from "../kit/locked.js";
 import { ended, entriesIn, openDatabase, STORES, translated, valueIn } from "./database.js";
-import { notSignedIn, type StoreError } from "./errors.js";
+import { notSignedIn, type StoreError, storeError } from "./errors.js";
 import {
   applyMutation, applyOp, type Memory, type Meta, newMemory, newSpace, noChange, type Op, put, setBase, setSchema,
   type StoreChange,
@@ -22,6 +22,7 @@ const LOOKS = 50; // for it in that time
 
 interface Job {
   account: RecordId;
+  wipes: number | undefined;
   act: (memory: Memory) => unknown;
   isRelaxed: boolean;
   resolve: (value: any) => void;
@@ -40,6 +41,7 @@ export function createStore(name: string, clock: Clock, onClosed: (error?: Store
   let isWriting = false; // versions that come meanwhile wait
   let isStale = true;
   let isLooking = false;
+  let wipes: number | undefined;
   let closed: Error | undefined;
   (channel as { unref?(): void } | undefined)?.unref?.();
 
@@ -68,7 +70,7 @@ export function createStore(name: string, clock: Clock, onClosed: (error?: Store
 
   const write = <T>(act: (memory: Memory) => T, isRelaxed = false, account = memory.account): Promise<T> =>
     new Promise((resolve, reject) => {
-      jobs.push({ account, act, isRelaxed, resolve, reject });
+      jobs.push({ account, wipes, act, isRelaxed, resolve, reject });
       if (!isPumping) void pump();
     });
 
@@ -97,7 +99,7 @@ export function createStore(name: string, clock: Clock, onClosed: (error?: Store
       const done = ended(work);
       done.catch(() => {});
       const { version = 0 } = (await metaIn(work)) ?? {};
-      if (version === memory.meta.version) return finish(batch, work, done);
+      if (!isStale && version === memory.meta.version) return finish(batch, work, done);
       work.abort();
       for (let left = LOOKS; left-- && memory.meta.version < version; ) await sleep(clock, PATIENCE / LOOKS);
       isStale ||= memory.meta.version !== version;
@@ -110,10 +112,11 @@ export function createStore(name: string, clock: Clock, onClosed: (error?: Store
     memory.ops = [];
     try {
       if (!memory.space) put(memory, "spaces", memory.account, newSpace(clock.now() / 1000));
-      for (const { account, act, resolve, reject } of batch) {
+      for (const { account, wipes: since, act, resolve, reject } of batch) {
         const before = memory.ops.length;
         try {
           if (account !== memory.account) throw notSignedIn("Somebody else is signed in.");
+          if (since !== wipes) throw storeError("store", "everything was deleted meanwhile");
           const value = act(memory);
           answers.push(() => resolve(value));
         } catch (error) {
@@ -191,6 +194,7 @@ export function createStore(name: string, clock: Clock, onClosed: (error?: Store
     if (account !== memory.account) return reload();
     forget(account);
     memory.meta = meta ?? memory.meta;
+    wipes = memory.meta.wipes;
     if (schema) setSchema(memory, schema);
     memory.space = space;
     places.forEach((place, at) => applyOp(memory, ["temporaries", place, ids[at]]));
@@ -252,7 +256,9 @@ export function createStore(name: string, clock: Clock, onClosed: (error?: Store
     name, memory, transaction, write, load, close,
     async open() {
       const work = await transaction("readonly");
-      memory.account = (await metaIn(work))?.account ?? "";
+      const meta = await metaIn(work);
+      memory.account = meta?.account ?? "";
+      wipes = meta?.wipes;
       // Ids that are made from now on sort behind those of before. A full device opens what it has without that.
       await write((memory) => put(memory, "meta", 0, { ...memory.meta, clock: memory.meta.clock + 0.001 }))
         .catch(() => {});
@@ -275,7 +281,8 @@ export function createStore(name: string, clock: Clock, onClosed: (error?: Store
       const done = ended(work);
       const meta = (await metaIn(work)) ?? memory.meta;
       for (const store of STORES) work.objectStore(store).clear();
-      work.objectStore("meta").put({ ...meta, version: meta.version + 1, account: "" }, 0);
+      wipes = (meta.wipes ?? 0) + 1;
+      work.objectStore("meta").put({ ...meta, version: meta.version + 1, account: "", wipes }, 0);
       work.commit?.();
       await done;
       channel?.postMessage({ version: meta.version + 1 } satisfies Message);

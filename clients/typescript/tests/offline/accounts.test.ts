@@ -1,4 +1,5 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
+import type { PullResult } from "../../src/offline/types.js";
 import { Scripted } from "../support/scripted_client.js";
 
 const signedIn = (id: string) => ({ kind: "signedIn", user: { id } });
@@ -41,4 +42,49 @@ test.each([loggedOut, signedIn("bob")])("a write of who is signed in no more is 
   free();
   await self.pass(1_000);
   expect([await kept, await self.local.outbox.countsByAccount()]).toEqual(["unauthorized", new Map()]);
+});
+
+async function tabs(): Promise<[Scripted, Scripted]> {
+  const self = await new Scripted().open("ada", { wipeOnLogOut: true });
+  return [self, await new Scripted(self.name).open("ada", { wipeOnLogOut: true })];
+}
+
+const passed = async (...tabs: Scripted[]) => {
+  for (let turn = 0; turn < 5; turn++) await Promise.all(tabs.map((tab) => tab.pass(300)));
+};
+
+test("what another tab fetches and sends while a log-out wipes does not come back", async () => {
+  const [self, other] = await tabs();
+  const notes = other.local.collection("notes");
+  let answer = (_: PullResult) => {};
+  other.pull = () => new Promise((resolve) => (answer = resolve)) as never;
+  other.local.sync.start();
+  await other.pass();
+  const free = await occupied(self.name);
+  const write = notes.create({ title: "of ada" });
+  void self.turnTo(loggedOut);
+  await self.pass();
+  answer({ changes: [{ kind: "create", collection: "notes", id: "a", revision: 1, record: { id: "a" } }], cursor: "1" });
+  await other.pass();
+  free();
+  await passed(self, other);
+  await write;
+  await other.turnTo(loggedOut);
+  await other.turnTo(signedIn("ada"));
+  expect((await notes.list()).items).toEqual([]);
+});
+
+test("a write that another tab makes before it knows that everything was deleted is refused", async () => {
+  const [self, other] = await tabs();
+  const notes = other.local.collection("notes");
+  await notes.list();
+  let late: Promise<unknown> | undefined;
+  const post = BroadcastChannel.prototype.postMessage;
+  vi.spyOn(BroadcastChannel.prototype, "postMessage").mockImplementation(function (this: BroadcastChannel, message) {
+    post.call(this, message);
+    if (message.version && !message.ops) late ??= notes.create({ title: "of ada" }).catch(({ code }) => code);
+  });
+  await self.turnTo(loggedOut);
+  await passed(self, other);
+  expect([await late, await other.local.outbox.countsByAccount()]).toEqual(["store", new Map()]);
 });

@@ -43,7 +43,13 @@ export class Scripted {
   private settled = 0; // the last seq of the pushes' answers
   private state: any = { kind: "signedOut", reason: "never" };
   private readonly listeners = new Set<(state: any) => void>();
-  readonly name = `scripted-${names++}`;
+
+  readonly name: string;
+
+  /** Tabs of one browser have one name. */
+  constructor(name = `scripted-${names++}`) {
+    this.name = name;
+  }
 
   async open(account: RecordId = "ada", options: LocalOptions = {}): Promise<this> {
     this.state = { kind: "signedIn", user: { id: account } };
