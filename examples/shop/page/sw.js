@@ -1,7 +1,7 @@
 /* The service worker: keeps the page's own files, so that it opens without a network. Vite puts their list and its hash in. */
 
-const FILES = ["assets/index-84fn_WUX.css","assets/index-B-umwo2M.js","assets/later-BvwpFDxO.js","config.js","icon-192.png","icon-512.png","icon.svg","index.html","manifest.webmanifest"];
-const CACHE = "shop-175b899062d7ada4";
+const FILES = ["assets/index-84fn_WUX.css","assets/index-CsdghjrH.js","assets/later-lfhkP1Bk.js","config.js","icon-192.png","icon-512.png","icon.svg","index.html","manifest.webmanifest"];
+const CACHE = "shop-8565b2032331dc3b";
 
 // All of a build or nothing: a page never gets files of two builds.
 addEventListener("install", (event) => {
