@@ -17,7 +17,9 @@ test("while the disk fails one look at a time is under way, however many writes 
   const transaction = vi.spyOn(IDBDatabase.prototype, "transaction").mockImplementation(() => {
     throw new DOMException("the connection is closing", "InvalidStateError");
   });
-  for (let attempt = 0; attempt < 5; attempt++) await expect(self.create("b")).rejects.toMatchObject({ code: "store_unavailable" });
+  for (let attempt = 0; attempt < 5; attempt++) {
+    await expect(self.create("b")).rejects.toMatchObject({ code: "store_unavailable" });
+  }
   expect(self.clock.waits).toEqual([250]);
   transaction.mockRestore();
   await self.pass(1_000);
