@@ -5,9 +5,10 @@ import { listeners, type Listener } from "../kit/listeners.js";
 import { type Layer, originOf } from "./exchange.js";
 
 const MOST_FAILURES = 5; // in a row; one more than the attempts of a call
+const GATEWAYS = [502, 504]; // the statuses of a gateway that can't reach the server, which itself has others
 const WAIT_BASE = 0.5, WAIT_CAP = 4; // seconds between probes
 
-/** "online" until calls fail in a row without a response; "offline" until one succeeds. */
+/** "online" until calls in a row have no response, or a gateway's that the server is gone; "offline" until one has. */
 export type ConnectivityState = "online" | "offline";
 
 /** Whether the server can be reached, as the client's own calls see it. */
@@ -62,17 +63,18 @@ export function breaker(clock: Clock, random: Random, origin: string, probe: () 
       const isProbe = !!opened && !isProbing && !left();
       if (opened && !isProbe && !request.isStream) throw failure("connect", { retryAfter: left() / 1000 });
       isProbing ||= isProbe;
+      let isGone;
       try {
         const response = await send(request);
-        failures = opened = 0;
+        isGone = GATEWAYS.includes(response.status);
+        if (!isGone) failures = opened = 0;
         changed();
         return response;
       } catch (error) {
-        if (error instanceof NetworkError && error.code !== "tls" && (++failures >= MOST_FAILURES || isProbe) && !left()) {
-          trip();
-        }
+        isGone = error instanceof NetworkError && error.code !== "tls";
         throw error;
       } finally {
+        if (isGone && (++failures >= MOST_FAILURES || isProbe) && !left()) trip();
         if (isProbe) isProbing = false;
       }
     },

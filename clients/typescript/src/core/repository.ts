@@ -84,6 +84,9 @@ export interface Repository<T> {
   delete(id: string | number, options?: ChangeOptions): Promise<void>;
 }
 
+/** Of a record, or none: of a collection. */
+type Id = [] | [id: string | number];
+
 /** Whether `value` may be the id of a record; its length in bytes is checked by the server. */
 const isId = (value: unknown) => Number.isSafeInteger(value) || (typeof value === "string" && ID.test(value));
 
@@ -95,17 +98,17 @@ export function repository<T>(calls: Calls, collection: string, parent?: string)
     const message = `must be a name, or a path such as posts/42/comments; it is '${name}'`;
     throw refusedHere("validation", `collection: ${message}`, { collection: [message] });
   }
-  const parts = ({ revision, ...options }: ChangeOptions = {}, more: Parts = {}, id?: string | number): Parts => {
-    if (id !== undefined && !isId(id)) {
+  const parts = ({ revision, ...options }: ChangeOptions = {}, more: Parts = {}, ...id: Id): Parts => {
+    if (!id.every(isId)) {
       throw refusedHere("not_found", `there is no ${name}/${id}; this can't be the id of a record`);
     }
     return {
-      ...options, ...more, at: [...segments, ...(id === undefined ? [] : [id])].map(encodeURIComponent).join("/"),
+      ...options, ...more, at: [...segments, ...id].map(encodeURIComponent).join("/"),
       ...(revision !== undefined && { headers: { "if-match": `"${revision}"` } }),
     };
   };
-  const write = async (operation: string, json: object, options?: ChangeOptions, id?: string | number): Promise<any> =>
-    calls.call(operation, parts(options, { json: json ?? null }, id));
+  const write = async (operation: string, json: object, options?: ChangeOptions, ...id: Id): Promise<any> =>
+    calls.call(operation, parts(options, { json: json ?? null }, ...id));
 
   async function list(query?: ListQuery<T>, options?: CallOptions): Promise<Page<T>> {
     const response = await calls.perform("records.list", parts(options, { query: parameters(query) }));
@@ -117,7 +120,7 @@ export function repository<T>(calls: Calls, collection: string, parent?: string)
   return {
     name,
     list,
-    get: async (id, options) => await calls.call("records.view", parts(options, {}, id ?? "")) as T,
+    get: async (id, options) => await calls.call("records.view", parts(options, {}, id)) as T,
     async *iterate(query, options) {
       let cursor: string | null | undefined;
       do {
@@ -127,8 +130,8 @@ export function repository<T>(calls: Calls, collection: string, parent?: string)
       } while (cursor);
     },
     create: (draft, options) => write("records.create", draft, options),
-    update: (id, patch, options) => write("records.patch", patch, options, id ?? ""),
-    replace: (id, draft, options) => write("records.replace", draft, options, id ?? ""),
-    delete: async (id, options) => calls.order("records.delete", parts(options, {}, id ?? "")),
+    update: (id, patch, options) => write("records.patch", patch, options, id),
+    replace: (id, draft, options) => write("records.replace", draft, options, id),
+    delete: async (id, options) => calls.order("records.delete", parts(options, {}, id)),
   };
 }

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { ClientRequest } from "../../src/index.js";
 import { DEFAULTS } from "../../src/core/options.js";
 import { verdict } from "../../src/core/retry.js";
-import { json, played, refusal, refusedConnection, scriptedClient, silent } from "../support/scripted.js";
+import { json, played, portal, refusal, refusedConnection, scriptedClient, silent } from "../support/scripted.js";
 
 const READ = "GET /v1/records/posts/1";
 
@@ -101,6 +101,23 @@ test("while the circuit is open a call does not wait to try again, and streams p
     break;
   }
   expect(client.connectivity.state).toBe("online");
+});
+
+test("a gateway's response that the server is gone counts as none, and one of the server itself does not", async () => {
+  const { client, on, clock } = scriptedClient({ options: { retries: 0 } });
+  const get = () => client.collection("posts").get("1").catch((error: any) => error.code as string);
+  on(READ, () => refusal("unavailable"));
+  for (let call = 0; call < 9; call++) expect(await get()).toBe("unavailable");
+  expect(client.connectivity.state).toBe("online");
+  on(READ, () => portal(502), () => portal(504));
+  for (let call = 0; call < 5; call++) expect(await get()).toBe("unavailable");
+  expect(client.connectivity.state).toBe("offline");
+  expect(await get()).toBe("connect");
+  on(READ, () => portal(502), () => json({ id: "1" }));
+  await clock.advance(500);
+  expect([await get(), await get(), client.connectivity.state]).toEqual(["unavailable", "connect", "offline"]);
+  await clock.advance(1_000);
+  expect([await get(), client.connectivity.state]).toEqual([{ id: "1" }, "online"]);
 });
 
 test("a wait beyond the deadline is not begun", () => {
