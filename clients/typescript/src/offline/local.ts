@@ -72,7 +72,7 @@ export async function openLocal(client: Client, options: LocalOptions = {}): Pro
   const outbox = createOutbox(store, clock);
   const wanted = new Set(options.collections);
   const declared = new Map<string, "string" | "integer">();
-  let switching: Promise<void> | undefined;
+  let switching = Promise.resolve();
   const ended = new AbortController(); // also the options of listeners: its `signal` removes them
 
   // ---------------------------------------------------------------- whose data
@@ -86,7 +86,7 @@ export async function openLocal(client: Client, options: LocalOptions = {}): Pro
   });
 
   store.watch(({ isAll }) => {
-    if (isAll && !switching && memory.space && [...wanted].some(isMissing)) settle().catch(() => {}); // another tab wiped
+    if (isAll && memory.space && [...wanted].some(isMissing)) settle().catch(() => {}); // another tab wiped
   });
 
   /** From now on `account` is signed in; resolves when nothing for the one before is under way. */
@@ -101,16 +101,14 @@ export async function openLocal(client: Client, options: LocalOptions = {}): Pro
     sync.nudge(); // ends a pause that began because the server wanted the same user to sign in again
   }
 
-  const caughtUp = async () => switching;
+  const caughtUp = () => switching;
 
   /** Follows each state in turn: a log-out wipes before what comes after it. */
   function onState(state: SessionState) {
     const account = accountIn(state);
     if (account === null) return;
     const isLogOut = state.kind === "signedOut" && state.reason === "log_out";
-    const own = switching = caughtUp().then(() => turnTo(account, isLogOut)).catch(console.error).finally(() => {
-      if (switching === own) switching = undefined;
-    });
+    switching = switching.then(() => turnTo(account, isLogOut)).catch(console.error);
   }
 
   // ---------------------------------------------------------------- records

@@ -24,6 +24,7 @@ export function createSync(store: Store, client: Client): SyncParts {
   let running: AbortController | undefined;
   let ended: Promise<unknown> = Promise.resolve();
   let isOwner = false;
+  let isWanted = false, holds = 0; // whether it was started, and what it has to wait for
   let loop: Loop | undefined;
 
   async function load(): Promise<Loop> {
@@ -64,6 +65,15 @@ export function createSync(store: Store, client: Client): SyncParts {
     await lock({ signal }, () => run(signal));
   }
 
+  async function halt(error?: HinterlandError) {
+    running?.abort();
+    running = undefined;
+    loop?.unlisten();
+    await ended;
+    await loop?.rest();
+    sync.report("stopped", error);
+  }
+
   const sync: SyncParts = {
     status: { state: "stopped" },
     unknown,
@@ -83,26 +93,23 @@ export function createSync(store: Store, client: Client): SyncParts {
       else store.tell("nudge");
     },
     start() {
-      if (running) return;
+      isWanted = true;
+      if (running || holds) return;
       const { signal } = running = new AbortController();
       unknown.clear();
       sync.report("connecting");
       ended = ended.then(() => lead(signal)).catch((error) => void (signal.aborted || console.error(error)));
     },
-    async stop(error) {
-      running?.abort();
-      running = undefined;
-      loop?.unlisten();
-      await ended;
-      await loop?.rest();
-      sync.report("stopped", error);
+    stop(error) {
+      isWanted = false;
+      return halt(error);
     },
     async held(act) {
       const { state, error } = sync.status;
-      const isRunning = !!running;
-      await sync.stop();
+      holds++;
+      await halt();
       await act().finally(() => {
-        if (!isRunning) return;
+        if (--holds || !isWanted) return;
         sync.start();
         if (state === "offline") sync.report(state, error);
       });

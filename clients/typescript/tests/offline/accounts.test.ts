@@ -13,6 +13,7 @@ test("a log-out wipes, and what follows it does not, also where all come while t
   await self.pass();
   expect([self.local.account, await self.local.outbox.countsByAccount()]).toEqual(["", new Map()]);
   await self.turnTo(signedIn("cleo"));
+  await self.pass(1_000);
   await self.create("c");
   void self.turnTo(loggedOut);
   void self.turnTo(signedIn("dora"));
@@ -87,4 +88,22 @@ test("a write that another tab makes before it knows that everything was deleted
   await self.turnTo(loggedOut);
   await passed(self, other);
   expect([await late, await other.local.outbox.countsByAccount()]).toEqual(["store", new Map()]);
+});
+
+test.each(["close", "stop"])("a %s while another user signs in ends synchronisation for good", async (end) => {
+  const self = await new Scripted().open();
+  self.local.collection("notes");
+  self.local.sync.start();
+  await self.pass();
+  vi.spyOn(console, "error").mockReturnValue(); // of a switch that finds the store closed
+  const free = await occupied(self.name);
+  void self.turnTo(signedIn("bob"));
+  await self.pass();
+  const ended = end === "close" ? self.local.close() : self.local.sync.stop();
+  free();
+  await passed(self);
+  await ended;
+  const before = self.pulls.length;
+  await self.pass(60_000);
+  expect([self.pulls.length, self.local.sync.status.state, self.clock.waits]).toEqual([before, "stopped", []]);
 });
