@@ -1,7 +1,7 @@
 /* The service worker: keeps the page's own files, so that it opens without a network. Vite puts their list and its hash in. */
 
-const FILES = ["assets/index-84fn_WUX.css","assets/index-C7etZ1d_.js","assets/later-CJ8G1pQk.js","config.js","icon-192.png","icon-512.png","icon.svg","index.html","manifest.webmanifest"];
-const CACHE = "shop-4930a1bf6fb6685f";
+const FILES = ["assets/index-84fn_WUX.css","assets/index-yWtA7Ji5.js","assets/later-DwuSc_TC.js","config.js","icon-192.png","icon-512.png","icon.svg","index.html","manifest.webmanifest"];
+const CACHE = "shop-6ebe67d0a5f8de76";
 
 // All of a build or nothing: a page never gets files of two builds.
 addEventListener("install", (event) => {
