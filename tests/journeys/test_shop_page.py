@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -103,6 +104,7 @@ OFFLINE = (
     "what another device writes appears without a reload",
     "without a network, what is added, ticked and deleted is shown and counted",
     "a reload without a network shows the page with all that was written",
+    "a reload over a network in which nothing answers shows it too",
     "with the network back, each write is done once",
     "two tabs show and send the same",
     "an edit that was lost to a later one is shown, and can be taken again",
@@ -246,8 +248,13 @@ def test_without_a_network(built: Path, server_process: ServerMaker, tmp_path: P
     asked = {
         "allow short titles only": lambda: longest.write_text("20"),
         "allow long titles again": lambda: longest.write_text("200"),
+        "answer nothing": lambda: server.process.send_signal(signal.SIGSTOP),
+        "answer again": lambda: server.process.send_signal(signal.SIGCONT),
     }
-    outcomes = run_scenario("offline", page=server.url, api=server.url, screenshots=tmp_path, asked=asked)
+    try:
+        outcomes = run_scenario("offline", page=server.url, api=server.url, screenshots=tmp_path, asked=asked)
+    finally:
+        server.process.send_signal(signal.SIGCONT)
     assert outcomes == all_passed(OFFLINE)
 
 

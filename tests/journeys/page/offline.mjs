@@ -61,6 +61,14 @@ export async function offline(stage) {
     same(await entry(ada, "Rope").getByRole("checkbox").isChecked(), true);
   });
 
+  await step("a reload over a network in which nothing answers shows it too", async () => {
+    await stage.ask("answer nothing");
+    await network(true);
+    await ada.page.reload();
+    await entry(ada, "Head torch").waitFor();
+    await stage.ask("answer again");
+  });
+
   await step("with the network back, each write is done once", async () => {
     await network(true);
     await ada.allSent();

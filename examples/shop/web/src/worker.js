@@ -2,6 +2,7 @@
 
 const FILES = __FILES__;
 const CACHE = "shop-__HASH__";
+const PATIENCE = 2_000; // milliseconds in which a network that is there answers
 
 // All of a build or nothing: a page never gets files of two builds.
 addEventListener("install", (event) => {
@@ -36,7 +37,7 @@ addEventListener("fetch", (event) => {
     caches.open(CACHE).then(async (cache) => {
       // The operator may change the address that config.js holds, so the network is asked first.
       if (file === "config.js") {
-        const answer = await fetch(event.request).catch(() => null);
+        const answer = await fetch(event.request, { signal: AbortSignal.timeout(PATIENCE) }).catch(() => null);
         if (answer?.ok) return answer;
       }
       return (await cache.match(file, { ignoreVary: true })) ?? fetch(event.request);
