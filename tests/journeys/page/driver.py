@@ -31,11 +31,12 @@ def run_scenario(
     """What became of each step, in order: "passed", or what went wrong (the steps after it did not run).
 
     `asked` holds what the scenario may ask for, such as stopping the server. `SCREENSHOTS` in the environment names
-    a folder that keeps the pictures.
+    a folder for pictures of every screen; without it there are only pictures of what failed.
     """
     node, chromium = require_browser()
-    pictures = Path(os.environ.get("SCREENSHOTS") or screenshots)
-    setting = {"page": page, "api": api, "web": WEB, "chromium": chromium, "screenshots": pictures / name}
+    wanted = os.environ.get("SCREENSHOTS")
+    folder = Path(wanted or screenshots) / name
+    setting = {"page": page, "api": api, "web": WEB, "chromium": chromium, "screenshots": folder, "pictures": bool(wanted)}
     words = [str(node), str(_SCRIPT), name, json.dumps(setting, default=str)]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         limit = Timer(_WITHIN, process.kill)

@@ -15,7 +15,7 @@ export async function happyWay(stage) {
     const letGo = await ada.hold("**/v1/sync/pull");
     await ada.go("/");
     await ada.page.getByRole("status").getByText("Loading the catalogue…").waitFor();
-    await ada.picture("catalogue-loading");
+    await ada.pictureIfWanted("catalogue-loading");
     letGo();
     await ada.seesNot("Loading the catalogue…");
   });
@@ -76,7 +76,7 @@ export async function happyWay(stage) {
     await ada.field("Password").press("Enter");
     await ada.field("Password").press("Enter");
     await ada.page.locator("button[type=submit][aria-busy=true]:disabled").waitFor();
-    await ada.picture("sign-up-busy");
+    await ada.pictureIfWanted("sign-up-busy");
     letGo();
     await ada.told("Welcome, Ada Marsh");
     same(ada.sent("/v1/auth/signup"), 1);

@@ -248,7 +248,8 @@ export class Visitor {
   /** axe finds nothing that hinders people who can't see or point well. */
   async #checkAccess(where) {
     const require = createRequire(join(this.setting.web, "package.json"));
-    await this.page.addScriptTag({ path: require.resolve("axe-core/axe.min.js") });
+    const isThere = await this.page.evaluate(() => "axe" in window);
+    if (!isThere) await this.page.addScriptTag({ path: require.resolve("axe-core/axe.min.js") });
     const found = await this.page.evaluate(async () => {
       const { violations } = await axe.run();
       return violations.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => [id, html.slice(0, 200), failureSummary]));
@@ -262,6 +263,11 @@ export class Visitor {
     return path;
   }
 
+  /** Takes time, so only where somebody looks at them. */
+  async pictureIfWanted(name) {
+    if (this.setting.pictures) await this.picture(name);
+  }
+
   /** Pictures on a desk and on two phones, light and dark, and from right to left; nothing may stand out of their
    * width, fields are wide enough, every screen has one main heading, and axe finds nothing. */
   async pictures(name) {
@@ -269,7 +275,7 @@ export class Visitor {
       await this.page.setViewportSize(viewport);
       for (const colorScheme of ["light", "dark"]) {
         await this.page.emulateMedia({ colorScheme });
-        await this.picture(`${name}-${size}-${colorScheme}`);
+        await this.pictureIfWanted(`${name}-${size}-${colorScheme}`);
         if (size !== "phone") await this.#checkAccess(`${name}, ${size}, ${colorScheme}`);
       }
       const narrow = await this.page.evaluate(
@@ -279,7 +285,7 @@ export class Visitor {
       if (narrow > 0) throw new Error(`${name} has ${narrow} fields that are too narrow to type in at ${viewport.width} px`);
       for (const direction of ["rtl", "ltr"]) {
         await this.page.evaluate((dir) => document.documentElement.setAttribute("dir", dir), direction);
-        if (direction === "rtl") await this.picture(`${name}-${size}-rtl`);
+        if (direction === "rtl") await this.pictureIfWanted(`${name}-${size}-rtl`);
         const excess = await this.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
         if (excess > 0) throw new Error(`${name} is ${excess} px too wide at ${viewport.width} px, ${direction}`);
       }
