@@ -36,7 +36,14 @@ def run_scenario(
     node, chromium = require_browser()
     wanted = os.environ.get("SCREENSHOTS")
     folder = Path(wanted or screenshots) / name
-    setting = {"page": page, "api": api, "web": WEB, "chromium": chromium, "screenshots": folder, "pictures": bool(wanted)}
+    setting = {
+        "page": page,
+        "api": api,
+        "web": WEB,
+        "chromium": chromium,
+        "screenshots": folder,
+        "pictures": bool(wanted),
+    }
     words = [str(node), str(_SCRIPT), name, json.dumps(setting, default=str)]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         limit = Timer(_WITHIN, process.kill)
