@@ -39,7 +39,7 @@ function database(driver: SqliteDriver, declared: string[], onClosing: (closed: 
   };
 }
 
-/** Opens the database of a file, and makes its tables where the version is new. */
+/** Makes the tables of a database where the version is new. */
 async function opened(
   driver: SqliteDriver, version: number, request: Opening, onClosing: (closed: Promise<unknown>) => void,
 ): Promise<void> {
@@ -48,10 +48,7 @@ async function opened(
   await driver.run("PRAGMA journal_mode = WAL", []);
   const [row] = await driver.run("PRAGMA user_version", []);
   const before = row![0] as number;
-  if (before > version) {
-    await driver.close();
-    throw new DOMException(`the database has version ${before}`, "VersionError");
-  }
+  if (before > version) throw new DOMException(`the database has version ${before}`, "VersionError");
   if (before === version) return;
   request.onupgradeneeded?.();
   await driver.run("BEGIN IMMEDIATE", []);
@@ -67,7 +64,13 @@ export function installSqlite(open: (name: string) => SqliteDriver | Promise<Sql
   const indexedDB = {
     open(name: string, version: number): Opening {
       const request: Opening = { ...newRequest<Database>(), onupgradeneeded: null, onblocked: null };
-      const act = async () => opened(await open(name), version, request, (closed) => void closing.set(name, closed));
+      const act = async () => {
+        const driver = await open(name);
+        await opened(driver, version, request, (closed) => void closing.set(name, closed)).catch(async (error) => {
+          await driver.close(); // what is open keeps the file locked for the next try
+          throw error;
+        });
+      };
       (closing.get(name) ?? Promise.resolve()).then(act, act).then(
         () => request.onsuccess?.(),
         (error) => {

@@ -138,3 +138,21 @@ test("a full disk, a newer version and a file that is no database have their err
   writeFileSync(join(FOLDER, "text.db"), "no database at all ".repeat(100));
   await expect(openWith(own, "text")).rejects.toMatchObject({ name: "NotReadableError" });
 });
+
+test("an opening that failed half way leaves nothing behind, and the next one works", async () => {
+  drivers = (name) => {
+    const { run, close } = openSqlite(name);
+    const fail = () => {
+      throw new Error("database or disk is full");
+    };
+    return { close, run: (sql, values) => (sql === "COMMIT" ? fail() : run(sql, values)) };
+  };
+  await expect(openWith(own, "half")).rejects.toMatchObject({ name: "QuotaExceededError" });
+  drivers = openSqlite;
+  const database = await openWith(own, "half");
+  const work = database.transaction("things", "readwrite");
+  work.objectStore("things").put({ is: "kept" }, 1);
+  await ended(work);
+  expect(await asked(database.transaction("things").objectStore("things").get(1))).toEqual({ is: "kept" });
+  database.close();
+});
