@@ -75,7 +75,7 @@ def test_sql_finds_what_reading_finds(
         for _ in range(3):
             for question in data.draw(st.lists(QUESTIONS, min_size=1, max_size=3)):
                 agree(connection, place, question, data)
-            for document in data.draw(documents(oddness))[:3]:
+            for document in data.draw(documents(oddness, least=1, most=3)):
                 keep(connection, scope, document)
             drop(connection, scope, data.draw(st.sampled_from(["a", "b", 5, "f"])))
 

@@ -112,7 +112,7 @@ FITTING: dict[str, st.SearchStrategy[Any]] = {
 }  # fmt: skip
 
 
-def documents(oddness: float) -> st.SearchStrategy[list[Document]]:
+def documents(oddness: float, least: int = 0, most: int | None = None) -> st.SearchStrategy[list[Document]]:
     """Some records; as many odd values among the others."""
     values = {
         name: st.one_of(st.none(), each, each, each) if oddness == 0 else st.one_of(each, ODD)
@@ -121,7 +121,7 @@ def documents(oddness: float) -> st.SearchStrategy[list[Document]]:
     whole = st.fixed_dictionaries({"created_at": st.sampled_from(MOMENTS), "revision": st.integers(0, 3)}, optional={})
     fields = st.fixed_dictionaries(values) if oddness == 0 else st.fixed_dictionaries({}, optional=values)
     one = st.tuples(st.sampled_from(["a", "b", "c", "~d", "5", 5, 6, 77, "E", "f", "g", "h"]), whole, fields)
-    return st.lists(one, unique_by=lambda each: repr(each[0])).map(
+    return st.lists(one, min_size=least, max_size=most, unique_by=lambda each: repr(each[0])).map(
         lambda found: [{"id": record_id, **head, **body} for record_id, head, body in found]
     )
 
