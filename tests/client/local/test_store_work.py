@@ -74,7 +74,7 @@ async def test_a_round_without_news_reads_no_record(device: OPEN, server: SyncBa
         some.append(work)
         assert (await notes.get(f"new-{name}"))["id"] == f"new-{name}"
     for empty, full in zip(some[:3], some[3:], strict=True):
-        assert close_to(empty, full), (empty.calls, empty.steps, full.calls, full.steps)
+        assert close_to(empty, full), f"{empty}\n{full}"
 
 
 async def test_a_refused_creation_reads_what_builds_on_it_only(device: OPEN, server: SyncBackend) -> None:
