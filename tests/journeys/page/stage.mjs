@@ -276,7 +276,7 @@ export class Visitor {
       for (const colorScheme of ["light", "dark"]) {
         await this.page.emulateMedia({ colorScheme });
         await this.pictureIfWanted(`${name}-${size}-${colorScheme}`);
-        if (size !== "phone") await this.#checkAccess(`${name}, ${size}, ${colorScheme}`);
+        await this.#checkAccess(`${name}, ${size}, ${colorScheme}`);
       }
       const narrow = await this.page.evaluate(
         (least) => [...document.querySelectorAll("input:not([type=checkbox]), textarea")].filter(({ offsetWidth }) => offsetWidth < least).length,
@@ -285,7 +285,10 @@ export class Visitor {
       if (narrow > 0) throw new Error(`${name} has ${narrow} fields that are too narrow to type in at ${viewport.width} px`);
       for (const direction of ["rtl", "ltr"]) {
         await this.page.evaluate((dir) => document.documentElement.setAttribute("dir", dir), direction);
-        if (direction === "rtl") await this.pictureIfWanted(`${name}-${size}-rtl`);
+        if (direction === "rtl") {
+          await this.pictureIfWanted(`${name}-${size}-rtl`);
+          await this.#checkAccess(`${name}, ${size}, rtl`);
+        }
         const excess = await this.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
         if (excess > 0) throw new Error(`${name} is ${excess} px too wide at ${viewport.width} px, ${direction}`);
       }
