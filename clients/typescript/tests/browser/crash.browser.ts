@@ -2,7 +2,7 @@ import type { BrowserContext } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { seeded } from "../support/gateway.js";
 import { openStage, type Stage } from "../support/stage.js";
-import { within } from "../support/wait.js";
+import { wait, within } from "../support/wait.js";
 
 const KILLS = Number(process.env["KILLS"] ?? 4);
 const SERVER_KILLS = Math.ceil(KILLS / 5);
@@ -16,10 +16,17 @@ beforeAll(async () => {
 });
 afterAll(() => stage.close());
 
+/** Kills every renderer. Chromium keeps one for the next page, and would give it that one dead, until it has noticed. */
 async function killRenderers() {
   const browser = await context.browser()!.newBrowserCDPSession();
-  const { processInfo } = await browser.send("SystemInfo.getProcessInfo");
-  for (const { type, id } of processInfo) if (type === "renderer") process.kill(id, "SIGKILL");
+  const renderers = async () => {
+    const { processInfo } = await browser.send("SystemInfo.getProcessInfo");
+    return processInfo.flatMap(({ type, id }) => (type === "renderer" && id > 0 ? [id] : []));
+  };
+  const killed = await renderers();
+  for (const id of killed) process.kill(id, "SIGKILL");
+  await wait(async () => !(await renderers()).some((id) => killed.includes(id)), () => "a killed renderer lives on");
+  await browser.detach();
 }
 
 test(`a renderer is killed ${KILLS} times while it writes: no acknowledged write is missing, none is there twice`, async () => {
