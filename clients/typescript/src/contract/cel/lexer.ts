@@ -19,7 +19,8 @@ export function tokens(source: string): string[] {
     if (token.slice(0, 2) !== "//") found.push(token);
     return "";
   });
-  return /[^ \t\r\n\f]/.test(others) ? unsupported(others) : found;
+  const [unknown] = /[^ \t\r\n\f]+/.exec(others) ?? [];
+  return unknown ? unsupported(unknown) : found;
 }
 
 const PLAIN: { [letter: string]: string } = { n: "\n", r: "\r", t: "\t" };
