@@ -86,3 +86,14 @@ def test_a_loop_that_is_gone(thread: SerialWorker) -> None:
 def test_a_thread_without_work() -> None:
     """One that was never asked for anything has nothing to end."""
     SerialWorker("idle").close()
+
+
+async def test_a_thread_that_can_not_be_started(thread: SerialWorker) -> None:
+    """Where the system has no thread to give, whoever asks is told, and the next job starts it."""
+    usual = threading.stack_size(2**50)  # more than there are addresses
+    try:
+        with pytest.raises(RuntimeError, match="new thread"):
+            thread.submit(lambda: 1)
+    finally:
+        threading.stack_size(usual)
+    assert await asyncio.wait_for(asyncio.shield(thread.submit(lambda: 2)), 10) == 2

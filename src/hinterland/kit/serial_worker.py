@@ -35,8 +35,8 @@ class SerialWorker:
     def submit(self, job: Callable[[], T]) -> JobResult[T]:
         """Do `job` after those before it."""
         if not self._is_started:
-            self._is_started = True
             self._thread.start()
+            self._is_started = True
         future: JobResult[T] = JobResult(loop=asyncio.get_running_loop())
         self._jobs.put((job, future))
         return future
