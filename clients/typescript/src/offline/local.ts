@@ -93,8 +93,8 @@ export async function openLocal(client: Client, options: LocalOptions = {}): Pro
   async function turnTo(account: RecordId, isLogOut: boolean) {
     if (account !== memory.account) {
       await sync.held(async () => {
-        await store.turnTo(account);
-        if (isLogOut && options.wipeOnLogOut) await store.wipe();
+        // A full device, which keeps nothing of the next account, is wiped all the same.
+        await store.turnTo(account).finally(isLogOut && options.wipeOnLogOut ? store.wipe : null);
         await settle();
       });
     }

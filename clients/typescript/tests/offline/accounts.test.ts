@@ -23,6 +23,32 @@ test("a log-out wipes, and what follows it does not, also where all come while t
   expect([...(await self.local.outbox.countsByAccount()).keys()]).toEqual(["dora"]);
 });
 
+/** The device has no room from now on, but for what takes the place of all that a transaction deletes. */
+function fill(): void {
+  const { clear, put } = IDBObjectStore.prototype;
+  const freed = new WeakSet<IDBTransaction>();
+  vi.spyOn(IDBObjectStore.prototype, "clear").mockImplementation(function (this: IDBObjectStore) {
+    freed.add(this.transaction);
+    return clear.call(this);
+  });
+  vi.spyOn(IDBObjectStore.prototype, "put").mockImplementation(function (this: IDBObjectStore, ...given) {
+    if (!freed.has(this.transaction)) throw new DOMException("the device is full", "QuotaExceededError");
+    return put.apply(this, given);
+  });
+}
+
+test("a log-out wipes a full device too, though nothing can be kept of who is signed in next", async () => {
+  const self = await new Scripted().open("ada", { wipeOnLogOut: true });
+  await self.local.wipe(); // what is kept of nobody too
+  await self.create("a");
+  vi.spyOn(console, "error").mockReturnValue(); // of the full device
+  fill();
+  await self.turnTo(loggedOut);
+  await self.pass();
+  vi.restoreAllMocks();
+  expect([self.local.account, await self.local.outbox.countsByAccount()]).toEqual(["", new Map()]);
+});
+
 /** Keeps all others from the database until the returned function is called. */
 async function occupied(name: string): Promise<() => void> {
   const request = indexedDB.open(`hinterland-${name}`);
