@@ -89,7 +89,7 @@ def test_a_thread_without_work() -> None:
 
 
 async def test_a_thread_that_can_not_be_started(thread: SerialWorker) -> None:
-    """Where the system has no thread to give, whoever asks is told, and the next job starts it."""
+    """Where the system has no thread to give, the caller gets its error, and the next job starts the thread."""
     usual = threading.stack_size(2**50)  # more than there are addresses
     try:
         with pytest.raises(RuntimeError, match="new thread"):

@@ -50,7 +50,7 @@ export function createSync(store: Store, client: Client): SyncParts {
       try {
         await (await load()).run(signal);
       } catch (error) {
-        sync.report("offline", error as HinterlandError);
+        if (!signal.aborted) sync.report("offline", error as HinterlandError);
         await sleep(client.internals.clock, RETRY, signal).catch(() => {});
       }
     }
@@ -69,7 +69,7 @@ export function createSync(store: Store, client: Client): SyncParts {
     running?.abort();
     running = undefined;
     loop?.unlisten();
-    await ended;
+    await (loop && ended); // without it nothing is under way, and to load it may take long
     await loop?.rest();
     sync.report("stopped", error);
   }
