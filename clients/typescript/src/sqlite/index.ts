@@ -33,7 +33,7 @@ function database(driver: SqliteDriver, declared: string[], onClosing: (closed: 
       return work;
     },
     close() {
-      if (!isClosed) onClosing(last.then(() => driver.close()));
+      if (!isClosed) onClosing(last.then(() => driver.close()).catch(console.error));
       isClosed = true;
     },
   };

@@ -1,7 +1,7 @@
 import "fake-indexeddb/auto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { asked, ended } from "../../src/offline/database.js";
 import { installSqlite, type SqliteDriver } from "../../src/sqlite/index.js";
 import { placeOf } from "../../src/sqlite/keys.js";
@@ -116,6 +116,25 @@ test("a database that is closed ends what it has begun, and is opened again only
   expect(await asked(again.transaction("things").objectStore("things").get(1))).toBe("late");
   again.close();
   drivers = openSqlite;
+});
+
+test("a database whose closing failed says so, which ends no process, and is opened again", async () => {
+  drivers = (name) => {
+    const { run, close } = openSqlite(name);
+    return {
+      run,
+      close() {
+        close();
+        throw new Error("disk I/O error");
+      },
+    };
+  };
+  const log = vi.spyOn(console, "error").mockReturnValue();
+  (await openWith(own, "torn")).close();
+  drivers = openSqlite;
+  (await openWith(own, "torn")).close();
+  expect(log.mock.calls.map(String)).toEqual(["Error: disk I/O error"]);
+  log.mockRestore();
 });
 
 test("a full disk, a newer version and a file that is no database have their errors, and nothing is half kept", async () => {
