@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urljoin
 
 import httpx2
 import pytest
 
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
+from hinterland.contract.records import EVERYBODY, Collection
 from hinterland.server.data.reader import RecordReader
-from tests.server.api import Api, located, problem
+from hinterland.server.storage.sqlite import SqliteStorage
+from tests.server.api import Api, located, problem, serving
 
 THINGS = "/v1/records/things"
 NOTES = "/v1/records/notes"
@@ -36,6 +40,19 @@ async def test_a_records_life(each_api: Api) -> None:
     gone = await api("DELETE", path)
     assert (gone.status_code, gone.content) == (204, b"")
     problem(await api("GET", path), 404, "not_found")
+
+
+@pytest.mark.parametrize("id", ["a b", "a?b#c", "%0d%0a", "a%2Fb", "é", "a:b", "..a"])
+@pytest.mark.parametrize("root", ["/v1/records", ""])
+async def test_places_of_ids_of_all_kinds(tmp_path: Path, root: str, id: str) -> None:
+    """A created record is found at its Location, whatever characters its id and its parent's have."""
+    books = Collection(name="books", rules=EVERYBODY)
+    pages = Collection(name="pages", rules=EVERYBODY, parent="books")
+    async with serving(SqliteStorage(tmp_path), collections=[books, pages]) as api:
+        for path in (f"{root}/books", f"{root}/books/{quote(id, safe='')}/pages"):
+            made = await api("POST", path, json={"id": id})
+            found = await api("GET", urljoin(f"http://test{path}", made.headers["location"]))
+            assert (made.status_code, found.json()) == (201, made.json())
 
 
 async def test_head(api: Api) -> None:

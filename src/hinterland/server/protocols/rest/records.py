@@ -217,7 +217,7 @@ def _location(request: HttpRequest, entry: Entry, written: Written) -> str:
     end, id = _quoted(end), _quoted(str(_identify(written.body).id))
     if "child" in request.segments:
         above = [*request.segments.values()][:2] if entry.collection.parent else []
-        return "../" * (request.path.count("/") - 1) + "/".join(["v1/records", *above, entry.name, id])
+        return "../" * (request.path.count("/") - 1) + "/".join(["v1/records", *map(_quoted, above), entry.name, id])
     if request.method == "PUT":
         return end or f"../{_quoted(last)}"
     return f"{end}/{id}" if end else id
