@@ -137,10 +137,7 @@ class Subscription:
         """Serve the event that ends at `revision`, unless it was served before."""
         if revision > self.revision:
             self.revision = revision
-            if self._waiter is not None and self.sink is not None:
-                self._serve(self.sink, pieces)
-            else:
-                self.send(pieces)
+            self.send(pieces)
 
     def send(self, pieces: Sequence[bytes]) -> None:
         """Add the pieces of an event to what waits; cuts a subscriber for whom too much waits already.

@@ -24,14 +24,10 @@ class Weights:
     def add(self, before: StoredRecord | None, after: StoredRecord | None) -> None:
         """Count a change by its larger record: a small request makes many versions of a large one, and each is as large
         as that. Raises `too_large`."""
-        if before is None and after is not None and not after.private:
-            size = octets(after.body)
-            if size > self.max_record_bytes:
-                self._check_growth(before, after)
-        else:
-            if after is not None:
-                self._check_growth(before, after)
-            size = max(weight(record) for record in (before, after) if record is not None)
+        size = 0 if before is None else weight(before)
+        if after is not None:
+            self._check_growth(before, after)
+            size = max(size, weight(after))
         self._add(size, "the records that this writes take", "write fewer at once")
 
     def add_below(self, record: StoredRecord, path: str) -> None:

@@ -78,10 +78,8 @@ async def finished(work: asyncio.Future[T], stop: Callable[[], object] = lambda:
     """What a thread's `work` gives. A cancelled caller asks it to `stop` and still waits: its connection is in use."""
     is_cancelled = False
     while not work.done():
-        ended = work.get_loop().create_future()
-        work.add_done_callback(partial(_end, ended))
         try:
-            await ended
+            await asyncio.wait([work])
         except asyncio.CancelledError:
             is_cancelled = True
             stop()
@@ -90,11 +88,6 @@ async def finished(work: asyncio.Future[T], stop: Callable[[], object] = lambda:
             work.exception()  # retrieved, so that asyncio does not report it as lost
         raise asyncio.CancelledError
     return work.result()
-
-
-def _end(waiting: asyncio.Future[None], work: asyncio.Future[Any]) -> None:
-    if not waiting.done():
-        waiting.set_result(None)
 
 
 class SqliteReader:
