@@ -34,7 +34,7 @@ export function createStore(name: string, clock: Clock, onClosed: (error?: Store
   const watchers = listeners<StoreChange>();
   const words = new Map<string, (value: any) => void>();
   const ahead = new Map<number, Op[] | undefined>(); // versions that came before the one after ours
-  const channel = globalThis.BroadcastChannel && new BroadcastChannel(name);
+  let channel: BroadcastChannel | undefined = globalThis.BroadcastChannel && new BroadcastChannel(name);
   let database: Promise<IDBDatabase> | undefined;
   let jobs: Job[] = [];
   let isPumping = false;
@@ -244,6 +244,7 @@ export function createStore(name: string, clock: Clock, onClosed: (error?: Store
     if (closed) return;
     closed = error ?? failure("closed");
     channel?.close();
+    channel = undefined; // what ends later, as a commit that was under way, tells nobody
     void database?.then((open) => open.close(), () => {});
     memory.change.isAll = true;
     publish();

@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { Scripted } from "../support/scripted_client.js";
+import { applied, Scripted } from "../support/scripted_client.js";
 
 test("a store that is closed refuses writes, and no longer looks for data", async () => {
   const self = await new Scripted().open();
@@ -8,6 +8,30 @@ test("a store that is closed refuses writes, and no longer looks for data", asyn
   for (let attempt = 0; attempt < 3; attempt++) await expect(self.create("b")).rejects.toMatchObject({ code: "closed" });
   await self.pass(1_000);
   expect(self.clock.waits).toEqual([]);
+});
+
+test("a store may be closed by two at once, and while a round of synchronisation is under way", async () => {
+  const self = await new Scripted().open();
+  await self.create("a");
+  let closing: Promise<unknown> | undefined;
+  self.push = (push) => {
+    closing = Promise.all([self.local.close(), self.local.close(), self.local.sync.stop()]);
+    return applied(push);
+  };
+  await self.local.sync.now();
+  await closing;
+  expect(self.local.sync.status.state).toBe("stopped");
+});
+
+test("a write that is being committed when its store is closed is acknowledged, and there at the next start", async () => {
+  const self = await new Scripted().open();
+  await self.create("a");
+  const commit = vi.spyOn(IDBTransaction.prototype, "commit").mockImplementationOnce(() => void self.local.close());
+  await self.create("b");
+  commit.mockRestore();
+  await expect(self.create("c")).rejects.toMatchObject({ code: "closed" });
+  await self.again();
+  expect((await self.local.collection("notes").list()).items.map(({ id }) => id).sort()).toEqual(["a", "b"]);
 });
 
 test("while the disk fails one look at a time is under way, however many writes have failed", async () => {
