@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hinterland.contract.fields import Json as Json
     from hinterland.contract.fields import List as List
     from hinterland.contract.fields import Number as Number
+    from hinterland.contract.fields import Reference as Reference
     from hinterland.contract.fields import Text as Text
     from hinterland.contract.operations import Operation as Operation
     from hinterland.contract.records import EVERYBODY as EVERYBODY
@@ -58,6 +59,7 @@ else:  # the type checker knows the names above and no others
                 "Json",
                 "List",
                 "Number",
+                "Reference",
                 "Text",
             ),
             "hinterland.contract.operations": ("Operation",),

@@ -20,6 +20,7 @@ from hinterland.contract.fields import (
     Json,
     List,
     Number,
+    Reference,
     Text,
 )
 from hinterland.contract.kinds.field import field_of, register
@@ -29,7 +30,7 @@ FIELDS: list[Field] = [
     Text(), Text(min_length=2, max_length=5), Text(format="email"), Text(format="url"), Text(choices=("a", "b")),
     Text(pattern="[a-c]+"), Integer(), Integer(minimum=-3, maximum=3), Number(), Number(minimum=-1.5),
     Number(maximum=2), Number(minimum=0, maximum=1), Boolean(), Instant(), Int64(), Bytes(), Bytes(max_length=3),
-    Json(), List(),
+    Json(), List(), Reference(to="users"), Reference(to="posts", ids="integer"),
     List(of=Integer(), max_items=3), List(of=Instant()), List(of=Boolean()), List(of=Number()),
 ]  # fmt: skip
 SCALARS = (

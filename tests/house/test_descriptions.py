@@ -8,7 +8,19 @@ import msgspec
 import pytest
 
 from hinterland.contract import fields
-from hinterland.contract.fields import Boolean, Bytes, Field, Instant, Int64, Integer, Json, List, Number, Text
+from hinterland.contract.fields import (
+    Boolean,
+    Bytes,
+    Field,
+    Instant,
+    Int64,
+    Integer,
+    Json,
+    List,
+    Number,
+    Reference,
+    Text,
+)
 from hinterland.contract.records import EVERYBODY, Collection, users
 from hinterland.contract.schemas import CollectionDescription
 from hinterland.server.data.catalogue import Catalogue
@@ -34,6 +46,7 @@ KINDS: tuple[Field, ...] = (
     Json(),
     List(of=Text(), max_items=3),
     Number(minimum=1, maximum=2),
+    Reference(to="users", on_delete="cascade"),
     Text(min_length=1, max_length=2, format="email", choices=("a",), pattern="a"),
 )
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hinterland.contract.fields import Json as Json
     from hinterland.contract.fields import List as List
     from hinterland.contract.fields import Number as Number
+    from hinterland.contract.fields import Reference as Reference
     from hinterland.contract.fields import Text as Text
     from hinterland.contract.fields import register as register
     from hinterland.contract.identity import RecordId as RecordId
@@ -47,6 +48,7 @@ else:  # the type checker knows the names above and no others
                 "Json",
                 "List",
                 "Number",
+                "Reference",
                 "Text",
                 "register",
             ),

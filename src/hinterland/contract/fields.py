@@ -12,4 +12,5 @@ from hinterland.contract.kinds.integer import Integer as Integer
 from hinterland.contract.kinds.json import Json as Json
 from hinterland.contract.kinds.list import List as List
 from hinterland.contract.kinds.number import Number as Number
+from hinterland.contract.kinds.reference import Reference as Reference
 from hinterland.contract.kinds.text import Text as Text

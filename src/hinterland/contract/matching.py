@@ -13,8 +13,9 @@ import msgspec
 from hinterland.contract.errors import Refusal
 from hinterland.contract.fields import Boolean, Number
 from hinterland.contract.identity import ID_HINT, is_record_id
+from hinterland.contract.kinds.field import Ids
 from hinterland.contract.query import WORDS
-from hinterland.contract.records import META, TIMES, Collection, Ids
+from hinterland.contract.records import META, TIMES, Collection
 from hinterland.contract.values import parse_instant
 from hinterland.kit.closest_first import closest_first
 

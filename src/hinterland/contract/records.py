@@ -9,21 +9,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterable, Mapping
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import msgspec
 
 from hinterland.contract import indexed, values
 from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.fields import Text
-from hinterland.contract.kinds.field import TRANSFORMS, Check, Field, Transform, field_of, is_registered
+from hinterland.contract.kinds.field import TRANSFORMS, Check, Field, Ids, Transform, field_of, is_registered
 from hinterland.contract.kinds.undeclared import UNDECLARED
 from hinterland.contract.patches import merge_patch
 from hinterland.kit import strict_json
 from hinterland.kit.closest_first import closest_first
 
 Document = dict[str, Any]
-Ids = Literal["string", "integer"]
 Errors = dict[str, list[str]]  # messages by field
 Tried = tuple[Document, Errors]
 MAX_ERRORS = 100  # fields that a refusal names

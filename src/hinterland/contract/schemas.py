@@ -12,8 +12,8 @@ from typing import Any, Literal
 import msgspec
 
 from hinterland.contract.changes import WriteKind
-from hinterland.contract.kinds.field import Field
-from hinterland.contract.records import Ids, Rules
+from hinterland.contract.kinds.field import Field, Ids
+from hinterland.contract.records import Rules
 
 API_VERSION = 1
 Access = Literal["everybody", "signed_in", "admin", "rule"]

@@ -9,6 +9,7 @@ known by its text alone, so there it must have been made at random, and the fiel
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
@@ -84,13 +85,18 @@ class StandIns:
         parent = self.parent(write.parent)
         keeps_id = write.act == "create" and not is_whole
         id = write.id if keeps_id else self.id(write.collection, parent, write.id)
-        body = {
-            name: self._value(value) if _may_refer(fields.get(name)) else value for name, value in write.body.items()
-        }
+        body = {name: self._in_field(value, fields.get(name)) for name, value in write.body.items()}
         for name, old, new in (("id", write.id, id), ("parent", write.parent, parent)):
             if name in body:  # says again where the record is
                 body[name] = new if write.body[name] == old else write.body[name]
         return replace(write, id=id, parent=parent, body=body)
+
+    def _in_field(self, value: Any, field: Field | None) -> Any:
+        link = None if field is None else field.link
+        if link is not None:  # of the place that it names, whatever its text
+            refer = partial(self.id, link.to, "")
+            return [refer(item) for item in value] if isinstance(value, list) else refer(value)
+        return self._value(value) if _may_refer(field) else value
 
     def _value(self, value: Any) -> Any:
         if isinstance(value, dict):
@@ -123,8 +129,9 @@ def references(write: Write) -> set[str]:
 
 def candidates(write: Write, fields: DeclaredFields) -> set[str]:
     """The ids in the write that may be stand-ins, the one of its own creation left out."""
-    values = (value for name, value in write.body.items() if _may_refer(fields.get(name)))
-    found = {*_segments(write.parent)[1::2], *filter(_is_made, _texts([*values]))}
+    values = [value for name, value in write.body.items() if _may_refer(fields.get(name))]
+    linked = [value for name, value in write.body.items() if name in fields and fields[name].link is not None]
+    found = {*_segments(write.parent)[1::2], *filter(_is_made, _texts(values)), *_texts(linked)}
     if write.act != "create" and isinstance(write.id, str):
         found.add(write.id)
     return {name for name in found if is_stand_in(name)}

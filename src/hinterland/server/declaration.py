@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from hinterland.contract.changes import WriteKind
+from hinterland.contract.linking import linked
 from hinterland.contract.operations import OPERATIONS, AuthMode, Method, Operation
 from hinterland.contract.own_operations import joined, typed_by
 from hinterland.contract.records import Collection, users
@@ -42,7 +43,7 @@ class App:
         self.name = name
         self.settings = settings or Settings()
         has_users = any(collection.name == "users" for collection in collections)
-        self.collections: tuple[Collection, ...] = (*collections,) if has_users else (users(), *collections)
+        self.collections: tuple[Collection, ...] = linked((*collections,) if has_users else (users(), *collections))
         self.operations: dict[str, Operation] = dict(OPERATIONS)
         self.handlers: dict[str, OperationFunction] = {}
         self.hooks = Hooks()

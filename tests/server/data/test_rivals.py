@@ -8,8 +8,9 @@ from collections import Counter
 import msgspec
 
 from hinterland.contract.changes import Write
-from hinterland.contract.fields import Text
+from hinterland.contract.fields import Reference, Text
 from hinterland.contract.identity import Principal
+from hinterland.contract.kinds.field import OnDelete
 from hinterland.contract.records import EVERYBODY, Collection
 from hinterland.contract.sync import Mutation, Push
 from hinterland.server.app import opened
@@ -125,3 +126,33 @@ async def test_a_deletion_against_creations_below(postgres_dsn: str) -> None:
             await asyncio.gather(created, one.commands.submit(WriteRequest([gone], ADA)), return_exceptions=True)
         left = {name: await one.storage.fetch(f"SELECT id FROM {name}") for name in ("posts", "comments", "likes")}
     assert left == {"posts": [], "comments": [], "likes": []}
+
+
+async def test_a_deletion_against_references(postgres_dsn: str) -> None:
+    """A record is deleted at one process while records of another refer to it: none is left that refers to what is
+    gone, whatever the deletion does to those that it finds."""
+    people = Collection(name="people", fields={}, rules=EVERYBODY)
+    policies: dict[str, OnDelete] = {"held": "restrict", "along": "cascade", "emptied": "set_null"}
+    kinds = {name: Reference(to="people", on_delete=policy) for name, policy in policies.items()}
+    app = App(collections=[people, Collection(name="cards", fields={**kinds}, rules=EVERYBODY)], settings=APP.settings)
+    first, second = PostgresStorage(postgres_dsn, connections=4), PostgresStorage(postgres_dsn, connections=4)
+    ends = Counter[str]()
+    async with opened(app, first) as one, opened(app, second) as two:
+        for number in range(30):
+            person, field = f"p{number}", [*kinds][number % 3]
+            await one.commands.submit(WriteRequest([create("people", person)], ADA))
+            cards = [WriteRequest([create("cards", f"c{number}-{n}", **{field: person})], ADA) for n in range(6)]
+            gone = WriteRequest([Write(act="delete", collection="people", id=person)], ADA)
+            made = two.commands.submit_all(cards)
+            results = await asyncio.gather(made, one.commands.submit(gone), return_exceptions=True)
+            ends[f"{field} {getattr(results[1], 'code', 'gone')}"] += 1
+        left = [
+            row
+            for name in kinds
+            for row in await one.storage.fetch(
+                f"SELECT id FROM cards WHERE {name} IS NOT NULL AND {name} NOT IN (SELECT id FROM people)"
+            )
+        ]
+    assert left == []
+    assert ends["along gone"] == ends["emptied gone"] == 10
+    assert ends["held gone"] + ends["held conflict"] == 10

@@ -30,7 +30,7 @@ export const isMade = (text: string): boolean => isMadeId(text[0] === "~" ? text
 /** Whether the id of a record, a number, may be in the field. */
 export function mayRefer(fields: DeclaredFields, name: string): boolean {
   const field = Object.hasOwn(fields, name) ? fields[name] : null;
-  return !field || /^(integer|number|int64|json)$/.test((field.kind === "list" && field.of?.kind) || field.kind);
+  return !field || !/^(text|boolean|instant|bytes)$/.test((field.kind === "list" && field.of?.kind) || field.kind);
 }
 
 function map(value: unknown, change: (text: string) => unknown): unknown {

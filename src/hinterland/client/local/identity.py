@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from hinterland.client.places import checked_parent
 from hinterland.contract.changes import Write
 from hinterland.contract.identity import TEMPORARY_PREFIX, RecordId
-from hinterland.contract.records import Ids
+from hinterland.contract.kinds.field import Ids
 
 
 def stored(record_id: RecordId, ids: Ids) -> RecordId:

@@ -28,7 +28,8 @@ from hinterland.client.places import checked_collection, checked_parent
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.identity import IdMaker, RecordId, first_id, new_id
-from hinterland.contract.records import Collection, Ids
+from hinterland.contract.kinds.field import Ids
+from hinterland.contract.records import Collection
 from hinterland.kit.backoff import Random
 from hinterland.kit.clock import Clock
 

@@ -29,8 +29,9 @@ from hinterland.contract import query as queries
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import RecordId
+from hinterland.contract.kinds.field import Ids
 from hinterland.contract.query import DEFAULT_LIMIT, Query
-from hinterland.contract.records import SERVER_FIELDS, Document, Ids
+from hinterland.contract.records import SERVER_FIELDS, Document
 
 T = TypeVar("T")
 _NONE = b"[]"

@@ -8,15 +8,20 @@ in expressions, so that the two can't disagree.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeVar
 
 import msgspec
 
+from hinterland.contract.identity import RecordId
 from hinterland.kit.cel.types import BOOL, BYTES, DOUBLE, INT, INT64, STRING, TIMESTAMP, ListType, Type
 
 Merge = Literal["newest", "server", "counter", "set"]
 Check = Callable[[Any], Any]
+Ids = Literal["string", "integer"]
+"""What the ids of a collection are."""
+OnDelete = Literal["restrict", "cascade", "set_null"]
+"""What the deletion of a record does to those that refer to it."""
 TRANSFORMS = ("$increment", "$add", "$remove", "$now")
 Column = Literal["text", "integer", "real", "boolean", "json"]
 
@@ -32,6 +37,14 @@ class Transform(NamedTuple):
 
     apply: Callable[[Any, Any, str], Any]
     operand: Mapping[str, Any]
+
+
+class Link(NamedTuple):
+    """What a field refers to: records of the collection `to`, whose ids are `ids`; and what their deletion does."""
+
+    to: str
+    on_delete: OnDelete
+    ids: Ids
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
@@ -115,6 +128,29 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_f
     def name(self) -> str:
         """The kind as an app file writes it."""
         return type(self).__name__
+
+    # ------------------------------------------------------------ references
+
+    @property
+    def link(self) -> Link | None:
+        """What the values refer to; None: they are no ids."""
+        return None
+
+    def linked(self, ids: Ids) -> Self:
+        """The field where the ids of what it refers to are `ids`."""
+        return self
+
+    def referring_within(self, known: Container[str]) -> Self:
+        """The field for those who know these collections only: without the name of another that it refers to."""
+        return self
+
+    def ids_in(self, value: Any) -> Sequence[RecordId]:
+        """The ids that a value, or null, refers to."""
+        return ()
+
+    def without(self, value: Any, id: RecordId) -> Any:
+        """The value without the reference to `id`."""
+        return value
 
     # ------------------------------------------------------------ its column
 

@@ -6,14 +6,15 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.expressions import auth_type
 from hinterland.contract.identity import Principal, RecordId, is_record_id
-from hinterland.contract.kinds.field import item_type
+from hinterland.contract.kinds.field import OnDelete, item_type
+from hinterland.contract.linking import linked
 from hinterland.contract.records import Collection, CompiledCollection, Document
 from hinterland.kit.cel.errors import CelError
 from hinterland.kit.cel.types import INT, STRING, TIMESTAMP
@@ -41,8 +42,17 @@ def _as_sent(segment: str) -> str:
     return segment[:64].replace("\0", "/")
 
 
+class Referring(NamedTuple):
+    """A field that refers to records: its collection, its name, and what their deletion does."""
+
+    collection: str
+    field: str
+    on_delete: OnDelete
+
+
 class Entry:
-    """One compiled collection."""
+    """One compiled collection. `children` are the collections below it, `links` its fields that refer to records, and
+    `referring` the fields that refer to its own."""
 
     def __init__(self, collection: Collection, users_are_integer: bool, dialect: DialectName) -> None:
         self.collection = collection
@@ -60,6 +70,8 @@ class Entry:
         self.unique = tuple(name for name, field in collection.fields.items() if field.unique)
         self.instants = frozenset(name for name, field in collection.fields.items() if item_type(field) is TIMESTAMP)
         self.children: tuple[str, ...] = ()
+        self.links = {name: field.link for name, field in collection.fields.items() if field.link is not None}
+        self.referring: tuple[Referring, ...] = ()
         self._without_values: Document = dict.fromkeys(collection.fields)
         self.order = lru_cache(maxsize=256)(self._order)
         self._check_old()
@@ -181,6 +193,10 @@ class Catalogue:
         users = next((c for c in collections if c.name == "users"), None)
         self.users_are_integer = users is not None and users.ids == "integer"
         self.entries: dict[str, Entry] = {}
+        try:
+            collections = linked(collections)
+        except ValueError as error:
+            raise DeclarationError(str(error)) from None
         for collection in collections:
             if collection.name in self.entries:
                 raise DeclarationError(f"collection {collection.name!r} is declared twice")
@@ -201,6 +217,8 @@ class Catalogue:
                 raise DeclarationError(f"collection {entry.name!r}: its parent {parent!r} is not declared")
             if parent:
                 self.entries[parent].children += (entry.name,)
+            for name, link in entry.links.items():
+                self.entries[link.to].referring += (Referring(entry.name, name, link.on_delete),)
         for name in self.entries:
             above = {name}
             while parent := self.entries[name].collection.parent:
@@ -218,7 +236,7 @@ class Catalogue:
         }
         for name, entry in self.entries.items():
             if name in other.entries and other.entries[name].collection == entry.collection:
-                entry.children = other.entries[name].children
+                entry.children, entry.referring = other.entries[name].children, other.entries[name].referring
                 other.entries[name] = entry  # with all that was compiled for it
         order = dict.fromkeys(name for name in (*self.entries, *other.entries) if name in other.entries)
         self.entries, self.version = {name: other.entries[name] for name in order}, other.version

@@ -7,7 +7,7 @@ that nobody else reads or writes; of a rule they see whom it lets pass, and its 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any, get_args
 
 import msgspec
@@ -37,7 +37,7 @@ def describe(app: App, catalogue: Catalogue, *, is_admin: bool) -> AppDescriptio
     """The description of `app` for administrators, or for all others."""
     settings, has_text = app.settings, is_admin or app.settings.public_rules
     known = known_fields(catalogue, is_admin=is_admin)
-    described = [_collection(app, catalogue[name], fields, has_text=has_text) for name, fields in known.items()]
+    described = [_collection(app, catalogue[name], fields, known, has_text=has_text) for name, fields in known.items()]
     made = AppDescription(
         api=API_VERSION,
         name=app.name,
@@ -88,10 +88,13 @@ def _access(entry: Entry) -> dict[str, Access]:
     return {action: access_of(entry.rules[action]) for action in ACTIONS}
 
 
-def _collection(app: App, entry: Entry, fields: Mapping[str, Field], *, has_text: bool) -> CollectionDescription:
+def _collection(
+    app: App, entry: Entry, fields: Mapping[str, Field], targets: Container[str], *, has_text: bool
+) -> CollectionDescription:
     declared = entry.collection
     longest = limits(declared.fields, declared.indexes)
     known = {*fields, *META}
+    fields = {name: field.referring_within(targets) for name, field in fields.items()}
     made = CollectionDescription(
         name=declared.name,
         fingerprint="",

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from hinterland.contract.kinds.field import Field
+from hinterland.contract.identity import is_temporary
+from hinterland.contract.kinds.field import Field, Link
 from hinterland.contract.records import Collection, CompiledCollection, Document
 from hinterland.server.data import documents, schema
 from hinterland.server.data.state import UNWRITTEN
@@ -141,6 +142,7 @@ class _Rewriting:
             if changes and not self.problem_count:
                 await self._write(changes)
         await self._check_unique()
+        await self._check_references()
         if not self.problem_count:
             for statement in self.table.indexes_ddl():
                 await self.transaction.execute(statement)
@@ -219,7 +221,10 @@ class _Rewriting:
     def _fitted(self, name: str, field: Field, value: Any) -> Any:
         """`value` in the store's form of `field`: as it is, or read from a text, or written as one."""
         try:
-            return self.shape.check(name, value)
+            fitted = self.shape.check(name, value)
+            if field.link is not None and is_temporary(fitted):
+                raise ValueError("must be the id of a record, is a stand-in for one")
+            return fitted
         except ValueError:
             other = field.from_other(value)
             if other is None:
@@ -250,6 +255,26 @@ class _Rewriting:
         for value, parent, id in await self.transaction.fetch(sql, (SHOWN + 1,)):
             place = f"{parent}/{self.new.name}/{id}".lstrip("/")
             self._problem(f"{place}: {name} is {_short(value)}, which another record has too")
+
+    # ------------------------------------------------------------ references
+
+    async def _check_references(self) -> None:
+        """Report new references to records that are not there."""
+        for name in (*self.added, *self.recast):
+            link = self.new.fields[name].link
+            if link is not None and not self.problem_count:
+                await self._find_dangling(name, link)
+
+    async def _find_dangling(self, name: str, link: Link) -> None:
+        target = self.transaction.tables.get(link.to)
+        lost = f"{quote(name)} IS NOT NULL"
+        if target is not None:
+            ids = f"SELECT 1 FROM {target.name} AS _to WHERE _to.id = _of.{quote(name)}"
+            lost = f"{lost} AND NOT EXISTS ({ids})"
+        sql = f"SELECT {quote(name)}, _parent, id FROM {self.table.name} AS _of WHERE {lost} ORDER BY id LIMIT ?"
+        for value, parent, id in await self.transaction.fetch(sql, (SHOWN + 1,)):
+            place = f"{parent}/{self.new.name}/{id}".lstrip("/")
+            self._problem(f"{place}: {name} is {_short(value)}, and {link.to} has no such record")
 
     # ------------------------------------------------------------ in words
 

@@ -19,10 +19,11 @@ from hinterland.contract.temporary import StandIns
 from hinterland.contract.values import is_same
 from hinterland.server.data import access, documents
 from hinterland.server.data.admission import denied
-from hinterland.server.data.catalogue import Catalogue, Entry
-from hinterland.server.data.descendants import Descendants
+from hinterland.server.data.cascades import Cascade, RequestRecords
+from hinterland.server.data.catalogue import Catalogue, Entry, Referring
 from hinterland.server.data.device_edits import DeviceEdits
 from hinterland.server.data.given_ids import fields_of
+from hinterland.server.data.references import References
 from hinterland.server.data.request_ids import RequestIds
 from hinterland.server.data.requests import (
     ABSENT,
@@ -33,7 +34,7 @@ from hinterland.server.data.requests import (
     WriteRequest,
     WrittenRecord,
 )
-from hinterland.server.data.state import UNWRITTEN, Deferred, RecordKey, RecordsByKey, State, UniqueValue
+from hinterland.server.data.state import UNWRITTEN, Deferred, HeldValue, RecordKey, RecordsByKey, State
 from hinterland.server.data.uniqueness import UniqueValues
 from hinterland.server.data.weights import Weights
 from hinterland.server.security.sessions import Actor
@@ -76,6 +77,7 @@ class Plan:
         self._weights = Weights(max_record_bytes)
         self.found = 0  # the last revision of the records that were there already as they are asked for
         self._unique: UniqueValues | None = None
+        self._references: References | None = None
         self._mine: dict[RecordKey, StoredRecord | None] = {}
         self._created: dict[str, list[RecordKey]] = {}
 
@@ -95,9 +97,10 @@ class Plan:
         return self._weights.size
 
     @property
-    def holders(self) -> Mapping[UniqueValue, Sequence[RecordKey]]:
-        """The records that the request gave a value of a unique field; some may have another one again."""
-        return {} if self._unique is None else self._unique.holders
+    def holders(self) -> Mapping[HeldValue, Sequence[RecordKey]]:
+        """The records that the request gave a value of a unique field, or a reference; some may have another again."""
+        found = [each.holders for each in (self._unique, self._references) if each is not None]
+        return found[0] if len(found) == 1 else dict(item for held in found for item in held.items())
 
     @property
     def records(self) -> RecordsByKey:
@@ -183,6 +186,8 @@ class Plan:
         self._check_preconditions(write, before if before is None or self._can_view(entry, before) else None)
         if before is not None:
             raise Refusal("conflict", f"{entry.name}/{key[2]} already exists")
+        if entry.links:
+            await self._check_references(entry, key, {}, document)
         self._edits.note_creation(key)
         await self._stage(entry, key, None, after, document)
 
@@ -233,9 +238,16 @@ class Plan:
         self._ask(entry, "update", after, document, documents.with_meta(before, old))
         if errors:
             raise entry.shape.refusal(errors)
+        if entry.links:
+            await self._check_references(entry, key, old, document)
         if base:
             self._edits.note(key, old, document, asked if write.act == "patch" else document)
         await self._stage(entry, key, before, after, document)
+
+    async def _check_references(self, entry: Entry, key: RecordKey, old: Document, document: Document) -> None:
+        if self._references is None:
+            self._references = References(self.catalogue, self.request.caller, self._record, self._visible)
+        await self._references.check(entry, key, old, document, self._hooked.fields)
 
     def _hidden(self, entry: Entry, record: StoredRecord, document: Document, write: Write) -> frozenset[str]:
         """The fields of the record that are hidden from the caller, as far as they matter to `write`."""
@@ -254,18 +266,30 @@ class Plan:
             self._edits.lost.append(Lost("", None, before.revision))
             self.written.append(WrittenRecord(entry.name, key[2], key[1], before, before))
             return
-        if entry.children:
-            await self._delete_below(entry, f"{key[1]}/{entry.name}/{key[2]}".lstrip("/"))
+        if entry.children or entry.referring:
+            await self._delete_dependent(entry, key)
         await self._stage(entry, key, before, None, {})
 
-    async def _delete_below(self, entry: Entry, path: str) -> None:
-        found = Descendants(
-            self.catalogue, self.state, self._mine, self._created, partial(self._weights.add_below, path=path)
-        )
-        for level in await found.below(entry, path):
-            for index, (key, before) in enumerate(level.items()):
-                await self._stage(self.catalogue[key[0]], key, before, None, {}, is_cascade=True)
+    async def _delete_dependent(self, entry: Entry, key: RecordKey) -> None:
+        """Delete or change what depends on a record that goes. Raises `conflict`."""
+        weigh = partial(self._weights.add_dependent, path=f"{key[1]}/{entry.name}/{key[2]}".lstrip("/"))
+        found = Cascade(self.catalogue, self.state, RequestRecords(self._mine, self._created, self.holders, weigh))
+        await found.find(key, self._can_name)
+        for other, before, document in found.changed():
+            holder = self.catalogue[other[0]]
+            after = self._stored(holder, other, document, before.created, self.instant)
+            await self._stage(holder, other, before, after, document, is_cascade=True)
+        for level in found.deleted():
+            for index, (other, before) in enumerate(level.items()):
+                await self._stage(self.catalogue[other[0]], other, before, None, {}, is_cascade=True)
                 await pause(index, len(level))
+
+    def _can_name(self, field: Referring, record: StoredRecord) -> bool:
+        """Whether the caller may know that the record refers to another by this field."""
+        if self._skips_rules and self._sets_all_fields:
+            return True
+        entry = self.catalogue[field.collection]
+        return self._can_view(entry, record) and field.field not in entry.hidden_of(self.request.caller, record)
 
     # ------------------------------------------------------------ rules
 

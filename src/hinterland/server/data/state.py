@@ -18,8 +18,8 @@ from hinterland.server.storage.system import Put, Row, RowAct
 
 RecordKey = tuple[str, str, RecordId]
 RecordsByKey = Mapping[RecordKey, StoredRecord | None]
-UniqueValue = tuple[str, str, Any]
-"""A collection, its unique field, and what the field's column holds."""
+HeldValue = tuple[str, str, Any]
+"""A collection, a field of it that is unique or a reference, and what the field's column holds; of a list, an item."""
 Span = tuple[str, str]
 """The first and the last of the parents whose records are meant."""
 UNWRITTEN = 0  # the revision of a record whose commit has not been given one yet
@@ -59,7 +59,7 @@ class State:
         self._records: dict[RecordKey, StoredRecord | None] = {}
         self._changes: dict[RecordKey, list[Change]] = {}
         self._created: dict[str, list[RecordKey]] = {}
-        self._holders: dict[UniqueValue, list[RecordKey]] = {}
+        self._holders: dict[HeldValue, list[RecordKey]] = {}
         self._rows: dict[RowKey, Row | None] = {}
         self._staged_rows = StagedRows()
 
@@ -110,6 +110,18 @@ class State:
             await asyncio.sleep(0)
         yield {key: self._records[key] for key in self._created.get(collection, ()) if is_within(key, parents)}
 
+    async def referring(self, collection: str, field: str, id: RecordId) -> AsyncGenerator[RecordsByKey, None]:
+        """The records of a collection that refer to `id` in a field, or did in the database, each locked for this
+        transaction, as the group has left them: pages as those of `below`."""
+        last, is_cut = None, True
+        while is_cut:
+            page, is_cut = await self.transaction.lock_holding(collection, field, id, last)
+            keys = [(collection, record.parent, record.id) for record in page]
+            yield {key: self._records.get(key, record) for key, record in zip(keys, page, strict=True)}
+            last = page[-1] if page else None
+            await asyncio.sleep(0)
+        yield {key: self._records[key] for key in self._holders.get((collection, field, id), ())}
+
     async def since(self, key: RecordKey, after: int, origin: str) -> Since:
         """Whose a record's changes beyond revision `after` are: those of the log, and those about to be written."""
         newest, has_own = await self.transaction.since(*key, after, origin)
@@ -130,8 +142,8 @@ class State:
             await asyncio.sleep(0)
         yield self._changes.get(key, ())
 
-    def holders(self, value: UniqueValue) -> Sequence[RecordKey]:
-        """The records to which the group is about to give the value of a unique field, or gave it for a while."""
+    def holders(self, value: HeldValue) -> Sequence[RecordKey]:
+        """The records to which the group is about to give the value of a field, or gave it for a while."""
         return self._holders.get(value, ())
 
     def stage(
@@ -139,7 +151,7 @@ class State:
         records: RecordsByKey,
         changes: Sequence[Change],
         acts: Sequence[RowAct],
-        holders: Mapping[UniqueValue, Sequence[RecordKey]] = MappingProxyType({}),
+        holders: Mapping[HeldValue, Sequence[RecordKey]] = MappingProxyType({}),
     ) -> None:
         """Show later requests what this one is about to write."""
         self._records.update(records)

@@ -10,7 +10,7 @@ from hinterland.kit.cel.conditions import eq
 from hinterland.server.data import documents
 from hinterland.server.data.catalogue import Catalogue, Entry
 from hinterland.server.data.select.question import Select
-from hinterland.server.data.state import RecordKey, State, UniqueValue
+from hinterland.server.data.state import HeldValue, RecordKey, State
 from hinterland.server.storage.failures import unique
 from hinterland.server.storage.protocol import StoredRecord
 
@@ -22,7 +22,7 @@ class UniqueValues:
     def __init__(
         self, state: State, catalogue: Catalogue, read: Callable[[RecordKey], Awaitable[StoredRecord | None]]
     ) -> None:
-        self.holders: dict[UniqueValue, list[RecordKey]] = {}
+        self.holders: dict[HeldValue, list[RecordKey]] = {}
         self._state = state
         self._catalogue = catalogue
         self._read = read

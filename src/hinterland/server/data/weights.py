@@ -5,6 +5,8 @@ Private text counts in whole MiB, so that no refusal reveals its length.
 
 from __future__ import annotations
 
+from typing import Literal
+
 from hinterland.contract.errors import Refusal
 from hinterland.server.storage.protocol import StoredRecord, octets
 
@@ -12,6 +14,9 @@ MAX_BYTES = 64 * 1024 * 1024
 """Of all versions of records that one request makes or deletes."""
 _MIB = 1024 * 1024
 _DELETED_BYTES = 1024  # of memory that a deletion takes beside its record's texts: there may be very many
+
+
+Dependence = Literal["below", "that refer to"]
 
 
 class Weights:
@@ -30,10 +35,10 @@ class Weights:
             size = max(size, weight(after))
         self._add(size, "the records that this writes take", "write fewer at once")
 
-    def add_below(self, record: StoredRecord, path: str) -> None:
-        """Count a record that is deleted with the one at `path`. Raises `too_large`."""
+    def add_dependent(self, record: StoredRecord, how: Dependence, path: str) -> None:
+        """Count a record that is deleted or changed with the one at `path`. Raises `too_large`."""
         size = weight(record) + _DELETED_BYTES
-        self._add(size, f"the records below {path} take", f"delete some of those below {path} first")
+        self._add(size, f"the records {how} {path} take", f"delete some of those {how} {path} first")
 
     def _add(self, size: int, what: str, hint: str) -> None:
         self.size += size

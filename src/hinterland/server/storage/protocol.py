@@ -219,6 +219,13 @@ class Transaction(Snapshot, Protocol):
         on: as many as hold `PAGE_BYTES`, and at least one where there are any; and whether there are more."""
         ...
 
+    async def lock_holding(
+        self, collection: str, field: str, id: RecordId, after: StoredRecord | None
+    ) -> tuple[list[StoredRecord], bool]:
+        """`lock` of the records that refer to `id` in a field, in the order of id and parent from `after` on: pages as
+        those of `lock_below`."""
+        ...
+
     async def next_id(self, collection: str) -> int:
         """A new integer id; never one that was given before."""
         ...

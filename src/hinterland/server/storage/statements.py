@@ -30,6 +30,11 @@ _TYPES: dict[DialectName, dict[str, str]] = {
                  "blob": "bytea", "json": "jsonb"},
 }  # fmt: skip
 
+# A JSON list that has an item.
+_HOLDS: dict[DialectName, str] = {
+    "sqlite": "EXISTS (SELECT 1 FROM json_each({}) WHERE value = ?)",
+    "postgres": "{} @> to_jsonb(?::{})",
+}
 META_COLUMNS = {"id": "id", "parent": "_parent", "created_at": "_created", "updated_at": "_updated",
                 "revision": "_revision"}  # fmt: skip
 RECORD_NAMES = ("_parent", "id", "_revision", "_created", "_updated", "_body", "_private")
@@ -78,6 +83,18 @@ class CollectionTable:
         self.below = (
             f"SELECT {RECORD_COLUMNS} FROM {self.name} "
             "WHERE _parent <= ? AND (_parent, id) > (?, ?) ORDER BY _parent, id LIMIT ?"
+        )
+
+    def holding(self, field: str) -> str:
+        """The SELECT of a page of the records that refer to an id in a field; its parameters are the id, and the id and
+        the parent that the page begins behind."""
+        declared = self.collection.fields[field]
+        is_list, is_integer = declared.column == "json", declared.link is not None and declared.link.ids == "integer"
+        holds = _HOLDS[self.dialect].format(quote(field), "bigint" if is_integer else "text")
+        test = holds if is_list else f"{quote(field)} = ?"
+        return (
+            f"SELECT {RECORD_COLUMNS} FROM {self.name} "
+            f"WHERE {test} AND (id, _parent) > (?, ?) ORDER BY id, _parent LIMIT ?"
         )
 
     def place(self, parent: str, id: RecordId) -> tuple[Any, Any]:

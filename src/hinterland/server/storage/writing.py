@@ -82,6 +82,17 @@ class Writes(Reads):
         rows, is_cut = await self.fetch_some(table.below + self.locking, parameters, RECORD_TEXTS)
         return [StoredRecord(*row) for row in rows], is_cut or len(rows) == limit
 
+    async def lock_holding(
+        self, collection: str, field: str, id: RecordId, after: StoredRecord | None
+    ) -> tuple[list[StoredRecord], bool]:
+        """`lock` of the first records behind `after` that refer to `id` in a field."""
+        table = self.table(collection)
+        start = (0 if table.is_integer else "", "") if after is None else (after.id, after.parent)
+        limit = RECORD_TEXTS.rows
+        sql = table.holding(field) + self.locking
+        rows, is_cut = await self.fetch_some(sql, (id, *start, limit), RECORD_TEXTS)
+        return [StoredRecord(*row) for row in rows], is_cut or len(rows) == limit
+
     async def write(self, commits: Sequence[CommitChanges], at: float) -> None:
         """Write the changes of some commits to their tables and the log: those of a group of requests by few
         statements, each sent once for many rows."""
