@@ -11,6 +11,7 @@ from hinterland.kit.clock import ManualClock
 from hinterland.server.storage.postgres import PostgresStorage
 from hinterland.server.storage.protocol import Storage
 from hinterland.server.storage.sqlite import SqliteStorage
+from tests.server.data.migrated import Database
 from tests.server.data.world import World, opened
 
 
@@ -40,3 +41,12 @@ async def lite(tmp_path: Path, clock: ManualClock) -> AsyncIterator[World]:
     """A data engine on SQLite, where the database makes no difference."""
     async with opened(SqliteStorage(tmp_path / "data"), clock) as made:
         yield made
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
+    """Opens the same database again and again."""
+    if request.param == "sqlite":
+        return lambda: SqliteStorage(tmp_path)
+    dsn = request.getfixturevalue("postgres_dsn")
+    return lambda: PostgresStorage(dsn, connections=3)

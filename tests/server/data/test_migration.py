@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from hinterland.contract.changes import Write
@@ -22,82 +19,16 @@ from hinterland.contract.fields import (
     Json,
     List,
     Number,
-    Reference,
     Text,
 )
-from hinterland.contract.identity import Principal
 from hinterland.contract.imports import Import
 from hinterland.contract.indexed import GROUP_FIELDS, INDEXED_BYTES
 from hinterland.contract.records import EVERYBODY, Collection
-from hinterland.server.app import opened
-from hinterland.server.backend import Backend
 from hinterland.server.data import migration, schema
-from hinterland.server.data.migration import Migration, migrate
 from hinterland.server.data.requests import WriteRequest
 from hinterland.server.declaration import App
 from hinterland.server.storage.failures import StorageError
-from hinterland.server.storage.postgres import PostgresStorage
-from hinterland.server.storage.protocol import Storage
-from hinterland.server.storage.sqlite import SqliteStorage
-
-ADMIN = Principal(id="a", is_admin=True)
-Database = Callable[[], Storage]
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
-    """Opens the same database again and again."""
-    if request.param == "sqlite":
-        return lambda: SqliteStorage(tmp_path)
-    dsn = request.getfixturevalue("postgres_dsn")
-    return lambda: PostgresStorage(dsn, connections=3)
-
-
-def notes(*, parent: str = "", indexes: tuple[tuple[str, ...], ...] = (), **fields: Field) -> Collection:
-    """The collection that is changed."""
-    return Collection(name="notes", fields=dict(fields), rules=EVERYBODY, parent=parent, indexes=indexes)
-
-
-@asynccontextmanager
-async def serving(database: Database, *collections: Collection) -> AsyncIterator[Backend]:
-    """The backend of these collections."""
-    async with opened(App(collections=collections), database()) as backend:
-        yield backend
-
-
-async def stored(database: Database, collection: Collection, *rows: dict[str, Any]) -> None:
-    """A database with these records."""
-    async with serving(database, collection) as backend:
-        result = await backend.importer.run(collection.name, Import(rows=list(rows)))
-        assert result.refused == []
-
-
-async def changed(database: Database, *collections: Collection, is_rehearsal: bool = False) -> Migration:
-    """What a migration to these collections tells."""
-    storage = database()
-    await storage.open()
-    try:
-        app = App(collections=collections)
-        return await migrate(storage, app.collections, 1_800_000_000.0, is_rehearsal=is_rehearsal)
-    finally:
-        await storage.close()
-
-
-async def documents(database: Database, collection: Collection) -> dict[Any, dict[str, Any]]:
-    """The records by id, without what the server adds."""
-    async with serving(database, collection) as backend:
-        return await _documents(backend)
-
-
-async def _documents(backend: Backend) -> dict[Any, dict[str, Any]]:
-    entry = backend.catalogue["notes"]
-    rows = await backend.storage.fetch("SELECT _parent, id FROM notes")
-    found = {}
-    for parent, id in rows:
-        record = await backend.reader.view(ADMIN, entry, parent, id)
-        document = msgspec.json.decode(entry.wire(ADMIN, record))
-        found[id] = {name: document[name] for name in entry.collection.fields}
-    return found
+from tests.server.data.migrated import ADMIN, Database, changed, documents, documents_of, notes, serving, stored
 
 
 async def test_a_dropped_field(database: Database) -> None:
@@ -108,7 +39,7 @@ async def test_a_dropped_field(database: Database) -> None:
     reported = await changed(database, notes(title=Text()))
     assert reported.steps == ("drop notes.sub, which has a value in 1 record", "rewrite 2 of 2 records of notes")
     async with serving(database, notes(title=Text())) as backend:
-        assert await _documents(backend) == {"a": {"title": "A"}, "b": {"title": None}}
+        assert await documents_of(backend) == {"a": {"title": "A"}, "b": {"title": None}}
         entries = await backend.storage.log(2, 10)
         assert [(entry.kind, entry.revision, entry.commit) for entry in entries] == [("update", 3, 4), ("update", 4, 4)]
         assert all(entry.after is not None and entry.after.revision == entry.revision for entry in entries)
@@ -121,7 +52,7 @@ async def test_a_default_is_filled_in(database: Database) -> None:
     reported = await changed(database, new)
     assert reported.steps == ("add notes.stars, 3 in 1 record", "rewrite 1 of 1 record of notes")
     async with serving(database, new) as backend:
-        assert await _documents(backend) == {"a": {"title": "A", "stars": 3}}
+        assert await documents_of(backend) == {"a": {"title": "A", "stars": 3}}
         rows = await backend.storage.fetch("SELECT id FROM notes WHERE stars = 3")
         assert [tuple(row) for row in rows] == [("a",)]
 
@@ -228,7 +159,7 @@ async def test_no_longer_unique(database: Database) -> None:
         async with serving(database, collection) as backend:
             assert (await backend.importer.run("notes", Import(rows=[{"x": "1"}]))).refused == []
     async with serving(database, notes(x=Text(), y=Text())) as backend:
-        assert len(await _documents(backend)) == 3
+        assert len(await documents_of(backend)) == 3
 
 
 async def test_a_field_of_a_group_index_goes(database: Database) -> None:
@@ -375,40 +306,3 @@ async def test_the_new_declaration_is_kept(database: Database) -> None:
 
 def _with_users(*collections: Collection) -> Sequence[Collection]:
     return App(collections=collections).collections
-
-
-async def test_a_text_that_becomes_a_reference(database: Database) -> None:
-    """A field becomes a reference where all its values are ids of records; those that are not are reported. The other
-    way, and to delete otherwise, nothing is asked."""
-    people = Collection(name="people", fields={}, rules=EVERYBODY)
-    await stored(database, people, {"id": "ada"})
-    async with serving(database, people, notes(by=Text())) as backend:
-        rows = [{"id": "a", "by": "ada"}, {"id": "b", "by": "ben"}, {"id": "c"}]
-        assert (await backend.importer.run("notes", Import(rows=rows))).refused == []
-    by = notes(by=Reference(to="people"))
-    reported = await changed(database, people, by)
-    assert reported.problems == ('notes/b: by is "ben", and people has no such record',)
-    async with serving(database, people, notes(by=Text())) as backend:
-        write = Write(act="patch", collection="notes", id="b", body={"by": None})
-        await backend.commands.submit(WriteRequest([write], ADMIN))
-    reported = await changed(database, people, by)
-    assert reported.steps[0] == "make notes.by Reference(to='people'), was Text"
-    async with serving(database, people, notes(by=Reference(to="people", on_delete="cascade"))) as backend:
-        await backend.commands.submit(WriteRequest([Write(act="delete", collection="people", id="ada")], ADMIN))
-        assert {*await _documents(backend)} == {"b", "c"}
-
-
-async def test_a_reference_to_another_collection(database: Database) -> None:
-    """A reference that comes to refer to another collection is a change of stored records; one that is new is none."""
-    people, pets = (Collection(name=name, fields={}, rules=EVERYBODY) for name in ("people", "pets"))
-    await stored(database, notes(title=Text()), {"id": "a"})
-    async with serving(database, people, pets, notes(title=Text(), by=Reference(to="people"))) as backend:
-        made = [Write(act="create", collection="people", id="ada"),
-                Write(act="patch", collection="notes", id="a", body={"by": "ada"})]  # fmt: skip
-        await backend.commands.submit(WriteRequest(made, ADMIN))
-    other = notes(title=Text(), by=Reference(to="pets"))
-    with pytest.raises(schema.SchemaChange, match=r"notes.by is Reference\(to='pets'\), was Reference\(to='people'\)"):
-        async with serving(database, people, pets, other):
-            pass
-    reported = await changed(database, people, pets, other)
-    assert reported.problems == ('notes/a: by is "ada", and pets has no such record',)
