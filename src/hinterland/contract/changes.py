@@ -15,7 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 from hinterland.contract.errors import Refusal, invalid
-from hinterland.contract.identity import ID_HINT, RecordId, is_record_id, is_temporary
+from hinterland.contract.identity import ID_HINT, RecordId, is_new_id, is_temporary
 from hinterland.contract.kinds.field import TRANSFORMS, Merge
 from hinterland.contract.kinds.list import add, remove
 from hinterland.contract.patches import difference, merge_patch, standing
@@ -81,7 +81,7 @@ def checked(write: Write) -> Write:
 
 
 def _may_be_new(id: object) -> bool:
-    return type(id) is int or id == "" or is_record_id(id) or is_temporary(id)
+    return type(id) is int or id == "" or is_new_id(id) or is_temporary(id)
 
 
 _ESCAPED = re.compile(r"\$\$+(?:increment|add|remove|now)")

@@ -10,9 +10,14 @@ import msgspec
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: sorts as its bits do
 MAX_ID_BYTES = 128
-ID_PATTERN = r"^(?!~|__|\.{1,2}$)[^/\u0000-\u001f\u007f-\u009f]+$"
+AGGREGATES = "aggregate"
+"""What follows a collection in the path of its aggregates, so that no new record has it as its id."""
+ID_PATTERN = r"^(?!~|__|\.{1,2}$|aggregate$)[^/\u0000-\u001f\u007f-\u009f]+$"
 """What an id has and begins with (a regular expression of JSON Schema); its length is counted in bytes."""
-ID_HINT = f"must have 1 to {MAX_ID_BYTES} bytes of UTF-8 without / and control characters, and not begin with ~ or __"
+ID_HINT = (
+    f"must have 1 to {MAX_ID_BYTES} bytes of UTF-8 without / and control characters, not begin with ~ or __, "
+    f"and not be {AGGREGATES}"
+)
 _ID = re.compile(r"(?!~|__|\.{1,2}\Z)[^/\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,128}")
 _DEVICE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 DEVICE_HINT = "must be 1 to 64 of A–Z a–z 0–9 _ -"
@@ -87,6 +92,11 @@ def is_record_id(value: object) -> bool:
     if not isinstance(value, str) or _ID.fullmatch(value) is None:
         return False
     return value.isascii() or len(value.encode()) <= MAX_ID_BYTES
+
+
+def is_new_id(value: object) -> bool:
+    """Whether a record that is created may have the string id `value`."""
+    return value != AGGREGATES and is_record_id(value)
 
 
 def is_device_id(value: str) -> bool:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 from hinterland.contract import accounts, events, imports, schemas, service, sync
+from hinterland.contract.aggregation import AggregatePage
 from hinterland.contract.transfers import Download, body_field
 from hinterland.kit.strict_json import MAX_DEPTH
 
@@ -39,11 +40,11 @@ class Alias(msgspec.Struct, frozen=True):
 
 
 class PerCollection(msgspec.Struct, frozen=True):
-    """A type that each collection has its own of: its `record`, a `list` of them, the `query` of a list, and the bodies
-    that create (`body`), replace (`replacement`) and change (`patch`) one. `of`: the collection, where the path does
-    not name it."""
+    """A type that each collection has its own of: its `record`, a `list` of them, the `query` of a list and that of its
+    aggregates (`aggregation`), and the bodies that create (`body`), replace (`replacement`) and change (`patch`) one.
+    `of`: the collection, where the path does not name it."""
 
-    form: Literal["record", "list", "query", "body", "replacement", "patch"]
+    form: Literal["record", "list", "query", "aggregation", "body", "replacement", "patch"]
     of: str = ""
 
 
@@ -236,6 +237,12 @@ _TABLE: tuple[Operation, ...] = (
         summary="A page of the records that the caller can see",
         errors=(*_READ, "invalid_cursor", "too_costly", "rate_limited"),
         aliases=(Alias("/{collection}", "array"),),
+    ),
+    Operation(
+        name="records.aggregate", method="GET", path="/v1/records/{collection}/aggregate", auth="optional",
+        input=PerCollection("aggregation"), output=AggregatePage,
+        summary="Counts, sums and other values of groups of the records that the caller can see",
+        errors=(*_READ, "invalid_cursor", "too_costly", "rate_limited"),
     ),
     Operation(
         name="records.create", method="POST", path="/v1/records/{collection}", view="record", status=201,

@@ -7,7 +7,7 @@ queries, now or later; a field of such a name, as any other, is asked for with `
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -18,7 +18,8 @@ MAX_LIMIT = 1_000
 DEFAULT_LIMIT = 20
 WORDS = ("page", "limit", "cursor", "filter", "sort", "total")
 RESERVED = frozenset({*WORDS, "at", "count", "distinct", "expand", "fields", "group", "include", "search", "where"})
-_WHERE = "where."
+WHERE = "where."
+"""What a parameter that compares a field may begin with, whatever the field is called."""
 LONGEST_NAME = 1_000  # characters of a parameter's name: what it is compiled to is kept
 
 
@@ -48,11 +49,11 @@ def parse(parameters: Iterable[tuple[str, str]]) -> Query:
             raise Refusal("invalid_query", f"parameter {name[:64]} appears twice; send it once")
         target[key] = value
     return Query(
-        page=_number(words, "page", 1_000_000) if "page" in words else None,
-        limit=_number(words, "limit", MAX_LIMIT) if "limit" in words else DEFAULT_LIMIT,
+        page=whole_number(words, "page", 1_000_000) if "page" in words else None,
+        limit=whole_number(words, "limit", MAX_LIMIT) if "limit" in words else DEFAULT_LIMIT,
         cursor=words.get("cursor", ""),
         filter=words.get("filter", ""),
-        sort=tuple(name.strip() for name in words["sort"].split(",") if name.strip()) if "sort" in words else (),
+        sort=names_of(words["sort"]) if "sort" in words else (),
         total=_flag(words.get("total", "false")),
         equals=equals,
     )
@@ -82,13 +83,13 @@ def check_name(name: str) -> None:
 def _field_of(name: str) -> str:
     """The field that a parameter compares. Raises `invalid_query` for a reserved word."""
     if name in RESERVED:
-        advice = f"to compare a field of that name, send {_WHERE}{name}=…"
+        advice = f"to compare a field of that name, send {WHERE}{name}=…"
         raise Refusal("invalid_query", f"parameter {name!r} is reserved; {advice}")
-    return name.removeprefix(_WHERE)
+    return name.removeprefix(WHERE)
 
 
 def _parameter_of(field: str) -> str:
-    return f"{_WHERE}{field}" if field in RESERVED or field.startswith(_WHERE) else field
+    return f"{WHERE}{field}" if field in RESERVED or field.startswith(WHERE) else field
 
 
 def _text(value: Any) -> str:
@@ -97,7 +98,13 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _number(words: dict[str, str], name: str, highest: int) -> int:
+def names_of(text: str) -> tuple[str, ...]:
+    """The names of a list that is separated by commas."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def whole_number(words: Mapping[str, str], name: str, highest: int) -> int:
+    """The number of a parameter. Raises `invalid_query` for one that is not from 1 to `highest`."""
     text = words[name]
     if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= highest):
         raise Refusal("invalid_query", f"{name} must be a whole number from 1 to {highest}, is {text[:40]!r}")

@@ -75,6 +75,8 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_f
     """Whether lists are sorted by it, indexes of several fields hold it, and `field=value` compares it."""
     is_indexable: ClassVar[bool] = True
     """Whether it can be unique or have an index of its own."""
+    parts: ClassVar[tuple[str, ...]] = ()
+    """The parts of a time by which records are grouped (`contract.aggregation`): its text begins with them."""
     merges_members: ClassVar[bool] = False
     """Whether a patch changes the members that it names (RFC 7396) instead of the whole value."""
 

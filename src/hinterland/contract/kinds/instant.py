@@ -13,6 +13,8 @@ from hinterland.kit.cel.types import TIMESTAMP, Type
 class Instant(Field, frozen=True, kw_only=True, omit_defaults=True, tag="instant"):
     """A moment with its offset, RFC 3339; kept in UTC with microseconds."""
 
+    parts = ("year", "month", "day", "hour")
+
     @property
     def type(self) -> Type:
         """A timestamp."""

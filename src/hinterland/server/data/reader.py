@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
+from hinterland.contract.aggregation import AggregatePage, Aggregation, columns_of, order_of
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal, RecordId
 from hinterland.contract.kinds.undeclared import UNDECLARED
@@ -15,6 +16,7 @@ from hinterland.kit.cel.errors import CelError
 from hinterland.server.data.admission import denied
 from hinterland.server.data.catalogue import Catalogue, Entry
 from hinterland.server.data.cursors import Seal
+from hinterland.server.data.select.aggregates import Aggregates
 from hinterland.server.data.select.compiler import WIDTH, Statement
 from hinterland.server.data.select.question import Select, Window
 from hinterland.server.data.select.visibility import filtering
@@ -84,8 +86,7 @@ class RecordReader:
     ) -> RecordPage:
         """A page of the records that `query` and the conditions `more` ask for and the list rule shows, without the
         first `skipped` where no page and no cursor says where it begins. Costly work is shared by `asker`."""
-        if entry.rules["list"] is None and not caller.is_admin:
-            raise denied(entry.name, "list", is_signed_in=caller.is_signed_in)
+        _check_listed(caller, entry)
         after, limit = None, query.limit + 1
         if query.cursor:
             place = self._seal.opened(query.cursor, _list_of(entry, query, more))
@@ -93,7 +94,7 @@ class RecordReader:
         if query.page:
             skipped = (query.page - 1) * query.limit
         offset = skipped if skipped and after is None else 0
-        where = (*_conditions(caller, entry, query), *more)
+        where = (*_conditions(caller, entry, query.filter, query.equals), *more)
         window = Window(limit, offset, after)
         select = Select(entry.name, parent, where, query.sort, window, total="beside" if query.total else "")
         statement = self.catalogue.compile(select, caller)
@@ -114,14 +115,41 @@ class RecordReader:
             next_cursor = self._seal.sign(place, _list_of(entry, query, more))
         return RecordPage([_record(StoredRecord, row[:WIDTH]) for row in shown], next_cursor, found)
 
+    async def aggregate(
+        self, caller: Principal, entry: Entry, parent: str, asked: Aggregation, asker: str = ""
+    ) -> AggregatePage:
+        """Values of groups of the records that `asked` finds and the list rule shows. Costly work is shared by
+        `asker`."""
+        _check_listed(caller, entry)
+        columns = columns_of(entry.collection, asked)
+        aggregates = Aggregates(columns, asked.having, tuple(order_of(columns, asked.sort)))
+        question = repr((entry.name, parent, asked.filter, asked.equals, aggregates.description))
+        cursor = self._seal.opened(asked.cursor, question) if asked.cursor else ""
+        where = _conditions(caller, entry, asked.filter, asked.equals)
+        window = aggregates.window(asked.limit + 1, cursor)
+        select = Select(entry.name, parent, where, window=window, aggregates=aggregates)
+        statement = self.catalogue.compile(select, caller)
+        assert statement is not None  # what closes a list is part of it
+        rows, is_cut = await self._search(statement, asker)
+        shown = rows[: asked.limit]
+        items = [{each.name: each.shown(value) for each, value in zip(columns, row, strict=True)} for row in shown]
+        has_more = is_cut or len(rows) > asked.limit
+        return AggregatePage(items, self._seal.sign(aggregates.cursor(window, shown), question) if has_more else "")
+
     async def _search(self, statement: Statement, asker: str) -> tuple[list[Any], bool]:
         sql, parameters, texts, is_costly = statement
         return await self.storage.search(sql, parameters, texts, asker=asker, is_costly=is_costly)
 
 
-def undeclared(entry: Entry, query: Query) -> int:
-    """How many fields that are not declared the query compares."""
-    return [entry.collection.field(name) for name in query.equals].count(UNDECLARED)
+def _check_listed(caller: Principal, entry: Entry) -> None:
+    """Raises the refusal of a list that the rule refuses whatever the records."""
+    if entry.rules["list"] is None and not caller.is_admin:
+        raise denied(entry.name, "list", is_signed_in=caller.is_signed_in)
+
+
+def undeclared(entry: Entry, equals: Mapping[str, Any]) -> int:
+    """How many fields that are not declared a question compares."""
+    return [entry.collection.field(name) for name in equals].count(UNDECLARED)
 
 
 def check_undeclared(count: int) -> None:
@@ -143,11 +171,11 @@ def _too_large_a_page(fitting: int) -> Refusal:
     return Refusal("invalid_query", message)
 
 
-def _conditions(caller: Principal, entry: Entry, query: Query) -> tuple[Condition, ...]:
-    if len(query.equals) > MOST_UNDECLARED:
-        check_undeclared(undeclared(entry, query))
-    equals = [_equality(entry, name, value) for name, value in query.equals.items()]
-    return (*equals, filtering(entry, caller, query.filter)) if query.filter else tuple(equals)
+def _conditions(caller: Principal, entry: Entry, filter: str, compared: Mapping[str, Any]) -> tuple[Condition, ...]:
+    if len(compared) > MOST_UNDECLARED:
+        check_undeclared(undeclared(entry, compared))
+    equals = [_equality(entry, name, value) for name, value in compared.items()]
+    return (*equals, filtering(entry, caller, filter)) if filter else tuple(equals)
 
 
 def _equality(entry: Entry, name: str, value: Any) -> Condition:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal, invalid
-from hinterland.contract.identity import ID_HINT, RecordId, is_record_id, is_temporary
+from hinterland.contract.identity import ID_HINT, RecordId, is_new_id, is_record_id, is_temporary
 from hinterland.contract.temporary import Place, StandIns, is_stand_in
 from hinterland.server.data.catalogue import Entry
 from hinterland.server.data.requests import WriteRequest
@@ -36,7 +36,7 @@ class RequestIds:
             given = await self._state.new_ids.next(self._state.transaction, self._now)
             self.given[index] = given
             return given
-        if not is_record_id(id):
+        if not is_new_id(id):
             raise invalid({"id": [ID_HINT]})
         return id
 

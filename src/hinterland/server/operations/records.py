@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from hinterland.contract.aggregation import AggregatePage, Aggregation
 from hinterland.contract.changes import Act, Write, checked
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal, RecordId
@@ -39,6 +40,14 @@ class Listing(NamedTuple):
     query: Query
     more: tuple[Condition, ...] = ()
     skipped: int | None = None
+
+
+class Aggregating(NamedTuple):
+    """Values of groups of the records of a collection, those below `parent`."""
+
+    entry: Entry
+    parent: str
+    asked: Aggregation
 
 
 class RecordAddress(NamedTuple):
@@ -74,6 +83,11 @@ async def list_records(backend: Backend, call: Call[Listing]) -> RecordPage:
     """A page of the records that the caller can see."""
     entry, parent, query, more, skipped = call.input
     return await backend.reader.page(call.caller, entry, parent, query, call.asker, more, skipped)
+
+
+async def aggregate_records(backend: Backend, call: Call[Aggregating]) -> AggregatePage:
+    """Values of groups of the records that the caller can see."""
+    return await backend.reader.aggregate(call.caller, *call.input, call.asker)
 
 
 async def view_record(backend: Backend, call: Call[RecordAddress]) -> StoredRecord:

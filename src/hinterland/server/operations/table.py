@@ -29,6 +29,7 @@ HANDLERS: dict[str, Handler] = {
     "admin.schema": schema.describe_schema,
     "admin.schema.add": schema.extend_schema,
     "records.list": records.list_records,
+    "records.aggregate": records.aggregate_records,
     "records.create": records.create_record,
     "records.view": records.view_record,
     "records.replace": records.replace_record,

@@ -52,6 +52,12 @@ def unfit() -> Refusal:
     return Refusal("validation", "the database can't hold or compare one of these values")
 
 
+def beyond() -> Refusal:
+    """The refusal of a question whose answer has a sum that the database can't hold."""
+    message = "a sum is beyond 64 bits, or beyond a double; use smaller groups or a filter"
+    return Refusal("invalid_query", message)
+
+
 def too_costly() -> Refusal:
     """The refusal of a list that takes more work than one caller may ask for."""
     return Refusal(

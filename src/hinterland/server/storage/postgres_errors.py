@@ -33,6 +33,8 @@ class translated:  # noqa: N801 - reads as a word in a with statement
             raise failures.unique(field_of(error, self._tables)) from error
         if isinstance(error, asyncpg.ProgramLimitExceededError):
             raise failures.too_long(_indexed_field(error, self._tables)) from error
+        if isinstance(error, asyncpg.NumericValueOutOfRangeError):  # of the server's arithmetic
+            raise failures.beyond() from error
         if isinstance(error, asyncpg.DataError):
             raise failures.unfit() from error
         if isinstance(error, asyncpg.DiskFullError):

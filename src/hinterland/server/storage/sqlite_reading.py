@@ -64,6 +64,8 @@ def refusal(error: Exception) -> Refusal | PreconditionFailed:
         return failures.unique(field or (columns[0].rpartition(".")[2] if len(columns) == 1 else ""))
     if isinstance(error, apsw.InterruptError):
         return failures.too_costly()
+    if isinstance(error, apsw.SQLError) and str(error) == "integer overflow":
+        return failures.beyond()
     if isinstance(error, apsw.FullError):
         return failures.full()
     if isinstance(error, apsw.TooBigError | OverflowError | UnicodeError):

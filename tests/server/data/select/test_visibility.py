@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import apsw
@@ -21,9 +20,9 @@ from hinterland.server.storage.postgres import PostgresStorage, numbered
 from hinterland.server.storage.protocol import Storage
 from hinterland.server.storage.sqlite import SqliteStorage
 from tests.server.data.acts import make
+from tests.server.data.select.watching import WatchedStatement, asking
 from tests.server.data.world import ADA, ADMIN, KEY, World, opened
 
-Statement = tuple[str, list[Any]]
 FIELDS: dict[str, Field] = {
     "owner": Text(index=True),
     "members": List(of=Text()),
@@ -68,9 +67,9 @@ async def fill(world: World, text: str, count: int = 20, **more: Any) -> None:
 
 async def statements(
     world: World, monkeypatch: pytest.MonkeyPatch, name: str, caller: Principal = ADA, **query: Any
-) -> list[Statement]:
+) -> list[WatchedStatement]:
     """What the database is asked for a list, and for its second page."""
-    asked: list[Statement] = []
+    asked: list[WatchedStatement] = []
     search = world.storage.search
 
     async def spy(sql: str, parameters: Sequence[Any], *args: Any, **more: Any) -> Any:
@@ -84,60 +83,6 @@ async def statements(
         await reader.page(caller, world.catalogue[name], "", Query(**query, cursor=page.next))
     monkeypatch.undo()
     return asked
-
-
-@asynccontextmanager
-async def asking(storage: Storage) -> AsyncIterator[Callable[[Statement], Any]]:
-    """Asks the database on a connection of the test's own, whose `contains` notes every text that it looks at; answers
-    these texts."""
-    if isinstance(storage, PostgresStorage):
-        async with _asking_postgres(storage.dsn) as ask:
-            yield ask
-        return
-    assert isinstance(storage, SqliteStorage)
-    async with _asking_sqlite(storage) as ask:
-        yield ask
-
-
-@asynccontextmanager
-async def _asking_sqlite(storage: SqliteStorage) -> AsyncIterator[Callable[[Statement], Any]]:
-    connection = apsw.Connection(str(storage.path))
-    seen: list[Any] = []
-
-    def instr(*given: Any) -> int:
-        text, part = given
-        seen.append(text)
-        return int(part in text)
-
-    async def ask(statement: Statement) -> list[Any]:
-        connection.execute(*statement).fetchall()
-        return seen
-
-    connection.create_scalar_function("instr", instr, 2)
-    try:
-        yield ask
-    finally:
-        connection.close()
-
-
-@asynccontextmanager
-async def _asking_postgres(dsn: str) -> AsyncIterator[Callable[[Statement], Any]]:
-    connection = await asyncpg.connect(dsn)
-    # As cheap as can be: the planner would call it before every other test of a row.
-    await connection.execute(
-        "CREATE TABLE IF NOT EXISTS _seen (text text); SET search_path = public, pg_catalog; "
-        "CREATE OR REPLACE FUNCTION public.strpos(text, text) RETURNS int LANGUAGE plpgsql COST 0.0001 AS "
-        "$$ BEGIN INSERT INTO _seen VALUES ($1); RETURN position($2 in $1); END $$"
-    )
-
-    async def ask(statement: Statement) -> list[Any]:
-        await connection.fetch(numbered(statement[0]), *statement[1])
-        return [row[0] for row in await connection.fetch("SELECT text FROM _seen")]
-
-    try:
-        yield ask
-    finally:
-        await connection.close()
 
 
 @pytest.mark.parametrize("query", QUERIES)
@@ -171,7 +116,7 @@ GUESSES = [
 ]  # fmt: skip
 
 
-async def steps(world: World, found: Sequence[Statement]) -> list[int]:
+async def steps(world: World, found: Sequence[WatchedStatement]) -> list[int]:
     """How much work statements are."""
     assert isinstance(world.storage, SqliteStorage)
     connection = apsw.Connection(str(world.storage.path))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hinterland.contract.identity import Principal
 from hinterland.server.data.rules import ANY_ALIAS
+from hinterland.server.data.select.aggregates import aggregated_statement
 from hinterland.server.data.select.level import KeptStatement, kept_statement
 from hinterland.server.data.select.question import Select
 from hinterland.server.data.select.visibility import refuse_hidden, rule_of
@@ -88,9 +89,14 @@ class Compiler:
         key = (self._structure(select), is_free)
         kept = self._kept.get(key)
         if kept is None:
-            kept = kept_statement(self._catalogue, select, is_free=is_free)
+            kept = self._made(select, is_free=is_free)
             self._keep(key, kept)
         return kept
+
+    def _made(self, select: Select, *, is_free: bool) -> KeptStatement:
+        if select.aggregates is not None:
+            return aggregated_statement(self._catalogue[select.collection], select, is_free=is_free)
+        return kept_statement(self._catalogue, select, is_free=is_free)
 
     def _keep(self, key: tuple[Any, ...], made: KeptStatement) -> None:
         size = len(made.sql)
@@ -110,4 +116,4 @@ class Compiler:
         limit, offset, after = select.window
         window = (limit is None, offset > 0, None if after is None else tuple([value is None for value in after]))
         output = (select.action, select.fields, select.total, inner)
-        return (entry.name, select.parent is None, conditions, select.sort, window, output)
+        return (entry.name, select.parent is None, conditions, select.sort, window, output, select.aggregates)

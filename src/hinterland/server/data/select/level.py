@@ -8,9 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hinterland.server.data.rules import column
-from hinterland.server.data.select.parts import Bind, SqlPart, filled, joined, limited
+from hinterland.server.data.select.parts import Bind, Gate, SqlPart, filled, gated, joined, limited
 from hinterland.server.data.select.question import Include, Select
-from hinterland.server.data.select.visibility import Asked, Gate, asked_of, gates_of, rule_of, source, visible
+from hinterland.server.data.select.visibility import Asked, asked_of, gates_of, rule_of, source, visible
 from hinterland.server.storage.protocol import DialectName, Texts
 from hinterland.server.storage.statements import RECORD_NAMES, RECORD_TEXTS, quote
 
@@ -179,16 +179,12 @@ class _Level:
             above = f"{self.alias}._parent || '/{name}/'" if self.entry.collection.parent else f"'{name}/'"
             link = f"{alias}._parent = {above} || {id}"
         gates = gates_of(inner, _of_include(include), is_free=self.is_free)
-        return joined([SqlPart(link), *[_gated(gate) for gate in gates]], " AND ")
+        return joined([SqlPart(link), *[gated(gate) for gate in gates]], " AND ")
 
 
 def _of_include(include: Include) -> Select:
     """The question of an include: what a record names is viewed, what is below it is listed."""
     return include.select._replace(action="view" if include.by else "list")
-
-
-def _gated(gate: Gate) -> SqlPart:
-    return SqlPart("CAST(? AS boolean)", (lambda select, auth: (gate(select, auth),),))
 
 
 def _inside(number: int, bind: Bind, select: Select, auth: Any) -> Any:

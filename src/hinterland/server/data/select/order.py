@@ -9,7 +9,7 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.matching import check_sort, foreign_place, read_place, sort_keys, wanted, write_place
 from hinterland.contract.records import Collection
 from hinterland.server.data.rules import column
-from hinterland.server.data.select.parts import Bind, SqlPart, filled, joined
+from hinterland.server.data.select.parts import NOTHING, Bind, SqlPart, filled, joined
 from hinterland.server.data.select.question import Select
 from hinterland.server.storage.statements import META_COLUMNS
 
@@ -107,6 +107,17 @@ class SqlOrder:
         same = SqlPart(f"{key} IS NULL") if is_null else SqlPart(f"{key} = ?", (_value(number),))
         both = filled("({} AND {})", same, self._beyond(alias, place, number + 1))
         return both if is_null and is_down else filled("({} OR {})", later, both)
+
+
+def is_after(keys: Sequence[tuple[str, bool]], place: PlaceValues, number: int = 0) -> SqlPart:
+    """The condition of the rows beyond a place by `keys` from `number` on, columns that may be null (it comes first),
+    each with whether the highest value comes first."""
+    (key, is_down), is_null = keys[number], place[number] is None
+    later = NOTHING if is_null and is_down else _later(key, number, is_down, is_null=is_null, is_nullable=True)
+    if number == len(keys) - 1:
+        return later
+    same = SqlPart(f"{key} IS NULL") if is_null else SqlPart(f"{key} = ?", (_value(number),))
+    return filled("({} OR ({} AND {}))", later, same, is_after(keys, place, number + 1))
 
 
 def _later(key: str, number: int, is_down: bool, *, is_null: bool, is_nullable: bool) -> SqlPart:

@@ -11,6 +11,9 @@ from hinterland.server.data.select.question import Select, Window
 Bind = Callable[[Select, Any], Sequence[Any]]
 """From the question and the caller's `auth` to the values of some parameters, in order."""
 
+Gate = Callable[[Select, Any], bool]
+"""Whether the parts of a rule or condition that read nothing of a record are true; asked with the caller's `auth`."""
+
 
 class SqlPart(NamedTuple):
     """A part of a statement; parameters stand as `?`."""
@@ -50,3 +53,8 @@ def by_rule(sql: Sql) -> SqlPart:
     if not sql.parameters:
         return SqlPart(f"({sql.text})")
     return SqlPart(f"({sql.text})", (lambda select, auth: sql.bind({"auth": auth}),))
+
+
+def gated(gate: Gate) -> SqlPart:
+    """A gate as a term of a WHERE."""
+    return SqlPart("CAST(? AS boolean)", (lambda select, auth: (gate(select, auth),),))

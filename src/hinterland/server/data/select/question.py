@@ -5,9 +5,12 @@ It depends on no caller and no database: `compiler` adds each collection's rules
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from hinterland.kit.cel.conditions import Condition
+
+if TYPE_CHECKING:
+    from hinterland.server.data.select.aggregates import Aggregates
 
 
 class Window(NamedTuple):
@@ -25,6 +28,7 @@ class Select(NamedTuple):
 
     Without `fields` a row is a whole record; else it holds the columns of the named ones. `total`: how many records
     there are in all windows is a column "beside" each row, or the only row ("alone").
+    With `aggregates` a row holds the columns of a group of records, in the order of these, and there is no `sort`.
     With `includes` each record comes with others: `included` reads them.
     """
 
@@ -37,6 +41,7 @@ class Select(NamedTuple):
     fields: tuple[str, ...] = ()
     total: Literal["", "beside", "alone"] = ""
     includes: tuple[Include, ...] = ()
+    aggregates: Aggregates | None = None
 
 
 class Include(NamedTuple):

@@ -7,7 +7,6 @@ an index answers are outside of it, or lists would not find their records: they 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,7 +17,7 @@ from hinterland.kit.cel.errors import CelError
 from hinterland.kit.cel.predicates import Predicate
 from hinterland.kit.cel.tree import GIVEN
 from hinterland.server.data.rules import Rule
-from hinterland.server.data.select.parts import NOTHING, SqlPart, by_rule, filled, joined
+from hinterland.server.data.select.parts import NOTHING, Gate, SqlPart, by_rule, filled, joined
 from hinterland.server.data.select.question import Select
 
 if TYPE_CHECKING:
@@ -93,10 +92,6 @@ def visible(rule: Rule | None, alias: str, asked: Asked) -> list[SqlPart]:
     found = own[:1] if rule.halves(alias).sought is not None else []
     both = filled("CASE WHEN {} THEN {} ELSE FALSE END", joined(own, " AND "), joined(asked.tested, " AND "))
     return [*asked.sought, *found, both]
-
-
-Gate = Callable[[Select, Any], bool]
-"""Whether the parts of a rule or condition that read nothing of a record are true; asked with the caller's `auth`."""
 
 
 def gates_of(entry: Entry, select: Select, *, is_free: bool) -> tuple[Gate, ...]:

@@ -20,16 +20,14 @@ from hinterland.contract.query import DEFAULT_LIMIT, MAX_LIMIT
 from hinterland.contract.records import Collection
 from hinterland.contract.transfers import Download, body_field
 from hinterland.kit.body import Body
-from hinterland.server.protocols.rest.schemas import forms, record_schemas, sorting
+from hinterland.server.protocols.rest.schemas import CURSOR, FILTER, aggregating, forms, record_schemas, sorting
 
 _REF = "#/components/schemas/{name}"
-_CURSOR: dict[str, Any] = {"type": "string", "format": "cursor", "description": "as the server gave it"}
-_FILTER: dict[str, Any] = {"type": "string", "format": "cel", "description": "CEL over `record` and `auth`"}
 _QUERY: dict[str, Any] = {
     "page": {"type": "integer", "minimum": 1, "maximum": 1_000_000},
     "limit": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
-    "cursor": _CURSOR,
-    "filter": _FILTER,
+    "cursor": CURSOR,
+    "filter": FILTER,
     "total": {"type": "boolean", "default": False},
 }
 _PRINTED = "\u00a1-\u00ac\u00ae-\u00ff"  # of Latin-1, which is what headers hold
@@ -145,6 +143,8 @@ class _Printer:
         ]
         if isinstance(row.input, PerCollection) and row.input.form == "query" and collection is not None:
             made += _asked({**_QUERY, "sort": sorting(collection, self._fields[collection.name])})
+        elif isinstance(row.input, PerCollection) and row.input.form == "aggregation" and collection is not None:
+            made += _asked(aggregating(collection, self._fields[collection.name]))
         elif row.input is not None and row.has_query_input:
             required = [field.encode_name for field in msgspec.structs.fields(row.input) if field.required]
             asked = {name: schema for name, schema in fields.items() if name not in segments}
@@ -173,7 +173,7 @@ class _Printer:
 
     def _body(self, row: Operation, collection: str) -> dict[str, Any]:
         if isinstance(row.input, PerCollection):
-            schema = {} if row.input.form == "query" else _ref(f"{collection}_{row.input.form}")
+            schema = {} if row.has_query_input else _ref(f"{collection}_{row.input.form}")
         elif row.input is None:
             schema = {}
         elif body_field(row.input):

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from hinterland.contract import aggregation
 from hinterland.contract.changes import Act
 from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.query import parse
@@ -22,7 +23,7 @@ from hinterland.server.data.requests import Intent
 from hinterland.server.http import JSON, Codec, Headers, HttpAnswer, HttpRequest, caching, json_answer
 from hinterland.server.operations import records
 from hinterland.server.operations.call import UNCONDITIONAL, Call, Preconditions
-from hinterland.server.operations.records import Listing, RecordAddress, RecordChange, Written
+from hinterland.server.operations.records import Aggregating, Listing, RecordAddress, RecordChange, Written
 from hinterland.server.protocols.rest.keys import REPLAYED, idempotency_key
 from hinterland.server.protocols.rest.tags import etag, preconditions, tags
 from hinterland.server.protocols.rest.tutorial import in_utc
@@ -58,7 +59,16 @@ async def list_records(backend: Backend, request: HttpRequest) -> HttpAnswer:
     page = await records.list_records(backend, call)
     body = f'{{"items":{items(request, entry, page)},"next":"{page.next}"'
     body += f',"total":{page.total}}}' if page.total is not None else "}"
-    return HttpAnswer(200, [JSON, caching(request), *next_link(request, page)], body.encode())
+    return HttpAnswer(200, [JSON, caching(request), *next_link(request, page.next)], body.encode())
+
+
+async def aggregate_records(backend: Backend, request: HttpRequest) -> HttpAnswer:
+    """Values of groups of a collection's records: `{items, next}`."""
+    entry, parent, _ = backend.catalogue.locate(path_of(request)[:-1])
+    asked, address = aggregation.parse(request.query()), caller_address(backend, request)
+    call = Call(caller=request.caller, input=Aggregating(entry, parent, asked), address=address)
+    page = await records.aggregate_records(backend, call)
+    return json_answer(page, headers=next_link(request, page.next), cached=caching(request))
 
 
 def items(request: HttpRequest, entry: Entry, page: RecordPage) -> str:
@@ -69,17 +79,17 @@ def items(request: HttpRequest, entry: Entry, page: RecordPage) -> str:
     return join([entry.wire(caller, record) for record in page.records])
 
 
-def next_link(request: HttpRequest, page: RecordPage) -> Headers:
+def next_link(request: HttpRequest, cursor: str) -> Headers:
     """The `Link: …; rel="next"` header (RFC 8288), where there is more.
 
     It is relative (RFC 3986 §4.2), as is every address in a response: it stays below the prefix of a proxy, which the
     server does not know.
     """
-    if not page.next:
+    if not cursor:
         return []
     query = asked_again(request, (b"cursor", b"page"))
     query += b"&cursor=" if query else b"cursor="
-    return [(b"link", b'<?%s%s>; rel="next"' % (query, page.next.encode()))]
+    return [(b"link", b'<?%s%s>; rel="next"' % (query, cursor.encode()))]
 
 
 def asked_again(request: HttpRequest, names: Container[bytes]) -> bytes:
@@ -139,6 +149,7 @@ async def delete_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
     return await _change(backend, request, "delete", records.delete_record)
 
 
+OF_AGGREGATE: dict[str, Codec] = {"GET": aggregate_records}
 OF_COLLECTION: dict[str, Codec] = {"GET": list_records, "POST": create_record}
 OF_RECORD: dict[str, Codec] = {
     "GET": view_record,

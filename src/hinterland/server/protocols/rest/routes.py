@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from starlette.routing import Route, Router
 
 from hinterland.contract.errors import Refusal
+from hinterland.contract.identity import AGGREGATES
 from hinterland.contract.operations import FUNCTIONS, Operation
 from hinterland.kit.asgi import AsgiApp, AsgiReceive, AsgiScope, AsgiSend
 from hinterland.server.backend import Backend
@@ -14,12 +15,12 @@ from hinterland.server.callers import authenticate
 from hinterland.server.http import LIMIT, Codec, HttpAnswer, HttpRequest, PageSource, renewing, send_answer
 from hinterland.server.operations.table import HANDLERS
 from hinterland.server.protocols.rest.documents import DOCUMENTS
-from hinterland.server.protocols.rest.records import OF_COLLECTION, OF_RECORD, RECORDS
+from hinterland.server.protocols.rest.records import OF_AGGREGATE, OF_COLLECTION, OF_RECORD, RECORDS
 from hinterland.server.protocols.rest.tutorial_lists import TUTORIAL_RECORDS
 from hinterland.server.protocols.rest.typed import TypedCodec
 
 _RESERVED = frozenset({"v1", "api", "auth", "health", "healthz", "readyz", "metrics", "graphql", "favicon"})
-
+AGGREGATE = f"/{AGGREGATES}"
 _SHARED = ".well-known"  # where others publish files too (RFC 8615)
 _PLANNED = frozenset({"_", "graphql", "mcp", "metrics"})  # the API's, though nothing is there yet
 
@@ -93,11 +94,14 @@ class Tutorial:
 
 
 class Records:
-    """Every path below `/v1/records/`: an odd number of names is a collection, an even one a record."""
+    """Every path below `/v1/records/`: an odd number of names is a collection, an even one a record, or a collection's
+    aggregates."""
 
-    def __init__(self, collection: Endpoint, record: Endpoint) -> None:
+    def __init__(self, collection: Endpoint, record: Endpoint, aggregate: Endpoint) -> None:
         self.collection = collection
         self.record = record
+        # A record that had the reserved id before can be written.
+        self.aggregate = Endpoint(record.backend, record.methods | aggregate.methods)
 
     async def __call__(self, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
         """Serve one request."""
@@ -107,7 +111,9 @@ class Records:
 
     def endpoint(self, path: str) -> Endpoint:
         """The operations of a path below `/v1/records/`."""
-        return self.record if path.count("/", len(RECORDS)) % 2 else self.collection
+        if not path.count("/", len(RECORDS)) % 2:
+            return self.collection
+        return self.aggregate if path.endswith(AGGREGATE) else self.record
 
 
 class Dispatcher:
@@ -207,8 +213,8 @@ def mount(backend: Backend, streams: Mapping[str, AsgiApp], page: PageSource | N
     routes += [Route(path, Tutorial(Endpoint(backend, methods), otherwise)) for path, methods in aliases.items()]
     # Without redirects: their target would be the host that the caller names.
     router = Router(routes, redirect_slashes=False, default=otherwise)
-    collection, record = (Endpoint(backend, of_records[path]) for path in sorted(of_records))
-    return Dispatcher(Records(collection, record), router, otherwise)
+    collection, aggregate, record = (Endpoint(backend, of_records[path]) for path in sorted(of_records))
+    return Dispatcher(Records(collection, record, aggregate), router, otherwise)
 
 
 def _tutorial_paths(path: str) -> list[str]:
@@ -222,7 +228,8 @@ def _codec(backend: Backend, row: Operation) -> Codec:
     if row.name in DOCUMENTS:
         return DOCUMENTS[row.name]
     if row.path.startswith(RECORDS):
-        return (OF_RECORD if row.path.endswith("/{id}") else OF_COLLECTION)[row.method]
+        codecs = OF_RECORD if row.path.endswith("/{id}") else OF_COLLECTION
+        return (OF_AGGREGATE if row.path.endswith(AGGREGATE) else codecs)[row.method]
     return TypedCodec(row, backend.app.handlers.get(row.name) or HANDLERS[row.name])
 
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hinterland.contract.aggregation import parts_of
+from hinterland.contract.expressions import record_fields
 from hinterland.contract.identity import ID_PATTERN, MAX_ID_BYTES
 from hinterland.contract.indexed import limits
 from hinterland.contract.kinds.field import Field
 from hinterland.contract.matching import MAX_SORT, sortable_names
+from hinterland.contract.query import MAX_LIMIT
 from hinterland.contract.records import META, Collection
 from hinterland.kit.blank_text import INVISIBLE
-from hinterland.kit.cel.types import STRING
+from hinterland.kit.cel.types import DOUBLE, STRING, is_integer
 from hinterland.server.security.passwords import LONGEST
 
 ID: dict[str, Any] = {"type": "string", "format": "record-id", "pattern": ID_PATTERN, "maxLength": MAX_ID_BYTES}
+CURSOR: dict[str, Any] = {"type": "string", "format": "cursor", "description": "as the server gave it"}
+FILTER: dict[str, Any] = {"type": "string", "format": "cel", "description": "CEL over `record` and `auth`"}
 _SERVER_FIELDS: dict[str, Any] = {
     "created_at": {"type": "string", "format": "date-time", "readOnly": True},
     "updated_at": {"type": "string", "format": "date-time", "readOnly": True},
@@ -54,6 +59,31 @@ def sorting(collection: Collection, fields: Mapping[str, Field]) -> dict[str, An
         "pattern": f"^({name}(,{name}){{0,{MAX_SORT - 1}}})?$",
         "description": "field names with commas between, `-` before one for descending",
     }
+
+
+def aggregating(collection: Collection, fields: Mapping[str, Field]) -> dict[str, Any]:
+    """The parameters of a collection's aggregates, of which the reader may know these fields."""
+    known = [*fields, *META]
+    sortable = [name for name in sortable_names(collection) if name in known]
+    kinds = record_fields(collection)
+    numbers = [name for name in sortable if is_integer(kinds[name]) or kinds[name] is DOUBLE]
+    groups = [*sortable, *(f"{name}:{part}" for name in sortable for part in parts_of(collection, name))]
+    counted = [r"\*", *known, *(f"distinct:{name}" for name in sortable)]
+    lists = {"group": groups, "distinct": groups, "count": counted, "sum": numbers, "avg": numbers, "min": sortable,
+             "max": sortable}  # fmt: skip
+    return {
+        **{word: _listed(names) for word, names in lists.items()},
+        "having": {"type": "string", "description": "CEL over the columns of the result"},
+        "sort": {"type": "string", "description": "columns of the result with commas between, `-` for descending"},
+        "limit": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": MAX_LIMIT},
+        "cursor": CURSOR,
+        "filter": FILTER,
+    }
+
+
+def _listed(names: Sequence[str]) -> dict[str, Any]:
+    one = f"({'|'.join(names)})"
+    return {"type": "string", "pattern": f"^({one}(,{one})*)?$", "description": "names with commas between"}
 
 
 def record_schemas(collection: Collection, known: Mapping[str, Field]) -> dict[str, dict[str, Any]]:

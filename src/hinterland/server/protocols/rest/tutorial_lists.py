@@ -98,7 +98,7 @@ def _body(paging: Paging, page: RecordPage, data: str) -> str:
 
 def _headers(request: HttpRequest, entry: Entry, page: RecordPage, paging: Paging) -> Headers:
     if paging.form in ("array", "data"):
-        return next_link(request, page)
+        return next_link(request, page.next)
     if paging.form == "range":
         first, count = paging.skipped or 0, len(page.records)
         part = f"{first}-{first + count - 1}" if count else "*"

@@ -61,7 +61,7 @@ def parse_tutorial_query(entry: Entry, caller: Principal, pairs: Sequence[tuple[
     for name, value in pairs:
         given.add(name, value)
     query = parse(given.own)
-    given.check_size(undeclared(entry, query))
+    given.check_size(undeclared(entry, query.equals))
     sort = _order(given.words) or query.sort
     if sort is not query.sort and query.sort:
         raise Refusal("invalid_query", "the order is given twice; send sort or _sort, not both")
