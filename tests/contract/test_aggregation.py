@@ -32,7 +32,7 @@ SALES = Collection(
     },
 )  # fmt: skip
 NAMES = st.lists(st.text("abc:_*", min_size=1), max_size=3).map(tuple)
-TEXTS = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\0"), max_size=10)
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=10)
 
 
 @given(

@@ -286,8 +286,8 @@ async def test_hidden_fields(world: World, asked: dict[str, Any]) -> None:
 @pytest.mark.parametrize("name", ["owned", "members"])
 async def test_the_rule_before_everything_else(world: World, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Nothing that a caller asks, in `filter` or `having`, is worked out on a record that the list rule hides."""
-    mine = {"owner": "ada", "text": "mine", **({"of": ["ada"]} if name == "members" else {})}
-    writes = [mine, {"owner": "ben", "text": "hidden guess"}] * 20
+    mine: dict[str, Any] = {"owner": "ada", "text": "mine", **({"of": ["ada"]} if name == "members" else {})}
+    writes: list[dict[str, Any]] = [mine, {"owner": "ben", "text": "hidden guess"}] * 20
     await world.write(*[Write(act="create", collection=name, body=body) for body in writes])
     asked: list[WatchedStatement] = []
     search = world.storage.search
