@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from hinterland.contract import accounts, events, imports, schemas, service, sync
+from hinterland.contract import accounts, batches, events, imports, schemas, service, sync
 from hinterland.contract.aggregation import AggregatePage
 from hinterland.contract.transfers import Download, body_field
 from hinterland.kit.strict_json import MAX_DEPTH
@@ -272,6 +272,12 @@ _TABLE: tuple[Operation, ...] = (
         auth="optional",
         summary="Delete a record", errors=(*_WRITE, "stale"), is_idempotent_by_key=True,
         aliases=(Alias("/{collection}/{id}", "deleted"),),
+    ),
+    Operation(
+        name="batch", method="POST", path="/v1/batch", auth="optional", input=batches.Batch,
+        output=batches.BatchResult, max_depth=batches.BATCH_DEPTH, is_idempotent_by_key=True,
+        summary="Write many records of any collections, all of them or none",
+        errors=(*_WRITE, "conflict", "stale"),
     ),
     Operation(
         name="events.stream", method="GET", path="/v1/events", view="stream", auth="optional", time_limit="none",

@@ -261,11 +261,15 @@ class CompiledCollection:
 
     def try_patch(self, document: Document, body: Mapping[str, Any]) -> Tried:
         """The document after a PATCH, and the errors: a field whose new value is not valid keeps the old one."""
+        if self.collection.is_open or not self._objects.isdisjoint(body):
+            body = {name: self._merged(name, document, value) for name, value in body.items()}
+        return self.try_set(document, body)
+
+    def try_set(self, document: Document, body: Mapping[str, Any]) -> Tried:
+        """The document with the values of `body` in the place of its own, and the errors, as after a PATCH."""
         base = {name: document.get(name) for name in self.names}
         if self.collection.is_open:
             base |= {name: value for name, value in document.items() if self._is_undeclared(name)}
-        if self.collection.is_open or not self._objects.isdisjoint(body):
-            body = {name: self._merged(name, document, value) for name, value in body.items()}
         return self._tried(document, base, body)
 
     def _merged(self, name: str, document: Document, value: Any) -> Any:

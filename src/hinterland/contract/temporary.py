@@ -3,7 +3,8 @@
 One may be a record's id, in the path of a parent, and as a value in a body (a reference to another record). It is
 `~` and an id, a *temporary* id; a device that does not know that the server gives the ids of a collection uses an
 ordinary id in its place. A stand-in belongs to the place of its record, its collection and parent. As a value it is
-known by its text alone, so there it must have been made at random, and the field must be able to hold a number.
+known by its text alone, so there it must have been made at random, and the field must be able to hold a number. In a
+batch a temporary id of any form is known, in references and in fields of numbers.
 """
 
 from __future__ import annotations
@@ -33,9 +34,10 @@ class Place(NamedTuple):
 
 
 class StandIns:
-    """The ids that the server gave for stand-ins; of several for one place, the last."""
+    """The ids that the server gave for stand-ins; of several for one place, the last. `is_batch`: for those of one."""
 
-    def __init__(self, given: Iterable[tuple[Place, RecordId]] = ()) -> None:
+    def __init__(self, given: Iterable[tuple[Place, RecordId]] = (), *, is_batch: bool = False) -> None:
+        self._is_batch = is_batch
         self._ids: dict[Place, RecordId] = {}
         self._values: dict[str, dict[Place, RecordId]] = {}
         for place, id in given:
@@ -50,7 +52,7 @@ class StandIns:
     def add(self, place: Place, id: RecordId) -> None:
         """Learn the id that was given for a stand-in."""
         self._ids[place] = id
-        if _is_made(place.name):
+        if self._is_batch or _is_made(place.name):
             self._values.setdefault(place.name, {})[place] = id
 
     def learn(self, writes: Sequence[Write], ids: Mapping[int, RecordId]) -> dict[int, Place]:
@@ -96,7 +98,8 @@ class StandIns:
         if link is not None:  # of the place that it names, whatever its text
             refer = partial(self.id, link.to, "")
             return [refer(item) for item in value] if isinstance(value, list) else refer(value)
-        return self._value(value) if _may_refer(field) else value
+        may_refer = _holds_numbers(field) if self._is_batch else _may_refer(field)
+        return self._value(value) if may_refer else value
 
     def _value(self, value: Any) -> Any:
         if isinstance(value, dict):
@@ -150,6 +153,11 @@ def _is_made(text: str) -> bool:
 def _may_refer(field: Field | None) -> bool:
     """Whether the id of a record, a number, may be in the field; None: it is not declared."""
     return field is None or item_type(field) in (INT, DOUBLE, INT64, DYN)
+
+
+def _holds_numbers(field: Field | None) -> bool:
+    """Whether no text can be in the field."""
+    return field is not None and item_type(field) in (INT, DOUBLE, INT64)
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -217,18 +217,25 @@ class HttpRequest:
         self, limit: int, *, may_be_empty: bool = False, setting: str = "max_body_bytes", max_depth: int = MAX_DEPTH
     ) -> tuple[dict[str, Any], bytes]:
         """The body as a JSON object, and its bytes. Raises `invalid_body`, `unsupported_media_type`, `too_large`."""
+        value, data = await self.json_value(limit, may_be_empty=may_be_empty, setting=setting, max_depth=max_depth)
+        if not isinstance(value, dict):
+            raise Refusal("invalid_body", "the body must be a JSON object")
+        return value, data
+
+    async def json_value(
+        self, limit: int, *, may_be_empty: bool = False, setting: str = "max_body_bytes", max_depth: int = MAX_DEPTH
+    ) -> tuple[Any, bytes]:
+        """The body as a JSON value, an object where it is empty, and its bytes."""
         data = await self.body(limit, setting)
         if not data.strip() and may_be_empty:
             return {}, data
         self._check_type()
         if not data.strip():
-            raise Refusal("invalid_body", "the body is empty; send a JSON object")
+            raise Refusal("invalid_body", "the body is empty; send JSON")
         try:
             value = await _decoded(data, max_depth)
         except strict_json.StrictJsonError as error:
             raise Refusal("invalid_body", f"request body: {error}") from None
-        if not isinstance(value, dict):
-            raise Refusal("invalid_body", "the body must be a JSON object")
         return value, data
 
     def _check_type(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 
 from hinterland.contract import changes
 from hinterland.contract.changes import Write
+from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal
 from hinterland.contract.records import Document
 from hinterland.server.data.catalogue import Entry
@@ -43,6 +44,17 @@ def settable(
 
 def _without(body: Document, names: AbstractSet[str]) -> Document:
     return {name: value for name, value in body.items() if name not in names}
+
+
+def check_preconditions(write: Write, before: StoredRecord | None) -> None:
+    """Raises `stale` where the record that is written over, as far as the caller may know it, is not as the write asks
+    for."""
+    if write.exists is True and before is None:
+        raise Refusal("stale", f"{write.collection}/{write.id} no longer exists")
+    if write.exists is False and before is not None:
+        raise Refusal("stale", f"{write.collection}/{write.id} already exists")
+    if write.revision is not None and (before is None or before.revision != (write.revision or None)):
+        raise Refusal("stale", f"{write.collection}/{write.id} was changed meanwhile; read it again")
 
 
 def can_see(entry: Entry, caller: Principal, record: StoredRecord) -> bool:

@@ -13,18 +13,31 @@ from msgspec.structs import replace
 
 from hinterland.contract import changes
 from hinterland.contract.changes import Write, WriteKind, key_of
-from hinterland.contract.errors import Refusal
+from hinterland.contract.errors import Refusal, invalid
+from hinterland.contract.identity import is_temporary
 from hinterland.contract.records import Document
-from hinterland.contract.temporary import candidates
+from hinterland.contract.temporary import Place, StandIns, candidates
 from hinterland.contract.values import instant, is_same
 from hinterland.kit import strict_json
+from hinterland.kit.cel.conditions import eq
 from hinterland.kit.clock import Clock
 from hinterland.kit.time_limit import within
 from hinterland.server.data import documents
-from hinterland.server.data.catalogue import Catalogue
+from hinterland.server.data.catalogue import Catalogue, Entry
 from hinterland.server.data.given_ids import GivenIds, fields_of
-from hinterland.server.data.requests import ABSENT, OUTDATED, HookedWrite, WriteRequest
+from hinterland.server.data.refused_writes import placed
+from hinterland.server.data.requests import (
+    ABSENT,
+    OUTDATED,
+    HookedWrite,
+    JsonPatch,
+    Upsert,
+    WholeValues,
+    WriteRequest,
+)
+from hinterland.server.data.select.question import Select
 from hinterland.server.data.state import UNWRITTEN, RecordKey
+from hinterland.server.data.write_forms import patched_values, resolved
 from hinterland.server.hooks import BeforeHook, BeforeWrite, Hooks, name_of
 from hinterland.server.storage.protocol import Storage, StoredRecord
 
@@ -56,7 +69,10 @@ class BeforeHooks:
 
     def concern(self, request: WriteRequest) -> bool:
         """Whether some run before the request."""
-        return bool(self._hooks) and any(self.of(write) for write in request.writes)
+        return bool(self._hooks) and any(
+            self.of(write) or (index in request.forms and self.of(replace(write, act="create")))
+            for index, write in enumerate(request.writes)
+        )
 
     def are_independent(self, request: WriteRequest) -> bool:
         """Whether none needs what earlier requests of a device write: the request only creates records, and has nothing
@@ -69,28 +85,79 @@ class BeforeHooks:
     async def run(self, request: WriteRequest) -> WriteRequest:
         """The request as its hooks leave it. Where one refuses or fails, it has that refusal."""
         writes = await self._with_known_ids(request)
+        forms, names = dict(request.forms), StandIns(is_batch=True)
         hooked: dict[int, HookedWrite] = {}
         times = Counter(map(key_of, writes))
+        has_upserts = any(isinstance(form, Upsert) for form in forms.values())
         written: _Written = {}
         for index, write in enumerate(writes):
             if write.collection not in self._collections:
                 continue
+            if names:
+                write = names.write(write, fields_of(self._catalogue, write))
+            form, meant = forms.get(index), write
             try:
-                old = await self._old(request, write, written)
-                body, fields = await self._body(request, write, old)
+                if isinstance(form, Upsert):
+                    meant = await self._resolved(request, writes[:index], write, form, names)
+                    forms[index] = Upsert(form.by, write.body.get(form.by))
+                old = await self._old(request, meant, written)
+                if isinstance(form, JsonPatch) and old is not None:
+                    meant = write = self._with_values(request, write, old, form)
+                    forms[index] = WholeValues()
+                body, fields = await self._body(request, meant, old)
             except Refusal as error:
-                return request._replace(refusal=error)
-            is_checked = write.act != "create" and key_of(write) not in written
+                if request.on_refusal in ("end", "place"):
+                    return request._replace(refusal=error if request.on_refusal == "end" else placed(index, error))
+                hooked[index] = HookedWrite(refusal=error)
+                continue
+            is_checked = (meant.act != "create" or isinstance(form, Upsert)) and key_of(meant) not in written
             sent = {name: write.body[name] for name in fields if name in write.body}
             hooked[index] = HookedWrite(_revision(old) if is_checked else None, fields, sent)
             writes[index] = replace(write, body=body)
-            if times[key_of(write)] > 1:
+            if meant.id != "" and (has_upserts or times[key_of(meant)] > 1):
                 try:
-                    written[key_of(write)] = self._after(request, writes[index], old)
+                    written[key_of(meant)] = self._after(request, replace(meant, body=body), old)
                 except Refusal:  # which is the writer's to find; no hook saw what follows
                     hooked |= dict.fromkeys(range(index + 1, len(writes)), HookedWrite(OUTDATED))
                     break
-        return request._replace(writes=writes, hooked=hooked)
+        return request._replace(writes=writes, hooked=hooked, forms=forms)
+
+    async def _resolved(
+        self, request: WriteRequest, earlier: Sequence[Write], write: Write, form: Upsert, names: StandIns
+    ) -> Write:
+        """What an upsert is, as far as the database says; `names` learn the record that it finds. Raises
+        `validation`."""
+        entry = self._catalogue[write.collection]
+        by = form.by
+        if any(one.collection == entry.name and one.body.get(by) == write.body.get(by) for one in earlier):
+            message = f"two writes of one request have the same {by}; send them one after the other"
+            raise invalid({by: [message]})
+        may_see_all = request.caller.is_admin or request.rights.sets_all_fields
+        reader = None if may_see_all else request.caller
+        found = await resolved(entry, write, form, self._having, partial(self._viewed, request), reader)
+        if found.act != "create" and is_temporary(write.id):
+            names.add(Place(entry.name, write.parent, str(write.id)), found.id)
+        return found
+
+    async def _having(self, entry: Entry, name: str, value: object) -> list[RecordKey]:
+        select = Select(entry.name, None, (eq(name, value, entry.book.kinds[name]),), fields=("parent", "id"))
+        statement = self._catalogue.look_up(select)
+        rows = await self._storage.fetch(statement.sql, statement.parameters)
+        return [(entry.name, parent, id) for parent, id in rows]
+
+    async def _viewed(self, request: WriteRequest, key: RecordKey) -> StoredRecord | None:
+        """A record, if the request's caller can view it."""
+        entry = self._catalogue[key[0]]
+        record = await self._storage.record(*key)
+        can_view = request.rights.skips_rules or (record and entry.allows("view", request.caller, record))
+        return record if can_view else None
+
+    def _with_values(self, request: WriteRequest, write: Write, old: StoredRecord, patch: JsonPatch) -> Write:
+        """A JSON Patch as the values that it gives."""
+        entry = self._catalogue[write.collection]
+        may_see_all = request.rights.sets_all_fields
+        hidden = frozenset[str]() if may_see_all else entry.hidden_of(request.caller, old)
+        return replace(write, body=patched_values(entry, old, hidden, patch))
 
     async def _with_known_ids(self, request: WriteRequest) -> list[Write]:
         if request.once is None:
@@ -107,9 +174,7 @@ class BeforeHooks:
         entry = self._catalogue[write.collection]
         if isinstance(write.id, int) is not entry.is_integer:
             return None
-        record = await self._storage.record(entry.name, write.parent, write.id)
-        can_view = request.rights.skips_rules or (record and entry.allows("view", request.caller, record))
-        return record if can_view else None
+        return await self._viewed(request, (entry.name, write.parent, write.id))
 
     async def _body(
         self, request: WriteRequest, write: Write, old: StoredRecord | None
@@ -151,7 +216,11 @@ class BeforeHooks:
         raise Refusal("internal")
 
     def _details(self, request: WriteRequest, write: Write, body: Document, old: StoredRecord | None) -> BeforeWrite:
-        is_given = write.id == "" or (self._catalogue[write.collection].is_integer and not isinstance(write.id, int))
+        is_given = (
+            write.id == ""
+            or is_temporary(write.id)
+            or (self._catalogue[write.collection].is_integer and not isinstance(write.id, int))
+        )
         return BeforeWrite(
             caller=request.caller,
             collection=write.collection,

@@ -90,10 +90,11 @@ def _result(plan: Plan, changes: Sequence[Change], revision: int) -> WriteResult
     if len(plan.written) == len(changes) == 1:
         name, id, parent, before, _ = plan.written[0]
         written = WrittenRecord(name, id, parent, before, changes[0].after)
-        return WriteResult((written,), revision, plan.ids, tuple(plan.lost))
+        return WriteResult((written,), revision, plan.ids, tuple(plan.lost), refused=plan.refused.by_index)
     final = {key_of(change): change.after for change in changes}
     records = tuple(
         WrittenRecord(name, id, parent, before, final.get((name, parent, id), after))
         for name, id, parent, before, after in plan.written
     )
-    return WriteResult(records, revision if changes else plan.found, plan.ids, tuple(plan.lost))
+    last = revision if changes else plan.found
+    return WriteResult(records, last, plan.ids, tuple(plan.lost), refused=plan.refused.by_index)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Any
 
 from hinterland.contract.identity import Principal
 from hinterland.contract.records import Document
 from hinterland.contract.sync import Lost
-from hinterland.server.data import access
+from hinterland.contract.values import is_same
+from hinterland.server.data import access, documents
 from hinterland.server.data.catalogue import Entry
 from hinterland.server.data.merging import DeviceEdit, Past, merged
-from hinterland.server.data.state import RecordKey, State
+from hinterland.server.data.state import UNWRITTEN, Deferred, RecordKey, State
 from hinterland.server.storage.protocol import Since, StoredRecord
 
 
@@ -78,3 +80,17 @@ class DeviceEdits:
             return None
         seen = await self._state.transaction.record_at(*key, base)
         return (since, seen) if seen is None or access.can_see(entry, self._caller, seen) else None
+
+
+def is_repeated(before: StoredRecord, after: StoredRecord, hidden: AbstractSet[str], sent: AbstractSet[str]) -> bool:
+    """Whether a device creates what is there already, with equal fields: a copy of its store did, and is forgotten.
+
+    Fields that are `hidden` from its user are not compared, and to have `sent` one is to create another record: else
+    the answer would confirm a guess. Raises `Deferred` where the group has yet to write the record.
+    """
+    old, new = documents.document_of(before), documents.document_of(after)
+    if not hidden.isdisjoint(sent) or any(not is_same(old.get(name), new[name]) for name in new if name not in hidden):
+        return False
+    if before.revision == UNWRITTEN:
+        raise Deferred  # its answer names the revision
+    return True

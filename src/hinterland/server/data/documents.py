@@ -26,6 +26,14 @@ def split(document: Document, private: AnyCollection[str]) -> tuple[str, str | N
     return _encode(public).decode(), _encode(hidden).decode()
 
 
+def stored(
+    private: AnyCollection[str], key: tuple[str, str, RecordId], document: Document, created: str, updated: str
+) -> StoredRecord:
+    """The record of a document that has yet to be written: with the revision 0."""
+    body, hidden = split(document, private)
+    return StoredRecord(key[1], key[2], 0, created, updated, body, hidden)
+
+
 def document_of(record: StoredRecord) -> Document:
     """The whole document, private fields included."""
     document: Document = _decode(record.body)

@@ -17,7 +17,8 @@ from hinterland.server.storage.system import Insert, Row, RowAct
 
 class OnceByKey(NamedTuple):
     """An idempotency `key` of a `caller`, a digest of the request that it names, and the function that makes the
-    `answer`: pure and short, since it runs in the writer."""
+    `answer`: pure and short, since it runs in the writer. Without a key ("") the answer is made there too, so that its
+    refusal ends the request, and not kept."""
 
     caller: str
     key: str
@@ -30,17 +31,17 @@ class OnceByKey(NamedTuple):
         return False
 
     @property
-    def name(self) -> Hashable:
+    def name(self) -> Hashable | None:
         """Requests with one key of one caller don't run at the same time."""
-        return self.caller, self.key
+        return (self.caller, self.key) if self.key else None
 
     def reads(self) -> Sequence[tuple[str, Row]]:
         """The row of the key."""
-        return [("_answers", {"caller": self.caller, "key": self.key})]
+        return [("_answers", {"caller": self.caller, "key": self.key})] if self.key else ()
 
     async def known(self, state: State, catalogue: Catalogue, now: float) -> KeptOutcome | None:
         """The answer that is kept. Raises `key_reused` for another request."""
-        row = await state.row(*self.reads()[0])
+        row = await state.row(*self.reads()[0]) if self.key else None
         if row is None:
             return None
         if row["fingerprint"] != self.fingerprint:
@@ -71,6 +72,8 @@ class OnceByKey(NamedTuple):
     def keep(self, result: WriteResult, now: float) -> KeptOutcome:
         """The result with its answer, and the row that keeps the answer."""
         answer = self.answer(result)
+        if not self.key:
+            return KeptOutcome(result._replace(answer=answer))
         row = {"caller": self.caller, "key": self.key, "fingerprint": self.fingerprint, **answer._asdict()}
         kept = Insert("_answers", {**row, "revision": result.revision, "at": now})
         return KeptOutcome(result._replace(answer=answer), [kept])

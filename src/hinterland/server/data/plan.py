@@ -9,28 +9,33 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from msgspec.structs import replace
+
 from hinterland.contract import changes
 from hinterland.contract.changes import Write, WriteKind
 from hinterland.contract.errors import Refusal
-from hinterland.contract.identity import RecordId
+from hinterland.contract.identity import RecordId, is_temporary
 from hinterland.contract.records import Document
 from hinterland.contract.sync import FUTURE_SECONDS, Lost
-from hinterland.contract.temporary import StandIns
-from hinterland.contract.values import is_same
-from hinterland.server.data import access, documents
+from hinterland.contract.temporary import Place, StandIns
+from hinterland.server.data import access, documents, write_forms
 from hinterland.server.data.admission import denied
 from hinterland.server.data.cascades import Cascade, RequestRecords
 from hinterland.server.data.catalogue import Catalogue, Entry, Referring
-from hinterland.server.data.device_edits import DeviceEdits
+from hinterland.server.data.device_edits import DeviceEdits, is_repeated
 from hinterland.server.data.given_ids import fields_of
 from hinterland.server.data.references import References
+from hinterland.server.data.refused_writes import RefusedWrites, undo
 from hinterland.server.data.request_ids import RequestIds
 from hinterland.server.data.requests import (
     ABSENT,
     OUTDATED,
     HookedWrite,
     HooksOutdated,
+    JsonPatch,
     Times,
+    Upsert,
+    WriteForm,
     WriteRequest,
     WrittenRecord,
 )
@@ -60,18 +65,20 @@ class Plan:
         self.request = request
         self.state = state
         self.catalogue = catalogue
-        self.now = now
         self.instant = instant
         self.timestamp = min(request.timestamp if request.timestamp is not None else now, now + FUTURE_SECONDS)
         self.origin = request.origin
         self.actor = str(request.caller.id)
         self._hooked = _UNHOOKED  # what hooks did of the write at hand
+        self._form: WriteForm | None = None  # of the write at hand
         self._skips_rules = request.caller.is_admin or request.rights.skips_rules
         self._sets_all_fields = request.caller.is_admin or request.rights.sets_all_fields
+        self.refused = RefusedWrites(request.on_refusal)
         self.changes: list[Change] = []
         self.acts: list[RowAct] = []
         self.written: list[WrittenRecord] = []
-        self._given = request.once.stand_ins() if request.once is not None else StandIns()
+        known = request.once.stand_ins() if request.once is not None else StandIns()
+        self._given = StandIns(is_batch=True) if request.is_batch else known
         self._ids = RequestIds(request, state, self._given, now)
         self._edits = DeviceEdits(state, request.caller, request.origin, self.timestamp)
         self._weights = Weights(max_record_bytes)
@@ -114,10 +121,28 @@ class Plan:
             base = self.request.base[index] if index < len(self.request.base) else None
             times = self.request.times[index] if index < len(self.request.times) else None
             known = self._given.write(write, fields_of(self.catalogue, write)) if self._given else write
-            await self._decide(known, index, base, times)
+            try:
+                await self._decide_or_undo(known, index, base, times)
+            except Refusal as refusal:
+                self.refused.add(index, refusal)
             if count > 1:
                 await pause(index, count)
+        self.refused.finish()
         return self
+
+    async def _decide_or_undo(self, write: Write, index: int, base: int | None, times: Times | None) -> None:
+        done = len(self.changes), len(self.acts), len(self.written)
+        is_upsert = isinstance(self.request.forms.get(index), Upsert)
+        for is_last in (not is_upsert, True):
+            try:
+                await self._decide(write, index, base, times)
+                break
+            except Refusal as refusal:
+                undo(self.changes[done[0] :], self._mine, self._created)
+                del self.changes[done[0] :], self.acts[done[1] :], self.written[done[2] :]
+                if is_last or refusal.code != "conflict":
+                    raise
+                # Another process may have created what was not there when the upsert looked for it.
 
     async def _record(self, key: RecordKey) -> StoredRecord | None:
         return self._mine[key] if key in self._mine else await self.state.record(*key)
@@ -134,8 +159,13 @@ class Plan:
         hooked = self._hooked = self.request.hooked.get(index, _UNHOOKED)
         if hooked.seen == OUTDATED:
             raise HooksOutdated
+        if hooked.refusal is not None:
+            raise hooked.refusal
         entry = self.catalogue[write.collection]
         self.catalogue.check_parent(entry, write.parent)
+        self._form = self.request.forms.get(index)
+        if isinstance(self._form, Upsert):
+            write = await self._upserted(entry, write, self._form)
         changes.check_place(write)
         id = await self._ids.of(entry, write, index)
         key = (entry.name, write.parent, id)
@@ -146,7 +176,7 @@ class Plan:
         before = await self._visible(entry, key)  # preconditions must not tell of another either
         if hooked.seen is not None and hooked.seen != (ABSENT if before is None else before.revision):
             raise HooksOutdated
-        self._check_preconditions(write, before)
+        access.check_preconditions(write, before)
         if before is None:
             raise Refusal("not_found", f"there is no {entry.name}/{id}")
         if write.act == "delete":
@@ -155,15 +185,16 @@ class Plan:
         else:
             await self._change(entry, write, key, before, base)
 
-    # ------------------------------------------------------------ preconditions
-
-    def _check_preconditions(self, write: Write, before: StoredRecord | None) -> None:
-        if write.exists is True and before is None:
-            raise Refusal("stale", f"{write.collection}/{write.id} no longer exists")
-        if write.exists is False and before is not None:
-            raise Refusal("stale", f"{write.collection}/{write.id} already exists")
-        if write.revision is not None and (before is None or before.revision != (write.revision or None)):
-            raise Refusal("stale", f"{write.collection}/{write.id} was changed meanwhile; read it again")
+    async def _upserted(self, entry: Entry, write: Write, form: Upsert) -> Write:
+        """What an upsert is: the same write of the record that it finds, or a creation."""
+        reader = None if self._sets_all_fields else self.request.caller
+        having, view = self._unique_values().having, partial(self._visible, entry)
+        found = await write_forms.resolved(entry, write, form, having, view, reader)
+        if found.act == "create" and self._hooked.seen not in (None, ABSENT):
+            raise HooksOutdated
+        if found.act != "create" and is_temporary(write.id):
+            self._given.add(Place(entry.name, write.parent, str(write.id)), found.id)
+        return found
 
     # ------------------------------------------------------------ the four acts
 
@@ -176,14 +207,14 @@ class Plan:
         caller = self.request.caller
         document = entry.shape.new(body, None if caller.is_admin else caller.id)
         created = times.created or self.instant
-        after = self._stored(entry, key, document, created, times.updated or created)
+        after = documents.stored(entry.private, key, document, created, times.updated or created)
         self._ask(entry, "create", after, document)
         if before is not None and self._is_repeated(entry, key, body, before, after):
             self.found = max(self.found, before.revision)
             self.written.append(WrittenRecord(entry.name, key[2], key[1], before, before))
             return
         # The revision of a record that the caller can't see is not theirs to compare with.
-        self._check_preconditions(write, before if before is None or self._can_view(entry, before) else None)
+        access.check_preconditions(write, before if before is None or self._can_view(entry, before) else None)
         if before is not None:
             raise Refusal("conflict", f"{entry.name}/{key[2]} already exists")
         if entry.links:
@@ -194,23 +225,11 @@ class Plan:
     def _is_repeated(
         self, entry: Entry, key: RecordKey, body: Document, before: StoredRecord, after: StoredRecord
     ) -> bool:
-        """Whether a device creates what is there already, with equal fields: a copy of its store did, and is forgotten.
-
-        Fields that are hidden from its user are not compared, and to send one is to create another record: else the
-        answer would confirm a guess.
-        """
-        is_own = key in self._mine  # a record is created once in a request, however equal
-        if is_own or not self.origin or not self._can_view(entry, before):
+        """Whether a device creates what is there already; a record is created once in a request, however equal."""
+        if key in self._mine or not self.origin or not self._can_view(entry, before):
             return False
-        old, new = documents.document_of(before), documents.document_of(after)
-        hidden = frozenset() if self._sets_all_fields else entry.hidden_of(self.request.caller, before, old)
-        if not hidden.isdisjoint(body.keys() - self._hooked.fields) or any(
-            not is_same(old.get(name), new[name]) for name in new if name not in hidden
-        ):
-            return False
-        if before.revision == UNWRITTEN:
-            raise Deferred  # its answer names the revision
-        return True
+        hidden = frozenset() if self._sets_all_fields else entry.hidden_of(self.request.caller, before)
+        return is_repeated(before, after, hidden, body.keys() - self._hooked.fields)
 
     async def _check_parent(self, entry: Entry, parent: str) -> None:
         above, grandparent, id = self.catalogue.locate(parent.split("/"))
@@ -222,9 +241,15 @@ class Plan:
         """Replace or patch. The rule is asked before anything is said about the result: until then an answer depends on
         the body, and on what the caller can read."""
         old = documents.document_of(before)
+        is_whole = self._form is not None and not isinstance(self._form, Upsert)
+        if isinstance(self._form, JsonPatch):
+            unread = frozenset() if self._sets_all_fields else entry.hidden_of(self.request.caller, before, old)
+            write = replace(write, body=write_forms.patched_values(entry, before, unread, self._form))
         hidden = self._hidden(entry, before, old, write)
         asked = self._settable(entry, write, old, hidden)
-        if write.act == "patch":
+        if write.act == "patch" and is_whole:
+            document, errors = entry.shape.try_set(old, asked)
+        elif write.act == "patch":
             body = changes.resolve(entry.shape, old, asked, self.instant)
             plain = {name: body[name] for name in body if name not in hidden and not changes.is_transform(asked[name])}
             met = await self._edits.merged(entry, key, before, old, plain, base)
@@ -234,7 +259,7 @@ class Plan:
         else:
             unseen = hidden if self._sets_all_fields else entry.shape.admin_only | hidden
             document, errors = entry.shape.try_replace(old, asked, unseen)
-        after = self._stored(entry, key, document, before.created, self.instant)
+        after = documents.stored(entry.private, key, document, before.created, self.instant)
         self._ask(entry, "update", after, document, documents.with_meta(before, old))
         if errors:
             raise entry.shape.refusal(errors)
@@ -277,7 +302,7 @@ class Plan:
         await found.find(key, self._can_name)
         for other, before, document in found.changed():
             holder = self.catalogue[other[0]]
-            after = self._stored(holder, other, document, before.created, self.instant)
+            after = documents.stored(holder.private, other, document, before.created, self.instant)
             await self._stage(holder, other, before, after, document, is_cascade=True)
         for level in found.deleted():
             for index, (other, before) in enumerate(level.items()):
@@ -313,11 +338,6 @@ class Plan:
 
     # ------------------------------------------------------------ staging
 
-    @staticmethod
-    def _stored(entry: Entry, key: RecordKey, document: Document, created: str, updated: str) -> StoredRecord:
-        body, private = documents.split(document, entry.private)
-        return StoredRecord(key[1], key[2], UNWRITTEN, created, updated, body, private)
-
     async def _stage(
         self,
         entry: Entry,
@@ -333,9 +353,7 @@ class Plan:
         if before is None:
             self._created.setdefault(entry.name, []).append(key)
         if after is not None and entry.unique:
-            if self._unique is None:
-                self._unique = UniqueValues(self.state, self.catalogue, self._record)
-            await self._unique.check(entry, key, document)
+            await self._unique_values().check(entry, key, document)
         kind: WriteKind = "delete" if after is None else "create" if before is None else "update"
         columns = entry.table.columns(document) if after is not None else ()
         change = Change(entry.name, kind, before, after, columns, self.timestamp, self.origin, self.actor)
@@ -345,6 +363,11 @@ class Plan:
             await self._accompany(entry, key[2], before, None if after is None else document)
         if not is_cascade:
             self.written.append(WrittenRecord(entry.name, key[2], key[1], before, after))
+
+    def _unique_values(self) -> UniqueValues:
+        if self._unique is None:
+            self._unique = UniqueValues(self.state, self.catalogue, self._record)
+        return self._unique
 
     async def _accompany(self, entry: Entry, id: RecordId, before: StoredRecord | None, new: Document | None) -> None:
         """Add the system rows that change with the record. Where one clashes with another row the database refuses it,

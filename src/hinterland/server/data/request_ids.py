@@ -32,9 +32,11 @@ class RequestIds:
             return id
         if entry.is_integer:
             return await self._integer_id(entry, write, index)
-        if id == "":
+        if id == "" or (self._request.is_batch and is_temporary(id)):
             given = await self._state.new_ids.next(self._state.transaction, self._now)
             self.given[index] = given
+            if id != "":
+                self._stand_ins.add(Place(entry.name, write.parent, str(id)), given)
             return given
         if not is_new_id(id):
             raise invalid({"id": [ID_HINT]})

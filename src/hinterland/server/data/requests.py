@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import SIGNED_OUT, Principal, RecordId
+from hinterland.contract.json_patch import PatchOperation
 from hinterland.contract.sync import Lost, Settled
 from hinterland.contract.temporary import StandIns
 from hinterland.server.data.catalogue import Catalogue
@@ -38,7 +39,8 @@ class Answer(NamedTuple):
 class WriteResult(NamedTuple):
     """What a request did: its records in the order of its writes, the commit's `revision`, the ids that the server gave
     to creations, by position, and lost edits. Of a request that happens once, also the `answer` or the `settled`
-    outcome that is kept for it, and whether that is `replayed`."""
+    outcome that is kept for it, and whether that is `replayed`. `refused`, by position, are the writes that were left
+    out."""
 
     records: tuple[WrittenRecord, ...] = ()
     revision: int = 0
@@ -47,6 +49,7 @@ class WriteResult(NamedTuple):
     answer: Answer | None = None
     replayed: bool = False
     settled: Settled | None = None
+    refused: Mapping[int, Refusal] = MappingProxyType({})
 
 
 class KeptOutcome(NamedTuple):
@@ -142,18 +145,42 @@ OUTDATED = -2  # what no record's revision is
 
 class HookedWrite(NamedTuple):
     """What before-hooks saw and did of one write: the revision of the record that is written over (`ABSENT`: there was
-    none to see; `OUTDATED`: they did not run; None: it does not matter), the fields that they set, and what the caller
-    had `sent` in these."""
+    none to see; `OUTDATED`: they did not run; None: it does not matter), the fields that they set, what the caller had
+    `sent` in these, and what they refused it with."""
 
     seen: int | None = None
     fields: frozenset[str] = frozenset()
     sent: Mapping[str, Any] = MappingProxyType({})
+    refusal: Refusal | None = None
 
 
 class HooksOutdated(Exception):
     """Before-hooks saw another state of the record than the one that would be written over: they must run again."""
 
 
+class Upsert(NamedTuple):
+    """A write, whose act is for a record that exists, creates it where none has its value of the unique field `by`, or
+    its id where that is "id". `value`: what it was sent, where hooks may have changed it."""
+
+    by: str
+    value: Any = None
+
+
+class JsonPatch(NamedTuple):
+    """A patch, without a body, makes of the record what these operations make of it as its caller sees it."""
+
+    operations: Sequence[PatchOperation]
+
+
+class WholeValues(NamedTuple):
+    """A patch whose values take the place of those of the record: nothing is merged, and nothing is a transform."""
+
+
+WriteForm = Upsert | JsonPatch | WholeValues
+"""What a write is beyond its act."""
+OnRefusal = Literal["end", "place", "collect", "skip"]
+"""What becomes of a request when one of its writes is refused: the refusal ends it, as it is or with the "place" of the
+write; or the others are tried too, and then it ends with all refusals, or is written without those that are refused."""
 Intent = Literal["record", "profile"]
 """What a write of a user's record means: the record with the e-mail that signs in, or the profile alone."""
 
@@ -164,7 +191,8 @@ class WriteRequest(NamedTuple):
     `acts` are the system rows that change with them. `rights`: beyond its caller's, which an administrator has most of
     anyway. `origin` ("": none), `timestamp` and `base` come from a device. `times`, by position, are those that created
     records keep. `hooked`, by position, are the writes that before-hooks saw. `refusal`: why it is refused unless it
-    already has an outcome.
+    already has an outcome. `forms`, by position, are those of writes that are more than their act. `is_batch`:
+    creations may have temporary ids of any form, by which later writes name their records.
     """
 
     writes: Sequence[Write]
@@ -179,3 +207,6 @@ class WriteRequest(NamedTuple):
     intent: Intent = "record"
     hooked: Mapping[int, HookedWrite] = MappingProxyType({})
     refusal: Refusal | None = None
+    forms: Mapping[int, WriteForm] = MappingProxyType({})
+    on_refusal: OnRefusal = "end"
+    is_batch: bool = False

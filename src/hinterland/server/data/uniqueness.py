@@ -33,17 +33,23 @@ class UniqueValues:
             value = document[name]
             if value is None:
                 continue
-            column = entry.collection.fields[name].to_column(value)
-            same = (eq(name, value, entry.book.kinds[name]),)
-            holding = self._catalogue.look_up(Select(entry.name, None, same, fields=("parent", "id")))
-            stored = await self._state.transaction.fetch(holding.sql, holding.parameters)
-            held = (entry.name, name, column)
-            others = {*((entry.name, *row) for row in stored), *self._state.holders(held), *self.holders.get(held, ())}
-            for other in others - {key}:
-                if await self._has(other, name, value):
-                    raise unique(name)
-            self.holders.setdefault(held, []).append(key)
+            if {*await self.having(entry, name, value)} - {key}:
+                raise unique(name)
+            self.holders.setdefault(_held(entry, name, value), []).append(key)
+
+    async def having(self, entry: Entry, name: str, value: Any) -> list[RecordKey]:
+        """The records that have a value of a unique field after all that the group and the request do to them."""
+        same = (eq(name, value, entry.book.kinds[name]),)
+        holding = self._catalogue.look_up(Select(entry.name, None, same, fields=("parent", "id")))
+        stored = await self._state.transaction.fetch(holding.sql, holding.parameters)
+        held = _held(entry, name, value)
+        keys = {*((entry.name, *row) for row in stored), *self._state.holders(held), *self.holders.get(held, ())}
+        return [key for key in keys if await self._has(key, name, value)]
 
     async def _has(self, key: RecordKey, name: str, value: Any) -> bool:
         record = await self._read(key)
         return record is not None and bool(documents.document_of(record).get(name) == value)
+
+
+def _held(entry: Entry, name: str, value: Any) -> HeldValue:
+    return entry.name, name, entry.collection.fields[name].to_column(value)

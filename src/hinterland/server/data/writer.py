@@ -197,7 +197,7 @@ class Writer:
         """
         request, answer = waiting
         for _ in range(_ALONE_TRIES):
-            if not _may_retry(request.once, error):
+            if not _may_retry(request, error):
                 break
             try:
                 await self._try([waiting])
@@ -313,10 +313,12 @@ async def _unchanged() -> None:
     """No other process declares collections."""
 
 
-def _may_retry(once: Once | None, error: Exception) -> bool:
+def _may_retry(request: WriteRequest, error: Exception) -> bool:
     if isinstance(error, Deadlock):
         return True
-    is_raced = isinstance(error, PreconditionFailed)
+    once, is_raced = request.once, isinstance(error, PreconditionFailed)
+    if (request.forms or request.on_refusal == "skip") and getattr(error, "code", "") == "conflict":
+        return True  # what another process created meanwhile is there to be found
     return once is not None and (is_raced or (once.keeps_refusals and _is_refusal(error)))
 
 

@@ -21,7 +21,7 @@ from hinterland.server.data.admission import admit
 from hinterland.server.data.catalogue import Entry
 from hinterland.server.data.once_by_key import OnceByKey
 from hinterland.server.data.reader import RecordPage
-from hinterland.server.data.requests import Answer, Intent, WriteRequest, WriteResult
+from hinterland.server.data.requests import Answer, Intent, Upsert, WriteForm, WriteRequest, WriteResult
 from hinterland.server.operations.call import UNCONDITIONAL, Call, Preconditions
 from hinterland.server.security.sessions import key_owner
 from hinterland.server.storage.protocol import StoredRecord
@@ -60,7 +60,8 @@ class RecordAddress(NamedTuple):
 
 class RecordChange(NamedTuple):
     """A write of one record: `text` is its id in the path, `id` that of a creation ("": the server gives one).
-    `intent` "profile": what is written to a user's record does not change how the user signs in."""
+    `intent` "profile": what is written to a user's record does not change how the user signs in. `form`: what it is
+    beyond its act; an upsert "replaces" the record that it finds, or patches it."""
 
     entry: Entry
     parent: str
@@ -68,6 +69,8 @@ class RecordChange(NamedTuple):
     text: str = ""
     id: RecordId = ""
     intent: Intent = "record"
+    form: WriteForm | None = None
+    replaces: bool = False
 
 
 class Written(NamedTuple):
@@ -106,10 +109,12 @@ def check_admission(entry: Entry, act: Act, caller: Principal, conditions: Preco
 
 
 async def create_record(backend: Backend, call: Call[RecordChange]) -> Written:
-    """Create a record."""
+    """Create a record; an upsert writes to the one that it finds."""
     change = call.input
     if type(change.id) not in (str, int):
         raise Refusal("validation", "id must be text or a number", errors={"id": ["must be text or a number"]})
+    if isinstance(change.form, Upsert):
+        return await _write(backend, call, _write_of(change, "replace" if change.replaces else "patch", change.id), 200)
     return await _write(backend, call, _write_of(change, "create", change.id), 201)
 
 
@@ -121,7 +126,7 @@ async def replace_record(backend: Backend, call: Call[RecordChange]) -> Written:
 
 
 async def patch_record(backend: Backend, call: Call[RecordChange]) -> Written:
-    """Change some fields of a record (RFC 7396)."""
+    """Change some fields of a record (RFC 7396), or what the operations of its form name (RFC 6902)."""
     return await _change(backend, call, "patch", 200)
 
 
@@ -251,6 +256,8 @@ async def _write(backend: Backend, call: Call[RecordChange], write: Write, statu
         owner = key_owner(call.caller.id, is_admin=call.caller.is_admin)
         once = OnceByKey(owner, call.key, call.fingerprint, answer)
     wanted = WriteRequest((write,), call.caller, once=once, intent=call.input.intent)
+    if call.input.form is not None:
+        wanted = wanted._replace(forms={0: call.input.form})
     outcome = await backend.commands.submit(wanted)
     stored = outcome.answer if outcome.answer is not None else answer(outcome)
     return Written(stored.status, stored.body, outcome.revision, outcome.replayed)
@@ -258,9 +265,11 @@ async def _write(backend: Backend, call: Call[RecordChange], write: Write, statu
 
 def _answerer(call: Call[RecordChange], status: int) -> Callable[[WriteResult], Answer]:
     entry, caller = call.input.entry, call.caller
+    is_upsert = isinstance(call.input.form, Upsert)
 
     def answer(outcome: WriteResult) -> Answer:
-        record = outcome.records[0].after
-        return Answer(status, entry.wire(caller, record).encode() if record is not None else b"")
+        _, _, _, before, record = outcome.records[0]
+        done = 201 if is_upsert and before is None else status
+        return Answer(done, entry.wire(caller, record).encode() if record is not None else b"")
 
     return answer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hinterland.server.operations import accounts, administrators, imports, records, schema, service, sync
+from hinterland.server.operations import accounts, administrators, batch, imports, records, schema, service, sync
 from hinterland.server.operations.call import Handler
 
 HANDLERS: dict[str, Handler] = {
@@ -35,6 +35,7 @@ HANDLERS: dict[str, Handler] = {
     "records.replace": records.replace_record,
     "records.patch": records.patch_record,
     "records.delete": records.delete_record,
+    "batch": batch.write_batch,
     "events.ticket": sync.issue_ticket,
     "sync.push": sync.push,
     "sync.pull": sync.pull,

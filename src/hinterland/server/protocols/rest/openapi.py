@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from hinterland.contract.errors import CODES, Problem
+from hinterland.contract.json_patch import MEDIA_TYPE
 from hinterland.contract.kinds.field import Field
 from hinterland.contract.operations import (
     EVERY_OPERATION_ERRORS,
@@ -20,7 +21,16 @@ from hinterland.contract.query import DEFAULT_LIMIT, MAX_LIMIT
 from hinterland.contract.records import Collection
 from hinterland.contract.transfers import Download, body_field
 from hinterland.kit.body import Body
-from hinterland.server.protocols.rest.schemas import CURSOR, FILTER, aggregating, forms, record_schemas, sorting
+from hinterland.server.protocols.rest.schemas import (
+    CURSOR,
+    FILTER,
+    JSON_PATCH,
+    aggregating,
+    forms,
+    record_schemas,
+    sorting,
+    upserting,
+)
 
 _REF = "#/components/schemas/{name}"
 _QUERY: dict[str, Any] = {
@@ -52,7 +62,7 @@ def document(
     types = list(dict.fromkeys([kind for row in rows for kind in (row.input, row.output) if _is_printed(kind)]))
     printed, components = msgspec.json.schema_components([Problem, *types], ref_template=_REF)
     printer = _Printer(declared, fields, dict(zip(types, printed[1:], strict=True)), components)
-    schemas = {**components, **forms(fields.get("users", {}), password_length)}
+    schemas = {**components, "JsonPatch": JSON_PATCH, **forms(fields.get("users", {}), password_length)}
     for each in declared:
         schemas.update(record_schemas(each, fields[each.name]))
     _give_items(schemas)
@@ -145,6 +155,8 @@ class _Printer:
             made += _asked({**_QUERY, "sort": sorting(collection, self._fields[collection.name])})
         elif isinstance(row.input, PerCollection) and row.input.form == "aggregation" and collection is not None:
             made += _asked(aggregating(collection, self._fields[collection.name]))
+        elif isinstance(row.input, PerCollection) and row.input.form == "body" and collection is not None:
+            made += _asked(upserting(self._fields[collection.name]))
         elif row.input is not None and row.has_query_input:
             required = [field.encode_name for field in msgspec.structs.fields(row.input) if field.required]
             asked = {name: schema for name, schema in fields.items() if name not in segments}
@@ -180,6 +192,9 @@ class _Printer:
             return {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
         else:
             schema = {} if row.has_query_input else self._without_segments(row)
+        if isinstance(row.input, PerCollection) and row.input.form == "patch":
+            merge, operations = {"schema": schema}, {"schema": _ref("JsonPatch")}
+            return {"application/json": merge, "application/merge-patch+json": merge, MEDIA_TYPE: operations}
         return {"application/json": {"schema": schema}} if schema else {}
 
     def _without_segments(self, row: Operation) -> dict[str, Any]:
@@ -203,6 +218,8 @@ class _Printer:
         elif row.status != 204:
             answer["content"] = {"application/json": {"schema": self._answer(row, collection)}}
         responses = {str(row.status): answer}
+        if isinstance(row.input, PerCollection) and row.input.form == "body":
+            responses["200"] = {**answer, "description": "An upsert changed the record that it found"}
         if row.output is Download:
             responses["206"] = {**answer, "description": "The range that Range asks for"}
         if row.method == "GET" and "stale" in row.errors:

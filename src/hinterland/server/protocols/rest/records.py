@@ -10,16 +10,17 @@ from urllib.parse import quote
 
 import msgspec
 
-from hinterland.contract import aggregation
+from hinterland.contract import aggregation, json_patch
 from hinterland.contract.changes import Act
 from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.query import parse
 from hinterland.server.backend import Backend
 from hinterland.server.callers import caller_address
+from hinterland.server.data.admission import is_closed
 from hinterland.server.data.catalogue import Entry
 from hinterland.server.data.documents import wire
 from hinterland.server.data.reader import RecordPage
-from hinterland.server.data.requests import Intent
+from hinterland.server.data.requests import Intent, JsonPatch, Upsert
 from hinterland.server.http import JSON, Codec, Headers, HttpAnswer, HttpRequest, caching, json_answer
 from hinterland.server.operations import records
 from hinterland.server.operations.call import UNCONDITIONAL, Call, Preconditions
@@ -29,6 +30,9 @@ from hinterland.server.protocols.rest.tags import etag, preconditions, tags
 from hinterland.server.protocols.rest.tutorial import in_utc
 
 RECORDS = "/v1/records/"
+ACCEPT_PATCH = f"application/merge-patch+json, {json_patch.MEDIA_TYPE}, application/json"
+"""The media types of patches (RFC 5789 §3.1)."""
+_JSON_PATCH = json_patch.MEDIA_TYPE.encode()
 _is_plain = re.compile(rb"[\w.~%!$&'()*+,/:;=?@-]*", re.ASCII).fullmatch  # with nothing for `quote` to do
 _is_unreserved = re.compile(r"[\w.~-]*", re.ASCII).fullmatch  # RFC 3986 §2.3
 _OF_QUERIES = "%!$&'()*+,/:;=?@"  # what a query may hold as it is (RFC 3986 §3.4), and what is encoded
@@ -124,13 +128,16 @@ async def create_in(
     backend: Backend, request: HttpRequest, entry: Entry, parent: str, fixed: Mapping[str, Any]
 ) -> HttpAnswer:
     """Create a record of a collection; `fixed` are fields that the path sets, so that the body has no other value."""
-    body, raw = await _body(backend, request, entry, "create", UNCONDITIONAL)
+    by, replaces = _upserted(request)
+    body, raw = await _body(backend, request, entry, "create", UNCONDITIONAL, is_upsert=by is not None)
+    if by is not None:
+        raw = request.scope["query_string"] + b"\0" + raw  # which makes it this request, too
     for name, value in fixed.items():
         if body.setdefault(name, value) != value:
             raise invalid({name: ["differs from the path"]})
     given = body.get("id")
     id = "" if given is None or (request.is_alias and entry.is_integer) else given
-    change = RecordChange(entry, parent, body, id=id, intent=_intent(request))
+    change = RecordChange(entry, parent, body, id=id, intent=_intent(request), form=by, replaces=replaces)
     return _written(request, entry, await records.create_record(backend, _call(request, change, raw, UNCONDITIONAL)))
 
 
@@ -140,8 +147,13 @@ async def replace_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
 
 
 async def patch_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
-    """Change some fields (RFC 7396)."""
-    return await _change(backend, request, "patch", records.patch_record)
+    """Change some fields (RFC 7396), or what a JSON Patch names (RFC 6902)."""
+    try:
+        return await _change(backend, request, "patch", records.patch_record)
+    except Refusal as refusal:
+        if refusal.code == "unsupported_media_type":
+            refusal.headers += (("Accept-Patch", ACCEPT_PATCH),)
+        raise
 
 
 async def delete_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
@@ -166,23 +178,53 @@ async def _change(backend: Backend, request: HttpRequest, act: Act, write: _Writ
     conditions = preconditions(request)
     body, raw = await _body(backend, request, entry, act, conditions)
     change = RecordChange(entry, parent, body, text=text, intent=_intent(request))
+    if act == "patch" and _is_json_patch(request):
+        change = change._replace(body={}, form=JsonPatch(json_patch.operations(body)))
     return _written(request, entry, await write(backend, _call(request, change, raw, conditions)))
 
 
 async def _body(
-    backend: Backend, request: HttpRequest, entry: Entry, act: Act, conditions: Preconditions
-) -> tuple[dict[str, Any], bytes]:
-    """The body of a write, which is read only where the rule can let the caller write; a deletion has none."""
+    backend: Backend,
+    request: HttpRequest,
+    entry: Entry,
+    act: Act,
+    conditions: Preconditions,
+    *,
+    is_upsert: bool = False,
+) -> tuple[Any, bytes]:
+    """The body of a write, which is read only where the rule can let the caller write: of a JSON Patch a list, else an
+    object. A deletion has none."""
     limit = backend.settings.max_body_bytes
     try:
-        records.check_admission(entry, act, request.caller, conditions)
+        if not is_upsert or is_closed(entry.rules["update"]):
+            records.check_admission(entry, act, request.caller, conditions)
     except Refusal:
         await request.discard(limit)
         raise
     if act == "delete":
         return {}, b""
+    if act == "patch" and _is_json_patch(request):
+        return await request.json_value(limit, max_depth=json_patch.DEPTH)
     body, raw = await request.json_object(limit, may_be_empty=act != "replace")
     return (in_utc(entry, body) if request.is_alias else body), raw
+
+
+def _is_json_patch(request: HttpRequest) -> bool:
+    given = request.headers.get(b"content-type")
+    return given is not None and given.partition(b";")[0].strip().lower() == _JSON_PATCH
+
+
+def _upserted(request: HttpRequest) -> tuple[Upsert | None, bool]:
+    """What the query of a creation asks to be found first, and whether that is replaced. Raises `invalid_query`."""
+    if request.is_alias or not request.scope.get("query_string"):
+        return None, False
+    query = dict(request.query())
+    existing = query.get("existing", "patch")
+    if existing not in ("patch", "replace") or ("existing" in query and "upsert" not in query):
+        raise Refusal("invalid_query", "existing must be patch or replace, beside upsert")
+    if "upsert" not in query:
+        return None, False
+    return Upsert(query["upsert"]), existing == "replace"
 
 
 def _intent(request: HttpRequest) -> Intent:

@@ -15,7 +15,7 @@ from hinterland.server.callers import authenticate
 from hinterland.server.http import LIMIT, Codec, HttpAnswer, HttpRequest, PageSource, renewing, send_answer
 from hinterland.server.operations.table import HANDLERS
 from hinterland.server.protocols.rest.documents import DOCUMENTS
-from hinterland.server.protocols.rest.records import OF_AGGREGATE, OF_COLLECTION, OF_RECORD, RECORDS
+from hinterland.server.protocols.rest.records import ACCEPT_PATCH, OF_AGGREGATE, OF_COLLECTION, OF_RECORD, RECORDS
 from hinterland.server.protocols.rest.tutorial_lists import TUTORIAL_RECORDS
 from hinterland.server.protocols.rest.typed import TypedCodec
 
@@ -51,7 +51,9 @@ class Endpoint:
         """Serve one request."""
         mounted = self.methods.get(scope["method"])
         if mounted is None and scope["method"] == "OPTIONS":
-            await send_answer(scope, send, HttpAnswer(204, [(b"allow", _allowed(self.methods).encode())], b""))
+            headers = [(b"allow", _allowed(self.methods).encode())]
+            headers += [(b"accept-patch", ACCEPT_PATCH.encode())] if "PATCH" in self.methods else []
+            await send_answer(scope, send, HttpAnswer(204, headers, b""))
             return
         if mounted is None:
             raise _not_allowed(scope, self.methods)

@@ -9,6 +9,7 @@ from hinterland.contract.aggregation import parts_of
 from hinterland.contract.expressions import record_fields
 from hinterland.contract.identity import ID_PATTERN, MAX_ID_BYTES
 from hinterland.contract.indexed import limits
+from hinterland.contract.json_patch import MAX_OPERATIONS
 from hinterland.contract.kinds.field import Field
 from hinterland.contract.matching import MAX_SORT, sortable_names
 from hinterland.contract.query import MAX_LIMIT
@@ -28,6 +29,36 @@ _SERVER_FIELDS: dict[str, Any] = {
 _VISIBLE = f"[^{INVISIBLE}]"
 _CURRENT: dict[str, Any] = {"type": "string", "minLength": 1}
 _EMAIL: dict[str, Any] = {"type": "string", "format": "email", "minLength": 3, "maxLength": 254}
+_POINTER: dict[str, Any] = {"type": "string", "format": "json-pointer", "pattern": "^(/([^~/]|~[01])*)*$"}
+
+
+def _operations(words: list[str], **more: Any) -> dict[str, Any]:
+    """The schema of operations of a JSON Patch with these words: they have a path, and `more`."""
+    fields = {"op": {"type": "string", "enum": words}, "path": _POINTER, **more}
+    return {"type": "object", "properties": fields, "required": [*fields]}
+
+
+JSON_PATCH: dict[str, Any] = {
+    "type": "array",
+    "maxItems": MAX_OPERATIONS,
+    "description": "RFC 6902",
+    "items": {
+        "oneOf": [
+            _operations(["add", "replace", "test"], value={}),
+            _operations(["move", "copy"], **{"from": _POINTER}),
+            _operations(["remove"]),
+        ]
+    },
+}
+
+
+def upserting(fields: Mapping[str, Field]) -> dict[str, Any]:
+    """The parameters of a creation that finds its record first, of which the reader may know these fields."""
+    names = [name for name, field in fields.items() if field.unique]
+    return {
+        "upsert": {"type": "string", "enum": ["id", *names], "description": "the field by which a record is found"},
+        "existing": {"type": "string", "enum": ["patch", "replace"], "default": "patch"},
+    }
 
 
 def forms(of_users: Mapping[str, Field], password_length: int) -> dict[str, Any]:

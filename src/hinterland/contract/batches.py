@@ -1,0 +1,67 @@
+"""The messages of writes that many records take part in."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from hinterland.contract.identity import RecordId
+from hinterland.contract.records import Document
+from hinterland.kit.strict_json import MAX_DEPTH
+
+MAX_BATCH_WRITES = 1_000  # others wait while they are written
+BATCH_DEPTH = MAX_DEPTH + 5  # a record's body may be as deep in a batch as alone
+
+BatchAct = Literal["create", "replace", "patch", "delete", "upsert"]
+Returns = Literal["record", "minimal"]
+
+
+class BatchWrite(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One write of a batch.
+
+    `parent` is the path of the record that the record is below, such as `posts/42`. `id` names the record; a creation
+    may leave it out, or have a temporary one, `~` and a name such as `~1`, by which later writes of the batch name the
+    record: as their `id`, in their `parent`, and in fields that hold the ids of records. `revision`: the record must be
+    at it. `exists`: the record must (not) be there. `patch`, in place of the body of a patch, is a JSON Patch
+    (RFC 6902). An upsert finds its record `by` a unique field whose value is in the body, or by "id": where there is
+    none, it creates it; else it patches it, or replaces it where `existing` says so.
+    """
+
+    act: BatchAct
+    collection: str
+    parent: str = ""
+    id: RecordId = ""
+    body: Document = {}
+    revision: int | None = None
+    exists: bool | None = None
+    patch: list[Any] | None = None
+    by: str = ""
+    existing: Literal["patch", "replace"] = "patch"
+
+
+_BatchWrites = Annotated[list[BatchWrite], msgspec.Meta(extra_json_schema={"maxItems": MAX_BATCH_WRITES})]
+
+
+class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Writes, 1,000 at most, that happen in order, together or not at all. `returns`: whether the results have the
+    records."""
+
+    writes: _BatchWrites
+    returns: Returns = "record"
+
+
+class BatchOutcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one write did: the `status` of the same request alone, the record's `id`, and the record as the whole batch
+    leaves it; none where it is deleted, or was not asked for."""
+
+    status: int
+    id: RecordId
+    record: Document | None = None
+
+
+class BatchResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The results of a batch, in the order of its writes, and its `revision`."""
+
+    results: list[BatchOutcome]
+    revision: int

@@ -1,0 +1,150 @@
+"""Batches: many writes that happen together."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from hinterland.contract import json_patch
+from hinterland.contract.batches import MAX_BATCH_WRITES, Batch, BatchWrite, Returns
+from hinterland.contract.changes import Act, Write
+from hinterland.contract.errors import Refusal
+from hinterland.contract.identity import Principal, RecordId, is_temporary
+from hinterland.server.backend import Backend
+from hinterland.server.data.admission import admit, is_closed
+from hinterland.server.data.catalogue import Catalogue
+from hinterland.server.data.documents import id_text
+from hinterland.server.data.once_by_key import OnceByKey
+from hinterland.server.data.refused_writes import placed
+from hinterland.server.data.requests import Answer, JsonPatch, Upsert, WriteForm, WriteRequest, WriteResult
+from hinterland.server.operations.call import Call, Reply
+from hinterland.server.security.sessions import key_owner
+
+MAX_ANSWER_BYTES = 8 * 1024 * 1024
+"""Of the results of a batch: with an idempotency key they are kept, else in memory alone."""
+ACTIONS_OF: Mapping[str, tuple[str, ...]] = {
+    "create": ("create",), "replace": ("update",), "patch": ("update",), "delete": ("delete",),
+    "upsert": ("create", "update"),
+}  # fmt: skip
+"""The actions, one of whose rules decides a write."""
+_STATUS: Mapping[str, int] = {"create": 201, "delete": 204}
+
+
+async def write_batch(backend: Backend, call: Call[Batch]) -> Reply:
+    """Write all of a batch or nothing."""
+    batch = call.input
+    if len(batch.writes) > MAX_BATCH_WRITES:
+        message = f"a batch takes at most {MAX_BATCH_WRITES:,} writes, this has {len(batch.writes):,}; send several"
+        raise Refusal("too_large", message)
+    _check_names(batch.writes)
+    forms: dict[int, WriteForm] = {}
+    writes = [_write(backend.catalogue, index, write, forms) for index, write in enumerate(batch.writes)]
+    if not call.caller.is_signed_in:
+        _check_admission(backend.catalogue, call.caller, batch.writes)
+    answerer = _Answerer(backend.catalogue, call.caller, batch.writes, batch.returns)
+    once = once_of(call, "batch", answerer.answer)
+    request = WriteRequest(writes, call.caller, once=once, forms=forms, on_refusal="place", is_batch=True)
+    outcome = await backend.commands.submit(request)
+    assert outcome.answer is not None
+    return Reply(msgspec.Raw(outcome.answer.body), is_replayed=outcome.replayed)
+
+
+def once_of(call: Call[Any], name: str, answer: Callable[[WriteResult], Answer]) -> OnceByKey:
+    """What makes the answer of an operation called `name`, and keeps it where the call has a key."""
+    owner = key_owner(call.caller.id, is_admin=call.caller.is_admin)
+    digest = hashlib.sha256(name.encode() + b"\0" + msgspec.json.encode(call.input)).hexdigest() if call.key else ""
+    return OnceByKey(owner, call.key, digest, answer)
+
+
+class _Answerer:
+    """Makes the answer of a batch."""
+
+    def __init__(self, catalogue: Catalogue, caller: Principal, writes: Sequence[BatchWrite], returns: Returns) -> None:
+        self._entries = catalogue
+        self._caller = caller
+        self._writes = writes
+        self._has_records = returns == "record"
+
+    def answer(self, outcome: WriteResult) -> Answer:
+        """The results, as JSON. Raises `too_large`: in the writer, before anything is written."""
+        texts: list[str] = []
+        size = 0
+        for write, (name, id, _, before, after) in zip(self._writes, outcome.records, strict=True):
+            status = _STATUS.get(write.act, 201 if write.act == "upsert" and before is None else 200)
+            text = f'{{"status":{status},"id":{id_text(id)}'
+            if self._has_records and after is not None and write.act != "delete":
+                text += f',"record":{self._entries[name].wire(self._caller, after)}'
+            texts.append(text + "}")
+            size += len(text)
+            if size > MAX_ANSWER_BYTES:
+                message = f"the results would be larger than {MAX_ANSWER_BYTES:,} bytes"
+                raise Refusal("too_large", f'{message}; send "returns": "minimal", or fewer writes')
+        return Answer(200, f'{{"results":[{",".join(texts)}],"revision":{outcome.revision}}}'.encode())
+
+
+def _check_names(writes: Sequence[BatchWrite]) -> None:
+    """Raises `invalid_body` where two writes give one temporary id."""
+    seen: set[RecordId] = set()
+    for index, write in enumerate(writes):
+        if write.act in ("create", "upsert") and is_temporary(write.id):
+            if write.id in seen:
+                raise _invalid(index, "id", f"{write.id} is the temporary id of an earlier write too; use another")
+            seen.add(write.id)
+
+
+def _check_admission(catalogue: Catalogue, caller: Principal, writes: Sequence[BatchWrite]) -> None:
+    """Raises `unauthorized` where a rule refuses every such write of the caller, as it does for one that comes alone:
+    before anything is said of what it holds."""
+    for index, write in enumerate(writes):
+        entry = catalogue.entries.get(write.collection)
+        actions = ACTIONS_OF[write.act]
+        try:
+            if entry is not None and all(is_closed(entry.rules[action]) for action in actions):
+                admit(entry, actions[0], caller)
+        except Refusal as refusal:
+            raise placed(index, refusal) from None
+
+
+def _write(catalogue: Catalogue, index: int, given: BatchWrite, forms: dict[int, WriteForm]) -> Write:
+    """The write, with its form where it is more than its act. Raises `invalid_body` for parts that it can't have."""
+    act: Act = given.existing if given.act == "upsert" else given.act
+    if given.act == "upsert":
+        if not given.by:
+            raise _invalid(index, "by", 'is required: the name of a unique field, or "id"')
+        if given.revision is not None or given.exists is not None:
+            raise _invalid(index, "act", "an upsert takes no revision and no exists")
+        forms[index] = Upsert(given.by)
+    elif given.by:
+        raise _invalid(index, "by", "is for upserts only")
+    if given.patch is not None:
+        if given.act != "patch" or given.body:
+            raise _invalid(index, "patch", "is for patches only, in place of the body")
+        forms[index] = JsonPatch(json_patch.operations(given.patch, f"writes[{index}].patch"))
+    if given.body and given.act == "delete":
+        raise _invalid(index, "body", "a deletion has none")
+    return Write(
+        act=act,
+        collection=given.collection,
+        id=_id(catalogue, given),
+        parent=given.parent,
+        body=given.body,
+        revision=given.revision,
+        exists=given.exists,
+    )
+
+
+def _id(catalogue: Catalogue, given: BatchWrite) -> RecordId:
+    """The id as the collection has it: paths write numbers as text."""
+    entry = catalogue.entries.get(given.collection)
+    is_text = entry is not None and entry.is_integer and isinstance(given.id, str) and given.id.isdigit()
+    if is_text and given.act != "create" and entry is not None:
+        return entry.parse_id(str(given.id))
+    return given.id
+
+
+def _invalid(index: int, name: str, problem: str) -> Refusal:
+    place = f"writes[{index}].{name}"
+    return Refusal("invalid_body", f"{place}: {problem}", errors={place: [problem]}, details={"index": index})
