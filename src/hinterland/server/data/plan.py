@@ -360,7 +360,11 @@ class Plan:
         self.changes.append(change)
         self._mine[key] = after
         if entry.name in self.state.transaction_hooks:
-            await self._accompany(entry, key[2], before, None if after is None else document)
+            # Where a row clashes with another one the database refuses it, in the order of the writes: an earlier one
+            # may have given the value up.
+            by = _actor(self.request, key[2], is_system=self._skips_rules)
+            old, new = before and documents.document_of(before), None if after is None else document
+            self.acts += self.state.transaction_hooks[entry.name](key[2], old, new, by)
         if not is_cascade:
             self.written.append(WrittenRecord(entry.name, key[2], key[1], before, after))
 
@@ -369,10 +373,8 @@ class Plan:
             self._unique = UniqueValues(self.state, self.catalogue, self._record)
         return self._unique
 
-    async def _accompany(self, entry: Entry, id: RecordId, before: StoredRecord | None, new: Document | None) -> None:
-        """Add the system rows that change with the record. Where one clashes with another row the database refuses it,
-        in the order of the writes: an earlier one may have given the value up."""
-        old = None if before is None else documents.document_of(before)
-        is_owner = self.request.caller.id == id and self.request.intent != "profile"
-        by: Actor = "system" if self._skips_rules else "owner" if is_owner else "other"
-        self.acts += self.state.transaction_hooks[entry.name](id, old, new, by)
+
+def _actor(request: WriteRequest, id: RecordId, *, is_system: bool) -> Actor:
+    """Who changes the system rows that change with a record."""
+    is_owner = request.caller.id == id and request.intent != "profile"
+    return "system" if is_system else "owner" if is_owner else "other"
