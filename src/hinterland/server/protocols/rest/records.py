@@ -26,6 +26,7 @@ from hinterland.server.operations import records
 from hinterland.server.operations.call import UNCONDITIONAL, Call, Preconditions
 from hinterland.server.operations.records import Aggregating, Listing, RecordAddress, RecordChange, Written
 from hinterland.server.protocols.rest.keys import REPLAYED, idempotency_key
+from hinterland.server.protocols.rest.media import OF_LISTS, OF_RECORDS, VARY, represented, tagged
 from hinterland.server.protocols.rest.tags import etag, preconditions, tags
 from hinterland.server.protocols.rest.tutorial import in_utc
 
@@ -63,7 +64,8 @@ async def list_records(backend: Backend, request: HttpRequest) -> HttpAnswer:
     page = await records.list_records(backend, call)
     body = f'{{"items":{items(request, entry, page)},"next":"{page.next}"'
     body += f',"total":{page.total}}}' if page.total is not None else "}"
-    return HttpAnswer(200, [JSON, caching(request), *next_link(request, page.next)], body.encode())
+    headers = [JSON, caching(request), *next_link(request, page.next)]
+    return represented(request, HttpAnswer(200, headers, body.encode()), OF_LISTS)
 
 
 async def aggregate_records(backend: Backend, request: HttpRequest) -> HttpAnswer:
@@ -72,7 +74,8 @@ async def aggregate_records(backend: Backend, request: HttpRequest) -> HttpAnswe
     asked, address = aggregation.parse(request.query()), caller_address(backend, request)
     call = Call(caller=request.caller, input=Aggregating(entry, parent, asked), address=address)
     page = await records.aggregate_records(backend, call)
-    return json_answer(page, headers=next_link(request, page.next), cached=caching(request))
+    answer = json_answer(page, headers=next_link(request, page.next), cached=caching(request))
+    return represented(request, answer, OF_LISTS)
 
 
 def items(request: HttpRequest, entry: Entry, page: RecordPage) -> str:
@@ -110,12 +113,12 @@ async def view_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
     call = Call(caller=request.caller, input=RecordAddress(entry, parent, text), preconditions=conditions)
     record = await records.view_record(backend, call)
     body = entry.wire(request.caller, record).encode()
-    tag = etag(entry, record.revision, body)
+    tag = tagged(request, etag(entry, record.revision, body))
     if b"if-none-match" in request.headers and any(
         given in (b"*", tag[1]) for given in tags(request, b"if-none-match")
     ):
-        return HttpAnswer(304, [tag, caching(request)], b"")
-    return HttpAnswer(200, [JSON, tag, caching(request)], body)
+        return HttpAnswer(304, [tag, caching(request), VARY], b"")
+    return represented(request, HttpAnswer(200, [JSON, tag, caching(request)], body), OF_RECORDS)
 
 
 async def create_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
@@ -252,10 +255,10 @@ def _written(request: HttpRequest, entry: Entry, written: Written) -> HttpAnswer
             id = entry.parse_id(request.segments["id"])
             return json_answer({"message": "Deleted successfully", "id": id}, headers=headers)
         return HttpAnswer(204, headers, b"")
-    headers += [JSON, etag(entry, written.revision, written.body)]
+    headers += [JSON, tagged(request, etag(entry, written.revision, written.body))]
     if written.status == 201:
         headers.append((b"location", _location(request, entry, written).encode()))
-    return HttpAnswer(written.status, headers, written.body)
+    return represented(request, HttpAnswer(written.status, headers, written.body), OF_RECORDS)
 
 
 def _quoted(segment: str) -> str:
