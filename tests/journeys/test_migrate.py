@@ -47,7 +47,7 @@ from hinterland.cli.migrating import migrate
 from hinterland.cli.reaching import app_of
 from hinterland.server.app import storage_for
 from hinterland.server.storage.sqlite import SqliteTransaction
-from hinterland.server.storage.postgres import PostgresReads, PostgresTransaction
+from hinterland.server.storage.postgres_reading import PostgresReads, PostgresTransaction
 
 app, data = Path(sys.argv[1]), Path(sys.argv[2])
 

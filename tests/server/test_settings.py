@@ -85,3 +85,18 @@ def test_variables_that_are_no_settings() -> None:
 def test_a_variable_of_the_commands() -> None:
     """The variable with an administrator's password, which the commands read, is no mistyped setting."""
     assert unknown_variables({"HINTERLAND_ADMIN_PASSWORD": "7 lean oysters"}) == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"HINTERLAND_DATABASE_DIRECT_URL": "mysql://x"}, "database_direct_url .* 'mysql', which is not supported"),
+        ({"HINTERLAND_NATS_URL": "localhost:4222"}, "nats_url .* no scheme; give a NATS server as nats://host:4222"),
+        ({"HINTERLAND_NATS_URL": "nats://x"}, "nats_url is set without database_url"),
+        ({"HINTERLAND_DATABASE_DIRECT_URL": "postgresql://x"}, "database_direct_url is set without database_url"),
+    ],
+)
+def test_addresses_of_several_nodes(variables: dict[str, str], said: str) -> None:
+    """An address that can't be used, or is of no use without PostgreSQL, is refused with what to give."""
+    with pytest.raises(SettingsError, match=said):
+        from_environment(Settings(), variables)

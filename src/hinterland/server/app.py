@@ -68,13 +68,13 @@ def storage_for(settings: Settings, folder: Path | None) -> Storage:
     Raises `StorageError` where PostgreSQL's library is not installed.
     """
     if settings.database_url:
-        return _postgres(settings.database_url)
+        return _postgres(settings)
     from hinterland.server.storage.sqlite import SqliteStorage
 
     return SqliteStorage(folder or Path("data"))
 
 
-def _postgres(dsn: str) -> Storage:
+def _postgres(settings: Settings) -> Storage:
     try:
         from hinterland.server.storage.postgres import PostgresStorage
     except ModuleNotFoundError as error:
@@ -82,7 +82,7 @@ def _postgres(dsn: str) -> Storage:
             f"database_url asks for PostgreSQL, and {error.name} is not installed; install hinterland with the extra "
             "'postgres'"
         ) from error
-    return PostgresStorage(dsn)
+    return PostgresStorage(settings.database_url, direct=settings.database_direct_url, nats=settings.nats_url)
 
 
 @asynccontextmanager

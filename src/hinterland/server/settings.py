@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_type_hints
 
 import msgspec
@@ -37,6 +37,7 @@ _LEAST = {
 }  # fmt: skip
 _WORDS: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false"}  # a text is any text
 _DATABASES = ("postgresql", "postgres")
+_NATS = ("nats", "tls", "ws", "wss")
 _HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]")
 _ORIGIN = re.compile(r"\*|loopback|null|[a-z][a-z0-9+.-]*://[^/\s,A-Z]+")
 
@@ -45,6 +46,13 @@ def _check_least(settings: msgspec.Struct, least: Mapping[str, float], prefix: s
     for name, lowest in least.items():
         if not getattr(settings, name) >= lowest:  # so that NaN does not pass
             raise SettingsError(f"{prefix}{name} is {getattr(settings, name)}; set at least {lowest}")
+
+
+def _check_url(name: str, url: str, schemes: Sequence[str], wanted: str) -> None:
+    scheme, found, _ = url.partition("://")
+    if url and (not found or scheme not in schemes):
+        shown = f"the scheme {scheme[:20]!r}, which is not supported" if found else "no scheme"
+        raise SettingsError(f"{name} ({PREFIX}{name.upper()}) has {shown}; give {wanted}")
 
 
 class AuthSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,7 +91,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `allowed_hosts`: the names by which the server is reached, such as `shop.example` or `*.shop.example`, without
     ports; while it listens on loopback only, loopback's names are allowed and no others. `cors_origins`: the origins
     whose pages may call, such as `https://shop.example`; `loopback` means every port of this machine.
-    `database_url`: a PostgreSQL DSN; without one, a SQLite file in the data folder. `request_seconds`: the time a
+    `database_url`: a PostgreSQL DSN; without one, a SQLite file in the data folder. `database_direct_url`: a DSN that
+    reaches the same database without a pooler, for LISTEN. `nats_url`: a NATS server by which server processes wake
+    each other, in the place of LISTEN. `request_seconds`: the time a
     request may take. `max_body_bytes`: the largest body. `max_record_bytes`: the largest record, which many
     small changes may make larger than a body can be. `log_days`: how long the log keeps changes, so how long a
     device may be away without reading everything again. `answer_days`: how long the answers of idempotency keys are
@@ -100,6 +110,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allowed_hosts: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = (LOOPBACK,)
     database_url: str = ""
+    database_direct_url: str = ""
+    nats_url: str = ""
     request_seconds: float = 30.0
     max_body_bytes: int = 10 * 1024 * 1024
     max_record_bytes: int = MAX_RECORD_BYTES
@@ -118,13 +130,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         _check_least(self, _LEAST, "")
-        scheme, found, _ = self.database_url.partition("://")
-        if self.database_url and (not found or scheme not in _DATABASES):
-            shown = f"the scheme {scheme[:20]!r}, which is not supported" if found else "no scheme"
-            raise SettingsError(
-                f"database_url (HINTERLAND_DATABASE_URL) has {shown}; give a PostgreSQL database as "
-                "postgresql://user@host/name (or postgres://), or none for SQLite in the data folder (--data)"
-            )
+        _check_url("database_url", self.database_url, _DATABASES, "a PostgreSQL database as postgresql://user@host/name "
+                   "(or postgres://), or none for SQLite in the data folder (--data)")  # fmt: skip
+        _check_url("database_direct_url", self.database_direct_url, _DATABASES, "the address of the same PostgreSQL "
+                   "database without its pooler, as postgresql://user@host/name")  # fmt: skip
+        _check_url("nats_url", self.nats_url, _NATS, "a NATS server as nats://host:4222 or tls://host:4222")
+        for name in ("database_direct_url", "nats_url"):
+            if getattr(self, name) and not self.database_url:
+                raise SettingsError(f"{name} is set without database_url; SQLite has one server process and needs none")
         for host in self.allowed_hosts:
             if _HOST.fullmatch(host) is None:
                 raise SettingsError(

@@ -13,7 +13,8 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.fields import Text
 from hinterland.contract.records import Collection
 from hinterland.server.storage.failures import Deadlock, OutcomeUnknown, StorageError
-from hinterland.server.storage.postgres import PostgresStorage, numbered
+from hinterland.server.storage.postgres import PostgresStorage
+from hinterland.server.storage.postgres_reading import numbered
 from hinterland.server.storage.protocol import Storage
 from hinterland.testing.storage_scribe import ScribeEdit, commit, documents, opened, tables, write
 from hinterland.testing.storage_suite import StorageSuite

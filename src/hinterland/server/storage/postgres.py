@@ -10,7 +10,7 @@ import logging
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
@@ -20,15 +20,16 @@ from hinterland.kit.fair_turns import FairTurns, TooManyWaiting
 from hinterland.server.storage import failures, migrations, statements
 from hinterland.server.storage.database import Database
 from hinterland.server.storage.failures import Deadlock, OutcomeUnknown, SchemaOutdated, StorageError
-from hinterland.server.storage.kept_text import kept_text
 from hinterland.server.storage.postgres_errors import ERRORS, field_of, translated
-from hinterland.server.storage.postgres_notifications import COMMITS, INVALIDATIONS, NotificationListener
-from hinterland.server.storage.postgres_pool import PostgresPool
-from hinterland.server.storage.protocol import PAGE_BYTES, DeclaredSchema, DialectName, Texts
-from hinterland.server.storage.reading import Reads, system_row
+from hinterland.server.storage.postgres_notifications import INVALIDATIONS, NotificationListener
+from hinterland.server.storage.postgres_pool import PostgresPool, is_pooled
+from hinterland.server.storage.postgres_reading import GENERATION, PostgresReads, PostgresTransaction, numbered, some_of
+from hinterland.server.storage.protocol import DeclaredSchema, DialectName, Texts
 from hinterland.server.storage.statements import CollectionTable
-from hinterland.server.storage.system import SCHEMA, TABLE_OF, Expect, Row
-from hinterland.server.storage.writing import Writes
+from hinterland.server.storage.system import SCHEMA
+
+if TYPE_CHECKING:
+    from hinterland.server.storage.nats_signals import NatsSignals
 
 log = logging.getLogger("hinterland.storage")
 _SHORT_SECONDS = 0.25  # of a SELECT that was not known to cost much
@@ -36,171 +37,26 @@ _LONG_SECONDS = 10.0  # of one that is
 _ASIDES = 3  # slow SELECTs that are read at once, at most, and one of each caller
 _WAITING = 16  # more of each caller, before they are refused
 _SEARCHES_WAITING = 1_000  # lists of each caller that wait for their first try
-_LEFT_OUT = "-"  # no record has this text
-_RESERVE = "UPDATE _head SET revision = revision + ? RETURNING revision, generation, pg_notify(?, ?)"
-_REDECLARE = (
-    f"UPDATE _head SET generation = generation + 1 RETURNING generation, pg_notify('{INVALIDATIONS}', '{SCHEMA}')"
-)
-_GENERATION = "SELECT generation FROM _head"
 _DEFINITION = "SELECT definition FROM _collections WHERE name = $1"
 _MIGRATION_LOCK = 0x68696E74  # an advisory lock's number: one process at a time changes the schema
-
-
-@kept_text
-def numbered(sql: str) -> str:
-    """`sql` with its `?` marks as `$1`, `$2` …; a mark inside a string literal or a quoted name is text."""
-    parts, number, quoted = [], 0, ""
-    for char in sql:
-        if quoted:
-            quoted = "" if char == quoted else quoted
-        elif char in "'\"":
-            quoted = char
-        elif char == "?":
-            number += 1
-            char = f"${number}"
-        parts.append(char)
-    return "".join(parts)
-
-
-class PostgresReads(Reads):
-    """Reads on one connection."""
-
-    def __init__(self, connection: asyncpg.Connection, tables: dict[str, CollectionTable]) -> None:
-        self.connection = connection
-        self.tables = tables
-
-    async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Sequence[Any]]:
-        """The rows of one statement."""
-        with translated(self.tables):
-            rows: list[Sequence[Any]] = await self.connection.fetch(numbered(sql), *parameters)
-            return rows
-
-    async def generation(self) -> int:
-        """The number of the declaration."""
-        return int((await self.fetch(_GENERATION))[0][0])
-
-    async def fetch_some(
-        self, sql: str, parameters: Sequence[Any], texts: Texts | None
-    ) -> tuple[list[Sequence[Any]], bool]:
-        """The first rows of one SELECT."""
-        with translated(self.tables):
-            return await _some(self.connection, sql, parameters, texts)
-
-
-async def _some(
-    source: asyncpg.Connection | PostgresPool,
-    sql: str,
-    parameters: Sequence[Any],
-    texts: Texts | None,
-    seconds: float | None = None,
-) -> tuple[list[Sequence[Any]], bool]:
-    """The first rows. As long as none of them is large, a plain statement is enough: what it leaves out it marks.
-
-    Raises TimeoutError where a statement takes longer than `seconds`.
-    """
-    if texts is None:
-        return await source.fetch(numbered(sql), *parameters, timeout=seconds), False
-    rows = await source.fetch(numbered(lightened(sql, texts)), *parameters, timeout=seconds)
-    if not any(row[texts.places[0]] == _LEFT_OUT for row in rows):
-        return rows, False
-    rows = await source.fetch(numbered(bounded(sql, texts)), *parameters, timeout=seconds)
-    is_cut = len(rows) > 1 and rows[-1][-1] > PAGE_BYTES
-    return [row[:-3] for row in (rows[:-1] if is_cut else rows)], is_cut
-
-
-@kept_text
-def lightened(sql: str, texts: Texts) -> str:
-    """`sql` without the texts of those rows that hold more than their share of `PAGE_BYTES`."""
-    columns = [*texts.columns]
-    for place in texts.places:
-        mark = f"'{_LEFT_OUT}'" if place == texts.places[0] else "NULL"
-        columns[place] = f"CASE WHEN {_size(texts)} > {PAGE_BYTES // texts.rows} THEN {mark} ELSE {columns[place]} END"
-    return f"SELECT {', '.join(columns)} FROM ({sql}) AS found"
-
-
-@kept_text
-def bounded(sql: str, texts: Texts) -> str:
-    """`sql` up to the row with which its `texts` hold more than `PAGE_BYTES`, and two rows in any case.
-
-    Of three more columns the last is how much they hold until there. The database counts: what is too much is neither
-    sent nor read from the disk. Names that begin with _ are no field's.
-    """
-    size = _size(texts)
-    counted = (
-        f"SELECT found.*, row_number() OVER above AS _number, {size} AS _size, sum({size}) OVER above AS _through "
-        f"FROM ({sql}) AS found WINDOW above AS (ROWS UNBOUNDED PRECEDING)"
-    )
-    return f"SELECT * FROM ({counted}) AS counted WHERE _number <= 2 OR _through - _size <= {PAGE_BYTES}"
-
-
-def _size(texts: Texts) -> str:
-    return " + ".join([f"coalesce(octet_length({texts.columns[place]}), 0)" for place in texts.places])
-
-
-class PostgresTransaction(PostgresReads, Writes):
-    """A write transaction."""
-
-    locking = " FOR UPDATE"
-
-    def __init__(
-        self, connection: asyncpg.Connection, tables: dict[str, CollectionTable], process: str, generation: int | None
-    ) -> None:
-        super().__init__(connection, tables)
-        self.process = process
-        self.known_generation = generation
-
-    async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
-        """Run one statement."""
-        with translated(self.tables):
-            await self.connection.fetch(numbered(sql), *parameters)
-
-    async def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        """Run one statement for each of `rows`, sent together."""
-        with translated(self.tables):
-            await self.connection.executemany(numbered(sql), rows)
-
-    async def rows_of(self, table: str, keys: Sequence[Row]) -> list[Row]:
-        """The system rows with these keys, in one statement."""
-        known = TABLE_OF[table]
-        lists = [[key[name] for key in keys] for name in known.key]
-        return [system_row(known, values) for values in await self.fetch(statements.rows_of(known), lists)]
-
-    async def signal(self, subject: str) -> None:
-        """Send `subject` to every process that listens; PostgreSQL delivers it when the transaction commits."""
-        await self.fetch("SELECT pg_notify(?, ?)", (INVALIDATIONS, subject))
-
-    async def hold(self, act: Expect) -> Row | None:
-        """The row, locked; for one that must not be there a lock by its name, since there is nothing else to lock."""
-        if act.columns is None:
-            name = f"{act.table} {act.key}"
-            await self.fetch("SELECT pg_advisory_xact_lock(hashtextextended(?, 0))", (name,))
-        else:
-            clause, parameters = statements.equals(act.key)
-            await self.fetch(f"SELECT 1 FROM {act.table}{clause} FOR UPDATE", parameters)
-        return await self.row(act.table, act.key)
-
-    async def reserve(self, count: int) -> int:
-        """Take `count` revisions; returns the first. Other processes wait here until this transaction has ended, and
-        are notified of its commit. Raises `SchemaOutdated`."""
-        [(revision, generation, _)] = await self.fetch(_RESERVE, (count, COMMITS, self.process))
-        if self.known_generation not in (None, generation):
-            raise SchemaOutdated
-        return int(revision) - count + 1
-
-    async def redeclare(self) -> None:
-        """Let other processes read the declarations again."""
-        await self.execute(_REDECLARE)
+_REDECLARE = "UPDATE _head SET generation = generation + 1 RETURNING generation"
 
 
 class PostgresStorage(Database):
-    """A PostgreSQL database, named by its DSN."""
+    """A PostgreSQL database, named by its DSN.
+
+    `direct`: a DSN that reaches the database itself, where `dsn` reaches a pooler such as PgBouncer; it is needed for
+    LISTEN. `nats`: the URL of a NATS server by which processes wake each other, in the place of LISTEN and NOTIFY.
+    """
 
     dialect: DialectName = "postgres"
     has_other_writers = True
 
-    def __init__(self, dsn: str, *, connections: int = 10) -> None:
+    def __init__(self, dsn: str, *, connections: int = 10, direct: str = "", nats: str = "") -> None:
         self.dsn = dsn
         self.connections = connections
+        self.direct = direct
+        self.nats = nats
         searches = max(1, connections // 2)
         self._searches = FairTurns(searches, max(1, searches - 1), _SEARCHES_WAITING)
         self._asides = FairTurns(max(1, min(_ASIDES, connections // 4)), 1, _WAITING)
@@ -209,12 +65,14 @@ class PostgresStorage(Database):
         self._generation: int | None = None  # of the declaration that `tables` are of
         self._pool: PostgresPool | None = None
         self._durability = ""
-        self._notifications = NotificationListener(dsn)
+        self._is_pooled = False
+        self._notifications: NotificationListener | NatsSignals = NotificationListener(dsn)
 
     async def open(self) -> None:
         """Connect, and bring the system's tables to this version."""
-        pool = PostgresPool(self.dsn, self.connections)
         try:
+            self._is_pooled = bool(self.direct) or await is_pooled(self.dsn)
+            pool = PostgresPool(self.dsn, self.connections, is_pooled=self._is_pooled)
             pool.put(await pool.take(), is_sound=True)
         except (OSError, asyncpg.PostgresError, ValueError) as error:
             raise StorageError(f"cannot reach PostgreSQL: {error}; check HINTERLAND_DATABASE_URL") from error
@@ -224,11 +82,24 @@ class PostgresStorage(Database):
                 await self._migrate(connection)
                 self.database_id = await connection.fetchval("SELECT value FROM _meta WHERE name = 'database_id'")
                 await self._check_durability(connection)
+            self._notifications = self._make_notifications()
         except BaseException as error:
             await self.close()
             if isinstance(error, ERRORS):
                 raise StorageError(f"the system's tables can't be made in PostgreSQL: {error}") from error
             raise
+
+    def _make_notifications(self) -> NotificationListener | NatsSignals:
+        if self.nats:
+            try:
+                from hinterland.server.storage.nats_signals import NatsSignals
+            except ModuleNotFoundError as error:
+                raise StorageError(
+                    f"nats_url asks for NATS, and {error.name} is not installed; install hinterland with the extra "
+                    "'nats'"
+                ) from error
+            return NatsSignals(self.nats, self.database_id)
+        return NotificationListener(self.direct or ("" if self._is_pooled else self.dsn))
 
     async def _migrate(self, connection: asyncpg.Connection) -> None:
         async with connection.transaction():
@@ -286,12 +157,13 @@ class PostgresStorage(Database):
         try:
             async with self._connected().lease() as connection, connection.transaction():
                 await connection.execute(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
-                generation = await connection.fetchval(_GENERATION) if tables else None
+                generation = await connection.fetchval(GENERATION) if tables else None
                 if self._generation not in (None, generation):
                     raise SchemaOutdated
                 changed = [await self._declare(connection, table) for table in tables]
                 if any(changed):
                     generation = await connection.fetchval(_REDECLARE)
+                    await connection.execute(f"NOTIFY {INVALIDATIONS}, '{SCHEMA}'")
         except asyncpg.UniqueViolationError as error:
             field = field_of(error, {table.collection.name: table for table in tables})
             raise StorageError(
@@ -301,6 +173,8 @@ class PostgresStorage(Database):
             raise Deadlock from error
         except ERRORS as error:
             raise StorageError(f"the declared collections can't be made in PostgreSQL: {error}") from error
+        if any(changed):
+            await self._notifications.send([SCHEMA])
         self.tables.update((table.collection.name, table) for table in tables)
         self._generation = generation
 
@@ -311,7 +185,7 @@ class PostgresStorage(Database):
 
     async def is_outdated(self) -> bool:
         """Whether another process has declared other collections since."""
-        [(generation,)] = await self.fetch(_GENERATION)
+        [(generation,)] = await self.fetch(GENERATION)
         return int(generation) != self._generation
 
     async def _declare(self, connection: asyncpg.Connection, table: CollectionTable) -> bool:
@@ -336,7 +210,7 @@ class PostgresStorage(Database):
     ) -> tuple[list[Sequence[Any]], bool]:
         """The first rows of one SELECT."""
         with translated(self.tables):
-            return await _some(self._connected(), sql, parameters, texts)
+            return await some_of(self._connected(), sql, parameters, texts)
 
     async def search(
         self, sql: str, parameters: Sequence[Any], texts: Texts | None, *, asker: str, is_costly: bool
@@ -348,9 +222,9 @@ class PostgresStorage(Database):
                 if not is_costly:
                     with suppress(TimeoutError):
                         async with self._searches.of(asker):
-                            return await _some(self._connected(), sql, parameters, texts, _SHORT_SECONDS)
+                            return await some_of(self._connected(), sql, parameters, texts, _SHORT_SECONDS)
                 async with self._asides.of(asker):
-                    return await _some(self._connected(), sql, parameters, texts, _LONG_SECONDS)
+                    return await some_of(self._connected(), sql, parameters, texts, _LONG_SECONDS)
             except TooManyWaiting:
                 raise failures.too_many() from None
             except TimeoutError:
@@ -376,10 +250,13 @@ class PostgresStorage(Database):
         try:
             with translated(self.tables):
                 async with self._connected().lease() as connection, connection.transaction():
-                    process = self._notifications.process
-                    yield PostgresTransaction(connection, self.tables, process, self._generation)
+                    process = self._notifications.process if self._notifications.in_database else None
+                    transaction = PostgresTransaction(connection, self.tables, process, self._generation)
+                    yield transaction
                     is_ending = True
         except Refusal as error:
             if is_ending and error.code == "unavailable":
                 raise OutcomeUnknown from error
             raise
+        if transaction.subjects or (transaction.has_written and process is None):
+            await self._notifications.send(transaction.subjects, is_written=transaction.has_written)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import asyncpg
 
@@ -17,7 +17,14 @@ _RETRY_SECONDS = 2.0
 
 class NotificationListener:
     """Receives the notifications of a database. A lost connection is opened again; what was sent meanwhile is lost,
-    so `written` is called once more then. `process` names this process in the payloads of `COMMITS`."""
+    so `written` is called once more then. `process` names this process in the payloads of `COMMITS`.
+
+    Without a `dsn` nothing is received, since a pooler gives no connection on which to LISTEN: everybody looks at
+    intervals anyway, at the log each second and at sessions within five.
+    """
+
+    in_database = True
+    """Whether a transaction sends what it has to say, by NOTIFY; else it is handed to `send` when it has committed."""
 
     def __init__(self, dsn: str) -> None:
         self.process = secrets.token_hex(8)
@@ -28,8 +35,17 @@ class NotificationListener:
 
     async def open(self, invalidated: Callable[[str], None], written: Callable[[], None]) -> None:
         """Call `invalidated` with each subject, and `written` after commits of other processes, from now on."""
+        if not self._dsn:
+            log.warning(
+                "a connection pooler is between this server and PostgreSQL: other servers' changes are looked for each "
+                "second; set HINTERLAND_DATABASE_DIRECT_URL or HINTERLAND_NATS_URL to be notified at once"
+            )
+            return
         await self._connect(invalidated, written)
         self._task = asyncio.create_task(self._keep_open(invalidated, written))
+
+    async def send(self, subjects: Sequence[str], *, is_written: bool = False) -> None:
+        """Does nothing: NOTIFY was part of the transaction."""
 
     async def close(self) -> None:
         """Receive no more."""

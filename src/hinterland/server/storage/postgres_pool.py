@@ -18,14 +18,37 @@ import asyncpg
 
 _IDLE_SECONDS = 300.0  # after which a connection is closed: firewalls drop those that are silent for longer
 _RESET_SECONDS = 10.0
+_IDLE_IN_TRANSACTION = "60s"  # after which the database ends a transaction whose process is frozen or unreachable
 _ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)  # TimeoutError is an OSError
 
 
-class PostgresPool:
-    """At most `size` connections to `dsn`. Callers wait for a free one in their order."""
+async def is_pooled(dsn: str) -> bool:
+    """Whether a pooler such as PgBouncer stands between this process and the database: the process id that it gives out
+    is not that of the database's process."""
+    connection = await asyncpg.connect(dsn, statement_cache_size=0)
+    try:
+        return bool(connection.get_server_pid() != await connection.fetchval("SELECT pg_backend_pid()"))
+    finally:
+        await connection.close()
 
-    def __init__(self, dsn: str, size: int) -> None:
+
+def _options(dsn: str, *, is_pooled: bool) -> dict[str, Any]:
+    """How a connection is opened. A pooler gives each transaction another connection of its own, so that no prepared
+    statement stays, and knows few settings of sessions. What the DSN sets itself is left alone."""
+    wanted = {"application_name": "hinterland"}
+    if not is_pooled:
+        wanted["idle_in_transaction_session_timeout"] = _IDLE_IN_TRANSACTION
+    settings = {name: value for name, value in wanted.items() if name not in dsn}
+    return {"server_settings": settings, **({"statement_cache_size": 0} if is_pooled else {})}
+
+
+class PostgresPool:
+    """At most `size` connections to `dsn`, which reaches a pooler where it `is_pooled`. Callers wait for a free one in
+    their order."""
+
+    def __init__(self, dsn: str, size: int, *, is_pooled: bool = False) -> None:
         self._dsn = dsn
+        self._options = _options(dsn, is_pooled=is_pooled)
         self._size = size
         self._open = 0  # connections that are open or being opened
         self._idle: list[tuple[float, asyncpg.Connection]] = []  # since when; the last used is at the end
@@ -71,7 +94,7 @@ class PostgresPool:
 
     async def _connect(self) -> asyncpg.Connection:
         try:
-            return await asyncpg.connect(self._dsn)
+            return await asyncpg.connect(self._dsn, **self._options)
         except BaseException:
             self._pass_on(None)
             raise

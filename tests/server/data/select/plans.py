@@ -6,7 +6,8 @@ import apsw
 import asyncpg
 
 from hinterland.server.data.select.compiler import Statement
-from hinterland.server.storage.postgres import PostgresStorage, numbered
+from hinterland.server.storage.postgres import PostgresStorage
+from hinterland.server.storage.postgres_reading import numbered
 from hinterland.server.storage.protocol import Storage
 from hinterland.server.storage.sqlite import SqliteStorage
 

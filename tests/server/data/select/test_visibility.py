@@ -16,7 +16,8 @@ from hinterland.contract.records import Collection, Rules, users
 from hinterland.kit.clock import ManualClock
 from hinterland.server.data.cursors import Seal
 from hinterland.server.data.reader import RecordReader
-from hinterland.server.storage.postgres import PostgresStorage, numbered
+from hinterland.server.storage.postgres import PostgresStorage
+from hinterland.server.storage.postgres_reading import numbered
 from hinterland.server.storage.protocol import Storage
 from hinterland.server.storage.sqlite import SqliteStorage
 from tests.server.data.acts import make
