@@ -58,7 +58,11 @@ async def node(url: str, database_id: str = "one") -> AsyncIterator[tuple[NatsSi
 
 async def test_signals_reach_other_processes(server: NatsServer) -> None:
     """Subjects reach every process of the database, and commits every other one; no process of another database."""
-    async with node(server.url) as (first, own), node(server.url) as (_, other), node(server.url, "two") as (_, stranger):
+    async with (
+        node(server.url) as (first, own),
+        node(server.url) as (_, other),
+        node(server.url, "two") as (_, stranger),
+    ):
         await first.send(["account:a", "session:s"], is_written=True)
         assert [await heard.subject() for heard in (own, own, other, other)] == ["account:a", "session:s"] * 2
         await other.commit()

@@ -77,9 +77,7 @@ async def test_notifications_take_the_direct_way(postgres_dsn: str, pooled_dsn: 
         await asyncio.wait_for(woken.wait(), 30)
 
 
-async def test_without_a_direct_way(
-    postgres_dsn: str, pooled_dsn: str, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_without_a_direct_way(postgres_dsn: str, pooled_dsn: str, caplog: pytest.LogCaptureFixture) -> None:
     """Without one, no LISTEN goes through PgBouncer, where it would stay at some connection of others; the log says
     what to set."""
     async with opened(PostgresStorage(pooled_dsn)) as storage:
