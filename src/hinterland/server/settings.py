@@ -130,10 +130,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         _check_least(self, _LEAST, "")
-        _check_url("database_url", self.database_url, _DATABASES, "a PostgreSQL database as postgresql://user@host/name "
-                   "(or postgres://), or none for SQLite in the data folder (--data)")  # fmt: skip
-        _check_url("database_direct_url", self.database_direct_url, _DATABASES, "the address of the same PostgreSQL "
-                   "database without its pooler, as postgresql://user@host/name")  # fmt: skip
+        lite = "a PostgreSQL database as postgresql://user@host/name (or postgres://), or none for SQLite in the data "
+        _check_url("database_url", self.database_url, _DATABASES, f"{lite}folder (--data)")
+        direct = "the address of the same PostgreSQL database without its pooler, as postgresql://user@host/name"
+        _check_url("database_direct_url", self.database_direct_url, _DATABASES, direct)
         _check_url("nats_url", self.nats_url, _NATS, "a NATS server as nats://host:4222 or tls://host:4222")
         for name in ("database_direct_url", "nats_url"):
             if getattr(self, name) and not self.database_url:
