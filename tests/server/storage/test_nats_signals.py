@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
+from nats.aio.msg import Msg
 
 from hinterland.server.storage import nats_signals
 from hinterland.server.storage.nats_signals import NatsSignals
@@ -140,7 +141,7 @@ async def test_no_secrets_or_data_in_messages(server: NatsServer, postgres_dsn: 
     spy, seen = NatsSignals(server.url, "spy"), asyncio.Queue[bytes]()
     await spy.open(lambda subject: None, lambda: None)
 
-    async def keep(message: nats_signals.Msg) -> None:
+    async def keep(message: Msg) -> None:
         seen.put_nowait(message.subject.encode() + b" " + message.data)
 
     await spy._client.subscribe(">", cb=keep)

@@ -9,7 +9,8 @@ from typing import Any
 import apsw
 import asyncpg
 
-from hinterland.server.storage.postgres import PostgresStorage, numbered
+from hinterland.server.storage.postgres import PostgresStorage
+from hinterland.server.storage.postgres_reading import numbered
 from hinterland.server.storage.protocol import Storage
 from hinterland.server.storage.sqlite import SqliteStorage
 
