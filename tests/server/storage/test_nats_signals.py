@@ -1,4 +1,4 @@
-"""What processes tell each other through a real NATS server, and what happens while it is away."""
+"""Signals between processes through a real NATS server, and what happens while it is away."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def server() -> Iterator[NatsServer]:
 
 
 class Heard:
-    """What a process was told."""
+    """What reached a process."""
 
     def __init__(self) -> None:
         self.subjects: asyncio.Queue[str] = asyncio.Queue()
@@ -107,7 +107,7 @@ async def test_a_server_that_comes_late(monkeypatch: pytest.MonkeyPatch, caplog:
 
 
 async def test_storages_use_it_in_the_place_of_notify(server: NatsServer, postgres_dsn: str) -> None:
-    """With a NATS server, commits, subjects and declarations are told through it after they are durable, and PostgreSQL
+    """With a NATS server, commits, subjects and declarations are sent through it after they are durable, and PostgreSQL
     is asked to notify nobody."""
     heard, notified = Heard(), asyncio.Queue[str]()
     database = await asyncpg.connect(postgres_dsn)

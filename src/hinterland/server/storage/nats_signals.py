@@ -1,4 +1,4 @@
-"""What the processes on one PostgreSQL tell each other through NATS: which subject to look at, never what happened.
+"""Signals between the processes on one PostgreSQL through NATS: which subject to look at, never what happened.
 
 NATS keeps nothing, and a message may be lost while a connection is: everybody looks at intervals as well, at the log
 each second and at sessions within five.
