@@ -52,6 +52,10 @@ async def test_a_page_is_asked_in_the_contracts_words(posts: Repository[Post], s
     assert page == Page([], None, 7)
     script.expect("GET", PATH, query={"cursor": "c", "sort": "title"}).answer(json={"items": []})
     await posts.list(cursor="c", sort="title")
+    script.expect("GET", PATH, query={"search": '"a b" c*', "author": "u"}).answer(json={"items": []})
+    await posts.list(search='"a b" c*', author="u")
+    script.expect("GET", PATH, query={"search": "a", "limit": "100"}).answer(json={"items": [{"title": "a"}]})
+    assert [post.title async for post in posts.iterate(search="a")] == ["a"]
 
 
 async def test_all_pages_are_walked(posts: Repository[Post], script: Scripted) -> None:

@@ -47,7 +47,7 @@ KINDS: tuple[Field, ...] = (
     List(of=Text(), max_items=3),
     Number(minimum=1, maximum=2),
     Reference(to="users", on_delete="cascade"),
-    Text(min_length=1, max_length=2, format="email", choices=("a",), pattern="a"),
+    Text(min_length=1, max_length=2, format="email", choices=("a",), pattern="a", search=True),
 )
 
 

@@ -104,5 +104,6 @@ QUERIES: list[Case] = [
         {}, {"limit": 20}, {"limit": 50, "page": 3}, {"filter": "record.a == 'é&='"}, {"sort": ["-a", "b"]},
         {"total": True},
         {"equals": {"a": True, "page": "x", "where.x": 5, "b": 2.5, "c": ""}}, {"cursor": "abc", "limit": 1000},
+        {"search": 'a "b c" d*', "sort": ["a"], "filter": "true"},
     )
 ]  # fmt: skip

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 
 from hinterland.cli.output import error_boundary, fail, print_result
 from hinterland.cli.reaching import app_of, demand_database, running
@@ -15,6 +18,7 @@ from hinterland.server.data import schema
 from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.data.migration import Migration
 from hinterland.server.data.migration import migrate as apply_migration
+from hinterland.server.data.search_change import too_many
 from hinterland.server.declaration import App
 from hinterland.server.storage.protocol import Storage
 
@@ -37,19 +41,27 @@ async def migrate(path: Path, data: Path, *, is_agreed: bool) -> None:
 
 async def _migrate(app: App, storage: Storage, *, is_agreed: bool) -> None:
     stored = await schema.stored(storage)
-    if not schema.breaking(stored, app.collections):
-        if reasons := await schema.too_long(storage, storage.dialect, stored, app.collections):
+    new = app.collections
+    if not schema.breaking(stored, new) and not await too_many(storage, storage.dialect, stored, new):
+        if reasons := await schema.too_long(storage, storage.dialect, stored, new):
             fail(schema.index_problem(reasons))
         print_result("Nothing to migrate; `hinterland serve` applies additions at its start.")
         return
-    rehearsed = await apply_migration(storage, app.collections, SystemClock().now(), is_rehearsal=True)
+    rehearsed = await apply_migration(storage, new, SystemClock().now(), is_rehearsal=True)
     _print_plan(rehearsed)
     if not is_agreed:
         _ask()
-    done = await apply_migration(storage, app.collections, SystemClock().now())
+    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("migrate", total=None)
+        done = await apply_migration(storage, new, SystemClock().now(), report=partial(_show, progress, task))
     if done.problems:  # another server wrote in between
         _print_plan(done)
     print_result("Migrated: the records match the app file.")
+
+
+def _show(progress: Progress, task: TaskID, description: str, done: int, total: int) -> None:
+    progress.update(task, description=description, completed=done, total=total)
 
 
 def _print_plan(migration: Migration) -> None:

@@ -209,22 +209,23 @@ class BlockingRepository(Generic[T]):
         limit: int = DEFAULT_LIMIT,
         cursor: str = "",
         filter: str = "",
+        search: str = "",
         sort: Sequence[str] = (),
         total: bool = False,
         **equals: Any,
     ) -> Page[T]:
         """A page of the records that the question finds."""
         found = self._repository.list(
-            page=page, limit=limit, cursor=cursor, filter=filter, sort=sort, total=total, **equals
+            page=page, limit=limit, cursor=cursor, filter=filter, search=search, sort=sort, total=total, **equals
         )
         return self._thread.run(found)
 
     def iterate(
-        self, *, filter: str = "", sort: Sequence[str] = (), limit: int = 100, **equals: Any
+        self, *, filter: str = "", search: str = "", sort: Sequence[str] = (), limit: int = 100, **equals: Any
     ) -> BlockingIteration[T]:
         """All records that the question finds; `limit` are fetched at once."""
         return BlockingIteration(
-            self._thread, self._repository.iterate(filter=filter, sort=sort, limit=limit, **equals)
+            self._thread, self._repository.iterate(filter=filter, search=search, sort=sort, limit=limit, **equals)
         )
 
     def create(self, body: RecordBody, *, key: str = "") -> T:

@@ -81,6 +81,7 @@ class Repository(Protocol[T]):
         limit: int = queries.DEFAULT_LIMIT,
         cursor: str = "",
         filter: str = "",
+        search: str = "",
         sort: Sequence[str] = (),
         total: bool = False,
         **equals: Any,
@@ -89,8 +90,10 @@ class Repository(Protocol[T]):
 
         `equals` are fields and the values that they must have, None for no value; those of a field named like another
         parameter are in `where`: `where={"limit": 5}`. `sort` names fields, `-` before one
-        for descending; equal ones follow by id. `page` counts from 1, `limit` is at most 1,000. `cursor` is the `next`
-        of the page before, and goes without `page`. Raises BadRequest for what can't be asked, InvalidCursor.
+        for descending; equal ones follow by id. `search` has words of the fields that are declared with `search=True`:
+        `red "running shoes" wat* -kids`; without `sort`, records with the words early come first. `page` counts from 1,
+        `limit` is at most 1,000. `cursor` is the `next` of the page before, and goes without `page`. Raises BadRequest
+        for what can't be asked, InvalidCursor.
 
         A record that does not fit `T` hides no other: it is among the page's `mismatches`.
         """
@@ -100,6 +103,7 @@ class Repository(Protocol[T]):
         self,
         *,
         filter: str = "",
+        search: str = "",
         sort: Sequence[str] = (),
         limit: int = 100,
         **equals: Any,
@@ -130,6 +134,7 @@ def asked(
     limit: int = queries.DEFAULT_LIMIT,
     cursor: str = "",
     filter: str = "",
+    search: str = "",
     sort: Sequence[str] = (),
     total: bool = False,
     equals: Mapping[str, Any],
@@ -144,6 +149,7 @@ def asked(
         limit=limit,
         cursor=cursor,
         filter=" && ".join([f"({filter})", *missing] if filter and missing else missing or [filter]),
+        search=search,
         sort=(sort,) if isinstance(sort, str) else tuple(sort),
         total=total,
         equals={name: value for name, value in equals.items() if value is not None},
@@ -183,12 +189,15 @@ class RemoteRepository(Generic[T]):
         limit: int = queries.DEFAULT_LIMIT,
         cursor: str = "",
         filter: str = "",
+        search: str = "",
         sort: Sequence[str] = (),
         total: bool = False,
         **equals: Any,
     ) -> Page[T]:
         """A page of the records that the question finds."""
-        query = asked(page=page, limit=limit, cursor=cursor, filter=filter, sort=sort, total=total, equals=equals)
+        query = asked(
+            page=page, limit=limit, cursor=cursor, filter=filter, search=search, sort=sort, total=total, equals=equals
+        )
         at = {"collection": self.collection}
         request = self._call.request("records.list", segments=at, query=queries.parameters(query))
         response = await self._call.perform(request)
@@ -209,12 +218,13 @@ class RemoteRepository(Generic[T]):
         self,
         *,
         filter: str = "",
+        search: str = "",
         sort: Sequence[str] = (),
         limit: int = 100,
         **equals: Any,
     ) -> Iteration[T]:
         """All records that the question finds; `limit` are fetched at once."""
-        return Iteration(self._pages(limit=limit, filter=filter, sort=sort, **equals))
+        return Iteration(self._pages(limit=limit, filter=filter, search=search, sort=sort, **equals))
 
     async def _pages(self, **asked: Any) -> AsyncGenerator[Page[T], None]:
         cursor: str | None = ""

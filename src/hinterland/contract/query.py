@@ -1,8 +1,8 @@
 """A question to a collection: which records, in which order, how many, from where.
 
-On the wire it is the query string of a list: `page`, `limit`, `cursor`, `filter` (CEL over `record`), `sort`
-(`-created_at,name`), `total` (`true` counts), and `field=value` for equality. Every word of `RESERVED` belongs to
-queries, now or later; a field of such a name, as any other, is asked for with `where.field=value`.
+On the wire it is the query string of a list: `page`, `limit`, `cursor`, `filter` (CEL over `record`), `search` (words),
+`sort` (`-created_at,name`), `total` (`true` counts), and `field=value` for equality. Every word of `RESERVED` belongs
+to queries, now or later; a field of such a name, as any other, is asked for with `where.field=value`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from hinterland.contract.errors import Refusal
 
 MAX_LIMIT = 1_000
 DEFAULT_LIMIT = 20
-WORDS = ("page", "limit", "cursor", "filter", "sort", "total")
-RESERVED = frozenset({*WORDS, "at", "count", "distinct", "expand", "fields", "group", "include", "search", "where"})
+WORDS = ("page", "limit", "cursor", "filter", "search", "sort", "total")
+RESERVED = frozenset({*WORDS, "at", "count", "distinct", "expand", "fields", "group", "include", "where"})
 WHERE = "where."
 """What a parameter that compares a field may begin with, whatever the field is called."""
 LONGEST_NAME = 1_000  # characters of a parameter's name: what it is compiled to is kept
@@ -25,12 +25,14 @@ LONGEST_NAME = 1_000  # characters of a parameter's name: what it is compiled to
 
 class Query(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a list asks for. `page` counts from 1; `cursor` is the `next` of the answer before; `equals` maps a
-    field to the text or value that it must have; `sort` holds field names, `-` before one for descending."""
+    field to the text or value that it must have; `sort` holds field names, `-` before one for descending; `search` is
+    read by `contract.searching`."""
 
     page: int | None = None
     limit: int = DEFAULT_LIMIT
     cursor: str = ""
     filter: str = ""
+    search: str = ""
     sort: tuple[str, ...] = ()
     total: bool = False
     equals: dict[str, Any] = {}
@@ -53,6 +55,7 @@ def parse(parameters: Iterable[tuple[str, str]]) -> Query:
         limit=whole_number(words, "limit", MAX_LIMIT) if "limit" in words else DEFAULT_LIMIT,
         cursor=words.get("cursor", ""),
         filter=words.get("filter", ""),
+        search=words.get("search", ""),
         sort=names_of(words["sort"]) if "sort" in words else (),
         total=_flag(words.get("total", "false")),
         equals=equals,
@@ -66,9 +69,8 @@ def parameters(query: Query) -> list[tuple[str, str]]:
         pairs.append(("page", str(query.page)))
     if query.limit != DEFAULT_LIMIT:
         pairs.append(("limit", str(query.limit)))
-    for name, text in (("cursor", query.cursor), ("filter", query.filter), ("sort", ",".join(query.sort))):
-        if text:
-            pairs.append((name, text))
+    texts = ("cursor", query.cursor), ("filter", query.filter), ("search", query.search), ("sort", ",".join(query.sort))
+    pairs += [(name, text) for name, text in texts if text]
     if query.total:
         pairs.append(("total", "true"))
     return pairs

@@ -95,7 +95,7 @@ def described_field(field: Field) -> dict[str, Any]:
     """A field's declaration with the limits of its kind, also where they are the defaults."""
     own = [name for name in field.__struct_fields__ if name not in Field.__struct_fields__]
     limits = {name: _described(getattr(field, name)) for name in own}
-    given = {name: limit for name, limit in limits.items() if limit not in (None, "", (), [])}
+    given = {name: limit for name, limit in limits.items() if limit is not False and limit not in (None, "", (), [])}
     return {**msgspec.to_builtins(field), **given}
 
 

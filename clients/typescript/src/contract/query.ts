@@ -2,6 +2,8 @@
 export interface Query<W = Record<string, unknown>> {
   /** A CEL expression over `record`. */
   filter?: string | undefined;
+  /** Words of the fields that are declared for it: `red "running shoes" wat* -kids`. */
+  search?: string | undefined;
   /** Fields and the values that they must have; null: no value. */
   where?: W | undefined;
   /** Field names in order, `-` before one for descending. */

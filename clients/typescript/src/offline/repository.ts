@@ -16,8 +16,8 @@ import { areSame, foundBy, isReady, isUnsupported, liveWindow, pageOf, type Plan
 import type { Trouble } from "./status.js";
 import type { RecordId } from "./types.js";
 
-/** The words of a question that are for pages only are left out. */
-export type LiveQuery<T> = Omit<ListQuery<T>, "page" | "cursor" | "total">;
+/** The words of a question that are for pages only, and searches, which the server answers, are left out. */
+export type LiveQuery<T> = Omit<ListQuery<T>, "page" | "cursor" | "total" | "search">;
 
 /** Records in order; `source`: the server was asked, since this device can't evaluate the filter. */
 export interface LocalPage<T> extends Page<T> {
@@ -67,8 +67,8 @@ export interface LocalRepository<T> {
   readonly name: string;
   /** One record. Throws `not_found`. */
   get(id: RecordId): Promise<T>;
-  /** A page of the records that match; without `sort` the newest come first. */
-  list(query?: ListQuery<T>): Promise<LocalPage<T>>;
+  /** A page of the records that match; without `sort` the newest come first. Only the network's repository searches. */
+  list(query?: Omit<ListQuery<T>, "search">): Promise<LocalPage<T>>;
   /** All records that match, as they are now. */
   iterate(query?: LiveQuery<T>): AsyncGenerator<T, void>;
   /** The records that match: as they are now, and after each change; the returned function ends that. */

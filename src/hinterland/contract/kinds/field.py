@@ -154,6 +154,17 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_f
         """The value without the reference to `id`."""
         return value
 
+    # ------------------------------------------------------------ its words
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether a search reads the field."""
+        return False
+
+    def texts(self, value: Any) -> Sequence[str]:
+        """The texts of a value that a search reads."""
+        return ()
+
     # ------------------------------------------------------------ its column
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import msgspec
@@ -72,6 +73,17 @@ class List(Field, frozen=True, kw_only=True, omit_defaults=True, tag="list"):
             return strict_json.decode(text.encode())
         except ValueError:
             return text
+
+    @property
+    def is_searched(self) -> bool:
+        """Where the items are."""
+        item: Field = self.of
+        return item.is_searched
+
+    def texts(self, value: Any) -> Sequence[str]:
+        """Those of the items, of which no phrase is in two."""
+        item: Field = self.of
+        return [text for each in value for text in item.texts(each)] if type(value) is list else ()
 
     def contradiction(self) -> str:
         """A length below 0, or items that can't be."""

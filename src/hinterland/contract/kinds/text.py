@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, Self
 
 import msgspec
@@ -19,7 +19,8 @@ _URL = re.compile(r"https?://[^\s/]\S*", re.IGNORECASE)
 class Text(Field, frozen=True, kw_only=True, omit_defaults=True, tag="text"):
     """Unicode text of `min_length` to `max_length` code points; `format` "email" or "url", `choices` or a `pattern`.
 
-    An "email" is kept in one form: small ASCII letters and an ASCII domain (`kit.email_address`).
+    An "email" is kept in one form: small ASCII letters and an ASCII domain (`kit.email_address`). With `search` the
+    `search` of lists finds its words.
     """
 
     min_length: int = 0
@@ -27,6 +28,7 @@ class Text(Field, frozen=True, kw_only=True, omit_defaults=True, tag="text"):
     format: Literal["", "email", "url"] = ""
     choices: tuple[str, ...] = ()
     pattern: str = ""
+    search: bool = False
 
     @property
     def type(self) -> Type:
@@ -72,6 +74,15 @@ class Text(Field, frozen=True, kw_only=True, omit_defaults=True, tag="text"):
         """Numbers and truth values are written as JSON writes them."""
         is_scalar = isinstance(value, int | float)
         return msgspec.json.encode(value).decode() if is_scalar else super().from_other(value)
+
+    @property
+    def is_searched(self) -> bool:
+        """Where it is declared so."""
+        return self.search
+
+    def texts(self, value: Any) -> Sequence[str]:
+        """The text."""
+        return (value,) if type(value) is str else ()
 
     def contradiction(self) -> str:
         """Lengths below 0 or in the wrong order."""

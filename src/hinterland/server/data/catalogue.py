@@ -91,6 +91,11 @@ class Entry:
         return SqlOrder(self.collection, sort, is_postgres=self.table.dialect == "postgres")
 
     @cached_property
+    def ranked(self) -> SqlOrder:
+        """The order of a search that is not sorted."""
+        return SqlOrder(self.collection, (), is_postgres=self.table.dialect == "postgres", is_ranked=True)
+
+    @cached_property
     def viewing(self) -> Viewing:
         """The statement of one record as the view rule shows it."""
         return Viewing(self)

@@ -14,6 +14,7 @@ from hinterland.contract.records import Collection
 from hinterland.kit.clock import Clock
 from hinterland.server.data import schema
 from hinterland.server.data.catalogue import Catalogue
+from hinterland.server.data.search_change import too_many
 from hinterland.server.data.writer import Writer
 from hinterland.server.storage.failures import Deadlock, SchemaOutdated, StorageError
 from hinterland.server.storage.protocol import Storage
@@ -36,7 +37,8 @@ async def _declare(storage: Storage, wanted: Callable[[dict[str, Collection]], S
         declared = await storage.declared()
         known = {collection.name: collection for collection in declared.collections}
         collections = wanted(known)
-        if reasons := schema.breaking(known, collections):
+        reasons = schema.breaking(known, collections) or await too_many(storage, storage.dialect, known, collections)
+        if reasons:
             raise schema.SchemaChange(reasons, is_possible=not schema.impossible(known, collections))
         if reasons := await schema.too_long(storage, storage.dialect, known, collections):
             raise StorageError(schema.index_problem(reasons))

@@ -17,6 +17,7 @@ from hinterland.contract.identity import is_temporary
 from hinterland.contract.kinds.field import Field, Link
 from hinterland.contract.records import Collection, CompiledCollection, Document
 from hinterland.server.data import documents, schema
+from hinterland.server.data.search_change import Report, SearchChange
 from hinterland.server.data.state import UNWRITTEN
 from hinterland.server.storage import statements
 from hinterland.server.storage.protocol import Change, CommitChanges, DialectName, Storage, StoredRecord
@@ -47,9 +48,15 @@ class _Undone(Exception):
 
 
 async def migrate(
-    storage: Storage, collections: Sequence[Collection], now: float, *, is_rehearsal: bool = False
+    storage: Storage,
+    collections: Sequence[Collection],
+    now: float,
+    *,
+    is_rehearsal: bool = False,
+    report: Report = lambda *_: None,
 ) -> Migration:
-    """Bring the records of an opened `storage` to the declaration `collections`; `now` in seconds since 1970.
+    """Bring the records of an opened `storage` to the declaration `collections`; `now` in seconds since 1970. A
+    rehearsal makes no words for searches: nothing in that can fail.
 
     Where there are problems, nothing was changed. Raises what a write raises, and `SchemaChange` where no migration can
     make what was declared.
@@ -58,7 +65,7 @@ async def migrate(
     try:
         async with storage.transaction() as transaction:
             assert isinstance(transaction, Writes)
-            result = await _migrate(transaction, collections, storage.dialect, now)
+            result = await _migrate(transaction, collections, storage.dialect, now, None if is_rehearsal else report)
             if is_rehearsal or result.problems:
                 raise _Undone
             await transaction.redeclare()
@@ -68,7 +75,7 @@ async def migrate(
 
 
 async def _migrate(
-    transaction: Writes, collections: Sequence[Collection], dialect: DialectName, now: float
+    transaction: Writes, collections: Sequence[Collection], dialect: DialectName, now: float, report: Report | None
 ) -> Migration:
     old = await schema.stored(transaction)
     if impossible := schema.impossible(old, collections):
@@ -77,22 +84,27 @@ async def _migrate(
     declared = {collection.name for collection in collections}
     steps = [await _drop(transaction, name) for name in old if name not in declared]
     problems: list[str] = []
-    for new in collections:
-        if new.name not in old:
-            continue
+    for new in (each for each in collections if each.name in old):
+        searching = SearchChange(old[new.name], new, dialect)
         if not schema.changed(old[new.name], new):
             if reasons := await schema.too_long(transaction, dialect, old, [new]):
                 problems.append(schema.index_problem(reasons))
         else:
-            rewriting = _Rewriting(transaction, old[new.name], new, dialect, now)
+            rewriting = _Rewriting(transaction, old[new.name], new, searching, now)
             await rewriting.run()
             steps += rewriting.steps()
             problems += rewriting.problems_shown()
+        steps += await searching.steps(transaction)
+        if searching.is_needed and report and not problems:
+            await searching.make(transaction, report)
+            await transaction.execute(statements.DECLARE, CollectionTable(new, dialect).declaration())
     return Migration(tuple(steps), tuple(problems))
 
 
 async def _drop(transaction: Writes, name: str) -> str:
     (count,) = (await transaction.fetch(f"SELECT count(*) FROM {quote(name)}"))[0]
+    for statement in transaction.tables[name].search.drop_ddl():
+        await transaction.execute(statement)
     await transaction.execute(f"DROP TABLE {quote(name)}")
     # Its changes stay as places in the log, without what was in them: another collection of that name is not this one.
     await transaction.execute(_FORGET, (name,))
@@ -103,13 +115,16 @@ async def _drop(transaction: Writes, name: str) -> str:
 class _Rewriting:
     """One collection on its way from `old` to `new`."""
 
-    def __init__(self, transaction: Writes, old: Collection, new: Collection, dialect: DialectName, now: float) -> None:
+    def __init__(
+        self, transaction: Writes, old: Collection, new: Collection, searching: SearchChange, now: float
+    ) -> None:
         self.transaction = transaction
         self.old = old
         self.new = new
-        self.dialect: DialectName = dialect
+        self.dialect: DialectName = searching.dialect
         self.now = now
-        self.table = CollectionTable(new, dialect)
+        self.table = CollectionTable(new, self.dialect)
+        self.searching = searching
         self.shape = CompiledCollection(new)
         self.private = tuple(name for name, field in new.fields.items() if field.read)
         self.dropped = tuple(name for name in old.fields if name not in new.fields)
@@ -150,9 +165,12 @@ class _Rewriting:
 
     async def _change_table(self) -> None:
         name = self.new.name
+        if self.searching.is_needed:
+            await self.searching.prepare(self.transaction)
         columns = [row[0] for row in await self.transaction.fetch(statements.COLUMNS[self.dialect], (name,))]
         indexes = [row[0] for row in await self.transaction.fetch(statements.INDEXES[self.dialect], (name,))]
-        staying = {*statements.RECORD_NAMES, *self.new.fields} - {*self.added, *self.recast}
+        staying = {*statements.RECORD_NAMES, *self.new.fields, *self.table.search.columns}
+        staying -= {*self.added, *self.recast}
         made = self.table.drop_indexes_ddl(indexes)
         made += [f"ALTER TABLE {self.table.name} DROP COLUMN {quote(c)}" for c in columns if c not in staying]
         made += [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from hinterland.contract.aggregation import AggregatePage, Aggregation, columns_of, order_of
 from hinterland.contract.errors import Refusal
@@ -11,6 +11,7 @@ from hinterland.contract.identity import Principal, RecordId
 from hinterland.contract.kinds.undeclared import UNDECLARED
 from hinterland.contract.matching import meanings, wanted
 from hinterland.contract.query import Query
+from hinterland.contract.searching import read_search
 from hinterland.kit.cel.conditions import Condition, eq, or_
 from hinterland.kit.cel.errors import CelError
 from hinterland.server.data.admission import denied
@@ -87,16 +88,18 @@ class RecordReader:
         """A page of the records that `query` and the conditions `more` ask for and the list rule shows, without the
         first `skipped` where no page and no cursor says where it begins. Costly work is shared by `asker`."""
         _check_listed(caller, entry)
-        after, limit = None, query.limit + 1
+        after, limit, search = None, query.limit + 1, read_search(query.search) if query.search else None
+        order = entry.ranked if search is not None and not query.sort else entry.order(query.sort)
         if query.cursor:
             place = self._seal.opened(query.cursor, _list_of(entry, query, more))
-            after = entry.order(query.sort).place(place)
+            after = order.place(place)
         if query.page:
             skipped = (query.page - 1) * query.limit
         offset = skipped if skipped and after is None else 0
         where = (*_conditions(caller, entry, query.filter, query.equals), *more)
         window = Window(limit, offset, after)
-        select = Select(entry.name, parent, where, query.sort, window, total="beside" if query.total else "")
+        total: Literal["", "beside"] = "beside" if query.total else ""
+        select = Select(entry.name, parent, where, query.sort, window, total=total, search=search)
         statement = self.catalogue.compile(select, caller)
         if statement is None:
             return RecordPage([], "", 0 if query.total else None)
@@ -111,7 +114,7 @@ class RecordReader:
         shown = rows[: query.limit]
         next_cursor = ""
         if is_cut or len(rows) > query.limit:
-            place = entry.order(query.sort).cursor(shown[-1][WIDTH + 1 :])
+            place = order.cursor(shown[-1][WIDTH + 1 :])
             next_cursor = self._seal.sign(place, _list_of(entry, query, more))
         return RecordPage([_record(StoredRecord, row[:WIDTH]) for row in shown], next_cursor, found)
 
@@ -161,7 +164,8 @@ def check_undeclared(count: int) -> None:
 
 def _list_of(entry: Entry, query: Query, more: tuple[Condition, ...]) -> str:
     """What tells the cursors of one list from those of others."""
-    return repr((entry.name, query.filter, query.sort, query.equals, *more))
+    search = (query.search,) if query.search else ()
+    return repr((entry.name, query.filter, query.sort, query.equals, *search, *more))
 
 
 def _too_large_a_page(fitting: int) -> Refusal:

@@ -25,6 +25,7 @@ from hinterland.server.storage.postgres_notifications import INVALIDATIONS, Noti
 from hinterland.server.storage.postgres_pool import PostgresPool, is_pooled
 from hinterland.server.storage.postgres_reading import GENERATION, PostgresReads, PostgresTransaction, numbered, some_of
 from hinterland.server.storage.protocol import DeclaredSchema, DialectName, Texts
+from hinterland.server.storage.searching import searched_before, take_steps
 from hinterland.server.storage.statements import CollectionTable
 from hinterland.server.storage.system import SCHEMA
 
@@ -198,6 +199,10 @@ class PostgresStorage(Database):
         ]
         for statement in table.missing_ddl(columns, indexes) if columns else table.ddl():
             await connection.execute(statement)
+        if columns:
+            own = PostgresTransaction(connection, {}, "", None)
+            steps = table.search.renewal(searched_before(before, "postgres"), columns)
+            await take_steps(steps, own.fetch, own.execute_many)
         return bool(before != table.declaration()[1])
 
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Sequence[Any]]:

@@ -29,6 +29,7 @@ from hinterland.server.storage.database import Database
 from hinterland.server.storage.failures import StorageError
 from hinterland.server.storage.ownership import Ownership
 from hinterland.server.storage.protocol import DialectName, Head, Texts
+from hinterland.server.storage.searching import run_steps, searched_before
 from hinterland.server.storage.sqlite_reading import ERRORS, SqliteReader, SqliteReads, connect, refusal, some
 from hinterland.server.storage.sqlite_wal import WriteAheadLog
 from hinterland.server.storage.statements import CollectionTable
@@ -179,6 +180,7 @@ class SqliteStorage(Database):
         self.tables.update((table.collection.name, table) for table in tables)
 
     def _declare(self, writer: apsw.Connection, table: CollectionTable) -> None:
+        before = writer.execute(statements.DEFINITION, (table.collection.name,)).fetchone()
         writer.execute(statements.DECLARE, table.declaration())
         columns, indexes = (
             [row[0] for row in writer.execute(sql["sqlite"], (table.collection.name,))]
@@ -186,6 +188,9 @@ class SqliteStorage(Database):
         )
         for statement in table.missing_ddl(columns, indexes) if columns else table.ddl():
             writer.execute(statement)
+        if columns and before is not None:
+            steps = table.search.renewal(searched_before(before[0], "sqlite"), columns)
+            run_steps(steps, lambda *statement: [*writer.execute(*statement)], writer.executemany)
 
     def _connected(self) -> apsw.Connection:
         if self._writer is None:

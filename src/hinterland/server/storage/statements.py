@@ -17,6 +17,7 @@ from hinterland.contract.identity import RecordId
 from hinterland.contract.kinds.field import Field
 from hinterland.contract.records import Collection, Document
 from hinterland.server.storage.protocol import Change, DialectName, LogEntry, StoredRecord, Texts
+from hinterland.server.storage.searching import KEY, SearchIndex
 from hinterland.server.storage.system import SystemTable
 
 _INDEXES = (".unique", ".index", ".group")  # how the names of declared indexes end
@@ -68,11 +69,15 @@ class CollectionTable:
         )
         # Without a parent, _parent is "" everywhere: the id alone identifies records, and orders them.
         self.key = ("_parent", "id") if collection.parent else ("id", "_parent")
-        columns = [*RECORD_NAMES, *map(quote, self.fields)]
-        marks = ", ".join("?" * len(columns))
+        self.search = SearchIndex(collection, dialect)
+        self._is_numbered = KEY in self.search.columns
+        written = [name for name in self.search.columns if name != KEY]
+        columns = [*RECORD_NAMES, *map(quote, self.fields), *written]
         changed = ", ".join(f"{name} = ?" for name in columns[2:])
         where = "WHERE _parent = ? AND id = ?"
-        self.insert = f"INSERT INTO {self.name} ({', '.join(columns)}) VALUES ({marks})"
+        inserted = [*columns, KEY] if self._is_numbered else columns
+        marks = ", ".join("?" * len(inserted))
+        self.insert = f"INSERT INTO {self.name} ({', '.join(inserted)}) VALUES ({marks})"
         self.update = f"UPDATE {self.name} SET {changed} {where}"
         self.delete = f"DELETE FROM {self.name} {where}"
         self.get = f"SELECT {RECORD_COLUMNS} FROM {self.name} {where}"
@@ -102,9 +107,10 @@ class CollectionTable:
         return (parent, id) if self.collection.parent else (id, parent)
 
     def columns(self, document: Document) -> list[Any]:
-        """The values of the declared fields' columns."""
+        """The values of the declared fields' columns, and of that of their words."""
         get = document.get
-        return [get(name) if write is None else write(get(name)) for name, write in self._writers]
+        values = [get(name) if write is None else write(get(name)) for name, write in self._writers]
+        return [*values, self.search.words(document)] if self.search.fields else values
 
     def statement(self, change: Change) -> tuple[str, Sequence[Any]]:
         """The statement that writes `change`'s record."""
@@ -113,16 +119,18 @@ class CollectionTable:
             assert change.before is not None
             return self.delete, change.before[:2]
         if change.before is None:
-            return self.insert, (*after, *change.columns)
+            number = (after.revision,) if self._is_numbered else ()
+            return self.insert, (*after, *change.columns, *number)
         return self.update, (*after[2:], *change.columns, after.parent, after.id)
 
     def ddl(self) -> list[str]:
         """The statements that make the table and its indexes."""
         columns = [self._record_column_ddl(name) for name in RECORD_NAMES]
         columns += [self.column_ddl(name) for name in self.fields]
+        columns += [f"{name} {kind}" for name, kind in self.search.columns.items()]
         columns += [f"CONSTRAINT {quote(self._index('', 'key'))} PRIMARY KEY ({', '.join(self.key)})"]
         made = [f"CREATE TABLE {self.name} ({', '.join(columns)})"]
-        return [*made, *self.indexes_ddl()]
+        return [*made, *self.indexes_ddl(), *self.search.index_ddl()]
 
     def _record_column_ddl(self, name: str) -> str:
         is_integer = name == "_revision" or (name == "id" and self.is_integer)
@@ -221,6 +229,7 @@ INDEXES: dict[DialectName, str] = {
     "sqlite": "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL",
     "postgres": "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema() AND tablename = ?",
 }
+DEFINITION = "SELECT definition FROM _collections WHERE name = ?"
 DECLARE = (
     "INSERT INTO _collections (name, definition, last_id) VALUES (?, ?, 0) "
     "ON CONFLICT (name) DO UPDATE SET definition = excluded.definition"

@@ -115,5 +115,6 @@ class Compiler:
         inner = tuple([(include.by, self._structure(include.select)) for include in select.includes])
         limit, offset, after = select.window
         window = (limit is None, offset > 0, None if after is None else tuple([value is None for value in after]))
-        output = (select.action, select.fields, select.total, inner)
+        search = None if select.search is None else select.search.shape
+        output = (select.action, select.fields, select.total, search, inner)
         return (entry.name, select.parent is None, conditions, select.sort, window, output, select.aggregates)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hinterland.server.data.rules import column
 from hinterland.server.data.select.parts import Bind, Gate, SqlPart, filled, gated, joined, limited
 from hinterland.server.data.select.question import Include, Select
+from hinterland.server.data.select.searching import rank_of, searched_names
 from hinterland.server.data.select.visibility import Asked, asked_of, gates_of, rule_of, source, visible
 from hinterland.server.storage.protocol import DialectName, Texts
 from hinterland.server.storage.statements import RECORD_NAMES, RECORD_TEXTS, quote
@@ -59,16 +60,21 @@ class _Level:
         self.alias = f"r{depth}"
         self.is_free = is_free
         self.rule = None if is_free else self.entry.rules[select.action]
-        self.order = self.entry.order(select.sort)
+        is_ranked = select.search is not None and not select.sort
+        self.order = self.entry.ranked if is_ranked else self.entry.order(select.sort)
         self.gates = gates_of(self.entry, select, is_free=is_free)
         self.asked = asked_of(self.entry, self.alias, select, above)
-        self.origin = source(self.entry, self.alias, is_free=is_free)
+        more = [rank_of(self.entry, self.alias, select.search)] if is_ranked and select.search is not None else []
+        self.origin = source(self.entry, self.alias, more, is_free=is_free)
         conditions = [rule_of(self.entry, condition) for condition in select.where]
         self.names = self.order.names.union(
             *[rule.reads_record for rule in conditions], [include.by for include in select.includes if include.by]
         )
         self.is_costly = any(rule.is_costly for rule in conditions) or (self.rule is not None and self.rule.multiplies)
         self.is_costly |= not self.order.names.isdisjoint(self.entry.book.known.long)
+        if select.search is not None:
+            self.names |= searched_names(self.entry)
+            self.is_costly |= select.search.is_joined and self.entry.table.dialect == "sqlite"
         self.inner = [
             _Level(catalogue, _of_include(include), depth + 1, self._link(catalogue, include), is_free=is_free)
             for include in select.includes

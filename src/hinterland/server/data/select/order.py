@@ -14,15 +14,20 @@ from hinterland.server.data.select.question import Select
 from hinterland.server.storage.statements import META_COLUMNS
 
 PlaceValues = tuple[Any, ...]
+RANK = "_rank"
+"""The key of an order by relevance; no field has such a name."""
 
 
 class SqlOrder:
-    """A collection's order by `sort` (names, `-` before one for descending), with the id to tell equal ones apart."""
+    """A collection's order by `sort` (names, `-` before one for descending), with the id to tell equal ones apart; or
+    by relevance, where it `is_ranked`."""
 
-    def __init__(self, collection: Collection, sort: Sequence[str], *, is_postgres: bool) -> None:
+    def __init__(
+        self, collection: Collection, sort: Sequence[str], *, is_postgres: bool, is_ranked: bool = False
+    ) -> None:
         self.collection = collection
         check_sort(collection, sort)
-        self.keys = sort_keys(sort)
+        self.keys = sort_keys((RANK,) if is_ranked else sort)
         self.names = frozenset(name for name, _ in self.keys)
         self._is_postgres = is_postgres
 
@@ -54,6 +59,10 @@ class SqlOrder:
     def _held(self, name: str, value: Any) -> Any:
         if value is None:
             return None
+        if name == RANK:
+            if type(value) is not int:
+                raise foreign_place()
+            return value
         if name in META_COLUMNS and type(value) not in (int, str):
             raise foreign_place()
         try:
@@ -129,7 +138,7 @@ def _later(key: str, number: int, is_down: bool, *, is_null: bool, is_nullable: 
 
 
 def _is_nullable(name: str) -> bool:
-    return name not in META_COLUMNS
+    return name not in META_COLUMNS and name != RANK
 
 
 def _values(select: Select, auth: Any) -> PlaceValues:

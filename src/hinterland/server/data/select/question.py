@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from hinterland.contract.searching import Search
 from hinterland.kit.cel.conditions import Condition
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Select(NamedTuple):
     Without `fields` a row is a whole record; else it holds the columns of the named ones. `total`: how many records
     there are in all windows is a column "beside" each row, or the only row ("alone").
     With `aggregates` a row holds the columns of a group of records, in the order of these, and there is no `sort`.
+    With a `search` only records that have its words are found; without `sort` those that have them early come first.
     With `includes` each record comes with others: `included` reads them.
     """
 
@@ -42,6 +44,7 @@ class Select(NamedTuple):
     total: Literal["", "beside", "alone"] = ""
     includes: tuple[Include, ...] = ()
     aggregates: Aggregates | None = None
+    search: Search | None = None
 
 
 class Include(NamedTuple):

@@ -7,6 +7,7 @@ an index answers are outside of it, or lists would not find their records: they 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,6 +20,7 @@ from hinterland.kit.cel.tree import GIVEN
 from hinterland.server.data.rules import Rule
 from hinterland.server.data.select.parts import NOTHING, Gate, SqlPart, by_rule, filled, joined
 from hinterland.server.data.select.question import Select
+from hinterland.server.data.select.searching import found_by, tested_of
 
 if TYPE_CHECKING:
     from hinterland.contract.identity import Principal
@@ -34,16 +36,20 @@ class RecordSource(NamedTuple):
     private: str
 
 
-def source(entry: Entry, alias: str, *, is_free: bool) -> RecordSource:
-    """The records, with the text of their private fields where the caller sees one of these, and without it elsewhere:
-    where a page ends must not tell how long a hidden text is."""
+def source(entry: Entry, alias: str, more: Sequence[SqlPart] = (), *, is_free: bool) -> RecordSource:
+    """The records with `more` columns, and with the text of their private fields where the caller sees one of these,
+    and without it elsewhere: where a page ends must not tell how long a hidden text is."""
     table = f"{entry.table.name} {alias}"
     if is_free or not entry.private:
-        return RecordSource(SqlPart(table), f"{alias}._private")
+        if not more:
+            return RecordSource(SqlPart(table), f"{alias}._private")
+        ranked = f"(SELECT {alias}.*, {{}} FROM {table}) {alias}"
+        return RecordSource(filled(ranked, joined(more, ", ")), f"{alias}._private")
     rules = [rule for rule in dict.fromkeys(entry.private.values()) if rule is not None]
     sees_one = joined([by_rule(rule.whole(alias)) for rule in rules], " OR ") if rules else NOTHING
-    shown = f"(SELECT {alias}.*, CASE WHEN {{}} THEN {alias}._private END AS _shown FROM {table}) {alias}"
-    return RecordSource(filled(shown, sees_one), f"{alias}._shown")
+    own = filled(f"CASE WHEN {{}} THEN {alias}._private END AS _shown", sees_one)
+    shown = f"(SELECT {alias}.*, {{}} FROM {table}) {alias}"
+    return RecordSource(filled(shown, joined([own, *more], ", ")), f"{alias}._shown")
 
 
 class Asked(NamedTuple):
@@ -71,6 +77,9 @@ def asked_of(entry: Entry, alias: str, select: Select, above: SqlPart | None = N
                 has_values = bool(half.parameters)
                 bind = partial(_condition_values, entry, alias, number, place)
                 asked[place].append(SqlPart(f"({half.text})", (bind,) if has_values else ()))
+    if select.search is not None:
+        asked.sought.append(found_by(entry, alias))
+        asked.tested.extend(tested_of(entry, alias, select.search))
     return asked
 
 
@@ -138,4 +147,6 @@ def filtering(entry: Entry, caller: Principal, text: str) -> Condition:
 def refuse_hidden(entry: Entry, names: AbstractSet[str]) -> None:
     """Raises `forbidden` for `names` of fields that are hidden from the caller who filters or sorts by them."""
     if names:
-        raise Refusal("forbidden", f"{', '.join(sorted(names))} of {entry.name} can't be used to filter or sort")
+        raise Refusal(
+            "forbidden", f"{', '.join(sorted(names))} of {entry.name} can't be used to filter, sort or search"
+        )

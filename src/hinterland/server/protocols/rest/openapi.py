@@ -19,6 +19,7 @@ from hinterland.contract.operations import (
 )
 from hinterland.contract.query import DEFAULT_LIMIT, MAX_LIMIT
 from hinterland.contract.records import Collection
+from hinterland.contract.searching import LONGEST_SEARCH, searched_fields
 from hinterland.contract.transfers import Download, body_field
 from hinterland.kit.body import Body
 from hinterland.server.protocols.rest.schemas import (
@@ -38,6 +39,7 @@ _QUERY: dict[str, Any] = {
     "limit": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
     "cursor": CURSOR,
     "filter": FILTER,
+    "search": {"type": "string", "maxLength": LONGEST_SEARCH, "description": 'words "a phrase" pre* -without'},
     "total": {"type": "boolean", "default": False},
 }
 _PRINTED = "\u00a1-\u00ac\u00ae-\u00ff"  # of Latin-1, which is what headers hold
@@ -152,7 +154,10 @@ class _Printer:
             for name in segments
         ]
         if isinstance(row.input, PerCollection) and row.input.form == "query" and collection is not None:
-            made += _asked({**_QUERY, "sort": sorting(collection, self._fields[collection.name])})
+            known = self._fields[collection.name]
+            left_out = () if searched_fields(known) else ("search",)
+            asked = {name: schema for name, schema in _QUERY.items() if name not in left_out}
+            made += _asked({**asked, "sort": sorting(collection, known)})
         elif isinstance(row.input, PerCollection) and row.input.form == "aggregation" and collection is not None:
             made += _asked(aggregating(collection, self._fields[collection.name]))
         elif isinstance(row.input, PerCollection) and row.input.form == "body" and collection is not None:
