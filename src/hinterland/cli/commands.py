@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from hinterland.cli.usage import Group, Port
+from hinterland.cli.usage import Group, Port, Workers
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -46,14 +46,20 @@ def cli() -> None:
     "--static", default=None, metavar="<dir>", help="Serve the built web page in this folder beside the API.",
 )  # fmt: skip
 @click.option("--log-requests", is_flag=True, help="Log a line for each request.")
-def serve(app: Path | None, data: Path, host: str, port: int, static: str | None, log_requests: bool) -> None:
+@click.option(
+    "--workers", type=Workers(), default=1, show_default=True, metavar="<number>",
+    help="How many processes serve; more than one need PostgreSQL.",
+)  # fmt: skip
+def serve(
+    app: Path | None, data: Path, host: str, port: int, static: str | None, log_requests: bool, workers: int
+) -> None:
     """Serve an app's backend; without an app file, an empty one.
 
     Example: hinterland serve app.py --data data --port 8000
     """
     from hinterland.cli.serving import serve as run
 
-    run(app, data, host, port, static=static, logs_requests=log_requests)
+    run(app, data, host, port, static=static, logs_requests=log_requests, workers=workers)
 
 
 @cli.command()

@@ -1,4 +1,4 @@
-"""`hinterland serve`: one process, from the app file to a clean end."""
+"""`hinterland serve`, from the app file to a clean end."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import logging
 import shlex
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -68,9 +69,17 @@ class _Uvicorn(uvicorn.Server):
 
 
 def serve(
-    path: Path | None, data: Path, host: str, port: int, *, static: str | None = None, logs_requests: bool = False
+    path: Path | None,
+    data: Path,
+    host: str,
+    port: int,
+    *,
+    static: str | None = None,
+    logs_requests: bool = False,
+    workers: int = 1,
 ) -> None:
-    """Serve until a signal. An error at the start is one line and exit code 1. `static` replaces the setting."""
+    """Serve until a signal. An error at the start is one line and exit code 1. `static` replaces the setting;
+    `workers`: the number of processes."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
     with error_boundary(path, data):
         app = app_of(path)
@@ -78,9 +87,48 @@ def serve(
         for name in unknown_variables():
             log.warning("unknown setting %s ignored; check its spelling", name)
         _raise_file_limit()
-        listener = _listen(host, port)
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_serve(app, data, listener, path, logs_requests))
+        if workers == 1:
+            _run(app, data, _listen(host, port), path, logs_requests)
+            return
+        from hinterland.cli.workers import check, serve_workers  # which most servers don't need
+
+        check(workers, app.settings.database_url, data)
+        given = {"app": str(path) if path is not None else "", "data": str(data), "static": static,
+                 "logs_requests": logs_requests, "workers": workers}  # fmt: skip
+        code = serve_workers(workers, partial(_listen, host, port), given, _ENDING)
+        if code:
+            raise click.exceptions.Exit(code)
+
+
+def serve_on(
+    listener: socket.socket,
+    path: Path | None,
+    data: Path,
+    *,
+    static: str | None,
+    logs_requests: bool,
+    wait: Callable[[], Awaitable[bool]],
+    workers: int,
+) -> None:
+    """Serve as one of several `workers` on a socket that listens already. `wait` returns when this process may accept
+    connections, and whether it greets."""
+    with error_boundary(path, data):
+        app = app_of(path)
+        _take_static(app, static, path)
+        _run(app, data, listener, path, logs_requests, wait, workers)
+
+
+def _run(
+    app: App,
+    data: Path,
+    listener: socket.socket,
+    path: Path | None,
+    logs_requests: bool,
+    wait: Callable[[], Awaitable[bool]] | None = None,
+    workers: int = 1,
+) -> None:
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(app, data, listener, path, logs_requests, wait, workers))
 
 
 def _take_static(app: App, static: str | None, path: Path | None) -> None:
@@ -120,10 +168,12 @@ def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
     return uvloop.Loop
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int, shares_port: bool = False) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shares_port:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         listener.bind((host, port))
         listener.listen(2048)
@@ -134,7 +184,15 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def _serve(app: App, data: Path, listener: socket.socket, path: Path | None, logs_requests: bool) -> None:
+async def _serve(
+    app: App,
+    data: Path,
+    listener: socket.socket,
+    path: Path | None,
+    logs_requests: bool,
+    wait: Callable[[], Awaitable[bool]] | None,
+    workers: int,
+) -> None:
     storage = storage_for(app.settings, data)
     server = Server(app, storage, is_local=ip_address(listener.getsockname()[0]).is_loopback)
     config = uvicorn.Config(
@@ -145,7 +203,8 @@ async def _serve(app: App, data: Path, listener: socket.socket, path: Path | Non
     )  # fmt: skip
     async with server.running() as backend:
         storage.announce(url=_url(listener), control=backend.control.decode())
-        _greet(backend, listener, data, path)
+        if wait is None or await wait():
+            _greet(backend, listener, data, path, workers)
         gc.freeze()  # what a start makes stays: collections need not look at it
         gc.set_threshold(50_000, 20, 100)
         await _Uvicorn(config, server).serve([listener])
@@ -184,7 +243,7 @@ def _own_address(family: int) -> str:
     return "" if ip_address(own.partition("%")[0]).is_loopback else own
 
 
-def _greet(backend: Backend, listener: socket.socket, data: Path, path: Path | None) -> None:
+def _greet(backend: Backend, listener: socket.socket, data: Path, path: Path | None, workers: int) -> None:
     url = _url(listener)
     place = "PostgreSQL" if backend.settings.database_url else f"SQLite in {data}/"
     where = ["--app", path] if path is not None and backend.settings.database_url else ["--data", data]
@@ -193,6 +252,7 @@ def _greet(backend: Backend, listener: socket.socket, data: Path, path: Path | N
     for name, text in (
         *([("page", f"{url}/ (files of {static})")] if static else []),
         *_reaching(listener),
+        *([("workers", str(workers))] if workers > 1 else []),
         ("data", f"{place} ({backend.storage.durability()})"),
         ("collections", ", ".join(backend.catalogue.entries)),
         ("try", shlex.join(["curl", f"{url}/openapi.json"])),

@@ -20,6 +20,15 @@ class Port(click.IntRange):
         super().__init__(1, 65535)
 
 
+class Workers(click.IntRange):
+    """The number of a server's processes."""
+
+    name = "number"
+
+    def __init__(self) -> None:
+        super().__init__(1, 256)
+
+
 class Group(click.Group):
     """Commands in the order of their declaration. Without a command the help is shown, which is no error."""
 
