@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -30,9 +30,9 @@ def app(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def server(server_process: Serve, app: Path, postgres_dsn: str) -> Iterator[ServerProcess]:
+def server(server_process: Serve, app: Path, postgres_dsn: str) -> ServerProcess:
     """A server with three workers."""
-    yield server_process(app, env={"HINTERLAND_DATABASE_URL": postgres_dsn}, arguments=["--workers", "3"])
+    return server_process(app, env={"HINTERLAND_DATABASE_URL": postgres_dsn}, arguments=["--workers", "3"])
 
 
 def children(pid: int) -> set[int]:
