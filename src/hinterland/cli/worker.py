@@ -13,7 +13,8 @@ from pathlib import Path
 import click
 
 from hinterland.cli.serving import serve_on
-from hinterland.cli.workers import GREET, READY
+
+READY, GO, GREET = b"r", b"g", b"G"
 
 
 class Parent:

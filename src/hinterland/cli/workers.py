@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import Any
 
 from hinterland.cli.output import fail
+from hinterland.cli.worker import GO, GREET, READY, run
 from hinterland.kit.clock import SystemClock
 
 log = logging.getLogger("hinterland")
-READY, GO, GREET = b"r", b"g", b"G"
 _FIRST_DELAY, _LONGEST_DELAY = 0.1, 10.0  # seconds before a worker that ended is replaced
 _STEADY_SECONDS = 60.0  # after which its end counts as the first
-_CODE = "import sys; sys.path[:] = {path!r}; from hinterland.cli.worker import run; run(sys.argv[1])"
+_CODE = "import sys; sys.path[:] = {path!r}; from {module} import {name}; {name}(sys.argv[1])"
 
 
 class Worker:
@@ -46,7 +46,7 @@ class Worker:
         ours.setblocking(False)
         files = (self.listener.fileno(), theirs.fileno())
         given = {**self._arguments, "number": self.number, "listener": files[0], "channel": files[1]}
-        code = _CODE.format(path=sys.path)
+        code = _CODE.format(path=sys.path, module=run.__module__, name=run.__name__)
         self._channel = ours
         self.process = await asyncio.create_subprocess_exec(
             sys.executable, "-P", "-c", code, json.dumps(given), stdin=subprocess.DEVNULL, pass_fds=files,
