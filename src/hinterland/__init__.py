@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from hinterland.contract.errors import Refusal as Refusal
     from hinterland.contract.fields import Boolean as Boolean
     from hinterland.contract.fields import Bytes as Bytes
+    from hinterland.contract.fields import Date as Date
     from hinterland.contract.fields import Instant as Instant
     from hinterland.contract.fields import Int64 as Int64
     from hinterland.contract.fields import Integer as Integer
     from hinterland.contract.fields import Json as Json
     from hinterland.contract.fields import List as List
     from hinterland.contract.fields import Number as Number
+    from hinterland.contract.fields import Object as Object
     from hinterland.contract.fields import Reference as Reference
     from hinterland.contract.fields import Text as Text
     from hinterland.contract.operations import Operation as Operation
@@ -53,12 +55,14 @@ else:  # the type checker knows the names above and no others
             "hinterland.contract.fields": (
                 "Boolean",
                 "Bytes",
+                "Date",
                 "Instant",
                 "Int64",
                 "Integer",
                 "Json",
                 "List",
                 "Number",
+                "Object",
                 "Reference",
                 "Text",
             ),

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hinterland.contract.fields import (
     Boolean,
     Bytes,
+    Date,
     Field,
     Instant,
     Int64,
@@ -20,6 +21,7 @@ from hinterland.contract.fields import (
     Json,
     List,
     Number,
+    Object,
     Reference,
     Text,
 )
@@ -31,12 +33,15 @@ FIELDS: list[Field] = [
     Text(pattern="[a-c]+"), Integer(), Integer(minimum=-3, maximum=3), Number(), Number(minimum=-1.5),
     Number(maximum=2), Number(minimum=0, maximum=1), Boolean(), Instant(), Int64(), Bytes(), Bytes(max_length=3),
     Json(), List(), Reference(to="users"), Reference(to="posts", ids="integer"),
+    Date(), List(of=Date()), List(of=Reference(to="users")),
+    Object(fields={"a": Text(required=True), "b": Integer(default=1), "c": Object(fields={"d": Json()})}),
+    List(of=Object(fields={"a": Number()})),
     List(of=Integer(), max_items=3), List(of=Instant()), List(of=Boolean()), List(of=Number()),
 ]  # fmt: skip
 SCALARS = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
     | st.sampled_from(["a", "ab", "ada@example.org", "https://example.org/x", "2026-01-02T03:04+01:00", "AP8=", "-7"])
-    | st.integers(-4, 4) | st.datetimes().map(str)
+    | st.sampled_from(["2024-02-29", "2026-02-30"]) | st.integers(-4, 4) | st.datetimes().map(str)
 )  # fmt: skip
 VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=3), inner))
 

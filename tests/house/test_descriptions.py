@@ -11,6 +11,7 @@ from hinterland.contract import fields
 from hinterland.contract.fields import (
     Boolean,
     Bytes,
+    Date,
     Field,
     Instant,
     Int64,
@@ -18,6 +19,7 @@ from hinterland.contract.fields import (
     Json,
     List,
     Number,
+    Object,
     Reference,
     Text,
 )
@@ -40,12 +42,14 @@ SHARED: dict[str, Any] = {
 KINDS: tuple[Field, ...] = (
     Boolean(),
     Bytes(),
+    Date(),
     Instant(),
     Int64(),
     Integer(minimum=1, maximum=2),
     Json(),
     List(of=Text(), max_items=3),
     Number(minimum=1, maximum=2),
+    Object(fields={"a": Text(max_length=3)}),
     Reference(to="users", on_delete="cascade"),
     Text(min_length=1, max_length=2, format="email", choices=("a",), pattern="a", search=True),
 )

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from hinterland.contract.errors import Refusal as Refusal
     from hinterland.contract.fields import Boolean as Boolean
     from hinterland.contract.fields import Bytes as Bytes
+    from hinterland.contract.fields import Date as Date
     from hinterland.contract.fields import Field as Field
     from hinterland.contract.fields import Instant as Instant
     from hinterland.contract.fields import Int64 as Int64
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from hinterland.contract.fields import Json as Json
     from hinterland.contract.fields import List as List
     from hinterland.contract.fields import Number as Number
+    from hinterland.contract.fields import Object as Object
     from hinterland.contract.fields import Reference as Reference
     from hinterland.contract.fields import Text as Text
     from hinterland.contract.fields import register as register
@@ -41,6 +43,7 @@ else:  # the type checker knows the names above and no others
             "hinterland.contract.fields": (
                 "Boolean",
                 "Bytes",
+                "Date",
                 "Field",
                 "Instant",
                 "Int64",
@@ -48,6 +51,7 @@ else:  # the type checker knows the names above and no others
                 "Json",
                 "List",
                 "Number",
+                "Object",
                 "Reference",
                 "Text",
                 "register",

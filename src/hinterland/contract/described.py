@@ -14,7 +14,16 @@ import msgspec
 from hinterland.contract.changes import WriteKind
 from hinterland.contract.kinds.field import Transform
 from hinterland.contract.kinds.undeclared import UNDECLARED
-from hinterland.contract.records import META, Collection, CompiledCollection, Document, Errors, Tried, read_collection
+from hinterland.contract.records import (
+    META,
+    Collection,
+    CompiledCollection,
+    Document,
+    Errors,
+    Tried,
+    field_of_path,
+    read_collection,
+)
 
 _UNFIT = (TypeError, ValueError, KeyError, AttributeError, RecursionError, msgspec.MsgspecError)
 _BESIDE = ("rules", "access", "fingerprint", "hooks")  # what clients don't need of a collection's declaration
@@ -88,8 +97,8 @@ class DescribedCollection(CompiledCollection):
         document, errors = tried
         left: Errors = {}
         for name, messages in errors.items():
-            if kind in self.hooks or not (self.is_certain or name in self.names):
-                document |= {name: body[name]} if name in body else {}
+            if kind in self.hooks or not (self.is_certain or field_of_path(name) in self.names):
+                document |= {field: body[field] for field in (field_of_path(name),) if field in body}
             else:
                 left[name] = messages
         return document, left

@@ -16,7 +16,16 @@ import msgspec
 from hinterland.contract import indexed, values
 from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.fields import Text
-from hinterland.contract.kinds.field import TRANSFORMS, Check, Field, Ids, Transform, field_of, is_registered
+from hinterland.contract.kinds.field import (
+    TRANSFORMS,
+    Check,
+    Field,
+    Ids,
+    NestedErrors,
+    Transform,
+    field_of,
+    is_registered,
+)
 from hinterland.contract.kinds.undeclared import UNDECLARED
 from hinterland.contract.patches import merge_patch
 from hinterland.kit import strict_json
@@ -273,8 +282,10 @@ class CompiledCollection:
         return self._tried(document, base, body)
 
     def _merged(self, name: str, document: Document, value: Any) -> Any:
-        has_members = name in self._objects or self._is_undeclared(name)
-        return merge_patch(document.get(name), value) if has_members else value
+        field = self.collection.fields.get(name)
+        if field is None:
+            return merge_patch(document.get(name), value) if self._is_undeclared(name) else value
+        return field.merged(document.get(name), value)
 
     def _is_undeclared(self, name: str) -> bool:
         """Whether a record may have this field though it is not declared."""
@@ -282,7 +293,7 @@ class CompiledCollection:
 
     def _tried(self, old: Document, document: Document, body: Mapping[str, Any]) -> Tried:
         result, errors = self._write(document, body)
-        result.update({name: old.get(name) for name in errors if name in result})
+        result.update({name: old.get(name) for name in map(field_of_path, errors) if name in result})
         return result, errors
 
     def readonly_violations(
@@ -320,6 +331,8 @@ class CompiledCollection:
                     continue
                 try:
                     document[name] = self._checks[name](value)
+                except NestedErrors as error:
+                    errors.update({f"{name}.{path}": [message] for path, message in error.errors.items()})
                 except ValueError as error:
                     errors[name] = [f"{error}{_transform_hint(value)}"]
             elif self._is_undeclared(name):
@@ -339,7 +352,14 @@ class CompiledCollection:
 
     def refusal(self, errors: Errors) -> Refusal:
         """The `validation` refusal of these errors, in the order of the fields."""
-        return invalid({name: errors[name] for name in (*self.names, *errors) if name in errors})
+        places = {name: place for place, name in enumerate(self.names)}
+        paths = sorted(errors, key=lambda path: places.get(field_of_path(path), len(places)))
+        return invalid({path: errors[path] for path in paths})
+
+
+def field_of_path(path: str) -> str:
+    """The field of what an error names: `lines.2.price` is inside of the field `lines`."""
+    return path.partition(".")[0]
 
 
 def _put(document: Document, name: str, value: Any) -> None:

@@ -7,6 +7,7 @@ defaults of `Field` (false, "", null, and `newest` for `merge`). `max_bytes` is 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -100,4 +101,6 @@ def described_field(field: Field) -> dict[str, Any]:
 
 
 def _described(value: object) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _described(each) for name, each in value.items()}
     return described_field(value) if isinstance(value, Field) else msgspec.to_builtins(value)

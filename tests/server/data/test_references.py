@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hinterland.contract.errors import Refusal
-from hinterland.contract.fields import Reference, Text
+from hinterland.contract.fields import List, Reference, Text
 from hinterland.contract.linking import linked
 from hinterland.contract.records import EVERYBODY, Collection, Rules, users
 from hinterland.contract.sync import Mutation
@@ -39,6 +39,8 @@ COMMENTS = Collection(
         "text": Text(),
         "quoted": Reference(to="posts", on_delete="set_null"),
         "secret": Reference(to="teams", read="auth.id == 'ada'"),
+        "see": List(of=Reference(to="posts", on_delete="set_null")),
+        "teams": List(of=Reference(to="teams"), merge="set"),
     },
     rules=EVERYBODY,
     parent="posts",
@@ -223,3 +225,50 @@ async def test_too_much_refers_to_a_record(world: World, monkeypatch: pytest.Mon
         await world.write(delete("posts", 1))
     await world.write(delete("posts", 1))
     assert await world.storage.fetch('SELECT id FROM "posts"') == []
+
+
+# ---------------------------------------------------------------- lists of references
+
+
+async def test_lists_of_references(world: World) -> None:
+    """Each item of a list that is new must name a record that its writer can see; a transform adds and removes them."""
+    await world.write(make("posts"), make("comments", "c", "posts/1", teams=["of_ada"], see=[1, 1]), caller=ADA)
+    await world.write(patch("comments", "c", "posts/1", teams={"$add": ["of_ben"]}), caller=BEN)
+    hidden = await problem(world, patch("comments", "c", "posts/1", teams=["of_ada", "of_nobody"]))
+    assert hidden == await problem(world, make("comments", "", "posts/1", teams=["of_ben"])) == {"teams": [NOBODY]}
+    with refused("validation", "item 0: must be the id of a record"):
+        await world.write(patch("comments", "c", "posts/1", see=["1"]))
+    await world.write(patch("comments", "c", "posts/1", teams={"$remove": ["of_ada"]}), caller=ADA)
+    with refused("conflict", "records of comments refer to teams/of_ben"):
+        await world.write(delete("teams", "of_ben"))
+    await world.write(delete("teams", "of_ada"))
+
+
+async def test_deleted_items_leave_their_lists(world: World) -> None:
+    """A deleted record is taken out of the lists that it is in, of however many fields and items, in one change of each
+    record; lists of others stay, and so does an empty one."""
+    await world.write(*(make("posts") for _ in range(4)))
+    await world.write(
+        make("comments", "a", "posts/4", see=[1, 2, 1], quoted=1), make("comments", "b", "posts/4", see=[2]),
+        make("comments", "c", "posts/4", see=[1]), make("comments", "d", "posts/4"),
+    )  # fmt: skip
+    before = (await world.storage.head()).revision
+    requests = [
+        WriteRequest([patch("comments", "d", "posts/4", see=[3, 1])], ADA),
+        WriteRequest([patch("comments", "c", "posts/4", see=[]), delete("posts", 1)], ADA),
+    ]
+    for answer in world.writer.submit_all(requests):
+        await answer
+    assert sorted(await log_of(world, before + 2)) == [
+        ("delete", "posts", 1), ("update", "comments", "a"), ("update", "comments", "d")
+    ]  # fmt: skip
+    lists = {id: (await read(world, "comments", id, "posts/4"))["see"] for id in "abcd"}
+    assert lists == {"a": [2], "b": [2], "c": [], "d": [3]}
+
+
+async def test_stand_ins_in_lists_of_references(world: World) -> None:
+    """A device's stand-ins in a list become the ids that the server gave."""
+    writes = [make("posts", "~one"), make("posts", "~two"), make("comments", "c", "posts/~one", see=["~two", "~one"])]
+    [settled] = (await world.push(ADA, Mutation(seq=1, id="m", writes=writes))).results
+    assert settled.status == "applied"
+    assert (await read(world, "comments", "c", "posts/1"))["see"] == [2, 1]

@@ -97,6 +97,14 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_f
         """The JSON schema of a value that is not null; {} where it may be anything."""
         ...
 
+    def patch_schema(self) -> dict[str, Any]:
+        """The same of what a patch says of the field, transforms apart."""
+        return self.json_schema()
+
+    def merged(self, old: Any, patch: Any) -> Any:
+        """The value after what a patch says of it."""
+        return patch
+
     def transforms(self) -> dict[str, Transform]:
         """The transforms that a patch may use, by their words: some of `TRANSFORMS`."""
         return {}
@@ -181,6 +189,26 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_f
         return value
 
 
+class NestedErrors(ValueError):
+    """What is wrong with the insides of a value: `errors` are the messages by their paths, such as `lines.2.price`."""
+
+    MOST = 100
+
+    def __init__(self, errors: dict[str, str]) -> None:
+        self.errors = errors
+        shown = [f"{path} {message}" for path, message in [*errors.items()][:3]]
+        super().__init__(f"must be valid inside: {'; '.join(shown)}{' …' if len(errors) > len(shown) else ''}")
+
+    @classmethod
+    def add(cls, errors: dict[str, str], name: str, error: ValueError) -> None:
+        """Add what is wrong with the value under a name, up to `MOST` messages."""
+        if isinstance(error, NestedErrors):
+            found = {f"{name}.{path}": message for path, message in error.errors.items()}
+        else:
+            found = {name: str(error)}
+        errors.update([*found.items()][: max(0, cls.MOST - len(errors))])
+
+
 Kind = TypeVar("Kind", bound=Field)
 
 
@@ -209,6 +237,15 @@ def field_of(declaration: Mapping[str, Any]) -> Field:
 def item_type(field: Field) -> Type:
     """The type of a field's value, or of the items where it is a list."""
     return field.type.element if isinstance(field.type, ListType) else field.type
+
+
+def nullable(schema: dict[str, Any]) -> dict[str, Any]:
+    """The JSON schema of a value that may be null."""
+    if not schema:
+        return schema
+    return {name: [*value, None] if name == "enum" else value for name, value in schema.items()} | {
+        "type": [schema["type"], "null"]
+    }
 
 
 def range_problem(low: str, least: float | None, high: str, most: float | None) -> str:

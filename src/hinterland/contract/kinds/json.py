@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from hinterland.contract.kinds.field import Check, Field, register
+from hinterland.contract.patches import merge_patch
 from hinterland.kit import strict_json
 from hinterland.kit.cel.types import DYN, Type
 
@@ -31,6 +32,10 @@ class Json(Field, frozen=True, kw_only=True, omit_defaults=True, tag="json"):
     def json_schema(self) -> dict[str, Any]:
         """Anything."""
         return {}
+
+    def merged(self, old: Any, patch: Any) -> Any:
+        """The value after a merge patch."""
+        return merge_patch(old, patch)
 
     def from_text(self, text: str) -> Any:
         """JSON text. Raises ValueError."""

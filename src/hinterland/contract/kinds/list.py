@@ -1,28 +1,35 @@
-"""Lists of one scalar kind."""
+"""Lists of one kind."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any, Self
 
 import msgspec
 
+from hinterland.contract.identity import RecordId
 from hinterland.contract.kinds.boolean import Boolean
-from hinterland.contract.kinds.field import Check, Field, Transform, length_problem, register
+from hinterland.contract.kinds.date import Date
+from hinterland.contract.kinds.field import Check, Field, Ids, Link, NestedErrors, Transform, length_problem, register
 from hinterland.contract.kinds.instant import Instant
 from hinterland.contract.kinds.integer import Integer
 from hinterland.contract.kinds.number import Number
+from hinterland.contract.kinds.object import Object
+from hinterland.contract.kinds.reference import Reference
 from hinterland.contract.kinds.text import Text
 from hinterland.contract.values import identity
 from hinterland.kit import strict_json
-from hinterland.kit.cel.types import ListType, Type
+from hinterland.kit.cel.types import DYN, ListType, Type
 
 
 @register
 class List(Field, frozen=True, kw_only=True, omit_defaults=True, tag="list"):
-    """Up to `max_items` values of one scalar kind `of`."""
+    """Up to `max_items` values of one kind `of`.
 
-    of: Text | Integer | Number | Boolean | Instant = Text()
+    A list of references loses the item whose record is deleted with `on_delete="set_null"`.
+    """
+
+    of: Text | Integer | Number | Boolean | Instant | Date | Reference | Object = Text()
     max_items: int = 1_000
 
     merges = ("newest", "server", "set")
@@ -31,8 +38,8 @@ class List(Field, frozen=True, kw_only=True, omit_defaults=True, tag="list"):
 
     @property
     def type(self) -> Type:
-        """A list."""
-        return ListType(self.of.type)
+        """A list; of objects, read by path."""
+        return DYN if self.of.type is DYN else ListType(self.of.type)
 
     @property
     def name(self) -> str:
@@ -51,7 +58,7 @@ class List(Field, frozen=True, kw_only=True, omit_defaults=True, tag="list"):
             try:
                 return [item(element) for element in value]
             except ValueError:  # which of them
-                return [_item(item, index, element) for index, element in enumerate(value)]
+                return _items(item, value)
 
         return check
 
@@ -87,12 +94,41 @@ class List(Field, frozen=True, kw_only=True, omit_defaults=True, tag="list"):
 
     def contradiction(self) -> str:
         """A length below 0, or items that can't be."""
+        if self.link is not None and self.link.on_delete == "cascade":
+            return "a list's record is not deleted with one of its items; use on_delete='restrict' or 'set_null'"
         return length_problem(max_items=self.max_items) or self.of.contradiction()
 
     def takes_all_of(self, old: Self) -> bool:
         """Whether it may be as long, of items that `of` takes."""
         item: Field = self.of
         return self.max_items >= old.max_items and item.takes_all_of(old.of)
+
+    # ------------------------------------------------------------ references
+
+    @property
+    def link(self) -> Link | None:
+        """What the items refer to."""
+        return self.of.link
+
+    def linked(self, ids: Ids) -> Self:
+        """The list where the ids of what its items refer to are `ids`."""
+        of = self.of.linked(ids)
+        return self if of is self.of else msgspec.structs.replace(self, of=of)
+
+    def referring_within(self, known: Container[str]) -> Self:
+        """The list without the name of what its items refer to, where that is not known."""
+        of = self.of.referring_within(known)
+        return self if of is self.of else msgspec.structs.replace(self, of=of)
+
+    def ids_in(self, value: Any) -> Sequence[RecordId]:
+        """The items."""
+        return value if self.link is not None and isinstance(value, list) else ()
+
+    def without(self, value: Any, id: RecordId) -> Any:
+        """The list without the item."""
+        return [item for item in value if item != id] if isinstance(value, list) else value
+
+    # ------------------------------------------------------------ its column
 
     def to_column(self, value: Any) -> Any:
         """JSON text."""
@@ -123,8 +159,19 @@ def remove(old: list[Any], items: list[Any]) -> list[Any]:
     return [item for item in old if identity(item) not in gone]
 
 
-def _item(check: Check, index: int, element: Any) -> Any:
-    try:
-        return check(element)
-    except ValueError as error:
-        raise ValueError(f"item {index}: {error}") from None
+def _items(check: Check, values: list[Any]) -> list[Any]:
+    """The items. Raises ValueError for the first that is not valid, and `NestedErrors` where they have insides."""
+    errors: dict[str, str] = {}
+    found = []
+    for index, element in enumerate(values):
+        try:
+            found.append(check(element))
+        except NestedErrors as error:
+            NestedErrors.add(errors, str(index), error)
+        except ValueError as error:
+            if not errors:
+                raise ValueError(f"item {index}: {error}") from None
+            NestedErrors.add(errors, str(index), error)
+    if errors:
+        raise NestedErrors(errors)
+    return found

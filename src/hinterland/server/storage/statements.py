@@ -34,7 +34,7 @@ _TYPES: dict[DialectName, dict[str, str]] = {
 # A JSON list that has an item.
 _HOLDS: dict[DialectName, str] = {
     "sqlite": "EXISTS (SELECT 1 FROM json_each({}) WHERE value = ?)",
-    "postgres": "{} @> to_jsonb(?::{})",
+    "postgres": "{} @> jsonb_build_array(?::{})",
 }
 META_COLUMNS = {"id": "id", "parent": "_parent", "created_at": "_created", "updated_at": "_updated",
                 "revision": "_revision"}  # fmt: skip

@@ -10,7 +10,7 @@ from hinterland.contract.expressions import record_fields
 from hinterland.contract.identity import ID_PATTERN, MAX_ID_BYTES
 from hinterland.contract.indexed import limits
 from hinterland.contract.json_patch import MAX_OPERATIONS
-from hinterland.contract.kinds.field import Field
+from hinterland.contract.kinds.field import Field, nullable
 from hinterland.contract.matching import MAX_SORT, sortable_names
 from hinterland.contract.query import MAX_LIMIT
 from hinterland.contract.records import META, Collection
@@ -154,16 +154,16 @@ def _patched(field: Field, limit: int | None) -> dict[str, Any]:
     """A field's value, or a transform of the one before."""
     transforms = field.transforms().items()
     tagged = [_object({tag: {**transform.operand}}, [tag], is_closed=True) for tag, transform in transforms]
-    return {"anyOf": [_field(field, limit), *tagged]}
+    return {"anyOf": [_limited(field, field.patch_schema(), limit), *tagged]}
 
 
 def _field(field: Field, limit: int | None = None) -> dict[str, Any]:
-    """What a field's value may be, a text no longer than its index holds; null is the same as none."""
-    schema = field.json_schema()
+    """What a field's value may be."""
+    return _limited(field, field.json_schema(), limit)
+
+
+def _limited(field: Field, schema: dict[str, Any], limit: int | None) -> dict[str, Any]:
+    """The schema of a field's value, a text no longer than its index holds; null is the same as none."""
     if limit is not None and field.type is STRING:
         schema["maxLength"] = min(schema.get("maxLength", limit), limit)
-    if field.required or not schema:
-        return schema
-    return {name: [*value, None] if name == "enum" else value for name, value in schema.items()} | {
-        "type": [schema["type"], "null"]
-    }
+    return schema if field.required else nullable(schema)
