@@ -81,6 +81,10 @@ def test_an_account_without_await(client: BlockingClient, script: Scripted) -> N
 def test_records_without_await(client: BlockingClient, script: Scripted) -> None:
     """Every record operation is there, typed as with await, and `iterate` is a plain iterator."""
     posts = client.collection("posts", Post)
+    script.expect("GET", f"{PATH}/aggregate", query={"count": "*"}).answer(json={"items": [{"count": 2}], "next": ""})
+    assert posts.aggregate(count="*").items == [{"count": 2}]
+    script.expect("GET", f"{PATH}/aggregate", query={"group": "title"}).answer(json={"items": [{"title": "a"}]})
+    assert posts.distinct("title") == [{"title": "a"}]
     script.expect("GET", f"{PATH}/1").answer(json={"title": "a"})
     assert posts.get(1) == Post("a")
     script.expect("GET", PATH, query={"page": "2", "author": "u"}).answer(json={"items": [], "total": 0})

@@ -159,6 +159,10 @@ async def test_lists_are_asked_in_every_way(backend: TestBackend) -> None:
     assert [note["number"] for note in some.items] == [22]
     with pytest.raises(HinterlandError, match="filter"):
         await notes.list(filter="record.")
+    sums = await notes.aggregate(group="text", count="*", sum="number", sort=["-count", "text"], limit=2)
+    assert sums.items == [{"text": "n0", "count": 9, "sum_number": 108}, {"text": "n1", "count": 8, "sum_number": 92}]
+    assert sums.next
+    assert await notes.distinct("text", filter="record.number > 22") == [{"text": "n0"}, {"text": "n2"}]
 
 
 async def test_rules_are_refusals(backend: TestBackend) -> None:

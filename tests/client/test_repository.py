@@ -213,3 +213,41 @@ async def test_a_portals_page_is_no_answer(posts: Repository[Post], script: Scri
     with pytest.raises(NotFound) as caught:
         await posts.get("a")
     assert caught.value.is_decided
+
+
+class ByTitle(msgspec.Struct):
+    """A row of a result."""
+
+    title: str
+    count: int
+    sum_price: float | None = None
+
+
+async def test_values_of_groups_are_typed(client: Client, script: Scripted) -> None:
+    """Aggregates are asked in the contract's words, a name or several; rows are typed, or dicts."""
+    posts = client.collection("posts", Post)
+    asked = {"group": "title", "count": "*,distinct:author", "sum": "price", "having": "count > 1", "sort": "-count",
+             "limit": "10", "cursor": "c", "filter": "(record.n > 1) && record.author == null", "draft": "false",
+             "where.sum": "3"}  # fmt: skip
+    row = {"title": "a", "count": 2, "sum_price": 1.5}
+    script.expect("GET", f"{PATH}/aggregate", query=asked).answer(json={"items": [row], "next": "d"})
+    page = await posts.aggregate(
+        ByTitle, group="title", count=["*", "distinct:author"], sum=("price",), having="count > 1", sort="-count",
+        limit=10, cursor="c", filter="record.n > 1", author=None, draft=False, where={"sum": 3},
+    )  # fmt: skip
+    assert page == Page([ByTitle("a", 2, 1.5)], "d")
+    script.expect("GET", f"{PATH}/aggregate", query={"count": "*"}).answer(json={"items": [{"count": 2}], "next": ""})
+    assert await posts.aggregate(count="*") == Page([{"count": 2}])
+    script.expect("GET", f"{PATH}/aggregate", query={}).answer(json={"items": [{"title": 1}], "next": ""})
+    with pytest.raises(InvalidResponse):
+        await posts.aggregate(ByTitle)
+
+
+async def test_distinct_values_of_all_pages(client: Client, script: Scripted) -> None:
+    """The combinations of some fields' values are groups without values, from page to page."""
+    posts = client.collection("posts")
+    asked = {"group": "title,author", "draft": "true"}
+    script.expect("GET", f"{PATH}/aggregate", query=asked).answer(json={"items": [{"title": "a"}], "next": "c"})
+    more = asked | {"cursor": "c"}
+    script.expect("GET", f"{PATH}/aggregate", query=more).answer(json={"items": [{"title": "b"}], "next": ""})
+    assert await posts.distinct("title", "author", draft=True) == [{"title": "a"}, {"title": "b"}]

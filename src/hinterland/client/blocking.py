@@ -18,7 +18,7 @@ from hinterland.client.events import Event
 from hinterland.client.exchange import Layer, Response, Transport
 from hinterland.client.layers.trace import OnTrace
 from hinterland.client.options import Options
-from hinterland.client.repository import Iteration, Page, RecordBody, RemoteRepository
+from hinterland.client.repository import Iteration, Page, RecordBody, RemoteRepository, ResultRows
 from hinterland.client.session import AuthState
 from hinterland.client.vault.protocol import Vault
 from hinterland.contract.accounts import Challenge, SessionInfo, TotpSetup
@@ -31,6 +31,7 @@ from hinterland.kit.body import Body
 from hinterland.kit.clock import Clock
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 class ClientArguments(TypedDict, total=False):
@@ -227,6 +228,18 @@ class BlockingRepository(Generic[T]):
         return BlockingIteration(
             self._thread, self._repository.iterate(filter=filter, search=search, sort=sort, limit=limit, **equals)
         )
+
+    @overload
+    def aggregate(self, **words: Any) -> Page[dict[str, Any]]: ...
+    @overload
+    def aggregate(self, kind: type[R], **words: Any) -> Page[R]: ...
+    def aggregate(self, kind: type[Any] = dict, **words: Any) -> Page[Any]:
+        """A page of values of groups."""
+        return self._thread.run(self._repository.aggregate(kind, **words))
+
+    def distinct(self, *fields: str, filter: str = "", **equals: Any) -> ResultRows:
+        """The combinations of the fields' values that the records have."""
+        return self._thread.run(self._repository.distinct(*fields, filter=filter, **equals))
 
     def create(self, body: RecordBody, *, key: str = "") -> T:
         """Create a record."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar, overload
 
 import msgspec
 
@@ -13,13 +13,17 @@ from hinterland.client.calls import Calls
 from hinterland.client.documents import decoded, decoded_each
 from hinterland.client.errors import InvalidResponse
 from hinterland.client.places import checked_collection, checked_parent
+from hinterland.contract import aggregation
 from hinterland.contract import query as queries
+from hinterland.contract.aggregation import Aggregation
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import ID_HINT, RecordId, is_record_id
 from hinterland.contract.query import Query
 
 T = TypeVar("T")
 R = TypeVar("R")
+Names = str | Sequence[str]
+ResultRows = list[dict[str, Any]]
 RecordBody = Mapping[str, Any] | msgspec.Struct
 _log = logging.getLogger("hinterland.client")
 
@@ -156,6 +160,21 @@ def asked(
     )
 
 
+def aggregated(
+    *,
+    having: str = "",
+    limit: int = queries.MAX_LIMIT,
+    cursor: str = "",
+    filter: str = "",
+    **words: Any,
+) -> Aggregation:
+    """A question for values of groups in the contract's words: what is no word of it is a field that is compared."""
+    lists = {name: words.pop(name) for name in (*aggregation.VALUES, "group", "sort") if name in words}
+    names = {name: (given,) if isinstance(given, str) else tuple(given) for name, given in lists.items()}
+    records = asked(filter=filter, equals=words)
+    return Aggregation(**names, having=having, limit=limit, cursor=cursor, filter=records.filter, equals=records.equals)
+
+
 def _member(name: str) -> str:
     """The path of a field in a filter."""
     is_plain = name.isascii() and name.isidentifier() and name not in ("in", "true", "false", "null")
@@ -232,6 +251,63 @@ class RemoteRepository(Generic[T]):
             page = await self.list(cursor=cursor, **asked)
             yield page
             cursor = page.next
+
+    @overload
+    async def aggregate(
+        self,
+        *,
+        group: Names = ...,
+        count: Names = ...,
+        sum: Names = ...,
+        avg: Names = ...,
+        min: Names = ...,
+        max: Names = ...,
+        having: str = ...,
+        sort: Names = ...,
+        limit: int = ...,
+        cursor: str = ...,
+        filter: str = ...,
+        **equals: Any,
+    ) -> Page[dict[str, Any]]: ...
+    @overload
+    async def aggregate(
+        self,
+        kind: type[R],
+        *,
+        group: Names = ...,
+        count: Names = ...,
+        sum: Names = ...,
+        avg: Names = ...,
+        min: Names = ...,
+        max: Names = ...,
+        having: str = ...,
+        sort: Names = ...,
+        limit: int = ...,
+        cursor: str = ...,
+        filter: str = ...,
+        **equals: Any,
+    ) -> Page[R]: ...
+    async def aggregate(self, kind: type[Any] = dict, **words: Any) -> Page[Any]:  # fmt: skip
+        """A page of values of groups, each row a `kind` with the columns of the result, such as `category` and
+        `sum_price`. `group`, `count` ("*", "name", "distinct:name"), `sum`, `avg`, `min`, `max` and `sort` are a name
+        or several; `having` is CEL over the columns. Raises BadRequest for what can't be asked, InvalidCursor."""
+        question = aggregated(**words)
+        at, of = {"collection": self.collection}, {"operation": "records.aggregate"}
+        request = self._call.request("records.aggregate", segments=at, query=aggregation.parameters(question))
+        response = await self._call.perform(request)
+        of["request_id"] = response.headers.get("x-request-id", "")
+        found = decoded(response.content, _Answered[list[kind]], **of)  # type: ignore[valid-type]
+        return Page(found.items, found.next or None)
+
+    async def distinct(self, *fields: str, filter: str = "", **equals: Any) -> ResultRows:
+        """The combinations of the fields' values that the records have, in order; `filter` and `equals` as in lists."""
+        rows: ResultRows = []
+        cursor: str | None = ""
+        while cursor is not None:
+            page = await self.aggregate(group=fields, filter=filter, cursor=cursor, **equals)
+            rows += page.items
+            cursor = page.next
+        return rows
 
     async def create(self, body: RecordBody, *, key: str = "") -> T:
         """Create a record."""

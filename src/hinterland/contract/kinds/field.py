@@ -76,7 +76,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_f
     is_indexable: ClassVar[bool] = True
     """Whether it can be unique or have an index of its own."""
     parts: ClassVar[tuple[str, ...]] = ()
-    """The parts of a time by which records are grouped (`contract.aggregation`): its text begins with them."""
+    """The parts of a time by which records are grouped (`contract.result_columns`): its text begins with them."""
     merges_members: ClassVar[bool] = False
     """Whether a patch changes the members that it names (RFC 7396) instead of the whole value."""
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
-from hinterland.contract.aggregation import AggregatePage, Aggregation, columns_of, order_of
+from hinterland.contract.aggregation import AggregatePage, Aggregation
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal, RecordId
 from hinterland.contract.kinds.undeclared import UNDECLARED
 from hinterland.contract.matching import meanings, wanted
 from hinterland.contract.query import Query
+from hinterland.contract.result_columns import columns_of, order_of
 from hinterland.contract.searching import read_search
 from hinterland.kit.cel.conditions import Condition, eq, or_
 from hinterland.kit.cel.errors import CelError

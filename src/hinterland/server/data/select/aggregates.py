@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hinterland.contract.aggregation import PARTS, ResultColumn, having_of
 from hinterland.contract.matching import read_place, write_place
+from hinterland.contract.result_columns import PARTS, ResultColumn, having_of
 from hinterland.kit.cel.sql import to_sql
 from hinterland.kit.cel.types import BOOL, DOUBLE, INT, INT64
 from hinterland.server.data.rules import DIALECTS, column

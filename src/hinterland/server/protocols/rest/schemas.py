@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hinterland.contract.aggregation import parts_of
 from hinterland.contract.expressions import record_fields
 from hinterland.contract.identity import ID_PATTERN, MAX_ID_BYTES
 from hinterland.contract.indexed import limits
@@ -14,6 +13,7 @@ from hinterland.contract.kinds.field import Field, nullable
 from hinterland.contract.matching import MAX_SORT, sortable_names
 from hinterland.contract.query import MAX_LIMIT
 from hinterland.contract.records import META, Collection
+from hinterland.contract.result_columns import parts_of
 from hinterland.kit.blank_text import INVISIBLE
 from hinterland.kit.cel.types import DOUBLE, STRING, is_integer
 from hinterland.server.security.passwords import LONGEST
