@@ -65,3 +65,27 @@ class BatchResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
     results: list[BatchOutcome]
     revision: int
+
+
+MAX_BULK_ROWS = 10_000
+MAX_REPORTS = 1_000  # of rows that a bulk insert leaves out
+
+
+class LeftOutRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A row that a bulk insert left out: its place from 0, and why, with the messages of each field."""
+
+    row: int
+    code: str
+    message: str
+    errors: dict[str, list[str]] = {}
+
+
+class BulkResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What a bulk insert did: how many records it `created` and, by upserts, `changed`, the `ids` in the order of the
+    rows (null: left out), and the first 1,000 rows that were `refused`."""
+
+    created: int
+    changed: int
+    ids: list[RecordId | None]
+    refused: list[LeftOutRow]
+    revision: int

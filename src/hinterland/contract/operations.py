@@ -41,10 +41,10 @@ class Alias(msgspec.Struct, frozen=True):
 
 class PerCollection(msgspec.Struct, frozen=True):
     """A type that each collection has its own of: its `record`, a `list` of them, the `query` of a list and that of its
-    aggregates (`aggregation`), and the bodies that create (`body`), replace (`replacement`) and change (`patch`) one.
-    `of`: the collection, where the path does not name it."""
+    aggregates (`aggregation`), the bodies that create (`body`), replace (`replacement`) and change (`patch`) one, and
+    the `rows` that create many. `of`: the collection, where the path does not name it."""
 
-    form: Literal["record", "list", "query", "aggregation", "body", "replacement", "patch"]
+    form: Literal["record", "list", "query", "aggregation", "body", "rows", "replacement", "patch"]
     of: str = ""
 
 
@@ -237,6 +237,11 @@ _TABLE: tuple[Operation, ...] = (
         summary="A page of the records that the caller can see",
         errors=(*_READ, "invalid_cursor", "too_costly", "rate_limited"),
         aliases=(Alias("/{collection}", "array"),),
+    ),
+    Operation(
+        name="records.bulk", method="POST", path="/v1/records/{collection}/bulk", auth="optional",
+        input=PerCollection("rows"), output=batches.BulkResult, summary="Create many records",
+        errors=(*_WRITE, "conflict", "stale"), is_idempotent_by_key=True,
     ),
     Operation(
         name="records.aggregate", method="GET", path="/v1/records/{collection}/aggregate", auth="optional",

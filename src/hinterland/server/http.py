@@ -229,7 +229,7 @@ class HttpRequest:
         data = await self.body(limit, setting)
         if not data.strip() and may_be_empty:
             return {}, data
-        self._check_type()
+        self.check_json()
         if not data.strip():
             raise Refusal("invalid_body", "the body is empty; send JSON")
         try:
@@ -238,7 +238,7 @@ class HttpRequest:
             raise Refusal("invalid_body", f"request body: {error}") from None
         return value, data
 
-    def _check_type(self) -> None:
+    def check_json(self) -> None:
         """Raises `unsupported_media_type` for what is not JSON in UTF-8 without a content coding."""
         given = self.headers.get(b"content-type")
         if given not in _JSON_TYPES or (given is None and b"origin" in self.headers):

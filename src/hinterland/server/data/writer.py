@@ -26,13 +26,14 @@ from hinterland.server.data.requests import HooksOutdated, KeptOutcome, Once, Wr
 from hinterland.server.data.state import Deferred, RecordKey, State, TransactionHook
 from hinterland.server.settings import MAX_RECORD_BYTES
 from hinterland.server.storage.failures import Deadlock, OutcomeUnknown, SchemaOutdated
-from hinterland.server.storage.protocol import CommitChanges, Storage, StoredRecord, Transaction
+from hinterland.server.storage.protocol import Change, CommitChanges, Storage, StoredRecord, Transaction
 from hinterland.server.storage.system import Invalidation, PreconditionFailed, RowAct
 
 log = logging.getLogger("hinterland.writer")
 MAX_GROUP = 256  # requests that share a transaction, as long as their writes are not many more
 _GROUP_WRITES = 1_000  # others wait as long as these take: some tenths of a second
 _GROUP_BYTES = 32 * 1024 * 1024  # of the records that a group keeps in memory until it is written
+_PART = 1_000  # changes that are numbered at once
 _ALONE_TRIES = 5
 
 WriteAnswer = asyncio.Future[WriteResult]
@@ -296,17 +297,28 @@ class Writer:
         outcomes: list[KeptOutcome] = []
         commits: list[CommitChanges] = []
         for item, unnumbered in zip(decided, planned_changes, strict=True):
-            changes = numbered(unnumbered, revision, latest)
+            changes = await _in_parts(unnumbered, revision, latest)
             revision += len(changes)
             if changes:
                 commits.append(CommitChanges(changes, revision, random.getrandbits(53)))
             outcomes.append(finished(item, changes, revision, now))
+            if len(changes) > _PART:
+                await asyncio.sleep(0)
         if commits:
             await transaction.write(commits, now)
         acts = [act for outcome in outcomes for act in (*outcome.guards, *outcome.acts)]
         if acts:
             await transaction.act(acts)
         return outcomes
+
+
+async def _in_parts(unnumbered: Sequence[Change], revision: int, latest: dict[RecordKey, StoredRecord]) -> list[Change]:
+    """The changes with their revisions, those of a large request in parts, between which others get their turn."""
+    changes = numbered(unnumbered[:_PART], revision, latest)
+    for start in range(_PART, len(unnumbered), _PART):
+        await asyncio.sleep(0)
+        changes += numbered(unnumbered[start : start + _PART], revision + start, latest)
+    return changes
 
 
 async def _unchanged() -> None:

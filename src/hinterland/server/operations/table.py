@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hinterland.server.operations import accounts, administrators, batch, imports, records, schema, service, sync
+from hinterland.server.operations import accounts, administrators, batch, bulk, imports, records, schema, service, sync
 from hinterland.server.operations.call import Handler
 
 HANDLERS: dict[str, Handler] = {
@@ -29,6 +29,7 @@ HANDLERS: dict[str, Handler] = {
     "admin.schema": schema.describe_schema,
     "admin.schema.add": schema.extend_schema,
     "records.list": records.list_records,
+    "records.bulk": bulk.bulk_records,
     "records.aggregate": records.aggregate_records,
     "records.create": records.create_record,
     "records.view": records.view_record,

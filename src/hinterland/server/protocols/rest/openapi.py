@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from hinterland.contract.batches import MAX_BULK_ROWS
 from hinterland.contract.errors import CODES, Problem
 from hinterland.contract.json_patch import MEDIA_TYPE
 from hinterland.contract.kinds.field import Field
@@ -160,8 +161,9 @@ class _Printer:
             made += _asked({**asked, "sort": sorting(collection, known)})
         elif isinstance(row.input, PerCollection) and row.input.form == "aggregation" and collection is not None:
             made += _asked(aggregating(collection, self._fields[collection.name]))
-        elif isinstance(row.input, PerCollection) and row.input.form == "body" and collection is not None:
+        elif isinstance(row.input, PerCollection) and row.input.form in ("body", "rows") and collection is not None:
             made += _asked(upserting(self._fields[collection.name]))
+            made += _asked({"atomic": {"type": "boolean", "default": True}} if row.input.form == "rows" else {})
         elif row.input is not None and row.has_query_input:
             required = [field.encode_name for field in msgspec.structs.fields(row.input) if field.required]
             asked = {name: schema for name, schema in fields.items() if name not in segments}
@@ -197,6 +199,9 @@ class _Printer:
             return {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
         else:
             schema = {} if row.has_query_input else self._without_segments(row)
+        if isinstance(row.input, PerCollection) and row.input.form == "rows":
+            rows = {"type": "array", "items": _ref(f"{collection}_body"), "maxItems": MAX_BULK_ROWS}
+            return {"application/json": {"schema": rows}, "application/jsonl": {"schema": {"type": "string"}}}
         if isinstance(row.input, PerCollection) and row.input.form == "patch":
             merge, operations = {"schema": schema}, {"schema": _ref("JsonPatch")}
             return {"application/json": merge, "application/merge-patch+json": merge, MEDIA_TYPE: operations}

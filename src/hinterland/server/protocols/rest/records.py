@@ -131,7 +131,7 @@ async def create_in(
     backend: Backend, request: HttpRequest, entry: Entry, parent: str, fixed: Mapping[str, Any]
 ) -> HttpAnswer:
     """Create a record of a collection; `fixed` are fields that the path sets, so that the body has no other value."""
-    by, replaces = _upserted(request)
+    by, replaces = upserted(request)
     body, raw = await _body(backend, request, entry, "create", UNCONDITIONAL, is_upsert=by is not None)
     if by is not None:
         raw = request.scope["query_string"] + b"\0" + raw  # which makes it this request, too
@@ -217,7 +217,7 @@ def _is_json_patch(request: HttpRequest) -> bool:
     return given is not None and given.partition(b";")[0].strip().lower() == _JSON_PATCH
 
 
-def _upserted(request: HttpRequest) -> tuple[Upsert | None, bool]:
+def upserted(request: HttpRequest) -> tuple[Upsert | None, bool]:
     """What the query of a creation asks to be found first, and whether that is replaced. Raises `invalid_query`."""
     if request.is_alias or not request.scope.get("query_string"):
         return None, False
@@ -237,11 +237,11 @@ def _intent(request: HttpRequest) -> Intent:
 
 def _call(request: HttpRequest, change: RecordChange, raw: bytes, conditions: Preconditions) -> Call[RecordChange]:
     key = idempotency_key(request)
-    fingerprint = _fingerprint(request, raw) if key else ""
-    return Call(caller=request.caller, input=change, key=key, fingerprint=fingerprint, preconditions=conditions)
+    digest = fingerprint(request, raw) if key else ""
+    return Call(caller=request.caller, input=change, key=key, fingerprint=digest, preconditions=conditions)
 
 
-def _fingerprint(request: HttpRequest, raw: bytes) -> str:
+def fingerprint(request: HttpRequest, raw: bytes) -> str:
     """A digest of all that makes a request with an idempotency key this request."""
     condition = request.headers.get(b"if-match", b"") + b"\0" + request.headers.get(b"if-none-match", b"")
     parts = (request.method.encode(), request.path.encode(), condition, raw)

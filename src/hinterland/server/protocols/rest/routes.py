@@ -14,6 +14,7 @@ from hinterland.server.backend import Backend
 from hinterland.server.callers import authenticate
 from hinterland.server.http import LIMIT, Codec, HttpAnswer, HttpRequest, PageSource, renewing, send_answer
 from hinterland.server.operations.table import HANDLERS
+from hinterland.server.protocols.rest.bulk import BULK, OF_BULK
 from hinterland.server.protocols.rest.documents import DOCUMENTS
 from hinterland.server.protocols.rest.records import ACCEPT_PATCH, OF_AGGREGATE, OF_COLLECTION, OF_RECORD, RECORDS
 from hinterland.server.protocols.rest.tutorial_lists import TUTORIAL_RECORDS
@@ -97,13 +98,14 @@ class Tutorial:
 
 class Records:
     """Every path below `/v1/records/`: an odd number of names is a collection, an even one a record, or a collection's
-    aggregates."""
+    aggregates or bulk inserts."""
 
-    def __init__(self, collection: Endpoint, record: Endpoint, aggregate: Endpoint) -> None:
+    def __init__(self, collection: Endpoint, record: Endpoint, aggregate: Endpoint, bulk: Endpoint) -> None:
         self.collection = collection
         self.record = record
         # A record that had the reserved id before can be written.
         self.aggregate = Endpoint(record.backend, record.methods | aggregate.methods)
+        self.bulk = Endpoint(record.backend, record.methods | bulk.methods)
 
     async def __call__(self, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
         """Serve one request."""
@@ -115,6 +117,8 @@ class Records:
         """The operations of a path below `/v1/records/`."""
         if not path.count("/", len(RECORDS)) % 2:
             return self.collection
+        if path.endswith(BULK):
+            return self.bulk
         return self.aggregate if path.endswith(AGGREGATE) else self.record
 
 
@@ -215,8 +219,8 @@ def mount(backend: Backend, streams: Mapping[str, AsgiApp], page: PageSource | N
     routes += [Route(path, Tutorial(Endpoint(backend, methods), otherwise)) for path, methods in aliases.items()]
     # Without redirects: their target would be the host that the caller names.
     router = Router(routes, redirect_slashes=False, default=otherwise)
-    collection, aggregate, record = (Endpoint(backend, of_records[path]) for path in sorted(of_records))
-    return Dispatcher(Records(collection, record, aggregate), router, otherwise)
+    collection, aggregate, bulk, record = (Endpoint(backend, of_records[path]) for path in sorted(of_records))
+    return Dispatcher(Records(collection, record, aggregate, bulk), router, otherwise)
 
 
 def _tutorial_paths(path: str) -> list[str]:
@@ -231,7 +235,8 @@ def _codec(backend: Backend, row: Operation) -> Codec:
         return DOCUMENTS[row.name]
     if row.path.startswith(RECORDS):
         codecs = OF_RECORD if row.path.endswith("/{id}") else OF_COLLECTION
-        return (OF_AGGREGATE if row.path.endswith(AGGREGATE) else codecs)[row.method]
+        codecs = OF_AGGREGATE if row.path.endswith(AGGREGATE) else OF_BULK if row.path.endswith(BULK) else codecs
+        return codecs[row.method]
     return TypedCodec(row, backend.app.handlers.get(row.name) or HANDLERS[row.name])
 
 
