@@ -132,6 +132,9 @@ class Checker:
         for variable, owner in self.environment.variables.items():
             if isinstance(owner, ObjectType) and node.name in owner.fields:
                 raise fail(node, f'unknown variable "{node.name}"', f"write {variable}.{node.name}")
+        if node.name in self.environment.collections:
+            hint = f"ask it with {node.name}.exists(…, …)"
+            raise fail(node, f"{node.name} is a collection and has no value of its own", hint)
         known = [*self.environment.variables, *self.scope]
         raise fail(node, f'unknown variable "{node.name}"', nearest(node.name, known))
 
@@ -232,7 +235,7 @@ class Checker:
         path = self.any(side)
         if node.function not in ("==", "!="):
             raise fail(node, 'null can only be compared with "==" and "!="')
-        if not isinstance(path, Path) or path.variable in self.scope:
+        if not isinstance(path, Path) or (path.variable in self.scope and not path.fields):
             raise fail(side, "only a field or a variable can be null")
         return HasValue(node, path, is_negated=node.function == "==")
 

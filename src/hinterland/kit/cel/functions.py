@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hinterland.kit.cel import operations
+from hinterland.kit.cel.asking import exists_in, is_collection
 from hinterland.kit.cel.errors import nearest
 from hinterland.kit.cel.literals import timestamp
 from hinterland.kit.cel.tree import FunctionCall, Literal, Name, Node, fail
 from hinterland.kit.cel.typed import Apply, Constant, HasValue, Macro, Path, Typed
-from hinterland.kit.cel.types import BOOL, DOUBLE, INT, INT64, STRING, TIMESTAMP, ListType, is_integer
+from hinterland.kit.cel.types import BOOL, DOUBLE, INT, INT64, STRING, TIMESTAMP, ListType, ObjectType, is_integer
 
 TYPE_CHECKING = False  # as in typing, whose import takes five milliseconds
 if TYPE_CHECKING:
@@ -112,19 +113,21 @@ def _string(checker: Checker, node: FunctionCall) -> Typed:
 
 
 def _macro(checker: Checker, node: FunctionCall) -> Typed:
+    if is_collection(checker, node):
+        return exists_in(checker, node)
     container, name = checker.value(node.arguments[0]), node.arguments[1]
     if not isinstance(container.type, ListType):
         raise fail(node, f"{node.function}() is for lists, this is {container.type.phrase}")
     if not isinstance(name, Name):
         hint = f"write {_EXAMPLES[node.function]}"
         raise fail(name, f"the first argument of {node.function}() names the element", hint)
-    if checker.scope:
+    if any(not isinstance(kind, ObjectType) for kind in checker.scope.values()):
         raise fail(node, "exists() and all() cannot be nested")
-    if name.name in checker.environment.variables:
+    if name.name in checker.environment.variables or name.name in checker.scope:
         raise fail(name, f'"{name.name}" is already a variable', "choose another name for the element")
     checker.scope[name.name] = container.type.element
     body = checker.boolean(node.arguments[2])
-    checker.scope.clear()
+    del checker.scope[name.name]
     return Macro(node, node.function == "all", container, name.name, body)
 
 

@@ -22,9 +22,11 @@ from hinterland.kit.cel.metering import (
     spend,
 )
 from hinterland.kit.cel.typed import (
+    RELATED,
     Apply,
     Choice,
     Constant,
+    Exists,
     HasValue,
     Item,
     Items,
@@ -41,6 +43,9 @@ from hinterland.kit.cel.values import EXACT, read_object, reader
 Variables = Mapping[str, object]
 Evaluate = Callable[[Variables], object]
 Predicate = Callable[[Variables], bool | None]
+Related = Callable[[Exists, Variables], bool | None]
+"""Answers a question to another collection; the value of the variable `RELATED`. Without it such a question is an
+error, which denies."""
 
 
 def predicate(tree: Typed) -> Predicate:
@@ -358,6 +363,14 @@ def _macro(tree: Macro) -> Evaluate:
     return macro
 
 
+def _exists(tree: Exists) -> Evaluate:
+    def exists(variables: Variables) -> object:
+        related: Related | None = variables.get(RELATED)  # type: ignore[assignment]
+        return None if related is None else related(tree, variables)
+
+    return exists
+
+
 _MAKERS: dict[type[Typed], Callable[..., Evaluate]] = {
     Constant: _constant,
     Path: _path,
@@ -369,4 +382,5 @@ _MAKERS: dict[type[Typed], Callable[..., Evaluate]] = {
     Items: _items,
     Member: _member,
     Macro: _macro,
+    Exists: _exists,
 }

@@ -8,17 +8,21 @@ compiled, with the column bare on one side of a comparison, so that indexes serv
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from functools import lru_cache
 
 from hinterland.kit.cel import operations
+from hinterland.kit.cel.asking import equal_sides, finding_link
 from hinterland.kit.cel.dialects import Dialect
 from hinterland.kit.cel.predicates import Evaluate, Variables, evaluator
+from hinterland.kit.cel.seeking import terms_of
 from hinterland.kit.cel.tree import fail
 from hinterland.kit.cel.typed import (
+    RELATED,
     Apply,
     Choice,
     Constant,
+    Exists,
     HasValue,
     Item,
     Items,
@@ -34,6 +38,22 @@ from hinterland.kit.cel.values import reader
 Resolver = Callable[[str], str]
 """From a field's name to its column, qualified by its table (``r."title"``) since a subquery has columns of its own;
 from "" to the JSON document that holds the fields which are not declared."""
+
+
+class RelatedTable:
+    """The table of a collection that is asked: its name, how its columns are found, and the fields that indexes are
+    over."""
+
+    __slots__ = ("indexed", "name", "resolver")
+
+    def __init__(self, name: str, resolver: Resolver, indexed: Container[str]) -> None:
+        self.name = name
+        self.resolver = resolver
+        self.indexed = indexed
+
+
+Tables = Callable[[str, str], RelatedTable]
+"""From a collection's name and the alias that its table gets."""
 
 _OPERAND = re.compile(r"\{(\d)\}")
 _QUALIFIED = re.compile(r'(?:[A-Za-z_][\w$]*|"[^"]+")(?:\.(?:[A-Za-z_][\w$]*|"[^"]+"))+(?:::jsonb)?')
@@ -96,13 +116,17 @@ def to_sql(
     start: int = 1,
     variable: str = "record",
     is_exact: bool = False,
+    tables: Tables | None = None,
+    is_search: bool = False,
 ) -> Sql:
     """The condition of a checked tree over the columns of ``variable``.
 
     Parameters are numbered from ``start`` (PostgreSQL). As a condition of WHERE, false and NULL need no distinction,
     and indexes serve best without; with ``is_exact`` the value is false or NULL as the predicate's is false or None.
+    Questions to other collections are asked of ``tables``; ``is_search``: of many records, which an index may find by
+    the answer.
     """
-    fragment = _Writer(dialect, resolver, variable).write(tree, is_exact)
+    fragment = _Writer(dialect, resolver, variable, tables, is_search=is_search).write(tree, is_exact)
     return _render(fragment, dialect, start)
 
 
@@ -165,18 +189,27 @@ def _apply(template: str, arguments: Sequence[Fragment]) -> Fragment:
 
 
 class _Writer:
-    def __init__(self, dialect: Dialect, resolver: Resolver, variable: str) -> None:
+    def __init__(
+        self, dialect: Dialect, resolver: Resolver, variable: str, tables: Tables | None, *, is_search: bool
+    ) -> None:
         self.dialect = dialect
-        self.resolver = resolver
         self.variable = variable
+        self.resolvers = {variable: resolver}
+        self.tables = tables
+        self.is_search = is_search
         self.element: str | None = None
+        self.asked = 0
         self.parameters: dict[tuple[object, ...], Parameter] = {}
 
     def write(self, tree: Typed, is_exact: bool) -> Fragment:
         """A tree; if not ``is_exact``, false and NULL may stand for one another."""
-        if self.variable not in tree.variables and self.element not in tree.variables:
+        if not self.reads_row(tree) and self.element not in tree.variables:
             return self.parameter(tree)
         return _WRITERS[type(tree)](self, tree, is_exact)
+
+    def reads_row(self, tree: Typed) -> bool:
+        """Whether it reads what only the database has."""
+        return RELATED in tree.variables or not tree.variables.isdisjoint(self.resolvers)
 
     def exact(self, tree: Typed) -> Fragment:
         return self.write(tree, True)
@@ -207,10 +240,10 @@ class _Writer:
             return self.inside(tree, tree.fields, f"inside {kind}")
         if len(tree.fields) != 1:
             raise fail(tree.origin, f"{tree.text} has no column of its own, so no database can search by it")
-        return (self.column(tree.fields[0]),)
+        return (self.column(tree.variable, tree.fields[0]),)
 
-    def column(self, name: str) -> str:
-        column = self.resolver(name)
+    def column(self, variable: str, name: str) -> str:
+        column = self.resolvers[variable](name)
         if not _QUALIFIED.fullmatch(column):
             raise ValueError(f'a column must be qualified by its table, as r."title"; this is {column}')
         return column
@@ -220,7 +253,7 @@ class _Writer:
         assert tree.declared is not None
         if tree.declared > 1:
             raise fail(tree.origin, f"{tree.text} has no column of its own, so no database can search by it")
-        column = self.column(fields[0] if tree.declared else "")
+        column = self.column(tree.variable, fields[0] if tree.declared else "")
         operands = self.dialect.inside(column, fields[tree.declared :])
         return _apply(self.dialect.templates[template], [(operand,) for operand in operands])
 
@@ -237,7 +270,8 @@ class _Writer:
         path = tree.path
         if path.declared is None or len(path.fields) == path.declared:
             is_null = "{0} IS NULL" if tree.is_negated else "{0} IS NOT NULL"
-            return _apply(is_null, [(self.column(path.fields[0]),) if path.declared else self.path(path, True)])
+            column = (self.column(path.variable, path.fields[0]),) if path.declared else self.path(path, True)
+            return _apply(is_null, [column])
         test = "CASE WHEN {0} THEN {1} END" if tree.is_negated else "CASE WHEN {0} THEN NOT {1} END"
         parent = self.inside(path, path.fields[:-1], "inside object")
         return _apply(test, [parent, self.inside(path, path.fields, "inside null")])
@@ -269,7 +303,7 @@ class _Writer:
             return self.member_of_constant(item, container, is_exact)
         assert isinstance(container.type, ListType)
         templates = self.dialect.templates
-        if self.variable in container.variables:
+        if self.reads_row(container):
             searched = self.exact(container)
             place = "list" if isinstance(container, Path) and container.declared is not None else "column"
             test = templates.get(f"in {place} of {container.type.element}", templates["in column"])
@@ -300,12 +334,57 @@ class _Writer:
         return _apply("CASE WHEN {0} THEN {1} END", [are_there, _listed(item, elements)])
 
     def macro(self, tree: Macro, is_exact: bool) -> Fragment:
-        place = "bound" if self.variable not in tree.container.variables else "column"
+        place = "column" if self.reads_row(tree.container) else "bound"
         container = self.exact(tree.container)
         self.element = tree.name
         body = self.exact(tree.body)
         self.element = None
         return _fill(self.dialect.templates[f"{'all' if tree.is_all else 'exists'} {place}"], [container, body])
+
+    # ------------------------------------------------------------------ other collections
+
+    def exists(self, tree: Exists, is_exact: bool) -> Fragment:
+        if self.tables is None:
+            raise fail(tree.origin, "only a rule can ask another collection")
+        self.asked += 1
+        alias = f"x{self.asked}"
+        table = self.tables(tree.collection, alias)
+        is_outermost = len(self.resolvers) == 1
+        self.resolvers[tree.name] = table.resolver
+        found = self.found_by_index(tree, table, alias) if self.is_search and is_outermost and not is_exact else None
+        if found is None:
+            found = ("EXISTS (SELECT 1 FROM ", f"{table.name} {alias} WHERE ", *self.write(tree.body, False), ")")
+        if is_exact:
+            possible = self.possible(tree, table, alias)
+            found = ("(CASE WHEN ", *found, " THEN TRUE WHEN ", *possible, " THEN NULL ELSE FALSE END)")
+        del self.resolvers[tree.name]
+        return found
+
+    def found_by_index(self, tree: Exists, table: RelatedTable, alias: str) -> Fragment | None:
+        """The same for many records, found by the values that the asked records of one caller hold: those are looked up
+        once, by an index; None where no index finds them."""
+        link = finding_link(tree, self.variable, table.indexed)
+        if link is None:
+            return None
+        terms = [self.write(term, False) for term in terms_of(tree.body) if term is not link.term]
+        own, outer, rest = self.write(link.own, False), self.write(link.outer, False), _joined(terms, " AND ")
+        return ("(", *outer, " IN (SELECT ", *own, f" FROM {table.name} {alias} WHERE ", *rest, "))")
+
+    def possible(self, tree: Exists, table: RelatedTable, alias: str) -> Fragment:
+        """Whether the body is not false for some record, asked where it is true for none: it is an error for that one.
+
+        An index that finds a value finds the records without one too; it serves where the other side has a value.
+        """
+        tests = [_apply("{0} IS NOT FALSE", [self.exact(term)]) for term in terms_of(tree.body)]
+        records = ("EXISTS (SELECT 1 FROM ", f"{table.name} {alias} WHERE ", *_joined(tests, " AND "))
+        cases: list[Piece] = []
+        for term in terms_of(tree.body):
+            sides = equal_sides(tree, term)
+            if sides is not None and sides[0].fields[0] in table.indexed:
+                own, other = map(self.exact, sides)
+                sought = (" AND (", *own, " = ", *other, " OR ", *own, " IS NULL))")
+                cases += [" WHEN ", *_apply("{0} IS NOT NULL", [other]), " THEN ", *records, *sought]
+        return ("(CASE", *cases, " ELSE ", *records, ") END)") if cases else (*records, ")")
 
 
 def _listed(item: Fragment, elements: Sequence[Fragment]) -> Fragment:
@@ -333,4 +412,5 @@ _WRITERS: dict[type[Typed], Callable[..., Fragment]] = {
     Choice: _Writer.choice,
     Member: _Writer.member,
     Macro: _Writer.macro,
+    Exists: _Writer.exists,
 }

@@ -14,6 +14,9 @@ from hinterland.kit.cel.tree import Node
 from hinterland.kit.cel.types import BOOL, Type
 
 _NONE: frozenset[str] = frozenset()
+RELATED = "@"
+"""The variable that answers questions to other collections (`Related`): no expression can name it."""
+_ASKED = frozenset({"record", "auth", RELATED})
 
 
 class Typed:
@@ -191,6 +194,26 @@ class Macro(Typed):
     def parts(self) -> tuple[Typed, ...]:
         """The list and the body."""
         return (self.container, self.body)
+
+
+class Exists(Typed):
+    """``collection.exists(name, body)``: whether a record of another collection is one for which the body is true.
+
+    It depends on more than its operands, so it counts as reading the record and the caller, whatever it reads.
+    """
+
+    __slots__ = ("body", "collection", "name")
+
+    def __init__(self, origin: Node, collection: str, name: str, body: Typed) -> None:
+        super().__init__(origin, BOOL, body)
+        self.variables = (body.variables - {name}) | _ASKED
+        self.collection = collection
+        self.name = name
+        self.body = body
+
+    def parts(self) -> tuple[Typed, ...]:
+        """The body."""
+        return (self.body,)
 
 
 def walk(tree: Typed) -> Iterator[Typed]:

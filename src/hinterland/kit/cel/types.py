@@ -84,12 +84,14 @@ class ObjectType(Type):
 
 
 class Environment:
-    """The variables that an expression may read, by name."""
+    """The variables that an expression may read, by name, and the collections that it may ask, with the types of their
+    records."""
 
-    __slots__ = ("variables",)
+    __slots__ = ("collections", "variables")
 
-    def __init__(self, variables: Mapping[str, Type]) -> None:
+    def __init__(self, variables: Mapping[str, Type], collections: Mapping[str, ObjectType] | None = None) -> None:
         self.variables = dict(variables)
+        self.collections = collections or {}
 
 
 def is_integer(kind: Type) -> bool:

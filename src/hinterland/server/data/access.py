@@ -1,14 +1,12 @@
-"""Which fields of a record a caller may set, and which of an earlier state they could read."""
+"""Which fields of a record a caller may set."""
 
 from __future__ import annotations
 
-from collections.abc import Collection as AnyCollection
 from collections.abc import Set as AbstractSet
 
 from hinterland.contract import changes
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
-from hinterland.contract.identity import Principal
 from hinterland.contract.records import Document
 from hinterland.server.data.catalogue import Entry
 from hinterland.server.data.requests import HookedWrite
@@ -55,13 +53,3 @@ def check_preconditions(write: Write, before: StoredRecord | None) -> None:
         raise Refusal("stale", f"{write.collection}/{write.id} already exists")
     if write.revision is not None and (before is None or before.revision != (write.revision or None)):
         raise Refusal("stale", f"{write.collection}/{write.id} was changed meanwhile; read it again")
-
-
-def can_see(entry: Entry, caller: Principal, record: StoredRecord) -> bool:
-    """Whether `caller` could see the record in this state, alone or in a list."""
-    return entry.allows("view", caller, record) or entry.allows("list", caller, record)
-
-
-def unreadable(entry: Entry, caller: Principal, record: StoredRecord) -> AnyCollection[str] | None:
-    """The fields that `caller` could not read in this state of the record; None: all of them."""
-    return entry.hidden_of(caller, record) if can_see(entry, caller, record) else None

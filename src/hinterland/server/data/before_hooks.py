@@ -23,6 +23,7 @@ from hinterland.kit.cel.conditions import eq
 from hinterland.kit.clock import Clock
 from hinterland.kit.time_limit import within
 from hinterland.server.data import documents
+from hinterland.server.data.asks import RuleAsker
 from hinterland.server.data.catalogue import Catalogue, Entry
 from hinterland.server.data.given_ids import GivenIds, fields_of
 from hinterland.server.data.refused_writes import placed
@@ -149,8 +150,9 @@ class BeforeHooks:
         """A record, if the request's caller can view it."""
         entry = self._catalogue[key[0]]
         record = await self._storage.record(*key)
-        can_view = request.rights.skips_rules or (record and entry.allows("view", request.caller, record))
-        return record if can_view else None
+        if record is None or request.rights.skips_rules:
+            return record
+        return record if await RuleAsker(self._storage).allows(entry, "view", request.caller, record) else None
 
     def _with_values(self, request: WriteRequest, write: Write, old: StoredRecord, patch: JsonPatch) -> Write:
         """A JSON Patch as the values that it gives."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from hinterland.server.data.weights import Dependence
 from hinterland.server.storage.protocol import StoredRecord
 from hinterland.server.storage.reading import pause
 
-CanName = Callable[[Referring, StoredRecord], bool]
+CanName = Callable[[Referring, StoredRecord], Awaitable[bool]]
 """Whether a caller may know that a record refers to another by a field."""
 
 
@@ -116,7 +116,7 @@ class Cascade:
             async for page in pages:
                 for holder, record in page.items():
                     if holder not in self._gone:
-                        if can_name(field, record):
+                        if await can_name(field, record):
                             raise _held(key, f"records of {field.collection} refer")
                         hidden = True
         if hidden:

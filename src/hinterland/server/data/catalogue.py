@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
@@ -19,7 +20,14 @@ from hinterland.contract.records import Collection, CompiledCollection, Document
 from hinterland.kit.cel.errors import CelError
 from hinterland.kit.cel.types import INT, STRING, TIMESTAMP
 from hinterland.server.data import documents
-from hinterland.server.data.rules import ANY_ALIAS, Rule, RuleBook, access_of
+from hinterland.server.data.rules import (
+    ANY_ALIAS,
+    AskedCollection,
+    Rule,
+    RuleBook,
+    access_of,
+    asked_collection,
+)
 from hinterland.server.data.select.compiler import Compiler, Viewing
 from hinterland.server.data.select.order import SqlOrder
 from hinterland.server.storage.protocol import DialectName, StoredRecord
@@ -50,28 +58,44 @@ class Referring(NamedTuple):
     on_delete: OnDelete
 
 
+def _described(asked: AskedCollection) -> list[Any]:
+    """All that rules depend on of a collection that they ask."""
+    fields = sorted((name, kind.name) for name, kind in asked.type.fields.items())
+    return [fields, asked.type.is_open, sorted(asked.indexed)]
+
+
 class Entry:
     """One compiled collection. `children` are the collections below it, `links` its fields that refer to records, and
     `referring` the fields that refer to its own."""
 
-    def __init__(self, collection: Collection, users_are_integer: bool, dialect: DialectName) -> None:
+    def __init__(
+        self,
+        collection: Collection,
+        users_are_integer: bool,
+        dialect: DialectName,
+        asked: Mapping[str, AskedCollection] = MappingProxyType({}),
+    ) -> None:
         self.collection = collection
         self.name = collection.name
         self.shape = CompiledCollection(collection)
         self.table = CollectionTable(collection, dialect)
         self.is_integer = collection.ids == "integer"
-        self.book = RuleBook(collection, auth_type(is_integer=users_are_integer), dialect)
+        self.book = RuleBook(collection, auth_type(is_integer=users_are_integer), dialect, asked)
         self.rules = {action: self._rule(action, getattr(collection.rules, action)) for action in ACTIONS}
         self.private = {
             name: self._rule(f"fields.{name}.read", field.read)
             for name, field in collection.fields.items()
             if field.read
         }
+        self.asked_names = frozenset[str]().union(
+            *[rule.asked_names for rule in (*self.rules.values(), *self.private.values()) if rule is not None]
+        )
         self.unique = tuple(name for name, field in collection.fields.items() if field.unique)
         self.instants = frozenset(name for name, field in collection.fields.items() if item_type(field) is TIMESTAMP)
         self.children: tuple[str, ...] = ()
         self.links = {name: field.link for name, field in collection.fields.items() if field.link is not None}
         self.referring: tuple[Referring, ...] = ()
+        self.asked_types = {name: _described(asked[name]) for name in sorted(self.asked_names)}
         self._without_values: Document = dict.fromkeys(collection.fields)
         self.order = lru_cache(maxsize=256)(self._order)
         self._check_old()
@@ -80,6 +104,11 @@ class Entry:
     def _rule(self, place: str, text: str) -> Rule | None:
         try:
             rule = self.book.rule(text)
+            if rule is not None and rule.asks and place.startswith("fields."):
+                raise DeclarationError(
+                    f"collection {self.name!r}, rule {place}: the read rule of a field can't ask another collection; "
+                    "keep such fields in a collection of their own"
+                )
             if rule is not None and place not in _DECIDED_ALONE:
                 rule.whole(ANY_ALIAS)  # a list is one statement
         except CelError as error:
@@ -105,7 +134,12 @@ class Entry:
         """A digest of all that the collection's views are made of."""
         declared = self.collection
         parts = [declared.name, declared.fields, declared.rules.list, declared.ids, declared.parent, declared.is_open]
+        parts += [self.asked_types] if self.asked_types else []
         return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
+
+    def is_like(self, other: Entry) -> bool:
+        """Whether all that was compiled of the other serves for this one."""
+        return self.collection == other.collection and self.asked_types == other.asked_types
 
     def _check_old(self) -> None:
         without = {name: rule for name, rule in self.rules.items() if name != "update"}
@@ -202,14 +236,20 @@ class Catalogue:
             collections = linked(collections)
         except ValueError as error:
             raise DeclarationError(str(error)) from None
+        asked = {collection.name: asked_collection(collection) for collection in collections}
         for collection in collections:
             if collection.name in self.entries:
                 raise DeclarationError(f"collection {collection.name!r} is declared twice")
-            self.entries[collection.name] = Entry(collection, self.users_are_integer, dialect)
+            self.entries[collection.name] = Entry(collection, self.users_are_integer, dialect, asked)
         self._link()
         self._compile_anew()
+        self.asked = self._asked()
         named = {collection.name: collection for collection in collections}
         self.version = hashlib.sha256(msgspec.json.encode(named, order="sorted")).hexdigest()[:16]
+
+    def _asked(self) -> frozenset[str]:
+        """The names of the collections that rules ask."""
+        return frozenset[str]().union(*[entry.asked_names for entry in self.entries.values()])
 
     def _compile_anew(self) -> None:
         compiler = Compiler(self)
@@ -240,12 +280,13 @@ class Catalogue:
             if name not in other.entries or other.entries[name].definition != entry.definition
         }
         for name, entry in self.entries.items():
-            if name in other.entries and other.entries[name].collection == entry.collection:
+            if name in other.entries and other.entries[name].is_like(entry):
                 entry.children, entry.referring = other.entries[name].children, other.entries[name].referring
                 other.entries[name] = entry  # with all that was compiled for it
         order = dict.fromkeys(name for name in (*self.entries, *other.entries) if name in other.entries)
         self.entries, self.version = {name: other.entries[name] for name in order}, other.version
         self._compile_anew()
+        self.asked = other.asked
         return frozenset(changed)
 
     def __getitem__(self, name: str) -> Entry:

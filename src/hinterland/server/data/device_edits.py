@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection as AnyCollection
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from functools import partial
@@ -11,7 +12,8 @@ from hinterland.contract.identity import Principal
 from hinterland.contract.records import Document
 from hinterland.contract.sync import Lost
 from hinterland.contract.values import is_same
-from hinterland.server.data import access, documents
+from hinterland.server.data import documents
+from hinterland.server.data.asks import RuleAsker
 from hinterland.server.data.catalogue import Entry
 from hinterland.server.data.merging import DeviceEdit, Past, merged
 from hinterland.server.data.state import UNWRITTEN, Deferred, RecordKey, State
@@ -22,14 +24,15 @@ class DeviceEdits:
     """The edits of one request of the device `origin`, of which `lost` were not kept. `base` is the revision of a
     record that the device had seen; None: that is not asked."""
 
-    __slots__ = ("_caller", "_created", "_origin", "_own", "_state", "_timestamp", "lost")
+    __slots__ = ("_asker", "_caller", "_created", "_origin", "_own", "_state", "_timestamp", "lost")
 
-    def __init__(self, state: State, caller: Principal, origin: str, timestamp: float) -> None:
+    def __init__(self, state: State, caller: Principal, origin: str, timestamp: float, asker: RuleAsker) -> None:
         self.lost: list[Lost] = []
         self._own: dict[RecordKey, dict[str, tuple[Any, Any]]] = {}
         self._created: set[RecordKey] = set()
         self._state = state
         self._caller = caller
+        self._asker = asker
         self._origin = origin
         self._timestamp = timestamp
 
@@ -45,13 +48,17 @@ class DeviceEdits:
         unseen = await self._unseen(entry, key, before, base) if body else None
         if unseen is None:
             return body
-        edit = DeviceEdit(body, self._origin, self._timestamp, old, partial(access.unreadable, entry, self._caller))
-        own = self._own.get(key, {})
         since, seen = unseen
+        shown: set[StoredRecord] = set()  # the states that the user could see
+        await self._look(entry, shown, seen)
+        edit = DeviceEdit(body, self._origin, self._timestamp, old, partial(self._unreadable, entry, shown))
+        own = self._own.get(key, {})
         past = Past(entry.collection, edit, since._replace(has_own=since.has_own or bool(own)), seen)
         if past.names:
             assert base is not None
             async for page in self._state.history(key, base):
+                for change in page:
+                    await self._look(entry, shown, change.after if change.origin == self._origin else None)
                 past.add(page)
             past.add_own(own)
         body, lost = merged(entry.collection, edit, past)
@@ -79,7 +86,22 @@ class DeviceEdits:
         if since.newest is None:
             return None
         seen = await self._state.transaction.record_at(*key, base)
-        return (since, seen) if seen is None or access.can_see(entry, self._caller, seen) else None
+        return (since, seen) if seen is None or await self._can_see(entry, seen) else None
+
+    async def _can_see(self, entry: Entry, record: StoredRecord) -> bool:
+        """Whether the user could see the record in this state, alone or in a list."""
+        allows = partial(self._asker.allows, entry, caller=self._caller, record=record)
+        return await allows("view") or await allows("list")
+
+    async def _look(self, entry: Entry, shown: set[StoredRecord], record: StoredRecord | None) -> None:
+        if record is not None and await self._can_see(entry, record):
+            shown.add(record)
+
+    def _unreadable(
+        self, entry: Entry, shown: AbstractSet[StoredRecord], record: StoredRecord
+    ) -> AnyCollection[str] | None:
+        """The fields that the user could not read in this state of the record; None: all of them."""
+        return entry.hidden_of(self._caller, record) if record in shown else None
 
 
 def is_repeated(before: StoredRecord, after: StoredRecord, hidden: AbstractSet[str], sent: AbstractSet[str]) -> bool:

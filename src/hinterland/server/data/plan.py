@@ -20,6 +20,7 @@ from hinterland.contract.sync import FUTURE_SECONDS, Lost
 from hinterland.contract.temporary import Place, StandIns
 from hinterland.server.data import access, documents, write_forms
 from hinterland.server.data.admission import denied
+from hinterland.server.data.asks import RuleAsker
 from hinterland.server.data.cascades import Cascade, RequestRecords
 from hinterland.server.data.catalogue import Catalogue, Entry, Referring
 from hinterland.server.data.device_edits import DeviceEdits, is_repeated
@@ -39,7 +40,8 @@ from hinterland.server.data.requests import (
     WriteRequest,
     WrittenRecord,
 )
-from hinterland.server.data.state import UNWRITTEN, Deferred, HeldValue, RecordKey, RecordsByKey, State
+from hinterland.server.data.staged_records import StagedRecords
+from hinterland.server.data.state import UNWRITTEN, Deferred, HeldValue, RecordKey, RecordsByKey, State, key_of
 from hinterland.server.data.uniqueness import UniqueValues
 from hinterland.server.data.weights import Weights
 from hinterland.server.security.sessions import Actor
@@ -80,12 +82,14 @@ class Plan:
         known = request.once.stand_ins() if request.once is not None else StandIns()
         self._given = StandIns(is_batch=True) if request.is_batch else known
         self._ids = RequestIds(request, state, self._given, now)
-        self._edits = DeviceEdits(state, request.caller, request.origin, self.timestamp)
         self._weights = Weights(max_record_bytes)
         self.found = 0  # the last revision of the records that were there already as they are asked for
         self._unique: UniqueValues | None = None
         self._references: References | None = None
         self._mine: dict[RecordKey, StoredRecord | None] = {}
+        self._staged: dict[str, StagedRecords] = {}  # the same by collection, for rules that ask others
+        self._asker = RuleAsker(state.transaction, self._staged_of, locks=True)
+        self._edits = DeviceEdits(state, request.caller, request.origin, self.timestamp, self._asker)
         self._created: dict[str, list[RecordKey]] = {}
 
     @property
@@ -138,7 +142,11 @@ class Plan:
                 await self._decide(write, index, base, times)
                 break
             except Refusal as refusal:
-                undo(self.changes[done[0] :], self._mine, self._created)
+                undone = self.changes[done[0] :]
+                undo(undone, self._mine, self._created)
+                for name, parent, id in map(key_of, undone if self._staged else ()):
+                    if name in self._staged:
+                        self._staged[name].add((parent, id), self._mine[name, parent, id], is_new=False)
                 del self.changes[done[0] :], self.acts[done[1] :], self.written[done[2] :]
                 if is_last or refusal.code != "conflict":
                     raise
@@ -150,10 +158,11 @@ class Plan:
     async def _visible(self, entry: Entry, key: RecordKey) -> StoredRecord | None:
         """The record, if the caller can view it; where the database says so, a hidden one is not decoded."""
         rule = entry.rules["view"]
-        if rule and rule.is_asked and not (self._skips_rules or key in self._mine or key in self.state):
+        is_known = self._skips_rules or key in self._mine or key in self.state
+        if rule and rule.is_asked and not is_known and not any(map(self._staged_of, rule.asked_names)):
             return await self.state.seen(key, entry.viewing.sql, entry.viewing.rest(self.request.caller))
         record = await self._record(key)
-        return record if record is not None and self._can_view(entry, record) else None
+        return record if record is not None and await self._can_view(entry, record) else None
 
     async def _decide(self, write: Write, index: int, base: int | None, times: Times | None) -> None:
         hooked = self._hooked = self.request.hooked.get(index, _UNHOOKED)
@@ -208,13 +217,14 @@ class Plan:
         document = entry.shape.new(body, None if caller.is_admin else caller.id)
         created = times.created or self.instant
         after = documents.stored(entry.private, key, document, created, times.updated or created)
-        self._ask(entry, "create", after, document)
-        if before is not None and self._is_repeated(entry, key, body, before, after):
+        await self._ask(entry, "create", after, document)
+        if before is not None and await self._is_repeated(entry, key, body, before, after):
             self.found = max(self.found, before.revision)
             self.written.append(WrittenRecord(entry.name, key[2], key[1], before, before))
             return
         # The revision of a record that the caller can't see is not theirs to compare with.
-        access.check_preconditions(write, before if before is None or self._can_view(entry, before) else None)
+        is_seen = before is not None and await self._can_view(entry, before)
+        access.check_preconditions(write, before if is_seen else None)
         if before is not None:
             raise Refusal("conflict", f"{entry.name}/{key[2]} already exists")
         if entry.links:
@@ -222,11 +232,11 @@ class Plan:
         self._edits.note_creation(key)
         await self._stage(entry, key, None, after, document)
 
-    def _is_repeated(
+    async def _is_repeated(
         self, entry: Entry, key: RecordKey, body: Document, before: StoredRecord, after: StoredRecord
     ) -> bool:
         """Whether a device creates what is there already; a record is created once in a request, however equal."""
-        if key in self._mine or not self.origin or not self._can_view(entry, before):
+        if key in self._mine or not self.origin or not await self._can_view(entry, before):
             return False
         hidden = frozenset() if self._sets_all_fields else entry.hidden_of(self.request.caller, before)
         return is_repeated(before, after, hidden, body.keys() - self._hooked.fields)
@@ -234,7 +244,7 @@ class Plan:
     async def _check_parent(self, entry: Entry, parent: str) -> None:
         above, grandparent, id = self.catalogue.locate(parent.split("/"))
         record = await self._record((above.name, grandparent, above.parse_id(id)))
-        if record is None or not self._can_view(above, record):
+        if record is None or not await self._can_view(above, record):
             raise Refusal("not_found", f"there is no {parent} to hold a record of {entry.name}")
 
     async def _change(self, entry: Entry, write: Write, key: RecordKey, before: StoredRecord, base: int | None) -> None:
@@ -260,7 +270,7 @@ class Plan:
             unseen = hidden if self._sets_all_fields else entry.shape.admin_only | hidden
             document, errors = entry.shape.try_replace(old, asked, unseen)
         after = documents.stored(entry.private, key, document, before.created, self.instant)
-        self._ask(entry, "update", after, document, documents.with_meta(before, old))
+        await self._ask(entry, "update", after, document, documents.with_meta(before, old))
         if errors:
             raise entry.shape.refusal(errors)
         if entry.links:
@@ -284,7 +294,7 @@ class Plan:
         return write.body if self._sets_all_fields else access.settable(entry, write, old, hidden, self._hooked)
 
     async def _delete(self, entry: Entry, key: RecordKey, before: StoredRecord, is_outdated: bool) -> None:
-        self._ask(entry, "delete", before, None)
+        await self._ask(entry, "delete", before, None)
         if is_outdated and before.revision == UNWRITTEN:
             raise Deferred  # its answer names the current revision
         if is_outdated:
@@ -309,19 +319,25 @@ class Plan:
                 await self._stage(self.catalogue[other[0]], other, before, None, {}, is_cascade=True)
                 await pause(index, len(level))
 
-    def _can_name(self, field: Referring, record: StoredRecord) -> bool:
+    async def _can_name(self, field: Referring, record: StoredRecord) -> bool:
         """Whether the caller may know that the record refers to another by this field."""
         if self._skips_rules and self._sets_all_fields:
             return True
         entry = self.catalogue[field.collection]
-        return self._can_view(entry, record) and field.field not in entry.hidden_of(self.request.caller, record)
+        is_hidden = field.field in entry.hidden_of(self.request.caller, record)
+        return not is_hidden and await self._can_view(entry, record)
 
     # ------------------------------------------------------------ rules
 
-    def _can_view(self, entry: Entry, record: StoredRecord) -> bool:
-        return self._skips_rules or entry.allows("view", self.request.caller, record)
+    async def _can_view(self, entry: Entry, record: StoredRecord) -> bool:
+        return self._skips_rules or await self._asker.allows(entry, "view", self.request.caller, record)
 
-    def _ask(
+    def _staged_of(self, collection: str) -> Sequence[StagedRecords]:
+        """What this request and the earlier ones of the group are about to write of a collection."""
+        parts = (self.state.staged(collection), self._staged.get(collection))
+        return [part for part in parts if part is not None]
+
+    async def _ask(
         self,
         entry: Entry,
         action: str,
@@ -333,7 +349,7 @@ class Plan:
         rule = entry.rules[action]
         if self._skips_rules or (rule is not None and rule.is_true):
             return
-        if rule is None or not rule.allows(entry.variable(record, rule, document), caller.as_auth(), old):
+        if not await self._asker.allows(entry, action, caller, record, document, old):
             raise denied(entry.name, action, is_signed_in=caller.is_signed_in)
 
     # ------------------------------------------------------------ staging
@@ -359,6 +375,8 @@ class Plan:
         change = Change(entry.name, kind, before, after, columns, self.timestamp, self.origin, self.actor)
         self.changes.append(change)
         self._mine[key] = after
+        if entry.name in self.catalogue.asked:
+            self._staged.setdefault(entry.name, StagedRecords()).add(key[1:], after, is_new=before is None)
         if entry.name in self.state.transaction_hooks:
             # Where a row clashes with another one the database refuses it, in the order of the writes: an earlier one
             # may have given the value up.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import cached_property, lru_cache, partial
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from hinterland.contract.expressions import record_type
@@ -12,6 +13,7 @@ from hinterland.contract.indexed import limits
 from hinterland.contract.records import Collection
 from hinterland.contract.schemas import Access
 from hinterland.kit.cel import operations
+from hinterland.kit.cel.asking import asks_of, collections_of, finding_link
 from hinterland.kit.cel.checking import check
 from hinterland.kit.cel.conditions import Condition
 from hinterland.kit.cel.dialects import POSTGRES, SQLITE, Dialect
@@ -19,11 +21,12 @@ from hinterland.kit.cel.metering import is_metered, multiplies, size
 from hinterland.kit.cel.parser import parse
 from hinterland.kit.cel.predicates import Predicate, Variables, predicate, read_key
 from hinterland.kit.cel.seeking import is_seeking, terms_of
-from hinterland.kit.cel.sql import Sql, to_sql
+from hinterland.kit.cel.sql import RelatedTable, Sql, Tables, to_sql
 from hinterland.kit.cel.typed import (
     Apply,
     Choice,
     Constant,
+    Exists,
     HasValue,
     Item,
     Logic,
@@ -35,7 +38,8 @@ from hinterland.kit.cel.typed import (
     walk,
 )
 from hinterland.kit.cel.types import STRING, Environment, ObjectType
-from hinterland.server.storage.statements import META_COLUMNS
+from hinterland.server.data.select.ask_statements import AskStatements
+from hinterland.server.storage.statements import META_COLUMNS, quote
 
 # The statements of this program carry `?` on both databases; the PostgreSQL driver numbers them.
 _POSTGRES = Dialect(
@@ -98,12 +102,36 @@ class KnownFields(NamedTuple):
     long: AbstractSet[str]
 
 
+class AskedCollection(NamedTuple):
+    """What rules need of a collection that they ask: the type of its records, its table, and the fields that begin its
+    indexes."""
+
+    type: ObjectType
+    table: str
+    indexed: AbstractSet[str]
+
+
+def asked_collection(collection: Collection) -> AskedCollection:
+    """What rules need of a collection."""
+    first = {names[0] for names in collection.indexes}
+    own = {name for name, field in collection.fields.items() if field.index or field.unique}
+    key = "parent" if collection.parent else "id"
+    return AskedCollection(record_type(collection), quote(collection.name), frozenset({key, *own, *first}))
+
+
+def tables_of(asked: Mapping[str, AskedCollection], dialect: Dialect) -> Tables:
+    """The tables of collections, for the compiler."""
+    return lambda name, alias: RelatedTable(asked[name].table, partial(_operand, alias, dialect), asked[name].indexed)
+
+
 class Rule:
     """One compiled expression. `reads_record`: the record's fields that it reads; `is_true`: it is just `true`;
-    `is_costly`: a database's work on one record grows with long texts and lists in it. What a caller's condition has no
-    use for is found when it is first asked for."""
+    `is_costly`: a database's work on one record grows with long texts and lists in it; `asks`: its questions to other
+    collections. What a caller's condition has no use for is found when it is first asked for."""
 
-    def __init__(self, text: str, tree: Typed, dialect: Dialect, fields: KnownFields) -> None:
+    def __init__(
+        self, text: str, tree: Typed, dialect: Dialect, fields: KnownFields, tables: Tables | None = None
+    ) -> None:
         self.text = text
         self.tree = tree
         paths = [part for part in walk(tree) if isinstance(part, Path) and part.variable == "record"]
@@ -111,10 +139,26 @@ class Rule:
         self.needs_document = bool(self.reads_record - META_COLUMNS.keys())
         self.is_true = text.strip() == "true"
         self.is_costly = not self.reads_record.isdisjoint(fields.long) or any(map(_is_costly, walk(tree)))
-        self._dialect = dialect
+        self.asks = tuple(asks_of(tree))
+        self.dialect = dialect
+        self.tables = tables
         self._indexed = fields.indexed
+        self._statements: dict[Exists, AskStatements] = {}
         self._whole: dict[str, Sql] = {}
         self._halves: dict[str, Halves] = {}
+
+    @cached_property
+    def asked_names(self) -> frozenset[str]:
+        """The names of the collections that it asks."""
+        return collections_of(self.tree) if self.asks else frozenset()
+
+    def statements(self, ask: Exists) -> AskStatements:
+        """The statements of one of its questions, for a record at hand."""
+        if ask not in self._statements:
+            assert self.tables is not None
+            can_lock = self.dialect is _POSTGRES
+            self._statements[ask] = AskStatements(ask, self.tables, self.dialect, can_lock=can_lock)
+        return self._statements[ask]
 
     @cached_property
     def reads_auth(self) -> frozenset[str]:
@@ -145,7 +189,7 @@ class Rule:
     def is_asked(self) -> bool:
         """Whether the database decides it for one record, since to decode a large one would take longer than to find
         none."""
-        return self.needs_document and not self.multiplies
+        return bool(self.asks) or (self.needs_document and not self.multiplies)
 
     @cached_property
     def size(self) -> int:
@@ -172,26 +216,35 @@ class Rule:
         """The condition over the columns of the table that is called `alias`. Raises `CelError` where SQL can't say it
         exactly."""
         if alias not in self._whole:
-            self._whole[alias] = self._to_sql(self.tree, alias)
+            self._whole[alias] = self._to_sql(self.tree, alias, is_search=False)
         return self._whole[alias]
 
     def halves(self, alias: str) -> Halves:
         """What of it is asked of the record in the table that is called `alias`."""
         if alias not in self._halves:
             terms = [term for term in terms_of(self.tree) if "record" in term.variables]
-            sought = [term for term in terms if is_seeking(term, self._indexed)]
+            sought = [term for term in terms if is_seeking(term, self._indexed) or self._is_found(term)]
             tested = [term for term in terms if term not in sought]
             self._halves[alias] = Halves(self._joined(sought, alias), self._joined(tested, alias))
         return self._halves[alias]
+
+    def _is_found(self, term: Typed) -> bool:
+        """Whether it is a question to another collection whose records say by which index those of this one are
+        found."""
+        if not isinstance(term, Exists) or self.tables is None:
+            return False
+        link = finding_link(term, "record", self.tables(term.collection, "").indexed)
+        return link is not None and link.outer.fields[0] in self._indexed
 
     def _joined(self, terms: Sequence[Typed], alias: str) -> Sql | None:
         if not terms:
             return None
         tree = terms[0] if len(terms) == 1 else Logic(self.tree.origin, True, tuple(terms))
-        return self._to_sql(tree, alias)
+        return self._to_sql(tree, alias, is_search=True)
 
-    def _to_sql(self, tree: Typed, alias: str) -> Sql:
-        return to_sql(tree, self._dialect, partial(_operand, alias, self._dialect))
+    def _to_sql(self, tree: Typed, alias: str, *, is_search: bool) -> Sql:
+        resolver = partial(_operand, alias, self.dialect)
+        return to_sql(tree, self.dialect, resolver, tables=self.tables, is_search=is_search)
 
     @cached_property
     def parts(self) -> RuleOperands:
@@ -208,18 +261,26 @@ class Rule:
         return _is_never_true(self.tree)
 
     def allows(self, record: Mapping[str, Any] | None, auth: object, old: Mapping[str, Any] | None = None) -> bool:
-        """Whether the rule is true; false and error deny."""
+        """Whether the rule is true; false and error deny. A question to another collection is an error here."""
         return self.test({"record": record, "old": old, "auth": auth}) is True
 
 
 class RuleBook:
     """The compiler for one collection's expressions; conditions of callers are kept in a bounded cache."""
 
-    def __init__(self, collection: Collection, auth: ObjectType, dialect_name: str) -> None:
+    def __init__(
+        self,
+        collection: Collection,
+        auth: ObjectType,
+        dialect_name: str,
+        asked: Mapping[str, AskedCollection] = MappingProxyType({}),
+    ) -> None:
         self._dialect = DIALECTS[dialect_name]
+        self._tables = tables_of(asked, self._dialect)
         self.known = KnownFields(_indexed(collection), _long_texts(collection))
         record, old = record_type(collection), record_type(collection, nullable=True)
-        self._rule = Environment({"record": record, "old": old, "auth": auth})
+        types = {name: each.type for name, each in asked.items()}
+        self._rule = Environment({"record": record, "old": old, "auth": auth}, types)
         self._condition = Environment({"record": record, "auth": auth})
         self.kinds = record.fields
         self.condition = lru_cache(maxsize=256)(self._compile_condition)
@@ -227,7 +288,9 @@ class RuleBook:
 
     def rule(self, text: str) -> Rule | None:
         """A declared rule; None (administrators only) for an empty one. Raises `CelError`."""
-        return Rule(text, check(parse(text), self._rule), self._dialect, self.known) if text.strip() else None
+        if not text.strip():
+            return None
+        return Rule(text, check(parse(text), self._rule), self._dialect, self.known, self._tables)
 
     def _compile_condition(self, key: tuple[Any, ...]) -> Rule:
         node = Condition(key).node()
@@ -268,6 +331,8 @@ def _is_never_true(tree: Typed) -> bool:
         return _is_error(tree.condition) or (_is_never_true(tree.then) and _is_never_true(tree.otherwise))
     if isinstance(tree, HasValue) and _is_auth(tree.path):
         return bool(tree.path.fields) or not tree.is_negated
+    if isinstance(tree, Exists):
+        return _is_never_true(tree.body)
     return _is_error(tree)
 
 

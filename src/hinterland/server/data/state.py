@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -11,6 +12,7 @@ from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Document
 from hinterland.server.data.given_ids import GivenIds
 from hinterland.server.data.new_ids import NewIds
+from hinterland.server.data.staged_records import StagedRecords
 from hinterland.server.data.staged_rows import RowKey, StagedRows, row_key
 from hinterland.server.security.sessions import Actor
 from hinterland.server.storage.protocol import Change, LogEntry, Since, StoredRecord, Transaction
@@ -47,10 +49,14 @@ class TransactionHook(Protocol):
 
 class State:
     """The database as the next request of the group will find it. `transaction_hooks`: what else changes with the
-    records of a collection, by its name."""
+    records of a collection, by its name; `asked`: the collections that rules ask."""
 
     def __init__(
-        self, transaction: Transaction, transaction_hooks: Mapping[str, TransactionHook], new_ids: NewIds
+        self,
+        transaction: Transaction,
+        transaction_hooks: Mapping[str, TransactionHook],
+        new_ids: NewIds,
+        asked: AbstractSet[str] = frozenset(),
     ) -> None:
         self.transaction = transaction
         self.new_ids = new_ids
@@ -58,6 +64,7 @@ class State:
         self.given_ids = GivenIds(transaction)
         self._records: dict[RecordKey, StoredRecord | None] = {}
         self._changes: dict[RecordKey, list[Change]] = {}
+        self._staged = {name: StagedRecords() for name in asked}
         self._created: dict[str, list[RecordKey]] = {}
         self._holders: dict[HeldValue, list[RecordKey]] = {}
         self._rows: dict[RowKey, Row | None] = {}
@@ -142,6 +149,11 @@ class State:
             await asyncio.sleep(0)
         yield self._changes.get(key, ())
 
+    def staged(self, collection: str) -> StagedRecords | None:
+        """The records of a collection that rules ask, and that the group is about to write."""
+        staged = self._staged.get(collection)
+        return staged if staged is not None and staged.records else None
+
     def holders(self, value: HeldValue) -> Sequence[RecordKey]:
         """The records to which the group is about to give the value of a field, or gave it for a while."""
         return self._holders.get(value, ())
@@ -160,6 +172,8 @@ class State:
         for change in changes:
             key = key_of(change)
             self._changes.setdefault(key, []).append(change)
+            if change.collection in self._staged:
+                self._staged[change.collection].add(key[1:], change.after, is_new=change.kind == "create")
             if change.kind == "create":
                 self._created.setdefault(change.collection, []).append(key)
         for act in acts:

@@ -13,6 +13,7 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
+from hinterland.contract.errors import Refusal
 from hinterland.contract.events import ChangeKind
 from hinterland.contract.identity import Principal, RecordId
 from hinterland.kit.cel.equalities import Equalities, Equality, equalities, lightest
@@ -236,6 +237,11 @@ class Views:
     def of(self, caller: Principal, collection: str, filter: str = "") -> View:
         """The view of `caller`. Raises `unknown_collection`, `invalid_query` and, for hidden fields, `forbidden`."""
         entry = self.catalogue[collection]
+        listing = entry.rules["list"]
+        if listing is not None and listing.asks and not caller.is_admin:
+            asked = ", ".join(sorted(listing.asked_names))
+            message = f"the list rule of {entry.name} asks {asked}: it has no live events and no sync in this version"
+            raise Refusal("invalid_query", f"{message}; read lists instead")
         rule = rule_of(entry, filtering(entry, caller, filter)) if filter.strip() else None
         key = self._key(entry, caller, rule)
         view = self._views.get(key)

@@ -112,9 +112,7 @@ class Writer:
     async def _rehearse(self, request: WriteRequest, transaction: Transaction) -> Refusal | None:
         now = self.clock.now()
         waiting = (request, asyncio.get_running_loop().create_future())
-        decided, refused, _ = await self._decide(
-            [waiting], State(transaction, self.transaction_hooks, self._new_ids), now
-        )
+        decided, refused, _ = await self._decide([waiting], self._state(transaction), now)
         for _, error in refused:
             if not isinstance(error, Refusal) or error.status >= 500:
                 raise error
@@ -220,7 +218,7 @@ class Writer:
         """Decide and write the group in one transaction; a request's own refusal is set on its future."""
         now = self.clock.now()
         async with self.storage.transaction() as transaction:
-            state = State(transaction, self.transaction_hooks, self._new_ids)
+            state = self._state(transaction)
             answered, refused, deferred = await self._decide(group, state, now)
             decided = [item for _, item in answered]
             outcomes = await self._write(transaction, decided, now)
@@ -233,6 +231,9 @@ class Writer:
             _fail(answer, error)
         self._waiting[:0] = deferred
         return decided
+
+    def _state(self, transaction: Transaction) -> State:
+        return State(transaction, self.transaction_hooks, self._new_ids, self.catalogue.asked)
 
     async def _decide(
         self, group: list[Waiting], state: State, now: float

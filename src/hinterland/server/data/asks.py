@@ -1,0 +1,152 @@
+"""Questions of rules to other collections, answered for one record at hand: by the database, and over that by what the
+requests of a group are about to write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from hinterland.contract.errors import Refusal
+from hinterland.contract.identity import Principal
+from hinterland.kit.cel.asking import collections_of, equal_sides, exact_asks, inner_asks
+from hinterland.kit.cel.predicates import Variables, evaluator
+from hinterland.kit.cel.seeking import terms_of
+from hinterland.kit.cel.typed import RELATED, Exists
+from hinterland.server.data import documents
+from hinterland.server.data.catalogue import Entry
+from hinterland.server.data.rules import Rule
+from hinterland.server.data.staged_records import StagedRecords
+from hinterland.server.storage.protocol import Snapshot, StoredRecord
+
+_MOST_ROWS = 1_000
+
+
+class Staged(Protocol):
+    """What is about to be written, as the request at hand finds it."""
+
+    def __call__(self, collection: str) -> Sequence[StagedRecords]:
+        """The records of a collection; those of a later part are newer than those of an earlier one."""
+        ...
+
+
+def nothing_staged(collection: str) -> Sequence[StagedRecords]:
+    """Nothing is about to be written."""
+    return ()
+
+
+class Answers(dict[Exists, "bool | None"]):
+    """The answers to a rule's questions, for one record and caller; the variable `RELATED`."""
+
+    def __call__(self, ask: Exists, variables: Variables) -> bool | None:
+        """The answer to a question."""
+        return self.get(ask)
+
+
+class RuleAsker:
+    """Answers the questions of rules. `source`: the database; `locks`: within a transaction that writes."""
+
+    def __init__(self, source: Snapshot, staged: Staged = nothing_staged, *, locks: bool = False) -> None:
+        self._source = source
+        self._staged = staged
+        self._locks = locks
+
+    async def allows(
+        self,
+        entry: Entry,
+        action: str,
+        caller: Principal,
+        record: StoredRecord,
+        document: Mapping[str, Any] | None = None,
+        old: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Whether the rule of `action` lets `caller` do it to `record`, which was `old` before an update."""
+        rule = entry.rules[action]
+        if caller.is_admin or (rule is not None and rule.is_true):
+            return True
+        if rule is None:
+            return False
+        variables: dict[str, object] = {
+            "record": entry.variable(record, rule, document),
+            "auth": caller.as_auth(),
+            "old": old,
+        }
+        if rule.asks:
+            variables[RELATED] = await self.answers(rule, variables)
+        return rule.test(variables) is True
+
+    async def answers(self, rule: Rule, variables: Variables) -> Answers:
+        """The answers to all questions of a rule."""
+        exact = {*exact_asks(rule.tree)}
+        return Answers({ask: await self._answer(ask, rule, variables, is_exact=ask in exact) for ask in rule.asks})
+
+    async def _answer(self, ask: Exists, rule: Rule, variables: Variables, *, is_exact: bool) -> bool | None:
+        staged = self._staged(ask.collection)
+        inner = inner_asks(ask)
+        if inner and any(self._staged(name) for name in collections_of(ask.body)):
+            return await self._one_by_one(ask, rule, variables, staged)
+        answer = await self._of_staged(ask, rule, variables, staged)
+        if answer is True:
+            return True
+        statements = rule.statements(ask)
+        limit = 1 + sum(each.replaced for each in staged)
+        rows = await self._source.fetch(*statements.true(variables, limit, locks=self._locks))
+        if any(not _is_staged(staged, row) for row in rows):
+            return True
+        if answer is None or not is_exact:
+            return answer
+        rows = await self._source.fetch(*statements.possible(variables, limit, is_whole=True))
+        return None if any(not _is_staged(staged, row) for row in rows) else False
+
+    async def _one_by_one(
+        self, ask: Exists, rule: Rule, variables: Variables, staged: Sequence[StagedRecords]
+    ) -> bool | None:
+        """The answer to a question with another inside, whose records are about to be written too."""
+        answer = await self._of_staged(ask, rule, variables, staged)
+        if answer is True:
+            return True
+        rows = await self._source.fetch(*rule.statements(ask).possible(variables, _MOST_ROWS + 1, is_whole=False))
+        if len(rows) > _MOST_ROWS:
+            message = f"a rule would look at more than {_MOST_ROWS:,} records of {ask.collection}"
+            raise Refusal("too_costly", f"{message} and at changes of the same request; send these apart")
+        records = [StoredRecord(*row) for row in rows if not _is_staged(staged, row)]
+        return await self._any(ask, rule, variables, records, answer)
+
+    async def _of_staged(
+        self, ask: Exists, rule: Rule, variables: Variables, staged: Sequence[StagedRecords]
+    ) -> bool | None:
+        """The answer as far as it depends on records that are about to be written."""
+        if not staged:
+            return False
+        return await self._any(ask, rule, variables, _current(ask, variables, staged), False)
+
+    async def _any(
+        self, ask: Exists, rule: Rule, variables: Variables, records: Iterable[StoredRecord], answer: bool | None
+    ) -> bool | None:
+        test = evaluator(ask.body)
+        for record in records:
+            document = documents.with_meta(record, documents.document_of(record))
+            scope = {**variables, ask.name: document}
+            inner = inner_asks(ask)
+            if inner:
+                scope[RELATED] = Answers({each: await self._answer(each, rule, scope, is_exact=True) for each in inner})
+            found = test(scope)
+            if found is True:
+                return True
+            answer = None if found is None else answer
+        return answer
+
+
+def _current(ask: Exists, variables: Variables, staged: Sequence[StagedRecords]) -> Iterator[StoredRecord]:
+    """The records about to be written that the question may concern, as they will be."""
+    sides = next((sides for term in terms_of(ask.body) if (sides := equal_sides(ask, term)) is not None), None)
+    value = None if sides is None else evaluator(sides[1])(variables)
+    for place, part in enumerate(staged):
+        keys = part.records if sides is None or value is None else part.like(sides[0], ask.name, value)
+        for key in keys:
+            record = part.records[key]
+            if record is not None and not any(key in later.records for later in staged[place + 1 :]):
+                yield record
+
+
+def _is_staged(staged: Sequence[StagedRecords], row: Sequence[Any]) -> bool:
+    return any((row[0], row[1]) in part.records for part in staged)
