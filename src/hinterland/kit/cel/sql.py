@@ -7,14 +7,13 @@ compiled, with the column bare on one side of a comparison, so that indexes serv
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Container, Sequence
-from functools import lru_cache
 
 from hinterland.kit.cel import operations
 from hinterland.kit.cel.asking import equal_sides, finding_link
 from hinterland.kit.cel.dialects import Dialect
-from hinterland.kit.cel.predicates import Evaluate, Variables, evaluator
+from hinterland.kit.cel.fragments import QUALIFIED, Fragment, Parameter, Piece, applied, filled_in, in_list, in_turn
+from hinterland.kit.cel.predicates import Variables, evaluator
 from hinterland.kit.cel.seeking import terms_of
 from hinterland.kit.cel.tree import fail
 from hinterland.kit.cel.typed import (
@@ -33,7 +32,6 @@ from hinterland.kit.cel.typed import (
     Typed,
 )
 from hinterland.kit.cel.types import BOOL, ListType, Type
-from hinterland.kit.cel.values import reader
 
 Resolver = Callable[[str], str]
 """From a field's name to its column, qualified by its table (``r."title"``) since a subquery has columns of its own;
@@ -54,29 +52,6 @@ class RelatedTable:
 
 Tables = Callable[[str, str], RelatedTable]
 """From a collection's name and the alias that its table gets."""
-
-_OPERAND = re.compile(r"\{(\d)\}")
-_QUALIFIED = re.compile(r'(?:[A-Za-z_][\w$]*|"[^"]+")(?:\.(?:[A-Za-z_][\w$]*|"[^"]+"))+(?:::jsonb)?')
-_LITERAL = re.compile(r"'(?:[^']|'')*'")
-
-
-class Parameter:
-    """A parameter: what is evaluated for it, and its type.
-
-    Elements of another kind than a list's are NULL, and left out where the list ``is_searched``: nothing equals them.
-    """
-
-    __slots__ = ("evaluate", "is_searched", "kind", "read")
-
-    def __init__(self, evaluate: Evaluate, kind: Type, is_searched: bool = False) -> None:
-        self.evaluate = evaluate
-        self.kind = kind
-        self.is_searched = is_searched
-        self.read = reader(kind.element) if isinstance(kind, ListType) else None
-
-
-Piece = str | Parameter
-Fragment = tuple[Piece, ...]
 
 
 class Sql:
@@ -146,48 +121,6 @@ def _render(fragment: Fragment, dialect: Dialect, start: int) -> Sql:
     return Sql("".join(pieces), parameters, start + len(parameters), dialect)
 
 
-@lru_cache(maxsize=1_000)
-def _parts(template: str) -> tuple[tuple[str | int, ...], frozenset[int]]:
-    """A template's texts and the numbers of its operands, in order; and the operands that it names twice."""
-    split = _OPERAND.split(template)
-    numbers = [int(part) for part in split[1::2]]
-    parts = [int(part) if index % 2 else part for index, part in enumerate(split) if part]
-    return tuple(parts), frozenset([number for number in numbers if numbers.count(number) > 1])
-
-
-def _fill(template: str, arguments: Sequence[Fragment]) -> Fragment:
-    """A template with its operands in place."""
-    pieces: list[Piece] = []
-    for part in _parts(template)[0]:
-        if isinstance(part, int):
-            pieces.extend(arguments[part])
-        else:
-            pieces.append(part)
-    return tuple(pieces)
-
-
-def _is_atom(fragment: Fragment) -> bool:
-    if len(fragment) != 1:
-        return False
-    piece = fragment[0]
-    return isinstance(piece, Parameter) or bool(_QUALIFIED.fullmatch(piece) or _LITERAL.fullmatch(piece))
-
-
-def _apply(template: str, arguments: Sequence[Fragment]) -> Fragment:
-    """A template filled, in brackets. An operand that it names twice is computed once, in a subquery.
-
-    LIMIT keeps PostgreSQL from drawing the subquery into the outer query: it would write the operand out twice after
-    all, and a chain of such would double with every link.
-    """
-    if all(_is_atom(arguments[number]) for number in _parts(template)[1]):
-        return ("(", *_fill(template, arguments), ")")
-    names: list[Fragment] = [(f"_v{number}",) for number in range(len(arguments))]
-    defined: list[Piece] = []
-    for number, argument in enumerate(arguments):
-        defined += [", " if number else "", *argument, f" AS _v{number}"]
-    return ("(SELECT ", *_fill(template, names), " FROM (SELECT ", *defined, " LIMIT 1) AS _t)")
-
-
 class _Writer:
     def __init__(
         self, dialect: Dialect, resolver: Resolver, variable: str, tables: Tables | None, *, is_search: bool
@@ -244,7 +177,7 @@ class _Writer:
 
     def column(self, variable: str, name: str) -> str:
         column = self.resolvers[variable](name)
-        if not _QUALIFIED.fullmatch(column):
+        if not QUALIFIED.fullmatch(column):
             raise ValueError(f'a column must be qualified by its table, as r."title"; this is {column}')
         return column
 
@@ -255,14 +188,14 @@ class _Writer:
             raise fail(tree.origin, f"{tree.text} has no column of its own, so no database can search by it")
         column = self.column(tree.variable, fields[0] if tree.declared else "")
         operands = self.dialect.inside(column, fields[tree.declared :])
-        return _apply(self.dialect.templates[template], [(operand,) for operand in operands])
+        return applied(self.dialect.templates[template], [(operand,) for operand in operands])
 
     def of_element(self, sql: str, kind: Type) -> str:
         return self.dialect.elements.get(kind, "{0}").replace("{0}", sql)
 
     def item(self, tree: Item, is_exact: bool) -> Fragment:
-        unpacked = _apply(self.dialect.templates["item"] % tree.index, [self.exact(tree.operand)])
-        return _fill(self.of_element("{0}", tree.type), [unpacked])
+        unpacked = applied(self.dialect.templates["item"] % tree.index, [self.exact(tree.operand)])
+        return filled_in(self.of_element("{0}", tree.type), [unpacked])
 
     def has_value(self, tree: HasValue, is_exact: bool) -> Fragment:
         if not tree.path.fields:
@@ -271,10 +204,10 @@ class _Writer:
         if path.declared is None or len(path.fields) == path.declared:
             is_null = "{0} IS NULL" if tree.is_negated else "{0} IS NOT NULL"
             column = (self.column(path.variable, path.fields[0]),) if path.declared else self.path(path, True)
-            return _apply(is_null, [column])
+            return applied(is_null, [column])
         test = "CASE WHEN {0} THEN {1} END" if tree.is_negated else "CASE WHEN {0} THEN NOT {1} END"
         parent = self.inside(path, path.fields[:-1], "inside object")
-        return _apply(test, [parent, self.inside(path, path.fields, "inside null")])
+        return applied(test, [parent, self.inside(path, path.fields, "inside null")])
 
     # ------------------------------------------------------------------ operations
 
@@ -283,15 +216,15 @@ class _Writer:
         if operation.name in operations.MIRRORED and isinstance(arguments[0][0], Parameter) and len(arguments[0]) == 1:
             table = operations.TEXT_COMPARISONS if operation in _TEXT else operations.COMPARISONS
             operation, arguments = table[operations.MIRRORED[operation.name]], arguments[::-1]
-        return _apply(self.dialect.operation(operation), arguments)
+        return applied(self.dialect.operation(operation), arguments)
 
     def logic(self, tree: Logic, is_exact: bool) -> Fragment:
-        return _joined([self.write(term, is_exact) for term in tree.terms], " AND " if tree.is_and else " OR ")
+        return in_turn([self.write(term, is_exact) for term in tree.terms], " AND " if tree.is_and else " OR ")
 
     def choice(self, tree: Choice, is_exact: bool) -> Fragment:
         condition = self.exact(tree.condition)
         branches = [self.write(branch, is_exact or tree.type is not BOOL) for branch in (tree.then, tree.otherwise)]
-        return _apply("CASE {0} WHEN TRUE THEN {1} WHEN FALSE THEN {2} END", [condition, *branches])
+        return applied("CASE {0} WHEN TRUE THEN {1} WHEN FALSE THEN {2} END", [condition, *branches])
 
     # ------------------------------------------------------------------ lists
 
@@ -312,26 +245,26 @@ class _Writer:
             test = templates["in bound"]
         if is_exact:
             test = f"CASE WHEN {{0}} IS NULL OR {{1}} IS NULL THEN NULL ELSE {test} END"
-        return _apply(test, [item, searched])
+        return applied(test, [item, searched])
 
     def member_of_constant(self, item: Fragment, container: Constant, is_exact: bool) -> Fragment:
         assert isinstance(container.type, ListType)
         kind, values = container.type.element, container.value
         assert isinstance(values, tuple)
         if not values:
-            return _apply("CASE WHEN {0} IS NOT NULL THEN FALSE END", [item])
+            return applied("CASE WHEN {0} IS NOT NULL THEN FALSE END", [item])
         parameters = [self.parameter(Constant(container.origin, kind, value)) for value in values]
-        return _listed(item, parameters)
+        return in_list(item, parameters)
 
     def member_of_items(self, item: Fragment, container: Items, is_exact: bool) -> Fragment:
         elements = [self.exact(element) for element in container.elements]
         missing = [
-            _apply("{0} IS NOT NULL", [fragment])
+            applied("{0} IS NOT NULL", [fragment])
             for fragment, element in zip(elements, container.elements, strict=True)
             if not isinstance(element, Constant)
         ]
-        are_there = _joined(missing, " AND ")
-        return _apply("CASE WHEN {0} THEN {1} END", [are_there, _listed(item, elements)])
+        are_there = in_turn(missing, " AND ")
+        return applied("CASE WHEN {0} THEN {1} END", [are_there, in_list(item, elements)])
 
     def macro(self, tree: Macro, is_exact: bool) -> Fragment:
         place = "column" if self.reads_row(tree.container) else "bound"
@@ -339,7 +272,7 @@ class _Writer:
         self.element = tree.name
         body = self.exact(tree.body)
         self.element = None
-        return _fill(self.dialect.templates[f"{'all' if tree.is_all else 'exists'} {place}"], [container, body])
+        return filled_in(self.dialect.templates[f"{'all' if tree.is_all else 'exists'} {place}"], [container, body])
 
     # ------------------------------------------------------------------ other collections
 
@@ -367,7 +300,7 @@ class _Writer:
         if link is None:
             return None
         terms = [self.write(term, False) for term in terms_of(tree.body) if term is not link.term]
-        own, outer, rest = self.write(link.own, False), self.write(link.outer, False), _joined(terms, " AND ")
+        own, outer, rest = self.write(link.own, False), self.write(link.outer, False), in_turn(terms, " AND ")
         return ("(", *outer, " IN (SELECT ", *own, f" FROM {table.name} {alias} WHERE ", *rest, "))")
 
     def possible(self, tree: Exists, table: RelatedTable, alias: str) -> Fragment:
@@ -375,31 +308,16 @@ class _Writer:
 
         An index that finds a value finds the records without one too; it serves where the other side has a value.
         """
-        tests = [_apply("{0} IS NOT FALSE", [self.exact(term)]) for term in terms_of(tree.body)]
-        records = ("EXISTS (SELECT 1 FROM ", f"{table.name} {alias} WHERE ", *_joined(tests, " AND "))
+        tests = [applied("{0} IS NOT FALSE", [self.exact(term)]) for term in terms_of(tree.body)]
+        records = ("EXISTS (SELECT 1 FROM ", f"{table.name} {alias} WHERE ", *in_turn(tests, " AND "))
         cases: list[Piece] = []
         for term in terms_of(tree.body):
             sides = equal_sides(tree, term)
             if sides is not None and sides[0].fields[0] in table.indexed:
                 own, other = map(self.exact, sides)
                 sought = (" AND (", *own, " = ", *other, " OR ", *own, " IS NULL))")
-                cases += [" WHEN ", *_apply("{0} IS NOT NULL", [other]), " THEN ", *records, *sought]
+                cases += [" WHEN ", *applied("{0} IS NOT NULL", [other]), " THEN ", *records, *sought]
         return ("(CASE", *cases, " ELSE ", *records, ") END)") if cases else (*records, ")")
-
-
-def _listed(item: Fragment, elements: Sequence[Fragment]) -> Fragment:
-    pieces: list[Piece] = ["(", *item, " IN ("]
-    for number, element in enumerate(elements):
-        pieces += [", " if number else "", *element]
-    return (*pieces, "))")
-
-
-def _joined(terms: Sequence[Fragment], operator: str) -> Fragment:
-    """Terms in brackets, halved and halved again, since databases limit how deep a chain may be."""
-    if len(terms) == 1:
-        return terms[0]
-    middle = len(terms) // 2
-    return ("(", *_joined(terms[:middle], operator), operator, *_joined(terms[middle:], operator), ")")
 
 
 _TEXT = frozenset(operations.TEXT_COMPARISONS.values())
