@@ -77,6 +77,7 @@ def applied(template: str, arguments: Sequence[Fragment]) -> Fragment:
 
 
 def in_list(item: Fragment, elements: Sequence[Fragment]) -> Fragment:
+    """That the item is one of the elements."""
     pieces: list[Piece] = ["(", *item, " IN ("]
     for number, element in enumerate(elements):
         pieces += [", " if number else "", *element]
