@@ -13,6 +13,7 @@ from hinterland.kit.cel.predicates import Variables, evaluator
 from hinterland.kit.cel.seeking import terms_of
 from hinterland.kit.cel.typed import RELATED, Exists
 from hinterland.server.data import documents
+from hinterland.server.data.admission import denied
 from hinterland.server.data.catalogue import Entry
 from hinterland.server.data.rules import Rule
 from hinterland.server.data.staged_records import StagedRecords
@@ -43,36 +44,55 @@ class Answers(dict[Exists, "bool | None"]):
 
 
 class RuleAsker:
-    """Answers the questions of rules. `source`: the database; `locks`: within a transaction that writes."""
+    """Asks rules of one caller, and answers their questions to other collections. `source`: the database; `locks`:
+    within a transaction that writes."""
 
-    def __init__(self, source: Snapshot, staged: Staged = nothing_staged, *, locks: bool = False) -> None:
+    def __init__(
+        self,
+        source: Snapshot,
+        caller: Principal,
+        staged: Staged = nothing_staged,
+        *,
+        locks: bool = False,
+        skips_rules: bool = False,
+    ) -> None:
         self._source = source
+        self._caller = caller
         self._staged = staged
         self._locks = locks
+        self._skips_rules = skips_rules or caller.is_admin
 
     async def allows(
         self,
         entry: Entry,
         action: str,
-        caller: Principal,
         record: StoredRecord,
         document: Mapping[str, Any] | None = None,
         old: Mapping[str, Any] | None = None,
     ) -> bool:
-        """Whether the rule of `action` lets `caller` do it to `record`, which was `old` before an update."""
+        """Whether the rule of `action` lets the caller do it to `record`, which was `old` before an update."""
         rule = entry.rules[action]
-        if caller.is_admin or (rule is not None and rule.is_true):
+        if self._skips_rules or (rule is not None and rule.is_true):
             return True
         if rule is None:
             return False
-        variables: dict[str, object] = {
-            "record": entry.variable(record, rule, document),
-            "auth": caller.as_auth(),
-            "old": old,
-        }
+        variables: dict[str, object] = {"auth": self._caller.as_auth(), "old": old}
+        variables["record"] = entry.variable(record, rule, document)
         if rule.asks:
             variables[RELATED] = await self.answers(rule, variables)
         return rule.test(variables) is True
+
+    async def check(
+        self,
+        entry: Entry,
+        action: str,
+        record: StoredRecord,
+        document: Mapping[str, Any] | None = None,
+        old: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Raises `forbidden` or `unauthorized` where the rule of `action` does not allow it."""
+        if not await self.allows(entry, action, record, document, old):
+            raise denied(entry.name, action, is_signed_in=self._caller.is_signed_in)
 
     async def answers(self, rule: Rule, variables: Variables) -> Answers:
         """The answers to all questions of a rule."""

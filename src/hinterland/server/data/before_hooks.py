@@ -152,7 +152,7 @@ class BeforeHooks:
         record = await self._storage.record(*key)
         if record is None or request.rights.skips_rules:
             return record
-        return record if await RuleAsker(self._storage).allows(entry, "view", request.caller, record) else None
+        return record if await RuleAsker(self._storage, request.caller).allows(entry, "view", record) else None
 
     def _with_values(self, request: WriteRequest, write: Write, old: StoredRecord, patch: JsonPatch) -> Write:
         """A JSON Patch as the values that it gives."""

@@ -90,8 +90,8 @@ class DeviceEdits:
 
     async def _can_see(self, entry: Entry, record: StoredRecord) -> bool:
         """Whether the user could see the record in this state, alone or in a list."""
-        allows = partial(self._asker.allows, entry, caller=self._caller, record=record)
-        return await allows("view") or await allows("list")
+        allows = self._asker.allows
+        return await allows(entry, "view", record) or await allows(entry, "list", record)
 
     async def _look(self, entry: Entry, shown: set[StoredRecord], record: StoredRecord | None) -> None:
         if record is not None and await self._can_see(entry, record):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
 
 from msgspec.structs import replace
 
@@ -19,7 +18,6 @@ from hinterland.contract.records import Document
 from hinterland.contract.sync import FUTURE_SECONDS, Lost
 from hinterland.contract.temporary import Place, StandIns
 from hinterland.server.data import access, documents, write_forms
-from hinterland.server.data.admission import denied
 from hinterland.server.data.asks import RuleAsker
 from hinterland.server.data.cascades import Cascade, RequestRecords
 from hinterland.server.data.catalogue import Catalogue, Entry, Referring
@@ -40,7 +38,7 @@ from hinterland.server.data.requests import (
     WriteRequest,
     WrittenRecord,
 )
-from hinterland.server.data.staged_records import StagedRecords
+from hinterland.server.data.staged_records import RequestStaged
 from hinterland.server.data.state import UNWRITTEN, Deferred, HeldValue, RecordKey, RecordsByKey, State, key_of
 from hinterland.server.data.uniqueness import UniqueValues
 from hinterland.server.data.weights import Weights
@@ -87,8 +85,9 @@ class Plan:
         self._unique: UniqueValues | None = None
         self._references: References | None = None
         self._mine: dict[RecordKey, StoredRecord | None] = {}
-        self._staged: dict[str, StagedRecords] = {}  # the same by collection, for rules that ask others
-        self._asker = RuleAsker(state.transaction, self._staged_of, locks=True)
+        self._staged = RequestStaged(catalogue.asked, state.staged)
+        skips = request.rights.skips_rules
+        self._asker = RuleAsker(state.transaction, request.caller, self._staged, locks=True, skips_rules=skips)
         self._edits = DeviceEdits(state, request.caller, request.origin, self.timestamp, self._asker)
         self._created: dict[str, list[RecordKey]] = {}
 
@@ -144,9 +143,7 @@ class Plan:
             except Refusal as refusal:
                 undone = self.changes[done[0] :]
                 undo(undone, self._mine, self._created)
-                for name, parent, id in map(key_of, undone if self._staged else ()):
-                    if name in self._staged:
-                        self._staged[name].add((parent, id), self._mine[name, parent, id], is_new=False)
+                self._staged.restore(map(key_of, undone), self._mine)
                 del self.changes[done[0] :], self.acts[done[1] :], self.written[done[2] :]
                 if is_last or refusal.code != "conflict":
                     raise
@@ -159,10 +156,10 @@ class Plan:
         """The record, if the caller can view it; where the database says so, a hidden one is not decoded."""
         rule = entry.rules["view"]
         is_known = self._skips_rules or key in self._mine or key in self.state
-        if rule and rule.is_asked and not is_known and not any(map(self._staged_of, rule.asked_names)):
+        if rule and rule.is_asked and not is_known and not any(map(self._staged, rule.asked_names)):
             return await self.state.seen(key, entry.viewing.sql, entry.viewing.rest(self.request.caller))
         record = await self._record(key)
-        return record if record is not None and await self._can_view(entry, record) else None
+        return record if record is not None and await self._asker.allows(entry, "view", record) else None
 
     async def _decide(self, write: Write, index: int, base: int | None, times: Times | None) -> None:
         hooked = self._hooked = self.request.hooked.get(index, _UNHOOKED)
@@ -217,13 +214,13 @@ class Plan:
         document = entry.shape.new(body, None if caller.is_admin else caller.id)
         created = times.created or self.instant
         after = documents.stored(entry.private, key, document, created, times.updated or created)
-        await self._ask(entry, "create", after, document)
+        await self._asker.check(entry, "create", after, document)
         if before is not None and await self._is_repeated(entry, key, body, before, after):
             self.found = max(self.found, before.revision)
             self.written.append(WrittenRecord(entry.name, key[2], key[1], before, before))
             return
         # The revision of a record that the caller can't see is not theirs to compare with.
-        is_seen = before is not None and await self._can_view(entry, before)
+        is_seen = before is not None and await self._asker.allows(entry, "view", before)
         access.check_preconditions(write, before if is_seen else None)
         if before is not None:
             raise Refusal("conflict", f"{entry.name}/{key[2]} already exists")
@@ -236,7 +233,7 @@ class Plan:
         self, entry: Entry, key: RecordKey, body: Document, before: StoredRecord, after: StoredRecord
     ) -> bool:
         """Whether a device creates what is there already; a record is created once in a request, however equal."""
-        if key in self._mine or not self.origin or not await self._can_view(entry, before):
+        if key in self._mine or not self.origin or not await self._asker.allows(entry, "view", before):
             return False
         hidden = frozenset() if self._sets_all_fields else entry.hidden_of(self.request.caller, before)
         return is_repeated(before, after, hidden, body.keys() - self._hooked.fields)
@@ -244,7 +241,7 @@ class Plan:
     async def _check_parent(self, entry: Entry, parent: str) -> None:
         above, grandparent, id = self.catalogue.locate(parent.split("/"))
         record = await self._record((above.name, grandparent, above.parse_id(id)))
-        if record is None or not await self._can_view(above, record):
+        if record is None or not await self._asker.allows(above, "view", record):
             raise Refusal("not_found", f"there is no {parent} to hold a record of {entry.name}")
 
     async def _change(self, entry: Entry, write: Write, key: RecordKey, before: StoredRecord, base: int | None) -> None:
@@ -270,7 +267,7 @@ class Plan:
             unseen = hidden if self._sets_all_fields else entry.shape.admin_only | hidden
             document, errors = entry.shape.try_replace(old, asked, unseen)
         after = documents.stored(entry.private, key, document, before.created, self.instant)
-        await self._ask(entry, "update", after, document, documents.with_meta(before, old))
+        await self._asker.check(entry, "update", after, document, documents.with_meta(before, old))
         if errors:
             raise entry.shape.refusal(errors)
         if entry.links:
@@ -294,7 +291,7 @@ class Plan:
         return write.body if self._sets_all_fields else access.settable(entry, write, old, hidden, self._hooked)
 
     async def _delete(self, entry: Entry, key: RecordKey, before: StoredRecord, is_outdated: bool) -> None:
-        await self._ask(entry, "delete", before, None)
+        await self._asker.check(entry, "delete", before, None)
         if is_outdated and before.revision == UNWRITTEN:
             raise Deferred  # its answer names the current revision
         if is_outdated:
@@ -325,32 +322,7 @@ class Plan:
             return True
         entry = self.catalogue[field.collection]
         is_hidden = field.field in entry.hidden_of(self.request.caller, record)
-        return not is_hidden and await self._can_view(entry, record)
-
-    # ------------------------------------------------------------ rules
-
-    async def _can_view(self, entry: Entry, record: StoredRecord) -> bool:
-        return self._skips_rules or await self._asker.allows(entry, "view", self.request.caller, record)
-
-    def _staged_of(self, collection: str) -> Sequence[StagedRecords]:
-        """What this request and the earlier ones of the group are about to write of a collection."""
-        parts = (self.state.staged(collection), self._staged.get(collection))
-        return [part for part in parts if part is not None]
-
-    async def _ask(
-        self,
-        entry: Entry,
-        action: str,
-        record: StoredRecord,
-        document: Document | None,
-        old: Mapping[str, Any] | None = None,
-    ) -> None:
-        caller = self.request.caller
-        rule = entry.rules[action]
-        if self._skips_rules or (rule is not None and rule.is_true):
-            return
-        if not await self._asker.allows(entry, action, caller, record, document, old):
-            raise denied(entry.name, action, is_signed_in=caller.is_signed_in)
+        return not is_hidden and await self._asker.allows(entry, "view", record)
 
     # ------------------------------------------------------------ staging
 
@@ -375,8 +347,7 @@ class Plan:
         change = Change(entry.name, kind, before, after, columns, self.timestamp, self.origin, self.actor)
         self.changes.append(change)
         self._mine[key] = after
-        if entry.name in self.catalogue.asked:
-            self._staged.setdefault(entry.name, StagedRecords()).add(key[1:], after, is_new=before is None)
+        self._staged.add(key, after, is_new=before is None)
         if entry.name in self.state.transaction_hooks:
             # Where a row clashes with another one the database refuses it, in the order of the writes: an earlier one
             # may have given the value up.

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
+from hinterland.contract.identity import RecordId
 from hinterland.kit.cel.predicates import evaluator
 from hinterland.kit.cel.typed import Path
 from hinterland.server.data import documents
 from hinterland.server.storage.protocol import LogKey, StoredRecord
+
+_Key = tuple[str, str, RecordId]  # the collection, the parent and the id
 
 
 class StagedRecords:
@@ -37,3 +41,28 @@ class StagedRecords:
                 keys.setdefault(get({name: document}), {})[key] = None
         self._found[field.fields] = (len(self._order), keys)
         return {**keys.get(value, {}), **keys.get(None, {})}
+
+
+class RequestStaged:
+    """What one request and the earlier ones of its group are about to write of the collections that rules ask:
+    `of_group` are the earlier ones' records."""
+
+    def __init__(self, asked: AbstractSet[str], of_group: Callable[[str], StagedRecords | None]) -> None:
+        self._asked = asked
+        self._of_group = of_group
+        self._mine: dict[str, StagedRecords] = {}
+
+    def __call__(self, collection: str) -> Sequence[StagedRecords]:
+        """The records of a collection; those of the request are newer."""
+        parts = (self._of_group(collection), self._mine.get(collection))
+        return [part for part in parts if part is not None]
+
+    def add(self, key: _Key, record: StoredRecord | None, *, is_new: bool) -> None:
+        """Take what the request writes next."""
+        if key[0] in self._asked:
+            self._mine.setdefault(key[0], StagedRecords()).add(key[1:], record, is_new=is_new)
+
+    def restore(self, keys: Iterable[_Key], records: Mapping[_Key, StoredRecord | None]) -> None:
+        """Take what was undone: the `records` as they will be now."""
+        for key in keys:
+            self.add(key, records[key], is_new=False)
