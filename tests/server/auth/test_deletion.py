@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
+from hinterland.contract.fields import Reference
+from hinterland.contract.records import EVERYBODY, Collection
+from hinterland.server.declaration import App
+from hinterland.server.hooks import AfterWrite
 from hinterland.server.protocols.sse import SSE
+from hinterland.server.storage.sqlite import SqliteStorage
 from hinterland.server.storage.system import SYSTEM_TABLES
-from tests.server.api import Api, problem
+from tests.server.api import Api, problem, serving
 
 PASSWORD = {"password": "correct horse"}
 
@@ -73,3 +79,44 @@ async def test_the_last_administrator_stays(api: Api) -> None:
     assert (await delete(api, sessions[0])).status_code == 204
     problem(await delete(api, sessions[1]), 409, "conflict")
     assert (await api("GET", "/v1/auth/me", headers=sessions[1]["headers"])).status_code == 200
+
+
+async def test_what_refers_to_the_account(tmp_path: Path) -> None:
+    """With an account goes what refers to its record by cascade, and by set_null it loses the reference; after-hooks
+    follow both. While a record restricts it, nothing goes, and the answer names no collection of others."""
+    fields = {
+        "by": Reference(to="users", fill="auth.id", on_delete="cascade"),
+        "about": Reference(to="users", on_delete="set_null"),
+        "under": Reference(to="cards", on_delete="cascade"),
+    }
+    cards = Collection(name="cards", fields=fields, rules=EVERYBODY)
+    audits = Collection(name="audits", fields={"of": Reference(to="users")})
+    seen: list[tuple[str, Any]] = []
+    followed = asyncio.Event()
+
+    async def follow(write: AfterWrite) -> None:
+        seen.append((write.kind, write.id))
+        if seen[-1] == ("delete", "own"):
+            followed.set()
+
+    def declare(app: App) -> None:
+        app.after("cards")(follow)
+
+    async with serving(SqliteStorage(tmp_path), collections=(cards, audits), declare=declare) as api:
+        ada, ben = await api.sign_up("ada"), await api.sign_up("ben")
+        bodies: dict[str, Any] = {"own": {}, "below": {"under": "own"}, "other": {"about": ada["user"]["id"]}}
+        for id, body in bodies.items():
+            headers = api.admin if id == "other" else ada["headers"]
+            made = await api("POST", "/v1/records/cards", json={"id": id, **body}, headers=headers)
+            assert made.status_code == 201
+        audit = await api("POST", "/v1/records/audits", json={"id": "x", "of": ada["user"]["id"]}, headers=api.admin)
+        assert audit.status_code == 201
+        refused = problem(await delete(api, ada), 409, "conflict")
+        assert "audits" not in refused["message"]
+        assert (await api("GET", "/v1/records/cards/own", headers=ada["headers"])).status_code == 200
+        await api("DELETE", "/v1/records/audits/x", headers=api.admin)
+        assert (await delete(api, ada)).status_code == 204
+        left = (await api("GET", "/v1/records/cards", headers=ben["headers"])).json()["items"]
+        assert [(card["id"], card["about"]) for card in left] == [("other", None)]
+        await asyncio.wait_for(followed.wait(), 20)
+    assert seen[3:] == [("update", "other"), ("delete", "below"), ("delete", "own")]

@@ -9,12 +9,15 @@ import pytest
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.fields import List, Reference, Text
+from hinterland.contract.imports import Import
 from hinterland.contract.linking import linked
 from hinterland.contract.records import EVERYBODY, Collection, Rules, users
 from hinterland.contract.sync import Mutation
 from hinterland.kit.clock import ManualClock
 from hinterland.server.data import documents
+from hinterland.server.data.importer import Importer
 from hinterland.server.data.requests import WriteRequest
+from hinterland.server.hooks import BeforeWrite
 from hinterland.server.storage.protocol import Storage
 from tests.server.data.acts import make, put, read
 from tests.server.data.world import ADA, ADMIN, BEN, World, delete, opened, patch
@@ -272,3 +275,28 @@ async def test_stand_ins_in_lists_of_references(world: World) -> None:
     [settled] = (await world.push(ADA, Mutation(seq=1, id="m", writes=writes))).results
     assert settled.status == "applied"
     assert (await read(world, "comments", "c", "posts/1"))["see"] == [2, 1]
+
+
+# ---------------------------------------------------------------- hooks and accounts
+
+
+async def test_references_that_hooks_set(world: World) -> None:
+    """A before-hook refers to every record that exists; what its caller sent in the same body is asked."""
+
+    async def hook(write: BeforeWrite) -> dict[str, Any]:
+        return {**write.body, "team": write.body.get("title") or write.body["team"]}
+
+    world.hooks.add_before("posts", ("create",), hook)
+    made = await world.commands.submit(WriteRequest([make("posts", title="of_ben")], ADA))
+    assert (await read(world, "posts", made.records[0].id))["team"] == "of_ben"
+    for body in ({"title": "of_nobody"}, {"team": "of_ben"}):
+        with refused("validation"):
+            await world.commands.submit(WriteRequest([make("posts", **body)], ADA))
+
+
+async def test_an_imported_reference(world: World) -> None:
+    """An import refers to every record that exists; a row that refers to none is reported."""
+    importer = Importer(world.commands, world.catalogue)
+    rows = [{"id": "41", "team": "of_ben", "about": ""}, {"team": "of_nobody"}, {"about": "41", "team": "of_ada"}]
+    result = await importer.run("posts", Import(rows=rows, is_text=True))
+    assert [(report.row, report.errors) for report in result.refused] == [(1, {"team": [NOBODY]})]

@@ -23,6 +23,12 @@ export interface FieldSchema {
   readonly maximum?: number;
   readonly of?: FieldSchema;
   readonly max_items?: number;
+  /** Of an `object`: its members. */
+  readonly fields?: Readonly<Record<string, FieldSchema>>;
+  /** Of a `reference`: the collection, "" where the reader may not know it, and what its records' deletion does. */
+  readonly to?: string;
+  readonly on_delete?: "restrict" | "cascade" | "set_null";
+  readonly ids?: "string" | "integer";
   /** UTF-8 bytes that a value may have because an index holds it; for `bytes`, of the decoded value. */
   readonly max_bytes?: number;
 }

@@ -19,7 +19,7 @@ else:  # what comes from JSON becomes fields by their kinds
 
 MAX_NESTING = 8
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
-_OF_COLLECTIONS = ("unique", "index", "read", "write", "fill")  # what only a field of a collection can be
+_OF_COLLECTIONS = ("unique", "index", "read", "write", "fill", "search")  # what only a field of a collection can be
 
 
 @register
@@ -165,6 +165,6 @@ def _problem(name: str, field: object) -> str:
         return "names of members use letters a–z, A–Z, digits and _, start with a letter and have at most 63 characters"
     if field.link is not None:
         return "a reference is a field of a collection; keep it beside the object"
-    if given := next((option for option in _OF_COLLECTIONS if getattr(field, option)), ""):
+    if given := next((option for option in _OF_COLLECTIONS if getattr(field, option, "")), ""):
         return f"{given} is for fields of a collection; say it of the field that holds the object"
     return field.contradiction() if not isinstance(field, Object) else ""

@@ -317,12 +317,11 @@ class Plan:
                 await pause(index, len(level))
 
     async def _can_name(self, field: Referring, record: StoredRecord) -> bool:
-        """Whether the caller may know that the record refers to another by this field."""
-        if self._skips_rules and self._sets_all_fields:
-            return True
-        entry = self.catalogue[field.collection]
-        is_hidden = field.field in entry.hidden_of(self.request.caller, record)
-        return not is_hidden and await self._asker.allows(entry, "view", record)
+        """Whether the caller may know that the record refers to another by this field: also where their own account is
+        deleted, by rights that they don't have themselves."""
+        entry, caller = self.catalogue[field.collection], self.request.caller
+        by_rules = RuleAsker(self.state.transaction, caller, self._staged, locks=True)
+        return field.field not in entry.hidden_of(caller, record) and await by_rules.allows(entry, "view", record)
 
     # ------------------------------------------------------------ staging
 
