@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from hinterland.contract.fields import Reference
+from hinterland.contract.fields import Field, Reference
 from hinterland.contract.records import EVERYBODY, Collection
 from hinterland.server.declaration import App
 from hinterland.server.hooks import AfterWrite
@@ -84,7 +84,7 @@ async def test_the_last_administrator_stays(api: Api) -> None:
 async def test_what_refers_to_the_account(tmp_path: Path) -> None:
     """With an account goes what refers to its record by cascade, and by set_null it loses the reference; after-hooks
     follow both. While a record restricts it, nothing goes, and the answer names no collection of others."""
-    fields = {
+    fields: dict[str, Field] = {
         "by": Reference(to="users", fill="auth.id", on_delete="cascade"),
         "about": Reference(to="users", on_delete="set_null"),
         "under": Reference(to="cards", on_delete="cascade"),
