@@ -28,6 +28,7 @@ class Dataset:
         self.categories = max(1, rows // ROWS_PER_CATEGORY)
         self._members = members
         self._listed: dict[int, list[int]] = {}
+        self._sums: dict[bool, tuple[int, float, float]] = {}
 
     def row(self, number: int) -> dict[str, Any]:
         """The six fields of a record. Its rank is its own: no other record of the set has it."""
@@ -55,6 +56,13 @@ class Dataset:
             numbers = range(category, self.rows, self.categories)
             self._listed[category] = sorted(numbers, key=lambda number: number * _STRIDE % self.rows)
         return self._listed[category][:limit]
+
+    def sums(self, *, done: bool) -> tuple[int, float, float]:
+        """Of the records that are done, or of the others: how many, the sum of their ranks, and the highest."""
+        if done not in self._sums:
+            ranks = [self.row(number)["rank"] for number in range(self.rows) if (number % 3 == 0) is done]
+            self._sums[done] = len(ranks), float(sum(ranks)), float(max(ranks))
+        return self._sums[done]
 
     def total(self, category: int) -> int:
         """How many records the category has."""

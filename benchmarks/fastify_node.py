@@ -85,6 +85,10 @@ class FastifyNode(Peer):
         """Filtered by equality, ordered by rank."""
         return f"/records/articles?category={category}&limit={limit}" + ("&total=true" if total else "")
 
+    def sums_path(self) -> str:
+        """A statement by hand."""
+        return "/sums"
+
     def page(self, answer: Any) -> Page:
         """`{items, total?}`."""
         return Page(answer["items"], answer.get("total"))

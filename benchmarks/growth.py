@@ -101,6 +101,7 @@ class Drawers(Hinterland):
             Growing("first pull by an indexed rule", lambda number: self._pull(owner, pull), self._check_pull),
             Growing("insert", insert, lambda number, answer: expect(self, "owner", other.id, answer["owner"])),
             *self._searches(owner),
+            *self._sums(owner),
         ]
 
     def _searches(self, owner: User) -> list[Growing]:
@@ -147,6 +148,26 @@ class Drawers(Hinterland):
                 is_linear=True,
             ),
         ]
+
+    def _sums(self, owner: User) -> list[Growing]:
+        """Values of groups: of what an indexed rule leaves, and of all records."""
+        path = f"{self.records_path('drawers')}/aggregate?group=done&count=*&max=rank"
+
+        def counts(count: int) -> Callable[[int, Any], None]:
+            return lambda number, answer: expect(self, "count", count, sum(row["count"] for row in answer["items"]))
+
+        all_rows = self.dataset.rows
+        return [
+            Growing("sums by an indexed rule", lambda number: self._get(path, owner), counts(OWNED)),
+            Growing("sums of all", lambda number: self._get(path, self.root), self._counts_at_least(all_rows), True),
+        ]
+
+    def _counts_at_least(self, rows: int) -> Callable[[int, Any], None]:
+        def check(number: int, answer: Any) -> None:
+            found = sum(row["count"] for row in answer["items"])
+            expect(self, "all records, and those inserted", True, found >= rows)
+
+        return check
 
     def _get(self, path: str, user: User) -> bytes:
         return request("GET", path, self.authorization(user))

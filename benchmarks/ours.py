@@ -102,6 +102,10 @@ class Hinterland(Peer):
         asked = f"category={category}&sort=rank&limit={limit}"
         return f"{self.records_path('articles')}?{asked}" + ("&total=true" if total else "")
 
+    def sums_path(self) -> str:
+        """By aggregates."""
+        return f"{self.records_path('articles')}/aggregate?group=done&count=*&sum=rank&max=rank"
+
     def page(self, answer: Any) -> Page:
         """`{items, next, total?}`."""
         return Page(answer["items"], answer.get("total"))

@@ -100,6 +100,11 @@ class Peer(ABC):
         """The page in a decoded list."""
 
     @abstractmethod
+    def sums_path(self) -> str:
+        """Path and query: for articles that are done, and for the others, the count, the sum and the highest rank, as
+        `items` with `done`, `count`, `sum_rank` and `max_rank`."""
+
+    @abstractmethod
     def count_notes(self) -> int:
         """How many notes there are."""
 

@@ -25,6 +25,11 @@ from benchmarks.streams import Event, Subscriber, subscribe
 MEMBER = "members.id ?= @request.auth.id"
 SIGNED_IN = '@request.auth.id != ""'
 _COLLECTIONS = {"notes": {"listRule": MEMBER}, "articles": {"listRule": SIGNED_IN}}
+_SUMS = {
+    "name": "sums", "type": "view", "listRule": SIGNED_IN,
+    "viewQuery": "SELECT CAST(done AS text) AS id, done, COUNT(*) AS count, SUM(rank) AS sum_rank, "
+    "MAX(rank) AS max_rank FROM articles GROUP BY done",
+}  # fmt: skip
 _DSN = re.compile(rb"\?_pragma=[a-z_]+\([\w-]*\)(?:&_pragma=[a-z_]+\([\w-]*\))*")
 
 
@@ -64,6 +69,7 @@ class PocketBase(Peer):
         call(self.port, "PATCH", "/api/settings", {"logs": {"maxDays": 0}}, headers)
         for name, rules in _COLLECTIONS.items():
             call(self.port, "POST", "/api/collections", _collection(name, rules), headers)
+        call(self.port, "POST", "/api/collections", _SUMS, headers)
         self.users = [self._sign_up(number) for number in range(MEMBERS + 1)]
         self.hold(rows)
         self.stop()
@@ -94,6 +100,10 @@ class PocketBase(Peer):
         """With `skipTotal=1` where no total is asked for."""
         asked = f"filter={quote(f'category={chr(39)}{category}{chr(39)}')}&sort=rank&perPage={limit}"
         return f"{self.records_path('articles')}?{asked}" + ("" if total else "&skipTotal=1")
+
+    def sums_path(self) -> str:
+        """A view collection, which is declared for this one question."""
+        return f"{self.records_path('sums')}?skipTotal=1"
 
     def page(self, answer: Any) -> Page:
         """`totalItems` is -1 where it was skipped."""

@@ -189,6 +189,28 @@ class ListPage(RequestWork):
             expect(peer, "article", comparable(peer.dataset.row(row)), comparable(record))
 
 
+class Sums(RequestWork):
+    """Somebody who is signed in asks for the count, the sum and the highest rank of all articles, by whether they are
+    done: every article is read for each request."""
+
+    name = "sums of all"
+    budget_ms = 100.0
+
+    def __init__(self) -> None:
+        super().__init__(clients=2)
+
+    def request(self, peer: Peer, number: int) -> bytes:
+        """The same each time, by members in turn."""
+        return request("GET", peer.sums_path(), peer.authorization(peer.members[number % len(peer.members)]))
+
+    def check(self, peer: Peer, load: Load) -> None:
+        """Each answer has the numbers that the data set gives."""
+        for _, answer in load.answers:
+            rows = decoded(peer, answer, 200)["items"]
+            found = {bool(row["done"]): (row["count"], row["sum_rank"], row["max_rank"]) for row in rows}
+            expect(peer, "sums", {done: peer.dataset.sums(done=done) for done in (False, True)}, found)
+
+
 class Fanout(Work):
     """A member creates notes at a steady pace; every subscriber receives each.
 
@@ -313,4 +335,4 @@ class ReadAlone(Read):
 def works() -> list[Work]:
     """All works, in the order in which they are measured."""
     lists = [ListPage(total=False), ListPage(total=True)]
-    return [Start(), Insert(), InsertAlone(), Read(), ReadAlone(), *lists, Fanout()]
+    return [Start(), Insert(), InsertAlone(), Read(), ReadAlone(), *lists, Sums(), Fanout()]

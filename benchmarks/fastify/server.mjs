@@ -85,6 +85,12 @@ app.get("/records/:name", { onRequest: signedIn, schema: { response: { 200: page
   return total === "true" ? { items, total: known.total.get(category).total } : { items };
 });
 
+const sums = database.prepare(`SELECT done, count(*) AS count, sum(rank) AS sum_rank, max(rank) AS max_rank
+  FROM articles GROUP BY done ORDER BY done`);
+app.get("/sums", { onRequest: signedIn }, async () => (
+  { items: sums.all().map((row) => ({ ...row, done: row.done === 1 })) }
+));
+
 const creation = { body, response: { 201: record } };
 app.post("/records/:name", { onRequest: signedIn, schema: creation }, async (request, reply) => {
   const given = request.body;
