@@ -22,6 +22,8 @@ QUERIES = st.builds(
     filter=TEXTS,
     sort=st.lists(st.builds(str.__add__, st.sampled_from(["", "-"]), NAMES), max_size=4).map(tuple),
     total=st.booleans(),
+    fields=TEXTS,
+    expand=TEXTS,
     equals=st.dictionaries(NAMES | st.sampled_from(sorted(RESERVED)), TEXTS, max_size=4),
 )
 
@@ -68,8 +70,8 @@ def test_nothing_asked() -> None:
         ([("total", "yes")], "total must be true or false"),
         ([("title", "a"), ("where.title", "a")], "where.title appears twice"),
         (
-            [("expand", "author")],
-            "'expand' is reserved; to compare a field of that name, send where.expand",
+            [("group", "author")],
+            "'group' is reserved; to compare a field of that name, send where.group",
         ),
         ([("title", "a\0")], "NUL"),
         ([("a\0", "b")], "NUL"),

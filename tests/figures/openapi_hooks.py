@@ -64,6 +64,8 @@ def _is_in_force(token: str) -> bool:
 schemathesis.auth(refresh_interval=None)(Caller)
 schemathesis.openapi.format("cel", st.sampled_from(_FILTERS))
 schemathesis.openapi.format("record-id", st.text('aé😀 .:-_"', min_size=1, max_size=32))
+schemathesis.openapi.format("fields", st.sampled_from(["", "id", "*", "id,revision", "created_at,updated_at"]))
+schemathesis.openapi.format("expand", st.just(""))  # any other depends on the collection
 schemathesis.openapi.format("cursor", st.just(""))  # any other is the server's to give
 
 

@@ -1,8 +1,10 @@
 """A question to a collection: which records, in which order, how many, from where.
 
 On the wire it is the query string of a list: `page`, `limit`, `cursor`, `filter` (CEL over `record`), `search` (words),
-`sort` (`-created_at,name`), `total` (`true` counts), and `field=value` for equality. Every word of `RESERVED` belongs
-to queries, now or later; a field of such a name, as any other, is asked for with `where.field=value`.
+`sort` (`-created_at,name`), `total` (`true` counts), `fields` (`title,author.name`: those that are wanted), `expand`
+(`author,comments(limit=5)`: related records that come with each), and `field=value` for equality. Every word of
+`RESERVED` belongs to queries, now or later; a field of such a name, as any other, is asked for with
+`where.field=value`.
 """
 
 from __future__ import annotations
@@ -16,8 +18,8 @@ from hinterland.contract.errors import Refusal
 
 MAX_LIMIT = 1_000
 DEFAULT_LIMIT = 20
-WORDS = ("page", "limit", "cursor", "filter", "search", "sort", "total")
-RESERVED = frozenset({*WORDS, "at", "count", "distinct", "expand", "fields", "group", "include", "where"})
+WORDS = ("page", "limit", "cursor", "filter", "search", "sort", "total", "fields", "expand")
+RESERVED = frozenset({*WORDS, "at", "count", "distinct", "group", "include", "where"})
 WHERE = "where."
 """What a parameter that compares a field may begin with, whatever the field is called."""
 LONGEST_NAME = 1_000  # characters of a parameter's name: what it is compiled to is kept
@@ -26,7 +28,7 @@ LONGEST_NAME = 1_000  # characters of a parameter's name: what it is compiled to
 class Query(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a list asks for. `page` counts from 1; `cursor` is the `next` of the answer before; `equals` maps a
     field to the text or value that it must have; `sort` holds field names, `-` before one for descending; `search` is
-    read by `contract.searching`."""
+    read by `contract.searching`; `fields` and `expand` are as on the wire."""
 
     page: int | None = None
     limit: int = DEFAULT_LIMIT
@@ -36,6 +38,8 @@ class Query(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sort: tuple[str, ...] = ()
     total: bool = False
     equals: dict[str, Any] = {}
+    fields: str = ""
+    expand: str = ""
 
 
 def parse(parameters: Iterable[tuple[str, str]]) -> Query:
@@ -59,6 +63,8 @@ def parse(parameters: Iterable[tuple[str, str]]) -> Query:
         sort=names_of(words["sort"]) if "sort" in words else (),
         total=_flag(words.get("total", "false")),
         equals=equals,
+        fields=words.get("fields", ""),
+        expand=words.get("expand", ""),
     )
 
 
@@ -70,7 +76,8 @@ def parameters(query: Query) -> list[tuple[str, str]]:
     if query.limit != DEFAULT_LIMIT:
         pairs.append(("limit", str(query.limit)))
     texts = ("cursor", query.cursor), ("filter", query.filter), ("search", query.search), ("sort", ",".join(query.sort))
-    pairs += [(name, text) for name, text in texts if text]
+    wanted = ("fields", query.fields), ("expand", query.expand)
+    pairs += [(name, text) for name, text in (*texts, *wanted) if text]
     if query.total:
         pairs.append(("total", "true"))
     return pairs

@@ -20,6 +20,7 @@ from hinterland.contract.records import Collection, CompiledCollection, Document
 from hinterland.kit.cel.errors import CelError
 from hinterland.kit.cel.types import INT, STRING, TIMESTAMP
 from hinterland.server.data import documents
+from hinterland.server.data.relations import Relations
 from hinterland.server.data.rules import (
     ANY_ALIAS,
     AskedCollection,
@@ -202,6 +203,17 @@ class Entry:
         seen = self.shown(caller, record, document)
         return frozenset() if seen is None else frozenset(self.private) - seen
 
+    def closed(self, caller: Principal) -> frozenset[str]:
+        """The private fields that `caller` sees of no record, whatever is in it."""
+        if caller.is_admin or not self.private:
+            return frozenset()
+        variables = {"auth": caller.as_auth()}
+        return frozenset(
+            name
+            for name, rule in self.private.items()
+            if rule is None or not all(test(variables) is True for test in rule.auth_tests)
+        )
+
     def wire(self, caller: Principal, record: StoredRecord) -> str:
         """The record as `caller` sees it: JSON text."""
         return documents.wire(record, self.shown(caller, record) if self.private else None)
@@ -254,6 +266,7 @@ class Catalogue:
     def _compile_anew(self) -> None:
         compiler = Compiler(self)
         self.compile, self.look_up = compiler.compile, compiler.look_up
+        self.relations = Relations(self)
 
     def _link(self) -> None:
         for entry in self.entries.values():

@@ -18,8 +18,10 @@ from hinterland.kit.cel.errors import CelError
 from hinterland.server.data.admission import denied
 from hinterland.server.data.catalogue import Catalogue, Entry
 from hinterland.server.data.cursors import Seal
+from hinterland.server.data.projection import Projection, Projector
 from hinterland.server.data.select.aggregates import Aggregates
 from hinterland.server.data.select.compiler import WIDTH, Statement
+from hinterland.server.data.select.included import JSON_WIDTH
 from hinterland.server.data.select.question import Select, Window
 from hinterland.server.data.select.visibility import filtering
 from hinterland.server.storage.protocol import PAGE_BYTES, Snapshot, Storage, StoredRecord
@@ -47,11 +49,26 @@ _record = tuple.__new__  # a third of what the call of a named tuple's class cos
 
 
 class RecordPage(NamedTuple):
-    """A page of records in order; `next` continues after it ("" at the end); `total` only where it was asked for."""
+    """A page of records in order; `next` continues after it ("" at the end); `total` only where it was asked for.
+    Where a projection was asked for they are `texts`, each as its caller sees it, and no `records`."""
 
     records: list[StoredRecord]
     next: str
     total: int | None
+    texts: list[str] | None = None
+
+    @property
+    def size(self) -> int:
+        """How many records there are on the page."""
+        return len(self.records if self.texts is None else self.texts)
+
+
+class RecordJson(NamedTuple):
+    """A record as its caller sees it, with what comes with it: JSON."""
+
+    id: RecordId
+    revision: int
+    text: str
 
 
 class RecordReader:
@@ -76,6 +93,19 @@ class RecordReader:
             raise Refusal("not_found", f"there is no {entry.name}/{id}")
         return record
 
+    async def view_text(
+        self, caller: Principal, entry: Entry, parent: str, id: RecordId, projection: Projection, asker: str
+    ) -> RecordJson:
+        """One record with what is wanted of it. Raises what `view` does, and what a list with it does."""
+        fields, includes = Projector(self.catalogue, caller).parts(entry, projection)
+        where = (eq("id", id, entry.book.kinds["id"]),)
+        select = Select(entry.name, parent, where, (), Window(1), "view", fields, is_json=True, includes=includes)
+        statement = self.catalogue.compile(select, caller)
+        rows = [] if statement is None else (await self._search(statement, asker))[0]
+        if not rows:
+            raise Refusal("not_found", f"there is no {entry.name}/{id}")
+        return RecordJson(id, rows[0][1], rows[0][0])
+
     async def page(
         self,
         caller: Principal,
@@ -85,9 +115,11 @@ class RecordReader:
         asker: str = "",
         more: tuple[Condition, ...] = (),
         skipped: int | None = None,
+        projection: Projection | None = None,
     ) -> RecordPage:
         """A page of the records that `query` and the conditions `more` ask for and the list rule shows, without the
-        first `skipped` where no page and no cursor says where it begins. Costly work is shared by `asker`."""
+        first `skipped` where no page and no cursor says where it begins, and with what `projection` wants of them.
+        Costly work is shared by `asker`."""
         _check_listed(caller, entry)
         after, limit, search = None, query.limit + 1, read_search(query.search) if query.search else None
         order = entry.ranked if search is not None and not query.sort else entry.order(query.sort)
@@ -100,23 +132,28 @@ class RecordReader:
         where = (*_conditions(caller, entry, query.filter, query.equals), *more)
         window = Window(limit, offset, after)
         total: Literal["", "beside"] = "beside" if query.total else ""
-        select = Select(entry.name, parent, where, query.sort, window, total=total, search=search)
+        select, width = Select(entry.name, parent, where, query.sort, window, total=total, search=search), WIDTH
+        if projection is not None:
+            fields, includes = Projector(self.catalogue, caller).parts(entry, projection)
+            select, width = select._replace(fields=fields, is_json=True, includes=includes), JSON_WIDTH
         statement = self.catalogue.compile(select, caller)
         if statement is None:
             return RecordPage([], "", 0 if query.total else None)
         rows, is_cut = await self._search(statement, asker)
         if is_cut and skipped is not None and len(rows) < query.limit:
             raise _too_large_a_page(len(rows))
-        found = rows[0][WIDTH] if rows else None
+        found = rows[0][width] if rows else None
         if query.total and not rows:  # beyond the end: there is no row to hold it
-            counting = self.catalogue.compile(select._replace(window=Window(), total="alone"), caller)
+            counting = self.catalogue.compile(select._replace(window=Window(), total="alone", includes=()), caller)
             assert counting is not None
             found = (await self._search(counting, asker))[0][0][0]
         shown = rows[: query.limit]
         next_cursor = ""
         if is_cut or len(rows) > query.limit:
-            place = order.cursor(shown[-1][WIDTH + 1 :])
+            place = order.cursor(shown[-1][width + 1 :])
             next_cursor = self._seal.sign(place, _list_of(entry, query, more))
+        if projection is not None:
+            return RecordPage([], next_cursor, found, [row[0] for row in shown])
         return RecordPage([_record(StoredRecord, row[:WIDTH]) for row in shown], next_cursor, found)
 
     async def aggregate(

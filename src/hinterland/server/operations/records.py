@@ -20,7 +20,8 @@ from hinterland.server.backend import Backend
 from hinterland.server.data.admission import admit
 from hinterland.server.data.catalogue import Entry
 from hinterland.server.data.once_by_key import OnceByKey
-from hinterland.server.data.reader import RecordPage
+from hinterland.server.data.projection import Projection
+from hinterland.server.data.reader import RecordJson, RecordPage
 from hinterland.server.data.requests import Answer, Intent, Upsert, WriteForm, WriteRequest, WriteResult
 from hinterland.server.operations.call import UNCONDITIONAL, Call, Preconditions
 from hinterland.server.security.sessions import key_owner
@@ -33,13 +34,14 @@ _OF_APPS = frozenset({"invalid_query", "too_costly", "unknown_collection"})
 
 class Listing(NamedTuple):
     """The records of a collection, those below `parent`, that `query` and the conditions `more` ask for, without the
-    first `skipped` where no page and no cursor says where it begins."""
+    first `skipped` where no page and no cursor says where it begins; `projection`: what is wanted of them."""
 
     entry: Entry
     parent: str
     query: Query
     more: tuple[Condition, ...] = ()
     skipped: int | None = None
+    projection: Projection | None = None
 
 
 class Aggregating(NamedTuple):
@@ -51,11 +53,12 @@ class Aggregating(NamedTuple):
 
 
 class RecordAddress(NamedTuple):
-    """The record of a collection, below `parent`, that has the id `text`."""
+    """The record of a collection, below `parent`, that has the id `text`; `projection`: what is wanted of it."""
 
     entry: Entry
     parent: str
     text: str
+    projection: Projection | None = None
 
 
 class RecordChange(NamedTuple):
@@ -84,8 +87,8 @@ class Written(NamedTuple):
 
 async def list_records(backend: Backend, call: Call[Listing]) -> RecordPage:
     """A page of the records that the caller can see."""
-    entry, parent, query, more, skipped = call.input
-    return await backend.reader.page(call.caller, entry, parent, query, call.asker, more, skipped)
+    entry, parent, query, more, skipped, projection = call.input
+    return await backend.reader.page(call.caller, entry, parent, query, call.asker, more, skipped, projection)
 
 
 async def aggregate_records(backend: Backend, call: Call[Aggregating]) -> AggregatePage:
@@ -95,10 +98,19 @@ async def aggregate_records(backend: Backend, call: Call[Aggregating]) -> Aggreg
 
 async def view_record(backend: Backend, call: Call[RecordAddress]) -> StoredRecord:
     """One record. Raises `not_found`, also for one that the caller can't see."""
-    entry, parent, text = call.input
+    entry, parent, text, _ = call.input
     record = await backend.reader.view(call.caller, entry, parent, entry.parse_id(text))
     if call.preconditions is not UNCONDITIONAL:
         call.preconditions.check(f"{entry.name}/{record.id}", record.revision)
+    return record
+
+
+async def view_text(backend: Backend, call: Call[RecordAddress]) -> RecordJson:
+    """One record with what its projection wants of it. Raises `not_found`, also for one that the caller can't see."""
+    entry, parent, text, projection = call.input
+    wanted = projection or Projection()
+    record = await backend.reader.view_text(call.caller, entry, parent, entry.parse_id(text), wanted, call.asker)
+    call.preconditions.check(f"{entry.name}/{record.id}", record.revision)
     return record
 
 

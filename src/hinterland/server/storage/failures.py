@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hinterland.contract.errors import Refusal
+from hinterland.server.storage.protocol import ROW_BYTES
 
 
 class StorageError(Exception):
@@ -64,6 +65,13 @@ def too_costly() -> Refusal:
         "too_costly",
         "the list takes too much work; narrow it by a field with an index, shorten the filter, or leave total out",
     )
+
+
+def too_much() -> Refusal:
+    """The refusal of records that come with more than one answer holds."""
+    mib = ROW_BYTES // 1024**2
+    advice = "expand less, or set lower limits"
+    return Refusal("invalid_query", f"a record with all that comes with it is larger than {mib} MiB; {advice}")
 
 
 def too_many() -> Refusal:

@@ -234,6 +234,8 @@ class PostgresStorage(Database):
                 raise failures.too_many() from None
             except TimeoutError:
                 raise failures.too_costly() from None
+            except asyncpg.ProgramLimitExceededError as error:
+                raise failures.too_much() from error
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[PostgresReads]:

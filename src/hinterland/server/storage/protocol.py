@@ -15,6 +15,7 @@ from hinterland.contract.records import Collection
 from hinterland.server.storage.system import Row, RowAct
 
 PAGE_BYTES = 4 * 1024 * 1024  # of text in UTF-8: what one answer, and the memory behind it, is held to
+ROW_BYTES = 8 * PAGE_BYTES  # of a text that a statement puts together, such as a record with what comes with it
 DialectName = Literal["sqlite", "postgres"]
 
 
@@ -27,16 +28,18 @@ class Texts(NamedTuple):
     """By what the rows of a SELECT are bounded: the names of its `columns`, the `places` of those that hold texts, and
     how many `rows` there are at most.
 
-    `rows` is written into PostgreSQL's statement, which is planned once for each: so it is a power of two.
+    `rows` is written into PostgreSQL's statement, which is planned once for each: so it is a power of two. `are_made`:
+    the statement puts them together, and none may be longer than `ROW_BYTES`.
     """
 
     columns: tuple[str, ...]
     places: tuple[int, ...]
     rows: int = 512
+    are_made: bool = False
 
     def of(self, limit: int) -> Texts:
         """The same of a SELECT of at most `limit` rows."""
-        return Texts(self.columns, self.places, 1 << (limit - 1).bit_length())
+        return self._replace(rows=1 << (limit - 1).bit_length())
 
 
 class StoredRecord(NamedTuple):

@@ -219,7 +219,7 @@ class SqliteStorage(Database):
         self, sql: str, parameters: Sequence[Any], texts: Texts | None, *, asker: str, is_costly: bool
     ) -> tuple[list[Sequence[Any]], bool]:
         """The first rows of one SELECT; a costly or slow one is read on a connection of its own, in a thread."""
-        found = None if is_costly else self._reader().fetch(sql, parameters, partial(some, texts))
+        found = None if is_costly else self._reader().fetch_some(sql, parameters, texts)
         if found is not None:
             return found
         try:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from math import inf
 from pathlib import Path
@@ -16,7 +17,7 @@ import apsw
 from hinterland.contract.errors import Refusal
 from hinterland.server.storage import failures
 from hinterland.server.storage.failures import StorageError
-from hinterland.server.storage.protocol import PAGE_BYTES, Texts, octets
+from hinterland.server.storage.protocol import PAGE_BYTES, ROW_BYTES, Texts, octets
 from hinterland.server.storage.reading import Reads
 from hinterland.server.storage.statements import CollectionTable
 from hinterland.server.storage.system import SYSTEM_TABLES, PreconditionFailed
@@ -128,8 +129,28 @@ class SqliteReader:
             return take(self.connection.execute(sql, parameters))
         except apsw.InterruptError:
             return None
+        except apsw.TooBigError as error:
+            raise failures.too_much() from error
         except ERRORS as error:
             raise refusal(error) from error
+
+    def fetch_some(
+        self, sql: str, parameters: Sequence[Any], texts: Texts | None
+    ) -> tuple[list[Sequence[Any]], bool] | None:
+        """`fetch` of the first rows, as `texts` bound them."""
+        if texts is None or not texts.are_made:
+            return self.fetch(sql, parameters, partial(some, texts))
+        with self.bounded():
+            return self.fetch(sql, parameters, partial(some, texts))
+
+    @contextmanager
+    def bounded(self) -> Iterator[None]:
+        """While no text that a statement puts together can be longer than `ROW_BYTES`."""
+        before = self.connection.limit(apsw.SQLITE_LIMIT_LENGTH, ROW_BYTES)
+        try:
+            yield
+        finally:
+            self.connection.limit(apsw.SQLITE_LIMIT_LENGTH, before)
 
     async def fetch_slowly(
         self,
@@ -160,6 +181,8 @@ class SqliteReader:
         job = threads.submit(fetch)
         try:
             return await finished(asyncio.wrap_future(job), stop)
+        except apsw.TooBigError as error:
+            raise failures.too_much() from error
         except ERRORS as error:
             raise refusal(error) from error
 
@@ -181,7 +204,7 @@ class SqliteReads(Reads):
         self, sql: str, parameters: Sequence[Any], texts: Texts | None
     ) -> tuple[list[Sequence[Any]], bool]:
         """The first rows of one SELECT."""
-        found = self.reader.fetch(sql, parameters, partial(some, texts))
+        found = self.reader.fetch_some(sql, parameters, texts)
         return found if found is not None else await self.fetch_aside(sql, parameters, texts)
 
     async def fetch_aside(
@@ -189,7 +212,8 @@ class SqliteReads(Reads):
     ) -> tuple[list[Sequence[Any]], bool]:
         """The same, read in a thread at once: a single step of it may take longer than the loop can wait. Raises
         `too_costly`."""
-        return await self.reader.fetch_slowly(sql, parameters, partial(some, texts), self._threads, _MOST_SECONDS)
+        with self.reader.bounded() if texts is not None and texts.are_made else nullcontext():
+            return await self.reader.fetch_slowly(sql, parameters, partial(some, texts), self._threads, _MOST_SECONDS)
 
 
 def some(texts: Texts | None, rows: FetchedRows) -> tuple[list[Sequence[Any]], bool]:

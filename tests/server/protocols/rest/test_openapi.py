@@ -15,6 +15,7 @@ from hinterland.contract.fields import Field, Instant, Int64, Integer, List, Num
 from hinterland.contract.identity import SIGNED_OUT, Principal
 from hinterland.contract.matching import MAX_SORT
 from hinterland.contract.operations import OPERATIONS
+from hinterland.contract.query import WORDS
 from hinterland.contract.records import EVERYBODY, HEAD, Collection, users
 from hinterland.kit.blank_text import is_blank
 from hinterland.server import ADMINISTRATOR, App, Backend, Call
@@ -199,7 +200,7 @@ def test_what_is_sent_and_what_is_answered(made: dict[str, Any]) -> None:
 def test_the_questions_of_a_list(made: dict[str, Any]) -> None:
     """A list tells its query parameters, a write the headers that it understands."""
     listing = made["paths"]["/v1/records/notes"]["get"]["parameters"]
-    assert {p["name"] for p in listing if p["in"] == "query"} == {"page", "limit", "cursor", "filter", "sort", "total"}
+    assert {p["name"] for p in listing if p["in"] == "query"} == {*WORDS} - {"search"}
     patch = made["paths"]["/v1/records/notes/{id}"]["patch"]["parameters"]
     assert {p["name"] for p in patch if p["in"] == "header"} == {"If-Match", "Idempotency-Key"}
     view = made["paths"]["/v1/records/notes/{id}"]["get"]

@@ -7,8 +7,6 @@ from hinterland.kit.lazy_face import offer
 TYPE_CHECKING = False  # as in typing, which takes longer to import than all of this
 
 if TYPE_CHECKING:
-    from hinterland.server.data.select.included import FoundRecord as FoundRecord
-    from hinterland.server.data.select.included import found as found
     from hinterland.server.data.select.question import Include as Include
     from hinterland.server.data.select.question import Select as Select
     from hinterland.server.data.select.question import Window as Window
@@ -16,7 +14,6 @@ else:  # the type checker knows the names above and no others
     offer(
         __name__,
         {
-            "hinterland.server.data.select.included": ("FoundRecord", "found"),
             "hinterland.server.data.select.question": ("Include", "Select", "Window"),
         },
     )

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hinterland.contract.identity import Principal
 from hinterland.server.data.rules import ANY_ALIAS
 from hinterland.server.data.select.aggregates import aggregated_statement
-from hinterland.server.data.select.level import KeptStatement, kept_statement
+from hinterland.server.data.select.included import JsonLevel
+from hinterland.server.data.select.level import KeptStatement, RecordLevel
 from hinterland.server.data.select.question import Select
 from hinterland.server.data.select.visibility import refuse_hidden, rule_of
 from hinterland.server.storage.protocol import Texts
@@ -89,14 +90,9 @@ class Compiler:
         key = (self._structure(select), is_free)
         kept = self._kept.get(key)
         if kept is None:
-            kept = self._made(select, is_free=is_free)
+            kept = _made(self._catalogue, select, is_free=is_free)
             self._keep(key, kept)
         return kept
-
-    def _made(self, select: Select, *, is_free: bool) -> KeptStatement:
-        if select.aggregates is not None:
-            return aggregated_statement(self._catalogue[select.collection], select, is_free=is_free)
-        return kept_statement(self._catalogue, select, is_free=is_free)
 
     def _keep(self, key: tuple[Any, ...], made: KeptStatement) -> None:
         size = len(made.sql)
@@ -112,9 +108,21 @@ class Compiler:
         """What a statement's text depends on: questions with equal structures differ only in values."""
         entry = self._catalogue[select.collection]
         conditions = tuple([rule_of(entry, condition).structure for condition in select.where])
-        inner = tuple([(include.by, self._structure(include.select)) for include in select.includes])
+        inner = tuple([(name, by, back, self._structure(each)) for name, each, by, back in select.includes])
         limit, offset, after = select.window
         window = (limit is None, offset > 0, None if after is None else tuple([value is None for value in after]))
         search = None if select.search is None else select.search.shape
-        output = (select.action, select.fields, select.total, search, inner)
+        output = (select.action, select.fields, select.total, select.is_json, search, inner)
         return (entry.name, select.parent is None, conditions, select.sort, window, output, select.aggregates)
+
+
+def _made(catalogue: Catalogue, select: Select, *, is_free: bool) -> KeptStatement:
+    """The statement of a question. Raises what `Compiler.compile` does."""
+    if select.aggregates is not None:
+        return aggregated_statement(catalogue[select.collection], select, is_free=is_free)
+    kind = JsonLevel if select.is_json else RecordLevel
+    level = kind(catalogue, select, 0, None, is_free=is_free)
+    levels = [*level.all()]
+    reads = tuple([(each.entry, each.names) for each in levels if each.entry.private])
+    part = level.count() if select.total == "alone" else level.rows()
+    return KeptStatement(*part, level.texts, any(each.is_costly for each in levels), reads, level.gates)

@@ -1,30 +1,20 @@
-"""The levels of a statement: each has its alias and its collection's rules, and finds the records that belong to those
-of the level above."""
+"""A level of a statement: it has its alias and its collection's rules, and finds the records of a window."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from hinterland.server.data.rules import column
-from hinterland.server.data.select.parts import Bind, Gate, SqlPart, filled, gated, joined, limited
-from hinterland.server.data.select.question import Include, Select
+from hinterland.server.data.select.parts import Bind, Gate, SqlPart, filled, joined, limited
+from hinterland.server.data.select.question import Select
 from hinterland.server.data.select.searching import rank_of, searched_names
-from hinterland.server.data.select.visibility import Asked, asked_of, gates_of, rule_of, source, visible
-from hinterland.server.storage.protocol import DialectName, Texts
-from hinterland.server.storage.statements import RECORD_NAMES, RECORD_TEXTS, quote
+from hinterland.server.data.select.visibility import Asked, RecordSource, asked_of, gates_of, rule_of, source, visible
+from hinterland.server.storage.protocol import Texts
+from hinterland.server.storage.statements import RECORD_NAMES, RECORD_TEXTS
 
 if TYPE_CHECKING:
     from hinterland.server.data.catalogue import Catalogue, Entry
-
-# Rows of a subquery as a JSON array of arrays; both databases keep their order.
-_ROWS: dict[DialectName, str] = {
-    "sqlite": "(SELECT json_group_array(json_array({})) FROM ({}) AS {})",
-    "postgres": "(SELECT coalesce(json_agg(json_build_array({})), '[]'::json) FROM ({}) AS {})",
-}
-# What is an array already, as a part of another.
-_NESTED: dict[DialectName, str] = {"sqlite": "json({})", "postgres": "{}"}
 
 
 class KeptStatement(NamedTuple):
@@ -39,17 +29,7 @@ class KeptStatement(NamedTuple):
     gates: tuple[Gate, ...]
 
 
-def kept_statement(catalogue: Catalogue, select: Select, *, is_free: bool) -> KeptStatement:
-    """The statement of a question. Raises what `Compiler.compile` does."""
-    level = _Level(catalogue, select, 0, None, is_free=is_free)
-    levels = [*level.all()]
-    reads = tuple([(each.entry, each.names) for each in levels if each.entry.private])
-    is_costly = any(each.is_costly for each in levels)
-    part = level.count() if select.total == "alone" else level.rows()
-    return KeptStatement(*part, level.texts, is_costly, reads, level.gates)
-
-
-class _Level:
+class RecordLevel:
     """The records of a collection, under an alias; `above` finds those that belong to a record of the level above."""
 
     def __init__(
@@ -57,6 +37,7 @@ class _Level:
     ) -> None:
         self.entry = catalogue[select.collection]
         self.select = select
+        self.depth = depth
         self.alias = f"r{depth}"
         self.is_free = is_free
         self.rule = None if is_free else self.entry.rules[select.action]
@@ -64,41 +45,30 @@ class _Level:
         self.order = self.entry.ranked if is_ranked else self.entry.order(select.sort)
         self.gates = gates_of(self.entry, select, is_free=is_free)
         self.asked = asked_of(self.entry, self.alias, select, above)
-        more = [rank_of(self.entry, self.alias, select.search)] if is_ranked and select.search is not None else []
-        self.origin = source(self.entry, self.alias, more, is_free=is_free)
+        self.ranks = [rank_of(self.entry, self.alias, select.search)] if is_ranked and select.search is not None else []
         conditions = [rule_of(self.entry, condition) for condition in select.where]
-        self.names = self.order.names.union(
-            *[rule.reads_record for rule in conditions], [include.by for include in select.includes if include.by]
-        )
+        self.names = self.order.names.union(*[rule.reads_record for rule in conditions])
         self.is_costly = any(rule.is_costly for rule in conditions) or (self.rule is not None and self.rule.multiplies)
         self.is_costly |= not self.order.names.isdisjoint(self.entry.book.known.long)
         if select.search is not None:
             self.names |= searched_names(self.entry)
             self.is_costly |= select.search.is_joined and self.entry.table.dialect == "sqlite"
-        self.inner = [
-            _Level(catalogue, _of_include(include), depth + 1, self._link(catalogue, include), is_free=is_free)
-            for include in select.includes
-        ]
 
-    def all(self) -> Iterator[_Level]:
+    def all(self) -> Iterator[RecordLevel]:
         """The level and those inside."""
         yield self
-        for level in self.inner:
-            yield from level.all()
 
     @property
     def texts(self) -> Texts | None:
         """The texts by which rows are bounded."""
         if self.select.fields or self.select.total == "alone":
             return None
-        included = [f"_included{number}" for number in range(len(self.inner))]
-        columns = (*RECORD_NAMES, *included, "_total", *self._key_names())
-        return Texts(columns, (*RECORD_TEXTS.places, *range(len(RECORD_NAMES), len(RECORD_NAMES) + len(included))))
+        return Texts((*RECORD_NAMES, "_total", *self.key_names), RECORD_TEXTS.places)
 
-    def _key_names(self) -> list[str]:
+    @property
+    def key_names(self) -> list[str]:
+        """The names of the columns that hold the keys of the order."""
         return [f"_key{number}" for number in range(len(self.order.keys))]
-
-    # ------------------------------------------------------------ the records
 
     def count(self) -> SqlPart:
         """The SELECT of how many records there are in all windows. Without a WHERE, SQLite counts in one step, which
@@ -112,87 +82,47 @@ class _Level:
         return filled(" WHERE {}", joined(terms, " AND ")) if terms else SqlPart("")
 
     def rows(self) -> SqlPart:
-        """The SELECT of the window's records, each with what belongs to it."""
-        found = self._window()
-        if not self.inner:
-            return found
-        own = [f"{self.alias}.{name}" for name in RECORD_NAMES]
-        included = [filled(f"CAST({{}} AS text) AS _included{n}", part) for n, part in enumerate(self._included())]
-        rest = [f"{self.alias}.{name}" for name in ("_total", *self._key_names())]
-        columns = joined([*map(SqlPart, own), *included, *map(SqlPart, rest)], ", ")
-        return filled(f"SELECT {{}} FROM ({{}}) AS {self.alias}", columns, found)
+        """The SELECT of the window's records."""
+        return self.window()
 
-    def _window(self) -> SqlPart:
-        after = self.select.window.after
-        if after is None:
-            return limited(self._found(self.asked), self.select.window)
-        is_sought = self.order.keys[0].name in self.entry.book.known.indexed
-        found = [
-            limited(self._found(self.asked.beyond(span, is_sought=is_sought)), self.select.window)
-            for span in self.order.spans(self.alias, after)
-        ]
+    def window(self) -> SqlPart:
+        """The SELECT of the records of the window, in order."""
+        window, order = self.select.window, f" ORDER BY {self.order.by(self.alias)}"
+        found = [limited(self.found(span, self.columns(), order), window) for span in self.spans()]
         if len(found) == 1:
             return found[0]
         # Read in turn: the second only where the first does not fill the window.
         spans = [filled(f"SELECT * FROM ({{}}) AS s{number}", span) for number, span in enumerate(found)]
-        return limited(joined(spans, " UNION ALL "), self.select.window)
+        return limited(joined(spans, " UNION ALL "), window)
 
-    def _found(self, asked: Asked) -> SqlPart:
-        template = f"SELECT {{}} FROM {{}}{{}} ORDER BY {self.order.by(self.alias)}"
-        return filled(template, self._columns(), self.origin.part, self._where(asked))
+    def spans(self) -> list[Asked]:
+        """What is asked of the records beyond the window's place: each a part of the order, in turn."""
+        after = self.select.window.after
+        if after is None:
+            return [self.asked]
+        is_sought = self.order.keys[0].name in self.entry.book.known.indexed
+        return [self.asked.beyond(span, is_sought=is_sought) for span in self.order.spans(self.alias, after)]
 
-    def _columns(self) -> SqlPart:
+    def found(self, asked: Asked, columns: SqlPart, order: str = "") -> SqlPart:
+        """The SELECT of what is asked for."""
+        return filled(f"SELECT {{}} FROM {{}}{{}}{order}", columns, self._origin().part, self._where(asked))
+
+    def _origin(self) -> RecordSource:
+        return source(self.entry, self.alias, self.ranks, is_free=self.is_free)
+
+    def columns(self) -> SqlPart:
+        """The columns of the records: those that are named, or a whole record's, with the total and the order's."""
         if self.select.fields:
             return SqlPart(", ".join([column(self.alias, name) for name in self.select.fields]))
-        own = [*[f"{self.alias}.{name}" for name in RECORD_NAMES[:-1]], f"{self.origin.private} AS _private"]
-        links = sorted({include.by for include in self.select.includes if include.by})
-        named = zip(self.order.keys, self._key_names(), strict=True)
-        keys = [f"{column(self.alias, key.name)} AS {name}" for key, name in named]
-        total = self.count() if self.select.total else SqlPart("NULL")
-        rest = [*keys, *[column(self.alias, name) for name in links]]
-        return filled(f"{', '.join(own)}, ({{}}) AS _total, {', '.join(rest)}", total)
+        private = SqlPart(f"{self._origin().private} AS _private")
+        return joined([*self._stored(), private, self._total(), *self._keys()], ", ")
 
-    # ------------------------------------------------------------ what belongs to them
+    def _stored(self) -> list[SqlPart]:
+        return [SqlPart(f"{self.alias}.{name}") for name in RECORD_NAMES[:-1]]
 
-    def _included(self) -> list[SqlPart]:
-        return [
-            SqlPart(array.text, tuple([partial(_inside, number, bind) for bind in array.binds]))
-            for number, array in enumerate(level.array() for level in self.inner)
-        ]
+    def _total(self) -> SqlPart:
+        return filled("({}) AS _total", self.count() if self.select.total else SqlPart("NULL"))
 
-    def array(self) -> SqlPart:
-        """The level's records as a JSON array: each an array of its columns, and of what belongs to it."""
-        dialect = self.entry.table.dialect
-        own = [SqlPart(f"{self.alias}.{name}") for name in RECORD_NAMES]
-        inner = [filled(_NESTED[dialect], part) for part in self._included()]
-        return filled(_ROWS[dialect], joined([*own, *inner], ", "), self._window(), SqlPart(self.alias))
-
-    def _link(self, catalogue: Catalogue, include: Include) -> SqlPart:
-        """What finds the records of an include: by the id that a field holds, or by their parent."""
-        if include.select.fields or include.select.total:
-            raise ValueError("an include is of whole records, without a total")
-        inner = catalogue[include.select.collection]
-        alias = f"r{int(self.alias[1:]) + 1}"
-        if include.by:
-            if inner.collection.parent or inner.book.kinds["id"] is not self.entry.book.kinds.get(include.by):
-                raise ValueError(f"{self.entry.name}.{include.by} does not hold the ids of {inner.name}")
-            link = f"{alias}._parent = '' AND {alias}.id = {self.alias}.{quote(include.by)}"
-        else:
-            if inner.collection.parent != self.entry.name:
-                raise ValueError(f"records of {inner.name} are not below those of {self.entry.name}")
-            id = f"CAST({self.alias}.id AS text)" if self.entry.is_integer else f"{self.alias}.id"
-            name = self.entry.name
-            above = f"{self.alias}._parent || '/{name}/'" if self.entry.collection.parent else f"'{name}/'"
-            link = f"{alias}._parent = {above} || {id}"
-        gates = gates_of(inner, _of_include(include), is_free=self.is_free)
-        return joined([SqlPart(link), *[gated(gate) for gate in gates]], " AND ")
-
-
-def _of_include(include: Include) -> Select:
-    """The question of an include: what a record names is viewed, what is below it is listed."""
-    return include.select._replace(action="view" if include.by else "list")
-
-
-def _inside(number: int, bind: Bind, select: Select, auth: Any) -> Any:
-    """Bind parameters of an include."""
-    return bind(select.includes[number].select, auth)
+    def _keys(self) -> list[SqlPart]:
+        named = zip(self.order.keys, self.key_names, strict=True)
+        return [SqlPart(f"{column(self.alias, key.name)} AS {name}") for key, name in named]

@@ -31,7 +31,9 @@ class Select(NamedTuple):
     there are in all windows is a column "beside" each row, or the only row ("alone").
     With `aggregates` a row holds the columns of a group of records, in the order of these, and there is no `sort`.
     With a `search` only records that have its words are found; without `sort` those that have them early come first.
-    With `includes` each record comes with others: `included` reads them.
+
+    `is_json`: a row has the record as JSON text instead, with the fields that its asker sees of it, those of `fields`
+    alone where they are named, and what comes with it by `includes`.
     """
 
     collection: str
@@ -42,14 +44,18 @@ class Select(NamedTuple):
     action: Literal["list", "view"] = "list"
     fields: tuple[str, ...] = ()
     total: Literal["", "beside", "alone"] = ""
+    is_json: bool = False
     includes: tuple[Include, ...] = ()
     aggregates: Aggregates | None = None
     search: Search | None = None
 
 
 class Include(NamedTuple):
-    """What comes with each record, as far as the caller is shown it: the records of `select` that are below it, or the
-    one whose id the field `by` holds. The parent and the action of `select` are not asked."""
+    """What comes with each record, under a `name`, as far as the caller is shown it: the record whose id the field `by`
+    holds, or those whose ids it holds; the records of `select` whose field `back` holds the id of this one; or else
+    those below it. The parent and the action of `select` are not asked."""
 
+    name: str
     select: Select
     by: str = ""
+    back: str = ""

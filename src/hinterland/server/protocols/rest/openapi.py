@@ -27,6 +27,7 @@ from hinterland.server.protocols.rest.schemas import (
     CURSOR,
     FILTER,
     JSON_PATCH,
+    WANTED,
     aggregating,
     forms,
     record_schemas,
@@ -42,6 +43,7 @@ _QUERY: dict[str, Any] = {
     "filter": FILTER,
     "search": {"type": "string", "maxLength": LONGEST_SEARCH, "description": 'words "a phrase" pre* -without'},
     "total": {"type": "boolean", "default": False},
+    **WANTED,
 }
 _PRINTED = "\u00a1-\u00ac\u00ae-\u00ff"  # of Latin-1, which is what headers hold
 _KEY = {"type": "string", "maxLength": 200, "pattern": f"^[ -~{_PRINTED}]*[!#-~{_PRINTED}][ -~{_PRINTED}]*$"}
@@ -164,6 +166,8 @@ class _Printer:
         elif isinstance(row.input, PerCollection) and row.input.form in ("body", "rows") and collection is not None:
             made += _asked(upserting(self._fields[collection.name]))
             made += _asked({"atomic": {"type": "boolean", "default": True}} if row.input.form == "rows" else {})
+        elif row.name == "records.view":
+            made += _asked(WANTED)
         elif row.input is not None and row.has_query_input:
             required = [field.encode_name for field in msgspec.structs.fields(row.input) if field.required]
             asked = {name: schema for name, schema in fields.items() if name not in segments}

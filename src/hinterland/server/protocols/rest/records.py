@@ -13,21 +13,23 @@ import msgspec
 from hinterland.contract import aggregation, json_patch
 from hinterland.contract.changes import Act
 from hinterland.contract.errors import Refusal, invalid
-from hinterland.contract.query import parse
+from hinterland.contract.query import Query, parse
 from hinterland.server.backend import Backend
 from hinterland.server.callers import caller_address
 from hinterland.server.data.admission import is_closed
 from hinterland.server.data.catalogue import Entry
 from hinterland.server.data.documents import wire
+from hinterland.server.data.projection import Projection
 from hinterland.server.data.reader import RecordPage
 from hinterland.server.data.requests import Intent, JsonPatch, Upsert
 from hinterland.server.http import JSON, Codec, Headers, HttpAnswer, HttpRequest, caching, json_answer
 from hinterland.server.operations import records
 from hinterland.server.operations.call import UNCONDITIONAL, Call, Preconditions
 from hinterland.server.operations.records import Aggregating, Listing, RecordAddress, RecordChange, Written
+from hinterland.server.protocols.rest.expansions import parse_projection
 from hinterland.server.protocols.rest.keys import REPLAYED, idempotency_key
 from hinterland.server.protocols.rest.media import OF_LISTS, OF_RECORDS, VARY, represented, tagged
-from hinterland.server.protocols.rest.tags import etag, preconditions, tags
+from hinterland.server.protocols.rest.tags import etag, etag_of_form, preconditions, tags
 from hinterland.server.protocols.rest.tutorial import in_utc
 
 RECORDS = "/v1/records/"
@@ -60,7 +62,9 @@ async def list_records(backend: Backend, request: HttpRequest) -> HttpAnswer:
     """A page of a collection: `{items, next, total?}`."""
     entry, parent, _ = backend.catalogue.locate(path_of(request))
     query, address = parse(request.query()), caller_address(backend, request)
-    call = Call(caller=request.caller, input=Listing(entry, parent, query), address=address)
+    projection = parse_projection(query) if query.fields or query.expand else None
+    listing = Listing(entry, parent, query, projection=projection)
+    call = Call(caller=request.caller, input=listing, address=address)
     page = await records.list_records(backend, call)
     body = f'{{"items":{items(request, entry, page)},"next":"{page.next}"'
     body += f',"total":{page.total}}}' if page.total is not None else "}"
@@ -81,6 +85,8 @@ async def aggregate_records(backend: Backend, request: HttpRequest) -> HttpAnswe
 def items(request: HttpRequest, entry: Entry, page: RecordPage) -> str:
     """The records of a page as the caller sees them, as one JSON array."""
     caller = request.caller
+    if page.texts is not None:
+        return join(page.texts)
     if not entry.private:
         return join([wire(record, None) for record in page.records])
     return join([entry.wire(caller, record) for record in page.records])
@@ -110,15 +116,33 @@ async def view_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
     """One record, with its ETag; 304 where the caller has it already."""
     entry, parent, text = backend.catalogue.locate(path_of(request))
     conditions = preconditions(request, is_read=True) if b"if-match" in request.headers else UNCONDITIONAL
-    call = Call(caller=request.caller, input=RecordAddress(entry, parent, text), preconditions=conditions)
-    record = await records.view_record(backend, call)
-    body = entry.wire(request.caller, record).encode()
-    tag = tagged(request, etag(entry, record.revision, body))
+    projection = wanted_of(request) if request.scope.get("query_string") else None
+    if projection is None:
+        call = Call(caller=request.caller, input=RecordAddress(entry, parent, text), preconditions=conditions)
+        record = await records.view_record(backend, call)
+        body = entry.wire(request.caller, record).encode()
+        tag = etag(entry, record.revision, body)
+    else:
+        at, address = RecordAddress(entry, parent, text, projection), caller_address(backend, request)
+        call = Call(caller=request.caller, input=at, preconditions=conditions, address=address)
+        found = await records.view_text(backend, call)
+        body = found.text.encode()
+        tag = etag_of_form(found.revision, body)
+    tag = tagged(request, tag)
     if b"if-none-match" in request.headers and any(
         given in (b"*", tag[1]) for given in tags(request, b"if-none-match")
     ):
         return HttpAnswer(304, [tag, caching(request), VARY], b"")
     return represented(request, HttpAnswer(200, [JSON, tag, caching(request)], body), OF_RECORDS)
+
+
+def wanted_of(request: HttpRequest) -> Projection | None:
+    """What is wanted of one record."""
+    words: dict[str, str] = {}
+    for name, value in request.query():
+        if name in ("fields", "expand") and words.setdefault(name, value) is not value:
+            raise Refusal("invalid_query", f"parameter {name} appears twice; send it once")
+    return parse_projection(Query(fields=words.get("fields", ""), expand=words.get("expand", "")))
 
 
 async def create_record(backend: Backend, request: HttpRequest) -> HttpAnswer:

@@ -16,6 +16,7 @@ from hinterland.contract.records import META, Collection
 from hinterland.contract.result_columns import parts_of
 from hinterland.kit.blank_text import INVISIBLE
 from hinterland.kit.cel.types import DOUBLE, STRING, is_integer
+from hinterland.server.protocols.rest import expansions
 from hinterland.server.security.passwords import LONGEST
 
 ID: dict[str, Any] = {"type": "string", "format": "record-id", "pattern": ID_PATTERN, "maxLength": MAX_ID_BYTES}
@@ -25,6 +26,21 @@ _SERVER_FIELDS: dict[str, Any] = {
     "created_at": {"type": "string", "format": "date-time", "readOnly": True},
     "updated_at": {"type": "string", "format": "date-time", "readOnly": True},
     "revision": {"type": "integer", "readOnly": True},
+}
+# What `fields` and `expand` may hold depends on the collections: a generated text is hardly ever one.
+WANTED: dict[str, Any] = {
+    "fields": {
+        "type": "string",
+        "format": "fields",
+        "maxLength": expansions.LONGEST,
+        "description": "the fields that are wanted, also of what comes along: `title,author.name`",
+    },
+    "expand": {
+        "type": "string",
+        "format": "expand",
+        "maxLength": expansions.LONGEST,
+        "description": "related records that come along: `author,comments(sort=-created_at,limit=5)`",
+    },
 }
 _VISIBLE = f"[^{INVISIBLE}]"
 _CURRENT: dict[str, Any] = {"type": "string", "minLength": 1}

@@ -24,8 +24,11 @@ def etag(entry: Entry, revision: int, body: bytes) -> tuple[bytes, bytes]:
 
     Where fields have rules of their own, callers see different forms of one revision: a digest of this one's follows.
     """
-    if not entry.private:
-        return b"etag", b'"%d"' % revision
+    return etag_of_form(revision, body) if entry.private else (b"etag", b'"%d"' % revision)
+
+
+def etag_of_form(revision: int, body: bytes) -> tuple[bytes, bytes]:
+    """The ETag header of one form of a record among several: with a digest, which covers what comes with it too."""
     return b"etag", b'"%d.%b"' % (revision, hashlib.blake2b(body, digest_size=6).hexdigest().encode())
 
 

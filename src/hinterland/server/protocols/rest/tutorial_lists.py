@@ -19,6 +19,7 @@ from hinterland.server.http import JSON, Codec, Headers, HttpAnswer, HttpRequest
 from hinterland.server.operations import records
 from hinterland.server.operations.call import Call
 from hinterland.server.operations.records import Listing
+from hinterland.server.protocols.rest.expansions import parse_projection
 from hinterland.server.protocols.rest.records import asked_again, create_in, items, next_link, path_of, view_record
 from hinterland.server.protocols.rest.tutorial import in_utc
 from hinterland.server.protocols.rest.tutorial_queries import (
@@ -75,7 +76,8 @@ TUTORIAL_RECORDS: dict[str, Codec] = {
 async def _page(backend: Backend, request: HttpRequest, place: TutorialPlace, asked: TutorialQuery) -> RecordPage:
     entry, parent, fixed = place
     given = [eq(name, value, entry.book.kinds[name]) for name, value in fixed.items()]
-    listing = Listing(entry, parent, asked.query, (*given, *asked.more), asked.paging.skipped)
+    where, projection = (*given, *asked.more), parse_projection(asked.query)
+    listing = Listing(entry, parent, asked.query, where, asked.paging.skipped, projection)
     call = Call(caller=request.caller, input=listing, address=caller_address(backend, request))
     return await records.list_records(backend, call)
 
@@ -100,7 +102,7 @@ def _headers(request: HttpRequest, entry: Entry, page: RecordPage, paging: Pagin
     if paging.form in ("array", "data"):
         return next_link(request, page.next)
     if paging.form == "range":
-        first, count = paging.skipped or 0, len(page.records)
+        first, count = paging.skipped or 0, page.size
         part = f"{first}-{first + count - 1}" if count else "*"
         return [(b"content-range", f"{entry.name} {part}/{page.total}".encode())]
     return [_page_links(request, paging, _pages(paging, page))] if paging.form == "links" else []

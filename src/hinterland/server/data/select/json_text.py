@@ -1,0 +1,75 @@
+"""JSON as text that a statement puts together: stored texts are spliced in, and none is parsed that is not taken apart.
+
+Both databases have `concat`, which leaves out what is null, and `->`, which gives a member's own text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from hinterland.server.data.select.parts import SqlPart, filled, joined
+from hinterland.server.storage.protocol import ROW_BYTES, DialectName
+
+_MOST_ARGUMENTS = 50  # of one call: PostgreSQL takes 100
+_ID: dict[DialectName, str] = {"sqlite": "json_quote({}.id)", "postgres": "to_json({}.id)::text"}
+_ITEMS = "(SELECT concat('{{\"items\":[', %s, '],\"more\":', {}, '}}') FROM %s)"
+# OFFSET 0: a subquery with it is not drawn into the outer one, where what it makes would be made for each use.
+_FENCE: dict[DialectName, str] = {"sqlite": "", "postgres": " OFFSET 0"}
+
+
+def literal(text: str) -> str:
+    """An SQL string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def key(name: str) -> str:
+    """The name of a member of a JSON object, with the colon."""
+    return f"{json.dumps(name, ensure_ascii=False)}:"
+
+
+def concatenated(parts: Sequence[SqlPart]) -> SqlPart:
+    """The parts that are not null as one text."""
+    while len(parts) > _MOST_ARGUMENTS:
+        pieces = range(0, len(parts), _MOST_ARGUMENTS)
+        parts = [filled("concat({})", joined(parts[at : at + _MOST_ARGUMENTS], ", ")) for at in pieces]
+    return filled("concat({})", joined(parts, ", "))
+
+
+def id_text(alias: str, dialect: DialectName, *, is_integer: bool) -> str:
+    """A record's id as JSON."""
+    return f"{alias}.id" if is_integer else _ID[dialect].format(alias)
+
+
+def member(document: str, name: str, dialect: DialectName) -> str:
+    """A comma and the member `name` of a JSON object as it is written there; null where it has none."""
+    if dialect == "sqlite":
+        return f"{literal(',' + key(name))} || ({document} -> {literal('$.' + json.dumps(name, ensure_ascii=False))})"
+    return f"{literal(',' + key(name))} || ({document}::json -> {literal(name)})::text"
+
+
+def members(document: str) -> str:
+    """A comma and all members of a JSON object; null where it has none."""
+    return f"CASE WHEN length({document}) > 2 THEN concat(',', substr({document}, 2, length({document}) - 2)) END"
+
+
+def items(texts: SqlPart, more: SqlPart, rows: SqlPart, alias: str, dialect: DialectName) -> SqlPart:
+    """The `texts` of `rows` as `{"items": […], "more": …}`; `more` is a text too."""
+    if dialect == "sqlite":
+        return filled(_ITEMS % ("group_concat({}, ',')", f"({{}}) AS {alias}"), texts, more, rows)
+    # Where it gets too long, a length is asked for that no text can have: an error, before there is any such text.
+    texts_ = f"SELECT {{}} AS _text FROM ({{}}) AS {alias}{_FENCE[dialect]}"
+    through = "sum(octet_length(_text)) OVER (ROWS UNBOUNDED PRECEDING) AS _through"
+    bounded = f"CASE WHEN _through > {ROW_BYTES} THEN repeat(_text, 2147483647) ELSE _text END"
+    summed = f"(SELECT _text, {through} FROM ({texts_}) AS _texts) AS _summed"
+    return filled(_ITEMS % (f"string_agg({bounded}, ',')", summed), more, texts, rows)
+
+
+def one(text: SqlPart, rows: SqlPart, alias: str) -> SqlPart:
+    """The `text` of the one row that there may be, as JSON."""
+    return filled(f"coalesce((SELECT {{}} FROM ({{}}) AS {alias}), 'null')", text, rows)
+
+
+def made_once(sql: SqlPart, dialect: DialectName) -> SqlPart:
+    """A SELECT whose columns are made once, whatever is done with them."""
+    return SqlPart(sql.text + _FENCE[dialect], sql.binds)
