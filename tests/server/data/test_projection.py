@@ -11,7 +11,14 @@ from hinterland.contract.identity import SIGNED_OUT, Principal
 from hinterland.contract.records import EVERYBODY, Collection, Rules, users
 from hinterland.kit.cel.conditions import cel
 from hinterland.server.data.catalogue import Catalogue
-from hinterland.server.data.projection import DEFAULT_INCLUDED, MAX_DEPTH, MAX_INCLUDES, Projection, Projector, Related
+from hinterland.server.data.projection import (
+    DEFAULT_INCLUDED,
+    MAX_DEPTH,
+    MAX_INCLUDES,
+    Projection,
+    Projector,
+    RelatedRecords,
+)
 from hinterland.server.data.select.question import Include, Select, Window
 from tests.server.data.world import ADA, ADMIN
 from tests.server.refused import refused
@@ -82,10 +89,10 @@ def test_names_that_are_no_fields(name: str) -> None:
 
 
 def test_includes() -> None:
-    """Related records are asked for as the caller wants them: one is the one; of several a number that has a bound."""
-    above = Related("above", Projection(("title",), (Related("owner"),)))
-    notes = Related("notes", Projection(), "record.rank > 1", ("-rank",), 5)
-    back = Related("topics_via_above")
+    """RelatedRecords records are asked for as the caller wants them: one is the one; of several a number that has a bound."""
+    above = RelatedRecords("above", Projection(("title",), (RelatedRecords("owner"),)))
+    notes = RelatedRecords("notes", Projection(), "record.rank > 1", ("-rank",), 5)
+    back = RelatedRecords("topics_via_above")
     title = Select("topics", None, fields=("id", "title"), includes=(Include("owner", Select("users", None), "owner"),))
     asked = Select("notes", None, (cel("record.rank > 1"),), ("-rank",), Window(5))
     assert parts(Projection(None, (above, notes, back))) == (
@@ -98,24 +105,29 @@ def test_includes() -> None:
     )
 
 
-REFUSED: list[tuple[Related, Principal, str, str]] = [
-    (Related("nothing"), ADA, "invalid_query", "topics has no relation 'nothing' to expand; allowed: "),
-    (Related("x" * 1_000), ADA, "invalid_query", "no relation 'xxx"),
-    (Related("above", limit=3), ADA, "invalid_query", "above: it is one record"),
-    (Related("above", sort=("title",)), ADA, "invalid_query", "above: it is one record"),
-    (Related("above", filter="true"), ADA, "invalid_query", "above: it is one record"),
-    (Related("notes", sort=("x",)), ADA, "invalid_query", "notes: unknown sort field 'x'"),
-    (Related("notes", filter="record.x"), ADA, "invalid_query", "notes: filter: "),
-    (Related("notes", filter="record.own == ''"), ADA, "forbidden", "own of notes"),
-    (Related("notes", Projection(("x",))), ADA, "invalid_query", "notes: notes has no field 'x'"),
-    (Related("above", Projection(None, (Related("x"),))), ADA, "invalid_query", "above: topics has no relation 'x'"),
-    (Related("secrets"), ADA, "forbidden", "the list rule of secrets"),
-    (Related("secrets"), SIGNED_OUT, "unauthorized", "sign in to list records of secrets"),
+REFUSED: list[tuple[RelatedRecords, Principal, str, str]] = [
+    (RelatedRecords("nothing"), ADA, "invalid_query", "topics has no relation 'nothing' to expand; allowed: "),
+    (RelatedRecords("x" * 1_000), ADA, "invalid_query", "no relation 'xxx"),
+    (RelatedRecords("above", limit=3), ADA, "invalid_query", "above: it is one record"),
+    (RelatedRecords("above", sort=("title",)), ADA, "invalid_query", "above: it is one record"),
+    (RelatedRecords("above", filter="true"), ADA, "invalid_query", "above: it is one record"),
+    (RelatedRecords("notes", sort=("x",)), ADA, "invalid_query", "notes: unknown sort field 'x'"),
+    (RelatedRecords("notes", filter="record.x"), ADA, "invalid_query", "notes: filter: "),
+    (RelatedRecords("notes", filter="record.own == ''"), ADA, "forbidden", "own of notes"),
+    (RelatedRecords("notes", Projection(("x",))), ADA, "invalid_query", "notes: notes has no field 'x'"),
+    (
+        RelatedRecords("above", Projection(None, (RelatedRecords("x"),))),
+        ADA,
+        "invalid_query",
+        "above: topics has no relation 'x'",
+    ),
+    (RelatedRecords("secrets"), ADA, "forbidden", "the list rule of secrets"),
+    (RelatedRecords("secrets"), SIGNED_OUT, "unauthorized", "sign in to list records of secrets"),
 ]
 
 
 @pytest.mark.parametrize(("related", "caller", "code", "words"), REFUSED)
-def test_what_is_refused(related: Related, caller: Principal, code: str, words: str) -> None:
+def test_what_is_refused(related: RelatedRecords, caller: Principal, code: str, words: str) -> None:
     """What is not there, or closed to the caller, is refused with the path that leads there."""
     with refused(code, words):
         parts(Projection(None, (related,)), caller)
@@ -124,22 +136,22 @@ def test_what_is_refused(related: Related, caller: Principal, code: str, words: 
 def test_collections_that_a_caller_may_not_know() -> None:
     """No message names a collection that only administrators use."""
     with refused("invalid_query", "no relation") as caught:
-        parts(Projection(None, (Related("hiddn"),)))
+        parts(Projection(None, (RelatedRecords("hiddn"),)))
     assert "hidden" not in caught.value.message
     with refused("invalid_query", "allowed: hidden, "):
-        parts(Projection(None, (Related("hiddn"),)), ADMIN)
+        parts(Projection(None, (RelatedRecords("hiddn"),)), ADMIN)
 
 
 def test_how_deep_and_how_many() -> None:
-    """Related records are so many levels deep, and so many in all levels together, at most; a cycle is fine."""
+    """RelatedRecords records are so many levels deep, and so many in all levels together, at most; a cycle is fine."""
     wanted = Projection()
     for _ in range(MAX_DEPTH):
-        wanted = Projection(None, (Related("above", wanted),))
+        wanted = Projection(None, (RelatedRecords("above", wanted),))
     assert parts(wanted)[1]
     with refused("invalid_query", f"{MAX_DEPTH} levels deep"):
-        parts(Projection(None, (Related("above", wanted),)))
-    both = Projection(None, (Related("above"), Related("notes")))
-    five = [Related("above", both) for _ in range(MAX_INCLUDES // 3)]
+        parts(Projection(None, (RelatedRecords("above", wanted),)))
+    both = Projection(None, (RelatedRecords("above"), RelatedRecords("notes")))
+    five = [RelatedRecords("above", both) for _ in range(MAX_INCLUDES // 3)]
     assert parts(Projection(None, tuple(five)))[1]
     with refused("invalid_query", f"over {MAX_INCLUDES} relations"):
-        parts(Projection(None, (*five, Related("above", both))))
+        parts(Projection(None, (*five, RelatedRecords("above", both))))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.query import Query
-from hinterland.server.data.projection import Projection, Related
+from hinterland.server.data.projection import Projection, RelatedRecords
 from hinterland.server.protocols.rest.expansions import LONGEST, parse_projection
 from tests.server.api import Api, problem
 from tests.server.refused import refused
@@ -28,38 +28,38 @@ def names(*wanted: str) -> Projection:
     return Projection(wanted)
 
 
-AUTHOR, TEAM = Related("author"), Related("team")
+AUTHOR, TEAM = RelatedRecords("author"), RelatedRecords("team")
 READ: list[tuple[str, str, Projection | None]] = [
     ("", "", None),
     ("author", "", Projection(None, (AUTHOR,))),
     ("author,team", "", Projection(None, (AUTHOR, TEAM))),
     (" author , team ", "", Projection(None, (AUTHOR, TEAM))),
-    ("author.team", "", Projection(None, (Related("author", Projection(None, (TEAM,))),))),
-    ("author,author.team", "", Projection(None, (Related("author", Projection(None, (TEAM,))),))),
+    ("author.team", "", Projection(None, (RelatedRecords("author", Projection(None, (TEAM,))),))),
+    ("author,author.team", "", Projection(None, (RelatedRecords("author", Projection(None, (TEAM,))),))),
     ("author,author", "", Projection(None, (AUTHOR,))),
-    ("author(expand=team)", "", Projection(None, (Related("author", Projection(None, (TEAM,))),))),
-    ("author(expand=team),author.team", "", Projection(None, (Related("author", Projection(None, (TEAM,))),))),
+    ("author(expand=team)", "", Projection(None, (RelatedRecords("author", Projection(None, (TEAM,))),))),
+    ("author(expand=team),author.team", "", Projection(None, (RelatedRecords("author", Projection(None, (TEAM,))),))),
     ("", "title", names("title")),
     ("", "title,id", names("title", "id")),
     ("", "*", Projection()),
     ("", "title,*", Projection()),
-    ("", "title,author.name", Projection(("title",), (Related("author", names("name")),))),
-    ("", "*,author.name", Projection(None, (Related("author", names("name")),))),
-    ("", "author.team.name", Projection((), (Related("author", Projection((), (Related("team", names("name")),))),))),
+    ("", "title,author.name", Projection(("title",), (RelatedRecords("author", names("name")),))),
+    ("", "*,author.name", Projection(None, (RelatedRecords("author", names("name")),))),
+    ("", "author.team.name", Projection((), (RelatedRecords("author", Projection((), (RelatedRecords("team", names("name")),))),))),
     ("author", "title", Projection(("title",), (AUTHOR,))),
-    ("author(fields=id)", "author.name", Projection((), (Related("author", names("id", "name")),))),
-    ("c(limit=5)", "", Projection(None, (Related("c", limit=5),))),
-    ("c(sort=-a,b,limit=5)", "", Projection(None, (Related("c", sort=("-a", "b"), limit=5),))),
-    ("c(limit=5,sort=-a,b)", "", Projection(None, (Related("c", sort=("-a", "b"), limit=5),))),
-    ("c(sort=a),d", "", Projection(None, (Related("c", sort=("a",)), Related("d")))),
+    ("author(fields=id)", "author.name", Projection((), (RelatedRecords("author", names("id", "name")),))),
+    ("c(limit=5)", "", Projection(None, (RelatedRecords("c", limit=5),))),
+    ("c(sort=-a,b,limit=5)", "", Projection(None, (RelatedRecords("c", sort=("-a", "b"), limit=5),))),
+    ("c(limit=5,sort=-a,b)", "", Projection(None, (RelatedRecords("c", sort=("-a", "b"), limit=5),))),
+    ("c(sort=a),d", "", Projection(None, (RelatedRecords("c", sort=("a",)), RelatedRecords("d")))),
     ("c(fields=a,b,expand=d,e,limit=1)", "",
-     Projection(None, (Related("c", Projection(("a", "b"), (Related("d"), Related("e"))), limit=1),))),
-    ("c(filter=record.a == 1)", "", Projection(None, (Related("c", filter="record.a == 1"),))),
+     Projection(None, (RelatedRecords("c", Projection(("a", "b"), (RelatedRecords("d"), RelatedRecords("e"))), limit=1),))),
+    ("c(filter=record.a == 1)", "", Projection(None, (RelatedRecords("c", filter="record.a == 1"),))),
     ("c(filter=record.a in [1, 2],limit=3)", "",
-     Projection(None, (Related("c", filter="record.a in [1, 2]", limit=3),))),
+     Projection(None, (RelatedRecords("c", filter="record.a in [1, 2]", limit=3),))),
     ("c(filter=f(a, (b)),sort=x),d", "",
-     Projection(None, (Related("c", filter="f(a, (b))", sort=("x",)), Related("d")))),
-    ("c(filter={'a,b': ')'} == x)", "", Projection(None, (Related("c", filter="{'a,b': ')'} == x"),))),
+     Projection(None, (RelatedRecords("c", filter="f(a, (b))", sort=("x",)), RelatedRecords("d")))),
+    ("c(filter={'a,b': ')'} == x)", "", Projection(None, (RelatedRecords("c", filter="{'a,b': ')'} == x"),))),
 ]  # fmt: skip
 
 
@@ -88,7 +88,7 @@ def test_texts_of_filters(text: str) -> None:
     """What is within the texts of an expression ends nothing, however they are written."""
     filter = f"record.a == {text}"
     assert parsed(f"c(filter={filter},limit=2),d") == Projection(
-        None, (Related("c", filter=filter, limit=2), Related("d"))
+        None, (RelatedRecords("c", filter=filter, limit=2), RelatedRecords("d"))
     )
 
 
