@@ -17,7 +17,7 @@ from hinterland.server.data.projection import (
     MAX_INCLUDES,
     Projection,
     Projector,
-    RelatedRecords,
+    Included,
 )
 from hinterland.server.data.select.question import Include, Select, Window
 from tests.server.data.world import ADA, ADMIN
@@ -89,10 +89,10 @@ def test_names_that_are_no_fields(name: str) -> None:
 
 
 def test_includes() -> None:
-    """RelatedRecords records are asked for as the caller wants them: one is the one; of several a number that has a bound."""
-    above = RelatedRecords("above", Projection(("title",), (RelatedRecords("owner"),)))
-    notes = RelatedRecords("notes", Projection(), "record.rank > 1", ("-rank",), 5)
-    back = RelatedRecords("topics_via_above")
+    """Included records are asked for as the caller wants them: one is the one; of several a number that has a bound."""
+    above = Included("above", Projection(("title",), (Included("owner"),)))
+    notes = Included("notes", Projection(), "record.rank > 1", ("-rank",), 5)
+    back = Included("topics_via_above")
     title = Select("topics", None, fields=("id", "title"), includes=(Include("owner", Select("users", None), "owner"),))
     asked = Select("notes", None, (cel("record.rank > 1"),), ("-rank",), Window(5))
     assert parts(Projection(None, (above, notes, back))) == (
@@ -105,29 +105,29 @@ def test_includes() -> None:
     )
 
 
-REFUSED: list[tuple[RelatedRecords, Principal, str, str]] = [
-    (RelatedRecords("nothing"), ADA, "invalid_query", "topics has no relation 'nothing' to expand; allowed: "),
-    (RelatedRecords("x" * 1_000), ADA, "invalid_query", "no relation 'xxx"),
-    (RelatedRecords("above", limit=3), ADA, "invalid_query", "above: it is one record"),
-    (RelatedRecords("above", sort=("title",)), ADA, "invalid_query", "above: it is one record"),
-    (RelatedRecords("above", filter="true"), ADA, "invalid_query", "above: it is one record"),
-    (RelatedRecords("notes", sort=("x",)), ADA, "invalid_query", "notes: unknown sort field 'x'"),
-    (RelatedRecords("notes", filter="record.x"), ADA, "invalid_query", "notes: filter: "),
-    (RelatedRecords("notes", filter="record.own == ''"), ADA, "forbidden", "own of notes"),
-    (RelatedRecords("notes", Projection(("x",))), ADA, "invalid_query", "notes: notes has no field 'x'"),
+REFUSED: list[tuple[Included, Principal, str, str]] = [
+    (Included("nothing"), ADA, "invalid_query", "topics has no relation 'nothing' to expand; allowed: "),
+    (Included("x" * 1_000), ADA, "invalid_query", "no relation 'xxx"),
+    (Included("above", limit=3), ADA, "invalid_query", "above: it is one record"),
+    (Included("above", sort=("title",)), ADA, "invalid_query", "above: it is one record"),
+    (Included("above", filter="true"), ADA, "invalid_query", "above: it is one record"),
+    (Included("notes", sort=("x",)), ADA, "invalid_query", "notes: unknown sort field 'x'"),
+    (Included("notes", filter="record.x"), ADA, "invalid_query", "notes: filter: "),
+    (Included("notes", filter="record.own == ''"), ADA, "forbidden", "own of notes"),
+    (Included("notes", Projection(("x",))), ADA, "invalid_query", "notes: notes has no field 'x'"),
     (
-        RelatedRecords("above", Projection(None, (RelatedRecords("x"),))),
+        Included("above", Projection(None, (Included("x"),))),
         ADA,
         "invalid_query",
         "above: topics has no relation 'x'",
     ),
-    (RelatedRecords("secrets"), ADA, "forbidden", "the list rule of secrets"),
-    (RelatedRecords("secrets"), SIGNED_OUT, "unauthorized", "sign in to list records of secrets"),
+    (Included("secrets"), ADA, "forbidden", "the list rule of secrets"),
+    (Included("secrets"), SIGNED_OUT, "unauthorized", "sign in to list records of secrets"),
 ]
 
 
 @pytest.mark.parametrize(("related", "caller", "code", "words"), REFUSED)
-def test_what_is_refused(related: RelatedRecords, caller: Principal, code: str, words: str) -> None:
+def test_what_is_refused(related: Included, caller: Principal, code: str, words: str) -> None:
     """What is not there, or closed to the caller, is refused with the path that leads there."""
     with refused(code, words):
         parts(Projection(None, (related,)), caller)
@@ -136,22 +136,22 @@ def test_what_is_refused(related: RelatedRecords, caller: Principal, code: str, 
 def test_collections_that_a_caller_may_not_know() -> None:
     """No message names a collection that only administrators use."""
     with refused("invalid_query", "no relation") as caught:
-        parts(Projection(None, (RelatedRecords("hiddn"),)))
+        parts(Projection(None, (Included("hiddn"),)))
     assert "hidden" not in caught.value.message
     with refused("invalid_query", "allowed: hidden, "):
-        parts(Projection(None, (RelatedRecords("hiddn"),)), ADMIN)
+        parts(Projection(None, (Included("hiddn"),)), ADMIN)
 
 
 def test_how_deep_and_how_many() -> None:
-    """RelatedRecords records are so many levels deep, and so many in all levels together, at most; a cycle is fine."""
+    """Included records are so many levels deep, and so many in all levels together, at most; a cycle is fine."""
     wanted = Projection()
     for _ in range(MAX_DEPTH):
-        wanted = Projection(None, (RelatedRecords("above", wanted),))
+        wanted = Projection(None, (Included("above", wanted),))
     assert parts(wanted)[1]
     with refused("invalid_query", f"{MAX_DEPTH} levels deep"):
-        parts(Projection(None, (RelatedRecords("above", wanted),)))
-    both = Projection(None, (RelatedRecords("above"), RelatedRecords("notes")))
-    five = [RelatedRecords("above", both) for _ in range(MAX_INCLUDES // 3)]
+        parts(Projection(None, (Included("above", wanted),)))
+    both = Projection(None, (Included("above"), Included("notes")))
+    five = [Included("above", both) for _ in range(MAX_INCLUDES // 3)]
     assert parts(Projection(None, tuple(five)))[1]
     with refused("invalid_query", f"over {MAX_INCLUDES} relations"):
-        parts(Projection(None, (*five, RelatedRecords("above", both))))
+        parts(Projection(None, (*five, Included("above", both))))

@@ -35,10 +35,10 @@ class Projection(NamedTuple):
     """The `fields` of records that are wanted (None: all), and the records `related` to each that come with it."""
 
     fields: tuple[str, ...] | None = None
-    related: tuple[RelatedRecords, ...] = ()
+    related: tuple[Included, ...] = ()
 
 
-class RelatedRecords(NamedTuple):
+class Included(NamedTuple):
     """Records that come with others under the `name` of a relation: those that the CEL expression `filter` lets
     through, in order of `sort`, the first `limit` of them, and what of these is wanted."""
 
@@ -79,7 +79,7 @@ class Projector:
             raise Refusal("forbidden", f"{', '.join(sorted(hidden))} of {entry.name} can't be read")
         return ("id", *[name for name in wanted if name != "id"])
 
-    def _include(self, entry: Entry, related: RelatedRecords, depth: int) -> Include:
+    def _include(self, entry: Entry, related: Included, depth: int) -> Include:
         relation = self._catalogue.relations.of(entry).get(related.name)
         inner = None if relation is None else self._catalogue[relation.collection]
         if relation is None or inner is None:
@@ -93,7 +93,7 @@ class Projector:
         select = Select(inner.name, None, where, related.sort, Window(limit), fields=fields, includes=includes)
         return Include(related.name, select, relation.by, relation.back)
 
-    def _check(self, inner: Entry, relation: Relation, related: RelatedRecords) -> None:
+    def _check(self, inner: Entry, relation: Relation, related: Included) -> None:
         if relation.is_one and (related.filter or related.sort or related.limit):
             raise Refusal("invalid_query", "it is one record, which takes fields and expand alone")
         if not relation.by and inner.rules["list"] is None and not self._caller.is_admin:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.query import Query
-from hinterland.server.data.projection import Projection, RelatedRecords
+from hinterland.server.data.projection import Projection, Included
 from hinterland.server.protocols.rest.expansions import LONGEST, parse_projection
 from tests.server.api import Api, problem
 from tests.server.refused import refused
@@ -28,38 +28,38 @@ def names(*wanted: str) -> Projection:
     return Projection(wanted)
 
 
-AUTHOR, TEAM = RelatedRecords("author"), RelatedRecords("team")
+AUTHOR, TEAM = Included("author"), Included("team")
 READ: list[tuple[str, str, Projection | None]] = [
     ("", "", None),
     ("author", "", Projection(None, (AUTHOR,))),
     ("author,team", "", Projection(None, (AUTHOR, TEAM))),
     (" author , team ", "", Projection(None, (AUTHOR, TEAM))),
-    ("author.team", "", Projection(None, (RelatedRecords("author", Projection(None, (TEAM,))),))),
-    ("author,author.team", "", Projection(None, (RelatedRecords("author", Projection(None, (TEAM,))),))),
+    ("author.team", "", Projection(None, (Included("author", Projection(None, (TEAM,))),))),
+    ("author,author.team", "", Projection(None, (Included("author", Projection(None, (TEAM,))),))),
     ("author,author", "", Projection(None, (AUTHOR,))),
-    ("author(expand=team)", "", Projection(None, (RelatedRecords("author", Projection(None, (TEAM,))),))),
-    ("author(expand=team),author.team", "", Projection(None, (RelatedRecords("author", Projection(None, (TEAM,))),))),
+    ("author(expand=team)", "", Projection(None, (Included("author", Projection(None, (TEAM,))),))),
+    ("author(expand=team),author.team", "", Projection(None, (Included("author", Projection(None, (TEAM,))),))),
     ("", "title", names("title")),
     ("", "title,id", names("title", "id")),
     ("", "*", Projection()),
     ("", "title,*", Projection()),
-    ("", "title,author.name", Projection(("title",), (RelatedRecords("author", names("name")),))),
-    ("", "*,author.name", Projection(None, (RelatedRecords("author", names("name")),))),
-    ("", "author.team.name", Projection((), (RelatedRecords("author", Projection((), (RelatedRecords("team", names("name")),))),))),
+    ("", "title,author.name", Projection(("title",), (Included("author", names("name")),))),
+    ("", "*,author.name", Projection(None, (Included("author", names("name")),))),
+    ("", "author.team.name", Projection((), (Included("author", Projection((), (Included("team", names("name")),))),))),
     ("author", "title", Projection(("title",), (AUTHOR,))),
-    ("author(fields=id)", "author.name", Projection((), (RelatedRecords("author", names("id", "name")),))),
-    ("c(limit=5)", "", Projection(None, (RelatedRecords("c", limit=5),))),
-    ("c(sort=-a,b,limit=5)", "", Projection(None, (RelatedRecords("c", sort=("-a", "b"), limit=5),))),
-    ("c(limit=5,sort=-a,b)", "", Projection(None, (RelatedRecords("c", sort=("-a", "b"), limit=5),))),
-    ("c(sort=a),d", "", Projection(None, (RelatedRecords("c", sort=("a",)), RelatedRecords("d")))),
+    ("author(fields=id)", "author.name", Projection((), (Included("author", names("id", "name")),))),
+    ("c(limit=5)", "", Projection(None, (Included("c", limit=5),))),
+    ("c(sort=-a,b,limit=5)", "", Projection(None, (Included("c", sort=("-a", "b"), limit=5),))),
+    ("c(limit=5,sort=-a,b)", "", Projection(None, (Included("c", sort=("-a", "b"), limit=5),))),
+    ("c(sort=a),d", "", Projection(None, (Included("c", sort=("a",)), Included("d")))),
     ("c(fields=a,b,expand=d,e,limit=1)", "",
-     Projection(None, (RelatedRecords("c", Projection(("a", "b"), (RelatedRecords("d"), RelatedRecords("e"))), limit=1),))),
-    ("c(filter=record.a == 1)", "", Projection(None, (RelatedRecords("c", filter="record.a == 1"),))),
+     Projection(None, (Included("c", Projection(("a", "b"), (Included("d"), Included("e"))), limit=1),))),
+    ("c(filter=record.a == 1)", "", Projection(None, (Included("c", filter="record.a == 1"),))),
     ("c(filter=record.a in [1, 2],limit=3)", "",
-     Projection(None, (RelatedRecords("c", filter="record.a in [1, 2]", limit=3),))),
+     Projection(None, (Included("c", filter="record.a in [1, 2]", limit=3),))),
     ("c(filter=f(a, (b)),sort=x),d", "",
-     Projection(None, (RelatedRecords("c", filter="f(a, (b))", sort=("x",)), RelatedRecords("d")))),
-    ("c(filter={'a,b': ')'} == x)", "", Projection(None, (RelatedRecords("c", filter="{'a,b': ')'} == x"),))),
+     Projection(None, (Included("c", filter="f(a, (b))", sort=("x",)), Included("d")))),
+    ("c(filter={'a,b': ')'} == x)", "", Projection(None, (Included("c", filter="{'a,b': ')'} == x"),))),
 ]  # fmt: skip
 
 
@@ -88,7 +88,7 @@ def test_texts_of_filters(text: str) -> None:
     """What is within the texts of an expression ends nothing, however they are written."""
     filter = f"record.a == {text}"
     assert parsed(f"c(filter={filter},limit=2),d") == Projection(
-        None, (RelatedRecords("c", filter=filter, limit=2), RelatedRecords("d"))
+        None, (Included("c", filter=filter, limit=2), Included("d"))
     )
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.query import MAX_LIMIT, Query
-from hinterland.server.data.projection import MAX_DEPTH, MAX_INCLUDES, Projection, RelatedRecords
+from hinterland.server.data.projection import MAX_DEPTH, MAX_INCLUDES, Projection, Included
 
 LONGEST = 4_000  # characters of a parameter
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -40,10 +40,10 @@ class _Wanted:
         fields = None if self.fields is None or "*" in self.fields else tuple(self.fields)
         return Projection(fields, tuple([inner._related(name) for name, inner in self.inner.items()]))
 
-    def _related(self, name: str) -> RelatedRecords:
+    def _related(self, name: str) -> Included:
         sort = tuple(filter(None, self.options.get("sort", "").split(",")))
         limit = int(self.options["limit"]) if "limit" in self.options else None
-        return RelatedRecords(name, self.projection(), self.options.get("filter", ""), sort, limit)
+        return Included(name, self.projection(), self.options.get("filter", ""), sort, limit)
 
 
 def parse_projection(query: Query) -> Projection | None:
