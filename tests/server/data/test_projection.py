@@ -15,9 +15,9 @@ from hinterland.server.data.projection import (
     DEFAULT_INCLUDED,
     MAX_DEPTH,
     MAX_INCLUDES,
+    Included,
     Projection,
     Projector,
-    Included,
 )
 from hinterland.server.data.select.question import Include, Select, Window
 from tests.server.data.world import ADA, ADMIN

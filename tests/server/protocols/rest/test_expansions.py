@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.query import Query
-from hinterland.server.data.projection import Projection, Included
+from hinterland.server.data.projection import Included, Projection
 from hinterland.server.protocols.rest.expansions import LONGEST, parse_projection
 from tests.server.api import Api, problem
 from tests.server.refused import refused

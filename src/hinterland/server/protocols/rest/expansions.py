@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.query import MAX_LIMIT, Query
-from hinterland.server.data.projection import MAX_DEPTH, MAX_INCLUDES, Projection, Included
+from hinterland.server.data.projection import MAX_DEPTH, MAX_INCLUDES, Included, Projection
 
 LONGEST = 4_000  # characters of a parameter
 _SPACE = re.compile(r"[ \t\r\n]*")
