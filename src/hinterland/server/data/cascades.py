@@ -33,8 +33,8 @@ class RequestRecords(NamedTuple):
 
 
 class Cascade:
-    """Finds what goes or changes with a record. Each record is locked before what depends on it is read, so that nobody
-    adds to that meanwhile."""
+    """Finds what goes or changes with a record. Each record is locked before what is below it is read, and sealed
+    before what refers to it is, so that nobody adds to that meanwhile."""
 
     def __init__(self, catalogue: Catalogue, state: State, request: RequestRecords) -> None:
         self._catalogue = catalogue
@@ -53,6 +53,8 @@ class Cascade:
             owner = self._catalogue[place[0]]
             if is_alone and owner.children:
                 await self._find_below(owner, place, queue)
+            if owner.referring:
+                await self._state.seal(place)
             for field in owner.referring:
                 if field.on_delete != "restrict":
                     await self._find_referring(field, place, queue)

@@ -149,16 +149,17 @@ class Plan:
                     raise
                 # Another process may have created what was not there when the upsert looked for it.
 
-    async def _record(self, key: RecordKey) -> StoredRecord | None:
-        return self._mine[key] if key in self._mine else await self.state.record(*key)
+    async def _record(self, key: RecordKey, *, is_shared: bool = False) -> StoredRecord | None:
+        return self._mine[key] if key in self._mine else await self.state.record(*key, is_shared=is_shared)
 
-    async def _visible(self, entry: Entry, key: RecordKey) -> StoredRecord | None:
+    async def _visible(self, entry: Entry, key: RecordKey, *, is_shared: bool = False) -> StoredRecord | None:
         """The record, if the caller can view it; where the database says so, a hidden one is not decoded."""
         rule = entry.rules["view"]
-        is_known = self._skips_rules or key in self._mine or key in self.state
+        is_known = self._skips_rules or key in self._mine or self.state.knows(key, is_shared=is_shared)
         if rule and rule.is_asked and not is_known and not any(map(self._staged, rule.asked_names)):
-            return await self.state.seen(key, entry.viewing.sql, entry.viewing.rest(self.request.caller))
-        record = await self._record(key)
+            parameters = entry.viewing.rest(self.request.caller)
+            return await self.state.seen(key, entry.viewing.sql, parameters, is_shared=is_shared)
+        record = await self._record(key, is_shared=is_shared)
         return record if record is not None and await self._asker.allows(entry, "view", record) else None
 
     async def _decide(self, write: Write, index: int, base: int | None, times: Times | None) -> None:
@@ -278,7 +279,12 @@ class Plan:
 
     async def _check_references(self, entry: Entry, key: RecordKey, old: Document, document: Document) -> None:
         if self._references is None:
-            self._references = References(self.catalogue, self.request.caller, self._record, self._visible)
+            self._references = References(
+                self.catalogue,
+                self.request.caller,
+                partial(self._record, is_shared=True),
+                partial(self._visible, is_shared=True),
+            )
         await self._references.check(entry, key, old, document, self._hooked.fields)
 
     def _hidden(self, entry: Entry, record: StoredRecord, document: Document, write: Write) -> frozenset[str]:

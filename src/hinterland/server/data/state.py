@@ -63,6 +63,7 @@ class State:
         self.transaction_hooks = transaction_hooks
         self.given_ids = GivenIds(transaction)
         self._records: dict[RecordKey, StoredRecord | None] = {}
+        self._shared: dict[RecordKey, StoredRecord | None] = {}
         self._changes: dict[RecordKey, list[Change]] = {}
         self._staged = {name: StagedRecords() for name in asked}
         self._created: dict[str, list[RecordKey]] = {}
@@ -70,23 +71,35 @@ class State:
         self._rows: dict[RowKey, Row | None] = {}
         self._staged_rows = StagedRows()
 
-    async def record(self, collection: str, parent: str, id: RecordId) -> StoredRecord | None:
-        """A record, locked for this transaction."""
+    async def record(
+        self, collection: str, parent: str, id: RecordId, *, is_shared: bool = False
+    ) -> StoredRecord | None:
+        """A record, locked for this transaction; one that `is_shared` only against deletion."""
         key = (collection, parent, id)
+        if is_shared and key not in self._records:
+            if key not in self._shared:
+                self._shared[key] = await self.transaction.lock(collection, parent, id, is_shared=True)
+            return self._shared[key]
         if key not in self._records:
             self._records[key] = await self.transaction.lock(collection, parent, id)
         return self._records[key]
 
-    async def seen(self, key: RecordKey, statement: str, parameters: Sequence[Any]) -> StoredRecord | None:
-        """A record that the group has not read yet, locked, if the `statement` finds it."""
-        record = await self.transaction.lock(*key, (statement, parameters))
+    async def seen(
+        self, key: RecordKey, statement: str, parameters: Sequence[Any], *, is_shared: bool = False
+    ) -> StoredRecord | None:
+        """A record that the group has not read yet, locked as by `record`, if the `statement` finds it."""
+        record = await self.transaction.lock(*key, (statement, parameters), is_shared=is_shared)
         if record is not None:
-            self._records[key] = record
+            (self._shared if is_shared else self._records)[key] = record
         return record
 
-    def __contains__(self, key: RecordKey) -> bool:
-        """Whether the record is known already."""
-        return key in self._records
+    def knows(self, key: RecordKey, *, is_shared: bool = False) -> bool:
+        """Whether the record is known already, locked so or better."""
+        return key in self._records or (is_shared and key in self._shared)
+
+    async def seal(self, key: RecordKey) -> None:
+        """Wait for writers of other processes that refer to the record, and let none refer to it anew."""
+        await self.transaction.seal(*key)
 
     async def row(self, table: str, key: Row) -> Row | None:
         """A system row by its table's key."""

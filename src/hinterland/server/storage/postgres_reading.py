@@ -121,7 +121,7 @@ class PostgresTransaction(PostgresReads, Writes):
     """A write transaction. `process` names its process in NOTIFY; None: others learn of it in another way, from
     `has_written` and the `subjects` of its invalidations."""
 
-    locking = " FOR UPDATE"
+    locking, sharing, sealing = " FOR NO KEY UPDATE", " FOR KEY SHARE", " FOR UPDATE"
 
     def __init__(
         self,

@@ -207,12 +207,23 @@ class Transaction(Snapshot, Protocol):
     """One write transaction. Nothing of it is seen by others until it is durable."""
 
     async def lock(
-        self, collection: str, parent: str, id: RecordId, seen: tuple[str, Sequence[Any]] | None = None
+        self,
+        collection: str,
+        parent: str,
+        id: RecordId,
+        seen: tuple[str, Sequence[Any]] | None = None,
+        *,
+        is_shared: bool = False,
     ) -> StoredRecord | None:
         """Read a record that is about to be written, so that no other writer changes it meanwhile.
 
         `seen`: a SELECT of one record by parent and id, with a condition, and the parameters of the latter.
+        `is_shared`: others may change the record and share it too, but not delete it.
         """
+        ...
+
+    async def seal(self, collection: str, parent: str, id: RecordId) -> None:
+        """Wait for other writers that share a record, and let no further ones share it."""
         ...
 
     async def lock_below(

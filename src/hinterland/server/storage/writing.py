@@ -46,9 +46,10 @@ def _size(change: Change) -> int:
 
 
 class Writes(Reads):
-    """What a transaction can write. `locking` ends a SELECT of what is about to be written."""
+    """What a transaction can write. `locking` ends a SELECT of what is about to be written, `sharing` one of what must
+    not be deleted meanwhile, and `sealing` one of what others may not even share."""
 
-    locking = ""  # on SQLite there is no other writer
+    locking = sharing = sealing = ""  # on SQLite there is no other writer
 
     @abstractmethod
     async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
@@ -63,13 +64,24 @@ class Writes(Reads):
         """Take `count` revisions; returns the first."""
 
     async def lock(
-        self, collection: str, parent: str, id: RecordId, seen: tuple[str, Sequence[Any]] | None = None
+        self,
+        collection: str,
+        parent: str,
+        id: RecordId,
+        seen: tuple[str, Sequence[Any]] | None = None,
+        *,
+        is_shared: bool = False,
     ) -> StoredRecord | None:
         """Read a record that is about to be written, so that no other writer changes it meanwhile; by the statement and
-        the further parameters of those that are `seen`, where given."""
+        the further parameters of those that are `seen`, where given. What `is_shared` is only kept from deletion."""
         sql, given = (self.table(collection).get, ()) if seen is None else seen
-        rows = await self.fetch(sql + self.locking, (parent, id, *given))
+        rows = await self.fetch(sql + (self.sharing if is_shared else self.locking), (parent, id, *given))
         return StoredRecord(*rows[0]) if rows else None
+
+    async def seal(self, collection: str, parent: str, id: RecordId) -> None:
+        """Wait for other writers that share a record, and let no further ones share it."""
+        if self.sealing:
+            await self.fetch(self.table(collection).get + self.sealing, (parent, id))
 
     async def lock_below(
         self, collection: str, parents: tuple[str, str], after: StoredRecord | None
