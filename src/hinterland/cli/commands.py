@@ -63,16 +63,33 @@ def serve(
 
 
 @cli.command()
-@click.argument("app", type=FILE, help="The changed app file.")
+@click.argument("app", type=FILE, required=False, help="The changed app file.")
 @data_option
 @click.option("--yes", is_flag=True, help="Apply without asking.")
-def migrate(app: Path, data: Path, yes: bool) -> None:
-    """Migrate stored records to a changed app file: prints the plan, asks, and applies all of it or nothing.
+@click.option(
+    "--from", "source", default="", metavar="<database>",
+    help="Instead, copy this database, sqlite:<dir> or postgresql://…, with accounts, keys and history.",
+)  # fmt: skip
+@click.option("--to", "target", default="", metavar="<database>", help="The empty database to copy to.")
+def migrate(app: Path | None, data: Path, yes: bool, source: str, target: str) -> None:
+    """Migrate stored records to a changed app file: prints the plan, asks, and applies all of it or nothing. Or, with
+    --from and --to, copy a whole database to another one.
 
     Stop the server first.
 
     Example: hinterland migrate app.py --data data
+
+    Example: hinterland migrate --from sqlite:data --to postgresql://user@host/name
     """
+    if source or target:
+        if app is not None or not (source and target):
+            raise click.UsageError("give an app file, or --from and --to")
+        from hinterland.cli.moving import move
+
+        asyncio.run(move(source, target))
+        return
+    if app is None:
+        raise click.UsageError("give the changed app file, or --from and --to")
     from hinterland.cli.migrating import migrate as run
 
     asyncio.run(run(app, data, is_agreed=yes))

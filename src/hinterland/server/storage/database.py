@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Container
+from collections.abc import AsyncIterator, Container, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from hinterland.contract.identity import RecordId
-from hinterland.contract.records import read_collection
+from hinterland.contract.records import Collection, read_collection
 from hinterland.kit.fair_turns import FairTurns, TooManyWaiting
 from hinterland.server.storage import failures, statements
+from hinterland.server.storage.failures import StorageError
 from hinterland.server.storage.protocol import DeclaredSchema, DialectName, Head, LogPage, StoredRecord
 from hinterland.server.storage.reading import Reads
 from hinterland.server.storage.statements import CollectionTable
-from hinterland.server.storage.system import ANSWERS, COLLECTIONS, ERASURES, MUTATIONS, Drop, SystemTable
+from hinterland.server.storage.system import ANSWERS, COLLECTIONS, COPY, ERASURES, META, MUTATIONS, Drop, SystemTable
 from hinterland.server.storage.writing import Writes
 
 _PRUNED_AT_ONCE = 1_000
@@ -23,9 +24,21 @@ class Database(Reads):
     """Reads of several statements see one state here too; pruning goes in small steps, and writers get their turn."""
 
     dialect: DialectName
+    database_id: str
     tables: dict[str, CollectionTable]
     _asides: FairTurns
     """The places of reads that may cost much."""
+
+    is_target = False
+    """Whether it is opened to copy another database to it."""
+
+    async def _demand_whole(self) -> None:
+        """Raises `StorageError` where a copy to this database was not finished, unless it goes on now."""
+        if not self.is_target and await self.row(META.name, {"name": COPY}) is not None:
+            raise StorageError(
+                "this database has an unfinished copy of another one; finish it: run the same hinterland migrate "
+                "--from … --to … again"
+            )
 
     @abstractmethod
     def snapshot(self) -> AbstractAsyncContextManager[Reads]:
@@ -34,6 +47,10 @@ class Database(Reads):
     @abstractmethod
     def transaction(self) -> AbstractAsyncContextManager[Writes]:
         """A write transaction."""
+
+    @abstractmethod
+    async def declare(self, collections: Sequence[Collection]) -> None:
+        """Make tables, columns and indexes for `collections` where they are missing."""
 
     @asynccontextmanager
     async def costly_turn(self, asker: str) -> AsyncIterator[None]:

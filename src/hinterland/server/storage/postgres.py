@@ -22,7 +22,7 @@ from hinterland.server.storage.database import Database
 from hinterland.server.storage.failures import Deadlock, OutcomeUnknown, SchemaOutdated, StorageError
 from hinterland.server.storage.postgres_errors import ERRORS, field_of, translated
 from hinterland.server.storage.postgres_notifications import INVALIDATIONS, NotificationListener
-from hinterland.server.storage.postgres_pool import PostgresPool, is_pooled
+from hinterland.server.storage.postgres_pool import APPLICATION, PostgresPool, is_pooled
 from hinterland.server.storage.postgres_reading import GENERATION, PostgresReads, PostgresTransaction, numbered, some_of
 from hinterland.server.storage.protocol import DeclaredSchema, DialectName, Texts
 from hinterland.server.storage.searching import searched_before, take_steps
@@ -83,6 +83,7 @@ class PostgresStorage(Database):
                 await self._migrate(connection)
                 self.database_id = await connection.fetchval("SELECT value FROM _meta WHERE name = 'database_id'")
                 await self._check_durability(connection)
+            await self._demand_whole()
             self._notifications = self._make_notifications()
         except BaseException as error:
             await self.close()
@@ -267,3 +268,8 @@ class PostgresStorage(Database):
             raise
         if transaction.subjects or (transaction.has_written and process is None):
             await self._notifications.send(transaction.subjects, is_written=transaction.has_written)
+
+    async def others(self) -> int:
+        """How many connections servers have to this database, as far as this role may see."""
+        sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = ?"
+        return int((await self.fetch(sql, (APPLICATION,)))[0][0])

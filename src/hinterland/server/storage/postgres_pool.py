@@ -18,6 +18,7 @@ import asyncpg
 
 _IDLE_SECONDS = 300.0  # after which a connection is closed: firewalls drop those that are silent for longer
 _RESET_SECONDS = 10.0
+APPLICATION = "hinterland"  # how servers' connections name themselves to the database
 _IDLE_IN_TRANSACTION = "60s"  # after which the database ends a transaction whose process is frozen or unreachable
 _ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)  # TimeoutError is an OSError
 
@@ -35,7 +36,7 @@ async def is_pooled(dsn: str) -> bool:
 def _options(dsn: str, *, is_pooled: bool) -> dict[str, Any]:
     """How a connection is opened. A pooler gives each transaction another connection of its own, so that no prepared
     statement stays, and knows few settings of sessions. What the DSN sets itself is left alone."""
-    wanted = {"application_name": "hinterland"}
+    wanted = {"application_name": APPLICATION}
     if not is_pooled:
         wanted["idle_in_transaction_session_timeout"] = _IDLE_IN_TRANSACTION
     settings = {name: value for name, value in wanted.items() if name not in dsn}

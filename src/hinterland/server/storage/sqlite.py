@@ -123,6 +123,7 @@ class SqliteStorage(Database):
             self._file = _identity(self.path)
             self._shared = SqliteReader(self.path)
             self.revision = (await self.head()).revision
+            await self._demand_whole()
         except (apsw.Error, Refusal) as error:
             self._let_go()
             raise StorageError(

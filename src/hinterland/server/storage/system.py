@@ -97,6 +97,9 @@ class PreconditionFailed(Exception):
 SCHEMA = "schema"
 """The subject of an `Invalidation` of what the collections are declared as."""
 
+COPY = "copy"
+"""The name of the row of `_meta` that a database has while it is being copied to: how far the copy is."""
+
 META = SystemTable("_meta", {"name": "text", "value": "text"}, ("name",))
 COLLECTIONS = SystemTable("_collections", {"name": "text", "definition": "text", "last_id": "integer"}, ("name",))
 ACCOUNTS = SystemTable(
