@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hinterland.server.data.copying import Comparison, CopyPart, compare, copy, parts_of
+from hinterland.server.data.copying import Comparison, compare, copy
+from hinterland.server.storage.copied_parts import CopyPart, parts_of
 from hinterland.server.storage.failures import StorageError
 from hinterland.server.storage.sqlite import SqliteStorage
 from hinterland.server.storage.system import Put

@@ -17,41 +17,16 @@ import msgspec
 from hinterland.contract.identity import RecordId
 from hinterland.server.data.documents import document_of
 from hinterland.server.storage import statements
+from hinterland.server.storage.copied_parts import CopyPart, parts_of
 from hinterland.server.storage.database import Database
 from hinterland.server.storage.failures import StorageError
-from hinterland.server.storage.protocol import Change, StoredRecord, Texts
+from hinterland.server.storage.protocol import Change, StoredRecord
 from hinterland.server.storage.reading import system_row
-from hinterland.server.storage.statements import LOG_TEXTS, RECORD_NAMES, RECORD_TEXTS, CollectionTable, quote
-from hinterland.server.storage.system import COPY, META, SYSTEM_TABLES, Drop, Put, SystemTable
+from hinterland.server.storage.system import COPY, META, Drop, Put
 
 CopyReport = Callable[[str, int, int], None]
 """Called with a part's name, and how many of how many rows of all parts are done."""
-_ROWS = 256
-_LOG_NAMES = tuple(statements.LOG_COLUMNS.split(", "))
 _RAISE_HEAD = "UPDATE _head SET revision = ?"
-
-
-class CopyPart(NamedTuple):
-    """What is copied as one: a table with its columns and its key, in whose order it is read."""
-
-    name: str
-    table: str
-    columns: tuple[str, ...]
-    key: tuple[str, ...]
-    texts: Texts | None = None
-    system: SystemTable | None = None
-    collection: CollectionTable | None = None
-
-    def select(self, *, is_first: bool) -> str:
-        """The statement of a page; its parameters are the key after which it begins, unless it `is_first`."""
-        key = ", ".join(self.key)
-        where = "" if is_first else f" WHERE ({key}) > ({', '.join('?' * len(self.key))})"
-        limit = _ROWS if self.texts is None else self.texts.rows
-        return f"SELECT {', '.join(self.columns)} FROM {self.table}{where} ORDER BY {key} LIMIT {limit}"
-
-    def place(self, row: Sequence[Any]) -> list[Any]:
-        """The key of a row."""
-        return [row[self.columns.index(name)] for name in self.key]
 
 
 class Comparison(NamedTuple):
@@ -78,19 +53,6 @@ class CopyPlace(msgspec.Struct):
     after: list[RecordId] | None = None
 
 
-def parts_of(database: Database) -> list[CopyPart]:
-    """What a database consists of: the system's tables, the log and the collections, those that it has adopted."""
-    parts = [
-        CopyPart(table.name, table.name, tuple(map(quote, table.columns)), tuple(map(quote, table.key)), system=table)
-        for table in SYSTEM_TABLES
-        if table is not META
-    ]
-    parts.append(CopyPart("_log", "_log", _LOG_NAMES, ("revision",), LOG_TEXTS))
-    for name, table in sorted(database.tables.items()):
-        parts.append(CopyPart(name, table.name, RECORD_NAMES, table.key, RECORD_TEXTS, collection=table))
-    return parts
-
-
 async def _pages(database: Database, part: CopyPart, after: list[Any] | None) -> AsyncIterator[list[tuple[Any, ...]]]:
     """The rows of a part after a key, some at a time."""
     while True:
@@ -100,7 +62,7 @@ async def _pages(database: Database, part: CopyPart, after: list[Any] | None) ->
         if rows:
             yield rows
             after = part.place(rows[-1])
-        if not is_cut and len(rows) < (_ROWS if part.texts is None else part.texts.rows):
+        if not is_cut and len(rows) < part.rows:
             return
 
 
@@ -120,7 +82,7 @@ async def copy(source: Database, target: Database, report: CopyReport) -> list[C
     place = await _begin(source, target)
     await target.declare(declared.collections)
     parts = parts_of(source)
-    counts = [(await source.fetch(f"SELECT count(*) FROM {part.table}"))[0][0] for part in parts]
+    counts = [(await source.fetch(part.count))[0][0] for part in parts]
     for number, part in enumerate(parts):
         before = sum(counts[:number])
         if number >= place.done:
@@ -149,7 +111,7 @@ async def _begin(source: Database, target: Database) -> CopyPlace:
             raise StorageError("the source was written to since the copy began; empty the target, then begin again")
         return place
     for part in parts_of(target):
-        if await target.fetch(f"SELECT 1 FROM {part.table} LIMIT 1"):
+        if await target.fetch(part.first):
             raise StorageError("the target is not empty; give a new folder or an empty PostgreSQL database")
     place = CopyPlace(source.database_id, head.revision)
     async with target.transaction() as transaction:
