@@ -82,7 +82,7 @@ async def copy(source: Database, target: Database, report: CopyReport) -> list[C
     place = await _begin(source, target)
     await target.declare(declared.collections)
     parts = parts_of(source)
-    counts = [(await source.fetch(part.count))[0][0] for part in parts]
+    counts = [(await source.fetch(part.counting))[0][0] for part in parts]
     for number, part in enumerate(parts):
         before = sum(counts[:number])
         if number >= place.done:

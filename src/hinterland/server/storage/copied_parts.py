@@ -39,7 +39,7 @@ class CopyPart(NamedTuple):
         return f"SELECT {', '.join(self.columns)} FROM {self.table}{where} ORDER BY {key} LIMIT {self.rows}"
 
     @property
-    def count(self) -> str:
+    def counting(self) -> str:
         """The statement that counts its rows."""
         return f"SELECT count(*) FROM {self.table}"
 
