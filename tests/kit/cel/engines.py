@@ -7,6 +7,7 @@ import base64
 import datetime
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import apsw
@@ -18,6 +19,7 @@ from celpy.evaluation import CELEvalError
 
 from hinterland.kit.cel.dialects import POSTGRES, SQLITE, Dialect
 from hinterland.kit.cel.sql import Resolver, Sql, to_sql
+from hinterland.kit.cel.sqlite_functions import register
 from hinterland.kit.cel.typed import Typed
 from hinterland.kit.cel.types import BOOL, BYTES, DOUBLE, DYN, INT, INT64, STRING, TIMESTAMP, ListType, Type
 from tests.kit.cel.schema import AUTH_FIELDS, FIELDS
@@ -71,6 +73,7 @@ class SqliteRecords:
 
     def __init__(self) -> None:
         self.connection = apsw.Connection(":memory:")
+        register(partial(self.connection.create_scalar_function, deterministic=True))
         columns = ", ".join(f'"{name}" {_SQLITE_TYPES.get(kind, "TEXT")}' for name, kind in FIELDS.items())
         self.connection.execute(f"CREATE TABLE r (_n INTEGER PRIMARY KEY, {columns}) STRICT")
 

@@ -42,10 +42,13 @@ _KINDS: dict[Type, tuple[ColumnForm, str]] = {  # the kinds of values that a fil
 }  # fmt: skip
 
 
-def _operation(operation: Operator) -> str:
-    """Doubles that were written without a fraction are integers in their columns, and must divide as doubles."""
+def _operation(operation: Operator) -> str | None:
+    """Doubles that were written without a fraction are integers in their columns, and must divide as doubles. None: the
+    connection has no such function."""
+    if operation.sqlite is not None and operation.sqlite.startswith("cel_"):
+        return None
     if operation is operations.FACTOR:
-        return "CAST(" + operation.sqlite + " AS REAL)"
+        return f"CAST({operation.sqlite} AS REAL)"
     return operation.sqlite
 
 

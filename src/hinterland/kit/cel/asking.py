@@ -12,7 +12,6 @@ from hinterland.kit.cel import operations
 from hinterland.kit.cel.seeking import is_seeking, terms_of
 from hinterland.kit.cel.tree import FunctionCall, Name, fail
 from hinterland.kit.cel.typed import RELATED, Apply, Choice, Exists, Logic, Path, Typed, walk
-from hinterland.kit.cel.types import ObjectType
 
 TYPE_CHECKING = False  # as in typing, whose import takes five milliseconds
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def exists_in(checker: Checker, node: FunctionCall) -> Typed:
     taken = name.name in checker.environment.variables or name.name in checker.environment.collections
     if taken or name.name in checker.scope:
         raise fail(name, f'"{name.name}" is already a variable', "choose another name for the record")
-    if any(not isinstance(kind, ObjectType) for kind in checker.scope.values()):
+    if checker.is_in_macro:
         raise fail(node, "a collection can't be asked for each element of a list", "ask it once, outside of the list")
     if len(checker.scope) >= DEEPEST:
         raise fail(node, f"collections are asked inside of one another at most {DEEPEST} deep", "")

@@ -7,7 +7,7 @@ expression is declared, with what to write instead. Deviations from the language
 - double arithmetic with an operand beyond 1e-150 … 1e150, and a division of doubles by zero, are errors;
 - a comparison of an integer with a double must be exact: literals are converted, an Integer field is, the rest is
   refused;
-- refused: regular expressions, maps, durations, unsigned integers, ordering of bytes, equality of lists.
+- a pattern of ``matches`` is a literal of a part of RE2 (``patterns``), and an instant has microseconds.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from hinterland.kit.cel import operations
 from hinterland.kit.cel.errors import nearest
 from hinterland.kit.cel.functions import call
 from hinterland.kit.cel.numbers import are_numbers, comparable, element
+from hinterland.kit.cel.overloads import READABLE
+from hinterland.kit.cel.time_functions import time_arithmetic
 from hinterland.kit.cel.tree import (
     GIVEN,
     FieldAccess,
@@ -72,12 +74,16 @@ class Checker:
     def __init__(self, environment: Environment) -> None:
         self.environment = environment
         self.scope: dict[str, Type] = {}
+        self.is_in_macro = False
 
     # ------------------------------------------------------------------ values
 
     def value(self, node: Node, wanted: Type | None = None) -> Typed:
         """A node that is a scalar or a list; what may hold anything is read as ``wanted``."""
-        tree = self.any(node)
+        return self.valued(node, self.any(node), wanted)
+
+    def valued(self, node: Node, tree: Typed, wanted: Type | None = None) -> Typed:
+        """The same of a node's tree, so that no node is checked twice."""
         if tree.type is DYN and wanted is not None:
             return read_as(tree, wanted)
         if tree.type is NULL:
@@ -92,10 +98,46 @@ class Checker:
 
     def scalar(self, node: Node, wanted: Type | None = None) -> Typed:
         """A node that is a scalar; what may hold anything is read as ``wanted``."""
-        tree = self.value(node, wanted)
+        return self.scalar_of(node, self.any(node), wanted)
+
+    def scalar_of(self, node: Node, tree: Typed, wanted: Type | None = None) -> Typed:
+        """The same of a node's tree."""
+        tree = self.valued(node, tree, wanted)
         if isinstance(tree.type, ListType):
             hint = 'use "in", size(), exists() or all()'
             raise fail(node, f"{tree.text} is a list and cannot be compared or computed with", hint)
+        return tree
+
+    def text(self, node: Node) -> Typed:
+        """A node that is a string."""
+        return self.text_of(node, self.any(node))
+
+    def text_of(self, node: Node, tree: Typed) -> Typed:
+        """The same of a node's tree."""
+        tree = self.scalar_of(node, tree, STRING)
+        if tree.type is not STRING:
+            raise fail(node, f"this is {tree.type.phrase}, but a string is needed")
+        return tree
+
+    def operand(self, node: Node) -> Typed:
+        """A node that is an operand of a function, whose type the function knows: what may hold anything, too."""
+        tree = self.any(node)
+        return tree if tree.type is DYN else self.valued(node, tree)
+
+    def as_wanted(self, tree: Typed, wanted: Type) -> Typed:
+        """An operand as a value of a type that fits."""
+        return read_as(tree, wanted) if tree.type is DYN else tree
+
+    def is_variable(self, name: str) -> bool:
+        """Whether a name is a variable, of a macro or of the environment."""
+        return name in self.scope or name in self.environment.variables
+
+    def within(self, names: dict[str, Type], check: Callable[[], Typed]) -> Typed:
+        """What ``check`` finds where these variables of a macro can be read."""
+        outer, was_in_macro = self.scope, self.is_in_macro
+        self.scope, self.is_in_macro = {**outer, **names}, True
+        tree = check()
+        self.scope, self.is_in_macro = outer, was_in_macro
         return tree
 
     def boolean(self, node: Node) -> Typed:
@@ -128,7 +170,7 @@ class Checker:
     def name(self, node: Name) -> Typed:
         kind = self.scope.get(node.name) or self.environment.variables.get(node.name)
         if kind is not None:
-            return Path(node, kind, node.name, ())
+            return Path(node, kind, node.name, (), 0 if kind is DYN else None)
         for variable, owner in self.environment.variables.items():
             if isinstance(owner, ObjectType) and node.name in owner.fields:
                 raise fail(node, f'unknown variable "{node.name}"', f"write {variable}.{node.name}")
@@ -160,7 +202,7 @@ class Checker:
         is_object = isinstance(owner.type, ObjectType) or owner.type is DYN
         if is_object and isinstance(index, Literal) and isinstance(index.value, str):
             return self.select(node, node.operand, index.value)
-        owner = self.value(node.operand)
+        owner = self.valued(node.operand, owner)
         if not isinstance(owner.type, ListType):
             raise fail(node, f"{owner.text} is {owner.type.phrase} and has no elements")
         if not isinstance(index, Literal) or index.kind != "int" or not isinstance(index.value, int):
@@ -170,20 +212,19 @@ class Checker:
         return Item(node, owner.type.element, owner, index.value)
 
     def sequence(self, node: Sequence) -> Typed:
-        """A written list: of literals, it is a constant; else it may only stand on the right of ``in``."""
+        """A written list: of literals, it is a constant."""
         items = self.elements(node)
         if not all(isinstance(item, Constant) for item in items):
-            raise fail(node, 'a list of anything but literals can only stand on the right of "in"')
-        if not items:
-            raise fail(node, "an empty list holds nothing to compare with")
-        return _constant_list(node, items)
+            kinds = {item.type for item in items}
+            return Items(node, ListType(items[0].type if len(kinds) == 1 else INT64), items)
+        return _constant_list(node, items, DYN)
 
     def elements(self, node: Sequence) -> tuple[Typed, ...]:
-        items = tuple(self.scalar(item) for item in node.items)
+        items = tuple(self.value(item) for item in node.items)
         if items and any(is_integer(item.type) for item in items) and any(item.type is DOUBLE for item in items):
             items = tuple(element(item, DOUBLE) for item in items)
         for item in items[1:]:
-            if item.type is not items[0].type and not (is_integer(item.type) and is_integer(items[0].type)):
+            if item.type != items[0].type and not (is_integer(item.type) and is_integer(items[0].type)):
                 raise fail(item.origin, f"this is {item.type.phrase} in a list of {items[0].type}")
         return items
 
@@ -218,7 +259,7 @@ class Checker:
             raise fail(node, f"{left.type.phrase} is never compared with {right.type.phrase}", hint)
         if left.type is BYTES and operator not in ("==", "!="):
             raise fail(node, "bytes have no order here", 'compare them with "==" and "!="')
-        is_text = not are_numbers(left, right) and left.type is not BOOL
+        is_text = left.type in (STRING, TIMESTAMP, BYTES)
         table = operations.TEXT_COMPARISONS if is_text else operations.COMPARISONS
         return Apply(node, BOOL, table[operator], (left, right))
 
@@ -226,10 +267,10 @@ class Checker:
         """Both sides of a comparison; one that may hold anything is read as the other's type."""
         left, right = (self.any(side) for side in node.arguments)
         if left.type is DYN and right.type is not DYN:
-            right = self.scalar(node.arguments[1])
+            right = self.scalar_of(node.arguments[1], right)
             return read_as(left, right.type), right
-        left = self.scalar(node.arguments[0])
-        return left, self.scalar(node.arguments[1], left.type)
+        left = self.scalar_of(node.arguments[0], left)
+        return left, self.scalar_of(node.arguments[1], right, left.type)
 
     def null_test(self, node: FunctionCall, side: Node) -> Typed:
         path = self.any(side)
@@ -249,6 +290,8 @@ class Checker:
             return Apply(node, DOUBLE, operation, (factor(left), factor(right)))
         if operator == "+" and left.type is STRING and right.type is STRING:
             return Apply(node, STRING, operations.CONCATENATE, (left, right))
+        if (found := time_arithmetic(node, operator, left, right)) is not None:
+            return found
         hint = ""
         if are_numbers(left, right):
             hint = "write 2.0 for 2, or convert with double()" if operator != "%" else "% takes integers"
@@ -277,7 +320,7 @@ class Checker:
         if container.type is STRING:
             hint = f"write {container.text}.contains({item.text})"
             raise fail(node, f"{container.text} is a string, not a list", hint)
-        container = self.value(right)
+        container = self.valued(right, container)
         if not isinstance(container.type, ListType):
             raise fail(right, f"this is {container.type.phrase}, but a list is needed")
         return Member(node, _as_element(item, container.type.element), container)
@@ -294,14 +337,11 @@ class Checker:
         return Member(node, item, Items(right, ListType(items[0].type), items))
 
 
-_READABLE = (BOOL, DOUBLE, STRING)
-
-
 def read_as(tree: Typed, wanted: Type) -> Typed:
     """What may hold anything, read as a ``wanted`` value: numbers of every kind as doubles."""
     assert isinstance(tree, Path)
     kind = DOUBLE if is_integer(wanted) else wanted
-    if kind not in _READABLE and not (isinstance(kind, ListType) and kind.element in _READABLE):
+    if kind not in READABLE and not (isinstance(kind, ListType) and kind.element in (*READABLE, DYN)):
         hint = "compare it as a string" if kind is TIMESTAMP else ""
         raise fail(tree.origin, f"{tree.text} may hold anything, but never {wanted.phrase}", hint)
     return Path(tree.origin, kind, tree.variable, tree.fields, tree.declared)
@@ -317,7 +357,7 @@ def _inside(node: Node, owner: Path, field: str) -> Path:
 
 def _member_of_anything(node: FunctionCall, item: Typed, container: Typed) -> Typed:
     item = element(item, DOUBLE) if is_integer(item.type) else item
-    if item.type not in _READABLE:
+    if item.type not in READABLE:
         raise fail(item.origin, f"{item.type.phrase} is not looked for in what may hold anything")
     return Member(node, item, read_as(container, ListType(item.type)))
 
@@ -374,4 +414,4 @@ _OPERATORS: dict[str, _Operator] = {
     **dict.fromkeys(operations.COMPARISONS, Checker.compare),
     **dict.fromkeys(operations.INTEGER_ARITHMETIC, Checker.arithmetic),
 }  # fmt: skip
-_METHOD_NAMES = ("size", "contains", "startsWith", "endsWith", "lowerAscii", "upperAscii")
+_METHOD_NAMES = ("size", "contains", "startsWith", "endsWith", "lowerAscii", "upperAscii", "trim", "reverse")

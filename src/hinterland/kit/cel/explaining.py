@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hinterland.kit.cel.predicates import Variables, evaluator
-from hinterland.kit.cel.typed import Apply, Choice, Constant, Item, Items, Logic, Macro, Path, Typed
+from hinterland.kit.cel.typed import Apply, Choice, Constant, Item, Items, Logic, Macro, Made, Path, Typed
 from hinterland.kit.cel.types import ObjectType
 
 
@@ -59,8 +59,8 @@ def _parts(tree: Typed, variables: Variables, depth: int) -> Iterator[Part]:
     wraps = [part for part in tree.parts() if part.origin is tree.origin]
     if not wraps:
         yield _part(tree, variables, depth)
-    # The body of exists() and all() has no value of its own: it has one for each element.
-    parts = (tree.container,) if isinstance(tree, Macro) else tree.parts()
+    # The body of a macro has no value of its own: it has one for each element.
+    parts = (tree.container,) if isinstance(tree, Macro | Made) else tree.parts()
     for part in parts:
         yield from _parts(part, variables, depth + (not wraps))
 
@@ -78,14 +78,15 @@ def _reason(tree: Typed, variables: Variables) -> str:
     """Why the value of a tree is an error: the reason of its first part that is one, or its own."""
     if isinstance(tree, Path):
         return _missing(tree, variables)
-    parts = (tree.container,) if isinstance(tree, Macro) else _evaluated(tree, variables)
+    parts = (tree.container,) if isinstance(tree, Macro | Made) else _evaluated(tree, variables)
     for part in parts:
         if evaluator(part)(variables) is None:
             return _reason(part, variables)
     if isinstance(tree, Item):
         return f"{tree.operand.text} has no element {tree.index}"
-    if isinstance(tree, Macro):
-        return f"{tree.body.text} is an error for an element of {tree.container.text}"
+    if isinstance(tree, Macro | Made):
+        bodies = " or ".join(part.text for part in tree.parts()[1:])
+        return f"{bodies} is an error for an element of {tree.container.text}"
     if isinstance(tree, Apply) and tree.operation.name in "/%" and evaluator(tree.arguments[1])(variables) == 0:
         return "division by zero"
     return f"{tree.text} is out of range"

@@ -6,8 +6,10 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from hinterland.kit.cel.predicates import Evaluate
-from hinterland.kit.cel.types import ListType, Type
+from hinterland.kit.cel.moments import NOW
+from hinterland.kit.cel.predicates import evaluator
+from hinterland.kit.cel.typed import Typed
+from hinterland.kit.cel.types import ListType
 from hinterland.kit.cel.values import reader
 
 _OPERAND = re.compile(r"\{(\d)\}")
@@ -21,11 +23,13 @@ class Parameter:
     Elements of another kind than a list's are NULL, and left out where the list ``is_searched``: nothing equals them.
     """
 
-    __slots__ = ("evaluate", "is_searched", "kind", "read")
+    __slots__ = ("evaluate", "is_searched", "kind", "read", "reads_now")
 
-    def __init__(self, evaluate: Evaluate, kind: Type, is_searched: bool = False) -> None:
-        self.evaluate = evaluate
+    def __init__(self, tree: Typed, is_searched: bool = False) -> None:
+        kind = tree.type
+        self.evaluate = evaluator(tree)
         self.kind = kind
+        self.reads_now = NOW in tree.variables
         self.is_searched = is_searched
         self.read = reader(kind.element) if isinstance(kind, ListType) else None
 

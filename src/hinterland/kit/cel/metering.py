@@ -1,15 +1,13 @@
 """How much work an expression may be on one record: counted in steps, so that it is the same on every machine.
 
-A part of the expression that is no literal is a step; one in the body of ``exists()`` or ``all()`` is one for each
-element. 64 characters that are searched, joined or converted are a step too. It takes about 0.1 microseconds.
+A part of the expression that is no literal is a step; one in the body of a macro is one for each element. 64 characters that are searched, joined or converted are a step too. It takes about 0.1 microseconds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hinterland.kit.cel import operations
-from hinterland.kit.cel.typed import Apply, Constant, Items, Macro, Member, Typed, walk
+from hinterland.kit.cel.typed import Apply, Constant, Items, Macro, Made, Member, Typed, walk
 from hinterland.kit.cel.types import BOOL, ListType
 from hinterland.kit.cel.values import EXACT
 
@@ -25,9 +23,7 @@ STEP_ELEMENTS = 8
 
 _READ_STEPS = 2  # for an element whose value must be read before it can be compared
 _FREE_SEARCHES = 2  # of lists, which are quick enough to go uncounted
-
-TEXT_WORK = frozenset({operations.CONCATENATE, *operations.METHODS.values(), *operations.CASES.values()})
-"""The operations whose work grows with their texts."""
+_JOINING = frozenset({"+", "replace", "join"})
 
 
 class OverBudget(Exception):
@@ -89,18 +85,25 @@ def is_metered(tree: Typed) -> bool:
     return (
         len(searches) > _FREE_SEARCHES
         or any(map(is_read_search, searches))
-        or any(isinstance(part, Macro) or _is_text_work(part) for part in parts)
+        or any(isinstance(part, Macro | Made) or _is_text_work(part) for part in parts)
     )
 
 
 def multiplies(tree: Typed) -> bool:
     """Whether the work can grow with the product of two sizes: texts are joined, or searched for each element."""
-    inner = (part for macro in walk(tree) if isinstance(macro, Macro) for part in walk(macro.body))
-    is_searched = any(isinstance(part, Member) or _is_text_work(part) for part in inner)
+    inner = (
+        part
+        for macro in walk(tree)
+        if isinstance(macro, Macro | Made)
+        for body in macro.parts()[1:]
+        for part in walk(body)
+    )
+    is_searched = any(isinstance(part, Macro | Made | Member) or _is_text_work(part) for part in inner)
     return is_searched or any(
-        isinstance(part, Apply) and part.operation is operations.CONCATENATE for part in walk(tree)
+        isinstance(part, Apply) and part.operation.name in _JOINING and part.operation.work is not None
+        for part in walk(tree)
     )
 
 
 def _is_text_work(part: Typed) -> bool:
-    return isinstance(part, Apply) and part.operation in TEXT_WORK
+    return isinstance(part, Apply) and part.operation.work is not None

@@ -18,16 +18,55 @@ _IN_RANGE = f"BETWEEN {LOWEST} AND {HIGHEST}"
 _LOWEST_BY_MINUS_ONE = f"({{0}} = {LOWEST} AND {{1}} = -1)"
 
 
+Work = Callable[..., int]
+"""From an operation's operands to the characters that it looks at or makes."""
+
+
+def characters(*operands: object) -> int:
+    """The work that grows with texts and lists: their lengths together."""
+    return sum(len(operand) for operand in operands if isinstance(operand, str | list | tuple))
+
+
 class Operator:
-    """A strict operation: its Python function and its SQL templates."""
+    """A strict operation: its Python function and its SQL templates, None where no SQL has the same meaning.
 
-    __slots__ = ("name", "postgres", "python", "sqlite")
+    `work` counts what one use costs where that grows with the operands; None: it does not.
+    """
 
-    def __init__(self, name: str, python: Callable[..., object], sqlite: str, postgres: str | None = None) -> None:
+    __slots__ = ("name", "postgres", "python", "sqlite", "work")
+
+    def __init__(
+        self,
+        name: str,
+        python: Callable[..., object],
+        sqlite: str | None,
+        postgres: str | None = None,
+        work: Work | None = None,
+    ) -> None:
         self.name = name
         self.python = python
         self.sqlite = sqlite
         self.postgres = sqlite if postgres is None else postgres
+        self.work = work
+
+
+REGISTERED: dict[str, tuple[int, Callable[..., object]]] = {}
+"""The functions that a connection of SQLite is given (`sqlite_functions.register`): operands and function by name."""
+
+
+def registered(
+    name: str, python: Callable[..., object], operands: int, postgres: str, work: Work | None = None, suffix: str = ""
+) -> Operator:
+    """An operation that SQLite has no words for: its connections are given the Python function."""
+    function = f"cel_{name}{suffix}".lower()
+    REGISTERED[function] = (operands, python)
+    places = ", ".join(f"{{{number}}}" for number in range(operands))
+    return Operator(name, python, f"{function}({places})", postgres, work)
+
+
+def in_python(name: str, python: Callable[..., object], work: Work | None = None) -> Operator:
+    """An operation that no SQL has, so that no stored value can be its operand."""
+    return Operator(name, python, None, None, work)
 
 
 # ---------------------------------------------------------------- comparison, logic
@@ -152,12 +191,14 @@ def _octets(text: str) -> bytes:
 
 _ENDS = "length({0}) >= length({1}) AND substr({0}, length({0}) - length({1}) + 1) = {1}"
 
-CONCATENATE = Operator("+", operator.add, "{0} || {1}")
-CONTAINS = Operator("contains", operator.contains, "instr({0}, {1}) > 0", "strpos({0}, {1}) > 0")
-STARTS = Operator("startsWith", str.startswith, "substr({0}, 1, length({1})) = {1}", "starts_with({0}, {1})")
-ENDS = Operator("endsWith", str.endswith, _ENDS, "right({0}, length({1})) = {1}")
-LOWER = Operator("lowerAscii", _lower, "lower({0})", 'lower({0} COLLATE "C")')
-UPPER = Operator("upperAscii", _upper, "upper({0})", 'upper({0} COLLATE "C")')
+CONCATENATE = Operator("+", operator.add, "{0} || {1}", work=characters)
+CONTAINS = Operator("contains", operator.contains, "instr({0}, {1}) > 0", "strpos({0}, {1}) > 0", work=characters)
+STARTS = Operator(
+    "startsWith", str.startswith, "substr({0}, 1, length({1})) = {1}", "starts_with({0}, {1})", work=characters
+)
+ENDS = Operator("endsWith", str.endswith, _ENDS, "right({0}, length({1})) = {1}", work=characters)
+LOWER = Operator("lowerAscii", _lower, "lower({0})", 'lower({0} COLLATE "C")', work=characters)
+UPPER = Operator("upperAscii", _upper, "upper({0})", 'upper({0} COLLATE "C")', work=characters)
 TEXT_SIZE = Operator("size", len, "length({0})")
 LIST_SIZE = Operator("size", len, "json_array_length({0})", "jsonb_array_length({0})")
 BETWEEN = Operator(

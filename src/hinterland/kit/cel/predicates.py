@@ -11,16 +11,13 @@ from collections.abc import Callable, Mapping
 from hinterland.kit.cel.metering import (
     METER,
     STEP_CHARACTERS,
-    STEP_ELEMENTS,
-    TEXT_WORK,
     Meter,
     OverBudget,
     is_metered,
-    is_read_search,
-    search_steps,
-    size,
     spend,
 )
+from hinterland.kit.cel.moments import NOW, now
+from hinterland.kit.cel.operations import Work
 from hinterland.kit.cel.typed import (
     RELATED,
     Apply,
@@ -32,6 +29,7 @@ from hinterland.kit.cel.typed import (
     Items,
     Logic,
     Macro,
+    Made,
     Member,
     Path,
     Typed,
@@ -57,7 +55,13 @@ def predicate(tree: Typed) -> Predicate:
     if tree.type is not BOOL:
         raise ValueError(f"a predicate is a bool, this is {tree.type.phrase}")
     test: Predicate = evaluator(tree)  # type: ignore[assignment]
-    return _bounded(test) if is_metered(tree) else test
+    test = _bounded(test) if is_metered(tree) else test
+    return _timed(test) if NOW in tree.variables else test
+
+
+def _timed(test: Predicate) -> Predicate:
+    """One instant for the whole evaluation, unless its caller gives one."""
+    return lambda variables: test(variables if variables.get(NOW) else {**variables, NOW: now()})
 
 
 def _bounded(test: Predicate) -> Predicate:
@@ -132,6 +136,8 @@ def _raw_at(variable: str, fields: tuple[str, ...]) -> Evaluate:
 
 
 def _path(tree: Path) -> Evaluate:
+    if tree.variable == NOW:
+        return lambda variables: variables.get(NOW) or now()
     return value_at(tree.variable, tree.fields, tree.type)
 
 
@@ -191,47 +197,42 @@ def _has_value(tree: HasValue) -> Evaluate:
 def _apply(tree: Apply) -> Evaluate:
     function = tree.operation.python
     arguments = tree.arguments
-    if tree.operation in TEXT_WORK:
-        return _text_work(function, tuple(evaluator(argument) for argument in arguments))
+    if tree.operation.work is not None:
+        return _counted(function, tree.operation.work, tuple(evaluator(argument) for argument in arguments))
     if len(arguments) == 1:
         return _unary(function, evaluator(arguments[0]))
     if all(isinstance(argument, Constant) for argument in arguments[1:]):
         rest = tuple(argument.value for argument in arguments[1:] if isinstance(argument, Constant))
         return _with_constants(function, evaluator(arguments[0]), rest)
+    if len(arguments) > 2:
+        return _of_many(function, tuple(evaluator(argument) for argument in arguments))
     left, right = arguments
     return _binary(function, evaluator(left), evaluator(right))
 
 
-def _text_work(function: Callable[..., object], getters: tuple[Evaluate, ...]) -> Evaluate:
-    """An operation on one text or two, whose characters are counted."""
-    if len(getters) == 1:
-        return _text_work_of_one(function, getters[0])
-    left, right = getters
+def _counted(function: Callable[..., object], work: Work, getters: tuple[Evaluate, ...]) -> Evaluate:
+    """An operation whose work grows with its operands, and is counted before it is done."""
 
-    def work(variables: Variables) -> object:
-        a: str | None = left(variables)  # type: ignore[assignment]
-        if a is None:
-            return None
-        b: str | None = right(variables)  # type: ignore[assignment]
-        if b is None:
-            return None
-        if (length := len(a) + len(b)) >= STEP_CHARACTERS:
-            spend(variables, length // STEP_CHARACTERS)
-        return function(a, b)
+    def counted(variables: Variables) -> object:
+        values: list[object] = []
+        for get in getters:
+            value = get(variables)
+            if value is None:
+                return None
+            values.append(value)
+        if (amount := work(*values)) >= STEP_CHARACTERS:
+            spend(variables, amount // STEP_CHARACTERS)
+        return function(*values)
 
-    return work
+    return counted
 
 
-def _text_work_of_one(function: Callable[..., object], get: Evaluate) -> Evaluate:
-    def work(variables: Variables) -> object:
-        text: str | None = get(variables)  # type: ignore[assignment]
-        if text is None:
-            return None
-        if len(text) >= STEP_CHARACTERS:
-            spend(variables, len(text) // STEP_CHARACTERS)
-        return function(text)
+def _of_many(function: Callable[..., object], getters: tuple[Evaluate, ...]) -> Evaluate:
+    def of_many(variables: Variables) -> object:
+        values = [get(variables) for get in getters]
+        return None if any(value is None for value in values) else function(*values)
 
-    return work
+    return of_many
 
 
 def _unary(function: Callable[..., object], get: Evaluate) -> Evaluate:
@@ -307,62 +308,6 @@ def _choice(tree: Choice) -> Evaluate:
     return choice
 
 
-# ---------------------------------------------------------------- lists
-
-
-def _items(tree: Items) -> Evaluate:
-    getters = tuple(evaluator(element) for element in tree.elements)
-
-    def items(variables: Variables) -> object:
-        values = [get(variables) for get in getters]
-        return None if None in values else values
-
-    return items
-
-
-def _member(tree: Member) -> Evaluate:
-    assert isinstance(tree.container.type, ListType)
-    item, container, kind = evaluator(tree.item), evaluator(tree.container), tree.container.type.element
-    is_read, read = is_read_search(tree), reader(kind)
-
-    def member(variables: Variables) -> object:
-        wanted = item(variables)
-        if wanted is None:
-            return None
-        values: list[object] | None = container(variables)  # type: ignore[assignment]
-        if values is None:
-            return None
-        if len(values) >= STEP_ELEMENTS:
-            spend(variables, search_steps(len(values), is_read))
-        return any(read(value) == wanted for value in values) if is_read else wanted in values
-
-    return member
-
-
-def _macro(tree: Macro) -> Evaluate:
-    assert isinstance(tree.container.type, ListType)
-    get, body, name = evaluator(tree.container), evaluator(tree.body), tree.name
-    decisive, other, steps = not tree.is_all, tree.is_all, 1 + size(tree.body)
-
-    def macro(variables: Variables) -> object:
-        values: list[object] | None = get(variables)  # type: ignore[assignment]
-        if values is None:
-            return None
-        spend(variables, steps * len(values))
-        result: object = other
-        scope = {**variables}
-        for value in values:
-            scope[name] = value
-            found = body(scope)
-            if found is decisive:
-                return decisive
-            if found is None:
-                result = None
-        return result
-
-    return macro
-
-
 def _exists(tree: Exists) -> Evaluate:
     def exists(variables: Variables) -> object:
         related: Related | None = variables.get(RELATED)  # type: ignore[assignment]
@@ -379,8 +324,15 @@ _MAKERS: dict[type[Typed], Callable[..., Evaluate]] = {
     Apply: _apply,
     Logic: _logic,
     Choice: _choice,
-    Items: _items,
-    Member: _member,
-    Macro: _macro,
     Exists: _exists,
 }
+
+
+def _listed(tree: Typed) -> Evaluate:
+    from hinterland.kit.cel import list_predicates  # which needs this module; few rules read lists
+
+    _MAKERS.update(list_predicates.MAKERS)
+    return evaluator(tree)
+
+
+_MAKERS.update(dict.fromkeys((Items, Member, Macro, Made), _listed))

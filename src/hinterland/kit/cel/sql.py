@@ -13,8 +13,10 @@ from hinterland.kit.cel import operations
 from hinterland.kit.cel.asking import equal_sides, finding_link
 from hinterland.kit.cel.dialects import Dialect
 from hinterland.kit.cel.fragments import QUALIFIED, Fragment, Parameter, Piece, applied, filled_in, in_list, in_turn
-from hinterland.kit.cel.predicates import Variables, evaluator
+from hinterland.kit.cel.moments import NOW, now
+from hinterland.kit.cel.predicates import Variables
 from hinterland.kit.cel.seeking import terms_of
+from hinterland.kit.cel.sql_lists import Element, macro, member_of_made, size_of_made
 from hinterland.kit.cel.tree import fail
 from hinterland.kit.cel.typed import (
     RELATED,
@@ -27,11 +29,12 @@ from hinterland.kit.cel.typed import (
     Items,
     Logic,
     Macro,
+    Made,
     Member,
     Path,
     Typed,
 )
-from hinterland.kit.cel.types import BOOL, ListType, Type
+from hinterland.kit.cel.types import BOOL, BYTES, TIMESTAMP, ListType, Type
 
 Resolver = Callable[[str], str]
 """From a field's name to its column, qualified by its table (``r."title"``) since a subquery has columns of its own;
@@ -61,17 +64,20 @@ class Sql:
     NULL deny.
     """
 
-    __slots__ = ("_bind_list", "next_number", "parameters", "text")
+    __slots__ = ("_bind_list", "_reads_now", "next_number", "parameters", "text")
 
     def __init__(self, text: str, parameters: Sequence[Parameter], next_number: int, dialect: Dialect) -> None:
         self.text = text
         self.parameters = tuple(parameters)
         self.next_number = next_number
         self._bind_list = dialect.bind_list
+        self._reads_now = any(parameter.reads_now for parameter in parameters)
 
     def bind(self, variables: Variables | None = None) -> list[object]:
         """The parameters for given variables (``{"auth": …}``; the record is not needed); None is NULL."""
         values = variables or {}
+        if self._reads_now and not values.get(NOW):
+            values = {**values, NOW: now()}
         return [self._bound(parameter, parameter.evaluate(values)) for parameter in self.parameters]
 
     def _bound(self, parameter: Parameter, value: object) -> object:
@@ -101,7 +107,7 @@ def to_sql(
     Questions to other collections are asked of ``tables``; ``is_search``: of many records, which an index may find by
     the answer.
     """
-    fragment = _Writer(dialect, resolver, variable, tables, is_search=is_search).write(tree, is_exact)
+    fragment = SqlWriter(dialect, resolver, variable, tables, is_search=is_search).write(tree, is_exact)
     return _render(fragment, dialect, start)
 
 
@@ -121,7 +127,9 @@ def _render(fragment: Fragment, dialect: Dialect, start: int) -> Sql:
     return Sql("".join(pieces), parameters, start + len(parameters), dialect)
 
 
-class _Writer:
+class SqlWriter:
+    """Writes one condition."""
+
     def __init__(
         self, dialect: Dialect, resolver: Resolver, variable: str, tables: Tables | None, *, is_search: bool
     ) -> None:
@@ -130,19 +138,29 @@ class _Writer:
         self.resolvers = {variable: resolver}
         self.tables = tables
         self.is_search = is_search
-        self.element: str | None = None
+        self.elements: dict[str, Element] = {}
+        self.aliases = 0
         self.asked = 0
         self.parameters: dict[tuple[object, ...], Parameter] = {}
 
     def write(self, tree: Typed, is_exact: bool) -> Fragment:
         """A tree; if not ``is_exact``, false and NULL may stand for one another."""
-        if not self.reads_row(tree) and self.element not in tree.variables:
+        if not self.reads_row(tree):
             return self.parameter(tree)
         return _WRITERS[type(tree)](self, tree, is_exact)
 
     def reads_row(self, tree: Typed) -> bool:
         """Whether it reads what only the database has."""
-        return RELATED in tree.variables or not tree.variables.isdisjoint(self.resolvers)
+        return (
+            RELATED in tree.variables
+            or not tree.variables.isdisjoint(self.resolvers)
+            or not tree.variables.isdisjoint(self.elements)
+        )
+
+    def new_alias(self) -> str:
+        """An alias for rows of elements, which no other rows of the statement have."""
+        self.aliases += 1
+        return f"_e{self.aliases}"
 
     def exact(self, tree: Typed) -> Fragment:
         return self.write(tree, True)
@@ -155,22 +173,24 @@ class _Writer:
             return (self.shared((tree.type, repr(tree.value)), tree),)
         if isinstance(tree, Path):
             return (self.shared((tree.type, tree.variable, tree.fields), tree),)
-        return (Parameter(evaluator(tree), tree.type),)
+        return (Parameter(tree),)
 
     def shared(self, key: tuple[object, ...], tree: Typed) -> Parameter:
         """One parameter for the same literal or path, however often it is read."""
         if key not in self.parameters:
-            self.parameters[key] = Parameter(evaluator(tree), tree.type)
+            self.parameters[key] = Parameter(tree)
         return self.parameters[key]
 
     # ------------------------------------------------------------------ leaves
 
     def path(self, tree: Path, is_exact: bool) -> Fragment:
-        if tree.variable == self.element:
-            return (self.of_element("_e.value", tree.type),)
-        if tree.declared is not None:
-            kind = "list" if isinstance(tree.type, ListType) else tree.type.name
-            return self.inside(tree, tree.fields, f"inside {kind}")
+        element = self.elements.get(tree.variable)
+        if element is not None and element.is_place:
+            return (self.dialect.templates["place"].replace("{e}", element.alias),)
+        if element is not None and not element.is_json and not tree.fields:
+            return (self.of_element(f"{element.alias}.value", tree.type),)
+        if element is not None or tree.declared is not None:
+            return self.inside(tree, tree.fields, _inside(tree))
         if len(tree.fields) != 1:
             raise fail(tree.origin, f"{tree.text} has no column of its own, so no database can search by it")
         return (self.column(tree.variable, tree.fields[0]),)
@@ -182,13 +202,21 @@ class _Writer:
         return column
 
     def inside(self, tree: Path, fields: tuple[str, ...], template: str) -> Fragment:
-        """A template, filled with a value in a column of JSON or in the whole document."""
+        """A template, filled with a value in a column of JSON, in the whole document, or in an element of a list."""
+        if tree.variable in self.elements:
+            return self.inside_element(tree, fields, template)
         assert tree.declared is not None
         if tree.declared > 1:
             raise fail(tree.origin, f"{tree.text} has no column of its own, so no database can search by it")
         column = self.column(tree.variable, fields[0] if tree.declared else "")
         operands = self.dialect.inside(column, fields[tree.declared :])
         return applied(self.dialect.templates[template], [(operand,) for operand in operands])
+
+    def inside_element(self, tree: Path, fields: tuple[str, ...], template: str) -> Fragment:
+        if self.dialect.of_json is None or template not in self.dialect.templates:
+            raise fail(tree.origin, f"{tree.text} is not read by a database")
+        alias = self.elements[tree.variable].alias
+        return (f"({self.dialect.of_json(self.dialect.templates[template], alias, fields)})",)
 
     def of_element(self, sql: str, kind: Type) -> str:
         return self.dialect.elements.get(kind, "{0}").replace("{0}", sql)
@@ -201,7 +229,7 @@ class _Writer:
         if not tree.path.fields:
             return ("FALSE" if tree.is_negated else "TRUE",)
         path = tree.path
-        if path.declared is None or len(path.fields) == path.declared:
+        if path.variable not in self.elements and (path.declared is None or len(path.fields) == path.declared):
             is_null = "{0} IS NULL" if tree.is_negated else "{0} IS NOT NULL"
             column = (self.column(path.variable, path.fields[0]),) if path.declared else self.path(path, True)
             return applied(is_null, [column])
@@ -212,11 +240,23 @@ class _Writer:
     # ------------------------------------------------------------------ operations
 
     def apply(self, tree: Apply, is_exact: bool) -> Fragment:
-        operation, arguments = tree.operation, [self.exact(argument) for argument in tree.arguments]
+        if tree.operation is operations.LIST_SIZE and isinstance(tree.arguments[0], Made | Items):
+            return size_of_made(self, tree.arguments[0])
+        operation, arguments = tree.operation, [self.operand(argument) for argument in tree.arguments]
         if operation.name in operations.MIRRORED and isinstance(arguments[0][0], Parameter) and len(arguments[0]) == 1:
             table = operations.TEXT_COMPARISONS if operation in _TEXT else operations.COMPARISONS
             operation, arguments = table[operations.MIRRORED[operation.name]], arguments[::-1]
-        return applied(self.dialect.operation(operation), arguments)
+        template = self.dialect.operation(operation)
+        if template is None:
+            raise fail(tree.origin, f"{tree.text} cannot be asked of a database exactly", "ask it of what is no record")
+        return applied(template, arguments)
+
+    def operand(self, tree: Typed) -> Fragment:
+        """An operand of an operation; a list is JSON there."""
+        fragment = self.exact(tree)
+        if isinstance(tree.type, ListType) and len(fragment) == 1 and isinstance(fragment[0], Parameter):
+            return filled_in(self.dialect.templates["bound as column"], [fragment])
+        return fragment
 
     def logic(self, tree: Logic, is_exact: bool) -> Fragment:
         return in_turn([self.write(term, is_exact) for term in tree.terms], " AND " if tree.is_and else " OR ")
@@ -230,6 +270,8 @@ class _Writer:
 
     def member(self, tree: Member, is_exact: bool) -> Fragment:
         item, container = self.exact(tree.item), tree.container
+        if isinstance(container, Made):
+            return member_of_made(self, item, container)
         if isinstance(container, Items):
             return self.member_of_items(item, container, is_exact)
         if isinstance(container, Constant):
@@ -241,7 +283,7 @@ class _Writer:
             place = "list" if isinstance(container, Path) and container.declared is not None else "column"
             test = templates.get(f"in {place} of {container.type.element}", templates["in column"])
         else:
-            searched = (Parameter(evaluator(container), container.type, is_searched=True),)
+            searched = (Parameter(container, is_searched=True),)
             test = templates["in bound"]
         if is_exact:
             test = f"CASE WHEN {{0}} IS NULL OR {{1}} IS NULL THEN NULL ELSE {test} END"
@@ -266,13 +308,8 @@ class _Writer:
         are_there = in_turn(missing, " AND ")
         return applied("CASE WHEN {0} THEN {1} END", [are_there, in_list(item, elements)])
 
-    def macro(self, tree: Macro, is_exact: bool) -> Fragment:
-        place = "column" if self.reads_row(tree.container) else "bound"
-        container = self.exact(tree.container)
-        self.element = tree.name
-        body = self.exact(tree.body)
-        self.element = None
-        return filled_in(self.dialect.templates[f"{'all' if tree.is_all else 'exists'} {place}"], [container, body])
+    def made(self, tree: Typed, is_exact: bool) -> Fragment:
+        raise fail(tree.origin, f"{tree.text} is a list, which no column holds", "ask for its size, or an element in it")
 
     # ------------------------------------------------------------------ other collections
 
@@ -320,15 +357,24 @@ class _Writer:
         return ("(CASE", *cases, " ELSE ", *records, ") END)") if cases else (*records, ")")
 
 
+def _inside(tree: Path) -> str:
+    """The template for a value inside of JSON."""
+    kind = "list" if isinstance(tree.type, ListType) else _AS_TEXT.get(tree.type, tree.type.name)
+    return f"inside {kind}"
+
+
+_AS_TEXT = {TIMESTAMP: "string", BYTES: "string"}
 _TEXT = frozenset(operations.TEXT_COMPARISONS.values())
 _WRITERS: dict[type[Typed], Callable[..., Fragment]] = {
-    Path: _Writer.path,
-    Item: _Writer.item,
-    HasValue: _Writer.has_value,
-    Apply: _Writer.apply,
-    Logic: _Writer.logic,
-    Choice: _Writer.choice,
-    Member: _Writer.member,
-    Macro: _Writer.macro,
-    Exists: _Writer.exists,
+    Path: SqlWriter.path,
+    Item: SqlWriter.item,
+    HasValue: SqlWriter.has_value,
+    Apply: SqlWriter.apply,
+    Logic: SqlWriter.logic,
+    Choice: SqlWriter.choice,
+    Member: SqlWriter.member,
+    Macro: macro,
+    Made: SqlWriter.made,
+    Items: SqlWriter.made,
+    Exists: SqlWriter.exists,
 }

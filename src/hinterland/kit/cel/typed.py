@@ -2,7 +2,7 @@
 
 Values are as Python holds them after reading (an INT64 is an int, a timestamp the fixed text, bytes base64); None
 means *error* everywhere, since a value that is null or missing is an error when it is read. So all operations
-are strict (None in, None out) but for ``&&``, ``||``, ``?:``, ``in``, ``exists`` and ``all``.
+are strict (None in, None out) but for ``&&``, ``||``, ``?:``, ``in`` and macros.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from collections.abc import Iterator
 
 from hinterland.kit.cel.operations import Operator
 from hinterland.kit.cel.tree import Node
-from hinterland.kit.cel.types import BOOL, Type
+from hinterland.kit.cel.types import BOOL, ListType, Type
 
 _NONE: frozenset[str] = frozenset()
 RELATED = "@"
 """The variable that answers questions to other collections (`Related`): no expression can name it."""
 _ASKED = frozenset({"record", "auth", RELATED})
+UNNAMED = "#"
+"""The name of an element's place that no body reads: no expression can name it."""
 
 
 class Typed:
@@ -179,16 +181,21 @@ class Member(Typed):
 
 
 class Macro(Typed):
-    """``container.exists(name, body)`` or ``.all``: ``||`` or ``&&`` of the body over the elements."""
+    """``container.exists(name, body)``, ``.all`` or ``.exists_one``: the body is asked of each element.
 
-    __slots__ = ("body", "container", "is_all", "name")
+    ``form`` is "exists" (``||`` of the bodies), "all" (``&&``) or "one" (just one is true, and none is an error);
+    ``index`` names the element's place, if anything does.
+    """
 
-    def __init__(self, origin: Node, is_all: bool, container: Typed, name: str, body: Typed) -> None:
+    __slots__ = ("body", "container", "form", "index", "name")
+
+    def __init__(self, origin: Node, form: str, container: Typed, name: str, body: Typed, index: str = UNNAMED) -> None:
         super().__init__(origin, BOOL, container, body)
-        self.variables = container.variables | (body.variables - {name})
-        self.is_all = is_all
+        self.variables = container.variables | (body.variables - {name, index})
+        self.form = form
         self.container = container
         self.name = name
+        self.index = index
         self.body = body
 
     def parts(self) -> tuple[Typed, ...]:
@@ -214,6 +221,37 @@ class Exists(Typed):
     def parts(self) -> tuple[Typed, ...]:
         """The body."""
         return (self.body,)
+
+
+class Made(Typed):
+    """``container.filter(name, condition)`` or ``.map(name, [condition,] result)``: a list, an error where any of the
+    conditions and results is one."""
+
+    __slots__ = ("condition", "container", "index", "name", "result")
+
+    def __init__(
+        self,
+        origin: Node,
+        container: Typed,
+        name: str,
+        condition: Typed | None,
+        result: Typed | None,
+        index: str = UNNAMED,
+    ) -> None:
+        assert isinstance(container.type, ListType)
+        inner = [part for part in (condition, result) if part is not None]
+        kind = container.type if result is None else ListType(result.type)
+        super().__init__(origin, kind, container, *inner)
+        self.variables = container.variables.union(*(part.variables - {name, index} for part in inner))
+        self.container = container
+        self.name = name
+        self.index = index
+        self.condition = condition
+        self.result = result
+
+    def parts(self) -> tuple[Typed, ...]:
+        """The list, and the condition and the result where there are any."""
+        return (self.container, *(part for part in (self.condition, self.result) if part is not None))
 
 
 def walk(tree: Typed) -> Iterator[Typed]:

@@ -12,6 +12,8 @@ type           language    in a document
 ``STRING``     string      a string without U+0000
 ``TIMESTAMP``  timestamp   ``2026-01-02T03:04:05.000006Z``: UTC, six digits, so that text order is time's order
 ``BYTES``      bytes       standard base64 with padding
+``UINT``       uint        in none: unsigned integers are made by expressions only
+``DURATION``   duration    in none: microseconds, made by expressions only
 ``DYN``        dyn         anything: read as what it is compared with, and an error where it is of another type
 =============  ==========  ===================================================================================
 """
@@ -45,26 +47,26 @@ DOUBLE = Type("double")
 STRING = Type("string")
 TIMESTAMP = Type("timestamp")
 BYTES = Type("bytes")
+UINT = Type("uint")
+DURATION = Type("duration")
 NULL = Type("null")
 DYN = Type("dyn")
 
 
 class ListType(Type):
-    """A list of scalars of one type."""
+    """A list of values of one type."""
 
     __slots__ = ("element",)
 
     def __init__(self, element: Type) -> None:
-        if isinstance(element, ListType | ObjectType) or element in (NULL, DYN):
-            raise ValueError(f"a list of {element} is not possible; a list holds scalars")
         super().__init__(f"list({element})")
         self.element = element
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, ListType) and other.element is self.element
+        return isinstance(other, ListType) and other.element == self.element
 
     def __hash__(self) -> int:
-        return hash((ListType, id(self.element)))
+        return hash((ListType, self.element))
 
 
 class ObjectType(Type):

@@ -31,6 +31,8 @@ from hinterland.kit.cel.typed import (
     Item,
     Logic,
     Macro,
+    Made,
+    Made,
     Member,
     Path,
     Typed,
@@ -49,6 +51,7 @@ _POSTGRES = Dialect(
     POSTGRES.templates,
     POSTGRES.elements,
     POSTGRES.inside,
+    POSTGRES.of_json,
 )
 _LONG_TEXT = 10_000  # characters: the default limit of a text
 ANY_ALIAS = "r0"  # of the outermost level of a statement
@@ -67,16 +70,13 @@ def _operand(alias: str, dialect: Dialect, name: str) -> str:
     return f"{alias}._body::jsonb" if dialect is _POSTGRES else f"{alias}._body"
 
 
-_GROWING = frozenset({
-    operations.CONCATENATE, operations.TEXT_SIZE, operations.LIST_SIZE, *operations.METHODS.values(),
-    *operations.CASES.values(),
-})  # fmt: skip
+_SIZES = frozenset({operations.TEXT_SIZE, operations.LIST_SIZE})
 
 
 def _is_costly(part: Typed) -> bool:
     is_inside = isinstance(part, Path) and part.declared is not None and len(part.fields) > part.declared
-    is_grown = isinstance(part, Apply) and part.operation in _GROWING
-    return isinstance(part, Item | Macro | Member) or is_inside or is_grown
+    is_grown = isinstance(part, Apply) and (part.operation.work is not None or part.operation in _SIZES)
+    return isinstance(part, Item | Macro | Made | Member) or is_inside or is_grown
 
 
 class Halves(NamedTuple):

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import apsw
 
 from hinterland.contract.errors import Refusal
+from hinterland.kit.cel.sqlite_functions import register
 from hinterland.server.storage import failures
 from hinterland.server.storage.failures import StorageError
 from hinterland.server.storage.protocol import PAGE_BYTES, ROW_BYTES, Texts, octets
@@ -42,6 +43,7 @@ def connect(path: Path) -> apsw.Connection:
     """A connection with the pragmas that durability and speed ask for."""
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
     connection.set_busy_timeout(5_000)
+    register(partial(connection.create_scalar_function, deterministic=True))
     # A plan does not depend on bound values: else each new value of LIMIT ? would have the statement planned anew.
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     if connection.execute("PRAGMA journal_mode=WAL").fetchone() != ("wal",):  # SQLite reports a failure only so
