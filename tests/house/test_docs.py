@@ -92,9 +92,28 @@ def test_every_function_of_rules_is_documented() -> None:
     functions = importlib.import_module("hinterland.kit.cel.functions")
     page = (ROOT / "docs" / "rules.md").read_text()
     documented = {
-        name for row in re.findall(r"^\| (`[^|]+) \|", page, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)
+        name for row in re.findall(r"^\| (`[^|]+) \|", page, re.MULTILINE) for name in re.findall(r"`([\w.]+)`", row)
     }
-    assert [name for name in functions._FUNCTIONS if name not in documented] == []
+    assert [name for name in functions.FUNCTIONS if name not in documented] == []
+
+
+def test_the_examples_of_rules_are_true() -> None:
+    """Each example of a function, in the page on rules, is true for the record that the page names."""
+    cel = importlib.import_module("hinterland.kit.cel")
+    page = (ROOT / "docs" / "rules.md").read_text()
+    table = page.partition("| function | example | result |")[2].partition("\n\n")[0]
+    examples = [row.split("` | ")[1].split(" | `")[-1].strip("`") for row in table.splitlines()[2:]]
+    shown = re.search(r"The examples are true for `(\{.+?\})`", page, re.DOTALL)
+    assert shown is not None
+    kinds = {
+        "title": cel.STRING, "tags": cel.ListType(cel.STRING), "count": cel.INT, "price": cel.DOUBLE,
+        "created_at": cel.TIMESTAMP,
+    }  # fmt: skip
+    environment = cel.Environment({"record": cel.ObjectType(kinds)})
+    variables = {"record": json.loads(shown[1].replace("\n", " "))}
+    found = {text: cel.predicate(cel.check(cel.parse(text), environment))(variables) for text in examples}
+    assert len(found) > 20
+    assert {text for text, value in found.items() if value is not True} == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hinterland.contract.fields import Field, Integer, Text
+from hinterland.contract.fields import Field, Instant, Integer, Text
 from hinterland.contract.identity import SIGNED_OUT, Principal
 from hinterland.contract.records import EVERYBODY, Collection, Rules, users
 from hinterland.kit.cel.types import STRING, ObjectType
@@ -38,6 +38,23 @@ def test_rules_that_can_not_be(action: str, rule: str) -> None:
     broken = Collection(name="posts", fields={"title": Text()}, rules=Rules(**{action: rule}))
     with pytest.raises(DeclarationError, match=f"'posts', rule {action}: "):
         catalogue(broken)
+
+
+@pytest.mark.parametrize("action", ["view", "create", "update", "delete"])
+def test_rules_may_read_the_clock(action: str) -> None:
+    """now() may decide a request: by a rule of one record."""
+    posts = Collection(name="posts", fields={"until": Instant()}, rules=Rules(**{action: "record.until > now()"}))
+    assert catalogue(posts)["posts"].rules[action] is not None
+
+
+def test_views_do_not_read_the_clock() -> None:
+    """now() cannot decide what live views show: no list rule reads it, and no field's."""
+    rule = "record.until > now()"
+    listed = Collection(name="posts", fields={"until": Instant()}, rules=Rules(list=rule))
+    hidden = Collection(name="posts", fields={"until": Instant(), "text": Text(read=rule)})
+    for broken, place in ((listed, "list"), (hidden, "fields.text.read")):
+        with pytest.raises(DeclarationError, match=f"rule {place}: now\\(\\) cannot decide what live views show"):
+            catalogue(broken)
 
 
 @pytest.mark.parametrize("action", ["list", "view", "create", "delete"])

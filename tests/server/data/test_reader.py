@@ -212,12 +212,16 @@ async def test_fields_that_have_no_order(world: World, name: str) -> None:
         ("has(record.text) && record.text.startsWith('b')", [2]), ("record.text in ['a', 'c']", [1, 3]),
         ("'x' in record.tags", [1]), ("record.any != null", [3]), ("size(record.text) == 1", [1, 2, 3]),
         ("record.whole > 1 || record.text == 'a'", [1, 2, 3]), ("record.flag", [2]), ("auth == null", []),
+        ("record.text.matches('^[ac]$')", [1, 3]), ("record.tags.filter(tag, tag.reverse() == 'x').size() == 1", [1]),
+        ("record.at < now() - duration('720h')", [1]), ("record.at.getFullYear() > 9000", [2]),
+        ("math.round(record.number / 2.0) == 2.0", [3, 4]), ("record.text.split('').join('-') == 'b'", [2]),
     ],
 )  # fmt: skip
 async def test_filters(world: World, filter: str, numbers: list[int]) -> None:
     """A CEL filter picks records; one whose value is missing is picked by what asks for that only."""
     rows: list[dict[str, Any]] = [
-        {"whole": 1, "text": "a", "tags": ["x"], "number": 1}, {"whole": 2, "text": "b", "flag": True, "number": 2},
+        {"whole": 1, "text": "a", "tags": ["x"], "number": 1, "at": "0999-12-31T23:59:59.000000Z"},
+        {"whole": 2, "text": "b", "flag": True, "number": 2, "at": "9999-12-31T00:00:00.000000Z"},
         {"whole": 3, "text": "c", "any": {"deep": 1}, "number": 3}, {"number": 4},
     ]  # fmt: skip
     parent = await fill(world, rows)

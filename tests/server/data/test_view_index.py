@@ -16,6 +16,7 @@ from hinterland.server.data.view_index import ViewIndex
 from hinterland.server.data.views import Delta, View, Views, version
 from hinterland.server.storage.protocol import StoredRecord
 from tests.server.data.world import ADA, ADMIN, BEN
+from tests.server.refused import refused
 
 STAFF = Principal(id="cleo", roles=("staff",))
 FIELDS: dict[str, Field] = {
@@ -118,6 +119,12 @@ def test_only_views_that_match_are_found() -> None:
     assert {*index.of(delta(None, {"room": "r7"}))} == {rooms[7]}
     assert [*index.of(delta({"room": "r7"}, None))] == [rooms[7]]
     assert [*index.of(delta({"room": 7}, {}))] == []
+
+
+def test_views_have_no_clock() -> None:
+    """A live view whose filter reads the clock is refused: its records would come and go without a change."""
+    with refused("invalid_query", "now\\(\\) cannot decide what a live view shows"):
+        Views(CATALOGUES[0]).of(ADA, "notes", "timestamp(record.count) < now()")
 
 
 def test_views_are_kept_by_what_tells_the_most() -> None:

@@ -18,7 +18,17 @@ from hinterland.kit.cel import operations
 from hinterland.kit.cel.errors import nearest
 from hinterland.kit.cel.functions import call
 from hinterland.kit.cel.numbers import are_numbers, comparable, element
-from hinterland.kit.cel.overloads import READABLE
+from hinterland.kit.cel.operands import (
+    as_element,
+    constant_list,
+    factor,
+    inside_of,
+    literal,
+    member_of_anything,
+    mixed_hint,
+    read_as,
+)
+from hinterland.kit.cel.text_functions import JOIN_BYTES
 from hinterland.kit.cel.time_functions import time_arithmetic
 from hinterland.kit.cel.tree import (
     GIVEN,
@@ -38,7 +48,6 @@ from hinterland.kit.cel.types import (
     BYTES,
     DOUBLE,
     DYN,
-    INT,
     INT64,
     NULL,
     STRING,
@@ -49,9 +58,6 @@ from hinterland.kit.cel.types import (
     Type,
     is_integer,
 )
-
-SAFE = 2**53 - 1
-_LITERALS = {"bool": BOOL, "double": DOUBLE, "string": STRING, "bytes": BYTES, "null": NULL}
 
 
 def check(node: Node, environment: Environment, expected: Type = BOOL) -> Typed:
@@ -157,7 +163,7 @@ class Checker:
         if isinstance(node, FieldAccess):
             return self.select(node, node.operand, node.field)
         if isinstance(node, Literal):
-            return _literal(node)
+            return literal(node)
         if isinstance(node, Name):
             return self.name(node)
         if isinstance(node, Given):
@@ -184,13 +190,13 @@ class Checker:
         """A field of an object."""
         owner = self.any(operand)
         if isinstance(owner, Path) and owner.type is DYN:
-            return _inside(node, owner, field)
+            return inside_of(node, owner, field)
         if not isinstance(owner, Path) or not isinstance(owner.type, ObjectType):
             hint = f"a method is called with brackets: {field}()" if field in _METHOD_NAMES else ""
             raise fail(node, f"{owner.text} is {owner.type.phrase} and has no field {field!r}", hint)
         kind = owner.type.fields.get(field)
         if kind is None and owner.type.is_open:
-            return _inside(node, owner, field)
+            return inside_of(node, owner, field)
         if kind is None:
             hint = nearest(field, list(owner.type.fields))
             raise fail(node, f'{owner.text} has no field "{field}"', hint)
@@ -217,7 +223,7 @@ class Checker:
         if not all(isinstance(item, Constant) for item in items):
             kinds = {item.type for item in items}
             return Items(node, ListType(items[0].type if len(kinds) == 1 else INT64), items)
-        return _constant_list(node, items, DYN)
+        return constant_list(node, items, DYN)
 
     def elements(self, node: Sequence) -> tuple[Typed, ...]:
         items = tuple(self.value(item) for item in node.items)
@@ -255,7 +261,7 @@ class Checker:
         if are_numbers(left, right):
             left, right, operator = comparable(node, left, operator, right)
         elif left.type is not right.type:
-            hint = _mixed_hint(left, right.type) or _mixed_hint(right, left.type)
+            hint = mixed_hint(left, right.type) or mixed_hint(right, left.type)
             raise fail(node, f"{left.type.phrase} is never compared with {right.type.phrase}", hint)
         if left.type is BYTES and operator not in ("==", "!="):
             raise fail(node, "bytes have no order here", 'compare them with "==" and "!="')
@@ -290,6 +296,8 @@ class Checker:
             return Apply(node, DOUBLE, operation, (factor(left), factor(right)))
         if operator == "+" and left.type is STRING and right.type is STRING:
             return Apply(node, STRING, operations.CONCATENATE, (left, right))
+        if operator == "+" and left.type is BYTES and right.type is BYTES:
+            return Apply(node, BYTES, JOIN_BYTES, (left, right))
         if (found := time_arithmetic(node, operator, left, right)) is not None:
             return found
         hint = ""
@@ -313,7 +321,7 @@ class Checker:
             return self.member_of_written(node, left, right)
         container = self.any(right)
         if container.type is DYN:
-            return _member_of_anything(node, self.scalar(left), container)
+            return member_of_anything(node, self.scalar(left), container)
         item = self.scalar(left, container.type.element if isinstance(container.type, ListType) else None)
         if isinstance(container.type, ObjectType):
             raise fail(node, f"{container.text} is an object, not a list", "use has() for a field")
@@ -323,7 +331,7 @@ class Checker:
         container = self.valued(right, container)
         if not isinstance(container.type, ListType):
             raise fail(right, f"this is {container.type.phrase}, but a list is needed")
-        return Member(node, _as_element(item, container.type.element), container)
+        return Member(node, as_element(item, container.type.element), container)
 
     def member_of_written(self, node: FunctionCall, left: Node, right: Sequence) -> Typed:
         items = self.elements(right)
@@ -331,80 +339,10 @@ class Checker:
         if items:
             if item.type is DOUBLE and is_integer(items[0].type):
                 items = tuple(element(one, DOUBLE) for one in items)
-            item = _as_element(item, items[0].type)
+            item = as_element(item, items[0].type)
         if all(isinstance(one, Constant) for one in items):
-            return Member(node, item, _constant_list(right, items, item.type))
+            return Member(node, item, constant_list(right, items, item.type))
         return Member(node, item, Items(right, ListType(items[0].type), items))
-
-
-def read_as(tree: Typed, wanted: Type) -> Typed:
-    """What may hold anything, read as a ``wanted`` value: numbers of every kind as doubles."""
-    assert isinstance(tree, Path)
-    kind = DOUBLE if is_integer(wanted) else wanted
-    if kind not in READABLE and not (isinstance(kind, ListType) and kind.element in (*READABLE, DYN)):
-        hint = "compare it as a string" if kind is TIMESTAMP else ""
-        raise fail(tree.origin, f"{tree.text} may hold anything, but never {wanted.phrase}", hint)
-    return Path(tree.origin, kind, tree.variable, tree.fields, tree.declared)
-
-
-def _inside(node: Node, owner: Path, field: str) -> Path:
-    """A value inside of one that may hold anything, or a field that is not declared."""
-    if not field or any(sign < " " or sign in '"\\' for sign in field):
-        raise fail(node, "a name inside of a value is not empty and has no quotation marks, backslashes or controls")
-    declared = len(owner.fields) if owner.declared is None else owner.declared
-    return Path(node, DYN, owner.variable, (*owner.fields, field), declared)
-
-
-def _member_of_anything(node: FunctionCall, item: Typed, container: Typed) -> Typed:
-    item = element(item, DOUBLE) if is_integer(item.type) else item
-    if item.type not in READABLE:
-        raise fail(item.origin, f"{item.type.phrase} is not looked for in what may hold anything")
-    return Member(node, item, read_as(container, ListType(item.type)))
-
-
-def _literal(node: Literal) -> Typed:
-    if isinstance(node.value, int) and node.kind == "int":
-        return Constant(node, INT if abs(node.value) <= SAFE else INT64, node.value)
-    return Constant(node, _LITERALS[node.kind], node.value)
-
-
-def _constant_list(node: Node, items: tuple[Typed, ...], fallback: Type = STRING) -> Constant:
-    kinds = {item.type for item in items}
-    kind = fallback if not kinds else INT64 if len(kinds) > 1 else kinds.pop()
-    return Constant(node, ListType(kind), tuple(_value(item) for item in items))
-
-
-def _value(item: Typed) -> object:
-    assert isinstance(item, Constant)
-    return item.value
-
-
-def _as_element(item: Typed, wanted: Type) -> Typed:
-    if item.type is wanted or (is_integer(item.type) and is_integer(wanted)):
-        return item
-    if wanted is DOUBLE and is_integer(item.type):
-        return element(item, DOUBLE)
-    raise fail(item.origin, f"{item.type.phrase} is never in a list of {wanted}", _mixed_hint(item, wanted))
-
-
-def _mixed_hint(tree: Typed, other: Type) -> str:
-    """What to try where ``tree`` meets a value of another type."""
-    if tree.type is STRING and other is TIMESTAMP:
-        return 'write a moment as timestamp("2026-01-02T03:04:05Z")'
-    if tree.type is STRING and isinstance(tree, Constant):
-        return f"write it without quotes if {other.phrase} is meant" if other is not BYTES else 'write bytes as b"…"'
-    if is_integer(tree.type) and other is STRING:
-        return f"write string({tree.text}) to compare as strings"
-    return ""
-
-
-def factor(tree: Typed) -> Typed:
-    """An operand of double arithmetic, kept within the magnitudes that are exact everywhere."""
-    if not isinstance(tree, Constant):
-        return Apply(tree.origin, DOUBLE, operations.FACTOR, (tree,))
-    if isinstance(tree.value, float) and not operations.is_factor(tree.value):
-        raise fail(tree.origin, "arithmetic takes doubles of magnitude 1e-150 to 1e150, and 0")
-    return tree
 
 
 _Operator = Callable[[Checker, FunctionCall], Typed]

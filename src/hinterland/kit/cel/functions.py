@@ -11,7 +11,7 @@ from collections.abc import Callable
 from hinterland.kit.cel import conversions, macros, math_functions, operations, text_functions, time_functions
 from hinterland.kit.cel.errors import nearest
 from hinterland.kit.cel.overloads import Overload, fits
-from hinterland.kit.cel.tree import FunctionCall, Name, Node, fail
+from hinterland.kit.cel.tree import FunctionCall, Name, fail
 from hinterland.kit.cel.typed import Apply, Constant, HasValue, Path, Typed
 from hinterland.kit.cel.types import BOOL, BYTES, INT, STRING, ListType
 

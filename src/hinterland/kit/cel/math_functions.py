@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from hinterland.kit.cel import operations
 from hinterland.kit.cel.numbers import are_numbers, element
 from hinterland.kit.cel.operations import LOWEST, Operator, in_python, registered
 from hinterland.kit.cel.overloads import Overload
@@ -54,8 +53,8 @@ ABS = Operator(
 )
 ABS_DOUBLE = Operator("abs", abs, "abs({0})")
 SIGN = Operator("sign", _sign, "CASE WHEN {0} > 0 THEN 1 WHEN {0} < 0 THEN -1 WHEN {0} = 0 THEN 0 END")
-SIGN_DOUBLE = Operator("sign", lambda value: float(_sign(value)), "CASE WHEN {0} > 0 THEN 1.0 WHEN {0} < 0 THEN -1.0 WHEN {0} = 0 THEN 0.0 END",
-    "(CASE WHEN {0} > 0 THEN 1 WHEN {0} < 0 THEN -1 WHEN {0} = 0 THEN 0 END)::double precision")  # fmt: skip
+_SIGN_DOUBLE = "CASE WHEN {0} > 0 THEN 1.0 WHEN {0} < 0 THEN -1.0 WHEN {0} = 0 THEN 0.0 END"
+SIGN_DOUBLE = Operator("sign", lambda value: float(_sign(value)), _SIGN_DOUBLE, f"({_SIGN_DOUBLE})::double precision")
 CEIL = registered("ceil", lambda value: float(math.ceil(value)), 1, "ceil({0})")
 FLOOR = registered("floor", lambda value: float(math.floor(value)), 1, "floor({0})")
 TRUNC = registered("trunc", lambda value: float(math.trunc(value)), 1, "trunc({0})")
@@ -112,7 +111,8 @@ STRICT: dict[str, tuple[str, str, tuple[Overload, ...]]] = {
     "math.abs": ("global", "math.abs(record.count)", (
         Overload((INT,), INT64, ABS), Overload((DOUBLE,), DOUBLE, ABS_DOUBLE), Overload((UINT,), UINT, None))),
     "math.sign": ("global", "math.sign(record.count)", (
-        Overload((INT,), INT, SIGN), Overload((DOUBLE,), DOUBLE, SIGN_DOUBLE), Overload((UINT,), UINT, in_python("sign", _sign)))),
+        Overload((INT,), INT, SIGN), Overload((DOUBLE,), DOUBLE, SIGN_DOUBLE),
+        Overload((UINT,), UINT, in_python("sign", _sign)))),
     "math.ceil": _of_double("ceil", CEIL), "math.floor": _of_double("floor", FLOOR),
     "math.round": _of_double("round", ROUND), "math.trunc": _of_double("trunc", TRUNC),
     "math.isNaN": _of_class("isNaN", IS_NAN), "math.isInf": _of_class("isInf", IS_INFINITE),

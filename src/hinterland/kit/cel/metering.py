@@ -1,6 +1,7 @@
 """How much work an expression may be on one record: counted in steps, so that it is the same on every machine.
 
-A part of the expression that is no literal is a step; one in the body of a macro is one for each element. 64 characters that are searched, joined or converted are a step too. It takes about 0.1 microseconds.
+A part of the expression that is no literal is a step; one in the body of a macro is one for each element. 64 characters
+that are searched, joined or converted are a step too. It takes about 0.1 microseconds.
 """
 
 from __future__ import annotations

@@ -220,4 +220,3 @@ def prefix_end(prefix: str) -> str | None:
 
 
 METHODS = {"contains": CONTAINS, "startsWith": STARTS, "endsWith": ENDS}
-CASES = {"lowerAscii": LOWER, "upperAscii": UPPER}

@@ -60,7 +60,7 @@ def _inverted(ranges: Ranges) -> Ranges:
 _ANY_BUT_LINE = _inverted(((10, 10),))
 
 
-class _Reader:
+class _PatternReader:
     """Reads a pattern."""
 
     def __init__(self, text: str) -> None:
@@ -299,12 +299,12 @@ _States = frozenset[int]
 class Pattern:
     """A pattern that is ready to be searched for; ``canonical`` is how both databases are given it."""
 
-    __slots__ = ("_accepts", "_always", "_moves", "_program", "_start", "canonical")
+    __slots__ = ("_always", "_moves", "_program", "_start", "canonical")
 
     def __init__(self, text: str) -> None:
         if len(text) > MOST_PATTERN:
             raise PatternError(f"it has {len(text):,} characters, at most {MOST_PATTERN} are possible")
-        reader = _Reader(text)
+        reader = _PatternReader(text)
         part = reader.either()
         if reader.at < len(text):
             raise PatternError("a group is closed that was not opened", "write \\\\) for the character")
@@ -313,7 +313,6 @@ class Pattern:
         self._start = self._reached([self._program.start], is_begin=True)
         self._always = self._reached([self._program.start], is_begin=False)
         self._moves: dict[_States, dict[str, _States]] = {}
-        self._accepts: dict[_States, bool] = {}
 
     def _reached(self, waiting: list[int], *, is_begin: bool) -> _States:
         """The states that are reached without a character."""
@@ -353,7 +352,7 @@ class Pattern:
 
     def is_in(self, text: str) -> bool:
         """Whether some part of the text matches."""
-        states, moves, accept = self._start, self._moves, self._accept
+        states, moves, accept = self._start, self._moves, 0  # the first state that a program has
         if accept in states:
             return True
         known = moves.setdefault(states, {})
@@ -366,14 +365,8 @@ class Pattern:
             states = following
             if accept in states:
                 return True
-            known = moves.get(states)  # type: ignore[assignment]
-            if known is None:
-                known = moves[states] = {}
+            known = moves.setdefault(states, {})
         return self._is_end(states)
-
-    @property
-    def _accept(self) -> int:
-        return 0
 
 
 @lru_cache(maxsize=256)

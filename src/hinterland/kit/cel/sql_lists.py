@@ -13,7 +13,7 @@ from hinterland.kit.cel.types import DYN, ListType, ObjectType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from hinterland.kit.cel.sql import Writer
+    from hinterland.kit.cel.sql import SqlWriter
 
 
 class Element:
@@ -29,7 +29,7 @@ class Element:
         self.is_place = is_place
 
 
-class _Rows:
+class _Elements:
     """The elements of a list: what is true where the list is an error, what follows FROM, the alias, whether the values
     are JSON, and whether the rows have ``bad``."""
 
@@ -43,7 +43,7 @@ class _Rows:
         self.has_bad = has_bad
 
 
-def _rows(writer: Writer, tree: Typed) -> _Rows:
+def _rows(writer: SqlWriter, tree: Typed) -> _Elements:
     if isinstance(tree, Made):
         return _made_rows(writer, tree)
     assert isinstance(tree.type, ListType)
@@ -57,12 +57,12 @@ def _rows(writer: Writer, tree: Typed) -> _Rows:
     if is_bound and is_json:
         raise fail(tree.origin, f"{tree.text} holds what no database takes as a list")
     name = "rows bound" if is_bound else "rows of json" if is_json else "rows"
-    return _Rows(
+    return _Elements(
         ("(", *container, " IS NULL)"), filled_in(templates[name].replace("{e}", alias), [container]), alias, is_json
     )
 
 
-def _written_rows(writer: Writer, tree: Items, alias: str) -> _Rows:
+def _written_rows(writer: SqlWriter, tree: Items, alias: str) -> _Elements:
     source: list[Piece] = ["("]
     is_error: list[Piece] = ["(FALSE"]
     for number, element in enumerate(tree.elements):
@@ -70,10 +70,10 @@ def _written_rows(writer: Writer, tree: Items, alias: str) -> _Rows:
         source += [" UNION ALL " if number else "", "SELECT ", *value, f" AS value, {number + 1} AS n, {number} AS key"]
         if not isinstance(element, Constant):
             is_error += [" OR ", *value, " IS NULL"]
-    return _Rows((*is_error, ")"), (*source, f") AS {alias}"), alias, False)
+    return _Elements((*is_error, ")"), (*source, f") AS {alias}"), alias, False)
 
 
-def _made_rows(writer: Writer, tree: Made) -> _Rows:
+def _made_rows(writer: SqlWriter, tree: Made) -> _Elements:
     inner = _rows(writer, tree.container)
     templates = writer.dialect.templates
     condition, result = _bodies(writer, tree, inner)
@@ -85,7 +85,7 @@ def _made_rows(writer: Writer, tree: Made) -> _Rows:
     pieces += [") AS bad FROM (SELECT ", *_only_where(condition, value), " AS value", carried]
     pieces += [f", {inner.alias}.bad AS bad" if inner.has_bad else ", FALSE AS bad", ", "]
     pieces += [*(condition or ("TRUE",)), " AS c FROM ", *inner.source, f" {kept}) AS _q WHERE (_q.c IS NULL OR _q.c)"]
-    return _Rows(inner.is_error, (*pieces, f") AS {alias}"), alias, inner.is_json, True)
+    return _Elements(inner.is_error, (*pieces, f") AS {alias}"), alias, inner.is_json, True)
 
 
 def _only_where(condition: Fragment | None, value: Fragment) -> Fragment:
@@ -93,7 +93,7 @@ def _only_where(condition: Fragment | None, value: Fragment) -> Fragment:
     return value if condition is None or len(value) == 1 else ("(CASE WHEN ", *condition, " THEN ", *value, " END)")
 
 
-def _bodies(writer: Writer, tree: Made, inner: _Rows) -> tuple[Fragment | None, Fragment | None]:
+def _bodies(writer: SqlWriter, tree: Made, inner: _Elements) -> tuple[Fragment | None, Fragment | None]:
     if tree.result is not None and isinstance(tree.result.type, ListType | ObjectType):
         raise fail(tree.origin, f"{tree.text} is a list of lists, which no database makes")
     outer = _enter(writer, tree, inner)
@@ -103,7 +103,7 @@ def _bodies(writer: Writer, tree: Made, inner: _Rows) -> tuple[Fragment | None, 
     return condition, result
 
 
-def _enter(writer: Writer, tree: Macro | Made, rows: _Rows) -> dict[str, Element]:
+def _enter(writer: SqlWriter, tree: Macro | Made, rows: _Elements) -> dict[str, Element]:
     """Let what is written next read the element; returns what it could read before."""
     outer = writer.elements
     writer.elements = {**outer, tree.name: Element(rows.alias, rows.is_json)}
@@ -123,7 +123,7 @@ _FOLDS = {
 """What the values _b of the bodies make: an aggregate never sees NULL."""
 
 
-def _folded(writer: Writer, form: str, rows: _Rows, body: Fragment) -> Fragment:
+def _folded(writer: SqlWriter, form: str, rows: _Elements, body: Fragment) -> Fragment:
     templates = writer.dialect.templates
     fold = _FOLDS[form]
     for name in ("any", "every"):
@@ -140,7 +140,7 @@ def _folded(writer: Writer, form: str, rows: _Rows, body: Fragment) -> Fragment:
     return (*pieces, f" {templates['kept']}) AS _f)")
 
 
-def macro(writer: Writer, tree: Macro, is_exact: bool) -> Fragment:
+def macro(writer: SqlWriter, tree: Macro, is_exact: bool) -> Fragment:
     """exists(), all() or exists_one()."""
     rows = _rows(writer, tree.container)
     outer = _enter(writer, tree, rows)
@@ -149,12 +149,12 @@ def macro(writer: Writer, tree: Macro, is_exact: bool) -> Fragment:
     return _folded(writer, tree.form, rows, body)
 
 
-def size_of_made(writer: Writer, tree: Typed) -> Fragment:
+def size_of_made(writer: SqlWriter, tree: Typed) -> Fragment:
     """How many elements a list has that a macro made, or that is written."""
     return _folded(writer, "size", _rows(writer, tree), ("1",))
 
 
-def member_of_made(writer: Writer, item: Fragment, tree: Made) -> Fragment:
+def member_of_made(writer: SqlWriter, item: Fragment, tree: Made) -> Fragment:
     """Whether an item is in a list that a macro made."""
     assert isinstance(tree.type, ListType)
     rows = _rows(writer, tree)

@@ -12,7 +12,7 @@ from binascii import Error
 from hinterland.kit.cel import operations
 from hinterland.kit.cel.operations import Operator, characters, in_python, registered
 from hinterland.kit.cel.overloads import Overload
-from hinterland.kit.cel.patterns import Pattern, PatternError, pattern_of
+from hinterland.kit.cel.patterns import PatternError, pattern_of
 from hinterland.kit.cel.tree import FunctionCall, Literal, fail
 from hinterland.kit.cel.typed import Apply, Constant, Typed
 from hinterland.kit.cel.types import BOOL, BYTES, INT, STRING, ListType
@@ -259,10 +259,6 @@ BASE64_DECODE = in_python("base64.decode", _base64_decode, characters)
 JOIN_BYTES = in_python("+", _joined_bytes, characters)
 
 # ---------------------------------------------------------------- patterns
-
-
-def _matches(text: str, pattern: Pattern) -> bool:
-    return pattern.is_in(text)
 
 
 def _matches_work(text: str, pattern: object) -> int:

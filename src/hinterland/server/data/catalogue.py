@@ -36,6 +36,7 @@ from hinterland.server.storage.statements import CollectionTable
 
 # Written in one way only: the path of a record is what its children are found by.
 _INTEGER_ID = re.compile(r"[1-9][0-9]{0,15}")
+_DECIDED_WHEN_ASKED = ("view", "create", "update", "delete")  # by one request, and not by a live view
 _DECIDED_ALONE = ("create", "update", "delete")  # over one record at hand
 ACTIONS = ("list", "view", "create", "update", "delete")
 SIGNED_UP = "users"
@@ -114,6 +115,11 @@ class Entry:
                 rule.whole(ANY_ALIAS)  # a list is one statement
         except CelError as error:
             raise DeclarationError(f"collection {self.name!r}, rule {place}: {error}") from None
+        if rule is not None and rule.reads_clock and place not in _DECIDED_WHEN_ASKED:
+            raise DeclarationError(
+                f"collection {self.name!r}, rule {place}: now() cannot decide what live views show, since time passes "
+                "without a change; use it in view, create, update and delete rules, and in filters of lists"
+            )
         return rule
 
     def _order(self, sort: tuple[str, ...]) -> SqlOrder:

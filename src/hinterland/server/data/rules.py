@@ -18,6 +18,7 @@ from hinterland.kit.cel.checking import check
 from hinterland.kit.cel.conditions import Condition
 from hinterland.kit.cel.dialects import POSTGRES, SQLITE, Dialect
 from hinterland.kit.cel.metering import is_metered, multiplies, size
+from hinterland.kit.cel.moments import NOW
 from hinterland.kit.cel.parser import parse
 from hinterland.kit.cel.predicates import Predicate, Variables, predicate, read_key
 from hinterland.kit.cel.seeking import is_seeking, terms_of
@@ -31,7 +32,6 @@ from hinterland.kit.cel.typed import (
     Item,
     Logic,
     Macro,
-    Made,
     Made,
     Member,
     Path,
@@ -148,6 +148,7 @@ class Rule:
         self._halves: dict[str, Halves] = {}
 
     @cached_property
+<<<<<<< HEAD
     def asked_names(self) -> frozenset[str]:
         """The names of the collections that it asks."""
         return collections_of(self.tree) if self.asks else frozenset()
@@ -159,6 +160,11 @@ class Rule:
             can_lock = self.dialect is _POSTGRES
             self._statements[ask] = AskStatements(ask, self.tables, self.dialect, can_lock=can_lock)
         return self._statements[ask]
+=======
+    def reads_clock(self) -> bool:
+        """Whether it may become true or false as time goes by, with no change of a record."""
+        return NOW in self.tree.variables
+>>>>>>> bf01b43 (docs: functions of rules, patterns and time)
 
     @cached_property
     def reads_auth(self) -> frozenset[str]:

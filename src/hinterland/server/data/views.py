@@ -243,6 +243,12 @@ class Views:
             message = f"the list rule of {entry.name} asks {asked}: it has no live events and no sync in this version"
             raise Refusal("invalid_query", f"{message}; read lists instead")
         rule = rule_of(entry, filtering(entry, caller, filter)) if filter.strip() else None
+        if rule is not None and rule.reads_clock:
+            raise Refusal(
+                "invalid_query",
+                "filter: now() cannot decide what a live view shows, since time passes without a change; write the "
+                'instant: timestamp("2026-01-02T03:04:05Z")',
+            )
         key = self._key(entry, caller, rule)
         view = self._views.get(key)
         if view is None:
