@@ -52,6 +52,11 @@ _TRUE_OR_FALSE = [
     "record.count >= 7 && record.count <= 7 && record.count != 8", "in",
     "record.tags.map(t, t)", "record.title == 'é\\n\\t\\\\\\u00e9'", "record.count == 7 || record.unknown2",
     "duration('1s') == 1",
+    "record.at + duration('1h') > record.at", "record.at < now()", "record.at.getFullYear() == 2026",
+    "math.abs(record.count) == 7", "record.title.trim() == 'Ab'", "record.title.split('b').size() == 2",
+    "record.tags.exists_one(t, t == 'a')", "record.tags.filter(t, t == 'a').size() == 1",
+    "record.tags.exists(i, t, i == 1)", "record.data.tags.exists(t, t == 'x')", "!record.data.tags.exists(t, t == 'y')",
+    "record.data.tags.all(t, t == 'x')", "record.data.nothing.exists(t, t == 'x')",
 ]  # fmt: skip
 EXPRESSIONS: list[Case] = [
     {"expression": text, "schema": "notes", "record": _RECORD, "auth": _AUTH} for text in _TRUE_OR_FALSE

@@ -309,7 +309,9 @@ class SqlWriter:
         return applied("CASE WHEN {0} THEN {1} END", [are_there, in_list(item, elements)])
 
     def made(self, tree: Typed, is_exact: bool) -> Fragment:
-        raise fail(tree.origin, f"{tree.text} is a list, which no column holds", "ask for its size, or an element in it")
+        raise fail(
+            tree.origin, f"{tree.text} is a list, which no column holds", "ask for its size, or an element in it"
+        )
 
     # ------------------------------------------------------------------ other collections
 

@@ -148,7 +148,6 @@ class Rule:
         self._halves: dict[str, Halves] = {}
 
     @cached_property
-<<<<<<< HEAD
     def asked_names(self) -> frozenset[str]:
         """The names of the collections that it asks."""
         return collections_of(self.tree) if self.asks else frozenset()
@@ -160,11 +159,11 @@ class Rule:
             can_lock = self.dialect is _POSTGRES
             self._statements[ask] = AskStatements(ask, self.tables, self.dialect, can_lock=can_lock)
         return self._statements[ask]
-=======
+
+    @cached_property
     def reads_clock(self) -> bool:
         """Whether it may become true or false as time goes by, with no change of a record."""
         return NOW in self.tree.variables
->>>>>>> bf01b43 (docs: functions of rules, patterns and time)
 
     @cached_property
     def reads_auth(self) -> frozenset[str]:
