@@ -1,7 +1,7 @@
 """The app file that the measured server runs: three collections with the same fields.
 
-`notes` is written and listened to, `articles` is read and listed, and `drawers`, each record of which has one owner,
-grows.
+`notes` is written and listened to, `articles` is read, listed and searched, and `drawers`, each record of which has one
+owner, grows; its inserts also index the words of a title.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ FIELDS: dict[str, Field] = {
     "due": Instant(),
 }
 
+SEARCHED: dict[str, Field] = {**FIELDS, "title": Text(max_length=200, search=True)}
+
 app = App(
     name="benchmark",
     settings=Settings(streams_per_account=1_000),  # few members have all streams
@@ -30,13 +32,13 @@ app = App(
         Collection(name="notes", fields=FIELDS, rules=Rules(list=MEMBER, view=MEMBER, create=MEMBER)),
         Collection(
             name="articles",
-            fields=FIELDS,
+            fields=SEARCHED,
             indexes=(("category", "rank"),),
             rules=Rules(list=SIGNED_IN, view=MEMBER, create=MEMBER),
         ),
         Collection(
             name="drawers",
-            fields={"owner": Text(max_length=64, index=True), **FIELDS},
+            fields={"owner": Text(max_length=64, index=True), **SEARCHED},
             rules=Rules(list=OWN, view=OWN, create=OWN),
         ),
     ],

@@ -14,6 +14,7 @@ from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -89,6 +90,10 @@ class FastifyNode(Peer):
         """A statement by hand."""
         return "/sums"
 
+    def search_path(self, digits: str, limit: int) -> str:
+        """Words in an FTS5 table, by its rank (bm25)."""
+        return f"/records/articles?search={quote(f'sheet AND {digits}*')}&limit={limit}"
+
     def page(self, answer: Any) -> Page:
         """`{items, total?}`."""
         return Page(answer["items"], answer.get("total"))
@@ -117,6 +122,7 @@ def _fill(file: Path, dataset: Dataset) -> None:
     database = sqlite3.connect(file)
     with database:
         database.executemany("INSERT INTO articles VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", _columns(dataset))
+        database.execute("INSERT INTO articles_words (articles_words) VALUES ('rebuild')")
     database.close()
 
 

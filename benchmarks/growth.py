@@ -132,6 +132,7 @@ class Drawers(Hinterland):
                 lambda number: self._get(common, self.root),
                 lambda number, answer: expect(self, "found", LIMIT, len(answer["items"])),
             ),
+            *self._word_searches(),
             Growing("first page, counted", lambda number: self._get(path, self.root), has(LIMIT), is_linear=True),
             Growing("q", lambda number: self._get(f"{path}&q={word}", self.root), has(1), is_linear=True),
             Growing("_like", lambda number: self._get(f"{path}&title_like={word}", self.root), has(1), is_linear=True),
@@ -168,6 +169,27 @@ class Drawers(Hinterland):
             expect(self, "all records, and those inserted", True, found >= rows)
 
         return check
+
+    def _word_searches(self) -> list[Growing]:
+        """Searches by the index of words: of a word in one title, of the beginning of words that ten have, and of a
+        word that all have."""
+        start = f"{self.records_path('drawers')}?limit={LIMIT}&search="
+
+        def searched(name: str, words: Callable[[int], str], count: int, *, is_linear: bool = False) -> Growing:
+            def check(number: int, answer: Any) -> None:
+                expect(self, "found", count, len(answer["items"]))
+
+            return Growing(name, lambda number: self._get(start + words(number), self.root), check, is_linear)
+
+        return [
+            searched("search of a word that one has", lambda number: f"{self.dataset.read_at(number):07d}", 1),
+            searched(
+                "search of two words, a beginning",
+                lambda number: f"survey%20{self.dataset.read_at(number) // 10:06d}*",
+                10,
+            ),
+            searched("search of a word that all have", lambda number: "survey", LIMIT, is_linear=True),
+        ]
 
     def _get(self, path: str, user: User) -> bytes:
         return request("GET", path, self.authorization(user))

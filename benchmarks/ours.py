@@ -106,6 +106,10 @@ class Hinterland(Peer):
         """By aggregates."""
         return f"{self.records_path('articles')}/aggregate?group=done&count=*&sum=rank&max=rank"
 
+    def search_path(self, digits: str, limit: int) -> str:
+        """Words in an index, by relevance."""
+        return f"{self.records_path('articles')}?search=sheet%20{digits}*&limit={limit}"
+
     def page(self, answer: Any) -> Page:
         """`{items, next, total?}`."""
         return Page(answer["items"], answer.get("total"))

@@ -96,6 +96,10 @@ class Peer(ABC):
         """Path and query: the articles of a category, lowest rank first."""
 
     @abstractmethod
+    def search_path(self, digits: str, limit: int) -> str:
+        """Path and query: the articles whose title has the word `sheet` and a number that begins with `digits`."""
+
+    @abstractmethod
     def page(self, answer: Any) -> Page:
         """The page in a decoded list."""
 

@@ -105,6 +105,11 @@ class PocketBase(Peer):
         """A view collection, which is declared for this one question."""
         return f"{self.records_path('sums')}?skipTotal=1"
 
+    def search_path(self, digits: str, limit: int) -> str:
+        """Its operator `~`, which reads every title: it has no index of words."""
+        filter = quote(f"title ~ 'sheet {digits}'")
+        return f"{self.records_path('articles')}?filter={filter}&perPage={limit}&skipTotal=1"
+
     def page(self, answer: Any) -> Page:
         """`totalItems` is -1 where it was skipped."""
         return Page(answer["items"], None if answer["totalItems"] < 0 else answer["totalItems"])

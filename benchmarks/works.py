@@ -211,6 +211,30 @@ class Sums(RequestWork):
             expect(peer, "sums", {done: peer.dataset.sums(done=done) for done in (False, True)}, found)
 
 
+class SearchWords(RequestWork):
+    """Somebody who is signed in searches the articles for a word that all titles have, and the beginning of a number
+    that ten have."""
+
+    name = "search"
+    budget_ms = 0.5
+
+    def request(self, peer: Peer, number: int) -> bytes:
+        """Every ten in turn, scattered."""
+        path = peer.search_path(self._digits(peer, number), LIMIT)
+        return request("GET", path, peer.authorization(peer.members[number % len(peer.members)]))
+
+    def _digits(self, peer: Peer, number: int) -> str:
+        return f"{peer.dataset.read_at(number) // 10:06d}"
+
+    def check(self, peer: Peer, load: Load) -> None:
+        """Each answer has these ten, in any order: each server has its own relevance."""
+        for number, answer in load.answers:
+            first = int(self._digits(peer, number)) * 10
+            page = peer.page(decoded(peer, answer, 200))
+            found = sorted([record["id"] for record in page.records])
+            expect(peer, "found", [row_id(row) for row in range(first, first + 10)], found)
+
+
 class Fanout(Work):
     """A member creates notes at a steady pace; every subscriber receives each.
 
@@ -336,3 +360,5 @@ def works() -> list[Work]:
     """All works, in the order in which they are measured."""
     lists = [ListPage(total=False), ListPage(total=True)]
     return [Start(), Insert(), InsertAlone(), Read(), ReadAlone(), *lists, Sums(), Fanout()]
+
+    return [Start(), Insert(), InsertAlone(), Read(), ReadAlone(), *lists, SearchWords(), Fanout()]

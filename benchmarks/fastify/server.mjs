@@ -19,6 +19,9 @@ for (const name of ["notes", "articles"]) {
     CREATE INDEX IF NOT EXISTS ${name}_rank ON ${name} (rank);
     CREATE INDEX IF NOT EXISTS ${name}_category_rank ON ${name} (category, rank)`);
 }
+database.exec("CREATE VIRTUAL TABLE IF NOT EXISTS articles_words USING fts5(title, content='articles')");
+const search = database.prepare(`SELECT ${COLUMNS} FROM articles JOIN (SELECT rowid AS number, rank AS weight
+  FROM articles_words WHERE articles_words MATCH ? ORDER BY weight LIMIT ?) ON articles.rowid = number ORDER BY weight`);
 const secret = () => database.prepare("SELECT value FROM secret").get()?.value;
 if (!secret()) database.prepare("INSERT INTO secret VALUES (?)").run(randomBytes(32).toString("hex"));
 
@@ -78,8 +81,9 @@ app.get("/records/:name/:id", { onRequest: signedIn, schema: { response: { 200: 
 });
 
 app.get("/records/:name", { onRequest: signedIn, schema: { response: { 200: page } } }, async (request) => {
-  const { params: { name }, query: { category, limit, total } } = request;
+  const { params: { name }, query: { category, limit, total, search: words } } = request;
   const known = statements[name];
+  if (words !== undefined) return { items: search.all(words, Math.min(Number(limit), 500)).map(shown) };
   if (category === undefined) return { items: [], total: known.count.get().total };
   const items = known.list.all(category, Math.min(Number(limit), 500)).map(shown);
   return total === "true" ? { items, total: known.total.get(category).total } : { items };
