@@ -359,6 +359,4 @@ class ReadAlone(Read):
 def works() -> list[Work]:
     """All works, in the order in which they are measured."""
     lists = [ListPage(total=False), ListPage(total=True)]
-    return [Start(), Insert(), InsertAlone(), Read(), ReadAlone(), *lists, Sums(), Fanout()]
-
-    return [Start(), Insert(), InsertAlone(), Read(), ReadAlone(), *lists, SearchWords(), Fanout()]
+    return [Start(), Insert(), InsertAlone(), Read(), ReadAlone(), *lists, SearchWords(), Sums(), Fanout()]

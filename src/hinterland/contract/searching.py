@@ -100,6 +100,23 @@ def kept_words(texts: Iterable[str]) -> str | None:
     return kept if len(kept) <= LONGEST_WORDS else kept[: kept.rindex(" ", 0, LONGEST_WORDS) + 1]
 
 
+def has_found(search: Search, kept: str | None) -> bool:
+    """Whether a record with these words is found."""
+    return (
+        kept is not None
+        and all(unit.part in kept for unit in search.wanted)
+        and not any(unit.part in kept for unit in search.unwanted)
+    )
+
+
+def rank(search: Search, kept: str) -> int:
+    """How far from the beginning the words of a search come first in a record's, summed: the least is the best.
+
+    It depends on the record alone, so that it tells nothing of others.
+    """
+    return sum(kept.index(unit.part) + 1 for unit in search.wanted)
+
+
 def texts_of(fields: Iterable[tuple[str, Field]], document: Mapping[str, Any]) -> list[str]:
     """The texts of a record's `fields` that a search reads."""
     return [text for name, field in fields if (value := document.get(name)) is not None for text in field.texts(value)]

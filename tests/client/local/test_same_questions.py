@@ -121,6 +121,80 @@ async def test_the_same_answers(client: Client, kind: type[Any]) -> None:
         assert (question, await reported(local, question)) == (question, expected)
 
 
+SEARCHED = [
+    "red", "red shoes", '"red shoes"', "sho*", "red -shoes", "RÉD", "cafe", "東", "a*b", "*", "-red", "x " * 501,
+    "w " * 51, " ", "straße", "shoe",
+]  # fmt: skip
+SEARCHES: list[dict[str, Any]] = [
+    *[{"search": search} for search in SEARCHED],
+    {"search": "red", "sort": ["-text"]},
+    {"search": "red", "filter": "record.count > 1"},
+    {"search": "red", "count": 3},
+    {"search": "red", "limit": 1, "total": True},
+    {"search": "red", "page": 2, "limit": 1},
+]
+
+
+PAPERS = Collection(
+    name="papers",
+    fields={"text": Text(search=True), "tags": List(of=Text(search=True)), "count": Integer(), "key": Text()},
+    rules=EVERYBODY,
+)
+HIDDEN = Collection(name="hidden", fields={"text": Text(search=True, read="false")}, rules=EVERYBODY)
+PLAIN = Collection(name="plain", fields={"text": Text()}, rules=EVERYBODY)
+PAPER_TEXTS = ("Red shoes", "shoes, blue and red", "Café Straße", "a red hat", "東京都", "red", "")
+
+
+@pytest.fixture
+async def searcher(tmp_path: Path) -> AsyncIterator[Client]:
+    """A client whose local store holds papers to search."""
+    declared = [PAPERS, HIDDEN, PLAIN]
+    async with running_backend(declared) as backend:
+        client = await backend.client(store=tmp_path / "app.db", vault=MemoryVault(), collections=declared)
+        await client.auth.sign_up(name="Ada", email="ada@example.org", password="a long walk outside")
+        papers = client.collection("papers")
+        for count, text in enumerate(PAPER_TEXTS):
+            await papers.create({"text": text, "tags": ["shoes red", text], "count": count, "key": "red"})
+        client.local.collection("papers")
+        await client.sync.now()
+        yield client
+
+
+@pytest.mark.parametrize("small", [200, -1])
+async def test_the_same_searches(searcher: Client, small: int) -> None:
+    """Searches for words find the same records in the same order on the server and on the device."""
+    searcher.local.scope.small = small
+    remote, local = searcher.collection("papers"), searcher.local.collection("papers")
+    for question in SEARCHES:
+        expected = await reported(remote, question)
+        if not question["search"].strip():  # no search at all: the server's order is another one
+            expected = expected[0][::-1], *expected[1:]
+        assert (question, await reported(local, question)) == (question, expected)
+    walked = [each async for each in local.iterate(search="red")]
+    assert walked == [each async for each in remote.iterate(search="red", limit=2)]
+    page = await local.list(search="red", limit=3)
+    rest = await local.list(search="red", limit=9, cursor=page.next or "")
+    assert [*page.items, *rest.items] == walked
+
+
+async def test_what_is_not_searched_offline(searcher: Client) -> None:
+    """A collection without searched fields has none offline too; of those that not every reader sees the server
+    decides."""
+    plain, hidden = (searcher.local.collection(name) for name in ("plain", "hidden"))
+    assert (await reported(plain, {"search": "a"}))[1] == "invalid_query"
+    assert (await reported(hidden, {"search": "a"}))[1] == "forbidden"
+
+
+async def test_a_live_search(searcher: Client) -> None:
+    """A live query of words has a new record at its place."""
+    local = searcher.local.collection("papers")
+    live = local.watch(search="red -hat -東", limit=9)
+    before = [each["text"] for each in await anext(live)]
+    await local.create({"text": "Red"})
+    assert [each["text"] for each in await anext(live)] == [*before[:2], "Red", *before[2:]]
+    await live.aclose()
+
+
 async def test_the_same_walks(client: Client) -> None:
     """All records of a question, page by page, and the mistakes in it, are the same as well."""
     remote, local = client.collection("notes"), client.local.collection("notes")

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Protocol
 
 from hinterland.client.local.equality import AnyOf, Exactly, ValueEquality, undeclared_equality
 from hinterland.client.local.filters import annotated, checked_filter, filter_of_documents
 from hinterland.client.local.order import Rank, rank, whole
+from hinterland.contract.described import DescribedCollection
 from hinterland.contract.errors import Refusal
 from hinterland.contract.expressions import record_fields
+from hinterland.contract.kinds.field import Field
 from hinterland.contract.kinds.undeclared import UNDECLARED
 from hinterland.contract.matching import check_sort, meanings, wanted
-from hinterland.contract.records import META, Collection, Document
+from hinterland.contract.records import META, Collection, CompiledCollection, Document
+from hinterland.contract.searching import searched_fields
 from hinterland.kit.cel.typed import Typed
 from hinterland.kit.cel.types import INT64
+
+Searched = Sequence[tuple[str, Field]]
 
 
 class Fields(Protocol):
@@ -41,12 +47,18 @@ class Fields(Protocol):
         """What the field's values are sorted by."""
         ...
 
+    def searched(self) -> Searched:
+        """The fields whose words a search finds."""
+        ...
+
 
 class Declared:
-    """The fields of a declared collection: every question means what it means on the server."""
+    """The fields of a declared collection, some of which not every reader sees: every question means what it means on
+    the server."""
 
-    def __init__(self, collection: Collection) -> None:
+    def __init__(self, collection: Collection, private: AbstractSet[str] = frozenset()) -> None:
         self._collection = collection
+        self._private = private
 
     def filter(self, text: str) -> Typed:
         """The filter as a checked tree."""
@@ -72,6 +84,22 @@ class Declared:
         field = self._collection.fields.get(name)
         return whole if field is not None and field.type is INT64 else rank
 
+    def searched(self) -> Searched:
+        """The fields whose words a search finds; none of them may be private, since here it is not known of whom."""
+        names, known = searched_fields(self._collection.fields), self._collection.name
+        if not names:
+            raise Refusal("invalid_query", f"{known} has no field to search; declare one with search=True")
+        if hidden := [name for name in names if name in self._private]:
+            raise Refusal("forbidden", f"{', '.join(hidden)} of {known} can't be searched offline; ask the server")
+        return [(name, self._collection.fields[name]) for name in names]
+
+
+def declared(shape: CompiledCollection) -> Declared:
+    """The fields of a compiled declaration, or of a description, which says what not every reader sees."""
+    fields = shape.collection.fields
+    hidden = shape.private if isinstance(shape, DescribedCollection) else {name for name in fields if fields[name].read}
+    return Declared(shape.collection, hidden)
+
 
 class UndeclaredFields(ABC):
     """What is the same of all fields that no declaration names."""
@@ -92,6 +120,12 @@ class UndeclaredFields(ABC):
     def rank(self, name: str) -> Rank:
         """What the field's values are sorted by."""
         return rank
+
+    def searched(self) -> Searched:
+        """Nobody knows here which they are."""
+        raise Refusal(
+            "invalid_query", "this device does not know which fields are searched; connect to the server once"
+        )
 
 
 class Guessed(UndeclaredFields):

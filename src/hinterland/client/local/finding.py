@@ -11,7 +11,7 @@ import msgspec
 
 from hinterland.client.local import records, stand_ins
 from hinterland.client.local.connection import StoreConnection
-from hinterland.client.local.fields import Declared, Fields, Guessed
+from hinterland.client.local.fields import Fields, Guessed, declared
 from hinterland.client.local.guesses import Unplanned
 from hinterland.client.local.indexing import IndexWanted, can_index, has_index, index_name
 from hinterland.client.local.order import LocalOrder
@@ -89,7 +89,7 @@ def found_by_reading(connection: StoreConnection, place: LocalSource, question: 
     texts = records.texts(connection, place.scope, place.collection, place.parent)
     documents = _documents.decode(f"[{','.join(texts)}]")
     shape = place.scope.shapes.get(place.collection)
-    fields: Fields = Guessed(place.collection, place.kind, documents) if shape is None else Declared(shape.collection)
+    fields: Fields = Guessed(place.collection, place.kind, documents) if shape is None else declared(shape)
     order = order_of(question, fields)
     return _Read(question, fields, order, order.ordered(answers(question, documents, fields)))
 

@@ -42,6 +42,16 @@ class Term(NamedTuple):
     name: str
     is_down: bool
     rank: Rank
+    read: Callable[[Document], Any] | None = None
+    """What gives a document's value; None: it is the field's."""
+
+    def of(self, document: Document) -> Any:
+        """A document's value."""
+        return document.get(self.name) if self.read is None else self.read(document)
+
+    def ranked(self, document: Document) -> tuple[int, Any]:
+        """What a document is sorted by."""
+        return self.rank(self.of(document))
 
 
 class _Falling:
@@ -68,22 +78,19 @@ class LocalOrder:
     def ordered(self, documents: Sequence[Document]) -> list[Document]:
         """The documents in order."""
         found = list(documents)
-        for name, is_down, ranked in reversed(self.terms):
-            found.sort(key=lambda document: ranked(document.get(name)), reverse=is_down)
+        for term in reversed(self.terms):
+            found.sort(key=term.ranked, reverse=term.is_down)
         return found
 
     def key(self, document: Document) -> tuple[Any, ...]:
         """What tells the place of a document from those of others: of two, the lesser comes first."""
         return tuple(
-            [
-                _Falling(ranked(document.get(name))) if is_down else ranked(document.get(name))
-                for name, is_down, ranked in self.terms
-            ]
+            [_Falling(term.ranked(document)) if term.is_down else term.ranked(document) for term in self.terms]
         )
 
     def cursor(self, question: str, document: Document) -> str:
         """The cursor of the place after `document` in the answer to `question`."""
-        return write_place(question, [document.get(term.name) for term in self.terms])
+        return write_place(question, [term.of(document) for term in self.terms])
 
     def after(self, place: Sequence[tuple[int, Any]], documents: Sequence[Document]) -> int:
         """How many of the ordered `documents` are before a cursor's place."""
@@ -101,8 +108,8 @@ class LocalOrder:
         return place
 
     def _is_beyond(self, place: Sequence[tuple[int, Any]], document: Document) -> bool:
-        for (name, is_down, ranked), here in zip(self.terms, place, strict=True):
-            there = ranked(document.get(name))
+        for term, here in zip(self.terms, place, strict=True):
+            there = term.ranked(document)
             if there != here:
-                return there < here if is_down else there > here
+                return there < here if term.is_down else there > here
         return False

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from hinterland.client.local.columns import EMPTY, ID, INSIDE, MOST, ColumnForm, WrittenColumn
 from hinterland.client.local.connection import Scope, StoreConnection
 from hinterland.client.local.equality import NEVER, ColumnCondition, Exactly, StandingFor, is_bindable
-from hinterland.client.local.fields import Declared, Fields
+from hinterland.client.local.fields import Declared, Fields, declared
 from hinterland.client.local.filters import Test, annotated, predicate_of
 from hinterland.client.local.guesses import GuessedByColumns, Unplanned
 from hinterland.client.local.indexing import IndexWanted, columns_of, quoted
@@ -144,12 +144,14 @@ class _Planner:
         self._written = columns_of(connection, source.collection)
         self._missing: list[tuple[str, ColumnForm]] = []
         shape = source.scope.shapes.get(source.collection)
-        self._fields: Fields = GuessedByColumns(source.kind, self) if shape is None else Declared(shape.collection)
+        self._fields: Fields = GuessedByColumns(source.kind, self) if shape is None else declared(shape)
         self._conditions: list[tuple[ColumnCondition, list[WrittenColumn]]] = []
         self._tests: list[Test] = []
         self._every: list[Test] = []
 
     def plan(self, question: Question) -> LocalPlan:
+        if question.words:
+            raise Unplanned  # they are in no column
         order = order_of(question, self._fields)
         sort = [SortColumn(self._sorted_by(term), term.is_down) for term in order.terms]
         if question.filter:

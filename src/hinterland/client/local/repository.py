@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -131,13 +131,17 @@ class LocalRepository(Generic[T]):
         limit: int = DEFAULT_LIMIT,
         cursor: str = "",
         filter: str = "",
+        search: str = "",
         sort: Sequence[str] = (),
         total: bool = False,
         **equals: Any,
     ) -> Page[T]:
-        """A page of the records that the question finds, as from the server; without `sort` the newest come first."""
-        query = _checked(page=page, limit=limit, cursor=cursor, filter=filter, sort=sort, total=total, equals=equals)
-        question = Question(filter=query.filter, sort=query.sort, equals=query.equals)
+        """A page of the records that the question finds, as from the server; without `sort` the newest come first, and
+        of a `search` for words those that have them early."""
+        query = _checked(
+            page=page, limit=limit, cursor=cursor, filter=filter, search=search, sort=sort, total=total, equals=equals
+        )
+        question = _question_of(query)
         found = await self._asker.ask(question, lambda found: self._page(question, query, found))
         rows = self._rows(array(found.items))
         return Page(rows, found.next, found.total, [*rows.mismatches])
@@ -154,14 +158,14 @@ class LocalRepository(Generic[T]):
             following = found.order.cursor(mark, records.decoded(items[-1]))
         return Page(items, following, found.count() if query.total else None)
 
-    def iterate(self, *, filter: str = "", sort: Sequence[str] = (), limit: int = 100, **equals: Any) -> Iteration[T]:
+    def iterate(
+        self, *, filter: str = "", search: str = "", sort: Sequence[str] = (), limit: int = 100, **equals: Any
+    ) -> Iteration[T]:
         """All records that the question finds, as they are now."""
-        return Iteration(self._whole(filter, sort, equals, limit))
+        return Iteration(self._whole(partial(_question, filter, sort, equals, search, limit=limit)))
 
-    async def _whole(
-        self, filter: str, sort: Sequence[str], equals: Mapping[str, Any], limit: int
-    ) -> AsyncGenerator[Page[T], None]:
-        rows = await self._all(_question(filter, sort, equals, limit=limit))
+    async def _whole(self, question: Callable[[], Question]) -> AsyncGenerator[Page[T], None]:
+        rows = await self._all(question())
         yield Page(rows, mismatches=[*rows.mismatches])
 
     async def search(self, text: str, fields: Sequence[str], *, limit: int | None = None) -> Rows[T]:
@@ -182,7 +186,8 @@ class LocalRepository(Generic[T]):
         limit: int | None = None,
         **equals: Any,
     ) -> AsyncGenerator[Rows[T], None]:
-        """The records that the question finds: as they are now, and again after each change that alters the answer."""
+        """The records that the question finds: as they are now, and again after each change that alters the answer.
+        `search` is a text that occurs in one of `fields`; without these, words as of `list`."""
         live = self._live(_question(filter, sort, equals, search, fields), limit)
         last = None
         with self._parts.store.signals.watching(records_of(self.collection)) as watcher:
@@ -330,8 +335,14 @@ def _question(
     fields: Sequence[str] = (),
     limit: int = DEFAULT_LIMIT,
 ) -> Question:
-    query = _checked(filter=filter, sort=sort, equals=equals, limit=limit)
-    return Question(filter=query.filter, sort=query.sort, equals=query.equals, search=search, fields=tuple(fields))
+    words = "" if fields else search
+    query = _checked(filter=filter, search=words, sort=sort, equals=equals, limit=limit)
+    question = _question_of(query)
+    return msgspec.structs.replace(question, search=search, fields=tuple(fields)) if fields else question
+
+
+def _question_of(query: Query) -> Question:
+    return Question(filter=query.filter, sort=query.sort, equals=query.equals, words=query.search.strip())
 
 
 def _mark(*asked: object) -> str:

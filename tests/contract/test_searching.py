@@ -1,0 +1,105 @@
+"""What a search asks for, and the words of records."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hinterland.contract.errors import Refusal
+from hinterland.contract.fields import Integer, List, Text
+from hinterland.contract.searching import (
+    LONGEST_WORDS,
+    Search,
+    Unit,
+    has_found,
+    kept_words,
+    rank,
+    read_search,
+    searched_fields,
+    texts_of,
+)
+
+
+def units(*written: str) -> tuple[Unit, ...]:
+    """Units as they are written: words, and `*` behind the last of those that begin a word."""
+    return tuple([Unit(tuple(text.rstrip("*").split()), text.endswith("*")) for text in written])
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted", "unwanted"),
+    [
+        ("red Shoes", units("red", "shoes"), ()),
+        ('"red shoes" -"on sale" wat* -a*', units("red shoes", "wat*"), units("on sale", "a*")),
+        ('wi-fi "open', units("wi fi", "open"), ()),
+        ('red red "" -- * RED', units("red"), ()),
+        ('"red sho*" a*b', units("red sho*", "a b"), ()),
+        ("東京*", units("東 京*"), ()),
+        ('-x"y"z', units("y", "z"), units("x")),
+    ],
+)
+def test_what_is_read(text: str, wanted: tuple[Unit, ...], unwanted: tuple[Unit, ...]) -> None:
+    """Words, phrases, prefixes and exclusions, each once."""
+    assert read_search(text) == Search(wanted, unwanted)
+
+
+@pytest.mark.parametrize("text", ["", " ", "\t\n"])
+def test_no_search(text: str) -> None:
+    """A blank text is none."""
+    assert read_search(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("*", "no word"),
+        ("-a", "only words that must not be there"),
+        (" ".join(f"w{number}" for number in range(51)), "over 50 words"),
+        ("a" * 1_001, "longer"),
+    ],
+)
+def test_what_can_not_be_read(text: str, problem: str) -> None:
+    """What is no search, or too large a one, is refused in words."""
+    with pytest.raises(Refusal, match=problem) as refused:
+        read_search(text)
+    assert refused.value.code == "invalid_query"
+
+
+@given(st.text(max_size=200))
+def test_any_text(text: str) -> None:
+    """Every text is a search of at most 50 words, none, or refused."""
+    try:
+        search = read_search(text)
+    except Refusal:
+        return
+    assert search is None or 1 <= sum(len(unit.words) for unit in (*search.wanted, *search.unwanted)) <= 50
+
+
+def test_the_words_of_a_record() -> None:
+    """Texts and lists of texts in declared order, with a gap between two; others are not searched."""
+    fields = {"title": Text(search=True), "size": Integer(), "tags": List(of=Text(search=True)), "plain": Text()}
+    assert searched_fields(fields) == ("title", "tags")
+    document = {"title": "One, two", "size": 3, "tags": ["three", "!", "four five"], "plain": "six"}
+    searched = [(name, fields[name]) for name in searched_fields(fields)]
+    kept = kept_words(texts_of(searched, document))
+    assert kept == " one two | three | four five "
+    assert kept_words(texts_of(searched, {"title": None, "tags": ["-"]})) is None
+    places = {"one": 1, "two": 5, '"four five"': 19, "f*": 19, "one two": 6}
+    for text, place in places.items():
+        search = read_search(text)
+        assert search is not None
+        assert has_found(search, kept)
+        assert rank(search, kept) == place
+    for text in ('"two three"', "six", "one -two", "ne"):
+        search = read_search(text)
+        assert search is not None
+        assert not has_found(search, kept)
+        assert not has_found(search, None)
+
+
+def test_a_long_text() -> None:
+    """What is kept ends with a whole word."""
+    kept = kept_words(["word " * LONGEST_WORDS])
+    assert kept is not None
+    assert LONGEST_WORDS - 10 < len(kept) <= LONGEST_WORDS
+    assert kept.endswith(" word ")
