@@ -190,7 +190,7 @@ class PullPage:
         statement = self._compiled(select)
         if statement is None:
             return {}, False
-        sql, parameters, texts, _ = statement
+        sql, parameters, texts, *_ = statement
         rows, is_cut = await self.snapshot.fetch_some(sql, parameters, texts)
         return {(row[0], row[1]): StoredRecord(*row[:WIDTH]) for row in rows}, is_cut or len(rows) == limit
 

@@ -178,8 +178,10 @@ class RecordReader:
         return AggregatePage(items, self._seal.sign(aggregates.cursor(window, shown), question) if has_more else "")
 
     async def _search(self, statement: Statement, asker: str) -> tuple[list[Any], bool]:
-        sql, parameters, texts, is_costly = statement
-        return await self.storage.search(sql, parameters, texts, asker=asker, is_costly=is_costly)
+        sql, parameters, texts, is_costly, has_long_steps = statement
+        return await self.storage.search(
+            sql, parameters, texts, asker=asker, is_costly=is_costly, has_long_steps=has_long_steps
+        )
 
 
 def _check_listed(caller: Principal, entry: Entry) -> None:

@@ -219,7 +219,14 @@ class PostgresStorage(Database):
             return await some_of(self._connected(), sql, parameters, texts)
 
     async def search(
-        self, sql: str, parameters: Sequence[Any], texts: Texts | None, *, asker: str, is_costly: bool
+        self,
+        sql: str,
+        parameters: Sequence[Any],
+        texts: Texts | None,
+        *,
+        asker: str,
+        is_costly: bool,
+        has_long_steps: bool = False,
     ) -> tuple[list[Sequence[Any]], bool]:
         """The first rows of one SELECT; a slow one is stopped and begins again where few are read at once, so that
         the others find a connection."""

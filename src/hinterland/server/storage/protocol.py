@@ -272,7 +272,14 @@ class Storage(Snapshot, Protocol):
     """Whether other processes may write to the same database."""
 
     async def search(
-        self, sql: str, parameters: Sequence[Any], texts: Texts | None, *, asker: str, is_costly: bool
+        self,
+        sql: str,
+        parameters: Sequence[Any],
+        texts: Texts | None,
+        *,
+        asker: str,
+        is_costly: bool,
+        has_long_steps: bool = False,
     ) -> tuple[list[Sequence[Any]], bool]:
         """`fetch_some` of a SELECT that a caller made up: it keeps as few others waiting as the storage can, from the
         beginning where it `is_costly`, else as soon as it turns out to be.

@@ -30,14 +30,24 @@ from hinterland.server.storage.failures import StorageError
 from hinterland.server.storage.ownership import Ownership
 from hinterland.server.storage.protocol import DialectName, Head, Texts
 from hinterland.server.storage.searching import run_steps, searched_before
-from hinterland.server.storage.sqlite_reading import ERRORS, SqliteReader, SqliteReads, connect, refusal, some
+from hinterland.server.storage.sqlite_reading import (
+    ERRORS,
+    SHORT_SECONDS,
+    SqliteReader,
+    SqliteReads,
+    connect,
+    refusal,
+    some,
+)
 from hinterland.server.storage.sqlite_wal import WriteAheadLog
 from hinterland.server.storage.statements import CollectionTable
 from hinterland.server.storage.writing import Writes
 
 _ASIDES = 2  # slow SELECTs of callers that are read at once, one of each caller
-_THREADS = _ASIDES + 1  # one is left to the server's own reads
+_SEARCHES = 2  # searches for words that are read at once
+_THREADS = _ASIDES + _SEARCHES + 1  # one is left to the server's own reads
 _WAITING = 16  # more of each caller, before they are refused
+_SEARCHES_WAITING = 1_000  # the same of searches that may be short
 _IDLE_READERS = 8
 FILE_NAME = "data.db"
 log = logging.getLogger("hinterland.storage")
@@ -108,6 +118,7 @@ class SqliteStorage(Database):
         self._wal = WriteAheadLog(self._commits)
         self._readers = ThreadPoolExecutor(_THREADS, "hinterland-reader")
         self._asides = FairTurns(_ASIDES, 1, _WAITING)
+        self._searches = FairTurns(_SEARCHES, 1, _SEARCHES_WAITING)
         self._writing = asyncio.Lock()
         self._file: tuple[int, int] | None = None  # device and inode of the open file
 
@@ -217,10 +228,21 @@ class SqliteStorage(Database):
             return await snapshot.fetch_some(sql, parameters, texts)
 
     async def search(
-        self, sql: str, parameters: Sequence[Any], texts: Texts | None, *, asker: str, is_costly: bool
+        self,
+        sql: str,
+        parameters: Sequence[Any],
+        texts: Texts | None,
+        *,
+        asker: str,
+        is_costly: bool,
+        has_long_steps: bool = False,
     ) -> tuple[list[Sequence[Any]], bool]:
         """The first rows of one SELECT; a costly or slow one is read on a connection of its own, in a thread."""
-        found = None if is_costly else self._reader().fetch_some(sql, parameters, texts)
+        found = None
+        if has_long_steps and not is_costly:
+            found = await self._search_aside(sql, parameters, texts, asker)
+        elif not is_costly:
+            found = self._reader().fetch_some(sql, parameters, texts)
         if found is not None:
             return found
         try:
@@ -228,6 +250,20 @@ class SqliteStorage(Database):
                 return await snapshot.fetch_aside(sql, parameters, texts)
         except TooManyWaiting:
             raise failures.too_many() from None
+
+    async def _search_aside(
+        self, sql: str, parameters: Sequence[Any], texts: Texts | None, asker: str
+    ) -> tuple[list[Sequence[Any]], bool] | None:
+        """The first rows of a SELECT of which nothing interrupts a step, read in a thread; None: they take long."""
+        try:
+            async with self._searches.of(asker), self.snapshot() as snapshot:
+                return await snapshot.fetch_aside(sql, parameters, texts, SHORT_SECONDS)
+        except TooManyWaiting:
+            raise failures.too_many() from None
+        except Refusal as refusal:
+            if refusal.code != "too_costly":
+                raise
+            return None
 
     def _reader(self) -> SqliteReader:
         if self._shared is None:

@@ -28,6 +28,8 @@ from hinterland.server.storage.system import SYSTEM_TABLES, PreconditionFailed
 _STEPS, _STEPS_ASIDE = 500, 20_000
 _SHARE = 400  # looks that a read may have on the event loop before it goes on in a thread: about 4 ms of small rows
 _LOOP_SECONDS = 0.005  # the same of large rows: of the clock, and then of a core, since others may have had the time
+SHORT_SECONDS = 0.1
+"""Of a core, for a search for words before it counts as one that takes much work."""
 _MOST_SECONDS = 2.0  # of a core, for a SELECT that a caller made up
 _UNBOUNDED = 2**62
 WAL_BYTES = 64 * 1024 * 1024  # what the log beside the file is held to
@@ -210,12 +212,12 @@ class SqliteReads(Reads):
         return found if found is not None else await self.fetch_aside(sql, parameters, texts)
 
     async def fetch_aside(
-        self, sql: str, parameters: Sequence[Any], texts: Texts | None
+        self, sql: str, parameters: Sequence[Any], texts: Texts | None, seconds: float = _MOST_SECONDS
     ) -> tuple[list[Sequence[Any]], bool]:
         """The same, read in a thread at once: a single step of it may take longer than the loop can wait. Raises
         `too_costly`."""
         with self.reader.bounded() if texts is not None and texts.are_made else nullcontext():
-            return await self.reader.fetch_slowly(sql, parameters, partial(some, texts), self._threads, _MOST_SECONDS)
+            return await self.reader.fetch_slowly(sql, parameters, partial(some, texts), self._threads, seconds)
 
 
 def some(texts: Texts | None, rows: FetchedRows) -> tuple[list[Sequence[Any]], bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, NamedTuple
 
@@ -309,6 +310,13 @@ async def test_bounds(world: World) -> None:
     with refused("invalid_query", "the search has over 50 words; send fewer"):
         await page(world, " ".join(f"w{number}" for number in range(51)))
     assert ids(await page(world, " ".join(f"w{number}" for number in range(50)))) == []
+
+
+async def test_many_searches_of_one_caller_wait(world: World) -> None:
+    """Short searches for several words are read aside on SQLite, and as many as somebody types wait for their turn."""
+    [made] = await add(world, "red shoes", owner="ada")
+    found = await asyncio.gather(*[page(world, "red sho*", caller=ADA) for _ in range(40)])
+    assert [ids(each) for each in found] == [[made]] * 40
 
 
 async def test_long_words_and_long_texts(world: World) -> None:

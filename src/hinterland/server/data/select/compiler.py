@@ -28,13 +28,14 @@ WIDTH = len(RECORD_NAMES)
 
 
 class Statement(NamedTuple):
-    """One SELECT with its parameters. `texts`: by which its pages are bounded; `is_costly`: a single step of it may
-    take longer than others can wait."""
+    """One SELECT with its parameters. `texts`: by which its pages are bounded; `is_costly`: it may take much work;
+    `has_long_steps`: SQLite may need longer for one of its steps than others can wait, as where FTS5 joins words."""
 
     sql: str
     parameters: list[Any]
     texts: Texts | None
     is_costly: bool
+    has_long_steps: bool = False
 
 
 class Viewing:
@@ -78,7 +79,8 @@ class Compiler:
         for bind in kept.binds:
             parameters += bind(select, auth)
         limit, texts = select.window.limit, kept.texts
-        return Statement(kept.sql, parameters, texts and texts.of(limit) if limit else texts, kept.is_costly)
+        texts = texts and texts.of(limit) if limit else texts
+        return Statement(kept.sql, parameters, texts, kept.is_costly, kept.has_long_steps)
 
     def look_up(self, select: Select) -> Statement:
         """The statement of the server's own question, of which no rule is asked."""
@@ -125,4 +127,6 @@ def _made(catalogue: Catalogue, select: Select, *, is_free: bool) -> KeptStateme
     levels = [*level.all()]
     reads = tuple([(each.entry, each.names) for each in levels if each.entry.private])
     part = level.count() if select.total == "alone" else level.rows()
-    return KeptStatement(*part, level.texts, any(each.is_costly for each in levels), reads, level.gates)
+    is_costly = any(each.is_costly for each in levels)
+    has_long_steps = any(each.select.search is not None and each.select.search.is_joined for each in levels)
+    return KeptStatement(*part, level.texts, is_costly, reads, level.gates, has_long_steps)

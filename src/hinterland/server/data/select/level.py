@@ -27,6 +27,7 @@ class KeptStatement(NamedTuple):
     is_costly: bool
     reads: tuple[tuple[Entry, frozenset[str]], ...]
     gates: tuple[Gate, ...]
+    has_long_steps: bool = False
 
 
 class RecordLevel:
@@ -52,7 +53,6 @@ class RecordLevel:
         self.is_costly |= not self.order.names.isdisjoint(self.entry.book.known.long)
         if select.search is not None:
             self.names |= searched_names(self.entry)
-            self.is_costly |= select.search.is_joined and self.entry.table.dialect == "sqlite"
 
     def all(self) -> Iterator[RecordLevel]:
         """The level and those inside."""
