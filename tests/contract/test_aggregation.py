@@ -16,7 +16,7 @@ TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=
 @given(
     st.builds(
         Aggregation,
-        **dict.fromkeys(("group", *VALUES, "sort"), NAMES), having=TEXTS, cursor=TEXTS, filter=TEXTS,
+        **dict.fromkeys(("group", *VALUES, "sort"), NAMES), having=TEXTS, search=TEXTS, cursor=TEXTS, filter=TEXTS,
         limit=st.integers(1, 1_000), equals=st.dictionaries(st.sampled_from(["a", "sum", "where.x", "page"]), TEXTS),
     )
 )  # fmt: skip

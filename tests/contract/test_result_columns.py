@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from hinterland.contract.aggregation import Aggregation
-from hinterland.contract.fields import Boolean, Instant, Int64, Integer, Json, List, Number, Text
+from hinterland.contract.fields import Boolean, Date, Instant, Int64, Integer, Json, List, Number, Text
 from hinterland.contract.records import Collection
 from hinterland.contract.result_columns import MAX_COLUMNS, columns_of, having_of, order_of
 from hinterland.kit.cel.predicates import predicate
@@ -18,6 +18,7 @@ SALES = Collection(
     name="sales",
     fields={
         "category": Text(), "price": Number(), "pieces": Integer(), "big": Int64(), "paid": Boolean(), "at": Instant(),
+        "day": Date(),
         "tags": List(of=Text()), "more": Json(), "count": Integer(), "sum": Text(),
     },
 )  # fmt: skip
@@ -42,6 +43,7 @@ def test_the_columns_of_the_result() -> None:
     [
         ({"group": ("categry",)}, "group: unknown field 'categry'; allowed: category, "),
         ({"group": ("tags",)}, r"group: tags is a List\(of=Text\), whose values have no order here"),
+        ({"group": ("day:hour",)}, "group: day has no part 'hour'; allowed: day:year, day:month"),
         ({"group": ("at:week",)}, "group: at has no part 'week'; allowed: at:year, at:month, at:day, at:hour"),
         ({"group": ("price:day",)}, "group: price has no part 'day'; only times and dates have parts"),
         ({"count": ("x",)}, r"count: unknown field 'x'; allowed: \*, "),

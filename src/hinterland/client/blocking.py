@@ -10,9 +10,8 @@ from collections.abc import AsyncIterator, Coroutine, Generator, Iterable, Itera
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Generic, Literal, Self, TypedDict, TypeVar, Unpack, overload
+from typing import Any, Generic, Self, TypedDict, TypeVar, Unpack, overload
 
-from hinterland.client.batch import BlockingBatch
 from hinterland.client.client import Client
 from hinterland.client.errors import ClientClosed, InvalidResponse, WrongLoop
 from hinterland.client.events import Event
@@ -23,7 +22,6 @@ from hinterland.client.repository import Iteration, Page, RecordBody, RemoteRepo
 from hinterland.client.session import AuthState
 from hinterland.client.vault.protocol import Vault
 from hinterland.contract.accounts import Challenge, SessionInfo, TotpSetup
-from hinterland.contract.batches import BatchOutcome, BatchWrite, BulkResult, Returns
 from hinterland.contract.identity import RecordId
 from hinterland.contract.operations import Method, Operation
 from hinterland.contract.query import DEFAULT_LIMIT
@@ -247,16 +245,6 @@ class BlockingRepository(Generic[T]):
         """Create a record."""
         return self._thread.run(self._repository.create(body, key=key))
 
-    def upsert(self, body: RecordBody, *, by: str, existing: Literal["patch", "replace"] = "patch", key: str = "") -> T:
-        """Create a record, or change the one whose unique field `by` has the value that the body has."""
-        return self._thread.run(self._repository.upsert(body, by=by, existing=existing, key=key))
-
-    def create_many(
-        self, bodies: Iterable[RecordBody], *, atomic: bool = True, upsert: str = "", key: str = ""
-    ) -> BulkResult:
-        """Create up to 10,000 records as one commit."""
-        return self._thread.run(self._repository.create_many(bodies, atomic=atomic, upsert=upsert, key=key))
-
     def replace(self, record_id: RecordId, body: RecordBody, *, revision: int | None = None, key: str = "") -> T:
         """Replace all fields."""
         return self._thread.run(self._repository.replace(record_id, body, revision=revision, key=key))
@@ -302,16 +290,6 @@ class BlockingClient:
     def collection(self, name: str, kind: Any = dict, *, parent: str = "") -> Any:
         """The records of a collection as `kind`, a msgspec.Struct or dict."""
         return BlockingRepository(self._thread, self.client.collection(name, kind, parent=parent))
-
-    def batch(self) -> BlockingBatch:
-        """Collects writes of any collections, which its `send` carries out together or not at all."""
-        return BlockingBatch(self._thread.run, self.client.calls)
-
-    def write_many(
-        self, writes: Sequence[BatchWrite], *, returns: Returns = "record", key: str = ""
-    ) -> list[BatchOutcome]:
-        """Carry out up to 1,000 writes of any collections, all or none; their outcomes in order."""
-        return self._thread.run(self.client.write_many(writes, returns=returns, key=key))
 
     def events(self, collections: Sequence[str], *, cursor: str = "", filter: str = "") -> Iterator[Event]:
         """The live events of `collections` after `cursor`."""

@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from hinterland.client.auth import Auth, refresher
-from hinterland.client.batch import WriteBatch, write_many
 from hinterland.client.calls import Calls
 from hinterland.client.errors import ClientClosed, InsecureAddress, InvalidSetting
 from hinterland.client.events import Event, EventReader
@@ -27,7 +26,6 @@ from hinterland.client.tokens import TokenKeeper
 from hinterland.client.transports.network import Network
 from hinterland.client.vault.memory import MemoryVault
 from hinterland.client.vault.protocol import Vault
-from hinterland.contract.batches import BatchOutcome, BatchWrite, Returns
 from hinterland.contract.operations import OPERATIONS, Method, Operation
 from hinterland.contract.own_operations import joined
 from hinterland.contract.records import Collection
@@ -108,17 +106,6 @@ class Client:
     def collection(self, name: str, kind: Any = dict, *, parent: str = "") -> Any:
         """The records of a collection as `kind`, a msgspec.Struct or dict; `parent` is the owner's path, "posts/42"."""
         return RemoteRepository(self.calls, name, dict[str, Any] if kind is dict else kind, parent)
-
-    def batch(self) -> WriteBatch:
-        """Collects writes of any collections, which its `send` carries out together or not at all."""
-        return WriteBatch(self.calls)
-
-    async def write_many(
-        self, writes: Sequence[BatchWrite], *, returns: Returns = "record", key: str = ""
-    ) -> list[BatchOutcome]:
-        """Carry out up to 1,000 writes of any collections, all or none; their outcomes in order. Raises the error of
-        the first that is refused."""
-        return await write_many(self.calls, writes, returns=returns, key=key)
 
     def events(self, collections: Sequence[str], *, cursor: str = "", filter: str = "") -> AsyncGenerator[Event, None]:
         """The live events of `collections` after `cursor` ("": from now on), for which the CEL `filter` is true.

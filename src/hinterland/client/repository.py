@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
-from typing import Any, Generic, Literal, Protocol, Self, TypeVar, overload
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from typing import Any, Generic, Protocol, Self, TypeVar, overload
 
 import msgspec
 
@@ -16,7 +16,6 @@ from hinterland.client.places import checked_collection, checked_parent
 from hinterland.contract import aggregation
 from hinterland.contract import query as queries
 from hinterland.contract.aggregation import Aggregation
-from hinterland.contract.batches import BulkResult
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import ID_HINT, RecordId, is_record_id
 from hinterland.contract.query import Query
@@ -167,13 +166,15 @@ def aggregated(
     limit: int = queries.MAX_LIMIT,
     cursor: str = "",
     filter: str = "",
+    search: str = "",
     **words: Any,
 ) -> Aggregation:
     """A question for values of groups in the contract's words: what is no word of it is a field that is compared."""
     lists = {name: words.pop(name) for name in (*aggregation.VALUES, "group", "sort") if name in words}
-    names = {name: (given,) if isinstance(given, str) else tuple(given) for name, given in lists.items()}
+    names: dict[str, Any] = {n: (given,) if isinstance(given, str) else tuple(given) for n, given in lists.items()}
     records = asked(filter=filter, equals=words)
-    return Aggregation(**names, having=having, limit=limit, cursor=cursor, filter=records.filter, equals=records.equals)
+    texts: dict[str, Any] = {"having": having, "cursor": cursor, "filter": records.filter, "search": search}
+    return Aggregation(**names, **texts, limit=limit, equals=records.equals)
 
 
 def _member(name: str) -> str:
@@ -268,6 +269,7 @@ class RemoteRepository(Generic[T]):
         limit: int = ...,
         cursor: str = ...,
         filter: str = ...,
+        search: str = ...,
         **equals: Any,
     ) -> Page[dict[str, Any]]: ...
     @overload
@@ -286,6 +288,7 @@ class RemoteRepository(Generic[T]):
         limit: int = ...,
         cursor: str = ...,
         filter: str = ...,
+        search: str = ...,
         **equals: Any,
     ) -> Page[R]: ...
     async def aggregate(self, kind: type[Any] = dict, **words: Any) -> Page[Any]:  # fmt: skip
@@ -314,32 +317,6 @@ class RemoteRepository(Generic[T]):
         """Create a record."""
         at = {"collection": self.collection}
         return await self._call("records.create", segments=at, body=checked_body(body), key=key, output=self._kind)
-
-    async def upsert(
-        self, body: RecordBody, *, by: str, existing: Literal["patch", "replace"] = "patch", key: str = ""
-    ) -> T:
-        """Create a record, or change the one whose unique field `by` (or "id") has the value that the body has: patch
-        it, or replace it. Raises Conflict where that is a record's that the caller can't see."""
-        return await self._call(
-            "records.create",
-            segments={"collection": self.collection},
-            query=[("upsert", by), ("existing", existing)],
-            body=checked_body(body),
-            key=key,
-            output=self._kind,
-        )
-
-    async def create_many(
-        self, bodies: Iterable[RecordBody], *, atomic: bool = True, upsert: str = "", key: str = ""
-    ) -> BulkResult:
-        """Create up to 10,000 records as one commit; `upsert` names the field by which existing ones are changed.
-
-        Where a row is refused nothing is written, and its error is raised: `details["refused"]` has the first 100. If
-        not `atomic`, such rows are left out, and are in the result's `refused`.
-        """
-        query = [("atomic", str(atomic).lower()), *([("upsert", upsert)] if upsert else [])]
-        at, rows = {"collection": self.collection}, [checked_body(body) for body in bodies]
-        return await self._call("records.bulk", segments=at, query=query, body=rows, key=key, output=BulkResult)
 
     async def replace(self, record_id: RecordId, body: RecordBody, *, revision: int | None = None, key: str = "") -> T:
         """Replace all fields."""

@@ -2,8 +2,8 @@
 
 On the wire it is a query string: `group` (fields, or parts of a time: `created_at:month`), `count` (`*`, `name`,
 `distinct:name`), `sum`, `avg`, `min`, `max`, `having` (CEL over the columns of the result), `sort` (columns), `limit`,
-`cursor`, `filter` and `field=value`. `distinct` is another word for `group`. Where nothing is asked for, it is
-`count=*`.
+`cursor`, `filter`, `search` and `field=value`. `distinct` is another word for `group`. Where nothing is asked for, it
+is `count=*`.
 
 The columns of the result are called `category`, `created_at_month`, `count`, `count_name`, `count_distinct_name`,
 `sum_price`, `avg_price`, `min_price` and `max_price`. Null is left out of all values but `count=*`, as in SQL.
@@ -20,7 +20,7 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.query import MAX_LIMIT, RESERVED, WHERE, check_name, names_of, whole_number
 
 VALUES: tuple[Literal["count", "sum", "avg", "min", "max"], ...] = ("count", "sum", "avg", "min", "max")
-AGGREGATE_WORDS = ("group", "distinct", *VALUES, "having", "sort", "limit", "cursor", "filter")
+AGGREGATE_WORDS = ("group", "distinct", *VALUES, "having", "sort", "limit", "cursor", "filter", "search")
 
 
 class Aggregation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -38,6 +38,7 @@ class Aggregation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     limit: int = MAX_LIMIT
     cursor: str = ""
     filter: str = ""
+    search: str = ""
     equals: dict[str, Any] = {}
 
 
@@ -68,6 +69,7 @@ def parse(parameters: Iterable[tuple[str, str]]) -> Aggregation:
         limit=whole_number(words, "limit", MAX_LIMIT) if "limit" in words else MAX_LIMIT,
         cursor=words.get("cursor", ""),
         filter=words.get("filter", ""),
+        search=words.get("search", ""),
         equals=equals,
     )
 
@@ -87,7 +89,7 @@ def parameters(asked: Aggregation) -> list[tuple[str, str]]:
         text = ("true" if value else "false") if isinstance(value, bool) else str(value)
         pairs.append((f"{WHERE}{name}" if name in words or name.startswith(WHERE) else name, text))
     lists = [(word, ",".join(getattr(asked, word))) for word in ("group", *VALUES, "sort")]
-    texts = [("having", asked.having), ("cursor", asked.cursor), ("filter", asked.filter)]
+    texts = [("having", asked.having), ("cursor", asked.cursor), ("filter", asked.filter), ("search", asked.search)]
     pairs += [(word, text) for word, text in (*lists, *texts) if text]
     if asked.limit != MAX_LIMIT:
         pairs.append(("limit", str(asked.limit)))

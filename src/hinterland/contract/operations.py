@@ -241,7 +241,6 @@ _TABLE: tuple[Operation, ...] = (
     Operation(
         name="records.bulk", method="POST", path="/v1/records/{collection}/bulk", auth="optional",
         input=PerCollection("rows"), output=batches.BulkResult, summary="Create many records",
-        max_depth=MAX_DEPTH + 1,
         errors=(*_WRITE, "conflict", "stale"), is_idempotent_by_key=True,
     ),
     Operation(

@@ -17,6 +17,7 @@ _PROBLEM = "must be a date such as 2026-01-31"
 class Date(Field, frozen=True, kw_only=True, omit_defaults=True, tag="date"):
     """A day without a time and without a timezone, `YYYY-MM-DD` (RFC 3339 full-date), from year 1 to 9999."""
 
+    parts = ("year", "month")
     max_length: ClassVar[int] = len("2026-01-31")
 
     @property

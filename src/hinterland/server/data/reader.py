@@ -164,11 +164,12 @@ class RecordReader:
         _check_listed(caller, entry)
         columns = columns_of(entry.collection, asked)
         aggregates = Aggregates(columns, asked.having, tuple(order_of(columns, asked.sort)))
-        question = repr((entry.name, parent, asked.filter, asked.equals, aggregates.description))
+        question = repr((entry.name, parent, asked.filter, asked.search, asked.equals, aggregates.description))
         cursor = self._seal.opened(asked.cursor, question) if asked.cursor else ""
         where = _conditions(caller, entry, asked.filter, asked.equals)
         window = aggregates.window(asked.limit + 1, cursor)
-        select = Select(entry.name, parent, where, window=window, aggregates=aggregates)
+        search = read_search(asked.search) if asked.search else None
+        select = Select(entry.name, parent, where, window=window, aggregates=aggregates, search=search)
         statement = self.catalogue.compile(select, caller)
         assert statement is not None  # what closes a list is part of it
         rows, is_cut = await self._search(statement, asker)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hinterland.contract.aggregation import VALUES, AggregatePage, Aggregation
 from hinterland.contract.changes import Write
-from hinterland.contract.fields import Boolean, Instant, Int64, Integer, List, Number, Text
+from hinterland.contract.fields import Boolean, Date, Instant, Int64, Integer, List, Number, Text
 from hinterland.contract.identity import SIGNED_OUT, Principal
 from hinterland.contract.records import EVERYBODY, Collection, Rules, users
 from hinterland.kit.clock import ManualClock
@@ -45,6 +45,17 @@ MEMBERS = Collection(
 )
 GATED = Collection(name="gated", fields={"n": Integer()}, rules=Rules(list="auth != null && auth.id == 'ada'"))
 CLOSED = Collection(name="closed", fields={"n": Integer()}, rules=Rules(view="true"))
+TEAMS = Collection(name="teams", fields={"name": Text(), "user": Text()}, rules=EVERYBODY)
+PLANS = Collection(
+    name="plans",
+    fields={
+        "team": Text(),
+        "title": Text(search=True),
+        "day": Date(),
+        "notes": Text(search=True, read="auth.id == 'ben'"),
+    },
+    rules=Rules(list="teams.exists(t, t.name == record.team && t.user == auth.id)"),
+)
 RESULT = Collection(name="result", fields={"c0": Text(), "a": Integer()}, rules=EVERYBODY)
 POOLS: dict[str, list[Any]] = {
     "text": [None, "", "a", "ä", "'", "-"],
@@ -66,7 +77,9 @@ ASKED = st.builds(Aggregation, group=GROUPS, count=COUNTS.map(tuple), sum=NUMBER
 @pytest.fixture
 async def world(storage: Storage, clock: ManualClock) -> AsyncIterator[World]:
     """A data engine on each database."""
-    async with opened(storage, clock, (users(), RUNS, ITEMS, OWNED, MEMBERS, GATED, CLOSED, RESULT)) as made:
+    async with opened(
+        storage, clock, (users(), RUNS, ITEMS, OWNED, MEMBERS, GATED, CLOSED, RESULT, TEAMS, PLANS)
+    ) as made:
         yield made
 
 
@@ -304,3 +317,32 @@ async def test_the_rule_before_everything_else(world: World, monkeypatch: pytest
             seen = await ask(statement)
             assert "mine" in seen
             assert "hidden guess" not in seen
+
+
+async def test_a_rule_that_asks_another_collection(world: World) -> None:
+    """Groups have the records in them that a membership shows now, by days and their months too."""
+    days = ["2026-01-31", "2026-01-01", "2025-12-31", "2026-01-01"]
+    plans = [{"team": "ab"[n % 2], "title": f"trip {n}", "day": day} for n, day in enumerate(days)]
+    await world.write(*[Write(act="create", collection="plans", body=body) for body in plans])
+    assert (await aggregate(world, "plans", caller=ADA, count=("*",))).items == [{"count": 0}]
+    await world.write(Write(act="create", collection="teams", id="t", body={"name": "b", "user": "ada"}))
+    found = await aggregate(world, "plans", caller=ADA, group=("team", "day:month"), count=("*",), max=("day",))
+    assert found.items == [{"team": "b", "day_month": "2026-01", "count": 2, "max_day": "2026-01-01"}]
+    await world.write(Write(act="delete", collection="teams", id="t"))
+    assert (await aggregate(world, "plans", caller=ADA, group=("team",))).items == []
+    assert (await aggregate(world, "plans", group=("day:year",))).items == [{"day_year": "2025"}, {"day_year": "2026"}]
+
+
+async def test_of_what_a_search_finds(world: World) -> None:
+    """Values are of the records that a list with the same search shows; what it reads must not be hidden."""
+    plans = [{"team": "a", "title": title, "notes": "late"} for title in ("red shoes", "red hat", "blue shoes")]
+    await world.write(*[Write(act="create", collection="plans", body=body) for body in plans])
+    for search, count in (("red", 2), ('"red shoes"', 1), ("shoes -blue", 1), ("late", 3), ("green", 0)):
+        assert (await aggregate(world, "plans", search=search)).items == [{"count": count}], search
+    with refused("forbidden", "notes"):
+        await aggregate(world, "plans", caller=ADA, search="red")
+    with refused("invalid_query", "search"):
+        await aggregate(world, "owned", search="red")
+    page = await aggregate(world, "plans", search="red", group=("title",), limit=1)
+    with refused("invalid_cursor"):
+        await aggregate(world, "plans", search="blue", group=("title",), limit=1, cursor=page.next)

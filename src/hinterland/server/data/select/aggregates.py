@@ -18,6 +18,7 @@ from hinterland.server.data.select.level import KeptStatement
 from hinterland.server.data.select.order import is_after
 from hinterland.server.data.select.parts import SqlPart, filled, gated, joined, limited
 from hinterland.server.data.select.question import Select, Window
+from hinterland.server.data.select.searching import searched_names
 from hinterland.server.data.select.visibility import asked_of, gates_of, rule_of, visible
 from hinterland.server.storage.protocol import DialectName, Texts
 
@@ -90,6 +91,9 @@ def aggregated_statement(entry: Entry, select: Select, *, is_free: bool) -> Kept
     rule = None if is_free else entry.rules[select.action]
     is_costly = any(each.is_costly for each in conditions) or (rule is not None and rule.multiplies)
     is_costly |= not names.isdisjoint(entry.book.known.long)
+    if select.search is not None:
+        names |= searched_names(entry)
+        is_costly |= select.search.is_joined and dialect == "sqlite"
     sql = filled(
         "WITH _result AS MATERIALIZED ({}) SELECT * FROM _result AS a{}{}",
         _result(entry, select, is_free=is_free),

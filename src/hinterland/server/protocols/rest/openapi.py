@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from hinterland.contract.aggregation import AggregatePage
 from hinterland.contract.batches import MAX_BULK_ROWS
 from hinterland.contract.errors import CODES, Problem
 from hinterland.contract.json_patch import MEDIA_TYPE
@@ -224,7 +225,7 @@ class _Printer:
         }
 
     def _responses(self, row: Operation, collection: str) -> dict[str, Any]:
-        answer: dict[str, Any] = {"description": row.summary}
+        answer: dict[str, Any] = {"description": row.summary + _forms(row)}
         if row.view == "stream":
             answer["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
         elif row.output is Download:
@@ -265,6 +266,14 @@ def _asked(schemas: dict[str, Any], required: Sequence[str] = ()) -> list[dict[s
         {"name": name, "in": "query", "schema": schema, "required": name in required}
         for name, schema in schemas.items()
     ]
+
+
+def _forms(row: Operation) -> str:
+    """What else than JSON a response may be, in the words of a description: generators of clients want one form."""
+    if row.output is AggregatePage or (isinstance(row.output, PerCollection) and row.output.form == "list"):
+        return "; by Accept also as JSON Lines (application/jsonl) and MessagePack (application/vnd.msgpack)"
+    is_of_records = isinstance(row.output, PerCollection) and row.name.startswith("records.")
+    return "; by Accept also as MessagePack (application/vnd.msgpack)" if is_of_records else ""
 
 
 def _alias(row: Operation, path: str, collection: str) -> str:

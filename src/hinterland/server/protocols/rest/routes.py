@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from starlette.routing import Route, Router
 
@@ -40,24 +41,28 @@ class Mounted:
 
 
 class Endpoint:
-    """The operations of one path, by method, as an ASGI application."""
+    """The operations of one path, by method, as an ASGI application; `more` ones are not named in `Allow`."""
 
-    def __init__(self, backend: Backend, methods: Mapping[str, Mounted]) -> None:
+    def __init__(
+        self, backend: Backend, methods: Mapping[str, Mounted], more: Mapping[str, Mounted] = MappingProxyType({})
+    ) -> None:
         self.backend = backend
-        self.methods = dict(methods)
+        self.methods = {**more, **methods}
         if "GET" in self.methods:
             self.methods["HEAD"] = self.methods["GET"]
+        named = [name for name in self.methods if name in methods or (name == "HEAD" and "GET" in methods)]
+        self.allowed = ", ".join([*named, "OPTIONS"])
 
     async def __call__(self, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
         """Serve one request."""
         mounted = self.methods.get(scope["method"])
         if mounted is None and scope["method"] == "OPTIONS":
-            headers = [(b"allow", _allowed(self.methods).encode())]
-            headers += [(b"accept-patch", ACCEPT_PATCH.encode())] if "PATCH" in self.methods else []
+            headers = [(b"allow", self.allowed.encode())]
+            headers += [(b"accept-patch", ACCEPT_PATCH.encode())] if "PATCH" in self.allowed else []
             await send_answer(scope, send, HttpAnswer(204, headers, b""))
             return
         if mounted is None:
-            raise _not_allowed(scope, self.methods)
+            raise _not_allowed(scope, self.allowed)
         if mounted.is_limited_by_piece and LIMIT in scope:
             receive, send = renewing(scope[LIMIT], receive), renewing(scope[LIMIT], send)
         answer = await self.carry_out(HttpRequest(scope, receive), mounted)
@@ -70,12 +75,7 @@ class Endpoint:
         return await mounted.codec(self.backend, request)
 
 
-def _allowed(methods: Mapping[str, Mounted]) -> str:
-    return ", ".join([*methods, "OPTIONS"])
-
-
-def _not_allowed(scope: AsgiScope, methods: Mapping[str, Mounted]) -> Refusal:
-    allowed = _allowed(methods)
+def _not_allowed(scope: AsgiScope, allowed: str) -> Refusal:
     message = f"{scope['path'][:100]} takes {allowed}, not {scope['method'][:20]}"
     return Refusal("method_not_allowed", message, headers=(("Allow", allowed),))
 
@@ -103,9 +103,9 @@ class Records:
     def __init__(self, collection: Endpoint, record: Endpoint, aggregate: Endpoint, bulk: Endpoint) -> None:
         self.collection = collection
         self.record = record
-        # A record that had the reserved id before can be written.
-        self.aggregate = Endpoint(record.backend, record.methods | aggregate.methods)
-        self.bulk = Endpoint(record.backend, record.methods | bulk.methods)
+        # A record that had the reserved id before can be read and written.
+        self.aggregate = Endpoint(record.backend, aggregate.methods, record.methods)
+        self.bulk = Endpoint(record.backend, bulk.methods, record.methods)
 
     async def __call__(self, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
         """Serve one request."""

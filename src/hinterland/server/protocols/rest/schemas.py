@@ -125,6 +125,7 @@ def aggregating(collection: Collection, fields: Mapping[str, Field]) -> dict[str
         "limit": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": MAX_LIMIT},
         "cursor": CURSOR,
         "filter": FILTER,
+        "search": {"type": "string", "description": "words of the fields that are declared for it"},
     }
 
 
