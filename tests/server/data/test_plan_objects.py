@@ -67,8 +67,14 @@ async def test_filters_and_rules_read_members(world: World) -> None:
         "record.place.day < '2026-02-01'": ["b"],
         "record.due < '2026-02-01'": ["b"],
         "record.due != null": ["b", "a"],
+        "record.place.height >= 2": ["a"],
+        "has(record.place.inner.name)": ["b"],
+        "record.place.city.startsWith('B') || record.place.is_home": ["b", "a"],
     }.items():
         assert (filter, await found(world, filter)) == (filter, ids)
+    for wrong in ("record.place.town == 'x'", "record.place.inner.nam == 'x'", "record.place.city > 1"):
+        with refused("invalid_query"):
+            await found(world, wrong)
     await world.write(patch("orders", "a", place={"zip": 2}), caller=ADA)
     with refused("forbidden"):
         await world.write(patch("orders", "b", place={"zip": 2}), caller=ADA)

@@ -39,7 +39,7 @@ class List(Field, frozen=True, kw_only=True, omit_defaults=True, tag="list"):
     @property
     def type(self) -> Type:
         """A list; of objects, read by path."""
-        return DYN if self.of.type is DYN else ListType(self.of.type)
+        return DYN if isinstance(self.of, Object) else ListType(self.of.type)
 
     @property
     def name(self) -> str:

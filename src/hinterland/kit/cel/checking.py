@@ -201,6 +201,8 @@ class Checker:
             hint = nearest(field, list(owner.type.fields))
             raise fail(node, f'{owner.text} has no field "{field}"', hint)
         fields = (*owner.fields, field)
+        if owner.type.is_json and owner.fields:
+            return Path(node, kind, owner.variable, fields, owner.declared or len(owner.fields))
         return Path(node, kind, owner.variable, fields, len(fields) if kind is DYN else None)
 
     def index(self, node: Index) -> Typed:

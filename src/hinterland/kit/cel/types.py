@@ -73,16 +73,19 @@ class ObjectType(Type):
     """An object with named fields; any field may be without a value.
 
     ``nullable`` says that the object itself may be null, as ``auth`` of somebody signed out; ``is_open``, that it may
-    have other fields, which may hold anything.
+    have other fields, which may hold anything; ``is_json``, that a column of JSON holds it.
     """
 
-    __slots__ = ("fields", "is_open", "nullable")
+    __slots__ = ("fields", "is_json", "is_open", "nullable")
 
-    def __init__(self, fields: Mapping[str, Type], nullable: bool = False, is_open: bool = False) -> None:
+    def __init__(
+        self, fields: Mapping[str, Type], nullable: bool = False, is_open: bool = False, is_json: bool = False
+    ) -> None:
         super().__init__("object")
         self.fields = dict(fields)
         self.nullable = nullable
         self.is_open = is_open
+        self.is_json = is_json
 
 
 class Environment:
