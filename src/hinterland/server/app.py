@@ -34,6 +34,7 @@ from hinterland.server.data.pull import Puller
 from hinterland.server.data.push import Pusher
 from hinterland.server.data.reader import RecordReader, holders_of
 from hinterland.server.data.requests import OF_SYSTEM, WriteRequest
+from hinterland.server.data.sole_turn import SoleTurn
 from hinterland.server.data.tickets import Tickets
 from hinterland.server.data.views import Views
 from hinterland.server.data.writer import Writer
@@ -59,6 +60,7 @@ _NOT_RUNNING = (
     "that application"
 )
 MAINTENANCE_SECONDS = 3_600.0
+_LOOK_SECONDS = 60.0  # after which each of several processes looks whether maintenance is its turn
 _DAY = 86_400.0
 
 
@@ -268,13 +270,24 @@ def _stack(backend: Backend, page: StaticSite | None, *, is_local: bool) -> tupl
 
 
 async def _run_maintenance(backend: Backend) -> None:
-    """Forget what is past its time: log entries, answers, ended sessions."""
+    """Forget what is past its time: log entries, answers, ended sessions. Of several processes one does, each hour."""
+    turn = SoleTurn(backend.storage, backend.clock, "maintenance")
+    has_others = backend.storage.has_other_writers
     while True:
-        now = backend.clock.now()
         try:
-            await backend.storage.prune(now - backend.settings.log_days * _DAY)
-            await backend.storage.forget_answers(now - backend.settings.answer_days * _DAY)
-            await maintain(backend.accounts)
+            if await turn.take():
+                await _maintain(backend, turn)
+            elif has_others:
+                await backend.keys.load()  # those that another process made
         except Exception:
-            log.exception("maintenance failed; it is tried again in an hour")
-        await backend.clock.sleep(MAINTENANCE_SECONDS)
+            log.exception("maintenance failed; it is tried again later")
+        await backend.clock.sleep(_LOOK_SECONDS if has_others else MAINTENANCE_SECONDS)
+
+
+async def _maintain(backend: Backend, turn: SoleTurn) -> None:
+    now = backend.clock.now()
+    await backend.storage.prune(now - backend.settings.log_days * _DAY)
+    if await turn.take():
+        await backend.storage.forget_answers(now - backend.settings.answer_days * _DAY)
+        await maintain(backend.accounts)
+        await turn.rest(MAINTENANCE_SECONDS)
