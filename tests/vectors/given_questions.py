@@ -110,5 +110,6 @@ QUERIES: list[Case] = [
         {"total": True},
         {"equals": {"a": True, "page": "x", "where.x": 5, "b": 2.5, "c": ""}}, {"cursor": "abc", "limit": 1000},
         {"search": 'a "b c" d*', "sort": ["a"], "filter": "true"},
+        {"fields": "title,author.name", "expand": "author,comments(sort=-a,limit=5)"},
     )
 ]  # fmt: skip

@@ -199,9 +199,9 @@ class BlockingRepository(Generic[T]):
         self._thread = thread
         self._repository = repository
 
-    def get(self, record_id: RecordId) -> T:
+    def get(self, record_id: RecordId, *, fields: str | Sequence[str] = (), expand: str | Sequence[str] = ()) -> T:
         """One record."""
-        return self._thread.run(self._repository.get(record_id))
+        return self._thread.run(self._repository.get(record_id, fields=fields, expand=expand))
 
     def list(
         self,

@@ -141,6 +141,8 @@ def asked(
     search: str = "",
     sort: Sequence[str] = (),
     total: bool = False,
+    fields: str | Sequence[str] = (),
+    expand: str | Sequence[str] = (),
     equals: Mapping[str, Any],
 ) -> Query:
     """A repository's question in the contract's words. A query string has no null: the filter asks for that."""
@@ -156,8 +158,14 @@ def asked(
         search=search,
         sort=(sort,) if isinstance(sort, str) else tuple(sort),
         total=total,
+        fields=_listed(fields),
+        expand=_listed(expand),
         equals={name: value for name, value in equals.items() if value is not None},
     )
+
+
+def _listed(names: str | Sequence[str]) -> str:
+    return names if isinstance(names, str) else ",".join(names)
 
 
 def aggregated(
@@ -199,9 +207,13 @@ class RemoteRepository(Generic[T]):
         self._call = call
         self._kind = kind
 
-    async def get(self, record_id: RecordId) -> T:
-        """One record."""
-        return await self._call("records.view", segments=self._at(record_id), output=self._kind)
+    async def get(
+        self, record_id: RecordId, *, fields: str | Sequence[str] = (), expand: str | Sequence[str] = ()
+    ) -> T:
+        """One record: those of its `fields` that are named, if any are, and with it the related records that `expand`
+        names, such as "author" or "comments(sort=-created_at,limit=5)", in its member `_expand`."""
+        query = queries.parameters(Query(fields=_listed(fields), expand=_listed(expand)))
+        return await self._call("records.view", segments=self._at(record_id), query=query, output=self._kind)
 
     async def list(
         self,
@@ -213,12 +225,13 @@ class RemoteRepository(Generic[T]):
         search: str = "",
         sort: Sequence[str] = (),
         total: bool = False,
+        fields: str | Sequence[str] = (),
+        expand: str | Sequence[str] = (),
         **equals: Any,
     ) -> Page[T]:
-        """A page of the records that the question finds."""
-        query = asked(
-            page=page, limit=limit, cursor=cursor, filter=filter, search=search, sort=sort, total=total, equals=equals
-        )
+        """A page of the records that the question finds; `fields` and `expand` as of `get`."""
+        words: dict[str, Any] = {"page": page, "limit": limit, "cursor": cursor, "filter": filter, "search": search}
+        query = asked(**words, sort=sort, total=total, fields=fields, expand=expand, equals=equals)
         at = {"collection": self.collection}
         request = self._call.request("records.list", segments=at, query=queries.parameters(query))
         response = await self._call.perform(request)

@@ -16,6 +16,10 @@ export interface Query<W = Record<string, unknown>> {
   cursor?: string | null | undefined;
   /** Whether to count all records that match. */
   total?: boolean | undefined;
+  /** The fields to return, `id` always, also those of related records: `title,author.name`. */
+  fields?: string | readonly string[] | undefined;
+  /** Related records to return in `_expand`: `author`, `comments(sort=-created_at,limit=5)`. */
+  expand?: string | readonly string[] | undefined;
 }
 
 /**

@@ -17,7 +17,7 @@ import type { Trouble } from "./status.js";
 import type { RecordId } from "./types.js";
 
 /** The words of a question that are for pages only, and searches, which the server answers, are left out. */
-export type LiveQuery<T> = Omit<ListQuery<T>, "page" | "cursor" | "total" | "search">;
+export type LiveQuery<T> = Omit<ListQuery<T>, "page" | "cursor" | "total" | "search" | "fields" | "expand">;
 
 /** Records in order; `source`: the server was asked, since this device can't evaluate the filter. */
 export interface LocalPage<T> extends Page<T> {
@@ -68,7 +68,7 @@ export interface LocalRepository<T> {
   /** One record. Throws `not_found`. */
   get(id: RecordId): Promise<T>;
   /** A page of the records that match; without `sort` the newest come first. Only the network's repository searches. */
-  list(query?: Omit<ListQuery<T>, "search">): Promise<LocalPage<T>>;
+  list(query?: Omit<ListQuery<T>, "search" | "fields" | "expand">): Promise<LocalPage<T>>;
   /** All records that match, as they are now. */
   iterate(query?: LiveQuery<T>): AsyncGenerator<T, void>;
   /** The records that match: as they are now, and after each change; the returned function ends that. */
