@@ -165,29 +165,6 @@ async def test_lists_are_asked_in_every_way(backend: TestBackend) -> None:
     assert await notes.distinct("text", filter="record.number > 22") == [{"text": "n0"}, {"text": "n2"}]
 
 
-async def test_related_records_come_with_others(backend: TestBackend) -> None:
-    """Lists and single records have some of their fields, and others with them, as plain objects and as a type."""
-
-    class NoteWithComments(msgspec.Struct):
-        id: str
-        text: str
-        related: dict[str, Any] = msgspec.field(name="_expand", default={})
-
-    client = await signed_up(backend, "ada")
-    notes = client.collection("notes", NoteWithComments)
-    note = await notes.create({"text": "a", "number": 1})
-    await client.collection("comments", parent=f"notes/{note.id}").create({"text": "b"})
-    wanted: dict[str, Any] = {"fields": "text", "expand": ["comments(fields=text,limit=1)"]}
-    one = await notes.get(note.id, **wanted)
-    [comment] = one.related["comments"]["items"]
-    assert (comment.keys(), comment["text"]) == ({"id", "text"}, "b")
-    assert (await notes.list(**wanted)).items == [one] == [each async for each in notes.iterate(**wanted)]
-    plain = client.collection("notes")
-    assert await plain.get(note.id, fields=["text"]) == {"id": note.id, "text": "a"}
-    with pytest.raises(HinterlandError, match="no relation 'author'"):
-        await plain.get(note.id, expand="author")
-
-
 async def test_rules_are_refusals(backend: TestBackend) -> None:
     """What the rules refuse is Forbidden or not there, and never seen by another."""
     ada, eve = await signed_up(backend, "ada"), await signed_up(backend, "eve")
