@@ -27,7 +27,7 @@ from tests.server.data.world import ADA, ADMIN, KEY, World, opened
 FIELDS: dict[str, Field] = {
     "owner": Text(index=True),
     "members": List(of=Text()),
-    "text": Text(),
+    "text": Text(search=True),
     "n": Integer(),
     "kind": Text(index=True),
     "rank": Integer(index=True),
@@ -96,6 +96,24 @@ async def test_the_rule_first(world: World, monkeypatch: pytest.MonkeyPatch, nam
             seen = await ask(statement)
             assert seen
             assert "hidden guess" not in seen
+
+
+@pytest.mark.parametrize(
+    "query", [{"search": "mine a*", "total": True, "limit": 3}, {"search": '"mine a" -9', "sort": ("n",), "limit": 3}]
+)
+@pytest.mark.parametrize("name", RULES)
+async def test_a_search_looks_at_no_hidden_words(
+    world: World, monkeypatch: pytest.MonkeyPatch, name: str, query: dict[str, Any]
+) -> None:
+    """Neither a phrase, an excluded word nor the order is worked out on a record that the list rule hides, though it
+    has the words."""
+    await fill(world, "mine, a hidden one", 3)
+    found = await statements(world, monkeypatch, name, **query)
+    async with asking(world.storage) as ask:
+        for statement in found:
+            seen = await ask(statement)
+            assert seen
+            assert not [text for text in seen if "hidden" in text]
 
 
 async def test_nobody_asks_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
