@@ -89,3 +89,50 @@ class BulkResult(msgspec.Struct, frozen=True, kw_only=True):
     ids: list[RecordId | None]
     refused: list[LeftOutRow]
     revision: int
+
+
+MAX_FILTERED = 10_000
+_Limit = Annotated[int, msgspec.Meta(ge=1, le=MAX_FILTERED)]
+
+
+class FilteredDeletion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The records of the `collection` that the path names, below `parent`, that a `filter` (CEL over `record`) and the
+    values in `where` find: at most `limit`, from `cursor` on ("": from the first). `dry_run`: they are counted, and
+    nothing is changed."""
+
+    collection: str = ""
+    parent: str = ""
+    filter: str = ""
+    where: dict[str, Any] = {}
+    limit: _Limit = 1_000
+    cursor: str = ""
+    dry_run: bool = False
+
+
+class FilteredUpdate(FilteredDeletion, frozen=True, kw_only=True, omit_defaults=True):
+    """The same, with the `body` of a PATCH of each record."""
+
+    body: Document
+
+
+class UnchangedRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A record that was not changed, and why."""
+
+    parent: str
+    id: RecordId
+    code: str
+    message: str
+
+
+class FilteredResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How many records were found and `changed`, how many others changed or deleted meanwhile (`outdated`), and the
+    first 100 that were `refused`. `next`: the cursor of what remains ("": nothing).
+
+    Of a dry run, `found` counts all records, and `sample` has the first three."""
+
+    found: int
+    changed: int = 0
+    outdated: int = 0
+    refused: list[UnchangedRecord] = []
+    next: str = ""
+    sample: list[Document] = []

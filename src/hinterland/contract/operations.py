@@ -223,6 +223,16 @@ _TABLE: tuple[Operation, ...] = (
         errors=_WRITE,
     ),
     Operation(
+        name="admin.records.update", method="POST", path="/v1/admin/records/{collection}/update", auth="admin",
+        summary="Change all records that a filter finds", input=batches.FilteredUpdate, output=batches.FilteredResult,
+        errors=(*_WRITE, "invalid_cursor", "too_costly", "conflict"),
+    ),
+    Operation(
+        name="admin.records.delete", method="POST", path="/v1/admin/records/{collection}/delete", auth="admin",
+        summary="Delete all records that a filter finds", input=batches.FilteredDeletion,
+        output=batches.FilteredResult, errors=(*_WRITE, "invalid_cursor", "too_costly", "conflict"),
+    ),
+    Operation(
         name="admin.schema", method="GET", path="/v1/admin/schema", auth="admin",
         summary="The declared collections", output=schemas.SchemaDescription,
     ),

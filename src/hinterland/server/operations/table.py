@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from hinterland.server.operations import accounts, administrators, batch, bulk, imports, records, schema, service, sync
+from hinterland.server.operations import (
+    accounts,
+    administrators,
+    batch,
+    bulk,
+    filtered,
+    imports,
+    records,
+    schema,
+    service,
+    sync,
+)
 from hinterland.server.operations.call import Handler
 
 HANDLERS: dict[str, Handler] = {
@@ -26,6 +37,8 @@ HANDLERS: dict[str, Handler] = {
     "admin.remove": administrators.remove_admin,
     "admin.password": administrators.reset_password,
     "admin.import": imports.import_records,
+    "admin.records.update": filtered.update_filtered,
+    "admin.records.delete": filtered.delete_filtered,
     "admin.schema": schema.describe_schema,
     "admin.schema.add": schema.extend_schema,
     "records.list": records.list_records,
