@@ -92,7 +92,7 @@ class BulkResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 MAX_FILTERED = 10_000
-_Limit = Annotated[int, msgspec.Meta(ge=1, le=MAX_FILTERED)]
+_FilteredLimit = Annotated[int, msgspec.Meta(ge=1, le=MAX_FILTERED)]
 
 
 class FilteredDeletion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -104,7 +104,7 @@ class FilteredDeletion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     parent: str = ""
     filter: str = ""
     where: dict[str, Any] = {}
-    limit: _Limit = 1_000
+    limit: _FilteredLimit = 1_000
     cursor: str = ""
     dry_run: bool = False
 
