@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hinterland.kit.cel import operations
 from hinterland.kit.cel.metering import METER, Meter, OverBudget
 from hinterland.kit.cel.predicates import Evaluate, Variables, evaluator, value_at
-from hinterland.kit.cel.typed import Apply, Choice, Logic, Member, Path, Typed
+from hinterland.kit.cel.typed import RELATED, Apply, Choice, Exists, Logic, Member, Path, Typed
 from hinterland.kit.cel.types import ListType, Type
 from hinterland.kit.cel.values import reader
 
@@ -72,6 +72,10 @@ def _of_choice(tree: Choice, variable: str, given: Variables, weight: Callable[[
 def _of_comparison(tree: Typed, variable: str, given: Variables) -> Equalities:
     if isinstance(tree, Path):
         return _one(tree, True)
+    if isinstance(tree, Exists):
+        related: Any = given.get(RELATED)
+        found: Equalities = None if related is None else related.equalities(tree)
+        return found
     if isinstance(tree, Member):
         return _of_member(tree, variable, given)
     if not isinstance(tree, Apply):

@@ -41,7 +41,7 @@ from hinterland.kit.cel.values import EXACT, read_object, reader
 Variables = Mapping[str, object]
 Evaluate = Callable[[Variables], object]
 Predicate = Callable[[Variables], bool | None]
-Related = Callable[[Exists, Variables], bool | None]
+AnswersRelated = Callable[[Exists, Variables], bool | None]
 """Answers a question to another collection; the value of the variable `RELATED`. Without it such a question is an
 error, which denies."""
 
@@ -310,7 +310,7 @@ def _choice(tree: Choice) -> Evaluate:
 
 def _exists(tree: Exists) -> Evaluate:
     def exists(variables: Variables) -> object:
-        related: Related | None = variables.get(RELATED)  # type: ignore[assignment]
+        related: AnswersRelated | None = variables.get(RELATED)  # type: ignore[assignment]
         return None if related is None else related(tree, variables)
 
     return exists

@@ -11,20 +11,25 @@ from hinterland.server.data.allowance import Allowance
 from hinterland.server.data.commits import LogCommit
 from hinterland.server.data.cursors import Cursors
 from hinterland.server.data.encoding import Encoder
+from hinterland.server.data.redecided import moved_by
 from hinterland.server.data.view_index import ViewIndex
 from hinterland.server.data.views import View
 
+Redecide = Callable[[Iterable[View], LogCommit], Awaitable[dict[View, View | None]]]
 LARGE_BYTES = 64 * 1024  # from here on, an event is sent in two pieces, so that what views share is not copied
 _LOOK_UP_STEPS = 20  # of finding the views of a change, without those that are found
 
 
 class Channel:
-    """Some collections as one kind of caller sees them in one protocol."""
+    """Some collections as one kind of caller sees them in one protocol. `asked`: the collections that their rules ask;
+    `read`: both."""
 
     def __init__(self, views: dict[str, View], encoder: Encoder, cursors: Cursors) -> None:
         self.views = views
         self.encoder = encoder
         self.fingerprints = {name: view.fingerprint for name, view in views.items()}
+        self.asked = frozenset[str]().union(*[view.related.collections for view in views.values() if view.related])
+        self.read = self.asked.union(views)
         self.is_costly = any(view.is_costly for view in views.values())
         self._cursors = cursors
 
@@ -39,6 +44,10 @@ class Channel:
     def end(self, revision: int, check: int, refusal: Refusal) -> bytes:
         """The event that says why nothing more is served."""
         return self.encoder.end(self.cursor(revision, check), refusal)
+
+    def is_moved_by(self, commit: LogCommit) -> bool:
+        """Whether a commit changes a view otherwise than by its own records."""
+        return bool(self.asked) and any(moved_by(view, commit) is not None for view in self.views.values())
 
     async def judge(self, commit: LogCommit, allowance: Allowance) -> None:
         """Find out what is visible here, at the pace of a caller's allowance where it costs much. Raises OverBudget."""
@@ -77,6 +86,23 @@ class Channels:
             channel = self._known[key] = Channel({view.name: view for view in views}, encoder, self._cursors)
         return channel
 
+    async def moved(
+        self, asking: Sequence[Channel], commit: LogCommit, redecide: Redecide
+    ) -> list[tuple[Channel, Channel | None]]:
+        """Those of the channels whose views a commit changes otherwise than by their own records, and what they are
+        after it; None where what comes and leaves can't be found."""
+        if not asking:
+            return []
+        live = dict.fromkeys(view for channel in asking for view in channel.views.values())
+        after = await redecide(live, commit)
+        moved: list[tuple[Channel, Channel | None]] = []
+        for channel in asking:
+            views = [after.get(view, view) for view in channel.views.values()]
+            if views != [*channel.views.values()]:
+                known = [view for view in views if view is not None]
+                moved.append((channel, self.of(known, channel.encoder) if len(known) == len(views) else None))
+        return moved
+
 
 class LiveViews:
     """The views of channels with live subscribers, and the channels that a commit concerns."""
@@ -85,9 +111,12 @@ class LiveViews:
         self._indexes: dict[str, ViewIndex] = {}
         self._channels: dict[View, dict[Channel, None]] = {}
         self._added: set[View] = set()  # while a commit's views were looked up
+        self._asking: dict[str, dict[Channel, None]] = {}
 
     def add(self, channel: Channel) -> None:
         """Find the channel from now on."""
+        for name in channel.asked:
+            self._asking.setdefault(name, {})[channel] = None
         for name, view in channel.views.items():
             channels = self._channels.setdefault(view, {})
             if not channels:
@@ -97,12 +126,19 @@ class LiveViews:
 
     def remove(self, channel: Channel) -> None:
         """Find it no longer."""
+        for name in channel.asked:
+            del self._asking[name][channel]
         for name, view in channel.views.items():
             channels = self._channels[view]
             del channels[channel]
             if not channels:
                 del self._channels[view]
                 self._indexes[name].remove(view)
+
+    def asking(self, commit: LogCommit) -> list[Channel]:
+        """The channels whose rules ask collections that a commit changes."""
+        names = commit.collections & self._asking.keys() if self._asking else ()
+        return [*dict.fromkeys(channel for name in names for channel in self._asking[name])]
 
     async def concerned(self, commit: LogCommit, turn: Callable[[int], Awaitable[None]]) -> list[Channel]:
         """The channels that may show something of a commit; `turn` takes the steps of the work, and lets others go on.

@@ -11,23 +11,26 @@ from hinterland.kit.cel.metering import MOST_STEPS, STEP_CHARACTERS, Meter
 from hinterland.server.data.allowance import Allowance
 from hinterland.server.data.encoding import Encoder, VisibleChange
 from hinterland.server.data.views import Delta, SeenChange, View, version
-from hinterland.server.storage.protocol import LogEntry
+from hinterland.server.storage.protocol import LogEntry, LogKey
 
 _PlacedChanges = tuple[tuple[int, SeenChange], ...]
 
 
 class LogCommit:
     """One commit: its end, and its changes, each judged once for a view and encoded once for those that show the same.
+    The first `count` of its `deltas` are the log's.
 
     `made`: the bytes that were encoded so far.
     """
 
-    __slots__ = ("_data", "_places", "_seen", "check", "collections", "deltas", "made", "revision")
+    __slots__ = ("_added", "_data", "_places", "_seen", "check", "collections", "count", "deltas", "made", "revision")
 
     def __init__(self, entries: Sequence[LogEntry]) -> None:
         self.revision = entries[-1].commit
         self.check = entries[-1].check
         self.deltas = [(entry.collection, _delta(entry)) for entry in entries]
+        self.count = len(entries)
+        self._added: dict[tuple[str, LogKey], int] = {}
         self.collections = {entry.collection for entry in entries}
         self._places: Mapping[View, Sequence[int]] = {}
         self._seen: dict[View, _PlacedChanges] = {}
@@ -39,6 +42,18 @@ class LogCommit:
         """The size of its records, before and after."""
         states = (state for _, delta in self.deltas for state in (delta.before, delta.after))
         return sum(state.record.size for state in states if state is not None)
+
+    def place_of(self, collection: str, key: LogKey) -> int:
+        """The place of a record that the commit did not change, but which comes into views or leaves them with it."""
+        if (collection, key) not in self._added:
+            self._added[collection, key] = len(self.deltas)
+            self.deltas.append((collection, Delta(*key, self.revision, None, None)))
+        return self._added[collection, key]
+
+    def keep(self, view: View, changes: Sequence[tuple[int, SeenChange]]) -> None:
+        """Keep what the commit shows in a view that it made another one of."""
+        self.collections.add(view.name)
+        self._seen[view] = tuple(changes)
 
     def narrow(self, places: Mapping[View, Sequence[int]]) -> None:
         """Judge for these views only the changes at their `places`: no other concerns them."""

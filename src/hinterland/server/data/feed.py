@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Sequence
+from functools import partial
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal
@@ -22,6 +23,7 @@ from hinterland.server.data.channels import LARGE_BYTES, Channel, Channels, Live
 from hinterland.server.data.commits import LogCommit, RecentCommits, commits
 from hinterland.server.data.cursors import Cursors
 from hinterland.server.data.encoding import Encoder
+from hinterland.server.data.redecided import redecided
 from hinterland.server.data.rights import Rights
 from hinterland.server.data.rights_watch import RightsWatch
 from hinterland.server.data.stream_opening import opening_of
@@ -67,6 +69,7 @@ class Feed:
         self._views = views
         self._allowances = Allowances(clock, *most_streams)
         self._channels = Channels(cursors)
+        self._redecide = partial(redecided, storage, views)
         self._subscriptions: set[Subscription] = set()
         self._rights = RightsWatch(Rights(storage, views.catalogue, clock), self._subscriptions)
         self.recheck = self._rights.recheck
@@ -132,16 +135,21 @@ class Feed:
         can't see anything; `rate_limited` where the asker has as many streams as one may; `unavailable`.
         """
         self._check_open()
-        channel = self._channels.of([self._view(caller, name, filter) for name in sorted(set(collections))], encoder)
+        known = [self._view(caller, name, filter) for name in sorted(set(collections))]
         allowance = self._allowances.of(asker or str(caller.id))
         self._allowances.take_stream(caller, allowance)
         try:
-            position, opening = await opening_of(self._storage, self._cursors, channel, cursor)
+            async with self._storage.snapshot() as snapshot:
+                views = [await self._views.answered(snapshot, view) for view in known]
+                channel = self._channels.of(views, encoder)
+                as_of = (await snapshot.head()).revision if channel.asked else 0
+                position, opening = await opening_of(snapshot, self._cursors, channel, cursor)
             self._check_open()  # streams may have been ended meanwhile, without this one
         except BaseException:
             allowance.streams -= 1
             raise
         subscription = Subscription(self, channel, caller, allowance, position, opening, self._buffer)
+        subscription.as_of = as_of
         self._subscriptions.add(subscription)
         if any(not self._views.has(view) for view in channel.views.values()):
             subscription.end()  # its collections were declared anew meanwhile
@@ -161,9 +169,12 @@ class Feed:
         channel = subscription.channel
         missed = self._recent.after(subscription.revision)
         if not missed:
-            missed = [*commits(await self._storage.log(subscription.revision, _PAGE, collections=channel.views))]
+            missed = [*commits(await self._storage.log(subscription.revision, _PAGE, collections=channel.read))]
         for commit in missed:
             await subscription.pace()
+            if commit.revision > subscription.as_of and channel.is_moved_by(commit):
+                subscription.end()  # its reader comes back, and reads the collection again
+                return
             try:
                 await channel.judge(commit, subscription.allowance)
             except OverBudget:
@@ -180,17 +191,24 @@ class Feed:
         if subscription.revision < self._begun:
             await asyncio.sleep(0)
             return  # written and served to others since the page was read: read on
+        if self._live and subscription.channel.asked and subscription.revision != self._position[0]:
+            self.wake()  # what its rules ask changes with the commits that the feed reads
+            await asyncio.sleep(0)
+            return
         if not self._live:
             self._position = (subscription.revision, subscription.check)
             self._begun = subscription.revision
             self._recent.clear()  # what comes next may not be what follows them
         self._forget_late(subscription)
+        self._enter_live(subscription)
+        subscription.go_live()
+        self.wake()
+
+    def _enter_live(self, subscription: Subscription) -> None:
         channel = subscription.channel
         if channel not in self._live:
             self._live_views.add(channel)
         self._live.setdefault(channel, set()).add(subscription)
-        subscription.go_live()
-        self.wake()
 
     def leave(self, subscription: Subscription) -> None:
         """Serve it no longer."""
@@ -243,7 +261,8 @@ class Feed:
         """Serve a commit to the live subscriptions that it concerns. Others have their turn meanwhile: one that leaves
         is served no more of it, and one that joins has read it from the log."""
         left = _LIVE_STEPS
-        for channel in await self._live_views.concerned(commit, self._turn):
+        moved = await self._move(commit)
+        for channel in dict.fromkeys([*moved, *await self._live_views.concerned(commit, self._turn)]):
             await self._turn(_CHANNEL_STEPS)
             if channel in self._live:
                 spent, event = self._judge(channel, commit, max(left, _LEAST_STEPS))
@@ -251,6 +270,21 @@ class Feed:
                 await self._turn(spent)
                 if event:
                     await self._push(channel, event, commit)
+
+    async def _move(self, commit: LogCommit) -> list[Channel]:
+        """Move the subscribers of channels that a commit makes others; those. Streams end where there is none."""
+        moved: list[Channel] = []
+        for channel, new in await self._channels.moved(self._live_views.asking(commit), commit, self._redecide):
+            for subscription in [*self._live.get(channel, ())]:
+                self._leave_live(subscription)
+                if new is None:
+                    subscription.end()
+                else:
+                    subscription.channel = new
+                    self._enter_live(subscription)
+                    moved.append(new)
+            await self._turn(_CHANNEL_STEPS)
+        return moved
 
     def _judge(self, channel: Channel, commit: LogCommit, most: int) -> tuple[int, tuple[bytes, ...]]:
         """The steps that a commit takes a channel, and its event. A channel that takes more than `most` reads the log

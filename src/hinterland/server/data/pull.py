@@ -64,11 +64,12 @@ class Puller:
         Raises `invalid_body`, `invalid_cursor` and `unknown_collection`; `rate_limited` where many wait already.
         """
         _check(request)
-        views = {name: self._views.of(caller, name) for name in request.collections}
         cursor = self._cursors.read(request.cursor) if request.cursor else None
-        is_costly = any(view.is_costly for view in views.values())
+        known = [self._views.of(caller, name) for name in request.collections]
+        is_costly = any(view.is_costly for view in known)
         turn = self._storage.costly_turn(asker or str(caller.id)) if is_costly else nullcontext()
         async with turn, self._storage.snapshot() as snapshot:
+            views = {view.name: await self._views.answered(snapshot, view) for view in known}
             head = await snapshot.head()
             start = await self._start(snapshot, head, views, cursor)
             asking = partial(self._views.catalogue.compile, caller=caller)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from hinterland.server.data.channels import Channel
 from hinterland.server.data.cursors import CHANGED, UNFINISHED, UNKNOWN, Cursor, Cursors
-from hinterland.server.storage.protocol import Head, Snapshot, Storage
+from hinterland.server.storage.protocol import Head, Snapshot
 
 LogPosition = tuple[int, int]
 """The revision at which a commit ended, and the commit's check value."""
 
 
-async def opening_of(storage: Storage, cursors: Cursors, channel: Channel, cursor: str) -> tuple[LogPosition, bytes]:
+async def opening_of(snapshot: Snapshot, cursors: Cursors, channel: Channel, cursor: str) -> tuple[LogPosition, bytes]:
     """Where the stream of a channel begins that is asked for from `cursor` on ("": from now on), and its first
     events."""
     known, encoder = cursors.known(cursor), channel.encoder
-    async with storage.snapshot() as snapshot:
-        head = await snapshot.head()
-        reason = await _lost(snapshot, head, cursors, channel, known) if known is not None else ""
+    head = await snapshot.head()
+    reason = await _lost(snapshot, head, cursors, channel, known) if known is not None else ""
     position = (head.revision, head.check)
     if known is None and cursor:
         # `ready` without a cursor: should the stream be cut before the next event, that one is not missed.

@@ -33,14 +33,15 @@ class EventSource(Protocol):
 class Subscription:
     """What waits to be sent to one subscriber.
 
-    `revision` and `check` are the commit's end up to which it was served. One that takes its events too slowly is cut
+    `revision` and `check` are the commit's end up to which it was served; `as_of` is the revision at which its channel
+    was opened. One that takes its events too slowly is cut
     (`is_slow`): it comes back with its cursor and reads the log at its own speed.
     """
 
     # Thousands are served one after the other: each is to be in few places of the memory.
     __slots__ = (
-        "_buffer", "_pending", "_reported", "_rest", "_size", "_source", "_waiter", "allowance", "caller", "channel",
-        "check", "ended", "is_live", "is_slow", "revision", "sink",
+        "_buffer", "_pending", "_reported", "_rest", "_size", "_source", "_waiter", "allowance", "as_of", "caller",
+        "channel", "check", "ended", "is_live", "is_slow", "revision", "sink",
     )  # fmt: skip
 
     def __init__(
@@ -57,6 +58,7 @@ class Subscription:
         self.caller = caller
         self.allowance = allowance
         self.revision, self.check = position
+        self.as_of = position[0]
         self.is_live = False
         self.is_slow = False
         self._source = source

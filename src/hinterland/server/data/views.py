@@ -13,17 +13,18 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
-from hinterland.contract.errors import Refusal
 from hinterland.contract.events import ChangeKind
 from hinterland.contract.identity import Principal, RecordId
 from hinterland.kit.cel.equalities import Equalities, Equality, equalities, lightest
 from hinterland.kit.cel.metering import METER, Meter, OverBudget
 from hinterland.kit.cel.predicates import Predicate
+from hinterland.kit.cel.typed import RELATED
 from hinterland.server.data import documents
 from hinterland.server.data.catalogue import Catalogue, Entry
+from hinterland.server.data.related import Related, related_to
 from hinterland.server.data.rules import Rule, RuleOperands
 from hinterland.server.data.select.visibility import filtering, rule_of
-from hinterland.server.storage.protocol import StoredRecord
+from hinterland.server.storage.protocol import Snapshot, StoredRecord
 
 _SIMPLE_SIZE = 100  # parts of a filter, about ten microseconds
 
@@ -120,18 +121,29 @@ class View:
     """A collection as those callers see it whose `auth` has the same values where it matters.
 
     `is_costly`: its work must be counted, since it grows with texts or lists, or the caller's filter is long.
+    `related`: the answers to what its rule asks of other collections; with others it is another view.
     """
 
-    def __init__(self, entry: Entry, caller: Principal, filter: Rule | None, key: tuple[object, ...]) -> None:
+    def __init__(
+        self,
+        entry: Entry,
+        caller: Principal,
+        filter: Rule | None,
+        key: tuple[object, ...],
+        related: Related | None = None,
+    ) -> None:
         self.entry = entry
+        self.caller = caller
+        self.related = related
         self.name = entry.name
         self.key = key
-        self.fingerprint = hashlib.sha256(repr((entry.definition, key)).encode()).digest()[:8]
+        parts = (entry.definition, key) if related is None else (entry.definition, key, related.digest)
+        self.fingerprint = hashlib.sha256(repr(parts).encode()).digest()[:8]
         self.auth = caller.as_auth()
         listing = entry.rules["list"]
         self._rules = [rule for rule in (None if caller.is_admin else listing, filter) if rule and not rule.is_true]
         self._tests = [(rule, rule.parts) for rule in self._rules]
-        self._filter = filter
+        self._filter = self.filter = filter
         self._steps = 0 if filter is None else filter.size
         self.is_costly = self._steps > _SIMPLE_SIZE or any(rule.is_metered for rule in self._rules)
         self._is_empty = (listing is None and not caller.is_admin) or not self._passes_auth()
@@ -141,7 +153,7 @@ class View:
         """What a record needs to be in the view, as far as equalities of its fields say it."""
         if self._is_empty:
             return ()
-        given = {"auth": self.auth}
+        given = {"auth": self.auth, RELATED: self.related}
         return lightest([equalities(rule.tree, "record", given, weight) for rule in self._rules], weight)
 
     def _passes_auth(self) -> bool:
@@ -175,7 +187,9 @@ class View:
                 if not version.passes(test, rule, meter):
                     return False
             if of_both:
-                variables = {"record": version.variable(rule), "auth": self.auth, METER: meter}
+                variables: dict[str, Any] = {"record": version.variable(rule), "auth": self.auth, METER: meter}
+                if self.related is not None:
+                    variables[RELATED] = self.related
                 for test in of_both:
                     if test(variables) is not True:
                         return False
@@ -234,14 +248,16 @@ class Views:
         self.catalogue = catalogue
         self._views: WeakValueDictionary[tuple[object, ...], View] = WeakValueDictionary()
 
+    async def answered(self, source: Snapshot, view: View) -> View:
+        """The view with the answers to what its rule asks of other collections. Raises `too_costly` where too many of
+        their records may answer for the caller."""
+        related = await related_to(source, view.entry, view.caller)
+        return view if related is None else self.moved(view, related)
+
     def of(self, caller: Principal, collection: str, filter: str = "") -> View:
-        """The view of `caller`. Raises `unknown_collection`, `invalid_query` and, for hidden fields, `forbidden`."""
+        """The view of `caller`; until it is `answered`, its rule denies what it asks of other collections. Raises
+        `unknown_collection`, `invalid_query` and, for hidden fields, `forbidden`."""
         entry = self.catalogue[collection]
-        listing = entry.rules["list"]
-        if listing is not None and listing.asks and not caller.is_admin:
-            asked = ", ".join(sorted(listing.asked_names))
-            message = f"the list rule of {entry.name} asks {asked}: it has no live events and no sync in this version"
-            raise Refusal("invalid_query", f"{message}; read lists instead")
         rule = rule_of(entry, filtering(entry, caller, filter)) if filter.strip() else None
         if rule is not None and rule.reads_clock:
             raise Refusal(
@@ -249,10 +265,18 @@ class Views:
                 "filter: now() cannot decide what a live view shows, since time passes without a change; write the "
                 'instant: timestamp("2026-01-02T03:04:05Z")',
             )
+        return self._known(entry, caller, rule, None)
+
+    def moved(self, view: View, related: Related) -> View:
+        """The view after a change of what its rule asks."""
+        return self._known(view.entry, view.caller, view.filter, related)
+
+    def _known(self, entry: Entry, caller: Principal, rule: Rule | None, related: Related | None) -> View:
         key = self._key(entry, caller, rule)
-        view = self._views.get(key)
+        name = key if related is None else (*key, related.identity)
+        view = self._views.get(name)
         if view is None:
-            view = self._views[key] = View(entry, caller, rule, key)
+            view = self._views[name] = View(entry, caller, rule, key, related)
         return view
 
     def has(self, view: View) -> bool:

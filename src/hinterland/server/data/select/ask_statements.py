@@ -27,11 +27,24 @@ class AskStatements:
         self._from = f"FROM {table.name} {_ALIAS} WHERE"
         self._body = compiled(ask.body)
         self._terms = [(term, compiled(term, is_exact=True)) for term in terms_of(ask.body)]
+        self._own = [(term, compiled(term), exact) for term, exact in self._terms if "record" not in term.variables]
         self._sides = [
             (evaluator(sides[1]), compiled(sides[0]), compiled(term))
             for term in terms_of(ask.body)
             if (sides := equal_sides(ask, term)) is not None and sides[0].fields[0] in table.indexed
         ]
+
+    def kept(self, variables: Variables, limit: int, *, is_exact: bool) -> tuple[str, list[Any]]:
+        """The records that may answer for the caller, whatever the record: for which the parts of the body that read
+        nothing of it are true, and with `is_exact` those for which they are errors."""
+        tests: list[str] = []
+        parameters: list[Any] = []
+        for _, plain, exact in self._own:
+            sql = exact if is_exact else plain
+            tests.append(f"({sql.text}) IS NOT FALSE" if is_exact else f"({sql.text})")
+            parameters += sql.bind(variables)
+        columns = ", ".join(f"{_ALIAS}.{name}" for name in RECORD_NAMES)
+        return f"SELECT {columns} {self._from} {' AND '.join(tests) or 'TRUE'} LIMIT {limit}", parameters
 
     def true(self, variables: Variables, limit: int, *, locks: bool) -> tuple[str, list[Any]]:
         """The keys of records for which the body is true. `locks`: nobody changes them until the transaction ends."""
