@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,29 +14,30 @@ from celpy.adapter import json_to_cel
 from hypothesis import assume, given, note, settings
 from hypothesis import strategies as st
 
-from hinterland.contract.changes import Write
-from hinterland.contract.errors import Refusal
-from hinterland.contract.events import Commit
 from hinterland.contract.fields import Boolean, Field, Integer, List, Text
-from hinterland.contract.identity import SIGNED_OUT, Principal, RecordId
-from hinterland.contract.query import Query
+from hinterland.contract.identity import Principal
 from hinterland.contract.records import Collection, Rules
 from hinterland.kit.clock import ManualClock
-from hinterland.kit.event_stream import EventStreamParser
 from hinterland.server.data.catalogue import Catalogue, DeclarationError
-from hinterland.server.data.cursors import Seal
-from hinterland.server.data.reader import RecordReader
 from hinterland.server.storage.postgres import PostgresStorage
-from hinterland.server.storage.protocol import Storage, StoredRecord
+from hinterland.server.storage.protocol import Storage
 from hinterland.server.storage.sqlite import SqliteStorage
-from hinterland.server.storage.statements import RECORD_COLUMNS
+from tests.journeys.agreeing import (
+    CALLERS,
+    Seen,
+    by_events,
+    by_list,
+    by_read,
+    combined,
+    ids,
+    served,
+    stored,
+    write,
+)
 from tests.kit.cel.engines import ask_oracle, oracle
-from tests.server.data.world import ADMIN, KEY, Listener, Replica, World, listen, opened
+from tests.server.data.world import ADMIN, Replica, World, listen, opened
 from tests.support.postgres import PostgresCluster
 
-ADA = Principal(id="ada", roles=("staff", "a"))
-BEN = Principal(id="ben")
-CALLERS = (ADA, BEN, SIGNED_OUT)
 WORDS = ("", "a", "ada", "ben", "é", "😀", "Z")
 _numbers = itertools.count()
 
@@ -55,15 +55,6 @@ TESTS = st.sampled_from(
     .replace("\n", ";")
     .split(";")
 ).map(str.strip)
-
-
-def combined(parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    """Rules made of two or three others."""
-    return st.one_of(
-        st.tuples(parts, st.sampled_from(["&&", "||"]), parts).map(lambda three: f"({' '.join(three)})"),
-        parts.map(lambda part: f"!({part})"),
-        st.tuples(parts, parts, parts).map(lambda three: "({} ? {} : {})".format(*three)),
-    )
 
 
 RULES = st.recursive(TESTS, combined, max_leaves=5)
@@ -95,13 +86,6 @@ def collection(rule: str, private: str) -> Collection:
 
 # ------------------------------------------------------------------ the five who must agree
 
-Seen = dict[RecordId, Any]
-
-
-async def stored(world: World, name: str) -> list[StoredRecord]:
-    rows = await world.storage.fetch(f"SELECT {RECORD_COLUMNS} FROM {world.catalogue[name].table.name}")
-    return [StoredRecord(*row) for row in rows]
-
 
 def asked(rule: str, records: Sequence[dict[str, Any]], caller: Principal) -> Iterator[bool]:
     """What cel-python says of each record."""
@@ -125,56 +109,7 @@ async def by_oracle(world: World, declared: Collection, caller: Principal) -> Se
     }
 
 
-async def by_list(world: World, declared: Collection, caller: Principal) -> Seen:
-    """What a list shows, by cursor."""
-    entry, found, cursor = world.catalogue[declared.name], dict[RecordId, Any](), ""
-    while True:
-        page = await RecordReader(world.storage, world.catalogue, Seal(KEY)).page(
-            caller, entry, "", Query(limit=2, cursor=cursor)
-        )
-        found |= {record.id: msgspec.json.decode(entry.wire(caller, record)) for record in page.records}
-        if not (cursor := page.next):
-            return found
-
-
-async def by_read(world: World, declared: Collection, caller: Principal) -> Seen:
-    """What reads of every id show."""
-    entry, found = world.catalogue[declared.name], dict[RecordId, Any]()
-    for record in await stored(world, declared.name):
-        with suppress(Refusal):
-            seen = await RecordReader(world.storage, world.catalogue, Seal(KEY)).view(caller, entry, "", record.id)
-            found[record.id] = msgspec.json.decode(entry.wire(caller, seen))
-    return found
-
-
-async def by_events(listener: Listener, replica: Replica) -> Seen:
-    """What the stream has sent since the collection was empty: ended, it still gives all that waits."""
-    listener.subscription.end()
-    parser = EventStreamParser()
-    while data := await listener.subscription.next():
-        for message in parser.feed(data):
-            if message.event == "commit":
-                replica.apply(msgspec.json.decode(message.data, type=Commit).changes)
-    return ids(replica)
-
-
-async def served(world: World, root: Listener) -> None:
-    """Wait until the last commit was served to the administrator, and with that to everybody."""
-    head = (await world.storage.head()).revision
-    while root.subscription.revision < head:
-        await root.next()
-
-
-def ids(replica: Replica) -> Seen:
-    return {key[2]: row for key, row in replica.rows.items()}
-
-
 # ------------------------------------------------------------------ the trip
-
-
-async def write(world: World, name: str, acts: Sequence[tuple[Any, str, dict[str, Any]]]) -> None:
-    with suppress(Refusal):  # of what is there already, or is not
-        await world.write(*[Write(act=act, collection=name, id=id, body=body) for act, id, body in acts])
 
 
 async def agree(storage: Storage, rule: str, private: str, steps: Sequence[Any]) -> None:

@@ -22,7 +22,7 @@ from hinterland.kit.clock import ManualClock
 from hinterland.server.storage.postgres import PostgresStorage
 from hinterland.server.storage.protocol import Storage
 from hinterland.server.storage.sqlite import SqliteStorage
-from tests.journeys.test_agreement import (
+from tests.journeys.agreeing import (
     CALLERS,
     Seen,
     by_events,

@@ -11,7 +11,7 @@ from hinterland.contract.identity import Principal
 from hinterland.kit.clock import ManualClock
 from hinterland.server.storage.protocol import Storage
 from tests.server.data.acts import make
-from tests.server.data.test_asks import COLLECTIONS
+from tests.server.data.teams import COLLECTIONS
 from tests.server.data.world import ADA, BEN, Replica, World, delete, listen, opened, patch, summary
 
 EVE = Principal(id="eve")
@@ -31,7 +31,7 @@ async def asking(storage: Storage, clock: ManualClock) -> AsyncIterator[World]:
 
 async def test_records_come_and_leave(asking: World) -> None:
     """A new membership brings the team's records as creations, in its own commit; its end takes them away as left; what
-    happens to them in between is told as ever."""
+    happens to them in between is reported as ever."""
     listener = await listen(asking, BEN, "posts")
     await asking.write(make("members", "3", team="blue", user="ben"))
     changes = await listener.changes()

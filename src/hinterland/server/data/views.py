@@ -13,6 +13,7 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
+from hinterland.contract.errors import Refusal
 from hinterland.contract.events import ChangeKind
 from hinterland.contract.identity import Principal, RecordId
 from hinterland.kit.cel.equalities import Equalities, Equality, equalities, lightest

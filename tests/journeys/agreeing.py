@@ -1,0 +1,91 @@
+"""What each way of reading shows of a collection, for those who must agree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+from hypothesis import strategies as st
+
+from hinterland.contract.changes import Write
+from hinterland.contract.errors import Refusal
+from hinterland.contract.events import Commit
+from hinterland.contract.identity import SIGNED_OUT, Principal, RecordId
+from hinterland.contract.query import Query
+from hinterland.contract.records import Collection
+from hinterland.kit.event_stream import EventStreamParser
+from hinterland.server.data.cursors import Seal
+from hinterland.server.data.reader import RecordReader
+from hinterland.server.storage.protocol import StoredRecord
+from hinterland.server.storage.statements import RECORD_COLUMNS
+from tests.server.data.world import KEY, Listener, Replica, World
+
+ADA = Principal(id="ada", roles=("staff", "a"))
+BEN = Principal(id="ben")
+CALLERS = (ADA, BEN, SIGNED_OUT)
+Seen = dict[RecordId, Any]
+
+
+def combined(parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """Rules made of two or three others."""
+    return st.one_of(
+        st.tuples(parts, st.sampled_from(["&&", "||"]), parts).map(lambda three: f"({' '.join(three)})"),
+        parts.map(lambda part: f"!({part})"),
+        st.tuples(parts, parts, parts).map(lambda three: "({} ? {} : {})".format(*three)),
+    )
+
+
+async def stored(world: World, name: str) -> list[StoredRecord]:
+    rows = await world.storage.fetch(f"SELECT {RECORD_COLUMNS} FROM {world.catalogue[name].table.name}")
+    return [StoredRecord(*row) for row in rows]
+
+
+async def by_list(world: World, declared: Collection, caller: Principal) -> Seen:
+    """What a list shows, by cursor."""
+    entry, found, cursor = world.catalogue[declared.name], dict[RecordId, Any](), ""
+    while True:
+        page = await RecordReader(world.storage, world.catalogue, Seal(KEY)).page(
+            caller, entry, "", Query(limit=2, cursor=cursor)
+        )
+        found |= {record.id: msgspec.json.decode(entry.wire(caller, record)) for record in page.records}
+        if not (cursor := page.next):
+            return found
+
+
+async def by_read(world: World, declared: Collection, caller: Principal) -> Seen:
+    """What reads of every id show."""
+    entry, found = world.catalogue[declared.name], dict[RecordId, Any]()
+    for record in await stored(world, declared.name):
+        with suppress(Refusal):
+            seen = await RecordReader(world.storage, world.catalogue, Seal(KEY)).view(caller, entry, "", record.id)
+            found[record.id] = msgspec.json.decode(entry.wire(caller, seen))
+    return found
+
+
+async def by_events(listener: Listener, replica: Replica) -> Seen:
+    """What the stream has sent since the collection was empty: ended, it still gives all that waits."""
+    listener.subscription.end()
+    parser = EventStreamParser()
+    while data := await listener.subscription.next():
+        for message in parser.feed(data):
+            if message.event == "commit":
+                replica.apply(msgspec.json.decode(message.data, type=Commit).changes)
+    return ids(replica)
+
+
+async def served(world: World, root: Listener) -> None:
+    """Wait until the last commit was served to the administrator, and with that to everybody."""
+    head = (await world.storage.head()).revision
+    while root.subscription.revision < head:
+        await root.next()
+
+
+def ids(replica: Replica) -> Seen:
+    return {key[2]: row for key, row in replica.rows.items()}
+
+
+async def write(world: World, name: str, acts: Sequence[tuple[Any, str, dict[str, Any]]]) -> None:
+    with suppress(Refusal):  # of what is there already, or is not
+        await world.write(*[Write(act=act, collection=name, id=id, body=body) for act, id, body in acts])
