@@ -27,7 +27,7 @@ def test_no_outside_suite_fails(tmp_path: Path) -> None:
     rows: dict[str, dict[str, Any]] = {row["suite"]: row for row in json.loads(file.read_text())}
     assert all(row["passed"] + row["failed"] + row["refused"] == row["total"] for row in rows.values())
     assert {name: row["failures"] for name, row in rows.items()} == {"cel-spec simple": [], "httplint": []}
-    assert rows["cel-spec simple"]["passed"] >= 437
+    assert rows["cel-spec simple"]["passed"] >= 900
     assert rows["httplint"]["passed"] >= 48
 
 

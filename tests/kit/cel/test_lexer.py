@@ -68,7 +68,7 @@ def test_spaces_and_comments_are_skipped() -> None:
         ("$a", "no prefix", 1),
         ("a;", "no statements", 2),
         ("é", "not part of the language", 1),
-        ("1u", "no unsigned integers", 1),
+        ("1.5u", '"1.5u" is not a number', 1),
         ("12abc", "is not a number", 1),
         ("1e999", "too big for a double", 1),
         ("9" * 31, "too big for a 64-bit integer", 1),

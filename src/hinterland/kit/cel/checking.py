@@ -17,6 +17,7 @@ from collections.abc import Callable
 from hinterland.kit.cel import operations
 from hinterland.kit.cel.errors import nearest
 from hinterland.kit.cel.functions import call
+from hinterland.kit.cel.list_operations import common_list, compared_lists, joined_lists
 from hinterland.kit.cel.numbers import are_numbers, comparable, element
 from hinterland.kit.cel.operands import (
     as_element,
@@ -28,7 +29,7 @@ from hinterland.kit.cel.operands import (
     mixed_hint,
     read_as,
 )
-from hinterland.kit.cel.text_functions import JOIN_BYTES
+from hinterland.kit.cel.text_functions import BYTES_ORDER, JOIN_BYTES
 from hinterland.kit.cel.time_functions import time_arithmetic
 from hinterland.kit.cel.tree import (
     GIVEN,
@@ -52,6 +53,7 @@ from hinterland.kit.cel.types import (
     NULL,
     STRING,
     TIMESTAMP,
+    UINT,
     Environment,
     ListType,
     ObjectType,
@@ -81,6 +83,7 @@ class Checker:
         self.environment = environment
         self.scope: dict[str, Type] = {}
         self.is_in_macro = False
+        self.pattern_states = 0
 
     # ------------------------------------------------------------------ values
 
@@ -260,25 +263,33 @@ class Checker:
                 return self.null_test(node, side)
         left, right = self.sides(node)
         operator = node.function
+        if isinstance(left.type, ListType) or isinstance(right.type, ListType):
+            return self.compare_lists(node, left, right)
         if are_numbers(left, right):
             left, right, operator = comparable(node, left, operator, right)
         elif left.type is not right.type:
             hint = mixed_hint(left, right.type) or mixed_hint(right, left.type)
             raise fail(node, f"{left.type.phrase} is never compared with {right.type.phrase}", hint)
         if left.type is BYTES and operator not in ("==", "!="):
-            raise fail(node, "bytes have no order here", 'compare them with "==" and "!="')
+            return Apply(node, BOOL, BYTES_ORDER[operator], (left, right))
         is_text = left.type in (STRING, TIMESTAMP, BYTES)
         table = operations.TEXT_COMPARISONS if is_text else operations.COMPARISONS
         return Apply(node, BOOL, table[operator], (left, right))
+
+    def compare_lists(self, node: FunctionCall, left: Typed, right: Typed) -> Typed:
+        kind = common_list(left, right)
+        if kind is None or node.function not in ("==", "!="):
+            raise fail(node, f"{left.type.phrase} is not compared with {right.type.phrase} like this")
+        return Apply(node, BOOL, compared_lists(kind, is_equal=node.function == "=="), (left, right))
 
     def sides(self, node: FunctionCall) -> tuple[Typed, Typed]:
         """Both sides of a comparison; one that may hold anything is read as the other's type."""
         left, right = (self.any(side) for side in node.arguments)
         if left.type is DYN and right.type is not DYN:
-            right = self.scalar_of(node.arguments[1], right)
+            right = self.valued(node.arguments[1], right)
             return read_as(left, right.type), right
-        left = self.scalar_of(node.arguments[0], left)
-        return left, self.scalar_of(node.arguments[1], right, left.type)
+        left = self.valued(node.arguments[0], left)
+        return left, self.valued(node.arguments[1], right, left.type)
 
     def null_test(self, node: FunctionCall, side: Node) -> Typed:
         path = self.any(side)
@@ -289,8 +300,13 @@ class Checker:
         return HasValue(node, path, is_negated=node.function == "==")
 
     def arithmetic(self, node: FunctionCall) -> Typed:
-        left, right = (self.scalar(side) for side in node.arguments)
+        left, right = (self.value(side) for side in node.arguments)
         operator = node.function
+        if operator == "+" and (kind := common_list(left, right)) is not None:
+            return Apply(node, kind, joined_lists(kind), (left, right))
+        left, right = self.scalar_of(node.arguments[0], left), self.scalar_of(node.arguments[1], right)
+        if left.type is UINT and right.type is UINT:
+            return Apply(node, UINT, operations.UNSIGNED_ARITHMETIC[operator], (left, right))
         if is_integer(left.type) and is_integer(right.type):
             return Apply(node, INT64, operations.INTEGER_ARITHMETIC[operator], (left, right))
         if left.type is DOUBLE and right.type is DOUBLE and operator in operations.DOUBLE_ARITHMETIC:

@@ -6,12 +6,11 @@ import re
 
 from hinterland.kit.cel import operations
 from hinterland.kit.cel.moments import MOMENT_TEXT, SECONDS, SPAN_TEXT
-from hinterland.kit.cel.operations import HIGHEST, LOWEST, Operator, in_python, registered
+from hinterland.kit.cel.operations import HIGHEST, HIGHEST_UNSIGNED, LOWEST, Operator, in_python, registered
 from hinterland.kit.cel.overloads import Overload
 from hinterland.kit.cel.text_functions import BYTES_TEXT, TEXT_BYTES
 from hinterland.kit.cel.types import BOOL, BYTES, DOUBLE, DURATION, INT, INT64, STRING, TIMESTAMP, UINT
 
-HIGHEST_UNSIGNED = 2**64 - 1
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
 _WHOLE = re.compile(r"[+-]?[0-9]{1,40}", re.ASCII)
 _TRUE, _FALSE = ("1", "t", "true", "TRUE", "True"), ("0", "f", "false", "FALSE", "False")

@@ -12,6 +12,7 @@ MAX_LENGTH = 8192
 """Characters that an expression may have."""
 
 END, NAME, INTEGER, DOUBLE, TEXT, BYTES, SIGN = "end", "name", "integer", "double", "string", "bytes", "sign"
+UNSIGNED = "uint"
 
 
 class Lexeme:
@@ -85,15 +86,15 @@ def _strange(source: str, at: int) -> CelError:
 
 def _number(source: str, match: re.Match[str]) -> Lexeme:
     text, start, end = match["number"], match.start(), match.end()
-    if match["suffix"]:
-        hint = "write it without u; there are no unsigned integers" if match["suffix"] in "uU" else ""
-        raise CelError(f'"{match[0]}" is not a number', source, start, end, hint)
+    if match["suffix"] and (match["suffix"] not in ("u", "U") or not (text.isdigit() or text[:2] in ("0x", "0X"))):
+        raise CelError(f'"{match[0]}" is not a number', source, start, end)
+    kind = UNSIGNED if match["suffix"] else INTEGER
     if text[:2] in ("0x", "0X"):
-        return Lexeme(INTEGER, int(text, 16), start, end)
+        return Lexeme(kind, int(text, 16), start, end)
     if text.isdigit():
         if len(text) > 30:
             raise CelError("this number is too big for a 64-bit integer", source, start, end)
-        return Lexeme(INTEGER, int(text), start, end)
+        return Lexeme(kind, int(text), start, end)
     value = float(text)
     if value == float("inf"):
         raise CelError("this number is too big for a double", source, start, end)

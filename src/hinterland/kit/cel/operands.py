@@ -17,13 +17,14 @@ from hinterland.kit.cel.types import (
     NULL,
     STRING,
     TIMESTAMP,
+    UINT,
     ListType,
     Type,
     is_integer,
 )
 
 SAFE = 2**53 - 1
-_LITERALS = {"bool": BOOL, "double": DOUBLE, "string": STRING, "bytes": BYTES, "null": NULL}
+_LITERALS = {"bool": BOOL, "double": DOUBLE, "string": STRING, "bytes": BYTES, "null": NULL, "uint": UINT}
 
 
 def read_as(tree: Typed, wanted: Type) -> Typed:

@@ -128,6 +128,24 @@ INTEGER_ARITHMETIC = {
     "/": Operator("/", _divide, _DIVIDING % "/"),
     "%": Operator("%", _remainder, _DIVIDING % "%"),
 }
+HIGHEST_UNSIGNED = 2**64 - 1
+
+
+def _unsigned(name: str, python: Callable[[int, int], int | None]) -> Operator:
+    def bounded(left: int, right: int) -> int | None:
+        result = python(left, right)
+        return result if result is not None and 0 <= result <= HIGHEST_UNSIGNED else None
+
+    return in_python(name, bounded)
+
+
+UNSIGNED_ARITHMETIC = {
+    "+": _unsigned("+", operator.add),
+    "-": _unsigned("-", operator.sub),
+    "*": _unsigned("*", operator.mul),
+    "/": _unsigned("/", lambda a, b: a // b if b else None),
+    "%": _unsigned("%", lambda a, b: a % b if b else None),
+}
 NEGATE_INTEGER = Operator("-", lambda a: _bounded_integer(-a), f"CASE WHEN {{0}} <> {LOWEST} THEN -{{0}} END")
 
 

@@ -188,7 +188,7 @@ class _Parser:
         token = self.token
         if token.kind == lexer.NAME:
             return self.name(depth)
-        if token.kind in (lexer.INTEGER, lexer.DOUBLE, lexer.TEXT, lexer.BYTES):
+        if token.kind in (lexer.INTEGER, lexer.UNSIGNED, lexer.DOUBLE, lexer.TEXT, lexer.BYTES):
             return self.literal(token)
         if self.is_at("("):
             return self.group(depth)
@@ -212,6 +212,8 @@ class _Parser:
         self.advance()
         if token.kind == lexer.INTEGER and not -(2**63) <= int(str(token.value)) < 2**63:
             raise CelError("this number is too big for a 64-bit integer", self.source, token.start, token.end)
+        if token.kind == lexer.UNSIGNED and int(str(token.value)) >= 2**64:
+            raise CelError("this number is too big for an unsigned 64-bit integer", self.source, token.start, token.end)
         kind = {lexer.INTEGER: "int", lexer.TEXT: "string"}.get(token.kind, token.kind)
         return self.made(Literal(self.source, token.start, token.end, kind, token.value))
 

@@ -13,8 +13,13 @@ from functools import lru_cache
 MOST_PATTERN = 512
 """Characters that a pattern may have."""
 MOST_REPEATS = 100
-MOST_STATES = 2_000
+MOST_STATES = 300
 """States of a pattern with its repetitions written out."""
+MOST_STATES_TOGETHER = 1_000
+"""The same of all patterns of one expression."""
+MOST_VISITS = 400_000
+"""Visits of states that a search may take: a text may be so long, divided by the pattern's states."""
+LONGEST_TEXT = 100_000
 
 _MOST_SETS = 1_000  # sets of states that are kept; with more, they are made anew
 _LAST = 0x10FFFF
@@ -299,7 +304,7 @@ _States = frozenset[int]
 class Pattern:
     """A pattern that is ready to be searched for; ``canonical`` is how both databases are given it."""
 
-    __slots__ = ("_always", "_moves", "_program", "_start", "canonical")
+    __slots__ = ("_always", "_moves", "_program", "_start", "canonical", "longest", "states")
 
     def __init__(self, text: str) -> None:
         if len(text) > MOST_PATTERN:
@@ -310,6 +315,8 @@ class Pattern:
             raise PatternError("a group is closed that was not opened", "write \\\\) for the character")
         self.canonical = _written(part)
         self._program = _Program(part)
+        self.states = len(self._program.kinds)
+        self.longest = min(LONGEST_TEXT, MOST_VISITS // self.states)
         self._start = self._reached([self._program.start], is_begin=True)
         self._always = self._reached([self._program.start], is_begin=False)
         self._moves: dict[_States, dict[str, _States]] = {}

@@ -6,13 +6,15 @@ Positions count code points from 0. A position outside of the text is an error, 
 
 from __future__ import annotations
 
+import operator
 from base64 import b64decode, b64encode
 from binascii import Error
+from collections.abc import Callable
 
 from hinterland.kit.cel import operations
 from hinterland.kit.cel.operations import Operator, characters, in_python, registered
 from hinterland.kit.cel.overloads import Overload
-from hinterland.kit.cel.patterns import PatternError, pattern_of
+from hinterland.kit.cel.patterns import MOST_STATES_TOGETHER, PatternError, pattern_of
 from hinterland.kit.cel.tree import FunctionCall, Literal, fail
 from hinterland.kit.cel.typed import Apply, Constant, Typed
 from hinterland.kit.cel.types import BOOL, BYTES, INT, STRING, ListType
@@ -245,6 +247,18 @@ def _joined_bytes(left: str, right: str) -> str | None:
     return None if a is None or b is None else b64encode(a + b).decode()
 
 
+def _ordered(name: str, compare: Callable[[bytes, bytes], bool]) -> Operator:
+    def ordered(left: str, right: str) -> bool | None:
+        a, b = octets(left), octets(right)
+        return None if a is None or b is None else compare(a, b)
+
+    return in_python(name, ordered, characters)
+
+
+BYTES_ORDER = {
+    name: _ordered(name, compare)
+    for name, compare in (("<", operator.lt), ("<=", operator.le), (">", operator.gt), (">=", operator.ge))
+}
 BYTES_SIZE = Operator("size", _bytes_size, "length({0}) / 4 * 3 - (length({0}) - length(rtrim({0}, '=')))")
 BYTES_TEXT = in_python("string", _bytes_text, characters)
 TEXT_BYTES = registered(
@@ -260,12 +274,19 @@ JOIN_BYTES = in_python("+", _joined_bytes, characters)
 
 # ---------------------------------------------------------------- patterns
 
-
-def _matches_work(text: str, pattern: object) -> int:
-    return 32 * len(text)
+STEP = 64  # characters, as metering counts them
 
 
-MATCHES = registered("matches", lambda text, written: pattern_of(written).is_in(text), 2, "{0} ~ {1}", _matches_work)
+def _matches(text: str, written: str, longest: int) -> bool | None:
+    return pattern_of(written).is_in(text) if len(text) <= longest else None
+
+
+def _matches_work(text: str, written: str, longest: int) -> int:
+    """As if each character were looked at in half of the pattern's states."""
+    return STEP * (min(len(text), longest) * pattern_of(written).states // 2)
+
+
+MATCHES = registered("matches", _matches, 3, "CASE WHEN length({0}) <= {2} THEN {0} ~ {1} END", _matches_work)
 
 
 def _check_matches(checker: Checker, node: FunctionCall) -> Typed:
@@ -276,7 +297,11 @@ def _check_matches(checker: Checker, node: FunctionCall) -> Typed:
         pattern = pattern_of(written.value)
     except PatternError as error:
         raise fail(written, f"this pattern is not possible: {error}", error.hint) from None
-    return Apply(node, BOOL, MATCHES, (text, Constant(written, STRING, pattern.canonical)))
+    checker.pattern_states += pattern.states
+    if checker.pattern_states > MOST_STATES_TOGETHER:
+        raise fail(written, "the patterns of this expression are too great together", "use fewer or smaller ones")
+    longest = Constant(written, INT, pattern.longest)
+    return Apply(node, BOOL, MATCHES, (text, Constant(written, STRING, pattern.canonical), longest))
 
 
 CHECKED = {"matches": ("both", (2,), 'record.title.matches("^[a-z]+$")', _check_matches)}

@@ -37,7 +37,7 @@ class Type:
     @property
     def phrase(self) -> str:
         """The type in a sentence: "an int"."""
-        return f"{'an' if self.name[0] in 'aeiou' else 'a'} {self.name}"
+        return f"{'an' if self.name[0] in 'aeio' else 'a'} {self.name}"
 
 
 BOOL = Type("bool")
