@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -84,6 +85,34 @@ async def test_every_write_carries_a_key(posts: Repository[Post], script: Script
     await posts.delete("1", revision=1)
     keys = [request.headers["idempotency-key"] for request in script.requests]
     assert len(set(keys)) == 4
+
+
+class Place(msgspec.Struct):
+    """An object inside of a record."""
+
+    city: str
+
+
+class Order(msgspec.Struct):
+    """A record with a day, an object and a list of objects."""
+
+    due: date | None = None
+    place: Place | None = None
+    stops: list[Place] = []
+
+
+async def test_days_and_objects_are_typed(client: Client, script: Scripted) -> None:
+    """A day is a date, and an object a struct of its own, in what is sent and what is read; errors name places."""
+    orders = client.collection("orders", Order)
+    order = Order(date(2026, 1, 31), Place("Rome"), [Place("Bari")])
+    body = {"due": "2026-01-31", "place": {"city": "Rome"}, "stops": [{"city": "Bari"}]}
+    script.expect("POST", "/v1/records/orders", json=body).answer(201, json={"id": "a", **body})
+    assert await orders.create(order) == order
+    problem = {"code": "validation", "message": "no", "errors": {"stops.0.city": ["is required"]}}
+    script.expect("POST", "/v1/records/orders").answer(400, json=problem)
+    with pytest.raises(ValidationFailed) as caught:
+        await orders.create(order)
+    assert caught.value.errors == {"stops.0.city": ["is required"]}
 
 
 async def test_refusals_are_typed(posts: Repository[Post], script: Scripted) -> None:
