@@ -212,12 +212,13 @@ class SqliteReads(Reads):
         return found if found is not None else await self.fetch_aside(sql, parameters, texts)
 
     async def fetch_aside(
-        self, sql: str, parameters: Sequence[Any], texts: Texts | None, seconds: float = _MOST_SECONDS
+        self, sql: str, parameters: Sequence[Any], texts: Texts | None, seconds: float | None = None
     ) -> tuple[list[Sequence[Any]], bool]:
         """The same, read in a thread at once: a single step of it may take longer than the loop can wait. Raises
-        `too_costly`."""
+        `too_costly` after `seconds` of a core (None: as many as a caller may use)."""
+        most = _MOST_SECONDS if seconds is None else seconds
         with self.reader.bounded() if texts is not None and texts.are_made else nullcontext():
-            return await self.reader.fetch_slowly(sql, parameters, partial(some, texts), self._threads, seconds)
+            return await self.reader.fetch_slowly(sql, parameters, partial(some, texts), self._threads, most)
 
 
 def some(texts: Texts | None, rows: FetchedRows) -> tuple[list[Sequence[Any]], bool]:

@@ -21,9 +21,8 @@ OF_LISTS = (JSON_TYPE, *LINES, *PACKED)
 """What a list can be, the form that is preferred where the caller has no preference first."""
 OF_RECORDS = (JSON_TYPE, *PACKED)
 VARY = (b"vary", b"Accept")
-_AS_JSON = frozenset(
-    {None, b"*/*", b"application/json", b"application/json, */*", b"application/json, text/plain, */*"}
-)
+AS_JSON = frozenset({None, b"*/*", b"application/json", b"application/json, */*", b"application/json, text/plain, */*"})
+"""What most callers send as `Accept`: the response is JSON."""
 _RANGE = re.compile(rb"\s*([\w!#$&^.+*-]+)/([\w!#$&^.+*-]+)\s*((?:;[^,]*)?)", re.ASCII)
 _WEIGHT = re.compile(rb";\s*q=([01](?:\.\d{0,3})?)\s*(?:;|$)", re.IGNORECASE)
 _LONGEST = 1_000
@@ -42,7 +41,7 @@ _listed = msgspec.json.Decoder(_Listed).decode
 def chosen(request: HttpRequest, offers: Sequence[bytes]) -> bytes:
     """The one of `offers` that the caller prefers; the first where none is acceptable."""
     accept = request.headers.get(b"accept")
-    return offers[0] if accept is None or accept in _AS_JSON else _preferred(accept[:_LONGEST].lower(), offers)
+    return offers[0] if accept is None or accept in AS_JSON else _preferred(accept[:_LONGEST].lower(), offers)
 
 
 @lru_cache(maxsize=256)
@@ -68,8 +67,7 @@ def tagged(request: HttpRequest, tag: tuple[bytes, bytes]) -> tuple[bytes, bytes
 
 
 def represented(request: HttpRequest, answer: HttpAnswer, offers: Sequence[bytes]) -> HttpAnswer:
-    """A response with JSON in the form of `offers` that the caller prefers."""
-    answer.headers.append(VARY)
+    """A response with JSON, and with `VARY`, in the form of `offers` that the caller prefers."""
     kind = chosen(request, offers)
     if kind == JSON_TYPE:
         return answer

@@ -28,7 +28,7 @@ from hinterland.server.operations.call import UNCONDITIONAL, Call, Preconditions
 from hinterland.server.operations.records import Aggregating, Listing, RecordAddress, RecordChange, Written
 from hinterland.server.protocols.rest.expansions import parse_projection
 from hinterland.server.protocols.rest.keys import REPLAYED, idempotency_key
-from hinterland.server.protocols.rest.media import OF_LISTS, OF_RECORDS, VARY, represented, tagged
+from hinterland.server.protocols.rest.media import AS_JSON, OF_LISTS, OF_RECORDS, VARY, represented, tagged
 from hinterland.server.protocols.rest.tags import etag, etag_of_form, preconditions, tags
 from hinterland.server.protocols.rest.tutorial import in_utc
 
@@ -68,8 +68,8 @@ async def list_records(backend: Backend, request: HttpRequest) -> HttpAnswer:
     page = await records.list_records(backend, call)
     body = f'{{"items":{items(request, entry, page)},"next":"{page.next}"'
     body += f',"total":{page.total}}}' if page.total is not None else "}"
-    headers = [JSON, caching(request), *next_link(request, page.next)]
-    return represented(request, HttpAnswer(200, headers, body.encode()), OF_LISTS)
+    answer = HttpAnswer(200, [JSON, VARY, caching(request), *next_link(request, page.next)], body.encode())
+    return answer if request.headers.get(b"accept") in AS_JSON else represented(request, answer, OF_LISTS)
 
 
 async def aggregate_records(backend: Backend, request: HttpRequest) -> HttpAnswer:
@@ -78,7 +78,7 @@ async def aggregate_records(backend: Backend, request: HttpRequest) -> HttpAnswe
     asked, address = aggregation.parse(request.query()), caller_address(backend, request)
     call = Call(caller=request.caller, input=Aggregating(entry, parent, asked), address=address)
     page = await records.aggregate_records(backend, call)
-    answer = json_answer(page, headers=next_link(request, page.next), cached=caching(request))
+    answer = json_answer(page, headers=[VARY, *next_link(request, page.next)], cached=caching(request))
     return represented(request, answer, OF_LISTS)
 
 
@@ -128,12 +128,15 @@ async def view_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
         found = await records.view_text(backend, call)
         body = found.text.encode()
         tag = etag_of_form(found.revision, body)
-    tag = tagged(request, tag)
+    is_json = request.headers.get(b"accept") in AS_JSON
+    if not is_json:
+        tag = tagged(request, tag)
     if b"if-none-match" in request.headers and any(
         given in (b"*", tag[1]) for given in tags(request, b"if-none-match")
     ):
-        return HttpAnswer(304, [tag, caching(request), VARY], b"")
-    return represented(request, HttpAnswer(200, [JSON, tag, caching(request)], body), OF_RECORDS)
+        return HttpAnswer(304, [tag, VARY, caching(request)], b"")
+    answer = HttpAnswer(200, [JSON, tag, VARY, caching(request)], body)
+    return answer if is_json else represented(request, answer, OF_RECORDS)
 
 
 def wanted_of(request: HttpRequest) -> Projection | None:
@@ -279,10 +282,12 @@ def _written(request: HttpRequest, entry: Entry, written: Written) -> HttpAnswer
             id = entry.parse_id(request.segments["id"])
             return json_answer({"message": "Deleted successfully", "id": id}, headers=headers)
         return HttpAnswer(204, headers, b"")
-    headers += [JSON, tagged(request, etag(entry, written.revision, written.body))]
+    tag, is_json = etag(entry, written.revision, written.body), request.headers.get(b"accept") in AS_JSON
+    headers += [JSON, tag if is_json else tagged(request, tag), VARY]
     if written.status == 201:
         headers.append((b"location", _location(request, entry, written).encode()))
-    return represented(request, HttpAnswer(written.status, headers, written.body), OF_RECORDS)
+    answer = HttpAnswer(written.status, headers, written.body)
+    return answer if is_json else represented(request, answer, OF_RECORDS)
 
 
 def _quoted(segment: str) -> str:
