@@ -52,7 +52,8 @@ async def _migrate(app: App, storage: Storage, *, is_agreed: bool) -> None:
     if not is_agreed:
         _ask()
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("migrate", total=None)
         done = await apply_migration(storage, new, SystemClock().now(), report=partial(_show, progress, task))
     if done.problems:  # another server wrote in between
