@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from hinterland.kit.cel import operations
-from hinterland.kit.cel.lexer import BYTES, TEXT, tokens
+from hinterland.kit.cel.lexer import BYTES, TEXT, UNSIGNED, tokens
 from hinterland.kit.cel.moments import NOW
 from hinterland.kit.cel.typed import UNNAMED, Apply, Macro, Made, Path, Typed, walk
 
@@ -21,7 +21,7 @@ _OPERATIONS = frozenset({
 def is_in_subset(tree: Typed, text: str) -> bool:
     """Whether clients evaluate the checked expression `text`."""
     return all(map(_is_evaluated, walk(tree))) and all(
-        token.kind != BYTES and (token.kind != TEXT or _PLAIN_TEXT.fullmatch(text[token.start : token.end]))
+        token.kind not in (BYTES, UNSIGNED) and (token.kind != TEXT or _PLAIN_TEXT.fullmatch(text[token.start : token.end]))
         for token in tokens(text)
     )
 
