@@ -21,7 +21,8 @@ _OPERATIONS = frozenset({
 def is_in_subset(tree: Typed, text: str) -> bool:
     """Whether clients evaluate the checked expression `text`."""
     return all(map(_is_evaluated, walk(tree))) and all(
-        token.kind not in (BYTES, UNSIGNED) and (token.kind != TEXT or _PLAIN_TEXT.fullmatch(text[token.start : token.end]))
+        token.kind not in (BYTES, UNSIGNED)
+        and (token.kind != TEXT or _PLAIN_TEXT.fullmatch(text[token.start : token.end]))
         for token in tokens(text)
     )
 
