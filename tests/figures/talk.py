@@ -162,7 +162,7 @@ class Writer:
                 raise ConnectionResetError
             answer += piece
         status, said = split(answer)
-        if status in (409, 503):
+        if status in (408, 409, 503):  # with its key it is asked again, whatever became of it
             raise ConnectionResetError(said)
         assert status == 201, said
         self.done += 1
