@@ -5,6 +5,7 @@ The text depends on a question's structure alone, and on which rules are asked: 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hinterland.contract.identity import Principal
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from hinterland.server.data.catalogue import Catalogue, Entry
 
 _KEPT = 1_000  # structures
+_texts_of = lru_cache(maxsize=256)(Texts.of)
 KEPT_CHARACTERS = 4_000_000
 """Of all kept statements together: in an open collection the fields' names are the caller's, and so is the length."""
 WIDTH = len(RECORD_NAMES)
@@ -79,7 +81,7 @@ class Compiler:
         for bind in kept.binds:
             parameters += bind(select, auth)
         limit, texts = select.window.limit, kept.texts
-        texts = texts and texts.of(limit) if limit else texts
+        texts = texts and _texts_of(texts, limit) if limit else texts
         return Statement(kept.sql, parameters, texts, kept.is_costly, kept.has_long_steps)
 
     def look_up(self, select: Select) -> Statement:

@@ -20,6 +20,9 @@ PACKED = (b"application/vnd.msgpack", b"application/msgpack", b"application/x-ms
 OF_LISTS = (JSON_TYPE, *LINES, *PACKED)
 """What a list can be, the form that is preferred where the caller has no preference first."""
 OF_RECORDS = (JSON_TYPE, *PACKED)
+HAL = b"application/hal+json"
+READ_LISTS, READ_RECORDS = (*OF_LISTS, HAL), (*OF_RECORDS, HAL)
+"""What the list of a collection, and a record that is read, can be."""
 VARY = (b"vary", b"Accept")
 AS_JSON = frozenset({None, b"*/*", b"application/json", b"application/json, */*", b"application/json, text/plain, */*"})
 """What most callers send as `Accept`: the response is JSON."""
@@ -59,11 +62,12 @@ def _weight(offer: bytes, weights: dict[bytes, float]) -> float:
     return next((weights[each] for each in ranges if each in weights), 0.0)
 
 
-def tagged(request: HttpRequest, tag: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+def tagged(request: HttpRequest, tag: tuple[bytes, bytes], offers: Sequence[bytes] = OF_RECORDS) -> tuple[bytes, bytes]:
     """The ETag of a record in the form that the caller prefers: no two forms have the same (RFC 9110 §8.8.3.3)."""
-    if chosen(request, OF_RECORDS) == JSON_TYPE:
+    kind = chosen(request, offers)
+    if kind == JSON_TYPE:
         return tag
-    return tag[0], tag[1][:-1] + b'-msgpack"'
+    return tag[0], tag[1][:-1] + (b'-hal"' if kind == HAL else b'-msgpack"')
 
 
 def represented(request: HttpRequest, answer: HttpAnswer, offers: Sequence[bytes]) -> HttpAnswer:

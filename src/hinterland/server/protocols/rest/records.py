@@ -27,8 +27,20 @@ from hinterland.server.operations import records
 from hinterland.server.operations.call import UNCONDITIONAL, Call, Preconditions
 from hinterland.server.operations.records import Aggregating, Listing, RecordAddress, RecordChange, Written
 from hinterland.server.protocols.rest.expansions import parse_projection
+from hinterland.server.protocols.rest.hal import hal_list, hal_record
 from hinterland.server.protocols.rest.keys import REPLAYED, idempotency_key
-from hinterland.server.protocols.rest.media import AS_JSON, OF_LISTS, OF_RECORDS, VARY, represented, tagged
+from hinterland.server.protocols.rest.media import (
+    AS_JSON,
+    HAL,
+    OF_LISTS,
+    OF_RECORDS,
+    READ_LISTS,
+    READ_RECORDS,
+    VARY,
+    chosen,
+    represented,
+    tagged,
+)
 from hinterland.server.protocols.rest.tags import etag, etag_of_form, preconditions, tags
 from hinterland.server.protocols.rest.tutorial import in_utc
 
@@ -69,7 +81,11 @@ async def list_records(backend: Backend, request: HttpRequest) -> HttpAnswer:
     body = f'{{"items":{items(request, entry, page)},"next":"{page.next}"'
     body += f',"total":{page.total}}}' if page.total is not None else "}"
     answer = HttpAnswer(200, [JSON, VARY, caching(request), *next_link(request, page.next)], body.encode())
-    return answer if request.headers.get(b"accept") in AS_JSON else represented(request, answer, OF_LISTS)
+    if request.headers.get(b"accept") in AS_JSON:
+        return answer
+    if chosen(request, READ_LISTS) == HAL:
+        return hal_list(backend, request, entry, path_of(request), answer)
+    return represented(request, answer, OF_LISTS)
 
 
 async def aggregate_records(backend: Backend, request: HttpRequest) -> HttpAnswer:
@@ -129,14 +145,19 @@ async def view_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
         body = found.text.encode()
         tag = etag_of_form(found.revision, body)
     is_json = request.headers.get(b"accept") in AS_JSON
+    offers = OF_RECORDS if request.is_alias else READ_RECORDS
     if not is_json:
-        tag = tagged(request, tag)
+        tag = tagged(request, tag, offers)
     if b"if-none-match" in request.headers and any(
         given in (b"*", tag[1]) for given in tags(request, b"if-none-match")
     ):
         return HttpAnswer(304, [tag, VARY, caching(request)], b"")
     answer = HttpAnswer(200, [JSON, tag, VARY, caching(request)], body)
-    return answer if is_json else represented(request, answer, OF_RECORDS)
+    if is_json:
+        return answer
+    if chosen(request, offers) == HAL:
+        return hal_record(backend, request, entry, path_of(request), answer)
+    return represented(request, answer, OF_RECORDS)
 
 
 def wanted_of(request: HttpRequest) -> Projection | None:

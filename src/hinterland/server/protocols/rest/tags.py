@@ -16,7 +16,7 @@ from hinterland.server.operations.call import UNCONDITIONAL, Preconditions
 
 _LISTED = re.compile(rb'(?:W/)?("[^"]*"|[^,\s]+)')
 _CODED = rb"(?:[-;:]{1,2}(?:x-gzip|gzip|br|zstd|deflate))*"
-_OURS = re.compile(rb'(")?((\d{1,18})(?:\.[0-9a-f]{12})?(?:-msgpack)?)' + _CODED + rb'(?(1)")')
+_OURS = re.compile(rb'(")?((\d{1,18})(?:\.[0-9a-f]{12})?(?:-msgpack|-hal)?)' + _CODED + rb'(?(1)")')
 
 
 def etag(entry: Entry, revision: int, body: bytes) -> tuple[bytes, bytes]:
