@@ -161,7 +161,7 @@ def signed_up(http: httpx2.Client, **person: str) -> tuple[str, dict[str, str]]:
 
 def test_the_page_on_rules(served: Callable[[Block], httpx2.Client]) -> None:
     """The page's rules: members see a project, and only its owner creates, changes and deletes it."""
-    [projects] = blocks("docs/rules.md")
+    projects, _ = blocks("docs/rules.md")
     http = served(projects)
     ada, by_ada = signed_up(http)
     grace, by_grace = signed_up(http, name="Grace", email="grace@example.org")
@@ -180,9 +180,20 @@ def test_the_page_on_rules(served: Callable[[Block], httpx2.Client]) -> None:
     assert http.delete(path, headers=by_ada).status_code == 204
 
 
+def test_the_teams_of_the_page_on_rules(served: Callable[[Block], httpx2.Client]) -> None:
+    """The page's rules that ask another collection: no member, so nobody, creates a post of a team or sees the members."""
+    _, teams = blocks("docs/rules.md")
+    http = served(teams)
+    _, by_ada = signed_up(http)
+    refused = http.post("/v1/records/posts", json={"team": "a", "title": "Engines"}, headers=by_ada)
+    assert refused.status_code == 403
+    for name in ("posts", "members"):
+        assert http.get(f"/v1/records/{name}", headers=by_ada).json()["items"] == []
+
+
 def test_the_app_of_the_page_on_collections(served: Callable[[Block], httpx2.Client]) -> None:
     """The page's app file is served: everybody lists products, only administrators create them, users have `about`."""
-    shop, _ = blocks("docs/collections.md")
+    shop, *_ = blocks("docs/collections.md")
     http = served(shop)
     _, by_ada = signed_up(http, about="Engines")
     product = http.post("/v1/records/products", json={"name": "Tent", "price": 90}, headers=by_ada)
@@ -192,9 +203,37 @@ def test_the_app_of_the_page_on_collections(served: Callable[[Block], httpx2.Cli
     assert http.get("/v1/records/products", params={"category": "gear", "sort": "price"}).json()["items"] == []
 
 
+def test_the_references_of_the_page_on_collections(served: Callable[[Block], httpx2.Client]) -> None:
+    """The page's articles refer to their author, and to other articles, which can't be deleted then."""
+    _, blog, *_ = blocks("docs/collections.md")
+    http = served(blog)
+    ada, by_ada = signed_up(http)
+    made = http.post("/v1/records/articles", json={"id": "a", "title": "Engines"}, headers=by_ada)
+    answer = http.post("/v1/records/articles", json={"title": "Yes", "answers": "a"}, headers=by_ada)
+    lost = http.post("/v1/records/articles", json={"title": "No", "topic": "none"}, headers=by_ada)
+    assert (made.json()["author"], answer.json()["answers"], [*lost.json()["errors"]]) == (ada, "a", ["topic"])
+    assert http.delete("/v1/records/articles/a", headers=by_ada).json()["code"] == "conflict"
+    assert http.delete(f"/v1/records/articles/{answer.json()['id']}", headers=by_ada).status_code == 204
+    assert http.delete("/v1/records/articles/a", headers=by_ada).status_code == 204
+
+
+def test_the_objects_of_the_page_on_collections(served: Callable[[Block], httpx2.Client]) -> None:
+    """The page's orders have an address and lines, whose errors name the member."""
+    _, _, orders, _ = blocks("docs/collections.md")
+    http = served(orders)
+    address = {"street": "Via Roma 1", "city": "Rome", "note": None}
+    order = {"due": "2026-01-31", "address": address, "lines": [{"item": "tent", "count": 2}]}
+    made = http.post("/v1/records/orders", json=order).json()
+    wrong = {**order, "address": {"street": "Via Roma 1"}, "lines": [{"item": "tent", "count": 0}]}
+    assert {name: made[name] for name in order} == order
+    assert [*http.post("/v1/records/orders", json=wrong).json()["errors"]] == ["address.city", "lines.0.count"]
+    question = {"filter": 'record.address.city == "Rome" && record.due < "2026-02-01"'}
+    assert http.get("/v1/records/orders", params=question).json()["items"] == [made]
+
+
 def test_the_kind_that_the_page_on_collections_adds(served: Callable[[Block], httpx2.Client]) -> None:
     """The kind of field that the page adds checks, stores and finds its values."""
-    _, kind = blocks("docs/collections.md")
+    *_, kind = blocks("docs/collections.md")
     http = served(kind)
     made = http.post("/v1/records/walls", json={"color": "#FF8800"})
     refused = http.post("/v1/records/walls", json={"color": "orange"})

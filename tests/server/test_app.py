@@ -234,7 +234,7 @@ async def test_tutorial_paths_are_of_declared_collections(tmp_path: Path) -> Non
     is refused as an unknown path, whatever the method, and is not called a collection."""
     things = [Collection(name=name, fields={}, rules=EVERYBODY) for name in ("things", "v1")]
     async with serving(SqliteStorage(tmp_path), collections=things) as api:
-        for path in ("/thingz", "/thingz/1", "/v1/batch", "/v1/1", "/v1", "/_/1", "/_", "/api/x", "/auth/login2"):
+        for path in ("/thingz", "/thingz/1", "/v1/batches", "/v1/1", "/v1", "/_/1", "/_", "/api/x", "/auth/login2"):
             for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
                 message = problem(await api(method, path), 404, "not_found")["message"]
                 assert message == f"no such path: '{path}'; / and /openapi.json list those there are"

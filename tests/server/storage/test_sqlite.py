@@ -173,7 +173,7 @@ async def test_a_cancelled_read_stops(storage: SqliteStorage) -> None:
 
 async def test_a_slow_read_that_fails(storage: SqliteStorage) -> None:
     """A mistake that shows only in the thread is a typed refusal too."""
-    sql = f"SELECT abs(-9223372036854775807 - 1) FROM ({COUNT}) WHERE 1"
+    sql = f"SELECT json('[') FROM ({COUNT}) WHERE 1"
     with pytest.raises(Refusal) as refused:
         await storage.fetch(sql, (SLOW,))
     assert refused.value.code == "unavailable"
