@@ -251,7 +251,7 @@ _TABLE: tuple[Operation, ...] = (
     Operation(
         name="records.bulk", method="POST", path="/v1/records/{collection}/bulk", auth="optional",
         input=PerCollection("rows"), output=batches.BulkResult, summary="Create many records",
-        errors=(*_WRITE, "conflict", "stale"), is_idempotent_by_key=True,
+        errors=(*_WRITE, "conflict"), is_idempotent_by_key=True,
     ),
     Operation(
         name="records.aggregate", method="GET", path="/v1/records/{collection}/aggregate", auth="optional",

@@ -30,7 +30,7 @@ _items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 async def bulk_records(backend: Backend, request: HttpRequest) -> HttpAnswer:
     """Create many records of a collection."""
     entry, parent, _ = backend.catalogue.locate(path_of(request)[:-1])
-    form, replaces = upserted(request)
+    form, replaces = upserted(request, "atomic")
     is_atomic = _SWITCH.get(dict(request.query()).get("atomic", "true"))
     if is_atomic is None:
         raise Refusal("invalid_query", "atomic must be true or false")

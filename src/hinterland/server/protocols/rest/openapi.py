@@ -165,7 +165,7 @@ class _Printer:
         elif isinstance(row.input, PerCollection) and row.input.form == "aggregation" and collection is not None:
             made += _asked(aggregating(collection, self._fields[collection.name]))
         elif isinstance(row.input, PerCollection) and row.input.form in ("body", "rows") and collection is not None:
-            made += _asked(upserting(self._fields[collection.name]))
+            made += _asked(upserting(self._fields[collection.name], collection.ids))
             made += _asked({"atomic": {"type": "boolean", "default": True}} if row.input.form == "rows" else {})
         elif row.name == "records.view":
             made += _asked(WANTED)

@@ -265,11 +265,15 @@ def _is_json_patch(request: HttpRequest) -> bool:
     return given is not None and given.partition(b";")[0].strip().lower() == _JSON_PATCH
 
 
-def upserted(request: HttpRequest) -> tuple[Upsert | None, bool]:
-    """What the query of a creation asks to be found first, and whether that is replaced. Raises `invalid_query`."""
+def upserted(request: HttpRequest, *others: str) -> tuple[Upsert | None, bool]:
+    """What the query of a creation asks to be found first, and whether that is replaced. Raises `invalid_query`, also
+    for a parameter that is none of an upsert's and of `others`."""
     if request.is_alias or not request.scope.get("query_string"):
         return None, False
-    query = dict(request.query())
+    query, known = dict(request.query()), ("upsert", "existing", *others)
+    for name in query:
+        if name not in known:
+            raise Refusal("invalid_query", f"unknown parameter {name[:64]!r}; there are {', '.join(known)}")
     existing = query.get("existing", "patch")
     if existing not in ("patch", "replace") or ("existing" in query and "upsert" not in query):
         raise Refusal("invalid_query", "existing must be patch or replace, beside upsert")

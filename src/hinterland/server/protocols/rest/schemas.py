@@ -12,7 +12,7 @@ from hinterland.contract.json_patch import MAX_OPERATIONS
 from hinterland.contract.kinds.field import Field, nullable
 from hinterland.contract.matching import MAX_SORT, sortable_names
 from hinterland.contract.query import MAX_LIMIT
-from hinterland.contract.records import META, Collection
+from hinterland.contract.records import META, Collection, Ids
 from hinterland.contract.result_columns import parts_of
 from hinterland.kit.blank_text import INVISIBLE
 from hinterland.kit.cel.types import DOUBLE, STRING, is_integer
@@ -68,11 +68,15 @@ JSON_PATCH: dict[str, Any] = {
 }
 
 
-def upserting(fields: Mapping[str, Field]) -> dict[str, Any]:
-    """The parameters of a creation that finds its record first, of which the reader may know these fields."""
-    names = [name for name, field in fields.items() if field.unique]
+def upserting(fields: Mapping[str, Field], ids: Ids) -> dict[str, Any]:
+    """The parameters of a creation that finds its record first, of which the reader may know these fields. Where the
+    server gives the ids, none is created by its id."""
+    names = ["id"] if ids == "string" else []
+    names += [name for name, field in fields.items() if field.unique]
+    if not names:
+        return {}
     return {
-        "upsert": {"type": "string", "enum": ["id", *names], "description": "the field by which a record is found"},
+        "upsert": {"type": "string", "enum": names, "description": "the field by which a record is found"},
         "existing": {"type": "string", "enum": ["patch", "replace"], "default": "patch"},
     }
 
