@@ -181,7 +181,7 @@ def test_the_page_on_rules(served: Callable[[Block], httpx2.Client]) -> None:
 
 
 def test_the_teams_of_the_page_on_rules(served: Callable[[Block], httpx2.Client]) -> None:
-    """The page's rules that ask another collection: no member, so nobody, creates a post of a team or sees the members."""
+    """The page's rules that ask another collection: who is no member of a team writes no post there and sees none."""
     _, teams = blocks("docs/rules.md")
     http = served(teams)
     _, by_ada = signed_up(http)
