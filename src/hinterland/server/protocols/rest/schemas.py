@@ -12,7 +12,7 @@ from hinterland.contract.json_patch import MAX_OPERATIONS
 from hinterland.contract.kinds.field import Field, nullable
 from hinterland.contract.matching import MAX_SORT, sortable_names
 from hinterland.contract.query import MAX_LIMIT
-from hinterland.contract.records import META, Collection, Ids
+from hinterland.contract.records import META, Collection
 from hinterland.contract.result_columns import parts_of
 from hinterland.kit.blank_text import INVISIBLE
 from hinterland.kit.cel.types import DOUBLE, STRING, is_integer
