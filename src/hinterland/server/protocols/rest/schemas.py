@@ -9,7 +9,7 @@ from hinterland.contract.expressions import record_fields
 from hinterland.contract.identity import ID_PATTERN, MAX_ID_BYTES
 from hinterland.contract.indexed import limits
 from hinterland.contract.json_patch import MAX_OPERATIONS
-from hinterland.contract.kinds.field import Field, nullable
+from hinterland.contract.kinds.field import Field, Ids, nullable
 from hinterland.contract.matching import MAX_SORT, sortable_names
 from hinterland.contract.query import MAX_LIMIT
 from hinterland.contract.records import META, Collection
