@@ -283,7 +283,7 @@ class RecordSuite:
     async def test_integer_ids(self, storage: Storage, make: MakeStorage) -> None:
         """An integer id is given once: not again after a deletion, nor after a restart, nor where it was claimed."""
         async with storage.transaction() as transaction:
-            assert [await transaction.next_id("tasks") for _ in range(3)] == [1, 2, 3]
+            assert [await transaction.next_ids("tasks", count) for count in (1, 2)] == [range(1, 2), range(2, 4)]
             await write(transaction, ScribeEdit("tasks", 3, {}), tables=tables(storage))
         await commit(storage, ScribeEdit("tasks", 3, None))
         await storage.declare(COLLECTIONS)
@@ -292,7 +292,8 @@ class RecordSuite:
             await transaction.claim_id("tasks", 9)
         await storage.close()
         async with opened(make()) as again, again.transaction() as transaction:
-            assert await transaction.next_id("tasks") == 41
+            assert await transaction.next_ids("tasks", 500) == range(41, 541)
+            assert await transaction.next_ids("tasks", 1) == range(541, 542)
 
 
 class StorageSuite(OpeningSuite, RecordSuite, LogSuite, SystemSuite, ValuesSuite):

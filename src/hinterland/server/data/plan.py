@@ -177,7 +177,8 @@ class Plan:
         id = await self._ids.of(entry, write, index)
         key = (entry.name, write.parent, id)
         if write.act == "create":
-            before = None if write.id == "" else await self._record(key)  # no record has an id that was just made
+            is_new = index in self._ids.given  # no record has an id that was just made
+            before = None if is_new else await self._record(key)
             await self._create(entry, write, key, before, times or Times())
             return
         before = await self._visible(entry, key)  # preconditions must not tell of another either

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.identity import ID_HINT, RecordId, is_new_id, is_record_id, is_temporary
@@ -14,7 +16,7 @@ from hinterland.server.data.state import State
 class RequestIds:
     """`given` are the ids that the server gave to creations, by position; `stand_ins` learn those of integer ids."""
 
-    __slots__ = ("_now", "_request", "_stand_ins", "_state", "given")
+    __slots__ = ("_now", "_request", "_reserved", "_stand_ins", "_state", "given")
 
     def __init__(self, request: WriteRequest, state: State, stand_ins: StandIns, now: float) -> None:
         self.given: dict[int, RecordId] = {}
@@ -22,6 +24,7 @@ class RequestIds:
         self._state = state
         self._stand_ins = stand_ins
         self._now = now
+        self._reserved: dict[str, Iterator[int]] = {}
 
     async def of(self, entry: Entry, write: Write, index: int) -> RecordId:
         """The id of the record of a write. Raises `not_found`, and `validation` for one that no creation can have."""
@@ -49,8 +52,24 @@ class RequestIds:
             return id
         if id != "" and not (is_temporary(id) or (self._request.origin and is_stand_in(id))):
             raise invalid({"id": [f"is given by the server in {entry.name}; leave it out"]})
-        given = await transaction.next_id(entry.name)
+        given = await self._new_integer(entry, index)
         self.given[index] = given
         if id != "":
             self._stand_ins.add(Place(entry.name, write.parent, str(id)), given)
         return given
+
+    async def _new_integer(self, entry: Entry, index: int) -> int:
+        """A new id of a collection: the ids of all its creations from this one on are reserved at once."""
+        given = next(self._reserved.get(entry.name, iter(())), None)
+        if given is None:
+            reserved = iter(await self._state.transaction.next_ids(entry.name, self._count(entry, index)))
+            self._reserved[entry.name] = reserved
+            given = next(reserved)
+        return given
+
+    def _count(self, entry: Entry, index: int) -> int:
+        """How many ids the creations from this one on take; one where the request itself may take the next."""
+        creations = [w for w in self._request.writes[index:] if w.act == "create" and w.collection == entry.name]
+        if self._request.rights.chooses_ids and any(isinstance(write.id, int) for write in creations):
+            return 1
+        return max(1, len(creations))

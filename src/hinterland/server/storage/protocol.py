@@ -240,12 +240,12 @@ class Transaction(Snapshot, Protocol):
         those of `lock_below`."""
         ...
 
-    async def next_id(self, collection: str) -> int:
-        """A new integer id; never one that was given before."""
+    async def next_ids(self, collection: str, count: int) -> range:
+        """`count` new integer ids; never one that was given before."""
         ...
 
     async def claim_id(self, collection: str, id: int) -> None:
-        """Take a given integer id, so that `next_id` never gives it."""
+        """Take a given integer id, so that `next_ids` never gives it."""
         ...
 
     async def reserve(self, count: int) -> int:

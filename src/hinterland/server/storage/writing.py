@@ -137,13 +137,14 @@ class Writes(Reads):
             await self.execute_many(statements.INSERT_LOG, logged)
         await asyncio.sleep(0)
 
-    async def next_id(self, collection: str) -> int:
-        """A new integer id; never one that was given before."""
-        sql = "UPDATE _collections SET last_id = last_id + 1 WHERE name = ? RETURNING last_id"
-        return int((await self.fetch(sql, (collection,)))[0][0])
+    async def next_ids(self, collection: str, count: int) -> range:
+        """`count` new integer ids; never one that was given before."""
+        sql = "UPDATE _collections SET last_id = last_id + ? WHERE name = ? RETURNING last_id"
+        last = int((await self.fetch(sql, (count, collection)))[0][0])
+        return range(last - count + 1, last + 1)
 
     async def claim_id(self, collection: str, id: int) -> None:
-        """Take a given integer id, so that `next_id` never gives it."""
+        """Take a given integer id, so that `next_ids` never gives it."""
         await self.execute("UPDATE _collections SET last_id = ? WHERE name = ? AND last_id < ?", (id, collection, id))
 
     async def act(self, acts: Sequence[RowAct]) -> None:
