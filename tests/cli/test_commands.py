@@ -14,7 +14,10 @@ from hinterland.cli.commands import cli
 from tests.support.command import hinterland, reported
 
 DOCUMENTATION = (Path(__file__).parents[2] / "docs" / "commands.md").read_text()
-COMMANDS = ["serve", "migrate", "compact", "import", "admin create", "admin list", "admin remove", "admin password"]
+COMMANDS = [
+    "serve", "migrate", "compact", "import", "admin create", "admin list", "admin remove", "admin password",
+    "users grant", "users revoke", "users roles",
+]  # fmt: skip
 
 
 def commands(group: click.Group, *before: str) -> dict[str, click.Command]:

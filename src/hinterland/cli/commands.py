@@ -25,6 +25,9 @@ password_option = click.option(
 )  # fmt: skip
 
 
+user_argument = click.argument("user", help="The user's e-mail address or id.")
+
+
 @click.group(cls=Group)
 @click.version_option(package_name="hinterland", message="hinterland %(version)s", help="Print the version and exit.")
 def cli() -> None:
@@ -216,3 +219,51 @@ def admin_password(email: str, data: Path, app: Path | None, password: str) -> N
     from hinterland.cli.admins import asked, reset
 
     asyncio.run(reset(email, password or asked(), data, app))
+
+
+@cli.group()
+def users() -> None:
+    """Manage the roles of users, which rules read as auth.roles."""
+
+
+@users.command("grant")
+@user_argument
+@click.argument("role", help="The role, such as editor.")
+@data_option
+@app_option
+def users_grant(user: str, role: str, data: Path, app: Path | None) -> None:
+    """Grant a role to a user; works with and without a running server.
+
+    Example: hinterland users grant ada@example.org editor --data data
+    """
+    from hinterland.cli.roles import change
+
+    asyncio.run(change(user, data, app, grant=[role]))
+
+
+@users.command("revoke")
+@user_argument
+@click.argument("role", help="The role, such as editor.")
+@data_option
+@app_option
+def users_revoke(user: str, role: str, data: Path, app: Path | None) -> None:
+    """Revoke a role of a user; works with and without a running server.
+
+    Example: hinterland users revoke ada@example.org editor --data data
+    """
+    from hinterland.cli.roles import change
+
+    asyncio.run(change(user, data, app, revoke=[role]))
+
+
+@users.command("roles")
+@data_option
+@app_option
+def users_roles(data: Path, app: Path | None) -> None:
+    """List the users that have roles; works with and without a running server.
+
+    Example: hinterland users roles --data data
+    """
+    from hinterland.cli.roles import show
+
+    asyncio.run(show(data, app))

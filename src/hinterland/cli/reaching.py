@@ -116,11 +116,13 @@ async def control(url: str, token: str) -> AsyncIterator[Ask]:
     async with httpx2.AsyncClient(base_url=url, headers=headers, timeout=SECONDS, trust_env=False) as client:
 
         async def ask(name: str, body: object = None, **segments: str) -> dict[str, Any]:
-            row, content = OPERATIONS[name], None if body is None else msgspec.json.encode(body)
+            row = OPERATIONS[name]
+            query = body if row.method == "GET" and isinstance(body, dict) else None
+            content = None if body is None or query is not None else msgspec.json.encode(body)
             # One segment each, and no dots that climb.
             path = row.path_of(**{key: quote(text, safe="").replace(".", "%2E") for key, text in segments.items()})
             try:
-                answer = await client.request(row.method, path, content=content)
+                answer = await client.request(row.method, path, params=query, content=content)
             except httpx2.HTTPError as error:
                 cause = str(error) or type(error).__name__
                 raise Refusal(

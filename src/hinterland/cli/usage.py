@@ -38,6 +38,16 @@ class Group(click.Group):
         """The arguments after the group's own options."""
         return super().parse_args(ctx, args or ["--help"])
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is meant; for an unknown one, the error names the closest."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand as error:
+            closest = (error.possibilities or [])[:1]
+            raise click.exceptions.NoSuchCommand(error.command_name, possibilities=closest, ctx=ctx) from None
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of the commands."""
         return [*self.commands]

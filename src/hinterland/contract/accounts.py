@@ -101,6 +101,42 @@ class AdministratorRemoval(Form, frozen=True, kw_only=True, omit_defaults=True):
     force: bool = False
 
 
+ROLE = r"[A-Za-z0-9_.:-]{1,64}"
+MAX_ROLES = 32  # of an account
+_Role = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": f"^{ROLE}$"})]
+_RoleNames = Annotated[list[_Role], msgspec.Meta(extra_json_schema={"maxItems": MAX_ROLES})]
+
+
+class RoleChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Grant roles to an account and revoke others. `user`: its id, or with an @ its e-mail address. A role that is in
+    both lists is revoked."""
+
+    user: _Filled
+    grant: _RoleNames = []
+    revoke: _RoleNames = []
+
+
+class Roles(msgspec.Struct, frozen=True, kw_only=True):
+    """The roles of an account; `email`: the address that signs in, "" where there is none."""
+
+    id: str
+    email: str
+    roles: list[str]
+
+
+class RolesQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which accounts are listed: those that follow the id `after`, from the first on by default."""
+
+    after: str = ""
+
+
+class RolesPage(msgspec.Struct, frozen=True, kw_only=True):
+    """The accounts that have roles, by id. `next`: what `after` is for the following page ("": this is the last)."""
+
+    items: list[Roles]
+    next: str
+
+
 class RefreshRequest(Form, frozen=True, kw_only=True):
     """Renew a session (RFC 6749 §6)."""
 

@@ -218,6 +218,15 @@ _TABLE: tuple[Operation, ...] = (
         errors=("validation", "not_found", "password_policy", "rate_limited"),
     ),
     Operation(
+        name="admin.roles", method="GET", path="/v1/admin/roles", auth="admin",
+        summary="The accounts that have roles", input=accounts.RolesQuery, output=accounts.RolesPage,
+    ),
+    Operation(
+        name="admin.roles.change", method="POST", path="/v1/admin/roles", auth="admin", is_repeatable=True,
+        summary="Grant roles to an account and revoke others", input=accounts.RoleChange, output=accounts.Roles,
+        errors=("validation", "not_found", "unavailable"),
+    ),
+    Operation(
         name="admin.import", method="POST", path="/v1/admin/import/{collection}", auth="admin",
         summary="Create many records, each refused row reported", input=imports.Import, output=imports.ImportResult,
         errors=_WRITE,

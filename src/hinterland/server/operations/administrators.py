@@ -1,13 +1,13 @@
-"""Administrators: log in, create, list, remove, and other people's passwords."""
+"""Administrators: log in, create, list, remove, and other people's passwords and roles."""
 
 from __future__ import annotations
 
 import operator
 from typing import Any
 
-from hinterland.contract.accounts import Administrator, Session
+from hinterland.contract.accounts import Administrator, RoleChange, Roles, RolesPage, RolesQuery, Session
 from hinterland.contract.errors import invalid
-from hinterland.server.auth import admin
+from hinterland.server.auth import admin, roles
 from hinterland.server.auth.forms import require
 from hinterland.server.backend import Backend
 from hinterland.server.operations.call import Call, FormFields, Reply
@@ -42,6 +42,16 @@ async def reset_password(backend: Backend, call: Call[FormFields]) -> None:
     """Set the password of a user or administrator."""
     form = _checked(call, "email", "password")
     await admin.reset_password(backend.accounts, form["email"], form["password"])
+
+
+async def change_roles(backend: Backend, call: Call[RoleChange]) -> Roles:
+    """Grant roles to an account and revoke others."""
+    return await roles.change_roles(backend.accounts, call.input.user, call.input.grant, call.input.revoke)
+
+
+async def list_roles(backend: Backend, call: Call[RolesQuery]) -> RolesPage:
+    """The accounts that have roles."""
+    return await roles.list_roles(backend.accounts, call.input.after)
 
 
 def _checked(call: Call[FormFields], *names: str) -> FormFields:

@@ -36,6 +36,8 @@ HANDLERS: dict[str, Handler] = {
     "admin.list": administrators.list_admins,
     "admin.remove": administrators.remove_admin,
     "admin.password": administrators.reset_password,
+    "admin.roles": administrators.list_roles,
+    "admin.roles.change": administrators.change_roles,
     "admin.import": imports.import_records,
     "admin.records.update": filtered.update_filtered,
     "admin.records.delete": filtered.delete_filtered,
