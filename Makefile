@@ -10,6 +10,7 @@ TYPESCRIPT := clients/typescript
 PROVIDERS := tests/journeys/providers
 NODES := tests/clients/nodes
 DATASETS := tests/figures/datasets
+PATCHES := tests/contract/json_patch_cases
 REFERENCE := $(TYPESCRIPT)/reference
 CHECKED := benchmarks conformance examples requirements src tests
 
@@ -132,7 +133,8 @@ clean: ## remove the environment, caches and the example's data
 	rm -rf $(VENV) .data .coverage.d .coverage htmlcov build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis \
 		.import_linter_cache $(WEB)/node_modules $(WEB)/dist conformance/cel_spec/node_modules \
 		conformance/lighthouse/node_modules $(PROXY)/node_modules \
-		$(PROVIDERS)/node_modules $(DATASETS)/node_modules $(NODES)/node_modules benchmarks/fastify/node_modules $(TYPESCRIPT)/node_modules $(TYPESCRIPT)/dist $(REFERENCE)/node_modules
+		$(PROVIDERS)/node_modules $(DATASETS)/node_modules $(PATCHES)/node_modules $(NODES)/node_modules benchmarks/fastify/node_modules \
+		$(TYPESCRIPT)/node_modules $(TYPESCRIPT)/dist $(REFERENCE)/node_modules
 	find src tests examples conformance -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ---- the environment; a timestamp says what is in it, so that the second call starts at once
@@ -171,7 +173,7 @@ $(VENV)/.lock: $(VENV)/.made
 
 .PHONY: web
 ifneq ($(and $(shell command -v npm 2>/dev/null),$(wildcard $(WEB)/package-lock.json)),)
-web: $(addsuffix /node_modules/.installed,$(WEB) $(PROXY) $(PROVIDERS) $(DATASETS) $(TYPESCRIPT))
+web: $(addsuffix /node_modules/.installed,$(WEB) $(PROXY) $(PROVIDERS) $(DATASETS) $(PATCHES) $(TYPESCRIPT))
 %/node_modules/.installed: %/package-lock.json
 	cd $* && npm ci --no-audit --no-fund
 	@touch $@

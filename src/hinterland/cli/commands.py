@@ -159,6 +159,70 @@ def import_file(
 
 
 @cli.group()
+def records() -> None:
+    """Update or delete the records that a filter finds."""
+
+
+filter_option = click.option(
+    "--filter", required=True, metavar="<expression>", help="CEL over record; 'true' is all records."
+)
+parent_option = click.option(
+    "--parent", default="", metavar="<path>", help="Of a nested collection: the record above, such as posts/42."
+)
+cursor_option = click.option(
+    "--cursor", default="", metavar="<text>", help="Go on where an earlier run ended, which printed it."
+)
+yes_option = click.option("--yes", is_flag=True, help="Do it; without, it is a dry run.")
+
+
+@records.command("update")
+@click.argument("collection", help="The collection of the records.")
+@filter_option
+@click.option(
+    "--set", "body", required=True, metavar="<json>",
+    help="The fields to change and their values, as the body of a PATCH.",
+)  # fmt: skip
+@parent_option
+@cursor_option
+@yes_option
+@data_option
+@app_option
+def records_update(
+    collection: str, filter: str, body: str, parent: str, cursor: str, yes: bool, data: Path, app: Path | None
+) -> None:
+    """Change all records that a filter finds, through the running server or, without one, directly. Prints how many
+    there are and the first three; changes them with --yes.
+
+    Example: hinterland records update tasks --filter 'record.done' --set '{"hidden": true}'
+    """
+    from hinterland.cli.records import FilteredChange, body_of, change
+
+    wanted = FilteredChange("update", collection, filter, parent, cursor, body_of(body))
+    asyncio.run(change(wanted, data, app, is_agreed=yes))
+
+
+@records.command("delete")
+@click.argument("collection", help="The collection of the records.")
+@filter_option
+@parent_option
+@cursor_option
+@yes_option
+@data_option
+@app_option
+def records_delete(
+    collection: str, filter: str, parent: str, cursor: str, yes: bool, data: Path, app: Path | None
+) -> None:
+    """Delete all records that a filter finds, through the running server or, without one, directly. Prints how many
+    there are and the first three; deletes them with --yes.
+
+    Example: hinterland records delete tasks --filter 'record.done'
+    """
+    from hinterland.cli.records import FilteredChange, change
+
+    asyncio.run(change(FilteredChange("delete", collection, filter, parent, cursor), data, app, is_agreed=yes))
+
+
+@cli.group()
 def admin() -> None:
     """Manage administrators, who bypass all access rules."""
 
