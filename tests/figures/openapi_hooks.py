@@ -87,13 +87,15 @@ def map_body(context: Any, body: Any) -> Any:
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: Any) -> None:
     """What JSON Schema can't demand: a body that names its record names the one in the path, an upsert by id has one,
-    and a change by filter says which records are meant."""
+    a change by filter says which records are meant, and a question about a rule which record."""
     if isinstance(case.body, dict) and is_record_id(case.body.get("id")) and "id" in (case.path_parameters or {}):
         case.body.pop("id")
     if (case.query or {}).get("upsert") == "id":
         for row in case.body if isinstance(case.body, list) else [case.body]:
             if isinstance(row, dict):
                 row.setdefault("id", secrets.token_hex(8))
+    if isinstance(case.body, dict) and case.operation.path.endswith("/rules/explain"):
+        case.body["id"] = case.body.get("id") or "x"
     is_by_filter = isinstance(case.body, dict) and _BY_FILTER(case.operation.path)
     if is_by_filter and not case.body.get("filter") and not case.body.get("where"):
         case.body["filter"] = "false"

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from hinterland.contract import accounts, batches, events, imports, schemas, service, sync
+from hinterland.contract import accounts, batches, events, explanations, imports, schemas, service, sync
 from hinterland.contract.aggregation import AggregatePage
 from hinterland.contract.transfers import Download, body_field
 from hinterland.kit.strict_json import MAX_DEPTH
@@ -225,6 +225,12 @@ _TABLE: tuple[Operation, ...] = (
         name="admin.roles.change", method="POST", path="/v1/admin/roles", auth="admin", is_repeatable=True,
         summary="Grant roles to an account and revoke others", input=accounts.RoleChange, output=accounts.Roles,
         errors=("validation", "not_found", "unavailable"),
+    ),
+    Operation(
+        name="admin.rules.explain", method="POST", path="/v1/admin/rules/explain", auth="admin", is_repeatable=True,
+        summary="Whether a rule lets a user do something, and which part of it refuses",
+        input=explanations.RuleQuestion, output=explanations.Explanation,
+        errors=("validation", "not_found", "unknown_collection"),
     ),
     Operation(
         name="admin.import", method="POST", path="/v1/admin/import/{collection}", auth="admin",

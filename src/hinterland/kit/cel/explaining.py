@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hinterland.kit.cel.predicates import Variables, evaluator
-from hinterland.kit.cel.typed import Apply, Choice, Constant, Item, Items, Logic, Macro, Made, Path, Typed
+from hinterland.kit.cel.typed import Apply, Choice, Constant, Exists, Item, Items, Logic, Macro, Made, Path, Typed
 from hinterland.kit.cel.types import ObjectType
 
 
@@ -59,10 +59,15 @@ def _parts(tree: Typed, variables: Variables, depth: int) -> Iterator[Part]:
     wraps = [part for part in tree.parts() if part.origin is tree.origin]
     if not wraps:
         yield _part(tree, variables, depth)
-    # The body of a macro has no value of its own: it has one for each element.
-    parts = (tree.container,) if isinstance(tree, Macro | Made) else tree.parts()
-    for part in parts:
+    for part in _outer(tree):
         yield from _parts(part, variables, depth + (not wraps))
+
+
+def _outer(tree: Typed) -> tuple[Typed, ...]:
+    """The parts that have one value: a macro's body has one for each element, a question's for each record."""
+    if isinstance(tree, Exists):
+        return ()
+    return (tree.container,) if isinstance(tree, Macro | Made) else tree.parts()
 
 
 def _decisive(tree: Typed, variables: Variables, value: object) -> Typed:
@@ -78,6 +83,8 @@ def _reason(tree: Typed, variables: Variables) -> str:
     """Why the value of a tree is an error: the reason of its first part that is one, or its own."""
     if isinstance(tree, Path):
         return _missing(tree, variables)
+    if isinstance(tree, Exists):
+        return f"{tree.body.text} is an error for a record of {tree.collection}"
     parts = (tree.container,) if isinstance(tree, Macro | Made) else _evaluated(tree, variables)
     for part in parts:
         if evaluator(part)(variables) is None:

@@ -35,7 +35,7 @@ async def change_roles(accounts: Accounts, user: str, grant: Sequence[str], revo
         raise invalid(errors)
     for _ in range(_TRIES):
         async with accounts.storage.snapshot() as snapshot:
-            account = await _account(snapshot, user)
+            account = await account_of(snapshot, user)
             email = await email_of(snapshot, account["id"])
         before = json.loads(account["roles"])
         after = sorted({*before, *grant} - {*revoke})
@@ -62,7 +62,7 @@ async def list_roles(accounts: Accounts, after: str = "") -> RolesPage:
     return RolesPage(items=items, next=items[-1].id if len(rows) > _PAGE else "")
 
 
-async def _account(snapshot: Snapshot, user: str) -> Row:
+async def account_of(snapshot: Snapshot, user: str) -> Row:
     """The account of an id or e-mail address. Raises `not_found`."""
     if "@" in user:
         account = await account_by_email(snapshot, comparable(user))
