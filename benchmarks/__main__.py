@@ -21,7 +21,8 @@ from benchmarks.peers import Peer
 from benchmarks.pocketbase import PocketBase
 from benchmarks.report import Result
 from benchmarks.rules import check_rules
-from benchmarks.works import Sample, Scale, Work, WrongAnswer, works
+from benchmarks.works import Sample, Scale, Work, WrongAnswer
+from benchmarks.works_of_many import works
 
 _QUIET = 0.1  # the share of the machine that may go to others without a word
 QUICK = Scale(seconds=0.3, warm_up=0.1, clients=8, subscribers=8)

@@ -1,4 +1,4 @@
-"""The app file that the measured server runs: three collections with the same fields.
+"""The app file that the measured server runs: three collections with the same fields, and those of related records.
 
 `notes` is written and listened to, `articles` is read, listed and searched, and `drawers`, each record of which has one
 owner, grows; its inserts also index the words of a title.
@@ -6,7 +6,8 @@ owner, grows; its inserts also index the words of a title.
 
 from __future__ import annotations
 
-from hinterland.contract.fields import Boolean, Field, Instant, List, Number, Text
+from benchmarks.related_data import REFERENCES
+from hinterland.contract.fields import Boolean, Field, Instant, List, Number, Reference, Text
 from hinterland.contract.records import Collection, Rules
 from hinterland.server import App, Settings
 
@@ -25,6 +26,18 @@ FIELDS: dict[str, Field] = {
 
 SEARCHED: dict[str, Field] = {**FIELDS, "title": Text(max_length=200, search=True)}
 
+RELATED = [
+    Collection(
+        name=name,
+        fields={
+            **{field: FIELDS[field] for field in ("title", "rank", "done")},
+            **{field: Reference(to=target) for field, target in references.items()},
+        },
+        rules=Rules(list=SIGNED_IN, view=SIGNED_IN),
+    )
+    for name, references in REFERENCES.items()
+]
+
 app = App(
     name="benchmark",
     settings=Settings(streams_per_account=1_000),  # few members have all streams
@@ -41,5 +54,6 @@ app = App(
             fields={"owner": Text(max_length=64, index=True), **SEARCHED},
             rules=Rules(list=OWN, view=OWN, create=OWN),
         ),
+        *RELATED,
     ],
 )

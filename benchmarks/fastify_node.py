@@ -22,8 +22,10 @@ from benchmarks.dataset import MEMBERS, Dataset
 from benchmarks.http1 import call, request
 from benchmarks.peers import PASSWORD, Page, Peer, User
 from benchmarks.process import ServerProcess
+from benchmarks.related_data import related_rows
 from benchmarks.streams import Event, Subscriber, subscribe
 
+NOW = "2026-01-01T00:00:00.000Z"
 FOLDER = Path(__file__).with_name("fastify")
 
 
@@ -94,6 +96,23 @@ class FastifyNode(Peer):
         """Words in an FTS5 table, by its rank (bm25)."""
         return f"/records/articles?search={quote(f'sheet AND {digits}*')}&limit={limit}"
 
+    def expand_path(self, *, nested: bool) -> str:
+        """Two routes by hand."""
+        return "/posts/with-likes" if nested else "/posts/with-tags"
+
+    def expanded(self, record: dict[str, Any], name: str) -> Any:
+        """A record, or several."""
+        return record["expand"][name]
+
+    def bulk(self, rows: list[dict[str, Any]]) -> tuple[str, Any]:
+        """A transaction by hand."""
+        return "/bulk/notes", rows
+
+    def bulk_ids(self, answer: Any) -> list[str]:
+        """In order."""
+        ids: list[str] = answer["ids"]
+        return ids
+
     def page(self, answer: Any) -> Page:
         """`{items, total?}`."""
         return Page(answer["items"], answer.get("total"))
@@ -122,13 +141,19 @@ def _fill(file: Path, dataset: Dataset) -> None:
     database = sqlite3.connect(file)
     with database:
         database.executemany("INSERT INTO articles VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", _columns(dataset))
+        for name, rows in related_rows().items():
+            columns = [*rows[0], "created", "updated"]
+            places = ",".join("?" * len(columns))
+            database.executemany(
+                f"INSERT INTO {name} ({','.join(columns)}) VALUES ({places})",
+                [(*row.values(), NOW, NOW) for row in rows],
+            )
         database.execute("INSERT INTO articles_words (articles_words) VALUES ('rebuild')")
     database.close()
 
 
 def _columns(dataset: Dataset) -> Iterable[tuple[Any, ...]]:
-    now = "2026-01-01T00:00:00.000Z"
     for row in dataset.seeds():
         members = json.dumps(row["members"], separators=(",", ":"))
         plain = (row["title"], row["rank"], row["category"], row["done"], row["due"])
-        yield row["id"], members, *plain, now, now
+        yield row["id"], members, *plain, NOW, NOW

@@ -18,6 +18,7 @@ from benchmarks.dataset import MEMBERS
 from benchmarks.http1 import call, request
 from benchmarks.peers import ADMINISTRATOR, PASSWORD, Page, Peer, User
 from benchmarks.process import ServerProcess
+from benchmarks.related_data import COMMENTS, LIKES, NAMED, POSTS, related_rows
 from benchmarks.streams import Event, Subscriber, subscribe
 from hinterland.server.storage.sqlite import FILE_NAME
 from hinterland.server.storage.sqlite_reading import connect
@@ -56,6 +57,8 @@ class Hinterland(Peer):
         self.users = [self.sign_up(number) for number in range(MEMBERS + 1)]
         self.hold(rows)
         self.fill("articles", self.dataset.seeds(), administrator)
+        for name, rows_of_one in related_rows().items():
+            self.fill(name, iter(rows_of_one), administrator)
 
     def administrator(self) -> User:
         """A new administrator of the running server."""
@@ -109,6 +112,25 @@ class Hinterland(Peer):
     def search_path(self, digits: str, limit: int) -> str:
         """Words in an index, by relevance."""
         return f"{self.records_path('articles')}?search=sheet%20{digits}*&limit={limit}"
+
+    def expand_path(self, *, nested: bool) -> str:
+        """By references, and by those that refer back."""
+        below = f"comments(limit={COMMENTS},expand=likes(limit={LIKES}))"
+        return f"{self.records_path('posts')}?sort=rank&limit={POSTS}&expand={below if nested else ','.join(NAMED)}"
+
+    def expanded(self, record: dict[str, Any], name: str) -> Any:
+        """A record, or the `items` of several."""
+        found = record["_expand"][name]
+        return found if name in NAMED else found["items"]
+
+    def bulk(self, rows: list[dict[str, Any]]) -> tuple[str, Any]:
+        """An array."""
+        return f"{self.records_path('notes')}/bulk", rows
+
+    def bulk_ids(self, answer: Any) -> list[str]:
+        """In order."""
+        ids: list[str] = answer["ids"]
+        return ids
 
     def page(self, answer: Any) -> Page:
         """`{items, next, total?}`."""

@@ -100,6 +100,22 @@ class Peer(ABC):
         """Path and query: the articles whose title has the word `sheet` and a number that begins with `digits`."""
 
     @abstractmethod
+    def expand_path(self, *, nested: bool) -> str:
+        """Path and query: 20 posts by rank with their tags, or with their comments and the likes of these."""
+
+    @abstractmethod
+    def expanded(self, record: dict[str, Any], name: str) -> Any:
+        """What came with a record: that which the field `name` refers to, or those of the collection `name`."""
+
+    @abstractmethod
+    def bulk(self, rows: list[dict[str, Any]]) -> tuple[str, Any]:
+        """Path and body of a request that creates notes, all of them or none."""
+
+    @abstractmethod
+    def bulk_ids(self, answer: Any) -> list[str]:
+        """The ids in the answer to it."""
+
+    @abstractmethod
     def page(self, answer: Any) -> Page:
         """The page in a decoded list."""
 

@@ -20,6 +20,7 @@ from benchmarks.dataset import MEMBERS, Dataset
 from benchmarks.http1 import call, request
 from benchmarks.peers import ADMINISTRATOR, PASSWORD, Page, Peer, User
 from benchmarks.process import ServerProcess
+from benchmarks.related_data import NAMED, POSTS, REFERENCES, related_rows
 from benchmarks.streams import Event, Subscriber, subscribe
 
 MEMBER = "members.id ?= @request.auth.id"
@@ -30,6 +31,7 @@ _SUMS = {
     "viewQuery": "SELECT CAST(done AS text) AS id, done, COUNT(*) AS count, SUM(rank) AS sum_rank, "
     "MAX(rank) AS max_rank FROM articles GROUP BY done",
 }  # fmt: skip
+NOW = "2026-01-01 00:00:00.000Z"
 _DSN = re.compile(rb"\?_pragma=[a-z_]+\([\w-]*\)(?:&_pragma=[a-z_]+\([\w-]*\))*")
 
 
@@ -37,7 +39,7 @@ class PocketBase(Peer):
     """PocketBase with the same collections, fields, indexes and rules."""
 
     label = "PocketBase"
-    settings = "as it comes, its log of requests switched off (logs.maxDays=0)"
+    settings = "as it comes, its log of requests switched off (logs.maxDays=0), batches switched on"
 
     def make_process(self) -> ServerProcess:
         """`pocketbase serve` on a folder of its own."""
@@ -66,10 +68,14 @@ class PocketBase(Peer):
         subprocess.run(upsert, capture_output=True, check=True)
         self.start()
         headers = {"Authorization": self._log_in("_superusers", ADMINISTRATOR).token}
-        call(self.port, "PATCH", "/api/settings", {"logs": {"maxDays": 0}}, headers)
+        batches = {"enabled": True, "maxRequests": 1_000, "timeout": 60}
+        call(self.port, "PATCH", "/api/settings", {"logs": {"maxDays": 0}, "batch": batches}, headers)
         for name, rules in _COLLECTIONS.items():
             call(self.port, "POST", "/api/collections", _collection(name, rules), headers)
         call(self.port, "POST", "/api/collections", _SUMS, headers)
+        ids: dict[str, str] = {}
+        for name in REFERENCES:
+            ids[name] = call(self.port, "POST", "/api/collections", _related(name, ids), headers)["id"]
         self.users = [self._sign_up(number) for number in range(MEMBERS + 1)]
         self.hold(rows)
         self.stop()
@@ -109,6 +115,24 @@ class PocketBase(Peer):
         """Its operator `~`, which reads every title: it has no index of words."""
         filter = quote(f"title ~ 'sheet {digits}'")
         return f"{self.records_path('articles')}?filter={filter}&perPage={limit}&skipTotal=1"
+
+    def expand_path(self, *, nested: bool) -> str:
+        """By relations, and by those that refer back."""
+        wanted = "comments_via_post.likes_via_comment" if nested else ",".join(NAMED)
+        return f"{self.records_path('posts')}?sort=rank&perPage={POSTS}&skipTotal=1&expand={wanted}"
+
+    def expanded(self, record: dict[str, Any], name: str) -> Any:
+        """A record, or several."""
+        return record["expand"][{"comments": "comments_via_post", "likes": "likes_via_comment"}.get(name, name)]
+
+    def bulk(self, rows: list[dict[str, Any]]) -> tuple[str, Any]:
+        """A batch, which is one transaction."""
+        path = self.records_path("notes")
+        return "/api/batch", {"requests": [{"method": "POST", "url": path, "body": row} for row in rows]}
+
+    def bulk_ids(self, answer: Any) -> list[str]:
+        """Of the records in the responses."""
+        return [each["body"]["id"] for each in answer]
 
     def page(self, answer: Any) -> Page:
         """`totalItems` is -1 where it was skipped."""
@@ -163,17 +187,37 @@ def _collection(name: str, rules: dict[str, str]) -> dict[str, Any]:
     return {"name": name, "type": "base", "fields": fields, "indexes": indexes, **rules}
 
 
+def _related(name: str, ids: dict[str, str]) -> dict[str, Any]:
+    kinds = {"title": "text", "rank": "number", "done": "bool"}
+    fields: list[dict[str, Any]] = [
+        *({"name": field, "type": kind} for field, kind in kinds.items()),
+        *({"name": field, "type": "relation", "collectionId": ids[target], "maxSelect": 1}
+          for field, target in REFERENCES[name].items()),
+        {"name": "created", "type": "autodate", "onCreate": True},
+        {"name": "updated", "type": "autodate", "onCreate": True, "onUpdate": True},
+    ]  # fmt: skip
+    indexes = [f"CREATE INDEX {name}_{field} ON {name} ({field})" for field in ("rank", *REFERENCES[name])]
+    rules = {"listRule": SIGNED_IN, "viewRule": SIGNED_IN}
+    return {"name": name, "type": "base", "fields": fields, "indexes": indexes, **rules}
+
+
 def _fill(file: Path, dataset: Dataset) -> None:
     database = sqlite3.connect(file)
     with database:
         names = "id, members, title, rank, category, done, due, created, updated"
         database.executemany(f"INSERT INTO articles ({names}) VALUES (?,?,?,?,?,?,?,?,?)", _columns(dataset))
+        for name, rows in related_rows().items():
+            columns = [*rows[0], "created", "updated"]
+            places = ",".join("?" * len(columns))
+            database.executemany(
+                f"INSERT INTO {name} ({','.join(columns)}) VALUES ({places})",
+                [(*row.values(), NOW, NOW) for row in rows],
+            )
     database.close()
 
 
 def _columns(dataset: Dataset) -> Iterable[tuple[Any, ...]]:
-    now = "2026-01-01 00:00:00.000Z"
     for row in dataset.seeds():
         members, due = json.dumps(row["members"], separators=(",", ":")), row["due"].replace("T", " ")
         plain = (row["title"], row["rank"], row["category"], row["done"], due)
-        yield row["id"], members, *plain, now, now
+        yield row["id"], members, *plain, NOW, NOW

@@ -356,7 +356,7 @@ class ReadAlone(Read):
         super().__init__(clients=1)
 
 
-def works() -> list[Work]:
-    """All works, in the order in which they are measured."""
+def single_works() -> list[Work]:
+    """The works of single records, lists and events, in the order in which they are measured."""
     lists = [ListPage(total=False), ListPage(total=True)]
     return [Start(), Insert(), InsertAlone(), Read(), ReadAlone(), *lists, SearchWords(), Sums(), Fanout()]

@@ -20,6 +20,13 @@ for (const name of ["notes", "articles"]) {
     CREATE INDEX IF NOT EXISTS ${name}_category_rank ON ${name} (category, rank)`);
 }
 database.exec("CREATE VIRTUAL TABLE IF NOT EXISTS articles_words USING fts5(title, content='articles')");
+const REFERENCES = { tags: [], posts: ["a", "b", "c"], comments: ["post"], likes: ["comment"] };
+for (const [name, references] of Object.entries(REFERENCES)) {
+  database.exec(`CREATE TABLE IF NOT EXISTS ${name} (id TEXT PRIMARY KEY, title TEXT, rank REAL, done INTEGER,
+    ${references.map((field) => `${field} TEXT,`).join("")} created TEXT NOT NULL, updated TEXT NOT NULL);
+    CREATE INDEX IF NOT EXISTS ${name}_rank ON ${name} (rank)`);
+  for (const field of references) database.exec(`CREATE INDEX IF NOT EXISTS ${name}_${field} ON ${name} (${field})`);
+}
 const search = database.prepare(`SELECT ${COLUMNS} FROM articles JOIN (SELECT rowid AS number, rank AS weight
   FROM articles_words WHERE articles_words MATCH ? ORDER BY weight LIMIT ?) ON articles.rowid = number ORDER BY weight`);
 const secret = () => database.prepare("SELECT value FROM secret").get()?.value;
@@ -94,6 +101,56 @@ const sums = database.prepare(`SELECT done, count(*) AS count, sum(rank) AS sum_
 app.get("/sums", { onRequest: signedIn }, async () => (
   { items: sums.all().map((row) => ({ ...row, done: row.done === 1 })) }
 ));
+
+const related = {
+  posts: database.prepare("SELECT * FROM posts ORDER BY rank, id LIMIT 20"),
+  tag: database.prepare("SELECT * FROM tags WHERE id = ?"),
+  comments: database.prepare("SELECT * FROM comments WHERE post = ? ORDER BY id LIMIT 10"),
+  likes: database.prepare("SELECT * FROM likes WHERE comment = ? ORDER BY id LIMIT 5"),
+};
+const plain = (row) => ({ ...row, done: row.done === 1 });
+const plainFields = { id: text, title: text, rank: { type: "number" }, done: { type: "boolean" }, created: text,
+  updated: text };
+const schemaOf = (name, expand = {}) => ({ type: "object", properties: { ...plainFields,
+  ...Object.fromEntries(REFERENCES[name].map((field) => [field, text])),
+  ...(Object.keys(expand).length ? { expand: { type: "object", properties: expand } } : {}) } });
+const listOf = (items) => ({ type: "array", items });
+const postsWith = (expand) => ({ response: { 200: { type: "object", properties: {
+  items: listOf(schemaOf("posts", expand)) } } } });
+const tags = { a: schemaOf("tags"), b: schemaOf("tags"), c: schemaOf("tags") };
+const comments = { comments: listOf(schemaOf("comments", { likes: listOf(schemaOf("likes")) })) };
+
+app.get("/posts/with-tags", { onRequest: signedIn, schema: postsWith(tags) }, async () => ({
+  items: related.posts.all().map((post) => ({ ...plain(post), expand: Object.fromEntries(
+    REFERENCES.posts.map((field) => [field, plain(related.tag.get(post[field]))])) })),
+}));
+
+app.get("/posts/with-likes", { onRequest: signedIn, schema: postsWith(comments) }, async () => ({
+  items: related.posts.all().map((post) => ({ ...plain(post), expand: {
+    comments: related.comments.all(post.id).map((comment) => ({ ...plain(comment), expand: {
+      likes: related.likes.all(comment.id).map(plain) } })) } })),
+}));
+
+const many = { body: { type: "array", maxItems: 10_000, items: body } };
+app.post("/bulk/notes", { onRequest: signedIn, schema: many }, async (request, reply) => {
+  const [ids, now] = [[], new Date().toISOString()];
+  database.exec("BEGIN IMMEDIATE");
+  try {
+    for (const given of request.body) {
+      if (!given.members.includes(request.user.sub)) throw refusal(403, "only members create records");
+      const id = randomBytes(13).toString("hex");
+      const values = [given.title, given.rank, given.category, given.done ? 1 : 0, given.due];
+      statements.notes.insert.run(id, JSON.stringify(given.members), ...values, now, now);
+      ids.push(id);
+    }
+    database.exec("COMMIT");
+  } catch (error) {
+    database.exec("ROLLBACK");
+    throw error;
+  }
+  reply.code(201);
+  return { ids };
+});
 
 const creation = { body, response: { 201: record } };
 app.post("/records/:name", { onRequest: signedIn, schema: creation }, async (request, reply) => {

@@ -21,7 +21,8 @@ from benchmarks.http1 import is_whole, split, take_chunks
 from benchmarks.meter import Usage
 from benchmarks.report import Result, figures, misses
 from benchmarks.streams import Subscriber
-from benchmarks.works import Read, Sample, works
+from benchmarks.works import Read, Sample
+from benchmarks.works_of_many import works
 from tests.house.tree import ROOT
 from tests.support.npm import install
 from tests.support.required import require
