@@ -25,7 +25,7 @@ from tests.support.required import require_node
 FOLDER = Path(__file__).with_name("datasets")
 _CHUNK = 1_000  # rows of an import
 _AIRPORT: dict[str, Field] = {
-    "name": Text(), "city": Text(), "state": Text(index=True), "country": Text(), "latitude": Number(),
+    "name": Text(search=True), "city": Text(), "state": Text(index=True), "country": Text(), "latitude": Number(),
     "longitude": Number(), "visits": Integer(),
 }  # fmt: skip
 _FLIGHT: dict[str, Field] = {

@@ -1,9 +1,10 @@
-"""Lists and aggregates of real data, compared with what DuckDB makes of the same files."""
+"""Lists, aggregates, searches and references of real data, compared with what DuckDB makes of the same files."""
 
 from __future__ import annotations
 
 import math
 import random
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,7 @@ class Comparison:
         self.api = api
         self.data = data
         self.compared = 0
+        self.found = 0
 
     async def ask(self, path: str, parameters: Sequence[tuple[str, str]], *, is_admin: bool) -> dict[str, Any]:
         """The server's answer."""
@@ -210,6 +212,58 @@ class Comparison:
                 other,
             )
 
+    async def compare_search(self, drawn: Drawn) -> None:
+        """Airports whose names have some words, one of them perhaps only begun or unwanted, with the state as the first
+        sort: which words a name has is computed by a regular expression."""
+        [(name,)] = self.rows(f"SELECT name FROM airports ORDER BY id LIMIT 1 OFFSET {drawn.random.randrange(3_000)}")
+        words = re.findall(r"[a-z0-9]+", name.lower())
+        asked: list[str] = []
+        terms: list[str] = []
+        for word in drawn.random.sample(words, min(2, len(words))):
+            is_begun, is_unwanted = drawn.random.random() < 0.3, bool(asked) and drawn.random.random() < 0.4
+            text = word[: drawn.random.randint(1, len(word))] if is_begun else word
+            asked.append(("-" if is_unwanted else "") + text + ("*" if is_begun else ""))
+            pattern = f"(^|[^a-z0-9]){text}" + ("" if is_begun else "($|[^a-z0-9])")
+            terms.append(f"{'NOT ' if is_unwanted else ''}regexp_matches(lower(name), '{pattern}')")
+        where = " AND ".join([*terms, f"({drawn.where})"])
+        rows = self.rows(f"SELECT id FROM airports WHERE {where} ORDER BY state ASC NULLS FIRST, id")
+        parameters = [*drawn.parameters, ("search", " ".join(asked)), ("sort", "state"), ("limit", "1000")]
+        page = await self.ask("/v1/records/airports", [*parameters, ("total", "true")], is_admin=False)
+        assert page["total"] == len(rows), parameters
+        self.found += len(rows)
+        assert [item["id"] for item in page["items"]] == [id for (id,) in rows[:1_000]], parameters
+
+    async def compare_expand(self, drawn: Drawn) -> None:
+        """Flights with both airports, and airports with the flights that leave them."""
+        chosen = f"SELECT f.id, a.id, a.city, b.id, b.latitude FROM (SELECT * FROM flights WHERE {drawn.where}) f"
+        rows = self.rows(
+            f"{chosen} LEFT JOIN airports a ON a.id = f.origin LEFT JOIN airports b ON b.id = f.destination"
+            " ORDER BY f.delay DESC NULLS LAST, f.id DESC LIMIT 50"
+        )
+        parameters = [*drawn.parameters, ("sort", "-delay"), ("limit", "50"),
+                      ("fields", "origin.city,destination.latitude")]  # fmt: skip
+        page = await self.ask("/v1/records/flights", parameters, is_admin=False)
+        related = [(item["id"], item["_expand"]["origin"], item["_expand"]["destination"]) for item in page["items"]]
+        found = [(id, a["id"], a["city"], b["id"], b["latitude"]) for id, a, b in related]
+        assert found == rows, parameters
+        await self._compare_leaving(drawn)
+
+    async def _compare_leaving(self, drawn: Drawn) -> None:
+        first, limit = drawn.random.randrange(3_300), drawn.random.choice([1, 5, 40])
+        options = f"sort=-distance,delay,limit={limit},filter=record.delay > 0,fields=distance"
+        parameters = [("page", str(first // 50 + 1)), ("limit", "50"), ("fields", "city"),
+                      ("expand", f"flights_via_origin({options})")]  # fmt: skip
+        page = await self.ask("/v1/records/airports", parameters, is_admin=False)
+        assert page["items"]
+        for item in page["items"]:
+            rows = self.rows(
+                f"SELECT id, distance FROM flights WHERE origin = '{item['id']}' AND delay > 0"
+                f" ORDER BY distance DESC NULLS LAST, delay ASC NULLS FIRST, id LIMIT {limit + 1}"
+            )
+            found = item["_expand"]["flights_via_origin"]
+            assert [(one["id"], one["distance"]) for one in found["items"]] == rows[:limit], (parameters, item["id"])
+            assert found["more"] == (len(rows) > limit)
+
     def _values(self, drawn: Drawn) -> Iterator[tuple[str, list[tuple[str, str, str]]]]:
         """The words of values, each with what is asked, the column, and DuckDB's SQL."""
         name = drawn.name
@@ -242,8 +296,8 @@ class Comparison:
 @pytest.mark.slow
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
 async def test_lists_and_aggregates_are_duckdbs(request: pytest.FixtureRequest, tmp_path: Path, database: str) -> None:
-    """Filters, sorts, equalities, pages, cursors, totals, undeclared fields, groups, values of groups and `having` give
-    what DuckDB gives on the same files, of all records and of those that a rule shows."""
+    """Filters, sorts, equalities, pages, cursors, totals, undeclared fields, groups, values of groups, `having`,
+    searches and references give what DuckDB gives on the same files, of all records and of those that a rule shows."""
     storage: Storage = SqliteStorage(tmp_path / "data")
     if database == "postgres":
         storage = PostgresStorage(request.getfixturevalue("postgres_dsn"), connections=4)
@@ -256,4 +310,7 @@ async def test_lists_and_aggregates_are_duckdbs(request: pytest.FixtureRequest, 
                     is_admin = name != "delays" or seed % 2 == 0
                     await both.compare_list(Drawn(name, seed), is_admin=is_admin)
                     await both.compare_aggregate(Drawn(name, seed), is_admin=is_admin)
+                await both.compare_search(Drawn("airports", seed))
+                await both.compare_expand(Drawn("flights", seed))
+    assert both.found, "no search found anything"
     figure(f"{database}: {both.compared:,} answers over {sum(COUNTS.values()):,} records are DuckDB's (SEED={SEED})")
