@@ -12,8 +12,10 @@ from hinterland.server.auth.admin import create_admin
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.auth.roles import change_roles, list_roles
 from hinterland.server.auth.signup import sign_up
+from hinterland.server.protocols.sse import SSE
 from tests.server.api import Api, problem
 from tests.server.auth.process import ADA, CREDENTIALS, HERE, refusal
+from tests.server.data.world import HANGING
 
 PATH = "/v1/admin/roles"
 ADDRESS = CREDENTIALS["email"]
@@ -36,6 +38,19 @@ async def test_roles_count_at_once(each_api: Api) -> None:
         revocation = {"user": ada["user"]["id"], "revoke": ["staff", "a:b", "none"]}
         assert (await each_api("POST", PATH, json=revocation, headers=each_api.admin)).json()["roles"] == []
     assert (await each_api("GET", PATH, headers=each_api.admin)).json() == {"items": [], "next": ""}
+
+
+async def test_streams_end(each_api: Api) -> None:
+    """A granted role ends the streams of the account at once, before any clock goes on; those of others stay."""
+    streams = []
+    for name in ("ada", "ben"):
+        token = (await each_api.sign_up(name))["token"].encode()
+        caller = await each_api.backend.tokens.verify(token)
+        streams.append(await each_api.backend.feed.subscribe(caller, ("notes",), SSE))
+    change = {"user": ADDRESS, "grant": ["staff"]}
+    assert (await each_api("POST", PATH, json=change, headers=each_api.admin)).status_code == 200
+    await asyncio.wait_for(streams[0].ended, HANGING)
+    assert [stream.has_ended for stream in streams] == [True, False]
 
 
 async def test_only_administrators(api: Api) -> None:
