@@ -156,13 +156,19 @@ def test_the_local_store() -> None:
 
 
 def test_another_checkout(tmp_path: Path) -> None:
-    """`--against CHECKOUT` measures beside this project as it is elsewhere, with the environment that it has there."""
+    """`--against CHECKOUT` measures beside this project as it is elsewhere, with the environment that it has there,
+    also where that has no related records."""
     checkout = tmp_path / "older"
     checkout.mkdir()
     command = [sys.executable, "-m", "benchmarks", "--quick", "--only", "read by id", "--against", str(checkout)]
     refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert (refused.returncode, "call `make run`" in refused.stdout.replace("\n", " ")) == (1, True)
     (checkout / ".venv").symlink_to(sys.prefix)
-    (checkout / "benchmarks").symlink_to(ROOT / "benchmarks")
+    (checkout / "benchmarks").mkdir()
+    for name in ("__init__.py", "related_data.py", "dataset.py"):
+        (checkout / "benchmarks" / name).symlink_to(ROOT / "benchmarks" / name)
+    app = (ROOT / "benchmarks" / "app.py").read_text()
+    assert "        *RELATED,\n" in app
+    (checkout / "benchmarks" / "app.py").write_text(app.replace("        *RELATED,\n", ""))
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180, check=False)
     assert (done.returncode, "Hinterland in older" in done.stdout) == (0, True), done.stdout + done.stderr
