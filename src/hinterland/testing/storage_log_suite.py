@@ -93,6 +93,26 @@ class LogSuite:
             (alone,) = await storage.log(entry.revision - 1, 100, through=entry.revision)
             assert alone == entry
 
+    async def test_a_long_page(self, storage: Storage) -> None:
+        """Each entry of a page has the record as it was after it: of records with integer ids and with parents, of
+        those that were changed or deleted since, and of large ones."""
+        await commit(storage, *[ScribeEdit("posts", f"p{n:03}", {"title": str(n)}) for n in range(120)])
+        await commit(storage, *[ScribeEdit("tasks", n, {"name": f"t{n}"}) for n in range(1, 4)])
+        large = "x" * (PAGE_BYTES // 3)
+        await commit(storage, *[ScribeEdit("comments", f"c{n}", {"text": large}, "posts/p001") for n in range(4)])
+        last = (await storage.head()).revision
+        await commit(storage, ScribeEdit("posts", "p007", {"title": "new"}), ScribeEdit("posts", "p090", None))
+        async with storage.snapshot() as snapshot:
+            pages = [
+                await source.log(0, 500, **how) for source in (storage, snapshot) for how in ({}, {"through": last})
+            ]
+        for page in pages:
+            bodies = [entry.after and entry.after.body for entry in page if entry.collection == "posts"]
+            assert bodies[:120] == [f'{{"title": "{n}"}}' for n in range(120)]
+            assert [entry.after and entry.after.id for entry in page[120:123]] == [1, 2, 3]
+            assert {len(entry.after.body) > len(large) for entry in page[123:127] if entry.after} <= {True}
+            assert all(entry.after is not None for entry in page if entry.kind != "delete")
+
     @pytest.mark.parametrize("limit", range(1, 8))
     async def test_commits_stay_whole(self, storage: Storage, limit: int) -> None:
         """A page of the log ends at a commit's end, whatever its limit, and the pages together are the log."""

@@ -11,10 +11,11 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import RecordId
 from hinterland.server.storage import statements
 from hinterland.server.storage.protocol import PAGE_BYTES, Head, LogEntry, LogKey, LogPage, Since, StoredRecord, Texts
-from hinterland.server.storage.statements import LOG_AFTER, LOG_TEXTS, CollectionTable
+from hinterland.server.storage.statements import LOG_AFTER, LOG_TEXTS, RECORD_TEXTS, TOGETHER, CollectionTable
 from hinterland.server.storage.system import TABLE_OF, Row, SystemTable
 
 _LAST = 2**62
+_RecordKey = tuple[str, str, RecordId]
 _AT_ONCE = 20  # steps of a long work, about a millisecond, before others get their turn on the loop
 
 
@@ -160,10 +161,22 @@ class Reads(ABC):
         `reaches_head`: there are no changes after these, so that a record's last one made it what it is now."""
         whole: list[LogEntry] = []
         size = 0
-        for index, (entry, later) in enumerate(_with_later(entries)):
+        current: dict[_RecordKey, StoredRecord] = {}
+        for index, (entry, later) in enumerate(pairs := [*_with_later(entries)]):
             await pause(index, len(entries))
+            if index % TOGETHER == 0:
+                current = await self._current(
+                    [
+                        _key(e)
+                        for e, other in pairs[index : index + TOGETHER]
+                        if other is None and e.kind != "delete" and e.collection in collections
+                    ]
+                )
             if entry.collection in collections:
-                if reaches_head and later is None and entry.kind != "delete":
+                record = current.get(_key(entry)) if later is None else None
+                if record is not None and record.revision == entry.revision:
+                    after: StoredRecord | None = record
+                elif reaches_head and later is None and entry.kind != "delete":
                     after = await self.record(entry.collection, entry.parent, entry.id)
                 else:
                     after = await self._after(entry, later)
@@ -174,6 +187,25 @@ class Reads(ABC):
             if size > PAGE_BYTES and entry.revision == entry.commit:
                 break
         return whole
+
+    async def _current(self, keys: Sequence[_RecordKey]) -> dict[_RecordKey, StoredRecord]:
+        """Records as they are now, by one statement for all of a parent; of those that are large only the first, and
+        none that is alone."""
+        found: dict[_RecordKey, StoredRecord] = {}
+        size = 0
+        groups: dict[tuple[str, str], list[RecordId]] = {}
+        for collection, parent, id in keys:
+            groups.setdefault((collection, parent), []).append(id)
+        for (collection, parent), ids in groups.items():
+            if len(ids) == 1 or size > PAGE_BYTES:
+                continue
+            padded = [*ids, *ids[-1:] * (TOGETHER - len(ids))]  # so that the statement is the same for any number
+            rows, _ = await self.fetch_some(self.table(collection).several, (parent, *padded), RECORD_TEXTS)
+            for row in rows:
+                record = StoredRecord(*row)
+                found[collection, parent, record.id] = record
+                size += record.size
+        return found
 
     async def _after(self, entry: LogEntry, later: LogEntry | None) -> StoredRecord | None:
         """The record after a change: the before of its `later` change, or what the database holds."""
@@ -189,6 +221,10 @@ class Reads(ABC):
         if later:
             return None if later[0][0] is None else StoredRecord(parent, id, *later[0])
         return await self.record(collection, parent, id)
+
+
+def _key(entry: LogEntry) -> _RecordKey:
+    return entry.collection, entry.parent, entry.id
 
 
 def _with_later(entries: Sequence[LogEntry]) -> Iterator[tuple[LogEntry, LogEntry | None]]:

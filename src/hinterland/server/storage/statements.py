@@ -48,6 +48,8 @@ RECORD_TEXTS = Texts(RECORD_NAMES, (RECORD_NAMES.index("_body"), RECORD_NAMES.in
 _LOG_NAMES = tuple(LOG_COLUMNS.split(", "))
 LOG_TEXTS = Texts(_LOG_NAMES, (_LOG_NAMES.index("before_body"), _LOG_NAMES.index("before_private")))
 
+TOGETHER = 50  # records that one statement reads by their ids
+
 
 def quote(name: str) -> str:
     """An SQL identifier."""
@@ -81,6 +83,8 @@ class CollectionTable:
         self.update = f"UPDATE {self.name} SET {changed} {where}"
         self.delete = f"DELETE FROM {self.name} {where}"
         self.get = f"SELECT {RECORD_COLUMNS} FROM {self.name} {where}"
+        several = ", ".join("?" * TOGETHER)
+        self.several = f"SELECT {RECORD_COLUMNS} FROM {self.name} WHERE _parent = ? AND id IN ({several})"
         # The log has ids as texts.
         id = "CAST(id AS BIGINT)" if self.is_integer else "id"
         self.changed = CHANGED.format(id=id, place="")
