@@ -103,9 +103,7 @@ class LogSuite:
         last = (await storage.head()).revision
         await commit(storage, ScribeEdit("posts", "p007", {"title": "new"}), ScribeEdit("posts", "p090", None))
         async with storage.snapshot() as snapshot:
-            pages = [
-                await source.log(0, 500, **how) for source in (storage, snapshot) for how in ({}, {"through": last})
-            ]
+            pages = [await source.log(0, 500, end) for source in (storage, snapshot) for end in (None, last)]
         for page in pages:
             bodies = [entry.after and entry.after.body for entry in page if entry.collection == "posts"]
             assert bodies[:120] == [f'{{"title": "{n}"}}' for n in range(120)]
