@@ -268,11 +268,22 @@ class CompiledCollection:
         kept = {name: document.get(name) for name in (*self._filled, *unseen)}
         return self._tried(document, self._empty | self._defaults | kept, body)
 
-    def try_patch(self, document: Document, body: Mapping[str, Any]) -> Tried:
-        """The document after a PATCH, and the errors: a field whose new value is not valid keeps the old one."""
+    def try_patch(self, document: Document, body: Mapping[str, Any], unseen: Container[str] = ()) -> Tried:
+        """The document after a PATCH, and the errors: a field whose new value is not valid keeps the old one. The value
+        of an object that is `unseen` by the caller must be valid by itself: which members it may leave out would tell
+        whether there is one."""
         if self.collection.is_open or not self._objects.isdisjoint(body):
-            body = {name: self._merged(name, document, value) for name, value in body.items()}
+            body = {
+                name: value if name in unseen and not self._is_valid(name, value) else self._merged(name, document, value)
+                for name, value in body.items()
+            }
         return self.try_set(document, body)
+
+    def _is_valid(self, name: str, value: Any) -> bool:
+        try:
+            return value is None or self.check(name, value) is not None
+        except ValueError:
+            return False
 
     def try_set(self, document: Document, body: Mapping[str, Any]) -> Tried:
         """The document with the values of `body` in the place of its own, and the errors, as after a PATCH."""

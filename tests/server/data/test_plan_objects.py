@@ -16,7 +16,7 @@ from hinterland.server.data.select.question import Select
 from hinterland.server.storage.protocol import Storage
 from tests.server.data.acts import make, read
 from tests.server.data.migrated import Database, changed, documents, notes, stored
-from tests.server.data.world import ADA, World, opened, patch
+from tests.server.data.world import ADA, BEN, World, opened, patch
 from tests.server.refused import refused
 
 PLACE = Object(
@@ -79,6 +79,25 @@ async def test_filters_and_rules_read_members(world: World) -> None:
     with refused("forbidden"):
         await world.write(patch("orders", "b", place={"zip": 2}), caller=ADA)
     assert (await read(world, "orders", "a"))["place"]["city"] == "Rome"
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+async def test_an_object_that_is_hidden(storage: Storage, clock: ManualClock, *, is_there: bool) -> None:
+    """Whether an object that is hidden from the caller has a value is told by no error: a patch of it is refused where
+    the members that it names are none by themselves, be there others or not; else they are merged."""
+    place = Object(fields={"city": Text(required=True), "zip": Integer()}, read="auth.id == 'ada'")
+    rules = Rules(list="true", view="true", update="true")
+    async with opened(storage, clock, (users(), Collection(name="homes", fields={"place": place}, rules=rules))) as world:
+        stored = {"city": "Rome", "zip": 1} if is_there else None
+        await world.write(make("homes", "a", place=stored))
+        with refused("validation") as caught:
+            await world.write(patch("homes", "a", place={"zip": 2}), caller=BEN)
+        assert caught.value.errors == {"place.city": ["is required"]}
+        assert (await read(world, "homes", "a"))["place"] == stored
+        await world.write(patch("homes", "a", place={"city": "Bari"}), caller=BEN)
+        assert (await read(world, "homes", "a"))["place"] == {"city": "Bari", "zip": 1 if is_there else None}
+        await world.write(patch("homes", "a", place={"zip": 3}), caller=ADA)
+        assert (await read(world, "homes", "a"))["place"] == {"city": "Bari", "zip": 3}
 
 
 async def test_nested_errors_of_a_write(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from hinterland.contract.changes import Write
 from hinterland.kit.serial_worker import JobResult, SerialWorker
+from hinterland.server.protocols.rest import bulk
 from hinterland.server.storage import sqlite_reading
 from hinterland.server.storage.postgres import PostgresStorage
 from hinterland.server.storage.sqlite import SqliteStorage
@@ -104,6 +106,20 @@ async def test_a_push_of_many_writes(tmp_path: Path) -> None:
         assert await turns(pushed) > 60  # at least one for 17 writes
 
 
+async def test_writes_of_large_records(tmp_path: Path) -> None:
+    """Each write of a large record leaves the others their turn, however few there are in a request."""
+    storage = SqliteStorage(tmp_path / "data")
+    storage._commits = CommitsAtOnce("commit")
+    async with serving(storage) as api:
+        made = await api.write(*[Write(act="create", collection="things", body={"any": size * "a"}) for size in (1, 200_000)])
+
+        def batch(number: int) -> Awaitable[Any]:
+            write = {"act": "patch", "collection": "things", "id": made.records[number].id, "body": {"whole": 1}}
+            return api("POST", "/v1/batch", json={"returns": "minimal", "writes": [write] * 40})
+
+        assert await turns(batch(1)) - await turns(batch(0)) > 30
+
+
 async def test_a_parent_of_many(tmp_path: Path) -> None:
     """Nor does the deletion of a record with very many below it."""
     async with serving(SqliteStorage(tmp_path / "data")) as api:
@@ -117,6 +133,22 @@ async def test_a_large_body(tmp_path: Path) -> None:
     async with serving(SqliteStorage(tmp_path / "data")) as api:
         body = msgspec.json.encode({"any": [[]] * 200_000})
         assert await turns(api("POST", THINGS, content=body, headers={"Content-Type": "application/json"})) > 100
+
+
+async def test_lines_without_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Millions of empty lines are looked through in a thread."""
+    places: list[threading.Thread] = []
+    lines = bulk._lines
+
+    def watched(data: bytes) -> list[bytes]:
+        places.append(threading.current_thread())
+        return lines(data)
+
+    monkeypatch.setattr(bulk, "_lines", watched)
+    async with serving(SqliteStorage(tmp_path / "data")) as api:
+        many = await api("POST", f"{THINGS}/bulk", content=b"\n" * 1_000_000, headers={"Content-Type": "application/jsonl"})
+    assert (many.status_code, many.json()["created"]) == (200, 0)
+    assert places[0] is not threading.main_thread()
 
 
 async def test_a_device_that_was_away_for_long(tmp_path: Path) -> None:

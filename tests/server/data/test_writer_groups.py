@@ -12,6 +12,8 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Document
 from hinterland.contract.sync import Mutation
+from hinterland.server.data import writer
+from hinterland.server.data.plan import Plan
 from hinterland.server.data.push import request_of
 from hinterland.server.data.requests import OUTDATED, HookedWrite, HooksOutdated
 from hinterland.server.data.state import Deferred
@@ -22,6 +24,22 @@ from hinterland.server.storage.system import Put, RowAct
 from tests.server.data.world import ADA, ADMIN, HANGING, World, delete, note, patch
 from tests.server.data.writing import Stumbling, ids, request, settle
 from tests.server.refused import refused
+
+
+async def test_a_record_that_a_request_writes_again_and_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is looked for once under a unique value that it keeps, so that each write costs the same."""
+    plans: list[Plan] = []
+
+    class Kept(Plan):
+        async def run(self) -> Plan:
+            plans.append(self)
+            return await super().run()
+
+    monkeypatch.setattr(writer, "Plan", Kept)
+    await world.write(note("a", slug="s"), *[patch("notes", "a", count=number) for number in range(50)])
+    await world.write(*[patch("notes", "a", slug=slug) for slug in "stst"], note("b", slug="s"))
+    held = [{value[2]: [key[2] for key in keys] for value, keys in plan.holders.items()} for plan in plans]
+    assert held == [{"s": ["a"]}, {"s": ["a", "b"], "t": ["a"]}]
 
 
 async def test_unique_clashes_are_found_before_anything_is_written(

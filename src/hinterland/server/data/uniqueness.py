@@ -35,7 +35,9 @@ class UniqueValues:
                 continue
             if {*await self.having(entry, name, value)} - {key}:
                 raise unique(name)
-            self.holders.setdefault(_held(entry, name, value), []).append(key)
+            holders = self.holders.setdefault(_held(entry, name, value), [])
+            if key not in holders:  # a request may write a record thousands of times
+                holders.append(key)
 
     async def having(self, entry: Entry, name: str, value: Any) -> list[RecordKey]:
         """The records that have a value of a unique field after all that the group and the request do to them."""
