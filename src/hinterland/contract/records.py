@@ -274,7 +274,9 @@ class CompiledCollection:
         whether there is one."""
         if self.collection.is_open or not self._objects.isdisjoint(body):
             body = {
-                name: value if name in unseen and not self._is_valid(name, value) else self._merged(name, document, value)
+                name: value
+                if name in unseen and not self._is_valid(name, value)
+                else self._merged(name, document, value)
                 for name, value in body.items()
             }
         return self.try_set(document, body)

@@ -87,7 +87,9 @@ async def test_an_object_that_is_hidden(storage: Storage, clock: ManualClock, *,
     the members that it names are none by themselves, be there others or not; else they are merged."""
     place = Object(fields={"city": Text(required=True), "zip": Integer()}, read="auth.id == 'ada'")
     rules = Rules(list="true", view="true", update="true")
-    async with opened(storage, clock, (users(), Collection(name="homes", fields={"place": place}, rules=rules))) as world:
+    async with opened(
+        storage, clock, (users(), Collection(name="homes", fields={"place": place}, rules=rules))
+    ) as world:
         stored = {"city": "Rome", "zip": 1} if is_there else None
         await world.write(make("homes", "a", place=stored))
         with refused("validation") as caught:

@@ -111,7 +111,9 @@ async def test_writes_of_large_records(tmp_path: Path) -> None:
     storage = SqliteStorage(tmp_path / "data")
     storage._commits = CommitsAtOnce("commit")
     async with serving(storage) as api:
-        made = await api.write(*[Write(act="create", collection="things", body={"any": size * "a"}) for size in (1, 200_000)])
+        made = await api.write(
+            *[Write(act="create", collection="things", body={"any": size * "a"}) for size in (1, 200_000)]
+        )
 
         def batch(number: int) -> Awaitable[Any]:
             write = {"act": "patch", "collection": "things", "id": made.records[number].id, "body": {"whole": 1}}
@@ -146,7 +148,9 @@ async def test_lines_without_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(bulk, "_lines", watched)
     async with serving(SqliteStorage(tmp_path / "data")) as api:
-        many = await api("POST", f"{THINGS}/bulk", content=b"\n" * 1_000_000, headers={"Content-Type": "application/jsonl"})
+        many = await api(
+            "POST", f"{THINGS}/bulk", content=b"\n" * 1_000_000, headers={"Content-Type": "application/jsonl"}
+        )
     assert (many.status_code, many.json()["created"]) == (200, 0)
     assert places[0] is not threading.main_thread()
 
