@@ -80,9 +80,9 @@ class DescribedCollection(CompiledCollection):
         """The document after a PUT, and the errors."""
         return self._let("update", self._seen(document, body, super().try_replace(document, body, unseen)), body)
 
-    def try_patch(self, document: Document, body: Mapping[str, Any]) -> Tried:
+    def try_patch(self, document: Document, body: Mapping[str, Any], unseen: Container[str] = ()) -> Tried:
         """The document after a PATCH, and the errors."""
-        result, errors = self._seen(document, body, super().try_patch(document, body))
+        result, errors = self._seen(document, body, super().try_patch(document, body, unseen))
         known = {*result, *body, *self.private}
         more = {name: value for name, value in document.items() if name not in known}
         return self._let("update", (result | more, errors), body)
