@@ -83,7 +83,7 @@ async def test_filters_and_rules_read_members(world: World) -> None:
 
 @pytest.mark.parametrize("is_there", [True, False])
 async def test_an_object_that_is_hidden(storage: Storage, clock: ManualClock, *, is_there: bool) -> None:
-    """Whether an object that is hidden from the caller has a value is told by no error: a patch of it is refused where
+    """Whether an object that is hidden from the caller has a value is in no error: a patch of it is refused where
     the members that it names are none by themselves, be there others or not; else they are merged."""
     place = Object(fields={"city": Text(required=True), "zip": Integer()}, read="auth.id == 'ada'")
     rules = Rules(list="true", view="true", update="true")
