@@ -53,11 +53,16 @@ class Subscriber:
         asyncio.get_running_loop().create_task(self._connect())
 
     async def _connect(self) -> None:
+        if self.is_leaving:
+            return
         loop = asyncio.get_running_loop()
         try:
-            await loop.create_connection(lambda: Line(self), "127.0.0.1", self._chance.choice(self.ports))
+            line, _ = await loop.create_connection(lambda: Line(self), "127.0.0.1", self._chance.choice(self.ports))
         except OSError:
             self.lost()
+            return
+        if self.is_leaving:
+            line.close()
 
     def lost(self) -> None:
         """The connection ended."""

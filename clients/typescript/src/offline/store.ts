@@ -261,7 +261,7 @@ export function createStore(name: string, clock: Clock, onClosed: (error?: Store
       memory.account = meta?.account ?? "";
       wipes = meta?.wipes;
       // Ids that are made from now on sort behind those of before. A full device opens what it has without that.
-      await write((memory) => put(memory, "meta", 0, { ...memory.meta, clock: memory.meta.clock + 0.001 }))
+      await write((memory) => put(memory, "meta", 0, { ...memory.meta, clock: memory.meta.clock + 0.002 }))
         .catch(() => {});
     },
     turnTo: (account) => {

@@ -54,7 +54,7 @@ test("while synchronisation and filters can't be loaded, records are shown and k
   expect([...missed]).toEqual(["/parts/later"]);
   back();
   const after = await page.evaluate(async () => {
-    await hl.until(() => hl.local.outbox.list().length === 0);
+    await hl.until(() => hl.local.outbox.list().length === 0 && hl.local.sync.status.state === "online");
     const { items, source } = await hl.local.collection("notes").list({ filter: 'record.title.startsWith("k")' });
     return { titles: items.map(({ title }) => title), source, state: hl.local.sync.status.state };
   });
