@@ -57,12 +57,9 @@ class Subscriber:
             return
         loop = asyncio.get_running_loop()
         try:
-            line, _ = await loop.create_connection(lambda: Line(self), "127.0.0.1", self._chance.choice(self.ports))
+            await loop.create_connection(lambda: Line(self), "127.0.0.1", self._chance.choice(self.ports))
         except OSError:
             self.lost()
-            return
-        if self.is_leaving:
-            line.close()
 
     def lost(self) -> None:
         """The connection ended."""
@@ -103,7 +100,10 @@ class Line(asyncio.Protocol):
         """Ask for the stream (called by the loop)."""
         self.transport = cast(asyncio.Transport, transport)
         self._subscriber.line = self
-        self.transport.write(self._subscriber.request())
+        if self._subscriber.is_leaving:
+            self.transport.close()
+        else:
+            self.transport.write(self._subscriber.request())
 
     def data_received(self, data: bytes) -> None:
         """Hand on each event that is whole (called by the loop)."""
