@@ -17,7 +17,7 @@ from typing import Any, Literal
 import msgspec
 
 from hinterland.contract.errors import Refusal
-from hinterland.contract.query import MAX_LIMIT, RESERVED, WHERE, check_name, names_of, whole_number
+from hinterland.contract.query import MAX_LIMIT, RESERVED, WHERE, names_of, split, whole_number
 
 VALUES: tuple[Literal["count", "sum", "avg", "min", "max"], ...] = ("count", "sum", "avg", "min", "max")
 AGGREGATE_WORDS = ("group", "distinct", *VALUES, "having", "sort", "limit", "cursor", "filter", "search")
@@ -51,16 +51,7 @@ class AggregatePage(msgspec.Struct, frozen=True):
 
 def parse(parameters: Iterable[tuple[str, str]]) -> Aggregation:
     """The question of a decoded query string. Raises `invalid_query`."""
-    words: dict[str, str] = {}
-    equals: dict[str, Any] = {}
-    for name, value in parameters:
-        if "\0" in name or "\0" in value:
-            raise Refusal("invalid_query", "a parameter has the character NUL; remove it")
-        check_name(name)
-        target, key = (words, name) if name in AGGREGATE_WORDS else (equals, _compared_field(name))
-        if key in target:
-            raise Refusal("invalid_query", f"parameter {name[:64]} appears twice; separate its fields by commas")
-        target[key] = value
+    words, equals = split(parameters, AGGREGATE_WORDS, _compared_field, "separate its fields by commas")
     lists = {word: names_of(words.get(word, "")) for word in ("group", *VALUES, "sort")}
     lists["group"] += names_of(words.get("distinct", ""))
     return Aggregation(

@@ -9,7 +9,7 @@ On the wire it is the query string of a list: `page`, `limit`, `cursor`, `filter
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -44,16 +44,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def parse(parameters: Iterable[tuple[str, str]]) -> Query:
     """The query of a decoded query string. Raises the refusal `invalid_query`."""
-    words: dict[str, str] = {}
-    equals: dict[str, Any] = {}
-    for name, value in parameters:
-        if "\0" in name or "\0" in value:
-            raise Refusal("invalid_query", "a parameter has the character NUL; remove it")
-        check_name(name)
-        target, key = (words, name) if name in WORDS else (equals, _field_of(name))
-        if key in target:
-            raise Refusal("invalid_query", f"parameter {name[:64]} appears twice; send it once")
-        target[key] = value
+    words, equals = split(parameters, WORDS, _field_of, "send it once")
     return Query(
         page=whole_number(words, "page", 1_000_000) if "page" in words else None,
         limit=whole_number(words, "limit", MAX_LIMIT) if "limit" in words else DEFAULT_LIMIT,
@@ -66,6 +57,24 @@ def parse(parameters: Iterable[tuple[str, str]]) -> Query:
         fields=words.get("fields", ""),
         expand=words.get("expand", ""),
     )
+
+
+def split(
+    parameters: Iterable[tuple[str, str]], known: Container[str], field_of: Callable[[str], str], once: str
+) -> tuple[dict[str, str], dict[str, Any]]:
+    """The parameters whose names are `known` words, and the others by the field that each compares. Raises
+    `invalid_query`, for one that appears twice with `once` as advice."""
+    words: dict[str, str] = {}
+    equals: dict[str, Any] = {}
+    for name, value in parameters:
+        if "\0" in name or "\0" in value:
+            raise Refusal("invalid_query", "a parameter has the character NUL; remove it")
+        check_name(name)
+        target, key = (words, name) if name in known else (equals, field_of(name))
+        if key in target:
+            raise Refusal("invalid_query", f"parameter {name[:64]} appears twice; {once}")
+        target[key] = value
+    return words, equals
 
 
 def parameters(query: Query) -> list[tuple[str, str]]:
