@@ -23,7 +23,14 @@ from hinterland.server.storage.failures import Deadlock, OutcomeUnknown, SchemaO
 from hinterland.server.storage.postgres_errors import ERRORS, field_of, translated
 from hinterland.server.storage.postgres_notifications import INVALIDATIONS, NotificationListener
 from hinterland.server.storage.postgres_pool import APPLICATION, PostgresPool, is_pooled
-from hinterland.server.storage.postgres_reading import GENERATION, PostgresReads, PostgresTransaction, numbered, some_of
+from hinterland.server.storage.postgres_reading import (
+    GENERATION,
+    PostgresReads,
+    PostgresTransaction,
+    numbered,
+    some_made,
+    some_of,
+)
 from hinterland.server.storage.protocol import DeclaredSchema, DialectName, Texts
 from hinterland.server.storage.searching import searched_before, take_steps
 from hinterland.server.storage.statements import CollectionTable
@@ -237,6 +244,8 @@ class PostgresStorage(Database):
                         async with self._searches.of(asker):
                             return await some_of(self._connected(), sql, parameters, texts, _SHORT_SECONDS)
                 async with self._asides.of(asker):
+                    if texts is not None and texts.are_made:
+                        return await some_made(self._connected(), sql, parameters, texts, _LONG_SECONDS)
                     return await some_of(self._connected(), sql, parameters, texts, _LONG_SECONDS)
             except TooManyWaiting:
                 raise failures.too_many() from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from hinterland.server.storage.statements import CollectionTable
 from hinterland.server.storage.system import SCHEMA, TABLE_OF, Expect, Row
 from hinterland.server.storage.writing import Writes
 
+_MOST_FETCHED = 16  # rows at once of those that are fetched by their sizes
 _LEFT_OUT = "-"  # no record has this text
 _RESERVE = "UPDATE _head SET revision = revision + ? RETURNING revision, generation"
 _RESERVE_LOUDLY = f"{_RESERVE}, pg_notify(?, ?)"
@@ -76,16 +78,59 @@ async def some_of(
 ) -> tuple[list[Sequence[Any]], bool]:
     """The first rows. As long as none of them is large, a plain statement is enough: what it leaves out it marks.
 
-    Raises TimeoutError where a statement takes longer than `seconds`.
+    Raises TimeoutError where a statement takes longer than `seconds`, and asyncpg's ProgramLimitExceededError where the
+    first row has a text that is longer than one may be.
     """
     if texts is None:
         return await source.fetch(numbered(sql), *parameters, timeout=seconds), False
-    rows = await source.fetch(numbered(lightened(sql, texts)), *parameters, timeout=seconds)
-    if not any(row[texts.places[0]] == _LEFT_OUT for row in rows):
+    try:
+        rows = await source.fetch(numbered(lightened(sql, texts)), *parameters, timeout=seconds)
+    except asyncpg.ProgramLimitExceededError:
+        if not texts.are_made or not isinstance(source, PostgresPool):
+            raise
+        rows = None  # one of the texts: it may be beyond the page
+    if rows is not None and not any(row[texts.places[0]] == _LEFT_OUT for row in rows):
         return rows, False
+    if texts.are_made and isinstance(source, PostgresPool):
+        return await some_made(source, sql, parameters, texts, seconds)
     rows = await source.fetch(numbered(bounded(sql, texts)), *parameters, timeout=seconds)
     is_cut = len(rows) > 1 and rows[-1][-1] > PAGE_BYTES
     return [row[:-3] for row in (rows[:-1] if is_cut else rows)], is_cut
+
+
+async def some_made(
+    pool: PostgresPool, sql: str, parameters: Sequence[Any], texts: Texts, seconds: float | None
+) -> tuple[list[Sequence[Any]], bool]:
+    """The first rows, of whose texts the database puts together hardly more than are wanted: rows are fetched a few at
+    a time, by the size of those before. A text that is too long ends the page before it. Raises what `some_of` does."""
+    taken: list[Sequence[Any]] = []
+    size, count = 0, 1
+    try:
+        async with pool.lease() as connection, asyncio.timeout(seconds), connection.transaction(readonly=True):
+            cursor = await connection.cursor(numbered(sized(sql, texts)), *parameters)
+            while rows := await cursor.fetch(count):
+                for row in rows:
+                    size += row[-1]
+                    if size > PAGE_BYTES and taken:
+                        return taken, True
+                    taken.append(row[:-1])
+                count = max(1, min(2 * count, _MOST_FETCHED, (PAGE_BYTES - size) * len(taken) // (size or 1)))
+    except asyncpg.ProgramLimitExceededError:
+        if not taken:
+            raise
+        return taken, True
+    return taken, False
+
+
+@kept_text
+def sized(sql: str, texts: Texts) -> str:
+    """`sql` with how much the `texts` of each row hold, and without those that make a page by themselves where they are
+    not of the first row. The window reads no row before it is asked for, as one with sums would."""
+    columns = [*texts.columns]
+    for place in texts.places:
+        columns[place] = f"CASE WHEN _number = 1 OR _size <= {PAGE_BYTES} THEN {columns[place]} END"
+    inner = f"SELECT found.*, row_number() OVER () AS _number, {_size(texts)} AS _size FROM ({sql}) AS found"
+    return f"SELECT {', '.join(columns)}, _size FROM ({inner}) AS measured"
 
 
 @kept_text

@@ -227,11 +227,16 @@ def some(texts: Texts | None, rows: FetchedRows) -> tuple[list[Sequence[Any]], b
         return [*rows], False
     taken: list[Sequence[Any]] = []
     size, places = 0, texts.places
-    for row in rows:
-        for place in places:
-            if text := row[place]:
-                size += len(text) if text.isascii() else octets(text)
-        if size > PAGE_BYTES and taken:
-            return taken, True
-        taken.append(row)
+    try:
+        for row in rows:
+            for place in places:
+                if text := row[place]:
+                    size += len(text) if text.isascii() else octets(text)
+            if size > PAGE_BYTES and taken:
+                return taken, True
+            taken.append(row)
+    except apsw.TooBigError:  # the next one: it has a page of its own, or none
+        if not taken:
+            raise
+        return taken, True
     return taken, False
