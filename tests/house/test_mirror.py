@@ -22,6 +22,7 @@ BETWEEN = {
     "kit/cel/test_agreement.py": "predicate, SQL and another implementation give the same answers",
     "server/auth/test_secrets.py": "what no operation on accounts may keep or tell",
     "server/data/test_large.py": "reader, pull and feed with records that are large",
+    "server/data/test_request_instant.py": "readers, writers and rules that ask others decide at one instant",
     "server/data/test_rivals.py": "two processes' writers on one database",
     "server/data/test_turns.py": "nobody's long request keeps the loop from the others",
     "server/protocols/rest/test_abuse.py": "what no honest client asks, of any path",

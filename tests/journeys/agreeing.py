@@ -46,7 +46,7 @@ async def by_list(world: World, declared: Collection, caller: Principal) -> Seen
     """What a list shows, by cursor."""
     entry, found, cursor = world.catalogue[declared.name], dict[RecordId, Any](), ""
     while True:
-        page = await RecordReader(world.storage, world.catalogue, Seal(KEY)).page(
+        page = await RecordReader(world.storage, world.catalogue, Seal(KEY), world.clock).page(
             caller, entry, "", Query(limit=2, cursor=cursor)
         )
         found |= {record.id: msgspec.json.decode(entry.wire(caller, record)) for record in page.records}
@@ -59,7 +59,9 @@ async def by_read(world: World, declared: Collection, caller: Principal) -> Seen
     entry, found = world.catalogue[declared.name], dict[RecordId, Any]()
     for record in await stored(world, declared.name):
         with suppress(Refusal):
-            seen = await RecordReader(world.storage, world.catalogue, Seal(KEY)).view(caller, entry, "", record.id)
+            seen = await RecordReader(world.storage, world.catalogue, Seal(KEY), world.clock).view(
+                caller, entry, "", record.id
+            )
             found[record.id] = msgspec.json.decode(entry.wire(caller, seen))
     return found
 

@@ -235,7 +235,11 @@ async def reported(
 
 async def seen(world: World, name: str, filter: str) -> list[Any]:
     """What Ben lists, counts, reads and pulls."""
-    ben, entry, reader = CALLERS["ben"], world.catalogue[name], RecordReader(world.storage, world.catalogue, Seal(KEY))
+    ben, entry, reader = (
+        CALLERS["ben"],
+        world.catalogue[name],
+        RecordReader(world.storage, world.catalogue, Seal(KEY), world.clock),
+    )
     found: list[Any] = []
     try:
         page = await reader.page(ben, entry, "", Query(filter=filter, total=True, limit=1))

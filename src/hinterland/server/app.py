@@ -142,7 +142,7 @@ def _backend(app: App, storage: Storage, writer: Writer, commands: Commands, acc
         catalogue=catalogue,
         schema=LiveSchema(storage, writer, clock, feed.end_changed),
         commands=commands,
-        reader=RecordReader(storage, catalogue, Seal(accounts.keys.secret("list"))),
+        reader=RecordReader(storage, catalogue, Seal(accounts.keys.secret("list")), clock),
         importer=Importer(commands, catalogue),
         accounts=accounts,
         feed=feed,

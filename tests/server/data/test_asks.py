@@ -48,7 +48,7 @@ async def listed(world: World, caller: Principal, name: str, parent: str = "") -
     found: list[object] = []
     cursor = ""
     while True:
-        reader = RecordReader(world.storage, world.catalogue, Seal(KEY))
+        reader = RecordReader(world.storage, world.catalogue, Seal(KEY), world.clock)
         page = await reader.page(caller, world.catalogue[name], parent, Query(limit=2, cursor=cursor))
         found += [record.id for record in page.records]
         if not (cursor := page.next):
@@ -57,7 +57,7 @@ async def listed(world: World, caller: Principal, name: str, parent: str = "") -
 
 async def viewed(world: World, caller: Principal, name: str) -> list[object]:
     """The ids that single reads show."""
-    reader, entry = RecordReader(world.storage, world.catalogue, Seal(KEY)), world.catalogue[name]
+    reader, entry = RecordReader(world.storage, world.catalogue, Seal(KEY), world.clock), world.catalogue[name]
     found: list[object] = []
     for id in await listed(world, ADMIN, name):
         try:
@@ -253,6 +253,6 @@ def test_nesting_is_bounded() -> None:
 
 async def test_a_filter_of_a_caller(asking: World) -> None:
     """A caller's filter can't ask another collection."""
-    reader = RecordReader(asking.storage, asking.catalogue, Seal(KEY))
+    reader = RecordReader(asking.storage, asking.catalogue, Seal(KEY), asking.clock)
     with refused("invalid_query", 'unknown variable "bans"'):
         await reader.page(ADA, asking.catalogue["posts"], "", Query(filter="bans.exists(b, b.team == record.team)"))

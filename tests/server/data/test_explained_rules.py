@@ -6,6 +6,7 @@ from hinterland.contract.explanations import Explanation, RuleAction
 from hinterland.contract.fields import List, Text
 from hinterland.contract.identity import SIGNED_OUT, Principal
 from hinterland.contract.records import Collection, Rules
+from hinterland.contract.values import instant
 from hinterland.kit.clock import ManualClock
 from hinterland.server.data.explained_rules import explained
 from hinterland.server.storage.protocol import Storage
@@ -23,7 +24,7 @@ async def asked(world: World, caller: Principal, name: str, action: RuleAction, 
     async with world.storage.snapshot() as snapshot:
         record = await snapshot.record(name, "", id)
         assert record is not None
-        return await explained(snapshot, world.catalogue[name], caller, action, record)
+        return await explained(snapshot, world.catalogue[name], caller, action, record, instant(world.clock.now()))
 
 
 async def test_questions_are_values(storage: Storage, clock: ManualClock) -> None:

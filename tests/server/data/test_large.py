@@ -50,7 +50,7 @@ async def world(storage: Storage, clock: ManualClock) -> AsyncIterator[World]:
 
 async def page(world: World, caller: Principal = ADMIN, **query: Any) -> RecordPage:
     """A page of the list."""
-    return await RecordReader(world.storage, world.catalogue, Seal(KEY)).page(
+    return await RecordReader(world.storage, world.catalogue, Seal(KEY), world.clock).page(
         caller, world.catalogue["blobs"], "", Query(**query)
     )
 

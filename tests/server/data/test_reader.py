@@ -74,7 +74,7 @@ async def world(storage: Storage, clock: ManualClock) -> AsyncIterator[World]:
 
 async def page(world: World, name: str, parent: str = "", *, caller: Principal = ADMIN, **query: Any) -> RecordPage:
     """A page of a list."""
-    reader = RecordReader(world.storage, world.catalogue, Seal(KEY))
+    reader = RecordReader(world.storage, world.catalogue, Seal(KEY), world.clock)
     return await reader.page(caller, world.catalogue[name], parent, Query(**query))
 
 
@@ -248,7 +248,7 @@ async def test_the_list_rule_filters(world: World) -> None:
     for caller, ids in ((ADA, ["0", "1"]), (BEN, ["1", "2"]), (SIGNED_OUT, ["1"]), (ADMIN, ["0", "1", "2", "3"])):
         found = await page(world, "owned", caller=caller, total=True)
         assert ([record.id for record in found.records], found.total) == (ids, len(ids))
-        reader = RecordReader(world.storage, world.catalogue, Seal(KEY))
+        reader = RecordReader(world.storage, world.catalogue, Seal(KEY), world.clock)
         for id in map(str, range(4)):
             if id in ids:
                 assert (await reader.view(caller, world.catalogue["owned"], "", id)).id == id
@@ -271,7 +271,7 @@ async def test_a_hidden_record_is_not_read(world: World, monkeypatch: pytest.Mon
         return rows
 
     monkeypatch.setattr(world.storage, "fetch", spy)
-    reader = RecordReader(world.storage, world.catalogue, Seal(KEY))
+    reader = RecordReader(world.storage, world.catalogue, Seal(KEY), world.clock)
     for id in ("hidden", "absent"):
         for caller in (ADA, SIGNED_OUT):
             with refused("not_found", f"there is no owned/{id}"):

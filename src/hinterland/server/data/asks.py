@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal
 from hinterland.kit.cel.asking import collections_of, equal_sides, exact_asks, inner_asks
+from hinterland.kit.cel.moments import NOW
 from hinterland.kit.cel.predicates import Variables, evaluator
 from hinterland.kit.cel.seeking import terms_of
 from hinterland.kit.cel.typed import RELATED, Exists
@@ -44,13 +45,14 @@ class Answers(dict[Exists, "bool | None"]):
 
 
 class RuleAsker:
-    """Asks rules of one caller, and answers their questions to other collections. `source`: the database; `locks`:
-    within a transaction that writes."""
+    """Asks rules of one caller at an instant, and answers their questions to other collections. `source`: the database;
+    `locks`: within a transaction that writes."""
 
     def __init__(
         self,
         source: Snapshot,
         caller: Principal,
+        instant: str,
         staged: Staged = nothing_staged,
         *,
         locks: bool = False,
@@ -58,6 +60,7 @@ class RuleAsker:
     ) -> None:
         self._source = source
         self._caller = caller
+        self._instant = instant
         self._staged = staged
         self._locks = locks
         self._skips_rules = skips_rules or caller.is_admin
@@ -76,7 +79,7 @@ class RuleAsker:
             return True
         if rule is None:
             return False
-        variables: dict[str, object] = {"auth": self._caller.as_auth(), "old": old}
+        variables: dict[str, object] = {"auth": self._caller.as_auth(), "old": old, NOW: self._instant}
         variables["record"] = entry.variable(record, rule, document)
         if rule.asks:
             variables[RELATED] = await self.answers(rule, variables)

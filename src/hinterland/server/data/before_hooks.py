@@ -152,7 +152,8 @@ class BeforeHooks:
         record = await self._storage.record(*key)
         if record is None or request.rights.skips_rules:
             return record
-        return record if await RuleAsker(self._storage, request.caller).allows(entry, "view", record) else None
+        asker = RuleAsker(self._storage, request.caller, instant(self._clock.now()))
+        return record if await asker.allows(entry, "view", record) else None
 
     def _with_values(self, request: WriteRequest, write: Write, old: StoredRecord, patch: JsonPatch) -> Write:
         """A JSON Patch as the values that it gives."""

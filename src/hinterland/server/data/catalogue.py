@@ -163,16 +163,14 @@ class Entry:
         if self.name == "users" and "password" in self.collection.fields:
             raise DeclarationError("users.password: passwords are kept apart from records, hashed; leave the field out")
 
-    def allows(
-        self, action: str, caller: Principal, record: StoredRecord | None, document: Mapping[str, Any] | None = None
-    ) -> bool:
-        """Whether the rule of `action` lets `caller` do it to `record` (its whole `document`, where it is at hand)."""
+    def allows(self, action: str, caller: Principal, record: StoredRecord | None, instant: str | None = None) -> bool:
+        """Whether the rule of `action` lets `caller` do it to `record` at an instant (None: that of the machine)."""
         rule = self.rules[action]
         if caller.is_admin or (rule is not None and rule.is_true):
             return True
         if rule is None:
             return False
-        return rule.allows(self.variable(record, rule, document), caller.as_auth())
+        return rule.allows(self.variable(record, rule), caller.as_auth(), instant=instant)
 
     def variable(
         self, record: StoredRecord | None, rule: Rule, document: Mapping[str, Any] | None = None

@@ -10,7 +10,7 @@ from hinterland.contract.identity import Principal
 from hinterland.contract.records import Document
 from hinterland.kit.cel.explaining import refusing
 from hinterland.kit.cel.metering import METER, MOST_STEPS, Meter, OverBudget
-from hinterland.kit.cel.moments import NOW, now
+from hinterland.kit.cel.moments import NOW
 from hinterland.kit.cel.predicates import Variables, evaluator
 from hinterland.kit.cel.typed import RELATED, Exists, Path, Typed
 from hinterland.server.data import documents
@@ -28,16 +28,17 @@ async def explained(
     caller: Principal,
     action: RuleAction,
     record: StoredRecord,
+    instant: str,
     old: Document | None = None,
 ) -> Explanation:
-    """What the rule of `action` says of `record`, which was `old` before an update."""
+    """What the rule of `action` says of `record`, which was `old` before an update, at an instant."""
     rule = entry.rules[action]
     if rule is None:
         return Explanation(allowed=caller.is_admin)
     auth = caller.as_auth()
-    variables: dict[str, object] = {"record": entry.variable(record, rule), "old": old, "auth": auth, NOW: now()}
+    variables: dict[str, object] = {"record": entry.variable(record, rule), "old": old, "auth": auth, NOW: instant}
     if rule.asks:
-        variables[RELATED] = await RuleAsker(source, caller).answers(rule, variables)
+        variables[RELATED] = await RuleAsker(source, caller, instant).answers(rule, variables)
     values = dict(_values(rule.tree, variables))
     if caller.is_admin or rule.test(variables) is True:
         return Explanation(allowed=True, rule=rule.text, values=values)

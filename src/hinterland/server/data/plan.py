@@ -89,7 +89,7 @@ class Plan:
         self._mine: dict[RecordKey, StoredRecord | None] = {}
         self._staged = RequestStaged(catalogue.asked, state.staged)
         skips = request.rights.skips_rules
-        self._asker = RuleAsker(state.transaction, request.caller, self._staged, locks=True, skips_rules=skips)
+        self._asker = RuleAsker(state.transaction, request.caller, instant, self._staged, locks=True, skips_rules=skips)
         self._edits = DeviceEdits(state, request.caller, request.origin, self.timestamp, self._asker)
         self._created: dict[str, list[RecordKey]] = {}
 
@@ -161,7 +161,7 @@ class Plan:
         rule = entry.rules["view"]
         is_known = self._skips_rules or key in self._mine or self.state.knows(key, is_shared=is_shared)
         if rule and rule.is_asked and not is_known and not any(map(self._staged, rule.asked_names)):
-            parameters = entry.viewing.rest(self.request.caller)
+            parameters = entry.viewing.rest(self.request.caller, self.instant)
             return await self.state.seen(key, entry.viewing.sql, parameters, is_shared=is_shared)
         record = await self._record(key, is_shared=is_shared)
         return record if record is not None and await self._asker.allows(entry, "view", record) else None
@@ -331,7 +331,7 @@ class Plan:
         """Whether the caller may know that the record refers to another by this field: also where their own account is
         deleted, by rights that they don't have themselves."""
         entry, caller = self.catalogue[field.collection], self.request.caller
-        by_rules = RuleAsker(self.state.transaction, caller, self._staged, locks=True)
+        by_rules = RuleAsker(self.state.transaction, caller, self.instant, self._staged, locks=True)
         return field.field not in entry.hidden_of(caller, record) and await by_rules.allows(entry, "view", record)
 
     # ------------------------------------------------------------ staging

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
+from hinterland.contract import values
 from hinterland.contract.aggregation import AggregatePage, Aggregation
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal, RecordId
@@ -15,6 +16,7 @@ from hinterland.contract.result_columns import columns_of, order_of
 from hinterland.contract.searching import read_search
 from hinterland.kit.cel.conditions import Condition, eq, or_
 from hinterland.kit.cel.errors import CelError
+from hinterland.kit.clock import Clock
 from hinterland.server.data.admission import denied
 from hinterland.server.data.catalogue import Catalogue, Entry
 from hinterland.server.data.cursors import Seal
@@ -74,19 +76,25 @@ class RecordJson(NamedTuple):
 class RecordReader:
     """Reads from the storage what the rules let a caller see."""
 
-    def __init__(self, storage: Storage, catalogue: Catalogue, seal: Seal) -> None:
+    def __init__(self, storage: Storage, catalogue: Catalogue, seal: Seal, clock: Clock) -> None:
         self.storage = storage
         self.catalogue = catalogue
         self._seal = seal
+        self._clock = clock
+
+    def instant(self) -> str:
+        """The instant at which a request that begins now is decided."""
+        return values.instant(self._clock.now())
 
     async def view(self, caller: Principal, entry: Entry, parent: str, id: RecordId) -> StoredRecord:
         """One record. Raises `not_found` for one that the caller may not see too, so that nothing leaks."""
         rule = entry.rules["view"]
+        instant = self.instant() if rule is not None and rule.reads_clock else None
         if rule is None or caller.is_admin or not rule.is_asked:
             record = await self.storage.record(entry.name, parent, id)
-            is_seen = record is not None and entry.allows("view", caller, record)
+            is_seen = record is not None and entry.allows("view", caller, record, instant)
         else:
-            rows = await self.storage.fetch(entry.viewing.sql, (parent, id, *entry.viewing.rest(caller)))
+            rows = await self.storage.fetch(entry.viewing.sql, (parent, id, *entry.viewing.rest(caller, instant)))
             record = StoredRecord(*rows[0]) if rows else None
             is_seen = record is not None
         if record is None or not is_seen:
@@ -100,7 +108,7 @@ class RecordReader:
         fields, includes = Projector(self.catalogue, caller).parts(entry, projection)
         where = (eq("id", id, entry.book.kinds["id"]),)
         select = Select(entry.name, parent, where, (), Window(1), "view", fields, is_json=True, includes=includes)
-        statement = self.catalogue.compile(select, caller)
+        statement = self.catalogue.compile(select, caller, self.instant())
         rows = [] if statement is None else (await self._search(statement, asker))[0]
         if not rows:
             raise Refusal("not_found", f"there is no {entry.name}/{id}")
@@ -116,10 +124,11 @@ class RecordReader:
         more: tuple[Condition, ...] = (),
         skipped: int | None = None,
         projection: Projection | None = None,
+        instant: str = "",
     ) -> RecordPage:
         """A page of the records that `query` and the conditions `more` ask for and the list rule shows, without the
-        first `skipped` where no page and no cursor says where it begins, and with what `projection` wants of them.
-        Costly work is shared by `asker`."""
+        first `skipped` where no page and no cursor says where it begins, and with what `projection` wants of them,
+        at an `instant` ("": now). Costly work is shared by `asker`."""
         _check_listed(caller, entry)
         after, limit, search = None, query.limit + 1, read_search(query.search) if query.search else None
         order = entry.ranked if search is not None and not query.sort else entry.order(query.sort)
@@ -136,7 +145,8 @@ class RecordReader:
         if projection is not None:
             fields, includes = Projector(self.catalogue, caller).parts(entry, projection)
             select, width = select._replace(fields=fields, is_json=True, includes=includes), JSON_WIDTH
-        statement = self.catalogue.compile(select, caller)
+        instant = instant or self.instant()
+        statement = self.catalogue.compile(select, caller, instant)
         if statement is None:
             return RecordPage([], "", 0 if query.total else None)
         rows, is_cut = await self._search(statement, asker)
@@ -144,7 +154,8 @@ class RecordReader:
             raise _too_large_a_page(len(rows))
         found = rows[0][width] if rows else None
         if query.total and not rows:  # beyond the end: there is no row to hold it
-            counting = self.catalogue.compile(select._replace(window=Window(), total="alone", includes=()), caller)
+            alone = select._replace(window=Window(), total="alone", includes=())
+            counting = self.catalogue.compile(alone, caller, instant)
             assert counting is not None
             found = (await self._search(counting, asker))[0][0][0]
         shown = rows[: query.limit]
@@ -170,7 +181,7 @@ class RecordReader:
         window = aggregates.window(asked.limit + 1, cursor)
         search = read_search(asked.search) if asked.search else None
         select = Select(entry.name, parent, where, window=window, aggregates=aggregates, search=search)
-        statement = self.catalogue.compile(select, caller)
+        statement = self.catalogue.compile(select, caller, self.instant())
         assert statement is not None  # what closes a list is part of it
         rows, is_cut = await self._search(statement, asker)
         shown = rows[: asked.limit]

@@ -265,9 +265,16 @@ class Rule:
         """Whether the rule denies every caller who is not signed in, which is known without a record."""
         return _is_never_true(self.tree)
 
-    def allows(self, record: Mapping[str, Any] | None, auth: object, old: Mapping[str, Any] | None = None) -> bool:
+    def allows(
+        self,
+        record: Mapping[str, Any] | None,
+        auth: object,
+        old: Mapping[str, Any] | None = None,
+        *,
+        instant: str | None = None,
+    ) -> bool:
         """Whether the rule is true; false and error deny. A question to another collection is an error here."""
-        return self.test({"record": record, "old": old, "auth": auth}) is True
+        return self.test({"record": record, "old": old, "auth": auth, NOW: instant}) is True
 
 
 class RuleBook:

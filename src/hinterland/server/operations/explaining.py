@@ -22,16 +22,17 @@ async def explain_rule(backend: Backend, call: Call[RuleQuestion]) -> Explanatio
     asked = call.input
     entry = backend.catalogue.named(asked.collection, is_admin=True)
     backend.catalogue.check_parent(entry, asked.parent)
+    instant = values.instant(backend.clock.now())
     async with backend.storage.snapshot() as snapshot:
         caller = await _caller(backend, snapshot, asked)
         if asked.action == "create":
-            return await explained(snapshot, entry, caller, "create", _draft(backend, entry, caller, asked))
+            return await explained(snapshot, entry, caller, "create", _draft(backend, entry, caller, asked), instant)
         before = await _stored(snapshot, entry, asked)
         if asked.action != "update":
-            return await explained(snapshot, entry, caller, asked.action, before)
+            return await explained(snapshot, entry, caller, asked.action, before, instant)
         old = documents.document_of(before)
         after = _patched(backend, entry, before, old, asked.body)
-        return await explained(snapshot, entry, caller, "update", after, documents.with_meta(before, old))
+        return await explained(snapshot, entry, caller, "update", after, instant, documents.with_meta(before, old))
 
 
 async def _caller(backend: Backend, snapshot: Snapshot, asked: RuleQuestion) -> Principal:

@@ -29,16 +29,18 @@ class _Task(NamedTuple):
     entry: Entry
     act: Act
     body: Document
+    instant: str  # of the filter, for all pages
 
 
 async def update_filtered(backend: Backend, call: Call[FilteredUpdate]) -> FilteredResult:
     """Patch all records that the filter finds."""
-    return await _run(_Task(backend, call, _entry(backend, call), "patch", call.input.body))
+    entry = _entry(backend, call)
+    return await _run(_Task(backend, call, entry, "patch", call.input.body, backend.reader.instant()))
 
 
 async def delete_filtered(backend: Backend, call: Call[FilteredDeletion]) -> FilteredResult:
     """Delete all records that the filter finds."""
-    return await _run(_Task(backend, call, _entry(backend, call), "delete", {}))
+    return await _run(_Task(backend, call, _entry(backend, call), "delete", {}, backend.reader.instant()))
 
 
 def _entry(backend: Backend, call: Call[Any]) -> Entry:
@@ -76,7 +78,9 @@ async def _run(task: _Task) -> FilteredResult:
 async def _page(task: _Task, limit: int, cursor: str, *, has_total: bool = False) -> RecordPage:
     asked = task.call.input
     query = Query(limit=limit, filter=asked.filter, equals=dict(asked.where), cursor=cursor, total=has_total)
-    return await task.backend.reader.page(task.call.caller, task.entry, asked.parent, query, task.call.asker)
+    return await task.backend.reader.page(
+        task.call.caller, task.entry, asked.parent, query, task.call.asker, instant=task.instant
+    )
 
 
 async def _write(task: _Task, page: RecordPage) -> tuple[int, list[UnchangedRecord]]:

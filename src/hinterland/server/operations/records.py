@@ -173,9 +173,10 @@ async def each_record(
     equals = dict(where or {})
     _check_values(entry, equals)
     query = Query(limit=MAX_LIMIT, filter=filter, equals=equals, sort=tuple(names))
+    instant = backend.reader.instant()
     while True:
         with _mistakes_of_apps(place):
-            page = await backend.reader.page(by.caller, entry, parent, query, by.asker)
+            page = await backend.reader.page(by.caller, entry, parent, query, by.asker, instant=instant)
         for record in page.records:
             yield entry.seen(by.caller, record)
         if not page.next:

@@ -87,7 +87,7 @@ async def aggregate(
     world: World, name: str, parent: str = "", *, caller: Principal = ADMIN, **asked: Any
 ) -> AggregatePage:
     """Values of groups."""
-    reader = RecordReader(world.storage, world.catalogue, Seal(KEY))
+    reader = RecordReader(world.storage, world.catalogue, Seal(KEY), world.clock)
     return await reader.aggregate(caller, world.catalogue[name], parent, Aggregation(**asked))
 
 

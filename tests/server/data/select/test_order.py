@@ -98,5 +98,5 @@ def test_what_is_beyond_a_place(sort: tuple[str, ...], values: tuple[Any, ...], 
     assert [span.text for span in order(*sort).spans("r", values)] == spans
     window = Window(after=values)
     for span in order(*sort).spans("r", values):
-        bound = [value for bind in span.binds for value in bind(Select("items", window=window), None)]
+        bound = [value for bind in span.binds for value in bind(Select("items", window=window), {})]
         assert len(bound) == span.text.count("?")

@@ -132,7 +132,7 @@ async def page(
     world: World, search: str, name: str = "docs", *, caller: Principal = ADMIN, parent: str = "", **query: Any
 ) -> RecordPage:
     """A page of what a search finds."""
-    reader = RecordReader(world.storage, world.catalogue, Seal(KEY))
+    reader = RecordReader(world.storage, world.catalogue, Seal(KEY), world.clock)
     return await reader.page(caller, world.catalogue[name], parent, Query(search=search, **query))
 
 

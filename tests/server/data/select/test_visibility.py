@@ -78,7 +78,7 @@ async def statements(
         return await search(sql, parameters, *args, **more)
 
     monkeypatch.setattr(world.storage, "search", spy)
-    reader = RecordReader(world.storage, world.catalogue, Seal(KEY))
+    reader = RecordReader(world.storage, world.catalogue, Seal(KEY), world.clock)
     page = await reader.page(caller, world.catalogue[name], "", Query(**query))
     if page.next:
         await reader.page(caller, world.catalogue[name], "", Query(**query, cursor=page.next))

@@ -16,7 +16,7 @@ from hinterland.kit.cel.types import BOOL, DOUBLE, INT, INT64
 from hinterland.server.data.rules import DIALECTS, column
 from hinterland.server.data.select.level import KeptStatement
 from hinterland.server.data.select.order import is_after
-from hinterland.server.data.select.parts import SqlPart, filled, gated, joined, limited
+from hinterland.server.data.select.parts import Bind, SqlPart, filled, gated, joined, limited
 from hinterland.server.data.select.question import Select, Window
 from hinterland.server.data.select.searching import searched_names
 from hinterland.server.data.select.visibility import asked_of, gates_of, rule_of, visible
@@ -144,7 +144,8 @@ def _wanted(aggregates: Aggregates, select: Select, dialect: DialectName) -> Sql
         places = {each.name: f"a.c{place}" for place, each in enumerate(aggregates.columns)}
         having = having_of(aggregates.columns, aggregates.having)
         sql = to_sql(having.tree, DIALECTS[dialect], places.__getitem__, variable=having.variable)
-        terms.append(SqlPart(f"({sql.text})", (lambda select, auth: sql.bind(),) if sql.parameters else ()))
+        bind: Bind = lambda select, variables: sql.bind(variables)  # noqa: E731
+        terms.append(SqlPart(f"({sql.text})", (bind,) if sql.parameters else ()))
     if select.window.after is not None:
         keys = [(f"a.c{place}", is_down) for place, is_down in aggregates.order]
         terms.append(is_after(keys, select.window.after))

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hinterland.contract.identity import Principal
+from hinterland.kit.cel.moments import NOW
 from hinterland.server.data.rules import ANY_ALIAS
 from hinterland.server.data.select.aggregates import aggregated_statement
 from hinterland.server.data.select.included import JsonLevel
@@ -40,6 +41,12 @@ class Statement(NamedTuple):
     has_long_steps: bool = False
 
 
+def variables_of(caller: Principal | None, instant: str | None) -> dict[str, Any]:
+    """What rules and conditions of a request read: its caller's `auth`, and the instant at which it
+    is decided (None: what the clock of the machine shows)."""
+    return {"auth": None if caller is None else caller.as_auth(), NOW: instant}
+
+
 class Viewing:
     """The statement of one record by its parent and id, where the view rule shows it; the key's values come first."""
 
@@ -51,9 +58,9 @@ class Viewing:
         shown = "FALSE" if self._rule is None else self._rule.text
         self.sql = f"SELECT {columns} FROM {entry.table.name} {ANY_ALIAS} WHERE {key} AND ({shown})"
 
-    def rest(self, caller: Principal) -> list[Any]:
-        """The parameters that follow the key's."""
-        return [] if self._rule is None else self._rule.bind({"auth": caller.as_auth()})
+    def rest(self, caller: Principal, instant: str | None = None) -> list[Any]:
+        """The parameters that follow the key's; the rule is decided at an instant."""
+        return [] if self._rule is None else self._rule.bind(variables_of(caller, instant))
 
 
 class Compiler:
@@ -64,22 +71,22 @@ class Compiler:
         self._catalogue = catalogue
         self._kept: dict[tuple[Any, ...], KeptStatement] = {}
 
-    def compile(self, select: Select, caller: Principal | None) -> Statement | None:
-        """The statement of what `caller` (None: the server itself, of whom no rule is asked) is shown; None where that
-        is nothing, whatever the records. Raises `invalid_query`, and `forbidden` where a condition or the order reads
-        a field that is hidden from the caller."""
+    def compile(self, select: Select, caller: Principal | None, instant: str | None = None) -> Statement | None:
+        """The statement of what `caller` (None: the server itself, of whom no rule is asked) is shown at an instant;
+        None where that is nothing, whatever the records. Raises `invalid_query`, and `forbidden` where a condition or
+        the order reads a field that is hidden from the caller."""
         is_free = caller is None or caller.is_admin
         kept = self._statement(select, is_free=is_free)
         if caller is not None and not is_free:
             for entry, names in kept.reads:
                 refuse_hidden(entry, names & entry.hidden(caller))
-        auth = None if caller is None else caller.as_auth()
+        variables = variables_of(caller, instant)
         for gate in kept.gates:
-            if not gate(select, auth):
+            if not gate(select, variables):
                 return None
         parameters: list[Any] = []
         for bind in kept.binds:
-            parameters += bind(select, auth)
+            parameters += bind(select, variables)
         limit, texts = select.window.limit, kept.texts
         texts = texts and _texts_of(texts, limit) if limit else texts
         return Statement(kept.sql, parameters, texts, kept.is_costly, kept.has_long_steps)

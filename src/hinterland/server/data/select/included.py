@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hinterland.contract.records import SERVER_FIELDS
+from hinterland.kit.cel.predicates import Variables
 from hinterland.kit.cel.types import INT, ListType
 from hinterland.server.data.rules import column
 from hinterland.server.data.select import json_text
@@ -148,13 +149,13 @@ class IncludedLevel(JsonLevel):
         """Whether there are records beyond the window, as JSON: they are looked for where it is full."""
         if self.select.window.limit is None:
             return SqlPart("'false'")
-        is_short = SqlPart("count(*) < ?", (lambda select, auth: (select.window.limit,),))
+        is_short = SqlPart("count(*) < ?", (lambda select, variables: (select.window.limit,),))
         spans = joined([self.found(span, SqlPart("1")) for span in self.spans()], " UNION ALL ")
         beyond = filled("{} LIMIT 1 OFFSET {}", spans, SqlPart("?", (_place_beyond,)))
         return filled("CASE WHEN {} THEN 'false' WHEN EXISTS ({}) THEN 'true' ELSE 'false' END", is_short, beyond)
 
 
-def _place_beyond(select: Select, auth: Any) -> tuple[int]:
+def _place_beyond(select: Select, variables: Variables) -> tuple[int]:
     limit, offset, _ = select.window
     assert limit is not None
     return (offset + limit,)
@@ -189,6 +190,6 @@ def _link_by(above: JsonLevel, inner: Entry, by: str, alias: str) -> tuple[bool,
     return True, f"{alias}._parent = '' AND {alias}.id = {place}"
 
 
-def _inside(number: int, bind: Bind, select: Select, auth: Any) -> Any:
+def _inside(number: int, bind: Bind, select: Select, variables: Variables) -> Any:
     """Bind parameters of an include."""
-    return bind(select.includes[number].select, auth)
+    return bind(select.includes[number].select, variables)

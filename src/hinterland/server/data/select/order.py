@@ -8,6 +8,7 @@ from typing import Any
 from hinterland.contract.errors import Refusal
 from hinterland.contract.matching import check_sort, foreign_place, read_place, sort_keys, wanted, write_place
 from hinterland.contract.records import Collection
+from hinterland.kit.cel.predicates import Variables
 from hinterland.server.data.rules import column
 from hinterland.server.data.select.parts import NOTHING, Bind, SqlPart, filled, joined
 from hinterland.server.data.select.question import Select
@@ -141,10 +142,10 @@ def _is_nullable(name: str) -> bool:
     return name not in META_COLUMNS and name != RANK
 
 
-def _values(select: Select, auth: Any) -> PlaceValues:
+def _values(select: Select, variables: Variables) -> PlaceValues:
     assert select.window.after is not None
     return select.window.after
 
 
 def _value(number: int) -> Bind:
-    return lambda select, auth: (_values(select, auth)[number],)
+    return lambda select, variables: (_values(select, variables)[number],)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
+from hinterland.kit.cel.predicates import Variables
 from hinterland.kit.cel.sql import Sql
 from hinterland.server.data.select.question import Select, Window
 
-Bind = Callable[[Select, Any], Sequence[Any]]
-"""From the question and the caller's `auth` to the values of some parameters, in order."""
+Bind = Callable[[Select, Variables], Sequence[Any]]
+"""From the question and the variables of rules (the caller's `auth`, and the instant of the request) to the values of
+some parameters, in order."""
 
-Gate = Callable[[Select, Any], bool]
-"""Whether the parts of a rule or condition that read nothing of a record are true; asked with the caller's `auth`."""
+Gate = Callable[[Select, Variables], bool]
+"""Whether the parts of a rule or condition that read nothing of a record are true; asked with the same variables."""
 
 
 class SqlPart(NamedTuple):
@@ -43,8 +45,8 @@ def limited(part: SqlPart, window: Window) -> SqlPart:
     if window.limit is None:
         return part
     if not window.offset:
-        return SqlPart(f"{part.text} LIMIT ?", (*part.binds, lambda select, auth: (select.window.limit,)))
-    bind: Bind = lambda select, auth: (select.window.limit, select.window.offset)  # noqa: E731
+        return SqlPart(f"{part.text} LIMIT ?", (*part.binds, lambda select, variables: (select.window.limit,)))
+    bind: Bind = lambda select, variables: (select.window.limit, select.window.offset)  # noqa: E731
     return SqlPart(f"{part.text} LIMIT ? OFFSET ?", (*part.binds, bind))
 
 
@@ -52,9 +54,9 @@ def by_rule(sql: Sql) -> SqlPart:
     """A rule's SQL, whose parameters depend on the caller."""
     if not sql.parameters:
         return SqlPart(f"({sql.text})")
-    return SqlPart(f"({sql.text})", (lambda select, auth: sql.bind({"auth": auth}),))
+    return SqlPart(f"({sql.text})", (lambda select, variables: sql.bind(variables),))
 
 
 def gated(gate: Gate) -> SqlPart:
     """A gate as a term of a WHERE."""
-    return SqlPart("CAST(? AS boolean)", (lambda select, auth: (gate(select, auth),),))
+    return SqlPart("CAST(? AS boolean)", (lambda select, variables: (gate(select, variables),),))

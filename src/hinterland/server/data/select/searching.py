@@ -31,7 +31,7 @@ def found_by(entry: Entry, alias: str) -> SqlPart:
     """That a record has every word of the search, whatever their places."""
     index = entry.table.search
     searched_names(entry)
-    return SqlPart(index.found(alias), (lambda select, auth: (index.expression(_search_of(select).terms),),))
+    return SqlPart(index.found(alias), (lambda select, variables: (index.expression(_search_of(select).terms),),))
 
 
 def tested_of(entry: Entry, alias: str, search: Search) -> list[SqlPart]:
@@ -53,12 +53,12 @@ def _search_of(select: Select) -> Search:
 
 
 def _phrase(number: int) -> Bind:
-    return lambda select, auth: (_search_of(select).phrases[number].part,)
+    return lambda select, variables: (_search_of(select).phrases[number].part,)
 
 
 def _unwanted(number: int) -> Bind:
-    return lambda select, auth: (_search_of(select).unwanted[number].part,)
+    return lambda select, variables: (_search_of(select).unwanted[number].part,)
 
 
 def _wanted(number: int) -> Bind:
-    return lambda select, auth: (_search_of(select).wanted[number].part,)
+    return lambda select, variables: (_search_of(select).wanted[number].part,)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hinterland.contract.errors import Refusal
 from hinterland.kit.cel.conditions import Condition, cel
 from hinterland.kit.cel.errors import CelError
-from hinterland.kit.cel.predicates import Predicate
+from hinterland.kit.cel.predicates import Predicate, Variables
 from hinterland.kit.cel.tree import GIVEN
 from hinterland.server.data.rules import Rule
 from hinterland.server.data.select.parts import NOTHING, Gate, SqlPart, by_rule, filled, joined
@@ -70,7 +70,7 @@ def asked_of(entry: Entry, alias: str, select: Select, above: SqlPart | None = N
     if above is not None:
         asked.sought.append(above)
     elif select.parent is not None and entry.collection.parent:
-        asked.sought.append(SqlPart(f"{alias}._parent = ?", (lambda select, auth: (select.parent,),)))
+        asked.sought.append(SqlPart(f"{alias}._parent = ?", (lambda select, variables: (select.parent,),)))
     for number, condition in enumerate(select.where):
         for place, half in enumerate(rule_of(entry, condition).halves(alias)):
             if half is not None:
@@ -83,12 +83,12 @@ def asked_of(entry: Entry, alias: str, select: Select, above: SqlPart | None = N
     return asked
 
 
-def _condition_values(entry: Entry, alias: str, number: int, place: int, select: Select, auth: Any) -> Any:
+def _condition_values(entry: Entry, alias: str, number: int, place: int, select: Select, variables: Variables) -> Any:
     """The parameters of a condition's half. Found when it is asked: the statement is that of other conditions too."""
     condition = select.where[number]
     half = rule_of(entry, condition).halves(alias)[place]
     assert half is not None
-    return half.bind({"auth": auth, GIVEN: condition.given})
+    return half.bind({**variables, GIVEN: condition.given})
 
 
 def visible(rule: Rule | None, alias: str, asked: Asked) -> list[SqlPart]:
@@ -109,7 +109,7 @@ def gates_of(entry: Entry, select: Select, *, is_free: bool) -> tuple[Gate, ...]
     if not is_free:
         rule = entry.rules[select.action]
         if rule is None:
-            return ((lambda select, auth: False),)
+            return ((lambda select, variables: False),)
         gates += [partial(_is_rule_open, test) for test in rule.auth_tests]
     for number, condition in enumerate(select.where):
         if rule_of(entry, condition).auth_tests:
@@ -117,14 +117,14 @@ def gates_of(entry: Entry, select: Select, *, is_free: bool) -> tuple[Gate, ...]
     return tuple(gates)
 
 
-def _is_rule_open(test: Predicate, select: Select, auth: Any) -> bool:
-    return test({"auth": auth}) is True
+def _is_rule_open(test: Predicate, select: Select, variables: Variables) -> bool:
+    return test(variables) is True
 
 
-def _is_condition_open(entry: Entry, number: int, select: Select, auth: Any) -> bool:
+def _is_condition_open(entry: Entry, number: int, select: Select, variables: Variables) -> bool:
     condition = select.where[number]
-    variables = {"auth": auth, GIVEN: condition.given}
-    return all(test(variables) is True for test in rule_of(entry, condition).auth_tests)
+    given = {**variables, GIVEN: condition.given}
+    return all(test(given) is True for test in rule_of(entry, condition).auth_tests)
 
 
 def rule_of(entry: Entry, condition: Condition) -> Rule:
