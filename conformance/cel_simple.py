@@ -1,4 +1,5 @@
-"""cel-spec's simple cases (npm `@bufbuild/cel-spec`), asked of `hinterland.kit.cel`.
+"""cel-spec's simple cases (npm `@bufbuild/cel-spec`), asked of `hinterland.kit.cel`: of the predicate, and of both
+databases with the values of a case in columns.
 
 Ours is typed and has no messages, and a rule is a truth value: an expression of another type
 is compared with the expected value. What ours refuses when it checks an expression counts apart, with the reason.
@@ -12,8 +13,9 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from conformance.cel_databases import Database, databases, stored_forms
 from conformance.tally import Tally
 from hinterland.kit.cel.checking import check
 from hinterland.kit.cel.errors import CelError
@@ -32,6 +34,7 @@ from hinterland.kit.cel.types import (
     ListType,
     Type,
 )
+from tests.support.postgres import running_cluster
 
 FOLDER = Path(__file__).with_name("cel_spec")
 _PRIMITIVES = {"BOOL": BOOL, "INT64": INT64, "DOUBLE": DOUBLE, "STRING": STRING, "BYTES": BYTES,
@@ -57,8 +60,18 @@ class NotOurs(Exception):
     """The case needs what our CEL does not have; the message says what."""
 
 
-def run() -> Tally:
-    """Every case once. npm installs what the lock file names. Ends with a message where Node or npm is missing."""
+class Asked(NamedTuple):
+    """A case as a condition, and what its value must be: true, false, or None for an error."""
+
+    text: str
+    environment: Environment
+    variables: dict[str, Any]
+    wanted: bool | None
+
+
+def run() -> list[Tally]:
+    """Every case once, of each evaluator. npm installs what the lock file names. Ends with a message where Node or npm
+    is missing."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         raise SystemExit("cel-spec's cases need Node and npm; install both, and run it again")
     installed, lock = FOLDER / "node_modules" / ".package-lock.json", FOLDER / "package-lock.json"
@@ -66,15 +79,21 @@ def run() -> Tally:
         subprocess.run(["npm", "ci", "--silent"], cwd=FOLDER, check=True)
     listed = subprocess.run(["node", "cases.mjs"], cwd=FOLDER, check=True, capture_output=True, text=True)
     tally = Tally("cel-spec simple")
-    for line in listed.stdout.splitlines():
-        row = json.loads(line)
-        _judge(tally, row["name"], row["case"])
-    return tally
+    with running_cluster() as cluster, cluster.database() as dsn, databases(dsn) as asked:
+        stored = [Tally(f"cel-spec simple on {database.name}") for database in asked]
+        for line in listed.stdout.splitlines():
+            row = json.loads(line)
+            found = _judge(tally, row["name"], row["case"])
+            for each, database in zip(stored, asked, strict=True):
+                _judge_stored(each, row["name"], found, database)
+    return [tally, *stored]
 
 
-def _judge(tally: Tally, name: str, case: dict[str, Any]) -> None:
+def _judge(tally: Tally, name: str, case: dict[str, Any]) -> Asked | None:
+    """What the predicate makes of a case; the condition, if it has one."""
     try:
-        outcome, wanted = _outcome(case)
+        asked = _condition(case)
+        outcome, wanted = _value(asked), asked.wanted
     except NotOurs as error:
         tally.refuses(str(error))
     except CelError as error:
@@ -86,26 +105,47 @@ def _judge(tally: Tally, name: str, case: dict[str, Any]) -> None:
             tally.refuses(_DEVIATIONS[name])
         else:
             tally.fails(f"{name}: {case['expr']} is {outcome}, not {wanted}")
+        return asked
+    return None
 
 
-def _outcome(case: dict[str, Any]) -> tuple[bool | None, bool | None]:
-    """What ours makes of the case and what it must be: true, false, or None for an error."""
+def _judge_stored(tally: Tally, name: str, asked: Asked | None, database: Database) -> None:
+    """What a database makes of a case, in each form that it has over columns."""
+    if asked is None:
+        tally.refuses("the predicate refuses it")
+        return
+    wanted = None if name in _DEVIATIONS else asked.wanted
+    forms = [*stored_forms(asked.text, asked.environment, asked.variables)]
+    answers = [database.answer(form) for form in forms]
+    wrong = next((answer for answer in answers if answer != (wanted, wanted is True)), None)
+    if wrong is not None:
+        tally.fails(f"{name}: {asked.text} is {wrong}, not {wanted}")
+    elif not forms:
+        tally.refuses("no value in it can be a column")
+    elif name in _DEVIATIONS:
+        tally.refuses(_DEVIATIONS[name])
+    else:
+        tally.passes()
+
+
+def _condition(case: dict[str, Any]) -> Asked:
+    """The case as a condition."""
     if case.get("checkOnly"):
         raise NotOurs("the case asks for a type only")
     environment = Environment({each["name"]: _type(each) for each in case.get("typeEnv", ())})
     variables = {name: _document(bound["value"]) for name, bound in case.get("bindings", {}).items()}
     value = case.get("value") or case.get("typedResult", {}).get("result")
     if "evalError" in case:
-        return _asked(_truth(case["expr"], environment), environment, variables), None
+        return Asked(_truth(case["expr"], environment), environment, variables, None)
     if value is None or "boolValue" in value:
-        return _asked(case["expr"], environment, variables), value is None or value["boolValue"]
+        return Asked(case["expr"], environment, variables, value is None or value["boolValue"])
     if value.get("doubleValue") == "NaN":
-        return _asked(f"({case['expr']}) != ({case['expr']})", environment, variables), True
-    return _asked(f"({case['expr']}) == ({_literal(value)})", environment, variables), True
+        return Asked(f"({case['expr']}) != ({case['expr']})", environment, variables, True)
+    return Asked(f"({case['expr']}) == ({_literal(value)})", environment, variables, True)
 
 
-def _asked(text: str, environment: Environment, variables: dict[str, Any]) -> bool | None:
-    return predicate(check(parse(text), environment))(variables)
+def _value(asked: Asked) -> bool | None:
+    return predicate(check(parse(asked.text), asked.environment))(asked.variables)
 
 
 def _truth(text: str, environment: Environment) -> str:

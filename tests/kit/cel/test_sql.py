@@ -87,6 +87,15 @@ def test_a_rule_is_compiled_once_for_all_callers() -> None:
     assert sql.bind({"auth": ANN}) == [False, "ann"]
 
 
+@pytest.mark.parametrize("source", ["[1u].exists(x, x == 2u && record.count > 1)", "[].exists(x, record.count > 1)",
+                                    "[[1]].exists(x, record.count in x)"])  # fmt: skip
+def test_what_no_database_is_given(source: str) -> None:
+    """A value of a type that no parameter has is refused when the condition is compiled, for both databases."""
+    for dialect in (SQLITE, POSTGRES):
+        with pytest.raises(CelError, match="which no database is given"):
+            to_sql(check(parse(source), ENVIRONMENT), dialect, column)
+
+
 def test_columns_are_qualified() -> None:
     """A bare name could mean a column of json_each, so it is refused; so is a path that has no column."""
     tree = check(parse("record.id == 'x'"), ENVIRONMENT)

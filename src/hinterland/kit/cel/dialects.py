@@ -66,6 +66,8 @@ _POSTGRES_NAMES = {
     BOOL: "boolean", INT: "bigint", INT64: "bigint", DOUBLE: "double precision",
     STRING: "text", TIMESTAMP: "text", BYTES: "text", DURATION: "bigint",
 }  # fmt: skip
+BOUND = _POSTGRES_NAMES.keys()
+"""The types of parameters, and of the elements of those that are lists."""
 
 
 def _sqlite_element(template: str, alias: str, names: tuple[str, ...]) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Container, Sequence
 
 from hinterland.kit.cel import operations
 from hinterland.kit.cel.asking import equal_sides, finding_link
-from hinterland.kit.cel.dialects import Dialect
+from hinterland.kit.cel.dialects import BOUND, Dialect
 from hinterland.kit.cel.fragments import QUALIFIED, Fragment, Parameter, Piece, applied, filled_in, in_list, in_turn
 from hinterland.kit.cel.moments import NOW, now
 from hinterland.kit.cel.predicates import Variables
@@ -34,7 +34,7 @@ from hinterland.kit.cel.typed import (
     Path,
     Typed,
 )
-from hinterland.kit.cel.types import BOOL, BYTES, TIMESTAMP, ListType, Type
+from hinterland.kit.cel.types import BOOL, BYTES, TIMESTAMP, UINT, ListType, Type
 
 Resolver = Callable[[str], str]
 """From a field's name to its column, qualified by its table (``r."title"``) since a subquery has columns of its own;
@@ -167,6 +167,10 @@ class SqlWriter:
 
     def parameter(self, tree: Typed) -> Fragment:
         """What does not read the record: a parameter, or a literal boolean as such."""
+        kind = tree.type.element if isinstance(tree.type, ListType) else tree.type
+        if kind not in BOUND:
+            hint = "convert it with int()" if kind is UINT else "give its items one type"
+            raise fail(tree.origin, f"{tree.text} is {tree.type.phrase}, which no database is given", hint)
         if isinstance(tree, Constant):
             if tree.type is BOOL:
                 return ("TRUE" if tree.value else "FALSE",)

@@ -54,8 +54,6 @@ def _rows(writer: SqlWriter, tree: Typed) -> _Elements:
         return _written_rows(writer, tree, alias)
     container = writer.exact(tree)
     is_bound = not writer.reads_row(tree)
-    if is_bound and is_json:
-        raise fail(tree.origin, f"{tree.text} holds what no database takes as a list")
     name = "rows bound" if is_bound else "rows of json" if is_json else "rows"
     return _Elements(
         ("(", *container, " IS NULL)"), filled_in(templates[name].replace("{e}", alias), [container]), alias, is_json
