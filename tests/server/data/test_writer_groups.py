@@ -15,7 +15,7 @@ from hinterland.contract.sync import Mutation
 from hinterland.server.data import writer
 from hinterland.server.data.plan import Plan
 from hinterland.server.data.push import request_of
-from hinterland.server.data.requests import OUTDATED, HookedWrite, HooksOutdated
+from hinterland.server.data.requests import OUTDATED, HookedWrite, HooksOutdated, Times
 from hinterland.server.data.state import Deferred
 from hinterland.server.data.steps import step_of
 from hinterland.server.security.sessions import Actor
@@ -223,3 +223,22 @@ async def test_a_deferral_without_an_end(lite: World) -> None:
     async with asyncio.timeout(HANGING):
         assert await settle(lite, request(note("a")), endless, request(note("b"))) == ["", "RuntimeError", ""]
     assert await ids(lite, "notes") == ["a", "b"]
+
+
+async def test_a_caller_that_gives_up_meanwhile(lite: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request of many writes whose caller gives up is not decided to its end, and nothing of it is written; those of
+    its group are."""
+    decided, decide = 0, Plan._decide
+
+    async def counting(plan: Plan, write: Write, index: int, base: int | None, times: Times | None) -> None:
+        nonlocal decided
+        decided += 1
+        if decided == 30:
+            answers[0].cancel()
+        await decide(plan, write, index, base, times)
+
+    monkeypatch.setattr(Plan, "_decide", counting)
+    answers = lite.writer.submit_all([request(*[note(f"n{n}") for n in range(500)]), request(note("z"))])
+    await lite.writer.drain()
+    assert decided < 100
+    assert await ids(lite, "notes") == ["z"]

@@ -160,7 +160,7 @@ class BeforeHooks:
         entry = self._catalogue[write.collection]
         may_see_all = request.rights.sets_all_fields
         hidden = frozenset[str]() if may_see_all else entry.hidden_of(request.caller, old)
-        return replace(write, body=patched_values(entry, old, hidden, patch))
+        return replace(write, body=patched_values(entry, old, hidden, patch, documents.document_of(old)))
 
     async def _with_known_ids(self, request: WriteRequest) -> list[Write]:
         if request.once is None:

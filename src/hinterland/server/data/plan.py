@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from msgspec.structs import replace
@@ -30,6 +30,7 @@ from hinterland.server.data.request_ids import RequestIds
 from hinterland.server.data.requests import (
     ABSENT,
     OUTDATED,
+    GivenUp,
     HookedWrite,
     HooksOutdated,
     JsonPatch,
@@ -63,8 +64,10 @@ class Plan:
         now: float,
         instant: str,
         max_record_bytes: int,
+        is_given_up: Callable[[], bool],
     ) -> None:
         self.request = request
+        self._is_given_up = is_given_up
         self.state = state
         self.catalogue = catalogue
         self.instant = instant
@@ -87,6 +90,7 @@ class Plan:
         self._unique: UniqueValues | None = None
         self._references: References | None = None
         self._mine: dict[RecordKey, StoredRecord | None] = {}
+        self._last: tuple[StoredRecord | None, Document] = (None, {})  # what was written last
         self._staged = RequestStaged(catalogue.asked, state.staged)
         skips = request.rights.skips_rules
         self._asker = RuleAsker(state.transaction, request.caller, instant, self._staged, locks=True, skips_rules=skips)
@@ -120,7 +124,7 @@ class Plan:
         return self._mine
 
     async def run(self) -> Plan:
-        """Decide every write of the request. Raises the refusal that ends it."""
+        """Decide every write of the request. Raises the refusal that ends it, and `GivenUp`."""
         count, rested = len(self.request.writes), 0
         for index, write in enumerate(self.request.writes):
             base = self.request.base[index] if index < len(self.request.base) else None
@@ -134,6 +138,8 @@ class Plan:
                 is_due = self._weights.size - rested > _LARGE
                 rested = self._weights.size if is_due else rested
                 await (asyncio.sleep(0) if is_due else pause(index, count))
+                if self._is_given_up():
+                    raise GivenUp
         self.refused.finish()
         return self
 
@@ -253,11 +259,12 @@ class Plan:
     async def _change(self, entry: Entry, write: Write, key: RecordKey, before: StoredRecord, base: int | None) -> None:
         """Replace or patch. The rule is asked before anything is said about the result: until then an answer depends on
         the body, and on what the caller can read."""
-        old = documents.document_of(before)
+        old = self._document_of(before)
         is_whole = self._form is not None and not isinstance(self._form, Upsert)
         if isinstance(self._form, JsonPatch):
             unread = frozenset() if self._sets_all_fields else entry.hidden_of(self.request.caller, before, old)
-            write = replace(write, body=write_forms.patched_values(entry, before, unread, self._form))
+            body = write_forms.patched_values(entry, before, unread, self._form, old)
+            write = replace(write, body=body)
         hidden = self._hidden(entry, before, old, write)
         asked = self._settable(entry, write, old, hidden)
         if write.act == "patch" and is_whole:
@@ -357,6 +364,7 @@ class Plan:
         change = Change(entry.name, kind, before, after, columns, self.timestamp, self.origin, self.actor)
         self.changes.append(change)
         self._mine[key] = after
+        self._last = (after, document)
         self._staged.add(key, after, is_new=before is None)
         if entry.name in self.state.transaction_hooks:
             # Where a row clashes with another one the database refuses it, in the order of the writes: an earlier one
@@ -366,6 +374,11 @@ class Plan:
             self.acts += self.state.transaction_hooks[entry.name](key[2], old, new, by)
         if not is_cascade:
             self.written.append(WrittenRecord(entry.name, key[2], key[1], before, after))
+
+    def _document_of(self, record: StoredRecord) -> Document:
+        """The whole document, which nobody changes: a request may write a large record many times."""
+        last, document = self._last
+        return document if record is last else documents.document_of(record)
 
     def _unique_values(self) -> UniqueValues:
         if self._unique is None:

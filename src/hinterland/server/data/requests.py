@@ -158,6 +158,10 @@ class HooksOutdated(Exception):
     """Before-hooks saw another state of the record than the one that would be written over: they must run again."""
 
 
+class GivenUp(Exception):
+    """The request's caller no longer waits: the rest of its writes is not decided, and nothing is written."""
+
+
 class Upsert(NamedTuple):
     """A write, whose act is for a record that exists, creates it where none has its value of the unique field `by`, or
     its id where that is "id". `value`: what it was sent, where hooks may have changed it."""

@@ -72,22 +72,26 @@ async def _by_id(entry: Entry, write: Write, view: ViewRecord) -> Write:
     return replace(write, id=id, act="create" if record is None else write.act)
 
 
-def patched_values(entry: Entry, record: StoredRecord, hidden: AbstractSet[str], patch: JsonPatch) -> Document:
+def patched_values(
+    entry: Entry, record: StoredRecord, hidden: AbstractSet[str], patch: JsonPatch, document: Document
+) -> Document:
     """The fields that a JSON Patch changes, with their new values; null for one that it removes. It works on the record
-    as it is on the wire without the `hidden` fields, which are as absent as others that don't exist. Raises what ends
-    the patch, and `validation` where it would change what only the server changes."""
-    fields = dict.fromkeys(entry.collection.fields) | documents.document_of(record)
+    as it is on the wire without the `hidden` fields, which are as absent as others that don't exist. `document` is the
+    whole one of the record. Raises what ends the patch, and `validation` where it would change what only the server
+    changes."""
+    fields = dict.fromkeys(entry.collection.fields) | document
     before = {name: value for name, value in fields.items() if name not in hidden}
     head = {name: value for name, value in documents.meta_of(record).items() if name in HEAD}
-    after = json_patch.patched({**head, **_copied(before)}, patch.operations)
+    is_whole = any(not operation.path for operation in patch.operations)
+    touched = before.keys() if is_whole else _touched(patch)
+    shared = {name: _copied(value) if name in touched else value for name, value in before.items()}
+    after = json_patch.patched({**head, **shared}, patch.operations)
     if not isinstance(after, dict):
         raise invalid({"": ["must be an object"]}, "the patch leaves no object; a record is one")
-    _check_head(head, after, is_whole=any(not operation.path for operation in patch.operations))
-    changed = {
-        name: after.get(name)
-        for name in (*before, *(name for name in after if name not in before and name not in head))
-        if not is_same(after.get(name), before.get(name))
-    }
+    _check_head(head, after, is_whole=is_whole)
+    names = [name for name in before if name in touched]
+    names += [name for name in after if name not in before and name not in head]
+    changed = {name: after.get(name) for name in names if not _is_like(after.get(name), before.get(name))}
     try:
         return strict_json.decode(msgspec.json.encode(changed)) if changed else {}
     except (strict_json.StrictJsonError, RecursionError):
@@ -96,10 +100,22 @@ def patched_values(entry: Entry, record: StoredRecord, hidden: AbstractSet[str],
         ) from None
 
 
-def _copied(document: Document) -> Document:
-    """The document, of which a patch may change what it likes."""
-    copied: Document = msgspec.json.decode(msgspec.json.encode(document))
-    return copied
+def _touched(patch: JsonPatch) -> set[str]:
+    """The fields that operations change, or something in them; others are read only."""
+    changing = [operation for operation in patch.operations if operation.op != "test"]
+    moved = [operation.source[0] for operation in changing if operation.op == "move" and operation.source]
+    return {*moved, *(operation.path[0] for operation in changing)}
+
+
+def _copied(value: Any) -> Any:
+    """A value of which a patch may change what it likes."""
+    return msgspec.json.decode(msgspec.json.encode(value)) if type(value) in (dict, list) else value
+
+
+def _is_like(one: Any, other: Any) -> bool:
+    """`is_same`, which takes long for large values that are."""
+    is_equal = bool(one == other)
+    return is_equal and (msgspec.json.encode(one) == msgspec.json.encode(other) or is_same(one, other))
 
 
 def _check_head(head: Mapping[str, Any], after: Mapping[str, Any], *, is_whole: bool) -> None:

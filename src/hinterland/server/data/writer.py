@@ -22,7 +22,7 @@ from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.data.decided import Decided, changes_of, finished, numbered, planned, stage
 from hinterland.server.data.new_ids import NewIds
 from hinterland.server.data.plan import Plan
-from hinterland.server.data.requests import HooksOutdated, KeptOutcome, Once, WriteRequest, WriteResult
+from hinterland.server.data.requests import GivenUp, HooksOutdated, KeptOutcome, Once, WriteRequest, WriteResult
 from hinterland.server.data.state import Deferred, RecordKey, State, TransactionHook
 from hinterland.server.settings import MAX_RECORD_BYTES
 from hinterland.server.storage.failures import Deadlock, OutcomeUnknown, SchemaOutdated
@@ -247,7 +247,7 @@ class Writer:
             await state.load(key for request, _ in group if request.once is not None for key in request.once.reads())
         for index, (request, answer) in enumerate(group):
             try:
-                item = await self._decide_one(request, state, now, instant)
+                item = await self._decide_one(request, answer, state, now, instant)
             except Deferred:
                 if index > 0:
                     return decided, refused, group[index:]
@@ -255,7 +255,7 @@ class Writer:
                 refused.append((answer, RuntimeError("a write was deferred that nothing was written before")))
             except (Deadlock, PreconditionFailed):
                 raise
-            except HooksOutdated as error:
+            except (HooksOutdated, GivenUp) as error:
                 refused.append((answer, error))
             except Exception as error:
                 if len(group) > 1 and error is not request.refusal and getattr(error, "status", 500) >= 500:
@@ -270,7 +270,9 @@ class Writer:
                     return decided, refused, group[index + 1 :]
         return decided, refused, []
 
-    async def _decide_one(self, request: WriteRequest, state: State, now: float, instant: str) -> Decided:
+    async def _decide_one(
+        self, request: WriteRequest, answer: WriteAnswer, state: State, now: float, instant: str
+    ) -> Decided:
         once = request.once
         known = await once.known(state, self.catalogue, now) if once is not None else None
         if known is not None:
@@ -278,7 +280,8 @@ class Writer:
         try:
             if request.refusal is not None:
                 raise request.refusal
-            plan = await Plan(request, state, self.catalogue, now, instant, self.max_record_bytes).run()
+            plan = Plan(request, state, self.catalogue, now, instant, self.max_record_bytes, answer.cancelled)
+            await plan.run()
         except Refusal as error:
             # An error of the server itself is not an outcome.
             if once is None or not once.keeps_refusals or error.status >= 500:

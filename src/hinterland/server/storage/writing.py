@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import abstractmethod
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import count, groupby
 from typing import Any, assert_never
 
 from hinterland.contract.identity import RecordId
@@ -13,6 +13,7 @@ from hinterland.server.storage import statements
 from hinterland.server.storage.protocol import Change, CommitChanges, StoredRecord
 from hinterland.server.storage.reading import Reads
 from hinterland.server.storage.statements import RECORD_TEXTS
+from hinterland.server.storage.table_writes import merged_writes
 from hinterland.server.storage.system import (
     TABLE_OF,
     Amend,
@@ -114,14 +115,18 @@ class Writes(Reads):
             await self.execute(statements.INSERT_LOG, statements.log_row(changes[0], last, last, check, at))
             return
         sql, rows, logged, size = "", list[Sequence[Any]](), list[Sequence[Any]](), 0
+        merged = merged_writes([change for changes, _, _ in commits for change in changes], self.tables)
+        places = count()
         for changes, last, check in commits:
             for revision, change in enumerate(changes, last - len(changes) + 1):
-                statement, parameters = self.tables[change.collection].statement(change)
-                if statement is not sql and rows:
-                    await self.execute_many(sql, rows)
-                    rows = []
-                sql = statement
-                rows.append(parameters)
+                write = merged.get(next(places), change)
+                if write is not None:
+                    statement, parameters = self.tables[change.collection].statement(write)
+                    if statement is not sql and rows:
+                        await self.execute_many(sql, rows)
+                        rows = []
+                    sql = statement
+                    rows.append(parameters)
                 logged.append(statements.log_row(change, revision, last, check, at))
                 size += _size(change)
                 if len(logged) == _BATCH or size > _BATCH_TEXT:
