@@ -5,8 +5,8 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from hinterland.server.storage import writing
 from hinterland.server.storage.protocol import Change
+from hinterland.server.storage.table_writes import merged_writes
 from tests.server.api import Api
 
 IDS, SLUGS = "abcd", ["s", "t", "u", None]
@@ -45,14 +45,13 @@ async def test_a_record_is_written_twice_at_most(each_api: Api, monkeypatch: Any
     """However often a request writes a record, with the same unique value or another one, its row is written twice at
     most."""
     counts: list[int] = []
-    merged_writes = writing.merged_writes
 
     def counted(changes: list[Change], tables: Any) -> dict[int, Change | None]:
         merged = merged_writes(changes, tables)
         counts.append(len([change for place, change in enumerate(changes) if merged.get(place, change) is not None]))
         return merged
 
-    monkeypatch.setattr(writing, "merged_writes", counted)
+    monkeypatch.setattr("hinterland.server.storage.writing.merged_writes", counted)
     same = [{"text": str(number), "slug": "s"} for number in range(50)]
     other = [{"id": "x", "text": "a", "slug": str(number)} for number in range(50)]
     for query, rows in (("slug", same), ("slug", same), ("id", other), ("id", other)):

@@ -24,13 +24,14 @@ from hinterland.server.data.cascades import Cascade, RequestRecords
 from hinterland.server.data.catalogue import Catalogue, Entry, Referring
 from hinterland.server.data.device_edits import DeviceEdits, is_repeated
 from hinterland.server.data.given_ids import fields_of
+from hinterland.server.data.plan_records import PlanRecords
 from hinterland.server.data.references import References
 from hinterland.server.data.refused_writes import RefusedWrites, undo
 from hinterland.server.data.request_ids import RequestIds
 from hinterland.server.data.requests import (
     ABSENT,
     OUTDATED,
-    GivenUp,
+    CallerLeft,
     HookedWrite,
     HooksOutdated,
     JsonPatch,
@@ -89,11 +90,10 @@ class Plan:
         self.found = 0  # the last revision of the records that were there already as they are asked for
         self._unique: UniqueValues | None = None
         self._references: References | None = None
-        self._mine: dict[RecordKey, StoredRecord | None] = {}
-        self._last: tuple[StoredRecord | None, Document] = (None, {})  # what was written last
         self._staged = RequestStaged(catalogue.asked, state.staged)
         skips = request.rights.skips_rules
         self._asker = RuleAsker(state.transaction, request.caller, instant, self._staged, locks=True, skips_rules=skips)
+        self._records = PlanRecords(request, state, self._staged, self._asker)
         self._edits = DeviceEdits(state, request.caller, request.origin, self.timestamp, self._asker)
         self._created: dict[str, list[RecordKey]] = {}
 
@@ -121,10 +121,10 @@ class Plan:
     @property
     def records(self) -> RecordsByKey:
         """The records that the request writes, as they will be."""
-        return self._mine
+        return self._records.mine
 
     async def run(self) -> Plan:
-        """Decide every write of the request. Raises the refusal that ends it, and `GivenUp`."""
+        """Decide every write of the request. Raises the refusal that ends it, and `CallerLeft`."""
         count, rested = len(self.request.writes), 0
         for index, write in enumerate(self.request.writes):
             base = self.request.base[index] if index < len(self.request.base) else None
@@ -139,7 +139,7 @@ class Plan:
                 rested = self._weights.size if is_due else rested
                 await (asyncio.sleep(0) if is_due else pause(index, count))
                 if self._is_given_up():
-                    raise GivenUp
+                    raise CallerLeft
         self.refused.finish()
         return self
 
@@ -152,25 +152,12 @@ class Plan:
                 break
             except Refusal as refusal:
                 undone = self.changes[done[0] :]
-                undo(undone, self._mine, self._created)
-                self._staged.restore(map(key_of, undone), self._mine)
+                undo(undone, self._records.mine, self._created)
+                self._staged.restore(map(key_of, undone), self._records.mine)
                 del self.changes[done[0] :], self.acts[done[1] :], self.written[done[2] :]
                 if is_last or refusal.code != "conflict":
                     raise
                 # Another process may have created what was not there when the upsert looked for it.
-
-    async def _record(self, key: RecordKey, *, is_shared: bool = False) -> StoredRecord | None:
-        return self._mine[key] if key in self._mine else await self.state.record(*key, is_shared=is_shared)
-
-    async def _visible(self, entry: Entry, key: RecordKey, *, is_shared: bool = False) -> StoredRecord | None:
-        """The record, if the caller can view it; where the database says so, a hidden one is not decoded."""
-        rule = entry.rules["view"]
-        is_known = self._skips_rules or key in self._mine or self.state.knows(key, is_shared=is_shared)
-        if rule and rule.is_asked and not is_known and not any(map(self._staged, rule.asked_names)):
-            parameters = entry.viewing.rest(self.request.caller, self.instant)
-            return await self.state.seen(key, entry.viewing.sql, parameters, is_shared=is_shared)
-        record = await self._record(key, is_shared=is_shared)
-        return record if record is not None and await self._asker.allows(entry, "view", record) else None
 
     async def _decide(self, write: Write, index: int, base: int | None, times: Times | None) -> None:
         hooked = self._hooked = self.request.hooked.get(index, _UNHOOKED)
@@ -188,17 +175,17 @@ class Plan:
         key = (entry.name, write.parent, id)
         if write.act == "create":
             is_new = index in self._ids.given  # no record has an id that was just made
-            before = None if is_new else await self._record(key)
+            before = None if is_new else await self._records.read(key)
             await self._create(entry, write, key, before, times or Times())
             return
-        before = await self._visible(entry, key)  # preconditions must not tell of another either
+        before = await self._records.visible(entry, key)  # preconditions must not tell of another either
         if hooked.seen is not None and hooked.seen != (ABSENT if before is None else before.revision):
             raise HooksOutdated
         access.check_preconditions(write, before)
         if before is None:
             raise Refusal("not_found", f"there is no {entry.name}/{id}")
         if write.act == "delete":
-            base = None if key in self._mine else base
+            base = None if key in self._records.mine else base
             await self._delete(entry, key, before, await self._edits.is_outdated(entry, key, before, base))
         else:
             await self._change(entry, write, key, before, base)
@@ -206,7 +193,7 @@ class Plan:
     async def _upserted(self, entry: Entry, write: Write, form: Upsert) -> Write:
         """What an upsert is: the same write of the record that it finds, or a creation."""
         reader = None if self._sets_all_fields else self.request.caller
-        having, view = self._unique_values().having, partial(self._visible, entry)
+        having, view = self._unique_values().having, partial(self._records.visible, entry)
         found = await write_forms.resolved(entry, write, form, having, view, reader)
         if found.act == "create" and self._hooked.seen not in (None, ABSENT):
             raise HooksOutdated
@@ -245,21 +232,21 @@ class Plan:
         self, entry: Entry, key: RecordKey, body: Document, before: StoredRecord, after: StoredRecord
     ) -> bool:
         """Whether a device creates what is there already; a record is created once in a request, however equal."""
-        if key in self._mine or not self.origin or not await self._asker.allows(entry, "view", before):
+        if key in self._records.mine or not self.origin or not await self._asker.allows(entry, "view", before):
             return False
         hidden = frozenset() if self._sets_all_fields else entry.hidden_of(self.request.caller, before)
         return is_repeated(before, after, hidden, body.keys() - self._hooked.fields)
 
     async def _check_parent(self, entry: Entry, parent: str) -> None:
         above, grandparent, id = self.catalogue.locate(parent.split("/"))
-        record = await self._record((above.name, grandparent, above.parse_id(id)))
+        record = await self._records.read((above.name, grandparent, above.parse_id(id)))
         if record is None or not await self._asker.allows(above, "view", record):
             raise Refusal("not_found", f"there is no {parent} to hold a record of {entry.name}")
 
     async def _change(self, entry: Entry, write: Write, key: RecordKey, before: StoredRecord, base: int | None) -> None:
         """Replace or patch. The rule is asked before anything is said about the result: until then an answer depends on
         the body, and on what the caller can read."""
-        old = self._document_of(before)
+        old = self._records.document_of(before)
         is_whole = self._form is not None and not isinstance(self._form, Upsert)
         if isinstance(self._form, JsonPatch):
             unread = frozenset() if self._sets_all_fields else entry.hidden_of(self.request.caller, before, old)
@@ -294,8 +281,8 @@ class Plan:
             self._references = References(
                 self.catalogue,
                 self.request.caller,
-                partial(self._record, is_shared=True),
-                partial(self._visible, is_shared=True),
+                partial(self._records.read, is_shared=True),
+                partial(self._records.visible, is_shared=True),
             )
         await self._references.check(entry, key, old, document, self._hooked.fields)
 
@@ -323,7 +310,9 @@ class Plan:
     async def _delete_dependent(self, entry: Entry, key: RecordKey) -> None:
         """Delete or change what depends on a record that goes. Raises `conflict`."""
         weigh = partial(self._weights.add_dependent, path=f"{key[1]}/{entry.name}/{key[2]}".lstrip("/"))
-        found = Cascade(self.catalogue, self.state, RequestRecords(self._mine, self._created, self.holders, weigh))
+        found = Cascade(
+            self.catalogue, self.state, RequestRecords(self._records.mine, self._created, self.holders, weigh)
+        )
         await found.find(key, self._can_name)
         for other, before, document in found.changed():
             holder = self.catalogue[other[0]]
@@ -363,8 +352,7 @@ class Plan:
         columns = entry.table.columns(document) if after is not None else ()
         change = Change(entry.name, kind, before, after, columns, self.timestamp, self.origin, self.actor)
         self.changes.append(change)
-        self._mine[key] = after
-        self._last = (after, document)
+        self._records.keep(key, after, document)
         self._staged.add(key, after, is_new=before is None)
         if entry.name in self.state.transaction_hooks:
             # Where a row clashes with another one the database refuses it, in the order of the writes: an earlier one
@@ -375,14 +363,9 @@ class Plan:
         if not is_cascade:
             self.written.append(WrittenRecord(entry.name, key[2], key[1], before, after))
 
-    def _document_of(self, record: StoredRecord) -> Document:
-        """The whole document, which nobody changes: a request may write a large record many times."""
-        last, document = self._last
-        return document if record is last else documents.document_of(record)
-
     def _unique_values(self) -> UniqueValues:
         if self._unique is None:
-            self._unique = UniqueValues(self.state, self.catalogue, self._record)
+            self._unique = UniqueValues(self.state, self.catalogue, self._records.read)
         return self._unique
 
 

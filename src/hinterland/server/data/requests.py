@@ -158,7 +158,7 @@ class HooksOutdated(Exception):
     """Before-hooks saw another state of the record than the one that would be written over: they must run again."""
 
 
-class GivenUp(Exception):
+class CallerLeft(Exception):
     """The request's caller no longer waits: the rest of its writes is not decided, and nothing is written."""
 
 

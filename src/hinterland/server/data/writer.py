@@ -22,7 +22,7 @@ from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.data.decided import Decided, changes_of, finished, numbered, planned, stage
 from hinterland.server.data.new_ids import NewIds
 from hinterland.server.data.plan import Plan
-from hinterland.server.data.requests import GivenUp, HooksOutdated, KeptOutcome, Once, WriteRequest, WriteResult
+from hinterland.server.data.requests import CallerLeft, HooksOutdated, KeptOutcome, Once, WriteRequest, WriteResult
 from hinterland.server.data.state import Deferred, RecordKey, State, TransactionHook
 from hinterland.server.settings import MAX_RECORD_BYTES
 from hinterland.server.storage.failures import Deadlock, OutcomeUnknown, SchemaOutdated
@@ -255,7 +255,7 @@ class Writer:
                 refused.append((answer, RuntimeError("a write was deferred that nothing was written before")))
             except (Deadlock, PreconditionFailed):
                 raise
-            except (HooksOutdated, GivenUp) as error:
+            except (HooksOutdated, CallerLeft) as error:
                 refused.append((answer, error))
             except Exception as error:
                 if len(group) > 1 and error is not request.refusal and getattr(error, "status", 500) >= 500:

@@ -65,9 +65,7 @@ class CollectionTable:
         self.name = quote(collection.name)
         self.is_integer = collection.ids == "integer"
         self.fields = tuple(collection.fields)
-        self.unique_columns = frozenset(
-            place for place, field in enumerate(collection.fields.values()) if field.unique
-        )
+        self.unique_columns = frozenset(place for place, field in enumerate(collection.fields.values()) if field.unique)
         """The places of unique fields among the values of `columns`."""
         self._writers = tuple(
             (name, None if type(field).to_column is Field.to_column else field.to_column)

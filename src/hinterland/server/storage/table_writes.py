@@ -12,7 +12,7 @@ from hinterland.contract.identity import RecordId
 from hinterland.server.storage.protocol import Change
 from hinterland.server.storage.statements import CollectionTable
 
-_Key = tuple[str, str, RecordId]
+_TableKey = tuple[str, str, RecordId]
 
 
 def merged_writes(changes: Sequence[Change], tables: Mapping[str, CollectionTable]) -> dict[int, Change | None]:
@@ -25,7 +25,7 @@ def merged_writes(changes: Sequence[Change], tables: Mapping[str, CollectionTabl
     keys = [_key(change) for change in changes]
     if len(set(keys)) == len(keys):
         return {}
-    places: dict[_Key, list[int]] = {}
+    places: dict[_TableKey, list[int]] = {}
     for place, key in enumerate(keys):
         places.setdefault(key, []).append(place)
     merged: dict[int, Change | None] = {}
@@ -55,7 +55,7 @@ def _merge(
     merged[places[-1]] = whole
 
 
-def _key(change: Change) -> _Key:
+def _key(change: Change) -> _TableKey:
     record = change.after or change.before
     assert record is not None
     return change.collection, record.parent, record.id

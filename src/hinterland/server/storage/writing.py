@@ -13,7 +13,6 @@ from hinterland.server.storage import statements
 from hinterland.server.storage.protocol import Change, CommitChanges, StoredRecord
 from hinterland.server.storage.reading import Reads
 from hinterland.server.storage.statements import RECORD_TEXTS
-from hinterland.server.storage.table_writes import merged_writes
 from hinterland.server.storage.system import (
     TABLE_OF,
     Amend,
@@ -26,6 +25,7 @@ from hinterland.server.storage.system import (
     Row,
     RowAct,
 )
+from hinterland.server.storage.table_writes import merged_writes
 
 
 def _insertion(act: RowAct) -> str:
