@@ -19,7 +19,7 @@ from hinterland.contract.kinds.reference import Reference
 from hinterland.contract.kinds.text import Text
 from hinterland.contract.values import identity
 from hinterland.kit import strict_json
-from hinterland.kit.cel.types import DYN, ListType, Type
+from hinterland.kit.cel.types import ListType, Type
 
 
 @register
@@ -38,8 +38,8 @@ class List(Field, frozen=True, kw_only=True, omit_defaults=True, tag="list"):
 
     @property
     def type(self) -> Type:
-        """A list; of objects, read by path."""
-        return DYN if isinstance(self.of, Object) else ListType(self.of.type)
+        """A list of what `of` has."""
+        return ListType(self.of.type)
 
     @property
     def name(self) -> str:

@@ -10,7 +10,7 @@ import msgspec
 
 from hinterland.contract.kinds.field import Check, Field, NestedErrors, field_of, nullable, register
 from hinterland.kit import strict_json
-from hinterland.kit.cel.types import BOOL, DOUBLE, DYN, STRING, ObjectType, Type
+from hinterland.kit.cel.types import ObjectType, Type
 
 if TYPE_CHECKING:
     Members = Mapping[str, Field]
@@ -43,11 +43,9 @@ class Object(Field, frozen=True, kw_only=True, omit_defaults=True, tag="object")
 
     @property
     def type(self) -> Type:
-        """An object whose members are read by path: texts, truth values, doubles and objects as such, other members as
-        what they are compared with."""
+        """An object whose members are read by path, each as a value of its kind."""
         members = {name: field.type for name, field in self.fields.items()}
-        readable = {name: kind if _is_readable(kind) else DYN for name, kind in members.items()}
-        return ObjectType(readable, nullable=True, is_json=True)
+        return ObjectType(members, nullable=True, is_json=True)
 
     def checker(self) -> Check:
         """An object whose members pass the checks of theirs."""
@@ -116,10 +114,6 @@ class Object(Field, frozen=True, kw_only=True, omit_defaults=True, tag="object")
     def to_column(self, value: Any) -> Any:
         """JSON text."""
         return None if value is None else msgspec.json.encode(value).decode()
-
-
-def _is_readable(kind: Type) -> bool:
-    return kind in (BOOL, DOUBLE, STRING) or isinstance(kind, ObjectType)
 
 
 class _Member:

@@ -77,13 +77,14 @@ def _made_rows(writer: SqlWriter, tree: Made) -> _Elements:
     condition, result = _bodies(writer, tree, inner)
     alias, kept = writer.new_alias(), templates["kept"]
     value: Fragment = (f"{inner.alias}.value",) if result is None else result
-    carried = templates["carried"].replace("{e}", inner.alias) if inner.is_json else ""
+    is_json = inner.is_json and tree.result is None
+    carried = templates["carried"].replace("{e}", inner.alias) if is_json else ""
     pieces: list[Piece] = ["(SELECT _q.value AS value", ", _q.type AS type" if carried else "", ", (_q.bad"]
     pieces += [" OR _q.c IS NULL" if condition else "", " OR (_q.c AND _q.value IS NULL)" if result else ""]
     pieces += [") AS bad FROM (SELECT ", *_only_where(condition, value), " AS value", carried]
     pieces += [f", {inner.alias}.bad AS bad" if inner.has_bad else ", FALSE AS bad", ", "]
     pieces += [*(condition or ("TRUE",)), " AS c FROM ", *inner.source, f" {kept}) AS _q WHERE (_q.c IS NULL OR _q.c)"]
-    return _Elements(inner.is_error, (*pieces, f") AS {alias}"), alias, inner.is_json, True)
+    return _Elements(inner.is_error, (*pieces, f") AS {alias}"), alias, is_json, True)
 
 
 def _only_where(condition: Fragment | None, value: Fragment) -> Fragment:
@@ -156,7 +157,7 @@ def member_of_made(writer: SqlWriter, item: Fragment, tree: Made) -> Fragment:
     """Whether an item is in a list that a macro made."""
     assert isinstance(tree.type, ListType)
     rows = _rows(writer, tree)
-    if rows.is_json and tree.result is None:
+    if rows.is_json:
         raise fail(tree.origin, f"{tree.text} may hold anything", "use exists()")
     value = writer.of_element(f"{rows.alias}.value", tree.type.element)
     equal = applied("{0} IS NOT NULL AND {0} = {1}", [(value,), item])
