@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import secrets
 from typing import Any, NamedTuple
 
@@ -21,7 +22,7 @@ from hinterland.server.storage.protocol import Storage
 from hinterland.server.storage.system import Amend, Drop, Expect, PreconditionFailed, Put, Row
 
 ALGORITHM = "ES256"
-RELOAD_SECONDS = 10.0  # the least time between two looks for a key that another process made
+RELOAD_SECONDS = 1.0  # after a look for a key that nobody made, before the next look
 _SEAL = "seal"
 # A retired key verifies until the last token that it signed has expired, on a node that learnt late of it too.
 _MARGIN = 60.0 + 3_600.0
@@ -46,7 +47,7 @@ class Keys:
         self._keys: dict[str, SigningKey] = {}
         self._secret = b""
         self._derived: dict[str, bytes] = {}
-        self._loaded = 0.0
+        self._next_look = -math.inf
         self._signing: SigningKey | None = None
 
     @property
@@ -63,8 +64,10 @@ class Keys:
 
     async def find(self, kid: str) -> ECKey | None:
         """The key with this id; where it is unknown, one that another process may have made meanwhile."""
-        if kid not in self._keys and self._clock.monotonic() - self._loaded >= RELOAD_SECONDS:
+        if kid not in self._keys and self._clock.monotonic() >= self._next_look:
             await self._read()
+            if kid not in self._keys:
+                self._next_look = self._clock.monotonic() + RELOAD_SECONDS
         return self._keys[kid].key if kid in self._keys else None
 
     def has(self, kid: str) -> bool:
@@ -99,7 +102,6 @@ class Keys:
         return self._derived[purpose]
 
     async def _read(self) -> bool:
-        self._loaded = self._clock.monotonic()
         async with self._storage.snapshot() as snapshot:
             seal = await snapshot.row("_keys", {"id": _SEAL})
             rows = await snapshot.rows("_keys", {"purpose": "sign"})
