@@ -147,6 +147,23 @@ async def test_a_new_signing_key(nodes: Nodes) -> None:
         assert kid in {key["kid"] for key in node.get("/.well-known/jwks.json").json()["keys"]}
 
 
+def declare(nodes: Nodes, number: int) -> None:
+    """Add a collection and a field at one server, and write both at the other."""
+    here, there = nodes.both[number % 2], nodes.both[(number + 1) % 2]
+    rules = dict.fromkeys(("list", "view", "create", "update", "delete"), "true")
+    fields = {f"field{n}": {"kind": "text"} for n in range(number + 1)}
+    growing = {"name": "growing", "fields": fields, "rules": rules}
+    extra = {"name": f"extra{number}", "fields": {}, "rules": rules, "is_open": True}
+    answer = here.post("/v1/admin/schema", json={"collections": [growing, extra]}, headers=nodes.admin)
+    assert answer.status_code == 200, answer.text
+    path = f"/v1/records/extra{number}"
+    until(lambda: there.get(path).status_code == 200, "the other server does not serve it")
+    assert there.post(path, json={"id": "a"}).status_code == 201
+    made = there.post("/v1/records/growing", json={f"field{number}": "kept"})
+    assert made.status_code == 201, made.text
+    assert here.get(f"/v1/records/growing/{made.json()['id']}").json() == made.json()
+
+
 def test_a_declaration_under_writes(nodes: Nodes) -> None:
     """While both servers write, collections and fields are added at both: each serves what the other declared, no write
     fails, none is lost, and values of a new field are kept by both."""
@@ -166,20 +183,7 @@ def test_a_declaration_under_writes(nodes: Nodes) -> None:
         writers = [pool.submit(write, number) for number in range(4)]
         try:
             for number in range(6):
-                here, there = nodes.both[number % 2], nodes.both[(number + 1) % 2]
-                rules = dict.fromkeys(("list", "view", "create", "update", "delete"), "true")
-                fields = {f"field{n}": {"kind": "text"} for n in range(number + 1)}
-                declared = [{"name": "growing", "fields": fields, "rules": rules},
-                            {"name": f"extra{number}", "fields": {}, "rules": rules, "is_open": True}]  # fmt: skip
-                answer = here.post("/v1/admin/schema", json={"collections": declared}, headers=nodes.admin)
-                assert answer.status_code == 200, answer.text
-                path, body = f"/v1/records/extra{number}", {"id": "a"}
-                until(lambda: there.get(path).status_code == 200, "the other server does not serve it")  # noqa: B023
-                assert there.post(path, json=body).status_code == 201
-                mark = {f"field{number}": "kept"}
-                made = there.post("/v1/records/growing", json=mark)
-                assert made.status_code == 201, made.text
-                assert here.get(f"/v1/records/growing/{made.json()['id']}").json() | mark == made.json()
+                declare(nodes, number)
         finally:
             is_over.set()
         for writer in writers:
