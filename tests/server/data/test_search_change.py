@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from hinterland.contract.changes import Write
@@ -24,6 +25,7 @@ from hinterland.server.data.schema import SchemaChange
 from hinterland.server.declaration import App
 from hinterland.server.storage.postgres import PostgresStorage
 from hinterland.server.storage.protocol import Storage
+from hinterland.server.storage.searching import SearchIndex
 from hinterland.server.storage.sqlite import SqliteStorage
 from hinterland.server.storage.sqlite_compact import compact
 from tests.server.refused import refused
@@ -60,9 +62,9 @@ async def serving(database: Database, *collections: Collection) -> AsyncIterator
         yield backend
 
 
-async def found(backend: Backend, search: str, name: str = "notes") -> list[Any]:
+async def found(backend: Backend, search: str, name: str = "notes", caller: Principal = ADMIN) -> list[Any]:
     """The ids of what is found."""
-    page = await backend.reader.page(ADMIN, backend.catalogue[name], "", Query(search=search))
+    page = await backend.reader.page(caller, backend.catalogue[name], "", Query(search=search))
     return [record.id for record in page.records]
 
 
@@ -80,6 +82,43 @@ async def changed(database: Database, *collections: Collection, **asked: Any) ->
         return await migrate(storage, App(collections=collections).collections, 1_800_000_000.0, **asked)
     finally:
         await storage.close()
+
+
+async def test_a_read_rule_comes_and_goes(database: Database) -> None:
+    """The words of a field that gets a read rule are looked up for those alone who may read it; without the rule, for
+    everybody again."""
+    own = notes(title=Text(search=True, read="auth.id == record.text"), text=Text(search=True))
+    someone = Principal(id="stone")
+    async with serving(database, BY_BOTH) as backend:
+        await imported(backend, *ROWS)
+        assert await found(backend, "one", caller=someone) == ["a", "b"]
+    await changed(database, own)
+    async with serving(database, own) as backend:
+        assert await found(backend, "two one") == ["b"]
+        assert await found(backend, "one", caller=someone) == ["b", "a"]
+        assert await found(backend, "two", caller=someone) == []
+        await backend.commands.submit(
+            WriteRequest((Write(act="patch", collection="notes", id="a", body={"title": "x"}),), ADMIN)
+        )
+        assert (await found(backend, "one"), await found(backend, "x", caller=someone)) == (["b"], ["a"])
+    await changed(database, BY_BOTH)
+    async with serving(database, BY_BOTH) as backend:
+        assert await found(backend, "two", caller=someone) == ["b"]
+
+
+async def test_words_that_were_kept_together(tmp_path: Path) -> None:
+    """A database whose records have no words of their own for a field with a read rule gets them when it is opened."""
+    own = notes(title=Text(search=True, read="auth.id == 'x'"), text=Text(search=True))
+    async with serving(lambda: SqliteStorage(tmp_path), own) as backend:
+        await imported(backend, *ROWS)
+        await found(backend, "one")
+    [file] = tmp_path.glob("*.db")
+    with closing(apsw.Connection(str(file))) as connection:
+        for statement in SearchIndex(own, "sqlite").drop_ddl():
+            connection.execute(statement)
+        connection.execute('ALTER TABLE "notes" DROP COLUMN _search_1')
+    async with serving(lambda: SqliteStorage(tmp_path), own) as backend:
+        assert await found(backend, "two one") == ["b"]
 
 
 async def test_switched_on_and_off_at_a_start(database: Database) -> None:

@@ -113,10 +113,10 @@ class CollectionTable:
         return (parent, id) if self.collection.parent else (id, parent)
 
     def columns(self, document: Document) -> list[Any]:
-        """The values of the declared fields' columns, and of that of their words."""
+        """The values of the declared fields' columns, and of those of their words."""
         get = document.get
         values = [get(name) if write is None else write(get(name)) for name, write in self._writers]
-        return [*values, self.search.words(document)] if self.search.fields else values
+        return [*values, *self.search.words(document)] if self.search.fields else values
 
     def statement(self, change: Change) -> tuple[str, Sequence[Any]]:
         """The statement that writes `change`'s record."""

@@ -17,7 +17,8 @@ PLAIN = Collection(name="plain", fields={"title": Text()}, rules=EVERYBODY)
 SECRETS = Collection(
     name="secrets", fields={"title": Text(search=True), "key": Text(search=True, read="false")}, rules=EVERYBODY
 )
-COLLECTIONS = (ARTICLES, PLAIN, SECRETS)
+SEALED = Collection(name="sealed", fields={"key": Text(search=True, read="false")}, rules=EVERYBODY)
+COLLECTIONS = (ARTICLES, PLAIN, SECRETS, SEALED)
 PATH = "/v1/records/articles"
 
 
@@ -57,11 +58,25 @@ async def test_searches_that_can_not_be(tmp_path: Path) -> None:
         assert "twice" in problem(twice, 400, "invalid_query")["message"]
         plain = await api("GET", "/v1/records/plain?search=a")
         assert "search=True" in problem(plain, 400, "invalid_query")["message"]
-        hidden = await api("GET", "/v1/records/secrets?search=a")
-        assert problem(hidden, 403, "forbidden")["message"] == "key of secrets can't be used to filter, sort or search"
-        assert (await api("GET", "/v1/records/secrets?search=a", headers=api.admin)).status_code == 200
+        hidden = await api("GET", "/v1/records/sealed?search=a")
+        assert problem(hidden, 403, "forbidden")["message"] == "key of sealed can't be used to filter, sort or search"
+        assert (await api("GET", "/v1/records/sealed?search=a", headers=api.admin)).status_code == 200
         stream = await api("GET", "/v1/events?collections=articles&search=a")
         problem(stream, 400, "invalid_query")
+
+
+async def test_a_search_of_what_may_be_read(tmp_path: Path) -> None:
+    """Lists and aggregates find by the fields that their caller may read; a word of others is nowhere."""
+    async with serving(SqliteStorage(tmp_path), collections=COLLECTIONS) as api:
+        path, hidden = "/v1/records/secrets", {"title": "open", "key": "sesame"}
+        await api("POST", path, json=hidden, headers=api.admin)
+        for words, count in (("open", 1), ("sesame", 0), ("open sesame", 0), ("open -sesame", 1), ("ses*", 0)):
+            answer = await api("GET", path, params={"search": words, "total": "true"})
+            assert (answer.status_code, answer.json()["total"]) == (200, count), words
+            counted = await api("GET", f"{path}/aggregate", params={"search": words})
+            assert counted.json()["items"] == [{"count": count}], words
+        all_of_it = await api("GET", path, params={"search": "open sesame"}, headers=api.admin)
+        assert [item["key"] for item in all_of_it.json()["items"]] == ["sesame"]
 
 
 async def test_the_description_of_searches(tmp_path: Path) -> None:

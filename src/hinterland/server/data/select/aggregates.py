@@ -18,7 +18,6 @@ from hinterland.server.data.select.level import KeptStatement
 from hinterland.server.data.select.order import is_after
 from hinterland.server.data.select.parts import Bind, SqlPart, filled, gated, joined, limited
 from hinterland.server.data.select.question import Select, Window
-from hinterland.server.data.select.searching import searched_names
 from hinterland.server.data.select.visibility import asked_of, gates_of, rule_of, visible
 from hinterland.server.storage.protocol import DialectName, Texts
 
@@ -92,7 +91,6 @@ def aggregated_statement(entry: Entry, select: Select, *, is_free: bool) -> Kept
     is_costly = any(each.is_costly for each in conditions) or (rule is not None and rule.multiplies)
     is_costly |= not names.isdisjoint(entry.book.known.long)
     if select.search is not None:
-        names |= searched_names(entry)
         is_costly |= select.search.is_joined and dialect == "sqlite"
     sql = filled(
         "WITH _result AS MATERIALIZED ({}) SELECT * FROM _result AS a{}{}",
@@ -111,7 +109,7 @@ def _result(entry: Entry, select: Select, *, is_free: bool) -> SqlPart:
     columns = select.aggregates.columns
     gates = [gated(gate) for gate in gates_of(entry, select, is_free=is_free)]
     rule = None if is_free else entry.rules[select.action]
-    terms = [*gates, *visible(rule, _ALIAS, asked_of(entry, _ALIAS, select))]
+    terms = [*gates, *visible(rule, _ALIAS, asked_of(entry, _ALIAS, select, is_free=is_free))]
     values = ", ".join([f"{_value(each, entry.table.dialect)} AS c{place}" for place, each in enumerate(columns)])
     groups = ", ".join([str(place + 1) for place, each in enumerate(columns) if each.act == "group"])
     template = f"SELECT {values} FROM {entry.table.name} {_ALIAS} WHERE {{}}"

@@ -15,6 +15,7 @@ from hinterland.server.data.select.aggregates import aggregated_statement
 from hinterland.server.data.select.included import JsonLevel
 from hinterland.server.data.select.level import KeptStatement, RecordLevel
 from hinterland.server.data.select.question import Select
+from hinterland.server.data.select.searching import hidden_from, shape_of
 from hinterland.server.data.select.visibility import refuse_hidden, rule_of
 from hinterland.server.storage.protocol import Texts
 from hinterland.server.storage.statements import RECORD_NAMES
@@ -80,6 +81,9 @@ class Compiler:
         if caller is not None and not is_free:
             for entry, names in kept.reads:
                 refuse_hidden(entry, names & entry.hidden(caller))
+            if select.search is not None:
+                entry = self._catalogue[select.collection]
+                refuse_hidden(entry, hidden_from(entry, caller))
         variables = variables_of(caller, instant)
         for gate in kept.gates:
             if not gate(select, variables):
@@ -122,7 +126,7 @@ class Compiler:
         inner = tuple([(name, by, back, self._structure(each)) for name, each, by, back in select.includes])
         limit, offset, after = select.window
         window = (limit is None, offset > 0, None if after is None else tuple([value is None for value in after]))
-        search = None if select.search is None else select.search.shape
+        search = None if select.search is None else shape_of(entry, select.search)
         output = (select.action, select.fields, select.total, select.is_json, search, inner)
         return (entry.name, select.parent is None, conditions, select.sort, window, output, select.aggregates)
 

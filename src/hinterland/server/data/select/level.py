@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hinterland.server.data.rules import column
 from hinterland.server.data.select.parts import Bind, Gate, SqlPart, filled, joined, limited
 from hinterland.server.data.select.question import Select
-from hinterland.server.data.select.searching import rank_of, searched_names
+from hinterland.server.data.select.searching import rank_of
 from hinterland.server.data.select.visibility import Asked, RecordSource, asked_of, gates_of, rule_of, source, visible
 from hinterland.server.storage.protocol import Texts
 from hinterland.server.storage.statements import RECORD_NAMES, RECORD_TEXTS
@@ -45,14 +45,14 @@ class RecordLevel:
         is_ranked = select.search is not None and not select.sort
         self.order = self.entry.ranked if is_ranked else self.entry.order(select.sort)
         self.gates = gates_of(self.entry, select, is_free=is_free)
-        self.asked = asked_of(self.entry, self.alias, select, above)
-        self.ranks = [rank_of(self.entry, self.alias, select.search)] if is_ranked and select.search is not None else []
+        self.asked = asked_of(self.entry, self.alias, select, above, is_free=is_free)
+        self.ranks: list[SqlPart] = []
+        if is_ranked and select.search is not None:
+            self.ranks.append(rank_of(self.entry, self.alias, select.search, is_free=is_free))
         conditions = [rule_of(self.entry, condition) for condition in select.where]
         self.names = self.order.names.union(*[rule.reads_record for rule in conditions])
         self.is_costly = any(rule.is_costly for rule in conditions) or (self.rule is not None and self.rule.multiplies)
         self.is_costly |= not self.order.names.isdisjoint(self.entry.book.known.long)
-        if select.search is not None:
-            self.names |= searched_names(self.entry)
 
     def all(self) -> Iterator[RecordLevel]:
         """The level and those inside."""

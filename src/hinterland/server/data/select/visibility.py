@@ -64,7 +64,7 @@ class Asked(NamedTuple):
         return Asked(*own)
 
 
-def asked_of(entry: Entry, alias: str, select: Select, above: SqlPart | None = None) -> Asked:
+def asked_of(entry: Entry, alias: str, select: Select, above: SqlPart | None = None, *, is_free: bool) -> Asked:
     """What `select` asks of the collection's records; those below it are found by what is `above`, if anything is."""
     asked = Asked([], [])
     if above is not None:
@@ -78,8 +78,8 @@ def asked_of(entry: Entry, alias: str, select: Select, above: SqlPart | None = N
                 bind = partial(_condition_values, entry, alias, number, place)
                 asked[place].append(SqlPart(f"({half.text})", (bind,) if has_values else ()))
     if select.search is not None:
-        asked.sought.append(found_by(entry, alias))
-        asked.tested.extend(tested_of(entry, alias, select.search))
+        asked.sought.append(found_by(entry, alias, select.search, is_free=is_free))
+        asked.tested.extend(tested_of(entry, alias, select.search, is_free=is_free))
     return asked
 
 
