@@ -40,13 +40,14 @@ class Projection(NamedTuple):
 
 class Included(NamedTuple):
     """Records that come with others under the `name` of a relation: those that the CEL expression `filter` lets
-    through, in order of `sort`, the first `limit` of them, and what of these is wanted."""
+    through, in order of `sort`, the first `limit` of them, what of these is wanted, and whether they are counted."""
 
     name: str
     projection: Projection = Projection()
     filter: str = ""
     sort: tuple[str, ...] = ()
     limit: int | None = None
+    is_counted: bool = False
 
 
 class Projector:
@@ -91,10 +92,11 @@ class Projector:
             inner.order(related.sort)
         limit = None if relation.is_one else related.limit or DEFAULT_INCLUDED
         select = Select(inner.name, None, where, related.sort, Window(limit), fields=fields, includes=includes)
-        return Include(related.name, select, relation.by, relation.back)
+        counted = select._replace(total="beside" if related.is_counted else "")
+        return Include(related.name, counted, relation.by, relation.back)
 
     def _check(self, inner: Entry, relation: Relation, related: Included) -> None:
-        if relation.is_one and (related.filter or related.sort or related.limit):
+        if relation.is_one and (related.filter or related.sort or related.limit or related.is_counted):
             raise Refusal("invalid_query", "it is one record, which takes fields and expand alone")
         if not relation.by and inner.rules["list"] is None and not self._caller.is_admin:
             raise denied(inner.name, "list", is_signed_in=self._caller.is_signed_in)

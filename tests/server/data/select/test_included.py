@@ -235,6 +235,17 @@ async def test_more(world: World, window: Window, sort: tuple[str, ...], more: b
     assert post["_expand"]["comments"]["more"] is False
 
 
+async def test_totals(world: World) -> None:
+    """The total of an include counts, of each record, what the caller is shown of all windows, in every kind of
+    relation."""
+    comments = Include("comments", Select("comments", window=Window(1), total="beside"))
+    for caller, total in ((ADMIN, 4), (ADA, 3)):
+        [post] = await ask(world, asking("posts", comments, where=(eq("id", 1, INT),)), caller)
+        found = post["_expand"]["comments"]
+        assert (len(found["items"]), found["more"], found["total"]) == (1, True, total)
+        assert all("total" not in item for item in found["items"])
+
+
 async def test_some_fields(world: World) -> None:
     """Of the named fields a record has those that its caller sees of it, and its id; at any level."""
     inner = Select("comments", fields=("id", "note", "rank"), window=Window(2))
@@ -320,7 +331,7 @@ async def test_what_does_not_belong(world: World) -> None:
         Include("x", Select("comments"), by="author"),
         Include("x", Select("people"), back="hidden"),
         Include("x", Select("comments", is_json=True)),
-        Include("x", Select("comments", total="beside")),
+        Include("x", Select("comments", total="alone")),
     ]
     for include in wrong:
         with pytest.raises(ValueError, match=r"not below|does not hold|has no total"):

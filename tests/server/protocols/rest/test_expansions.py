@@ -50,6 +50,9 @@ READ: list[tuple[str, str, Projection | None]] = [
     ("author(fields=id)", "author.name", Projection((), (Included("author", names("id", "name")),))),
     ("c(limit=5)", "", Projection(None, (Included("c", limit=5),))),
     ("c(sort=-a,b,limit=5)", "", Projection(None, (Included("c", sort=("-a", "b"), limit=5),))),
+    ("c(total=true,limit=5)", "", Projection(None, (Included("c", limit=5, is_counted=True),))),
+    ("c(total=false)", "", Projection(None, (Included("c"),))),
+    ("c(expand=total)", "", Projection(None, (Included("c", Projection(None, (Included("total"),))),))),
     ("c(limit=5,sort=-a,b)", "", Projection(None, (Included("c", sort=("-a", "b"), limit=5),))),
     ("c(sort=a),d", "", Projection(None, (Included("c", sort=("a",)), Included("d")))),
     ("c(fields=a,b,expand=d,e,limit=1)", "",
@@ -98,17 +101,19 @@ REFUSED = [
     ("author..team", "a name was expected, at character 8"),
     ("author team", "a comma or the end was expected, at character 8: 'team'"),
     ("author)", "a comma or the end was expected"),
-    ("author()", "fields=, expand=, filter=, sort= or limit= was expected"),
-    ("author(", "fields=, expand=, filter=, sort= or limit= was expected"),
+    ("author()", "fields=, expand=, filter=, sort=, limit= or total= was expected"),
+    ("author(", "fields=, expand=, filter=, sort=, limit= or total= was expected"),
     ("author(limit=3", "a comma or a closing parenthesis was expected"),
-    ("author(limit=3,)", "fields=, expand=, filter=, sort= or limit= was expected"),
+    ("author(limit=3,)", "fields=, expand=, filter=, sort=, limit= or total= was expected"),
     ("author(limit=3,limit=3)", "limit appears twice"),
     ("author(limit=3),author(limit=4)", "author has options twice"),
-    ("author(page=3)", "fields=, expand=, filter=, sort= or limit= was expected"),
+    ("author(page=3)", "fields=, expand=, filter=, sort=, limit= or total= was expected"),
     ("author(limit=0)", "limit must be a whole number from 1 to 1,000"),
     ("author(limit=1001)", "limit must be a whole number"),
     ("author(limit=-1)", "limit must be a whole number"),
     ("author(limit=x)", "limit must be a whole number"),
+    ("author(total=)", "a name was expected"),
+    ("author(total=3)", "total must be true or false"),
     ("author(filter=)", "an expression was expected"),
     ("author(filter='x)", "the text after ' is not closed"),
     ("author(filter='x\\", "the text after ' is not closed"),
@@ -198,6 +203,17 @@ async def test_a_list(each_api: Api) -> None:
     assert second == {"id": 2, "title": "Second", "_expand": {"comments": {"items": [], "more": False}}}
 
 
+async def test_totals(each_api: Api) -> None:
+    """`total=true` counts the related records of each record that its filter lets through, also beyond the limit."""
+    _, _ = await filled(each_api)
+    await each_api("POST", "/v1/records/posts", json={"title": "Second"})
+    asked = "/v1/records/posts?fields=id&expand=comments(filter=record.text != 'c0',limit=1,fields=text,total=true)"
+    first, second = (await each_api("GET", asked)).json()["items"]
+    [item] = first["_expand"]["comments"].pop("items")
+    assert (item["text"], first["_expand"]) == ("c1", {"comments": {"more": True, "total": 2}})
+    assert second["_expand"] == {"comments": {"items": [], "more": False, "total": 0}}
+
+
 async def test_a_record(each_api: Api) -> None:
     """One record comes with what is wanted of it; its tag covers all of that, and names its revision for writes."""
     headers, note = await filled(each_api)
@@ -237,6 +253,7 @@ WRONG = [
     ("posts?expand=comments(filter=record.x == 1)", "invalid_query", "comments: filter: record has no field"),
     ("posts?expand=comments(fields=x)", "invalid_query", "comments: comments has no field 'x'"),
     ("notes?expand=owner(limit=3)", "invalid_query", "owner: it is one record, which takes fields and expand alone"),
+    ("notes?expand=owner(total=true)", "invalid_query", "owner: it is one record, which takes"),
     ("notes?fields=secret", "forbidden", "secret of notes can't be read"),
     ("users?expand=notes", "invalid_query", "users has no relation 'notes' to expand; it has no relations"),
 ]

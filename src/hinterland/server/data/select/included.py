@@ -1,7 +1,7 @@
 """Records as JSON text, each with what comes with it: the levels of one statement that makes the whole answer.
 
 What comes with a record stands in its member `_expand`, under the name of the include: an object, or null, for the one
-that a field names, `{"items": […], "more": …}` for several.
+that a field names, `{"items": […], "more": …}` for several, with their `total` where it is asked for.
 """
 
 from __future__ import annotations
@@ -126,8 +126,8 @@ class IncludedLevel(JsonLevel):
     """A level whose records come with those of the level above."""
 
     def __init__(self, catalogue: Catalogue, include: Include, above: JsonLevel) -> None:
-        if include.select.total or include.select.is_json:
-            raise ValueError("an include is JSON in any case, and has no total")
+        if include.select.total == "alone" or include.select.is_json:
+            raise ValueError("an include is JSON in any case, and has no total alone")
         self.include = include
         # What a record names is viewed, what names it or is below it is listed.
         select = include.select._replace(action="view" if include.by else "list")
@@ -143,7 +143,13 @@ class IncludedLevel(JsonLevel):
         rows = self.window()
         if self._is_one:
             return json_text.one(self.text(), rows, self.alias)
-        return json_text.items(self.text(), self._more(), rows, self.alias, self._dialect)
+        more = self._more()
+        if self.select.total:
+            more = filled("{}, ',\"total\":', ({})", more, self.count())
+        return json_text.items(self.text(), more, rows, self.alias, self._dialect)
+
+    def _total(self) -> SqlPart:
+        return SqlPart("NULL AS _total")  # it is beside all records, not each of them
 
     def _more(self) -> SqlPart:
         """Whether there are records beyond the window, as JSON: they are looked for where it is full."""

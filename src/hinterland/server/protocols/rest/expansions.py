@@ -3,7 +3,7 @@
 fields  = path *( "," path )                      title,author.name; * stands for all fields
 expand  = include *( "," include )                author,comments(sort=-created_at,limit=5,expand=author)
 include = path [ "(" option *( "," option ) ")" ]
-option  = "fields=" … | "expand=" … | "filter=" CEL | "sort=" names | "limit=" number
+option  = "fields=" … | "expand=" … | "filter=" CEL | "sort=" names | "limit=" number | "total=true"
 path    = name *( "." name )
 """
 
@@ -21,7 +21,7 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 _NAME = re.compile(r"[^\s,.()=]+")
 _SORT = re.compile(r"-?[^\s,.()=]+")
 _DIGITS = re.compile(r"[0-9]{1,9}")
-_OPTION = re.compile(r"(fields|expand|filter|sort|limit)=(?!=)")
+_OPTION = re.compile(r"(fields|expand|filter|sort|limit|total)=(?!=)")
 _STRING = re.compile("([rR]|[bB][rR]?)?('''|\"\"\"|'|\")")
 _EXAMPLE = "comments(sort=-created_at,limit=5,expand=author)"
 
@@ -43,7 +43,7 @@ class _Wanted:
     def _related(self, name: str) -> Included:
         sort = tuple(filter(None, self.options.get("sort", "").split(",")))
         limit = int(self.options["limit"]) if "limit" in self.options else None
-        return Included(name, self.projection(), self.options.get("filter", ""), sort, limit)
+        return Included(name, self.projection(), self.options.get("filter", ""), sort, limit, "total" in self.options)
 
 
 def parse_projection(query: Query) -> Projection | None:
@@ -100,7 +100,7 @@ class _ProjectionParser:
         while True:
             option = self._matched(_OPTION)
             if option is None:
-                raise self._problem("fields=, expand=, filter=, sort= or limit= was expected")
+                raise self._problem("fields=, expand=, filter=, sort=, limit= or total= was expected")
             word = option[1]
             if word in given:
                 raise self._problem(f"{word} appears twice; write it once")
@@ -120,8 +120,12 @@ class _ProjectionParser:
             of.options[word] = ",".join(self._listed(_SORT))
         elif word == "filter":
             of.options[word] = self._cel()
-        else:
+        elif word == "limit":
             of.options[word] = self._limit()
+        elif (found := self._name(_NAME)) == "true":
+            of.options[word] = found
+        elif found != "false":
+            raise self._problem("total must be true or false")
 
     def _limit(self) -> str:
         digits = self._matched(_DIGITS)
