@@ -89,10 +89,13 @@ async def serving(
     collections: Sequence[Collection] = COLLECTIONS,
     auth: AuthSettings = FAST,
     declare: Callable[[App], None] = lambda app: None,
+    auth_fields: Sequence[str] = (),
     **settings: Any,
 ) -> AsyncIterator[Api]:
     """The server of an app with these collections and settings, and what `declare` adds, while the block lasts."""
-    app = App(name="tests", collections=collections, settings=Settings(auth=auth, **settings))
+    app = App(
+        name="tests", collections=collections, settings=Settings(auth=auth, **settings), auth_fields=auth_fields
+    )
     declare(app)
     server = Server(app, storage, ManualClock())
     transport = httpx2.ASGITransport(server)

@@ -125,3 +125,9 @@ def test_functions_that_can_not_carry_out_an_operation() -> None:
     with pytest.raises(ValueError, match=r"name the operation, as in @app.operation\('orders.total'\)"):
         app.operation(three)
     assert not app.handlers
+
+
+def test_auth_fields_are_names() -> None:
+    """One name in place of a list of names is refused with what to write."""
+    with pytest.raises(ValueError, match=r"write auth_fields=\('plan',\)"):
+        App(auth_fields="plan")

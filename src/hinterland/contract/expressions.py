@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from hinterland.contract.records import Collection
 from hinterland.kit.cel.types import INT, STRING, TIMESTAMP, ListType, ObjectType, Type
 
@@ -20,10 +23,12 @@ def record_type(collection: Collection, *, nullable: bool = False) -> ObjectType
     return ObjectType(record_fields(collection), nullable, collection.is_open)
 
 
-def auth_type(*, is_integer: bool) -> ObjectType:
+_TEXTS = ListType(STRING)
+AUTH_TYPES: Types = {"roles": _TEXTS, "client": STRING, "acr": STRING, "amr": _TEXTS, "auth_time": INT}  # but the id
+
+
+def auth_type(*, is_integer: bool, fields: Mapping[str, Type] = MappingProxyType({})) -> ObjectType:
     """The type of the variable `auth`, what `Principal.as_auth` gives: null when signed out; `is_integer` where the ids
-    of users are."""
-    id, texts = INT if is_integer else STRING, ListType(STRING)
-    return ObjectType(
-        {"id": id, "roles": texts, "client": STRING, "acr": STRING, "amr": texts, "auth_time": INT}, nullable=True
-    )
+    of users are, `fields` are those of the user's record."""
+    id = INT if is_integer else STRING
+    return ObjectType({**fields, "id": id, **AUTH_TYPES}, nullable=True)

@@ -114,7 +114,8 @@ class Principal(msgspec.Struct, frozen=True, dict=True):
 
     `client` is the client_id of the session (RFC 9068 §2.2), `acr` its authenticator assurance level ("aal1", with a
     second factor "aal2"), `amr` the methods by which its owner was authenticated (RFC 8176), `auth_time` when, in
-    seconds since 1970 (OpenID Connect Core 1.0 §2).
+    seconds since 1970 (OpenID Connect Core 1.0 §2). `fields` are those of the user's record that rules read, such as
+    `auth.plan`: a JSON object ("": there are none).
     """
 
     id: RecordId = ""
@@ -125,6 +126,7 @@ class Principal(msgspec.Struct, frozen=True, dict=True):
     acr: str = ""
     amr: tuple[str, ...] = ()
     auth_time: int = 0
+    fields: str = ""
 
     @property
     def is_signed_in(self) -> bool:
@@ -139,8 +141,9 @@ class Principal(msgspec.Struct, frozen=True, dict=True):
     def _auth(self) -> dict[str, object] | None:
         if not self.is_signed_in:
             return None
-        return {"id": self.id, "roles": list(self.roles), "client": self.client, "acr": self.acr,
-                "amr": list(self.amr), "auth_time": self.auth_time}  # fmt: skip
+        own = {"id": self.id, "roles": list(self.roles), "client": self.client, "acr": self.acr,
+               "amr": list(self.amr), "auth_time": self.auth_time}  # fmt: skip
+        return {**msgspec.json.decode(self.fields), **own} if self.fields else own
 
 
 SIGNED_OUT = Principal()

@@ -19,7 +19,7 @@ from hinterland.kit.asgi import AsgiReceive, AsgiScope, AsgiSend
 from hinterland.kit.clock import Clock, SystemClock
 from hinterland.server.auth.maintenance import maintain
 from hinterland.server.auth.parts import Accounts
-from hinterland.server.auth.upkeep import keep_account
+from hinterland.server.auth.upkeep import keeper
 from hinterland.server.backend import Backend
 from hinterland.server.data.advice import warnings_of
 from hinterland.server.data.after_hooks import AfterHooks
@@ -92,13 +92,12 @@ async def opened(app: App, storage: Storage, clock: Clock | None = None) -> Asyn
     """The backend of `app` on `storage`, from open to close. Raises `StorageError`, `SchemaChange` and
     `DeclarationError`, each with what to do."""
     clock = clock or SystemClock()
-    catalogue = Catalogue(app.collections, storage.dialect)
+    catalogue = Catalogue(app.collections, storage.dialect, app.auth_fields)
     await storage.open()
     try:
         await declare(storage, app.collections)
-        writer = Writer(
-            storage, catalogue, clock, {"users": keep_account}, max_record_bytes=app.settings.max_record_bytes
-        )
+        hooks = {"users": keeper(app.auth_fields)}
+        writer = Writer(storage, catalogue, clock, hooks, max_record_bytes=app.settings.max_record_bytes)
         before = BeforeHooks(app.hooks, storage, catalogue, clock, app.settings.hook_seconds)
         commands = Commands(writer, before)
         accounts = await _accounts(app, storage, commands, catalogue, clock)
@@ -180,7 +179,8 @@ async def _accounts(app: App, storage: Storage, commands: Commands, catalogue: C
         return catalogue["users"].wire(caller, record)
 
     holders = holders_of(catalogue, "users", "email")
-    return await Accounts.open(storage, compiled, submit, wire, holders, clock, app.settings.auth, app.name)
+    settings, name, auth_fields = app.settings.auth, app.name, app.auth_fields
+    return await Accounts.open(storage, compiled, submit, wire, holders, clock, settings, name, auth_fields)
 
 
 class Server:

@@ -34,13 +34,22 @@ class App:
     """An app's backend: its collections with their rules, its own operations, its settings and its hooks.
 
     `users` is declared for you where `collections` does not hold it. `operations` is the table with the app's own,
-    `handlers` are what carries these out, by name.
+    `handlers` are what carries these out, by name. `auth_fields` are fields of `users` that rules may read of the
+    caller: with `("plan",)` they have `auth.plan`. Only administrators may write such a field (`write="admin"`).
     """
 
     def __init__(
-        self, *, name: str = "hinterland", collections: Sequence[Collection] = (), settings: Settings | None = None
+        self,
+        *,
+        name: str = "hinterland",
+        collections: Sequence[Collection] = (),
+        settings: Settings | None = None,
+        auth_fields: Sequence[str] = (),
     ) -> None:
+        if isinstance(auth_fields, str):
+            raise ValueError(f"auth_fields must be a list of names; write auth_fields=({auth_fields!r},)")
         self.name = name
+        self.auth_fields: tuple[str, ...] = (*dict.fromkeys(auth_fields),)
         self.settings = settings or Settings()
         has_users = any(collection.name == "users" for collection in collections)
         self.collections: tuple[Collection, ...] = linked((*collections,) if has_users else (users(), *collections))

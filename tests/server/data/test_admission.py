@@ -34,7 +34,7 @@ RECORDS: list[dict[str, Any]] = [
     {"owner": "", "members": [], "open": True, "count": 1},
     {"owner": "x", "members": ["x"], "open": False, "count": 0},
 ]
-BOOK = RuleBook(NOTES, auth_type(is_integer=False), "sqlite")
+BOOK = RuleBook(NOTES, auth_type(is_integer=False), auth_type(is_integer=False), "sqlite")
 
 
 @pytest.mark.parametrize("text", CLOSED + OPEN)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hinterland.contract.fields import Field, Instant, Integer, Text
+from hinterland.contract.fields import Field, Instant, Integer, Json, List, Object, Text
 from hinterland.contract.identity import SIGNED_OUT, Principal
 from hinterland.contract.records import EVERYBODY, Collection, Rules, users
 from hinterland.kit.cel.types import STRING, ObjectType
@@ -215,3 +215,36 @@ def test_private_fields() -> None:
     assert entry.hidden(ADMIN) == frozenset()
     assert entry.hidden(both) == {"mine"}  # of some other record it would not be shown
     assert entry.hidden(ADA) == {"mine", "staff"}
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "reason"),
+    [
+        ("plan", Text(), "users could write users.plan themselves"),
+        ("email", None, "users could write users.email themselves"),
+        ("pla", None, "users has no field 'pla'; declare it there"),
+        ("roles", Text(write="admin"), "auth.roles has another meaning; rename the field of users"),
+        ("id", None, "auth.id has another meaning"),
+        ("plan", Json(write="admin"), "users.plan holds JSON objects"),
+        ("plan", Object(fields={"a": Text()}, write="admin"), "users.plan holds JSON objects"),
+        ("plan", List(of=Object(fields={"a": Text()}), write="admin"), "users.plan holds JSON objects"),
+    ],
+)
+def test_auth_fields_that_can_not_be(name: str, field: Field | None, reason: str) -> None:
+    """A field of users that rules would read of the caller, and that users could give themselves rights by, that is
+    not declared, or whose values can't be told apart is refused."""
+    declared = users(fields={} if field is None else {name: field})
+    with pytest.raises(DeclarationError, match=f"auth_fields: {reason}"):
+        Catalogue([declared], "sqlite", (name,))
+
+
+def test_auth_fields_of_another_kind() -> None:
+    """What was compiled with one kind of a field of the caller does not serve for another kind."""
+    posts = Collection(name="posts", fields={"level": Integer()}, rules=Rules(list="auth.level == record.level"))
+    level = Integer(write="admin")
+    one, two = (
+        Catalogue([users(fields={"level": field}), posts], "sqlite", ("level",))
+        for field in (level, Integer(write="admin", maximum=3))
+    )
+    assert one["posts"].is_like(Catalogue([users(fields={"level": level}), posts], "sqlite", ("level",))["posts"])
+    assert not one["posts"].is_like(two["posts"])

@@ -37,7 +37,7 @@ async def enter(accounts: Accounts, evidence: Evidence, address: str, user_agent
         await accounts.submit([], [*evidence.acts, *opening.acts, *knowing(accounts, id, address, known)])
     except PreconditionFailed:
         raise wrong_credentials() from None
-    principal = accounts.sessions.principal(owner.account, opening.session)
+    principal = accounts.sessions.principal(owner.account, opening.session, owner.record)
     return answer(accounts, principal, opening.refresh_token, shown(accounts, owner, principal))
 
 

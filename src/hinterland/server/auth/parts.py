@@ -62,11 +62,12 @@ class Accounts:
         clock: Clock,
         settings: AuthSettings,
         name: str = "hinterland",
+        auth_fields: Sequence[str] = (),
     ) -> Accounts:
         """The parts, with the keys of this database loaded or made."""
         keys = Keys(storage, clock, settings)
         await keys.load()
-        sessions = Sessions(storage, declared_users().collection, clock)
+        sessions = Sessions(storage, declared_users().collection, clock, auth_fields)
         return cls(
             storage, declared_users, submit, wire, holders, clock, settings, keys, Passwords(settings),
             sessions, TokenIssuer(keys, sessions.find, clock, settings), LoginLimits(settings, clock),

@@ -57,7 +57,7 @@ async def _exchange(accounts: Accounts, token: str, address: str, user_agent: st
             if tokens.is_foreign(token, tokens.mark_of(accounts.storage.database_id)):
                 raise Refusal("invalid_grant", _FOREIGN, details={"reason": ANOTHER_SERVER})
             raise _invalid()
-    principal = accounts.sessions.principal(owner.account, session)
+    principal = accounts.sessions.principal(owner.account, session, owner.record)
     return answer(accounts, principal, successor, shown(accounts, owner, principal))
 
 

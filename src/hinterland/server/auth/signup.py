@@ -48,7 +48,7 @@ async def sign_up(
     acts = [*stale, *registered(row, email, encoded), *opening.acts, *known, *more]
     create = Write(act="create", collection="users", body=fields)
     record = await _write(accounts, email, create, acts)
-    principal = accounts.sessions.principal({**row, "id": str(record.id)}, opening.session)
+    principal = accounts.sessions.principal({**row, "id": str(record.id)}, opening.session, record)
     return answer(accounts, principal, opening.refresh_token, profile(accounts, principal, record), REGISTERED)
 
 

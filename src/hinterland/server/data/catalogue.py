@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 import msgspec
 
 from hinterland.contract.errors import Refusal
-from hinterland.contract.expressions import auth_type
+from hinterland.contract.expressions import AUTH_TYPES, auth_type
 from hinterland.contract.identity import Principal, RecordId, is_record_id
-from hinterland.contract.kinds.field import OnDelete, item_type
+from hinterland.contract.kinds.field import Field, OnDelete, item_type
 from hinterland.contract.linking import linked
 from hinterland.contract.records import Collection, CompiledCollection, Document
 from hinterland.kit.cel.errors import CelError
-from hinterland.kit.cel.types import INT, STRING, TIMESTAMP
+from hinterland.kit.cel.types import DYN, INT, STRING, TIMESTAMP, ObjectType
 from hinterland.server.data import documents
 from hinterland.server.data.relations import Relations
 from hinterland.server.data.rules import (
@@ -66,6 +66,34 @@ def _described(asked: AskedCollection) -> list[Any]:
     return [fields, asked.type.is_open, sorted(asked.indexed)]
 
 
+def _fields_of_caller(users: Collection | None, names: Sequence[str]) -> Mapping[str, Field]:
+    """The fields of users that rules read of the caller. Raises `DeclarationError` for those that can't be."""
+    declared = {} if users is None else users.fields
+    for name in names:
+        if name == "id" or name in AUTH_TYPES:
+            raise DeclarationError(f"auth_fields: auth.{name} has another meaning; rename the field of users")
+        if name not in declared:
+            raise DeclarationError(f"auth_fields: users has no field {name!r}; declare it there with write=\"admin\"")
+        if declared[name].write != "admin":
+            raise DeclarationError(
+                f"auth_fields: users could write users.{name} themselves, and so give themselves rights; declare it "
+                'with write="admin"'
+            )
+        kind = declared[name].type
+        if DYN in (kind, item := getattr(kind, "element", None)) or ObjectType in (type(kind), type(item)):
+            raise DeclarationError(
+                f"auth_fields: users.{name} holds JSON objects; list fields of one value, or lists of such values"
+            )
+    return {name: declared[name] for name in names}
+
+
+def _auth_types(are_integer: bool, fields: Mapping[str, Field]) -> tuple[ObjectType, ObjectType]:
+    """The types that `auth` has in rules and in the conditions of callers, who may not read every field."""
+    types = {name: field.type for name, field in fields.items()}
+    shown = {name: kind for name, kind in types.items() if not fields[name].read}
+    return auth_type(is_integer=are_integer, fields=types), auth_type(is_integer=are_integer, fields=shown)
+
+
 class Entry:
     """One compiled collection. `children` are the collections below it, `links` its fields that refer to records, and
     `referring` the fields that refer to its own."""
@@ -76,13 +104,15 @@ class Entry:
         users_are_integer: bool,
         dialect: DialectName,
         asked: Mapping[str, AskedCollection] = MappingProxyType({}),
+        auth_fields: Mapping[str, Field] = MappingProxyType({}),
     ) -> None:
         self.collection = collection
+        self.auth_fields = auth_fields
         self.name = collection.name
         self.shape = CompiledCollection(collection)
         self.table = CollectionTable(collection, dialect)
         self.is_integer = collection.ids == "integer"
-        self.book = RuleBook(collection, auth_type(is_integer=users_are_integer), dialect, asked)
+        self.book = RuleBook(collection, *_auth_types(users_are_integer, auth_fields), dialect, asked)
         self.rules = {action: self._rule(action, getattr(collection.rules, action)) for action in ACTIONS}
         self.private = {
             name: self._rule(f"fields.{name}.read", field.read)
@@ -146,7 +176,8 @@ class Entry:
 
     def is_like(self, other: Entry) -> bool:
         """Whether all that was compiled of the other serves for this one."""
-        return self.collection == other.collection and self.asked_types == other.asked_types
+        is_declared_alike = self.collection == other.collection and self.auth_fields == other.auth_fields
+        return is_declared_alike and self.asked_types == other.asked_types
 
     def _check_old(self) -> None:
         without = {name: rule for name, rule in self.rules.items() if name != "update"}
@@ -244,19 +275,23 @@ class Entry:
 class Catalogue:
     """All compiled collections; `version` changes whenever a declaration does."""
 
-    def __init__(self, collections: Sequence[Collection], dialect: DialectName) -> None:
-        users = next((c for c in collections if c.name == "users"), None)
-        self.users_are_integer = users is not None and users.ids == "integer"
+    def __init__(
+        self, collections: Sequence[Collection], dialect: DialectName, auth_fields: Sequence[str] = ()
+    ) -> None:
+        self.auth_fields = auth_fields
         self.entries: dict[str, Entry] = {}
         try:
             collections = linked(collections)
         except ValueError as error:
             raise DeclarationError(str(error)) from None
+        users = next((c for c in collections if c.name == "users"), None)
+        self.users_are_integer = users is not None and users.ids == "integer"
+        of_caller = _fields_of_caller(users, auth_fields)
         asked = {collection.name: asked_collection(collection) for collection in collections}
         for collection in collections:
             if collection.name in self.entries:
                 raise DeclarationError(f"collection {collection.name!r} is declared twice")
-            self.entries[collection.name] = Entry(collection, self.users_are_integer, dialect, asked)
+            self.entries[collection.name] = Entry(collection, self.users_are_integer, dialect, asked, of_caller)
         self._link()
         self._compile_anew()
         self.asked = self._asked()

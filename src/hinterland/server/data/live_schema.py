@@ -89,17 +89,20 @@ class LiveSchema:
         made: list[Catalogue] = []
 
         def extended(known: dict[str, Collection]) -> Sequence[Collection]:
-            made.append(Catalogue([*(known | given).values()], self._storage.dialect))
+            made.append(self._compiled([*(known | given).values()]))
             return [*made[-1].collections()]
 
         async with self._writer.paused():
             await _declare(self._storage, extended)
             self._changed(self._writer.catalogue.adopt(made[-1]))
 
+    def _compiled(self, collections: Sequence[Collection]) -> Catalogue:
+        return Catalogue(collections, self._storage.dialect, self._writer.catalogue.auth_fields)
+
     async def _renew(self) -> None:
         """Take over what another process declared."""
         declared = await self._storage.declared()
-        catalogue = Catalogue(declared.collections, self._storage.dialect)
+        catalogue = self._compiled(declared.collections)
         self._storage.adopt(declared)
         self._changed(self._writer.catalogue.adopt(catalogue))
 

@@ -12,6 +12,7 @@ from hinterland.kit.cel.conditions import in_
 from hinterland.kit.clock import Clock
 from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.data.select.question import Select
+from hinterland.server.security.sessions import auth_fields_of
 from hinterland.server.storage.protocol import Snapshot, Storage
 
 _AT_ONCE = 500
@@ -23,13 +24,14 @@ _Rights = tuple[tuple[str, ...], bool, str, tuple[str, ...]]
 
 
 class Rights:
-    """Knows sessions that ended or were authenticated anew, accounts that were disabled or erased, and roles that
-    changed."""
+    """Knows sessions that ended or were authenticated anew, accounts that were disabled or erased, roles that changed,
+    and fields of users that rules read of the caller."""
 
     def __init__(self, storage: Storage, catalogue: Catalogue, clock: Clock) -> None:
         self._storage = storage
         self._catalogue = catalogue
         self._clock = clock
+        self._known: dict[RecordId, tuple[int, str]] = {}  # of users at a revision, what principals have of them
 
     async def lost(self, callers: Iterable[Principal]) -> set[Principal]:
         """Those of `callers` who are not what they were. Callers without a session never lose anything."""
@@ -43,7 +45,7 @@ class Rights:
             caller
             for caller in asked
             if live.get(caller.session) != (caller.roles, caller.is_admin, caller.acr, caller.amr)
-            or not (caller.is_admin or caller.id in users)
+            or not (caller.is_admin or users.get(caller.id) == caller.fields)
         }
 
     async def _sessions(self, snapshot: Snapshot, ids: Iterable[str]) -> dict[str, _Rights]:
@@ -57,13 +59,25 @@ class Rights:
             )
         return live
 
-    async def _users(self, snapshot: Snapshot, ids: Iterable[RecordId]) -> set[RecordId]:
+    async def _users(self, snapshot: Snapshot, ids: Iterable[RecordId]) -> dict[RecordId, str]:
+        """The `fields` of principals by the ids of users: of those that exist."""
         kind = self._catalogue["users"].book.kinds["id"]
-        found: set[RecordId] = set()
+        known: dict[RecordId, tuple[int, str]] = {}
         for some in _batches(ids):
-            statement = self._catalogue.look_up(Select("users", where=(in_("id", some, kind),), fields=("id",)))
-            found.update(row[0] for row in await snapshot.fetch(statement.sql, statement.parameters))
-        return found
+            wanted = Select("users", where=(in_("id", some, kind),), fields=("id", "revision"))
+            statement = self._catalogue.look_up(wanted)
+            for id, revision in await snapshot.fetch(statement.sql, statement.parameters):
+                before = self._known.get(id)
+                if before is None or before[0] != revision:
+                    before = (revision, await self._fields(snapshot, id))
+                known[id] = before
+        self._known = known
+        return {id: fields for id, (_, fields) in known.items()}
+
+    async def _fields(self, snapshot: Snapshot, id: RecordId) -> str:
+        names = self._catalogue.auth_fields
+        record = await snapshot.record("users", "", id) if names else None
+        return "" if record is None else auth_fields_of(record, names)
 
 
 def _marks(values: Sequence[Any]) -> str:

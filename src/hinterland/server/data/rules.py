@@ -278,12 +278,14 @@ class Rule:
 
 
 class RuleBook:
-    """The compiler for one collection's expressions; conditions of callers are kept in a bounded cache."""
+    """The compiler for one collection's expressions; conditions of callers are kept in a bounded cache. `auth` is the
+    caller's type in rules, `shown_auth` in conditions of callers."""
 
     def __init__(
         self,
         collection: Collection,
         auth: ObjectType,
+        shown_auth: ObjectType,
         dialect_name: str,
         asked: Mapping[str, AskedCollection] = MappingProxyType({}),
     ) -> None:
@@ -293,7 +295,7 @@ class RuleBook:
         record, old = record_type(collection), record_type(collection, nullable=True)
         types = {name: each.type for name, each in asked.items()}
         self._rule = Environment({"record": record, "old": old, "auth": auth}, types)
-        self._condition = Environment({"record": record, "auth": auth})
+        self._condition = Environment({"record": record, "auth": shown_auth})
         self.kinds = record.fields
         self.condition = lru_cache(maxsize=256)(self._compile_condition)
         """The compiled condition of a key (`kit.cel.conditions`). Raises `CelError`."""

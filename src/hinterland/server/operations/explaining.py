@@ -42,7 +42,8 @@ async def _caller(backend: Backend, snapshot: Snapshot, asked: RuleQuestion) -> 
     account = await account_of(snapshot, asked.user)
     methods = ("pwd", "otp", "mfa") if asked.acr == "aal2" else ("pwd",)
     session = new_session("", account["id"], backend.clock.now(), 0, amr=methods)
-    return backend.accounts.sessions.principal(account, session)
+    sessions = backend.accounts.sessions
+    return sessions.principal(account, session, await sessions.record(snapshot, account))
 
 
 async def _stored(snapshot: Snapshot, entry: Entry, asked: RuleQuestion) -> StoredRecord:

@@ -6,9 +6,12 @@ import json
 from collections.abc import Sequence
 from typing import Literal
 
+import msgspec
+
 from hinterland.contract.identity import Principal, RecordId
 from hinterland.contract.records import Collection
 from hinterland.kit.clock import Clock
+from hinterland.server.data.documents import document_of
 from hinterland.server.storage.protocol import Snapshot, Storage, StoredRecord
 from hinterland.server.storage.system import Assigned, Drop, Invalidation, Put, Row, RowAct
 
@@ -20,10 +23,14 @@ LABEL_LENGTH = 200
 
 
 class Sessions:
-    """Looks sessions up. A session counts while it has not ended or expired and its account may sign in."""
+    """Looks sessions up. A session counts while it has not ended or expired and its account may sign in.
 
-    def __init__(self, storage: Storage, users: Collection, clock: Clock) -> None:
+    `auth_fields` are the fields of the user's record that rules read of the caller.
+    """
+
+    def __init__(self, storage: Storage, users: Collection, clock: Clock, auth_fields: Sequence[str] = ()) -> None:
         self._storage = storage
+        self._auth_fields = auth_fields
         self._has_integer_ids = users.ids == "integer"
         self._clock = clock
 
@@ -34,15 +41,10 @@ class Sessions:
             if row is None or not is_live(row, self._clock.now()):
                 return None
             account = await snapshot.row("_accounts", {"id": row["account"]})
-            if account is None or not await self.may_sign_in(snapshot, account):
+            if account is None or account["is_disabled"]:
                 return None
-        return self.principal(account, row)
-
-    async def may_sign_in(self, snapshot: Snapshot, account: Row) -> bool:
-        """Whether the account is not disabled and, unless an administrator's, still has its record."""
-        if account["is_disabled"]:
-            return False
-        return account["is_admin"] or await self.record(snapshot, account) is not None
+            record = await self.record(snapshot, account)
+        return None if record is None and not account["is_admin"] else self.principal(account, row, record)
 
     async def record(self, snapshot: Snapshot, account: Row) -> StoredRecord | None:
         """The user's record of an account; administrators have none."""
@@ -53,8 +55,8 @@ class Sessions:
     def _user_id(self, account: str) -> RecordId:
         return int(account) if self._has_integer_ids and not account.startswith(ADMIN) else account
 
-    def principal(self, account: Row, session: Row) -> Principal:
-        """The caller that an account is in one of its sessions."""
+    def principal(self, account: Row, session: Row, record: StoredRecord | None) -> Principal:
+        """The caller that an account, with its user's record, is in one of its sessions."""
         return Principal(
             id=self._user_id(account["id"]),
             roles=tuple(json.loads(account["roles"])),
@@ -64,7 +66,16 @@ class Sessions:
             acr=session["acr"],
             amr=tuple(json.loads(session["amr"])),
             auth_time=int(session["auth_time"]),
+            fields=auth_fields_of(record, self._auth_fields) if record is not None else "",
         )
+
+
+def auth_fields_of(record: StoredRecord, names: Sequence[str]) -> str:
+    """The fields `names` of a user's record, as a principal has them."""
+    if not names:
+        return ""
+    document = document_of(record)
+    return msgspec.json.encode({name: document.get(name) for name in names}).decode()
 
 
 def new_session(
