@@ -11,7 +11,19 @@ from typing import Any
 
 import pytest
 
-from hinterland.contract.fields import Boolean, Bytes, Date, Field, Instant, Int64, Integer, List, Number, Reference, Text
+from hinterland.contract.fields import (
+    Boolean,
+    Bytes,
+    Date,
+    Field,
+    Instant,
+    Int64,
+    Integer,
+    List,
+    Number,
+    Reference,
+    Text,
+)
 from hinterland.contract.records import EVERYBODY, Collection, Rules, users
 from hinterland.server.protocols.sse import SSE
 from hinterland.server.storage.postgres import PostgresStorage
@@ -163,7 +175,10 @@ async def test_cascades(database: Storage) -> None:
 
 async def test_two_nodes(postgres_dsn: str) -> None:
     """A change by one node counts on the other, for requests and for streams."""
-    async with serving(PostgresStorage(postgres_dsn), **APP) as one, serving(PostgresStorage(postgres_dsn), **APP) as two:
+    async with (
+        serving(PostgresStorage(postgres_dsn), **APP) as one,
+        serving(PostgresStorage(postgres_dsn), **APP) as two,
+    ):
         await make(one, "guides", id="b", plan="pro")
         ada = await one.sign_up("ada")
         listed = (await two("GET", "/v1/records/guides", headers=ada["headers"])).json()

@@ -93,9 +93,7 @@ async def serving(
     **settings: Any,
 ) -> AsyncIterator[Api]:
     """The server of an app with these collections and settings, and what `declare` adds, while the block lasts."""
-    app = App(
-        name="tests", collections=collections, settings=Settings(auth=auth, **settings), auth_fields=auth_fields
-    )
+    app = App(name="tests", collections=collections, settings=Settings(auth=auth, **settings), auth_fields=auth_fields)
     declare(app)
     server = Server(app, storage, ManualClock())
     transport = httpx2.ASGITransport(server)

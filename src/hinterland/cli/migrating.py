@@ -29,7 +29,9 @@ async def migrate(path: Path, data: Path, *, is_agreed: bool) -> None:
         app = app_of(path)
         demand_database(app.settings, data)
         storage = storage_for(app.settings, data)
-        Catalogue(app.collections, storage.dialect, app.auth_fields)  # an invalid rule is reported before anything is changed
+        Catalogue(
+            app.collections, storage.dialect, app.auth_fields
+        )  # an invalid rule is reported before anything is changed
         if (server := running(data, path)) is not None:
             fail(f"the server at {server[0]} has {data} open; stop it before you migrate")
         await storage.open()

@@ -73,7 +73,7 @@ def _fields_of_caller(users: Collection | None, names: Sequence[str]) -> Mapping
         if name == "id" or name in AUTH_TYPES:
             raise DeclarationError(f"auth_fields: auth.{name} has another meaning; rename the field of users")
         if name not in declared:
-            raise DeclarationError(f"auth_fields: users has no field {name!r}; declare it there with write=\"admin\"")
+            raise DeclarationError(f'auth_fields: users has no field {name!r}; declare it there with write="admin"')
         if declared[name].write != "admin":
             raise DeclarationError(
                 f"auth_fields: users could write users.{name} themselves, and so give themselves rights; declare it "
