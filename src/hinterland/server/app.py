@@ -19,7 +19,7 @@ from hinterland.kit.asgi import AsgiReceive, AsgiScope, AsgiSend
 from hinterland.kit.clock import Clock, SystemClock
 from hinterland.server.auth.maintenance import maintain
 from hinterland.server.auth.parts import Accounts
-from hinterland.server.auth.upkeep import keeper
+from hinterland.server.auth.upkeep import AccountKeeper
 from hinterland.server.backend import Backend
 from hinterland.server.data.advice import warnings_of
 from hinterland.server.data.after_hooks import AfterHooks
@@ -96,7 +96,7 @@ async def opened(app: App, storage: Storage, clock: Clock | None = None) -> Asyn
     await storage.open()
     try:
         await declare(storage, app.collections)
-        hooks = {"users": keeper(app.auth_fields)}
+        hooks = {"users": AccountKeeper(app.auth_fields)}
         writer = Writer(storage, catalogue, clock, hooks, max_record_bytes=app.settings.max_record_bytes)
         before = BeforeHooks(app.hooks, storage, catalogue, clock, app.settings.hook_seconds)
         commands = Commands(writer, before)

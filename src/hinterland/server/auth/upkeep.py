@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import RecordId
@@ -11,23 +10,23 @@ from hinterland.contract.operations import path_of
 from hinterland.contract.records import Document
 from hinterland.server.auth.forms import comparable
 from hinterland.server.auth.identities import EMAIL
-from hinterland.server.data.state import TransactionHook
 from hinterland.server.security.sessions import Actor, account_subject, erasing
 from hinterland.server.storage.system import Amend, Invalidation, RowAct
 
 
-def keeper(auth_fields: Sequence[str]) -> TransactionHook:
-    """What happens to accounts where rules read `auth_fields` of the user's record of the caller."""
-    return partial(_keep, auth_fields)
+class AccountKeeper:
+    """What happens to accounts where rules read `auth_fields` of the caller's user record: what `keep_account` says,
+    and whatever is remembered of the user is looked up again when one of these fields changes."""
 
+    def __init__(self, auth_fields: Sequence[str]) -> None:
+        self._auth_fields = auth_fields
 
-def _keep(
-    auth_fields: Sequence[str], id: RecordId, old: Document | None, new: Document | None, by: Actor
-) -> Sequence[RowAct]:
-    acts = keep_account(id, old, new, by)
-    if old is None or new is None or all(old.get(name) == new.get(name) for name in auth_fields):
-        return acts
-    return [*acts, Invalidation(account_subject(id))]
+    def __call__(self, id: RecordId, old: Document | None, new: Document | None, by: Actor) -> Sequence[RowAct]:
+        """The system rows that change with a users record."""
+        acts = keep_account(id, old, new, by)
+        if old is None or new is None or all(old.get(name) == new.get(name) for name in self._auth_fields):
+            return acts
+        return [*acts, Invalidation(account_subject(id))]
 
 
 def keep_account(id: RecordId, old: Document | None, new: Document | None, by: Actor) -> Sequence[RowAct]:

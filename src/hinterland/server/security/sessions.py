@@ -11,7 +11,6 @@ import msgspec
 from hinterland.contract.identity import Principal, RecordId
 from hinterland.contract.records import Collection
 from hinterland.kit.clock import Clock
-from hinterland.server.data.documents import document_of
 from hinterland.server.storage.protocol import Snapshot, Storage, StoredRecord
 from hinterland.server.storage.system import Assigned, Drop, Invalidation, Put, Row, RowAct
 
@@ -74,7 +73,7 @@ def auth_fields_of(record: StoredRecord, names: Sequence[str]) -> str:
     """The fields `names` of a user's record, as a principal has them."""
     if not names:
         return ""
-    document = document_of(record)
+    document = json.loads(record.body) | json.loads(record.private or "{}")
     return msgspec.json.encode({name: document.get(name) for name in names}).decode()
 
 
