@@ -141,8 +141,10 @@ class Principal(msgspec.Struct, frozen=True, dict=True):
     def _auth(self) -> dict[str, object] | None:
         if not self.is_signed_in:
             return None
-        own = {"id": self.id, "roles": list(self.roles), "client": self.client, "acr": self.acr,
-               "amr": list(self.amr), "auth_time": self.auth_time}  # fmt: skip
+        own: dict[str, object] = {
+            "id": self.id, "roles": list(self.roles), "client": self.client, "acr": self.acr, "amr": list(self.amr),
+            "auth_time": self.auth_time,
+        }  # fmt: skip
         return {**msgspec.json.decode(self.fields), **own} if self.fields else own
 
 
