@@ -232,7 +232,7 @@ def test_private_fields() -> None:
 )
 def test_auth_fields_that_can_not_be(name: str, field: Field | None, reason: str) -> None:
     """A field of users that rules would read of the caller, and that users could give themselves rights by, that is
-    not declared, or whose values can't be told apart is refused."""
+    not declared, or whose values are objects is refused."""
     declared = users(fields={} if field is None else {name: field})
     with pytest.raises(DeclarationError, match=f"auth_fields: {reason}"):
         Catalogue([declared], "sqlite", (name,))
