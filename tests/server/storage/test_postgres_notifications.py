@@ -10,6 +10,7 @@ import pytest
 
 from hinterland.server.storage import postgres_notifications
 from hinterland.server.storage.postgres_notifications import COMMITS, INVALIDATIONS, NotificationListener
+from tests.support.silent_way import SilentWay
 
 LISTENERS = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
 
@@ -34,6 +35,32 @@ async def test_a_lost_connection_is_opened_again(
         await database.execute("SELECT pg_notify($1, 'look')", INVALIDATIONS)
     assert received.get_nowait() == "look"
     await listener.close()
+    await database.close()
+
+
+async def test_a_connection_that_no_longer_answers(
+    postgres_dsn: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A connection that the network dropped without a word is noticed, reported and replaced, and commits that were
+    missed are looked for."""
+    monkeypatch.setattr(postgres_notifications, "_CHECK_SECONDS", 0.01)
+    monkeypatch.setattr(postgres_notifications, "_ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(postgres_notifications, "_RETRY_SECONDS", 0.0)
+    received: asyncio.Queue[str] = asyncio.Queue()
+    commits = asyncio.Event()
+    database = await asyncpg.connect(postgres_dsn)
+    async with SilentWay(postgres_dsn) as way:
+        listener = NotificationListener(way.dsn)
+        await listener.open(received.put_nowait, commits.set)
+        with caplog.at_level(logging.INFO):
+            way.drop()
+            await asyncio.wait_for(commits.wait(), 30)
+        assert "the connection for notifications was lost" in caplog.text
+        assert "received again" in caplog.text
+        while received.empty():
+            await database.execute("SELECT pg_notify($1, 'look')", INVALIDATIONS)
+        assert received.get_nowait() == "look"
+        await listener.close()
     await database.close()
 
 

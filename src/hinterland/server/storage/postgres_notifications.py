@@ -6,13 +6,19 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import asyncpg
+
+from hinterland.server.storage.postgres_pool import watch_peer
 
 log = logging.getLogger("hinterland.storage")
 COMMITS = "hinterland_commits"  # a channel of NOTIFY; its payload is the sender's process
 INVALIDATIONS = "hinterland_invalidations"  # its payload is the subject
 _RETRY_SECONDS = 2.0
+_CHECK_SECONDS = 15.0  # after which the connection is asked whether it still works: nothing else is sent on it
+_ANSWER_SECONDS = 10.0
+_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)  # TimeoutError is an OSError
 
 
 class NotificationListener:
@@ -59,10 +65,27 @@ class NotificationListener:
 
     async def _keep_open(self, invalidated: Callable[[str], None], written: Callable[[], None]) -> None:
         while True:
-            await self._lost.wait()
-            await asyncio.sleep(_RETRY_SECONDS)
-            await self._connect(invalidated, written)
+            await self._until_lost()
+            log.warning("the connection for notifications was lost; other servers' changes are looked for each second")
+            while self._lost.is_set():
+                await asyncio.sleep(_RETRY_SECONDS)
+                await self._connect(invalidated, written)
+            log.info("notifications of other servers are received again")
             written()
+
+    async def _until_lost(self) -> None:
+        """Wait until the connection is closed, or no longer answers: a network may drop one without a word."""
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._lost.wait(), _CHECK_SECONDS)
+                return
+            assert self._connection is not None
+            try:
+                await self._connection.execute("SELECT 1", timeout=_ANSWER_SECONDS)
+            except _ERRORS:
+                self._connection.terminate()
+                self._lost.set()
+                return
 
     async def _connect(self, invalidated: Callable[[str], None], written: Callable[[], None]) -> None:
         def receive(connection: object, pid: int, channel: str, payload: object) -> None:
@@ -73,10 +96,11 @@ class NotificationListener:
 
         try:
             connection = await asyncpg.connect(self._dsn)
+            watch_peer(connection)
             self._connection, self._lost = connection, (lost := asyncio.Event())
             connection.add_termination_listener(lambda _: lost.set())
             for channel in (INVALIDATIONS, COMMITS):
                 await connection.add_listener(channel, receive)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except _ERRORS as error:
             log.warning("cannot listen to other processes; retrying in %.0f s: %s", _RETRY_SECONDS, error)
             self._lost.set()

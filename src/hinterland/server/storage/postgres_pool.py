@@ -9,6 +9,7 @@ statement or an open transaction may be left: that connection is reset before it
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections import deque
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -20,6 +21,12 @@ _IDLE_SECONDS = 300.0  # after which a connection is closed: firewalls drop thos
 _RESET_SECONDS = 10.0
 APPLICATION = "hinterland"  # how servers' connections name themselves to the database
 _IDLE_IN_TRANSACTION = "60s"  # after which the database ends a transaction whose process is frozen or unreachable
+_PEER = {  # options of TCP by which the kernel notices within a minute that the other end is gone
+    "TCP_KEEPIDLE": 30,
+    "TCP_KEEPINTVL": 10,
+    "TCP_KEEPCNT": 3,
+    "TCP_USER_TIMEOUT": 60_000,  # milliseconds
+}
 _ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)  # TimeoutError is an OSError
 
 
@@ -31,6 +38,17 @@ async def is_pooled(dsn: str) -> bool:
         return bool(connection.get_server_pid() != await connection.fetchval("SELECT pg_backend_pid()"))
     finally:
         await connection.close()
+
+
+def watch_peer(connection: asyncpg.Connection) -> None:
+    """Let a connection end with an error where the other end disappeared without closing it: a statement would wait for
+    it for a quarter of an hour."""
+    line = connection._transport.get_extra_info("socket")
+    if line is not None and line.family in (socket.AF_INET, socket.AF_INET6):
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in _PEER.items():
+            if hasattr(socket, name):  # some systems lack some
+                line.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _options(dsn: str, *, is_pooled: bool) -> dict[str, Any]:
@@ -95,10 +113,12 @@ class PostgresPool:
 
     async def _connect(self) -> asyncpg.Connection:
         try:
-            return await asyncpg.connect(self._dsn, **self._options)
+            connection = await asyncpg.connect(self._dsn, **self._options)
         except BaseException:
             self._pass_on(None)
             raise
+        watch_peer(connection)
+        return connection
 
     def put(self, connection: asyncpg.Connection, *, is_sound: bool) -> None:
         """Give a connection back. `is_sound`: its use ended without an error."""
