@@ -116,7 +116,7 @@ bench-growth: $(VENV)/.dev ## measure growing numbers of records (LARGE=1: up to
 bench-local: $(VENV)/.dev ## measure queries of the client's local store
 	$(BIN)/python -m benchmarks.local_store $(ARGS)
 
-bench-postgres: $(VENV)/.dev ## measure two processes on one PostgreSQL
+bench-postgres: $(VENV)/.dev ## measure several processes on one PostgreSQL (ARGS="--nodes 3 --ways plain,pgbouncer,nats")
 	$(BIN)/python -m benchmarks.postgres $(ARGS)
 
 conformance: $(VENV)/.dev ## run external test suites, with Node (OUT=file.json: save the results)

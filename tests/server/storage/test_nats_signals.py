@@ -17,6 +17,7 @@ from hinterland.server.storage.postgres import PostgresStorage
 from hinterland.server.storage.postgres_notifications import COMMITS, INVALIDATIONS
 from hinterland.server.storage.system import Invalidation
 from hinterland.testing.storage_scribe import ScribeEdit, commit, opened
+from tests.support.command import hinterland
 from tests.support.nats import NatsServer
 
 PATIENCE = 30.0  # seconds
@@ -104,6 +105,18 @@ async def test_a_server_that_comes_late(monkeypatch: pytest.MonkeyPatch, caplog:
                 await first.send(["found"])
                 await asyncio.sleep(0)
             assert await heard.subject() == "found"
+
+
+async def test_nobody_listens(server: NatsServer, postgres_dsn: str) -> None:
+    """A command that opens the database, writes and closes it again needs no connection to NATS; nor does the end of a
+    server that never had one."""
+    async with opened(PostgresStorage(postgres_dsn, nats=server.url)) as storage:
+        await commit(storage, ScribeEdit("posts", "a", {"title": "0"}))
+    server.kill()
+    async with node(server.url):
+        pass
+    env = {"HINTERLAND_DATABASE_URL": postgres_dsn, "HINTERLAND_NATS_URL": server.url}
+    assert hinterland("admin", "list", env=env).code == 0
 
 
 async def test_storages_use_it_in_the_place_of_notify(server: NatsServer, postgres_dsn: str) -> None:

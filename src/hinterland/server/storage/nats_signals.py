@@ -89,10 +89,11 @@ class NatsSignals:
 
     async def close(self) -> None:
         """Send what is waiting, and receive no more."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-            self._task = None
+        if self._task is None:
+            return  # it was not opened: commands of this machine don't listen
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        self._task = None
         with suppress(*_ERRORS):
             if self._client.is_connected:
                 await self._client.flush(_CLOSE_SECONDS)
