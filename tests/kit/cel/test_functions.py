@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from hinterland.kit.cel.checking import check
 from hinterland.kit.cel.moments import NOW
 from hinterland.kit.cel.parser import parse
 from hinterland.kit.cel.predicates import predicate
+from hinterland.kit.cel.typed import Typed
+from tests.kit.cel.calls import calls, compiled
 from tests.kit.cel.engines import PostgresRecords, SqliteRecords
-from tests.kit.cel.schema import ENVIRONMENT, RECORDS
+from tests.kit.cel.schema import AUTH, ENVIRONMENT, OLD, RECORDS
 
 CLOCK = "2026-11-28T00:00:00.000001Z"
 RULES = [
@@ -29,6 +31,7 @@ RULES = [
     "record.id.lastIndexOf(record.key) == 1",
     "record.id.lastIndexOf('') == record.id.size()",
     "record.id.lastIndexOf('a', record.count) == 0",
+    "record.id.lastIndexOf(record.key, 2147483646) == 0 || record.count == 1",
     "record.id.replace('a', 'xx') == 'xxb'",
     "record.id.replace(record.key, 'b').size() > 2",
     "record.id.replace('', '-') == '-a-'",
@@ -103,6 +106,8 @@ RULES = [
     "record.tags.filter(tag, tag.contains('a')).exists(tag, tag.size() > 1)",
     "record.counts.map(n, n * 2).exists(n, n == 2)",
     "record.counts.map(n, 4 / n).size() > 0",
+    "record.counts.map(n, 4 / n).filter(n, n > 99).size() == 0",
+    "!record.counts.filter(n, 4 / n > 0).filter(n, n > 99).exists(n, n == 0)",
     "record.counts.map(n, n > 0, 4 / n).all(n, n < 4)",
     "record.prices.map(p, p).filter(p, p > 0.0).map(p, p > 1.0).exists(big, big)",
     "record.bigs.map(n, n).filter(n, n > 0).exists(n, n == 1)",
@@ -126,16 +131,15 @@ RULES = [
 ]  # fmt: skip
 
 
-def _agreed(rules: list[str], records: list[dict[str, Any]], engines: list[Any], others: dict[str, Any]) -> None:
-    trees = [check(parse(rule), ENVIRONMENT) for rule in rules]
+def _agreed(trees: list[Typed], records: list[dict[str, Any]], engines: list[Any], others: dict[str, Any]) -> None:
     tests = [predicate(tree) for tree in trees]
     for engine in engines:
         engine.fill(records)
         found = engine.answers(trees, others)
         for row, record in enumerate(records):
-            for number, rule in enumerate(rules):
+            for number, tree in enumerate(trees):
                 expected = tests[number]({"record": record, **others})
-                assert found[row][number] == (expected, expected is True), (type(engine).__name__, rule, record)
+                assert found[row][number] == (expected, expected is True), (type(engine).__name__, tree.text, record)
 
 
 OTHERS: dict[str, Any] = {"auth": {"roles": ["a", "b"], "id": "ann"}, "old": None, NOW: CLOCK}
@@ -167,8 +171,9 @@ def test_each_function_agrees(rule: str, sqlite_records: SqliteRecords, postgres
             "flags": [True, False][: number % 3],
         }
         record |= {"times": times[: number % 4]}
-    _agreed([rule], [*records, {}], [sqlite_records, postgres_records], OTHERS)
-    test = predicate(check(parse(rule), ENVIRONMENT))
+    tree = check(parse(rule), ENVIRONMENT)
+    _agreed([tree], [*records, {}], [sqlite_records, postgres_records], OTHERS)
+    test = predicate(tree)
     assert any(test({"record": record, **OTHERS}) is not None for record in records)
 
 
@@ -180,4 +185,26 @@ def test_functions_agree_on_random_records(
     records: list[dict[str, Any]], rules: list[str], sqlite_records: SqliteRecords, postgres_records: PostgresRecords
 ) -> None:
     """On whatever records hold, too."""
-    _agreed(rules, records, [sqlite_records, postgres_records], OTHERS)
+    trees = [check(parse(rule), ENVIRONMENT) for rule in rules]
+    _agreed(trees, records, [sqlite_records, postgres_records], OTHERS)
+
+
+@settings(max_examples=settings().max_examples // 2)
+@given(
+    rules=st.lists(calls(), min_size=4, max_size=8),
+    records=st.lists(RECORDS, min_size=1, max_size=3),
+    auth=AUTH,
+    old=OLD,
+)
+def test_calls_in_one_another_agree(
+    rules: list[str],
+    records: list[dict[str, Any]],
+    auth: Any,
+    old: Any,
+    sqlite_records: SqliteRecords,
+    postgres_records: PostgresRecords,
+) -> None:
+    """Wherever functions and macros stand, in whatever operands of others, all three agree."""
+    trees = compiled(rules)
+    assume(trees)
+    _agreed(trees, records, [sqlite_records, postgres_records], {"auth": auth, "old": old, NOW: CLOCK})

@@ -71,6 +71,7 @@ def test_spaces_and_comments_are_skipped() -> None:
         ("1.5u", '"1.5u" is not a number', 1),
         ("12abc", "is not a number", 1),
         ("1e999", "too big for a double", 1),
+        ("0x" + "f" * 4_000, "too big for a 64-bit integer", 1),
         ("9" * 31, "too big for a 64-bit integer", 1),
         ('a == "b', "is not closed", 6),
         ('"a\nb"', "is not closed", 1),

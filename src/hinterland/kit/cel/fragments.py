@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
+from hinterland.kit.cel.metering import OverBudget, is_metered
 from hinterland.kit.cel.moments import NOW
-from hinterland.kit.cel.predicates import evaluator
+from hinterland.kit.cel.predicates import Variables, evaluator
 from hinterland.kit.cel.typed import Typed
 from hinterland.kit.cel.types import ListType
 from hinterland.kit.cel.values import reader
@@ -23,15 +24,23 @@ class Parameter:
     Elements of another kind than a list's are NULL, and left out where the list ``is_searched``: nothing equals them.
     """
 
-    __slots__ = ("evaluate", "is_searched", "kind", "read", "reads_now")
+    __slots__ = ("_evaluate", "is_metered", "is_searched", "kind", "read", "reads_now")
 
     def __init__(self, tree: Typed, is_searched: bool = False) -> None:
         kind = tree.type
-        self.evaluate = evaluator(tree)
+        self._evaluate = evaluator(tree)
         self.kind = kind
         self.reads_now = NOW in tree.variables
+        self.is_metered = is_metered(tree)
         self.is_searched = is_searched
         self.read = reader(kind.element) if isinstance(kind, ListType) else None
+
+    def value(self, variables: Variables) -> object:
+        """What it is for these variables; None for an error, or where it costs more than their meter holds."""
+        try:
+            return self._evaluate(variables)
+        except OverBudget:
+            return None
 
 
 Piece = str | Parameter

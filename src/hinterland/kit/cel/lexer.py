@@ -89,12 +89,11 @@ def _number(source: str, match: re.Match[str]) -> Lexeme:
     if match["suffix"] and (match["suffix"] not in ("u", "U") or not (text.isdigit() or text[:2] in ("0x", "0X"))):
         raise CelError(f'"{match[0]}" is not a number', source, start, end)
     kind = UNSIGNED if match["suffix"] else INTEGER
-    if text[:2] in ("0x", "0X"):
-        return Lexeme(kind, int(text, 16), start, end)
-    if text.isdigit():
+    is_hex = text[:2] in ("0x", "0X")
+    if is_hex or text.isdigit():
         if len(text) > 30:
             raise CelError("this number is too big for a 64-bit integer", source, start, end)
-        return Lexeme(kind, int(text), start, end)
+        return Lexeme(kind, int(text, 16 if is_hex else 10), start, end)
     value = float(text)
     if value == float("inf"):
         raise CelError("this number is too big for a double", source, start, end)

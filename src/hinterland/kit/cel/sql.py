@@ -13,6 +13,8 @@ from hinterland.kit.cel import operations
 from hinterland.kit.cel.asking import equal_sides, finding_link
 from hinterland.kit.cel.dialects import BOUND, Dialect
 from hinterland.kit.cel.fragments import QUALIFIED, Fragment, Parameter, Piece, applied, filled_in, in_list, in_turn
+from hinterland.kit.cel.growth import check_growth
+from hinterland.kit.cel.metering import METER, Meter
 from hinterland.kit.cel.moments import NOW, now
 from hinterland.kit.cel.predicates import Variables
 from hinterland.kit.cel.seeking import terms_of
@@ -64,7 +66,7 @@ class Sql:
     NULL deny.
     """
 
-    __slots__ = ("_bind_list", "_reads_now", "next_number", "parameters", "text")
+    __slots__ = ("_bind_list", "_is_metered", "_reads_now", "next_number", "parameters", "text")
 
     def __init__(self, text: str, parameters: Sequence[Parameter], next_number: int, dialect: Dialect) -> None:
         self.text = text
@@ -72,13 +74,18 @@ class Sql:
         self.next_number = next_number
         self._bind_list = dialect.bind_list
         self._reads_now = any(parameter.reads_now for parameter in parameters)
+        self._is_metered = any(parameter.is_metered for parameter in parameters)
 
     def bind(self, variables: Variables | None = None) -> list[object]:
-        """The parameters for given variables (``{"auth": …}``; the record is not needed); None is NULL."""
+        """The parameters for given variables (``{"auth": …}``; the record is not needed); None is NULL.
+
+        What would cost more than ``MOST_STEPS`` is an error, as in a predicate."""
         values = variables or {}
         if self._reads_now and not values.get(NOW):
             values = {**values, NOW: now()}
-        return [self._bound(parameter, parameter.evaluate(values)) for parameter in self.parameters]
+        if self._is_metered:
+            values = {**values, METER: Meter()}
+        return [self._bound(parameter, parameter.value(values)) for parameter in self.parameters]
 
     def _bound(self, parameter: Parameter, value: object) -> object:
         if parameter.read is None or value is None:
@@ -107,6 +114,7 @@ def to_sql(
     Questions to other collections are asked of ``tables``; ``is_search``: of many records, which an index may find by
     the answer.
     """
+    check_growth(tree)
     fragment = SqlWriter(dialect, resolver, variable, tables, is_search=is_search).write(tree, is_exact)
     return _render(fragment, dialect, start)
 

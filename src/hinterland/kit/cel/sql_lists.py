@@ -83,7 +83,9 @@ def _made_rows(writer: SqlWriter, tree: Made) -> _Elements:
     pieces += [" OR _q.c IS NULL" if condition else "", " OR (_q.c AND _q.value IS NULL)" if result else ""]
     pieces += [") AS bad FROM (SELECT ", *_only_where(condition, value), " AS value", carried]
     pieces += [f", {inner.alias}.bad AS bad" if inner.has_bad else ", FALSE AS bad", ", "]
-    pieces += [*(condition or ("TRUE",)), " AS c FROM ", *inner.source, f" {kept}) AS _q WHERE (_q.c IS NULL OR _q.c)"]
+    pieces += [*(condition or ("TRUE",)), " AS c FROM ", *inner.source]
+    # An element that is an error already makes the list one, whatever a later condition says of it.
+    pieces.append(f" {kept}) AS _q WHERE (_q.c IS NULL OR _q.c{' OR _q.bad' if inner.has_bad else ''})")
     return _Elements(inner.is_error, (*pieces, f") AS {alias}"), alias, is_json, True)
 
 

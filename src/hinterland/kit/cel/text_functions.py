@@ -33,7 +33,7 @@ _SPACE = (
 )
 """The characters of Unicode's White_Space."""
 
-_PLACE = "least(greatest({%d}, 0), 2147483646)::int"  # PostgreSQL's functions take 32 bits, and a cast could fail
+_PLACE = "least(greatest({%d}, 0), 1000000000)::int"  # PostgreSQL takes 32 bits, and no text is longer
 
 
 def _char_at(text: str, index: int) -> str | None:
@@ -161,11 +161,18 @@ _ESCAPES = {
     "\t": "\\t",
     "\v": "\\v",
 }
-_ESCAPED = str.maketrans(_ESCAPES)
 _QUOTED = "{0}"
 for _plain, _escape in _ESCAPES.items():
     _QUOTED = f"replace({_QUOTED}, '{_plain}', '{_escape}')"
-QUOTE = Operator("quote", lambda text: f'"{text.translate(_ESCAPED)}"', f"'\"' || {_QUOTED} || '\"'", None, characters)
+
+
+def _quote(text: str) -> str:
+    for plain, escape in _ESCAPES.items():
+        text = text.replace(plain, escape)
+    return f'"{text}"'
+
+
+QUOTE = Operator("quote", _quote, f"'\"' || {_QUOTED} || '\"'", None, lambda text: 8 * len(text))
 
 # ---------------------------------------------------------------- lists of texts
 
@@ -175,6 +182,10 @@ def _split(text: str, separator: str, count: int = -1) -> list[str]:
         return []
     parts = list(text) if not separator else text.split(separator)
     return parts if count < 0 or len(parts) <= count else [*parts[: count - 1], separator.join(parts[count - 1 :])]
+
+
+def _split_work(text: str, separator: str, count: int = -1) -> int:
+    return len(text) + 32 * (text.count(separator) if separator else len(text))
 
 
 def _split_json(text: str, separator: str) -> str:
@@ -197,14 +208,14 @@ def _join_json(texts: str, separator: str) -> str | None:
 
 
 def _join_work(texts: list[object], separator: str = "") -> int:
-    return characters(*texts) + len(texts) * (1 + len(separator))
+    return characters(*texts) + len(texts) * (96 + len(separator))
 
 
 SPLIT = registered("split", _split, 2, (
     "to_jsonb(CASE WHEN {0} = '' THEN CASE WHEN {1} = '' THEN ARRAY[]::text[] WHEN {1} <> '' THEN ARRAY[''] END "
     "WHEN {1} IS NOT NULL THEN string_to_array({0}, NULLIF({1}, '')) END)"
-), characters)  # fmt: skip
-SPLIT_SOME = in_python("split", _split, characters)
+), _split_work)  # fmt: skip
+SPLIT_SOME = in_python("split", _split, _split_work)
 JOIN = registered("join", _join, 2, (
     "(SELECT CASE WHEN {0} IS NULL OR {1} IS NULL OR count(*) > count(_s) OR coalesce(sum(length(_s)), 0) "
     f"+ length({{1}})::bigint * greatest(count(*) - 1, 0) > {MOST_CHARACTERS} THEN NULL "

@@ -32,6 +32,52 @@ async def test_a_sort_by_thousands(each_api: Api) -> None:
     problem(await each_api("GET", THINGS, params={"sort": ",".join(["text", "whole"] * 1_500)}), 400, "invalid_query")
 
 
+BOMBS = {
+    "brackets": "(" * 1_990 + "true" + ")" * 1_990,
+    "signs": "!" * 3_990 + "true",
+    "length": "record.flag || " * 260 + " " * 100 + "true",
+    "digits": "record.whole == 0x" + "f" * 3_900,
+    "choices": "true ? true : " * 280 + "true",
+    "lists": "1 in " + "[" * 1_900 + "]" * 1_900,
+    "macros": "".join(f"record.tags.exists(a{n}, " for n in range(70)) + "true" + ")" * 70,
+    "pattern": "record.text.matches('((a{1,100}){1,100}){1,100}')",
+    "groups": "record.text.matches('" + "(" * 1_900 + ")" * 1_900 + "')",
+    "pieces": "record.text == " + " + ".join(["'a'"] * 600),
+    "quotes": "strings.quote(" * 40 + "record.text" + ")" * 40 + " == ''",
+    "literal quotes": "strings.quote(" * 40 + "'\\\\'" + ")" * 40 + " == record.text",
+    "doubled": "record.tags" + ".map(x, x + x)" * 40 + ".exists(x, x == '')",
+    "unsigned": "[1u].exists(x, x == 2u && record.whole > 1)",
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+@pytest.mark.parametrize("of", ["list", "aggregate", "delete"])
+async def test_a_filter_made_to_cost(api: Api, bomb: str, of: str) -> None:
+    """A filter that is nested without end, or would make texts without end, is refused with a reason before any record
+    is read, and nothing changes."""
+    await api("POST", THINGS, json={"text": "a" * 9_000, "tags": ["a" * 50] * 40, "whole": 1})
+    if of == "delete":
+        asked = {"filter": BOMBS[bomb]}
+        answer = await api("POST", "/v1/admin/records/things/delete", json=asked, headers=api.admin)
+    else:
+        path = THINGS if of == "list" else f"{THINGS}/aggregate"
+        answer = await api(
+            "GET", path, params={"filter": BOMBS[bomb], "count": "*"} if of != "list" else {"filter": BOMBS[bomb]}
+        )
+    problem(answer, 400, "invalid_query")
+    assert len((await api("GET", THINGS)).json()["items"]) == 1
+
+
+async def test_a_filter_works_out_what_is_no_record(api: Api) -> None:
+    """What a filter computes of no stored value is counted in steps, too: beyond what it may cost it is an error."""
+    await api("POST", THINGS, json={"text": "a"})
+    costly = "'aaaa'" + ".replace('', 'aaaaaaaaaa')" * 5 + ".replace('', 'aa') == ''"
+    for times, count in ((2, 1), (12, 0)):
+        filter = f"!({' || '.join([costly] * times)} || record.text == '')"
+        answer = await api("GET", THINGS, params={"filter": filter})
+        assert (answer.status_code, len(answer.json()["items"])) == (200, count)
+
+
 async def test_a_body_of_unknown_fields(api: Api) -> None:
     """A refusal tells of a hundred fields at most, so that it is not larger than it must be."""
     body = problem(await api("POST", THINGS, json={f"f{n}": 1 for n in range(5_000)}), 400, "validation")
