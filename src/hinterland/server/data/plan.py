@@ -25,6 +25,7 @@ from hinterland.server.data.catalogue import Catalogue, Entry, Referring
 from hinterland.server.data.device_edits import DeviceEdits, is_repeated
 from hinterland.server.data.given_ids import fields_of
 from hinterland.server.data.plan_records import PlanRecords
+from hinterland.server.data.prefetching import CHUNK, prefetch
 from hinterland.server.data.references import References
 from hinterland.server.data.refused_writes import RefusedWrites, undo
 from hinterland.server.data.request_ids import RequestIds
@@ -93,7 +94,7 @@ class Plan:
         self._staged = RequestStaged(catalogue.asked, state.staged)
         skips = request.rights.skips_rules
         self._asker = RuleAsker(state.transaction, request.caller, instant, self._staged, locks=True, skips_rules=skips)
-        self._records = PlanRecords(request, state, self._staged, self._asker)
+        self._records = PlanRecords(request, state, self._staged, self._asker, instant)
         self._edits = DeviceEdits(state, request.caller, request.origin, self.timestamp, self._asker)
         self._created: dict[str, list[RecordKey]] = {}
 
@@ -127,6 +128,9 @@ class Plan:
         """Decide every write of the request. Raises the refusal that ends it, and `CallerLeft`."""
         count, rested = len(self.request.writes), 0
         for index, write in enumerate(self.request.writes):
+            if count > 1 and index % CHUNK == 0:
+                chunk = self.request.writes[index : index + CHUNK]
+                await prefetch(self.catalogue, chunk, self._records, self._unique_values(), self._referring())
             base = self.request.base[index] if index < len(self.request.base) else None
             times = self.request.times[index] if index < len(self.request.times) else None
             known = self._given.write(write, fields_of(self.catalogue, write)) if self._given else write
@@ -274,17 +278,10 @@ class Plan:
             await self._check_references(entry, key, old, document)
         if base:
             self._edits.note(key, old, document, asked if write.act == "patch" else document)
-        await self._stage(entry, key, before, after, document)
+        await self._stage(entry, key, before, after, document, had=old)
 
     async def _check_references(self, entry: Entry, key: RecordKey, old: Document, document: Document) -> None:
-        if self._references is None:
-            self._references = References(
-                self.catalogue,
-                self.request.caller,
-                partial(self._records.read, is_shared=True),
-                partial(self._records.visible, is_shared=True),
-            )
-        await self._references.check(entry, key, old, document, self._hooked.fields)
+        await self._referring().check(entry, key, old, document, self._hooked.fields)
 
     def _hidden(self, entry: Entry, record: StoredRecord, document: Document, write: Write) -> frozenset[str]:
         """The fields of the record that are hidden from the caller, as far as they matter to `write`."""
@@ -340,6 +337,7 @@ class Plan:
         after: StoredRecord | None,
         document: Document,
         *,
+        had: Document | None = None,
         is_cascade: bool = False,
     ) -> None:
         if not is_cascade:
@@ -347,7 +345,7 @@ class Plan:
         if before is None:
             self._created.setdefault(entry.name, []).append(key)
         if after is not None and entry.unique:
-            await self._unique_values().check(entry, key, document)
+            await self._unique_values().check(entry, key, had or {}, document)
         kind: WriteKind = "delete" if after is None else "create" if before is None else "update"
         columns = entry.table.columns(document) if after is not None else ()
         change = Change(entry.name, kind, before, after, columns, self.timestamp, self.origin, self.actor)
@@ -362,6 +360,11 @@ class Plan:
             self.acts += self.state.transaction_hooks[entry.name](key[2], old, new, by)
         if not is_cascade:
             self.written.append(WrittenRecord(entry.name, key[2], key[1], before, after))
+
+    def _referring(self) -> References:
+        if self._references is None:
+            self._references = References(self.catalogue, self.request.caller, self._records)
+        return self._references
 
     def _unique_values(self) -> UniqueValues:
         if self._unique is None:

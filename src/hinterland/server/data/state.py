@@ -16,6 +16,7 @@ from hinterland.server.data.staged_records import StagedRecords
 from hinterland.server.data.staged_rows import RowKey, StagedRows, row_key
 from hinterland.server.security.sessions import Actor
 from hinterland.server.storage.protocol import Change, LogEntry, Since, StoredRecord, Transaction
+from hinterland.server.storage.statements import TOGETHER
 from hinterland.server.storage.system import Put, Row, RowAct
 
 RecordKey = tuple[str, str, RecordId]
@@ -83,6 +84,28 @@ class State:
         if key not in self._records:
             self._records[key] = await self.transaction.lock(collection, parent, id)
         return self._records[key]
+
+    async def load_records(
+        self,
+        collection: str,
+        parent: str,
+        ids: Iterable[RecordId],
+        seen: tuple[str, Sequence[Any]] | None = None,
+    ) -> list[RecordKey]:
+        """Read records that will be asked for, locked as by `record`, by few statements: those that are `seen`, where
+        given. Returns the keys of those that were not found, as far as that is known."""
+        wanted = [id for id in dict.fromkeys(ids) if (collection, parent, id) not in self._records]
+        missing: list[RecordKey] = []
+        for start in range(0, len(wanted), TOGETHER):
+            part = wanted[start : start + TOGETHER]
+            records, is_cut = await self.transaction.lock_several(collection, parent, part, seen)
+            found = {(collection, parent, record.id): record for record in records}
+            self._records.update(found)
+            missing += [] if is_cut else [key for id in part if (key := (collection, parent, id)) not in found]
+            await asyncio.sleep(0)
+        if seen is None:
+            self._records.update(dict.fromkeys(missing))
+        return missing
 
     async def seen(
         self, key: RecordKey, statement: str, parameters: Sequence[Any], *, is_shared: bool = False

@@ -222,6 +222,20 @@ class Transaction(Snapshot, Protocol):
         """
         ...
 
+    async def lock_several(
+        self, collection: str, parent: str, ids: Sequence[RecordId], seen: tuple[str, Sequence[Any]] | None = None
+    ) -> tuple[list[StoredRecord], bool]:
+        """`lock` of at most `TOGETHER` records below one parent, by one statement: as many as hold `PAGE_BYTES`, and at
+        least one where there are any; and whether there are more. `seen`: a SELECT of so many, with a condition."""
+        ...
+
+    async def share_several(
+        self, collection: str, ids: Sequence[RecordId], seen: tuple[str, Sequence[Any]] | None = None
+    ) -> list[RecordId]:
+        """Keep at most `TOGETHER` records without a parent from deletion, by one statement; returns the ids of those
+        that are there. `seen`: a SELECT of the ids, with a condition."""
+        ...
+
     async def seal(self, collection: str, parent: str, id: RecordId) -> None:
         """Wait for other writers that share a record, and let no further ones share it."""
         ...

@@ -11,7 +11,7 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import RecordId
 from hinterland.server.storage import statements
 from hinterland.server.storage.protocol import PAGE_BYTES, Head, LogEntry, LogKey, LogPage, Since, StoredRecord, Texts
-from hinterland.server.storage.statements import LOG_AFTER, LOG_TEXTS, RECORD_TEXTS, TOGETHER, CollectionTable
+from hinterland.server.storage.statements import LOG_AFTER, LOG_TEXTS, RECORD_TEXTS, TOGETHER, CollectionTable, padded
 from hinterland.server.storage.system import TABLE_OF, Row, SystemTable
 
 _LAST = 2**62
@@ -199,8 +199,7 @@ class Reads(ABC):
         for (collection, parent), ids in groups.items():
             if len(ids) == 1 or size > PAGE_BYTES:
                 continue
-            padded = [*ids, *ids[-1:] * (TOGETHER - len(ids))]  # so that the statement is the same for any number
-            rows, _ = await self.fetch_some(self.table(collection).several, (parent, *padded), RECORD_TEXTS)
+            rows, _ = await self.fetch_some(self.table(collection).several, (parent, *padded(ids)), RECORD_TEXTS)
             for row in rows:
                 record = StoredRecord(*row)
                 found[collection, parent, record.id] = record

@@ -51,6 +51,11 @@ LOG_TEXTS = Texts(_LOG_NAMES, (_LOG_NAMES.index("before_body"), _LOG_NAMES.index
 TOGETHER = 50  # records that one statement reads by their ids
 
 
+def padded(values: Sequence[Any]) -> list[Any]:
+    """At most `TOGETHER` values as that many, so that the statement is the same for any number."""
+    return [*values, *([values[-1]] * (TOGETHER - len(values)))]
+
+
 def quote(name: str) -> str:
     """An SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
@@ -86,7 +91,9 @@ class CollectionTable:
         self.delete = f"DELETE FROM {self.name} {where}"
         self.get = f"SELECT {RECORD_COLUMNS} FROM {self.name} {where}"
         several = ", ".join("?" * TOGETHER)
+        self._several = several
         self.several = f"SELECT {RECORD_COLUMNS} FROM {self.name} WHERE _parent = ? AND id IN ({several})"
+        self.several_ids = f"SELECT id FROM {self.name} WHERE _parent = ? AND id IN ({several})"
         # The log has ids as texts.
         id = "CAST(id AS BIGINT)" if self.is_integer else "id"
         self.changed = CHANGED.format(id=id, place="")
@@ -107,6 +114,10 @@ class CollectionTable:
             f"SELECT {RECORD_COLUMNS} FROM {self.name} "
             f"WHERE {test} AND (id, _parent) > (?, ?) ORDER BY id, _parent LIMIT ?"
         )
+
+    def having(self, field: str) -> str:
+        """The SELECT of the records that have one of some values in a field: parent, id and value."""
+        return f"SELECT _parent, id, {quote(field)} FROM {self.name} WHERE {quote(field)} IN ({self._several})"
 
     def place(self, parent: str, id: RecordId) -> tuple[Any, Any]:
         """The values of `key`."""

@@ -12,7 +12,7 @@ from hinterland.contract.identity import RecordId
 from hinterland.server.storage import statements
 from hinterland.server.storage.protocol import Change, CommitChanges, StoredRecord
 from hinterland.server.storage.reading import Reads
-from hinterland.server.storage.statements import RECORD_TEXTS
+from hinterland.server.storage.statements import RECORD_TEXTS, padded
 from hinterland.server.storage.system import (
     TABLE_OF,
     Amend,
@@ -78,6 +78,23 @@ class Writes(Reads):
         sql, given = (self.table(collection).get, ()) if seen is None else seen
         rows = await self.fetch(sql + (self.sharing if is_shared else self.locking), (parent, id, *given))
         return StoredRecord(*rows[0]) if rows else None
+
+    async def lock_several(
+        self, collection: str, parent: str, ids: Sequence[RecordId], seen: tuple[str, Sequence[Any]] | None = None
+    ) -> tuple[list[StoredRecord], bool]:
+        """`lock` of at most `TOGETHER` records below one parent."""
+        sql, given = (self.table(collection).several, ()) if seen is None else seen
+        parameters = (parent, *padded(ids), *given)
+        rows, is_cut = await self.fetch_some(f"{sql} ORDER BY id{self.locking}", parameters, RECORD_TEXTS)
+        return [StoredRecord(*row) for row in rows], is_cut
+
+    async def share_several(
+        self, collection: str, ids: Sequence[RecordId], seen: tuple[str, Sequence[Any]] | None = None
+    ) -> list[RecordId]:
+        """Keep at most `TOGETHER` records without a parent from deletion; returns the ids of those that are there."""
+        sql, given = (self.table(collection).several_ids, ()) if seen is None else seen
+        rows = await self.fetch(f"{sql} ORDER BY id{self.sharing}", ("", *padded(ids), *given))
+        return [row[0] for row in rows]
 
     async def seal(self, collection: str, parent: str, id: RecordId) -> None:
         """Wait for other writers that share a record, and let no further ones share it."""

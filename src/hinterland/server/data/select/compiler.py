@@ -18,7 +18,7 @@ from hinterland.server.data.select.question import Select
 from hinterland.server.data.select.searching import hidden_from, shape_of
 from hinterland.server.data.select.visibility import refuse_hidden, rule_of
 from hinterland.server.storage.protocol import Texts
-from hinterland.server.storage.statements import RECORD_NAMES
+from hinterland.server.storage.statements import RECORD_NAMES, TOGETHER
 
 if TYPE_CHECKING:
     from hinterland.server.data.catalogue import Catalogue, Entry
@@ -49,7 +49,8 @@ def variables_of(caller: Principal | None, instant: str | None) -> dict[str, Any
 
 
 class Viewing:
-    """The statement of one record by its parent and id, where the view rule shows it; the key's values come first."""
+    """The statement of one record by its parent and id, where the view rule shows it; the key's values come first. The
+    same of `several` records below one parent, and of their ids alone."""
 
     def __init__(self, entry: Entry) -> None:
         rule = entry.rules["view"]
@@ -58,6 +59,10 @@ class Viewing:
         key = f"{ANY_ALIAS}._parent = ? AND {ANY_ALIAS}.id = ?"
         shown = "FALSE" if self._rule is None else self._rule.text
         self.sql = f"SELECT {columns} FROM {entry.table.name} {ANY_ALIAS} WHERE {key} AND ({shown})"
+        marks = ", ".join("?" * TOGETHER)
+        rest = f"FROM {entry.table.name} {ANY_ALIAS} WHERE {ANY_ALIAS}._parent = ? AND {ANY_ALIAS}.id IN ({marks})"
+        self.several = f"SELECT {columns} {rest} AND ({shown})"
+        self.several_ids = f"SELECT {ANY_ALIAS}.id {rest} AND ({shown})"
 
     def rest(self, caller: Principal, instant: str | None = None) -> list[Any]:
         """The parameters that follow the key's; the rule is decided at an instant."""
