@@ -19,6 +19,7 @@ from hinterland.contract.query import MAX_LIMIT
 from hinterland.contract.sync import MAX_COLLECTIONS, Pull, PullResult, Settled
 from hinterland.server.data import devices
 from hinterland.server.data.cursors import CHANGED, Cursor, Cursors
+from hinterland.server.data.moved_views import moved_since
 from hinterland.server.data.select.compiler import WIDTH, Statement
 from hinterland.server.data.select.question import Select, Window
 from hinterland.server.data.state import RecordKey
@@ -43,11 +44,13 @@ _EMPTY = b'{"changes":['
 
 
 class Start(NamedTuple):
-    """Where a pull begins: the cursor, the collections that are sent whole from now on, and why."""
+    """Where a pull begins: the cursor, the collections that are sent whole from now on, and why; and the `changes` of
+    collections that are others because of what their rules ask, as JSON texts."""
 
     cursor: Cursor
     restart: list[str]
     reason: str
+    changes: Sequence[str] = ()
 
 
 class Puller:
@@ -74,6 +77,8 @@ class Puller:
             start = await self._start(snapshot, head, views, cursor)
             asking = partial(self._views.catalogue.compile, caller=caller)
             page = PullPage(snapshot, head, views, start.cursor, min(request.limit, MAX_LIMIT), asking)
+            for change in start.changes:
+                page.add(change)
             await page.fill()
             settled = await _settled(snapshot, caller, request.device, page)
         rest = PullResult(
@@ -95,7 +100,8 @@ class Puller:
             return Start(anew, names, "")
         if reason := await self._cursors.lost(snapshot, head, cursor):
             return Start(anew, names, reason)
-        changed = [name for name in names if cursor.views.get(name) != prints[name]]
+        moved = await self._moved(snapshot, head, views, cursor)
+        changed = [name for name in names if cursor.views.get(name) != prints[name] and name not in moved]
         reason = CHANGED if any(name in cursor.views for name in changed) else ""
         if len(changed) == len(names):
             return Start(anew, names, reason)
@@ -103,7 +109,25 @@ class Puller:
         is_same = pending[:1] == [*cursor.pending[:1]]
         going_on = Cursor(cursor.database_id, cursor.revision, cursor.check, prints, (*pending, *changed),
                           cursor.after if is_same else None)  # fmt: skip
-        return Start(going_on, changed, reason)
+        return Start(going_on, changed, reason, [text for texts in moved.values() for text in texts])
+
+    async def _moved(
+        self, snapshot: Snapshot, head: Head, views: Mapping[str, View], cursor: Cursor
+    ) -> dict[str, list[str]]:
+        """What came into the views that a device has whole, and left them, by what their rules ask; without those of
+        which it is not known, or too much for one answer."""
+        moved: dict[str, list[str]] = {}
+        room = PAGE_BYTES
+        for name, view in views.items():
+            known = None if name in cursor.pending else cursor.views.get(name)
+            if view.related is None or known is None or known == view.fingerprint:
+                continue
+            texts = await moved_since(snapshot, self._views, view, known, cursor.revision, head)
+            size = sum(map(octets, texts or ()))
+            if texts is not None and size <= room:
+                moved[name] = texts
+                room -= size
+        return moved
 
 
 def _check(request: Pull) -> None:
@@ -152,7 +176,8 @@ class PullPage:
         if not self.cursor.pending and self.room > 0:
             await self._follow()
 
-    def _add(self, change: str) -> None:
+    def add(self, change: str) -> None:
+        """Add a change."""
         self.changes.append(change)
         self.size += octets(change)
 
@@ -173,7 +198,7 @@ class PullPage:
             seen = was or await self._as_it_was(view, *key)
             if seen is not None:
                 delta = Delta(seen.parent, seen.id, seen.revision, None, None)
-                self._add(change_text(SeenChange("create", view.text(Version(seen))), view.name, delta))
+                self.add(change_text(SeenChange("create", view.text(Version(seen))), view.name, delta))
             self._move(after=key)
         if not ends:
             self.complete.append(view.name)

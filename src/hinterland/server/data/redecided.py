@@ -39,12 +39,13 @@ def _asked_changes(commit: LogCommit, collections: AbstractSet[str]) -> AskedCha
     for name, delta in commit.deltas[: commit.count]:
         if name in collections:
             key, changes = (delta.parent, delta.id), found.setdefault(name, {})
-            before = changes[key].before if key in changes else _state(delta.before)
-            changes[key] = AskedChange(key, before, _state(delta.after))
+            before = changes[key].before if key in changes else state_of(delta.before)
+            changes[key] = AskedChange(key, before, state_of(delta.after))
     return AskedChanges({name: [*changes.values()] for name, changes in found.items()})
 
 
-def _state(version: Version | None) -> VariableState:
+def state_of(version: Version | None) -> VariableState:
+    """The variable of a version."""
     return None if version is None else version.values(needs_document=True)
 
 
@@ -60,13 +61,13 @@ async def redecided(storage: Storage, views: Views, live: Iterable[View], commit
         await pause(number, len(asking))
     wanted: dict[_Question, set[object]] = {}
     for view, moved in found.items():
-        for field, some in _wanted(view, moved) or ():
+        for field, some in wanted_by(view, moved) or ():
             wanted.setdefault((view.name, field), set()).update(some)
     concerned: dict[_Question, Concerned | None] = {}
     if wanted:
         async with storage.snapshot() as snapshot:
             for question, keys in wanted.items():
-                concerned[question] = await _concerned(snapshot, views, question, keys, commit.revision)
+                concerned[question] = await concerned_by(snapshot, views, question, keys, commit.revision)
     after: dict[View, View | None] = {}
     for number, (view, moved) in enumerate(found.items()):
         after[view] = _after(views, view, moved, concerned, commit)
@@ -74,7 +75,7 @@ async def redecided(storage: Storage, views: Views, live: Iterable[View], commit
     return after
 
 
-def _wanted(view: View, moved: Moved) -> list[tuple[KeyField, frozenset[object]]] | None:
+def wanted_by(view: View, moved: Moved) -> list[tuple[KeyField, frozenset[object]]] | None:
     """The fields by which records are found that may be concerned, and their values; None where any record may be."""
     assert view.related is not None
     fields: list[tuple[KeyField, frozenset[object]]] = []
@@ -85,7 +86,7 @@ def _wanted(view: View, moved: Moved) -> list[tuple[KeyField, frozenset[object]]
     return fields
 
 
-async def _concerned(
+async def concerned_by(
     snapshot: Snapshot, views: Views, question: _Question, keys: set[object], revision: int
 ) -> Concerned | None:
     """The records that a change at `revision` may concern, as they were right after it; None: too many.
@@ -125,7 +126,7 @@ def _after(
     concerned: Mapping[_Question, Concerned | None],
     commit: LogCommit,
 ) -> View | None:
-    fields = _wanted(view, moved)
+    fields = wanted_by(view, moved)
     after = views.moved(view, moved.related)
     if fields is None:
         return None

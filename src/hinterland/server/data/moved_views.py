@@ -1,0 +1,64 @@
+"""What a pull sends after a change of the collections that a view's rule asks: the records that came into the view and
+those that left it, where it is known what the view was when the device pulled last.
+
+That is found by undoing the log's changes of what is asked. The fingerprint in the device's cursor proves it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+
+from hinterland.server.data.redecided import concerned_by, state_of, wanted_by
+from hinterland.server.data.related import AskedChange, AskedChanges
+from hinterland.server.data.views import Delta, View, Views, change_text, version
+from hinterland.server.storage.protocol import PAGE_BYTES, Head, LogKey, Snapshot, octets
+from hinterland.server.storage.reading import pause
+
+_PAGE = 500
+_MOST_READ = 1_000
+"""Changes of the log since the device pulled; where it lacks more, the collection is sent whole."""
+
+
+async def moved_since(
+    snapshot: Snapshot, views: Views, view: View, fingerprint: bytes, revision: int, head: Head
+) -> list[str] | None:
+    """The changes that make of the view which had a `fingerprint` at a revision what `view` is of the records of then:
+    ChangeEvents as JSON texts. None: that view is not known, or the changes are too many."""
+    undone = None if view.related is None else await _undone(snapshot, view.related.collections, revision, head)
+    moved = None if view.related is None or undone is None else view.related.after(undone)
+    if moved is None:
+        return None
+    before = views.moved(view, moved.related)
+    wanted = wanted_by(view, moved)
+    if before.fingerprint != fingerprint or wanted is None:
+        return None
+    found: dict[LogKey, str] = {}
+    for field, keys in wanted:
+        concerned = await concerned_by(snapshot, views, (view.name, field), {*keys}, revision)
+        if concerned is None:
+            return None
+        for number, (key, record) in enumerate(concerned.items()):
+            was_seen = before.sees(record)
+            seen = None if was_seen is view.sees(record) else view.outcome(record, was_seen=was_seen)
+            if seen is not None:
+                found[key] = change_text(seen, view.name, Delta(*key, revision, None, None))
+            await pause(number, len(concerned))
+    return [*found.values()] if sum(map(octets, found.values())) <= PAGE_BYTES else None
+
+
+async def _undone(snapshot: Snapshot, collections: AbstractSet[str], revision: int, head: Head) -> AskedChanges | None:
+    """What makes of the records of `collections` what they were at a revision; None: too many changes."""
+    found: dict[str, dict[LogKey, AskedChange]] = {}
+    after, read = revision, 0
+    while after < head.revision:
+        page = await snapshot.log(after, _PAGE, head.revision, collections=collections)
+        read += len(page)
+        if read > _MOST_READ or not page:
+            return None
+        for entry in page:
+            if entry.collection in collections:
+                key, changes = (entry.parent, entry.id), found.setdefault(entry.collection, {})
+                then = changes[key].after if key in changes else state_of(version(entry.before))
+                changes[key] = AskedChange(key, state_of(version(entry.after)), then)
+        after = page[-1].commit
+    return AskedChanges({name: [*changes.values()] for name, changes in found.items()})

@@ -1,0 +1,134 @@
+"""What a pull sends after a change of what its rules ask, on each database."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from hinterland.contract.identity import Principal
+from hinterland.contract.records import Collection
+from hinterland.kit.clock import ManualClock
+from hinterland.server.data import moved_views, redecided
+from hinterland.server.storage.protocol import Storage
+from tests.server.data.acts import make
+from tests.server.data.teams import COLLECTIONS
+from tests.server.data.world import BEN, Replica, World, delete, opened, patch, summary
+
+TEAMS = ("red", "blue", "grey")
+
+
+@pytest.fixture
+async def asking(storage: Storage, clock: ManualClock) -> AsyncIterator[World]:
+    """Ben is in the team red."""
+    async with opened(storage, clock, COLLECTIONS) as world:
+        await world.write(
+            *[make("teams", team) for team in TEAMS],
+            make("members", "2", team="red", user="ben"),
+            *[make("posts", f"{team}{number}", team=team) for team in TEAMS for number in "12"],
+            *[make("talks", team, team=team) for team in TEAMS],
+        )
+        yield world
+
+
+async def synced(world: World, *names: str, caller: Principal = BEN) -> Replica:
+    """A device of Ben that has everything."""
+    device = Replica(world, caller, *(names or ("posts",)))
+    await device.sync()
+    return device
+
+
+async def fresh(world: World, device: Replica) -> bool:
+    """Whether the device holds what a new one gets."""
+    return device.rows == (await synced(world, *device.names)).rows
+
+
+async def test_what_came_and_left(asking: World) -> None:
+    """A pull sends the records that a new membership shows and takes those away that another one showed, as they were
+    at its cursor, and then what happened to them since."""
+    device = await synced(asking)
+    await asking.write(make("members", "3", team="blue", user="ben"), patch("posts", "blue1", text="new"))
+    await asking.write(delete("members", "2"), delete("posts", "blue2"), patch("posts", "grey1", team="blue"))
+    await asking.write(make("members", "9", team="grey", user="eve"), patch("posts", "red2", team="grey"))
+    pulled = await device.page()
+    assert (pulled.restart, pulled.complete, pulled.reason, pulled.more) == ([], [], "", False)
+    came = [("create", "blue1"), ("create", "blue2"), ("left", "red1"), ("left", "red2")]
+    assert sorted(summary(pulled.changes)[:4]) == came
+    assert sorted(summary(pulled.changes)[4:]) == [("create", "grey1"), ("delete", "blue2"), ("update", "blue1")]
+    assert await fresh(asking, device)
+    assert (await device.page()).changes == []
+
+
+async def test_a_membership_that_came_and_went(asking: World) -> None:
+    """Where what the rule asks is as it was, nothing is sent."""
+    device = await synced(asking)
+    await asking.write(make("members", "3", team="blue", user="ben"))
+    await asking.write(delete("members", "3"))
+    pulled = await device.page()
+    assert (pulled.restart, pulled.changes) == ([], [])
+
+
+async def test_several_collections(asking: World) -> None:
+    """Each collection whose rule asks what changed is sent its part, those too that ask their own records; the log is
+    read on for all."""
+    device = await synced(asking, "posts", "teams", "members", "talks")
+    await asking.write(make("members", "3", team="blue", user="ben"), make("bans", "b", user="ben", team="red"))
+    pulled = await device.page()
+    assert (pulled.restart, sorted(summary(pulled.changes))) == ([], [
+        ("create", "3"), ("create", "blue"), ("create", "blue1"), ("create", "blue2"), ("left", "red"),
+    ])  # fmt: skip
+    assert await fresh(asking, device)
+
+
+async def test_page_by_page(asking: World) -> None:
+    """A collection of which a device has the first page only is sent again from its start; one that it has is not."""
+    device = Replica(asking, BEN, "posts", "teams")
+    while "posts" not in (await device.page(1)).complete:
+        pass
+    assert device.answers[-1].more
+    await asking.write(make("members", "3", team="blue", user="ben"))
+    pulled = await device.page(1)
+    assert (pulled.restart, pulled.reason) == (["teams"], "changed")
+    assert sorted(summary(pulled.changes)) == [("create", "blue1"), ("create", "blue2")]
+    await device.sync(1)
+    assert await fresh(asking, device)
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "most"),
+    [(redecided, "MOST_CONCERNED", 1), (moved_views, "PAGE_BYTES", 100), (moved_views, "_MOST_READ", 1)],
+    ids=["records", "bytes", "changes"],
+)
+async def test_too_much(asking: World, monkeypatch: pytest.MonkeyPatch, module: Any, name: str, most: int) -> None:
+    """Where too many records are concerned, or too many changes are to be read, the collection is sent whole."""
+    monkeypatch.setattr(module, name, most)
+    device = await synced(asking)
+    await asking.write(make("members", "3", team="blue", user="ben"))
+    await asking.write(make("members", "4", team="blue", user="ben"))
+    pulled = await device.page()
+    assert (pulled.restart, pulled.reason, pulled.complete) == (["posts"], "changed", ["posts"])
+    assert await fresh(asking, device)
+
+
+async def test_other_rights(asking: World) -> None:
+    """A caller whose rule reads something else of them has another view: the collection is sent whole."""
+    device = await synced(asking)
+    device.caller = Principal(id="eve")
+    await asking.write(make("members", "3", team="blue", user="eve"))
+    pulled = await device.page()
+    assert (pulled.restart, summary(pulled.changes)) == (["posts"], [("create", "blue1"), ("create", "blue2")])
+
+
+async def test_any_record(storage: Storage, clock: ManualClock) -> None:
+    """Where no field of the records limits those that a change concerns, the collection is sent whole."""
+    members, posts = COLLECTIONS[1], COLLECTIONS[2]
+    rule = "members.exists(m, m.user == auth.id && m.level > 2)"
+    declared = Collection(name="posts", fields=posts.fields, rules=type(posts.rules)(list=rule))
+    async with opened(storage, clock, (members, declared)) as world:
+        await world.write(make("posts", "p"))
+        device = await synced(world)
+        assert device.rows == {}
+        await world.write(make("members", "3", user="ben", level=3))
+        pulled = await device.page()
+        assert (pulled.restart, summary(pulled.changes)) == (["posts"], [("create", "p")])
