@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hinterland.contract.changes import Write
 from hinterland.contract.imports import Import
 from hinterland.contract.records import users
 from hinterland.contract.sync import Mutation
@@ -51,9 +52,28 @@ async def test_a_record_that_grows_too_large(storage: Storage, clock: ManualCloc
 
 
 def test_weights() -> None:
-    """A text that is hidden counts in whole MiB, so that no refusal tells its length."""
-    weights = [weight(StoredRecord("", "a", 1, "", "", "{}", private)) for private in (None, "x", "x" * 99)]
-    assert weights == [2, 2**20 + 2, 2**20 + 2]
+    """All hidden texts up to 64 KiB count the same, and longer ones in whole MiB, so that no refusal tells a length. What
+    the request makes itself counts in steps of 4 KiB, as far as hooks may have added to it."""
+
+    def weights(*sizes: int, is_made: bool = False) -> list[int]:
+        return [weight(StoredRecord("", "a", 1, "", "", "{}", "x" * size or None), is_made=is_made) for size in sizes]
+
+    assert weights(0, 1, 2**16, 2**16 + 1, 2**20 + 1) == [2, 2**14 + 2, 2**14 + 2, 2**20 + 2, 2**21 + 2]
+    assert weights(0, 1, 4_096, 4_097, is_made=True) == [2, 4_098, 4_098, 8_194]
+
+
+async def test_many_small_records_with_hidden_texts(storage: Storage, clock: ManualClock) -> None:
+    """Records with short hidden texts are made, changed and deleted by the hundreds in one request."""
+    async with opened(storage, clock, (users(), OPEN)) as world:
+        ids = [f"n{number}" for number in range(200)]
+        made = [make("open", id, text="a", secret="s") for id in ids]
+        changed = [patch("open", id, text="b") for id in ids]
+        deleted = [Write(act="delete", collection="open", id=id) for id in ids]
+        mutations = [
+            Mutation(seq=seq, id=f"m{seq}", writes=writes) for seq, writes in enumerate([made, changed, deleted], 1)
+        ]
+        pushed = await world.push(ADA, *mutations)
+        assert [result.status for result in pushed.results] == ["applied"] * 3
 
 
 def test_a_record_that_is_too_large_already() -> None:
@@ -73,6 +93,6 @@ def test_the_bound_of_a_request() -> None:
     """The versions that a request makes may weigh 64 MiB together, and not more."""
     weights = Weights(MAX_RECORD_BYTES)
     for _ in range(MAX_BYTES // 2**20):
-        weights.add(None, StoredRecord("", "a", 1, "", "", "", "x"))
+        weights.add(None, StoredRecord("", "a", 1, "", "", "", "x" * 2**20))
     with refused("too_large"):
         weights.add(StoredRecord("", "a", 1, "", "", "x", None), None)

@@ -1,6 +1,6 @@
 """How large a record may be, and how much of records one request may keep in memory until they are written.
 
-Private text counts in whole MiB, so that no refusal reveals its length.
+Private text counts in steps, so that no refusal reveals its length.
 """
 
 from __future__ import annotations
@@ -13,6 +13,11 @@ from hinterland.server.storage.protocol import StoredRecord, octets
 MAX_BYTES = 64 * 1024 * 1024
 """Of all versions of records that one request makes or deletes."""
 _MIB = 1024 * 1024
+_SMALL = (
+    64 * 1024
+)  # bytes of private text that all count as _SMALL_COUNTS: what people write, whose length nothing tells
+_SMALL_COUNTS = 16 * 1024
+_MADE = 4 * 1024  # the steps of a record that the request makes: its caller knows all of it but what hooks set
 _DELETED_BYTES = 1024  # of memory that a deletion takes beside its record's texts: there may be very many
 
 
@@ -32,7 +37,7 @@ class Weights:
         size = 0 if before is None else weight(before)
         if after is not None:
             self._check_growth(before, after)
-            size = max(size, weight(after))
+            size = max(size, weight(after, is_made=before is None))
         self._add(size, "the records that this writes take", "write fewer at once")
 
     def add_dependent(self, record: StoredRecord, how: Dependence, path: str) -> None:
@@ -53,9 +58,15 @@ class Weights:
             raise Refusal("too_large", f"{what}; keep less in it, or raise the setting max_record_bytes")
 
 
-def weight(record: StoredRecord) -> int:
-    """How much of `MAX_BYTES` a record takes, its private text rounded up."""
-    private = -(-octets(record.private) // _MIB) * _MIB if record.private else 0
+def weight(record: StoredRecord, *, is_made: bool = False) -> int:
+    """How much of `MAX_BYTES` a record takes, which the request itself makes or which is there already."""
+    if not record.private:
+        return octets(record.body)
+    private = octets(record.private)
+    if is_made:
+        private = -(-private // _MADE) * _MADE
+    else:
+        private = _SMALL_COUNTS if private <= _SMALL else -(-private // _MIB) * _MIB
     return octets(record.body) + private
 
 
