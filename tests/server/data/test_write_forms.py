@@ -259,6 +259,7 @@ async def test_a_json_patch(shop: Api) -> None:
         ({"op": "add", "path": "/nothing", "value": 1}, 400, "validation"),
         ({"op": "replace", "path": "/count", "value": "x"}, 400, "validation"),
         ({"op": "replace", "path": "/id", "value": "y"}, 400, "validation"),
+        ({"op": "add", "path": "/parent", "value": "numbered/1"}, 400, "validation"),
         ({"op": "remove", "path": "/created_at"}, 400, "validation"),
         ({"op": "move", "from": "/revision", "path": "/count"}, 400, "validation"),
         ({"op": "replace", "path": "", "value": []}, 400, "validation"),
