@@ -52,8 +52,8 @@ async def test_a_record_that_grows_too_large(storage: Storage, clock: ManualCloc
 
 
 def test_weights() -> None:
-    """All hidden texts up to 64 KiB count the same, and longer ones in whole MiB, so that no refusal tells a length. What
-    the request makes itself counts in steps of 4 KiB, as far as hooks may have added to it."""
+    """All hidden texts up to 64 KiB count the same, and longer ones in whole MiB, so that no refusal tells a length.
+    What the request makes itself counts in steps of 4 KiB, as far as hooks may have added to it."""
 
     def weights(*sizes: int, is_made: bool = False) -> list[int]:
         return [weight(StoredRecord("", "a", 1, "", "", "{}", "x" * size or None), is_made=is_made) for size in sizes]
