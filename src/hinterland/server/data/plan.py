@@ -256,6 +256,7 @@ class Plan:
             unread = frozenset() if self._sets_all_fields else entry.hidden_of(self.request.caller, before, old)
             body = write_forms.patched_values(entry, before, unread, self._form, old)
             write = replace(write, body=body)
+            changes.check_place(write)
         hidden = self._hidden(entry, before, old, write)
         asked = self._settable(entry, write, old, hidden)
         if write.act == "patch" and is_whole:
