@@ -171,6 +171,22 @@ async def test_by_the_field_of_the_others(world: World) -> None:
                 world.catalogue.compile(asking("people", notes, action="view"), caller)
 
 
+async def test_nested_records_that_name_a_record(world: World) -> None:
+    """They have their parent beside them, at any level and whatever fields are wanted; others have none."""
+    by_author = Include("remarks", Select("comments", fields=("id",)), back="author")
+    people = await ask(world, asking("people", by_author, action="view"), ADMIN)
+    found = {each["id"]: each["_expand"]["remarks"]["items"] for each in people}
+    assert found["ben"][0] == {"id": "c1", "_parent": "posts/1"}
+    assert {each["_parent"] for each in found["eve"]} == {"posts/1", "posts/2", "posts/3"}
+    await add(world, "posts", author="ada")
+    await add(world, "comments", "odd", "posts/4", author="ada")
+    deep = asking("posts", Include("author", Select("people", includes=(by_author,)), by="author"))
+    [*_, last] = await ask(world, deep, ADMIN)
+    [remark] = last["_expand"]["author"]["_expand"]["remarks"]["items"]
+    assert remark == {"id": "odd", "_parent": "posts/4"}
+    assert "_parent" not in str(await ask(world, TREE, ADMIN))
+
+
 async def test_an_index_finds_what_belongs(world: World) -> None:
     """Records that belong to others are searched by their key, level by level; no table inside is read whole."""
     comments = Include("comments", Select("comments", includes=(LIKES, PEOPLE)))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from hinterland.contract.changes import Write
-from tests.server.api import Api
+from hinterland.contract.fields import Reference, Text
+from hinterland.contract.records import EVERYBODY, Collection, users
+from hinterland.server.storage.sqlite import SqliteStorage
+from tests.server.api import Api, serving
 
 HAL = {"Accept": "application/hal+json"}
 
@@ -64,6 +68,23 @@ async def test_a_record(each_api: Api) -> None:
     assert "_embedded" not in below.json()
 
 
+async def test_nested_records_that_name_a_record(tmp_path: Path) -> None:
+    """A record of a nested collection that refers to another has its address, whatever the ids on the way."""
+    writers = Collection(name="writers", fields={"name": Text()}, rules=EVERYBODY)
+    books = Collection(name="books", fields={"title": Text()}, rules=EVERYBODY)
+    pages = Collection(name="pages", fields={"by": Reference(to="writers")}, rules=EVERYBODY, parent="books")
+    async with serving(SqliteStorage(tmp_path), collections=(users(), writers, books, pages)) as api:
+        await api.write(
+            Write(act="create", collection="writers", id="w", body={}),
+            Write(act="create", collection="books", id="ü ?", body={}),
+            Write(act="create", collection="pages", parent="books/ü ?", id="p#", body={"by": "w"}),
+        )
+        answer = await api("GET", "/v1/records/writers/w?expand=pages_via_by", headers=HAL)
+        [page] = answer.json()["_embedded"]["pages_via_by"]
+        assert page["_parent"] == "books/ü ?"
+        assert (await api("GET", at(answer, page["_links"]["self"]))).json()["id"] == "p#"
+
+
 async def test_only_where_it_is_asked_for(api: Api) -> None:
     """JSON, and tutorials' paths, are as they were; a record that a caller can't see is not found in this form too."""
     headers = await filled(api)
@@ -75,3 +96,19 @@ async def test_only_where_it_is_asked_for(api: Api) -> None:
     assert (await api("GET", "/v1/records/notes/n%3F", headers=HAL)).status_code == 404
     assert (await api("GET", "/v1/records/notes", headers=HAL)).json()["_embedded"] == {"notes": []}
     assert headers["owner"]
+
+
+async def test_the_description_names_it(api: Api) -> None:
+    """OpenAPI says which responses may be HAL: those that are, and no others."""
+    paths = (await api("GET", "/openapi.json")).json()["paths"]
+    named = {
+        (path, method)
+        for path, methods in paths.items()
+        for method, operation in methods.items()
+        if any("application/hal+json" in response["description"] for response in operation["responses"].values())
+    }
+    assert ("/v1/records/posts", "get") in named
+    assert {method for _, method in named} == {"get"}
+    for path, _ in named:
+        answer = await api("GET", path.replace("{", "").replace("}", ""), headers=HAL)
+        assert answer.status_code == 404 or answer.headers["content-type"] == "application/hal+json", path

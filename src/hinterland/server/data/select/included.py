@@ -1,7 +1,8 @@
 """Records as JSON text, each with what comes with it: the levels of one statement that makes the whole answer.
 
 What comes with a record stands in its member `_expand`, under the name of the include: an object, or null, for the one
-that a field names, `{"items": […], "more": …}` for several, with their `total` where it is asked for.
+that a field names, `{"items": […], "more": …}` for several, with their `total` where it is asked for. Records of a nested
+collection that name the record in a field have their parent in `_parent`.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ _VALUES: dict[DialectName, str] = {
 
 
 class JsonLevel(RecordLevel):
-    """A level whose records are JSON text."""
+    """A level whose records are JSON text; `has_parents`: their parents may be different ones."""
+
+    has_parents = False
 
     def __init__(
         self, catalogue: Catalogue, select: Select, depth: int, above: SqlPart | None, *, is_free: bool
@@ -96,6 +99,8 @@ class JsonLevel(RecordLevel):
         """A record of the window as JSON."""
         alias = self.alias
         texts = ["'{\"id\":'", json_text.id_text(alias, self._dialect, is_integer=self.entry.is_integer)]
+        if self.has_parents:
+            texts += ["',\"_parent\":'", json_text.quoted(f"{alias}._parent", self._dialect)]
         if self.select.fields:
             texts += [part for name in SERVER_FIELDS if name in self.select.fields for part in self._meta(name)]
             named = [name for name in self.select.fields if name not in META_COLUMNS and name not in self.entry.private]
@@ -137,6 +142,7 @@ class IncludedLevel(JsonLevel):
         super().__init__(catalogue, select, depth, joined([SqlPart(link), *gates], " AND "), is_free=above.is_free)
         if include.back:
             self.names = self.names.union([include.back])
+            self.has_parents = bool(inner.collection.parent)
 
     def value(self) -> SqlPart:
         """What comes with a record of the level above, as JSON."""

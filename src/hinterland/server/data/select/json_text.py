@@ -12,7 +12,7 @@ from hinterland.server.data.select.parts import SqlPart, filled, joined
 from hinterland.server.storage.protocol import ROW_BYTES, DialectName
 
 _MOST_ARGUMENTS = 50  # of one call: PostgreSQL takes 100
-_ID: dict[DialectName, str] = {"sqlite": "json_quote({}.id)", "postgres": "to_json({}.id)::text"}
+_QUOTED: dict[DialectName, str] = {"sqlite": "json_quote({})", "postgres": "to_json({})::text"}
 _ITEMS = "(SELECT concat('{{\"items\":[', %s, '],\"more\":', {}, '}}') FROM %s)"
 # OFFSET 0: a subquery with it is not drawn into the outer one, where what it makes would be made for each use.
 _FENCE: dict[DialectName, str] = {"sqlite": "", "postgres": " OFFSET 0"}
@@ -38,7 +38,12 @@ def concatenated(parts: Sequence[SqlPart]) -> SqlPart:
 
 def id_text(alias: str, dialect: DialectName, *, is_integer: bool) -> str:
     """A record's id as JSON."""
-    return f"{alias}.id" if is_integer else _ID[dialect].format(alias)
+    return f"{alias}.id" if is_integer else quoted(f"{alias}.id", dialect)
+
+
+def quoted(text: str, dialect: DialectName) -> str:
+    """A text as JSON."""
+    return _QUOTED[dialect].format(text)
 
 
 def member(document: str, name: str, dialect: DialectName) -> str:

@@ -62,12 +62,12 @@ class HalForm:
         inner = self._catalogue[relation.collection]
         is_below = not relation.by and not relation.back
         place = inner.name if not is_below else None if at is None else f"{at}/{inner.name}"
-        if inner.collection.parent and not is_below:
-            place = None
         if value is None:
             return None
         if relation.is_one:
             return self.record(inner, place, value)
+        if inner.collection.parent and not is_below:
+            return [self.record(inner, f"{quote(each['_parent'], safe='~/')}/{place}", each) for each in value["items"]]
         return [self.record(inner, place, each) for each in value["items"]]
 
 

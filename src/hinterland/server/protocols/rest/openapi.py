@@ -270,10 +270,13 @@ def _asked(schemas: dict[str, Any], required: Sequence[str] = ()) -> list[dict[s
 
 def _forms(row: Operation) -> str:
     """What else than JSON a response may be, in the words of a description: generators of clients want one form."""
-    if row.output is AggregatePage or (isinstance(row.output, PerCollection) and row.output.form == "list"):
-        return "; by Accept also as JSON Lines (application/jsonl) and MessagePack (application/vnd.msgpack)"
-    is_of_records = isinstance(row.output, PerCollection) and row.name.startswith("records.")
-    return "; by Accept also as MessagePack (application/vnd.msgpack)" if is_of_records else ""
+    is_list = isinstance(row.output, PerCollection) and row.output.form == "list"
+    kinds = ["JSON Lines (application/jsonl)"] if is_list or row.output is AggregatePage else []
+    if kinds or (isinstance(row.output, PerCollection) and row.name.startswith("records.")):
+        kinds.append("MessagePack (application/vnd.msgpack)")
+    if row.name in ("records.list", "records.view"):
+        kinds.append("HAL with `_links` and `_embedded` (application/hal+json)")
+    return f"; by Accept also as {', '.join(kinds)}" if kinds else ""
 
 
 def _alias(row: Operation, path: str, collection: str) -> str:
