@@ -42,14 +42,14 @@ def test_the_columns_of_the_result() -> None:
     ("asked", "message"),
     [
         ({"group": ("categry",)}, "group: unknown field 'categry'; allowed: category, "),
-        ({"group": ("tags",)}, r"group: tags is a List\(of=Text\), whose values have no order here"),
+        ({"group": ("tags",)}, r"group: tags is of kind List\(of=Text\), which has no order; allowed: category, "),
         ({"group": ("day:hour",)}, "group: day has no part 'hour'; allowed: day:year, day:month"),
         ({"group": ("at:week",)}, "group: at has no part 'week'; allowed: at:year, at:month, at:day, at:hour"),
         ({"group": ("price:day",)}, "group: price has no part 'day'; only times and dates have parts"),
         ({"count": ("x",)}, r"count: unknown field 'x'; allowed: \*, "),
-        ({"count": ("distinct:more",)}, "count: more is a Json"),
-        ({"sum": ("category",)}, "sum: category is a string; name a number"),
-        ({"avg": ("at",)}, "avg: at is a timestamp; name a number"),
+        ({"count": ("distinct:more",)}, "count: more is of kind Json, which"),
+        ({"sum": ("category",)}, "sum: category is a string, not a number; allowed: price, "),
+        ({"avg": ("at",)}, "avg: at is a timestamp, not a number; allowed: "),
         ({"min": ("",)}, "min: unknown field ''"),
         ({"group": ("count",), "count": ("*",)}, r"two columns of the result are called count; count=id counts"),
     ],
@@ -58,6 +58,15 @@ def test_columns_that_are_none(asked: dict[str, Any], message: str) -> None:
     """What a field does not have is refused with the names that are allowed."""
     with refused("invalid_query", message):
         columns_of(SALES, Aggregation(**asked))
+
+
+def test_names_in_having() -> None:
+    """A name that is no column is refused with those that are."""
+    columns = columns_of(SALES, Aggregation(group=("category",), count=("*",)))
+    with refused(
+        "invalid_query", 'over the columns category, count: unknown variable "total"; known: category, count '
+    ):
+        having_of(columns, "total > 1")
 
 
 def test_too_many_columns() -> None:

@@ -68,7 +68,8 @@ def parse(parameters: Iterable[tuple[str, str]]) -> Aggregation:
 def _compared_field(name: str) -> str:
     if name in RESERVED:
         allowed = ", ".join(AGGREGATE_WORDS)
-        raise Refusal("invalid_query", f"parameter {name!r} is not of aggregates; allowed: {allowed}, and fields")
+        hint = f"compare a field of this name with {WHERE}{name}="
+        raise Refusal("invalid_query", f"aggregates have no parameter {name!r}; allowed: {allowed}; {hint}")
     return name.removeprefix(WHERE)
 
 

@@ -102,9 +102,19 @@ def _value(collection: Collection, act: Literal["count", "sum", "avg", "min", "m
     name = f"{act}_{text}"
     if act in ("min", "max"):
         return ResultColumn(name, act, text, kind)
-    if not (is_integer(kind) or kind is DOUBLE):
-        raise Refusal("invalid_query", f"{act}: {text} is {kind.phrase}; name a number")
+    if not _is_number(kind):
+        message = f"{act}: {text} is {kind.phrase}, not a number; allowed: {', '.join(_numbers(collection))}"
+        raise Refusal("invalid_query", message)
     return ResultColumn(name, act, text, DOUBLE if act == "avg" else kind)
+
+
+def _is_number(kind: Type) -> bool:
+    return is_integer(kind) or kind is DOUBLE
+
+
+def _numbers(collection: Collection) -> list[str]:
+    kinds = record_fields(collection)
+    return [name for name in sortable_names(collection) if _is_number(kinds[name])]
 
 
 def _count(collection: Collection, text: str) -> ResultColumn:
@@ -127,7 +137,10 @@ def _sortable(collection: Collection, word: str, name: str) -> Type:
         field = collection.fields.get(name)
         if field is None:
             raise _unknown(word, name, known)
-        raise Refusal("invalid_query", f"{word}: {name} is a {field.name}, whose values have no order here")
+        allowed = ", ".join(_numbers(collection) if word in ("sum", "avg") else known)
+        raise Refusal(
+            "invalid_query", f"{word}: {name} is of kind {field.name}, which has no order; allowed: {allowed}"
+        )
     return record_fields(collection)[name]
 
 
@@ -170,9 +183,9 @@ def having_of(columns: Sequence[ResultColumn], text: str) -> Having:
     types = {column.name: column.type for column in columns}
     try:
         node = _over_row(parse(text), types.keys())
-        return Having(check(node, Environment({_ROW: ObjectType(types)})))
+        return Having(check(node, Environment({**types, _ROW: ObjectType(types)})))
     except CelError as error:
-        raise Refusal("invalid_query", f"having: {error}; the columns are {', '.join(types)}") from None
+        raise Refusal("invalid_query", f"having, over the columns {', '.join(types)}: {error}") from None
 
 
 def _over_row(node: Node, names: Iterable[str]) -> Node:

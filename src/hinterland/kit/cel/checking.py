@@ -186,7 +186,9 @@ class Checker:
         if node.name in self.environment.collections:
             hint = f"ask it with {node.name}.exists(…, …)"
             raise fail(node, f"{node.name} is a collection and has no value of its own", hint)
-        known = [*self.environment.variables, *self.scope]
+        known = [
+            name for name in (*self.environment.variables, *self.scope) if name.isidentifier()
+        ]  # or none can write it
         raise fail(node, f'unknown variable "{node.name}"', nearest(node.name, known))
 
     def select(self, node: Node, operand: Node, field: str) -> Path:
