@@ -24,7 +24,7 @@ RUN = {
     "docs/first-offline-app.md": ("journeys/test_first_offline_app.py", 0),
     "docs/functions.md": ("journeys/test_pages.py", 1),  # the command that serves
     "docs/hooks.md": ("server/test_hooks.py", 0),
-    "docs/http.md": ("journeys/test_blocks.py", 2),  # of collections with references and searches, which the notes lack
+    "docs/http.md": ("journeys/test_blocks.py", 0),
     "docs/react.md": ("journeys/test_typescript_offline.py", 2),  # commands that install, build and serve
     "docs/rules.md": ("journeys/test_blocks.py", 0),
 }

@@ -126,12 +126,17 @@ def test_the_page_on_http(notes: ServerProcess, tmp_path: Path) -> None:
     require_program("curl", "install curl")
     shown = [block for block in blocks("docs/http.md", "sh", "console") if block.is_run]
     printed = run_shell(shown, tmp_path, notes.url)
-    session, record, listed, *_, described = answers("docs/http.md")
+    session, record, listed, related, *_, described = answers("docs/http.md")
     assert has_members(session, json.loads(printed[1]))
     assert has_members(record, json.loads(printed[4]))
     found = json.loads(next(text for text in printed if '"total":' in text))
     assert has_members(listed, found)
     assert found["total"] == listed["total"]
+    searched = next(text for text in printed if "watertight" in text)
+    made, _, searched = searched.partition("}{")
+    assert [item["title"] for item in json.loads("{" + searched)["items"]] == [json.loads(made + "}")["title"]]
+    _, _, expanded = next(text for text in printed if "_expand" in text).partition("}{")
+    assert has_members(related, json.loads("{" + expanded))
     assert [text for text in printed if "\nevent: ready\n" in text]
     assert [text for text in printed if "idempotency-replayed: true" in text.lower()]
     assert has_members(described, json.loads(printed[-1]))
