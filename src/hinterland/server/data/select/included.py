@@ -1,8 +1,8 @@
 """Records as JSON text, each with what comes with it: the levels of one statement that makes the whole answer.
 
 What comes with a record stands in its member `_expand`, under the name of the include: an object, or null, for the one
-that a field names, `{"items": […], "more": …}` for several, with their `total` where it is asked for. Records of a nested
-collection that name the record in a field have their parent in `_parent`.
+that a field names, `{"items": […], "more": …}` for several, with their `total` where it is asked for. Records of a
+nested collection that name the record in a field have their parent in `_parent`.
 """
 
 from __future__ import annotations
