@@ -197,6 +197,21 @@ def test_what_does_not_fit_is_listed(tmp_path: Path, data: Path) -> None:
     assert hinterland("import", "books", rows, "--data", data, "--app", written(tmp_path, OLD)).code == 0
 
 
+def test_a_renamed_field(server_process: Serve, tmp_path: Path, data: Path) -> None:
+    """The plan of a drop and an addition names `--rename`, which keeps the values; what is none is refused."""
+    app = written(tmp_path, OLD.replace('"shelf"', '"place"'))
+    asked = hinterland("migrate", app, "--data", data)
+    advice = "drop books.shelf, which has a value in 3 records (if it has another name now, --rename keeps its values)"
+    assert advice in asked.out
+    wrong = reported(hinterland("migrate", app, "--data", data, "--rename", "shelf=place"))
+    assert "'shelf=place' is not a rename; write collection.old=new" in wrong
+    twice = [word for new in ("place", "title") for word in ("--rename", f"books.shelf={new}")]
+    assert "--rename books.shelf is given twice" in reported(hinterland("migrate", app, "--data", data, *twice))
+    done = hinterland("migrate", app, "--data", data, "--rename", "books.shelf=place", "--yes")
+    assert "rename books.shelf to place" in done.out
+    assert [book["place"] for book in books(server_process(app, data).url)] == ["A"] * 3
+
+
 def test_ids_stay_what_they_are(tmp_path: Path, data: Path) -> None:
     """Other ids are refused with the way round, at the start as well, which offers no migration that can't be."""
     app = written(tmp_path, IDS)

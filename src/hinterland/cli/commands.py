@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from hinterland.cli.usage import Group, Port, Workers
+from hinterland.cli.usage import Group, Port, Rename, Workers
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -70,11 +70,17 @@ def serve(
 @data_option
 @click.option("--yes", is_flag=True, help="Apply without asking.")
 @click.option(
+    "--rename", type=Rename(), multiple=True, metavar="<collection.old=new>",
+    help="Keep the values of a field under its new name: posts.title=headline. May be repeated.",
+)  # fmt: skip
+@click.option(
     "--from", "source", default="", metavar="<database>",
     help="Instead, copy this database, sqlite:<dir> or postgresql://…, with accounts, keys and history.",
 )  # fmt: skip
 @click.option("--to", "target", default="", metavar="<database>", help="The empty database to copy to.")
-def migrate(app: Path | None, data: Path, yes: bool, source: str, target: str) -> None:
+def migrate(
+    app: Path | None, data: Path, yes: bool, rename: tuple[tuple[str, str, str], ...], source: str, target: str
+) -> None:
     """Migrate stored records to a changed app file: prints the plan, asks, and applies all of it or nothing. Or, with
     --from and --to, copy a whole database to another one.
 
@@ -85,7 +91,7 @@ def migrate(app: Path | None, data: Path, yes: bool, source: str, target: str) -
     Example: hinterland migrate --from sqlite:data --to postgresql://user@host/name
     """
     if source or target:
-        if app is not None or not (source and target):
+        if app is not None or rename or not (source and target):
             raise click.UsageError("give an app file, or --from and --to")
         from hinterland.cli.moving import move
 
@@ -95,7 +101,12 @@ def migrate(app: Path | None, data: Path, yes: bool, source: str, target: str) -
         raise click.UsageError("give the changed app file, or --from and --to")
     from hinterland.cli.migrating import migrate as run
 
-    asyncio.run(run(app, data, is_agreed=yes))
+    renames: dict[str, dict[str, str]] = {}
+    for collection, old, new in rename:
+        if old in (fields := renames.setdefault(collection, {})):
+            raise click.UsageError(f"--rename {collection}.{old} is given twice")
+        fields[old] = new
+    asyncio.run(run(app, data, renames=renames, is_agreed=yes))
 
 
 @cli.command()

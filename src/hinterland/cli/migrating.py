@@ -16,14 +16,14 @@ from hinterland.kit.clock import SystemClock
 from hinterland.server.app import storage_for
 from hinterland.server.data import schema
 from hinterland.server.data.catalogue import Catalogue
-from hinterland.server.data.migration import Migration
+from hinterland.server.data.migration import NO_RENAMES, Migration, Renames
 from hinterland.server.data.migration import migrate as apply_migration
 from hinterland.server.data.search_change import too_many
 from hinterland.server.declaration import App
 from hinterland.server.storage.protocol import Storage
 
 
-async def migrate(path: Path, data: Path, *, is_agreed: bool) -> None:
+async def migrate(path: Path, data: Path, *, renames: Renames = NO_RENAMES, is_agreed: bool) -> None:
     """Rehearse, print the plan, ask unless `is_agreed`, and apply it."""
     with error_boundary(path, data):
         app = app_of(path)
@@ -36,12 +36,12 @@ async def migrate(path: Path, data: Path, *, is_agreed: bool) -> None:
             fail(f"the server at {server[0]} has {data} open; stop it before you migrate")
         await storage.open()
         try:
-            await _migrate(app, storage, is_agreed=is_agreed)
+            await _migrate(app, storage, renames, is_agreed=is_agreed)
         finally:
             await storage.close()
 
 
-async def _migrate(app: App, storage: Storage, *, is_agreed: bool) -> None:
+async def _migrate(app: App, storage: Storage, renames: Renames, *, is_agreed: bool) -> None:
     stored = await schema.stored(storage)
     new = app.collections
     if not schema.breaking(stored, new) and not await too_many(storage, storage.dialect, stored, new):
@@ -49,7 +49,7 @@ async def _migrate(app: App, storage: Storage, *, is_agreed: bool) -> None:
             fail(schema.index_problem(reasons))
         print_result("Nothing to migrate; `hinterland serve` applies additions at its start.")
         return
-    rehearsed = await apply_migration(storage, new, SystemClock().now(), is_rehearsal=True)
+    rehearsed = await apply_migration(storage, new, SystemClock().now(), renames=renames, is_rehearsal=True)
     _print_plan(rehearsed)
     if not is_agreed:
         _ask()
@@ -57,7 +57,8 @@ async def _migrate(app: App, storage: Storage, *, is_agreed: bool) -> None:
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("migrate", total=None)
-        done = await apply_migration(storage, new, SystemClock().now(), report=partial(_show, progress, task))
+        show = partial(_show, progress, task)
+        done = await apply_migration(storage, new, SystemClock().now(), renames=renames, report=show)
     if done.problems:  # another server wrote in between
         _print_plan(done)
     print_result("Migrated: the records match the app file.")

@@ -29,6 +29,22 @@ class Workers(click.IntRange):
         super().__init__(1, 256)
 
 
+class Rename(click.ParamType[tuple[str, str, str]]):
+    """A field that is renamed, as its collection, its old name and its new one."""
+
+    name = "rename"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str, str]:
+        """The three names."""
+        if isinstance(value, tuple):
+            return value
+        place, is_given, new = value.partition("=")
+        collection, dot, old = place.partition(".")
+        if not (is_given and dot and collection and old and new):
+            self.fail(f"{value!r} is not a rename; write collection.old=new, such as posts.title=headline", param, ctx)
+        return collection, old, new
+
+
 class Group(click.Group):
     """Commands in the order of their declaration. Without a command the help is shown, which is no error."""
 

@@ -14,7 +14,7 @@ from hinterland.contract.imports import Import
 from hinterland.contract.records import EVERYBODY, Collection
 from hinterland.server.app import opened
 from hinterland.server.backend import Backend
-from hinterland.server.data.migration import Migration, migrate
+from hinterland.server.data.migration import NO_RENAMES, Migration, Renames, migrate
 from hinterland.server.declaration import App
 from hinterland.server.storage.protocol import Storage
 
@@ -42,13 +42,15 @@ async def stored(database: Database, collection: Collection, *rows: dict[str, An
         assert result.refused == []
 
 
-async def changed(database: Database, *collections: Collection, is_rehearsal: bool = False) -> Migration:
+async def changed(
+    database: Database, *collections: Collection, renames: Renames = NO_RENAMES, is_rehearsal: bool = False
+) -> Migration:
     """What a migration to these collections tells."""
     storage = database()
     await storage.open()
     try:
         app = App(collections=collections)
-        return await migrate(storage, app.collections, 1_800_000_000.0, is_rehearsal=is_rehearsal)
+        return await migrate(storage, app.collections, 1_800_000_000.0, renames=renames, is_rehearsal=is_rehearsal)
     finally:
         await storage.close()
 

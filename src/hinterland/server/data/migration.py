@@ -25,6 +25,8 @@ from hinterland.server.storage.statements import CollectionTable, quote
 from hinterland.server.storage.system import Amend
 from hinterland.server.storage.writing import Writes
 
+Renames = Mapping[str, Mapping[str, str]]
+"""Of a collection, the new name of a stored field by its old one."""
 BATCH = 500
 SHOWN = 20  # problems that are reported one by one
 # No device's edit is older than a migration: whatever was meant for the record counts.
@@ -33,6 +35,7 @@ _FORGET = (
     "UPDATE _log SET collection = '', before_private = NULL, "
     "before_body = CASE WHEN before_body IS NULL THEN NULL ELSE '{}' END WHERE collection = ?"
 )
+NO_RENAMES: Renames = {}
 _encode = msgspec.json.Encoder().encode
 
 
@@ -52,11 +55,12 @@ async def migrate(
     collections: Sequence[Collection],
     now: float,
     *,
+    renames: Renames = NO_RENAMES,
     is_rehearsal: bool = False,
     report: Report = lambda *_: None,
 ) -> Migration:
-    """Bring the records of an opened `storage` to the declaration `collections`; `now` in seconds since 1970. A
-    rehearsal makes no words for searches: nothing in that can fail.
+    """Bring the records of an opened `storage` to the declaration `collections`; `now` in seconds since 1970. Fields of
+    `renames` keep their values under the new names. A rehearsal makes no words for searches: nothing in that can fail.
 
     Where there are problems, nothing was changed. Raises what a write raises, and `SchemaChange` where no migration can
     make what was declared.
@@ -65,7 +69,8 @@ async def migrate(
     try:
         async with storage.transaction() as transaction:
             assert isinstance(transaction, Writes)
-            result = await _migrate(transaction, collections, storage.dialect, now, None if is_rehearsal else report)
+            shown = None if is_rehearsal else report
+            result = await _migrate(transaction, collections, storage.dialect, now, renames, shown)
             if is_rehearsal or result.problems:
                 raise _Undone
             await transaction.redeclare()
@@ -75,11 +80,18 @@ async def migrate(
 
 
 async def _migrate(
-    transaction: Writes, collections: Sequence[Collection], dialect: DialectName, now: float, report: Report | None
+    transaction: Writes,
+    collections: Sequence[Collection],
+    dialect: DialectName,
+    now: float,
+    renames: Renames,
+    report: Report | None,
 ) -> Migration:
     old = await schema.stored(transaction)
     if impossible := schema.impossible(old, collections):
         raise schema.SchemaChange(impossible, is_possible=False)
+    if wrong := schema.wrong_renames(old, collections, renames):
+        return Migration(problems=tuple(wrong))
     transaction.tables = {name: CollectionTable(collection, dialect) for name, collection in old.items()}
     declared = {collection.name for collection in collections}
     steps = [await _drop(transaction, name) for name in old if name not in declared]
@@ -90,7 +102,7 @@ async def _migrate(
             if reasons := await schema.too_long(transaction, dialect, old, [new]):
                 problems.append(schema.index_problem(reasons))
         else:
-            rewriting = _Rewriting(transaction, old[new.name], new, searching, now)
+            rewriting = _Rewriting(transaction, old[new.name], new, searching, now, renames.get(new.name, {}))
             await rewriting.run()
             steps += rewriting.steps()
             problems += rewriting.problems_shown()
@@ -116,7 +128,13 @@ class _Rewriting:
     """One collection on its way from `old` to `new`."""
 
     def __init__(
-        self, transaction: Writes, old: Collection, new: Collection, searching: SearchChange, now: float
+        self,
+        transaction: Writes,
+        old: Collection,
+        new: Collection,
+        searching: SearchChange,
+        now: float,
+        renames: Mapping[str, str],
     ) -> None:
         self.transaction = transaction
         self.old = old
@@ -127,14 +145,17 @@ class _Rewriting:
         self.searching = searching
         self.shape = CompiledCollection(new)
         self.private = tuple(name for name, field in new.fields.items() if field.read)
-        self.dropped = tuple(name for name in old.fields if name not in new.fields)
-        self.added = tuple(name for name in new.fields if name not in old.fields)
-        both = [(name, old.fields[name], field) for name, field in new.fields.items() if name in old.fields]
+        self.renames = renames
+        self.dropped = tuple(name for name in old.fields if name not in new.fields and name not in renames)
+        self.before = {**old.fields, **{renamed: old.fields[name] for name, renamed in renames.items()}}
+        self.added = tuple(name for name in new.fields if name not in self.before)
+        both = [(name, self.before[name], field) for name, field in new.fields.items() if name in self.before]
         self.recast = tuple(name for name, before, after in both if schema.is_other_kind(before, after))
-        self.altered = frozenset(name for name, before, after in both if before != after)
+        self.altered = frozenset([name for name, before, after in both if before != after]).union(renames.values())
+        self.refilled = tuple(dict.fromkeys([*self.added, *self.recast, *renames.values()]))  # columns made anew
         self.required = frozenset(
             name for name, field in new.fields.items()
-            if field.required and (name in self.added or not old.fields[name].required)
+            if field.required and (name in self.added or not self.before[name].required)
         )  # fmt: skip
         self.problems: list[str] = []
         self.problem_count = 0
@@ -170,13 +191,10 @@ class _Rewriting:
         columns = [row[0] for row in await self.transaction.fetch(statements.COLUMNS[self.dialect], (name,))]
         indexes = [row[0] for row in await self.transaction.fetch(statements.INDEXES[self.dialect], (name,))]
         staying = {*statements.RECORD_NAMES, *self.new.fields, *self.table.search.columns}
-        staying -= {*self.added, *self.recast}
+        staying -= {*self.refilled}
         made = self.table.drop_indexes_ddl(indexes)
         made += [f"ALTER TABLE {self.table.name} DROP COLUMN {quote(c)}" for c in columns if c not in staying]
-        made += [
-            f"ALTER TABLE {self.table.name} ADD COLUMN {self.table.column_ddl(field)}"
-            for field in (*self.added, *self.recast)
-        ]
+        made += [f"ALTER TABLE {self.table.name} ADD COLUMN {self.table.column_ddl(field)}" for field in self.refilled]
         for statement in made:
             await self.transaction.execute(statement)
 
@@ -206,6 +224,11 @@ class _Rewriting:
         old = documents.document_of(record)
         self.values.update(name for name in self.dropped if old.get(name) is not None)
         place = f"{record.parent}/{self.new.name}/{record.id}".lstrip("/")
+        for name, renamed in self.renames.items():
+            if renamed in old:  # which an open collection did not declare
+                self._problem(f"{place}: {renamed} has a value already, so {name} can't be renamed to it")
+            elif name in old:
+                old[renamed] = old.pop(name)
         document: Document = {name: self._value(place, name, old) for name in self.new.fields}
         others = {
             name: value for name, value in old.items() if not (name in self.old.fields or name in self.new.fields)
@@ -216,7 +239,7 @@ class _Rewriting:
         if self.problem_count:
             return None  # nothing will be written, and a value that does not fit has no column
         body, private = documents.split(document, self.private)
-        is_recast = any(document[name] is not None for name in (*self.recast, *self.added))
+        is_recast = any(document[name] is not None for name in self.refilled)
         if not is_recast and (body, private) == (record.body, record.private):
             return None
         after = record._replace(revision=UNWRITTEN, body=body, private=private)
@@ -261,7 +284,7 @@ class _Rewriting:
 
     async def _check_unique(self) -> None:
         for name, field in self.new.fields.items():
-            is_filled = name not in (*self.added, *self.recast)
+            is_filled = name not in self.refilled
             is_new = not is_filled or not self.old.fields[name].unique
             if field.unique and is_new and (is_filled or not self.problem_count):
                 await self._find_shared(name)
@@ -278,7 +301,7 @@ class _Rewriting:
 
     async def _check_references(self) -> None:
         """Report new references to records that are not there."""
-        for name in (*self.added, *self.recast):
+        for name in self.refilled:
             link = self.new.fields[name].link
             if link is not None and not self.problem_count:
                 await self._find_dangling(name, link)
@@ -304,14 +327,18 @@ class _Rewriting:
     def steps(self) -> list[str]:
         """What happens, in words."""
         name, values = self.new.name, self.values
-        steps = [f"drop {name}.{field}, which has a value in {_records(values[field])}" for field in self.dropped]
+        advice = " (if it has another name now, --rename keeps its values)" if self.added else ""
+        steps = [
+            f"drop {name}.{field}, which has a value in {_records(values[field])}{advice}" for field in self.dropped
+        ]
+        steps += [f"rename {name}.{field} to {renamed}" for field, renamed in self.renames.items()]
         steps += [f"add {name}.{field}{self._default(field)}" for field in self.added]
         steps += [f"close {name}: drop the other fields of {_records(self.closed)}"] if self.closed else []
         for field in self.recast:
-            old, new = self.old.fields[field], self.new.fields[field]
+            old, new = self.before[field], self.new.fields[field]
             steps.append(f"make {name}.{field} {new.name}, was {old.name}")
         for field in self.new.fields:
-            if field in self.old.fields:
+            if field in self.before:
                 steps += [f"{name}.{field} {change}" for change in self._turns(field)]
         return [*steps, f"rewrite {self.rewritten} of {_records(self.seen)} of {name}"]
 
@@ -320,7 +347,7 @@ class _Rewriting:
         return f", {_short(self.new.fields[field].default)} in {_records(count)}" if count else ""
 
     def _turns(self, field: str) -> list[str]:
-        old, new = self.old.fields[field], self.new.fields[field]
+        old, new = self.before[field], self.new.fields[field]
         turns = [f"becomes required{self._default(field)}"] if field in self.required else []
         turns += ["becomes unique"] if new.unique and not old.unique else []
         if bool(new.read) != bool(old.read):

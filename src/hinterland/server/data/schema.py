@@ -6,7 +6,7 @@ touches stored records is a migration's work, which `hinterland.server.data.migr
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 import msgspec
 
@@ -106,6 +106,31 @@ def changed(old: Collection, new: Collection) -> list[str]:
             found = _added(declaration)
             found += ["is new: stored records may have a value of another kind"] if old.is_open and not found else []
         reasons += [f"{new.name}.{field} {reason}" for reason in found]
+    return reasons
+
+
+def wrong_renames(
+    old: Mapping[str, Collection], new: Sequence[Collection], renames: Mapping[str, Mapping[str, str]]
+) -> list[str]:
+    """Why fields can't be renamed so, old name to new name by collection, in words."""
+    declared = {collection.name: collection for collection in new if collection.name in old}
+    reasons = []
+    for name, fields in renames.items():
+        for before, after in fields.items():
+            if name not in declared:
+                reasons.append(
+                    f"--rename {name}.{before}: {name} is not a collection of both the database and the app file"
+                )
+            elif before not in old[name].fields:
+                known = ", ".join(old[name].fields)
+                reasons.append(f"--rename {name}.{before}: the database has no such field; {name} has {known}")
+            elif after not in declared[name].fields:
+                reasons.append(f"--rename {name}.{before}: the app file does not declare {name}.{after}")
+            elif before in declared[name].fields or after in old[name].fields:
+                both = before if before in declared[name].fields else after
+                reasons.append(f"--rename {name}.{before}: {name}.{both} is in the database and in the app file")
+        if len({*fields.values()}) < len(fields):
+            reasons.append(f"--rename: two fields of {name} can't have one name")
     return reasons
 
 
