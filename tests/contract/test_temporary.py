@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hinterland.contract.changes import Write
-from hinterland.contract.fields import Bytes, Field, Integer, Json, List, Text
+from hinterland.contract.fields import Bytes, Field, Integer, Json, List, Object, Text
 from hinterland.contract.temporary import Place, StandIns, candidates, created, is_stand_in, references
 
 PLAIN = "0" * 10 + "x" * 16
@@ -114,3 +114,15 @@ def test_a_path_of_very_many_levels() -> None:
     assert (KNOWN.parent(path), candidates(write, {}), references(write)) == (path, {"y"}, set())
     assert time.process_time() - start < 1
     assert (KNOWN.parent("a/x/b/x"), KNOWN.parent("")) == ("a/2/b/3", "")
+
+
+def test_temporary_ids_of_a_batch_within_objects() -> None:
+    """In a batch any temporary id is known in numbers, also those of objects and of lists of objects; text stays."""
+    line = Object(fields={"post": Integer(), "note": Text(), "more": Object(fields={"posts": List(of=Integer())})})
+    known = StandIns([(Place("posts", "", "~1"), 7)], is_batch=True)
+    given = {"post": "~1", "note": "~1", "more": {"posts": ["~1", 2]}, "unknown": "~1"}
+    meant = {"post": 7, "note": "~1", "more": {"posts": [7, 2]}, "unknown": "~1"}
+    body = {"line": given, "lines": [given, 5, None], "json": {"post": "~1"}}
+    write = Write(act="create", collection="orders", body=body)
+    found = known.write(write, {"line": line, "lines": List(of=line), "json": Json()})
+    assert found.body == {"line": meant, "lines": [meant, 5, None], "json": {"post": "~1"}}

@@ -4,7 +4,7 @@ One may be a record's id, in the path of a parent, and as a value in a body (a r
 `~` and an id, a *temporary* id; a device that does not know that the server gives the ids of a collection uses an
 ordinary id in its place. A stand-in belongs to the place of its record, its collection and parent. As a value it is
 known by its text alone, so there it must have been made at random, and the field must be able to hold a number. In a
-batch a temporary id of any form is known, in references and in fields of numbers.
+batch a temporary id of any form is known, in references and in fields of numbers, members of objects too.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from msgspec.structs import replace
 from hinterland.contract.changes import Write
 from hinterland.contract.identity import TEMPORARY_PREFIX, RecordId, is_made_id, is_record_id, is_temporary
 from hinterland.contract.kinds.field import Field, item_type
+from hinterland.contract.kinds.list import List
+from hinterland.contract.kinds.object import Object
 from hinterland.kit.cel.types import DOUBLE, DYN, INT, INT64
 
 _DEEPEST = 64  # levels of a parent's path in which stand-ins are looked for
@@ -98,6 +100,10 @@ class StandIns:
         if link is not None:  # of the place that it names, whatever its text
             refer = partial(self.id, link.to, "")
             return [refer(item) for item in value] if isinstance(value, list) else refer(value)
+        if self._is_batch and isinstance(field, List) and isinstance(value, list):
+            return [self._in_field(item, field.of) for item in value]
+        if self._is_batch and isinstance(field, Object) and isinstance(value, dict):
+            return {name: self._in_field(item, field.fields.get(name)) for name, item in value.items()}
         may_refer = _holds_numbers(field) if self._is_batch else _may_refer(field)
         return self._value(value) if may_refer else value
 

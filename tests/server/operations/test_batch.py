@@ -97,6 +97,18 @@ async def test_temporary_ids(each_api: Api) -> None:
     assert results[3]["id"] == thing["id"]
 
 
+async def test_temporary_ids_in_bodies(each_api: Api) -> None:
+    """A creation may have its id in the body, as a request alone has, be it a temporary one."""
+    first, second, third = await send(
+        each_api,
+        {"act": "create", "collection": "things", "body": {"id": "mine"}},
+        {"act": "create", "collection": "posts", "body": {"id": "~1", "title": "a"}},
+        create("things", whole="~1"),
+    )
+    assert first["id"] == "mine"
+    assert third["record"]["whole"] == second["id"] == second["record"]["id"]
+
+
 async def test_names_that_nobody_has(each_api: Api) -> None:
     """A temporary id that no earlier write gives names no record; one that two writes give is refused."""
     api = each_api
@@ -124,6 +136,11 @@ async def test_names_that_nobody_has(each_api: Api) -> None:
         ({"act": "patch", "collection": "things", "id": "kept", "exists": False}, 412, "stale"),
         ({"act": "patch", "collection": "things", "id": "missing", "exists": True}, 412, "stale"),
         ({"act": "create", "collection": "things", "id": 7}, 400, "validation"),
+        ({"act": "create", "collection": "things", "id": "a", "body": {"id": "b"}}, 400, "validation"),
+        ({"act": "create", "collection": "things", "body": {"id": "kept"}}, 409, "conflict"),
+        ({"act": "create", "collection": "posts", "body": {"id": 7}}, 400, "validation"),
+        ({"act": "patch", "collection": "posts", "id": "01"}, 404, "not_found"),
+        ({"act": "delete", "collection": "posts", "id": "\u00b2"}, 404, "not_found"),
     ],
 )
 async def test_one_refused_write_undoes_all(each_api: Api, write: dict[str, Any], status: int, code: str) -> None:
@@ -149,6 +166,7 @@ async def test_one_refused_write_undoes_all(each_api: Api, write: dict[str, Any]
         {"act": "patch", "collection": "things", "id": "a", "patch": [{"op": "nonsense", "path": "/text"}]},
         {"act": "delete", "collection": "things", "id": "a", "body": {"text": "b"}},
         {"act": "merge", "collection": "things"},
+        {"act": "create", "collection": "things", "body": {"id": [1]}},
         {"act": "create"},
     ],
 )

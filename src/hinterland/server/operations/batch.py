@@ -89,10 +89,11 @@ def _check_names(writes: Sequence[BatchWrite]) -> None:
     """Raises `invalid_body` where two writes give one temporary id."""
     seen: set[RecordId] = set()
     for index, write in enumerate(writes):
-        if write.act in ("create", "upsert") and is_temporary(write.id):
-            if write.id in seen:
-                raise _invalid(index, "id", f"{write.id} is the temporary id of an earlier write too; use another")
-            seen.add(write.id)
+        id = _given_id(index, write)
+        if write.act in ("create", "upsert") and is_temporary(id):
+            if id in seen:
+                raise _invalid(index, "id", f"{id} is the temporary id of an earlier write too; use another")
+            seen.add(id)
 
 
 def _check_admission(catalogue: Catalogue, caller: Principal, writes: Sequence[BatchWrite]) -> None:
@@ -128,7 +129,7 @@ def _write(catalogue: Catalogue, index: int, given: BatchWrite, forms: dict[int,
     return Write(
         act=act,
         collection=given.collection,
-        id=_id(catalogue, given),
+        id=_id(catalogue, index, given),
         parent=given.parent,
         body=given.body,
         revision=given.revision,
@@ -136,13 +137,24 @@ def _write(catalogue: Catalogue, index: int, given: BatchWrite, forms: dict[int,
     )
 
 
-def _id(catalogue: Catalogue, given: BatchWrite) -> RecordId:
-    """The id as the collection has it: paths write numbers as text."""
-    entry = catalogue.entries.get(given.collection)
-    is_text = entry is not None and entry.is_integer and isinstance(given.id, str) and given.id.isdigit()
-    if is_text and given.act != "create" and entry is not None:
-        return entry.parse_id(str(given.id))
-    return given.id
+def _given_id(index: int, given: BatchWrite) -> RecordId:
+    """The id that names the record; a creation may have it in its body, as the same request alone has. Raises
+    `invalid_body` for what is none."""
+    id: Any = given.body.get("id") if given.act == "create" and given.id == "" else given.id
+    if id is not None and type(id) not in (str, int):
+        raise _invalid(index, "body.id", "must be text or a number")
+    return "" if id is None else id
+
+
+def _id(catalogue: Catalogue, index: int, given: BatchWrite) -> RecordId:
+    """The id as the collection has it: paths write numbers as text. Raises `not_found` for a number that is none."""
+    entry, id = catalogue.entries.get(given.collection), _given_id(index, given)
+    if entry is None or not entry.is_integer or given.act == "create" or not (isinstance(id, str) and id.isdigit()):
+        return id
+    try:
+        return entry.parse_id(id)
+    except Refusal as refusal:
+        raise placed(index, refusal) from None
 
 
 def _invalid(index: int, name: str, problem: str) -> Refusal:
