@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import re
+from array import array
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import cast
+from typing import Protocol, cast
 
 from benchmarks.http1 import is_whole, request, split, take_chunks
 from hinterland.kit.clock import SystemClock
@@ -34,12 +36,15 @@ class Subscriber:
     """Follows one room, whose events are numbered from 0, and comes back with Last-Event-ID as often as it must, to any
     of the servers.
 
-    `seen` is the number of the next event; `wrong` are those that came instead, be it too early or again.
+    `seen` is the number of the next event; `wrong` are those that came instead, be it too early or again; `seconds` is
+    how long each took from the beginning of its write, when it was `begun`.
     """
 
-    def __init__(self, ports: Sequence[int], room: int, chance: random.Random) -> None:
+    def __init__(self, ports: Sequence[int], room: int, chance: random.Random, begun: dict[int, float]) -> None:
         self.ports = ports
         self.room = room
+        self.seconds = array("f")
+        self._begun = begun
         self.seen = 0
         self.wrong: list[int] = []
         self.cursor = b""
@@ -83,6 +88,7 @@ class Subscriber:
             number = int(found)
             if number == self.seen:
                 self.seen += 1
+                self.seconds.append(CLOCK.monotonic() - self._begun[number])
             else:
                 self.wrong.append(number)
 
@@ -130,7 +136,8 @@ class Line(asyncio.Protocol):
 class Writer:
     """Writes the events of a room one after the other, each repeated with its key until it is acknowledged."""
 
-    def __init__(self, ports: Sequence[int], room: int, subscribers: list[Subscriber]) -> None:
+    def __init__(self, ports: Sequence[int], room: int, subscribers: list[Subscriber], begun: dict[int, float]) -> None:
+        self.begun = begun
         self.ports = deque(ports)
         self.room = room
         self.done = 0
@@ -157,6 +164,7 @@ class Writer:
             writer.close()
 
     async def _write_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.begun.setdefault(self.done, CLOCK.monotonic())
         body = b'{"room":"%d","number":%d}' % (self.room, self.done)
         headers = {"Idempotency-Key": f"{self.room}-{self.done}"}
         writer.write(request("POST", "/v1/records/talk", headers, body))
@@ -173,18 +181,38 @@ class Writer:
         self.done += 1
 
 
+class Victim(Protocol):
+    """What is ended and started again while there is much to do."""
+
+    def kill(self) -> None:
+        """End it without a word."""
+
+    def start(self) -> object:
+        """Start it again; returns when it works."""
+
+
 class Talk:
-    """All rooms, their writers and subscribers at some servers, of which some are killed `kills` times meanwhile."""
+    """All rooms, their writers and subscribers at some servers. One of the `victims` (by default, the servers) after
+    the other is killed and started again, `kills` times."""
 
     def __init__(
-        self, servers: Sequence[ServerProcess], *, rooms: int, subscribers: int, events: int, kills: int = 1
+        self,
+        servers: Sequence[ServerProcess],
+        *,
+        rooms: int,
+        subscribers: int,
+        events: int,
+        kills: int = 1,
+        victims: Sequence[Victim] = (),
     ) -> None:
         self.servers = servers
+        self.victims = victims or servers
         self.chance = random.Random(SEED)
         self.events = events // rooms * rooms
         ports = [server.port for server in servers]
-        self.subscribers = [Subscriber(ports, n % rooms, self.chance) for n in range(subscribers)]
-        self.writers = [Writer(ports[n % len(ports) :] + ports[: n % len(ports)], n, [*self._of(n)])
+        begun: list[dict[int, float]] = [{} for _ in range(rooms)]
+        self.subscribers = [Subscriber(ports, n % rooms, self.chance, begun[n % rooms]) for n in range(subscribers)]
+        self.writers = [Writer(ports[n % len(ports) :] + ports[: n % len(ports)], n, [*self._of(n)], begun[n])
                         for n in range(rooms)]  # fmt: skip
         self.drops = self.kills = 0
         self._wanted_kills = kills
@@ -197,6 +225,11 @@ class Talk:
     def delivered(self) -> int:
         """The events that all subscribers have seen."""
         return sum(one.seen for one in self.subscribers)
+
+    def latency(self, share: float) -> float:
+        """Within how many seconds this share of all deliveries came, breaks and restarts included."""
+        every = sorted(itertools.chain.from_iterable(one.seconds for one in self.subscribers))
+        return every[int(share * (len(every) - 1))]
 
     @property
     def wrong(self) -> list[tuple[int, int, int]]:
@@ -247,6 +280,6 @@ class Talk:
             self.progress.at(written, f"({self.delivered:,} deliveries, {self.drops} drops, {self.kills} restarts)")
             if self.kills < self._wanted_kills and written > self.events * (self.kills + 1) // (self._wanted_kills + 1):
                 self.kills += 1
-                victim = self.chance.choice(self.servers)
-                victim.kill()
+                victim = self.chance.choice(self.victims)
+                await asyncio.to_thread(victim.kill)
                 await asyncio.to_thread(victim.start)

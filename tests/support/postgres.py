@@ -88,15 +88,23 @@ class PostgresCluster:
         psql.stdin = None  # `communicate` would flush it
         return psql
 
+    def kill(self) -> None:
+        """Ends the server as a crash does: every connection breaks, and the next start recovers from the log."""
+        process = self._server.get_postmaster_info().process
+        process.send_signal(signal.SIGQUIT)
+        process.wait(_STOPPED_WITHIN)
+
+    def start(self) -> None:
+        """Starts the server again after `kill`."""
+        self._server.ensure_postgres_running()
+
     def stop(self) -> None:
         """Stops the server and removes its folder: without a last checkpoint, which would write what nobody reads."""
         try:
             while self._emptied:
                 self._next_empty()
         finally:
-            process = self._server.get_postmaster_info().process
-            process.send_signal(signal.SIGQUIT)
-            process.wait(_STOPPED_WITHIN)
+            self.kill()
             self._server.cleanup()
 
     def _socket_folder(self) -> Path:

@@ -17,6 +17,7 @@ from hinterland.contract.operations import OPERATIONS
 from hinterland.kit.asgi import AsgiApp, AsgiMessage, AsgiReceive, AsgiScope, AsgiSend
 from hinterland.server.http import LIMIT, REFUSED, Disconnected, HttpAnswer, TimeLimiter, problem_answer, send_answer
 from hinterland.server.middleware.paths import routed
+from hinterland.server.storage.failures import Unreachable
 
 log = logging.getLogger("hinterland.requests")
 _VARY = (b"vary", b"Origin")  # for every caller: a cache must not give one origin's answer to another
@@ -78,10 +79,10 @@ class Boundary:
         request_id = send.id.decode()
         refusal = self._refusal(error)
         if refusal.status >= 500 and REFUSED not in scope:  # what callers do wrong does not fill the log
-            is_probe = refusal.code == "unavailable" and scope["path"] in PROBES
-            reason = ": " + " ".join(str(_root(error)).split()) if is_probe else ""
+            is_brief = refusal.code == "unavailable" and (scope["path"] in PROBES or _is_unreachable(error))
+            reason = ": " + " ".join((str(_root(error)) or type(_root(error)).__name__).split()) if is_brief else ""
             where = (scope["method"], scope["path"], request_id, reason)
-            log.error("%s %.200r failed, request %s%s", *where, exc_info=None if is_probe else error)
+            log.error("%s %.200r failed, request %s%s", *where, exc_info=None if is_brief else error)
         if not send.is_started:
             answer: HttpAnswer = problem_answer(refusal, request_id)
             await send_answer(scope, send, answer)
@@ -107,6 +108,13 @@ def _root(error: BaseException) -> BaseException:
     while error.__cause__ is not None:
         error = error.__cause__
     return error
+
+
+def _is_unreachable(error: BaseException | None) -> bool:
+    """Whether it came from a lost connection to the database: a trace of each request would say nothing more."""
+    while error is not None and not isinstance(error, Unreachable):
+        error = error.__cause__
+    return error is not None
 
 
 class _Limit:

@@ -23,6 +23,13 @@ class SchemaOutdated(Refusal):
         super().__init__("unavailable", "the declared collections are changing; retry shortly", retry_after=1.0)
 
 
+class Unreachable(Refusal):
+    """The connection to the database can't be opened, or was lost; nothing was written."""
+
+    def __init__(self) -> None:
+        super().__init__("unavailable", "the database is unavailable; nothing was written", retry_after=1.0)
+
+
 class OutcomeUnknown(Refusal):
     """The connection was lost during the commit: the write may have happened, so it must not be repeated blindly."""
 

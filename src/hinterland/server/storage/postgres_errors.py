@@ -9,11 +9,18 @@ from collections.abc import Mapping
 import asyncpg
 
 from hinterland.server.storage import failures
-from hinterland.server.storage.failures import Deadlock
+from hinterland.server.storage.failures import Deadlock, Unreachable
 from hinterland.server.storage.statements import CollectionTable
 from hinterland.server.storage.system import SYSTEM_TABLES, PreconditionFailed
 
 ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, asyncio.TimeoutError)
+_CONNECTION_ERRORS = (
+    OSError,
+    asyncpg.InterfaceError,  # of a connection that is closed
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,  # PostgreSQL starts, stops or crashed
+    asyncpg.TooManyConnectionsError,
+)
 _FIELD_OF_KEY = {f"{table.name}_pkey": table.field for table in SYSTEM_TABLES}
 
 
@@ -41,6 +48,8 @@ class translated:  # noqa: N801 - reads as a word in a with statement
             raise failures.full() from error
         if isinstance(error, asyncpg.DeadlockDetectedError | asyncpg.SerializationError):
             raise Deadlock from error
+        if isinstance(error, _CONNECTION_ERRORS):
+            raise Unreachable from error
         if isinstance(error, ERRORS):
             raise failures.unavailable() from error
 
