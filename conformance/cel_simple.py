@@ -44,6 +44,8 @@ _DEVIATIONS = {
     "comparisons/eq_literal/not_eq_double_nan": _NO_NAN,
     "comparisons/ne_literal/not_ne_double_nan": _NO_NAN,
     "comparisons/ne_literal/ne_double_nan": _NO_NAN,
+    "comparisons/eq_literal/not_eq_int_double_nan": _NO_NAN,
+    "comparisons/ne_literal/not_ne_int_double_nan": _NO_NAN,
     "math_ext/round/nan": _NO_NAN,
     "math_ext/trunc/nan": _NO_NAN,
     "math_ext/isNaN/true": _NO_NAN,

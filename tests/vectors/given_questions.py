@@ -57,7 +57,7 @@ _TRUE_OR_FALSE = [
     "record.tags.exists_one(t, t == 'a')", "record.tags.filter(t, t == 'a').size() == 1",
     "record.tags.exists(i, t, i == 1)", "record.data.tags.exists(t, t == 'x')", "!record.data.tags.exists(t, t == 'y')",
     "record.data.tags.all(t, t == 'x')", "record.data.nothing.exists(t, t == 'x')",
-    "1u < 2u",
+    "1u < 2u", "dyn(record.count) == 7",
 ]  # fmt: skip
 EXPRESSIONS: list[Case] = [
     {"expression": text, "schema": "notes", "record": _RECORD, "auth": _AUTH} for text in _TRUE_OR_FALSE

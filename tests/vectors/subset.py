@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from hinterland.kit.cel import operations
-from hinterland.kit.cel.lexer import BYTES, TEXT, UNSIGNED, tokens
+from hinterland.kit.cel.lexer import BYTES, NAME, TEXT, UNSIGNED, tokens
 from hinterland.kit.cel.moments import NOW
 from hinterland.kit.cel.typed import UNNAMED, Apply, Macro, Made, Path, Typed, walk
 
@@ -20,10 +20,14 @@ _OPERATIONS = frozenset({
 
 def is_in_subset(tree: Typed, text: str) -> bool:
     """Whether clients evaluate the checked expression `text`."""
-    return all(map(_is_evaluated, walk(tree))) and all(
-        token.kind not in (BYTES, UNSIGNED)
-        and (token.kind != TEXT or _PLAIN_TEXT.fullmatch(text[token.start : token.end]))
-        for token in tokens(text)
+    return (
+        all(map(_is_evaluated, walk(tree)))
+        and all(
+            token.kind not in (BYTES, UNSIGNED)
+            and (token.kind != NAME or token.value != "dyn")  # which leaves nothing in the tree
+            and (token.kind != TEXT or _PLAIN_TEXT.fullmatch(text[token.start : token.end]))
+            for token in tokens(text)
+        )
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 from hinterland.kit.cel.checking import check
 from hinterland.kit.cel.errors import CelError
 from hinterland.kit.cel.parser import parse
+from hinterland.kit.cel.predicates import predicate
 from hinterland.kit.cel.typed import reads
 from hinterland.kit.cel.types import BOOL, INT, STRING, Environment, ObjectType
 from tests.kit.cel.schema import ENVIRONMENT
@@ -182,6 +183,14 @@ def test_reads_are_known() -> None:
     assert reads(tree, "old") == {"count"}
     assert reads(tree, "t") == {""}
     assert tree.variables == {"auth", "record", "old"}
+
+
+def test_dyn_changes_nothing() -> None:
+    """dyn() is its operand, whose type stays known: what that does not allow is refused all the same."""
+    tree = check(parse("dyn(record.count) > 1 && dyn(record.key) == null"), ENVIRONMENT)
+    assert predicate(tree)({"record": {"count": 2, "key": None}}) is True
+    with pytest.raises(CelError, match="an int is never compared with a string"):
+        check(parse("dyn(record.count) == 'a'"), ENVIRONMENT)
 
 
 def test_objects_may_be_nested() -> None:

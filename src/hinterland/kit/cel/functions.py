@@ -97,6 +97,11 @@ def _size(checker: Checker, node: FunctionCall) -> Typed:
     raise fail(node, f"{tree.type.phrase} has no size", "strings, bytes and lists have one")
 
 
+def _dyn(checker: Checker, node: FunctionCall) -> Typed:
+    """The operand as it is: its type stays known, and what its type does not allow is refused all the same."""
+    return checker.any(node.arguments[0])
+
+
 def _search(checker: Checker, node: FunctionCall) -> Typed:
     receiver = node.arguments[0]
     found = checker.any(receiver)
@@ -121,6 +126,7 @@ FUNCTIONS: dict[str, Function] = {
     "contains": _entry("method", (2,), 'record.title.contains("word")', _search),
     "startsWith": _entry("method", (2,), 'record.title.startsWith("word")', _search),
     "endsWith": _entry("method", (2,), 'record.title.endsWith("word")', _search),
+    "dyn": _entry("global", (1,), "dyn(record.count)", _dyn),
     **{name: _entry(*entry) for name, entry in {**macros.MACROS, **time_functions.CHECKED, **text_functions.CHECKED,
        **math_functions.CHECKED}.items()},
     **{name: _strict(*entry) for name, entry in {**conversions.STRICT, **time_functions.STRICT,
