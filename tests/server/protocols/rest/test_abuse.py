@@ -107,3 +107,36 @@ async def test_nothing_is_taken_for_a_page(api: Api) -> None:
     """Every answer forbids browsers to guess another type from its look (OWASP ASVS 5.0, 3.4.4)."""
     for path in (THINGS, "/nowhere", "/openapi.json"):
         assert (await api("GET", path)).headers["x-content-type-options"] == "nosniff"
+
+
+MANY = {
+    "relations": (POSTS, {"expand": ",".join(f"a{number}" for number in range(200))}, "over 20 relations"),
+    "one relation under many names": (POSTS, {"expand": ",".join(["comments", *["comments.x"] * 200])}, "no relation"),
+    "the same relation again and again": (POSTS, {"expand": "comments(limit=1),comments(limit=2)"}, "options twice"),
+    "levels": (POSTS, {"expand": "comments(expand=" * 200 + "x" + ")" * 200}, "4 levels deep"),
+    "levels by dots": (POSTS, {"expand": ".".join(["comments"] * 400)}, "4 levels deep"),
+    "an unknown relation": (POSTS, {"expand": "comment"}, "no relation 'comment' to expand; allowed: comments"),
+    "a cycle that is none": (POSTS, {"expand": "comments(expand=posts)"}, "comments has no relation 'posts'"),
+    "a limit": (POSTS, {"expand": "comments(limit=100000)"}, "limit must be a whole number from 1 to 1,000"),
+    "fields": (THINGS, {"fields": ",".join(f"f{number}" for number in range(5_000))}, "longer than 4,000"),
+    "unknown fields": (THINGS, {"fields": ",".join(f"f{number}" for number in range(500))}, "no field 'f0'"),
+    "characters to search": (THINGS, {"search": "x" * 60_000}, "longer than 1,000 characters"),
+    "words to search": (THINGS, {"search": "x " * 10_000}, "longer than 1,000 characters"),
+    "short words": (THINGS, {"search": "x y " * 250}, "no field to search"),
+    "columns of counts": (f"{THINGS}/aggregate", {"count": ",".join(f"c{n}" for n in range(1_000))}, "unknown field"),
+    "orders": (f"{THINGS}/aggregate", {"sort": "count," * 1_000 + "x"}, "no column 'x'"),
+    "having": (f"{THINGS}/aggregate", {"having": "count > 1 && " * 1_000 + "true"}, "longer than"),
+}
+
+
+@pytest.mark.parametrize("bomb", MANY)
+async def test_more_than_anyone_asks(api: Api, bomb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lists with too many relations, levels, names or words are refused with what is too much, before any record is
+    read."""
+    path, asked, words = MANY[bomb]
+
+    async def search(*_: object, **__: object) -> None:
+        raise AssertionError("the records were read")
+
+    monkeypatch.setattr(api.backend.storage, "search", search)
+    assert words in problem(await api("GET", path, params=asked), 400, "invalid_query")["message"]
