@@ -20,6 +20,7 @@ from hinterland.server.data import documents, schema
 from hinterland.server.data.search_change import Report, SearchChange
 from hinterland.server.data.state import UNWRITTEN
 from hinterland.server.storage import statements
+from hinterland.server.storage.list_indexes import lost_items
 from hinterland.server.storage.protocol import Change, CommitChanges, DialectName, Storage, StoredRecord
 from hinterland.server.storage.statements import CollectionTable, quote
 from hinterland.server.storage.system import Amend
@@ -36,6 +37,7 @@ _FORGET = (
     "before_body = CASE WHEN before_body IS NULL THEN NULL ELSE '{}' END WHERE collection = ?"
 )
 NO_RENAMES: Renames = {}
+_decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -115,7 +117,7 @@ async def _migrate(
 
 async def _drop(transaction: Writes, name: str) -> str:
     (count,) = (await transaction.fetch(f"SELECT count(*) FROM {quote(name)}"))[0]
-    for statement in transaction.tables[name].search.drop_ddl():
+    for statement in transaction.tables[name].drop_beside_ddl():
         await transaction.execute(statement)
     await transaction.execute(f"DROP TABLE {quote(name)}")
     # Its changes stay as places in the log, without what was in them: another collection of that name is not this one.
@@ -308,14 +310,17 @@ class _Rewriting:
 
     async def _find_dangling(self, name: str, link: Link) -> None:
         target = self.transaction.tables.get(link.to)
-        lost = f"{quote(name)} IS NOT NULL"
-        if target is not None:
+        lost, is_list = f"{quote(name)} IS NOT NULL", self.new.fields[name].column == "json"
+        if target is not None and is_list:
+            lost = f"{lost} AND EXISTS ({lost_items(self.dialect, f'_of.{quote(name)}', target.name, link.ids)})"
+        elif target is not None:
             ids = f"SELECT 1 FROM {target.name} AS _to WHERE _to.id = _of.{quote(name)}"
             lost = f"{lost} AND NOT EXISTS ({ids})"
         sql = f"SELECT {quote(name)}, _parent, id FROM {self.table.name} AS _of WHERE {lost} ORDER BY id LIMIT ?"
         for value, parent, id in await self.transaction.fetch(sql, (SHOWN + 1,)):
             place = f"{parent}/{self.new.name}/{id}".lstrip("/")
-            self._problem(f"{place}: {name} is {_short(value)}, and {link.to} has no such record")
+            shown, lacks = (_decode(value), "not all of these records") if is_list else (value, "no such record")
+            self._problem(f"{place}: {name} is {_short(shown)}, and {link.to} has {lacks}")
 
     # ------------------------------------------------------------ in words
 

@@ -16,11 +16,12 @@ import msgspec
 from hinterland.contract.identity import RecordId
 from hinterland.contract.kinds.field import Field
 from hinterland.contract.records import Collection, Document
+from hinterland.server.storage import list_indexes
 from hinterland.server.storage.protocol import Change, DialectName, LogEntry, StoredRecord, Texts
 from hinterland.server.storage.searching import KEY, SearchIndex
 from hinterland.server.storage.system import SystemTable
 
-_INDEXES = (".unique", ".index", ".group")  # how the names of declared indexes end
+_INDEXES = (".unique", ".index", ".group", f".{list_indexes.KIND}")  # how the names of declared indexes end
 _LONGEST_NAME = 63  # what PostgreSQL keeps of a name
 _encode = msgspec.json.Encoder().encode
 
@@ -31,11 +32,6 @@ _TYPES: dict[DialectName, dict[str, str]] = {
                  "blob": "bytea", "json": "jsonb"},
 }  # fmt: skip
 
-# A JSON list that has an item.
-_HOLDS: dict[DialectName, str] = {
-    "sqlite": "EXISTS (SELECT 1 FROM json_each({}) WHERE value = ?)",
-    "postgres": "{} @> jsonb_build_array(?::{})",
-}
 META_COLUMNS = {"id": "id", "parent": "_parent", "created_at": "_created", "updated_at": "_updated",
                 "revision": "_revision"}  # fmt: skip
 RECORD_NAMES = ("_parent", "id", "_revision", "_created", "_updated", "_body", "_private")
@@ -70,6 +66,7 @@ class CollectionTable:
         self.name = quote(collection.name)
         self.is_integer = collection.ids == "integer"
         self.fields = tuple(collection.fields)
+        self._lists = [name for name, field in collection.fields.items() if field.link and field.column == "json"]
         self.unique_columns = frozenset(place for place, field in enumerate(collection.fields.values()) if field.unique)
         """The places of unique fields among the values of `columns`."""
         self._writers = tuple(
@@ -106,13 +103,16 @@ class CollectionTable:
     def holding(self, field: str) -> str:
         """The SELECT of a page of the records that refer to an id in a field; its parameters are the id, and the id and
         the parent that the page begins behind."""
-        declared = self.collection.fields[field]
-        is_list, is_integer = declared.column == "json", declared.link is not None and declared.link.ids == "integer"
-        holds = _HOLDS[self.dialect].format(quote(field), "bigint" if is_integer else "text")
-        test = holds if is_list else f"{quote(field)} = ?"
+        if field in self._lists:
+            link = self.collection.fields[field].link
+            kind = "bigint" if link is not None and link.ids == "integer" else "text"
+            index = self._index(field, list_indexes.KIND)
+            return list_indexes.holding(
+                self.dialect, index, self.name, quote(field), kind, RECORD_COLUMNS, is_integer=self.is_integer
+            )
         return (
             f"SELECT {RECORD_COLUMNS} FROM {self.name} "
-            f"WHERE {test} AND (id, _parent) > (?, ?) ORDER BY id, _parent LIMIT ?"
+            f"WHERE {quote(field)} = ? AND (id, _parent) > (?, ?) ORDER BY id, _parent LIMIT ?"
         )
 
     def having(self, field: str) -> str:
@@ -158,12 +158,17 @@ class CollectionTable:
         """A field's column in CREATE TABLE and ALTER TABLE."""
         return f"{quote(name)} {_TYPES[self.dialect][self.collection.fields[name].column]}"
 
-    def indexes_ddl(self) -> list[str]:
-        """Every declared index: of single fields, and of groups."""
+    def indexes_ddl(self, present: Container[str] = ()) -> list[str]:
+        """Every declared index: of single fields, of groups, and of lists of references, but for `present` ones of the
+        last kind."""
         made = [statement for name in self.fields for statement in self.index_ddl(name)]
         for group in self.collection.indexes:
             index = quote(self._index("-".join(group), "group"))
             made.append(f"CREATE INDEX {index} ON {self.name} ({', '.join([*map(self._ordered, group), 'id'])})")
+        for name in self._lists:
+            index = self._index(name, list_indexes.KIND)
+            if index not in present:
+                made += list_indexes.made(self.dialect, index, self.name, quote(name))
         return made
 
     def _ordered(self, name: str) -> str:
@@ -192,24 +197,36 @@ class CollectionTable:
             return name
         return f"{name[:30]}.{hashlib.sha256(name.encode()).hexdigest()[:20]}.{kind}"
 
-    def missing_ddl(self, columns: Container[str], indexes: Iterable[str]) -> list[str]:
+    def missing_ddl(self, columns: Container[str], indexes: Sequence[str]) -> list[str]:
         """The statements that add what is declared to the table with these `columns` and `indexes`, and drop those
         indexes that are no longer declared."""
         adding = [f"ALTER TABLE {self.name} ADD COLUMN {self.column_ddl(name)}" for name in self.fields
                   if name not in columns]  # fmt: skip
-        made = [statement.replace("INDEX ", "INDEX IF NOT EXISTS ", 1) for statement in self.indexes_ddl()]
+        made = [statement.replace("INDEX ", "INDEX IF NOT EXISTS ", 1) for statement in self.indexes_ddl(indexes)]
         return [*adding, *self.drop_indexes_ddl(indexes, kept=self._index_names()), *made]
 
     def drop_indexes_ddl(self, indexes: Iterable[str], kept: Container[str] = ()) -> list[str]:
         """The statements that drop those of the table's `indexes` that are of declarations, but not those `kept`."""
         start = f"{self.collection.name}."[:30]
         mine = [name for name in indexes if name.startswith(start) and name.endswith(_INDEXES)]
-        return [f"DROP INDEX {quote(name)}" for name in mine if name not in kept]
+        return [statement for name in mine if name not in kept for statement in self._drop_ddl(name)]
+
+    def _drop_ddl(self, index: str) -> list[str]:
+        if index.endswith(f".{list_indexes.KIND}"):
+            return list_indexes.dropped(self.dialect, index)
+        return [f"DROP INDEX {quote(index)}"]
+
+    def drop_beside_ddl(self) -> list[str]:
+        """The statements that drop what it has beside its table."""
+        lists = [self._index(name, list_indexes.KIND) for name in self._lists]
+        dropped = [statement for index in lists for statement in list_indexes.dropped(self.dialect, index)]
+        return [*self.search.drop_ddl(), *dropped]
 
     def _index_names(self) -> set[str]:
         fields = self.collection.fields.items()
         names = {self._index(name, "unique" if field.unique else "index") for name, field in fields
                  if field.unique or field.index}  # fmt: skip
+        names |= {self._index(name, list_indexes.KIND) for name in self._lists}
         return names | {self._index("-".join(group), "group") for group in self.collection.indexes}
 
     def declaration(self) -> tuple[str, str]:
@@ -243,7 +260,7 @@ COLUMNS: dict[DialectName, str] = {
     "WHERE attrelid = to_regclass(quote_ident(?)) AND attnum > 0 AND NOT attisdropped",
 }
 INDEXES: dict[DialectName, str] = {
-    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL",
+    "sqlite": "SELECT name FROM sqlite_master WHERE type IN ('index', 'trigger') AND tbl_name = ? AND sql IS NOT NULL",
     "postgres": "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema() AND tablename = ?",
 }
 DEFINITION = "SELECT definition FROM _collections WHERE name = ?"
