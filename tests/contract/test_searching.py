@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hinterland.contract.errors import Refusal
-from hinterland.contract.fields import Integer, List, Text
+from hinterland.contract.fields import Integer, List, Object, Text
 from hinterland.contract.searching import (
     LONGEST_WORDS,
     Search,
@@ -103,3 +103,23 @@ def test_a_long_text() -> None:
     assert kept is not None
     assert LONGEST_WORDS - 10 < len(kept) <= LONGEST_WORDS
     assert kept.endswith(" word ")
+
+
+def test_members_that_are_searched() -> None:
+    """The texts of members that are searched count, in objects, lists of them and what is nested, and no other text."""
+    inner = Object(fields={"a": Text(search=True), "b": Text()})
+    fields = {
+        "place": Object(fields={"city": Text(search=True), "zip": Text(), "in": inner}),
+        "lines": List(of=Object(fields={"item": Text(search=True), "tags": List(of=Text(search=True))})),
+        "plain": Object(fields={"city": Text()}),
+    }
+    assert searched_fields(fields) == ("place", "lines")
+    assert [[*field.searched] for field in fields.values()] == [["city", "in.a"], ["item", "tags"], []]
+    searched = [(name, fields[name]) for name in searched_fields(fields)]
+    document = {
+        "place": {"city": "Rome", "zip": "00100", "in": {"a": "x", "b": "y"}},
+        "lines": [{"item": "red pen", "tags": ["new", "old"]}, {"item": None, "tags": None}],
+        "plain": {"city": "Bari"},
+    }
+    assert texts_of(searched, document) == ["Rome", "x", "red pen", "new", "old"]
+    assert texts_of(searched, {"place": {"city": None, "in": None}, "lines": [None], "plain": None}) == []

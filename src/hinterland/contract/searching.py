@@ -88,7 +88,7 @@ def read_search(text: str) -> Search | None:
 
 def searched_fields(fields: Mapping[str, Field]) -> tuple[str, ...]:
     """The names of the fields that a search reads, in declared order."""
-    return tuple([name for name, field in fields.items() if field.is_searched])
+    return tuple([name for name, field in fields.items() if field.searched])
 
 
 def kept_words(texts: Iterable[str]) -> str | None:

@@ -97,7 +97,7 @@ def deep(levels: int) -> Field:
     [
         (Object(), "orders.x: an Object has members"),
         (Object(fields={"a": Text(index=True)}), "orders.x: its member a: index is for fields of a collection"),
-        (Object(fields={"a": Text(search=True)}), "orders.x: its member a: search is for fields of a collection"),
+        (Object(fields={"a": Text(read="true")}), "orders.x: its member a: read is for fields of a collection"),
         (Object(fields={"a": Reference(to="users")}), "orders.x: its member a: a reference is a field of a collection"),
         (List(of=Object(fields={"a b": Text()})), "orders.x: its member a b: names of members use letters"),
         (Object(fields={"a": Integer(minimum=2, maximum=1)}), "orders.x: its member a: minimum is 2"),

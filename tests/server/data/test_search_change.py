@@ -11,7 +11,7 @@ import apsw
 import pytest
 
 from hinterland.contract.changes import Write
-from hinterland.contract.fields import Field, Integer, List, Text
+from hinterland.contract.fields import Field, Integer, List, Object, Text
 from hinterland.contract.identity import Principal
 from hinterland.contract.imports import Import
 from hinterland.contract.query import Query
@@ -244,3 +244,28 @@ async def test_compacted_and_restored(tmp_path: Path) -> None:
     (tmp_path / "copy" / "data.db").write_bytes((folder / "data.db").read_bytes())
     async with serving(lambda: SqliteStorage(tmp_path / "copy"), BY_BOTH) as backend:
         assert await found(backend, "word199") == ["r199"]
+
+
+async def test_members_that_are_searched(database: Database) -> None:
+    """Words of members are found, in objects and in lists of them; other members that are searched are another index
+    of what is stored."""
+
+    def of(*searched: str) -> Collection:
+        members = {name: Text(search=name in searched) for name in ("city", "zip")}
+        return notes(place=Object(fields=members), lines=List(of=Object(fields=members)))
+
+    rows: list[dict[str, Any]] = [
+        {"id": "a", "place": {"city": "Rome", "zip": "x1"}, "lines": [{"city": "Bari"}, {"city": "Ur", "zip": "x2"}]},
+        {"id": "b", "lines": [{"city": "Rome"}]},
+    ]
+    async with serving(database, of("city")) as backend:
+        await imported(backend, *rows)
+        assert [await found(backend, word) for word in ("rome", "ur", "x1")] == [["a", "b"], ["a"], []]
+        patch = Write(act="patch", collection="notes", id="a", body={"place": {"city": "Oslo"}})
+        await backend.commands.submit(WriteRequest([patch], ADMIN))
+        assert [await found(backend, word) for word in ("rome", "oslo")] == [["b"], ["a"]]
+    async with serving(database, of("zip")) as backend:
+        assert [await found(backend, word) for word in ("rome", "x1", "x2")] == [[], ["a"], ["a"]]
+    async with serving(database, of()) as backend:
+        with refused("invalid_query"):
+            await found(backend, "x1")

@@ -165,9 +165,9 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_f
     # ------------------------------------------------------------ its words
 
     @property
-    def is_searched(self) -> bool:
-        """Whether a search reads the field."""
-        return False
+    def searched(self) -> Sequence[str]:
+        """The paths of the texts that a search reads; "" is the value itself, and none is not searched."""
+        return ()
 
     def texts(self, value: Any) -> Sequence[str]:
         """The texts of a value that a search reads."""

@@ -82,10 +82,10 @@ class List(Field, frozen=True, kw_only=True, omit_defaults=True, tag="list"):
             return text
 
     @property
-    def is_searched(self) -> bool:
-        """Where the items are."""
+    def searched(self) -> Sequence[str]:
+        """What is searched of an item."""
         item: Field = self.of
-        return item.is_searched
+        return item.searched
 
     def texts(self, value: Any) -> Sequence[str]:
         """Those of the items, of which no phrase is in two."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
@@ -19,7 +19,7 @@ else:  # what comes from JSON becomes fields by their kinds
 
 MAX_NESTING = 8
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
-_OF_COLLECTIONS = ("unique", "index", "read", "write", "fill", "search")  # what only a field of a collection can be
+_OF_COLLECTIONS = ("unique", "index", "read", "write", "fill")  # what only a field of a collection can be
 
 
 @register
@@ -110,6 +110,23 @@ class Object(Field, frozen=True, kw_only=True, omit_defaults=True, tag="object")
         if not old.fields.keys() <= self.fields.keys():
             return False
         return all(_takes(old.fields.get(name), field) for name, field in self.fields.items())
+
+    # ------------------------------------------------------------ its words
+
+    @property
+    def searched(self) -> Sequence[str]:
+        """The paths of the members that are searched."""
+        members = [(name, path) for name, field in self.fields.items() for path in field.searched]
+        return [f"{name}.{path}".rstrip(".") for name, path in members]
+
+    def texts(self, value: Any) -> Sequence[str]:
+        """Those of the members, of which no phrase is in two."""
+        if type(value) is not dict:
+            return ()
+        members = [(field, value.get(name)) for name, field in self.fields.items() if field.searched]
+        return [text for field, each in members if each is not None for text in field.texts(each)]
+
+    # ------------------------------------------------------------ its column
 
     def to_column(self, value: Any) -> Any:
         """JSON text."""

@@ -76,9 +76,9 @@ class Text(Field, frozen=True, kw_only=True, omit_defaults=True, tag="text"):
         return msgspec.json.encode(value).decode() if is_scalar else super().from_other(value)
 
     @property
-    def is_searched(self) -> bool:
-        """Where it is declared so."""
-        return self.search
+    def searched(self) -> Sequence[str]:
+        """The text, where it is declared so."""
+        return ("",) if self.search else ()
 
     def texts(self, value: Any) -> Sequence[str]:
         """The text."""

@@ -92,9 +92,9 @@ class SearchIndex:
         return bool(self.fields)
 
     @property
-    def forms(self) -> list[tuple[str, str, bool]]:
+    def forms(self) -> list[tuple[str, str, bool, tuple[str, ...]]]:
         """What the words of records depend on."""
-        return [(name, field.name, bool(field.read)) for name, field in self.fields]
+        return [(name, field.name, bool(field.read), tuple(field.searched)) for name, field in self.fields]
 
     def _called(self, kind: str = "") -> str:
         # A dot is in no name of ours.
