@@ -55,7 +55,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     are fields of it. `output` is the response's JSON; without one, there is none. `errors` are the operation's own, to
     which `all_errors` adds what its input and caller make possible. `is_repeatable`: a client may send it again where
     the response was lost, though the method does not say so. A body has at most `max_bytes` (0: the setting
-    `max_body_bytes`), and JSON is nested at most `max_depth` deep. `is_probe`: it is called every few seconds, and its
+    `max_body_bytes`), and JSON is nested at most `max_depth` deep. `takes_packed`: the
+    body may be MessagePack. `is_probe`: it is called every few seconds, and its
     failures are logged in a line. `is_tagged`: the response has an ETag, and a caller who names it in If-None-Match is
     answered with 304. Without a `path` the operation is an app's, at `/v1/functions/{name}`.
     """
@@ -77,6 +78,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     max_bytes: int = 0
     max_depth: int = MAX_DEPTH
     is_probe: bool = False
+    takes_packed: bool = False
     is_tagged: bool = False
 
     def __post_init__(self) -> None:
@@ -306,6 +308,7 @@ _TABLE: tuple[Operation, ...] = (
     Operation(
         name="batch", method="POST", path="/v1/batch", auth="optional", input=batches.Batch,
         output=batches.BatchResult, max_depth=batches.BATCH_DEPTH, is_idempotent_by_key=True,
+        takes_packed=True,
         summary="Write many records of any collections, all of them or none",
         errors=(*_WRITE, "conflict", "stale"),
     ),

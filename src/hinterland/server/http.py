@@ -243,6 +243,10 @@ class HttpRequest:
         given = self.headers.get(b"content-type")
         if given not in _JSON_TYPES or (given is None and b"origin" in self.headers):
             self._check_other_type((given or b"").lower())
+        self.check_coding()
+
+    def check_coding(self) -> None:
+        """Raises `unsupported_media_type` for a content coding."""
         if self.headers.get(b"content-encoding", b"identity").lower() != b"identity":
             message = "unsupported content coding; send the body without Content-Encoding"
             raise Refusal("unsupported_media_type", message, headers=(("Accept-Encoding", "identity"),))

@@ -10,6 +10,7 @@ import msgspec
 
 from hinterland.contract.batches import MAX_BULK_ROWS
 from hinterland.contract.errors import Refusal
+from hinterland.kit.strict_json import MAX_DEPTH
 from hinterland.server.backend import Backend
 from hinterland.server.data.admission import admit, is_closed
 from hinterland.server.data.catalogue import Entry
@@ -17,6 +18,7 @@ from hinterland.server.http import Codec, HttpAnswer, HttpRequest, json_answer
 from hinterland.server.operations import bulk
 from hinterland.server.operations.bulk import BulkRows
 from hinterland.server.operations.call import Call
+from hinterland.server.protocols.rest import packed
 from hinterland.server.protocols.rest.keys import REPLAYED, idempotency_key
 from hinterland.server.protocols.rest.records import fingerprint, path_of, upserted
 
@@ -25,6 +27,7 @@ _LINES = frozenset(
     {b"application/jsonl", b"application/x-ndjson", b"application/x-jsonlines", b"application/jsonlines"}
 )
 _SWITCH = {"true": True, "false": False}
+_MOST_PACKED = 1_000_000  # values of all rows of MessagePack together
 _LONG = 128 * 1024  # bytes, which take milliseconds to take apart
 _items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
@@ -61,6 +64,9 @@ async def _rows(request: HttpRequest, data: bytes) -> list[bytes]:
     kind = request.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
     if kind in _LINES:
         rows = await asyncio.to_thread(_lines, data) if len(data) > _LONG else _lines(data)
+    elif packed.is_packed(request):
+        given = await packed.unpacked(request, data, max_depth=MAX_DEPTH + 1, max_values=_MOST_PACKED)
+        rows = await asyncio.to_thread(_packed, given)
     else:
         request.check_json()
         rows = await asyncio.to_thread(_array, data) if len(data) > _LONG else _array(data)
@@ -72,6 +78,12 @@ async def _rows(request: HttpRequest, data: bytes) -> list[bytes]:
 def _lines(data: bytes) -> list[bytes]:
     """The lines that have something, one more than a request may have at most."""
     return [*islice((line for line in BytesIO(data) if line.strip()), MAX_BULK_ROWS + 1)]
+
+
+def _packed(given: object) -> list[bytes]:
+    if not isinstance(given, list):
+        raise Refusal("invalid_body", "the body must be an array of objects")
+    return [*map(msgspec.json.encode, given[: MAX_BULK_ROWS + 1])]
 
 
 def _array(data: bytes) -> list[bytes]:

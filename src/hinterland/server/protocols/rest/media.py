@@ -15,8 +15,8 @@ import msgspec
 from hinterland.server.http import Headers, HttpAnswer, HttpRequest
 
 JSON_TYPE = b"application/json"
-LINES = (b"application/jsonl", b"application/x-ndjson", b"application/x-jsonlines")
 PACKED = (b"application/vnd.msgpack", b"application/msgpack", b"application/x-msgpack")
+LINES = (b"application/jsonl", b"application/x-ndjson", b"application/x-jsonlines")
 OF_LISTS = (JSON_TYPE, *LINES, *PACKED)
 """What a list can be, the form that is preferred where the caller has no preference first."""
 OF_RECORDS = (JSON_TYPE, *PACKED)

@@ -105,6 +105,9 @@ def _is_printed(kind: object) -> bool:
     return kind is not None and kind is not Download and not isinstance(kind, PerCollection) and not body_field(kind)
 
 
+_PACKED_FORMS = ("body", "replacement", "patch", "rows")
+
+
 class _Printer:
     """Prints operations of the table. `types` are the schemas of inputs and outputs."""
 
@@ -148,6 +151,9 @@ class _Printer:
             made["description"] = "For administrators, who log in at `POST /v1/admin/login`."
         if content := self._body(row, name):
             made["requestBody"] = {"required": True, "content": content}
+            if row.takes_packed or (isinstance(row.input, PerCollection) and row.input.form in _PACKED_FORMS):
+                text = "As JSON, or as MessagePack of the same values (`application/vnd.msgpack`)."
+                made["requestBody"]["description"] = text
         return made
 
     def _parameters(self, row: Operation, path: str, collection: Collection | None) -> list[dict[str, Any]]:

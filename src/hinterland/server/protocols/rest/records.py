@@ -26,6 +26,7 @@ from hinterland.server.http import JSON, Codec, Headers, HttpAnswer, HttpRequest
 from hinterland.server.operations import records
 from hinterland.server.operations.call import UNCONDITIONAL, Call, Preconditions
 from hinterland.server.operations.records import Aggregating, Listing, RecordAddress, RecordChange, Written
+from hinterland.server.protocols.rest import packed
 from hinterland.server.protocols.rest.expansions import parse_projection
 from hinterland.server.protocols.rest.hal import hal_list, hal_record
 from hinterland.server.protocols.rest.keys import REPLAYED, idempotency_key
@@ -256,7 +257,7 @@ async def _body(
         return {}, b""
     if act == "patch" and _is_json_patch(request):
         return await request.json_value(limit, max_depth=json_patch.DEPTH)
-    body, raw = await request.json_object(limit, may_be_empty=act != "replace")
+    body, raw = await packed.read_object(request, limit, may_be_empty=act != "replace")
     return (in_utc(entry, body) if request.is_alias else body), raw
 
 

@@ -16,6 +16,7 @@ from hinterland.server.backend import Backend
 from hinterland.server.callers import caller_address
 from hinterland.server.http import LIMIT, REVALIDATED, BodyPart, HttpAnswer, HttpRequest, json_answer
 from hinterland.server.operations.call import Call, Handler, Reply
+from hinterland.server.protocols.rest import packed
 from hinterland.server.protocols.rest.downloads import download_answer
 from hinterland.server.protocols.rest.keys import REPLAYED, idempotency_key
 from hinterland.server.protocols.rest.tags import etag_of, is_known
@@ -100,9 +101,12 @@ class InputReader:
             if self._body:
                 given[self._body] = request.arriving(limit, setting)
             return self._converted(given | self._placed(request), "invalid_query", is_strict=False)
-        given, _ = await request.json_object(
-            limit, may_be_empty=self._can_be_empty, setting=setting, max_depth=row.max_depth
-        )
+        if row.takes_packed:
+            given, _ = await packed.read_object(request, limit, max_depth=row.max_depth)
+        else:
+            given, _ = await request.json_object(
+                limit, may_be_empty=self._can_be_empty, setting=setting, max_depth=row.max_depth
+            )
         return self._converted(given | self._placed(request), "invalid_body", is_strict=True)
 
     def _queried(self, request: HttpRequest) -> dict[str, Any]:
