@@ -166,7 +166,7 @@ def signed_up(http: httpx2.Client, **person: str) -> tuple[str, dict[str, str]]:
 
 def test_the_page_on_rules(served: Callable[[Block], httpx2.Client]) -> None:
     """The page's rules: members see a project, and only its owner creates, changes and deletes it."""
-    projects, _ = blocks("docs/rules.md")
+    projects, *_ = blocks("docs/rules.md")
     http = served(projects)
     ada, by_ada = signed_up(http)
     grace, by_grace = signed_up(http, name="Grace", email="grace@example.org")
@@ -185,9 +185,20 @@ def test_the_page_on_rules(served: Callable[[Block], httpx2.Client]) -> None:
     assert http.delete(path, headers=by_ada).status_code == 204
 
 
+def test_the_callers_fields_of_the_page_on_rules(served: Callable[[Block], httpx2.Client]) -> None:
+    """The page's rules that read fields of the caller: a user has a plan, which lists compare, and can't set it."""
+    *_, guides = blocks("docs/rules.md")
+    http = served(guides)
+    ada, by_ada = signed_up(http)
+    assert http.get(f"/v1/records/users/{ada}", headers=by_ada).json()["plan"] == "free"
+    assert http.get("/v1/records/guides", headers=by_ada).json()["items"] == []
+    raised = http.patch(f"/v1/records/users/{ada}", json={"plan": "pro"}, headers=by_ada)
+    assert (raised.status_code, raised.json()["code"]) == (400, "validation")
+
+
 def test_the_teams_of_the_page_on_rules(served: Callable[[Block], httpx2.Client]) -> None:
     """The page's rules that ask another collection: who is no member of a team writes no post there and sees none."""
-    _, teams = blocks("docs/rules.md")
+    _, teams, _ = blocks("docs/rules.md")
     http = served(teams)
     _, by_ada = signed_up(http)
     refused = http.post("/v1/records/posts", json={"team": "a", "title": "Engines"}, headers=by_ada)
