@@ -179,7 +179,7 @@ class Having(NamedTuple):
 def having_of(columns: Sequence[ResultColumn], text: str) -> Having:
     """The condition of the rows that are wanted. Raises `invalid_query`."""
     if len(text) > _LONGEST_HAVING:
-        raise Refusal("invalid_query", f"having is longer than {_LONGEST_HAVING:,} characters")
+        raise Refusal("invalid_query", f"having is longer than {_LONGEST_HAVING:,} characters; shorten it")
     types = {column.name: column.type for column in columns}
     try:
         node = _over_row(parse(text), types.keys())

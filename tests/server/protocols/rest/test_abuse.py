@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import pytest
 
@@ -140,3 +141,26 @@ async def test_more_than_anyone_asks(api: Api, bomb: str, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(api.backend.storage, "search", search)
     assert words in problem(await api("GET", path, params=asked), 400, "invalid_query")["message"]
+
+
+TOO_MUCH: dict[str, tuple[str, str, Any, str]] = {
+    "filter": ("GET", f"{THINGS}?filter={'a' * 4_001}", None, "the filter is longer than 4,000 characters; shorten it"),
+    "having": (
+        "GET", f"{THINGS}/aggregate?having={'a' * 4_001}", None, "having is longer than 4,000 characters; shorten it"
+    ),
+    "batch": (
+        "POST", "/v1/batch", {"writes": [{"act": "create", "collection": "things", "body": {}}] * 1_001},
+        "a batch takes at most 1,000 writes, this has 1,001; send several",
+    ),
+    "bulk": ("POST", f"{THINGS}/bulk", [{}] * 10_001, "a bulk insert takes at most 10,000 rows, this has more; send"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", TOO_MUCH)
+async def test_too_much_at_once(api: Api, what: str) -> None:
+    """What is one too long or too many is refused as a whole, and the message has the limit and what to do."""
+    method, path, body, words = TOO_MUCH[what]
+    answer = await api(method, path, json=body)
+    code = "too_large" if body else "invalid_query"
+    assert problem(answer, 413 if body else 400, code)["message"].startswith(words)
+    assert (await api("GET", f"{THINGS}/aggregate")).json()["items"] == [{"count": 0}]

@@ -138,7 +138,7 @@ def rule_of(entry: Entry, condition: Condition) -> Rule:
 def filtering(entry: Entry, caller: Principal, text: str) -> Condition:
     """A caller's filter. Raises `invalid_query`, and `forbidden` where it reads a field hidden from them."""
     if len(text) > _LONGEST_FILTER:
-        raise Refusal("invalid_query", f"the filter is longer than {_LONGEST_FILTER:,} characters")
+        raise Refusal("invalid_query", f"the filter is longer than {_LONGEST_FILTER:,} characters; shorten it")
     condition = cel(text)
     refuse_hidden(entry, rule_of(entry, condition).reads_record & entry.hidden(caller))
     return condition
