@@ -1,4 +1,18 @@
 /** What is loaded behind the first paint, in a file of its own. */
 
-export { compile, UnsupportedExpression } from "../contract/cel/index.js";
+import { compile as compiled, UnsupportedExpression } from "../contract/cel/index.js";
+import type { Query } from "../contract/query.js";
+import type { CollectionSchema } from "../contract/schema.js";
+import type { Doc } from "../contract/values.js";
+
+export { UnsupportedExpression };
+
+/**
+ * What a record must be for the filter of a question; undefined: anything. Throws UnsupportedExpression where only the
+ * server can tell, as for searches.
+ */
+export function compile({ filter, search }: Query, schema?: CollectionSchema | null): ((record: Doc) => boolean) | undefined {
+  if (search) throw new UnsupportedExpression("only the server searches; ask the network's repository");
+  return filter ? compiled(filter, schema) : undefined;
+}
 export { createLoop } from "./loop.js";

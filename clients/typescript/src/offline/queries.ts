@@ -12,7 +12,7 @@ import { type Memory, placeOf, seen, viewOf } from "./memory.js";
 import type { RecordId } from "./types.js";
 
 /** Whether `planOf` can be asked for the question. */
-export const isReady = ({ filter }: Query): boolean => !filter || !!later;
+export const isReady = ({ filter, search }: Query): boolean => !(filter || search) || !!later;
 
 /** A question that was checked: which records it finds, and their order. */
 export interface Plan {
@@ -24,7 +24,7 @@ export interface Plan {
 /** The plan of a question. Throws `invalid_query`, and UnsupportedExpression where only the server can tell. */
 export function planOf(memory: Memory, collection: string, query: Query): Plan {
   const shape = memory.shapes.get(collection);
-  const { filter, where = {}, sort = [] } = query;
+  const { where = {}, sort = [] } = query;
   const known = (name: string) => {
     if (!shape || shape.isOpen || shape.fields.has(name) || META.includes(name)) return name;
     const names = [...META, ...shape.fields.keys()].join(", ");
@@ -42,7 +42,7 @@ export function planOf(memory: Memory, collection: string, query: Query): Plan {
   const keys = typeof sort === "string" ? sort.split(",").filter(Boolean) : sort;
   const terms = termsOf(keys.length ? keys : NEWEST_FIRST, (name) =>
     shape?.fields.get(known(name))?.kind === "int64" ? whole : rank);
-  const test = filter && later!.compile(filter, shape?.schema);
+  const test = later?.compile(query, shape?.schema);
   const finds = (record: Doc) =>
     expected.every(([name, value]) => isSame(member(record, name) ?? null, value)) && (!test || test(record));
   return { finds, terms, compare: comparator(terms) };

@@ -72,3 +72,15 @@ test("a state is the same object until something changes, with and without a sub
   expect(live.state).toMatchObject({ isLoading: false, isStale: true, source: "device" });
   stop();
 });
+
+test("a search that code without types asks for is the server's to answer, not a list of all records", async () => {
+  const self = await new Scripted().open();
+  const notes = self.local.collection("notes");
+  await notes.create({ title: "x" });
+  const query = { search: "x" } as object;
+  await expect(notes.list(query)).rejects.toMatchObject({ code: "unsupported_filter", sent: "no" });
+  await expect(notes.iterate(query).next()).rejects.toMatchObject({ code: "unsupported_filter" });
+  self.list = (asked) => ({ items: [{ id: "found", asked }], next: null, total: null });
+  const found = await notes.list(query);
+  expect(found).toMatchObject({ items: [{ id: "found", asked: query }], source: "server" });
+});

@@ -37,6 +37,10 @@ export class Scripted {
   describe: () => unknown = () => {
     throw refused("not_found", 404);
   };
+  /** The answer to a list that is asked of the server. */
+  list: (query: object) => object = () => {
+    throw unreachable();
+  };
   /** Ends the wait of the stream with an event; undefined: there is no stream. */
   emit: ((event: Partial<LiveEvent>) => void) | undefined;
   local!: Local;
@@ -94,6 +98,7 @@ export class Scripted {
     };
     return {
       url: "http://127.0.0.1:1",
+      collection: () => ({ list: async (query: object) => self.list(query) }),
       auth: {
         get state() {
           return self.state;
