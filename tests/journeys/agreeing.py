@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
+from hinterland.contract.aggregation import Aggregation
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
 from hinterland.contract.events import Commit
@@ -17,6 +19,7 @@ from hinterland.contract.query import Query
 from hinterland.contract.records import Collection
 from hinterland.kit.event_stream import EventStreamParser
 from hinterland.server.data.cursors import Seal
+from hinterland.server.data.projection import Included, Projection
 from hinterland.server.data.reader import RecordReader
 from hinterland.server.storage.protocol import StoredRecord
 from hinterland.server.storage.statements import RECORD_COLUMNS
@@ -46,9 +49,7 @@ async def by_list(world: World, declared: Collection, caller: Principal) -> Seen
     """What a list shows, by cursor."""
     entry, found, cursor = world.catalogue[declared.name], dict[RecordId, Any](), ""
     while True:
-        page = await RecordReader(world.storage, world.catalogue, Seal(KEY), world.clock).page(
-            caller, entry, "", Query(limit=2, cursor=cursor)
-        )
+        page = await reader_of(world).page(caller, entry, "", Query(limit=2, cursor=cursor))
         found |= {record.id: msgspec.json.decode(entry.wire(caller, record)) for record in page.records}
         if not (cursor := page.next):
             return found
@@ -59,11 +60,38 @@ async def by_read(world: World, declared: Collection, caller: Principal) -> Seen
     entry, found = world.catalogue[declared.name], dict[RecordId, Any]()
     for record in await stored(world, declared.name):
         with suppress(Refusal):
-            seen = await RecordReader(world.storage, world.catalogue, Seal(KEY), world.clock).view(
-                caller, entry, "", record.id
-            )
+            seen = await reader_of(world).view(caller, entry, "", record.id)
             found[record.id] = msgspec.json.decode(entry.wire(caller, seen))
     return found
+
+
+async def by_search(world: World, declared: Collection, caller: Principal, words: Sequence[str]) -> Seen:
+    """What searches for each of some words find, together."""
+    entry, found = world.catalogue[declared.name], dict[RecordId, Any]()
+    for word in words:
+        page = await reader_of(world).page(caller, entry, "", Query(search=word))
+        found |= {record.id: msgspec.json.decode(entry.wire(caller, record)) for record in page.records}
+    return found
+
+
+async def by_expand(world: World, declared: Collection, field: str, caller: Principal) -> Seen:
+    """What comes with the records of a collection that refer to others by a field."""
+    wanted = Projection(related=(Included(field),))
+    entry = world.catalogue[declared.name]
+    page = await reader_of(world).page(caller, entry, "", Query(limit=100), projection=wanted)
+    related = [msgspec.json.decode(text)["_expand"][field] for text in page.texts or ()]
+    return {record["id"]: record for record in related if record is not None}
+
+
+async def by_groups(world: World, declared: Collection, caller: Principal, *fields: str) -> Counter[tuple[Any, ...]]:
+    """How many records aggregates count by some fields."""
+    asked = Aggregation(group=fields, count=("*",))
+    page = await reader_of(world).aggregate(caller, world.catalogue[declared.name], "", asked)
+    return Counter({tuple(item[field] for field in fields): item["count"] for item in page.items})
+
+
+def reader_of(world: World) -> RecordReader:
+    return RecordReader(world.storage, world.catalogue, Seal(KEY), world.clock)
 
 
 async def by_events(listener: Listener, replica: Replica) -> Seen:

@@ -10,12 +10,13 @@ import pytest
 
 from hinterland.contract.changes import Write
 from hinterland.contract.fields import Boolean, Bytes, Instant, Int64, Integer, Json, List, Number, Text
-from hinterland.contract.records import EVERYBODY, META, Collection, users
+from hinterland.contract.records import EVERYBODY, META, Collection, Rules, users
 from hinterland.kit.cel.conditions import cel, eq
 from hinterland.kit.cel.errors import CelError
 from hinterland.kit.clock import ManualClock
+from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.data.rules import RuleBook
-from hinterland.server.storage.protocol import Storage, StoredRecord
+from hinterland.server.storage.protocol import DialectName, Storage, StoredRecord
 from hinterland.server.storage.statements import META_COLUMNS, RECORD_COLUMNS
 from tests.server.data.world import ADA, World, opened, patch
 from tests.server.refused import refused
@@ -67,7 +68,6 @@ async def test_sql_and_predicate_agree(world: World, text: str) -> None:
 
 def book() -> RuleBook:
     """The compiler for the items' expressions."""
-    from hinterland.server.data.catalogue import Catalogue
 
     return Catalogue([ITEMS], "sqlite")["items"].book
 
@@ -107,3 +107,23 @@ async def test_the_record_before_an_update(storage: Storage, clock: ManualClock)
         await made.write(patch("items", "x", text="b"), caller=ADA)
         with refused("forbidden"):
             await made.write(patch("items", "x", text="a"), caller=ADA)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "found"), [("sqlite", '."team" IN (SELECT '), ("postgres", '."team" = ANY (ARRAY (SELECT ')]
+)
+def test_either_is_found_by_indexes(dialect: DialectName, found: str) -> None:
+    """Where indexes answer each branch of `||`, a question to another collection too, all of it is sought in them; where
+    one branch has none, it is tested."""
+    rule = "record.owner == auth.id || members.exists(m, m.team == record.team && m.user == auth.id)"
+    members = Collection(name="members", fields={"team": Text(), "user": Text(index=True)})
+    for is_indexed in (True, False):
+        fields = {"owner": Text(index=is_indexed), "team": Text(index=True)}
+        posts = Collection(name="posts", fields=fields, rules=Rules(list=rule))
+        listed = Catalogue([members, posts], dialect)["posts"].rules["list"]
+        assert listed is not None
+        sought, tested = listed.halves("r0")
+        kept, other = (sought, tested) if is_indexed else (tested, sought)
+        assert other is None
+        assert kept is not None
+        assert found in kept.text

@@ -76,10 +76,17 @@ COLLECTIONS = (users(), NOTES, POSTS, COMMENTS, CLOSED)
 class World:
     """One server process's data engine."""
 
-    def __init__(self, storage: Storage, collections: Sequence[Collection], clock: ManualClock, **feed: Any) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        collections: Sequence[Collection],
+        clock: ManualClock,
+        auth_fields: Sequence[str] = (),
+        **feed: Any,
+    ) -> None:
         self.storage = storage
         self.clock = clock
-        self.catalogue = Catalogue(collections, storage.dialect)
+        self.catalogue = Catalogue(collections, storage.dialect, auth_fields)
         self.writer = Writer(storage, self.catalogue, clock)
         self.hooks = Hooks()
         self.commands = Commands(self.writer, BeforeHooks(self.hooks, storage, self.catalogue, clock, 5.0))

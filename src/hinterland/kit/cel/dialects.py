@@ -93,6 +93,8 @@ SQLITE = Dialect(
         "in column": "EXISTS (SELECT 1 FROM json_each({1}) AS _m WHERE _m.value = {0})",
         "in column of int64": "EXISTS (SELECT 1 FROM json_each({1}) AS _m WHERE _m.value = CAST({0} AS TEXT))",
         "in bound": "{0} IN (SELECT value FROM json_each({1}))",
+        "among": "({0} IN ({1}))",
+        "among or": "({0} IN ({1}))",
         "rows": "json_each({0}) AS {e}",
         "rows of json": "json_each({0}) AS {e}",
         "rows bound": "json_each({0}) AS {e}",
@@ -142,6 +144,8 @@ POSTGRES = Dialect(
             "WHERE (_m.value)::double precision = {0})"
         ),
         "in bound": "{0} = ANY({1})",
+        "among": "({0} IN ({1}))",
+        "among or": "({0} = ANY (ARRAY ({1})))",  # an index of each side is used
         "rows": "jsonb_array_elements_text({0}) WITH ORDINALITY AS {e}(value, n)",
         "rows of json": "jsonb_array_elements({0}) WITH ORDINALITY AS {e}(value, n)",
         "rows bound": "unnest({0}) WITH ORDINALITY AS {e}(value, n)",

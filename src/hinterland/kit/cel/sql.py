@@ -149,6 +149,7 @@ class SqlWriter:
         self.elements: dict[str, Element] = {}
         self.aliases = 0
         self.asked = 0
+        self.is_either = False  # within `||`
         self.parameters: dict[tuple[object, ...], Parameter] = {}
 
     def write(self, tree: Typed, is_exact: bool) -> Fragment:
@@ -271,7 +272,10 @@ class SqlWriter:
         return fragment
 
     def logic(self, tree: Logic, is_exact: bool) -> Fragment:
-        return in_turn([self.write(term, is_exact) for term in tree.terms], " AND " if tree.is_and else " OR ")
+        outside, self.is_either = self.is_either, self.is_either or not tree.is_and
+        terms = [self.write(term, is_exact) for term in tree.terms]
+        self.is_either = outside
+        return in_turn(terms, " AND " if tree.is_and else " OR ")
 
     def choice(self, tree: Choice, is_exact: bool) -> Fragment:
         condition = self.exact(tree.condition)
@@ -352,7 +356,8 @@ class SqlWriter:
             return None
         terms = [self.write(term, False) for term in terms_of(tree.body) if term is not link.term]
         own, outer, rest = self.write(link.own, False), self.write(link.outer, False), in_turn(terms, " AND ")
-        return ("(", *outer, " IN (SELECT ", *own, f" FROM {table.name} {alias} WHERE ", *rest, "))")
+        records = ("SELECT ", *own, f" FROM {table.name} {alias} WHERE ", *rest)
+        return filled_in(self.dialect.templates["among or" if self.is_either else "among"], [outer, records])
 
     def possible(self, tree: Exists, table: RelatedTable, alias: str) -> Fragment:
         """Whether the body is not false for some record, asked where it is true for none: it is an error for that one.

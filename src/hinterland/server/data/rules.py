@@ -228,10 +228,16 @@ class Rule:
         """What of it is asked of the record in the table that is called `alias`."""
         if alias not in self._halves:
             terms = [term for term in terms_of(self.tree) if "record" in term.variables]
-            sought = [term for term in terms if is_seeking(term, self._indexed) or self._is_found(term)]
+            sought = [term for term in terms if self._is_sought(term)]
             tested = [term for term in terms if term not in sought]
             self._halves[alias] = Halves(self._joined(sought, alias), self._joined(tested, alias))
         return self._halves[alias]
+
+    def _is_sought(self, term: Typed) -> bool:
+        """Whether indexes answer a part of it, or each of its branches."""
+        if isinstance(term, Logic):
+            return all(map(self._is_sought, term.terms))
+        return is_seeking(term, self._indexed) or self._is_found(term)
 
     def _is_found(self, term: Typed) -> bool:
         """Whether it is a question to another collection whose records say by which index those of this one are
