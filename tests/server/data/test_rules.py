@@ -113,8 +113,8 @@ async def test_the_record_before_an_update(storage: Storage, clock: ManualClock)
     ("dialect", "found"), [("sqlite", '."team" IN (SELECT '), ("postgres", '."team" = ANY (ARRAY (SELECT ')]
 )
 def test_either_is_found_by_indexes(dialect: DialectName, found: str) -> None:
-    """Where indexes answer each branch of `||`, a question to another collection too, all of it is sought in them; where
-    one branch has none, it is tested."""
+    """Where indexes answer each branch of `||`, a question to another collection too, all of it is sought in them;
+    where one branch has none, it is tested."""
     rule = "record.owner == auth.id || members.exists(m, m.team == record.team && m.user == auth.id)"
     members = Collection(name="members", fields={"team": Text(), "user": Text(index=True)})
     for is_indexed in (True, False):
