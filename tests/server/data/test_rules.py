@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from hinterland.contract.changes import Write
-from hinterland.contract.fields import Boolean, Bytes, Instant, Int64, Integer, Json, List, Number, Text
+from hinterland.contract.fields import Boolean, Bytes, Field, Instant, Int64, Integer, Json, List, Number, Text
 from hinterland.contract.records import EVERYBODY, META, Collection, Rules, users
 from hinterland.kit.cel.conditions import cel, eq
 from hinterland.kit.cel.errors import CelError
@@ -118,7 +118,7 @@ def test_either_is_found_by_indexes(dialect: DialectName, found: str) -> None:
     rule = "record.owner == auth.id || members.exists(m, m.team == record.team && m.user == auth.id)"
     members = Collection(name="members", fields={"team": Text(), "user": Text(index=True)})
     for is_indexed in (True, False):
-        fields = {"owner": Text(index=is_indexed), "team": Text(index=True)}
+        fields: dict[str, Field] = {"owner": Text(index=is_indexed), "team": Text(index=True)}
         posts = Collection(name="posts", fields=fields, rules=Rules(list=rule))
         listed = Catalogue([members, posts], dialect)["posts"].rules["list"]
         assert listed is not None
