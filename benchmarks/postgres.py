@@ -139,7 +139,8 @@ def measured(nodes: Mapping[str, OneDatabase], scale: Scale, rounds: int) -> Tab
     """Every work's medians over some rounds, in which the ways take turns."""
     table = Table(title=f"{scale.clients} clients, {scale.subscribers} subscribers")
     for heading in ("work", "way", "CPU ms for one", "budget", "a second", "p50 ms", "p99 ms"):
-        table.add_column(heading, justify="left" if heading in ("work", "way") else "right")
+        is_name = heading in ("work", "way")
+        table.add_column(heading, justify="left" if is_name else "right", no_wrap=is_name)
     for work, budget in works():
         samples: dict[str, list[Sample]] = {way: [] for way in nodes}
         for _ in range(rounds):
