@@ -145,8 +145,9 @@ class RecordReader:
         if projection is not None:
             fields, includes = Projector(self.catalogue, caller).parts(entry, projection)
             select, width = select._replace(fields=fields, is_json=True, includes=includes), JSON_WIDTH
-        instant = instant or self.instant()
-        statement = self.catalogue.compile(select, caller, instant)
+        if not instant and (query.filter or projection is not None or more):  # a list's rule never reads the clock
+            instant = self.instant()
+        statement = self.catalogue.compile(select, caller, instant or None)
         if statement is None:
             return RecordPage([], "", 0 if query.total else None)
         rows, is_cut = await self._search(statement, asker)
@@ -155,7 +156,7 @@ class RecordReader:
         found = rows[0][width] if rows else None
         if query.total and not rows:  # beyond the end: there is no row to hold it
             alone = select._replace(window=Window(), total="alone", includes=())
-            counting = self.catalogue.compile(alone, caller, instant)
+            counting = self.catalogue.compile(alone, caller, instant or None)
             assert counting is not None
             found = (await self._search(counting, asker))[0][0][0]
         shown = rows[: query.limit]
