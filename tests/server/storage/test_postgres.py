@@ -209,6 +209,21 @@ async def test_a_connection_lost_at_the_commit(storage: PostgresStorage, databas
     assert "nothing was written" not in refused.value.message
 
 
+async def test_a_connection_that_is_about_to_close(storage: PostgresStorage) -> None:
+    """A request that takes a connection just when PostgreSQL has said that it closes it is told to retry, and those
+    after it get another connection."""
+    parts = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0"
+    for _ in range(storage.connections + 1):  # each of which leaves its place in the pool to another
+        async with storage._connected().lease() as connection:
+            protocol = connection._protocol  # type: ignore[attr-defined]
+        protocol.data_received(b"E" + (len(parts) + 4).to_bytes(4, "big") + parts)
+        with pytest.raises(Refusal) as refused:
+            await commit(storage, ScribeEdit("posts", "a", {}))
+        assert (refused.value.code, refused.value.retry_after) == ("unavailable", 1.0)
+    await commit(storage, ScribeEdit("posts", "b", {}))
+    assert list(await documents(storage, "posts")) == ["b"]
+
+
 async def test_a_full_disk_at_the_commit(storage: PostgresStorage, database: asyncpg.Connection) -> None:
     """A commit that the database itself refused is known not to have happened."""
     await _on_log(database, "RAISE 'no room' USING ERRCODE = '53100';", at_commit=True)

@@ -13,10 +13,11 @@ from hinterland.server.storage.failures import Deadlock, Unreachable
 from hinterland.server.storage.statements import CollectionTable
 from hinterland.server.storage.system import SYSTEM_TABLES, PreconditionFailed
 
-ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, asyncio.TimeoutError)
+ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, asyncio.TimeoutError)
 _CONNECTION_ERRORS = (
     OSError,
     asyncpg.InterfaceError,  # of a connection that is closed
+    asyncpg.InternalClientError,  # of one that PostgreSQL says it closes, before it is
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,  # PostgreSQL starts, stops or crashed
     asyncpg.TooManyConnectionsError,

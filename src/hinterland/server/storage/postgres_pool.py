@@ -27,7 +27,7 @@ _PEER = {  # options of TCP by which the kernel notices within a minute that the
     "TCP_KEEPCNT": 3,
     "TCP_USER_TIMEOUT": 60_000,  # milliseconds
 }
-_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)  # TimeoutError is an OSError
+_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)  # OSError: timeouts too
 
 
 async def is_pooled(dsn: str) -> bool:
