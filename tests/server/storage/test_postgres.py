@@ -215,7 +215,7 @@ async def test_a_connection_that_is_about_to_close(storage: PostgresStorage) -> 
     parts = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0"
     for _ in range(storage.connections + 1):  # each of which leaves its place in the pool to another
         async with storage._connected().lease() as connection:
-            protocol = connection._protocol  # type: ignore[attr-defined]
+            protocol = connection._protocol
         protocol.data_received(b"E" + (len(parts) + 4).to_bytes(4, "big") + parts)
         with pytest.raises(Refusal) as refused:
             await commit(storage, ScribeEdit("posts", "a", {}))
