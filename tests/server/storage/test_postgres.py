@@ -210,8 +210,8 @@ async def test_a_connection_lost_at_the_commit(storage: PostgresStorage, databas
 
 
 async def test_a_connection_that_is_about_to_close(storage: PostgresStorage) -> None:
-    """A request that takes a connection just when PostgreSQL has said that it closes it is told to retry, and those
-    after it get another connection."""
+    """A request that takes a connection just when PostgreSQL has said that it closes it gets 503 with a time to retry,
+    and those after it get another connection."""
     parts = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0"
     for _ in range(storage.connections + 1):  # each of which leaves its place in the pool to another
         async with storage._connected().lease() as connection:
