@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from hinterland.contract.errors import Refusal
-from hinterland.contract.identity import RecordId
+from hinterland.contract.identity import Principal, RecordId
 from hinterland.contract.temporary import StandIns
 from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.data.given_ids import GivenIds
 from hinterland.server.data.requests import Answer, KeptOutcome, WriteResult
 from hinterland.server.data.state import State
+from hinterland.server.security.sessions import key_owner
 from hinterland.server.storage.system import Insert, Row, RowAct
 
 
@@ -24,6 +25,11 @@ class OnceByKey(NamedTuple):
     key: str
     fingerprint: str
     answer: Callable[[WriteResult], Answer]
+
+    @classmethod
+    def of(cls, caller: Principal, key: str, fingerprint: str, answer: Callable[[WriteResult], Answer]) -> Self:
+        """That of a caller's request."""
+        return cls(key_owner(caller.id, is_admin=caller.is_admin), key, fingerprint, answer)
 
     @property
     def keeps_refusals(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -21,7 +21,6 @@ from hinterland.server.data.once_by_key import OnceByKey
 from hinterland.server.data.refused_writes import placed
 from hinterland.server.data.requests import Answer, JsonPatch, Upsert, WriteForm, WriteRequest, WriteResult
 from hinterland.server.operations.call import Call, Reply
-from hinterland.server.security.sessions import key_owner
 
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 """Of the results of a batch: with an idempotency key they are kept, else in memory alone."""
@@ -45,18 +44,16 @@ async def write_batch(backend: Backend, call: Call[Batch]) -> Reply:
     if not call.caller.is_signed_in:
         _check_admission(backend.catalogue, call.caller, batch.writes)
     answerer = _Answerer(backend.catalogue, call.caller, batch.writes, batch.returns)
-    once = once_of(call, "batch", answerer.answer)
+    once = OnceByKey.of(call.caller, call.key, _fingerprint(call.input) if call.key else "", answerer.answer)
     request = WriteRequest(writes, call.caller, once=once, forms=forms, on_refusal="place", is_batch=True)
     outcome = await backend.commands.submit(request)
     assert outcome.answer is not None
     return Reply(msgspec.Raw(outcome.answer.body), is_replayed=outcome.replayed)
 
 
-def once_of(call: Call[Any], name: str, answer: Callable[[WriteResult], Answer]) -> OnceByKey:
-    """What makes the answer of an operation called `name`, and keeps it where the call has a key."""
-    owner = key_owner(call.caller.id, is_admin=call.caller.is_admin)
-    digest = hashlib.sha256(name.encode() + b"\0" + msgspec.json.encode(call.input)).hexdigest() if call.key else ""
-    return OnceByKey(owner, call.key, digest, answer)
+def _fingerprint(batch: Batch) -> str:
+    """A digest of what the request asks for, whatever bytes it came as."""
+    return hashlib.sha256(b"batch\0" + msgspec.json.encode(batch)).hexdigest()
 
 
 class _Answerer:

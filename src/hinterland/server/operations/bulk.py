@@ -19,7 +19,6 @@ from hinterland.server.data.once_by_key import OnceByKey
 from hinterland.server.data.refused_writes import RefusedWrites, report
 from hinterland.server.data.requests import Answer, OnRefusal, Upsert, WriteForm, WriteRequest, WriteResult
 from hinterland.server.operations.call import Call, Reply
-from hinterland.server.security.sessions import key_owner
 from hinterland.server.storage.reading import pause
 
 
@@ -47,8 +46,7 @@ async def bulk_records(backend: Backend, call: Call[BulkRows]) -> Reply:
         left_out = {places[index]: refusal for index, refusal in outcome.refused.items()}
         return _answer(outcome, len(asked.rows), refused | left_out)
 
-    owner = key_owner(call.caller.id, is_admin=call.caller.is_admin)
-    once = OnceByKey(owner, call.key, call.fingerprint, answer)
+    once = OnceByKey.of(call.caller, call.key, call.fingerprint, answer)
     request = WriteRequest(writes, call.caller, once=once, forms=forms, on_refusal=on_refusal)
     outcome = await backend.commands.submit(request)
     assert outcome.answer is not None

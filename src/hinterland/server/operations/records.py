@@ -24,7 +24,6 @@ from hinterland.server.data.projection import Projection
 from hinterland.server.data.reader import RecordJson, RecordPage
 from hinterland.server.data.requests import Answer, Intent, Upsert, WriteForm, WriteRequest, WriteResult
 from hinterland.server.operations.call import UNCONDITIONAL, Call, Preconditions
-from hinterland.server.security.sessions import key_owner
 from hinterland.server.storage.protocol import StoredRecord
 
 ADMINISTRATOR = Principal(id="admin/app", is_admin=True)
@@ -264,10 +263,7 @@ async def _expected_revision(
 
 async def _write(backend: Backend, call: Call[RecordChange], write: Write, status: int) -> Written:
     answer = _answerer(call, status)
-    once = None
-    if call.key:
-        owner = key_owner(call.caller.id, is_admin=call.caller.is_admin)
-        once = OnceByKey(owner, call.key, call.fingerprint, answer)
+    once = OnceByKey.of(call.caller, call.key, call.fingerprint, answer) if call.key else None
     wanted = WriteRequest((write,), call.caller, once=once, intent=call.input.intent)
     if call.input.form is not None:
         wanted = wanted._replace(forms={0: call.input.form})
