@@ -60,9 +60,9 @@ def serve(
 
     Example: hinterland serve app.py --data data --port 8000
     """
-    from hinterland.cli.serving import serve as run
+    from hinterland.cli import serving
 
-    run(app, data, host, port, static=static, logs_requests=log_requests, workers=workers)
+    serving.serve(serving.Serving(app, data, static, log_requests, workers), host, port)
 
 
 @cli.command()

@@ -68,67 +68,55 @@ class _Uvicorn(uvicorn.Server):
             connection.transport.abort()
 
 
-def serve(
-    path: Path | None,
-    data: Path,
-    host: str,
-    port: int,
-    *,
-    static: str | None = None,
-    logs_requests: bool = False,
-    workers: int = 1,
-) -> None:
-    """Serve until a signal. An error at the start is one line and exit code 1. `static` replaces the setting;
-    `workers`: the number of processes."""
+class Serving(msgspec.Struct, frozen=True):
+    """What `hinterland serve` is asked for, beside the address: the app file and the data folder, the page's folder in
+    place of the setting, and the number of processes."""
+
+    app: Path | None
+    data: Path
+    static: str | None = None
+    logs_requests: bool = False
+    workers: int = 1
+
+
+def serve(serving: Serving, host: str, port: int) -> None:
+    """Serve until a signal. An error at the start is one line and exit code 1."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
-    with error_boundary(path, data):
-        app = app_of(path)
-        _take_static(app, static, path)
+    with error_boundary(serving.app, serving.data):
+        app = _app(serving)
         for name in unknown_variables():
             log.warning("unknown setting %s ignored; check its spelling", name)
         _raise_file_limit()
-        if workers == 1:
-            _run(app, data, _listen(host, port), path, logs_requests)
+        if serving.workers == 1:
+            _run(app, serving, _listen(host, port))
             return
         from hinterland.cli.workers import check, serve_workers  # which most servers don't need
 
-        check(workers, app.settings.database_url, data)
-        given = {"app": str(path) if path is not None else "", "data": str(data), "static": static,
-                 "logs_requests": logs_requests, "workers": workers}  # fmt: skip
-        code = serve_workers(workers, partial(_listen, host, port), given, _ENDING)
+        check(serving.workers, app.settings.database_url, serving.data)
+        given = msgspec.to_builtins(serving, enc_hook=str)
+        code = serve_workers(serving.workers, partial(_listen, host, port), given, _ENDING)
         if code:
             raise click.exceptions.Exit(code)
 
 
-def serve_on(
-    listener: socket.socket,
-    path: Path | None,
-    data: Path,
-    *,
-    static: str | None,
-    logs_requests: bool,
-    wait: Callable[[], Awaitable[bool]],
-    workers: int,
-) -> None:
-    """Serve as one of several `workers` on a socket that listens already. `wait` returns when this process may accept
+def serve_on(listener: socket.socket, serving: Serving, wait: Callable[[], Awaitable[bool]]) -> None:
+    """Serve as one of several processes on a socket that listens already. `wait` returns when this process may accept
     connections, and whether it greets."""
-    with error_boundary(path, data):
-        app = app_of(path)
-        _take_static(app, static, path)
-        _run(app, data, listener, path, logs_requests, wait, workers)
+    with error_boundary(serving.app, serving.data):
+        _run(_app(serving), serving, listener, wait)
 
 
 def _run(
-    app: App,
-    data: Path,
-    listener: socket.socket,
-    path: Path | None,
-    logs_requests: bool,
-    wait: Callable[[], Awaitable[bool]] | None = None,
-    workers: int = 1,
+    app: App, serving: Serving, listener: socket.socket, wait: Callable[[], Awaitable[bool]] | None = None
 ) -> None:
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(app, data, listener, path, logs_requests, wait, workers))
+        runner.run(_serve(app, serving, listener, wait))
+
+
+def _app(serving: Serving) -> App:
+    app = app_of(serving.app)
+    _take_static(app, serving.static, serving.app)
+    return app
 
 
 def _take_static(app: App, static: str | None, path: Path | None) -> None:
@@ -185,18 +173,12 @@ def _listen(host: str, port: int, shares_port: bool = False) -> socket.socket:
 
 
 async def _serve(
-    app: App,
-    data: Path,
-    listener: socket.socket,
-    path: Path | None,
-    logs_requests: bool,
-    wait: Callable[[], Awaitable[bool]] | None,
-    workers: int,
+    app: App, serving: Serving, listener: socket.socket, wait: Callable[[], Awaitable[bool]] | None
 ) -> None:
-    storage = storage_for(app.settings, data)
+    storage = storage_for(app.settings, serving.data)
     server = Server(app, storage, is_local=ip_address(listener.getsockname()[0]).is_loopback)
     config = uvicorn.Config(
-        RequestLog(server) if logs_requests else server,
+        RequestLog(server) if serving.logs_requests else server,
         lifespan="off", access_log=False, log_config=None, log_level="warning", server_header=False,
         timeout_graceful_shutdown=DRAIN_SECONDS + 1, timeout_keep_alive=75, proxy_headers=False,
         h11_max_incomplete_event_size=64 * 1024, http=connection_class() or "h11",
@@ -204,7 +186,7 @@ async def _serve(
     async with server.running() as backend:
         storage.announce(url=_url(listener), control=backend.control.decode())
         if wait is None or await wait():
-            _greet(backend, listener, data, path, workers)
+            _greet(backend, listener, serving)
         gc.freeze()  # what a start makes stays: collections need not look at it
         gc.set_threshold(50_000, 20, 100)
         await _Uvicorn(config, server).serve([listener])
@@ -243,16 +225,17 @@ def _own_address(family: int) -> str:
     return "" if ip_address(own.partition("%")[0]).is_loopback else own
 
 
-def _greet(backend: Backend, listener: socket.socket, data: Path, path: Path | None, workers: int) -> None:
+def _greet(backend: Backend, listener: socket.socket, serving: Serving) -> None:
     url = _url(listener)
-    place = "PostgreSQL" if backend.settings.database_url else f"SQLite in {data}/"
-    where = ["--app", path] if path is not None and backend.settings.database_url else ["--data", data]
+    place = "PostgreSQL" if backend.settings.database_url else f"SQLite in {serving.data}/"
+    has_app = serving.app is not None and backend.settings.database_url
+    where = ["--app", serving.app] if has_app else ["--data", serving.data]
     print_result(f"{click.style(backend.app.name, bold=True)} is served at {click.style(url, bold=True)}")
     static = backend.settings.static
     for name, text in (
         *([("page", f"{url}/ (files of {static})")] if static else []),
         *_reaching(listener),
-        *([("workers", str(workers))] if workers > 1 else []),
+        *([("workers", str(serving.workers))] if serving.workers > 1 else []),
         ("data", f"{place} ({backend.storage.durability()})"),
         ("collections", ", ".join(backend.catalogue.entries)),
         ("try", shlex.join(["curl", f"{url}/openapi.json"])),

@@ -8,11 +8,11 @@ import logging
 import os
 import signal
 import socket
-from pathlib import Path
 
 import click
+import msgspec
 
-from hinterland.cli.serving import serve_on
+from hinterland.cli.serving import Serving, serve_on
 
 READY, GO, GREET = b"r", b"g", b"G"
 
@@ -57,11 +57,8 @@ def run(text: str) -> None:
     logging.basicConfig(
         format=f"%(asctime)s %(levelname)s [worker {given['number']}] %(name)s: %(message)s", level=logging.INFO
     )
-    path = Path(given["app"]) if given["app"] else None
+    serving = msgspec.convert(given, Serving, dec_hook=lambda kind, value: kind(value))
     try:
-        serve_on(
-            listener, path, Path(given["data"]), static=given["static"], logs_requests=given["logs_requests"],
-            wait=Parent(socket.socket(fileno=given["channel"])).ready, workers=given["workers"],
-        )  # fmt: skip
+        serve_on(listener, serving, Parent(socket.socket(fileno=given["channel"])).ready)
     except click.exceptions.Exit as ending:
         raise SystemExit(ending.exit_code) from None
