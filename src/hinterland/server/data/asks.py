@@ -44,8 +44,8 @@ class Answers(dict[Exists, "bool | None"]):
         return self.get(ask)
 
 
-class RuleAsker:
-    """Asks rules of one caller at an instant, and answers their questions to other collections. `source`: the database;
+class RuleChecker:
+    """Decides by rules for one caller at an instant, and answers the asks of these. `source`: the database;
     `locks`: within a transaction that writes."""
 
     def __init__(

@@ -23,7 +23,7 @@ from hinterland.kit.cel.conditions import eq
 from hinterland.kit.clock import Clock
 from hinterland.kit.time_limit import within
 from hinterland.server.data import documents
-from hinterland.server.data.asks import RuleAsker
+from hinterland.server.data.asks import RuleChecker
 from hinterland.server.data.catalogue import Catalogue, Entry
 from hinterland.server.data.given_ids import GivenIds, fields_of
 from hinterland.server.data.refused_writes import placed
@@ -152,8 +152,8 @@ class BeforeHooks:
         record = await self._storage.record(*key)
         if record is None or request.rights.skips_rules:
             return record
-        asker = RuleAsker(self._storage, request.caller, instant(self._clock.now()))
-        return record if await asker.allows(entry, "view", record) else None
+        rules = RuleChecker(self._storage, request.caller, instant(self._clock.now()))
+        return record if await rules.allows(entry, "view", record) else None
 
     def _with_values(self, request: WriteRequest, write: Write, old: StoredRecord, patch: JsonPatch) -> Write:
         """A JSON Patch as the values that it gives."""

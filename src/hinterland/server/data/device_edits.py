@@ -13,7 +13,7 @@ from hinterland.contract.records import Document
 from hinterland.contract.sync import Lost
 from hinterland.contract.values import is_same
 from hinterland.server.data import documents
-from hinterland.server.data.asks import RuleAsker
+from hinterland.server.data.asks import RuleChecker
 from hinterland.server.data.catalogue import Entry
 from hinterland.server.data.merging import DeviceEdit, Past, merged
 from hinterland.server.data.state import UNWRITTEN, Deferred, RecordKey, State
@@ -24,15 +24,15 @@ class DeviceEdits:
     """The edits of one request of the device `origin`, of which `lost` were not kept. `base` is the revision of a
     record that the device had seen; None: that is not asked."""
 
-    __slots__ = ("_asker", "_caller", "_created", "_origin", "_own", "_state", "_timestamp", "lost")
+    __slots__ = ("_caller", "_created", "_origin", "_own", "_rules", "_state", "_timestamp", "lost")
 
-    def __init__(self, state: State, caller: Principal, origin: str, timestamp: float, asker: RuleAsker) -> None:
+    def __init__(self, state: State, caller: Principal, origin: str, timestamp: float, rules: RuleChecker) -> None:
         self.lost: list[Lost] = []
         self._own: dict[RecordKey, dict[str, tuple[Any, Any]]] = {}
         self._created: set[RecordKey] = set()
         self._state = state
         self._caller = caller
-        self._asker = asker
+        self._rules = rules
         self._origin = origin
         self._timestamp = timestamp
 
@@ -90,7 +90,7 @@ class DeviceEdits:
 
     async def _can_see(self, entry: Entry, record: StoredRecord) -> bool:
         """Whether the user could see the record in this state, alone or in a list."""
-        allows = self._asker.allows
+        allows = self._rules.allows
         return await allows(entry, "view", record) or await allows(entry, "list", record)
 
     async def _look(self, entry: Entry, shown: set[StoredRecord], record: StoredRecord | None) -> None:

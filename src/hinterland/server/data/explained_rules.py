@@ -14,7 +14,7 @@ from hinterland.kit.cel.moments import NOW
 from hinterland.kit.cel.predicates import Variables, evaluator
 from hinterland.kit.cel.typed import RELATED, Exists, Path, Typed
 from hinterland.server.data import documents
-from hinterland.server.data.asks import RuleAsker
+from hinterland.server.data.asks import RuleChecker
 from hinterland.server.data.catalogue import Entry
 from hinterland.server.storage.protocol import Snapshot, StoredRecord
 
@@ -38,7 +38,7 @@ async def explained(
     auth = caller.as_auth()
     variables: dict[str, object] = {"record": entry.variable(record, rule), "old": old, "auth": auth, NOW: instant}
     if rule.asks:
-        variables[RELATED] = await RuleAsker(source, caller, instant).answers(rule, variables)
+        variables[RELATED] = await RuleChecker(source, caller, instant).answers(rule, variables)
     values = dict(_values(rule.tree, variables))
     if caller.is_admin or rule.test(variables) is True:
         return Explanation(allowed=True, rule=rule.text, values=values)

@@ -19,7 +19,7 @@ from hinterland.contract.records import Document
 from hinterland.contract.sync import FUTURE_SECONDS, Lost
 from hinterland.contract.temporary import Place, StandIns
 from hinterland.server.data import access, documents, write_forms
-from hinterland.server.data.asks import RuleAsker
+from hinterland.server.data.asks import RuleChecker
 from hinterland.server.data.cascades import Cascade, RequestRecords
 from hinterland.server.data.catalogue import Catalogue, Entry, Referring
 from hinterland.server.data.device_edits import DeviceEdits, is_repeated
@@ -93,9 +93,11 @@ class Plan:
         self._references: References | None = None
         self._staged = RequestStaged(catalogue.asked, state.staged)
         skips = request.rights.skips_rules
-        self._asker = RuleAsker(state.transaction, request.caller, instant, self._staged, locks=True, skips_rules=skips)
-        self._records = PlanRecords(request, state, self._staged, self._asker, instant)
-        self._edits = DeviceEdits(state, request.caller, request.origin, self.timestamp, self._asker)
+        self._rules = RuleChecker(
+            state.transaction, request.caller, instant, self._staged, locks=True, skips_rules=skips
+        )
+        self._records = PlanRecords(request, state, self._staged, self._rules, instant)
+        self._edits = DeviceEdits(state, request.caller, request.origin, self.timestamp, self._rules)
         self._created: dict[str, list[RecordKey]] = {}
 
     @property
@@ -217,13 +219,13 @@ class Plan:
         document = entry.shape.new(body, None if caller.is_admin else caller.id)
         created = times.created or self.instant
         after = documents.stored(entry.private, key, document, created, times.updated or created)
-        await self._asker.check(entry, "create", after, document)
+        await self._rules.check(entry, "create", after, document)
         if before is not None and await self._is_repeated(entry, key, body, before, after):
             self.found = max(self.found, before.revision)
             self.written.append(WrittenRecord(entry.name, key[2], key[1], before, before))
             return
         # The revision of a record that the caller can't see is not theirs to compare with.
-        is_seen = before is not None and await self._asker.allows(entry, "view", before)
+        is_seen = before is not None and await self._rules.allows(entry, "view", before)
         access.check_preconditions(write, before if is_seen else None)
         if before is not None:
             raise Refusal("conflict", f"{entry.name}/{key[2]} already exists")
@@ -236,7 +238,7 @@ class Plan:
         self, entry: Entry, key: RecordKey, body: Document, before: StoredRecord, after: StoredRecord
     ) -> bool:
         """Whether a device creates what is there already; a record is created once in a request, however equal."""
-        if key in self._records.mine or not self.origin or not await self._asker.allows(entry, "view", before):
+        if key in self._records.mine or not self.origin or not await self._rules.allows(entry, "view", before):
             return False
         hidden = frozenset() if self._sets_all_fields else entry.hidden_of(self.request.caller, before)
         return is_repeated(before, after, hidden, body.keys() - self._hooked.fields)
@@ -244,7 +246,7 @@ class Plan:
     async def _check_parent(self, entry: Entry, parent: str) -> None:
         above, grandparent, id = self.catalogue.locate(parent.split("/"))
         record = await self._records.read((above.name, grandparent, above.parse_id(id)))
-        if record is None or not await self._asker.allows(above, "view", record):
+        if record is None or not await self._rules.allows(above, "view", record):
             raise Refusal("not_found", f"there is no {parent} to hold a record of {entry.name}")
 
     async def _change(self, entry: Entry, write: Write, key: RecordKey, before: StoredRecord, base: int | None) -> None:
@@ -272,7 +274,7 @@ class Plan:
             unseen = hidden if self._sets_all_fields else entry.shape.admin_only | hidden
             document, errors = entry.shape.try_replace(old, asked, unseen)
         after = documents.stored(entry.private, key, document, before.created, self.instant)
-        await self._asker.check(entry, "update", after, document, documents.with_meta(before, old))
+        await self._rules.check(entry, "update", after, document, documents.with_meta(before, old))
         if errors:
             raise entry.shape.refusal(errors)
         if entry.links:
@@ -294,7 +296,7 @@ class Plan:
         return write.body if self._sets_all_fields else access.settable(entry, write, old, hidden, self._hooked)
 
     async def _delete(self, entry: Entry, key: RecordKey, before: StoredRecord, is_outdated: bool) -> None:
-        await self._asker.check(entry, "delete", before, None)
+        await self._rules.check(entry, "delete", before, None)
         if is_outdated and before.revision == UNWRITTEN:
             raise Deferred  # its answer names the current revision
         if is_outdated:
@@ -325,7 +327,7 @@ class Plan:
         """Whether the caller may know that the record refers to another by this field: also where their own account is
         deleted, by rights that they don't have themselves."""
         entry, caller = self.catalogue[field.collection], self.request.caller
-        by_rules = RuleAsker(self.state.transaction, caller, self.instant, self._staged, locks=True)
+        by_rules = RuleChecker(self.state.transaction, caller, self.instant, self._staged, locks=True)
         return field.field not in entry.hidden_of(caller, record) and await by_rules.allows(entry, "view", record)
 
     # ------------------------------------------------------------ staging

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Document
 from hinterland.server.data import documents
-from hinterland.server.data.asks import RuleAsker
+from hinterland.server.data.asks import RuleChecker
 from hinterland.server.data.catalogue import Entry
 from hinterland.server.data.requests import WriteRequest
 from hinterland.server.data.staged_records import RequestStaged
@@ -21,7 +21,7 @@ class PlanRecords:
     """The records as the next write of a request finds them. `mine` are those that it has written (None: deleted)."""
 
     def __init__(
-        self, request: WriteRequest, state: State, staged: RequestStaged, asker: RuleAsker, instant: str
+        self, request: WriteRequest, state: State, staged: RequestStaged, rules: RuleChecker, instant: str
     ) -> None:
         self.mine: dict[RecordKey, StoredRecord | None] = {}
         self._caller = request.caller
@@ -29,7 +29,7 @@ class PlanRecords:
         self._skips_rules = request.caller.is_admin or request.rights.skips_rules
         self._state = state
         self._staged = staged
-        self._asker = asker
+        self._rules = rules
         self._unseen: set[RecordKey] = set()  # that the view rule does not show, as the database says
         self._shared: dict[RecordKey, bool] = {}  # whether it shows them; the caller refers to them
         self._last: tuple[StoredRecord | None, Document] = (None, {})
@@ -48,7 +48,7 @@ class PlanRecords:
             parameters = entry.viewing.rest(self._caller, self._instant)
             return await self._state.seen(key, entry.viewing.sql, parameters, is_shared=is_shared)
         record = await self.read(key, is_shared=is_shared)
-        return record if record is not None and await self._asker.allows(entry, "view", record) else None
+        return record if record is not None and await self._rules.allows(entry, "view", record) else None
 
     async def load(self, entry: Entry, parent: str, ids: Iterable[RecordId], *, is_visible: bool) -> None:
         """Read records by few statements that will be asked for one by one; of those that must be visible the ones
