@@ -233,9 +233,21 @@ def test_the_references_of_the_page_on_collections(served: Callable[[Block], htt
     assert http.delete("/v1/records/articles/a", headers=by_ada).status_code == 204
 
 
+def test_the_likes_of_the_page_on_collections(served: Callable[[Block], httpx2.Client]) -> None:
+    """The page's likes have an id of the post and the user: no other id is allowed, and the post must exist."""
+    _, _, likes, *_ = blocks("docs/collections.md")
+    http = served(likes)
+    ada, by_ada = signed_up(http)
+    for id in ("other", f"p:{ada}x"):
+        answer = http.put(f"/v1/records/likes/{id}", json={"post": "p"}, headers={**by_ada, "if-none-match": "*"})
+        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+    own = http.put(f"/v1/records/likes/p:{ada}", json={"post": "p"}, headers={**by_ada, "if-none-match": "*"})
+    assert [*own.json()["errors"]] == ["post"]
+
+
 def test_the_objects_of_the_page_on_collections(served: Callable[[Block], httpx2.Client]) -> None:
     """The page's orders have an address and lines, whose errors name the member."""
-    _, _, orders, _ = blocks("docs/collections.md")
+    _, _, _, orders, _ = blocks("docs/collections.md")
     http = served(orders)
     address = {"street": "Via Roma 1", "city": "Rome", "note": None}
     order = {"due": "2026-01-31", "address": address, "lines": [{"item": "tent", "count": 2}]}
