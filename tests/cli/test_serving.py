@@ -32,7 +32,7 @@ def has_ipv6() -> bool:
 def test_what_is_listened_on(host: str, url: str, reported: str) -> None:
     """The greeting has the address that works on this machine, and says where else is listened, if it is."""
     require("IPv6", ":" not in host or has_ipv6())
-    with serving._listen(host, 0) as listener:
+    with serving.listen(host, 0) as listener:
         port = listener.getsockname()[1]
         assert serving._url(listener) == url.format(port=port)
         lines = dict(serving._reaching(listener))

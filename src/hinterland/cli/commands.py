@@ -62,7 +62,13 @@ def serve(
     """
     from hinterland.cli import serving
 
-    serving.serve(serving.Serving(app, data, static, log_requests, workers), host, port)
+    wanted = serving.Serving(app, data, static, log_requests, workers)
+    if workers == 1:
+        serving.serve(wanted, host, port)
+        return
+    from hinterland.cli.workers import serve_workers  # which most servers don't need
+
+    serve_workers(wanted, host, port)
 
 
 @cli.command()

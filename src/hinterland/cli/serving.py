@@ -10,7 +10,6 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -29,7 +28,7 @@ from hinterland.server.settings import unknown_variables
 
 log = logging.getLogger("hinterland")
 DRAIN_SECONDS = 10
-_ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class _Uvicorn(uvicorn.Server):
@@ -43,7 +42,7 @@ class _Uvicorn(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         loop = asyncio.get_running_loop()
         # A signal that is ignored stays ignored: `nohup` keeps a server alive behind its terminal.
-        numbers = [number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+        numbers = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
         for number in numbers:
             loop.add_signal_handler(number, self.handle_exit, number, None)
         try:
@@ -80,23 +79,19 @@ class Serving(msgspec.Struct, frozen=True):
 
 
 def serve(serving: Serving, host: str, port: int) -> None:
-    """Serve until a signal. An error at the start is one line and exit code 1."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
+    """Serve in this process until a signal. An error at the start is one line and exit code 1."""
     with error_boundary(serving.app, serving.data):
-        app = _app(serving)
-        for name in unknown_variables():
-            log.warning("unknown setting %s ignored; check its spelling", name)
-        _raise_file_limit()
-        if serving.workers == 1:
-            _run(app, serving, _listen(host, port))
-            return
-        from hinterland.cli.workers import check, serve_workers  # which most servers don't need
+        _run(prepared(serving), serving, listen(host, port))
 
-        check(serving.workers, app.settings.database_url, serving.data)
-        given = msgspec.to_builtins(serving, enc_hook=str)
-        code = serve_workers(serving.workers, partial(_listen, host, port), given, _ENDING)
-        if code:
-            raise click.exceptions.Exit(code)
+
+def prepared(serving: Serving) -> App:
+    """The app, in a process that is ready to serve it or to start others that do."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
+    app = _app(serving)
+    for name in unknown_variables():
+        log.warning("unknown setting %s ignored; check its spelling", name)
+    _raise_file_limit()
+    return app
 
 
 def serve_on(listener: socket.socket, serving: Serving, wait: Callable[[], Awaitable[bool]]) -> None:
@@ -156,7 +151,8 @@ def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
     return uvloop.Loop
 
 
-def _listen(host: str, port: int, shares_port: bool = False) -> socket.socket:
+def listen(host: str, port: int, shares_port: bool = False) -> socket.socket:
+    """A listening socket, which with `shares_port` lets others listen on the port too."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -15,12 +15,15 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from hinterland.cli.output import fail
+import click
+import msgspec
+
+from hinterland.cli.output import error_boundary, fail
+from hinterland.cli.serving import ENDING, Serving, listen, prepared
 from hinterland.cli.worker import GO, GREET, READY, run
 from hinterland.kit.clock import SystemClock
 
@@ -142,27 +145,31 @@ class Supervisor:
                 worker.send(signal.SIGTERM)
 
 
-def serve_workers(
-    count: int,
-    listen: Callable[[bool], socket.socket],
-    arguments: dict[str, Any],
-    ending: tuple[signal.Signals, ...],
-) -> int:
-    """Serve with `count` processes until a signal; the exit code. `listen` makes a listening socket; with True, one
-    that shares its port with the others."""
-    shares = sys.platform == "linux"
+def serve_workers(serving: Serving, host: str, port: int) -> None:
+    """Serve with several processes until a signal. An error at the start is one line and exit code 1."""
+    with error_boundary(serving.app, serving.data):
+        _check(serving.workers, prepared(serving).settings.database_url, serving.data)
+        code = _supervise(serving, host, port)
+    if code:
+        raise click.exceptions.Exit(code)
+
+
+def _supervise(serving: Serving, host: str, port: int) -> int:
+    """The exit code, when all have ended."""
+    shares, count = sys.platform == "linux", serving.workers
     if shares:
-        listen(False).close()  # reports a port that another program has, which SO_REUSEPORT would share with it
-    listeners = [listen(True) for _ in range(count)] if shares else [listen(False)] * count
+        listen(host, port).close()  # reports a port that another program has, which SO_REUSEPORT would share with it
+    listeners = [listen(host, port, True) for _ in range(count)] if shares else [listen(host, port)] * count
+    arguments = msgspec.to_builtins(serving, enc_hook=str)
     workers = [Worker(number, listeners[number - 1], arguments) for number in range(1, count + 1)]
     try:
-        return asyncio.run(Supervisor(workers, ending).run())
+        return asyncio.run(Supervisor(workers, ENDING).run())
     finally:
         for listener in listeners:
             listener.close()
 
 
-def check(count: int, database_url: str, data: Path) -> None:
+def _check(count: int, database_url: str, data: Path) -> None:
     """Fail where several processes can't serve."""
     if not database_url:
         fail(
