@@ -25,8 +25,8 @@ T = TypeVar("T")
 Take = Callable[[Findings], T]
 
 
-class Asker:
-    """Asks questions about the records of a collection below a parent, as the app's type `kind`."""
+class QuestionRunner:
+    """Runs questions about the records of a collection below a parent, as the app's type `kind`."""
 
     def __init__(self, store: Store, where: Callable[[], Scope], collection: str, parent: str, kind: type[Any]) -> None:
         self._store = store

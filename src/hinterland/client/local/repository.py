@@ -12,7 +12,7 @@ import msgspec
 from hinterland.client.answers import refused_here
 from hinterland.client.errors import ClientClosed, HinterlandError, WrongLoop
 from hinterland.client.local import pulls, records, stand_ins
-from hinterland.client.local.asking import Asker, array
+from hinterland.client.local.asking import QuestionRunner, array
 from hinterland.client.local.connection import Scope, StoreConnection
 from hinterland.client.local.finding import Findings, find
 from hinterland.client.local.identity import identified, stored
@@ -103,7 +103,7 @@ class LocalRepository(Generic[T]):
         self.parent = parent
         self._parts = parts
         self._kind = kind
-        self._asker = Asker(parts.store, lambda: parts.scope, collection, parent, kind)
+        self._questions = QuestionRunner(parts.store, lambda: parts.scope, collection, parent, kind)
 
     @property
     def _ids(self) -> Ids:
@@ -142,7 +142,7 @@ class LocalRepository(Generic[T]):
             page=page, limit=limit, cursor=cursor, filter=filter, search=search, sort=sort, total=total, equals=equals
         )
         question = _question_of(query)
-        found = await self._asker.ask(question, lambda found: self._page(question, query, found))
+        found = await self._questions.ask(question, lambda found: self._page(question, query, found))
         rows = self._rows(array(found.items))
         return Page(rows, found.next, found.total, [*rows.mismatches])
 
@@ -174,7 +174,7 @@ class LocalRepository(Generic[T]):
         return await self._all(Question(search=text, fields=tuple(fields)), limit)
 
     async def _all(self, question: Question, limit: int | None = None) -> Rows[T]:
-        return self._rows(array(await self._asker.ask(question, lambda found: found.some(limit))))
+        return self._rows(array(await self._questions.ask(question, lambda found: found.some(limit))))
 
     async def watch(
         self,
@@ -251,7 +251,7 @@ class LocalRepository(Generic[T]):
         window = LiveWindow(limit)
         return self._parts.queries.shared(
             (self.collection, self.parent, self._kind, limit, repr(question)),
-            lambda keys: self._asker.ask_again(question, window, keys),
+            lambda keys: self._questions.ask_again(question, window, keys),
             records_of(self.collection),
         )
 
@@ -289,7 +289,7 @@ class LocalRepository(Generic[T]):
         value = write.body.get(field) if field else None
         if value is None:
             return write
-        place = self._asker.source(connection, self._parts.scope)
+        place = self._questions.source(connection, self._parts.scope)
         clash = find(connection, place, Question(same={field: value})).some(1)
         return msgspec.structs.replace(write, act="replace", id=records.decoded(clash[0])["id"]) if clash else write
 
@@ -311,7 +311,7 @@ class LocalRepository(Generic[T]):
     async def _write(self, write: Write, replace_on: str = "") -> LocalWrite[T]:
         known = identified(write, self._ids, self._parts.next_id)
         if replace_on and (value := known.body.get(replace_on)) is not None:  # what finds it may have to be made first
-            await self._asker.ask(Question(same={replace_on: value}), lambda found: None)
+            await self._questions.ask(Question(same={replace_on: value}), lambda found: None)
         handle, [record] = await self._parts.outbox.add(
             lambda connection: [self._replacing(connection, known, replace_on)],
             lambda made: fitting(made, self._kind),

@@ -72,7 +72,7 @@ class JsonLevel(RecordLevel):
         return source(self.entry, self.alias, self.ranks, is_free=True)  # what is private is shown by `_shown`
 
     def columns(self) -> SqlPart:
-        """The columns of which the texts are made; `_private` are the members that the asker sees of it."""
+        """The columns of which the texts are made; `_private` are the members that the caller sees of it."""
         links = sorted({include.by for include in self.select.includes if include.by})
         linked = [SqlPart(column(self.alias, name)) for name in links]
         shown = filled("{} AS _private", self._shown())

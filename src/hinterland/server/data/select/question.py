@@ -32,7 +32,7 @@ class Select(NamedTuple):
     With `aggregates` a row holds the columns of a group of records, in the order of these, and there is no `sort`.
     With a `search` only records that have its words are found; without `sort` those that have them early come first.
 
-    `is_json`: a row has the record as JSON text instead, with the fields that its asker sees of it, those of `fields`
+    `is_json`: a row has the record as JSON text instead, with the fields that the caller sees of it, those of `fields`
     alone where they are named, and what comes with it by `includes`.
     """
 
