@@ -12,10 +12,11 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from conformance.cel_databases import Database, databases, stored_forms
+from conformance.cel_databases import Database, Stored, databases, stored_forms
 from conformance.tally import Tally
 from hinterland.kit.cel.checking import check
 from hinterland.kit.cel.errors import CelError
@@ -86,8 +87,9 @@ def run() -> list[Tally]:
         for line in listed.stdout.splitlines():
             row = json.loads(line)
             found = _judge(tally, row["name"], row["case"])
+            forms = [] if found is None else [*stored_forms(found.text, found.environment, found.variables)]
             for each, database in zip(stored, asked, strict=True):
-                _judge_stored(each, row["name"], found, database)
+                _judge_stored(each, row["name"], found, forms, database)
     return [tally, *stored]
 
 
@@ -111,13 +113,12 @@ def _judge(tally: Tally, name: str, case: dict[str, Any]) -> Asked | None:
     return None
 
 
-def _judge_stored(tally: Tally, name: str, asked: Asked | None, database: Database) -> None:
-    """What a database makes of a case, in each form that it has over columns."""
+def _judge_stored(tally: Tally, name: str, asked: Asked | None, forms: Sequence[Stored], database: Database) -> None:
+    """What a database makes of a case, in each of the `forms` that it has over columns."""
     if asked is None:
         tally.refuses("the predicate refuses it")
         return
     wanted = None if name in _DEVIATIONS else asked.wanted
-    forms = [*stored_forms(asked.text, asked.environment, asked.variables)]
     answers = [database.answer(form) for form in forms]
     wrong = next((answer for answer in answers if answer != (wanted, wanted is True)), None)
     if wrong is not None:
