@@ -110,7 +110,7 @@ const KINDS: { [kind: string]: Kind } = {
 
 const bytesIn = (base64: string): number => atob(base64).length;
 
-/** Whether the kind of a field is one of the product's, and not the app's own. */
+/** Whether this client checks the kind of a field; dates, objects, references and an app's own are checked by the server. */
 export const isKnown = ({ kind, of }: FieldSchema): boolean => Object.hasOwn(KINDS, kind) && (!of || isKnown(of));
 
 /** The stored form of a field's value that is not null. Throws an Error with a message for the form's user. */
