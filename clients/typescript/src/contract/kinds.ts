@@ -110,7 +110,7 @@ const KINDS: { [kind: string]: Kind } = {
 
 const bytesIn = (base64: string): number => atob(base64).length;
 
-/** Whether this client checks the kind of a field; dates, objects, references and an app's own are checked by the server. */
+/** Whether values of the kind are checked here: dates, objects, references and an app's own are left to the server. */
 export const isKnown = ({ kind, of }: FieldSchema): boolean => Object.hasOwn(KINDS, kind) && (!of || isKnown(of));
 
 /** The stored form of a field's value that is not null. Throws an Error with a message for the form's user. */
