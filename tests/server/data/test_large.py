@@ -17,6 +17,7 @@ from hinterland.kit.clock import ManualClock
 from hinterland.server.data import pull as pulling
 from hinterland.server.data.cursors import Seal
 from hinterland.server.data.reader import RecordPage, RecordReader
+from hinterland.server.storage import postgres_reading, reading, sqlite_reading
 from hinterland.server.storage.protocol import PAGE_BYTES, Storage
 from tests.server.api import Api
 from tests.server.data.world import ADA, ADMIN, BEN, KEY, Replica, World, listen, opened
@@ -36,6 +37,7 @@ LETTERS = Collection(
 )
 SIZES = [PAGE_BYTES // 4, PAGE_BYTES // 4, PAGE_BYTES // 4, 10, PAGE_BYTES + 1, 10, PAGE_BYTES + 1, PAGE_BYTES // 2]
 PAGES = [[1, 2, 3, 4], [5], [6], [7], [8]]
+_SMALL_PAGE = 64 * 1024  # bytes
 
 
 @pytest.fixture
@@ -45,6 +47,15 @@ async def world(storage: Storage, clock: ManualClock) -> AsyncIterator[World]:
         for number, size in enumerate(SIZES):
             forms = {"any": "x" * size}, {"any": "é" * ((size + 1) // 2)}, {"hidden": "x" * size}
             await made.write(Write(act="create", collection="blobs", body=forms[number % 3]))
+        yield made
+
+
+@pytest.fixture
+async def letters(storage: Storage, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    """The same with letters, where a page ends with few bytes."""
+    for module in (pulling, reading, sqlite_reading, postgres_reading):
+        monkeypatch.setattr(module, "PAGE_BYTES", _SMALL_PAGE)
+    async with opened(storage, clock, (users(), LETTERS)) as made:
         yield made
 
 
@@ -134,22 +145,22 @@ async def correspond(world: World, name: str, size: int) -> None:
 
 @pytest.mark.parametrize(("limit", "read"), [(500, 1_000), (3, 1_000), (1, 1_000), (500, 20), (500, 1)])
 async def test_hidden_changes_do_not_count(
-    world: World, monkeypatch: pytest.MonkeyPatch, limit: int, read: int
+    letters: World, monkeypatch: pytest.MonkeyPatch, limit: int, read: int
 ) -> None:
     """Where a pull of the log ends, and how many there are, is the same whatever size the records have that its caller
     can't see: by the limit, or by how many changes were read, pages without any among them."""
     monkeypatch.setattr(pulling, "_LOG_READ", read)
-    cursor = (await world.pull(BEN, "letters")).cursor
+    cursor = (await letters.pull(BEN, "letters")).cursor
     reported = []
-    for name, size in (("a", 0), ("b", PAGE_BYTES // 3), ("c", PAGE_BYTES + 1)):
-        base = world.cursors.read(cursor).revision
-        await correspond(world, name, size)
+    for name, size in (("a", 0), ("b", _SMALL_PAGE // 3), ("c", _SMALL_PAGE + 1)):
+        base = letters.cursors.read(cursor).revision
+        await correspond(letters, name, size)
         pages, has_more = [], True
         while has_more:
-            page = await world.pull(BEN, "letters", cursor=cursor, limit=limit)
+            page = await letters.pull(BEN, "letters", cursor=cursor, limit=limit)
             cursor, has_more = page.cursor, page.more
             changes = [(change.kind, str(change.id)[2:], change.revision - base) for change in page.changes]
-            pages.append((changes, world.cursors.read(cursor).revision - base, has_more))
+            pages.append((changes, letters.cursors.read(cursor).revision - base, has_more))
         reported.append(pages)
     assert reported == [reported[0]] * 3
     assert (len(reported[0]) > 1) is (limit < 500 or read < 50)
