@@ -32,3 +32,16 @@ def test_roles_from_beginning_to_end(
     assert hinterland("users", "revoke", ADA, "editor", "--data", data).out == f"Roles of {ADA}: author\n"
     assert "no account has" in reported(hinterland("users", "grant", "nobody", "editor", "--data", data))
     assert "is not a role" in reported(hinterland("users", "grant", ADA, "a b", "--data", data))
+
+
+def test_an_app_whose_rules_read_fields_of_the_caller(tmp_path: Path) -> None:
+    """Without a server, an app that the stored declarations do not describe as a whole is opened by its file."""
+    app, data = tmp_path / "app.py", tmp_path / "data"
+    app.write_text(
+        "from hinterland import App, Collection, Rules, Text, users\n"
+        'people = users(fields={"plan": Text(write="admin")})\n'
+        'guides = Collection(name="guides", fields={}, rules=Rules(list="auth.plan == \'pro\'"))\n'
+        'app = App(collections=[people, guides], auth_fields=["plan"])\n'
+    )
+    assert "Nobody has roles" in hinterland("users", "roles", "--data", data, "--app", app).out
+    assert "give it with --app" in reported(hinterland("users", "roles", "--data", data))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -15,6 +15,7 @@ from hinterland.contract.errors import CODES, Problem, Refusal
 from hinterland.contract.operations import OPERATIONS
 from hinterland.server.app import opened, storage_for
 from hinterland.server.backend import Backend
+from hinterland.server.data.catalogue import DeclarationError
 from hinterland.server.data.schema import stored
 from hinterland.server.declaration import App, load
 from hinterland.server.settings import Settings, from_environment
@@ -77,7 +78,14 @@ async def backend(data: Path, path: Path | None) -> AsyncIterator[Backend]:
     app = app_of(path)
     if path is None:
         app = await _stored_app(app, data)
-    async with opened(app, storage_for(app.settings, data)) as parts:
+    async with AsyncExitStack() as stack:
+        try:
+            parts = await stack.enter_async_context(opened(app, storage_for(app.settings, data)))
+        except DeclarationError as error:
+            if path is not None:
+                raise
+            # What only the file has, such as `auth_fields`, is not among the stored declarations.
+            raise DeclarationError(f"the app file is needed; give it with --app ({error})") from error
         yield parts
 
 

@@ -69,7 +69,7 @@ async def account_of(snapshot: Snapshot, user: str) -> Row:
     else:
         account = await snapshot.row("_accounts", {"id": user})
     if account is None:
-        raise Refusal("not_found", f"no account has the id or e-mail address {user[:254]}")
+        raise Refusal("not_found", f"no account has the id or e-mail address {user[:254]}; the user must sign up first")
     return account
 
 

@@ -33,7 +33,7 @@ def _sought(entry: Entry, write: Write, by: str, value: Any) -> Any:
     field = entry.collection.fields.get(by)
     if field is None or not field.unique:
         known = ", ".join([*entry.unique, "id"])
-        raise invalid({"by": [f"{by[:64]!r} is not a unique field of {entry.name}; use one of {known}"]})
+        raise invalid({"by": [f"{by[:64]!r} is not a unique field of {entry.name}; allowed: {known}"]})
     if write.id != "" and not is_temporary(write.id):
         raise invalid({"id": [f"can't be set in an upsert by {by}; leave it out, or use by=id"]})
     if value is None:
