@@ -49,7 +49,7 @@ from tests.server.data.world import ADMIN, Listener, Replica, World, listen, ope
 from tests.support.postgres import PostgresCluster
 
 Test = TypeVar("Test", bound=Callable[..., None])
-_numbers = itertools.count()
+_numbers, _runs = itertools.count(), itertools.count()  # of collections; of examples, 40 of which share a file
 EVERYTHING, PAGES = 0, -1  # a pull until there is no more; the next page of each list
 PEOPLE = users(fields={"team": Text(write="admin")})
 CALLERS = (
@@ -273,16 +273,16 @@ def every_rule(test: Test) -> Test:
 
 @every_rule
 @given(RULES, STEPS)
-@settings(max_examples=sized(30, 600))
+@settings(max_examples=sized(30, 300))
 def test_sqlite(tmp_path: Path, rule: str, steps: list[Any]) -> None:
     """list, read, search, aggregate, expand, event and pull agree on what each of two users, and a stranger, sees; SQL,
     predicate and cel-python agree."""
-    asyncio.run(agree(SqliteStorage(tmp_path), rule, steps))
+    asyncio.run(agree(SqliteStorage(tmp_path / str(next(_runs) // 40)), rule, steps))
 
 
 @every_rule
 @given(RULES, STEPS)
-@settings(max_examples=sized(10, 200))
+@settings(max_examples=sized(10, 60))
 def test_postgres(related_dsn: str, rule: str, steps: list[Any]) -> None:
     """On PostgreSQL they agree too."""
     asyncio.run(agree(PostgresStorage(related_dsn, connections=3), rule, steps))
