@@ -13,9 +13,7 @@ from hinterland.server.storage.protocol import StoredRecord, octets
 MAX_BYTES = 64 * 1024 * 1024
 """Of all versions of records that one request makes or deletes."""
 _MIB = 1024 * 1024
-_SMALL = (
-    64 * 1024
-)  # bytes of private text that all count as _SMALL_COUNTS: what people write, whose length nothing tells
+_SMALL = 64 * 1024  # bytes of private text, up to which each counts the same: no refusal tells their length
 _SMALL_COUNTS = 16 * 1024
 _MADE = 4 * 1024  # the steps of a record that the request makes: its caller knows all of it but what hooks set
 _DELETED_BYTES = 1024  # of memory that a deletion takes beside its record's texts: there may be very many
