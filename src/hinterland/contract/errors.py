@@ -52,6 +52,7 @@ CODES = _table(
     ("misdirected", 421, "Misdirected request"),
     ("key_reused", 422, "Idempotency key reused"),
     ("password_policy", 422, "Password not accepted"),
+    ("upgrade_required", 426, "Upgrade required"),
     ("rate_limited", 429, "Too many requests"),
     ("headers_too_large", 431, "Request header fields too large"),
     ("internal", 500, "Internal server error"),

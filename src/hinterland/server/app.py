@@ -42,6 +42,7 @@ from hinterland.server.declaration import App
 from hinterland.server.http import problem_answer, send_answer
 from hinterland.server.middleware.boundary import Boundary
 from hinterland.server.middleware.cors import Cors
+from hinterland.server.middleware.handshakes import as_request
 from hinterland.server.middleware.hosts import Hosts
 from hinterland.server.protocols.rest.direct import DirectRecords
 from hinterland.server.protocols.rest.routes import mount, taken_aliases
@@ -203,6 +204,8 @@ class Server:
         """Serve one request, or the lifespan."""
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
+        elif self._serve is not None and scope["type"] == "websocket":
+            await as_request(self._serve, scope, receive, send)
         elif self._serve is not None:
             await self._serve(scope, receive, send)
         elif scope["type"] == "http":

@@ -12,6 +12,7 @@ from hinterland.kit.log_limit import LimitedLog
 from hinterland.server.http import REFUSED, Headers, HttpAnswer, send_answer
 from hinterland.server.middleware.boundary import LOG_LINES, Boundary
 from hinterland.server.settings import LOOPBACK
+from hinterland.server.websocket import SOCKET
 
 log = logging.getLogger("hinterland.cors")
 _LOOPBACK = re.compile(rb"https?://(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?")
@@ -54,7 +55,7 @@ class Cors:
             return
         if not is_allowed and not is_own(scope, origin):
             self._log_refused(scope, origin)
-            if scope["method"] not in _SAFE:
+            if not _is_hidden(scope):
                 scope.setdefault(REFUSED, Refusal("forbidden", _UNLISTED))
         await self.app(scope, receive, _WithHeaders(send, self.headers(origin)) if is_allowed else send)
 
@@ -108,7 +109,7 @@ class Cors:
         self._log.warning(
             "%s %s %.200r from a page of the origin %s: it is not in the setting cors_origins (%s). "
             "To allow it, set HINTERLAND_CORS_ORIGINS=%s or add it to cors_origins in the app file",
-            "hid the answer of" if scope["method"] in ("GET", "HEAD") else "refused",
+            "hid the answer of" if _is_hidden(scope) else "refused",
             scope["method"],
             scope["path"],
             _shown(origin),
@@ -145,6 +146,12 @@ def is_own(scope: AsgiScope, origin: bytes) -> bool:
         b"%b://%b" % (scheme, host.removesuffix(_DEFAULT_PORTS.get(scheme, b""))),
         b"https://" + host.removesuffix(b":443"),
     )
+
+
+def _is_hidden(scope: AsgiScope) -> bool:
+    """Whether all that a request has is an answer that the page's browser hides, which it does not do with a
+    WebSocket's messages."""
+    return scope["method"] in _SAFE and SOCKET not in scope
 
 
 def _header(scope: AsgiScope, name: bytes) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -76,3 +76,11 @@ async def answered(
         if fin:
             writer.write_eof()
         return await asyncio.wait_for(reader.read(), 30)
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    """Give the loop's other tasks their turns until it is so; fails where it never is."""
+    deadline = asyncio.get_running_loop().time() + 30
+    for _ in iter(is_so, True):
+        assert asyncio.get_running_loop().time() < deadline
+        await asyncio.sleep(0)

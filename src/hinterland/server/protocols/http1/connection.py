@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from hinterland.contract.errors import Refusal
 from hinterland.kit.eager import Begun, is_pending
-from hinterland.server.http import REST, DirectPath, HttpAnswer, TimeLimiter
+from hinterland.server.http import REST, DirectPath, Disconnected, HttpAnswer, TimeLimiter
 from hinterland.server.protocols.http1.answers import formatted
 from hinterland.server.protocols.http1.heads import WholeHeads
 from hinterland.server.protocols.http1.turns import DirectCycle, Turn
+from hinterland.server.websocket import SOCKET
+
+if TYPE_CHECKING:
+    from hinterland.server.protocols.http1.upgrade import WebSocketConnection
 
 _BODY_BYTES = 64 * 1024  # more is checked in a thread
 
@@ -46,6 +51,8 @@ class HttpConnection(WholeHeads):
         return self.answers.is_half_closed
 
     def _ask(self, *, keep_alive: bool) -> None:
+        if self._offers_socket:
+            self._offer_socket()
         before: Any = self.cycle
         is_free = before is None or before.response_complete
         if self._path is not None and is_free and keep_alive and not self._is_surplus and self._is_whole():
@@ -57,6 +64,36 @@ class HttpConnection(WholeHeads):
                 self._turn.add(self, steps)
                 return
         super()._ask(keep_alive=keep_alive)
+
+    def _offer_socket(self) -> None:
+        """Let the request become a WebSocket, where nothing stands behind it: its sender waits (RFC 6455 §4.1)."""
+        self._offers_socket = False
+        if self.scope["method"] == "GET" and not (self._due or self._behind or self._is_old or self.pipeline):
+            from hinterland.server.protocols.http1.upgrade import Upgrade  # a library that most servers never need
+
+            scope: Any = self.scope
+            scope[SOCKET] = Upgrade(scope, self._switch)
+
+    def _switch(self, connection: WebSocketConnection, head: bytes) -> None:
+        """Give the connection away; `head` is its last response of HTTP/1.1. Raises Refusal and `Disconnected`."""
+        if self.transport.is_closing() or self.answers.is_half_closed:
+            raise Disconnected
+        if self._rest or self.pipeline:
+            raise Refusal("invalid_request", "wait for the response before you send frames (RFC 6455 §4.1)")
+        self.answers.flush()
+        self._release()
+        self.connections.discard(self)
+        self.cycle.response_started = self.cycle.response_complete = True
+        connection.begin(self.transport, self.connections, head)
+
+    def _release(self) -> None:
+        """Nothing is awaited of this connection any longer."""
+        self._arrived()
+        self._forget_unread()
+        self._unset_keepalive_if_required()
+        for timer in (self._idle_timer, self._linger_timer):
+            if timer is not None:
+                timer.cancel()
 
     def _is_whole(self) -> bool:
         """Whether the request whose head was read has no body, or one that was read with it."""

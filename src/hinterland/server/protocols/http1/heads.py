@@ -1,8 +1,8 @@
 """HTTP/1.1 connections that read each head whole, within bounds of bytes and time, before any of it is a request.
 
 Without these bounds a caller that never ends a head would hold memory and a connection for as long as it likes. A
-whole head names one host (RFC 9112 §3.2) and how its body ends (§6). An offer to change the protocol is ignored
-(RFC 9110 §7.8): the request is answered as HTTP/1.1.
+whole head names one host (RFC 9112 §3.2) and how its body ends (§6). A request that offers to become a WebSocket may be
+made one; other offers to change the protocol are ignored (RFC 9110 §7.8): the request is answered as HTTP/1.1.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ BLANKS = 16  # pairs of line breaks in front of a head; one is enough for those 
 _END = b"\r\n\r\n"
 _VERSION = b" HTTP/1.1"
 _LAST_CHUNK = b"0\r\n\r\n"
-_OFFER = re.compile(rb"\r\nupgrade:[^\r\n]*", re.IGNORECASE)
+_OFFER = re.compile(rb"\r\nupgrade:([^\r\n]*)", re.IGNORECASE)
 _BEGINNING = re.compile(rb"[A-Za-z\r\n]")  # of a head: TLS begins otherwise
 _LONE_LF = re.compile(rb"[^\r]\n")
 _WATCHED = frozenset({b"host", b"content-length", b"transfer-encoding", b"expect"})
@@ -61,6 +61,7 @@ class WholeHeads(BoundedUnread):
     _watched: dict[bytes, bytes]
     _host: bytes | None = None  # the last that was valid: who asks more than once names the same one
     _is_old = _has_ended = _is_surplus = False
+    _offers_socket = False
     _is_refused = False  # the last request; what is behind it is dropped
     _linger_timer: asyncio.TimerHandle | None = None
     _timer: asyncio.TimerHandle | None = None
@@ -204,6 +205,7 @@ class WholeHeads(BoundedUnread):
         except httptools.HttpParserUpgrade:
             # The parser takes all that follows for the other protocol's: the head is read again without the offer.
             self.parser = httptools.HttpRequestParser(self)
+            self._offers_socket = [each.strip().lower() for each in _OFFER.findall(head)] == [b"websocket"]
             try:
                 self.parser.feed_data(_OFFER.sub(b"", head))
             except httptools.HttpParserUpgrade:

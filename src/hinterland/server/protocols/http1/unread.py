@@ -25,10 +25,10 @@ class UnreadBytes:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._sizes: dict[BoundedUnread, int] = {}
+        self._sizes: dict[TakenInTime, int] = {}
         self._total = 0
 
-    def note(self, connection: BoundedUnread, size: int) -> None:
+    def note(self, connection: TakenInTime, size: int) -> None:
         """`size` bytes are kept for `connection` now; abort others, and at last this one, if all are too many."""
         self.forget(connection)
         self._sizes[connection] = size
@@ -38,43 +38,20 @@ class UnreadBytes:
             self.forget(oldest)
             oldest.transport.abort()
 
-    def forget(self, connection: BoundedUnread) -> None:
+    def forget(self, connection: TakenInTime) -> None:
         """Nothing is kept for `connection`."""
         self._total -= self._sizes.pop(connection, 0)
 
 
-class BoundedUnread(OrderlyEnds):
-    """Aborts a connection whose caller takes nothing of its answers for `unread_seconds`.
-
-    It is watched from when its transport holds more than its limit (64 KiB), or is to be closed behind what it holds.
-    """
+class TakenInTime:
+    """Aborts a connection whose caller takes nothing of what is written for `unread_seconds`."""
 
     unread_seconds = UNREAD_SECONDS
     unread: ClassVar[UnreadBytes] = UnreadBytes(UNREAD_BYTES)  # of the whole process
+    transport: asyncio.Transport
+    loop: asyncio.AbstractEventLoop
     _left = 0
     _look_timer: asyncio.TimerHandle | None = None
-
-    def pause_writing(self) -> None:
-        """The caller takes less than is written."""
-        super().pause_writing()
-        self._watch_unread()
-
-    def resume_writing(self) -> None:
-        """The caller has taken nearly all of it."""
-        if not self.transport.is_closing():
-            self._forget_unread()
-        super().resume_writing()
-
-    def close(self) -> None:
-        """Close the connection when its caller has taken the rest."""
-        super().close()
-        if self.transport.get_write_buffer_size():
-            self._watch_unread()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Nothing is kept any longer."""
-        self._forget_unread()
-        super().connection_lost(exc)
 
     def _watch_unread(self) -> None:
         if self._look_timer is None:
@@ -105,3 +82,34 @@ class BoundedUnread(OrderlyEnds):
         with suppress(OSError):  # only Linux reports it
             fcntl.ioctl(self.transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, held)
         return self.transport.get_write_buffer_size() + held[0]
+
+
+class BoundedUnread(TakenInTime, OrderlyEnds):
+    """An HTTP/1.1 connection whose answers are taken in time.
+
+    It is watched from when its transport holds more than its limit (64 KiB), or is to be closed behind what it holds.
+    """
+
+    transport: asyncio.Transport
+
+    def pause_writing(self) -> None:
+        """The caller takes less than is written."""
+        super().pause_writing()
+        self._watch_unread()
+
+    def resume_writing(self) -> None:
+        """The caller has taken nearly all of it."""
+        if not self.transport.is_closing():
+            self._forget_unread()
+        super().resume_writing()
+
+    def close(self) -> None:
+        """Close the connection when its caller has taken the rest."""
+        super().close()
+        if self.transport.get_write_buffer_size():
+            self._watch_unread()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing is kept any longer."""
+        self._forget_unread()
+        super().connection_lost(exc)
