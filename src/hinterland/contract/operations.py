@@ -4,7 +4,7 @@ operations of its own.
 A path's `{name}` is one segment; below `/v1/records/` it may name a collection that is nested in others. An alias is a
 further path with its own view, the form of the response. Views: `list` is `{items, next, total?}`, `array` a bare
 array (or `{data, page, limit, total}` when paged), `record` the record, `deleted` a message, `empty` no body, `stream`
-events, and `plain` the output as JSON.
+events, `socket` a WebSocket, and `plain` the output as JSON.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from hinterland.contract import accounts, batches, events, explanations, imports, schemas, service, sync
+from hinterland.contract import accounts, batches, events, explanations, imports, schemas, service, socket, sync
 from hinterland.contract.aggregation import AggregatePage
 from hinterland.contract.transfers import Download, body_field
 from hinterland.kit.strict_json import MAX_DEPTH
@@ -22,7 +22,7 @@ from hinterland.kit.strict_json import MAX_DEPTH
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 AuthMode = Literal["ignored", "optional", "required", "admin"]
 """Who may call: a token is ignored, is used where one is sent, is required, or must be an administrator's."""
-ResponseView = Literal["list", "array", "record", "deleted", "empty", "stream", "plain"]
+ResponseView = Literal["list", "array", "record", "deleted", "empty", "stream", "socket", "plain"]
 TimeLimit = Literal["request", "piece", "none"]
 """What the setting `request_seconds` limits: the request as a whole, each piece of a body, or nothing."""
 DOWNLOAD_ERRORS = ("range_not_satisfiable",)
@@ -321,6 +321,11 @@ _TABLE: tuple[Operation, ...] = (
     Operation(
         name="events.ticket", method="POST", path="/v1/events/ticket",
         summary="A single-use ticket that opens one stream", output=events.Ticket,
+    ),
+    Operation(
+        name="socket", method="GET", path="/v1/socket", view="socket", auth="optional", time_limit="none",
+        summary="A WebSocket: calls, and subscriptions from a cursor", input=socket.SocketQuery,
+        errors=("upgrade_required",),
     ),
     Operation(
         name="sync.push", method="POST", path="/v1/sync/push",

@@ -46,6 +46,7 @@ from hinterland.server.middleware.handshakes import as_request
 from hinterland.server.middleware.hosts import Hosts
 from hinterland.server.protocols.rest.direct import DirectRecords
 from hinterland.server.protocols.rest.routes import mount, taken_aliases
+from hinterland.server.protocols.socket.endpoint import SocketEndpoint
 from hinterland.server.protocols.sse import EventStream
 from hinterland.server.settings import Settings
 from hinterland.server.storage.failures import StorageError
@@ -260,14 +261,15 @@ def _stack(backend: Backend, page: StaticSite | None, *, is_local: bool) -> tupl
         log.warning("%s", warning)
     for name in taken_aliases(list(backend.catalogue.entries)):
         log.warning("the path /%s belongs to the server: the collection is found at /v1/records/%s only", name, name)
-    stream = EventStream(backend)
-    inner = mount(backend, {row.name: stream for row in backend.app.operations.values() if row.view == "stream"}, page)
+    stream, socket = EventStream(backend), SocketEndpoint(backend)
+    inner = mount(backend, {"events.stream": stream, "socket": socket}, page)
     if page is not None:
         page.report_shadowed(inner.taken())
     # From the inside out, which the types of Cors and Hosts keep: hosts and origins only mark what they refuse, and the
     # boundary answers it, within the origins, since a page must be able to read errors too.
     settings = backend.settings
-    cors = Cors(Boundary(inner, settings.request_seconds), settings.cors_origins)
+    socket.app = boundary = Boundary(inner, settings.request_seconds)
+    cors = Cors(boundary, settings.cors_origins)
     outer = Hosts(cors, settings.allowed_hosts) if is_local or settings.allowed_hosts else cors
     return outer, DirectRecords(inner.records, settings.request_seconds, outer.knows)
 

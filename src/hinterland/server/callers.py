@@ -15,6 +15,7 @@ from hinterland.server.backend import Backend
 from hinterland.server.http import HttpRequest
 
 _WITH_PORT = re.compile(r"([\d.]+):\d+|\[([^\[\]]*)\](?::\d+)?")  # RFC 7239 §6 writes IPv6 in brackets
+CALLER = "hinterland.caller"  # in a scope: finds who calls, where the request came as a message of a socket
 LOCAL_ADMINISTRATOR = Principal(id="admin/local", is_admin=True)
 """A command on this machine: who could read the control token owns the data."""
 
@@ -27,7 +28,10 @@ async def authenticate(backend: Backend, request: HttpRequest, auth: AuthMode) -
     if auth == "ignored":
         return
     given = request.headers.get(b"authorization")
-    if given is not None:
+    if CALLER in request.scope:
+        request.identify = request.scope[CALLER]
+        request.caller = await request.scope[CALLER]()
+    elif given is not None:
         request.identify = partial(caller_of, backend, given, is_alias=request.is_alias)
         request.caller = await request.identify()
     if auth in ("required", "admin") and request.caller is SIGNED_OUT:

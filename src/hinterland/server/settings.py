@@ -33,7 +33,7 @@ _LEAST_AUTH = {
 _LEAST = {
     "request_seconds": 0.001, "max_body_bytes": 1, "max_record_bytes": 1, "log_days": 0, "answer_days": 0,
     "hook_seconds": 0.001, "stream_buffer": 1, "streams_per_account": 1, "streams_per_address": 1,
-    "keep_alive_seconds": 0.001,
+    "keep_alive_seconds": 0.001, "socket_message_bytes": 1_024,
 }  # fmt: skip
 _WORDS: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false"}  # a text is any text
 _DATABASES = ("postgresql", "postgres")
@@ -103,8 +103,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     addresses whose X-Forwarded-For is believed. `stream_buffer`: how many events a slow subscriber may be behind.
     `streams_per_account`, `streams_per_address`: how many streams one account may have open at once on one server
     process, and all those together who are not signed in at one address. `keep_alive_seconds`: the longest silence on
-    a stream. `static`: the folder of a built web page, which is served beside the API; a relative one is below the
-    folder in which the server is started.
+    a stream or a socket. `socket_message_bytes`: the largest message that a socket takes. `static`: the folder of a
+    built web page, which is served beside the API; a relative one is below the folder in which the server is started.
     """
 
     allowed_hosts: tuple[str, ...] = ()
@@ -125,6 +125,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     streams_per_account: int = 100
     streams_per_address: int = 1_000
     keep_alive_seconds: float = 15.0
+    socket_message_bytes: int = 1024 * 1024
     static: str = ""
     auth: AuthSettings = AuthSettings()
 

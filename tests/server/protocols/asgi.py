@@ -127,3 +127,77 @@ class Stream:
                 self._events += self._parser.feed(chunk)
             self._parsed = len(self.chunks)
         return self._events.pop(0)
+
+
+class Socket:
+    """A WebSocket, spoken as a web server does with an application of ASGI."""
+
+    def __init__(
+        self, server: Server, path: str, *query: tuple[str, str], headers: Mapping[str, str] = {}, subprotocol: str = ""
+    ) -> None:
+        self.answer: Answer | None = None
+        self.subprotocol: str | None = None
+        self.close: tuple[int, str] | None = None
+        self._to_server: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._to_client: asyncio.Queue[str | bytes] = asyncio.Queue()
+        self._to_server.put_nowait({"type": "websocket.connect"})
+        offered = [subprotocol] if subprotocol else []
+        scope = scope_of("GET", path, query, headers)
+        scope |= {"type": "websocket", "scheme": "ws", "subprotocols": offered}
+        scope["extensions"] = {"websocket.http.response": {}}
+        self.task = asyncio.create_task(server(scope, self._to_server.get, self._send))
+        self.task.add_done_callback(lambda task: self._to_client.put_nowait(""))
+
+    async def _send(self, message: Any) -> None:
+        kind = message["type"]
+        if kind == "websocket.accept":
+            self.subprotocol = message["subprotocol"]
+        elif kind == "websocket.http.response.start":
+            headers = {name.decode(): value.decode() for name, value in message["headers"]}
+            self.answer = Answer(message["status"], headers, b"")
+        elif kind == "websocket.http.response.body":
+            assert self.answer is not None
+            self.answer = self.answer._replace(body=self.answer.body + message.get("body", b""))
+        elif kind == "websocket.close":
+            self.close = (message["code"], message["reason"])
+            self._to_client.put_nowait("")
+            self._to_server.put_nowait({"type": "websocket.disconnect", "code": message["code"]})
+        else:
+            text = message.get("text")
+            self._to_client.put_nowait(message["bytes"] if text is None else text)
+
+    def send(self, message: object = None, **members: Any) -> None:
+        """Send a message: an object of these members, a text as it is, or bytes."""
+        if isinstance(message, bytes):
+            self._to_server.put_nowait({"type": "websocket.receive", "bytes": message})
+        else:
+            text = message if isinstance(message, str) else json.dumps(members if message is None else message)
+            self._to_server.put_nowait({"type": "websocket.receive", "text": text})
+
+    async def raw(self) -> str | bytes:
+        """The next message as it was sent; "" at the end."""
+        return await asyncio.wait_for(self._to_client.get(), 30)
+
+    async def next(self) -> dict[str, Any]:
+        """The next message. Fails where the socket has ended."""
+        data = await self.raw()
+        assert data, f"the socket has ended: {self.close} {self.answer}"
+        message: dict[str, Any] = json.loads(data)
+        return message
+
+    async def asked(self, message: object = None, **members: Any) -> dict[str, Any]:
+        """The next message, after another was sent."""
+        self.send(message, **members)
+        return await self.next()
+
+    async def end(self) -> tuple[int, str]:
+        """How the server closes the socket."""
+        while await self.raw():
+            pass
+        assert self.close is not None
+        return self.close
+
+    async def leave(self, code: int = 1001) -> None:
+        """Go away, and wait until the server has noticed."""
+        self._to_server.put_nowait({"type": "websocket.disconnect", "code": code})
+        await asyncio.wait_for(self.task, 30)

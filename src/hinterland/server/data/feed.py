@@ -71,8 +71,8 @@ class Feed:
         self._channels = Channels(cursors)
         self._redecide = partial(redecided, storage, views)
         self._subscriptions: set[Subscription] = set()
-        self._rights = RightsWatch(Rights(storage, views.catalogue, clock), self._subscriptions)
-        self.recheck = self._rights.recheck
+        self.rights = RightsWatch(Rights(storage, views.catalogue, clock))
+        self.recheck = self.rights.recheck
         self._live: dict[Channel, set[Subscription]] = {}
         self._live_views = LiveViews()
         self._position = (0, 0)
@@ -87,7 +87,7 @@ class Feed:
 
     async def start(self) -> None:
         """Begin to read."""
-        self._tasks = [asyncio.create_task(work()) for work in (self._read, self._watch, self._rights.follow)]
+        self._tasks = [asyncio.create_task(work()) for work in (self._read, self._watch, self.rights.follow)]
 
     async def close(self) -> None:
         """End every stream, and reading."""
@@ -151,6 +151,7 @@ class Feed:
         subscription = Subscription(self, channel, caller, allowance, position, opening, self._buffer)
         subscription.as_of = as_of
         self._subscriptions.add(subscription)
+        self.rights.listeners.add(subscription)
         if any(not self._views.has(view) for view in channel.views.values()):
             subscription.end()  # its collections were declared anew meanwhile
         return subscription
@@ -214,6 +215,7 @@ class Feed:
         """Serve it no longer."""
         if subscription in self._subscriptions:
             self._subscriptions.discard(subscription)
+            self.rights.listeners.discard(subscription)
             subscription.allowance.streams -= 1
         self._forget_late(subscription)
         self._leave_live(subscription)
@@ -355,7 +357,7 @@ class Feed:
             await self._clock.sleep(_LOOK_SECONDS)
             if self._is_behind or self._storage.has_other_writers:
                 self.wake()
-            await self._rights.check()
+            await self.rights.check()
             if self._clock.monotonic() >= due:
                 due = self._clock.monotonic() + self._keep_alive
                 await self._break_silence()

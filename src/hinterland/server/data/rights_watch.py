@@ -1,29 +1,39 @@
-"""Ends the streams of callers who lost their right: after each signal, and whenever it is asked."""
+"""Tells those who listen for a caller when the caller lost a right: after each signal, and whenever it is asked."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Set as AbstractSet
+from typing import Protocol
 
+from hinterland.contract.identity import Principal
 from hinterland.server.data.rights import Rights
-from hinterland.server.data.subscription import Subscription
 from hinterland.server.security.sessions import account_subject, session_subject
 
 log = logging.getLogger("hinterland.feed")
 
 
-class RightsWatch:
-    """Watches the callers of `subscriptions`."""
+class Listener(Protocol):
+    """A stream or a socket."""
 
-    def __init__(self, rights: Rights, subscriptions: AbstractSet[Subscription]) -> None:
+    caller: Principal
+
+    def end(self) -> None:
+        """The caller is not what it was: its session has ended, or its roles are others."""
+        ...
+
+
+class RightsWatch:
+    """Watches the callers of `listeners`."""
+
+    def __init__(self, rights: Rights) -> None:
         self._rights = rights
-        self._subscriptions = subscriptions
+        self.listeners: set[Listener] = set()
         self._doubted = asyncio.Event()
 
     def recheck(self, subject: str) -> None:
-        """A session or account changed: end the streams that lost their right, without waiting for the next check."""
-        callers = (subscription.caller for subscription in self._subscriptions)
+        """A session or account changed: tell those who lost their right, without waiting for the next check."""
+        callers = (listener.caller for listener in self.listeners)
         if any(subject in (session_subject(c.session), account_subject(c.id)) for c in callers):
             self._doubted.set()
 
@@ -35,12 +45,12 @@ class RightsWatch:
             await self.check()
 
     async def check(self) -> None:
-        """End the streams whose right has ended."""
+        """Tell those whose caller's right has ended."""
         try:
-            lost = await self._rights.lost(subscription.caller for subscription in self._subscriptions)
+            lost = await self._rights.lost(listener.caller for listener in self.listeners)
         except Exception as error:  # what can't be asked now is asked again in a second
             log.warning("sessions of streams can't be checked now: %s", error)
             return
-        for subscription in [*self._subscriptions] if lost else ():
-            if subscription.caller in lost:
-                subscription.end()
+        for listener in [*self.listeners] if lost else ():
+            if listener.caller in lost:
+                listener.end()

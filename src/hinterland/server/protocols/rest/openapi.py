@@ -239,6 +239,8 @@ class _Printer:
         elif row.status != 204:
             answer["content"] = {"application/json": {"schema": self._answer(row, collection)}}
         responses = {str(row.status): answer}
+        if row.view == "socket":
+            responses = {"101": {"description": "The connection is a WebSocket from here on (RFC 6455)"}}
         if isinstance(row.input, PerCollection) and row.input.form == "body":
             responses["200"] = {**answer, "description": "An upsert changed the record that it found"}
         if row.output is Download:

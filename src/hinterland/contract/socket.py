@@ -1,0 +1,141 @@
+"""Messages of the WebSocket at `/v1/socket`: JSON objects, or the same in MessagePack, which `type` tells apart.
+
+The server begins with `hello`. A client may say who it is (`auth`) and ask whether the server is there (`ping`, which
+is answered with `pong` and whatever else it had). It calls operations of the table (`call`) and follows collections
+(`subscribe`); `id`, which the client chooses, connects an answer with its question. What a subscription delivers is
+what a stream of `contract.events` does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+VERSION = 1
+SUBPROTOCOL = "hinterland.v1"
+MAX_ID = 64
+"""The characters of the id of a call or a subscription."""
+
+# Close codes (RFC 6455 §7.4): those of the protocol, and of 4000–4999 those that its relatives use.
+GOING_AWAY = 1001
+TOO_BIG = 1009
+RESTART = 1012
+TRY_AGAIN = 1013
+UNAUTHORIZED = 4401
+CLOSE_CODES = {
+    1000: "it was closed as planned",
+    GOING_AWAY: "the server or the page goes away",
+    1007: "a text is not UTF-8",
+    TOO_BIG: "a message is larger than the setting `socket_message_bytes`",
+    1011: "an error of the server, which its log explains",
+    RESTART: "the server restarts; come back with your cursors",
+    TRY_AGAIN: "what was sent was not read in time; come back with your cursors",
+    UNAUTHORIZED: "the session has ended, or the token or ticket is not valid; sign in again",
+}
+"""What the server closes a socket with, and why."""
+
+
+class SocketQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a socket is opened with: a single-use `ticket` of a browser, which sends no header Authorization, and the
+    `format` of the server's messages, "json" or "msgpack"."""
+
+    ticket: str | None = None
+    format: str = "json"
+
+
+class _Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
+    pass
+
+
+class _Asked(_Message, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    pass
+
+
+# ---------------------------------------------------------------- from the client
+
+
+class Authentication(_Asked, frozen=True, kw_only=True, tag="auth"):
+    """Who the client is, by an access `token` or a single-use `ticket`; again before the token expires."""
+
+    token: str = ""
+    ticket: str = ""
+
+
+class SocketCall(_Asked, frozen=True, kw_only=True, tag="call"):
+    """A call of an `operation` of the table. `path` has the segments of its path, where `collection` may be that of
+    records below others ("posts/42/comments"); `query` and `body` are those of the request, `if_match`,
+    `if_none_match` and `key` its headers If-Match, If-None-Match and Idempotency-Key."""
+
+    id: str
+    operation: str
+    path: dict[str, str | int] = {}
+    query: dict[str, str | int | float | bool | list[str]] = {}
+    body: Any = msgspec.UNSET
+    if_match: str = ""
+    if_none_match: str = ""
+    key: str = ""
+
+
+class SubscribeMessage(_Asked, frozen=True, kw_only=True, tag="subscribe"):
+    """Follow one `collection`, or several by name. With `cursor` it goes on from there; otherwise a single collection
+    begins with a snapshot, unless `snapshot` is false: the page that `query` asks for, as `records.list` takes it. Its
+    `filter` holds for what follows too. A collection below a record is named by its path, "posts/42/comments"."""
+
+    id: str
+    collection: str = ""
+    collections: list[str] = []
+    query: dict[str, str | int | float | bool | list[str]] = {}
+    cursor: str = ""
+    snapshot: bool = True
+
+
+class Unsubscribe(_Asked, frozen=True, kw_only=True, tag="unsubscribe"):
+    """End a subscription."""
+
+    id: str
+
+
+# ---------------------------------------------------------------- from the server
+
+
+class Hello(_Message, frozen=True, kw_only=True, tag="hello"):
+    """The first message: who the caller is (null: signed out), and after how many seconds of silence there is a
+    `ping` of the protocol."""
+
+    version: int
+    connection: str
+    user: str | int | None
+    ping: float
+    message_bytes: int
+
+
+class Authenticated(_Message, frozen=True, kw_only=True, tag="authenticated"):
+    """The answer to `auth`."""
+
+    user: str | int | None
+
+
+class SocketResult(_Message, frozen=True, kw_only=True, tag="result"):
+    """The answer to a call: the response's `status`, its `body` and its ETag."""
+
+    id: str
+    status: int
+    body: Any = None
+    etag: str = ""
+
+
+class SocketError(_Message, frozen=True, kw_only=True, tag="error"):
+    """Why a message is refused: `error` is a `Problem`. Without `id`, it answers a message that has none."""
+
+    id: str = ""
+    error: dict[str, Any]
+
+
+class SnapshotMessage(_Message, frozen=True, kw_only=True, tag="snapshot"):
+    """The records that a subscription begins with: `items` as a list has them, `next` its cursor for the next page."""
+
+    id: str
+    items: list[dict[str, Any]]
+    next: str | None = None
+    total: int | None = None

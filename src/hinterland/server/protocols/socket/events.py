@@ -1,0 +1,87 @@
+"""What subscriptions deliver, as messages of a socket: made once for all who are sent the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from hinterland.contract.errors import Refusal
+from hinterland.contract.events import Resync
+from hinterland.server.data.encoding import VisibleChange
+from hinterland.server.data.views import change_head
+from hinterland.server.websocket import Message
+
+END = b"\n"  # of each event: JSON that was not made to be read by people has none
+_encode = msgspec.json.encode
+
+
+class SocketEncoder:
+    """Events as the members of a message, without its `id`, which is the subscriber's own."""
+
+    silence = END  # the protocol's pings keep the connection alive
+
+    def ready(self, cursor: str) -> bytes:
+        """The `ready` event."""
+        return _event("ready", cursor)
+
+    def position(self, cursor: str) -> bytes:
+        """The `position` event."""
+        return _event("position", cursor)
+
+    def resync(self, cursor: str, reason: str) -> bytes:
+        """The `resync` event."""
+        return _event("resync", cursor, b',"reason":%b' % _encode(Resync(reason=reason).reason))
+
+    def end(self, cursor: str, refusal: Refusal) -> bytes:
+        """The `end` event."""
+        return _event("end", cursor, b',"error":%b' % _encode(refusal.problem()))
+
+    def changes(self, revision: int, changes: Sequence[VisibleChange]) -> bytes:
+        """The rest of a `commit` event."""
+        return b'"revision":%d,"changes":[%b]}\n' % (revision, b",".join(map(_change, changes)))
+
+    def commit_head(self, cursor: str, changes: bytes) -> bytes:
+        """The beginning of a `commit` event."""
+        return b'"type":"commit","cursor":"%b",' % cursor.encode()
+
+
+ENCODER = SocketEncoder()
+
+
+def _event(kind: str, cursor: str, rest: bytes = b"") -> bytes:
+    return b'"type":"%b","cursor":"%b"%b}\n' % (kind.encode(), cursor.encode(), rest)
+
+
+def _change(change: VisibleChange) -> bytes:
+    head, record = change_head(change.seen.kind, change.collection, change.delta), change.seen.record
+    if record is None:
+        return f"{head}}}".encode()
+    return b'%b,"record":%b}' % (head.encode(), record.encoded())
+
+
+class _Shared:
+    """The messages of the events that were delivered last."""
+
+    def __init__(self) -> None:
+        self._data = b""
+        self._made: dict[tuple[str, bool], list[Message]] = {}
+
+    def of(self, data: bytes, id: str, *, is_packed: bool) -> list[Message]:
+        """The messages of whole events to the subscriptions with this `id`."""
+        if data is not self._data:
+            self._data, self._made = data, {}
+        messages = self._made.get((id, is_packed))
+        if messages is None:
+            head = b'{"id":%b,' % _encode(id)
+            texts = [head + event for event in data.split(END) if event]
+            messages = self._made[id, is_packed] = [message_of(text, is_packed=is_packed) for text in texts]
+        return messages
+
+
+def message_of(text: bytes, *, is_packed: bool) -> Message:
+    """A JSON text as a message; the same in MessagePack where that is spoken."""
+    return Message(msgspec.msgpack.encode(msgspec.json.decode(text))) if is_packed else Message.of_text(text)
+
+
+messages_of = _Shared().of

@@ -1,0 +1,114 @@
+"""One subscription of a socket: a snapshot, and then what happens, without a gap between them and nothing twice."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from hinterland.contract.identity import RecordId
+from hinterland.server.data.subscription import Subscription
+from hinterland.server.protocols.socket.events import END, messages_of
+from hinterland.server.websocket import Message
+
+Send = Callable[[Message], Awaitable[None] | None]
+
+
+class _Shown(msgspec.Struct):
+    id: RecordId
+    revision: int = 0
+
+
+class _ShownPage(msgspec.Struct):
+    items: list[_Shown]
+
+
+class _Event(msgspec.Struct):
+    revision: int = 0
+    changes: list[msgspec.Raw] = []
+
+
+class _Changed(msgspec.Struct):
+    id: RecordId
+    revision: int = 0
+    parent: str = ""
+
+
+_page, _event, _changed = msgspec.json.Decoder(_ShownPage), msgspec.json.Decoder(_Event), msgspec.json.Decoder(_Changed)
+
+
+class Sieve:
+    """Takes out of events what a subscription does not want: changes of records below others than `parent` ("": of
+    none), and those that its snapshot shows already."""
+
+    def __init__(self, parent: str) -> None:
+        self._parent = parent
+        self._revisions: dict[RecordId, int] = {}
+        self._until = 0
+
+    def drop_shown(self, page: bytes, revision: int) -> None:
+        """What comes up to `revision` may be older than what this page has of the same records."""
+        self._revisions = {item.id: item.revision for item in _page.decode(page).items}
+        self._until = revision
+
+    @property
+    def is_open(self) -> bool:
+        """Whether everything passes."""
+        return not self._parent and not self._revisions
+
+    def passed(self, event: bytes) -> bytes:
+        """The event without the changes that are not wanted; b"" where none is left of it."""
+        known = _event.decode(b"{" + event)
+        if not known.changes:
+            return event
+        left = [change for change in known.changes if self._passes(_changed.decode(change))]
+        if known.revision >= self._until:
+            self._revisions = {}
+        if len(left) == len(known.changes):
+            return event
+        head = event.partition(b'"changes":[')[0]
+        return head + b'"changes":[%b]}' % b",".join(map(bytes, left)) if left else b""
+
+    def _passes(self, change: _Changed) -> bool:
+        if self._parent and change.parent != self._parent:
+            return False
+        return change.revision > self._revisions.get(change.id, 0)
+
+
+class Following:
+    """Sends what a subscription delivers as messages with its `id`."""
+
+    def __init__(self, id: str, subscription: Subscription, send: Send, sieve: Sieve, *, is_packed: bool) -> None:
+        self._id = id
+        self._subscription = subscription
+        self._send = send
+        self._sieve = sieve
+        self._is_packed = is_packed
+        self._begun = b""
+
+    async def run(self) -> None:
+        """Send until it ends."""
+        self._subscription.sink = self._deliver
+        while data := await self._subscription.next():
+            if (waiting := self._deliver(data)) is not None:
+                await waiting
+
+    def _deliver(self, data: bytes) -> Awaitable[None] | None:
+        if self._begun or not data.endswith(END):  # a piece of a large event, which comes in two
+            data, self._begun = self._begun + data, b""
+            if not data.endswith(END):
+                self._begun = data
+                return None
+        if not self._sieve.is_open:
+            left = [self._sieve.passed(event) for event in data.split(END) if event]
+            data = b"".join([event + END for event in left if event])
+        messages = messages_of(data, self._id, is_packed=self._is_packed)
+        if len(messages) == 1:
+            return self._send(messages[0])
+        waiting = [each for message in messages if (each := self._send(message)) is not None]
+        return _all(waiting) if waiting else None
+
+
+async def _all(waiting: list[Awaitable[None]]) -> None:
+    for each in waiting:
+        await each

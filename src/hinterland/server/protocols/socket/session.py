@@ -1,0 +1,275 @@
+"""One open socket: its caller, the calls in flight, and what is followed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+import msgspec
+
+from hinterland.contract import socket as messages
+from hinterland.contract.errors import Refusal, invalid
+from hinterland.contract.events import StreamQuery
+from hinterland.contract.identity import SIGNED_OUT, Principal
+from hinterland.kit import strict_json
+from hinterland.kit.asgi import AsgiApp
+from hinterland.kit.clock import Clock
+from hinterland.server.backend import Backend
+from hinterland.server.callers import caller_address, caller_of
+from hinterland.server.http import HttpRequest
+from hinterland.server.operations.call import Call
+from hinterland.server.operations.sync import subscribe
+from hinterland.server.protocols.socket.calls import error_of, request_of, respond, result_of
+from hinterland.server.protocols.socket.events import ENCODER, message_of
+from hinterland.server.protocols.socket.following import Following, Sieve
+from hinterland.server.websocket import Message, SocketClosed, WebSocket
+
+log = logging.getLogger("hinterland.socket")
+MOST_CALLS = 16  # at once; further messages are read when one of them is answered
+MOST_FOLLOWED = 100
+A_SECOND, BURST = 50.0, 100.0  # messages; those beyond are read later
+_LIST = "records.list"
+_Page = dict[str, msgspec.Raw]
+_Asked = messages.Authentication | messages.SocketCall | messages.SubscribeMessage | messages.Unsubscribe
+_KINDS = "auth, ping, call, subscribe or unsubscribe"
+
+
+class Pacer:
+    """Lets messages through at `rate` a second, after `burst` at once."""
+
+    def __init__(self, clock: Clock, rate: float = A_SECOND, burst: float = BURST) -> None:
+        self._clock = clock
+        self._rate = rate
+        self._burst = burst
+        self._left = burst
+        self._at = clock.monotonic()
+
+    async def turn(self) -> None:
+        """Wait for the turn of the next message."""
+        now = self._clock.monotonic()
+        self._left = min(self._burst, self._left + (now - self._at) * self._rate)
+        self._at = now
+        if self._left < 1:
+            await self._clock.sleep((1 - self._left) / self._rate)
+        self._left -= 1
+
+
+class SocketSession:
+    """Serves one socket until it ends. `caller` is who it belongs to now."""
+
+    def __init__(
+        self, backend: Backend, app: AsgiApp, request: HttpRequest, socket: WebSocket, caller: Principal
+    ) -> None:
+        self.caller = caller
+        self._backend = backend
+        self._app = app
+        self._handshake = request.scope
+        self._address = caller_address(backend, request)
+        self._socket = socket
+        self._is_packed = dict(request.query()).get("format") == "msgpack"
+        self._pacer = Pacer(backend.clock)
+        self._calls = asyncio.Semaphore(MOST_CALLS)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._followed: dict[str, asyncio.Task[None]] = {}
+
+    async def run(self, connection: str, ping: float) -> None:
+        """Serve until the socket ends."""
+        listeners = self._backend.feed.rights.listeners
+        listeners.add(self)
+        most = self._backend.settings.socket_message_bytes
+        try:
+            user = self.caller.id if self.caller is not SIGNED_OUT else None
+            hello = messages.Hello(
+                version=messages.VERSION, connection=connection, user=user, ping=ping, message_bytes=most
+            )
+            await self._say(hello)
+            while True:
+                data = await self._socket.receive()
+                await self._pacer.turn()
+                await self._take(data)
+        except SocketClosed:
+            pass
+        finally:
+            listeners.discard(self)
+            for task in [*self._tasks]:
+                task.cancel()
+            if self._tasks:
+                await asyncio.wait(self._tasks)
+
+    def end(self) -> None:
+        """The caller's session has ended, or its rights are others."""
+        self._begin(self._look_again())
+
+    async def _look_again(self) -> None:
+        found = await self._backend.accounts.sessions.find(self.caller.session)
+        if found is None:
+            await self._socket.close(messages.UNAUTHORIZED, "the session has ended; sign in again")
+        else:
+            self.caller = found  # its subscriptions are ended, and begin again with the new rights
+
+    # ---------------------------------------------------------------- messages
+
+    async def _take(self, data: str | bytes) -> None:
+        id = ""
+        try:
+            asked = _decoded(data)
+            if (given := asked.get("id")) is not None:
+                id = _checked_id(given)
+            if asked.get("type") == "ping":
+                await self._send(self._packed(msgspec.json.encode({**asked, "type": "pong"})))
+                return
+            await self._act(_converted(asked))
+        except Refusal as refusal:
+            await self._send(self._packed(error_of(id, refusal)))
+
+    async def _act(self, asked: _Asked) -> None:
+        if isinstance(asked, messages.Authentication):
+            await self._authenticate(asked)
+        elif isinstance(asked, messages.SocketCall):
+            request = request_of(self._backend.app.operations, asked)
+            await self._calls.acquire()
+            self._begin(self._call(asked, request))
+        elif isinstance(asked, messages.Unsubscribe):
+            if (task := self._followed.get(asked.id)) is None:
+                raise invalid({"id": [f"there is no subscription {asked.id!r}"]})
+            task.cancel()
+        else:
+            self._follow(asked)
+
+    async def _authenticate(self, asked: messages.Authentication) -> None:
+        if bool(asked.token) == bool(asked.ticket):
+            raise invalid({"token": ["give a token or a ticket"]})
+        if asked.ticket:
+            caller = await self._backend.tickets.redeem(asked.ticket)
+        else:
+            caller = await caller_of(self._backend, b"Bearer " + asked.token.encode())
+        if caller.session != self.caller.session:
+            for task in self._followed.values():
+                task.cancel()  # what they show is another caller's
+        self.caller = caller
+        await self._say(messages.Authenticated(user=caller.id))
+
+    async def _call(self, asked: messages.SocketCall, request: Any) -> None:
+        try:
+            answered = await respond(self._app, self._handshake, self._identify, request, asked.body)
+            await self._send(self._packed(result_of(asked.id, answered)))
+        finally:
+            self._calls.release()
+
+    async def _identify(self) -> Principal:
+        return self.caller
+
+    # ---------------------------------------------------------------- subscriptions
+
+    def _follow(self, asked: messages.SubscribeMessage) -> None:
+        if asked.id in self._followed:
+            raise Refusal("conflict", f"there is a subscription {asked.id!r} already; choose another id")
+        if len(self._followed) >= MOST_FOLLOWED:
+            raise Refusal("rate_limited", f"a socket has {MOST_FOLLOWED} subscriptions at most; end one first")
+        if bool(asked.collection) == bool(asked.collections):
+            raise invalid({"collection": ["name a collection, or several in collections"]})
+        if asked.collections and asked.query:
+            raise invalid({"query": ["it is of one collection; subscribe to each by itself"]})
+        self._followed[asked.id] = self._begin(self._followed_until_the_end(asked))
+
+    async def _followed_until_the_end(self, asked: messages.SubscribeMessage) -> None:
+        why = b""
+        try:
+            await self._deliver(asked)
+        except Refusal as refusal:
+            why = b',"error":%b' % msgspec.json.encode(refusal.problem())
+        except asyncio.CancelledError:
+            if self not in self._backend.feed.rights.listeners:  # the socket has ended
+                raise
+        finally:
+            del self._followed[asked.id]
+        await self._send(self._packed(b'{"type":"end","id":%b%b}' % (msgspec.json.encode(asked.id), why)))
+
+    async def _deliver(self, asked: messages.SubscribeMessage) -> None:
+        names, parent = asked.collections, ""
+        if asked.collection:
+            entry, parent, id = self._backend.catalogue.locate(asked.collection.split("/"))
+            if id:
+                raise invalid({"collection": [f"{asked.collection[:100]!r} is a record; name a collection"]})
+            names = [entry.name]
+        filter = str(asked.query.get("filter", ""))
+        wanted = StreamQuery(collection=names, filter=filter, cursor=asked.cursor)
+        call = Call(caller=self.caller, input=wanted, address=self._address)
+        subscription = await subscribe(self._backend, call, ENCODER)
+        try:
+            sieve = Sieve(parent)
+            if asked.collection and asked.snapshot and not asked.cursor:
+                await self._snapshot(asked, sieve)
+            await Following(asked.id, subscription, self._socket.send, sieve, is_packed=self._is_packed).run()
+        finally:
+            subscription.end()
+        if subscription.is_slow:
+            await self._socket.close(messages.TRY_AGAIN, "what was sent was not read in time")
+
+    async def _snapshot(self, asked: messages.SubscribeMessage, sieve: Sieve) -> None:
+        call = messages.SocketCall(
+            id=asked.id, operation=_LIST, path={"collection": asked.collection}, query=asked.query
+        )
+        request = request_of(self._backend.app.operations, call)
+        answered = await respond(self._app, self._handshake, self._identify, request)
+        if answered.status >= 400:
+            problem = msgspec.json.decode(answered.body)
+            raise Refusal(problem["code"], problem["message"], errors=problem.get("errors"))
+        head = await self._backend.storage.head()
+        sieve.drop_shown(answered.body, head.revision)
+        parts = {"type": "snapshot", "id": asked.id, **msgspec.json.decode(answered.body, type=_Page)}
+        await self._send(self._packed(msgspec.json.encode(parts)))
+
+    # ---------------------------------------------------------------- sending
+
+    async def _say(self, message: msgspec.Struct) -> None:
+        await self._send(self._packed(msgspec.json.encode(message)))
+
+    def _packed(self, text: bytes) -> Message:
+        return message_of(text, is_packed=self._is_packed)
+
+    async def _send(self, message: Message) -> None:
+        if (waiting := self._socket.send(message)) is not None:
+            await waiting
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, SocketClosed):
+            log.error("a socket broke off", exc_info=error)
+            self._begin(self._socket.close(1011, "an error of the server"))
+
+
+def _decoded(data: str | bytes) -> dict[str, Any]:
+    """A message as an object. Raises `invalid_body`."""
+    try:
+        if isinstance(data, str):
+            value = strict_json.decode(data.encode())
+        else:
+            value = strict_json.checked(msgspec.msgpack.decode(data))
+    except (strict_json.StrictJsonError, msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise Refusal("invalid_body", f"message: {error}") from None
+    if not isinstance(value, dict):
+        raise Refusal("invalid_body", f"a message must be an object with the type {_KINDS}")
+    return value
+
+
+def _converted(asked: dict[str, Any]) -> _Asked:
+    try:
+        converted: _Asked = msgspec.convert(asked, _Asked)
+        return converted
+    except msgspec.ValidationError as error:
+        raise invalid({"message": [f"{error}; a message has the type {_KINDS}"]}) from None
+
+
+def _checked_id(given: object) -> str:
+    if not isinstance(given, str) or not 1 <= len(given) <= messages.MAX_ID:
+        raise invalid({"id": [f"must be a text of 1 to {messages.MAX_ID} characters"]})
+    return given
