@@ -72,7 +72,7 @@ lowest: $(VENV)/.dev ## run the fast tests with the lowest versions of all depen
 	$(BIN)/python requirements/lowest.py >$(LOWEST)/constraints.txt
 	$(LOWEST)/bin/python -m pip --disable-pip-version-check install --quiet -c $(LOWEST)/constraints.txt hatchling
 	$(LOWEST)/bin/python -m pip --disable-pip-version-check install --quiet -c $(LOWEST)/constraints.txt \
-		--no-build-isolation '.[server,postgres,nats]' $(LOWEST_TOOLS)
+		--no-build-isolation '.[server,graphql,postgres,nats]' $(LOWEST_TOOLS)
 	$(LOWEST)/bin/python -m pytest $(PARALLEL) -m 'not slow' $(LOWEST_TESTS) $(ARGS)
 
 size: $(TYPESCRIPT)/node_modules/.installed ## build the TypeScript client; print its size and fail above the budget

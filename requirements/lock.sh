@@ -15,8 +15,8 @@ lock() {
         --no-emit-trusted-host "$@"
 }
 
-lock "$@" --extra server --extra postgres --output-file requirements/run.txt pyproject.toml requirements/build.in
-lock "$@" --extra server --extra postgres --extra nats --output-file requirements/dev.txt pyproject.toml requirements/build.in requirements/dev.in
+lock "$@" --extra server --extra graphql --extra postgres --output-file requirements/run.txt pyproject.toml requirements/build.in
+lock "$@" --extra server --extra graphql --extra postgres --extra nats --output-file requirements/dev.txt pyproject.toml requirements/build.in requirements/dev.in
 # Without their dependencies: those are declared unsafe, which leaves them out, and their notice is cut off.
 "$compile" --quiet --generate-hashes --no-allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links \
     --no-emit-trusted-host --unsafe-package pandas --unsafe-package numpy --unsafe-package python-dateutil \

@@ -39,6 +39,7 @@ CODES = _table(
     ("not_found", 404, "Not found"),
     ("unknown_collection", 404, "Unknown collection"),
     ("method_not_allowed", 405, "Method not allowed"),
+    ("not_acceptable", 406, "Not acceptable"),
     ("timeout", 408, "Request timeout"),
     ("conflict", 409, "Conflict"),
     ("in_progress", 409, "Request in progress"),

@@ -22,7 +22,7 @@ from hinterland.kit.strict_json import MAX_DEPTH
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 AuthMode = Literal["ignored", "optional", "required", "admin"]
 """Who may call: a token is ignored, is used where one is sent, is required, or must be an administrator's."""
-ResponseView = Literal["list", "array", "record", "deleted", "empty", "stream", "socket", "plain"]
+ResponseView = Literal["list", "array", "record", "deleted", "empty", "stream", "socket", "graphql", "plain"]
 TimeLimit = Literal["request", "piece", "none"]
 """What the setting `request_seconds` limits: the request as a whole, each piece of a body, or nothing."""
 DOWNLOAD_ERRORS = ("range_not_satisfiable",)
@@ -338,6 +338,9 @@ _TABLE: tuple[Operation, ...] = (
         summary="What changed since a cursor", input=sync.Pull, output=sync.PullResult,
         errors=("unknown_collection", "invalid_cursor", "rate_limited"),
     ),
+    Operation(name="graphql", method="POST", path="/graphql", view="graphql", auth="optional",
+              summary="GraphQL: queries and mutations of the collections", input=service.GraphQLRequest,
+              output=service.GraphQLResponse, errors=("not_acceptable",)),
     Operation(name="schema", method="GET", path="/v1/schema", auth="optional", is_tagged=True,
               summary="What a client must know of the app: its collections, fields and limits",
               output=schemas.AppDescription),

@@ -44,6 +44,7 @@ from hinterland.server.middleware.boundary import Boundary
 from hinterland.server.middleware.cors import Cors
 from hinterland.server.middleware.handshakes import as_request
 from hinterland.server.middleware.hosts import Hosts
+from hinterland.server.protocols.graphql.endpoint import GraphQLEndpoint
 from hinterland.server.protocols.rest.direct import DirectRecords
 from hinterland.server.protocols.rest.routes import mount, taken_aliases
 from hinterland.server.protocols.socket.endpoint import SocketEndpoint
@@ -262,7 +263,7 @@ def _stack(backend: Backend, page: StaticSite | None, *, is_local: bool) -> tupl
     for name in taken_aliases(list(backend.catalogue.entries)):
         log.warning("the path /%s belongs to the server: the collection is found at /v1/records/%s only", name, name)
     stream, socket = EventStream(backend), SocketEndpoint(backend)
-    inner = mount(backend, {"events.stream": stream, "socket": socket}, page)
+    inner = mount(backend, {"events.stream": stream, "socket": socket, "graphql": GraphQLEndpoint(backend)}, page)
     if page is not None:
         page.report_shadowed(inner.taken())
     # From the inside out, which the types of Cors and Hosts keep: hosts and origins only mark what they refuse, and the

@@ -126,6 +126,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     streams_per_address: int = 1_000
     keep_alive_seconds: float = 15.0
     socket_message_bytes: int = 1024 * 1024
+    graphql_tokens: int = 5_000
+    graphql_depth: int = 10
+    graphql_aliases: int = 30
+    graphql_cost: int = 20_000
+    graphql_introspection: bool = True
     static: str = ""
     auth: AuthSettings = AuthSettings()
 

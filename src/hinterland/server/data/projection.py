@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hinterland.contract.identity import Principal
+    from hinterland.kit.cel.conditions import Condition
     from hinterland.server.data.catalogue import Catalogue, Entry
     from hinterland.server.data.relations import Relation
 
@@ -39,8 +40,9 @@ class Projection(NamedTuple):
 
 
 class Included(NamedTuple):
-    """Records that come with others under the `name` of a relation: those that the CEL expression `filter` lets
-    through, in order of `sort`, the first `limit` of them, what of these is wanted, and whether they are counted."""
+    """Records that come with others by the relation `name`, under that name or another `key`: those that the CEL
+    expression `filter` and the conditions `where` let through, in order of `sort`, the first `limit` of them without
+    `offset`, what of these is wanted, and whether they are counted."""
 
     name: str
     projection: Projection = Projection()
@@ -48,6 +50,9 @@ class Included(NamedTuple):
     sort: tuple[str, ...] = ()
     limit: int | None = None
     is_counted: bool = False
+    key: str = ""
+    where: tuple[Condition, ...] = ()
+    offset: int = 0
 
 
 class Projector:
@@ -88,12 +93,14 @@ class Projector:
         with _placed(related.name):
             self._check(inner, relation, related)
             fields, includes = self.parts(inner, related.projection, depth)
-            where = (filtering(inner, self._caller, related.filter),) if related.filter else ()
+            where = (*related.where, *([filtering(inner, self._caller, related.filter)] if related.filter else []))
             inner.order(related.sort)
         limit = None if relation.is_one else related.limit or DEFAULT_INCLUDED
-        select = Select(inner.name, None, where, related.sort, Window(limit), fields=fields, includes=includes)
+        select = Select(
+            inner.name, None, where, related.sort, Window(limit, related.offset), fields=fields, includes=includes
+        )
         counted = select._replace(total="beside" if related.is_counted else "")
-        return Include(related.name, counted, relation.by, relation.back)
+        return Include(related.key or related.name, counted, relation.by, relation.back)
 
     def _check(self, inner: Entry, relation: Relation, related: Included) -> None:
         if relation.is_one and (related.filter or related.sort or related.limit or related.is_counted):

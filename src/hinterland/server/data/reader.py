@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from hinterland.contract import values
@@ -52,12 +52,14 @@ _record = tuple.__new__  # a third of what the call of a named tuple's class cos
 
 class RecordPage(NamedTuple):
     """A page of records in order; `next` continues after it ("" at the end); `total` only where it was asked for.
-    Where a projection was asked for they are `texts`, each as its caller sees it, and no `records`."""
+    Where a projection was asked for they are `texts`, each as its caller sees it, and no `records`; `cursors` go on
+    behind each, where they were asked for."""
 
     records: list[StoredRecord]
     next: str
     total: int | None
     texts: list[str] | None = None
+    cursors: Sequence[str] = ()
 
     @property
     def size(self) -> int:
@@ -125,6 +127,8 @@ class RecordReader:
         skipped: int | None = None,
         projection: Projection | None = None,
         instant: str = "",
+        *,
+        has_cursors: bool = False,
     ) -> RecordPage:
         """A page of the records that `query` and the conditions `more` ask for and the list rule shows, without the
         first `skipped` where no page and no cursor says where it begins, and with what `projection` wants of them,
@@ -165,7 +169,9 @@ class RecordReader:
             place = order.cursor(shown[-1][width + 1 :])
             next_cursor = self._seal.sign(place, _list_of(entry, query, more))
         if projection is not None:
-            return RecordPage([], next_cursor, found, [row[0] for row in shown])
+            places = [order.cursor(row[width + 1 :]) for row in shown] if has_cursors else ()
+            cursors = [self._seal.sign(place, _list_of(entry, query, more)) for place in places]
+            return RecordPage([], next_cursor, found, [row[0] for row in shown], cursors)
         return RecordPage([_record(StoredRecord, row[:WIDTH]) for row in shown], next_cursor, found)
 
     async def aggregate(

@@ -33,7 +33,8 @@ _OF_APPS = frozenset({"invalid_query", "too_costly", "unknown_collection"})
 
 class Listing(NamedTuple):
     """The records of a collection, those below `parent`, that `query` and the conditions `more` ask for, without the
-    first `skipped` where no page and no cursor says where it begins; `projection`: what is wanted of them."""
+    first `skipped` where no page and no cursor says where it begins; `projection`: what is wanted of them, and with
+    `has_cursors` the cursor behind each."""
 
     entry: Entry
     parent: str
@@ -41,6 +42,7 @@ class Listing(NamedTuple):
     more: tuple[Condition, ...] = ()
     skipped: int | None = None
     projection: Projection | None = None
+    has_cursors: bool = False
 
 
 class Aggregating(NamedTuple):
@@ -86,8 +88,10 @@ class Written(NamedTuple):
 
 async def list_records(backend: Backend, call: Call[Listing]) -> RecordPage:
     """A page of the records that the caller can see."""
-    entry, parent, query, more, skipped, projection = call.input
-    return await backend.reader.page(call.caller, entry, parent, query, call.asker, more, skipped, projection)
+    entry, parent, query, more, skipped, projection, has_cursors = call.input
+    return await backend.reader.page(
+        call.caller, entry, parent, query, call.asker, more, skipped, projection, has_cursors=has_cursors
+    )
 
 
 async def aggregate_records(backend: Backend, call: Call[Aggregating]) -> AggregatePage:

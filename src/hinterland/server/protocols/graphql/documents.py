@@ -1,0 +1,147 @@
+"""Documents: parsed and validated once for each version of the schema, and kept by their digest."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import NamedTuple, TypeVar
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    GraphQLSchema,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    parse,
+    specified_rules,
+    validate,
+)
+
+_T = TypeVar("_T")
+_KEPT = 1_000
+_KEPT_CHARACTERS = 8 * 1024 * 1024
+_REGISTERED = 10_000
+_INTROSPECTION = frozenset({"__schema", "__type"})
+
+
+class Document(NamedTuple):
+    """A document that can be carried out, or what is wrong with it."""
+
+    operations: Mapping[str, OperationDefinitionNode]
+    fragments: Mapping[str, FragmentDefinitionNode]
+    node: DocumentNode | None
+    errors: tuple[GraphQLError, ...] = ()
+
+
+class Documents:
+    """Reads documents of at most `tokens` words, nested at most `depth` deep."""
+
+    def __init__(self, *, tokens: int, depth: int, has_introspection: bool) -> None:
+        self._tokens = tokens
+        self._depth = depth
+        self._has_introspection = has_introspection
+        self._schema: GraphQLSchema | None = None
+        self._kept: OrderedDict[str, Document] = OrderedDict()
+        self._characters = 0
+        self._registered: OrderedDict[str, str] = OrderedDict()
+
+    def of(self, schema: GraphQLSchema, text: str) -> Document:
+        """The document of a text."""
+        if schema is not self._schema:
+            self._schema, self._characters = schema, 0
+            self._kept.clear()
+        known = self._kept.get(text)
+        if known is not None:
+            self._kept.move_to_end(text)
+            return known
+        made = self._made(schema, text)
+        if not made.errors:
+            self._keep(text, made)
+        return made
+
+    def registered(self, digest: str) -> str | None:
+        """The text that was sent with this SHA-256 before (automatic persisted queries)."""
+        return self._registered.get(digest)
+
+    def register(self, digest: str, text: str) -> bool:
+        """Remember a text by its SHA-256 in hexadecimal digits; whether it is that of the text."""
+        if hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() != digest.lower():
+            return False
+        self._registered[digest] = text
+        while len(self._registered) > _REGISTERED or sum(map(len, self._registered.values())) > _KEPT_CHARACTERS:
+            self._registered.popitem(last=False)
+        return True
+
+    def _keep(self, text: str, made: Document) -> None:
+        self._kept[text] = made
+        self._characters += len(text)
+        while len(self._kept) > _KEPT or self._characters > _KEPT_CHARACTERS:
+            old, _ = self._kept.popitem(last=False)
+            self._characters -= len(old)
+
+    def _made(self, schema: GraphQLSchema, text: str) -> Document:
+        try:
+            node = parse(text, max_tokens=self._tokens)
+        except (GraphQLError, RecursionError) as error:
+            return _wrong(error if isinstance(error, GraphQLError) else GraphQLError("the document is nested too deep"))
+        operations = {each.name.value if each.name else "": each for each in _of(node, OperationDefinitionNode)}
+        fragments = {each.name.value: each for each in _of(node, FragmentDefinitionNode)}
+        try:
+            problem = _Depth(fragments, self._depth, has_introspection=self._has_introspection).problem(operations)
+            errors = [problem] if problem is not None else validate(schema, node, specified_rules, max_errors=20)
+        except RecursionError:
+            errors = [GraphQLError("the document is nested too deep")]
+        return Document(operations, fragments, node, tuple(errors))
+
+
+def _of(node: DocumentNode, kind: type[_T]) -> list[_T]:
+    return [each for each in node.definitions if isinstance(each, kind)]
+
+
+def _wrong(error: GraphQLError) -> Document:
+    return Document({}, {}, None, (error,))
+
+
+class _Depth:
+    """Looks for what is nested too deep, before anything walks through it."""
+
+    def __init__(self, fragments: Mapping[str, FragmentDefinitionNode], most: int, *, has_introspection: bool) -> None:
+        self._fragments = fragments
+        self._most = most
+        self._has_introspection = has_introspection
+        self._depths: dict[str, int] = {}
+
+    def problem(self, operations: Mapping[str, OperationDefinitionNode]) -> GraphQLError | None:
+        """What is wrong; None where nothing is."""
+        for operation in operations.values():
+            for node in operation.selection_set.selections:
+                if isinstance(node, FieldNode) and node.name.value in _INTROSPECTION:
+                    if not self._has_introspection:
+                        return GraphQLError("introspection is turned off (the setting graphql_introspection)", node)
+                    continue
+                depth = self._node(node, ())
+                if depth > self._most:
+                    return GraphQLError(f"the document is nested {depth} levels deep; {self._most} are allowed", node)
+        return None
+
+    def _set(self, selected: SelectionSetNode, above: tuple[str, ...]) -> int:
+        return max([self._node(node, above) for node in selected.selections], default=0)
+
+    def _node(self, node: object, above: tuple[str, ...]) -> int:
+        if isinstance(node, FieldNode):
+            return 1 + (self._set(node.selection_set, above) if node.selection_set else 0)
+        if isinstance(node, InlineFragmentNode):
+            return self._set(node.selection_set, above)
+        if isinstance(node, FragmentSpreadNode):
+            name = node.name.value
+            if name in above or name not in self._fragments:
+                return 0  # which the validation refuses
+            if name not in self._depths:
+                self._depths[name] = self._set(self._fragments[name].selection_set, (*above, name))
+            return self._depths[name]
+        return 0

@@ -1,0 +1,148 @@
+"""`/graphql`: GraphQL over HTTP, as its specification's draft has it, with GET and POST."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+import msgspec
+
+from hinterland.contract.errors import Refusal
+from hinterland.kit.asgi import AsgiReceive, AsgiScope, AsgiSend
+from hinterland.server.backend import Backend
+from hinterland.server.callers import authenticate, caller_address
+from hinterland.server.http import NO_STORE, Headers, HttpAnswer, HttpRequest, send_answer
+
+RESPONSE = "application/graphql-response+json"
+JSON = "application/json"
+_ACCEPTED = re.compile(r"\s*([^;,\s]+)\s*((?:;[^,]*)?)(?:,|$)")
+_ANY = frozenset({"*/*", "application/*"})
+_WORDS = frozenset({"query", "operationName", "variables", "extensions"})
+
+
+class Asked(NamedTuple):
+    """What a request asks: the parameters of GraphQL over HTTP §5."""
+
+    query: str
+    operation: str
+    variables: dict[str, Any]
+    extensions: dict[str, Any]
+
+
+class GraphQLEndpoint:
+    """The ASGI application at `/graphql`."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._service: Any = None
+
+    async def __call__(self, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
+        """Serve one request."""
+        request = HttpRequest(scope, receive)
+        try:
+            media = _media(request.header(b"accept"))
+        except Refusal as refusal:
+            await send_answer(scope, send, _refused(refusal, RESPONSE))
+            return
+        try:
+            answer = await self._answer(request, media)
+        except Refusal as refusal:
+            answer = _refused(refusal, media)
+        await send_answer(scope, send, answer)
+
+    async def _answer(self, request: HttpRequest, media: str) -> HttpAnswer:
+        if request.method not in ("GET", "HEAD", "POST"):
+            raise Refusal("method_not_allowed", "GraphQL takes GET and POST", headers=(("Allow", "GET, HEAD, POST"),))
+        await authenticate(self._backend, request, "optional")
+        asked = _from_query(request) if request.method != "POST" else await self._from_body(request)
+        status, body = await self._graphql().respond(
+            request.caller, caller_address(self._backend, request), asked, is_get=request.method != "POST"
+        )
+        if media == JSON and status == 400 and body.startswith(b'{"errors"') and _is_well_formed(asked):
+            status = 200  # §7.3.1: what reads this media type may take another status for a proxy's
+        return HttpAnswer(status, [_content_type(media), NO_STORE], body)
+
+    async def _from_body(self, request: HttpRequest) -> Asked:
+        value, _ = await request.json_object(self._backend.settings.max_body_bytes)
+        return _asked(value)
+
+    def _graphql(self) -> Any:
+        if self._service is None:
+            try:
+                from hinterland.server.protocols.graphql.service import GraphQL
+            except ModuleNotFoundError as error:
+                message = f"GraphQL needs {error.name}; install hinterland with the extra 'graphql'"
+                raise Refusal("not_implemented", message) from error
+            self._service = GraphQL(self._backend)
+        return self._service
+
+
+def _media(accept: str) -> str:
+    """The media type of the response. Raises `not_acceptable`."""
+    if not accept.strip():
+        return JSON
+    offers: list[tuple[float, str]] = []
+    for name, parameters in _ACCEPTED.findall(accept.lower()):
+        quality = re.search(r";\s*q=([\d.]+)", parameters)
+        offers.append((float(quality[1]) if quality else 1.0, name))
+    best = [name for weight, name in sorted(offers, key=lambda offer: -offer[0]) if weight > 0]
+    for name in best:
+        if name == RESPONSE:
+            return RESPONSE
+        if name == JSON or name in _ANY:
+            return JSON
+    raise Refusal("not_acceptable", f"the response is {RESPONSE} or {JSON}; accept one of them")
+
+
+def _content_type(media: str) -> tuple[bytes, bytes]:
+    return (b"content-type", f"{media}; charset=utf-8".encode())
+
+
+def _from_query(request: HttpRequest) -> Asked:
+    words: dict[str, Any] = {}
+    for name, value in request.query():
+        if name in words:
+            raise Refusal("invalid_query", f"parameter {name} appears twice; send it once")
+        words[name] = value
+    for name in ("variables", "extensions"):
+        if words.get(name):
+            try:
+                words[name] = msgspec.json.decode(words[name])
+            except (msgspec.MsgspecError, RecursionError) as error:
+                raise Refusal("invalid_query", f"{name} is not JSON: {error}") from None
+        else:
+            words.pop(name, None)
+    return _asked(words)
+
+
+def _asked(value: dict[str, Any]) -> Asked:
+    """The parameters of a request. Raises `invalid_body` for one that is missing or of another type."""
+    for name, kind, what in (
+        ("query", str, "a text"), ("operationName", str, "a text"), ("variables", dict, "an object"),
+        ("extensions", dict, "an object"),
+    ):  # fmt: skip
+        if value.get(name) is not None and not isinstance(value[name], kind):
+            raise Refusal("invalid_body", f"{name} must be {what}")
+    extensions = value.get("extensions") or {}
+    if not value.get("query") and "persistedQuery" not in extensions:
+        raise Refusal("invalid_body", 'query is missing; send {"query": "{ … }"}')
+    return Asked(value.get("query") or "", value.get("operationName") or "", value.get("variables") or {}, extensions)
+
+
+def _is_well_formed(asked: Asked) -> bool:
+    return bool(asked.query)
+
+
+def _refused(refusal: Refusal, media: str) -> HttpAnswer:
+    """A refusal of the request as GraphQL says it."""
+    extensions: dict[str, Any] = {"code": refusal.code}
+    if refusal.errors:
+        extensions["errors"] = refusal.errors
+    body = msgspec.json.encode({"errors": [{"message": refusal.message, "extensions": extensions}]})
+    headers: Headers = [_content_type(media), NO_STORE]
+    headers += [(name.lower().encode(), value.encode("latin-1")) for name, value in refusal.headers]
+    if refusal.retry_after is not None:
+        headers.append((b"retry-after", str(max(1, round(refusal.retry_after))).encode()))
+    if refusal.status == 401 and all(name != b"www-authenticate" for name, _ in headers):
+        headers.append((b"www-authenticate", b"Bearer"))
+    return HttpAnswer(refusal.status, headers, body)

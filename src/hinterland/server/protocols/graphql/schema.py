@@ -1,0 +1,306 @@
+"""The schema: what of the collections GraphQL names, made anew with each version of the catalogue.
+
+Types have no resolvers: a document is planned as a whole. What a field of the schema stands for is kept beside it, in
+`extensions`, where the planner finds it.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from graphql import (
+    GraphQLArgument,
+    GraphQLBoolean,
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLFloat,
+    GraphQLID,
+    GraphQLInputField,
+    GraphQLInputObjectType,
+    GraphQLInt,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLScalarType,
+    GraphQLSchema,
+    GraphQLString,
+)
+
+from hinterland.contract.kinds.field import Field
+from hinterland.contract.naming import type_name
+from hinterland.contract.query import DEFAULT_LIMIT
+from hinterland.contract.records import META
+from hinterland.kit.cel.types import BOOL, BYTES, DOUBLE, INT, INT64, STRING, TIMESTAMP, ListType, ObjectType, Type
+from hinterland.server.data.catalogue import Catalogue, Entry
+from hinterland.server.data.relations import Relation
+
+log = logging.getLogger("hinterland.graphql")
+MEANING = "hinterland"
+"""The key of `extensions` under which a field of the schema has its `Meaning`."""
+_NAME = re.compile(r"(?!__)[_A-Za-z][_0-9A-Za-z]*")
+
+DATE_TIME = GraphQLScalarType(
+    "DateTime",
+    description="An instant: RFC 3339 in UTC",
+    specified_by_url="https://scalars.graphql.org/andimarek/date-time",
+)
+JSON = GraphQLScalarType("JSON", description="Any JSON value")
+INTEGER = GraphQLScalarType("Integer", description="A whole number within ±(2^53−1)")
+BIG_INT = GraphQLScalarType("BigInt", description="An integer of 64 bits, as a text")
+BYTES_TEXT = GraphQLScalarType("Bytes", description="Bytes in base64")
+_SCALARS: dict[Type, Any] = {
+    STRING: GraphQLString, INT: INTEGER, INT64: BIG_INT, DOUBLE: GraphQLFloat, BOOL: GraphQLBoolean,
+    TIMESTAMP: DATE_TIME, BYTES: BYTES_TEXT,
+}  # fmt: skip
+
+
+class Meaning(NamedTuple):
+    """What a field of the schema stands for. `act`: what a root field does, or how a field of a record is found: a
+    `value` of the record's field `name`, or the records of a `relation`, as `one`, a `list` or a `connection`."""
+
+    act: str
+    entry: Entry | None = None
+    name: str = ""
+    relation: Relation | None = None
+
+
+def meaning_of(field: GraphQLField) -> Meaning:
+    """What a field stands for."""
+    meaning: Meaning = field.extensions[MEANING]
+    return meaning
+
+
+class SchemaMaker:
+    """Makes the schema of a catalogue."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._entries = {entry.name: entry for entry in catalogue.entries.values() if catalogue.is_used(entry)}
+        self._types: dict[str, GraphQLObjectType] = {}
+        self._names: dict[str, str] = {}
+        self._filters: dict[str, GraphQLInputObjectType] = {}
+        self._wheres: dict[str, GraphQLInputObjectType] = {}
+        self._sorts: dict[str, GraphQLEnumType] = {}
+        self._connections: dict[str, GraphQLObjectType] = {}
+        self._objects: dict[str, GraphQLObjectType] = {}
+        self.page_info = GraphQLObjectType(
+            "PageInfo",
+            {
+                "hasNextPage": GraphQLField(GraphQLNonNull(GraphQLBoolean)),
+                "hasPreviousPage": GraphQLField(GraphQLNonNull(GraphQLBoolean)),
+                "startCursor": GraphQLField(GraphQLString),
+                "endCursor": GraphQLField(GraphQLString),
+            },
+        )
+
+    def made(self) -> GraphQLSchema:
+        """The schema. Raises ValueError where two collections would have one name."""
+        for name, entry in self._entries.items():
+            made = type_name(name)
+            if _NAME.fullmatch(made) is None:
+                log.warning("the collection %r has no name that GraphQL can have, so it is not in the schema", name)
+                continue
+            if made in self._names.values():
+                other = next(key for key, value in self._names.items() if value == made)
+                raise ValueError(f"the collections {other!r} and {name!r} are both {made} in GraphQL; rename one")
+            self._names[name] = made
+            self._types[name] = GraphQLObjectType(made, self._thunk(entry), description=f"A record of {name}")
+        roots: dict[str, GraphQLField] = {}
+        for name in self._types:
+            roots |= self._roots(self._entries[name])
+        return GraphQLSchema(GraphQLObjectType("Query", roots), types=[*self._types.values()])
+
+    def _thunk(self, entry: Entry) -> Callable[[], dict[str, GraphQLField]]:
+        return lambda: dict(self._fields(entry))
+
+    # ---------------------------------------------------------------- root fields
+
+    def _roots(self, entry: Entry) -> dict[str, GraphQLField]:
+        of, name = self._types[entry.name], self._names[entry.name]
+        one, many = name[0].lower() + name[1:], _camel(entry.name)
+        if one == many:
+            many = f"{many}List"
+        above = {part: GraphQLArgument(GraphQLNonNull(GraphQLID)) for part in self._parents(entry)}
+        id = {"id": GraphQLArgument(GraphQLNonNull(GraphQLID))}
+        return {
+            one: _field(of, Meaning("view", entry), {**above, **id}),
+            many: _field(_list(of), Meaning("list", entry), {**above, **self._arguments(entry)}),
+            f"{many}Connection": _field(
+                GraphQLNonNull(self._connection(entry)), Meaning("connection", entry), {**above, **self._paging(entry)}
+            ),
+        }
+
+    def _parents(self, entry: Entry) -> list[str]:
+        names: list[str] = []
+        while entry.collection.parent:
+            entry = self._catalogue[entry.collection.parent]
+            names.insert(0, parent_argument(entry.name))
+        return names
+
+    # ---------------------------------------------------------------- fields of records
+
+    def _fields(self, entry: Entry) -> Iterator[tuple[str, GraphQLField]]:
+        yield "id", _field(GraphQLNonNull(GraphQLID), Meaning("value", entry, "id"))
+        yield "revision", _field(GraphQLNonNull(INTEGER), Meaning("value", entry, "revision"))
+        for name in ("created_at", "updated_at"):
+            yield name, _field(GraphQLNonNull(DATE_TIME), Meaning("value", entry, name))
+        relations = self._catalogue.relations.of(entry)
+        taken = {"id", "revision", "created_at", "updated_at", *entry.collection.fields}
+        for name, field in entry.collection.fields.items():
+            relation = relations.get(name)
+            scalar, related = name, ""
+            if relation is not None and relation.by and relation.collection in self._types:
+                scalar, related = _names_of_reference(name, taken)
+            if _NAME.fullmatch(scalar):
+                yield scalar, _field(self._type_of(entry, name, field), Meaning("value", entry, name))
+            if related and relation is not None:
+                yield from self._related(related, name, relation)
+        for name, relation in relations.items():
+            if not relation.by and relation.collection in self._types and name not in taken and _NAME.fullmatch(name):
+                yield from self._related(name, name, relation)
+
+    def _related(self, shown: str, name: str, relation: Relation) -> Iterator[tuple[str, GraphQLField]]:
+        entry, of = self._entries[relation.collection], self._types[relation.collection]
+        if relation.is_one:
+            yield shown, _field(of, Meaning("one", entry, name, relation))
+        else:
+            yield shown, _field(_list(of), Meaning("list", entry, name, relation), self._arguments(entry))
+
+    def _type_of(self, entry: Entry, name: str, field: Field) -> Any:
+        if field.link is not None:
+            return GraphQLList(GraphQLNonNull(GraphQLID)) if isinstance(field.type, ListType) else GraphQLID
+        return self._type(f"{self._names[entry.name]}{_pascal(name)}", field.type)
+
+    def _type(self, place: str, kind: Type) -> Any:
+        if isinstance(kind, ListType):
+            return GraphQLList(self._type(place, kind.element))
+        if isinstance(kind, ObjectType) and kind.fields and all(map(_NAME.fullmatch, kind.fields)):
+            made = self._objects.get(place)
+            if made is None:
+                fields = {
+                    name: _field(self._type(f"{place}{_pascal(name)}", inner), Meaning("member", None, name))
+                    for name, inner in kind.fields.items()
+                }
+                made = self._objects[place] = GraphQLObjectType(place, fields)
+            return made
+        return _SCALARS.get(kind, JSON)
+
+    # ---------------------------------------------------------------- arguments
+
+    def _arguments(self, entry: Entry) -> dict[str, GraphQLArgument]:
+        return {
+            "where": GraphQLArgument(self._where(entry)),
+            "filter": GraphQLArgument(GraphQLString, description="An expression in CEL, as in REST's lists"),
+            "search": GraphQLArgument(GraphQLString),
+            "sort": GraphQLArgument(GraphQLList(GraphQLNonNull(self._sort(entry)))),
+            "limit": GraphQLArgument(GraphQLInt, default_value=DEFAULT_LIMIT),
+            "offset": GraphQLArgument(GraphQLInt),
+        }
+
+    def _paging(self, entry: Entry) -> dict[str, GraphQLArgument]:
+        arguments = self._arguments(entry)
+        del arguments["limit"], arguments["offset"]
+        return {**arguments, "first": GraphQLArgument(GraphQLInt), "after": GraphQLArgument(GraphQLString)}
+
+    def _sort(self, entry: Entry) -> GraphQLEnumType:
+        made = self._sorts.get(entry.name)
+        if made is None:
+            sortable = [name for name, field in entry.collection.fields.items() if field.is_sortable]
+            names = [name for name in dict.fromkeys([*META, *sortable]) if _NAME.fullmatch(name)]
+            values = {f"{name}_{way}": sign + name for name in names for way, sign in (("ASC", ""), ("DESC", "-"))}
+            made = self._sorts[entry.name] = GraphQLEnumType(f"{self._names[entry.name]}Sort", values)
+        return made
+
+    def _where(self, entry: Entry) -> GraphQLInputObjectType:
+        made = self._wheres.get(entry.name)
+        if made is None:
+            made = GraphQLInputObjectType(f"{self._names[entry.name]}Where", lambda: self._conditions(entry))
+            self._wheres[entry.name] = made
+        return made
+
+    def _conditions(self, entry: Entry) -> dict[str, GraphQLInputField]:
+        own = self._where(entry)
+        fields = {
+            "AND": GraphQLInputField(GraphQLList(GraphQLNonNull(own))),
+            "OR": GraphQLInputField(GraphQLList(GraphQLNonNull(own))),
+            "NOT": GraphQLInputField(own),
+        }
+        kinds: Mapping[str, Type] = entry.book.kinds
+        for name in dict.fromkeys([*META, *entry.collection.fields]):
+            field = entry.collection.fields.get(name)
+            if _NAME.fullmatch(name) and name in kinds and (field is None or field.is_sortable):
+                fields[name] = GraphQLInputField(self._filter(name, kinds[name], field))
+        return fields
+
+    def _filter(self, name: str, kind: Type, field: Field | None) -> GraphQLInputObjectType:
+        is_id = name == "id" or (field is not None and field.link is not None)
+        scalar: Any = GraphQLID if is_id else _SCALARS.get(kind, JSON)
+        title = f"{scalar.name}Filter"
+        made = self._filters.get(title)
+        if made is None:
+            words = (
+                ["eq", "ne"] if scalar in (GraphQLBoolean, GraphQLID, JSON) else ["eq", "ne", "lt", "lte", "gt", "gte"]
+            )
+            fields = {word: GraphQLInputField(scalar) for word in words}
+            fields["in"] = GraphQLInputField(GraphQLList(GraphQLNonNull(scalar)))
+            if scalar is GraphQLString:
+                fields["contains"] = GraphQLInputField(scalar)
+            fields["exists"] = GraphQLInputField(GraphQLBoolean)
+            made = self._filters[title] = GraphQLInputObjectType(title, fields)
+        return made
+
+    def _connection(self, entry: Entry) -> GraphQLObjectType:
+        made = self._connections.get(entry.name)
+        if made is None:
+            name, of = self._names[entry.name], self._types[entry.name]
+            edge = GraphQLObjectType(
+                f"{name}Edge",
+                {"cursor": GraphQLField(GraphQLNonNull(GraphQLString)), "node": GraphQLField(GraphQLNonNull(of))},
+            )
+            made = self._connections[entry.name] = GraphQLObjectType(
+                f"{name}Connection",
+                {
+                    "edges": GraphQLField(_list(edge)),
+                    "nodes": GraphQLField(_list(of)),
+                    "pageInfo": GraphQLField(GraphQLNonNull(self.page_info)),
+                    "totalCount": GraphQLField(GraphQLNonNull(GraphQLInt)),
+                },
+            )
+        return made
+
+
+def parent_argument(collection: str) -> str:
+    """The argument that names the record of a collection below which others are: `postId`."""
+    made = type_name(collection)
+    return f"{made[0].lower()}{made[1:]}Id"
+
+
+def _field(of: Any, meaning: Meaning, arguments: dict[str, GraphQLArgument] | None = None) -> GraphQLField:
+    return GraphQLField(of, args=arguments or {}, extensions={MEANING: meaning})
+
+
+def _list(of: Any) -> Any:
+    return GraphQLNonNull(GraphQLList(GraphQLNonNull(of)))
+
+
+def _names_of_reference(name: str, taken: set[str]) -> tuple[str, str]:
+    """The names of the id that a field holds, and of the record that has it: `authorId` and `author`."""
+    for end in ("_id", "Id", "_ids", "Ids"):
+        shown = name.removesuffix(end)
+        if shown and shown != name:
+            shown += "s" if end.endswith("s") else ""
+            return (name, shown) if shown not in taken else (name, f"{name}_record")
+    held = f"{name}Id" if f"{name}Id" not in taken else f"{name}_id"
+    return held, name
+
+
+def _pascal(name: str) -> str:
+    return "".join([part[:1].upper() + part[1:] for part in re.split(r"[^0-9A-Za-z]+", name)])
+
+
+def _camel(name: str) -> str:
+    made = _pascal(name)
+    return made[:1].lower() + made[1:]
