@@ -11,26 +11,34 @@ import msgspec
 from graphql import (
     DocumentNode,
     GraphQLError,
-    GraphQLObjectType,
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
     execute_sync,
-    get_named_type,
 )
 from graphql.execution.values import get_variable_values
+from msgspec.structs import replace
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.query import Query
 from hinterland.server.backend import Backend
 from hinterland.server.data.catalogue import Entry
 from hinterland.server.data.projection import Projection
-from hinterland.server.operations.call import Call
+from hinterland.server.operations.call import UNCONDITIONAL, Call, Preconditions
 from hinterland.server.operations.records import Listing, RecordAddress, list_records, view_text
+from hinterland.server.protocols.graphql import mutations
 from hinterland.server.protocols.graphql.documents import Document
 from hinterland.server.protocols.graphql.schema import MEANING, Meaning, parent_argument
-from hinterland.server.protocols.graphql.selections import Chosen, Selector, Shape, limit_of, offset_of, where_of
+from hinterland.server.protocols.graphql.selections import (
+    Chosen,
+    Selector,
+    Shape,
+    limit_of,
+    object_type,
+    offset_of,
+    where_of,
+)
 
 log = logging.getLogger("hinterland.graphql")
 _INTROSPECTION = frozenset({"__schema", "__type"})
@@ -73,10 +81,11 @@ class Execution:
     def __init__(
         self, backend: Backend, schema: GraphQLSchema, document: Document, call: Call[None], limits: tuple[int, int]
     ) -> None:
-        self._backend = backend
+        self.backend = backend
         self._schema = schema
         self._document = document
         self._call = call
+        self.caller = call.caller
         self._most_fields, self._most_cost = limits
         self._errors: list[dict[str, Any]] = []
 
@@ -135,10 +144,10 @@ class Execution:
 
     async def _view(self, selector: Selector, chosen: Chosen, meaning: Meaning) -> Any:
         entry, given = _entry(meaning), selector.arguments(chosen)
-        projection, shape = selector.records(_type(chosen), selector.inner(chosen), 1)
-        address = RecordAddress(entry, self._parent(entry, given), str(given["id"]), projection)
+        projection, shape = selector.records(object_type(chosen), selector.inner(chosen), 1)
+        address = RecordAddress(entry, self.parent(entry, given), str(given["id"]), projection)
         try:
-            found = await view_text(self._backend, self._of(address))
+            found = await view_text(self.backend, self.of(address))
         except Refusal as refusal:
             if refusal.code == "not_found":
                 return None
@@ -148,16 +157,16 @@ class Execution:
     async def _list(self, selector: Selector, chosen: Chosen, meaning: Meaning) -> Any:
         entry, given = _entry(meaning), selector.arguments(chosen)
         limit = limit_of(given)
-        projection, shape = selector.records(_type(chosen), selector.inner(chosen), limit)
+        projection, shape = selector.records(object_type(chosen), selector.inner(chosen), limit)
         listing = Listing(
             entry,
-            self._parent(entry, given),
+            self.parent(entry, given),
             _query(given, limit),
             where_of(entry, given),
             offset_of(given),
             projection,
         )
-        page = await list_records(self._backend, self._of(listing))
+        page = await list_records(self.backend, self.of(listing))
         return [shape(record) for record in map(_decode, page.texts or ())]
 
     async def _connection(self, selector: Selector, chosen: Chosen, meaning: Meaning) -> Any:
@@ -168,23 +177,21 @@ class Execution:
     async def page(self, entry: Entry, given: Mapping[str, Any], query: Query, projection: Any) -> Any:
         """A page of records with their cursors."""
         listing = Listing(
-            entry, self._parent(entry, given), query, where_of(entry, given), None, projection, has_cursors=True
+            entry, self.parent(entry, given), query, where_of(entry, given), None, projection, has_cursors=True
         )
-        return await list_records(self._backend, self._of(listing))
+        return await list_records(self.backend, self.of(listing))
 
     # ---------------------------------------------------------------- parts
 
-    def _of(self, input: Any) -> Call[Any]:
-        call = self._call
-        return Call(
-            caller=call.caller, input=input, deadline=call.deadline, address=call.address, user_agent=call.user_agent
-        )
+    def of(self, input: Any, preconditions: Preconditions = UNCONDITIONAL) -> Call[Any]:
+        """The call of an operation, by whoever asks."""
+        return replace(self._call, input=input, preconditions=preconditions)
 
-    def _parent(self, entry: Entry, given: Mapping[str, Any]) -> str:
+    def parent(self, entry: Entry, given: Mapping[str, Any]) -> str:
         """The path of the record below which the records are. Raises `invalid_query` for an id that is none."""
         parts: list[str] = []
-        values = [str(value) for name, value in given.items() if name in _parent_names(self._backend, entry)]
-        for above, value in zip(_above(self._backend, entry), values, strict=True):
+        values = [str(value) for name, value in given.items() if name in _parent_names(self.backend, entry)]
+        for above, value in zip(_above(self.backend, entry), values, strict=True):
             above.parse_id(value)
             parts += [above.name, value]
         return "/".join(parts)
@@ -207,12 +214,6 @@ def _entry(meaning: Meaning) -> Entry:
     return meaning.entry
 
 
-def _type(chosen: Chosen) -> GraphQLObjectType:
-    named = get_named_type(chosen.field.type)
-    assert isinstance(named, GraphQLObjectType)
-    return named
-
-
 def _query(given: Mapping[str, Any], limit: int, cursor: str = "", *, total: bool = False) -> Query:
     return Query(
         limit=limit,
@@ -230,8 +231,8 @@ class _Connection:
     def __init__(self, selector: Selector, chosen: Chosen, limit: int) -> None:
         self._selector = selector
         self._limit = limit
-        self._chosen = selector.chosen(_type(chosen), selector.inner(chosen))
-        self._type = _type(chosen)
+        self._chosen = selector.chosen(object_type(chosen), selector.inner(chosen))
+        self._type = object_type(chosen)
 
     async def read(self, execution: Execution, entry: Entry, given: Mapping[str, Any]) -> dict[str, Any]:
         """The connection of a collection's records."""
@@ -259,7 +260,9 @@ class _Connection:
         selector = self._selector
         listed = [(key, each) for key, each in self._chosen if each is not None and _name(each) in ("edges", "nodes")]
         edges = {
-            key: selector.chosen(_type(each), selector.inner(each)) for key, each in listed if _name(each) == "edges"
+            key: selector.chosen(object_type(each), selector.inner(each))
+            for key, each in listed
+            if _name(each) == "edges"
         }
         nodes = [each for _, each in listed if _name(each) == "nodes"]
         nodes += [one for edge in edges.values() for _, one in edge if one is not None and _name(one) == "node"]
@@ -267,10 +270,10 @@ class _Connection:
         projection = Projection(("id",))
         if nodes:
             sets = [each for node in nodes for each in selector.inner(node)]
-            projection, shape = selector.records(_type(nodes[0]), sets, self._limit)
+            projection, shape = selector.records(object_type(nodes[0]), sets, self._limit)
         made: dict[str, Callable[[str, Any], Any]] = {}
         for key, each in listed:
-            made[key] = _edge(_type(each).name, edges[key], shape) if key in edges else _node(shape)
+            made[key] = _edge(object_type(each).name, edges[key], shape) if key in edges else _node(shape)
         return projection, made
 
     def _page_info(self, chosen: Chosen, page: Any, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -280,7 +283,7 @@ class _Connection:
             "startCursor": page.cursors[0] if page.cursors else None,
             "endCursor": page.cursors[-1] if page.cursors else None,
         }
-        selected = self._selector.chosen(_type(chosen), self._selector.inner(chosen))
+        selected = self._selector.chosen(object_type(chosen), self._selector.inner(chosen))
         return {key: values[each.nodes[0].name.value] if each else "PageInfo" for key, each in selected}
 
 
@@ -327,4 +330,8 @@ def error_of(refusal: Refusal, path: list[str | int] | None = None, chosen: Chos
     return {**error, "extensions": extensions}
 
 
-_ACTS: dict[str, Any] = {"view": Execution._view, "list": Execution._list, "connection": Execution._connection}
+_ACTS: dict[str, Any] = {
+    "view": Execution._view, "list": Execution._list, "connection": Execution._connection, "me": mutations.me,
+    **dict.fromkeys(("create", "patch", "replace", "delete", "upsert"), mutations.change),
+    **dict.fromkeys(("sign_up", "log_in", "refresh", "log_out"), mutations.account),
+}  # fmt: skip

@@ -86,6 +86,7 @@ class SchemaMaker:
         self._sorts: dict[str, GraphQLEnumType] = {}
         self._connections: dict[str, GraphQLObjectType] = {}
         self._objects: dict[str, GraphQLObjectType] = {}
+        self._inputs: dict[str, GraphQLInputObjectType] = {}
         self.page_info = GraphQLObjectType(
             "PageInfo",
             {
@@ -109,9 +110,15 @@ class SchemaMaker:
             self._names[name] = made
             self._types[name] = GraphQLObjectType(made, self._thunk(entry), description=f"A record of {name}")
         roots: dict[str, GraphQLField] = {}
+        changes: dict[str, GraphQLField] = {}
         for name in self._types:
             roots |= self._roots(self._entries[name])
-        return GraphQLSchema(GraphQLObjectType("Query", roots), types=[*self._types.values()])
+            changes |= self._changes(self._entries[name])
+        if "users" in self._types:
+            roots["me"] = _field(self._types["users"], Meaning("me", self._entries["users"]))
+            changes |= self._account()
+        query, mutation = GraphQLObjectType("Query", roots), GraphQLObjectType("Mutation", changes)
+        return GraphQLSchema(query, mutation if changes else None, types=[*self._types.values()])
 
     def _thunk(self, entry: Entry) -> Callable[[], dict[str, GraphQLField]]:
         return lambda: dict(self._fields(entry))
@@ -139,6 +146,80 @@ class SchemaMaker:
             entry = self._catalogue[entry.collection.parent]
             names.insert(0, parent_argument(entry.name))
         return names
+
+    # ---------------------------------------------------------------- mutations
+
+    def _changes(self, entry: Entry) -> dict[str, GraphQLField]:
+        of, name = self._types[entry.name], self._names[entry.name]
+        above = {part: GraphQLArgument(GraphQLNonNull(GraphQLID)) for part in self._parents(entry)}
+        id = {"id": GraphQLArgument(GraphQLNonNull(GraphQLID))}
+        revision = {"revision": GraphQLArgument(INTEGER, description="That the record must have")}
+        body = GraphQLArgument(GraphQLNonNull(self._input(entry, "Input")))
+        made = {
+            f"create{name}": _field(
+                of, Meaning("create", entry), {**above, "id": GraphQLArgument(GraphQLID), "input": body}
+            ),
+            f"update{name}": _field(
+                of,
+                Meaning("patch", entry),
+                {**above, **id, "patch": GraphQLArgument(GraphQLNonNull(self._input(entry, "Patch"))), **revision},
+            ),
+            f"replace{name}": _field(of, Meaning("replace", entry), {**above, **id, "input": body, **revision}),
+            f"delete{name}": _field(GraphQLID, Meaning("delete", entry), {**above, **id, **revision}),
+        }
+        unique = [each for each in entry.unique if _NAME.fullmatch(each)]
+        if unique:
+            by = GraphQLEnumType(f"{name}Unique", {each: each for each in unique})
+            arguments = {**above, "by": GraphQLArgument(GraphQLNonNull(by)), "input": body}
+            made[f"upsert{name}"] = _field(of, Meaning("upsert", entry), arguments)
+        return made
+
+    def _input(self, entry: Entry, end: str) -> GraphQLInputObjectType:
+        title = f"{self._names[entry.name]}{end}"
+        made = self._inputs.get(title)
+        if made is None:
+            fields: dict[str, GraphQLInputField] = {}
+            for name, field in entry.collection.fields.items():
+                if _NAME.fullmatch(name):
+                    fields[name] = GraphQLInputField(self._input_of(f"{title}{_pascal(name)}", field))
+            fields = fields or {"_": GraphQLInputField(GraphQLBoolean, description="It has no fields")}
+            made = self._inputs[title] = GraphQLInputObjectType(title, fields)
+        return made
+
+    def _input_of(self, place: str, field: Field) -> Any:
+        if field.link is not None:
+            return GraphQLList(GraphQLNonNull(GraphQLID)) if isinstance(field.type, ListType) else GraphQLID
+        return self._input_type(place, field.type)
+
+    def _input_type(self, place: str, kind: Type) -> Any:
+        if isinstance(kind, ListType):
+            return GraphQLList(self._input_type(place, kind.element))
+        if isinstance(kind, ObjectType) and kind.fields and all(map(_NAME.fullmatch, kind.fields)):
+            made = self._inputs.get(place)
+            if made is None:
+                fields = {
+                    name: GraphQLInputField(self._input_type(f"{place}{_pascal(name)}", inner))
+                    for name, inner in kind.fields.items()
+                }
+                made = self._inputs[place] = GraphQLInputObjectType(place, fields)
+            return made
+        return _SCALARS.get(kind, JSON)
+
+    def _account(self) -> dict[str, GraphQLField]:
+        text = GraphQLArgument(GraphQLNonNull(GraphQLString))
+        fields = {
+            "access_token": GraphQLField(GraphQLString), "refresh_token": GraphQLField(GraphQLString),
+            "token_type": GraphQLField(GraphQLString), "expires_in": GraphQLField(INTEGER),
+            "user": _field(self._types["users"], Meaning("one", self._entries["users"])),
+        }  # fmt: skip
+        session = GraphQLObjectType("Session", fields)
+        profile = GraphQLArgument(self._input(self._entries["users"], "Input"))
+        return {
+            "signUp": _field(session, Meaning("sign_up"), {"email": text, "password": text, "profile": profile}),
+            "logIn": _field(session, Meaning("log_in"), {"email": text, "password": text}),
+            "refresh": _field(session, Meaning("refresh"), {"refresh_token": text}),
+            "logOut": _field(GraphQLBoolean, Meaning("log_out")),
+        }
 
     # ---------------------------------------------------------------- fields of records
 

@@ -167,6 +167,13 @@ class Selector:
         return _object(parts)
 
 
+def object_type(chosen: Chosen) -> GraphQLObjectType:
+    """The type of a field's value, or of the items of its list."""
+    named = get_named_type(chosen.field.type)
+    assert isinstance(named, GraphQLObjectType)
+    return named
+
+
 def limit_of(given: Mapping[str, Any], name: str = "limit") -> int:
     """How many records are wanted at most. Raises `invalid_query`."""
     limit = given.get(name)

@@ -1,0 +1,104 @@
+"""Root fields that change something: each is an operation of the table, and its record is read as a query reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec.structs import replace
+
+from hinterland.contract.errors import Refusal
+from hinterland.contract.identity import SIGNED_OUT, Principal
+from hinterland.server.data.projection import Projection
+from hinterland.server.data.requests import Upsert
+from hinterland.server.operations import accounts, records
+from hinterland.server.operations.call import UNCONDITIONAL, Preconditions
+from hinterland.server.operations.records import RecordAddress, RecordChange, Written, view_text
+from hinterland.server.protocols.graphql.selections import Chosen, Selector, object_type
+
+if TYPE_CHECKING:
+    from hinterland.server.protocols.graphql.execution import Execution
+    from hinterland.server.protocols.graphql.schema import Meaning
+
+_decode = msgspec.json.decode
+
+
+async def change(execution: Execution, selector: Selector, chosen: Chosen, meaning: Meaning) -> Any:
+    """Create, patch, replace, delete or upsert a record."""
+    entry, given = meaning.entry, selector.arguments(chosen)
+    assert entry is not None
+    parent, text = execution.parent(entry, given), str(given.get("id") or "")
+    body = given.get("input") or given.get("patch") or {}
+    revision = given.get("revision")
+    conditions = UNCONDITIONAL if revision is None else Preconditions(revisions=frozenset({int(revision)}))
+    wanted = RecordChange(entry, parent, body, text)
+    if meaning.act == "create":
+        made = wanted._replace(text="", id=entry.parse_id(text) if text else "")
+        written = await records.create_record(execution.backend, execution.of(made))
+    elif meaning.act == "upsert":
+        form = wanted._replace(text="", form=Upsert(given["by"]))
+        written = await records.create_record(execution.backend, execution.of(form))
+    else:
+        act = {"patch": records.patch_record, "replace": records.replace_record, "delete": records.delete_record}
+        written = await act[meaning.act](execution.backend, execution.of(wanted, conditions))
+    return text if meaning.act == "delete" else await _shown(execution, selector, chosen, meaning, parent, written)
+
+
+async def _shown(
+    execution: Execution, selector: Selector, chosen: Chosen, meaning: Meaning, parent: str, written: Written
+) -> Any:
+    """The record after a write, with what is selected of it; what is related is read by itself."""
+    record = _decode(written.body)
+    projection, shape = selector.records(object_type(chosen), selector.inner(chosen), 1)
+    if not projection.related:
+        return shape(record)
+    assert meaning.entry is not None
+    address = RecordAddress(meaning.entry, parent, str(record["id"]), projection)
+    return shape(_decode((await view_text(execution.backend, execution.of(address))).text))
+
+
+async def me(execution: Execution, selector: Selector, chosen: Chosen, meaning: Meaning) -> Any:
+    """The signed-in user's own record; null for who is signed out."""
+    if execution.caller is SIGNED_OUT:
+        return None
+    if execution.caller.is_admin:
+        raise Refusal("forbidden", "an administrator has no record of users")
+    user = _decode(await accounts.who_am_i(execution.backend, execution.of(None)))
+    return await _user(execution, selector, chosen, user, execution.caller)
+
+
+async def _user(execution: Execution, selector: Selector, chosen: Chosen, user: Any, caller: Principal) -> Any:
+    """A user's own record with what is selected of it, as the user sees it."""
+    projection, shape = selector.records(object_type(chosen), selector.inner(chosen), 1)
+    if not projection.related:
+        return shape(user)
+    backend = execution.backend
+    address = RecordAddress(backend.catalogue["users"], "", str(user["id"]), Projection(("id",), projection.related))
+    found = await view_text(backend, replace(execution.of(address), caller=caller))
+    return shape({**user, "_expand": _decode(found.text)["_expand"]})
+
+
+async def account(execution: Execution, selector: Selector, chosen: Chosen, meaning: Meaning) -> Any:
+    """Sign up, log in, refresh or log out."""
+    given = selector.arguments(chosen)
+    if meaning.act == "log_out":
+        if execution.caller is SIGNED_OUT:
+            raise Refusal("unauthorized", "sign in first")
+        await accounts.log_out(execution.backend, execution.of(None))
+        return True
+    form: dict[str, Any] = {name: value for name, value in given.items() if name != "profile"}
+    form |= given.get("profile") or {}
+    act = {"sign_up": accounts.sign_up, "log_in": accounts.log_in, "refresh": accounts.renew}[meaning.act]
+    done: Any = await act(execution.backend, execution.of(form))
+    session: Mapping[str, Any] = msgspec.to_builtins(getattr(done, "output", done))
+    made: dict[str, Any] = {}
+    for key, each in selector.chosen(object_type(chosen), selector.inner(chosen)):
+        if each is None:
+            made[key] = "Session"
+        elif each.nodes[0].name.value == "user":
+            caller = await execution.backend.tokens.verify(session["access_token"].encode())
+            made[key] = await _user(execution, selector, each, session["user"], caller)
+        else:
+            made[key] = session.get(each.nodes[0].name.value)
+    return made
