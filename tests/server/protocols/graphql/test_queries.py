@@ -16,7 +16,7 @@ from hinterland.server.app import Server
 from hinterland.server.declaration import App
 from hinterland.server.settings import AuthSettings, Settings
 from hinterland.server.storage.sqlite import SqliteStorage
-from tests.server.protocols.asgi import Answer, ask, bearer
+from tests.server.protocols.asgi import Answer, Stream, ask, bearer
 
 APP = App(
     collections=[
@@ -86,7 +86,7 @@ async def signed_up(graphql: Ask, name: str) -> tuple[str, str]:
 
 async def posted(graphql: Ask, **body: Any) -> str:
     """A new post's id."""
-    made = await graphql("mutation ($in: PostInput!) { createPost(input: $in) { id } }", **{"in": body})
+    made = await graphql("mutation ($post: PostInput!) { createPost(input: $post) { id } }", post=body)
     id: str = made["data"]["createPost"]["id"]
     return id
 
@@ -145,7 +145,7 @@ async def test_arguments(graphql: Ask) -> None:
 
 
 async def test_connection(graphql: Ask) -> None:
-    """Pages in the form of Relay's specification: each edge has its cursor, and the pages together have every record."""
+    """Pages in the form of Relay's specification: each edge has its cursor, and the pages together have all records."""
     for number in range(5):
         await posted(graphql, title=str(number))
     after, seen = None, ""
@@ -284,22 +284,15 @@ async def test_collection_that_is_added(graphql: Ask, server: Server) -> None:
 async def test_get(server: Server) -> None:
     """A query may be a GET, which changes nothing: a mutation is refused there."""
 
-    async def got(query: str, headers: dict[str, str] = {}) -> Answer:
-        return (
-            await ask(server, "GET", "/graphql", headers=headers) if not query else await _get(server, query, headers)
-        )
-
-    answer = await got("{ posts { id } }")
+    answer = await _get(server, "{ posts { id } }")
     assert (answer.status, answer.json) == (200, {"data": {"posts": []}})
-    refused = await got("mutation { logOut }")
+    refused = await _get(server, "mutation { logOut }")
     assert (refused.status, refused.headers["allow"]) == (405, "POST")
     assert (await ask(server, "DELETE", "/graphql")).status == 405
 
 
-async def _get(server: Server, query: str, headers: dict[str, str]) -> Answer:
-    from tests.server.protocols.asgi import Stream
-
-    stream = Stream(server, "/graphql", ("query", query), headers=headers)
+async def _get(server: Server, query: str) -> Answer:
+    stream = Stream(server, "/graphql", ("query", query))
     await stream.task
     return Answer(stream.status, stream.headers, b"".join(stream.chunks))
 

@@ -8,11 +8,11 @@ import msgspec
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.events import Resync
+from hinterland.server.data.delivery import END
 from hinterland.server.data.encoding import VisibleChange
 from hinterland.server.data.views import change_head
 from hinterland.server.websocket import Message
 
-END = b"\n"  # of each event: JSON that was not made to be read by people has none
 _encode = msgspec.json.encode
 
 

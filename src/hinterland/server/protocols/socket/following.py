@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from hinterland.contract.identity import RecordId
-from hinterland.server.data.subscription import Subscription
-from hinterland.server.protocols.socket.events import END, messages_of
+from hinterland.server.data.delivery import END, in_turn
+from hinterland.server.protocols.socket.events import messages_of
 from hinterland.server.websocket import Message
 
 Send = Callable[[Message], Awaitable[None] | None]
@@ -78,27 +78,14 @@ class Sieve:
 class Following:
     """Sends what a subscription delivers as messages with its `id`."""
 
-    def __init__(self, id: str, subscription: Subscription, send: Send, sieve: Sieve, *, is_packed: bool) -> None:
+    def __init__(self, id: str, send: Send, sieve: Sieve, *, is_packed: bool) -> None:
         self._id = id
-        self._subscription = subscription
         self._send = send
         self._sieve = sieve
         self._is_packed = is_packed
-        self._begun = b""
 
-    async def run(self) -> None:
-        """Send until it ends."""
-        self._subscription.sink = self._deliver
-        while data := await self._subscription.next():
-            if (waiting := self._deliver(data)) is not None:
-                await waiting
-
-    def _deliver(self, data: bytes) -> Awaitable[None] | None:
-        if self._begun or not data.endswith(END):  # a piece of a large event, which comes in two
-            data, self._begun = self._begun + data, b""
-            if not data.endswith(END):
-                self._begun = data
-                return None
+    def deliver(self, data: bytes) -> Awaitable[None] | None:
+        """Send whole events."""
         if not self._sieve.is_open:
             left = [self._sieve.passed(event) for event in data.split(END) if event]
             data = b"".join([event + END for event in left if event])
@@ -106,9 +93,4 @@ class Following:
         if len(messages) == 1:
             return self._send(messages[0])
         waiting = [each for message in messages if (each := self._send(message)) is not None]
-        return _all(waiting) if waiting else None
-
-
-async def _all(waiting: list[Awaitable[None]]) -> None:
-    for each in waiting:
-        await each
+        return in_turn(waiting) if waiting else None
