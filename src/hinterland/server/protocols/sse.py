@@ -8,7 +8,6 @@ token that opened it may expire meanwhile.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 import msgspec
@@ -18,10 +17,8 @@ from hinterland.contract.events import Resync, StreamQuery
 from hinterland.contract.identity import SIGNED_OUT, Principal
 from hinterland.contract.operations import path_of
 from hinterland.kit.asgi import AsgiMessage, AsgiReceive, AsgiScope, AsgiSend
-from hinterland.kit.clock import Clock
 from hinterland.kit.closest_first import closest_first
 from hinterland.kit.eager import begin
-from hinterland.kit.time_limit import within
 from hinterland.server.backend import Backend
 from hinterland.server.callers import authenticate, caller_address
 from hinterland.server.data.encoding import VisibleChange
@@ -30,11 +27,11 @@ from hinterland.server.data.views import change_head
 from hinterland.server.http import LIMIT, PIECES, HttpRequest
 from hinterland.server.operations.call import Call
 from hinterland.server.operations.sync import subscribe
+from hinterland.server.streaming import serve
 
 _SECRETS = frozenset({"access_token", "token", "authorization", "bearer", "jwt"})
 _WORDS = frozenset(StreamQuery.__struct_fields__)
 _RETRY_AFTER_END = "retry: 60000"  # milliseconds, for a browser that comes back for the same stream
-_FAREWELL_SECONDS = 1.0  # for a reader to take what was still on its way
 _NEWLINE = b"\ndata: "
 _LONG_LINE = 16 * 1024  # characters; readers of lines have bounds, from 64 KiB on
 _AROUND_RECORD = len(',"record":}')
@@ -152,7 +149,8 @@ class EventStream:
         if LIMIT in scope:
             scope[LIMIT].lift()
         try:
-            await serve(subscription, scope, receive, send, self._backend.clock)
+            await send({**_HEAD, "headers": [*_HEAD["headers"]]})
+            await serve(subscription, _send_all(subscription, scope, send), receive, self._backend.clock)
         finally:
             subscription.end()
 
@@ -161,26 +159,6 @@ class EventStream:
         if request.caller is SIGNED_OUT and wanted.ticket is not None:
             return await self._backend.tickets.redeem(wanted.ticket)
         return request.caller
-
-
-async def serve(
-    subscription: Subscription, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend, clock: Clock
-) -> None:
-    """Send a subscription's events until it ends or the reader goes away. A reader that takes nothing is not waited
-    for."""
-    await send({**_HEAD, "headers": [*_HEAD["headers"]]})
-    sending = asyncio.create_task(_send_all(subscription, scope, send))
-    leaving = asyncio.create_task(_disconnected(receive))
-    try:
-        await asyncio.wait({sending, leaving, subscription.ended}, return_when=asyncio.FIRST_COMPLETED)
-        if not sending.done() and not leaving.done() and not subscription.is_slow:
-            await _farewell({sending, leaving}, clock)
-        if sending.done():
-            sending.result()
-    finally:
-        sending.cancel()
-        leaving.cancel()
-        await asyncio.wait({sending, leaving})
 
 
 async def _send_all(subscription: Subscription, scope: AsgiScope, send: AsgiSend) -> None:
@@ -192,18 +170,3 @@ async def _send_all(subscription: Subscription, scope: AsgiScope, send: AsgiSend
     while data := await subscription.next():
         await send({"type": "http.response.body", "body": data, "more_body": True})
     await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-async def _disconnected(receive: AsgiReceive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _farewell(tasks: set[asyncio.Task[None]], clock: Clock) -> None:
-    async def first() -> None:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-
-    try:
-        await within(clock, _FAREWELL_SECONDS, first)
-    except TimeoutError:
-        return

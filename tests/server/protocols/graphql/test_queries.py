@@ -101,18 +101,19 @@ def codes(response: dict[str, Any]) -> list[tuple[str, list[str | int]]]:
 
 async def test_selection(graphql: Ask) -> None:
     """The response has what is selected, under its keys and in its order: aliases, fragments, related records."""
-    token, ada = await signed_up(graphql, "Ada")
+    _, ada = await signed_up(graphql, "Ada")
     post = await posted(graphql, title="One", author=ada, address={"city": "Rome", "zip": 7}, tags=["a", "b"])
     await graphql('mutation ($p: ID!) { createComment(postId: $p, input: {text: "t"}) { id } }', p=post)
     answer = await graphql(
-        """query ($no: Boolean!) {
+        """query ($no: Boolean!, $post: ID!) {
           posts { ...parts t: title score author { __typename name } authorId skipped: title @include(if: $no)
             first: comments(limit: 1) { text } all: comments { ... on Comment { id text } } }
-          post(id: "%s") { tags address { town: city } }
+          post(id: $post) { tags address { town: city } }
         }
-        fragment parts on Post { id address { zip } }""" % post,
+        fragment parts on Post { id address { zip } }""",
         no=False,
-    )  # fmt: skip
+        post=post,
+    )
     (shown,) = answer["data"]["posts"]
     assert [*shown] == ["id", "address", "t", "score", "author", "authorId", "first", "all"]
     assert shown["address"] == {"zip": 7}

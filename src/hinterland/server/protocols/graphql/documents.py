@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
+from weakref import WeakValueDictionary
 
 from graphql import (
     DocumentNode,
@@ -30,12 +31,13 @@ _INTROSPECTION = frozenset({"__schema", "__type"})
 
 
 class Document(NamedTuple):
-    """A document that can be carried out, or what is wrong with it."""
+    """A document that can be carried out, or what is wrong with it. `encoders` are those of its subscriptions that are
+    in use, by the operation's name and the variables as JSON."""
 
     operations: Mapping[str, OperationDefinitionNode]
     fragments: Mapping[str, FragmentDefinitionNode]
-    node: DocumentNode | None
-    errors: tuple[GraphQLError, ...] = ()
+    errors: tuple[GraphQLError, ...]
+    encoders: WeakValueDictionary[tuple[str, bytes], Any]
 
 
 class Documents:
@@ -96,7 +98,7 @@ class Documents:
             errors = [problem] if problem is not None else validate(schema, node, specified_rules, max_errors=20)
         except RecursionError:
             errors = [GraphQLError("the document is nested too deep")]
-        return Document(operations, fragments, node, tuple(errors))
+        return Document(operations, fragments, tuple(errors), WeakValueDictionary())
 
 
 def _of(node: DocumentNode, kind: type[_T]) -> list[_T]:
@@ -104,7 +106,7 @@ def _of(node: DocumentNode, kind: type[_T]) -> list[_T]:
 
 
 def _wrong(error: GraphQLError) -> Document:
-    return Document({}, {}, None, (error,))
+    return Document({}, {}, (error,), WeakValueDictionary())
 
 
 class _Depth:

@@ -11,10 +11,12 @@ from hinterland.contract.errors import Refusal
 from hinterland.kit.asgi import AsgiReceive, AsgiScope, AsgiSend
 from hinterland.server.backend import Backend
 from hinterland.server.callers import authenticate, caller_address
-from hinterland.server.http import NO_STORE, Headers, HttpAnswer, HttpRequest, send_answer
+from hinterland.server.http import LIMIT, NO_STORE, Headers, HttpAnswer, HttpRequest, send_answer
+from hinterland.server.websocket import SOCKET, Handshake
 
 RESPONSE = "application/graphql-response+json"
 JSON = "application/json"
+STREAM = "text/event-stream"
 _ACCEPTED = re.compile(r"\s*([^;,\s]+)\s*((?:;[^,]*)?)(?:,|$)")
 _ANY = frozenset({"*/*", "application/*"})
 _WORDS = frozenset({"query", "operationName", "variables", "extensions"})
@@ -39,6 +41,12 @@ class GraphQLEndpoint:
     async def __call__(self, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
         """Serve one request."""
         request = HttpRequest(scope, receive)
+        if (handshake := scope.get(SOCKET)) is not None:
+            await self._socket(request, handshake)
+            return
+        if STREAM in request.header(b"accept"):
+            await self._stream(request, send)
+            return
         try:
             media = _media(request.header(b"accept"))
         except Refusal as refusal:
@@ -49,6 +57,34 @@ class GraphQLEndpoint:
         except Refusal as refusal:
             answer = _refused(refusal, media)
         await send_answer(scope, send, answer)
+
+    async def _socket(self, request: HttpRequest, handshake: Handshake) -> None:
+        """Serve a WebSocket. Raises the refusal of its handshake."""
+        await authenticate(self._backend, request, "optional")
+        service = self._graphql()
+        from hinterland.server.protocols.graphql.sockets import SUBPROTOCOLS, GraphQLSocket
+
+        chosen = next((name for name in handshake.subprotocols if name in SUBPROTOCOLS), "")
+        if not chosen:
+            message = f"send Sec-WebSocket-Protocol: {' or '.join(SUBPROTOCOLS)}"
+            raise Refusal("invalid_request", message)
+        settings = self._backend.settings
+        if LIMIT in request.scope:
+            request.scope[LIMIT].lift()
+        silence = settings.keep_alive_seconds
+        socket = await handshake.accept(chosen, most_bytes=settings.socket_message_bytes, silence=silence)
+        address = caller_address(self._backend, request)
+        await GraphQLSocket(self._backend, service, socket, chosen, request.caller, address).run()
+
+    async def _stream(self, request: HttpRequest, send: AsgiSend) -> None:
+        """Answer with Server-sent events (GraphQL over SSE, distinct connections)."""
+        await authenticate(self._backend, request, "optional")
+        asked = _from_query(request) if request.method != "POST" else await self._from_body(request)
+        service = self._graphql()
+        from hinterland.server.protocols.graphql.streams import GraphQLStream
+
+        stream = GraphQLStream(self._backend, service, request.caller, caller_address(self._backend, request))
+        await stream.serve(asked, request, send)
 
     async def _answer(self, request: HttpRequest, media: str) -> HttpAnswer:
         if request.method not in ("GET", "HEAD", "POST"):
@@ -64,7 +100,7 @@ class GraphQLEndpoint:
 
     async def _from_body(self, request: HttpRequest) -> Asked:
         value, _ = await request.json_object(self._backend.settings.max_body_bytes)
-        return _asked(value)
+        return asked_of(value)
 
     def _graphql(self) -> Any:
         if self._service is None:
@@ -112,10 +148,10 @@ def _from_query(request: HttpRequest) -> Asked:
                 raise Refusal("invalid_query", f"{name} is not JSON: {error}") from None
         else:
             words.pop(name, None)
-    return _asked(words)
+    return asked_of(words)
 
 
-def _asked(value: dict[str, Any]) -> Asked:
+def asked_of(value: dict[str, Any]) -> Asked:
     """The parameters of a request. Raises `invalid_body` for one that is missing or of another type."""
     for name, kind, what in (
         ("query", str, "a text"), ("operationName", str, "a text"), ("variables", dict, "an object"),

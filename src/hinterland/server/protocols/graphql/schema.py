@@ -87,6 +87,8 @@ class SchemaMaker:
         self._connections: dict[str, GraphQLObjectType] = {}
         self._objects: dict[str, GraphQLObjectType] = {}
         self._inputs: dict[str, GraphQLInputObjectType] = {}
+        kinds = ("create", "update", "delete", "left")
+        self._change_kind = GraphQLEnumType("ChangeKind", {kind: kind for kind in kinds})
         self.page_info = GraphQLObjectType(
             "PageInfo",
             {
@@ -118,7 +120,13 @@ class SchemaMaker:
             roots["me"] = _field(self._types["users"], Meaning("me", self._entries["users"]))
             changes |= self._account()
         query, mutation = GraphQLObjectType("Query", roots), GraphQLObjectType("Mutation", changes)
-        return GraphQLSchema(query, mutation if changes else None, types=[*self._types.values()])
+        followed = {_camel(name): self._followed(self._entries[name]) for name in self._types}
+        return GraphQLSchema(
+            query,
+            mutation if changes else None,
+            GraphQLObjectType("Subscription", followed) if followed else None,
+            types=[*self._types.values()],
+        )
 
     def _thunk(self, entry: Entry) -> Callable[[], dict[str, GraphQLField]]:
         return lambda: dict(self._fields(entry))
@@ -146,6 +154,28 @@ class SchemaMaker:
             entry = self._catalogue[entry.collection.parent]
             names.insert(0, parent_argument(entry.name))
         return names
+
+    # ---------------------------------------------------------------- subscriptions
+
+    def _followed(self, entry: Entry) -> GraphQLField:
+        of, name = self._types[entry.name], self._names[entry.name]
+        change = GraphQLObjectType(
+            f"{name}Change",
+            {
+                "kind": GraphQLField(GraphQLNonNull(self._change_kind)),
+                "id": GraphQLField(GraphQLNonNull(GraphQLID)),
+                "parent": GraphQLField(GraphQLString, description="The path of the record that it is below"),
+                "revision": GraphQLField(GraphQLNonNull(INTEGER)),
+                "record": _field(of, Meaning("record", entry)),
+            },
+        )
+        arguments = {"where": GraphQLArgument(self._where(entry)), "filter": GraphQLArgument(GraphQLString)}
+        return GraphQLField(
+            _list(change),
+            args=arguments,
+            extensions={MEANING: Meaning("follow", entry)},
+            description=f"The changes of {entry.name} that one commit makes, as they become visible",
+        )
 
     # ---------------------------------------------------------------- mutations
 

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import msgspec
-from graphql import GraphQLError, GraphQLSchema, OperationType
+from graphql import GraphQLError, GraphQLSchema, OperationDefinitionNode, OperationType
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal
@@ -16,6 +16,7 @@ from hinterland.server.protocols.graphql.documents import Document, Documents
 from hinterland.server.protocols.graphql.endpoint import Asked
 from hinterland.server.protocols.graphql.execution import Execution, RequestError, operation_of
 from hinterland.server.protocols.graphql.schema import SchemaMaker
+from hinterland.server.protocols.graphql.subscriptions import Followed, follow
 
 _DIGEST = re.compile(r"[0-9A-Fa-f]{64}")
 _encode = msgspec.json.Encoder().encode
@@ -46,8 +47,7 @@ class GraphQL:
     async def respond(self, caller: Principal, address: str, asked: Asked, *, is_get: bool) -> tuple[int, bytes]:
         """The status and the body of a response."""
         try:
-            document = self._document(asked)
-            operation = operation_of(document, asked.operation)
+            document, operation = self.read(asked)
             if is_get and operation.operation is not OperationType.QUERY:
                 kind = operation.operation.value
                 raise Refusal("method_not_allowed", f"send a {kind} with POST", headers=(("Allow", "POST"),))
@@ -58,9 +58,19 @@ class GraphQL:
             call = Call(caller=caller, input=None, address=address)
             done = await Execution(self._backend, self.schema, document, call, limits).run(operation, asked.variables)
         except RequestError as error:
-            return 400, _encode({"errors": [_formatted(each, error.code) for each in error.errors]})
+            return 400, _encode({"errors": [formatted(each, error.code) for each in error.errors]})
         body: dict[str, Any] = {"errors": done.errors} if done.errors else {}
         return 200, _encode({"data": done.data, **body})
+
+    def read(self, asked: Asked) -> tuple[Document, OperationDefinitionNode]:
+        """The document of a request, and the operation that it asks for. Raises `RequestError`."""
+        document = self._document(asked)
+        return document, operation_of(document, asked.operation)
+
+    async def follow(self, asked: Asked, call: Call[None]) -> Followed:
+        """Begin a subscription. Raises `RequestError` and what the feed refuses."""
+        document, operation = self.read(asked)
+        return await follow(self._backend, self.schema, document, operation, asked.variables, asked.extensions, call)
 
     def _document(self, asked: Asked) -> Document:
         text, persisted = asked.query, asked.extensions.get("persistedQuery")
@@ -78,7 +88,8 @@ class GraphQL:
         return self.documents.of(self.schema, text)
 
 
-def _formatted(error: GraphQLError, code: str) -> dict[str, Any]:
+def formatted(error: GraphQLError, code: str) -> dict[str, Any]:
+    """An error of the library as one of a response."""
     made: dict[str, Any] = {"message": error.message}
     if error.locations:
         made["locations"] = [{"line": place.line, "column": place.column} for place in error.locations]

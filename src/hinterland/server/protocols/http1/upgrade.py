@@ -7,6 +7,7 @@ The library `websockets` reads frames and carries out the closing handshake; wha
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -32,6 +33,8 @@ MOST_FRAGMENTS = 10_000  # of one message
 SLICE_BYTES = 4 * 1024  # of what was read, before it is looked whether enough waits: a few may unpack to a lot
 WINDOW_BITS = 12  # 4 KiB of memory for each connection that compresses
 _VERSION = "13"
+_log = logging.getLogger("hinterland.wire")
+_log.setLevel(logging.WARNING)  # the library reports every connection
 _DEFLATE = ServerPerMessageDeflateFactory(
     server_no_context_takeover=True,  # so that what many are sent is compressed once
     server_max_window_bits=WINDOW_BITS,
@@ -56,7 +59,7 @@ class Upgrade:
 
     async def accept(self, subprotocol: str = "", *, most_bytes: int, silence: float) -> WebSocketConnection:
         """See `hinterland.server.websocket.Handshake`."""
-        wire = Wire(extensions=[_DEFLATE], max_size=most_bytes)
+        wire = Wire(extensions=[_DEFLATE], max_size=most_bytes, logger=_log)
         wire.receive_data(_head_of(self._scope))
         response = wire.accept(_request_of(wire))
         if wire.handshake_exc is not None:

@@ -1,0 +1,233 @@
+"""GraphQL over WebSocket: the subprotocols `graphql-transport-ws` and the older `graphql-ws`.
+
+Both are the same conversation in other words: the client introduces itself, begins operations by ids of its own, and
+may end each. A query or mutation has one response, a subscription any number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Coroutine, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+from graphql import OperationType
+
+from hinterland.contract.errors import Refusal
+from hinterland.contract.identity import Principal
+from hinterland.kit import strict_json
+from hinterland.kit.time_limit import within
+from hinterland.server.backend import Backend
+from hinterland.server.callers import caller_of
+from hinterland.server.data.delivery import END, Delivery, in_turn
+from hinterland.server.operations.call import Call
+from hinterland.server.protocols.graphql.endpoint import Asked, asked_of
+from hinterland.server.protocols.graphql.execution import RequestError, error_of
+from hinterland.server.protocols.graphql.service import GraphQL, formatted
+from hinterland.server.protocols.graphql.subscriptions import COMMIT, ENDED, POSITION, READY, RESYNC
+from hinterland.server.websocket import Message, SocketClosed, WebSocket
+
+log = logging.getLogger("hinterland.graphql")
+INIT_SECONDS = 10.0
+MOST_OPERATIONS = 100  # of one connection at once
+_TOKENS = ("authorization", "Authorization", "token", "access_token")
+_decode, _encode = strict_json.decode, msgspec.json.encode
+
+
+class Words(NamedTuple):
+    """The words of a subprotocol."""
+
+    begin: str
+    end: str
+    result: str
+    completes_on_error: bool
+
+
+SUBPROTOCOLS = {
+    "graphql-transport-ws": Words("subscribe", "complete", "next", completes_on_error=False),
+    "graphql-ws": Words("start", "stop", "data", completes_on_error=True),
+}
+
+
+class GraphQLSocket:
+    """One connection that speaks one of the subprotocols."""
+
+    def __init__(
+        self, backend: Backend, service: GraphQL, socket: WebSocket, name: str, caller: Principal, address: str
+    ) -> None:
+        self.caller = caller
+        self._backend = backend
+        self._service = service
+        self._socket = socket
+        self._is_old = name == "graphql-ws"
+        self._words = SUBPROTOCOLS[name]
+        self._address = address
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._is_open = False
+
+    async def run(self) -> None:
+        """Serve until it ends."""
+        listeners = self._backend.feed.rights.listeners
+        listeners.add(self)
+        try:
+            first = await self._first()
+            while first is not None:
+                await self._take(first)
+                first = await self._socket.receive()
+        except SocketClosed:
+            pass
+        finally:
+            listeners.discard(self)
+            tasks = [*self._running.values()]
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                await asyncio.wait(tasks)
+
+    def end(self) -> None:
+        """The caller's session has ended, or its rights are others: the client connects anew."""
+        self._start("", self._socket.close(4401, "Unauthorized"))
+
+    async def _first(self) -> str | bytes | None:
+        """The first message, which must come in time."""
+        try:
+            return await within(self._backend.clock, INIT_SECONDS, self._socket.receive)
+        except TimeoutError:
+            await self._socket.close(4408, "Connection initialisation timeout")
+            return None
+
+    async def _take(self, data: str | bytes) -> None:
+        try:
+            message = _decode(data.encode() if isinstance(data, str) else data)
+            kind, id = message.get("type"), message.get("id", "")
+            payload = message.get("payload") or {}
+            if not isinstance(id, str) or not isinstance(payload, dict):
+                raise TypeError
+        except (strict_json.StrictJsonError, AttributeError, TypeError):
+            await self._socket.close(4400, "Invalid message received")
+            return
+        if kind == "connection_init":
+            await self._introduce(payload)
+        elif kind == "ping" and not self._is_old:
+            await self._say("pong", payload=payload)
+        elif kind == "pong" and not self._is_old:
+            return
+        elif kind == "connection_terminate" and self._is_old:
+            await self._socket.close(1000)
+        elif kind == self._words.begin and not self._is_open:
+            await self._socket.close(4401, "Unauthorized")
+        elif kind == self._words.begin and id:
+            await self._begin(id, payload)
+        elif kind == self._words.end and id:
+            if (task := self._running.get(id)) is not None:
+                task.cancel()
+        else:
+            await self._socket.close(4400, "Invalid message received")
+
+    async def _introduce(self, payload: Mapping[str, Any]) -> None:
+        if self._is_open:
+            await self._socket.close(4429, "Too many initialisation requests")
+            return
+        given = next((payload[name] for name in _TOKENS if payload.get(name)), None)
+        headers = payload.get("headers")
+        if given is None and isinstance(headers, dict):
+            given = next((headers[name] for name in _TOKENS if headers.get(name)), None)
+        try:
+            if given is not None:
+                text = str(given)
+                text = text if text[:7].lower() == "bearer " else f"Bearer {text}"
+                self.caller = await caller_of(self._backend, text.encode())
+        except Refusal as refusal:
+            if self._is_old:
+                await self._say("connection_error", payload={"message": refusal.message})
+            await self._socket.close(4403, "Forbidden")
+            return
+        self._is_open = True
+        await self._say("connection_ack")
+        if self._is_old:
+            await self._say("ka")
+
+    # ---------------------------------------------------------------- operations
+
+    async def _begin(self, id: str, payload: Mapping[str, Any]) -> None:
+        if id in self._running:
+            await self._socket.close(4409, f"Subscriber for {id} already exists")
+        elif len(self._running) >= MOST_OPERATIONS:
+            refusal = Refusal("rate_limited", f"a connection has {MOST_OPERATIONS} operations at most; end one first")
+            await self._fail(id, [error_of(refusal)])
+        else:
+            self._start(id, self._operate(id, payload))
+
+    def _start(self, id: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._running[id] = task
+        task.add_done_callback(lambda task: self._ended(id, task))
+
+    def _ended(self, id: str, task: asyncio.Task[None]) -> None:
+        if self._running.get(id) is task:
+            del self._running[id]
+        if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, SocketClosed):
+            log.error("a GraphQL socket broke off", exc_info=error)
+            self._start("", self._socket.close(1011, "Internal server error"))
+
+    async def _operate(self, id: str, payload: Mapping[str, Any]) -> None:
+        try:
+            asked = asked_of(dict(payload))
+            _, operation = self._service.read(asked)
+            if operation.operation is OperationType.SUBSCRIPTION:
+                await self._follow(id, asked)
+            else:
+                _, body = await self._service.respond(self.caller, self._address, asked, is_get=False)
+                await self._send(id, body)
+        except Refusal as refusal:
+            await self._fail(id, [error_of(refusal)])
+            return
+        except RequestError as error:
+            await self._fail(id, [formatted(each, error.code) for each in error.errors])
+            return
+        self._running.pop(id, None)
+        await self._say("complete", id)
+
+    async def _follow(self, id: str, asked: Asked) -> None:
+        call = Call(caller=self.caller, input=None, address=self._address)
+        followed = await self._service.follow(asked, call)
+        head = b'{"type":%b,"id":%b,"payload":' % (_encode(self._words.result), _encode(id))
+        shown = COMMIT + RESYNC + ENDED + (READY + POSITION if followed.tells_cursor else b"")
+
+        def deliver(data: bytes) -> Awaitable[None] | None:
+            waiting = []
+            for event in data.split(END):
+                if event and event[:1] in shown:
+                    sent = self._socket.send(Message.of_text(head + event[1:] + b"}"))
+                    waiting += [sent] if sent is not None else []
+            return in_turn(waiting) if waiting else None
+
+        try:
+            await Delivery(followed.subscription, deliver).run()
+        finally:
+            followed.subscription.end()
+        if followed.subscription.is_slow:
+            await self._socket.close(1013, "what was sent was not read in time")
+
+    # ---------------------------------------------------------------- sending
+
+    async def _send(self, id: str, body: bytes) -> None:
+        text = b'{"type":%b,"id":%b,"payload":%b}' % (_encode(self._words.result), _encode(id), body)
+        await self._write(text)
+
+    async def _fail(self, id: str, errors: list[dict[str, Any]]) -> None:
+        self._running.pop(id, None)
+        await self._say("error", id, payload=errors[0] if self._is_old else errors)
+        if self._words.completes_on_error:
+            await self._say("complete", id)
+
+    async def _say(self, kind: str, id: str = "", payload: Any = None) -> None:
+        message: dict[str, Any] = {"type": kind}
+        message |= {"id": id} if id else {}
+        message |= {"payload": payload} if payload else {}
+        await self._write(_encode(message))
+
+    async def _write(self, text: bytes) -> None:
+        if (waiting := self._socket.send(Message.of_text(text))) is not None:
+            await waiting
