@@ -149,7 +149,7 @@ async def test_streams(database: Storage) -> None:
         streams = [await api.backend.feed.subscribe(caller, ("guides",), SSE) for caller in callers]
         cursor = (await pulled(api, sessions[0]["headers"]))["cursor"]
         await change(api, sessions[0], name="Ada the first")
-        await api.backend.feed._rights.check()
+        await api.backend.feed.rights.check()
         assert [stream.has_ended for stream in streams] == [False, False]
         await change(api, sessions[0], plan="pro")
         await asyncio.wait_for(streams[0].ended, HANGING)
