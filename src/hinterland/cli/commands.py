@@ -348,3 +348,20 @@ def users_roles(data: Path, app: Path | None) -> None:
     from hinterland.cli.roles import show
 
     asyncio.run(show(data, app))
+
+
+@cli.group()
+def graphql() -> None:
+    """Show what an app is in GraphQL."""
+
+
+@graphql.command("schema")
+@click.argument("app", type=FILE, help="The app file.")
+def graphql_schema(app: Path) -> None:
+    """Print the schema in GraphQL's schema definition language, for code generators and editors.
+
+    Example: hinterland graphql schema app.py > schema.graphql
+    """
+    from hinterland.cli.graphql_schema import show
+
+    show(app)
