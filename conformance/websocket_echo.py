@@ -10,12 +10,12 @@ import uvicorn
 from hinterland.kit.asgi import AsgiReceive, AsgiScope, AsgiSend
 from hinterland.server.http import HttpAnswer, send_answer
 from hinterland.server.protocols.http1.connection import HttpConnection
-from hinterland.server.websocket import SOCKET, Handshake, Message, SocketClosed
+from hinterland.server.websocket import SOCKET, Handshake, SocketClosed, SocketMessage
 
 MOST_BYTES = 64 * 1024 * 1024
 
 
-class Compressed(Message):
+class Compressed(SocketMessage):
     """A message that is compressed whatever its size, since the cases are about that."""
 
     __slots__ = ()

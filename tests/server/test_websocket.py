@@ -8,7 +8,7 @@ from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Frame
 from websockets.protocol import CLIENT, Protocol
 
-from hinterland.server.websocket import Message, SocketClosed
+from hinterland.server.websocket import SocketClosed, SocketMessage
 
 
 def read(frame: bytes, window_bits: int) -> list[Frame]:
@@ -28,7 +28,7 @@ MESSAGES = st.one_of(st.text(max_size=500), st.binary(max_size=500), st.sampled_
 @given(MESSAGES, st.sampled_from([0, 9, 12, 15]))
 def test_frame_is_read_as_what_was_sent(data: str | bytes, window_bits: int) -> None:
     """A message arrives as it was sent, in one frame, whatever its size and whether it is compressed or not."""
-    message = Message(data)
+    message = SocketMessage(data)
     (frame,) = read(message.frame(window_bits), window_bits)
     assert frame.fin
     assert frame.opcode.name == ("TEXT" if isinstance(data, str) else "BINARY")
@@ -37,7 +37,7 @@ def test_frame_is_read_as_what_was_sent(data: str | bytes, window_bits: int) -> 
 
 def test_frame_is_made_once() -> None:
     """All readers are sent the same bytes: they are made, and compressed, once."""
-    message = Message("many words, " * 100)
+    message = SocketMessage("many words, " * 100)
     assert message.frame() is message.frame()
     assert message.frame(12) is message.frame(12)
     assert len(message.frame(12)) < len(message.frame()) / 5
@@ -45,14 +45,14 @@ def test_frame_is_made_once() -> None:
 
 def test_what_is_not_worth_it_is_not_compressed() -> None:
     """A short message gains nothing from compression, and a large one would take the time of others."""
-    for size in (Message.least_compressed - 1, Message.most_compressed + 1):
-        message = Message(b"x" * size)
+    for size in (SocketMessage.least_compressed - 1, SocketMessage.most_compressed + 1):
+        message = SocketMessage(b"x" * size)
         assert message.frame(12) is message.frame()
 
 
 def test_text_of_bytes() -> None:
     """A text that is UTF-8 already is not decoded to be sent."""
-    assert Message.of_text("é".encode()).frame() == Message("é").frame()
+    assert SocketMessage.of_text("é".encode()).frame() == SocketMessage("é").frame()
 
 
 def test_end_says_why() -> None:

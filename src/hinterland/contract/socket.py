@@ -31,7 +31,7 @@ CLOSE_CODES = {
     1011: "an error of the server, which its log explains",
     RESTART: "the server restarts; come back with your cursors",
     TRY_AGAIN: "what was sent was not read in time; come back with your cursors",
-    UNAUTHORIZED: "the session has ended, or the token or ticket is not valid; sign in again",
+    UNAUTHORIZED: "the session has ended; sign in again",
 }
 """What the server closes a socket with, and why."""
 
@@ -48,21 +48,21 @@ class _Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
     pass
 
 
-class _Asked(_Message, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class _FromClient(_Message, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     pass
 
 
 # ---------------------------------------------------------------- from the client
 
 
-class Authentication(_Asked, frozen=True, kw_only=True, tag="auth"):
+class Authentication(_FromClient, frozen=True, kw_only=True, tag="auth"):
     """Who the client is, by an access `token` or a single-use `ticket`; again before the token expires."""
 
     token: str = ""
     ticket: str = ""
 
 
-class SocketCall(_Asked, frozen=True, kw_only=True, tag="call"):
+class SocketCall(_FromClient, frozen=True, kw_only=True, tag="call"):
     """A call of an `operation` of the table. `path` has the segments of its path, where `collection` may be that of
     records below others ("posts/42/comments"); `query` and `body` are those of the request, `if_match`,
     `if_none_match` and `key` its headers If-Match, If-None-Match and Idempotency-Key."""
@@ -77,7 +77,7 @@ class SocketCall(_Asked, frozen=True, kw_only=True, tag="call"):
     key: str = ""
 
 
-class SubscribeMessage(_Asked, frozen=True, kw_only=True, tag="subscribe"):
+class SubscribeMessage(_FromClient, frozen=True, kw_only=True, tag="subscribe"):
     """Follow one `collection`, or several by name. With `cursor` it goes on from there; otherwise a single collection
     begins with a snapshot, unless `snapshot` is false: the page that `query` asks for, as `records.list` takes it. Its
     `filter` holds for what follows too. A collection below a record is named by its path, "posts/42/comments"."""
@@ -90,7 +90,7 @@ class SubscribeMessage(_Asked, frozen=True, kw_only=True, tag="subscribe"):
     snapshot: bool = True
 
 
-class Unsubscribe(_Asked, frozen=True, kw_only=True, tag="unsubscribe"):
+class Unsubscribe(_FromClient, frozen=True, kw_only=True, tag="unsubscribe"):
     """End a subscription."""
 
     id: str
@@ -121,7 +121,7 @@ class SocketResult(_Message, frozen=True, kw_only=True, tag="result"):
 
     id: str
     status: int
-    body: Any = None
+    body: Any
     etag: str = ""
 
 
@@ -129,13 +129,4 @@ class SocketError(_Message, frozen=True, kw_only=True, tag="error"):
     """Why a message is refused: `error` is a `Problem`. Without `id`, it answers a message that has none."""
 
     id: str = ""
-    error: dict[str, Any]
-
-
-class SnapshotMessage(_Message, frozen=True, kw_only=True, tag="snapshot"):
-    """The records that a subscription begins with: `items` as a list has them, `next` its cursor for the next page."""
-
-    id: str
-    items: list[dict[str, Any]]
-    next: str | None = None
-    total: int | None = None
+    error: Any

@@ -163,7 +163,7 @@ def _wake(feed: Feed, after: AfterHooks) -> None:
 async def _follow_signals(backend: Backend, writer: Writer) -> None:
     def signal(subject: str) -> None:
         backend.tokens.recheck(subject)
-        backend.feed.recheck(subject)
+        backend.feed.rights.recheck(subject)
         backend.schema.recheck(subject)
 
     writer.signal = signal

@@ -26,7 +26,7 @@ class SocketClosed(Exception):
         super().__init__(f"{code} {reason}".rstrip())
 
 
-class Message:
+class SocketMessage:
     """A text or bytes for one reader or for many: its frame, plain or compressed, is made once for all of them."""
 
     __slots__ = ("_frames", "data", "is_text")
@@ -38,7 +38,7 @@ class Message:
         self._frames: dict[int, bytes] = {}
 
     @classmethod
-    def of_text(cls, data: bytes) -> Message:
+    def of_text(cls, data: bytes) -> SocketMessage:
         """The message whose text is `data` in UTF-8."""
         message = cls(data)
         message.is_text = True
@@ -79,7 +79,7 @@ class WebSocket(Protocol):
         """The next message. Raises `SocketClosed` when there will be none."""
         ...
 
-    def send(self, message: Message) -> Awaitable[None] | None:
+    def send(self, message: SocketMessage) -> Awaitable[None] | None:
         """Send a message; what is returned is to be awaited before the next, where the reader is slow. What is sent
         after the end is dropped."""
         ...

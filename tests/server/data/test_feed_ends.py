@@ -158,11 +158,11 @@ async def test_signal(lite: World, subject: str) -> None:
     that may go on do, and so do those of others."""
     await lite.sign_in(ADA_SIGNED_IN)
     ada, other = await listen(lite, ADA_SIGNED_IN, "notes"), await listen(lite, BEN, "notes")
-    lite.feed.recheck(subject)
+    lite.feed.rights.recheck(subject)
     await lite.write(note("a", "ada"))
     assert summary(await ada.changes()) == [("create", "a")]
     await end_session(lite)
-    lite.feed.recheck(subject)
+    lite.feed.rights.recheck(subject)
     await asyncio.wait_for(ada.subscription.ended, 30)
     assert await ended(ada)
     assert not other.subscription.has_ended

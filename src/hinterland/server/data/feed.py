@@ -72,7 +72,6 @@ class Feed:
         self._redecide = partial(redecided, storage, views)
         self._subscriptions: set[Subscription] = set()
         self.rights = RightsWatch(Rights(storage, views.catalogue, clock))
-        self.recheck = self.rights.recheck
         self._live: dict[Channel, set[Subscription]] = {}
         self._live_views = LiveViews()
         self._position = (0, 0)

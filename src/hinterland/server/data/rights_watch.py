@@ -13,7 +13,7 @@ from hinterland.server.security.sessions import account_subject, session_subject
 log = logging.getLogger("hinterland.feed")
 
 
-class Listener(Protocol):
+class RightsListener(Protocol):
     """A stream or a socket."""
 
     caller: Principal
@@ -28,7 +28,7 @@ class RightsWatch:
 
     def __init__(self, rights: Rights) -> None:
         self._rights = rights
-        self.listeners: set[Listener] = set()
+        self.listeners: set[RightsListener] = set()
         self._doubted = asyncio.Event()
 
     def recheck(self, subject: str) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 
 from hinterland.kit.asgi import AsgiApp, AsgiMessage, AsgiReceive, AsgiScope, AsgiSend
-from hinterland.server.websocket import SOCKET, Message, SocketClosed
+from hinterland.server.websocket import SOCKET, SocketClosed, SocketMessage
 
 _RESPONSE = "websocket.http.response"  # ASGI extension: a handshake may be answered with a response of HTTP
 _POLICY = 1008
@@ -80,7 +80,7 @@ class AsgiWebSocket:
             raise SocketClosed(1009)
         return data
 
-    def send(self, message: Message) -> Awaitable[None] | None:
+    def send(self, message: SocketMessage) -> Awaitable[None] | None:
         """See `hinterland.server.websocket.WebSocket`."""
         if self._ended is not None:
             return None

@@ -16,7 +16,7 @@ from hinterland.contract.errors import Refusal
 from hinterland.server.http import Disconnected, HttpAnswer, send_answer
 from hinterland.server.protocols.http1 import upgrade
 from hinterland.server.protocols.http1.upgrade import WebSocketConnection
-from hinterland.server.websocket import SOCKET, Handshake, Message, SocketClosed
+from hinterland.server.websocket import SOCKET, Handshake, SocketClosed, SocketMessage
 from tests.server.protocols.http1.wire import GET, connected, until
 
 KEY = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
@@ -28,7 +28,7 @@ Serve = Callable[[Any], Awaitable[None]]
 
 
 class Sockets:
-    """An application of WebSockets: what it was told, and the sockets that it has."""
+    """An application of WebSockets: how its sockets ended, and those that it has."""
 
     def __init__(self, serve: Serve | None = None, *, most_bytes: int = 1_000, silence: float = 3_600.0) -> None:
         self._serve = serve
@@ -54,7 +54,7 @@ class Sockets:
 
     async def _echo(self, socket: Any) -> None:
         while True:
-            if (waiting := socket.send(Message(await socket.receive()))) is not None:
+            if (waiting := socket.send(SocketMessage(await socket.receive()))) is not None:
                 await waiting
 
     async def end(self) -> tuple[int, str]:
@@ -250,7 +250,7 @@ async def test_reader_that_is_slow() -> None:
 
     async def flood(socket: Any) -> None:
         while True:
-            waiting = socket.send(Message(b"x" * 100_000))
+            waiting = socket.send(SocketMessage(b"x" * 100_000))
             if waiting is not None:
                 waited.put_nowait(True)
                 await waiting
@@ -287,7 +287,7 @@ async def test_peer_that_closes() -> None:
         await client.close(4001, "enough")
         assert client.close_code == 4001
         assert await app.end() == (4001, "enough")
-        assert app.open[0].send(Message("late")) is None
+        assert app.open[0].send(SocketMessage("late")) is None
 
 
 async def test_peer_that_closes_within_a_message() -> None:

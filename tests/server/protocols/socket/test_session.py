@@ -347,7 +347,7 @@ async def test_several_subscriptions(server: Server) -> None:
 
 
 async def test_collection_below_a_record(server: Server) -> None:
-    """What is below one record is followed by its path: others' changes are not told."""
+    """What is below one record is followed by its path: others' changes are not sent."""
     one, two = [(await post(server, title)).json["id"] for title in ("One", "Two")]
     await ask(server, "POST", f"/v1/records/posts/{one}/comments", {"text": "before"})
     socket = await opened(server)

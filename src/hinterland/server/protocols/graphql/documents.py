@@ -30,7 +30,7 @@ _REGISTERED = 10_000
 _INTROSPECTION = frozenset({"__schema", "__type"})
 
 
-class Document(NamedTuple):
+class PlannedDocument(NamedTuple):
     """A document that can be carried out, or what is wrong with it. `encoders` are those of its subscriptions that are
     in use, by the operation's name and the variables as JSON."""
 
@@ -48,11 +48,11 @@ class Documents:
         self._depth = depth
         self._has_introspection = has_introspection
         self._schema: GraphQLSchema | None = None
-        self._kept: OrderedDict[str, Document] = OrderedDict()
+        self._kept: OrderedDict[str, PlannedDocument] = OrderedDict()
         self._characters = 0
         self._registered: OrderedDict[str, str] = OrderedDict()
 
-    def of(self, schema: GraphQLSchema, text: str) -> Document:
+    def of(self, schema: GraphQLSchema, text: str) -> PlannedDocument:
         """The document of a text."""
         if schema is not self._schema:
             self._schema, self._characters = schema, 0
@@ -79,14 +79,14 @@ class Documents:
             self._registered.popitem(last=False)
         return True
 
-    def _keep(self, text: str, made: Document) -> None:
+    def _keep(self, text: str, made: PlannedDocument) -> None:
         self._kept[text] = made
         self._characters += len(text)
         while len(self._kept) > _KEPT or self._characters > _KEPT_CHARACTERS:
             old, _ = self._kept.popitem(last=False)
             self._characters -= len(old)
 
-    def _made(self, schema: GraphQLSchema, text: str) -> Document:
+    def _made(self, schema: GraphQLSchema, text: str) -> PlannedDocument:
         try:
             node = parse(text, max_tokens=self._tokens)
         except (GraphQLError, RecursionError) as error:
@@ -98,15 +98,15 @@ class Documents:
             errors = [problem] if problem is not None else validate(schema, node, specified_rules, max_errors=20)
         except RecursionError:
             errors = [GraphQLError("the document is nested too deep")]
-        return Document(operations, fragments, tuple(errors), WeakValueDictionary())
+        return PlannedDocument(operations, fragments, tuple(errors), WeakValueDictionary())
 
 
 def _of(node: DocumentNode, kind: type[_T]) -> list[_T]:
     return [each for each in node.definitions if isinstance(each, kind)]
 
 
-def _wrong(error: GraphQLError) -> Document:
-    return Document({}, {}, (error,), WeakValueDictionary())
+def _wrong(error: GraphQLError) -> PlannedDocument:
+    return PlannedDocument({}, {}, (error,), WeakValueDictionary())
 
 
 class _Depth:

@@ -19,10 +19,9 @@ JSON = "application/json"
 STREAM = "text/event-stream"
 _ACCEPTED = re.compile(r"\s*([^;,\s]+)\s*((?:;[^,]*)?)(?:,|$)")
 _ANY = frozenset({"*/*", "application/*"})
-_WORDS = frozenset({"query", "operationName", "variables", "extensions"})
 
 
-class Asked(NamedTuple):
+class Parameters(NamedTuple):
     """What a request asks: the parameters of GraphQL over HTTP §5."""
 
     query: str
@@ -98,7 +97,7 @@ class GraphQLEndpoint:
             status = 200  # §7.3.1: what reads this media type may take another status for a proxy's
         return HttpAnswer(status, [_content_type(media), NO_STORE], body)
 
-    async def _from_body(self, request: HttpRequest) -> Asked:
+    async def _from_body(self, request: HttpRequest) -> Parameters:
         value, _ = await request.json_object(self._backend.settings.max_body_bytes)
         return asked_of(value)
 
@@ -134,7 +133,7 @@ def _content_type(media: str) -> tuple[bytes, bytes]:
     return (b"content-type", f"{media}; charset=utf-8".encode())
 
 
-def _from_query(request: HttpRequest) -> Asked:
+def _from_query(request: HttpRequest) -> Parameters:
     words: dict[str, Any] = {}
     for name, value in request.query():
         if name in words:
@@ -151,7 +150,7 @@ def _from_query(request: HttpRequest) -> Asked:
     return asked_of(words)
 
 
-def asked_of(value: dict[str, Any]) -> Asked:
+def asked_of(value: dict[str, Any]) -> Parameters:
     """The parameters of a request. Raises `invalid_body` for one that is missing or of another type."""
     for name, kind, what in (
         ("query", str, "a text"), ("operationName", str, "a text"), ("variables", dict, "an object"),
@@ -162,10 +161,12 @@ def asked_of(value: dict[str, Any]) -> Asked:
     extensions = value.get("extensions") or {}
     if not value.get("query") and "persistedQuery" not in extensions:
         raise Refusal("invalid_body", 'query is missing; send {"query": "{ … }"}')
-    return Asked(value.get("query") or "", value.get("operationName") or "", value.get("variables") or {}, extensions)
+    return Parameters(
+        value.get("query") or "", value.get("operationName") or "", value.get("variables") or {}, extensions
+    )
 
 
-def _is_well_formed(asked: Asked) -> bool:
+def _is_well_formed(asked: Parameters) -> bool:
     return bool(asked.query)
 
 

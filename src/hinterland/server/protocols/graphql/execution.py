@@ -28,7 +28,7 @@ from hinterland.server.data.projection import Projection
 from hinterland.server.operations.call import UNCONDITIONAL, Call, Preconditions
 from hinterland.server.operations.records import Listing, RecordAddress, list_records, view_text
 from hinterland.server.protocols.graphql import mutations
-from hinterland.server.protocols.graphql.documents import Document
+from hinterland.server.protocols.graphql.documents import PlannedDocument
 from hinterland.server.protocols.graphql.schema import MEANING, Meaning, parent_argument
 from hinterland.server.protocols.graphql.selections import (
     Chosen,
@@ -61,7 +61,7 @@ class Executed(NamedTuple):
     errors: list[dict[str, Any]]
 
 
-def operation_of(document: Document, name: str) -> OperationDefinitionNode:
+def operation_of(document: PlannedDocument, name: str) -> OperationDefinitionNode:
     """The operation of a document that is asked for. Raises `RequestError`."""
     if document.errors:
         raise RequestError(*document.errors)
@@ -79,7 +79,12 @@ class Execution:
     """One operation, for one caller. `call` has who calls, and the deadline."""
 
     def __init__(
-        self, backend: Backend, schema: GraphQLSchema, document: Document, call: Call[None], limits: tuple[int, int]
+        self,
+        backend: Backend,
+        schema: GraphQLSchema,
+        document: PlannedDocument,
+        call: Call[None],
+        limits: tuple[int, int],
     ) -> None:
         self.backend = backend
         self._schema = schema
@@ -184,7 +189,7 @@ class Execution:
     # ---------------------------------------------------------------- parts
 
     def of(self, input: Any, preconditions: Preconditions = UNCONDITIONAL) -> Call[Any]:
-        """The call of an operation, by whoever asks."""
+        """The call of an operation, by the caller of the request."""
         return replace(self._call, input=input, preconditions=preconditions)
 
     def parent(self, entry: Entry, given: Mapping[str, Any]) -> str:

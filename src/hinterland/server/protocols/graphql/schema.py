@@ -7,7 +7,6 @@ Types have no resolvers: a document is planned as a whole. What a field of the s
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -16,7 +15,6 @@ from graphql import (
     GraphQLBoolean,
     GraphQLEnumType,
     GraphQLField,
-    GraphQLFloat,
     GraphQLID,
     GraphQLInputField,
     GraphQLInputObjectType,
@@ -24,7 +22,6 @@ from graphql import (
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
-    GraphQLScalarType,
     GraphQLSchema,
     GraphQLString,
 )
@@ -33,28 +30,15 @@ from hinterland.contract.kinds.field import Field
 from hinterland.contract.naming import type_name
 from hinterland.contract.query import DEFAULT_LIMIT
 from hinterland.contract.records import META
-from hinterland.kit.cel.types import BOOL, BYTES, DOUBLE, INT, INT64, STRING, TIMESTAMP, ListType, ObjectType, Type
+from hinterland.kit.cel.types import ListType, ObjectType, Type
 from hinterland.server.data.catalogue import Catalogue, Entry
 from hinterland.server.data.relations import Relation
+from hinterland.server.protocols.graphql.inputs import Inputs
+from hinterland.server.protocols.graphql.scalars import DATE_TIME, INTEGER, JSON, NAME, SCALARS, pascal
 
 log = logging.getLogger("hinterland.graphql")
 MEANING = "hinterland"
 """The key of `extensions` under which a field of the schema has its `Meaning`."""
-_NAME = re.compile(r"(?!__)[_A-Za-z][_0-9A-Za-z]*")
-
-DATE_TIME = GraphQLScalarType(
-    "DateTime",
-    description="An instant: RFC 3339 in UTC",
-    specified_by_url="https://scalars.graphql.org/andimarek/date-time",
-)
-JSON = GraphQLScalarType("JSON", description="Any JSON value")
-INTEGER = GraphQLScalarType("Integer", description="A whole number within ±(2^53−1)")
-BIG_INT = GraphQLScalarType("BigInt", description="An integer of 64 bits, as a text")
-BYTES_TEXT = GraphQLScalarType("Bytes", description="Bytes in base64")
-_SCALARS: dict[Type, Any] = {
-    STRING: GraphQLString, INT: INTEGER, INT64: BIG_INT, DOUBLE: GraphQLFloat, BOOL: GraphQLBoolean,
-    TIMESTAMP: DATE_TIME, BYTES: BYTES_TEXT,
-}  # fmt: skip
 
 
 class Meaning(NamedTuple):
@@ -65,12 +49,6 @@ class Meaning(NamedTuple):
     entry: Entry | None = None
     name: str = ""
     relation: Relation | None = None
-
-
-def meaning_of(field: GraphQLField) -> Meaning:
-    """What a field stands for."""
-    meaning: Meaning = field.extensions[MEANING]
-    return meaning
 
 
 class SchemaMaker:
@@ -86,7 +64,7 @@ class SchemaMaker:
         self._sorts: dict[str, GraphQLEnumType] = {}
         self._connections: dict[str, GraphQLObjectType] = {}
         self._objects: dict[str, GraphQLObjectType] = {}
-        self._inputs: dict[str, GraphQLInputObjectType] = {}
+        self._inputs = Inputs()
         kinds = ("create", "update", "delete", "left")
         self._change_kind = GraphQLEnumType("ChangeKind", {kind: kind for kind in kinds})
         self.page_info = GraphQLObjectType(
@@ -103,7 +81,7 @@ class SchemaMaker:
         """The schema. Raises ValueError where two collections would have one name."""
         for name, entry in self._entries.items():
             made = type_name(name)
-            if _NAME.fullmatch(made) is None:
+            if NAME.fullmatch(made) is None:
                 log.warning("the collection %r has no name that GraphQL can have, so it is not in the schema", name)
                 continue
             if made in self._names.values():
@@ -184,7 +162,7 @@ class SchemaMaker:
         above = {part: GraphQLArgument(GraphQLNonNull(GraphQLID)) for part in self._parents(entry)}
         id = {"id": GraphQLArgument(GraphQLNonNull(GraphQLID))}
         revision = {"revision": GraphQLArgument(INTEGER, description="That the record must have")}
-        body = GraphQLArgument(GraphQLNonNull(self._input(entry, "Input")))
+        body = GraphQLArgument(GraphQLNonNull(self._inputs.of(entry, "Input")))
         made = {
             f"create{name}": _field(
                 of, Meaning("create", entry), {**above, "id": GraphQLArgument(GraphQLID), "input": body}
@@ -192,48 +170,17 @@ class SchemaMaker:
             f"update{name}": _field(
                 of,
                 Meaning("patch", entry),
-                {**above, **id, "patch": GraphQLArgument(GraphQLNonNull(self._input(entry, "Patch"))), **revision},
+                {**above, **id, "patch": GraphQLArgument(GraphQLNonNull(self._inputs.of(entry, "Patch"))), **revision},
             ),
             f"replace{name}": _field(of, Meaning("replace", entry), {**above, **id, "input": body, **revision}),
             f"delete{name}": _field(GraphQLID, Meaning("delete", entry), {**above, **id, **revision}),
         }
-        unique = [each for each in entry.unique if _NAME.fullmatch(each)]
+        unique = [each for each in entry.unique if NAME.fullmatch(each)]
         if unique:
             by = GraphQLEnumType(f"{name}Unique", {each: each for each in unique})
             arguments = {**above, "by": GraphQLArgument(GraphQLNonNull(by)), "input": body}
             made[f"upsert{name}"] = _field(of, Meaning("upsert", entry), arguments)
         return made
-
-    def _input(self, entry: Entry, end: str) -> GraphQLInputObjectType:
-        title = f"{self._names[entry.name]}{end}"
-        made = self._inputs.get(title)
-        if made is None:
-            fields: dict[str, GraphQLInputField] = {}
-            for name, field in entry.collection.fields.items():
-                if _NAME.fullmatch(name):
-                    fields[name] = GraphQLInputField(self._input_of(f"{title}{_pascal(name)}", field))
-            fields = fields or {"_": GraphQLInputField(GraphQLBoolean, description="It has no fields")}
-            made = self._inputs[title] = GraphQLInputObjectType(title, fields)
-        return made
-
-    def _input_of(self, place: str, field: Field) -> Any:
-        if field.link is not None:
-            return GraphQLList(GraphQLNonNull(GraphQLID)) if isinstance(field.type, ListType) else GraphQLID
-        return self._input_type(place, field.type)
-
-    def _input_type(self, place: str, kind: Type) -> Any:
-        if isinstance(kind, ListType):
-            return GraphQLList(self._input_type(place, kind.element))
-        if isinstance(kind, ObjectType) and kind.fields and all(map(_NAME.fullmatch, kind.fields)):
-            made = self._inputs.get(place)
-            if made is None:
-                fields = {
-                    name: GraphQLInputField(self._input_type(f"{place}{_pascal(name)}", inner))
-                    for name, inner in kind.fields.items()
-                }
-                made = self._inputs[place] = GraphQLInputObjectType(place, fields)
-            return made
-        return _SCALARS.get(kind, JSON)
 
     def _account(self) -> dict[str, GraphQLField]:
         text = GraphQLArgument(GraphQLNonNull(GraphQLString))
@@ -243,7 +190,7 @@ class SchemaMaker:
             "user": _field(self._types["users"], Meaning("one", self._entries["users"])),
         }  # fmt: skip
         session = GraphQLObjectType("Session", fields)
-        profile = GraphQLArgument(self._input(self._entries["users"], "Input"))
+        profile = GraphQLArgument(self._inputs.of(self._entries["users"], "Input"))
         return {
             "signUp": _field(session, Meaning("sign_up"), {"email": text, "password": text, "profile": profile}),
             "logIn": _field(session, Meaning("log_in"), {"email": text, "password": text}),
@@ -265,12 +212,12 @@ class SchemaMaker:
             scalar, related = name, ""
             if relation is not None and relation.by and relation.collection in self._types:
                 scalar, related = _names_of_reference(name, taken)
-            if _NAME.fullmatch(scalar):
+            if NAME.fullmatch(scalar):
                 yield scalar, _field(self._type_of(entry, name, field), Meaning("value", entry, name))
             if related and relation is not None:
                 yield from self._related(related, name, relation)
         for name, relation in relations.items():
-            if not relation.by and relation.collection in self._types and name not in taken and _NAME.fullmatch(name):
+            if not relation.by and relation.collection in self._types and name not in taken and NAME.fullmatch(name):
                 yield from self._related(name, name, relation)
 
     def _related(self, shown: str, name: str, relation: Relation) -> Iterator[tuple[str, GraphQLField]]:
@@ -283,21 +230,21 @@ class SchemaMaker:
     def _type_of(self, entry: Entry, name: str, field: Field) -> Any:
         if field.link is not None:
             return GraphQLList(GraphQLNonNull(GraphQLID)) if isinstance(field.type, ListType) else GraphQLID
-        return self._type(f"{self._names[entry.name]}{_pascal(name)}", field.type)
+        return self._type(f"{self._names[entry.name]}{pascal(name)}", field.type)
 
     def _type(self, place: str, kind: Type) -> Any:
         if isinstance(kind, ListType):
             return GraphQLList(self._type(place, kind.element))
-        if isinstance(kind, ObjectType) and kind.fields and all(map(_NAME.fullmatch, kind.fields)):
+        if isinstance(kind, ObjectType) and kind.fields and all(map(NAME.fullmatch, kind.fields)):
             made = self._objects.get(place)
             if made is None:
                 fields = {
-                    name: _field(self._type(f"{place}{_pascal(name)}", inner), Meaning("member", None, name))
+                    name: _field(self._type(f"{place}{pascal(name)}", inner), Meaning("member", None, name))
                     for name, inner in kind.fields.items()
                 }
                 made = self._objects[place] = GraphQLObjectType(place, fields)
             return made
-        return _SCALARS.get(kind, JSON)
+        return SCALARS.get(kind, JSON)
 
     # ---------------------------------------------------------------- arguments
 
@@ -320,7 +267,7 @@ class SchemaMaker:
         made = self._sorts.get(entry.name)
         if made is None:
             sortable = [name for name, field in entry.collection.fields.items() if field.is_sortable]
-            names = [name for name in dict.fromkeys([*META, *sortable]) if _NAME.fullmatch(name)]
+            names = [name for name in dict.fromkeys([*META, *sortable]) if NAME.fullmatch(name)]
             values = {f"{name}_{way}": sign + name for name in names for way, sign in (("ASC", ""), ("DESC", "-"))}
             made = self._sorts[entry.name] = GraphQLEnumType(f"{self._names[entry.name]}Sort", values)
         return made
@@ -342,13 +289,13 @@ class SchemaMaker:
         kinds: Mapping[str, Type] = entry.book.kinds
         for name in dict.fromkeys([*META, *entry.collection.fields]):
             field = entry.collection.fields.get(name)
-            if _NAME.fullmatch(name) and name in kinds and (field is None or field.is_sortable):
+            if NAME.fullmatch(name) and name in kinds and (field is None or field.is_sortable):
                 fields[name] = GraphQLInputField(self._filter(name, kinds[name], field))
         return fields
 
     def _filter(self, name: str, kind: Type, field: Field | None) -> GraphQLInputObjectType:
         is_id = name == "id" or (field is not None and field.link is not None)
-        scalar: Any = GraphQLID if is_id else _SCALARS.get(kind, JSON)
+        scalar: Any = GraphQLID if is_id else SCALARS.get(kind, JSON)
         title = f"{scalar.name}Filter"
         made = self._filters.get(title)
         if made is None:
@@ -408,10 +355,6 @@ def _names_of_reference(name: str, taken: set[str]) -> tuple[str, str]:
     return held, name
 
 
-def _pascal(name: str) -> str:
-    return "".join([part[:1].upper() + part[1:] for part in re.split(r"[^0-9A-Za-z]+", name)])
-
-
 def _camel(name: str) -> str:
-    made = _pascal(name)
+    made = pascal(name)
     return made[:1].lower() + made[1:]

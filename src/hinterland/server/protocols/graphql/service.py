@@ -12,8 +12,8 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal
 from hinterland.server.backend import Backend
 from hinterland.server.operations.call import Call
-from hinterland.server.protocols.graphql.documents import Document, Documents
-from hinterland.server.protocols.graphql.endpoint import Asked
+from hinterland.server.protocols.graphql.documents import Documents, PlannedDocument
+from hinterland.server.protocols.graphql.endpoint import Parameters
 from hinterland.server.protocols.graphql.execution import Execution, RequestError, operation_of
 from hinterland.server.protocols.graphql.schema import SchemaMaker
 from hinterland.server.protocols.graphql.subscriptions import Followed, follow
@@ -44,7 +44,7 @@ class GraphQL:
             self._schema, self._version = SchemaMaker(catalogue).made(), catalogue.version
         return self._schema
 
-    async def respond(self, caller: Principal, address: str, asked: Asked, *, is_get: bool) -> tuple[int, bytes]:
+    async def respond(self, caller: Principal, address: str, asked: Parameters, *, is_get: bool) -> tuple[int, bytes]:
         """The status and the body of a response."""
         try:
             document, operation = self.read(asked)
@@ -62,17 +62,17 @@ class GraphQL:
         body: dict[str, Any] = {"errors": done.errors} if done.errors else {}
         return 200, _encode({"data": done.data, **body})
 
-    def read(self, asked: Asked) -> tuple[Document, OperationDefinitionNode]:
+    def read(self, asked: Parameters) -> tuple[PlannedDocument, OperationDefinitionNode]:
         """The document of a request, and the operation that it asks for. Raises `RequestError`."""
         document = self._document(asked)
         return document, operation_of(document, asked.operation)
 
-    async def follow(self, asked: Asked, call: Call[None]) -> Followed:
+    async def follow(self, asked: Parameters, call: Call[None]) -> Followed:
         """Begin a subscription. Raises `RequestError` and what the feed refuses."""
         document, operation = self.read(asked)
         return await follow(self._backend, self.schema, document, operation, asked.variables, asked.extensions, call)
 
-    def _document(self, asked: Asked) -> Document:
+    def _document(self, asked: Parameters) -> PlannedDocument:
         text, persisted = asked.query, asked.extensions.get("persistedQuery")
         if persisted is not None:
             digest = persisted.get("sha256Hash") if isinstance(persisted, dict) else None

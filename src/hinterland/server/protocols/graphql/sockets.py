@@ -22,11 +22,11 @@ from hinterland.server.backend import Backend
 from hinterland.server.callers import caller_of
 from hinterland.server.data.delivery import END, Delivery, in_turn
 from hinterland.server.operations.call import Call
-from hinterland.server.protocols.graphql.endpoint import Asked, asked_of
+from hinterland.server.protocols.graphql.endpoint import Parameters, asked_of
 from hinterland.server.protocols.graphql.execution import RequestError, error_of
 from hinterland.server.protocols.graphql.service import GraphQL, formatted
 from hinterland.server.protocols.graphql.subscriptions import COMMIT, ENDED, POSITION, READY, RESYNC
-from hinterland.server.websocket import Message, SocketClosed, WebSocket
+from hinterland.server.websocket import SocketClosed, SocketMessage, WebSocket
 
 log = logging.getLogger("hinterland.graphql")
 INIT_SECONDS = 10.0
@@ -110,7 +110,7 @@ class GraphQLSocket:
         if kind == "connection_init":
             await self._introduce(payload)
         elif kind == "ping" and not self._is_old:
-            await self._say("pong", payload=payload)
+            await self._send_message("pong", payload=payload)
         elif kind == "pong" and not self._is_old:
             return
         elif kind == "connection_terminate" and self._is_old:
@@ -140,13 +140,13 @@ class GraphQLSocket:
                 self.caller = await caller_of(self._backend, text.encode())
         except Refusal as refusal:
             if self._is_old:
-                await self._say("connection_error", payload={"message": refusal.message})
+                await self._send_message("connection_error", payload={"message": refusal.message})
             await self._socket.close(4403, "Forbidden")
             return
         self._is_open = True
-        await self._say("connection_ack")
+        await self._send_message("connection_ack")
         if self._is_old:
-            await self._say("ka")
+            await self._send_message("ka")
 
     # ---------------------------------------------------------------- operations
 
@@ -187,9 +187,9 @@ class GraphQLSocket:
             await self._fail(id, [formatted(each, error.code) for each in error.errors])
             return
         self._running.pop(id, None)
-        await self._say("complete", id)
+        await self._send_message("complete", id)
 
-    async def _follow(self, id: str, asked: Asked) -> None:
+    async def _follow(self, id: str, asked: Parameters) -> None:
         call = Call(caller=self.caller, input=None, address=self._address)
         followed = await self._service.follow(asked, call)
         head = b'{"type":%b,"id":%b,"payload":' % (_encode(self._words.result), _encode(id))
@@ -199,7 +199,7 @@ class GraphQLSocket:
             waiting = []
             for event in data.split(END):
                 if event and event[:1] in shown:
-                    sent = self._socket.send(Message.of_text(head + event[1:] + b"}"))
+                    sent = self._socket.send(SocketMessage.of_text(head + event[1:] + b"}"))
                     waiting += [sent] if sent is not None else []
             return in_turn(waiting) if waiting else None
 
@@ -218,16 +218,16 @@ class GraphQLSocket:
 
     async def _fail(self, id: str, errors: list[dict[str, Any]]) -> None:
         self._running.pop(id, None)
-        await self._say("error", id, payload=errors[0] if self._is_old else errors)
+        await self._send_message("error", id, payload=errors[0] if self._is_old else errors)
         if self._words.completes_on_error:
-            await self._say("complete", id)
+            await self._send_message("complete", id)
 
-    async def _say(self, kind: str, id: str = "", payload: Any = None) -> None:
+    async def _send_message(self, kind: str, id: str = "", payload: Any = None) -> None:
         message: dict[str, Any] = {"type": kind}
         message |= {"id": id} if id else {}
         message |= {"payload": payload} if payload else {}
         await self._write(_encode(message))
 
     async def _write(self, text: bytes) -> None:
-        if (waiting := self._socket.send(Message.of_text(text))) is not None:
+        if (waiting := self._socket.send(SocketMessage.of_text(text))) is not None:
             await waiting

@@ -18,7 +18,7 @@ from hinterland.server.data.delivery import END, Delivery
 from hinterland.server.data.subscription import Subscription
 from hinterland.server.http import LIMIT, HttpRequest
 from hinterland.server.operations.call import Call
-from hinterland.server.protocols.graphql.endpoint import Asked
+from hinterland.server.protocols.graphql.endpoint import Parameters
 from hinterland.server.protocols.graphql.execution import RequestError, error_of
 from hinterland.server.protocols.graphql.service import GraphQL, formatted
 from hinterland.server.protocols.graphql.subscriptions import COMMIT, ENDED, POSITION, READY, RESYNC
@@ -42,7 +42,7 @@ class GraphQLStream:
         self._caller = caller
         self._address = address
 
-    async def serve(self, asked: Asked, request: HttpRequest, send: AsgiSend) -> None:
+    async def serve(self, asked: Parameters, request: HttpRequest, send: AsgiSend) -> None:
         """Answer a request. What is wrong with the document is its response; raises refusals of the caller."""
         try:
             _, operation = self._service.read(asked)

@@ -23,7 +23,7 @@ from hinterland.server.data.subscription import Subscription
 from hinterland.server.operations.call import Call
 from hinterland.server.operations.sync import subscribe
 from hinterland.server.protocols.graphql.cel_text import cel_of
-from hinterland.server.protocols.graphql.documents import Document
+from hinterland.server.protocols.graphql.documents import PlannedDocument
 from hinterland.server.protocols.graphql.execution import RequestError, error_of
 from hinterland.server.protocols.graphql.schema import MEANING
 from hinterland.server.protocols.graphql.selections import Chosen, Selector, object_type
@@ -31,7 +31,7 @@ from hinterland.server.protocols.graphql.selections import Chosen, Selector, obj
 READY, POSITION, COMMIT, RESYNC, ENDED = b"r", b"p", b"c", b"y", b"e"
 """What an event begins with, before the JSON of a response."""
 _encode, _decode = msgspec.json.encode, msgspec.json.decode
-Change = Callable[[VisibleChange, Any], Any]
+MakeChange = Callable[[VisibleChange, Any], Any]
 
 
 class ResponseEncoder:
@@ -39,7 +39,7 @@ class ResponseEncoder:
 
     silence = END
 
-    def __init__(self, key: str, make: Change) -> None:
+    def __init__(self, key: str, make: MakeChange) -> None:
         self._key = _encode(key)
         self._make = make
 
@@ -67,7 +67,7 @@ class ResponseEncoder:
         return b'"data":{%b:%b}}\n' % (self._key, _encode(made))
 
     def commit_head(self, cursor: str, changes: bytes) -> bytes:
-        """What stands before them."""
+        """What precedes them."""
         return COMMIT + _extended(cursor)
 
     def _nothing(self, cursor: str) -> bytes:
@@ -93,7 +93,7 @@ class Followed(NamedTuple):
 async def follow(
     backend: Backend,
     schema: GraphQLSchema,
-    document: Document,
+    document: PlannedDocument,
     operation: OperationDefinitionNode,
     variables: Mapping[str, Any],
     extensions: Mapping[str, Any],
@@ -132,10 +132,10 @@ def _filter(entry: Entry, given: Mapping[str, Any]) -> str:
     return " && ".join([f"({part})" for part in parts if part])
 
 
-def _change(selector: Selector, chosen: Chosen) -> Change:
+def _change(selector: Selector, chosen: Chosen) -> MakeChange:
     """What makes a change of what is selected of it. Raises `invalid_query` for related records."""
     kind = object_type(chosen)
-    parts: list[tuple[str, Change]] = []
+    parts: list[tuple[str, MakeChange]] = []
     for key, each in selector.chosen(kind, selector.inner(chosen)):
         if each is None:
             parts.append((key, lambda change, record: kind.name))
@@ -150,7 +150,7 @@ def _change(selector: Selector, chosen: Chosen) -> Change:
     return make
 
 
-def _selected(selector: Selector, chosen: Chosen) -> Change:
+def _selected(selector: Selector, chosen: Chosen) -> MakeChange:
     projection, shape = selector.records(object_type(chosen), selector.inner(chosen), 1)
     if projection.related:
         names = ", ".join(related.key for related in projection.related)
@@ -159,7 +159,7 @@ def _selected(selector: Selector, chosen: Chosen) -> Change:
     return lambda change, record: None if record is None else shape(record)
 
 
-_FACTS: dict[str, Change] = {
+_FACTS: dict[str, MakeChange] = {
     "kind": lambda change, record: change.seen.kind,
     "id": lambda change, record: str(change.delta.id),
     "parent": lambda change, record: change.delta.parent or None,

@@ -1,7 +1,7 @@
 """WebSockets on connections that were HTTP/1.1's (RFC 6455 §4.2): the handshake, then messages in both directions.
 
 The library `websockets` reads frames and carries out the closing handshake; what is sent comes as frames already, which
-`Message` makes once for all readers.
+`SocketMessage` makes once for all readers.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from websockets.server import ServerProtocol
 from hinterland.contract.errors import Refusal
 from hinterland.kit.asgi import AsgiScope
 from hinterland.server.protocols.http1.unread import TakenInTime
-from hinterland.server.websocket import Message, SocketClosed
+from hinterland.server.websocket import SocketClosed, SocketMessage
 
 CLOSE_SECONDS = 10.0  # for the peer to answer a close frame
 LINGER_SECONDS = 2.0  # for the peer to read why its connection is closed
@@ -59,7 +59,7 @@ class Upgrade:
 
     async def accept(self, subprotocol: str = "", *, most_bytes: int, silence: float) -> WebSocketConnection:
         """See `hinterland.server.websocket.Handshake`."""
-        wire = Wire(extensions=[_DEFLATE], max_size=most_bytes, logger=_log)
+        wire = FrameReader(extensions=[_DEFLATE], max_size=most_bytes, logger=_log)
         wire.receive_data(_head_of(self._scope))
         response = wire.accept(_request_of(wire))
         if wire.handshake_exc is not None:
@@ -94,7 +94,7 @@ def _refusal_of(error: Exception) -> Refusal:
     return Refusal("invalid_request", f"the WebSocket handshake is not valid: {error}"[:300])
 
 
-class Wire(ServerProtocol):
+class FrameReader(ServerProtocol):
     """The library's reader of frames."""
 
     def recv_frame(self, frame: Frame) -> None:
@@ -156,7 +156,7 @@ class WebSocketConnection(TakenInTime, asyncio.Protocol):
         self._read_on()
         return message
 
-    def send(self, message: Message) -> Awaitable[None] | None:
+    def send(self, message: SocketMessage) -> Awaitable[None] | None:
         """See `hinterland.server.websocket.WebSocket`."""
         if self._wire.state is not OPEN:
             return None

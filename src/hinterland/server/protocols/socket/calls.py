@@ -14,15 +14,16 @@ import msgspec
 from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.identity import Principal
 from hinterland.contract.operations import Operation
-from hinterland.contract.socket import SocketCall
+from hinterland.contract.socket import SocketCall, SocketError, SocketResult
 from hinterland.contract.transfers import Download, body_field
 from hinterland.kit.asgi import AsgiApp, AsgiMessage, AsgiScope
 from hinterland.server.callers import CALLER
 
+_encode = msgspec.json.encode
 Identify = Callable[[], Awaitable[Principal]]
 _OWN = frozenset({b"host", b"user-agent", b"x-forwarded-for", b"forwarded", b"accept-language"})
 _VIEWS = frozenset({"stream", "socket"})
-_CHARACTERS = ";,+$!*'()@:&="  # that a segment may have besides those that `quote` leaves (RFC 3986 §3.3)
+_CHARACTERS = ";,+$!*'()@:&="  # that a segment may have in addition to those that `quote` leaves (RFC 3986 §3.3)
 
 
 class Answered:
@@ -102,20 +103,18 @@ async def respond(
 
 def result_of(id: str, answered: Answered) -> bytes:
     """The message that answers a call: its result, or its error."""
-    name, body = msgspec.json.encode(id), answered.body
+    body = msgspec.Raw(answered.body)
     if answered.status >= 400:
-        return b'{"type":"error","id":%b,"error":%b}' % (name, body)
+        return _encode(SocketError(id=id, error=body))
     if not answered.is_json:
-        body = msgspec.json.encode(body.decode("utf-8", "replace") or None)
+        body = msgspec.Raw(_encode(answered.body.decode("utf-8", "replace") or None))
     tag = answered.headers.get(b"etag", b"").decode("latin-1")
-    etag = b',"etag":%b' % msgspec.json.encode(tag) if tag else b""
-    return b'{"type":"result","id":%b,"status":%d,"body":%b%b}' % (name, answered.status, body, etag)
+    return _encode(SocketResult(id=id, status=answered.status, body=body, etag=tag))
 
 
 def error_of(id: str, refusal: Refusal) -> bytes:
     """The message that says why another is refused."""
-    name = b'"id":%b,' % msgspec.json.encode(id) if id else b""
-    return b'{"type":"error",%b"error":%b}' % (name, msgspec.json.encode(refusal.problem()))
+    return _encode(SocketError(id=id, error=msgspec.Raw(_encode(refusal.problem()))))
 
 
 def _segment(name: str, value: str | int) -> str:

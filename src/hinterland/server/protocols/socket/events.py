@@ -11,7 +11,7 @@ from hinterland.contract.events import Resync
 from hinterland.server.data.delivery import END
 from hinterland.server.data.encoding import VisibleChange
 from hinterland.server.data.views import change_head
-from hinterland.server.websocket import Message
+from hinterland.server.websocket import SocketMessage
 
 _encode = msgspec.json.encode
 
@@ -65,9 +65,9 @@ class _Shared:
 
     def __init__(self) -> None:
         self._data = b""
-        self._made: dict[tuple[str, bool], list[Message]] = {}
+        self._made: dict[tuple[str, bool], list[SocketMessage]] = {}
 
-    def of(self, data: bytes, id: str, *, is_packed: bool) -> list[Message]:
+    def of(self, data: bytes, id: str, *, is_packed: bool) -> list[SocketMessage]:
         """The messages of whole events to the subscriptions with this `id`."""
         if data is not self._data:
             self._data, self._made = data, {}
@@ -79,9 +79,11 @@ class _Shared:
         return messages
 
 
-def message_of(text: bytes, *, is_packed: bool) -> Message:
+def message_of(text: bytes, *, is_packed: bool) -> SocketMessage:
     """A JSON text as a message; the same in MessagePack where that is spoken."""
-    return Message(msgspec.msgpack.encode(msgspec.json.decode(text))) if is_packed else Message.of_text(text)
+    return (
+        SocketMessage(msgspec.msgpack.encode(msgspec.json.decode(text))) if is_packed else SocketMessage.of_text(text)
+    )
 
 
 messages_of = _Shared().of

@@ -9,9 +9,9 @@ import msgspec
 from hinterland.contract.identity import RecordId
 from hinterland.server.data.delivery import END, in_turn
 from hinterland.server.protocols.socket.events import messages_of
-from hinterland.server.websocket import Message
+from hinterland.server.websocket import SocketMessage
 
-Send = Callable[[Message], Awaitable[None] | None]
+SendMessage = Callable[[SocketMessage], Awaitable[None] | None]
 
 
 class _Shown(msgspec.Struct):
@@ -78,14 +78,14 @@ class Sieve:
 class Following:
     """Sends what a subscription delivers as messages with its `id`."""
 
-    def __init__(self, id: str, send: Send, sieve: Sieve, *, is_packed: bool) -> None:
+    def __init__(self, id: str, send: SendMessage, sieve: Sieve, *, is_packed: bool) -> None:
         self._id = id
         self._send = send
         self._sieve = sieve
         self._is_packed = is_packed
 
     def deliver(self, data: bytes) -> Awaitable[None] | None:
-        """Send whole events."""
+        """SendMessage whole events."""
         if not self._sieve.is_open:
             left = [self._sieve.passed(event) for event in data.split(END) if event]
             data = b"".join([event + END for event in left if event])

@@ -25,7 +25,7 @@ from hinterland.server.operations.sync import subscribe
 from hinterland.server.protocols.socket.calls import error_of, request_of, respond, result_of
 from hinterland.server.protocols.socket.events import ENCODER, message_of
 from hinterland.server.protocols.socket.following import Following, Sieve
-from hinterland.server.websocket import Message, SocketClosed, WebSocket
+from hinterland.server.websocket import SocketClosed, SocketMessage, WebSocket
 
 log = logging.getLogger("hinterland.socket")
 MOST_CALLS = 16  # at once; further messages are read when one of them is answered
@@ -33,7 +33,7 @@ MOST_FOLLOWED = 100
 A_SECOND, BURST = 50.0, 100.0  # messages; those beyond are read later
 _LIST = "records.list"
 _Page = dict[str, msgspec.Raw]
-_Asked = messages.Authentication | messages.SocketCall | messages.SubscribeMessage | messages.Unsubscribe
+_AskedMessage = messages.Authentication | messages.SocketCall | messages.SubscribeMessage | messages.Unsubscribe
 _KINDS = "auth, ping, call, subscribe or unsubscribe"
 
 
@@ -85,7 +85,7 @@ class SocketSession:
             hello = messages.Hello(
                 version=messages.VERSION, connection=connection, user=user, ping=ping, message_bytes=most
             )
-            await self._say(hello)
+            await self._send_message(hello)
             while True:
                 data = await self._socket.receive()
                 await self._pacer.turn()
@@ -106,7 +106,7 @@ class SocketSession:
     async def _look_again(self) -> None:
         found = await self._backend.accounts.sessions.find(self.caller.session)
         if found is None:
-            await self._socket.close(messages.UNAUTHORIZED, "the session has ended; sign in again")
+            await self._close(messages.UNAUTHORIZED)
         else:
             self.caller = found  # its subscriptions are ended, and begin again with the new rights
 
@@ -125,7 +125,7 @@ class SocketSession:
         except Refusal as refusal:
             await self._send(self._packed(error_of(id, refusal)))
 
-    async def _act(self, asked: _Asked) -> None:
+    async def _act(self, asked: _AskedMessage) -> None:
         if isinstance(asked, messages.Authentication):
             await self._authenticate(asked)
         elif isinstance(asked, messages.SocketCall):
@@ -150,7 +150,7 @@ class SocketSession:
             for task in self._followed.values():
                 task.cancel()  # what they show is another caller's
         self.caller = caller
-        await self._say(messages.Authenticated(user=caller.id))
+        await self._send_message(messages.Authenticated(user=caller.id))
 
     async def _call(self, asked: messages.SocketCall, request: Any) -> None:
         try:
@@ -208,7 +208,7 @@ class SocketSession:
         finally:
             subscription.end()
         if subscription.is_slow:
-            await self._socket.close(messages.TRY_AGAIN, "what was sent was not read in time")
+            await self._close(messages.TRY_AGAIN)
 
     async def _snapshot(self, asked: messages.SubscribeMessage, sieve: Sieve) -> None:
         call = messages.SocketCall(
@@ -226,13 +226,16 @@ class SocketSession:
 
     # ---------------------------------------------------------------- sending
 
-    async def _say(self, message: msgspec.Struct) -> None:
+    async def _send_message(self, message: msgspec.Struct) -> None:
         await self._send(self._packed(msgspec.json.encode(message)))
 
-    def _packed(self, text: bytes) -> Message:
+    async def _close(self, code: int) -> None:
+        await self._socket.close(code, messages.CLOSE_CODES[code])
+
+    def _packed(self, text: bytes) -> SocketMessage:
         return message_of(text, is_packed=self._is_packed)
 
-    async def _send(self, message: Message) -> None:
+    async def _send(self, message: SocketMessage) -> None:
         if (waiting := self._socket.send(message)) is not None:
             await waiting
 
@@ -246,7 +249,7 @@ class SocketSession:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, SocketClosed):
             log.error("a socket broke off", exc_info=error)
-            self._begin(self._socket.close(1011, "an error of the server"))
+            self._begin(self._close(1011))
 
 
 def _decoded(data: str | bytes) -> dict[str, Any]:
@@ -263,9 +266,9 @@ def _decoded(data: str | bytes) -> dict[str, Any]:
     return value
 
 
-def _converted(asked: dict[str, Any]) -> _Asked:
+def _converted(asked: dict[str, Any]) -> _AskedMessage:
     try:
-        converted: _Asked = msgspec.convert(asked, _Asked)
+        converted: _AskedMessage = msgspec.convert(asked, _AskedMessage)
         return converted
     except msgspec.ValidationError as error:
         raise invalid({"message": [f"{error}; a message has the type {_KINDS}"]}) from None

@@ -1,0 +1,31 @@
+"""The scalars of the schema, and the names that GraphQL can have."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from graphql import GraphQLBoolean, GraphQLFloat, GraphQLScalarType, GraphQLString
+
+from hinterland.kit.cel.types import BOOL, BYTES, DOUBLE, INT, INT64, STRING, TIMESTAMP, Type
+
+NAME = re.compile(r"(?!__)[_A-Za-z][_0-9A-Za-z]*")
+
+DATE_TIME = GraphQLScalarType(
+    "DateTime",
+    description="An instant: RFC 3339 in UTC",
+    specified_by_url="https://scalars.graphql.org/andimarek/date-time",
+)
+JSON = GraphQLScalarType("JSON", description="Any JSON value")
+INTEGER = GraphQLScalarType("Integer", description="A whole number within ±(2^53−1)")
+BIG_INT = GraphQLScalarType("BigInt", description="An integer of 64 bits, as a text")
+BYTES_TEXT = GraphQLScalarType("Bytes", description="Bytes in base64")
+SCALARS: dict[Type, Any] = {
+    STRING: GraphQLString, INT: INTEGER, INT64: BIG_INT, DOUBLE: GraphQLFloat, BOOL: GraphQLBoolean,
+    TIMESTAMP: DATE_TIME, BYTES: BYTES_TEXT,
+}  # fmt: skip
+
+
+def pascal(name: str) -> str:
+    """A name in the form of types: `BlogPost` for blog_post."""
+    return "".join([part[:1].upper() + part[1:] for part in re.split(r"[^0-9A-Za-z]+", name)])
