@@ -121,7 +121,7 @@ bench-postgres: $(VENV)/.dev ## measure several processes on one PostgreSQL (ARG
 	$(BIN)/python -m benchmarks.postgres $(ARGS)
 
 conformance: $(VENV)/.dev ## run external test suites, with Node (OUT=file.json: save the results)
-	$(BIN)/python -m conformance $(if $(OUT),--out $(OUT))
+	$(BIN)/python -m conformance --long $(if $(OUT),--out $(OUT))
 
 .PHONY: lighthouse
 lighthouse: $(VENV)/.dev ## score every screen of the example shop by Lighthouse, with Node and Chromium

@@ -6,18 +6,21 @@ import argparse
 import json
 from pathlib import Path
 
-from conformance import cel_simple, http_lint
+from conformance import cel_simple, http_lint, websocket
 
-SUITES = (cel_simple.run, http_lint.run)
+SUITES = (cel_simple.run, http_lint.run, websocket.run)
 """Every suite. A further one is a module beside these, and its `run` stands here."""
+LONG_SUITES = (websocket.run_compressed,)
 
 
 def main() -> int:
     """Runs the suites. 0 where no case failed, else 1."""
     parser = argparse.ArgumentParser(prog="python -m conformance", description="Run the outside suites that apply.")
     parser.add_argument("--out", type=Path, help="the file that keeps the report, as JSON")
-    out: Path | None = parser.parse_args().out
-    rows = [tally.as_row() for run in SUITES for tally in run()]
+    parser.add_argument("--long", action="store_true", help="run those that take minutes, too")
+    options = parser.parse_args()
+    out: Path | None = options.out
+    rows = [tally.as_row() for run in (*SUITES, *(LONG_SUITES if options.long else ())) for tally in run()]
     for row in rows:
         print("{suite}: {passed} of {total} passed, {failed} failed, {refused} refused with a reason".format(**row))
         for failure in row["failures"]:
