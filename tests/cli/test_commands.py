@@ -16,7 +16,7 @@ from tests.support.command import hinterland, reported
 DOCUMENTATION = (Path(__file__).parents[2] / "docs" / "commands.md").read_text()
 COMMANDS = [
     "serve", "migrate", "compact", "import", "records update", "records delete", "admin create", "admin list",
-    "admin remove", "admin password", "users grant", "users revoke", "users roles",
+    "admin remove", "admin password", "users grant", "users revoke", "users roles", "graphql schema",
 ]  # fmt: skip
 
 

@@ -250,6 +250,11 @@ class _Printer:
         if row.is_tagged:
             responses["304"] = {"description": "If-None-Match names the ETag of what there is"}
         problem = {"application/problem+json": {"schema": _ref("Problem")}}
+        if row.view == "graphql":
+            problem = answer["content"] = {
+                kind: {"schema": self._types[row.output]}
+                for kind in ("application/graphql-response+json", "application/json")
+            }
         by_status: dict[int, list[str]] = {}
         for code in (*row.all_errors, *EVERY_OPERATION_ERRORS):
             by_status.setdefault(CODES[code].status, []).append(f"{code}: {CODES[code].title}")
