@@ -11,7 +11,10 @@ _PLURALS = (
     (re.compile("(?<=[^s])s$"), ""),
 )
 _WORDS = re.compile(r"[^0-9A-Za-z]+")
-_IRREGULAR = {"people": "person", "children": "child", "men": "man", "women": "woman"}
+_IRREGULAR = {
+    "people": "person", "children": "child", "men": "man", "women": "woman", "shelves": "shelf", "leaves": "leaf",
+    "knives": "knife", "lives": "life", "wives": "wife", "halves": "half", "wolves": "wolf", "feet": "foot",
+}  # fmt: skip
 _SAME = ("news", "series", "species")
 _LAST = re.compile(r"([A-Z]?[a-z0-9]+|[^a-z]+)$")
 

@@ -35,6 +35,13 @@ APP = App(
             rules=EVERYBODY,
         ),
         Collection(name="comments", parent="posts", fields={"text": Text()}, rules=EVERYBODY),
+        Collection(name="shelves", fields={"name": Text()}, rules=EVERYBODY, ids="integer"),
+        Collection(
+            name="books",
+            fields={"shelf": Reference(to="shelves"), "others": List(of=Reference(to="shelves"))},
+            rules=EVERYBODY,
+            ids="integer",
+        ),
         Collection(
             name="diaries",
             fields={"owner_id": Text(fill="auth.id", index=True), "text": Text()},
@@ -143,6 +150,22 @@ async def test_arguments(graphql: Ask) -> None:
     ):
         answer = await graphql(f"{{ posts({arguments}) {{ title }} }}")
         assert "".join(post["title"][-1] for post in answer["data"]["posts"]) == titles, arguments
+
+
+async def test_integer_ids(graphql: Ask) -> None:
+    """Ids are texts, also those of collections whose ids are numbers, and texts are taken for them."""
+    shelf = (await graphql('mutation { createShelf(input: {name: "A"}) { id } }'))["data"]["createShelf"]["id"]
+    assert shelf == "1"
+    document = """mutation ($s: ID!) { createBook(input: {shelf: $s, others: [$s]}) {
+      id shelfId shelf { id name } othersIds } }"""
+    made = await graphql(document, s=shelf)
+    assert made["data"]["createBook"] == {
+        "id": "1", "shelfId": "1", "shelf": {"id": "1", "name": "A"}, "othersIds": ["1"],
+    }  # fmt: skip
+    found = await graphql(
+        "query ($s: ID) { books(where: {shelf: {eq: $s}, id: {in: [1]}}) { id } book(id: 1) { id } }", s=shelf
+    )
+    assert found["data"] == {"books": [{"id": "1"}], "book": {"id": "1"}}
 
 
 async def test_connection(graphql: Ask) -> None:

@@ -18,6 +18,7 @@ from hinterland.server.operations.records import RecordAddress, RecordChange, Wr
 from hinterland.server.protocols.graphql.selections import Chosen, Selector, object_type
 
 if TYPE_CHECKING:
+    from hinterland.server.data.catalogue import Entry
     from hinterland.server.protocols.graphql.execution import Execution
     from hinterland.server.protocols.graphql.schema import Meaning
 
@@ -29,7 +30,7 @@ async def change(execution: Execution, selector: Selector, chosen: Chosen, meani
     entry, given = meaning.entry, selector.arguments(chosen)
     assert entry is not None
     parent, text = execution.parent(entry, given), str(given.get("id") or "")
-    body = given.get("input") or given.get("patch") or {}
+    body = _body(entry, given.get("input") or given.get("patch") or {})
     revision = given.get("revision")
     conditions = UNCONDITIONAL if revision is None else Preconditions(revisions=frozenset({int(revision)}))
     wanted = RecordChange(entry, parent, body, text)
@@ -43,6 +44,20 @@ async def change(execution: Execution, selector: Selector, chosen: Chosen, meani
         act = {"patch": records.patch_record, "replace": records.replace_record, "delete": records.delete_record}
         written = await act[meaning.act](execution.backend, execution.of(wanted, conditions))
     return text if meaning.act == "delete" else await _shown(execution, selector, chosen, meaning, parent, written)
+
+
+def _body(entry: Entry, body: Mapping[str, Any]) -> dict[str, Any]:
+    """A body as the store takes it: ids, which are texts in GraphQL, as numbers where the collection has those."""
+    made = dict(body)
+    for name, link in entry.links.items():
+        if link.ids == "integer" and name in made:
+            value = made[name]
+            made[name] = [_number(each) for each in value] if isinstance(value, list) else _number(value)
+    return made
+
+
+def _number(id: Any) -> Any:
+    return int(id) if isinstance(id, str) and id.isascii() and id.isdigit() and len(id) < 19 else id
 
 
 async def _shown(

@@ -211,7 +211,7 @@ class SchemaMaker:
             relation = relations.get(name)
             scalar, related = name, ""
             if relation is not None and relation.by and relation.collection in self._types:
-                scalar, related = _names_of_reference(name, taken)
+                scalar, related = _names_of_reference(name, taken, "" if relation.is_one else "s")
             if NAME.fullmatch(scalar):
                 yield scalar, _field(self._type_of(entry, name, field), Meaning("value", entry, name))
             if related and relation is not None:
@@ -344,15 +344,16 @@ def _list(of: Any) -> Any:
     return GraphQLNonNull(GraphQLList(GraphQLNonNull(of)))
 
 
-def _names_of_reference(name: str, taken: set[str]) -> tuple[str, str]:
-    """The names of the id that a field holds, and of the record that has it: `authorId` and `author`."""
+def _names_of_reference(name: str, taken: set[str], plural: str) -> tuple[str, str]:
+    """The names of the id that a field holds, and of the record that has it: `authorId` and `author`, or `tagsIds` and
+    `tags` with the `plural` s."""
     for end in ("_id", "Id", "_ids", "Ids"):
         shown = name.removesuffix(end)
         if shown and shown != name:
             shown += "s" if end.endswith("s") else ""
             return (name, shown) if shown not in taken else (name, f"{name}_record")
-    held = f"{name}Id" if f"{name}Id" not in taken else f"{name}_id"
-    return held, name
+    held = f"{name}Id{plural}"
+    return held if held not in taken else f"{name}_id{plural}", name
 
 
 def _camel(name: str) -> str:

@@ -10,6 +10,7 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLField,
+    GraphQLID,
     GraphQLObjectType,
     GraphQLSchema,
     InlineFragmentNode,
@@ -115,9 +116,7 @@ class Selector:
             meaning: Meaning = chosen.field.extensions[MEANING]
             if meaning.act == "value":
                 names[meaning.name] = None
-                inner = get_named_type(chosen.field.type)
-                shape = self._value(inner, self.inner(chosen)) if isinstance(inner, GraphQLObjectType) else None
-                parts.append((key, _member(meaning.name, shape)))
+                parts.append((key, _member(meaning.name, self._shape_of(chosen))))
             else:
                 included, shape = self._related(chosen, meaning, number)
                 related.append(included)
@@ -161,10 +160,15 @@ class Selector:
             if chosen is None:
                 parts.append((key, _constant(type.name)))
                 continue
-            inner = get_named_type(chosen.field.type)
-            shape = self._value(inner, self.inner(chosen)) if isinstance(inner, GraphQLObjectType) else None
-            parts.append((key, _member(chosen.field.extensions[MEANING].name, shape)))
+            parts.append((key, _member(chosen.field.extensions[MEANING].name, self._shape_of(chosen))))
         return _object(parts)
+
+    def _shape_of(self, chosen: Chosen) -> Shape | None:
+        """The shape of a field's value; None: as it is stored."""
+        inner = get_named_type(chosen.field.type)
+        if isinstance(inner, GraphQLObjectType):
+            return self._value(inner, self.inner(chosen))
+        return _id if inner is GraphQLID else None
 
 
 def object_type(chosen: Chosen) -> GraphQLObjectType:
@@ -253,7 +257,12 @@ def _each(value: Any, shape: Shape) -> Any:
     """A value's shape, that of each item where it is a list; a value of another kind, from before, is null."""
     if isinstance(value, list):
         return [_each(item, shape) for item in value]
-    return shape(value) if isinstance(value, Mapping) else None
+    return shape(value) if isinstance(value, Mapping) or shape is _id else None
+
+
+def _id(value: Any) -> Any:
+    """An id, which is a text in GraphQL (§3.5.5)."""
+    return None if value is None else str(value)
 
 
 def _expanded(key: str, shape: Shape, *, is_one: bool) -> Shape:
