@@ -15,7 +15,7 @@ from hinterland.contract.kinds.undeclared import UNDECLARED
 from hinterland.contract.records import HEAD
 from hinterland.kit.closest_first import closest_first
 from hinterland.server.data.admission import denied
-from hinterland.server.data.select.question import Include, Select, Window
+from hinterland.server.data.select.question import Include, Member, Select, Window
 from hinterland.server.data.select.visibility import filtering
 
 if TYPE_CHECKING:
@@ -33,10 +33,12 @@ _LONGEST_FIELD = 200
 
 
 class Projection(NamedTuple):
-    """The `fields` of records that are wanted (None: all), and the records `related` to each that come with it."""
+    """The `fields` of records that are wanted (None: all), and the records `related` to each that come with it; with
+    `members` these are the members of the object that each record becomes."""
 
     fields: tuple[str, ...] | None = None
     related: tuple[Included, ...] = ()
+    members: tuple[Member, ...] = ()
 
 
 class Included(NamedTuple):
@@ -97,8 +99,9 @@ class Projector:
             inner.order(related.sort)
         limit = None if relation.is_one else related.limit or DEFAULT_INCLUDED
         select = Select(
-            inner.name, None, where, related.sort, Window(limit, related.offset), fields=fields, includes=includes
-        )
+            inner.name, None, where, related.sort, Window(limit, related.offset), fields=fields, includes=includes,
+            members=related.projection.members,
+        )  # fmt: skip
         counted = select._replace(total="beside" if related.is_counted else "")
         return Include(related.key or related.name, counted, relation.by, relation.back)
 

@@ -109,7 +109,18 @@ class RecordReader:
         """One record with what is wanted of it. Raises what `view` does, and what a list with it does."""
         fields, includes = Projector(self.catalogue, caller).parts(entry, projection)
         where = (eq("id", id, entry.book.kinds["id"]),)
-        select = Select(entry.name, parent, where, (), Window(1), "view", fields, is_json=True, includes=includes)
+        select = Select(
+            entry.name,
+            parent,
+            where,
+            (),
+            Window(1),
+            "view",
+            fields,
+            is_json=True,
+            includes=includes,
+            members=projection.members,
+        )
         statement = self.catalogue.compile(select, caller, self.instant())
         rows = [] if statement is None else (await self._search(statement, asker))[0]
         if not rows:
@@ -148,7 +159,10 @@ class RecordReader:
         select, width = Select(entry.name, parent, where, query.sort, window, total=total, search=search), WIDTH
         if projection is not None:
             fields, includes = Projector(self.catalogue, caller).parts(entry, projection)
-            select, width = select._replace(fields=fields, is_json=True, includes=includes), JSON_WIDTH
+            select, width = (
+                select._replace(fields=fields, is_json=True, includes=includes, members=projection.members),
+                JSON_WIDTH,
+            )
         if not instant and (query.filter or projection is not None or more):  # a list's rule never reads the clock
             instant = self.instant()
         statement = self.catalogue.compile(select, caller, instant or None)

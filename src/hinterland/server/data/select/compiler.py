@@ -132,7 +132,7 @@ class Compiler:
         limit, offset, after = select.window
         window = (limit is None, offset > 0, None if after is None else tuple([value is None for value in after]))
         search = None if select.search is None else shape_of(entry, select.search)
-        output = (select.action, select.fields, select.total, select.is_json, search, inner)
+        output = (select.action, select.fields, select.total, select.is_json, search, inner, select.members)
         return (entry.name, select.parent is None, conditions, select.sort, window, output, select.aggregates)
 
 

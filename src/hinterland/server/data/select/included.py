@@ -7,6 +7,7 @@ nested collection that name the record in a field have their parent in `_parent`
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from hinterland.server.data.rules import column
 from hinterland.server.data.select import json_text
 from hinterland.server.data.select.level import RecordLevel
 from hinterland.server.data.select.parts import Bind, SqlPart, by_rule, filled, gated, joined
-from hinterland.server.data.select.question import Include, Select
+from hinterland.server.data.select.question import Include, Member, Select
 from hinterland.server.data.select.visibility import RecordSource, gates_of, source
 from hinterland.server.storage.protocol import DialectName, Texts
 from hinterland.server.storage.statements import META_COLUMNS, quote
@@ -97,6 +98,8 @@ class JsonLevel(RecordLevel):
 
     def text(self) -> SqlPart:
         """A record of the window as JSON."""
+        if self.select.members:
+            return self._object()
         alias = self.alias
         texts = ["'{\"id\":'", json_text.id_text(alias, self._dialect, is_integer=self.entry.is_integer)]
         if self.has_parents:
@@ -112,6 +115,33 @@ class JsonLevel(RecordLevel):
             texts.append(f"{alias}._private")
         return json_text.concatenated([*map(SqlPart, texts), *self._expanded(), SqlPart("'}'")])
 
+    def _object(self) -> SqlPart:
+        """A record as the members that are wanted of it, in order."""
+        levels = {level.include.name: number for number, level in enumerate(self.inner)}
+        parts: list[SqlPart] = []
+        for place, member in enumerate(self.select.members):
+            parts.append(SqlPart(json_text.literal(("," if place else "{") + json_text.key(member.key))))
+            if member.include:
+                parts.append(self._inner_value(levels[member.include]))
+            else:
+                parts.append(SqlPart(self._value(member)))
+        return json_text.concatenated([*parts, SqlPart("'}'")])
+
+    def _value(self, member: Member) -> str:
+        name, alias = member.field, self.alias
+        if not name:
+            return json_text.literal(json.dumps(member.constant))
+        if name == "id":
+            is_integer = self.entry.is_integer
+            text = json_text.id_text(alias, self._dialect, is_integer=is_integer)
+            return f"""'"' || {text} || '"'""" if is_integer else text
+        if name in META_COLUMNS:
+            mark = "" if name == "revision" else '"'
+            return f"'{mark}' || {alias}.{META_COLUMNS[name]} || '{mark}'"
+        if name in self.entry.private:  # those that are shown, each behind a comma
+            return json_text.value(f"('{{' || substr({alias}._private, 2) || '}}')", name, self._dialect)
+        return json_text.value(f"{alias}._body", name, self._dialect)
+
     def _meta(self, name: str) -> list[str]:
         value, mark = f"{self.alias}.{META_COLUMNS[name]}", "" if name == "revision" else '"'
         return [f"',\"{name}\":{mark}'", value, *([f"'{mark}'"] if mark else [])]
@@ -120,11 +150,13 @@ class JsonLevel(RecordLevel):
         parts: list[SqlPart] = []
         for number, level in enumerate(self.inner):
             begin = ',"_expand":{' if not number else ","
-            value = level.value()
-            binds = tuple([partial(_inside, number, bind) for bind in value.binds])
             name = json_text.literal(begin + json_text.key(level.include.name))
-            parts += [SqlPart(name), SqlPart(value.text, binds)]
+            parts += [SqlPart(name), self._inner_value(number)]
         return [*parts, SqlPart("'}'")] if parts else []
+
+    def _inner_value(self, number: int) -> SqlPart:
+        value = self.inner[number].value()
+        return SqlPart(value.text, tuple([partial(_inside, number, bind) for bind in value.binds]))
 
 
 class IncludedLevel(JsonLevel):
@@ -149,6 +181,8 @@ class IncludedLevel(JsonLevel):
         rows = self.window()
         if self._is_one:
             return json_text.one(self.text(), rows, self.alias)
+        if self.select.members:
+            return json_text.array(self.text(), rows, self.alias, self._dialect)
         more = self._more()
         if self.select.total:
             more = filled("{}, ',\"total\":', ({})", more, self.count())

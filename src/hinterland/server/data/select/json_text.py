@@ -13,7 +13,6 @@ from hinterland.server.storage.protocol import ROW_BYTES, DialectName
 
 _MOST_ARGUMENTS = 50  # of one call: PostgreSQL takes 100
 _QUOTED: dict[DialectName, str] = {"sqlite": "json_quote({})", "postgres": "to_json({})::text"}
-_ITEMS = "(SELECT concat('{{\"items\":[', %s, '],\"more\":', {}, '}}') FROM %s)"
 # OFFSET 0: a subquery with it is not drawn into the outer one, where what it makes would be made for each use.
 _FENCE: dict[DialectName, str] = {"sqlite": "", "postgres": " OFFSET 0"}
 
@@ -53,6 +52,13 @@ def member(document: str, name: str, dialect: DialectName) -> str:
     return f"{literal(',' + key(name))} || ({document}::json -> {literal(name)})::text"
 
 
+def value(document: str, name: str, dialect: DialectName) -> str:
+    """The member `name` of a JSON object as it is written there; null where it has none."""
+    if dialect == "sqlite":
+        return f"coalesce({document} -> {literal('$.' + json.dumps(name, ensure_ascii=False))}, 'null')"
+    return f"coalesce((({document})::json -> {literal(name)})::text, 'null')"
+
+
 def members(document: str) -> str:
     """A comma and all members of a JSON object; null where it has none."""
     return f"CASE WHEN length({document}) > 2 THEN concat(',', substr({document}, 2, length({document}) - 2)) END"
@@ -60,14 +66,26 @@ def members(document: str) -> str:
 
 def items(texts: SqlPart, more: SqlPart, rows: SqlPart, alias: str, dialect: DialectName) -> SqlPart:
     """The `texts` of `rows` as `{"items": […], "more": …}`; `more` is a text too."""
+    joined_texts, origin = _texts(texts, rows, alias, dialect)
+    return filled("(SELECT concat('{{\"items\":[', {}, '],\"more\":', {}, '}}') FROM {})", joined_texts, more, origin)
+
+
+def array(texts: SqlPart, rows: SqlPart, alias: str, dialect: DialectName) -> SqlPart:
+    """The `texts` of `rows` as a JSON array."""
+    joined_texts, origin = _texts(texts, rows, alias, dialect)
+    return filled("(SELECT concat('[', {}, ']') FROM {})", joined_texts, origin)
+
+
+def _texts(texts: SqlPart, rows: SqlPart, alias: str, dialect: DialectName) -> tuple[SqlPart, SqlPart]:
+    """The aggregate that joins the `texts` of `rows` by commas, and what it is of."""
     if dialect == "sqlite":
-        return filled(_ITEMS % ("group_concat({}, ',')", f"({{}}) AS {alias}"), texts, more, rows)
+        return filled("group_concat({}, ',')", texts), filled(f"({{}}) AS {alias}", rows)
     # Where it gets too long, a length is asked for that no text can have: an error, before there is any such text.
-    texts_ = f"SELECT {{}} AS _text FROM ({{}}) AS {alias}{_FENCE[dialect]}"
+    each = filled(f"SELECT {{}} AS _text FROM ({{}}) AS {alias}{_FENCE[dialect]}", texts, rows)
     through = "sum(octet_length(_text)) OVER (ROWS UNBOUNDED PRECEDING) AS _through"
     bounded = f"CASE WHEN _through > {ROW_BYTES} THEN repeat(_text, 2147483647) ELSE _text END"
-    summed = f"(SELECT _text, {through} FROM ({texts_}) AS _texts) AS _summed"
-    return filled(_ITEMS % (f"string_agg({bounded}, ',')", summed), more, texts, rows)
+    summed = filled(f"(SELECT _text, {through} FROM ({{}}) AS _texts) AS _summed", each)
+    return SqlPart(f"string_agg({bounded}, ',')"), summed
 
 
 def one(text: SqlPart, rows: SqlPart, alias: str) -> SqlPart:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -33,10 +34,10 @@ from hinterland.server.protocols.graphql.schema import MEANING, Meaning, parent_
 from hinterland.server.protocols.graphql.selections import (
     Chosen,
     Selector,
-    Shape,
     limit_of,
     object_type,
     offset_of,
+    read,
     where_of,
 )
 
@@ -157,7 +158,7 @@ class Execution:
             if refusal.code == "not_found":
                 return None
             raise
-        return shape(_decode(found.text))
+        return read(projection, shape, found.text)
 
     async def _list(self, selector: Selector, chosen: Chosen, meaning: Meaning) -> Any:
         entry, given = _entry(meaning), selector.arguments(chosen)
@@ -172,6 +173,8 @@ class Execution:
             projection,
         )
         page = await list_records(self.backend, self.of(listing))
+        if projection.members:
+            return msgspec.Raw(f"[{','.join(page.texts or ())}]".encode())
         return [shape(record) for record in map(_decode, page.texts or ())]
 
     async def _connection(self, selector: Selector, chosen: Chosen, meaning: Meaning) -> Any:
@@ -245,7 +248,7 @@ class _Connection:
         projection, shapes = self._shapes()
         query = _query(given, self._limit, given.get("after") or "", total="totalCount" in names)
         page = await execution.page(entry, given, query, projection)
-        records, cursors = [_decode(text) for text in page.texts or ()], page.cursors
+        cursors = page.cursors
         made: dict[str, Any] = {}
         for key, each in self._chosen:
             name = each.nodes[0].name.value if each is not None else ""
@@ -256,7 +259,7 @@ class _Connection:
             elif name == "pageInfo":
                 made[key] = self._page_info(each, page, given)
             else:
-                made[key] = [shapes[key](*item) for item in zip(cursors, records, strict=True)]
+                made[key] = [shapes[key](*item) for item in zip(cursors, page.texts or (), strict=True)]
         return made
 
     def _shapes(self) -> tuple[Projection, dict[str, Callable[[str, Any], Any]]]:
@@ -271,11 +274,11 @@ class _Connection:
         }
         nodes = [each for _, each in listed if _name(each) == "nodes"]
         nodes += [one for edge in edges.values() for _, one in edge if one is not None and _name(one) == "node"]
-        shape: Shape = _no_members
-        projection = Projection(("id",))
+        projection, shape = Projection(("id",)), _no_members
         if nodes:
             sets = [each for node in nodes for each in selector.inner(node)]
-            projection, shape = selector.records(object_type(nodes[0]), sets, self._limit)
+            projection, of_record = selector.records(object_type(nodes[0]), sets, self._limit)
+            shape = partial(read, projection, of_record)
         made: dict[str, Callable[[str, Any], Any]] = {}
         for key, each in listed:
             made[key] = _edge(object_type(each).name, edges[key], shape) if key in edges else _node(shape)
@@ -296,15 +299,17 @@ def _name(chosen: Chosen) -> str:
     return chosen.nodes[0].name.value
 
 
-def _no_members(record: Mapping[str, Any]) -> Any:
+def _no_members(text: str) -> Any:
     return {}
 
 
-def _node(shape: Shape) -> Callable[[str, Any], Any]:
-    return lambda cursor, record: shape(record)
+def _node(shape: Callable[[str], Any]) -> Callable[[str, Any], Any]:
+    return lambda cursor, text: shape(text)
 
 
-def _edge(name: str, selected: list[tuple[str, Chosen | None]], shape: Shape) -> Callable[[str, Any], Any]:
+def _edge(
+    name: str, selected: list[tuple[str, Chosen | None]], shape: Callable[[str], Any]
+) -> Callable[[str, Any], Any]:
     def edge(cursor: str, record: Any) -> dict[str, Any]:
         made: dict[str, Any] = {}
         for key, one in selected:

@@ -15,7 +15,7 @@ from hinterland.server.data.requests import Upsert
 from hinterland.server.operations import accounts, records
 from hinterland.server.operations.call import UNCONDITIONAL, Preconditions
 from hinterland.server.operations.records import RecordAddress, RecordChange, Written, view_text
-from hinterland.server.protocols.graphql.selections import Chosen, Selector, object_type
+from hinterland.server.protocols.graphql.selections import Chosen, Selector, object_type, read, without_members
 
 if TYPE_CHECKING:
     from hinterland.server.data.catalogue import Entry
@@ -70,7 +70,7 @@ async def _shown(
         return shape(record)
     assert meaning.entry is not None
     address = RecordAddress(meaning.entry, parent, str(record["id"]), projection)
-    return shape(_decode((await view_text(execution.backend, execution.of(address))).text))
+    return read(projection, shape, (await view_text(execution.backend, execution.of(address))).text)
 
 
 async def me(execution: Execution, selector: Selector, chosen: Chosen, meaning: Meaning) -> Any:
@@ -89,7 +89,9 @@ async def _user(execution: Execution, selector: Selector, chosen: Chosen, user: 
     if not projection.related:
         return shape(user)
     backend = execution.backend
-    address = RecordAddress(backend.catalogue["users"], "", str(user["id"]), Projection(("id",), projection.related))
+    address = RecordAddress(
+        backend.catalogue["users"], "", str(user["id"]), without_members(Projection(("id",), projection.related))
+    )
     found = await view_text(backend, replace(execution.of(address), caller=caller))
     return shape({**user, "_expand": _decode(found.text)["_expand"]})
 

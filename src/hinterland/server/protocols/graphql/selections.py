@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
 from graphql import (
     FieldNode,
     FragmentDefinitionNode,
@@ -27,6 +28,7 @@ from hinterland.contract.query import MAX_LIMIT
 from hinterland.kit.cel.conditions import Condition, and_, contains, eq, ge, gt, has, in_, le, lt, ne, not_, or_
 from hinterland.server.data.catalogue import Entry
 from hinterland.server.data.projection import Included, Projection
+from hinterland.server.data.select.question import Member
 from hinterland.server.protocols.graphql.schema import MEANING, Meaning
 
 Shape = Callable[[Mapping[str, Any]], Any]
@@ -104,24 +106,33 @@ class Selector:
     def records(
         self, type: GraphQLObjectType, sets: Sequence[SelectionSetNode], number: int
     ) -> tuple[Projection, Shape]:
-        """What is to be read of `number` records at most, and the shape of each. Raises `too_costly`."""
+        """What is to be read of `number` records at most, and the shape of each. Where the projection has members, a
+        record is read in its shape already. Raises `too_costly`."""
         self._count(number)
         names: dict[str, None] = {}
         related: list[Included] = []
         parts: list[tuple[str, Shape]] = []
+        members: list[Member | None] = []
         for key, chosen in self.chosen(type, sets):
             if chosen is None:
                 parts.append((key, _constant(type.name)))
+                members.append(Member(key, constant=type.name))
                 continue
             meaning: Meaning = chosen.field.extensions[MEANING]
             if meaning.act == "value":
                 names[meaning.name] = None
-                parts.append((key, _member(meaning.name, self._shape_of(chosen))))
+                shape = self._shape_of(chosen)
+                parts.append((key, _member(meaning.name, shape)))
+                is_plain = shape is None or (shape is _id and _has_text_ids(meaning))
+                members.append(Member(key, meaning.name) if is_plain else None)
             else:
                 included, shape = self._related(chosen, meaning, number)
                 related.append(included)
                 parts.append((key, _expanded(key, shape, is_one=meaning.act == "one")))
-        return Projection(tuple(names), tuple(related)), _object(parts)
+                members.append(Member(key, include=key) if included.projection.members else None)
+        if all(members):
+            return Projection(tuple(names), tuple(related), tuple(filter(None, members))), _object(parts)
+        return without_members(Projection(tuple(names), tuple(related))), _object(parts)
 
     def _count(self, number: int) -> None:
         self._cost += number
@@ -176,6 +187,11 @@ def object_type(chosen: Chosen) -> GraphQLObjectType:
     named = get_named_type(chosen.field.type)
     assert isinstance(named, GraphQLObjectType)
     return named
+
+
+def read(projection: Projection, shape: Shape, text: str) -> Any:
+    """A record's JSON in the form that is selected of it."""
+    return msgspec.Raw(text.encode()) if projection.members else shape(msgspec.json.decode(text))
 
 
 def limit_of(given: Mapping[str, Any], name: str = "limit") -> int:
@@ -258,6 +274,18 @@ def _each(value: Any, shape: Shape) -> Any:
     if isinstance(value, list):
         return [_each(item, shape) for item in value]
     return shape(value) if isinstance(value, Mapping) or shape is _id else None
+
+
+def _has_text_ids(meaning: Meaning) -> bool:
+    """Whether what an id is read as is a text already; a record's own is in any case."""
+    link = None if meaning.entry is None else meaning.entry.links.get(meaning.name)
+    return meaning.name == "id" or (link is not None and link.ids == "string")
+
+
+def without_members(projection: Projection) -> Projection:
+    """The same, read as it is stored."""
+    related = [each._replace(projection=without_members(each.projection)) for each in projection.related]
+    return Projection(projection.fields, tuple(related))
 
 
 def _id(value: Any) -> Any:
