@@ -189,16 +189,22 @@ class RecordReader:
         return RecordPage([_record(StoredRecord, row[:WIDTH]) for row in shown], next_cursor, found)
 
     async def aggregate(
-        self, caller: Principal, entry: Entry, parent: str, asked: Aggregation, asker: str = ""
+        self,
+        caller: Principal,
+        entry: Entry,
+        parent: str,
+        asked: Aggregation,
+        more: tuple[Condition, ...] = (),
+        asker: str = "",
     ) -> AggregatePage:
-        """Values of groups of the records that `asked` finds and the list rule shows. Costly work is shared by
-        `asker`."""
+        """Values of groups of the records that `asked` and the conditions `more` find and the list rule shows. Costly
+        work is shared by `asker`."""
         _check_listed(caller, entry)
         columns = columns_of(entry.collection, asked)
         aggregates = Aggregates(columns, asked.having, tuple(order_of(columns, asked.sort)))
-        question = repr((entry.name, parent, asked.filter, asked.search, asked.equals, aggregates.description))
+        question = repr((entry.name, parent, asked.filter, asked.search, asked.equals, aggregates.description, *more))
         cursor = self._seal.opened(asked.cursor, question) if asked.cursor else ""
-        where = _conditions(caller, entry, asked.filter, asked.equals)
+        where = (*_conditions(caller, entry, asked.filter, asked.equals), *more)
         window = aggregates.window(asked.limit + 1, cursor)
         search = read_search(asked.search) if asked.search else None
         select = Select(entry.name, parent, where, window=window, aggregates=aggregates, search=search)

@@ -46,11 +46,13 @@ class Listing(NamedTuple):
 
 
 class Aggregating(NamedTuple):
-    """Values of groups of the records of a collection, those below `parent`."""
+    """Values of groups of the records of a collection, those below `parent`, that `asked` and the conditions `more` ask
+    for."""
 
     entry: Entry
     parent: str
     asked: Aggregation
+    more: tuple[Condition, ...] = ()
 
 
 class RecordAddress(NamedTuple):

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
@@ -17,6 +17,7 @@ from hinterland.server.declaration import App
 from hinterland.server.settings import AuthSettings, Settings
 from hinterland.server.storage.sqlite import SqliteStorage
 from tests.server.protocols.asgi import Answer, Stream, ask, bearer
+from tests.server.protocols.graphql.asking import Ask, asking, codes, signed_up
 
 APP = App(
     collections=[
@@ -55,12 +56,6 @@ APP = App(
 )  # fmt: skip
 
 
-class Ask(Protocol):
-    """Asks by GraphQL: the whole response as an object."""
-
-    async def __call__(self, query: str, /, *, token: str = "", **variables: Any) -> dict[str, Any]: ...
-
-
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[Server]:
     """A running server."""
@@ -73,22 +68,7 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
 def graphql(server: Server) -> Ask:
     """Asks the server."""
 
-    async def asked(query: str, /, *, token: str = "", **variables: Any) -> dict[str, Any]:
-        headers = bearer(token) if token else {}
-        answer = await ask(server, "POST", "/graphql", {"query": query, "variables": variables}, headers)
-        response: dict[str, Any] = answer.json
-        return response
-
-    return asked
-
-
-async def signed_up(graphql: Ask, name: str) -> tuple[str, str]:
-    """A new user's token and id."""
-    document = """mutation ($email: String!, $name: String) {
-      signUp(email: $email, password: "correct horse battery", profile: {name: $name}) { access_token user { id } }
-    }"""
-    made = (await graphql(document, email=f"{name}@example.org", name=name))["data"]["signUp"]
-    return made["access_token"], made["user"]["id"]
+    return asking(server)
 
 
 async def posted(graphql: Ask, **body: Any) -> str:
@@ -96,11 +76,6 @@ async def posted(graphql: Ask, **body: Any) -> str:
     made = await graphql("mutation ($post: PostInput!) { createPost(input: $post) { id } }", post=body)
     id: str = made["data"]["createPost"]["id"]
     return id
-
-
-def codes(response: dict[str, Any]) -> list[tuple[str, list[str | int]]]:
-    """The code and the path of each error."""
-    return [(error["extensions"]["code"], error.get("path")) for error in response["errors"]]
 
 
 # ------------------------------------------------------------ queries

@@ -29,6 +29,7 @@ from hinterland.server.data.projection import Projection
 from hinterland.server.operations.call import UNCONDITIONAL, Call, Preconditions
 from hinterland.server.operations.records import Listing, RecordAddress, list_records, view_text
 from hinterland.server.protocols.graphql import mutations
+from hinterland.server.protocols.graphql.aggregates import aggregate
 from hinterland.server.protocols.graphql.documents import PlannedDocument
 from hinterland.server.protocols.graphql.schema import MEANING, Meaning, parent_argument
 from hinterland.server.protocols.graphql.selections import (
@@ -342,6 +343,7 @@ def error_of(refusal: Refusal, path: list[str | int] | None = None, chosen: Chos
 
 _ACTS: dict[str, Any] = {
     "view": Execution._view, "list": Execution._list, "connection": Execution._connection, "me": mutations.me,
+    "aggregate": aggregate,
     **dict.fromkeys(("create", "patch", "replace", "delete", "upsert"), mutations.change),
     **dict.fromkeys(("sign_up", "log_in", "refresh", "log_out"), mutations.account),
 }  # fmt: skip

@@ -33,6 +33,7 @@ from hinterland.contract.records import META
 from hinterland.kit.cel.types import ListType, ObjectType, Type
 from hinterland.server.data.catalogue import Catalogue, Entry
 from hinterland.server.data.relations import Relation
+from hinterland.server.protocols.graphql.aggregate_types import aggregate_arguments, aggregate_type
 from hinterland.server.protocols.graphql.inputs import Inputs
 from hinterland.server.protocols.graphql.scalars import DATE_TIME, INTEGER, JSON, NAME, SCALARS, pascal
 
@@ -120,9 +121,14 @@ class SchemaMaker:
         id = {"id": GraphQLArgument(GraphQLNonNull(GraphQLID))}
         return {
             one: _field(of, Meaning("view", entry), {**above, **id}),
-            many: _field(_list(of), Meaning("list", entry), {**above, **self._arguments(entry)}),
+            many: _field(GraphQLList(GraphQLNonNull(of)), Meaning("list", entry), {**above, **self._arguments(entry)}),
             f"{many}Connection": _field(
-                GraphQLNonNull(self._connection(entry)), Meaning("connection", entry), {**above, **self._paging(entry)}
+                self._connection(entry), Meaning("connection", entry), {**above, **self._paging(entry)}
+            ),
+            f"{many}Aggregate": _field(
+                aggregate_type(name, entry.collection),
+                Meaning("aggregate", entry),
+                {**above, **aggregate_arguments(name, entry.collection, self._arguments(entry))},
             ),
         }
 

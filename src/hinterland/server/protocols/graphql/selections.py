@@ -24,7 +24,7 @@ from graphql.type import GraphQLIncludeDirective, GraphQLSkipDirective
 from hinterland.contract.errors import Refusal
 from hinterland.contract.kinds.undeclared import UNDECLARED
 from hinterland.contract.matching import wanted
-from hinterland.contract.query import MAX_LIMIT
+from hinterland.contract.query import DEFAULT_LIMIT, MAX_LIMIT
 from hinterland.kit.cel.conditions import Condition, and_, contains, eq, ge, gt, has, in_, le, lt, ne, not_, or_
 from hinterland.server.data.catalogue import Entry
 from hinterland.server.data.projection import Included, Projection
@@ -108,7 +108,7 @@ class Selector:
     ) -> tuple[Projection, Shape]:
         """What is to be read of `number` records at most, and the shape of each. Where the projection has members, a
         record is read in its shape already. Raises `too_costly`."""
-        self._count(number)
+        self.count(number)
         names: dict[str, None] = {}
         related: list[Included] = []
         parts: list[tuple[str, Shape]] = []
@@ -134,7 +134,8 @@ class Selector:
             return Projection(tuple(names), tuple(related), tuple(filter(None, members))), _object(parts)
         return without_members(Projection(tuple(names), tuple(related))), _object(parts)
 
-    def _count(self, number: int) -> None:
+    def count(self, number: int) -> None:
+        """Count records, or groups of them, that may be read. Raises `too_costly`."""
         self._cost += number
         if self._cost > self._most:
             message = f"the document may read over {self._most:,} records; give smaller limits, or ask for less at once"
@@ -194,10 +195,10 @@ def read(projection: Projection, shape: Shape, text: str) -> Any:
     return msgspec.Raw(text.encode()) if projection.members else shape(msgspec.json.decode(text))
 
 
-def limit_of(given: Mapping[str, Any], name: str = "limit") -> int:
+def limit_of(given: Mapping[str, Any], name: str = "limit", default: int = DEFAULT_LIMIT) -> int:
     """How many records are wanted at most. Raises `invalid_query`."""
     limit = given.get(name)
-    limit = 20 if limit is None else limit
+    limit = default if limit is None else limit
     if not 1 <= limit <= MAX_LIMIT:
         raise Refusal("invalid_query", f"{name} must be 1 to {MAX_LIMIT:,}")
     return int(limit)
