@@ -68,8 +68,9 @@ def _known(collection: Collection) -> dict[tuple[str, str], ResultColumn]:
     """The columns that can be asked for, by the word of the question and its text; of two with one name the first."""
     named: dict[str, tuple[tuple[str, str], ResultColumn]] = {}
     for word, text in _questions(collection):
+        asked: dict[str, Any] = {word: (text,)}
         try:
-            (column,) = columns_of(collection, Aggregation(**{word: (text,)}))
+            (column,) = columns_of(collection, Aggregation(**asked))
         except Refusal:
             continue  # a sum of what is no number
         if NAME.fullmatch(column.name):

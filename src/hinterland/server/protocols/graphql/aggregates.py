@@ -54,9 +54,10 @@ def _asked(entry: Entry, given: Mapping[str, Any], limit: int, columns: list[Cho
         elif text not in groups:
             name = each.nodes[0].name.value
             raise Refusal("invalid_query", f"{name} is not in groupBy; add it there, or leave it out")
+    values: dict[str, Any] = {word: tuple(texts) for word, texts in words.items()}
     return Aggregation(
         group=tuple(groups),
-        **{word: tuple(texts) for word, texts in words.items()},
+        **values,
         having=given.get("having") or "",
         sort=tuple(given.get("sort") or ()),
         limit=limit,
