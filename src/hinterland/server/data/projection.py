@@ -15,7 +15,7 @@ from hinterland.contract.kinds.undeclared import UNDECLARED
 from hinterland.contract.records import HEAD
 from hinterland.kit.closest_first import closest_first
 from hinterland.server.data.admission import denied
-from hinterland.server.data.select.question import Include, Member, Select, Window
+from hinterland.server.data.select.question import Include, JsonMember, Select, Window
 from hinterland.server.data.select.visibility import filtering
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Projection(NamedTuple):
 
     fields: tuple[str, ...] | None = None
     related: tuple[Included, ...] = ()
-    members: tuple[Member, ...] = ()
+    members: tuple[JsonMember, ...] = ()
 
 
 class Included(NamedTuple):

@@ -19,7 +19,7 @@ from hinterland.server.data.rules import column
 from hinterland.server.data.select import json_text
 from hinterland.server.data.select.level import RecordLevel
 from hinterland.server.data.select.parts import Bind, SqlPart, by_rule, filled, gated, joined
-from hinterland.server.data.select.question import Include, Member, Select
+from hinterland.server.data.select.question import Include, JsonMember, Select
 from hinterland.server.data.select.visibility import RecordSource, gates_of, source
 from hinterland.server.storage.protocol import DialectName, Texts
 from hinterland.server.storage.statements import META_COLUMNS, quote
@@ -127,7 +127,7 @@ class JsonLevel(RecordLevel):
                 parts.append(SqlPart(self._value(member)))
         return json_text.concatenated([*parts, SqlPart("'}'")])
 
-    def _value(self, member: Member) -> str:
+    def _value(self, member: JsonMember) -> str:
         name, alias = member.field, self.alias
         if not name:
             return json_text.literal(json.dumps(member.constant))

@@ -48,10 +48,10 @@ class Select(NamedTuple):
     includes: tuple[Include, ...] = ()
     aggregates: Aggregates | None = None
     search: Search | None = None
-    members: tuple[Member, ...] = ()
+    members: tuple[JsonMember, ...] = ()
 
 
-class Member(NamedTuple):
+class JsonMember(NamedTuple):
     """A member of the object that is made of a record, under a `key`: the value of a `field` (null where it has none),
     what comes with the record by the `include` of this name, or a `constant` text."""
 

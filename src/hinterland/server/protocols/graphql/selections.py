@@ -28,7 +28,7 @@ from hinterland.contract.query import DEFAULT_LIMIT, MAX_LIMIT
 from hinterland.kit.cel.conditions import Condition, and_, contains, eq, ge, gt, has, in_, le, lt, ne, not_, or_
 from hinterland.server.data.catalogue import Entry
 from hinterland.server.data.projection import Included, Projection
-from hinterland.server.data.select.question import Member
+from hinterland.server.data.select.question import JsonMember
 from hinterland.server.protocols.graphql.schema import MEANING, Meaning
 
 Shape = Callable[[Mapping[str, Any]], Any]
@@ -112,11 +112,11 @@ class Selector:
         names: dict[str, None] = {}
         related: list[Included] = []
         parts: list[tuple[str, Shape]] = []
-        members: list[Member | None] = []
+        members: list[JsonMember | None] = []
         for key, chosen in self.chosen(type, sets):
             if chosen is None:
                 parts.append((key, _constant(type.name)))
-                members.append(Member(key, constant=type.name))
+                members.append(JsonMember(key, constant=type.name))
                 continue
             meaning: Meaning = chosen.field.extensions[MEANING]
             if meaning.act == "value":
@@ -124,12 +124,12 @@ class Selector:
                 shape = self._shape_of(chosen)
                 parts.append((key, _member(meaning.name, shape)))
                 is_plain = shape is None or (shape is _id and _has_text_ids(meaning))
-                members.append(Member(key, meaning.name) if is_plain else None)
+                members.append(JsonMember(key, meaning.name) if is_plain else None)
             else:
                 included, shape = self._related(chosen, meaning, number)
                 related.append(included)
                 parts.append((key, _expanded(key, shape, is_one=meaning.act == "one")))
-                members.append(Member(key, include=key) if included.projection.members else None)
+                members.append(JsonMember(key, include=key) if included.projection.members else None)
         if all(members):
             return Projection(tuple(names), tuple(related), tuple(filter(None, members))), _object(parts)
         return without_members(Projection(tuple(names), tuple(related))), _object(parts)
