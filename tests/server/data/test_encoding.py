@@ -50,7 +50,7 @@ async def test_a_protocol_of_its_own(world: World, clock: ManualClock) -> None:
 async def test_its_other_events(world: World) -> None:
     """Where a cursor can't be continued, or went on without news, the protocol's encoder says so."""
     lines = JsonLines()
-    fingerprints = (await listen(world, ADA, "notes")).subscription.channel.fingerprints
+    fingerprints = (await listen(world, ADA, "notes")).subscription.outlet.fingerprints
     async with aclosing(follow(world.feed, lines, ADA, "notes", cursor=world.cursors.at(9, 9, fingerprints))) as stream:
         ready, resync = [await anext(stream) for _ in range(2)]
     assert (world.cursors.read(ready["cursor"]).revision, resync["reason"]) == (9, "restored")

@@ -167,7 +167,7 @@ async def test_administrator(lite: World) -> None:
 async def test_replay(world: World) -> None:
     """A stream begins at its cursor: what happened since is sent first, then what happens."""
     ready = (await listen(world, ADA, "notes")).subscription
-    cursor = ready.channel.cursor(ready.revision, ready.check)
+    cursor = ready.outlet.cursor(ready.revision, ready.check)
     await world.write(note("a", "ada"))
     await world.write(note("b", "ben"))
     await world.write(note("c", "ada"))
@@ -179,7 +179,7 @@ async def test_replay(world: World) -> None:
 async def test_replay_brings_the_cursor_up_to_date(world: World) -> None:
     """After a replay without news the cursor is a later one, so that the next replay is shorter."""
     first = await listen(world, ADA, "notes")
-    cursor = first.subscription.channel.cursor(0, 0)
+    cursor = first.subscription.outlet.cursor(0, 0)
     await world.write(note("b", "ben"))
     again = await listen(world, ADA, "notes", cursor=cursor)
     message = await again.next()
@@ -201,7 +201,7 @@ async def resynced(world: World, caller: Principal, name: str, cursor: str, filt
 
 async def test_resync(world: World, clock: ManualClock) -> None:
     """cursor too old, server restored from a backup, schema changed → *resync*, then the stream goes on from now."""
-    views = (await listen(world, ADA, "notes")).subscription.channel.fingerprints
+    views = (await listen(world, ADA, "notes")).subscription.outlet.fingerprints
     await world.write(note("a", "ada"))
     await clock.advance(100)
     await world.write(note("b", "ada"))
@@ -235,7 +235,7 @@ async def test_short_lines(lite: World) -> None:
     writes = [note(f"n{number}", "ada", title="t" * 1_000) for number in range(200)]
     tags = [f"{number:03} {'x' * 300}, {{[" for number in range(400)]
     await lite.write(*writes, note("large", "ada", title="a\n\r\u2028", tags=tags))
-    cursor = lite.cursors.at(0, 0, (await listen(lite, ADA, "notes")).subscription.channel.fingerprints)
+    cursor = lite.cursors.at(0, 0, (await listen(lite, ADA, "notes")).subscription.outlet.fingerprints)
     subscription = await lite.subscribe(ADA, "notes", cursor=cursor)
     await subscription.next()
     data = await subscription.next() + await subscription.next()

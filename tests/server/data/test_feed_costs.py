@@ -84,7 +84,7 @@ async def test_a_replay_is_bounded_alike(world: World) -> None:
     """So it is where a stream comes back and the log is read to it: it hears what is before the change, then ends."""
     first = await listen(world, ADA, "posts", filter=ENDLESS)
     message = await listen(world, ADA, "posts", filter=ENDLESS)
-    cursor = message.subscription.channel.cursor(message.subscription.revision, message.subscription.check)
+    cursor = message.subscription.outlet.cursor(message.subscription.revision, message.subscription.check)
     await world.write(small("a"))
     await world.write(large())
     again = Listener(await world.subscribe(ADA, "posts", filter=ENDLESS, cursor=cursor))

@@ -59,7 +59,7 @@ async def test_slow(tmp_path: Path, clock: ManualClock) -> None:
         assert [id for _, id in seen] == [*"abcd"]
         assert slow.subscription.is_slow
         assert await ended(slow)
-        cursor = slow.subscription.channel.cursor(0, 0)
+        cursor = slow.subscription.outlet.cursor(0, 0)
         again = await listen(world, ADA, "notes", cursor=cursor)
         assert [summary(await again.changes()) for _ in range(4)] == [[("create", name)] for name in "abcd"]
 
@@ -302,8 +302,8 @@ async def test_left_while_catching_up(tmp_path: Path, clock: ManualClock) -> Non
         assert not late.is_live
 
 
-async def test_many_channels(lite: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between the commits of a page others get their turn; channels that share a view share its texts."""
+async def test_many_outlets(lite: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the commits of a page others get their turn; outlets that share a view share its texts."""
     monkeypatch.setattr(feeding, "_STEPS_AT_ONCE", 0)
     both, one = await listen(lite, ADA, "notes", "posts"), await listen(lite, ADA, "notes")
     await asyncio.gather(*(lite.write(note(name, "ada")) for name in "ab"))

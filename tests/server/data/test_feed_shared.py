@@ -132,7 +132,7 @@ async def test_shared_bytes_are_those_of_each(lite: World, size: int) -> None:
 async def at_head(world: World, listener: Listener) -> tuple[str, int]:
     """The cursor and revision of the last commit's event."""
     head = await world.storage.head()
-    return listener.subscription.channel.cursor(head.revision, head.check), head.revision
+    return listener.subscription.outlet.cursor(head.revision, head.check), head.revision
 
 
 async def test_a_large_event_is_made_once(lite: World) -> None:
@@ -153,7 +153,7 @@ async def test_a_stream_that_ends_within_an_event(lite: World) -> None:
     no gap, no duplicate."""
     ada = await listen(lite, ADA, "notes")
     subscription = ada.subscription
-    cursor = subscription.channel.cursor(subscription.revision, subscription.check)
+    cursor = subscription.outlet.cursor(subscription.revision, subscription.check)
     sent: list[bytes] = []
     gate = asyncio.get_running_loop().create_future()
 
@@ -215,7 +215,7 @@ async def revisions(listener: Listener, count: int) -> list[int]:
 
 
 async def test_the_loop_is_shared_within_a_commit(lite: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While one commit is served to many channels and subscribers, others have their turn; who leaves meanwhile is
+    """While one commit is served to many outlets and subscribers, others have their turn; who leaves meanwhile is
     sent nothing more, and who joins meanwhile misses nothing and is sent nothing twice."""
     monkeypatch.setattr(feeding, "_STEPS_AT_ONCE", 0)
     callers = [Principal(id=f"c{number}") for number in range(10)]

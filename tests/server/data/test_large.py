@@ -242,7 +242,7 @@ async def test_the_log_of_large_records(world: World) -> None:
 async def test_a_stream_of_large_records(world: World) -> None:
     """Who comes back to a stream gets each of them, and who listens gets what is written at once."""
     first = await world.subscribe(ADMIN, "blobs")
-    cursor = first.channel.cursor(1, (await world.storage.log(0, 1))[0].check)
+    cursor = first.outlet.cursor(1, (await world.storage.log(0, 1))[0].check)
     ada = await listen(world, ADMIN, "blobs", cursor=cursor)
     assert [(await ada.changes())[0].id for _ in range(7)] == [2, 3, 4, 5, 6, 7, 8]
     sizes = [PAGE_BYTES // 2] * 4

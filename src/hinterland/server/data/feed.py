@@ -19,7 +19,7 @@ from hinterland.kit.cel.metering import STEP_CHARACTERS, Meter, OverBudget
 from hinterland.kit.clock import Clock
 from hinterland.server.data.admission import denied
 from hinterland.server.data.allowance import STEP_BYTES, Allowances
-from hinterland.server.data.channels import LARGE_BYTES, Channel, Channels, LiveViews
+from hinterland.server.data.outlets import LARGE_BYTES, Outlet, Outlets, LiveViews
 from hinterland.server.data.commits import LogCommit, RecentCommits, commits
 from hinterland.server.data.cursors import Cursors
 from hinterland.server.data.encoding import Encoder
@@ -35,11 +35,11 @@ log = logging.getLogger("hinterland.feed")
 _PAGE = 500
 _LOOK_SECONDS = 1.0
 _ANSWER_TURNS = 4  # of the loop, within which writers have their answers
-_CHANNEL_STEPS = 25  # of serving a commit to a channel, without what its rules and filter take
+_OUTLET_STEPS = 25  # of serving a commit to an outlet, without what its rules and filter take
 _PUSH_STEPS = 80  # of sending an event to a subscriber
 _STEPS_AT_ONCE = 12_500  # about a millisecond, before others have their turn on the loop
-_LIVE_STEPS = 50_000  # for one commit and all channels; those that cost more read the log alone, at their own pace
-_LEAST_STEPS = 1_000  # for one commit and one channel in any case
+_LIVE_STEPS = 50_000  # for one commit and all outlets; those that cost more read the log alone, at their own pace
+_LEAST_STEPS = 1_000  # for one commit and one outlet in any case
 _TOO_COSTLY = Refusal(
     "too_costly",
     "the filter costs too much on one of the records; make it simpler, and read the collection again",
@@ -68,11 +68,11 @@ class Feed:
         self._keep_alive = keep_alive
         self._views = views
         self._allowances = Allowances(clock, *most_streams)
-        self._channels = Channels(cursors)
+        self._outlets = Outlets(cursors)
         self._redecide = partial(redecided, storage, views)
         self._subscriptions: set[Subscription] = set()
         self.rights = RightsWatch(Rights(storage, views.catalogue, clock))
-        self._live: dict[Channel, set[Subscription]] = {}
+        self._live: dict[Outlet, set[Subscription]] = {}
         self._live_views = LiveViews()
         self._position = (0, 0)
         self._begun = 0  # the revision of the commit that is being served, or was last
@@ -106,7 +106,7 @@ class Feed:
         """End the streams of collections that were declared anew, also those that are being opened; their readers come
         back with their cursors."""
         for subscription in [*self._subscriptions]:
-            if not collections.isdisjoint(subscription.channel.views):
+            if not collections.isdisjoint(subscription.outlet.views):
                 subscription.end()
 
     def wake(self) -> None:
@@ -140,18 +140,18 @@ class Feed:
         try:
             async with self._storage.snapshot() as snapshot:
                 views = [await self._views.answered(snapshot, view) for view in known]
-                channel = self._channels.of(views, encoder)
-                as_of = (await snapshot.head()).revision if channel.asked else 0
-                position, opening = await opening_of(snapshot, self._cursors, channel, cursor)
+                outlet = self._outlets.of(views, encoder)
+                as_of = (await snapshot.head()).revision if outlet.asked else 0
+                position, opening = await opening_of(snapshot, self._cursors, outlet, cursor)
             self._check_open()  # streams may have been ended meanwhile, without this one
         except BaseException:
             allowance.streams -= 1
             raise
-        subscription = Subscription(self, channel, caller, allowance, position, opening, self._buffer)
+        subscription = Subscription(self, outlet, caller, allowance, position, opening, self._buffer)
         subscription.as_of = as_of
         self._subscriptions.add(subscription)
         self.rights.listeners.add(subscription)
-        if any(not self._views.has(view) for view in channel.views.values()):
+        if any(not self._views.has(view) for view in outlet.views.values()):
             subscription.end()  # its collections were declared anew meanwhile
         return subscription
 
@@ -166,21 +166,21 @@ class Feed:
 
     async def catch_up(self, subscription: Subscription) -> None:
         """Serve the next page of the log to a subscription, or make it live where nothing is missing."""
-        channel = subscription.channel
+        outlet = subscription.outlet
         missed = self._recent.after(subscription.revision)
         if not missed:
-            missed = [*commits(await self._storage.log(subscription.revision, _PAGE, collections=channel.read))]
+            missed = [*commits(await self._storage.log(subscription.revision, _PAGE, collections=outlet.read))]
         for commit in missed:
             await subscription.pace()
-            if commit.revision > subscription.as_of and channel.is_moved_by(commit):
+            if commit.revision > subscription.as_of and outlet.is_moved_by(commit):
                 subscription.end()  # its reader comes back, and reads the collection again
                 return
             try:
-                await channel.judge(commit, subscription.allowance)
+                await outlet.judge(commit, subscription.allowance)
             except OverBudget:
                 subscription.refuse(_TOO_COSTLY)
                 return
-            event = channel.commit(commit)
+            event = outlet.commit(commit)
             subscription.replay(event, commit.revision, commit.check)
             subscription.allowance.sending.spend(_sending_steps(event))
         if not missed and not subscription.has_ended:
@@ -191,7 +191,7 @@ class Feed:
         if subscription.revision < self._begun:
             await asyncio.sleep(0)
             return  # written and served to others since the page was read: read on
-        if self._live and subscription.channel.asked and subscription.revision != self._position[0]:
+        if self._live and subscription.outlet.asked and subscription.revision != self._position[0]:
             self.wake()  # what its rules ask changes with the commits that the feed reads
             await asyncio.sleep(0)
             return
@@ -205,10 +205,10 @@ class Feed:
         self.wake()
 
     def _enter_live(self, subscription: Subscription) -> None:
-        channel = subscription.channel
-        if channel not in self._live:
-            self._live_views.add(channel)
-        self._live.setdefault(channel, set()).add(subscription)
+        outlet = subscription.outlet
+        if outlet not in self._live:
+            self._live_views.add(outlet)
+        self._live.setdefault(outlet, set()).add(subscription)
 
     def leave(self, subscription: Subscription) -> None:
         """Serve it no longer."""
@@ -225,11 +225,11 @@ class Feed:
             self._recent.clear()
 
     def _leave_live(self, subscription: Subscription) -> None:
-        channel = subscription.channel
-        subscribers = self._live.get(channel, set())
+        outlet = subscription.outlet
+        subscribers = self._live.get(outlet, set())
         subscribers.discard(subscription)
-        if not subscribers and self._live.pop(channel, None) is not None:
-            self._live_views.remove(channel)
+        if not subscribers and self._live.pop(outlet, None) is not None:
+            self._live_views.remove(outlet)
 
     # ------------------------------------------------------------ reading
 
@@ -263,37 +263,37 @@ class Feed:
         is served no more of it, and one that joins has read it from the log."""
         left = _LIVE_STEPS
         moved = await self._move(commit)
-        for channel in dict.fromkeys([*moved, *await self._live_views.concerned(commit, self._turn)]):
-            await self._turn(_CHANNEL_STEPS)
-            if channel in self._live:
-                spent, event = self._judge(channel, commit, max(left, _LEAST_STEPS))
-                left -= spent + _CHANNEL_STEPS
+        for outlet in dict.fromkeys([*moved, *await self._live_views.concerned(commit, self._turn)]):
+            await self._turn(_OUTLET_STEPS)
+            if outlet in self._live:
+                spent, event = self._judge(outlet, commit, max(left, _LEAST_STEPS))
+                left -= spent + _OUTLET_STEPS
                 await self._turn(spent)
                 if event:
-                    await self._push(channel, event, commit)
+                    await self._push(outlet, event, commit)
 
-    async def _move(self, commit: LogCommit) -> list[Channel]:
-        """Move the subscribers of channels that a commit makes others; those. Streams end where there is none."""
-        moved: list[Channel] = []
-        for channel, new in await self._channels.moved(self._live_views.asking(commit), commit, self._redecide):
-            for subscription in [*self._live.get(channel, ())]:
+    async def _move(self, commit: LogCommit) -> list[Outlet]:
+        """Move the subscribers of outlets that a commit makes others; those. Streams end where there is none."""
+        moved: list[Outlet] = []
+        for outlet, new in await self._outlets.moved(self._live_views.asking(commit), commit, self._redecide):
+            for subscription in [*self._live.get(outlet, ())]:
                 self._leave_live(subscription)
                 if new is None:
                     subscription.end()
                 else:
-                    subscription.channel = new
+                    subscription.outlet = new
                     self._enter_live(subscription)
                     moved.append(new)
-            await self._turn(_CHANNEL_STEPS)
+            await self._turn(_OUTLET_STEPS)
         return moved
 
-    def _judge(self, channel: Channel, commit: LogCommit, most: int) -> tuple[int, tuple[bytes, ...]]:
-        """The steps that a commit takes a channel, and its event. A channel that takes more than `most` reads the log
+    def _judge(self, outlet: Outlet, commit: LogCommit, most: int) -> tuple[int, tuple[bytes, ...]]:
+        """The steps that a commit takes an outlet, and its event. An outlet that takes more than `most` reads the log
         alone until nothing is missing."""
-        subscribers = [*self._live[channel]]
+        subscribers = [*self._live[outlet]]
         meter, made = Meter(most), commit.made
         try:
-            event = channel.commit(commit, meter if channel.is_costly else None)
+            event = outlet.commit(commit, meter if outlet.is_costly else None)
         except OverBudget:
             self._slow_down(subscribers, self._position)
             return meter.spent, ()
@@ -304,12 +304,12 @@ class Feed:
             subscription.allowance.sending.spend(counted / len(subscribers))
         return meter.spent + encoding, event
 
-    async def _push(self, channel: Channel, event: tuple[bytes, ...], commit: LogCommit) -> None:
-        """Send an event to a channel's subscribers. One that has no allowance left for what is counted reads the log
+    async def _push(self, outlet: Outlet, event: tuple[bytes, ...], commit: LogCommit) -> None:
+        """Send an event to an outlet's subscribers. One that has no allowance left for what is counted reads the log
         alone until nothing is missing."""
         steps, revision = _sending_steps(event), commit.revision
-        is_counted = steps > 0 or channel.is_costly
-        live = self._live.get(channel, set())
+        is_counted = steps > 0 or outlet.is_costly
+        live = self._live.get(outlet, set())
         for subscription in [*live]:
             if subscription not in live:
                 continue  # it left during a turn
@@ -324,7 +324,7 @@ class Feed:
     def _may_send(self, subscription: Subscription, steps: int) -> bool:
         """Take the steps of sending an event from what a subscriber has left; whether there was something."""
         allowance = subscription.allowance
-        if (steps and allowance.sending.is_used_up) or (subscription.channel.is_costly and allowance.is_used_up):
+        if (steps and allowance.sending.is_used_up) or (subscription.outlet.is_costly and allowance.is_used_up):
             return False
         allowance.sending.spend(steps)
         return True
@@ -363,13 +363,13 @@ class Feed:
 
     async def _break_silence(self) -> None:
         revision, check = self._position
-        for channel, live in [*self._live.items()]:
-            data = channel.position(revision, check)
+        for outlet, live in [*self._live.items()]:
+            data = outlet.position(revision, check)
             for subscription in [*live]:
                 if subscription in live and revision > subscription.revision:
                     subscription.push((data,), revision)
                 elif subscription in live:  # it may have left during a turn
-                    subscription.send((channel.encoder.silence,))
+                    subscription.send((outlet.encoder.silence,))
                 await self._turn(_PUSH_STEPS)
 
 

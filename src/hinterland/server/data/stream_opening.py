@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hinterland.server.data.channels import Channel
+from hinterland.server.data.outlets import Outlet
 from hinterland.server.data.cursors import CHANGED, UNFINISHED, UNKNOWN, Cursor, Cursors
 from hinterland.server.storage.protocol import Head, Snapshot
 
@@ -10,28 +10,28 @@ LogPosition = tuple[int, int]
 """The revision at which a commit ended, and the commit's check value."""
 
 
-async def opening_of(snapshot: Snapshot, cursors: Cursors, channel: Channel, cursor: str) -> tuple[LogPosition, bytes]:
-    """Where the stream of a channel begins that is asked for from `cursor` on ("": from now on), and its first
+async def opening_of(snapshot: Snapshot, cursors: Cursors, outlet: Outlet, cursor: str) -> tuple[LogPosition, bytes]:
+    """Where the stream of an outlet begins that is asked for from `cursor` on ("": from now on), and its first
     events."""
-    known, encoder = cursors.known(cursor), channel.encoder
+    known, encoder = cursors.known(cursor), outlet.encoder
     head = await snapshot.head()
-    reason = await _lost(snapshot, head, cursors, channel, known) if known is not None else ""
+    reason = await _lost(snapshot, head, cursors, outlet, known) if known is not None else ""
     position = (head.revision, head.check)
     if known is None and cursor:
         # `ready` without a cursor: should the stream be cut before the next event, that one is not missed.
-        return position, encoder.ready("") + encoder.resync(channel.cursor(*position), UNKNOWN)
+        return position, encoder.ready("") + encoder.resync(outlet.cursor(*position), UNKNOWN)
     if known is not None and reason:
         ready = encoder.ready(cursors.write(known))  # the old one, for the same reason
-        return position, ready + encoder.resync(channel.cursor(*position), reason)
+        return position, ready + encoder.resync(outlet.cursor(*position), reason)
     if known is not None:
         position = (known.revision, known.check)
-    return position, encoder.ready(channel.cursor(*position))
+    return position, encoder.ready(outlet.cursor(*position))
 
 
-async def _lost(snapshot: Snapshot, head: Head, cursors: Cursors, channel: Channel, cursor: Cursor) -> str:
-    """Why the channel can't be continued from a cursor; "" where it can."""
+async def _lost(snapshot: Snapshot, head: Head, cursors: Cursors, outlet: Outlet, cursor: Cursor) -> str:
+    """Why the outlet can't be continued from a cursor; "" where it can."""
     if reason := await cursors.lost(snapshot, head, cursor):
         return reason
-    if any(cursor.views.get(name) != fingerprint for name, fingerprint in channel.fingerprints.items()):
+    if any(cursor.views.get(name) != fingerprint for name, fingerprint in outlet.fingerprints.items()):
         return CHANGED
     return UNFINISHED if cursor.pending else ""

@@ -10,7 +10,7 @@ from typing import Protocol
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal
 from hinterland.server.data.allowance import WAITING_BYTES, Allowance
-from hinterland.server.data.channels import LARGE_BYTES, Channel
+from hinterland.server.data.outlets import LARGE_BYTES, Outlet
 
 log = logging.getLogger("hinterland.feed")
 _LONGEST_WAIT_BYTES = 8 * 1024 * 1024
@@ -33,7 +33,7 @@ class EventSource(Protocol):
 class Subscription:
     """What waits to be sent to one subscriber.
 
-    `revision` and `check` are the commit's end up to which it was served; `as_of` is the revision at which its channel
+    `revision` and `check` are the commit's end up to which it was served; `as_of` is the revision at which its outlet
     was opened. One that takes its events too slowly is cut
     (`is_slow`): it comes back with its cursor and reads the log at its own speed.
     """
@@ -41,20 +41,20 @@ class Subscription:
     # Thousands are served one after the other: each is to be in few places of the memory.
     __slots__ = (
         "_buffer", "_pending", "_reported", "_rest", "_size", "_source", "_waiter", "allowance", "as_of", "caller",
-        "channel", "check", "ended", "is_live", "is_slow", "revision", "sink",
+        "outlet", "check", "ended", "is_live", "is_slow", "revision", "sink",
     )  # fmt: skip
 
     def __init__(
         self,
         source: EventSource,
-        channel: Channel,
+        outlet: Outlet,
         caller: Principal,
         allowance: Allowance,
         position: tuple[int, int],
         opening: bytes,
         buffer: int,
     ) -> None:
-        self.channel = channel
+        self.outlet = outlet
         self.caller = caller
         self.allowance = allowance
         self.revision, self.check = position
@@ -113,7 +113,7 @@ class Subscription:
 
     async def pace(self) -> None:
         """Wait until the caller may be served more from the log."""
-        if self.channel.is_costly:
+        if self.outlet.is_costly:
             await self.allowance.turn()
         await self.allowance.sending.turn()
 
@@ -121,7 +121,7 @@ class Subscription:
         """Everything before was served. A cursor that saw no event for long is brought up to date."""
         self.is_live = True
         if self._reported < self.revision:
-            self._pending.append(self.channel.position(self.revision, self.check))
+            self._pending.append(self.outlet.position(self.revision, self.check))
 
     def fall_behind(self, revision: int, check: int) -> None:
         """Read the log alone from here: everything until `revision` was served, what comes costs too much at once."""
@@ -132,7 +132,7 @@ class Subscription:
 
     def refuse(self, refusal: Refusal) -> None:
         """End the stream, and say why."""
-        self._pending.append(self.channel.end(self.revision, self.check, refusal))
+        self._pending.append(self.outlet.end(self.revision, self.check, refusal))
         self.end()
 
     def push(self, pieces: Sequence[bytes], revision: int) -> None:

@@ -1,4 +1,4 @@
-"""Which channels a commit is judged for."""
+"""Which outlets a commit is judged for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hinterland.contract.fields import Text
 from hinterland.contract.identity import SIGNED_OUT, Principal
 from hinterland.contract.records import EVERYBODY, Collection, Rules, users
 from hinterland.kit.clock import ManualClock
-from hinterland.server.data.channels import LiveViews
+from hinterland.server.data.outlets import LiveViews
 from hinterland.server.data.commits import LogCommit
 from hinterland.server.data.views import Delta, View
 from hinterland.server.storage.sqlite import SqliteStorage
@@ -84,7 +84,7 @@ async def test_a_view_that_comes_meanwhile(rooms: World, monkeypatch: pytest.Mon
     """A view that is added while those of a commit are looked up is judged for the whole commit: what is kept of it for
     others lacks nothing."""
     live = LiveViews()
-    channel = (await listen(rooms, ADA, "messages", filter="record.room == 'a'")).subscription.channel
+    outlet = (await listen(rooms, ADA, "messages", filter="record.room == 'a'")).subscription.outlet
     await rooms.write(message("a", "m"), message("b", "n"), message("a", "o"))
     page = await rooms.storage.log(0, 100)
     commit = LogCommit(page)
@@ -93,16 +93,16 @@ async def test_a_view_that_comes_meanwhile(rooms: World, monkeypatch: pytest.Mon
     async def turn(count: int) -> None:
         steps.append(count)
         if len(steps) == 1:
-            live.add(channel)
+            live.add(outlet)
 
-    assert await live.concerned(commit, turn) == [channel]
-    assert [change.kind for _, change in commit.seen(channel.views["messages"])] == ["create", "create"]
-    live.remove(channel)
+    assert await live.concerned(commit, turn) == [outlet]
+    assert [change.kind for _, change in commit.seen(outlet.views["messages"])] == ["create", "create"]
+    live.remove(outlet)
     assert await live.concerned(LogCommit(page), turn) == []
 
 
-async def test_channels_that_share_a_view(rooms: World, judged: list[View]) -> None:
-    """A change is judged once for the channels that share a view, and each is found until its last stream has left."""
+async def test_outlets_that_share_a_view(rooms: World, judged: list[View]) -> None:
+    """A change is judged once for the outlets that share a view, and each is found until its last stream has left."""
     both, one = await listen(rooms, SIGNED_OUT, "messages", "photos"), await listen(rooms, SIGNED_OUT, "messages")
     await rooms.write(message("a", "m"))
     assert summary(await both.changes()) == summary(await one.changes()) == [("create", "m")]
@@ -111,4 +111,4 @@ async def test_channels_that_share_a_view(rooms: World, judged: list[View]) -> N
     await rooms.write(message("a", "n"))
     assert summary(await both.changes()) == [("create", "n")]
     both.subscription.end()
-    assert not rooms.feed._live_views._channels
+    assert not rooms.feed._live_views._outlets

@@ -1,4 +1,4 @@
-"""Channels: what all subscribers who see the same in one protocol are sent, and those of them that are live."""
+"""Outlets: what all subscribers who see the same in one protocol are sent, and those of them that are live."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LARGE_BYTES = 64 * 1024  # from here on, an event is sent in two pieces, so that
 _LOOK_UP_STEPS = 20  # of finding the views of a change, without those that are found
 
 
-class Channel:
+class Outlet:
     """Some collections as one kind of caller sees them in one protocol. `asked`: the collections that their rules ask;
     `read`: both."""
 
@@ -57,7 +57,7 @@ class Channel:
     def commit(self, commit: LogCommit, meter: Meter | None = None) -> tuple[bytes, ...]:
         """The pieces of the event of what is visible here; none where that is nothing. Raises OverBudget.
 
-        A large event has two, the second of which is the same for all channels that show the same.
+        A large event has two, the second of which is the same for all outlets that show the same.
         """
         names = commit.collections & self.views.keys()
         if len(names) == 1:
@@ -71,77 +71,77 @@ class Channel:
         return (head + data,) if len(data) < LARGE_BYTES else (head, data)
 
 
-class Channels:
-    """The channels of all streams; equal ones are the same object for as long as it is used."""
+class Outlets:
+    """The outlets of all streams; equal ones are the same object for as long as it is used."""
 
     def __init__(self, cursors: Cursors) -> None:
         self._cursors = cursors
-        self._known: WeakValueDictionary[tuple[Encoder, tuple[View, ...]], Channel] = WeakValueDictionary()
+        self._known: WeakValueDictionary[tuple[Encoder, tuple[View, ...]], Outlet] = WeakValueDictionary()
 
-    def of(self, views: Sequence[View], encoder: Encoder) -> Channel:
-        """The channel of some views, in the order of their names."""
+    def of(self, views: Sequence[View], encoder: Encoder) -> Outlet:
+        """The outlet of some views, in the order of their names."""
         key = (encoder, tuple(views))
-        channel = self._known.get(key)
-        if channel is None:
-            channel = self._known[key] = Channel({view.name: view for view in views}, encoder, self._cursors)
-        return channel
+        outlet = self._known.get(key)
+        if outlet is None:
+            outlet = self._known[key] = Outlet({view.name: view for view in views}, encoder, self._cursors)
+        return outlet
 
     async def moved(
-        self, asking: Sequence[Channel], commit: LogCommit, redecide: Redecide
-    ) -> list[tuple[Channel, Channel | None]]:
-        """Those of the channels whose views a commit changes otherwise than by their own records, and what they are
+        self, asking: Sequence[Outlet], commit: LogCommit, redecide: Redecide
+    ) -> list[tuple[Outlet, Outlet | None]]:
+        """Those of the outlets whose views a commit changes otherwise than by their own records, and what they are
         after it; None where what comes and leaves can't be found."""
         if not asking:
             return []
-        live = dict.fromkeys(view for channel in asking for view in channel.views.values())
+        live = dict.fromkeys(view for outlet in asking for view in outlet.views.values())
         after = await redecide(live, commit)
-        moved: list[tuple[Channel, Channel | None]] = []
-        for channel in asking:
-            views = [after.get(view, view) for view in channel.views.values()]
-            if views != [*channel.views.values()]:
+        moved: list[tuple[Outlet, Outlet | None]] = []
+        for outlet in asking:
+            views = [after.get(view, view) for view in outlet.views.values()]
+            if views != [*outlet.views.values()]:
                 known = [view for view in views if view is not None]
-                moved.append((channel, self.of(known, channel.encoder) if len(known) == len(views) else None))
+                moved.append((outlet, self.of(known, outlet.encoder) if len(known) == len(views) else None))
         return moved
 
 
 class LiveViews:
-    """The views of channels with live subscribers, and the channels that a commit concerns."""
+    """The views of outlets with live subscribers, and the outlets that a commit concerns."""
 
     def __init__(self) -> None:
         self._indexes: dict[str, ViewIndex] = {}
-        self._channels: dict[View, dict[Channel, None]] = {}
+        self._outlets: dict[View, dict[Outlet, None]] = {}
         self._added: set[View] = set()  # while a commit's views were looked up
-        self._asking: dict[str, dict[Channel, None]] = {}
+        self._asking: dict[str, dict[Outlet, None]] = {}
 
-    def add(self, channel: Channel) -> None:
-        """Find the channel from now on."""
-        for name in channel.asked:
-            self._asking.setdefault(name, {})[channel] = None
-        for name, view in channel.views.items():
-            channels = self._channels.setdefault(view, {})
-            if not channels:
+    def add(self, outlet: Outlet) -> None:
+        """Find the outlet from now on."""
+        for name in outlet.asked:
+            self._asking.setdefault(name, {})[outlet] = None
+        for name, view in outlet.views.items():
+            outlets = self._outlets.setdefault(view, {})
+            if not outlets:
                 self._indexes.setdefault(name, ViewIndex()).add(view)
                 self._added.add(view)
-            channels[channel] = None
+            outlets[outlet] = None
 
-    def remove(self, channel: Channel) -> None:
+    def remove(self, outlet: Outlet) -> None:
         """Find it no longer."""
-        for name in channel.asked:
-            del self._asking[name][channel]
-        for name, view in channel.views.items():
-            channels = self._channels[view]
-            del channels[channel]
-            if not channels:
-                del self._channels[view]
+        for name in outlet.asked:
+            del self._asking[name][outlet]
+        for name, view in outlet.views.items():
+            outlets = self._outlets[view]
+            del outlets[outlet]
+            if not outlets:
+                del self._outlets[view]
                 self._indexes[name].remove(view)
 
-    def asking(self, commit: LogCommit) -> list[Channel]:
-        """The channels whose rules ask collections that a commit changes."""
+    def asking(self, commit: LogCommit) -> list[Outlet]:
+        """The outlets whose rules ask collections that a commit changes."""
         names = commit.collections & self._asking.keys() if self._asking else ()
-        return [*dict.fromkeys(channel for name in names for channel in self._asking[name])]
+        return [*dict.fromkeys(outlet for name in names for outlet in self._asking[name])]
 
-    async def concerned(self, commit: LogCommit, turn: Callable[[int], Awaitable[None]]) -> list[Channel]:
-        """The channels that may show something of a commit; `turn` takes the steps of the work, and lets others go on.
+    async def concerned(self, commit: LogCommit, turn: Callable[[int], Awaitable[None]]) -> list[Outlet]:
+        """The outlets that may show something of a commit; `turn` takes the steps of the work, and lets others go on.
 
         A view that is added meanwhile was not looked up for all of the commit, so it is judged for all of it.
         """
@@ -154,11 +154,11 @@ class LiveViews:
                 places.setdefault(view, []).append(place)
             await turn(_LOOK_UP_STEPS + len(found))
         commit.narrow({view: some for view, some in places.items() if view not in self._added})
-        return self._channels_of([*places, *self._others(commit)])
+        return self._outlets_of([*places, *self._others(commit)])
 
     def _others(self, commit: LogCommit) -> list[View]:
         indexes = [self._indexes[name] for name in commit.collections if name in self._indexes]
         return [view for index in indexes for view in index.others]
 
-    def _channels_of(self, views: Iterable[View]) -> list[Channel]:
-        return [*dict.fromkeys(channel for view in views for channel in self._channels.get(view, ()))]
+    def _outlets_of(self, views: Iterable[View]) -> list[Outlet]:
+        return [*dict.fromkeys(outlet for view in views for outlet in self._outlets.get(view, ()))]
