@@ -13,8 +13,8 @@ from hinterland.contract.fields import Text
 from hinterland.contract.identity import SIGNED_OUT, Principal
 from hinterland.contract.records import EVERYBODY, Collection, Rules, users
 from hinterland.kit.clock import ManualClock
-from hinterland.server.data.outlets import LiveViews
 from hinterland.server.data.commits import LogCommit
+from hinterland.server.data.outlets import LiveViews
 from hinterland.server.data.views import Delta, View
 from hinterland.server.storage.sqlite import SqliteStorage
 from tests.server.data.world import ADA, BEN, World, delete, listen, opened, patch, summary

@@ -19,10 +19,10 @@ from hinterland.kit.cel.metering import STEP_CHARACTERS, Meter, OverBudget
 from hinterland.kit.clock import Clock
 from hinterland.server.data.admission import denied
 from hinterland.server.data.allowance import STEP_BYTES, Allowances
-from hinterland.server.data.outlets import LARGE_BYTES, Outlet, Outlets, LiveViews
 from hinterland.server.data.commits import LogCommit, RecentCommits, commits
 from hinterland.server.data.cursors import Cursors
 from hinterland.server.data.encoding import Encoder
+from hinterland.server.data.outlets import LARGE_BYTES, LiveViews, Outlet, Outlets
 from hinterland.server.data.redecided import redecided
 from hinterland.server.data.rights import Rights
 from hinterland.server.data.rights_watch import RightsWatch

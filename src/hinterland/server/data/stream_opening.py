@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hinterland.server.data.outlets import Outlet
 from hinterland.server.data.cursors import CHANGED, UNFINISHED, UNKNOWN, Cursor, Cursors
+from hinterland.server.data.outlets import Outlet
 from hinterland.server.storage.protocol import Head, Snapshot
 
 LogPosition = tuple[int, int]

@@ -41,7 +41,7 @@ class Subscription:
     # Thousands are served one after the other: each is to be in few places of the memory.
     __slots__ = (
         "_buffer", "_pending", "_reported", "_rest", "_size", "_source", "_waiter", "allowance", "as_of", "caller",
-        "outlet", "check", "ended", "is_live", "is_slow", "revision", "sink",
+        "check", "ended", "is_live", "is_slow", "outlet", "revision", "sink",
     )  # fmt: skip
 
     def __init__(
