@@ -23,7 +23,7 @@ INSTALL := $(PIP) install --quiet --require-hashes
 SELF := $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: bench-growth bench-local bench-postgres conformance crash field-trip figures help lowest run size test check coverage bench lock clean
+.PHONY: bench-fanout bench-growth bench-local bench-postgres conformance crash field-trip figures help lowest run size test check coverage bench lock clean
 
 help: ## list these targets
 	@echo "Hinterland. Needs Python >= 3.11, make and a package index."
@@ -110,6 +110,9 @@ coverage-report: $(VENV)/.dev
 bench: $(VENV)/.dev ## compare with PocketBase, PEER=fastify or AGAINST=another checkout (OUT=file.json: save the figures)
 	$(BIN)/python -m benchmarks $(if $(OUT),--out $(OUT)) $(if $(PEER),--peer $(PEER)) \
 		$(if $(AGAINST),--against $(AGAINST)) $(ARGS)
+
+bench-fanout: $(VENV)/.dev ## measure deliveries of events to 100, 1,000 and 5,000 subscribers beside PocketBase and a bare program
+	$(BIN)/python -m benchmarks.fanout $(ARGS)
 
 bench-growth: $(VENV)/.dev ## measure growing numbers of records (LARGE=1: up to 1,000,000)
 	$(BIN)/python -m benchmarks.growth $(if $(LARGE),--large) $(ARGS)

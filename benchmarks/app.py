@@ -40,7 +40,7 @@ RELATED = [
 
 app = App(
     name="benchmark",
-    settings=Settings(streams_per_account=1_000),  # few members have all streams
+    settings=Settings(streams_per_account=10_000),  # few members have all streams
     collections=[
         Collection(name="notes", fields=FIELDS, rules=Rules(list=MEMBER, view=MEMBER, create=MEMBER)),
         Collection(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -15,15 +16,17 @@ from typing import Any
 import msgspec
 
 from benchmarks.dataset import MEMBERS
+from benchmarks.frames import frame, handshake
 from benchmarks.http1 import ask, call, request
 from benchmarks.peers import ADMINISTRATOR, PASSWORD, Page, Peer, User
 from benchmarks.process import ServerProcess
 from benchmarks.related_data import COMMENTS, LIKES, NAMED, POSTS, related_rows
-from benchmarks.streams import Event, Subscriber, subscribe
+from benchmarks.streams import Event, SocketSubscriber, Subscriber, first_event, subscribe
 from hinterland.server.storage.sqlite import FILE_NAME
 from hinterland.server.storage.sqlite_reading import connect
 
 _IMPORTED_AT_ONCE = 500
+SUBSCRIPTION = "subscription { notes { kind id record { id members title rank category done due } } }"
 NOT_FOUND = 404  # an older checkout has no related records
 
 
@@ -151,11 +154,36 @@ class Hinterland(Peer):
         stream, _ = await subscribe(self.stream_port, opening, lambda event: event.name == "ready")
         return stream
 
+    async def subscribe_socket(self, user: User) -> Subscriber:
+        """An open WebSocket that follows the notes."""
+        opening = handshake("/v1/socket", headers=self.authorization(user))
+        socket, _ = await subscribe(self.port, opening, lambda event: event.name == "hello", SocketSubscriber)
+        asked = {"type": "subscribe", "id": "n", "collection": "notes", "snapshot": False}
+        socket.send(frame(msgspec.json.encode(asked)))
+        await first_event(socket, lambda event: event.name == "ready")
+        return socket
+
+    async def subscribe_graphql(self, user: User) -> Subscriber:
+        """An open WebSocket that speaks `graphql-transport-ws`, with a subscription to the notes."""
+        opening = handshake("/graphql", "graphql-transport-ws", self.authorization(user))
+        loop = asyncio.get_running_loop()
+        _, socket = await loop.create_connection(lambda: SocketSubscriber(opening), "127.0.0.1", self.port)
+        await asyncio.wait_for(socket.answered.wait(), 10)
+        socket.send(frame(b'{"type":"connection_init"}'))
+        await first_event(socket, lambda event: event.name == "connection_ack")
+        payload = {"query": SUBSCRIPTION, "extensions": {"cursor": ""}}
+        socket.send(frame(msgspec.json.encode({"type": "subscribe", "id": "n", "payload": payload})))
+        await first_event(socket, lambda event: event.name == "next")
+        return socket
+
     def changed(self, event: Event) -> list[dict[str, Any]]:
-        """The created records of a `commit`."""
-        if event.name != "commit":
+        """The created records of a `commit`, or of a response to a subscription."""
+        if event.name == "commit":
+            changes = msgspec.json.decode(event.data)["changes"]
+        elif event.name == "next":
+            changes = msgspec.json.decode(event.data)["payload"]["data"]["notes"]
+        else:
             return []
-        changes = msgspec.json.decode(event.data)["changes"]
         return [change["record"] for change in changes if change["kind"] == "create"]
 
     def sign_up(self, number: int) -> User:

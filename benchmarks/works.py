@@ -16,7 +16,7 @@ from benchmarks.dataset import category_name, comparable, row_id
 from benchmarks.http1 import request, split
 from benchmarks.load import ClosedLoop, Connection, Load
 from benchmarks.meter import Meter, Usage
-from benchmarks.peers import Peer
+from benchmarks.peers import Peer, User
 from benchmarks.streams import Subscriber
 
 LIMIT = 20
@@ -247,12 +247,18 @@ class Fanout(Work):
 
     def __init__(self) -> None:
         self._next = 2 * NEW_NUMBERS
+        self.event = b""  # the bytes of the last one
+
+    async def open(self, peer: Peer, user: User) -> Subscriber:
+        """A subscriber."""
+        return await peer.subscribe(user)
 
     async def measure(self, peer: Peer, scale: Scale) -> Sample:
         """Subscribes, warms up, measures, and checks that each event came once to each subscriber."""
-        members = peer.members
-        streams = [await peer.subscribe(members[turn % len(members)]) for turn in range(scale.subscribers)]
+        members, streams = peer.members, list[Subscriber]()
         try:
+            for turn in range(scale.subscribers):
+                streams.append(await self.open(peer, members[turn % len(members)]))
             warm = await self._write(peer, scale.warm_up, scale.events_per_second)
             await delivered(peer, streams, warm)
             meter, began = Meter(peer.process), time.perf_counter()
@@ -260,6 +266,7 @@ class Fanout(Work):
             elapsed = time.perf_counter() - began
             latencies = await delivered(peer, streams, warm | written)
             usage = meter.stop(elapsed)
+            self.event = streams[0].last if streams else b""
         finally:
             for stream in streams:
                 stream.close()

@@ -20,15 +20,17 @@ from benchmarks.growth import exponent
 from benchmarks.http1 import is_whole, split, take_chunks
 from benchmarks.meter import Usage
 from benchmarks.report import Result, figures, misses
-from benchmarks.streams import Subscriber
+from benchmarks.streams import SocketSubscriber, Subscriber
 from benchmarks.works import Read, Sample
 from benchmarks.works_of_many import works
+from hinterland.server.websocket import SocketMessage
 from tests.house.tree import ROOT
 from tests.support.npm import install
 from tests.support.required import require
 
 PLAIN = b'HTTP/1.1 201 Created\r\nContent-Type: application/json\r\ncontent-length: 8\r\n\r\n{"id":1}'
 CHUNKED = b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n{"id\r\n4\r\n":1}\r\n0\r\n\r\n'
+SOCKET_HEAD = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"
 STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
@@ -53,6 +55,22 @@ def test_a_stream_reads_the_same_however_it_is_cut(cuts: list[int]) -> None:
         at += cut
     news = [(event.name, event.data) for event in subscriber.events() if event.data]
     assert news == [("commit", b"{%d}" % n) for n in range(12)]
+
+
+@given(st.lists(st.integers(min_value=1, max_value=400)), st.booleans())
+def test_messages_read_the_same_however_they_are_cut(cuts: list[int], is_long: bool) -> None:
+    """The messages of a socket do not depend on where the network parts the bytes, and pings are none."""
+    texts = [
+        b'{"type":"commit","n":%d,"x":"%b"}' % (n, b"x" * (70_000 if is_long and n == 2 else n * 40)) for n in range(5)
+    ]
+    server_frames = [SocketMessage.of_text(text).frame() for text in texts]
+    data = SOCKET_HEAD + b"\x89\x00".join(server_frames)
+    subscriber, at = SocketSubscriber(b""), 0
+    for cut in [*cuts, len(data)]:
+        subscriber.data_received(data[at : at + cut])
+        subscriber.events()
+        at += cut
+    assert [(event.name, event.data) for event in subscriber.events()] == [("commit", text) for text in texts]
 
 
 def test_a_chunk_that_is_not_whole_waits() -> None:
@@ -144,6 +162,16 @@ def test_two_processes() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     for work in ("read by id", "list 20", "insert", "keyed insert", "event elsewhere"):
         assert work in done.stdout
+
+
+def test_fanout() -> None:
+    """`python -m benchmarks.fanout` measures every way of delivery beside a bare program."""
+    command = [sys.executable, "-m", "benchmarks.fanout", "--subscribers", "5", "--rounds", "1", "--seconds", "0.2"]
+    done = subprocess.run([*command, "--alone"], cwd=ROOT, capture_output=True, text=True, timeout=180, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for way in ("SSE", "socket", "GraphQL"):
+        assert f"round 1, {way} to 5:" in done.stdout
+    assert "Each event came once to each." in done.stdout
 
 
 def test_the_local_store() -> None:
