@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WEB := examples/shop/web
 PAGE := examples/shop/page
+GRAPHIQL := web/graphiql
 PROXY := tests/journeys/proxy
 TYPESCRIPT := clients/typescript
 PROVIDERS := tests/journeys/providers
@@ -34,8 +35,9 @@ run: $(VENV)/.run ## serve the example shop and its page on SQLite at http://127
 	$(BIN)/hinterland serve examples/shop/app.py --static $(PAGE) --data .data/shop --port $(PORT)
 
 .PHONY: page
-page: $(WEB)/node_modules/.installed ## build the page that `make run` serves from its source, with Node
+page: $(addsuffix /node_modules/.installed,$(WEB) $(GRAPHIQL)) ## build the page that `make run` serves, and GraphiQL, with Node
 	cd $(WEB) && npm run --silent page -- --logLevel warn
+	cd $(GRAPHIQL) && npm run --silent page
 
 field-trip: $(VENV)/.data ## kill a server while an app continues; every write arrives exactly once
 	$(BIN)/python examples/shop/field_trip.py
@@ -135,7 +137,7 @@ lock: $(VENV)/.lock ## pin the dependencies again (UPGRADE=1: the newest)
 
 clean: ## remove the environment, caches and the example's data
 	rm -rf $(VENV) .data .coverage.d .coverage htmlcov build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis \
-		.import_linter_cache $(WEB)/node_modules $(WEB)/dist conformance/cel_spec/node_modules \
+		.import_linter_cache $(WEB)/node_modules $(WEB)/dist $(GRAPHIQL)/node_modules conformance/cel_spec/node_modules \
 		conformance/lighthouse/node_modules $(PROXY)/node_modules \
 		$(PROVIDERS)/node_modules $(DATASETS)/node_modules $(PATCHES)/node_modules $(NODES)/node_modules benchmarks/fastify/node_modules \
 		$(TYPESCRIPT)/node_modules $(TYPESCRIPT)/dist $(REFERENCE)/node_modules
@@ -177,7 +179,7 @@ $(VENV)/.lock: $(VENV)/.made
 
 .PHONY: web
 ifneq ($(and $(shell command -v npm 2>/dev/null),$(wildcard $(WEB)/package-lock.json)),)
-web: $(addsuffix /node_modules/.installed,$(WEB) $(PROXY) $(PROVIDERS) $(DATASETS) $(PATCHES) $(TYPESCRIPT))
+web: $(addsuffix /node_modules/.installed,$(WEB) $(GRAPHIQL) $(PROXY) $(PROVIDERS) $(DATASETS) $(PATCHES) $(TYPESCRIPT))
 %/node_modules/.installed: %/package-lock.json
 	cd $* && npm ci --no-audit --no-fund
 	@touch $@

@@ -15,7 +15,7 @@ from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal
 from hinterland.contract.records import CompiledCollection
-from hinterland.kit.asgi import AsgiReceive, AsgiScope, AsgiSend
+from hinterland.kit.asgi import AsgiApp, AsgiReceive, AsgiScope, AsgiSend
 from hinterland.kit.clock import Clock, SystemClock
 from hinterland.server.auth.maintenance import maintain
 from hinterland.server.auth.parts import Accounts
@@ -45,6 +45,7 @@ from hinterland.server.middleware.cors import Cors
 from hinterland.server.middleware.handshakes import as_request
 from hinterland.server.middleware.hosts import Hosts
 from hinterland.server.protocols.graphql.endpoint import GraphQLEndpoint
+from hinterland.server.protocols.graphql.graphiql import GraphiQLFiles
 from hinterland.server.protocols.rest.direct import DirectRecords
 from hinterland.server.protocols.rest.routes import mount, taken_aliases
 from hinterland.server.protocols.socket.endpoint import SocketEndpoint
@@ -263,7 +264,11 @@ def _stack(backend: Backend, page: StaticSite | None, *, is_local: bool) -> tupl
     for name in taken_aliases(list(backend.catalogue.entries)):
         log.warning("the path /%s belongs to the server: the collection is found at /v1/records/%s only", name, name)
     stream, socket = EventStream(backend), SocketEndpoint(backend)
-    inner = mount(backend, {"events.stream": stream, "socket": socket, "graphql": GraphQLEndpoint(backend)}, page)
+    # Only while an app is developed: for callers on this machine, by its loopback names.
+    is_developed = is_local and not backend.settings.allowed_hosts
+    graphql = GraphQLEndpoint(backend, has_page=is_developed)
+    streams: dict[str, AsgiApp] = {"events.stream": stream, "socket": socket, "graphql": graphql}
+    inner = mount(backend, streams, page, {"/graphql/{file}": GraphiQLFiles()} if is_developed else {})
     if page is not None:
         page.report_shadowed(inner.taken())
     # From the inside out, which the types of Cors and Hosts keep: hosts and origins only mark what they refuse, and the

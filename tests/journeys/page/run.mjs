@@ -4,6 +4,7 @@ import { backButton } from "./back_button.mjs";
 import { expiredToken } from "./expired_token.mjs";
 import { firstApp } from "./first_app.mjs";
 import { foreignPage } from "./foreign_page.mjs";
+import { graphiql } from "./graphiql.mjs";
 import { happyWay } from "./happy_way.mjs";
 import { newBuild } from "./new_build.mjs";
 import { offline } from "./offline.mjs";
@@ -30,6 +31,7 @@ const SCENARIOS = {
   renewal,
   unlistedOrigin,
   foreignPage,
+  graphiql,
   backButton,
 };
 

@@ -11,7 +11,8 @@ from hinterland.contract.errors import Refusal
 from hinterland.kit.asgi import AsgiReceive, AsgiScope, AsgiSend
 from hinterland.server.backend import Backend
 from hinterland.server.callers import authenticate, caller_address
-from hinterland.server.http import LIMIT, NO_STORE, Headers, HttpAnswer, HttpRequest, send_answer
+from hinterland.server.http import LIMIT, NO_STORE, Headers, HttpAnswer, HttpRequest, accepts_html, send_answer
+from hinterland.server.protocols.graphql.graphiql import page_answer
 from hinterland.server.websocket import SOCKET, Handshake
 
 RESPONSE = "application/graphql-response+json"
@@ -31,10 +32,11 @@ class Parameters(NamedTuple):
 
 
 class GraphQLEndpoint:
-    """The ASGI application at `/graphql`."""
+    """The ASGI application at `/graphql`. `has_page`: browsers are shown GraphiQL there."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, *, has_page: bool = False) -> None:
         self._backend = backend
+        self._has_page = has_page
         self._service: Any = None
 
     async def __call__(self, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
@@ -45,6 +47,9 @@ class GraphQLEndpoint:
             return
         if STREAM in request.header(b"accept"):
             await self._stream(request, send)
+            return
+        if self._has_page and request.method in ("GET", "HEAD") and accepts_html(request):
+            await send_answer(scope, send, page_answer())
             return
         try:
             media = _media(request.header(b"accept"))

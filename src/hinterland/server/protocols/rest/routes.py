@@ -193,9 +193,11 @@ def _no_such_path(scope: AsgiScope) -> Refusal:
     return Refusal("not_found", f"no such path: {path!a}; / and /openapi.json list those there are")
 
 
-def mount(backend: Backend, streams: Mapping[str, AsgiApp], page: PageSource | None = None) -> Dispatcher:
+def mount(
+    backend: Backend, streams: Mapping[str, AsgiApp], page: PageSource | None = None, more: Mapping[str, AsgiApp] = {}
+) -> Dispatcher:
     """The server's paths: those of the table and of the app's own operations. `streams` are the applications of rows
-    whose view is a stream, by the operation's name; `page` has what remains."""
+    whose view is a stream, by the operation's name; `more` are those of other paths; `page` has what remains."""
     table = backend.app.operations
     codecs = {name: _codec(backend, row) for name, row in table.items() if name not in streams}
     paths: dict[str, dict[str, Mounted]] = {}
@@ -214,6 +216,7 @@ def mount(backend: Backend, streams: Mapping[str, AsgiApp], page: PageSource | N
                     target = aliases if path.startswith("/{") else paths
                     target.setdefault(path, {})[row.method] = mounted
     routes = [Route(table[name].path, stream) for name, stream in streams.items()]
+    routes += [Route(path, application) for path, application in more.items()]
     routes += [Route(path, Endpoint(backend, methods)) for path, methods in paths.items()]
     otherwise = Otherwise(page, taken_segments([*paths, *of_records]))
     routes += [Route(path, Tutorial(Endpoint(backend, methods), otherwise)) for path, methods in aliases.items()]
