@@ -30,12 +30,14 @@ from hinterland.server.operations.call import UNCONDITIONAL, Call, Preconditions
 from hinterland.server.operations.records import Listing, RecordAddress, list_records, view_text
 from hinterland.server.protocols.graphql import mutations
 from hinterland.server.protocols.graphql.aggregates import aggregate
+from hinterland.server.protocols.graphql.batches import batch, bulk
 from hinterland.server.protocols.graphql.documents import PlannedDocument
 from hinterland.server.protocols.graphql.schema import MEANING, Meaning, parent_argument
 from hinterland.server.protocols.graphql.selections import (
     Chosen,
     Selector,
     limit_of,
+    name_of,
     object_type,
     offset_of,
     read,
@@ -198,12 +200,14 @@ class Execution:
 
     def parent(self, entry: Entry, given: Mapping[str, Any]) -> str:
         """The path of the record below which the records are. Raises `invalid_query` for an id that is none."""
-        parts: list[str] = []
-        values = [str(value) for name, value in given.items() if name in _parent_names(self.backend, entry)]
-        for above, value in zip(_above(self.backend, entry), values, strict=True):
-            above.parse_id(value)
-            parts += [above.name, value]
-        return "/".join(parts)
+        for above in _above(self.backend, entry):
+            above.parse_id(str(given[parent_argument(above.name)]))
+        return self.path_above(entry, given)
+
+    def path_above(self, entry: Entry, given: Mapping[str, Any]) -> str:
+        """The same, of ids that may be none."""
+        above = [each.name for each in _above(self.backend, entry)]
+        return "/".join([part for name in above for part in (name, str(given[parent_argument(name)]))])
 
 
 def _above(backend: Backend, entry: Entry) -> list[Entry]:
@@ -212,10 +216,6 @@ def _above(backend: Backend, entry: Entry) -> list[Entry]:
         entry = backend.catalogue[entry.collection.parent]
         found.insert(0, entry)
     return found
-
-
-def _parent_names(backend: Backend, entry: Entry) -> list[str]:
-    return [parent_argument(above.name) for above in _above(backend, entry)]
 
 
 def _entry(meaning: Meaning) -> Entry:
@@ -267,14 +267,14 @@ class _Connection:
         """What is read of each record for all that is selected of it, and what each selection makes of its cursor and
         the record."""
         selector = self._selector
-        listed = [(key, each) for key, each in self._chosen if each is not None and _name(each) in ("edges", "nodes")]
+        listed = [(key, each) for key, each in self._chosen if each is not None and name_of(each) in ("edges", "nodes")]
         edges = {
             key: selector.chosen(object_type(each), selector.inner(each))
             for key, each in listed
-            if _name(each) == "edges"
+            if name_of(each) == "edges"
         }
-        nodes = [each for _, each in listed if _name(each) == "nodes"]
-        nodes += [one for edge in edges.values() for _, one in edge if one is not None and _name(one) == "node"]
+        nodes = [each for _, each in listed if name_of(each) == "nodes"]
+        nodes += [one for edge in edges.values() for _, one in edge if one is not None and name_of(one) == "node"]
         projection, shape = Projection(("id",)), _no_members
         if nodes:
             sets = [each for node in nodes for each in selector.inner(node)]
@@ -296,10 +296,6 @@ class _Connection:
         return {key: values[each.nodes[0].name.value] if each else "PageInfo" for key, each in selected}
 
 
-def _name(chosen: Chosen) -> str:
-    return chosen.nodes[0].name.value
-
-
 def _no_members(text: str) -> Any:
     return {}
 
@@ -317,7 +313,7 @@ def _edge(
             if one is None:
                 made[key] = name
             else:
-                made[key] = cursor if _name(one) == "cursor" else shape(record)
+                made[key] = cursor if name_of(one) == "cursor" else shape(record)
         return made
 
     return edge
@@ -343,7 +339,7 @@ def error_of(refusal: Refusal, path: list[str | int] | None = None, chosen: Chos
 
 _ACTS: dict[str, Any] = {
     "view": Execution._view, "list": Execution._list, "connection": Execution._connection, "me": mutations.me,
-    "aggregate": aggregate,
+    "aggregate": aggregate, "batch": batch, "bulk": bulk,
     **dict.fromkeys(("create", "patch", "replace", "delete", "upsert"), mutations.change),
     **dict.fromkeys(("sign_up", "log_in", "refresh", "log_out"), mutations.account),
 }  # fmt: skip

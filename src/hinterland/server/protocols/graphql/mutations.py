@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -10,14 +10,16 @@ from msgspec.structs import replace
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import SIGNED_OUT, Principal
-from hinterland.server.data.projection import Projection
+from hinterland.server.data.projection import Projection, Projector
 from hinterland.server.data.requests import Upsert
 from hinterland.server.operations import accounts, records
 from hinterland.server.operations.call import UNCONDITIONAL, Preconditions
-from hinterland.server.operations.records import RecordAddress, RecordChange, Written, view_text
-from hinterland.server.protocols.graphql.selections import Chosen, Selector, object_type, read, without_members
+from hinterland.server.operations.records import RecordAddress, RecordChange, view_text
+from hinterland.server.protocols.graphql.selections import Chosen, Selector, Shape, object_type, read, without_members
 
 if TYPE_CHECKING:
+    from graphql import GraphQLObjectType, SelectionSetNode
+
     from hinterland.server.data.catalogue import Entry
     from hinterland.server.protocols.graphql.execution import Execution
     from hinterland.server.protocols.graphql.schema import Meaning
@@ -30,10 +32,12 @@ async def change(execution: Execution, selector: Selector, chosen: Chosen, meani
     entry, given = meaning.entry, selector.arguments(chosen)
     assert entry is not None
     parent, text = execution.parent(entry, given), str(given.get("id") or "")
-    body = _body(entry, given.get("input") or given.get("patch") or {})
+    body = stored_body(entry, given.get("input") or given.get("patch") or {})
     revision = given.get("revision")
     conditions = UNCONDITIONAL if revision is None else Preconditions(revisions=frozenset({int(revision)}))
     wanted = RecordChange(entry, parent, body, text)
+    sets = selector.inner(chosen)
+    shown = None if meaning.act == "delete" else planned(execution, selector, entry, object_type(chosen), sets, 1)
     if meaning.act == "create":
         made = wanted._replace(text="", id=entry.parse_id(text) if text else "")
         written = await records.create_record(execution.backend, execution.of(made))
@@ -43,10 +47,10 @@ async def change(execution: Execution, selector: Selector, chosen: Chosen, meani
     else:
         act = {"patch": records.patch_record, "replace": records.replace_record, "delete": records.delete_record}
         written = await act[meaning.act](execution.backend, execution.of(wanted, conditions))
-    return text if meaning.act == "delete" else await _shown(execution, selector, chosen, meaning, parent, written)
+    return text if shown is None else await record_of(execution, entry, parent, _decode(written.body), *shown)
 
 
-def _body(entry: Entry, body: Mapping[str, Any]) -> dict[str, Any]:
+def stored_body(entry: Entry, body: Mapping[str, Any]) -> dict[str, Any]:
     """A body as the store takes it: ids, which are texts in GraphQL, as numbers where the collection has those."""
     made = dict(body)
     for name, link in entry.links.items():
@@ -60,16 +64,27 @@ def _number(id: Any) -> Any:
     return int(id) if isinstance(id, str) and id.isascii() and id.isdigit() and len(id) < 19 else id
 
 
-async def _shown(
-    execution: Execution, selector: Selector, chosen: Chosen, meaning: Meaning, parent: str, written: Written
+def planned(
+    execution: Execution,
+    selector: Selector,
+    entry: Entry,
+    type: GraphQLObjectType,
+    sets: Sequence[SelectionSetNode],
+    number: int,
+) -> tuple[Projection, Shape]:
+    """What is read of `number` records after a write. Raises what a query of it does, before anything is written."""
+    projection, shape = selector.records(type, sets, number)
+    Projector(execution.backend.catalogue, execution.caller).parts(entry, projection)
+    return projection, shape
+
+
+async def record_of(
+    execution: Execution, entry: Entry, parent: str, record: Mapping[str, Any], projection: Projection, shape: Shape
 ) -> Any:
-    """The record after a write, with what is selected of it; what is related is read by itself."""
-    record = _decode(written.body)
-    projection, shape = selector.records(object_type(chosen), selector.inner(chosen), 1)
+    """A record after a write, with what is selected of it; what is related is read by itself."""
     if not projection.related:
         return shape(record)
-    assert meaning.entry is not None
-    address = RecordAddress(meaning.entry, parent, str(record["id"]), projection)
+    address = RecordAddress(entry, parent, str(record["id"]), projection)
     return read(projection, shape, (await view_text(execution.backend, execution.of(address))).text)
 
 

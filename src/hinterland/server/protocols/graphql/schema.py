@@ -34,6 +34,7 @@ from hinterland.kit.cel.types import ListType, ObjectType, Type
 from hinterland.server.data.catalogue import Catalogue, Entry
 from hinterland.server.data.relations import Relation
 from hinterland.server.protocols.graphql.aggregate_types import aggregate_arguments, aggregate_type
+from hinterland.server.protocols.graphql.batch_types import batch_arguments, batch_type, bulk_arguments, bulk_type
 from hinterland.server.protocols.graphql.inputs import Inputs
 from hinterland.server.protocols.graphql.scalars import DATE_TIME, INTEGER, JSON, NAME, SCALARS, pascal
 
@@ -95,6 +96,12 @@ class SchemaMaker:
         for name in self._types:
             roots |= self._roots(self._entries[name])
             changes |= self._changes(self._entries[name])
+        if changes:
+            writes = batch_arguments(changes)
+            bulk = bulk_type()
+            for name in self._types:
+                changes |= self._bulk(self._entries[name], bulk, changes)
+            changes["batch"] = _field(batch_type([*self._types.values()]), Meaning("batch"), writes)
         if "users" in self._types:
             roots["me"] = _field(self._types["users"], Meaning("me", self._entries["users"]))
             changes |= self._account()
@@ -187,6 +194,15 @@ class SchemaMaker:
             arguments = {**above, "by": GraphQLArgument(GraphQLNonNull(by)), "input": body}
             made[f"upsert{name}"] = _field(of, Meaning("upsert", entry), arguments)
         return made
+
+    def _bulk(
+        self, entry: Entry, of: GraphQLObjectType, changes: Mapping[str, GraphQLField]
+    ) -> dict[str, GraphQLField]:
+        name, many = self._names[entry.name], pascal(entry.name)
+        above = {part: GraphQLArgument(GraphQLNonNull(GraphQLID)) for part in self._parents(entry)}
+        given = bulk_arguments(changes.get(f"upsert{name}"), changes[f"create{name}"].args["input"])
+        title = f"create{many}" if many != name else f"create{many}List"
+        return {title: _field(of, Meaning("bulk", entry), {**above, **given})}
 
     def _account(self) -> dict[str, GraphQLField]:
         text = GraphQLArgument(GraphQLNonNull(GraphQLString))

@@ -17,6 +17,7 @@ from graphql import (
     InlineFragmentNode,
     SelectionSetNode,
     get_named_type,
+    is_abstract_type,
 )
 from graphql.execution.values import get_argument_values, get_directive_values
 from graphql.type import GraphQLIncludeDirective, GraphQLSkipDirective
@@ -79,12 +80,17 @@ class Selector:
             if isinstance(node, FieldNode):
                 yield node.alias.value if node.alias else node.name.value, node
             elif isinstance(node, InlineFragmentNode):
-                if node.type_condition is None or node.type_condition.name.value == type.name:
+                if node.type_condition is None or self._is_of(type, node.type_condition.name.value):
                     yield from self._collected(type, node.selection_set)
             elif isinstance(node, FragmentSpreadNode):
                 fragment = self._fragments[node.name.value]
-                if fragment.type_condition.name.value == type.name:
+                if self._is_of(type, fragment.type_condition.name.value):
                     yield from self._collected(type, fragment.selection_set)
+
+    def _is_of(self, type: GraphQLObjectType, name: str) -> bool:
+        """Whether a type is the one of this name, or belongs to it."""
+        wider = None if name == type.name else self._schema.get_type(name)
+        return name == type.name or (is_abstract_type(wider) and self._schema.is_sub_type(wider, type))
 
     def _is_included(self, node: Any) -> bool:
         if not node.directives:
@@ -92,6 +98,12 @@ class Selector:
         skip = get_directive_values(GraphQLSkipDirective, node, self._variables)
         include = get_directive_values(GraphQLIncludeDirective, node, self._variables)
         return not (skip and skip["if"]) and not (include and not include["if"])
+
+    def object_type(self, name: str) -> GraphQLObjectType:
+        """The type of this name."""
+        found = self._schema.get_type(name)
+        assert isinstance(found, GraphQLObjectType)
+        return found
 
     def inner(self, chosen: Chosen) -> list[SelectionSetNode]:
         """What is selected inside a field."""
@@ -181,6 +193,11 @@ class Selector:
         if isinstance(inner, GraphQLObjectType):
             return self._value(inner, self.inner(chosen))
         return _id if inner is GraphQLID else None
+
+
+def name_of(chosen: Chosen) -> str:
+    """The name of a field in the schema."""
+    return chosen.nodes[0].name.value
 
 
 def object_type(chosen: Chosen) -> GraphQLObjectType:
