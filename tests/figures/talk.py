@@ -8,7 +8,7 @@ import random
 import re
 from array import array
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol, cast
 
 from benchmarks.http1 import is_whole, request, split, take_chunks
@@ -28,7 +28,7 @@ fields = {"room": Text(required=True), "number": Integer(required=True)}
 talk = Collection(name="talk", fields=fields, rules=EVERYBODY)
 app = App(collections=[talk], settings=Settings(streams_per_address=10_000))
 """
-_NUMBER = re.compile(rb'"number":(\d+)')
+NUMBER = re.compile(rb'"number":(\d+)')
 _ID = re.compile(rb"^id: ?(.+)$", re.MULTILINE)
 
 
@@ -40,8 +40,11 @@ class Subscriber:
     how long each took from the beginning of its write, when it was `begun`.
     """
 
-    def __init__(self, ports: Sequence[int], room: int, chance: random.Random, begun: dict[int, float]) -> None:
+    def __init__(
+        self, ports: Sequence[int], room: int, chance: random.Random, begun: dict[int, float], kind: type[Line]
+    ) -> None:
         self.ports = ports
+        self._kind = kind
         self.room = room
         self.seconds = array("f")
         self._begun = begun
@@ -62,7 +65,7 @@ class Subscriber:
             return
         loop = asyncio.get_running_loop()
         try:
-            await loop.create_connection(lambda: Line(self), "127.0.0.1", self._chance.choice(self.ports))
+            await loop.create_connection(lambda: self._kind(self), "127.0.0.1", self._chance.choice(self.ports))
         except OSError:
             self.lost()
 
@@ -72,19 +75,12 @@ class Subscriber:
         if not self.is_leaving:
             asyncio.get_running_loop().call_later(self._chance.random() / 2, self.connect)
 
-    def request(self) -> bytes:
-        """What opens the stream where it ended."""
-        headers = {"Last-Event-ID": self.cursor.decode()} if self.cursor else {}
-        path = f"/v1/events?collection=talk&filter=record.room%3D%3D%22{self.room}%22"
-        return request("GET", path, headers)
-
-    def take(self, block: bytes) -> None:
-        """One event."""
-        if (id_line := _ID.search(block)) is not None:
-            self.cursor = id_line[1]
-        if b"event: resync" in block:
+    def take(self, cursor: bytes, numbers: Iterable[bytes], *, is_resync: bool) -> None:
+        """One event: its cursor, or b"", and the numbers in it."""
+        self.cursor = cursor or self.cursor
+        if is_resync:
             self.wrong.append(-1)
-        for found in _NUMBER.findall(block):
+        for found in numbers:
             number = int(found)
             if number == self.seen:
                 self.seen += 1
@@ -94,43 +90,61 @@ class Subscriber:
 
 
 class Line(asyncio.Protocol):
-    """One connection of a subscriber."""
+    """One connection of a subscriber: a stream of Server-sent events."""
+
+    answer = b"HTTP/1.1 200"
 
     def __init__(self, subscriber: Subscriber) -> None:
-        self._subscriber = subscriber
+        self.subscriber = subscriber
         self._is_open = False
-        self._raw = self._rest = b""
+        self.raw = self._rest = b""
         self.transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask for the stream (called by the loop)."""
         self.transport = cast(asyncio.Transport, transport)
-        self._subscriber.line = self
-        if self._subscriber.is_leaving:
+        self.subscriber.line = self
+        if self.subscriber.is_leaving:
             self.transport.close()
         else:
-            self.transport.write(self._subscriber.request())
+            self.transport.write(self.request())
 
     def data_received(self, data: bytes) -> None:
         """Hand on each event that is whole (called by the loop)."""
-        self._raw += data
+        self.raw += data
         if not self._is_open:
-            head, end, rest = self._raw.partition(b"\r\n\r\n")
+            head, end, rest = self.raw.partition(b"\r\n\r\n")
             if not end:
                 return
-            if not head.startswith(b"HTTP/1.1 200"):
+            if not head.startswith(self.answer):
                 self.transport.abort()  # a server that is ending says 503
                 return
-            self._is_open, self._raw = True, rest
-            self._subscriber.opened += 1
-        content, self._raw = take_chunks(self._raw)
+            self._is_open, self.raw = True, rest
+            self.begin()
+        self.read()
+
+    def request(self) -> bytes:
+        """What opens the stream where it ended."""
+        headers = {"Last-Event-ID": self.subscriber.cursor.decode()} if self.subscriber.cursor else {}
+        path = f"/v1/events?collection=talk&filter=record.room%3D%3D%22{self.subscriber.room}%22"
+        return request("GET", path, headers)
+
+    def begin(self) -> None:
+        """The connection is open."""
+        self.subscriber.opened += 1
+
+    def read(self) -> None:
+        """Take the whole events of what came."""
+        content, self.raw = take_chunks(self.raw)
         *blocks, self._rest = (self._rest + content).split(b"\n\n")
         for block in blocks:
-            self._subscriber.take(block)
+            cursor = _ID.search(block)
+            is_resync = b"event: resync" in block
+            self.subscriber.take(cursor[1] if cursor else b"", NUMBER.findall(block), is_resync=is_resync)
 
     def connection_lost(self, error: Exception | None) -> None:
         """Come back (called by the loop)."""
-        self._subscriber.lost()
+        self.subscriber.lost()
 
 
 class Writer:
@@ -193,7 +207,7 @@ class Victim(Protocol):
 
 class Talk:
     """All rooms, their writers and subscribers at some servers. One of the `victims` (by default, the servers) after
-    the other is killed and started again, `kills` times."""
+    the other is killed and started again, `kills` times. `line`: the way by which subscribers listen."""
 
     def __init__(
         self,
@@ -204,6 +218,7 @@ class Talk:
         events: int,
         kills: int = 1,
         victims: Sequence[Victim] = (),
+        line: type[Line] = Line,
     ) -> None:
         self.servers = servers
         self.victims = victims or servers
@@ -211,7 +226,9 @@ class Talk:
         self.events = events // rooms * rooms
         ports = [server.port for server in servers]
         begun: list[dict[int, float]] = [{} for _ in range(rooms)]
-        self.subscribers = [Subscriber(ports, n % rooms, self.chance, begun[n % rooms]) for n in range(subscribers)]
+        self.subscribers = [
+            Subscriber(ports, n % rooms, self.chance, begun[n % rooms], line) for n in range(subscribers)
+        ]
         self.writers = [Writer(ports[n % len(ports) :] + ports[: n % len(ports)], n, [*self._of(n)], begun[n])
                         for n in range(rooms)]  # fmt: skip
         self.drops = self.kills = 0
