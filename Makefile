@@ -12,6 +12,7 @@ PROVIDERS := tests/journeys/providers
 NODES := tests/clients/nodes
 DATASETS := tests/figures/datasets
 PATCHES := tests/contract/json_patch_cases
+GRAPHQL := tests/server/protocols/graphql/packages
 REFERENCE := $(TYPESCRIPT)/reference
 CHECKED := benchmarks conformance examples requirements src tests
 
@@ -139,7 +140,7 @@ clean: ## remove the environment, caches and the example's data
 	rm -rf $(VENV) .data .coverage.d .coverage htmlcov build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis \
 		.import_linter_cache $(WEB)/node_modules $(WEB)/dist $(GRAPHIQL)/node_modules conformance/cel_spec/node_modules \
 		conformance/lighthouse/node_modules $(PROXY)/node_modules \
-		$(PROVIDERS)/node_modules $(DATASETS)/node_modules $(PATCHES)/node_modules $(NODES)/node_modules benchmarks/fastify/node_modules \
+		$(PROVIDERS)/node_modules $(DATASETS)/node_modules $(PATCHES)/node_modules $(GRAPHQL)/node_modules $(NODES)/node_modules benchmarks/fastify/node_modules \
 		$(TYPESCRIPT)/node_modules $(TYPESCRIPT)/dist $(REFERENCE)/node_modules
 	find src tests examples conformance -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -179,7 +180,7 @@ $(VENV)/.lock: $(VENV)/.made
 
 .PHONY: web
 ifneq ($(and $(shell command -v npm 2>/dev/null),$(wildcard $(WEB)/package-lock.json)),)
-web: $(addsuffix /node_modules/.installed,$(WEB) $(GRAPHIQL) $(PROXY) $(PROVIDERS) $(DATASETS) $(PATCHES) $(TYPESCRIPT))
+web: $(addsuffix /node_modules/.installed,$(WEB) $(GRAPHIQL) $(PROXY) $(PROVIDERS) $(DATASETS) $(PATCHES) $(GRAPHQL) $(TYPESCRIPT))
 %/node_modules/.installed: %/package-lock.json
 	cd $* && npm ci --no-audit --no-fund
 	@touch $@

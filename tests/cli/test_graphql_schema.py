@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from graphql import build_schema, validate_schema
 
 from tests.support.command import hinterland, reported
@@ -27,6 +28,17 @@ def test_schema(tmp_path: Path) -> None:
     schema = build_schema(hinterland("graphql", "schema", file).out)
     assert validate_schema(schema) == []
     assert {"post", "posts", "postsConnection"} <= schema.query_type.fields.keys()  # type: ignore[union-attr]
+
+
+def test_schema_of_a_subgraph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The schema of an app that is a subgraph has the keys of its types."""
+    file = tmp_path / "app.py"
+    file.write_text(APP)
+    monkeypatch.setenv("HINTERLAND_GRAPHQL_FEDERATION", "true")
+    text = hinterland("graphql", "schema", file).out
+    assert text.startswith("extend schema @link(url:")
+    assert 'type Post @key(fields: "id") {' in text
+    assert "_entities" not in text
 
 
 def test_app_that_can_not_be_read(tmp_path: Path) -> None:

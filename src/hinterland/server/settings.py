@@ -131,6 +131,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     graphql_aliases: int = 30
     graphql_cost: int = 20_000
     graphql_introspection: bool = True
+    graphql_federation: bool = False
     static: str = ""
     auth: AuthSettings = AuthSettings()
 

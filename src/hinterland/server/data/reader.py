@@ -14,7 +14,7 @@ from hinterland.contract.matching import meanings, wanted
 from hinterland.contract.query import Query
 from hinterland.contract.result_columns import columns_of, order_of
 from hinterland.contract.searching import read_search
-from hinterland.kit.cel.conditions import Condition, eq, or_
+from hinterland.kit.cel.conditions import Condition, eq, in_, or_
 from hinterland.kit.cel.errors import CelError
 from hinterland.kit.clock import Clock
 from hinterland.server.data.admission import denied
@@ -107,14 +107,44 @@ class RecordReader:
         self, caller: Principal, entry: Entry, parent: str, id: RecordId, projection: Projection, asker: str
     ) -> RecordJson:
         """One record with what is wanted of it. Raises what `view` does, and what a list with it does."""
+        rows, _ = await self._viewed(caller, entry, parent, eq("id", id, entry.book.kinds["id"]), projection, asker, 1)
+        if not rows:
+            raise Refusal("not_found", f"there is no {entry.name}/{id}")
+        return RecordJson(id, rows[0][1], rows[0][0])
+
+    async def view_texts(
+        self, caller: Principal, entry: Entry, ids: Sequence[RecordId], projection: Projection, asker: str
+    ) -> dict[RecordId, RecordJson]:
+        """Those of the records with these ids, of a collection that is below no other, that the caller may see, with
+        what is wanted of them. One statement finds them, unless they are too large to be read at once."""
+        found: dict[RecordId, RecordJson] = {}
+        wanted, is_cut = {*ids}, True
+        while wanted and is_cut:
+            condition = in_("id", [*wanted], entry.book.kinds["id"])
+            rows, is_cut = await self._viewed(caller, entry, "", condition, projection, asker, len(wanted))
+            found |= {row[JSON_WIDTH + 1]: RecordJson(row[JSON_WIDTH + 1], row[1], row[0]) for row in rows}
+            wanted -= found.keys()
+            is_cut = is_cut and bool(rows)
+        return found
+
+    async def _viewed(
+        self,
+        caller: Principal,
+        entry: Entry,
+        parent: str,
+        where: Condition,
+        projection: Projection,
+        asker: str,
+        limit: int,
+    ) -> tuple[list[Any], bool]:
+        """The rows of what the view rule shows."""
         fields, includes = Projector(self.catalogue, caller).parts(entry, projection)
-        where = (eq("id", id, entry.book.kinds["id"]),)
         select = Select(
             entry.name,
             parent,
-            where,
+            (where,),
             (),
-            Window(1),
+            Window(limit),
             "view",
             fields,
             is_json=True,
@@ -122,10 +152,7 @@ class RecordReader:
             members=projection.members,
         )
         statement = self.catalogue.compile(select, caller, self.instant())
-        rows = [] if statement is None else (await self._search(statement, asker))[0]
-        if not rows:
-            raise Refusal("not_found", f"there is no {entry.name}/{id}")
-        return RecordJson(id, rows[0][1], rows[0][0])
+        return ([], False) if statement is None else await self._search(statement, asker)
 
     async def page(
         self,

@@ -55,6 +55,15 @@ class Aggregating(NamedTuple):
     more: tuple[Condition, ...] = ()
 
 
+class RecordAddresses(NamedTuple):
+    """The records of a collection, which is below no other, that have these `ids`; `projection`: what is wanted of
+    them."""
+
+    entry: Entry
+    ids: Sequence[RecordId]
+    projection: Projection
+
+
 class RecordAddress(NamedTuple):
     """The record of a collection, below `parent`, that has the id `text`; `projection`: what is wanted of it."""
 
@@ -117,6 +126,12 @@ async def view_text(backend: Backend, call: Call[RecordAddress]) -> RecordJson:
     record = await backend.reader.view_text(call.caller, entry, parent, entry.parse_id(text), wanted, call.asker)
     call.preconditions.check(f"{entry.name}/{record.id}", record.revision)
     return record
+
+
+async def view_texts(backend: Backend, call: Call[RecordAddresses]) -> dict[RecordId, RecordJson]:
+    """Those of several records that the caller may see, by their ids, with what their projection wants of them."""
+    entry, ids, projection = call.input
+    return await backend.reader.view_texts(call.caller, entry, ids, projection, call.asker)
 
 
 def check_admission(entry: Entry, act: Act, caller: Principal, conditions: Preconditions) -> None:

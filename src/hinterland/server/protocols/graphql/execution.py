@@ -28,7 +28,7 @@ from hinterland.server.data.catalogue import Entry
 from hinterland.server.data.projection import Projection
 from hinterland.server.operations.call import UNCONDITIONAL, Call, Preconditions
 from hinterland.server.operations.records import Listing, RecordAddress, list_records, view_text
-from hinterland.server.protocols.graphql import mutations
+from hinterland.server.protocols.graphql import entities, mutations
 from hinterland.server.protocols.graphql.aggregates import aggregate
 from hinterland.server.protocols.graphql.batches import batch, bulk
 from hinterland.server.protocols.graphql.documents import PlannedDocument
@@ -91,7 +91,7 @@ class Execution:
         limits: tuple[int, int],
     ) -> None:
         self.backend = backend
-        self._schema = schema
+        self.schema = schema
         self._document = document
         self._call = call
         self.caller = call.caller
@@ -100,11 +100,11 @@ class Execution:
 
     async def run(self, operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> Executed:
         """Carry it out. Raises `RequestError`."""
-        values = get_variable_values(self._schema, operation.variable_definitions or (), dict(variables), max_errors=10)
+        values = get_variable_values(self.schema, operation.variable_definitions or (), dict(variables), max_errors=10)
         if isinstance(values, list):
             raise RequestError(*values)
-        selector = Selector(self._schema, self._document.fragments, values, self._most_cost)
-        root = self._schema.get_root_type(operation.operation)
+        selector = Selector(self.schema, self._document.fragments, values, self._most_cost)
+        root = self.schema.get_root_type(operation.operation)
         assert root is not None
         chosen = selector.chosen(root, [operation.selection_set])
         if len(chosen) > self._most_fields:
@@ -129,7 +129,7 @@ class Execution:
             selection_set=SelectionSetNode(selections=tuple(chosen.nodes)),
         )
         document = DocumentNode(definitions=(alone, *self._document.fragments.values()))
-        result = execute_sync(self._schema, document, variable_values=dict(variables))
+        result = execute_sync(self.schema, document, variable_values=dict(variables))
         return (result.data or {}).get(chosen.key)
 
     async def _field(self, selector: Selector, chosen: Chosen) -> Any:
@@ -138,16 +138,17 @@ class Execution:
             act = _ACTS[meaning.act]
             return await act(self, selector, chosen, meaning)
         except Refusal as refusal:
-            self._note(chosen, refusal)
+            self.note(chosen, refusal)
         except asyncio.CancelledError:
             raise
         except Exception:
             log.exception("the field %s failed", chosen.nodes[0].name.value)
-            self._note(chosen, Refusal("internal", "internal error; the server's log has the details"))
+            self.note(chosen, Refusal("internal", "internal error; the server's log has the details"))
         return None
 
-    def _note(self, chosen: Chosen, refusal: Refusal) -> None:
-        self._errors.append(error_of(refusal, [chosen.key], chosen))
+    def note(self, chosen: Chosen, refusal: Refusal, *places: str | int) -> None:
+        """Report what went wrong with a field, or at places inside of its value."""
+        self._errors.append(error_of(refusal, [chosen.key, *places], chosen))
 
     # ---------------------------------------------------------------- queries
 
@@ -339,7 +340,7 @@ def error_of(refusal: Refusal, path: list[str | int] | None = None, chosen: Chos
 
 _ACTS: dict[str, Any] = {
     "view": Execution._view, "list": Execution._list, "connection": Execution._connection, "me": mutations.me,
-    "aggregate": aggregate, "batch": batch, "bulk": bulk,
+    "aggregate": aggregate, "batch": batch, "bulk": bulk, "service": entities.service, "entities": entities.entities,
     **dict.fromkeys(("create", "patch", "replace", "delete", "upsert"), mutations.change),
     **dict.fromkeys(("sign_up", "log_in", "refresh", "log_out"), mutations.account),
 }  # fmt: skip

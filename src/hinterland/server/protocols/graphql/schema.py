@@ -35,6 +35,7 @@ from hinterland.server.data.catalogue import Catalogue, Entry
 from hinterland.server.data.relations import Relation
 from hinterland.server.protocols.graphql.aggregate_types import aggregate_arguments, aggregate_type
 from hinterland.server.protocols.graphql.batch_types import batch_arguments, batch_type, bulk_arguments, bulk_type
+from hinterland.server.protocols.graphql.federation import subgraph_fields
 from hinterland.server.protocols.graphql.inputs import Inputs
 from hinterland.server.protocols.graphql.scalars import DATE_TIME, INTEGER, JSON, NAME, SCALARS, pascal
 
@@ -54,10 +55,11 @@ class Meaning(NamedTuple):
 
 
 class SchemaMaker:
-    """Makes the schema of a catalogue."""
+    """Makes the schema of a catalogue. `is_subgraph`: one that a federation's gateway can ask."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, *, is_subgraph: bool = False) -> None:
         self._catalogue = catalogue
+        self._is_subgraph = is_subgraph
         self._entries = {entry.name: entry for entry in catalogue.entries.values() if catalogue.is_used(entry)}
         self._types: dict[str, GraphQLObjectType] = {}
         self._names: dict[str, str] = {}
@@ -90,7 +92,12 @@ class SchemaMaker:
                 other = next(key for key, value in self._names.items() if value == made)
                 raise ValueError(f"the collections {other!r} and {name!r} are both {made} in GraphQL; rename one")
             self._names[name] = made
-            self._types[name] = GraphQLObjectType(made, self._thunk(entry), description=f"A record of {name}")
+            self._types[name] = GraphQLObjectType(
+                made,
+                self._thunk(entry),
+                description=f"A record of {name}",
+                extensions={MEANING: Meaning("record", entry)},
+            )
         roots: dict[str, GraphQLField] = {}
         changes: dict[str, GraphQLField] = {}
         for name in self._types:
@@ -105,6 +112,10 @@ class SchemaMaker:
         if "users" in self._types:
             roots["me"] = _field(self._types["users"], Meaning("me", self._entries["users"]))
             changes |= self._account()
+        if self._is_subgraph:
+            keyed = [of for name, of in self._types.items() if not self._entries[name].collection.parent]
+            meanings = {"_service": Meaning("service"), "_entities": Meaning("entities")}
+            roots |= subgraph_fields(keyed, {name: {MEANING: each} for name, each in meanings.items()})
         query, mutation = GraphQLObjectType("Query", roots), GraphQLObjectType("Mutation", changes)
         followed = {_camel(name): self._followed(self._entries[name]) for name in self._types}
         return GraphQLSchema(

@@ -41,7 +41,8 @@ class GraphQL:
         """The schema of the collections as they are declared now."""
         catalogue = self._backend.catalogue
         if self._schema is None or self._version != catalogue.version:
-            self._schema, self._version = SchemaMaker(catalogue).made(), catalogue.version
+            maker = SchemaMaker(catalogue, is_subgraph=self._backend.settings.graphql_federation)
+            self._schema, self._version = maker.made(), catalogue.version
         return self._schema
 
     async def respond(self, caller: Principal, address: str, asked: Parameters, *, is_get: bool) -> tuple[int, bytes]:
