@@ -174,8 +174,8 @@ async def test_what_is_no_representation(server: Server, representation: object)
 
 
 async def test_hidden_fields_and_many(server: Server) -> None:
-    """A field that is hidden from the caller is null, and one that is closed to it is an error at each entity of the type;
-    too many at once are refused."""
+    """A field that is hidden from the caller is null, and one that is closed to it is an error at each entity of
+    the type; too many at once are refused."""
     ada, _ = await signed_up(server, "Ada")
     id = await written(server, "diaries", ada, text="open", secret="s")
     document = "query ($of: [_Any!]!) { _entities(representations: $of) { ... on Diary { secret } } }"

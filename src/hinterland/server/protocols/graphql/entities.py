@@ -36,9 +36,9 @@ async def entities(execution: Execution, selector: Selector, chosen: Chosen, mea
         raise Refusal("invalid_query", message)
     places = _by_type(execution, chosen, representations)
     found: list[Any] = [None] * len(representations)
-    for type, wanted in places.items():
-        entry: Entry = type.extensions[MEANING].entry
-        projection, shape = selector.records(type, selector.inner(chosen), len(wanted))
+    for kind, wanted in places.items():
+        entry: Entry = kind.extensions[MEANING].entry
+        projection, shape = selector.records(kind, selector.inner(chosen), len(wanted))
         try:
             addresses = RecordAddresses(entry, [*{*wanted.values()}], projection)
             records = await view_texts(execution.backend, execution.of(addresses))
@@ -63,12 +63,12 @@ def _by_type(
     for place, representation in enumerate(representations):
         named = representation if isinstance(representation, dict) else {}
         name, id = named.get("__typename"), named.get("id")
-        type = types.get(name) if isinstance(name, str) else None
-        if type is None or not isinstance(id, (str, int)) or isinstance(id, bool):
+        kind = types.get(name) if isinstance(name, str) else None
+        if kind is None or not isinstance(id, (str, int)) or isinstance(id, bool):
             problem = "a representation has a __typename with a key, and an id"
             execution.note(chosen, Refusal("invalid_query", problem), place)
             continue
-        wanted = places.setdefault(type, {})
+        wanted = places.setdefault(kind, {})
         with suppress(Refusal):  # no record can have this id
-            wanted[place] = type.extensions[MEANING].entry.parse_id(str(id))
+            wanted[place] = kind.extensions[MEANING].entry.parse_id(str(id))
     return places

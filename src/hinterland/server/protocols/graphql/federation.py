@@ -1,4 +1,4 @@
-"""A schema as a subgraph of a federation (Apollo Federation 2): what a gateway asks for, and the schema as it reads it."""
+"""A schema as a subgraph of a federation (Apollo Federation 2): what a gateway asks for, and the text that it reads."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from graphql import (
     GraphQLArgument,
     GraphQLField,
+    GraphQLInputObjectType,
     GraphQLList,
     GraphQLNamedType,
     GraphQLNonNull,
@@ -51,11 +52,15 @@ def subgraph_text(schema: GraphQLSchema) -> str:
     union = schema.type_map.get("_Entity")
     keyed = {each.name for each in union.types} if isinstance(union, GraphQLUnionType) else set()
     parts = [_LINK]
+    if any(isinstance(each, GraphQLInputObjectType) and each.is_one_of for each in schema.type_map.values()):
+        parts.append("directive @oneOf on INPUT_OBJECT")  # which composition does not know
     for name, each in schema.type_map.items():
         if is_introspection_type(each) or is_specified_scalar_type(each) or name in _OWN:
             continue
         if each is schema.query_type:
-            kept = {key: field for key, field in schema.query_type.fields.items() if key not in ("_service", "_entities")}
+            kept = {
+                key: field for key, field in schema.query_type.fields.items() if key not in ("_service", "_entities")
+            }
             each = GraphQLObjectType(name, kept)
         directive = '@key(fields: "id")' if name in keyed else "@shareable" if name in _SHARED else ""
         parts.append(_with_directive(each, directive))
