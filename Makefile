@@ -110,7 +110,7 @@ coverage-report: $(VENV)/.dev
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-bench: $(VENV)/.dev ## compare with PocketBase, PEER=fastify or AGAINST=another checkout (OUT=file.json: save the figures)
+bench: $(VENV)/.dev ## compare with PocketBase, PEER=fastify, strawberry or graphql-core, or AGAINST=another checkout (OUT=file.json: save the figures)
 	$(BIN)/python -m benchmarks $(if $(OUT),--out $(OUT)) $(if $(PEER),--peer $(PEER)) \
 		$(if $(AGAINST),--against $(AGAINST)) $(ARGS)
 

@@ -7,8 +7,10 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
+from typing import cast
 
 import uvloop
 from rich.console import Console
@@ -16,8 +18,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from benchmarks import floor, report
 from benchmarks.fastify_node import FastifyNode
+from benchmarks.graphql_peers.peers import GraphqlCore, Strawberry
+from benchmarks.graphql_peers.works import check_sign_in, graphql_works
 from benchmarks.ours import Hinterland
-from benchmarks.peers import Peer
+from benchmarks.peers import Peer, Served
 from benchmarks.pocketbase import PocketBase
 from benchmarks.report import Result
 from benchmarks.rules import check_rules
@@ -25,6 +29,10 @@ from benchmarks.works import Sample, Scale, Work, WrongAnswer
 from benchmarks.works_of_many import works
 
 _QUIET = 0.1  # the share of the machine that may go to others without a word
+PEERS: dict[str, Callable[[Path], Served]] = {
+    "pocketbase": PocketBase, "fastify": FastifyNode, "strawberry": Strawberry, "graphql-core": GraphqlCore,
+}  # fmt: skip
+GRAPHQL = ("strawberry", "graphql-core")
 QUICK = Scale(seconds=0.3, warm_up=0.1, clients=8, subscribers=8)
 
 
@@ -58,19 +66,21 @@ def main() -> int:
     return 0
 
 
-def _peer(folder: Path, options: argparse.Namespace) -> Peer:
-    if options.against is not None:
-        return Hinterland(folder, options.against)
-    return FastifyNode(folder) if options.peer == "fastify" else PocketBase(folder)
+def _peer(folder: Path, options: argparse.Namespace) -> Served:
+    return Hinterland(folder, options.against) if options.against is not None else PEERS[options.peer](folder)
+
+
+def _works(options: argparse.Namespace) -> list[Work]:
+    """Those that the peer answers: records, GraphQL, or both for another checkout of ours."""
+    records = [] if options.peer in GRAPHQL and options.against is None else works()
+    return [*records, *(graphql_works() if options.peer in GRAPHQL or options.against is not None else ())]
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--out", type=Path, help="keep the figures as JSON")
     parser.add_argument("--against", type=Path, metavar="CHECKOUT", help="measure beside this project's other checkout")
-    parser.add_argument(
-        "--peer", choices=("pocketbase", "fastify"), default="pocketbase", help="measure beside this one"
-    )
+    parser.add_argument("--peer", choices=(*PEERS,), default="pocketbase", help="measure beside this one")
     parser.add_argument("--quick", action="store_true", help="a short run that shows that everything works")
     parser.add_argument("--rounds", type=int, default=None, help="rounds of both servers in turn (default: 3)")
     parser.add_argument("--rows", type=int, default=None, help="records to read and list (default: 100,000)")
@@ -79,18 +89,21 @@ def _options() -> argparse.Namespace:
     options.rounds = options.rounds or (1 if options.quick else 3)
     options.rows = options.rows or (2_000 if options.quick else 100_000)
     options.scale = QUICK if options.quick else Scale()
-    options.works = [work for work in works() if work.name in (options.only or [work.name])]
+    options.works = [work for work in _works(options) if work.name in (options.only or [work.name])]
     if not options.works:
-        parser.error(f"--only takes one of: {', '.join(work.name for work in works())}")
+        parser.error(f"--only takes one of: {', '.join(work.name for work in _works(options))}")
     return options
 
 
-def _measure(ours: Peer, peer: Peer, options: argparse.Namespace, console: Console) -> list[Result]:
+def _measure(ours: Served, peer: Served, options: argparse.Namespace, console: Console) -> list[Result]:
     began = time.perf_counter()
     for server in (ours, peer):
         console.print(f"Preparing {server.label} with {options.rows:,} records ...")
         server.prepare(options.rows)
-        check_rules(server)
+        if isinstance(server, Peer):
+            check_rules(server)
+        if options.peer in GRAPHQL:
+            check_sign_in(server)
         console.print(f"  {server.label} {server.version}: {server.settings}")
         console.print(f"  writes: {server.durability()}", markup=False, highlight=False)
     scale: Scale = options.scale
@@ -109,9 +122,11 @@ def _measure(ours: Peer, peer: Peer, options: argparse.Namespace, console: Conso
     return results
 
 
-def _rounds(ours: Peer, peer: Peer, options: argparse.Namespace, console: Console) -> tuple[list[Result], list[float]]:
+def _rounds(
+    ours: Served, peer: Served, options: argparse.Namespace, console: Console
+) -> tuple[list[Result], list[float]]:
     floors: list[float] = []
-    results = [Result(work, [], []) for work in options.works]
+    results = [Result(work, [], [], peer.label) for work in options.works]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, auto_refresh=False, transient=True) as progress:
         task = progress.add_task("", total=options.rounds * len(results) * 2)
@@ -127,8 +142,8 @@ def _rounds(ours: Peer, peer: Peer, options: argparse.Namespace, console: Consol
     return results, floors
 
 
-def _sample(work: Work, server: Peer, scale: Scale) -> Sample:
-    return uvloop.run(work.measure(server, scale))
+def _sample(work: Work, server: Served, scale: Scale) -> Sample:
+    return uvloop.run(work.measure(cast(Peer, server), scale))  # works of GraphQL ask for no more than it is
 
 
 if __name__ == "__main__":

@@ -37,6 +37,11 @@ class Hinterland(Peer):
     version = version("hinterland")
     settings = "as it comes"
     environment: Mapping[str, str] = MappingProxyType({})
+    list_document = (
+        "query ($category: String!) {"
+        " articles(where: {category: {eq: $category}}, sort: [rank_ASC], limit: 100) { %s } }"
+    )
+    nested_document = "{ posts(sort: [rank_ASC], limit: 20) { %s comments(limit: 10) { %s likes(limit: 5) { %s } } } }"
 
     def __init__(self, folder: Path, checkout: Path | None = None) -> None:
         python = Path(sys.executable) if checkout is None else checkout.absolute() / ".venv/bin/python"

@@ -31,8 +31,11 @@ class Page:
     total: int | None
 
 
-class Peer(ABC):
-    """A server with the collections `notes` and `articles`, whose data and log lie in `folder`.
+class Served(ABC):
+    """A server that has `rows` articles and the related records, whose data and log lie in `folder`.
+
+    Its documents, with `%s` for fields, where it answers GraphQL: `list_document` asks for the first 100 articles of a
+    `$category`, lowest rank first; `nested_document` for 20 posts by rank, their comments, and the likes of these.
 
     `users` are the members of every record; `outsider` signed up too and is a member of none.
     """
@@ -40,6 +43,8 @@ class Peer(ABC):
     label: str
     version: str
     settings: str
+    list_document = ""
+    nested_document = ""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True)
@@ -86,6 +91,10 @@ class Peer(ABC):
     @abstractmethod
     def authorization(self, user: User) -> dict[str, str]:
         """The header that carries a user's token."""
+
+
+class Peer(Served):
+    """A server with the collections `notes` and `articles`."""
 
     @abstractmethod
     def records_path(self, collection: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from rich.table import Table
 
 from benchmarks.meter import CORES
-from benchmarks.peers import Peer
+from benchmarks.peers import Served
 from benchmarks.works import Sample, Work
 
 LARGEST_MIB = 100.0  # what ours may take, idle and loaded
@@ -20,11 +20,12 @@ _UNITS = ("cpu_ms", "rps", "p50_ms", "p99_ms", "rss_mib")
 
 @dataclass
 class Result:
-    """The samples of one work on both servers, one of each a round."""
+    """The samples of one work on both servers, one of each a round. `label`: the peer's name."""
 
     work: Work
     ours: list[Sample]
     peer: list[Sample]
+    label: str = ""
 
     @property
     def ratio(self) -> float:
@@ -34,9 +35,8 @@ class Result:
 
     @property
     def is_within_budget(self) -> bool:
-        """Whether ours keeps the work's budget and that of memory."""
-        ours = figures(self.ours)
-        return ours[self.work.budgeted] <= self.work.budget_ms and ours["rss_mib"] < LARGEST_MIB
+        """Whether ours keeps the work's budgets and that of memory."""
+        return not misses([self])
 
 
 def figures(samples: list[Sample]) -> dict[str, float]:
@@ -45,12 +45,12 @@ def figures(samples: list[Sample]) -> dict[str, float]:
     return {unit: median(figure[unit] for figure in rounds) for unit in _UNITS}
 
 
-def rows(results: list[Result], peer: Peer) -> list[dict[str, Any]]:
+def rows(results: list[Result], peer: Served) -> list[dict[str, Any]]:
     """The file's content: one object a work, every figure as `{ours, peer}`; `ratio` is the peer's CPU over ours."""
     return [_row(result, peer.label) for result in results]
 
 
-def write(file: Path, results: list[Result], peer: Peer) -> None:
+def write(file: Path, results: list[Result], peer: Served) -> None:
     """Keeps the rows as JSON."""
     file.write_text(json.dumps(rows(results, peer), indent=2) + "\n")
 
@@ -61,7 +61,7 @@ def line(work: Work, ours: Sample, peer: Sample) -> str:
     return f"{work.name}: {of_ours['cpu_ms']:.3f} ms of CPU, beside {of_peer['cpu_ms']:.3f} ms"
 
 
-def table(results: list[Result], ours: Peer, peer: Peer) -> Table:
+def table(results: list[Result], ours: Served, peer: Served) -> Table:
     """Everything for a person: ours / the peer's in each column."""
     shown = Table(title=f"{ours.label} {ours.version} / {peer.label} {peer.version}, medians of {_rounds(results)}")
     for heading in ("work", "CPU ms for one", "ratio", "budget", "", "a second", "p50 ms", "p99 ms", "memory MiB"):
@@ -80,6 +80,8 @@ def misses(results: list[Result]) -> list[str]:
             missed.append(f"{work.name}: {ours[work.budgeted]:.3f} ms, the budget is {work.budget_ms:g} ms")
         if ours["rss_mib"] >= LARGEST_MIB:
             missed.append(f"{work.name}: {ours['rss_mib']:.0f} MiB of memory, the budget is {LARGEST_MIB:g} MiB")
+        if result.ratio < (least := work.least_ratio.get(result.label, 0)):
+            missed.append(f"{work.name}: {result.label} needs {result.ratio:.1f} times as much, the goal is {least:g}")
     return missed
 
 

@@ -16,7 +16,7 @@ from benchmarks.dataset import category_name, comparable, row_id
 from benchmarks.http1 import request, split
 from benchmarks.load import ClosedLoop, Connection, Load
 from benchmarks.meter import Meter, Usage
-from benchmarks.peers import Peer, User
+from benchmarks.peers import Peer, Served, User
 from benchmarks.streams import Subscriber
 
 LIMIT = 20
@@ -52,11 +52,13 @@ class Sample:
 
 
 class Work(ABC):
-    """One kind of request. `budget_ms` is the most that ours may need of `budgeted`: CPU for one, or its latency."""
+    """One kind of request. `budget_ms` is the most that ours may need of `budgeted`: CPU for one, or its latency;
+    `least_ratio`: how many times as much CPU a peer is expected to need."""
 
     name: str
     budget_ms: float
     budgeted: Literal["cpu_ms", "p50_ms"] = "cpu_ms"
+    least_ratio: Mapping[str, float] = MappingProxyType({})
 
     @abstractmethod
     async def measure(self, peer: Peer, scale: Scale) -> Sample:
@@ -320,7 +322,7 @@ def check_note(peer: Peer, number: int, answer: bytes) -> str:
     return note_id
 
 
-def decoded(peer: Peer, answer: bytes, *statuses: int) -> Any:
+def decoded(peer: Served, answer: bytes, *statuses: int) -> Any:
     """The body of an answer with one of the statuses. Raises WrongAnswer for another one."""
     status, body = split(answer)
     if status not in statuses:
@@ -328,7 +330,7 @@ def decoded(peer: Peer, answer: bytes, *statuses: int) -> Any:
     return msgspec.json.decode(body)
 
 
-def expect(peer: Peer, what: str, right: object, answered: object) -> None:
+def expect(peer: Served, what: str, right: object, answered: object) -> None:
     """Raises WrongAnswer unless both are equal."""
     if right != answered:
         raise WrongAnswer(f"{peer.label}, {what}: expected {right!r:.500}, got {answered!r:.500}")

@@ -8,20 +8,24 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.dataset import Dataset, category_name, comparable
+from benchmarks.dataset import Dataset, category_name, comparable, row_id
 from benchmarks.fastify_node import FOLDER as FASTIFY
+from benchmarks.graphql_peers.works import GraphqlList, graphql_works
 from benchmarks.growth import exponent
 from benchmarks.http1 import is_whole, split, take_chunks
+from benchmarks.load import Load
 from benchmarks.meter import Usage
+from benchmarks.peers import Peer
 from benchmarks.report import Result, figures, misses
 from benchmarks.streams import SocketSubscriber, Subscriber
-from benchmarks.works import Read, Sample
+from benchmarks.works import Read, Sample, WrongAnswer
 from benchmarks.works_of_many import works
 from hinterland.server.websocket import SocketMessage
 from tests.house.tree import ROOT
@@ -108,6 +112,10 @@ def test_figures_are_medians_of_the_rounds() -> None:
     assert result.ratio == pytest.approx(15)
     assert misses([result]) == []
     assert [line.split(":")[0] for line in misses([Result(read, peer, ours)])] == ["read by id", "read by id"]
+    lists = GraphqlList()
+    assert misses([Result(lists, ours, peer, "Strawberry")]) == []
+    assert len(misses([Result(lists, ours, ours, "Strawberry")])) == 1
+    assert misses([Result(lists, ours, ours, "graphql-core")]) == []
 
 
 @pytest.mark.slow
@@ -131,6 +139,35 @@ def test_a_short_run_checks_every_answer_and_keeps_its_figures(tmp_path: Path, p
         assert all(set(row[unit]) == {"ours", "peer"} for unit in row if isinstance(row[unit], dict))
     assert "synchronous=FULL" in done.stdout
     assert ("synchronous=NORMAL" in done.stdout) is (peer == "pocketbase")
+
+
+@pytest.mark.parametrize("peer", ["strawberry", "graphql-core"])
+def test_graphql(peer: str) -> None:
+    """`--peer strawberry` and `--peer graphql-core` measure the same questions in GraphQL, and check every answer."""
+    require("Strawberry", find_spec("strawberry"), "make test installs strawberry-graphql")
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--rows", "300", "--peer", peer]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "All answers were right." in done.stdout
+    for work in graphql_works():
+        assert f"round 1, {work.name}:" in done.stdout
+
+
+def test_a_wrong_answer_in_graphql() -> None:
+    """An answer that lacks one record, or has a wrong value, is found."""
+    peer = cast(Peer, SimpleNamespace(label="peer", dataset=Dataset(1_000, ["a"])))
+    work, row = GraphqlList(), Dataset(1_000, ["a"]).row
+    listed = [{"id": row_id(number), **row(number)} for number in peer.dataset.listed(0, 100)]
+    right = [{name: record[name] for name in ("id", "title", "rank", "category", "done", "due")} for record in listed]
+    work.check(peer, _answered(right))
+    for wrong in (right[:-1], [*right[1:], right[0]], [{**right[0], "rank": 0.5}, *right[1:]]):
+        with pytest.raises(WrongAnswer):
+            work.check(peer, _answered(wrong))
+
+
+def _answered(articles: list[dict[str, Any]]) -> Load:
+    body = json.dumps({"data": {"articles": articles}}).encode()
+    return Load([(0, b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))])
 
 
 @pytest.mark.slow
