@@ -22,9 +22,11 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GraphQLRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A request of GraphQL over HTTP (§5.1): a document, the operation of it by name, and its variables."""
+    """A request of GraphQL over HTTP (§5.1): a document or the id of one, the operation of it by name, and its
+    variables."""
 
     query: str = ""
+    documentId: str | None = None  # noqa: N815
     operationName: str | None = None  # noqa: N815
     variables: dict[str, Any] | None = None
     extensions: dict[str, Any] | None = None

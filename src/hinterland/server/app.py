@@ -46,6 +46,7 @@ from hinterland.server.middleware.handshakes import as_request
 from hinterland.server.middleware.hosts import Hosts
 from hinterland.server.protocols.graphql.endpoint import GraphQLEndpoint
 from hinterland.server.protocols.graphql.graphiql import GraphiQLFiles
+from hinterland.server.protocols.graphql.trusted import TrustedDocuments
 from hinterland.server.protocols.rest.direct import DirectRecords
 from hinterland.server.protocols.rest.routes import mount, taken_aliases
 from hinterland.server.protocols.socket.endpoint import SocketEndpoint
@@ -217,11 +218,12 @@ class Server:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Backend]:
         """The opened backend; requests are served while the block lasts. Raises `SettingsError` where the setting
-        `static` can't be used, before anything is opened."""
+        `static` or `graphql_documents` can't be used, before anything is opened."""
         page = self._page()
+        trusted = TrustedDocuments(place) if (place := self.app.settings.graphql_documents) else None
         async with opened(self.app, self.storage, self.clock) as backend:
             self.backend = backend
-            self._serve, direct = _stack(backend, page, is_local=self.is_local)
+            self._serve, direct = _stack(backend, page, trusted, is_local=self.is_local)
             self.direct = direct if self.storage.dialect == "sqlite" else None
             keeper = asyncio.create_task(_run_maintenance(backend))
             try:
@@ -257,7 +259,9 @@ class Server:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-def _stack(backend: Backend, page: StaticSite | None, *, is_local: bool) -> tuple[Cors | Hosts, DirectRecords]:
+def _stack(
+    backend: Backend, page: StaticSite | None, trusted: TrustedDocuments | None, *, is_local: bool
+) -> tuple[Cors | Hosts, DirectRecords]:
     """What serves requests, and what carries out those for records that need not pass it."""
     for warning in warnings_of(backend.catalogue):
         log.warning("%s", warning)
@@ -265,8 +269,8 @@ def _stack(backend: Backend, page: StaticSite | None, *, is_local: bool) -> tupl
         log.warning("the path /%s belongs to the server: the collection is found at /v1/records/%s only", name, name)
     stream, socket = EventStream(backend), SocketEndpoint(backend)
     # Only while an app is developed: for callers on this machine, by its loopback names.
-    is_developed = is_local and not backend.settings.allowed_hosts
-    graphql = GraphQLEndpoint(backend, has_page=is_developed)
+    is_developed = is_local and not backend.settings.allowed_hosts and trusted is None
+    graphql = GraphQLEndpoint(backend, has_page=is_developed, trusted=trusted)
     streams: dict[str, AsgiApp] = {"events.stream": stream, "socket": socket, "graphql": graphql}
     inner = mount(backend, streams, page, {"/graphql/{file}": GraphiQLFiles()} if is_developed else {})
     if page is not None:

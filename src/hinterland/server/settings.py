@@ -132,6 +132,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     graphql_cost: int = 20_000
     graphql_introspection: bool = True
     graphql_federation: bool = False
+    graphql_documents: str = ""
     static: str = ""
     auth: AuthSettings = AuthSettings()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeVar
@@ -22,6 +21,8 @@ from graphql import (
     specified_rules,
     validate,
 )
+
+from hinterland.server.protocols.graphql.trusted import digest_of
 
 _T = TypeVar("_T")
 _KEPT = 1_000
@@ -72,7 +73,7 @@ class Documents:
 
     def register(self, digest: str, text: str) -> bool:
         """Remember a text by its SHA-256 in hexadecimal digits; whether it is that of the text."""
-        if hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() != digest.lower():
+        if digest_of(text) != digest:
             return False
         self._registered[digest] = text
         while len(self._registered) > _REGISTERED or sum(map(len, self._registered.values())) > _KEPT_CHARACTERS:

@@ -13,6 +13,7 @@ from hinterland.server.backend import Backend
 from hinterland.server.callers import authenticate, caller_address
 from hinterland.server.http import LIMIT, NO_STORE, Headers, HttpAnswer, HttpRequest, accepts_html, send_answer
 from hinterland.server.protocols.graphql.graphiql import page_answer
+from hinterland.server.protocols.graphql.trusted import TrustedDocuments
 from hinterland.server.websocket import SOCKET, Handshake
 
 RESPONSE = "application/graphql-response+json"
@@ -29,14 +30,17 @@ class Parameters(NamedTuple):
     operation: str
     variables: dict[str, Any]
     extensions: dict[str, Any]
+    document_id: str = ""
 
 
 class GraphQLEndpoint:
-    """The ASGI application at `/graphql`. `has_page`: browsers are shown GraphiQL there."""
+    """The ASGI application at `/graphql`. `has_page`: browsers are shown GraphiQL there. `trusted`: the documents
+    that are carried out, if not all are."""
 
-    def __init__(self, backend: Backend, *, has_page: bool = False) -> None:
+    def __init__(self, backend: Backend, *, has_page: bool = False, trusted: TrustedDocuments | None = None) -> None:
         self._backend = backend
         self._has_page = has_page
+        self._trusted = trusted
         self._service: Any = None
 
     async def __call__(self, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
@@ -113,7 +117,7 @@ class GraphQLEndpoint:
             except ModuleNotFoundError as error:
                 message = f"GraphQL needs {error.name}; install hinterland with the extra 'graphql'"
                 raise Refusal("not_implemented", message) from error
-            self._service = GraphQL(self._backend)
+            self._service = GraphQL(self._backend, self._trusted)
         return self._service
 
 
@@ -158,16 +162,20 @@ def _from_query(request: HttpRequest) -> Parameters:
 def asked_of(value: dict[str, Any]) -> Parameters:
     """The parameters of a request. Raises `invalid_body` for one that is missing or of another type."""
     for name, kind, what in (
-        ("query", str, "a text"), ("operationName", str, "a text"), ("variables", dict, "an object"),
-        ("extensions", dict, "an object"),
+        ("query", str, "a text"), ("documentId", str, "a text"), ("operationName", str, "a text"),
+        ("variables", dict, "an object"), ("extensions", dict, "an object"),
     ):  # fmt: skip
         if value.get(name) is not None and not isinstance(value[name], kind):
             raise Refusal("invalid_body", f"{name} must be {what}")
     extensions = value.get("extensions") or {}
-    if not value.get("query") and "persistedQuery" not in extensions:
+    if not value.get("query") and not value.get("documentId") and "persistedQuery" not in extensions:
         raise Refusal("invalid_body", 'query is missing; send {"query": "{ … }"}')
     return Parameters(
-        value.get("query") or "", value.get("operationName") or "", value.get("variables") or {}, extensions
+        value.get("query") or "",
+        value.get("operationName") or "",
+        value.get("variables") or {},
+        extensions,
+        value.get("documentId") or "",
     )
 
 

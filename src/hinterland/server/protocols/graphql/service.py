@@ -17,6 +17,7 @@ from hinterland.server.protocols.graphql.endpoint import Parameters
 from hinterland.server.protocols.graphql.execution import Execution, RequestError, operation_of
 from hinterland.server.protocols.graphql.schema import SchemaMaker
 from hinterland.server.protocols.graphql.subscriptions import Followed, follow
+from hinterland.server.protocols.graphql.trusted import SHA256, TrustedDocuments, digest_of
 
 _DIGEST = re.compile(r"[0-9A-Fa-f]{64}")
 _encode = msgspec.json.Encoder().encode
@@ -25,9 +26,10 @@ _encode = msgspec.json.Encoder().encode
 class GraphQL:
     """GraphQL of one backend."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, trusted: TrustedDocuments | None = None) -> None:
         settings = backend.settings
         self._backend = backend
+        self._trusted = trusted
         self._version = ""
         self._schema: GraphQLSchema | None = None
         self.documents = Documents(
@@ -74,19 +76,47 @@ class GraphQL:
         return await follow(self._backend, self.schema, document, operation, asked.variables, asked.extensions, call)
 
     def _document(self, asked: Parameters) -> PlannedDocument:
-        text, persisted = asked.query, asked.extensions.get("persistedQuery")
-        if persisted is not None:
-            digest = persisted.get("sha256Hash") if isinstance(persisted, dict) else None
-            if not isinstance(digest, str) or _DIGEST.fullmatch(digest) is None:
-                raise RequestError(GraphQLError("persistedQuery must have sha256Hash, 64 hexadecimal digits"))
-            if not text:
-                known = self.documents.registered(digest.lower())
-                if known is None:
-                    raise RequestError(GraphQLError("PersistedQueryNotFound"), code="PERSISTED_QUERY_NOT_FOUND")
-                text = known
-            elif not self.documents.register(digest.lower(), text):
-                raise RequestError(GraphQLError("sha256Hash is not the digest of the query"))
-        return self.documents.of(self.schema, text)
+        text, digest = asked.query, _digest(asked)
+        if self._trusted is not None:
+            return self.documents.of(self.schema, _trusted_text(self._trusted, asked, digest))
+        if digest and text and not self.documents.register(digest, text):
+            raise RequestError(GraphQLError("sha256Hash is not the digest of the query"))
+        if text:
+            return self.documents.of(self.schema, text)
+        known = self.documents.registered(digest or asked.document_id.removeprefix(SHA256).lower())
+        if known is None:
+            named = f"there is no document {asked.document_id[:100]!r}; send its text as query"
+            raise _not_found("PersistedQueryNotFound" if digest else named)
+        return self.documents.of(self.schema, known)
+
+
+def _digest(asked: Parameters) -> str:
+    """The SHA-256 of a document by which a request names it; "" where it does not."""
+    persisted = asked.extensions.get("persistedQuery")
+    if persisted is None:
+        return ""
+    digest = persisted.get("sha256Hash") if isinstance(persisted, dict) else None
+    if not isinstance(digest, str) or _DIGEST.fullmatch(digest) is None:
+        raise RequestError(GraphQLError("persistedQuery must have sha256Hash, 64 hexadecimal digits"))
+    return digest.lower()
+
+
+def _trusted_text(trusted: TrustedDocuments, asked: Parameters, digest: str) -> str:
+    """The document of a request, which is one of the list, whatever names it."""
+    if asked.query:
+        text, named = trusted.by_digest(digest_of(asked.query)), "this document"
+    elif asked.document_id:
+        text, named = trusted.by_id(asked.document_id), f"the document {asked.document_id[:100]!r}"
+    else:
+        text, named = trusted.by_digest(digest), f"a document with the digest {digest}"
+    if text is None:
+        message = f"{named} is not in the list of this server, which carries out no others; add it to graphql_documents"
+        raise _not_found(message)
+    return text
+
+
+def _not_found(message: str) -> RequestError:
+    return RequestError(GraphQLError(message), code="PERSISTED_QUERY_NOT_FOUND")
 
 
 def formatted(error: GraphQLError, code: str) -> dict[str, Any]:
