@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.kinds.undeclared import UNDECLARED
@@ -44,7 +44,7 @@ class Projection(NamedTuple):
 class Included(NamedTuple):
     """Records that come with others by the relation `name`, under that name or another `key`: those that the CEL
     expression `filter` and the conditions `where` let through, in order of `sort`, the first `limit` of them without
-    `offset`, what of these is wanted, and whether they are counted."""
+    `offset`, or beyond the place `after`, what of these is wanted, and whether they are counted."""
 
     name: str
     projection: Projection = Projection()
@@ -55,6 +55,7 @@ class Included(NamedTuple):
     key: str = ""
     where: tuple[Condition, ...] = ()
     offset: int = 0
+    after: tuple[Any, ...] | None = None
 
 
 class Projector:
@@ -98,10 +99,11 @@ class Projector:
             where = (*related.where, *([filtering(inner, self._caller, related.filter)] if related.filter else []))
             inner.order(related.sort)
         limit = None if relation.is_one else related.limit or DEFAULT_INCLUDED
+        window = Window(limit, related.offset, related.after)
+        members = related.projection.members
         select = Select(
-            inner.name, None, where, related.sort, Window(limit, related.offset), fields=fields, includes=includes,
-            members=related.projection.members,
-        )  # fmt: skip
+            inner.name, None, where, related.sort, window, fields=fields, includes=includes, members=members
+        )
         counted = select._replace(total="beside" if related.is_counted else "")
         return Include(related.key or related.name, counted, relation.by, relation.back)
 

@@ -10,7 +10,7 @@ from hinterland.contract.aggregation import AggregatePage, Aggregation
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal, RecordId
 from hinterland.contract.kinds.undeclared import UNDECLARED
-from hinterland.contract.matching import meanings, wanted
+from hinterland.contract.matching import meanings, wanted, write_place
 from hinterland.contract.query import Query
 from hinterland.contract.result_columns import columns_of, order_of
 from hinterland.contract.searching import read_search
@@ -24,6 +24,7 @@ from hinterland.server.data.projection import Projection, Projector
 from hinterland.server.data.select.aggregates import Aggregates
 from hinterland.server.data.select.compiler import WIDTH, Statement
 from hinterland.server.data.select.included import JSON_WIDTH
+from hinterland.server.data.select.order import PlaceValues, reversed_sort
 from hinterland.server.data.select.question import Select, Window
 from hinterland.server.data.select.visibility import filtering
 from hinterland.server.storage.protocol import PAGE_BYTES, Snapshot, Storage, StoredRecord
@@ -167,23 +168,28 @@ class RecordReader:
         instant: str = "",
         *,
         has_cursors: bool = False,
+        is_backward: bool = False,
     ) -> RecordPage:
         """A page of the records that `query` and the conditions `more` ask for and the list rule shows, without the
         first `skipped` where no page and no cursor says where it begins, and with what `projection` wants of them,
-        at an `instant` ("": now). Costly work is shared by `asker`."""
+        at an `instant` ("": now). `is_backward`: the last ones, those before the cursor, in the same order; then `next`
+        continues before them. Costly work is shared by `asker`."""
         _check_listed(caller, entry)
-        after, limit, search = None, query.limit + 1, read_search(query.search) if query.search else None
+        limit, search = query.limit + 1, read_search(query.search) if query.search else None
         order = entry.ranked if search is not None and not query.sort else entry.order(query.sort)
-        if query.cursor:
-            place = self._seal.opened(query.cursor, _list_of(entry, query, more))
-            after = order.place(place)
+        after = self.place(entry, query, more)
+        sort = query.sort
+        if is_backward:
+            if order is entry.ranked:
+                raise Refusal("invalid_query", "pages before a cursor need an order; give sort")
+            sort = reversed_sort(sort)
         if query.page:
             skipped = (query.page - 1) * query.limit
         offset = skipped if skipped and after is None else 0
         where = (*_conditions(caller, entry, query.filter, query.equals), *more)
         window = Window(limit, offset, after)
         total: Literal["", "beside"] = "beside" if query.total else ""
-        select, width = Select(entry.name, parent, where, query.sort, window, total=total, search=search), WIDTH
+        select, width = Select(entry.name, parent, where, sort, window, total=total, search=search), WIDTH
         if projection is not None:
             fields, includes = Projector(self.catalogue, caller).parts(entry, projection)
             select, width = (
@@ -212,8 +218,23 @@ class RecordReader:
         if projection is not None:
             places = [order.cursor(row[width + 1 :]) for row in shown] if has_cursors else ()
             cursors = [self._seal.sign(place, _list_of(entry, query, more)) for place in places]
+            if is_backward:
+                shown, cursors = shown[::-1], cursors[::-1]
             return RecordPage([], next_cursor, found, [row[0] for row in shown], cursors)
         return RecordPage([_record(StoredRecord, row[:WIDTH]) for row in shown], next_cursor, found)
+
+    def place(self, entry: Entry, query: Query, more: tuple[Condition, ...] = ()) -> PlaceValues | None:
+        """The place of the query's cursor. Raises `invalid_cursor`."""
+        if not query.cursor:
+            return None
+        order = entry.ranked if query.search and not query.sort else entry.order(query.sort)
+        return order.place(self._seal.opened(query.cursor, _list_of(entry, query, more)))
+
+    def cursor(self, entry: Entry, query: Query, more: tuple[Condition, ...], record: Mapping[str, Any]) -> str:
+        """The cursor behind a record, as its caller sees it, in the list of a query that is no search. It has the
+        fields by which the list is sorted."""
+        place = write_place("", [record.get(name) for name, _ in entry.order(query.sort).keys])
+        return self._seal.sign(place, _list_of(entry, query, more))
 
     async def aggregate(
         self,

@@ -34,7 +34,7 @@ _OF_APPS = frozenset({"invalid_query", "too_costly", "unknown_collection"})
 class Listing(NamedTuple):
     """The records of a collection, those below `parent`, that `query` and the conditions `more` ask for, without the
     first `skipped` where no page and no cursor says where it begins; `projection`: what is wanted of them, and with
-    `has_cursors` the cursor behind each."""
+    `has_cursors` the cursor behind each. `is_backward`: the last ones, those before the cursor."""
 
     entry: Entry
     parent: str
@@ -43,6 +43,7 @@ class Listing(NamedTuple):
     skipped: int | None = None
     projection: Projection | None = None
     has_cursors: bool = False
+    is_backward: bool = False
 
 
 class Aggregating(NamedTuple):
@@ -99,10 +100,9 @@ class Written(NamedTuple):
 
 async def list_records(backend: Backend, call: Call[Listing]) -> RecordPage:
     """A page of the records that the caller can see."""
-    entry, parent, query, more, skipped, projection, has_cursors = call.input
-    return await backend.reader.page(
-        call.caller, entry, parent, query, call.asker, more, skipped, projection, has_cursors=has_cursors
-    )
+    entry, parent, query, more, skipped, projection, has_cursors, is_backward = call.input
+    parts = (call.caller, entry, parent, query, call.asker, more, skipped, projection)
+    return await backend.reader.page(*parts, has_cursors=has_cursors, is_backward=is_backward)
 
 
 async def aggregate_records(backend: Backend, call: Call[Aggregating]) -> AggregatePage:

@@ -19,6 +19,11 @@ RANK = "_rank"
 """The key of an order by relevance; no field has such a name."""
 
 
+def reversed_sort(sort: Sequence[str]) -> tuple[str, ...]:
+    """The sort that orders records the other way round."""
+    return tuple([name.removeprefix("-") if name.startswith("-") else f"-{name}" for name in sort]) or ("-id",)
+
+
 class SqlOrder:
     """A collection's order by `sort` (names, `-` before one for descending), with the id to tell equal ones apart; or
     by relevance, where it `is_ranked`."""

@@ -12,7 +12,9 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.query import MAX_LIMIT
 from hinterland.server.operations.records import Aggregating, aggregate_records
 from hinterland.server.protocols.graphql.aggregate_types import COLUMN, GROUP
-from hinterland.server.protocols.graphql.selections import Chosen, Selector, limit_of, object_type, where_of
+from hinterland.server.protocols.graphql.chosen import Chosen, limit_of, object_type
+from hinterland.server.protocols.graphql.conditions import where_of
+from hinterland.server.protocols.graphql.selections import Selector
 
 if TYPE_CHECKING:
     from hinterland.server.data.catalogue import Entry

@@ -11,9 +11,11 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import RecordId
 from hinterland.contract.query import MAX_LIMIT
 from hinterland.server.operations.records import RecordAddresses, view_texts
+from hinterland.server.protocols.graphql.chosen import Chosen, object_type
 from hinterland.server.protocols.graphql.federation import subgraph_text
 from hinterland.server.protocols.graphql.schema import MEANING
-from hinterland.server.protocols.graphql.selections import Chosen, Selector, object_type, read
+from hinterland.server.protocols.graphql.selections import Selector
+from hinterland.server.protocols.graphql.shapes import read
 
 if TYPE_CHECKING:
     from hinterland.server.data.catalogue import Entry

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -25,24 +24,18 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.query import Query
 from hinterland.server.backend import Backend
 from hinterland.server.data.catalogue import Entry
-from hinterland.server.data.projection import Projection
 from hinterland.server.operations.call import UNCONDITIONAL, Call, Preconditions
 from hinterland.server.operations.records import Listing, RecordAddress, list_records, view_text
 from hinterland.server.protocols.graphql import entities, mutations
 from hinterland.server.protocols.graphql.aggregates import aggregate
 from hinterland.server.protocols.graphql.batches import batch, bulk
+from hinterland.server.protocols.graphql.chosen import Chosen, limit_of, object_type, offset_of
+from hinterland.server.protocols.graphql.conditions import where_of
+from hinterland.server.protocols.graphql.connections import connection
 from hinterland.server.protocols.graphql.documents import PlannedDocument
 from hinterland.server.protocols.graphql.schema import MEANING, Meaning, parent_argument
-from hinterland.server.protocols.graphql.selections import (
-    Chosen,
-    Selector,
-    limit_of,
-    name_of,
-    object_type,
-    offset_of,
-    read,
-    where_of,
-)
+from hinterland.server.protocols.graphql.selections import Selector
+from hinterland.server.protocols.graphql.shapes import read
 
 log = logging.getLogger("hinterland.graphql")
 _INTROSPECTION = frozenset({"__schema", "__type"})
@@ -103,7 +96,7 @@ class Execution:
         values = get_variable_values(self.schema, operation.variable_definitions or (), dict(variables), max_errors=10)
         if isinstance(values, list):
             raise RequestError(*values)
-        selector = Selector(self.schema, self._document.fragments, values, self._most_cost)
+        selector = Selector(self.schema, self._document.fragments, values, self._most_cost, self.backend.reader)
         root = self.schema.get_root_type(operation.operation)
         assert root is not None
         chosen = selector.chosen(root, [operation.selection_set])
@@ -139,6 +132,8 @@ class Execution:
             return await act(self, selector, chosen, meaning)
         except Refusal as refusal:
             self.note(chosen, refusal)
+        except GraphQLError as error:  # of an argument whose variable is null
+            self.note(chosen, Refusal("invalid_query", error.message))
         except asyncio.CancelledError:
             raise
         except Exception:
@@ -181,18 +176,6 @@ class Execution:
             return msgspec.Raw(f"[{','.join(page.texts or ())}]".encode())
         return [shape(record) for record in map(_decode, page.texts or ())]
 
-    async def _connection(self, selector: Selector, chosen: Chosen, meaning: Meaning) -> Any:
-        entry, given = _entry(meaning), selector.arguments(chosen)
-        limit = limit_of(given, "first")
-        return await _Connection(selector, chosen, limit).read(self, entry, given)
-
-    async def page(self, entry: Entry, given: Mapping[str, Any], query: Query, projection: Any) -> Any:
-        """A page of records with their cursors."""
-        listing = Listing(
-            entry, self.parent(entry, given), query, where_of(entry, given), None, projection, has_cursors=True
-        )
-        return await list_records(self.backend, self.of(listing))
-
     # ---------------------------------------------------------------- parts
 
     def of(self, input: Any, preconditions: Preconditions = UNCONDITIONAL) -> Call[Any]:
@@ -224,100 +207,13 @@ def _entry(meaning: Meaning) -> Entry:
     return meaning.entry
 
 
-def _query(given: Mapping[str, Any], limit: int, cursor: str = "", *, total: bool = False) -> Query:
+def _query(given: Mapping[str, Any], limit: int) -> Query:
     return Query(
         limit=limit,
-        cursor=cursor,
         filter=given.get("filter") or "",
         search=given.get("search") or "",
         sort=tuple(given.get("sort") or ()),
-        total=total,
     )
-
-
-class _Connection:
-    """A page of records in the form of Relay's specification of connections."""
-
-    def __init__(self, selector: Selector, chosen: Chosen, limit: int) -> None:
-        self._selector = selector
-        self._limit = limit
-        self._chosen = selector.chosen(object_type(chosen), selector.inner(chosen))
-        self._type = object_type(chosen)
-
-    async def read(self, execution: Execution, entry: Entry, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The connection of a collection's records."""
-        names = {each.nodes[0].name.value for _, each in self._chosen if each is not None}
-        projection, shapes = self._shapes()
-        query = _query(given, self._limit, given.get("after") or "", total="totalCount" in names)
-        page = await execution.page(entry, given, query, projection)
-        cursors = page.cursors
-        made: dict[str, Any] = {}
-        for key, each in self._chosen:
-            name = each.nodes[0].name.value if each is not None else ""
-            if each is None:
-                made[key] = self._type.name
-            elif name == "totalCount":
-                made[key] = page.total
-            elif name == "pageInfo":
-                made[key] = self._page_info(each, page, given)
-            else:
-                made[key] = [shapes[key](*item) for item in zip(cursors, page.texts or (), strict=True)]
-        return made
-
-    def _shapes(self) -> tuple[Projection, dict[str, Callable[[str, Any], Any]]]:
-        """What is read of each record for all that is selected of it, and what each selection makes of its cursor and
-        the record."""
-        selector = self._selector
-        listed = [(key, each) for key, each in self._chosen if each is not None and name_of(each) in ("edges", "nodes")]
-        edges = {
-            key: selector.chosen(object_type(each), selector.inner(each))
-            for key, each in listed
-            if name_of(each) == "edges"
-        }
-        nodes = [each for _, each in listed if name_of(each) == "nodes"]
-        nodes += [one for edge in edges.values() for _, one in edge if one is not None and name_of(one) == "node"]
-        projection, shape = Projection(("id",)), _no_members
-        if nodes:
-            sets = [each for node in nodes for each in selector.inner(node)]
-            projection, of_record = selector.records(object_type(nodes[0]), sets, self._limit)
-            shape = partial(read, projection, of_record)
-        made: dict[str, Callable[[str, Any], Any]] = {}
-        for key, each in listed:
-            made[key] = _edge(object_type(each).name, edges[key], shape) if key in edges else _node(shape)
-        return projection, made
-
-    def _page_info(self, chosen: Chosen, page: Any, given: Mapping[str, Any]) -> dict[str, Any]:
-        values = {
-            "hasNextPage": bool(page.next),
-            "hasPreviousPage": bool(given.get("after")),
-            "startCursor": page.cursors[0] if page.cursors else None,
-            "endCursor": page.cursors[-1] if page.cursors else None,
-        }
-        selected = self._selector.chosen(object_type(chosen), self._selector.inner(chosen))
-        return {key: values[each.nodes[0].name.value] if each else "PageInfo" for key, each in selected}
-
-
-def _no_members(text: str) -> Any:
-    return {}
-
-
-def _node(shape: Callable[[str], Any]) -> Callable[[str, Any], Any]:
-    return lambda cursor, text: shape(text)
-
-
-def _edge(
-    name: str, selected: list[tuple[str, Chosen | None]], shape: Callable[[str], Any]
-) -> Callable[[str, Any], Any]:
-    def edge(cursor: str, record: Any) -> dict[str, Any]:
-        made: dict[str, Any] = {}
-        for key, one in selected:
-            if one is None:
-                made[key] = name
-            else:
-                made[key] = cursor if name_of(one) == "cursor" else shape(record)
-        return made
-
-    return edge
 
 
 def error_of(refusal: Refusal, path: list[str | int] | None = None, chosen: Chosen | None = None) -> dict[str, Any]:
@@ -339,7 +235,7 @@ def error_of(refusal: Refusal, path: list[str | int] | None = None, chosen: Chos
 
 
 _ACTS: dict[str, Any] = {
-    "view": Execution._view, "list": Execution._list, "connection": Execution._connection, "me": mutations.me,
+    "view": Execution._view, "list": Execution._list, "connection": connection, "me": mutations.me,
     "aggregate": aggregate, "batch": batch, "bulk": bulk, "service": entities.service, "entities": entities.entities,
     **dict.fromkeys(("create", "patch", "replace", "delete", "upsert"), mutations.change),
     **dict.fromkeys(("sign_up", "log_in", "refresh", "log_out"), mutations.account),

@@ -15,7 +15,9 @@ from hinterland.server.data.requests import Upsert
 from hinterland.server.operations import accounts, records
 from hinterland.server.operations.call import UNCONDITIONAL, Preconditions
 from hinterland.server.operations.records import RecordAddress, RecordChange, view_text
-from hinterland.server.protocols.graphql.selections import Chosen, Selector, Shape, object_type, read, without_members
+from hinterland.server.protocols.graphql.chosen import Chosen, object_type
+from hinterland.server.protocols.graphql.selections import Selector
+from hinterland.server.protocols.graphql.shapes import Shape, read, without_members
 
 if TYPE_CHECKING:
     from graphql import GraphQLObjectType, SelectionSetNode

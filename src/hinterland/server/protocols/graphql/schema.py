@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
 from graphql import (
@@ -16,8 +17,6 @@ from graphql import (
     GraphQLEnumType,
     GraphQLField,
     GraphQLID,
-    GraphQLInputField,
-    GraphQLInputObjectType,
     GraphQLInt,
     GraphQLList,
     GraphQLNonNull,
@@ -28,12 +27,11 @@ from graphql import (
 
 from hinterland.contract.kinds.field import Field
 from hinterland.contract.naming import type_name
-from hinterland.contract.query import DEFAULT_LIMIT
-from hinterland.contract.records import META
 from hinterland.kit.cel.types import ListType, ObjectType, Type
 from hinterland.server.data.catalogue import Catalogue, Entry
 from hinterland.server.data.relations import Relation
 from hinterland.server.protocols.graphql.aggregate_types import aggregate_arguments, aggregate_type
+from hinterland.server.protocols.graphql.argument_types import ArgumentTypes
 from hinterland.server.protocols.graphql.batch_types import batch_arguments, batch_type, bulk_arguments, bulk_type
 from hinterland.server.protocols.graphql.federation import subgraph_fields
 from hinterland.server.protocols.graphql.inputs import Inputs
@@ -63,9 +61,7 @@ class SchemaMaker:
         self._entries = {entry.name: entry for entry in catalogue.entries.values() if catalogue.is_used(entry)}
         self._types: dict[str, GraphQLObjectType] = {}
         self._names: dict[str, str] = {}
-        self._filters: dict[str, GraphQLInputObjectType] = {}
-        self._wheres: dict[str, GraphQLInputObjectType] = {}
-        self._sorts: dict[str, GraphQLEnumType] = {}
+        self._arguments = ArgumentTypes()
         self._connections: dict[str, GraphQLObjectType] = {}
         self._objects: dict[str, GraphQLObjectType] = {}
         self._inputs = Inputs()
@@ -139,14 +135,18 @@ class SchemaMaker:
         id = {"id": GraphQLArgument(GraphQLNonNull(GraphQLID))}
         return {
             one: _field(of, Meaning("view", entry), {**above, **id}),
-            many: _field(GraphQLList(GraphQLNonNull(of)), Meaning("list", entry), {**above, **self._arguments(entry)}),
+            many: _field(
+                GraphQLList(GraphQLNonNull(of)), Meaning("list", entry), {**above, **self._arguments.of_lists(entry)}
+            ),
             f"{many}Connection": _field(
-                self._connection(entry), Meaning("connection", entry), {**above, **self._paging(entry)}
+                self._connection(entry),
+                Meaning("connection", entry),
+                {**above, **self._arguments.of_connections(entry)},
             ),
             f"{many}Aggregate": _field(
                 aggregate_type(name, entry.collection),
                 Meaning("aggregate", entry),
-                {**above, **aggregate_arguments(name, entry.collection, self._arguments(entry))},
+                {**above, **aggregate_arguments(name, entry.collection, self._arguments.of_lists(entry))},
             ),
         }
 
@@ -171,7 +171,7 @@ class SchemaMaker:
                 "record": _field(of, Meaning("record", entry)),
             },
         )
-        arguments = {"where": GraphQLArgument(self._where(entry)), "filter": GraphQLArgument(GraphQLString)}
+        arguments = {"where": GraphQLArgument(self._arguments.where(entry)), "filter": GraphQLArgument(GraphQLString)}
         return GraphQLField(
             _list(change),
             args=arguments,
@@ -248,17 +248,24 @@ class SchemaMaker:
             if NAME.fullmatch(scalar):
                 yield scalar, _field(self._type_of(entry, name, field), Meaning("value", entry, name))
             if related and relation is not None:
-                yield from self._related(related, name, relation)
+                yield from self._related(related, name, relation, taken)
         for name, relation in relations.items():
             if not relation.by and relation.collection in self._types and name not in taken and NAME.fullmatch(name):
-                yield from self._related(name, name, relation)
+                yield from self._related(name, name, relation, taken)
 
-    def _related(self, shown: str, name: str, relation: Relation) -> Iterator[tuple[str, GraphQLField]]:
+    def _related(
+        self, shown: str, name: str, relation: Relation, taken: AbstractSet[str]
+    ) -> Iterator[tuple[str, GraphQLField]]:
         entry, of = self._entries[relation.collection], self._types[relation.collection]
         if relation.is_one:
             yield shown, _field(of, Meaning("one", entry, name, relation))
         else:
-            yield shown, _field(_list(of), Meaning("list", entry, name, relation), self._arguments(entry))
+            of_lists, of_pages = self._arguments.of_lists(entry), self._arguments.of_connections(entry)
+            del of_lists["search"], of_pages["search"]  # which lists at the root have
+            yield shown, _field(_list(of), Meaning("list", entry, name, relation), of_lists)
+            if (paged := f"{shown}Connection") not in taken:
+                meaning = Meaning("related_connection", entry, name, relation)
+                yield paged, _field(GraphQLNonNull(self._connection(entry)), meaning, of_pages)
 
     def _type_of(self, entry: Entry, name: str, field: Field) -> Any:
         if field.link is not None:
@@ -278,70 +285,6 @@ class SchemaMaker:
                 made = self._objects[place] = GraphQLObjectType(place, fields)
             return made
         return SCALARS.get(kind, JSON)
-
-    # ---------------------------------------------------------------- arguments
-
-    def _arguments(self, entry: Entry) -> dict[str, GraphQLArgument]:
-        return {
-            "where": GraphQLArgument(self._where(entry)),
-            "filter": GraphQLArgument(GraphQLString, description="An expression in CEL, as in REST's lists"),
-            "search": GraphQLArgument(GraphQLString),
-            "sort": GraphQLArgument(GraphQLList(GraphQLNonNull(self._sort(entry)))),
-            "limit": GraphQLArgument(GraphQLInt, default_value=DEFAULT_LIMIT),
-            "offset": GraphQLArgument(GraphQLInt),
-        }
-
-    def _paging(self, entry: Entry) -> dict[str, GraphQLArgument]:
-        arguments = self._arguments(entry)
-        del arguments["limit"], arguments["offset"]
-        return {**arguments, "first": GraphQLArgument(GraphQLInt), "after": GraphQLArgument(GraphQLString)}
-
-    def _sort(self, entry: Entry) -> GraphQLEnumType:
-        made = self._sorts.get(entry.name)
-        if made is None:
-            sortable = [name for name, field in entry.collection.fields.items() if field.is_sortable]
-            names = [name for name in dict.fromkeys([*META, *sortable]) if NAME.fullmatch(name)]
-            values = {f"{name}_{way}": sign + name for name in names for way, sign in (("ASC", ""), ("DESC", "-"))}
-            made = self._sorts[entry.name] = GraphQLEnumType(f"{self._names[entry.name]}Sort", values)
-        return made
-
-    def _where(self, entry: Entry) -> GraphQLInputObjectType:
-        made = self._wheres.get(entry.name)
-        if made is None:
-            made = GraphQLInputObjectType(f"{self._names[entry.name]}Where", lambda: self._conditions(entry))
-            self._wheres[entry.name] = made
-        return made
-
-    def _conditions(self, entry: Entry) -> dict[str, GraphQLInputField]:
-        own = self._where(entry)
-        fields = {
-            "AND": GraphQLInputField(GraphQLList(GraphQLNonNull(own))),
-            "OR": GraphQLInputField(GraphQLList(GraphQLNonNull(own))),
-            "NOT": GraphQLInputField(own),
-        }
-        kinds: Mapping[str, Type] = entry.book.kinds
-        for name in dict.fromkeys([*META, *entry.collection.fields]):
-            field = entry.collection.fields.get(name)
-            if NAME.fullmatch(name) and name in kinds and (field is None or field.is_sortable):
-                fields[name] = GraphQLInputField(self._filter(name, kinds[name], field))
-        return fields
-
-    def _filter(self, name: str, kind: Type, field: Field | None) -> GraphQLInputObjectType:
-        is_id = name == "id" or (field is not None and field.link is not None)
-        scalar: Any = GraphQLID if is_id else SCALARS.get(kind, JSON)
-        title = f"{scalar.name}Filter"
-        made = self._filters.get(title)
-        if made is None:
-            words = (
-                ["eq", "ne"] if scalar in (GraphQLBoolean, GraphQLID, JSON) else ["eq", "ne", "lt", "lte", "gt", "gte"]
-            )
-            fields = {word: GraphQLInputField(scalar) for word in words}
-            fields["in"] = GraphQLInputField(GraphQLList(GraphQLNonNull(scalar)))
-            if scalar is GraphQLString:
-                fields["contains"] = GraphQLInputField(scalar)
-            fields["exists"] = GraphQLInputField(GraphQLBoolean)
-            made = self._filters[title] = GraphQLInputObjectType(title, fields)
-        return made
 
     def _connection(self, entry: Entry) -> GraphQLObjectType:
         made = self._connections.get(entry.name)

@@ -23,10 +23,11 @@ from hinterland.server.data.subscription import Subscription
 from hinterland.server.operations.call import Call
 from hinterland.server.operations.sync import subscribe
 from hinterland.server.protocols.graphql.cel_text import cel_of
+from hinterland.server.protocols.graphql.chosen import Chosen, object_type
 from hinterland.server.protocols.graphql.documents import PlannedDocument
 from hinterland.server.protocols.graphql.execution import RequestError, error_of
 from hinterland.server.protocols.graphql.schema import MEANING
-from hinterland.server.protocols.graphql.selections import Chosen, Selector, object_type
+from hinterland.server.protocols.graphql.selections import Selector
 
 READY, POSITION, COMMIT, RESYNC, ENDED = b"r", b"p", b"c", b"y", b"e"
 """What an event begins with, before the JSON of a response."""
@@ -104,7 +105,7 @@ async def follow(
     values = get_variable_values(schema, operation.variable_definitions or (), dict(variables), max_errors=10)
     if isinstance(values, list):
         raise RequestError(*values)
-    selector = Selector(schema, document.fragments, values, backend.settings.graphql_cost)
+    selector = Selector(schema, document.fragments, values, backend.settings.graphql_cost, backend.reader)
     root = schema.subscription_type
     assert root is not None
     (key, chosen), *more = selector.chosen(root, [operation.selection_set])
