@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _EXISTING = Projection(("id",))
 
 
-class Paging(NamedTuple):
+class PageArguments(NamedTuple):
     """Which page is asked for: `limit` records behind a cursor, or before it ("": from the beginning, or the end)."""
 
     limit: int
@@ -34,7 +34,7 @@ class Paging(NamedTuple):
     is_backward: bool
 
     @classmethod
-    def of(cls, given: Mapping[str, Any]) -> Paging:
+    def of(cls, given: Mapping[str, Any]) -> PageArguments:
         """The page that arguments ask for. Raises `invalid_query`."""
         forward = [name for name in ("first", "after") if given.get(name) is not None]
         backward = [name for name in ("last", "before") if given.get(name) is not None]
@@ -48,7 +48,7 @@ class Paging(NamedTuple):
         return cls(limit_of(given, "first"), given.get("after") or "", is_backward=False)
 
 
-class Page(NamedTuple):
+class ConnectionPage(NamedTuple):
     """A page that was read: the cursor and the value of each record."""
 
     cursors: Sequence[str]
@@ -101,7 +101,7 @@ class ConnectionSelection:
         found = [each for _, each in self._chosen if each is not None and name_of(each) == name]
         return [[one for _, one in self._inner[each.key] if one is not None] for each in found]
 
-    def shown(self, page: Page, read_by: Callable[[Shape, Any], Any]) -> dict[str, Any]:
+    def shown(self, page: ConnectionPage, read_by: Callable[[Shape, Any], Any]) -> dict[str, Any]:
         """The value of a page, whose records are read by the shape of each selection."""
         info = {
             "hasNextPage": page.has_next,
@@ -152,7 +152,7 @@ async def connection(execution: Execution, selector: Selector, chosen: Chosen, m
     """A page of a collection's records."""
     entry, given = meaning.entry, selector.arguments(chosen)
     assert entry is not None
-    paging = Paging.of(given)
+    paging = PageArguments.of(given)
     selected = ConnectionSelection(selector, chosen, paging.limit)
     projection = selected.projection
     query = _query(given, paging, total=selected.has_total)
@@ -165,18 +165,18 @@ async def connection(execution: Execution, selector: Selector, chosen: Chosen, m
     has_more, has_other = found.next != "", False
     if paging.cursor and selected.asks_for("hasNextPage" if paging.is_backward else "hasPreviousPage"):
         edge = (found.cursors or ("",))[-1 if paging.is_backward else 0]
-        other = _query(given, Paging(1, edge, is_backward=bool(edge) and not paging.is_backward), total=False)
+        other = _query(given, PageArguments(1, edge, is_backward=bool(edge) and not paging.is_backward), total=False)
         selector.count(1)
         beyond = listing._replace(
             query=other, projection=_EXISTING, has_cursors=False, is_backward=bool(edge) and not paging.is_backward
         )
         has_other = bool((await list_records(execution.backend, execution.of(beyond))).size)
     has_next, has_previous = (has_other, has_more) if paging.is_backward else (has_more, has_other)
-    page = Page(found.cursors, found.texts or (), has_next, has_previous, found.total)
+    page = ConnectionPage(found.cursors, found.texts or (), has_next, has_previous, found.total)
     return selected.shown(page, lambda shape, text: read(projection, shape, text))
 
 
-def _query(given: Mapping[str, Any], paging: Paging, *, total: bool) -> Query:
+def _query(given: Mapping[str, Any], paging: PageArguments, *, total: bool) -> Query:
     return Query(
         limit=paging.limit,
         cursor=paging.cursor,
@@ -196,7 +196,7 @@ def connected(
     """The page of records that comes with each of `number` others, and its shape."""
     entry, given = meaning.entry, selector.arguments(chosen)
     assert entry is not None
-    paging = Paging.of(given)
+    paging = PageArguments.of(given)
     selected = ConnectionSelection(selector, chosen, number * paging.limit)
     where = where_of(entry, given)
     query = _query(given, paging, total=False)
@@ -220,7 +220,7 @@ def connected(
         cursors = [reader.cursor(entry, query, where, record) for record in records] if selected.has_cursors else ()
         ends = (paging.cursor != "", found["more"])  # the record of a cursor was one of them
         has_next, has_previous = ends if paging.is_backward else ends[::-1]
-        page = Page(cursors, records, has_next, has_previous, found.get("total"))
+        page = ConnectionPage(cursors, records, has_next, has_previous, found.get("total"))
         return selected.shown(page, lambda own, record: own(record))
 
     return included, shape
