@@ -38,7 +38,7 @@ beforeAll(async () => {
   cpSync(join(PACKAGE, "package.json"), join(installed, "package.json"));
   const build = ["-p", join(PACKAGE, "tsconfig.build.json"), "--outDir", join(installed, "dist")];
   await run(TSC, build);
-  for (const name of ["react", "@types"]) {
+  for (const name of ["react", "ws", "@types"]) {
     symlinkSync(join(PACKAGE, "node_modules", name), join(folder, "node_modules", name));
   }
   writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
@@ -61,8 +61,11 @@ test("a component of the documentation compiles", async () => {
   expect(await compiled("-p", ".", "--noEmit", "--module", "ESNext", "--moduleResolution", "bundler")).toBe("");
 });
 
-test("the code of the documentation compiles, and runs against the README's notes", async () => {
-  const { all, ending } = blocksOf("docs/typescript.md");
+test.each([
+  ["docs/typescript.md", ["{ title: [ 'is required' ] }", "GET /v1/records/notes/1"]],
+  ["docs/typescript-live.md", ["201 Milk"]],
+])("the code of %s compiles, and runs against the README's notes", async (page, printed) => {
+  const { all, ending } = blocksOf(page);
   const [, notes] = /^```python server\n(.*?)^```$/ms.exec(readFileSync(join(ROOT, "README.md"), "utf8"))!;
   writeFileSync(join(folder, "notes.py"), notes!);
   const server = await served(join(folder, "notes.py"));
@@ -71,8 +74,7 @@ test("the code of the documentation compiles, and runs against the README's note
     writeFileSync(join(folder, "page.ts"), ending.replaceAll("http://127.0.0.1:8001", server.url));
     expect(await compiled("-p", ".")).toBe("");
     const { stdout } = await run(process.execPath, ["out/page.js"], { cwd: folder });
-    expect(stdout).toContain("{ title: [ 'is required' ] }");
-    expect(stdout).toContain("GET /v1/records/notes/1");
+    for (const text of printed) expect(stdout).toContain(text);
   } finally {
     await server.stop();
   }

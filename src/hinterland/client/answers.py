@@ -30,6 +30,8 @@ BY_CODE: dict[str, type[StatusError]] = {
     "not_found": errors.NotFound,
     "unknown_collection": errors.UnknownCollection,
     "method_not_allowed": errors.MethodNotAllowed,
+    "not_acceptable": errors.BadRequest,
+    "upgrade_required": errors.BadRequest,
     "timeout": errors.RequestTimeout,
     "conflict": errors.Conflict,
     "in_progress": errors.InProgress,

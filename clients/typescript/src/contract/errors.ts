@@ -26,6 +26,8 @@ bad_request|status
 invalid_request|bad_request|400
 invalid_body|bad_request|400
 invalid_query|bad_request|400
+not_acceptable|bad_request|406
+upgrade_required|bad_request|426
 invalid_cursor|bad_request|400|The list can't be continued from here.|Start again without a cursor.
 too_costly|bad_request|400|This search takes the server too long.|Make the filter simpler or narrower.
 invalid_grant|bad_request|400|You were signed out.|Sign in again.
@@ -249,7 +251,7 @@ export function errorIn(response: ErrorResponse, now: number, facts?: ErrorFacts
   const message = ["message", "detail", "error", "title"]
     .map((key) => body[key]).find((text) => text && typeof text === "string") as string | undefined;
   return failure(kindOf(String(body["code"]), status), {
-    ...facts, message: message?.slice(0, 300) ?? "", status, requestId: requestIdOf(response),
+    ...facts, message: message?.slice(0, 300)!, status, requestId: requestIdOf(response),
     retryAfter: asked,
   });
 }
@@ -262,7 +264,7 @@ export function retryAfter(headers: ErrorResponse["headers"], now: number): numb
   const asked = headers.get("retry-after")?.trim() ?? "";
   if (/^\d+$/.test(asked)) return Number(asked);
   const until = /[a-z]/i.test(asked) ? Date.parse(asked) : NaN;
-  return Number.isNaN(until) ? undefined : Math.max(0, (until - (Date.parse(headers.get("date") ?? "") || now)) / 1000);
+  return Number.isNaN(until) ? undefined : Math.max(0, (until - (Date.parse(headers.get("date")!) || now)) / 1000);
 }
 
 /** The error for a response that is not what was asked for, such as a portal's page: `found` is there instead. */

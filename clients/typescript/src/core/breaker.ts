@@ -49,7 +49,12 @@ export function breaker(clock: Clock, random: Random, origin: string, probe: () 
   function changed() {
     const now = opened ? "offline" : "online";
     stopTimer();
-    if (opened && size()) stopTimer = clock.after(left(), probe);
+    if (opened && size()) {
+      stopTimer = clock.after(left(), () => {
+        probeAt = 0; // timers may be early
+        probe();
+      });
+    }
     if (now !== state) notify(state = now);
   }
   function trip() {

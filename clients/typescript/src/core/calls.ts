@@ -26,6 +26,8 @@ export interface Parts {
   signal?: AbortSignal | null | undefined;
   /** Whether the body is read piece by piece, from `body` of the response. */
   isStream?: boolean;
+  /** Whether a response with a status from 400 on is returned, not thrown. */
+  isAnyStatus?: boolean;
   read?: number;
   retries?: number;
 }
@@ -71,7 +73,7 @@ export function makeCalls(send: Send, base: string, clock: Clock, options: Optio
       read, retries, ...parts, deadline, method, url: url.href, headers: named, operation, hasAuth, isRepeatable, journal,
       ...(json !== undefined && { body: encoded(json) }),
     });
-    if (response.status < 400) return response;
+    if (parts.isAnyStatus || response.status < 400) return response;
     const { attempts, waited } = journal;
     throw errorIn(response, clock.now(), { operation, attempts, waited, isInDoubt: response.isInDoubt });
   };

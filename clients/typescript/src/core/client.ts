@@ -11,7 +11,7 @@ import { type ClientResponse, type Layer, stack } from "./exchange.js";
 import { DEFAULTS, type Options } from "./options.js";
 import { type AnyRecord, type Repository, repository } from "./repository.js";
 import { retry } from "./retry.js";
-import { sessionIn, tokenKeeper } from "./tokens.js";
+import { sessionIn, type TokenKeeper, tokenKeeper } from "./tokens.js";
 import { type Trace, trace } from "./trace.js";
 import { type Fetch, transport } from "./transport.js";
 import { defaultVault, type Vault } from "./vault.js";
@@ -54,10 +54,12 @@ export interface InvokeOptions extends Pick<Parts, "headers" | "deadline" | "sig
   method?: string | undefined;
 }
 
-/** What `hinterland/offline` uses of a client. */
+/** What the package's other entries use of a client. */
 export interface Internals {
   /** Reaches the server. */
   readonly calls: Calls;
+  /** The session's access token. */
+  readonly tokens: Pick<TokenKeeper, "current" | "renewed">;
   /** The client's clock. */
   readonly clock: Clock;
   /** The client's random numbers. */
@@ -88,7 +90,7 @@ export interface Client {
   request(method: string, path: string, parts?: RequestParts): Promise<ClientResponse>;
   /** End what is running with the error `closed`. The session stays in its vault. */
   close(): void;
-  /** For `hinterland/offline`; not for apps. */
+  /** For the package's other entries; not for apps. */
   readonly internals: Internals;
 }
 
@@ -126,7 +128,7 @@ export function createClient(settings: ClientSettings = {}): Client {
     connectivity: breaking.connectivity,
     collection: (name, { parent } = {}) => repository(calls, name, parent),
     events: <T>(names: string | readonly string[], given?: EventOptions) =>
-      liveEvents(calls, clock, random, signal, running, typeof names === "string" ? [names] : names, given) as
+      liveEvents(calls, clock, random, signal, running, [names].flat(), given) as
         AsyncGenerator<LiveEvent<T>, void>,
     async call(name, input, { method = "POST", ...parts } = {}) {
       const { text, json } = await calls.request(method, `/v1/functions/${encodeURIComponent(name)}`,
@@ -140,12 +142,12 @@ export function createClient(settings: ClientSettings = {}): Client {
       tokens.close();
       breaking.close();
     },
-    internals: { calls, clock, random, followers, closing: signal },
+    internals: { tokens, calls, clock, random, followers, closing: signal },
   };
 }
 
 const pairsOf = (query: object = {}): Pairs => Object.entries(query).flatMap(([name, value]) =>
-  [value].flat().filter((one) => (one ?? null) !== null).map((one) => [name, String(one)] as const));
+  [value].flat().filter((one) => one != null).map((one) => [name, String(one)] as const));
 
 function addressOf(given: string | undefined, allowHttp?: boolean): string {
   const page = (globalThis.location as Location | undefined)?.origin;
@@ -156,15 +158,15 @@ function addressOf(given: string | undefined, allowHttp?: boolean): string {
   } catch {
     // It is refused below.
   }
-  if (!url || !/^https?:$/.test(url.protocol)) {
+  if (!/^https?:$/.test(url?.protocol!)) {
     throw failure("invalid_setting", {
       message: `"${text}" is not the address of a server.`, advice: "Begin it with https:// or http://.",
     });
   }
-  const { protocol, hostname, origin } = url;
+  const { protocol, hostname, origin, pathname } = url!;
   const isLocal = /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
   if (protocol === "http:" && !isLocal && !allowHttp && origin !== page) {
     throw failure("insecure_address", { detail: origin });
   }
-  return (origin + url.pathname).replace(/\/+$/, "");
+  return (origin + pathname).replace(/\/+$/, "");
 }

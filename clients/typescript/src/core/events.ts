@@ -56,9 +56,9 @@ export interface EventOptions {
 }
 
 /** Whether it may be gone at the next try: an error that passes, or a response of something on the way. */
-const mayPass = (error: HinterlandError): boolean =>
-  error instanceof NetworkError || error.code === "redirect_refused" || error.status >= 500
-  || error.status === 408 || error.status === 429 || (error instanceof StatusError && !error.isDecided);
+export const mayPass = (error: HinterlandError): boolean =>
+  error instanceof NetworkError || error.code === "redirect_refused" || /408|429|5../.test(`${error.status}`)
+  || (error instanceof StatusError && !error.isDecided);
 
 /**
  * The live events of collections, until the loop is left or the signal aborts. A dropped stream reconnects and resumes
@@ -68,15 +68,14 @@ export async function* liveEvents(
   calls: Calls, clock: Clock, random: Random, closing: AbortSignal, running: Set<AbortController>,
   names: readonly string[], options: EventOptions = {},
 ): AsyncGenerator<LiveEvent, void> {
-  const { filter, signal } = options;
-  let cursor = options.cursor ?? "";
+  let { filter, signal, cursor = "" } = options;
   let failures = 0, isOffline = false;
   const query: [string, string][] = names.map((name) => ["collection", name]);
   if (filter) query.push(["filter", filter]);
   const [ended, unlink] = aborting(signal, running);
   try {
     while (!signal?.aborted) {
-      let began: number | undefined;
+      let steadyAt = 0; // 0: nothing has come yet
       try {
         const response = await calls.perform("events.stream", {
           query, headers: { accept: "text/event-stream", ...(cursor && { "last-event-id": cursor }) },
@@ -89,7 +88,7 @@ export async function* liveEvents(
             cursor = message.id || cursor;
             const event = eventIn(message, cursor);
             if (!event) continue;
-            began ??= clock.monotonic();
+            steadyAt ||= clock.monotonic() + STEADY;
             isOffline = false;
             yield event;
           }
@@ -99,9 +98,9 @@ export async function* liveEvents(
         if (signal?.aborted) return;
         if (closing.aborted) throw failure("closed");
         if (!(error instanceof HinterlandError && mayPass(error))) throw error;
-        const isSteady = began !== undefined && clock.monotonic() - began >= STEADY;
-        if (isSteady) failures = 0;
-        if (!isOffline && (isSteady || began === undefined)) {
+        const isSteady = clock.monotonic() >= steadyAt;
+        if (steadyAt && isSteady) failures = 0;
+        if (!isOffline && isSteady) {
           isOffline = true;
           yield made("offline", cursor, { reason: error.message });
         }

@@ -25,7 +25,7 @@ export function failureOf(outcome: Outcome, request: ClientRequest, now: number)
       ? { status: 0, sent: outcome.sent } : undefined;
   }
   const { status } = outcome;
-  const isPassing = /408|429|50[0234]/.test(String(status))
+  const isPassing = /408|429|50[0234]/.test(`${status}`)
     || (status === 409 && hasKey(request) && outcome.text.includes('"in_progress"'));
   return isPassing
     ? { status, sent: status === 429 ? "no" : "maybe", asked: retryAfter(outcome.headers, now) } : undefined;
@@ -45,7 +45,7 @@ export function verdict(
 ): number | undefined {
   if (attempt >= request.retries || !mayRepeat(request, failed.sent)) return undefined;
   const { retryBase, retryBaseBusy, retryCap } = options;
-  const base = failed.status === 429 || failed.status === 503 ? retryBaseBusy : retryBase;
+  const base = /429|503/.test(`${failed.status}`) ? retryBaseBusy : retryBase;
   const wait = Math.max(fullJitter(attempt, base, retryCap, random), failed.asked ?? 0);
   return wait > retryCap || wait >= left ? undefined : wait;
 }

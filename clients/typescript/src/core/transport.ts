@@ -48,7 +48,7 @@ export const transport = (fetch: Fetch, clock: Clock): Send => async (request) =
       method, headers, body: body ?? null, signal: controller.signal, redirect: "manual",
       duplex: "half", // a stream needs it
     } as RequestInit);
-    if (response.type === "opaqueredirect" || /30[12378]/.test(String(response.status))) throw failure("redirect_refused");
+    if (response.type === "opaqueredirect" || /30[12378]/.test(`${response.status}`)) throw failure("redirect_refused");
     stop();
     if (isStream && response.ok && response.body) return made(response, "", pieces(response.body.getReader()));
     wait();

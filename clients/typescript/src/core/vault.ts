@@ -44,7 +44,7 @@ export function browserVault(name: string): Vault {
     lock: (act) => locked(name, act),
     watch(listener) {
       const changed = (event: StorageEvent) => {
-        if (event.key === name || event.key === null) listener();
+        if ([name, null].includes(event.key)) listener();
       };
       addEventListener("storage", changed);
       return () => removeEventListener("storage", changed);

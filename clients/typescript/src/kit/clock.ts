@@ -23,13 +23,13 @@ export function sleep(clock: Clock, wait: number, signal?: AbortSignal | null): 
   return new Promise((resolve, reject) => {
     const abort = () => {
       stop();
-      reject(signal?.reason);
+      reject(signal!.reason);
     };
     const stop = clock.after(wait, () => {
       signal?.removeEventListener("abort", abort);
       resolve();
     });
     if (signal?.aborted) abort();
-    else signal?.addEventListener("abort", abort, { once: true });
+    else signal?.addEventListener("abort", abort);
   });
 }

@@ -32,7 +32,7 @@ function defectOf(value: unknown, depth: number): string {
   }
   if (typeof value !== "object" || !value || value instanceof Date) return "";
   if (depth > MAX_DEPTH) return `nested more than ${MAX_DEPTH} levels deep`;
-  for (const entry of Array.isArray(value) ? value : Object.entries(value).flat()) {
+  for (const entry of Object.entries(value).flat()) {
     const defect = defectOf(entry, depth + 1);
     if (defect) return defect;
   }
