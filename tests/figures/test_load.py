@@ -1,11 +1,10 @@
-"""A steady stream of mixed requests that does not wait for answers: a slow answer does not slow the questions."""
+"""A steady stream of mixed requests, as from many people."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import random
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,20 +13,18 @@ from statistics import quantiles
 import msgspec
 
 from benchmarks.http1 import request, split
-from benchmarks.load import Connection, Load
+from benchmarks.load import Load
 from benchmarks.meter import Meter
 from benchmarks.ours import Hinterland
 from benchmarks.peers import PASSWORD
 from benchmarks.works import Insert, ListPage, Read, RequestWork, expect
-from hinterland.kit.clock import SystemClock
+from tests.figures.open_loop import OpenLoop, arrivals
 from tests.figures.scale import IS_FULL, SEED, Progress, figure, sized
 
 RATE = sized(100, 300)  # requests a second
 SECONDS = sized(2, 60)
 ROWS = sized(300, 10_000)
-LONGEST = 30.0  # seconds that the last answers may take
 P95 = 0.1
-CLOCK = SystemClock()
 
 
 class LogIn(RequestWork):
@@ -48,66 +45,6 @@ class LogIn(RequestWork):
 WORKS: list[tuple[RequestWork, float]] = [
     (Read(), 0.55), (ListPage(total=False), 0.2), (ListPage(total=True), 0.04), (Insert(), 0.2), (LogIn(), 0.01),
 ]  # fmt: skip
-
-
-class OpenLoop:
-    """Sends each request at its time on a connection that is free, or on a new one.
-
-    A latency counts from the time at which the request was due, so that waiting for its turn is part of it.
-    """
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self._idle: deque[Connection] = deque()
-        self._due: dict[Connection, float] = {}
-        self.connections = 0
-        self.latencies: list[float] = []
-        self.answers: list[tuple[int, bytes]] = []
-        self.lost = 0
-
-    async def run(self, requests: Iterator[tuple[float, int, bytes]], progress: Progress) -> None:
-        """Send (due, number, request) in the order of their times, and wait for the last answers."""
-        began = CLOCK.monotonic()
-        for due, number, data in requests:
-            if (early := began + due - CLOCK.monotonic()) > 0:
-                await CLOCK.sleep(early)
-            connection = self._idle.popleft() if self._idle else await self._connect()
-            self._due[connection] = began + due
-            connection.send(number, data)
-            progress.at(number, f"({self.connections} connections)")
-        async with asyncio.timeout(LONGEST):
-            while self._due:
-                await CLOCK.sleep(0.01)
-
-    def close(self) -> None:
-        """End the connections."""
-        for connection in self._idle:
-            connection.close()
-
-    async def _connect(self) -> Connection:
-        self.connections += 1
-        connection = Connection(self._answered, lambda: self._lost(connection))
-        await asyncio.get_running_loop().create_connection(lambda: connection, "127.0.0.1", self._port)
-        return connection
-
-    def _answered(self, connection: Connection, answer: bytes) -> None:
-        self.latencies.append(CLOCK.monotonic() - self._due.pop(connection))
-        self.answers.append((connection.number, answer))
-        self._idle.append(connection)
-
-    def _lost(self, connection: Connection) -> None:
-        if self._due.pop(connection, None) is not None:
-            self.lost += 1
-        elif connection in self._idle:
-            self._idle.remove(connection)  # the server lets connections go that were long idle
-
-
-def arrivals(peer: Hinterland, chosen: list[RequestWork], chance: random.Random) -> Iterator[tuple[float, int, bytes]]:
-    """Requests at random times, `RATE` a second on average, as from many people who know nothing of one another."""
-    due = 0.0
-    for number, work in enumerate(chosen):
-        due += chance.expovariate(RATE)
-        yield due, number, work.request(peer, number)
 
 
 @contextmanager
@@ -134,7 +71,7 @@ async def test_mixed_load(tmp_path: Path) -> None:
     with prepared(tmp_path) as peer:
         before, meter = peer.count_notes(), Meter(peer.process)
         loop = OpenLoop(peer.port)
-        await loop.run(arrivals(peer, chosen, chance), progress)
+        await loop.run(arrivals(peer, chosen, RATE, chance), progress)
         usage = meter.stop()
         loop.close()
         for work in works:

@@ -26,6 +26,7 @@ UNAUTHORIZED = 4401
 CLOSE_CODES = {
     1000: "it was closed as planned",
     GOING_AWAY: "the server or the page goes away",
+    1002: "a frame is not valid (RFC 6455)",
     1007: "a text is not UTF-8",
     TOO_BIG: "a message is larger than the setting `socket_message_bytes`",
     1011: "an error of the server, which its log explains",

@@ -7,8 +7,8 @@ the same errors. What it becomes then is a `WebSocket`, which has messages in bo
 from __future__ import annotations
 
 import zlib
-from collections.abc import Awaitable, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Coroutine, Sequence
+from typing import Any, Protocol
 
 SOCKET = "hinterland.socket"  # in a scope: the `Handshake` of a request that offers to become a WebSocket
 _TEXT, _BINARY = 0x81, 0x82  # the first byte of a frame that is a whole message (RFC 6455 §5.2)
@@ -101,3 +101,12 @@ class Handshake(Protocol):
         Raises `invalid_request` for a handshake that is not valid, and `upgrade_required` for another version.
         """
         ...
+
+
+async def serve_socket(socket: WebSocket, serving: Coroutine[Any, Any, None]) -> None:
+    """Await what is `serving` a socket. Its errors are raised, and close the socket with 1011 (RFC 6455 §7.4.1)."""
+    try:
+        await serving
+    except Exception:
+        await socket.close(1011, "internal server error")
+        raise

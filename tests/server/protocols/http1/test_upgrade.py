@@ -16,7 +16,7 @@ from hinterland.contract.errors import Refusal
 from hinterland.server.http import Disconnected, HttpAnswer, send_answer
 from hinterland.server.protocols.http1 import upgrade
 from hinterland.server.protocols.http1.upgrade import WebSocketConnection
-from hinterland.server.websocket import SOCKET, Handshake, SocketClosed, SocketMessage
+from hinterland.server.websocket import SOCKET, Handshake, SocketClosed, SocketMessage, serve_socket
 from tests.server.protocols.http1.wire import GET, connected, until
 
 KEY = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
@@ -343,6 +343,45 @@ async def test_silent_peer_is_given_up() -> None:
             socket._beat()
         assert await app.end() == (1006, "")
         client.transport.abort()
+
+
+async def test_sending_to_one_that_was_given_up() -> None:
+    """What is sent after a connection was given up, and before that is reported, is dropped."""
+
+    async def give_up(socket: Any) -> None:
+        socket.transport.abort()
+        assert socket.send(SocketMessage("too late")) is None
+        await socket.close()
+        socket._beat()
+        await socket.receive()
+
+    app = Sockets(give_up)
+    async with opened(app) as client:
+        assert await app.end() == (1006, "")
+        with pytest.raises(ConnectionClosed):
+            await client.recv()
+
+
+async def test_error_of_what_serves_it() -> None:
+    """A socket whose server has an error is closed with 1011, and no response of HTTP is written into it."""
+
+    async def break_off(socket: Any) -> None:
+        raise LookupError("a bug")
+
+    async def serve(scope: Any, receive: Any, send: Any) -> None:
+        socket = await scope[SOCKET].accept("", most_bytes=1_000, silence=3_600.0)
+        try:
+            await serve_socket(socket, break_off(socket))
+        except LookupError:
+            await send_answer(scope, send, HttpAnswer(500, [], b"an error"))
+
+    async with connected(serve) as (_, writer):
+        host, port = writer.get_extra_info("peername")
+        async with connect(f"ws://{host}:{port}/chat") as client:
+            with pytest.raises(ConnectionClosed) as closed:
+                await client.recv()
+    assert closed.value.rcvd is not None
+    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1011, "internal server error")
 
 
 async def test_server_that_ends() -> None:

@@ -14,7 +14,7 @@ from hinterland.server.callers import authenticate, caller_address
 from hinterland.server.http import LIMIT, NO_STORE, Headers, HttpAnswer, HttpRequest, accepts_html, send_answer
 from hinterland.server.protocols.graphql.graphiql import page_answer
 from hinterland.server.protocols.graphql.trusted import TrustedDocuments
-from hinterland.server.websocket import SOCKET, Handshake
+from hinterland.server.websocket import SOCKET, Handshake, serve_socket
 
 RESPONSE = "application/graphql-response+json"
 JSON = "application/json"
@@ -82,7 +82,8 @@ class GraphQLEndpoint:
         silence = settings.keep_alive_seconds
         socket = await handshake.accept(chosen, most_bytes=settings.socket_message_bytes, silence=silence)
         address = caller_address(self._backend, request)
-        await GraphQLSocket(self._backend, service, socket, chosen, request.caller, address).run()
+        conversation = GraphQLSocket(self._backend, service, socket, chosen, request.caller, address)
+        await serve_socket(socket, conversation.run())
 
     async def _stream(self, request: HttpRequest, send: AsgiSend) -> None:
         """Answer with Server-sent events (GraphQL over SSE, distinct connections)."""

@@ -84,6 +84,7 @@ class HttpConnection(WholeHeads):
         self._release()
         self.connections.discard(self)
         self.cycle.response_started = self.cycle.response_complete = True
+        self.cycle.disconnected = True  # whatever its application answers now is not sent
         connection.begin(self.transport, self.connections, head)
 
     def _release(self) -> None:

@@ -158,7 +158,7 @@ class WebSocketConnection(TakenInTime, asyncio.Protocol):
 
     def send(self, message: SocketMessage) -> Awaitable[None] | None:
         """See `hinterland.server.websocket.WebSocket`."""
-        if self._wire.state is not OPEN:
+        if self._wire.state is not OPEN or self.transport.is_closing():
             return None
         self.transport.write(message.frame(self._window_bits))
         return None if self._writable.is_set() else self._drained()
@@ -244,6 +244,8 @@ class WebSocketConnection(TakenInTime, asyncio.Protocol):
     def _flush(self) -> None:
         """Write what the library has to send; b"" means that nothing comes behind it."""
         for data in self._wire.data_to_send():
+            if self.transport.is_closing():
+                break  # it was given up, which is still to be reported
             if data:
                 self.transport.write(data)
             elif self.transport.can_write_eof():

@@ -12,7 +12,7 @@ from hinterland.server.backend import Backend
 from hinterland.server.callers import authenticate
 from hinterland.server.http import LIMIT, HttpRequest
 from hinterland.server.protocols.socket.session import SocketSession
-from hinterland.server.websocket import SOCKET, Handshake
+from hinterland.server.websocket import SOCKET, Handshake, serve_socket
 
 _WORDS = frozenset({"ticket", "format"})
 _FORMATS = ("json", "msgpack")
@@ -44,7 +44,7 @@ class SocketEndpoint:
             scope[LIMIT].lift()
         socket = await handshake.accept(chosen, most_bytes=settings.socket_message_bytes, silence=ping)
         session = SocketSession(self._backend, self.app, request, socket, caller)
-        await session.run(secrets.token_urlsafe(9), ping)
+        await serve_socket(socket, session.run(secrets.token_urlsafe(9), ping))
 
     async def _caller(self, request: HttpRequest) -> Principal:
         await authenticate(self._backend, request, "optional")
